@@ -1,0 +1,2 @@
+//! Shared crate of Offsite.
+pub mod sign;
