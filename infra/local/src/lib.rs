@@ -1,2 +1,3 @@
 //! The local side of Offsite.
+pub mod cmd;
 pub mod sim;
