@@ -1,3 +1,4 @@
 //! Tests of the whole product.
 mod sign_command;
+mod simulators;
 mod vectors;
