@@ -5,6 +5,7 @@
 
 mod auth;
 mod jobs;
+mod pairs;
 mod vaults;
 
 use std::collections::HashMap;

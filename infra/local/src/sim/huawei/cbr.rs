@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::clock::later;
 use super::super::cloud::{Call, Refusal, Twist};
 use super::super::text::is_uuid;
+use super::fields::{flag, is_name_character, optional, required};
 use super::store::{Backup, Record};
 use super::{Huawei, verification_failed};
 
@@ -407,38 +408,4 @@ fn destination(body: &Map<String, Value>) -> Result<Destination, Refusal> {
         project: required(body, "destination_project_id")?.to_owned(),
         vault: required(body, "destination_vault_id")?.to_owned(),
     })
-}
-
-fn required<'a>(body: &'a Map<String, Value>, key: &str) -> Result<&'a str, Refusal> {
-    optional(body, key)?
-        .filter(|text| !text.is_empty())
-        .ok_or_else(|| verification_failed(format!("{key} is required")))
-}
-
-fn optional<'a>(body: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>, Refusal> {
-    match body.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => value
-            .as_str()
-            .map(Some)
-            .ok_or_else(|| verification_failed(format!("invalid value of {key}"))),
-    }
-}
-
-fn flag(body: &Map<String, Value>, key: &str) -> Result<Option<bool>, Refusal> {
-    match body.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => value
-            .as_bool()
-            .map(Some)
-            .ok_or_else(|| verification_failed(format!("invalid value of {key}"))),
-    }
-}
-
-/// Source: CopyBackup definition, `^[\u4E00-\u9FA5\uf900-\ufa2da-zA-Z0-9_\-]*$`; 2026-11-21.
-fn is_name_character(character: char) -> bool {
-    character.is_ascii_alphanumeric()
-        || "_-".contains(character)
-        || ('\u{4E00}'..='\u{9FA5}').contains(&character)
-        || ('\u{F900}'..='\u{FA2D}').contains(&character)
 }

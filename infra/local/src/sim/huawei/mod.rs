@@ -5,19 +5,21 @@
 mod auth;
 mod cbr;
 mod csbs;
+mod fields;
 mod iam;
 mod reading;
 mod routes;
+mod seed;
 mod store;
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::auth::Locks;
-use self::store::{Backup, Item, SeedBackup, SeedItem, SeedVault, Store, Vault};
+use self::seed::Inventory;
+use self::store::{Backup, Item, Store, Vault};
 use super::SimOptions;
 use super::clock::{self, Moment};
 use super::cloud::{
@@ -261,23 +263,6 @@ impl Cloud for Huawei {
     fn switches(&mut self) -> &mut Switches {
         &mut self.switches
     }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Inventory {
-    projects: Vec<SeedProject>,
-    vaults: Vec<SeedVault>,
-    backups: Vec<SeedBackup>,
-    checkpoint_items: Vec<SeedItem>,
-    remove: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SeedProject {
-    id: String,
-    region: String,
 }
 
 /// An error in the shape of the layer it comes from.
