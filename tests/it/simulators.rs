@@ -2007,3 +2007,104 @@ async fn a_port_in_use_is_named_and_options_hide_the_secret() {
     assert!(!format!("{:?}", options()).contains("secret"));
     first.simulators.stopped().await;
 }
+
+#[tokio::test]
+async fn switches_turn_what_the_references_call_unknown() {
+    let clouds = Clouds::start(options()).await;
+    let (alibaba, huawei) = (clouds.simulators.alibaba(), clouds.simulators.huawei());
+    let shown = |reply: Reply| reply.json()["Vaults"]["Vault"].clone();
+    clouds
+        .switch(
+            &alibaba,
+            json!({"visibility_delay_s": 10.0, "loose_vault_id_filter": true}),
+        )
+        .await;
+    clouds.pair().await;
+    let vaults = shown(
+        clouds
+            .alibaba("DescribeVaults", &[("VaultId", HBR_TARGET)])
+            .await,
+    );
+    assert_ne!(
+        vaults[0]["VaultId"], HBR_TARGET,
+        "another vault comes first"
+    );
+    assert_eq!(
+        (
+            &vaults[1]["VaultId"],
+            &vaults[1]["ReplicationSourceVaultId"]
+        ),
+        (&json!(HBR_TARGET), &Value::Null)
+    );
+    clouds.finish_copies().await;
+    let vaults = shown(
+        clouds
+            .alibaba("DescribeVaults", &[("VaultId", HBR_TARGET)])
+            .await,
+    );
+    assert_eq!(vaults[1]["ReplicationSourceVaultId"], HBR_SOURCE);
+    clouds
+        .switch(&alibaba, json!({"existing_pair": "accept"}))
+        .await;
+    assert_eq!(clouds.pair().await.json()["Success"], true);
+    assert_eq!(clouds.copies()[0].4, 2, "an accepted repetition is counted");
+    clouds
+        .switch(&alibaba, json!({"existing_pair": "vault_status"}))
+        .await;
+    let conflict = [
+        ("ReplicationSourceVaultId", HBR_SOURCE),
+        ("ReplicationTargetVaultId", "v-0002zz9y8x7w6v5u4t3s"),
+        ("ReplicationSourceRegionId", "cn-hangzhou"),
+    ];
+    let task = clouds
+        .alibaba("CreateVaultReplication", &conflict)
+        .await
+        .json()["TaskId"]
+        .clone();
+    let task = clouds
+        .alibaba(
+            "DescribeTask",
+            &[("TaskId", task.as_str().expect("a task"))],
+        )
+        .await
+        .json();
+    assert_eq!(task["Progress"], -1);
+    let target = shown(
+        clouds
+            .alibaba("DescribeVaults", &[("VaultRegionId", "cn-beijing")])
+            .await,
+    );
+    assert_eq!(
+        target[0]["VaultStatusMessage"],
+        "SOURCE_VAULT_ALREADY_HAS_REPLICATION"
+    );
+
+    clouds
+        .switch(&huawei, json!({"record_visible_delay_s": 10.0}))
+        .await;
+    assert_eq!(clouds.copy_backup(BACKUP, json!({})).await.status, 200);
+    let path = format!("/v3/{REGION1}/backups/{BACKUP}");
+    let records = |reply: Reply| reply.json()["backup"]["replication_records"].clone();
+    assert_eq!(
+        records(clouds.huawei("GET", &path, &[], Value::Null).await),
+        json!([])
+    );
+    assert_eq!(
+        clouds.copy_backup(BACKUP, json!({})).await.refusal().1,
+        "BackupService.1009",
+        "refused before it is visible"
+    );
+    clouds.finish_copies().await;
+    assert_eq!(
+        records(clouds.huawei("GET", &path, &[], Value::Null).await)[0]["status"],
+        "success"
+    );
+    clouds
+        .switch(&huawei, json!({"show_backup_records": false}))
+        .await;
+    assert_eq!(
+        records(clouds.huawei("GET", &path, &[], Value::Null).await),
+        Value::Null
+    );
+    clouds.simulators.stopped().await;
+}
