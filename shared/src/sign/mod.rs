@@ -1,4 +1,17 @@
 //! Signing as functions over values: no clock, no randomness, no environment.
+//!
+//! One scheme per file. [`canonical`] holds what the three share: encoders, hashes, checks and the six-line canonical
+//! request. A date, nonce or token that the draft's headers already give is kept; the scheme adds only what is missing.
+//!
+//! **Invariant:** [`Signed::path_and_query`] and [`Signed::headers`] are what was signed; sending them unchanged, with the
+//! draft's method and body, is all that a transport has to do.
+
+pub mod acs3;
+pub mod canonical;
+pub mod sdk_hmac;
+pub mod tc3;
+
+use std::fmt;
 
 use secrecy::SecretString;
 
@@ -23,7 +36,7 @@ pub enum Query {
     None,
     /// Names and values, unencoded; the scheme sorts and encodes them.
     Pairs(Vec<(String, String)>),
-    /// The string after `?`, exactly as it goes on the wire.
+    /// The string after `?`, encoded. TC3 sends it as it is; the others decode it (`+` is a space) and send the canonical form.
     Raw(String),
 }
 
@@ -34,7 +47,7 @@ pub struct RequestDraft {
     pub method: String,
     /// The `Host` header, with the port when it is not the default one.
     pub host: String,
-    /// Absolute path, percent-encoded once.
+    /// Absolute path, percent-encoded once. SDK-HMAC also encodes what is still raw in it.
     pub path: String,
     /// Query.
     pub query: Query,
@@ -44,12 +57,16 @@ pub struct RequestDraft {
     pub body: Vec<u8>,
 }
 
+/// A value that the provider accepts once; ACS3 alone needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nonce(pub String);
+
 /// Which headers a signature covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignedHeaders<'a> {
     /// The scheme's minimal set: a proxy that rewrites anything else cannot break the signature.
     Minimal,
-    /// Exactly these (any case, any order).
+    /// Exactly these (any case, any order). SDK-HMAC leaves out names with an underscore, as its server does.
     Exactly(&'a [String]),
 }
 
@@ -77,4 +94,57 @@ pub struct Signed {
     pub path_and_query: String,
     /// The stages.
     pub trace: SigningTrace,
+}
+
+impl fmt::Debug for SigningTrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningTrace")
+            .field("signed_headers", &self.signed_headers)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        let path = self.path_and_query.split('?').next().unwrap_or_default();
+        f.debug_struct("Signed")
+            .field("path", &path)
+            .field("headers", &names)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a request cannot be signed. Names the field; never holds its value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignError {
+    /// Something that the scheme needs is absent or empty.
+    #[error("{field} is missing")]
+    Missing {
+        /// The field or header.
+        field: String,
+    },
+    /// A field holds what cannot be signed or sent.
+    #[error("{field} is not valid: {problem}")]
+    Invalid {
+        /// The field or header.
+        field: String,
+        /// What is wrong, in fixed words.
+        problem: &'static str,
+    },
+}
+
+impl SignError {
+    pub(crate) fn missing(field: impl Into<String>) -> Self {
+        Self::Missing {
+            field: field.into(),
+        }
+    }
+
+    pub(crate) fn invalid(field: impl Into<String>, problem: &'static str) -> Self {
+        Self::Invalid {
+            field: field.into(),
+            problem,
+        }
+    }
 }
