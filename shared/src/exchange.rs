@@ -50,7 +50,7 @@ async fn send(handler: &Handler, provider: &dyn Provider, call: &Call, access: &
     let now = handler.clock.now();
     let left = Duration::try_from(stop.duration_since(now)).unwrap_or_default();
     if left < Duration::from_millis(200) {
-        return Err(local(Disposition::Throttled, "deadline", "no time is left before this function's deadline", "it is handed back and starts again"));
+        return Err(local(Disposition::Retryable, "deadline", "no time is left before this function's deadline", "it is handed back and starts again"));
     }
     let mut draft = call.draft.clone();
     draft.host = host.to_owned();
@@ -98,7 +98,7 @@ pub async fn with_retry<T, F>(handler: &Handler, stop: Timestamp, mut attempt: i
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    let seed = u64::from_str_radix(handler.clock.nonce().as_str().get(..16).unwrap_or_default(), 16).unwrap_or(1);
+    let seed = u64::from_str_radix(handler.clock.nonce().0.get(..16).unwrap_or_default(), 16).unwrap_or(1);
     let mut delays = ExponentialBuilder::default()
         .with_min_delay(handler.settings.backoff)
         .with_max_delay(Duration::from_secs(20))

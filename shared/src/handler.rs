@@ -120,7 +120,7 @@ impl Handler {
                 ));
             }
         }
-        let command = provider.complete(command);
+        let command = provider.complete(command, &self.settings.defaults);
         provider.check(&command)?;
         Ok((provider, command))
     }
@@ -157,7 +157,7 @@ impl Handler {
         if let Err(outcome) = self.ready(provider, replication).await {
             return outcome;
         }
-        let me = Claimant { owner: self.clock.nonce().to_string(), lease_until: later(invocation.deadline, self.settings.lease_margin), now };
+        let me = Claimant { owner: self.clock.nonce().0, lease_until: later(invocation.deadline, self.settings.lease_margin), now };
         let record = match self.claim(replication, &me).await {
             Ok(Ok(record)) => record,
             Ok(Err(claim)) => return self.without_claim(provider, replication, claim, invocation).await,
@@ -289,7 +289,7 @@ impl Handler {
                     return still_in_doubt("held", "no copy can be seen, and this provider's doubts are held for a person (`offsite ledger resolve`)", &None);
                 }
                 ReadBack::Absent => {}
-                ReadBack::NotReady(reason) => return Ending::Released { code: "not_ready".into(), note: reason, request_id: None },
+                ReadBack::NotReady(reason) => return released(ErrorName::Unavailable, "not_ready", reason, None),
                 ReadBack::Ineligible(reason) if !conclusive => return still_in_doubt("not_visible_yet", &reason, &None),
                 ReadBack::Ineligible(reason) => return Ending::Ineligible { reason },
                 ReadBack::Failed(failure) => return self.failed_read(provider, replication, failure, conclusive).await,
@@ -312,10 +312,11 @@ impl Handler {
         let (code, request_id) = (failure.code.clone(), failure.request_id.clone());
         match failure.disposition {
             Disposition::Permanent => Ending::Refused { code, note: told(&failure), request_id },
-            Disposition::Throttled | Disposition::Retryable => Ending::Released { code, note: told(&failure), request_id },
+            Disposition::Throttled => released(ErrorName::Throttled, &code, told(&failure), request_id),
+            Disposition::Retryable => released(ErrorName::Unavailable, &code, told(&failure), request_id),
             Disposition::Authentication => {
                 self.pause(provider, replication, &failure).await;
-                Ending::Released { code, note: told(&failure), request_id }
+                released(ErrorName::Rejected, &code, told(&failure), request_id)
             }
             Disposition::Ambiguous | Disposition::Conflict | Disposition::NoWork => self.second_look(provider, replication, &intent, failure, stop).await,
         }
@@ -351,9 +352,10 @@ impl Handler {
             Disposition::Permanent if conclusive => Ending::Refused { code, note: told(&failure), request_id },
             Disposition::Authentication => {
                 self.pause(provider, replication, &failure).await;
-                Ending::Released { code, note, request_id }
+                released(ErrorName::Rejected, &code, note, request_id)
             }
-            _ => Ending::Released { code, note, request_id },
+            Disposition::Throttled => released(ErrorName::Throttled, &code, note, request_id),
+            _ => released(ErrorName::Unavailable, &code, note, request_id),
         }
     }
 
@@ -370,7 +372,7 @@ impl Handler {
             };
             let asked = exchange::with_retry(self, stop, || async {
                 let reply = exchange::once(self, provider, &call, &replication.account, false, stop).await?;
-                match provider.unreadable(&call, &reply) {
+                match provider.refused(&call, &reply) {
                     Some(failure) => Err(failure.of_read()),
                     None => Ok(reply),
                 }
@@ -427,12 +429,11 @@ impl Handler {
                 let queued = if recorded { !record.outbox || self.deliver(replication, &record, invocation).await } else { self.emit(replication, &record).await };
                 Outcome::Accepted { receipts: record.receipts, attempt: record.attempt, queued, replayed: false }
             }
-            Ending::Released { code, note, request_id } => {
+            Ending::Released { name, code, note, request_id } => {
                 let doubtful = settled.as_ref().is_some_and(|record| record.state == State::InDoubt);
                 if doubtful {
                     return Outcome::Not(in_doubt(replication, &code, &note, request_id));
                 }
-                let name = released_name(&code, &note);
                 let message = format!("{} was not started: {code}: {note}; certainly not applied, it can be repeated", replication.describe());
                 Outcome::Not(Trouble { state: "not_started", error: Error::new(name, message), code: Some(code), request_id })
             }
@@ -565,6 +566,10 @@ fn told(failure: &Failure) -> String {
         "" => failure.message.clone(),
         advice => format!("{}; {advice}", failure.message),
     }
+}
+
+fn released(name: ErrorName, code: &str, note: String, request_id: Option<String>) -> Ending {
+    Ending::Released { name, code: code.to_owned(), note, request_id }
 }
 
 fn still_in_doubt(code: &str, note: &str, request_id: &Option<String>) -> Ending {

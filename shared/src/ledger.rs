@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::command::{Command, Key, Replication};
+use crate::error::ErrorName;
 use crate::ports::Expect;
 use crate::receipt::Receipt;
 
@@ -226,15 +227,48 @@ pub enum Ending {
     /// The provider has it.
     Accepted(Vec<Receipt>),
     /// Certainly not applied; may be tried again at once.
-    Released { code: String, note: String, request_id: Option<String> },
+    Released {
+        /// How a caller is told.
+        name: ErrorName,
+        /// Code.
+        code: String,
+        /// Message.
+        note: String,
+        /// Request ID.
+        request_id: Option<String>,
+    },
     /// Unknown. `called`: a call was sent in this claim, so the doubt is as young as now.
-    InDoubt { code: String, note: String, request_id: Option<String>, called: bool },
+    InDoubt {
+        /// Code.
+        code: String,
+        /// Message.
+        note: String,
+        /// Request ID.
+        request_id: Option<String>,
+        /// Whether this claim sent a call.
+        called: bool,
+    },
     /// The provider refused.
-    Refused { code: String, note: String, request_id: Option<String> },
+    Refused {
+        /// Code.
+        code: String,
+        /// Message.
+        note: String,
+        /// Request ID.
+        request_id: Option<String>,
+    },
     /// The source cannot be copied.
-    Ineligible { reason: String },
+    Ineligible {
+        /// Why.
+        reason: String,
+    },
     /// There was nothing to copy.
-    NoWork { code: String, request_id: Option<String> },
+    NoWork {
+        /// Code.
+        code: String,
+        /// Request ID.
+        request_id: Option<String>,
+    },
 }
 
 /// Applies an ending to what the store holds now. The holder's own record is the usual case;
@@ -263,7 +297,7 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
             note(&mut next, by, State::Accepted, adopted.then(|| "adopted".to_owned()), request_id, None);
         }
         _ if !ours => return None,
-        Ending::Released { code, note: text, request_id } => {
+        Ending::Released { code, note: text, request_id, .. } => {
             // An older doubt does not go away because this claim sent nothing.
             next.state = if current.doubt_since.is_some() { State::InDoubt } else { State::Seen };
             let state = next.state;

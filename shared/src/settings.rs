@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::command::{Cloud, Destination};
 use crate::error::Error;
 use crate::ledger::Attempts;
-use crate::providers::{Provider, Service};
+use crate::providers::{Defaults, Provider, Service};
 
 /// A captured environment. Empty variables count as absent.
 #[derive(Clone, Default)]
@@ -68,6 +68,8 @@ pub struct Settings {
     allowed: Option<Vec<Allowed>>,
     endpoints: Vec<(Service, String)>,
     per_cloud: Vec<(Cloud, PerCloud)>,
+    /// What commands may leave out.
+    pub defaults: Defaults,
     /// Time to connect.
     pub connect_timeout: Duration,
     /// Time for one exchange with a provider.
@@ -141,6 +143,7 @@ impl Settings {
             allowed: environment.get("OFFSITE_ALLOWED_DESTINATIONS").map(allow_list).transpose()?,
             endpoints,
             per_cloud,
+            defaults: Defaults { huawei_project_id: environment.get("HUAWEICLOUD_SDK_PROJECT_ID").map(str::to_owned) },
             connect_timeout: milliseconds("OFFSITE_CONNECT_TIMEOUT_MS", 3_000)?,
             timeout: milliseconds("OFFSITE_TIMEOUT_MS", 15_000)?,
             concurrency: environment.number("OFFSITE_CONCURRENCY", 10, 1..=1_000)? as usize,

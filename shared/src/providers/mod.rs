@@ -1,5 +1,9 @@
 //! Providers plan calls and interpret replies: plain functions over values. `handler.rs` awaits.
 
+pub mod alibaba;
+pub mod huawei;
+pub mod tencent;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -106,6 +110,13 @@ pub enum ReadBack {
     Failed(Failure),
 }
 
+/// What a command may leave out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// Huawei's project of the source (`HUAWEICLOUD_SDK_PROJECT_ID`).
+    pub huawei_project_id: Option<String>,
+}
+
 /// One cloud.
 pub trait Provider: Send + Sync {
     /// Which.
@@ -116,6 +127,12 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// Names the field and the limit.
     fn check(&self, command: &Command) -> Result<(), FieldError>;
+
+    /// Fills in what the configuration knows and the command left out (Huawei: the source's project).
+    fn complete(&self, command: &Command, defaults: &Defaults) -> Command {
+        let _ = defaults;
+        command.clone()
+    }
 
     /// The mutating call that starts the replication.
     fn start(&self, replication: &Replication, intent: &Intent) -> Call;
@@ -128,6 +145,9 @@ pub trait Provider: Send + Sync {
 
     /// What to ask next, or what the replies so far say. Called with no replies first.
     fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> ReadBack;
+
+    /// What is wrong with the reply to a read, if anything is.
+    fn refused(&self, call: &Call, reply: &Reply) -> Option<Failure>;
 
     /// Whether a copy found by read-back is the whole truth at once. For a vault-wide call further
     /// records may still become visible, so only a read-back after the visibility wait settles it.
