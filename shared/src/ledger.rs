@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::command::{Command, Key, Replication};
 use crate::error::ErrorName;
-use crate::ports::Expect;
+use crate::ports::{Expect, LedgerError};
 use crate::receipt::Receipt;
 
 /// The newest record format that this version writes and reads.
@@ -447,6 +447,30 @@ impl Record {
         record
     }
 
+    /// The form in which stores keep a record.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn to_text(&self) -> Result<String, LedgerError> {
+        serde_json::to_string(self).map_err(|error| corrupt(&self.key, &error))
+    }
+
+    /// Reads the stored form; a newer format is refused.
+    ///
+    /// # Errors
+    /// [`LedgerError::Newer`], or [`LedgerError::Corrupt`].
+    pub fn from_text(key: &str, text: &str) -> Result<Record, LedgerError> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u64,
+        }
+        let Format { format } = serde_json::from_str(text).map_err(|error| corrupt(key, &error))?;
+        if format > u64::from(FORMAT) {
+            return Err(LedgerError::Newer { key: key.to_owned(), format, known: FORMAT });
+        }
+        serde_json::from_str(text).map_err(|error| corrupt(key, &error))
+    }
+
     /// The last line of history.
     pub fn last(&self) -> Option<&Entry> {
         self.history.last()
@@ -456,6 +480,10 @@ impl Record {
 /// `at` plus a duration, or the end of time.
 pub fn later(at: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| at.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
+}
+
+fn corrupt(key: &str, error: &serde_json::Error) -> LedgerError {
+    LedgerError::Corrupt { key: key.to_owned(), reason: error.to_string() }
 }
 
 fn first(replication: &Replication, by: &Claimant) -> Record {

@@ -18,6 +18,7 @@ pub mod handler;
 #[cfg(feature = "io")]
 pub mod io;
 pub mod ledger;
+pub mod memory;
 pub mod outcome;
 pub mod ports;
 pub mod providers;

@@ -133,6 +133,13 @@ pub struct Filter {
     pub outbox: bool,
 }
 
+impl Filter {
+    /// Whether a record passes.
+    pub fn takes(&self, record: &Record) -> bool {
+        self.state.as_deref().is_none_or(|state| record.state.name() == state) && (!self.outbox || record.outbox)
+    }
+}
+
 /// A page of records.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {

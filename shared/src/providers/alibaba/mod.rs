@@ -57,7 +57,8 @@ impl Provider for Alibaba {
     }
 
     fn refused(&self, _call: &Call, reply: &Reply) -> Option<Failure> {
-        read(reply).err()
+        // A vault that is not there is an answer, which the read-back interprets.
+        read(reply).err().filter(|failure| failure.code != "VaultNotExist")
     }
 
     /// First the target vault, which names its source; then the source vault, which names its one target.
