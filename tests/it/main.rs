@@ -1,2 +1,3 @@
 //! Tests of the whole product.
+mod sign_command;
 mod vectors;

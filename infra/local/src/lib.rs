@@ -1,1 +1,2 @@
 //! The local side of Offsite.
+pub mod cmd;

@@ -11,6 +11,9 @@ pub mod canonical;
 pub mod sdk_hmac;
 pub mod tc3;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use secrecy::SecretString;

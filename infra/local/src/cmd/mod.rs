@@ -1,0 +1,3 @@
+//! The subcommands of `offsite`, one per file.
+
+pub mod sign;
