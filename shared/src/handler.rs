@@ -16,7 +16,7 @@ use crate::exchange::{self, Pacer, Pauses, RESERVE};
 use crate::fields::FieldError;
 use crate::ledger::{self, Claim, Claimant, Ending, Record, State, later};
 use crate::outcome::{self, Outcome, ReplicationResult, Trouble};
-use crate::ports::{Clock, Emitter, Ledger, LedgerError, Pause, Put, Reply, Secrets, Transport};
+use crate::ports::{Clock, Emitter, Filter, Ledger, LedgerError, Pause, Put, Reply, Secrets, Transport};
 use crate::providers::{Acceptance, Intent, Provider, ReadBack};
 use crate::receipt;
 use crate::settings::{OnDoubt, Settings};
@@ -65,6 +65,9 @@ impl Handler {
     /// # Errors
     /// The event is no known envelope, or a direct call of which nothing at all was accepted.
     pub async fn handle(&self, payload: &Value, invocation: &Invocation) -> Result<Value, Error> {
+        if payload.get("action").and_then(Value::as_str) == Some("sweep") {
+            return self.drain(invocation).await;
+        }
         let event = event::read(payload).map_err(|error| invalid(&error, &invocation.id))?;
         let mut work = Vec::new();
         for (index, record) in event.records.iter().enumerate() {
@@ -101,6 +104,38 @@ impl Handler {
                     .map(|id| json!({ "itemIdentifier": id }))
                     .collect();
                 Ok(json!({ "batchItemFailures": failures }))
+            }
+        }
+    }
+
+    /// Emits what earlier invocations left in the outbox. This is what a `sweep` does in this version.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn drain(&self, invocation: &Invocation) -> Result<Value, Error> {
+        let filter = Filter { state: None, outbox: true };
+        let (mut drained, mut left, mut after) = (0_u64, 0_u64, None);
+        let unreadable = |error: LedgerError| Error::new(ErrorName::Unavailable, format!("the outbox was not drained: {error}; it can be repeated"));
+        loop {
+            let page = self.ledger.list(&filter, after.as_ref(), 100).await.map_err(unreadable)?;
+            for record in &page.records {
+                let delivered = match record.replication() {
+                    Ok(replication) if self.clock.now() < invocation.stop() => self.deliver(&replication, record, invocation).await,
+                    Ok(_) => false,
+                    Err(error) => {
+                        tracing::error!(key = record.key, %error, "a record in the outbox cannot be read");
+                        false
+                    }
+                };
+                if delivered {
+                    drained += 1;
+                } else {
+                    left += 1;
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(json!({ "outbox": { "drained": drained, "left": left } }));
             }
         }
     }
