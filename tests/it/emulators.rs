@@ -1,6 +1,7 @@
 //! The emulators the real Lambda binaries run against, spoken to over HTTP as a client would.
 
 mod database;
+mod runtime;
 mod sqs;
 
 use std::sync::{Arc, Mutex};

@@ -2,4 +2,6 @@
 
 pub mod aws;
 pub mod database;
+pub mod functions;
 pub mod queue;
+pub mod runtime_api;
