@@ -333,10 +333,6 @@ impl Handler {
         }
         let call = provider.start(replication, &intent);
         let start = exchange::with_retry(self, stop, || async {
-            // A lease that ran out while we waited is somebody else's by now.
-            if later(self.clock.now(), self.settings.timeout) >= me.lease_until {
-                return Err(Failure::local(Disposition::Retryable, "lease", "the lease is about to end", ""));
-            }
             let reply = exchange::once(self, provider, &call, &replication.account, true, stop).await?;
             provider.started(replication, &reply)
         });

@@ -23,9 +23,17 @@ impl Environment {
         self.0.get(name).map(String::as_str)
     }
 
-    /// The same environment with a variable set.
+    /// All names and values. They may be secrets.
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+
+    /// The same environment with a variable set, or unset when the value is empty.
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Environment {
-        self.0.insert(name.to_owned(), value.into());
+        match value.into() {
+            value if value.is_empty() => self.0.remove(name),
+            value => self.0.insert(name.to_owned(), value),
+        };
         self
     }
 

@@ -1,3 +1,5 @@
 //! Tests of the whole product.
+
+mod emulators;
 mod sign_command;
 mod vectors;

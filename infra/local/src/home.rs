@@ -8,7 +8,8 @@ use offsite_shared::exchange::{Pacer, Pauses};
 use offsite_shared::handler::Handler;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::io::credentials::EnvironmentSecrets;
+use offsite_shared::command::Cloud;
+use offsite_shared::io::credentials::{EnvironmentSecrets, key_variables};
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::ports::{Boxed, Clock, EmitError, Emitter, Ledger, Transport};
@@ -20,6 +21,7 @@ use rusqlite::OptionalExtension;
 use crate::database::{Database, DatabaseError};
 use crate::ledger::SqliteLedger;
 use crate::queue::{Outgoing, Queue};
+use crate::sim::{SimOptions, Simulators};
 
 /// All clouds.
 pub const PROVIDERS: [&dyn Provider; 3] = [&Alibaba, &Huawei, &Tencent];
@@ -58,6 +60,25 @@ pub async fn open(path: &Path, simulated: bool) -> anyhow::Result<Database> {
 pub async fn kind(database: &Database) -> Result<Option<String>, DatabaseError> {
     let sql = "SELECT value FROM home WHERE name = 'kind'";
     database.read(move |connection| connection.query_row(sql, [], |row| row.get(0)).optional()).await
+}
+
+/// The environment with every provider endpoint and credential pointing at these simulators.
+pub fn point_at(simulators: &Simulators, options: &SimOptions, environment: Environment) -> Environment {
+    let (id, secret) = (options.access_key_id.clone(), options.access_key_secret.clone());
+    let environment = [
+        ("OFFSITE_ALIBABA_ENDPOINT", simulators.alibaba()),
+        ("OFFSITE_HUAWEI_CBR_ENDPOINT", simulators.huawei()),
+        ("OFFSITE_HUAWEI_CSBS_ENDPOINT", simulators.huawei()),
+        ("OFFSITE_HUAWEI_IAM_ENDPOINT", simulators.huawei()),
+        ("OFFSITE_TENCENT_ENDPOINT", simulators.tencent()),
+    ]
+    .into_iter()
+    .fold(environment, |environment, (name, value)| environment.with(name, value));
+    let token = options.security_token.clone().unwrap_or_default();
+    Cloud::ALL.into_iter().fold(environment, |environment, cloud| {
+        let [id_name, secret_name, token_name] = key_variables(cloud);
+        environment.with(id_name, id.clone()).with(secret_name, secret.clone()).with(token_name, token.clone())
+    })
 }
 
 /// Whether any provider endpoint of this environment is a simulator on this machine.

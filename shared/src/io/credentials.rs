@@ -18,7 +18,7 @@ use crate::settings::{Environment, Settings};
 use crate::sign::{Credential, Query, canonical};
 
 /// The variables of one cloud: key ID, secret, session token.
-fn variables(cloud: Cloud) -> [&'static str; 3] {
+pub fn key_variables(cloud: Cloud) -> [&'static str; 3] {
     match cloud {
         Cloud::Alibaba => ["ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"],
         Cloud::Huawei => ["HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN"],
@@ -126,7 +126,7 @@ impl Secrets for EnvironmentSecrets {
 }
 
 fn means(environment: &Environment, cloud: Cloud) -> Result<Means, Error> {
-    let [id, secret, token] = variables(cloud);
+    let [id, secret, token] = key_variables(cloud);
     let password = cloud == Cloud::Huawei && PASSWORD.iter().any(|name| environment.get(name).is_some());
     if password && environment.get(id).is_none() {
         let [domain, user, password] = PASSWORD;

@@ -24,6 +24,20 @@ pub struct DynamoLedger {
     table: String,
 }
 
+/// The table's definition, as CreateTable takes it.
+pub fn table_definition(name: &str) -> Value {
+    let attribute = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
+    let key = |name: &str, kind: &str| json!({ "AttributeName": name, "KeyType": kind });
+    let index = |name: &str| json!({ "IndexName": name, "KeySchema": [key(name, "HASH"), key("pk", "RANGE")], "Projection": { "ProjectionType": "ALL" } });
+    json!({
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [attribute("pk"), attribute("state"), attribute("outbox")],
+        "KeySchema": [key("pk", "HASH")],
+        "GlobalSecondaryIndexes": [index("state"), index("outbox")],
+    })
+}
+
 impl DynamoLedger {
     /// Reads `AWS_ENDPOINT_URL_DYNAMODB`.
     ///
@@ -33,6 +47,14 @@ impl DynamoLedger {
         let default = aws.default_endpoint("dynamodb");
         let endpoint = aws.endpoint(environment, "AWS_ENDPOINT_URL_DYNAMODB", default)?;
         Ok(DynamoLedger { aws, endpoint, table: table.to_owned() })
+    }
+
+    /// Creates the table, for a local home or a test; on AWS the template does it.
+    ///
+    /// # Errors
+    /// It cannot be created.
+    pub async fn create_table(&self) -> Result<(), LedgerError> {
+        self.call("CreateTable", table_definition(&self.table)).await.map(|_| ()).map_err(|error| unavailable(&error))
     }
 
     async fn call(&self, operation: &str, mut body: Value) -> Result<Value, AwsError> {

@@ -54,12 +54,13 @@ pub async fn run(args: &HandleArgs, environment: &Environment) -> anyhow::Result
     if args.dry_run {
         dry(&mut event);
     }
+    let options = SimOptions { any_source: true, ..SimOptions::default() };
     let simulators = match args.simulate {
-        true => Some(Simulators::start(SimOptions { any_source: true, ..SimOptions::default() }).await?),
+        true => Some(Simulators::start(options.clone()).await?),
         false => None,
     };
     let environment = match &simulators {
-        Some(simulators) => simulators.environment(environment.clone()),
+        Some(simulators) => home::point_at(simulators, &options, environment.clone()),
         None => environment.clone(),
     };
     let simulated = simulators.is_some() || home::is_simulated(&environment);
@@ -73,9 +74,7 @@ pub async fn run(args: &HandleArgs, environment: &Environment) -> anyhow::Result
         }
         Err(error) => Err(error),
     };
-    if let Some(simulators) = simulators {
-        simulators.shutdown().await;
-    }
+    drop(simulators);
     Ok(told(answer))
 }
 

@@ -48,7 +48,7 @@ pub async fn run(args: SimulateArgs, out: &mut dyn Write) -> anyhow::Result<()> 
     writeln!(out, "{}", simulators.endpoints_json())?;
     out.flush()?;
     wait_for_end().await;
-    simulators.shutdown().await;
+    simulators.shutdown();
     Ok(())
 }
 
