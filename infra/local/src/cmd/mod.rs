@@ -1,5 +1,7 @@
 //! The subcommands of `offsite`.
 
+pub mod chaos;
+pub mod demo;
 pub mod handle;
 pub mod ledger;
 pub mod queue;
