@@ -2,5 +2,4 @@
 
 mod emulators;
 mod sign_command;
-mod simulators;
 mod vectors;
