@@ -198,7 +198,7 @@ impl Handler {
             Ok(Err(claim)) => return self.without_claim(provider, replication, claim, invocation).await,
             Err(error) => return Outcome::not_started(ledger_trouble(replication, &error)),
         };
-        let ending = self.work(provider, replication, &record, &me, invocation).await;
+        let ending = self.work(provider, replication, &record, invocation).await;
         let me = Claimant { now: self.clock.now(), ..me };
         if let Ending::Accepted(receipts) = &ending {
             // First of all on record somewhere: whatever fails from here on, the IDs are in the log.
@@ -305,7 +305,7 @@ impl Handler {
     }
 
     /// Reads back where there is reason to, and calls where nothing speaks against it.
-    async fn work(&self, provider: &dyn Provider, replication: &Replication, record: &Record, me: &Claimant, invocation: &Invocation) -> Ending {
+    async fn work(&self, provider: &dyn Provider, replication: &Replication, record: &Record, invocation: &Invocation) -> Ending {
         let intent = Intent { attempt: record.attempt, since: record.since, doubt: record.state == State::InDoubt };
         let stop = invocation.stop();
         if intent.doubt || provider.reads_first(replication) {

@@ -166,7 +166,7 @@ fn plan(operations: u32, seed: u64) -> Vec<Work> {
 }
 
 fn command(operation: Operation, id: u64, rng: &mut Rng) -> Value {
-    let mut hex = |length: usize| -> String { (0..length).map(|_| rng.choice("0123456789abcdef".chars()).unwrap_or('0')).collect() };
+    let mut hex = |length: usize| -> String { (0..length).map(|_| char::from_digit(rng.u32(0..16), 16).unwrap_or('0')).collect() };
     let uuid = |hex: &mut dyn FnMut(usize) -> String| format!("{}-{}-4{}-a{}-{}", hex(8), hex(4), hex(3), hex(3), hex(12));
     let project = "4229d7a45436489f8c3dc2b1d35d4987";
     let elsewhere = "68589cac08274b82b4e254268a3862d8";
