@@ -195,7 +195,7 @@ impl Handler {
         let me = Claimant { owner: self.clock.nonce().0, lease_until: later(invocation.deadline, self.settings.lease_margin), now };
         let record = match self.claim(replication, &me).await {
             Ok(Ok(record)) => record,
-            Ok(Err(claim)) => return self.without_claim(provider, replication, claim, invocation).await,
+            Ok(Err(claim)) => return self.without_claim(replication, claim, invocation).await,
             Err(error) => return Outcome::not_started(ledger_trouble(replication, &error)),
         };
         let ending = self.work(provider, replication, &record, invocation).await;
@@ -261,9 +261,9 @@ impl Handler {
     }
 
     /// Answers from what the ledger says when the replication is not ours to act on.
-    async fn without_claim(&self, provider: &dyn Provider, replication: &Replication, claim: Claim, invocation: &Invocation) -> Outcome {
+    async fn without_claim(&self, replication: &Replication, claim: Claim, invocation: &Invocation) -> Outcome {
         match claim {
-            Claim::Replay(record) => self.replay(provider, replication, *record, invocation).await,
+            Claim::Replay(record) => self.replay(replication, *record, invocation).await,
             Claim::Busy(until) => Outcome::not_started(unavailable(
                 replication,
                 &format!("another delivery of it is being worked on until {until}; it answers from the ledger after that"),
@@ -280,7 +280,7 @@ impl Handler {
         }
     }
 
-    async fn replay(&self, _provider: &dyn Provider, replication: &Replication, record: Record, invocation: &Invocation) -> Outcome {
+    async fn replay(&self, replication: &Replication, record: Record, invocation: &Invocation) -> Outcome {
         let last = record.last().cloned();
         let code = last.as_ref().and_then(|entry| entry.code.clone());
         let request_id = last.as_ref().and_then(|entry| entry.request_id.clone());
@@ -319,6 +319,9 @@ impl Handler {
                 ReadBack::Running => return still_in_doubt("running", "a copy to this destination is running, but its ID cannot be seen yet", &None),
                 ReadBack::Absent if !conclusive => {
                     return still_in_doubt("not_visible_yet", "no copy can be seen; it may take the provider some time to show one", &None);
+                }
+                ReadBack::Absent if record.doubtful_calls >= self.settings.attempts.limit => {
+                    return still_in_doubt("too_many_doubts", "every call so far had an unknown outcome, and no copy can be seen; a person must settle it (`offsite ledger resolve`)", &None);
                 }
                 ReadBack::Absent if intent.doubt && self.settings.on_doubt(provider.cloud()) == OnDoubt::Hold => {
                     return still_in_doubt("held", "no copy can be seen, and this provider's doubts are held for a person (`offsite ledger resolve`)", &None);
@@ -455,7 +458,7 @@ impl Handler {
                     record
                 });
                 if receipts.is_empty() {
-                    return Outcome::NoWork { code: "none".into() };
+                    return Outcome::NoWork { code: "no_backups".into() };
                 }
                 let queued = if recorded { !record.outbox || self.deliver(replication, &record, invocation).await } else { self.emit(replication, &record).await };
                 Outcome::Accepted { receipts: record.receipts, attempt: record.attempt, queued, replayed: false }
@@ -563,7 +566,7 @@ impl Handler {
         let intent = match ledger::claim(record.as_ref(), replication, &me, &self.settings.attempts) {
             Claim::Write(next, _) | Claim::Ours(next) => Intent { attempt: next.attempt, since: next.since, doubt: next.state == State::InDoubt },
             Claim::Busy(until) => return would("wait", format!("another delivery works on it until {until}"), None),
-            claim @ Claim::Mismatch(_) => return self.without_claim(provider, replication, claim, invocation).await,
+            claim @ Claim::Mismatch(_) => return self.without_claim(replication, claim, invocation).await,
             Claim::Replay(record) => {
                 let id = record.receipts.first().and_then(|receipt| receipt.replication_id.clone());
                 return would("replay", format!("the ledger has it as {}", record.state.name()), id);

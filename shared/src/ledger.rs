@@ -118,6 +118,9 @@ pub struct Record {
     /// The last moment at which a call of unknown outcome can have been sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt_since: Option<Timestamp>,
+    /// How many calls of this attempt had an unknown outcome.
+    #[serde(default)]
+    pub doubtful_calls: u32,
     /// No further attempt before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
@@ -208,6 +211,7 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
             }
             next.state = State::Claimed;
             next.attempt += 1;
+            next.doubtful_calls = 0;
             next.since = by.now;
             next.doubt_since = None;
         }
@@ -305,6 +309,7 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
         }
         Ending::InDoubt { code, note: text, request_id, called } => {
             next.state = State::InDoubt;
+            next.doubtful_calls += u32::from(*called);
             if *called || next.doubt_since.is_none() {
                 next.doubt_since = Some(by.now);
             }
@@ -499,6 +504,7 @@ fn first(replication: &Replication, by: &Claimant) -> Record {
         attempt: 1,
         since: by.now,
         doubt_since: None,
+        doubtful_calls: 0,
         not_before: None,
         receipts: Vec::new(),
         outbox: false,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::command::Replication;
 use crate::error::{Error, ErrorName};
-use crate::receipt::Receipt;
+use crate::receipt::{Receipt, source_of};
 
 /// What became of one replication.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,8 +86,8 @@ impl ReplicationResult {
                 .iter()
                 .map(|receipt| {
                     let mut object = base.clone();
-                    if let Some(backup) = &receipt.backup_id {
-                        object.insert("backup_id".into(), json!(backup));
+                    if let Some(replication) = &self.replication {
+                        object.insert("source".into(), source_of(replication, receipt));
                     }
                     object.insert("state".into(), json!("accepted"));
                     object.insert("replication_id".into(), json!(receipt.replication_id));

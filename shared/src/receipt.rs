@@ -39,22 +39,15 @@ pub const ACCEPTED: &str = "offsite.replication.accepted";
 /// `extra` tells apart further receipts of one attempt: a copy that was made twice after all
 /// must not hide behind the first one's ID.
 pub fn accepted(replication: &Replication, attempt: u32, receipt: &Receipt, extra: bool) -> Message {
-    let child;
-    let replication = match &receipt.backup_id {
-        Some(backup) => {
-            child = replication.of_backup(backup);
-            &child
-        }
-        None => replication,
-    };
-    let key = replication.key();
+    // One backup of a vault-wide call has the key that a call for it alone would have.
+    let of_backup = receipt.backup_id.as_deref().map(|backup| replication.of_backup(backup));
+    let key = of_backup.as_ref().unwrap_or(replication).key();
     let mut id = event_id(&key, attempt, ACCEPTED);
     if extra {
         id = hash_of(&[&id, receipt.replication_id.as_deref().unwrap_or_default()]);
     }
     let cloud = replication.operation.cloud().name();
     let time = receipt.time.to_string();
-    // A vault-wide call is told as what the operator asked for; its source names the one backup.
     let event = json!({
         "specversion": "1.0",
         "id": id,
@@ -67,7 +60,7 @@ pub fn accepted(replication: &Replication, attempt: u32, receipt: &Receipt, extr
             "provider": cloud,
             "operation": replication.operation.name(),
             "account": replication.account,
-            "source": replication.source_json(),
+            "source": source_of(replication, receipt),
             "destination": replication.destination.to_json(),
             "replication_id": receipt.replication_id,
             "request_id": receipt.request_id,
@@ -78,6 +71,15 @@ pub fn accepted(replication: &Replication, attempt: u32, receipt: &Receipt, extr
         },
     });
     Message { id, event }
+}
+
+/// The source of one receipt: for a vault-wide call the vault and the one backup.
+pub fn source_of(replication: &Replication, receipt: &Receipt) -> Value {
+    let mut source = replication.source_json();
+    if let (Value::Object(source), Some(backup)) = (&mut source, &receipt.backup_id) {
+        source.insert("backup_id".into(), json!(backup));
+    }
+    source
 }
 
 /// The stable ID of the event of this type about this attempt.

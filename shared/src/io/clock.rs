@@ -12,9 +12,11 @@ use crate::sign::{Nonce, canonical};
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    /// To the millisecond: what is recorded and sent should be readable.
     #[allow(clippy::disallowed_methods)]
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        let now = Timestamp::now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
     #[allow(clippy::disallowed_methods)]

@@ -262,16 +262,12 @@ impl Story<'_> {
 fn line(result: &Value) -> String {
     let text = |pointer: &str| result.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let source = ["snapshot_id", "backup_id", "checkpoint_item_id", "vault_id"].iter().map(|name| text(&format!("/source/{name}"))).find(|id| !id.is_empty());
-    let backup = match text("/backup_id") {
-        "" => String::new(),
-        id => format!(" (backup {id})"),
-    };
     let outcome = match result.pointer("/error/message").and_then(Value::as_str) {
         Some(message) => message.to_owned(),
         None => format!("{} {}", text("/state"), result.get("replication_id").and_then(Value::as_str).unwrap_or("(the ID of an adopted pair is not known)")),
     };
     let adopted = if result.get("adopted") == Some(&json!(true)) { ", adopted" } else { "" };
-    format!("{}{backup} -> {}: {outcome}{adopted}", source.unwrap_or_default(), text("/destination/region"))
+    format!("{} -> {}: {outcome}{adopted}", source.unwrap_or_default(), text("/destination/region"))
 }
 
 /// A spinner on a terminal, nothing in a pipe.
