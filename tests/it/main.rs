@@ -2,4 +2,5 @@
 
 mod emulators;
 mod sign_command;
+mod simulators;
 mod vectors;
