@@ -95,6 +95,10 @@ impl Handler {
             Answer::Results => outcome::answer(&results.into_iter().map(|(_, result)| result).collect::<Vec<_>>()),
             Answer::Batch => {
                 let failed = |index: usize| results.iter().any(|(of, result)| *of == index && !result.outcome.is_done());
+                if event.records.iter().enumerate().any(|(index, record)| record.id.is_none() && failed(index)) {
+                    // Without its ID a record cannot be handed back alone.
+                    return Err(Error::new(ErrorName::InvalidCommand, format!("event {}: a record that failed has no messageId; the whole batch is handed back", invocation.id)));
+                }
                 let failures: Vec<Value> = event
                     .records
                     .iter()
@@ -468,7 +472,8 @@ impl Handler {
                 if doubtful {
                     return Outcome::Not(in_doubt(replication, &code, &note, request_id));
                 }
-                let message = format!("{} was not started: {code}: {note}; certainly not applied, it can be repeated", replication.describe());
+                let next = if name == ErrorName::Rejected { "" } else { ", it can be repeated" };
+                let message = format!("{} was not started: {code}: {note}; certainly not applied{next}", replication.describe());
                 Outcome::Not(Trouble { state: "not_started", error: Error::new(name, message), code: Some(code), request_id })
             }
             Ending::InDoubt { code, note, request_id, .. } => Outcome::Not(in_doubt(replication, &code, &note, request_id)),
