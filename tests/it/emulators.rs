@@ -1,6 +1,9 @@
 //! The emulators the real Lambda binaries run against, spoken to over HTTP as a client would.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // The lint's exception knows test functions only, not their helpers.
+
 mod database;
+mod dynamodb;
 mod runtime;
 mod sqs;
 

@@ -5,6 +5,7 @@
 //! emulated is refused with the error AWS has for an unknown operation, never ignored.
 //! Nothing here was compared with a live AWS account; shapes follow the public API references.
 
+pub(crate) mod dynamodb;
 pub mod faults;
 mod listener;
 mod sigv4;
@@ -107,6 +108,7 @@ impl LocalAws {
         let (database, clock) = (options.database.clone(), options.clock.clone());
         let server = Arc::new(Server {
             sqs: sqs::Sqs::new(options.database.clone(), options.clock.clone(), endpoint),
+            dynamodb: dynamodb::DynamoDb::new(options.database.clone(), options.clock.clone()),
             key: sigv4::Key {
                 id: options.access_key_id,
                 secret: options.secret_access_key,
@@ -197,6 +199,7 @@ pub enum StartError {
 
 struct Server {
     sqs: sqs::Sqs,
+    dynamodb: dynamodb::DynamoDb,
     key: sigv4::Key,
     clock: Clock,
     faults: Arc<Faults>,
@@ -207,6 +210,7 @@ struct Server {
 #[derive(Clone, Copy, PartialEq)]
 enum Service {
     Sqs,
+    DynamoDb,
 }
 
 impl Service {
@@ -214,6 +218,7 @@ impl Service {
         let (prefix, operation) = target.split_once('.')?;
         match prefix {
             "AmazonSQS" => Some((Service::Sqs, operation)),
+            "DynamoDB_20120810" => Some((Service::DynamoDb, operation)),
             _ => None,
         }
     }
@@ -221,6 +226,7 @@ impl Service {
     fn scope(self) -> &'static str {
         match self {
             Service::Sqs => "sqs",
+            Service::DynamoDb => "dynamodb",
         }
     }
 }
@@ -287,6 +293,7 @@ impl Server {
         };
         let mut stopped = self.stopped.clone();
         let result = match service {
+            Service::DynamoDb => self.dynamodb.run(operation, input).await,
             Service::Sqs => tokio::select! {
                 result = self.sqs.run(operation, input, failing) => result,
                 // A long poll must not hold up the end.
