@@ -27,7 +27,7 @@ pub const APPLICATION_ID: i64 = 0x4f46_4653;
 const SCHEMA_STEPS: &[&[&str]] = &[&[
     crate::queue::SCHEMA,
     crate::aws::sqs::SCHEMA,
-    crate::aws::dynamodb::SCHEMA,
+    crate::aws::dynamodb::table::SCHEMA,
     crate::ledger::SCHEMA,
 ]];
 
