@@ -1,4 +1,6 @@
 //! Tests of the whole product.
+
+mod emulators;
 mod sign_command;
 mod simulators;
 mod vectors;

@@ -1,3 +1,16 @@
-//! The local side of Offsite.
+//! The local side of Offsite: the one-machine home, simulators of the three clouds, and emulators of what the
+//! Lambda binaries call on AWS.
+//!
+//! Modules in reading order: [`cmd`] are the subcommands; [`home`] runs the handler over one SQLite file ([`database`],
+//! [`ledger`], [`queue`]); [`fleet`] runs the real binaries ([`functions`], [`runtime_api`]) against [`aws`] and [`sim`].
+
+pub mod aws;
 pub mod cmd;
+pub mod database;
+pub mod fleet;
+pub mod functions;
+pub mod home;
+pub mod ledger;
+pub mod queue;
+pub mod runtime_api;
 pub mod sim;

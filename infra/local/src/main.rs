@@ -1,1 +1,135 @@
-fn main() {}
+//! The `offsite` command.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{CommandFactory, Parser, Subcommand};
+use offsite_local::cmd::{chaos, demo, handle, ledger, queue, sign, simulate};
+use offsite_shared::io::environment;
+
+const EXAMPLES: &str = "\
+Examples:
+  offsite demo                                      the whole product on this machine, against simulators
+  offsite handle --event event.json --simulate      one event, nothing leaves this machine
+  offsite handle --event event.json --dry-run       what would be done, against the real cloud
+  offsite queue list                                the receipts so far
+  offsite ledger show --state in_doubt              what nobody knows yet
+  offsite simulate --port 9800 --any-source         simulators for your own tests
+
+Exit codes:
+  0  done   1  failed   2  the command line is wrong   3  some of it was not accepted
+
+The ledger and the queue are in OFFSITE_DB (./offsite.db). Credentials come from the vendors' own variables:
+ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET; HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK;
+TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY. docs/configuration.md has every variable.";
+
+/// Off-region copies of cloud backups: started once, seen in the destination, provable.
+#[derive(Parser, Debug)]
+#[command(name = "offsite", version, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Commands,
+    /// Log what is done to standard error (-v), and every exchange (-vv)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+}
+
+#[derive(Subcommand, Debug)]
+enum Commands {
+    /// Show the product at work: the three real binaries against simulators, step by step
+    Demo(demo::DemoArgs),
+    /// Handle one event on this machine and print the answer
+    Handle(handle::HandleArgs),
+    /// Read the embedded queue
+    Queue(queue::QueueArgs),
+    /// Look at the ledger, and settle what only a person can
+    Ledger(ledger::LedgerArgs),
+    /// Run simulators of the three clouds
+    Simulate(simulate::SimulateArgs),
+    /// Explain a signature, stage by stage
+    Sign(sign::SignArgs),
+    /// Kill the real binaries at random moments, break their calls, and count copies and receipts
+    Chaos(chaos::ChaosArgs),
+    /// Print a completion script
+    Completions {
+        /// For this shell
+        shell: clap_complete::Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(cli.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&anyhow::anyhow!("this process cannot start its threads: {error}")),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(code) => code,
+        Err(error) => failed(&error),
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let environment = environment::capture();
+    let mut out = anstream::stdout();
+    match cli.command {
+        Commands::Demo(args) => {
+            let well = demo::run(&args, &mut out).await?;
+            Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Commands::Handle(args) => {
+            let (answer, ended) = handle::run(&args, &environment).await?;
+            let text = if std::io::stdout().is_terminal() { serde_json::to_string_pretty(&answer)? } else { answer.to_string() };
+            writeln!(out, "{text}")?;
+            Ok(match ended {
+                handle::Ended::Well => ExitCode::SUCCESS,
+                handle::Ended::Badly => ExitCode::FAILURE,
+                handle::Ended::Partly => ExitCode::from(3),
+            })
+        }
+        Commands::Queue(args) => queue::run(&args, &environment, &mut out).await.map(|()| ExitCode::SUCCESS),
+        Commands::Ledger(args) => ledger::run(&args, &environment, &mut out).await.map(|()| ExitCode::SUCCESS),
+        Commands::Simulate(args) => simulate::run(args, &mut out).await.map(|()| ExitCode::SUCCESS),
+        Commands::Sign(args) => sign::run(args, &mut out).map(|()| ExitCode::SUCCESS),
+        Commands::Chaos(args) => {
+            let well = chaos::run(&args, &mut out).await?;
+            Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Commands::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "offsite", &mut script);
+            out.write_all(&script).context("the completion script could not be written")?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    let gone = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    };
+    // `offsite queue list | head` ends well.
+    if error.chain().any(gone) {
+        return ExitCode::SUCCESS;
+    }
+    let style = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Red.into()));
+    let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {error:#}");
+    ExitCode::FAILURE
+}
+
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => tracing_subscriber::filter::LevelFilter::ERROR,
+        1 => tracing_subscriber::filter::LevelFilter::INFO,
+        _ => tracing_subscriber::filter::LevelFilter::DEBUG,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .without_time()
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}

@@ -297,6 +297,11 @@ impl Headers {
         self.0
     }
 
+    /// The list to send, without a signature.
+    pub fn unauthorised(self) -> Vec<(String, String)> {
+        self.0
+    }
+
     fn position(&self, name: &str) -> Result<usize, usize> {
         self.0.binary_search_by(|(held, _)| held.as_str().cmp(name))
     }

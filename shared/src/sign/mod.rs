@@ -44,7 +44,9 @@ pub enum Query {
 }
 
 /// A request as planned, before it is signed: what every scheme needs and nothing more.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// A body may hold a password (Huawei's token request), so `Debug` tells its length only.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct RequestDraft {
     /// HTTP method.
     pub method: String,
@@ -76,7 +78,7 @@ pub enum SignedHeaders<'a> {
 /// Every stage of a signature, for comparison with what a provider says it computed.
 ///
 /// Holds strings to sign: never log it. `offsite sign` is the one place that prints it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct SigningTrace {
     /// The six parts of the canonical request, joined by line feeds.
     pub canonical_request: String,
@@ -97,6 +99,19 @@ pub struct Signed {
     pub path_and_query: String,
     /// The stages.
     pub trace: SigningTrace,
+}
+
+impl fmt::Debug for RequestDraft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestDraft")
+            .field("method", &self.method)
+            .field("host", &self.host)
+            .field("path", &self.path)
+            .field("query", &self.query)
+            .field("headers", &self.headers)
+            .field("body_bytes", &self.body.len())
+            .finish()
+    }
 }
 
 impl fmt::Debug for SigningTrace {

@@ -80,6 +80,20 @@ pub fn sign(
     })
 }
 
+/// The request without a signature, for calls that carry a token or a password: path, query and host as [`sign`] sends them.
+///
+/// # Errors
+/// [`SignError`] when a header, path or query cannot be sent.
+pub fn unsigned(draft: &RequestDraft) -> Result<Signed, SignError> {
+    check_path(&draft.path)?;
+    let query = sorted_query(&draft.query)?;
+    Ok(Signed {
+        headers: Headers::of(draft)?.unauthorised(),
+        path_and_query: path_and_query(&wire_path(&draft.path), &query),
+        trace: SigningTrace::default(),
+    })
+}
+
 /// Decoded as a whole, so that `%2F` becomes a separator, then encoded by segment, with a slash at the end.
 fn canonical_uri(path: &str) -> String {
     let decoded = percent_decode(path);

@@ -1,3 +1,9 @@
-//! The subcommands of `offsite`, one per file.
+//! The subcommands of `offsite`.
 
+pub mod chaos;
+pub mod demo;
+pub mod handle;
+pub mod ledger;
+pub mod queue;
 pub mod sign;
+pub mod simulate;

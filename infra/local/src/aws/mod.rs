@@ -1,0 +1,313 @@
+//! What the Lambda binaries call on AWS, answered from the one SQLite file: SQS and DynamoDB.
+//!
+//! One server on one port serves both, told apart by `X-Amz-Target`, as the real JSON protocols
+//! are. Every request must carry a valid SigV4 signature of the configured key. What is not
+//! emulated is refused with the error AWS has for an unknown operation, never ignored.
+//! Nothing here was compared with a live AWS account; shapes follow the public API references.
+
+pub(crate) mod dynamodb;
+pub mod faults;
+mod listener;
+mod sigv4;
+pub mod sqs;
+mod wire;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::body::to_bytes;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::Response;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::database::{Database, DatabaseError};
+use faults::{Fault, Faults};
+use listener::{CuttableListener, Peer};
+use wire::respond;
+pub(crate) use wire::{ServiceError, Stop, hex, internal, settle, unknown_operation, uuid_of};
+
+/// The account in queue URLs and ARNs.
+pub const ACCOUNT: &str = "000000000000";
+
+/// The largest request read: DynamoDB's largest is 16 MiB.
+/// Source: Amazon DynamoDB Developer Guide, "Quotas", 2026.
+const LARGEST_REQUEST_BYTES: usize = 16 * 1024 * 1024;
+
+/// Where the time comes from; tests and the demo move it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What a local AWS is started with.
+pub struct Options {
+    /// The file that holds queues and tables.
+    pub database: Database,
+    /// The only access key that is accepted.
+    pub access_key_id: String,
+    /// Its secret.
+    pub secret_access_key: SecretString,
+    /// A fixed port, or any free one.
+    pub port: Option<u16>,
+    /// The clock for visibility timeouts and the window in which a signature is valid.
+    pub clock: Clock,
+}
+
+impl Options {
+    /// Options with any free port and the machine's clock.
+    pub fn new(
+        database: Database,
+        access_key_id: &str,
+        secret_access_key: SecretString,
+    ) -> Options {
+        Options {
+            database,
+            access_key_id: access_key_id.to_owned(),
+            secret_access_key,
+            port: None,
+            clock: machine_clock(),
+        }
+    }
+}
+
+/// The machine's clock.
+#[allow(clippy::disallowed_methods)] // The edge: everything else takes a `Clock`.
+pub fn machine_clock() -> Clock {
+    Arc::new(Timestamp::now)
+}
+
+/// A running server; dropping it stops it.
+pub struct LocalAws {
+    address: SocketAddr,
+    faults: Arc<Faults>,
+    database: Database,
+    clock: Clock,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+impl LocalAws {
+    /// Starts serving on 127.0.0.1; the queue of receipts exists from the start.
+    ///
+    /// # Errors
+    /// When the port is taken or the file cannot be written.
+    pub async fn start(options: Options) -> Result<LocalAws, StartError> {
+        let port = options.port.unwrap_or(0);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .map_err(|source| StartError::Port { port, source })?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| StartError::Port { port, source })?;
+        let faults = Arc::new(Faults::default());
+        let (stop, stopped) = watch::channel(false);
+        let endpoint = format!("http://{address}");
+        let (database, clock) = (options.database.clone(), options.clock.clone());
+        let server = Arc::new(Server {
+            sqs: sqs::Sqs::new(options.database.clone(), options.clock.clone(), endpoint),
+            dynamodb: dynamodb::DynamoDb::new(options.database.clone(), options.clock.clone()),
+            key: sigv4::Key {
+                id: options.access_key_id,
+                secret: options.secret_access_key,
+            },
+            clock: options.clock,
+            faults: faults.clone(),
+            requests: AtomicU64::new(0),
+            stopped: stopped.clone(),
+        });
+        let router = axum::Router::new().fallback(answer).with_state(server);
+        let service = router.into_make_service_with_connect_info::<Peer>();
+        let mut stopping = stopped;
+        let server = tokio::spawn(async move {
+            let serve = axum::serve(CuttableListener::new(listener), service);
+            let graceful = serve.with_graceful_shutdown(async move {
+                let _ = stopping.wait_for(|stop| *stop).await;
+            });
+            let _ = graceful.await;
+        });
+        let aws = LocalAws {
+            address,
+            faults,
+            database,
+            clock,
+            stop,
+            server,
+        };
+        aws.create_queue(crate::queue::RECEIPTS).await?;
+        Ok(aws)
+    }
+
+    /// The value for `AWS_ENDPOINT_URL`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The URL of a queue; see [`LocalAws::create_queue`].
+    pub fn queue_url(&self, name: &str) -> String {
+        sqs::queue_url(&self.endpoint(), name)
+    }
+
+    /// The switch for scripted failures.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Creates a queue with default attributes unless it exists, and returns its URL.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn create_queue(&self, name: &str) -> Result<String, DatabaseError> {
+        let (owned, now) = (name.to_owned(), (self.clock)());
+        self.database
+            .write(move |connection| sqs::ensure_queue(connection, &owned, now))
+            .await?;
+        Ok(self.queue_url(name))
+    }
+
+    /// Stops accepting, lets requests under way finish, and returns when the port is free.
+    pub async fn shutdown(mut self) {
+        let _ = self.stop.send(true);
+        let _ = (&mut self.server).await;
+    }
+}
+
+impl Drop for LocalAws {
+    fn drop(&mut self) {
+        let _ = self.stop.send(true);
+        self.server.abort();
+    }
+}
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port could not be bound.
+    #[error("127.0.0.1:{port} cannot be used: {source}")]
+    Port {
+        /// The port asked for; 0 for any.
+        port: u16,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The file could not be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+struct Server {
+    sqs: sqs::Sqs,
+    dynamodb: dynamodb::DynamoDb,
+    key: sigv4::Key,
+    clock: Clock,
+    faults: Arc<Faults>,
+    requests: AtomicU64,
+    stopped: watch::Receiver<bool>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Service {
+    Sqs,
+    DynamoDb,
+}
+
+impl Service {
+    fn of(target: &str) -> Option<(Service, &str)> {
+        let (prefix, operation) = target.split_once('.')?;
+        match prefix {
+            "AmazonSQS" => Some((Service::Sqs, operation)),
+            "DynamoDB_20120810" => Some((Service::DynamoDb, operation)),
+            _ => None,
+        }
+    }
+
+    fn scope(self) -> &'static str {
+        match self {
+            Service::Sqs => "sqs",
+            Service::DynamoDb => "dynamodb",
+        }
+    }
+}
+
+async fn answer(
+    State(server): State<Arc<Server>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    request: Request,
+) -> Response {
+    let number = server.requests.fetch_add(1, Ordering::Relaxed);
+    let request_id = uuid_of(&[&(server.clock)().to_string(), &number.to_string()]);
+    let (parts, body) = request.into_parts();
+    let result = match to_bytes(body, LARGEST_REQUEST_BYTES).await {
+        Ok(body) => server.serve(&parts, &body, &peer).await,
+        Err(_) => Err(ServiceError::new(
+            413,
+            "com.amazon.coral.service#RequestTooLarge",
+            "the request is too large",
+        )),
+    };
+    respond(result, &request_id)
+}
+
+impl Server {
+    async fn serve(
+        &self,
+        parts: &axum::http::request::Parts,
+        body: &[u8],
+        peer: &Peer,
+    ) -> Result<Value, ServiceError> {
+        let target = parts
+            .headers
+            .get("x-amz-target")
+            .and_then(|value| value.to_str().ok());
+        let Some((service, operation)) = target.and_then(Service::of) else {
+            return Err(unknown_operation());
+        };
+        sigv4::verify(parts, body, service.scope(), &self.key, (self.clock)())?;
+        let input: Value = serde_json::from_slice(body).map_err(|_| {
+            ServiceError::new(400, "com.amazon.coral.service#SerializationException", "")
+        })?;
+        let Value::Object(input) = input else {
+            return Err(ServiceError::new(
+                400,
+                "com.amazon.coral.service#SerializationException",
+                "",
+            ));
+        };
+        let fault = self.faults.take(operation);
+        match &fault {
+            Some(Fault::Refuse { status, kind }) => {
+                return Err(ServiceError::new(*status, kind, "scripted failure"));
+            }
+            Some(Fault::DropBefore) => {
+                peer.cut();
+                return Ok(json!({}));
+            }
+            Some(Fault::Delay(delay)) => wait(*delay).await,
+            _ => {}
+        }
+        let failing = match &fault {
+            Some(Fault::FailEntries(indices)) => indices.as_slice(),
+            _ => &[],
+        };
+        let mut stopped = self.stopped.clone();
+        let result = match service {
+            Service::DynamoDb => self.dynamodb.run(operation, input).await,
+            Service::Sqs => tokio::select! {
+                result = self.sqs.run(operation, input, failing) => result,
+                // A long poll must not hold up the end.
+                _ = stopped.wait_for(|stop| *stop) => Ok(json!({})),
+            },
+        };
+        if matches!(fault, Some(Fault::DropAfter)) {
+            peer.cut();
+        }
+        result
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // The edge: a scripted delay is real time.
+async fn wait(delay: std::time::Duration) {
+    tokio::time::sleep(delay).await;
+}

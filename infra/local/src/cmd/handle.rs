@@ -1,0 +1,125 @@
+//! `offsite handle`: one event on this machine.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use offsite_shared::error::Error;
+use offsite_shared::handler::Invocation;
+use offsite_shared::io::clock::SystemClock;
+use offsite_shared::ledger::later;
+use offsite_shared::ports::Clock;
+use offsite_shared::settings::Environment;
+use serde_json::{Value, json};
+
+use crate::home;
+use crate::sim::{SimOptions, Simulators};
+
+/// Options of `offsite handle`.
+#[derive(Args, Debug)]
+pub struct HandleArgs {
+    /// The event: a JSON file, or - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub event: PathBuf,
+    /// Play against simulators started for this one event: every well-formed source exists, nothing leaves this machine
+    #[arg(long)]
+    pub simulate: bool,
+    /// Tell what would be done and what exists already, and start nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Give up after this many seconds; what was not started is handed back
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(3..=900))]
+    pub timeout: u64,
+}
+
+/// How an event ended, as an exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All accepted.
+    Well,
+    /// Some were not.
+    Partly,
+    /// Nothing was, or the event could not be read.
+    Badly,
+}
+
+/// Handles the event and gives the answer for standard output.
+///
+/// # Errors
+/// The event file or the ledger cannot be opened.
+pub async fn run(args: &HandleArgs, environment: &Environment) -> anyhow::Result<(Value, Ended)> {
+    let mut event = read(&args.event)?;
+    if args.dry_run {
+        dry(&mut event);
+    }
+    let options = SimOptions { any_source: true, ..SimOptions::default() };
+    let simulators = match args.simulate {
+        true => Some(Simulators::start(options.clone()).await?),
+        false => None,
+    };
+    let environment = match &simulators {
+        Some(simulators) => home::point_at(simulators, &options, environment.clone()),
+        None => environment.clone(),
+    };
+    let simulated = simulators.is_some() || home::is_simulated(&environment);
+    let database = home::open(&home::database_path(&environment), simulated).await?;
+    let answer = match home::handler(&environment, &database) {
+        Ok(handler) => {
+            let clock = SystemClock;
+            let id = format!("local-{}", clock.nonce().0.get(..12).unwrap_or_default());
+            let deadline = later(clock.now(), Duration::from_secs(args.timeout));
+            handler.handle(&event, &Invocation { id, deadline }).await
+        }
+        Err(error) => Err(error),
+    };
+    drop(simulators);
+    Ok(told(answer))
+}
+
+fn told(answer: Result<Value, Error>) -> (Value, Ended) {
+    match answer {
+        Ok(answer) => {
+            let failures = answer.get("batchItemFailures").and_then(Value::as_array).is_some_and(|failures| !failures.is_empty());
+            let errors = answer.get("results").and_then(Value::as_array).into_iter().flatten().any(|result| result.get("error").is_some());
+            let ended = if failures || errors { Ended::Partly } else { Ended::Well };
+            (answer, ended)
+        }
+        // The shape in which Lambda reports a function error.
+        Err(error) => (json!({ "errorType": error.name.name(), "errorMessage": error.message }), Ended::Badly),
+    }
+}
+
+fn read(path: &PathBuf) -> anyhow::Result<Value> {
+    let mut text = String::new();
+    if path.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text).context("standard input could not be read")?;
+    } else {
+        text = std::fs::read_to_string(path).with_context(|| format!("the event {} could not be read", path.display()))?;
+    }
+    serde_json::from_str(&text).with_context(|| format!("the event {} is not JSON", path.display()))
+}
+
+/// Marks every command of the event, whatever envelopes it is in.
+fn dry(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            if object.contains_key("action") {
+                object.insert("dry_run".into(), json!(true));
+                return;
+            }
+            for inner in object.values_mut() {
+                dry(inner);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(dry),
+        Value::String(text) => {
+            if let Ok(mut inner @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str::<Value>(text) {
+                dry(&mut inner);
+                *text = inner.to_string();
+            }
+        }
+        _ => {}
+    }
+}

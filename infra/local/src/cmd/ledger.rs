@@ -1,0 +1,124 @@
+//! `offsite ledger`: look at records, and settle what only a person can.
+
+use std::io::Write;
+
+use anyhow::{Context, bail, ensure};
+use clap::{ArgGroup, Args, Subcommand};
+use offsite_shared::command::Key;
+use offsite_shared::io::clock::SystemClock;
+use offsite_shared::ledger::{Record, Resolution, State, resolve};
+use offsite_shared::ports::{Clock, Filter, Ledger, Put};
+use offsite_shared::settings::Environment;
+
+use crate::home;
+
+/// Options of `offsite ledger`.
+#[derive(Args, Debug)]
+pub struct LedgerArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub action: LedgerAction,
+}
+
+/// What to do with the ledger.
+#[derive(Subcommand, Debug)]
+pub enum LedgerAction {
+    /// Print records with their history, one JSON object a line
+    #[command(group(ArgGroup::new("which").required(true).args(["key", "all", "state"])))]
+    Show {
+        /// The record's key, or the beginning of it
+        key: Option<String>,
+        /// All records
+        #[arg(long)]
+        all: bool,
+        /// Records in this state: seen, claimed, in_doubt, accepted, refused, ineligible, no_work, abandoned
+        #[arg(long, value_parser = State::ALL.map(State::name))]
+        state: Option<String>,
+    },
+    /// Settle a record by hand; who, when and why go into its history
+    #[command(group(ArgGroup::new("how").required(true).args(["adopt", "abandon", "acknowledge"])))]
+    Resolve {
+        /// The record's key, or the beginning of it
+        key: String,
+        /// The copy exists and this is its ID; its receipt goes to the queue
+        #[arg(long, value_name = "ID")]
+        adopt: Option<String>,
+        /// There is no copy and there shall be none
+        #[arg(long)]
+        abandon: bool,
+        /// A refused or ineligible replication that is as it should be
+        #[arg(long)]
+        acknowledge: bool,
+        /// Why, for whoever reads the history
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Runs the action.
+///
+/// # Errors
+/// The ledger cannot be used, or the record is not there or not in a state that can be resolved so.
+pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<()> {
+    let ledger = home::ledger(environment)?;
+    match &args.action {
+        LedgerAction::Show { key: Some(key), .. } => {
+            let record = find(&*ledger, key).await?;
+            writeln!(out, "{}", serde_json::to_string_pretty(&record)?)?;
+        }
+        LedgerAction::Show { state, .. } => {
+            let filter = Filter { state: state.clone(), outbox: false };
+            let mut after: Option<Key> = None;
+            loop {
+                let page = ledger.list(&filter, after.as_ref(), 500).await?;
+                for record in &page.records {
+                    writeln!(out, "{}", record.to_text()?)?;
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        LedgerAction::Resolve { key, adopt, abandon, reason, .. } => {
+            ensure!(!reason.trim().is_empty(), "--reason must say why");
+            let how = match (adopt, abandon) {
+                (Some(id), _) => Resolution::Adopt(id.clone()),
+                (None, true) => Resolution::Abandon,
+                (None, false) => Resolution::Acknowledge,
+            };
+            let who = environment.get("USER").or_else(|| environment.get("LOGNAME")).unwrap_or("somebody");
+            let record = find(&*ledger, key).await?;
+            let (next, expect) = resolve(&record, &how, &format!("person:{who}"), reason, SystemClock.now())
+                .with_context(|| format!("the record {} was not changed", record.key))?;
+            match ledger.put(&next, &expect).await? {
+                Put::Stored => writeln!(out, "{}", serde_json::to_string_pretty(&next)?)?,
+                Put::Conflict(_) => bail!("the record {} was changed by somebody else meanwhile; look at it again", record.key),
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn find(ledger: &dyn Ledger, wanted: &str) -> anyhow::Result<Record> {
+    if let Some(record) = ledger.get(&Key(wanted.to_owned())).await? {
+        return Ok(record);
+    }
+    ensure!(wanted.len() >= 6 && wanted.len() < 64, "there is no record {wanted}");
+    let mut found: Option<Record> = None;
+    let mut after: Option<Key> = None;
+    loop {
+        let page = ledger.list(&Filter::default(), after.as_ref(), 500).await?;
+        for record in page.records {
+            if record.key.starts_with(wanted) {
+                ensure!(found.is_none(), "more than one record begins with {wanted}; give more of the key");
+                found = Some(record);
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    found.with_context(|| format!("there is no record {wanted}"))
+}

@@ -1,0 +1,56 @@
+//! `offsite queue`: the embedded queue, one JSON message a line.
+
+use std::io::Write;
+
+use anyhow::ensure;
+use clap::{Args, Subcommand};
+use offsite_shared::io::clock::SystemClock;
+use offsite_shared::ports::Clock;
+use offsite_shared::settings::Environment;
+
+use crate::database::Database;
+use crate::home;
+use crate::queue::Queue;
+
+/// Options of `offsite queue`.
+#[derive(Args, Debug)]
+pub struct QueueArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub action: QueueAction,
+}
+
+/// What to do with the queue.
+#[derive(Subcommand, Debug)]
+pub enum QueueAction {
+    /// Show messages, oldest first, and leave them there
+    List {
+        /// At most this many
+        #[arg(long, default_value_t = 1_000_000)]
+        limit: usize,
+    },
+    /// Remove messages, oldest first, and print them
+    Take {
+        /// At most this many
+        #[arg(long, default_value_t = 10)]
+        max: usize,
+    },
+}
+
+/// Prints the messages.
+///
+/// # Errors
+/// The file cannot be read, or standard output is gone: then nothing is lost that was not printed, except by `take`.
+pub async fn run(args: &QueueArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<()> {
+    let path = home::database_path(environment);
+    ensure!(path.exists(), "there is no queue at {}: handle an event first, or set OFFSITE_DB to the file", path.display());
+    let queue = Queue::receipts(Database::open(&path)?);
+    let messages = match args.action {
+        QueueAction::List { limit } => queue.list(limit).await?,
+        QueueAction::Take { max } => queue.take(max, SystemClock.now()).await?,
+    };
+    for message in messages {
+        writeln!(out, "{}", message.body)?;
+    }
+    Ok(())
+}

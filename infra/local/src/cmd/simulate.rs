@@ -1,0 +1,70 @@
+//! `offsite simulate`: the simulators as a long-running server.
+
+use std::io::Write;
+
+use clap::Args;
+
+use crate::sim::{SimOptions, Simulators};
+
+/// Options of `offsite simulate`.
+#[derive(Args, Debug)]
+pub struct SimulateArgs {
+    /// Alibaba on this port, Huawei on the next, Tencent on the one after; without it the system chooses
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65533))]
+    pub port: Option<u16>,
+    /// The key ID that the simulated clouds accept
+    #[arg(long, value_name = "ID")]
+    pub access_key_id: Option<String>,
+    /// The secret that belongs to it
+    #[arg(long, value_name = "SECRET", requires = "access_key_id")]
+    pub access_key_secret: Option<String>,
+    /// The session token that must come with it
+    #[arg(long, value_name = "TOKEN")]
+    pub security_token: Option<String>,
+    /// Every well-formed source ID exists and can be copied
+    #[arg(long)]
+    pub any_source: bool,
+    /// Seed of everything that is drawn at random
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// Starts the simulators, prints one JSON line with their endpoints, and serves until interrupted.
+///
+/// # Errors
+/// A port is in use.
+pub async fn run(args: SimulateArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let defaults = SimOptions::default();
+    let options = SimOptions {
+        port: args.port,
+        access_key_id: args.access_key_id.unwrap_or(defaults.access_key_id),
+        access_key_secret: args.access_key_secret.unwrap_or(defaults.access_key_secret),
+        security_token: args.security_token,
+        any_source: args.any_source,
+        seed: args.seed,
+        start: None,
+    };
+    let simulators = Simulators::start(options).await?;
+    writeln!(out, "{}", simulators.endpoints_json())?;
+    out.flush()?;
+    wait_for_end().await;
+    simulators.shutdown();
+    Ok(())
+}
+
+/// Returns when the process is asked to end.
+pub async fn wait_for_end() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = interrupt.await;
+}

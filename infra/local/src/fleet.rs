@@ -1,0 +1,110 @@
+//! The three real binaries on this machine: simulated clouds on one side, SQS and DynamoDB from a SQLite file on the other.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use offsite_shared::command::Cloud;
+use offsite_shared::io::aws::Aws;
+use offsite_shared::io::clock::SystemClock;
+use offsite_shared::io::dynamodb::DynamoLedger;
+use offsite_shared::io::http::HttpTransport;
+use offsite_shared::ports::{Clock, Ledger, Transport};
+use offsite_shared::settings::Environment;
+use serde_json::Value;
+
+use crate::aws::{LocalAws, Options};
+use crate::database::Database;
+use crate::home;
+use crate::functions::{Binaries, FunctionOptions, FunctionProcess};
+use crate::queue::Queue;
+use crate::sim::{SimOptions, Simulators};
+
+/// The keys of the emulated AWS. They open nothing.
+const AWS_KEY: (&str, &str) = ("AKIALOCALLOCALLOCAL0", "local-secret-that-opens-nothing");
+
+/// The ledger's table.
+const TABLE: &str = "offsite-ledger";
+
+/// Everything the binaries talk to.
+pub struct Fleet {
+    /// The clouds.
+    pub simulators: Simulators,
+    /// SQS and DynamoDB.
+    pub aws: LocalAws,
+    /// The file behind them.
+    pub database: Database,
+    binaries: Binaries,
+    environment: HashMap<String, String>,
+}
+
+impl Fleet {
+    /// Starts the simulators and the emulated AWS; `extra` is added to the functions' environment.
+    ///
+    /// # Errors
+    /// A port is taken, or the file cannot be used.
+    pub async fn start(binaries: Binaries, file: &Path, simulated: SimOptions, extra: &[(&str, &str)]) -> anyhow::Result<Fleet> {
+        let simulators = Simulators::start(simulated.clone()).await?;
+        let database = Database::open(file)?;
+        let aws = LocalAws::start(Options::new(database.clone(), AWS_KEY.0, AWS_KEY.1.into())).await?;
+        let mut environment = Environment::default();
+        for (name, value) in [
+            ("AWS_ACCESS_KEY_ID", AWS_KEY.0),
+            ("AWS_SECRET_ACCESS_KEY", AWS_KEY.1),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ENDPOINT_URL", &aws.endpoint()),
+            ("QUEUE_URL", &aws.queue_url(crate::queue::RECEIPTS)),
+            ("OFFSITE_TABLE", TABLE),
+            ("AWS_LAMBDA_LOG_LEVEL", "WARN"),
+        ] {
+            environment = environment.with(name, value);
+        }
+        let mut environment = home::point_at(&simulators, &simulated, environment);
+        for (name, value) in extra {
+            environment = environment.with(name, *value);
+        }
+        let fleet = Fleet { simulators, aws, database, binaries, environment: environment.variables().clone().into_iter().collect() };
+        fleet.dynamo()?.create_table().await.context("the ledger's table could not be made")?;
+        Ok(fleet)
+    }
+
+    /// A process of this cloud's function.
+    ///
+    /// # Errors
+    /// The binary cannot be started.
+    pub async fn function(&self, cloud: Cloud) -> anyhow::Result<FunctionProcess> {
+        let binary = match cloud {
+            Cloud::Alibaba => &self.binaries.alibaba,
+            Cloud::Huawei => &self.binaries.huawei,
+            Cloud::Tencent => &self.binaries.tencent,
+        };
+        let environment = self.environment.clone().into_iter().collect();
+        Ok(FunctionProcess::spawn(binary, environment, FunctionOptions::named_after(binary)).await?)
+    }
+
+    /// The ledger, as the functions see it.
+    ///
+    /// # Errors
+    /// The client cannot be set up.
+    pub fn ledger(&self) -> anyhow::Result<Arc<dyn Ledger>> {
+        Ok(Arc::new(self.dynamo()?))
+    }
+
+    /// The messages on the queue, oldest first.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn messages(&self) -> anyhow::Result<Vec<Value>> {
+        let messages = Queue::receipts(self.database.clone()).list(usize::MAX >> 1).await?;
+        messages.iter().map(|message| Ok(serde_json::from_str(&message.body)?)).collect()
+    }
+
+    fn dynamo(&self) -> anyhow::Result<DynamoLedger> {
+        let environment = Environment::new(self.environment.clone());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(std::time::Duration::from_secs(3))?);
+        let aws = Arc::new(Aws::from_environment(&environment, transport, clock)?);
+        Ok(DynamoLedger::from_environment(&environment, aws, TABLE)?)
+    }
+}

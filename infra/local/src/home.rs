@@ -1,0 +1,148 @@
+//! The one-machine home: the same handler as on AWS, over the SQLite file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use offsite_shared::error::Error;
+use offsite_shared::exchange::{Pacer, Pauses};
+use offsite_shared::handler::Handler;
+use offsite_shared::io::aws::Aws;
+use offsite_shared::io::clock::SystemClock;
+use offsite_shared::command::Cloud;
+use offsite_shared::io::credentials::{EnvironmentSecrets, key_variables};
+use offsite_shared::io::dynamodb::DynamoLedger;
+use offsite_shared::io::http::HttpTransport;
+use offsite_shared::ports::{Boxed, Clock, EmitError, Emitter, Ledger, Transport};
+use offsite_shared::providers::{Provider, alibaba::Alibaba, huawei::Huawei, tencent::Tencent};
+use offsite_shared::receipt::Message;
+use offsite_shared::settings::{ENDPOINT_VARIABLES, Environment, Settings, is_loopback};
+use rusqlite::OptionalExtension;
+
+use crate::database::{Database, DatabaseError};
+use crate::ledger::SqliteLedger;
+use crate::queue::{Outgoing, Queue};
+use crate::sim::{SimOptions, Simulators};
+
+/// All clouds.
+pub const PROVIDERS: [&dyn Provider; 3] = [&Alibaba, &Huawei, &Tencent];
+
+/// The file of the one-machine home: `OFFSITE_DB`, or `./offsite.db`.
+pub fn database_path(environment: &Environment) -> PathBuf {
+    environment.get("OFFSITE_DB").unwrap_or("offsite.db").into()
+}
+
+/// Opens the file for live or for simulated replications. The two are never mixed: a simulated copy in the
+/// ledger would pass for a real one.
+///
+/// # Errors
+/// The file cannot be opened, or belongs to the other kind.
+pub async fn open(path: &Path, simulated: bool) -> anyhow::Result<Database> {
+    let database = Database::open(path)?;
+    let wanted = if simulated { "simulated" } else { "live" };
+    let found: String = database
+        .write(move |connection| {
+            connection.execute("INSERT OR IGNORE INTO home (name, value) VALUES ('kind', ?1)", [wanted])?;
+            connection.query_row("SELECT value FROM home WHERE name = 'kind'", [], |row| row.get(0))
+        })
+        .await?;
+    anyhow::ensure!(
+        found == wanted,
+        "{} holds {found} replications and this run is {wanted}: set OFFSITE_DB to another file, so that a simulated copy never passes for a real one",
+        path.display()
+    );
+    Ok(database)
+}
+
+/// The kind of a file, if it has been used.
+///
+/// # Errors
+/// The file cannot be read.
+pub async fn kind(database: &Database) -> Result<Option<String>, DatabaseError> {
+    let sql = "SELECT value FROM home WHERE name = 'kind'";
+    database.read(move |connection| connection.query_row(sql, [], |row| row.get(0)).optional()).await
+}
+
+/// The environment with every provider endpoint and credential pointing at these simulators.
+pub fn point_at(simulators: &Simulators, options: &SimOptions, environment: Environment) -> Environment {
+    let (id, secret) = (options.access_key_id.clone(), options.access_key_secret.clone());
+    let environment = [
+        ("OFFSITE_ALIBABA_ENDPOINT", simulators.alibaba()),
+        ("OFFSITE_HUAWEI_CBR_ENDPOINT", simulators.huawei()),
+        ("OFFSITE_HUAWEI_CSBS_ENDPOINT", simulators.huawei()),
+        ("OFFSITE_HUAWEI_IAM_ENDPOINT", simulators.huawei()),
+        ("OFFSITE_TENCENT_ENDPOINT", simulators.tencent()),
+    ]
+    .into_iter()
+    .fold(environment, |environment, (name, value)| environment.with(name, value));
+    let token = options.security_token.clone().unwrap_or_default();
+    Cloud::ALL.into_iter().fold(environment, |environment, cloud| {
+        let [id_name, secret_name, token_name] = key_variables(cloud);
+        environment.with(id_name, id.clone()).with(secret_name, secret.clone()).with(token_name, token.clone())
+    })
+}
+
+/// Whether any provider endpoint of this environment is a simulator on this machine.
+pub fn is_simulated(environment: &Environment) -> bool {
+    ENDPOINT_VARIABLES.iter().filter_map(|(name, _)| environment.get(name)).any(|url| {
+        let authority = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        is_loopback(authority)
+    })
+}
+
+/// The handler over the file.
+///
+/// # Errors
+/// Names the variable that is missing or wrong.
+pub fn handler(environment: &Environment, database: &Database) -> Result<Handler, Error> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let settings = Settings::from_environment(environment, &PROVIDERS)?;
+    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
+    let secrets = EnvironmentSecrets::new(environment, settings.clone(), transport.clone(), clock.clone());
+    Ok(Handler {
+        providers: PROVIDERS.to_vec(),
+        settings,
+        transport,
+        ledger: Arc::new(SqliteLedger::new(database.clone())),
+        emitter: Arc::new(LocalEmitter { queue: Queue::receipts(database.clone()), clock: clock.clone() }),
+        secrets: Arc::new(secrets),
+        clock,
+        pacer: Pacer::default(),
+        pauses: Pauses::default(),
+    })
+}
+
+/// The ledger of either home: DynamoDB when `OFFSITE_TABLE` is set, else the file.
+///
+/// # Errors
+/// Names the variable that is missing or wrong, or what is the matter with the file.
+pub fn ledger(environment: &Environment) -> anyhow::Result<Arc<dyn Ledger>> {
+    let Some(table) = environment.get("OFFSITE_TABLE") else {
+        let path = database_path(environment);
+        anyhow::ensure!(path.exists(), "there is no ledger at {}: set OFFSITE_DB to the file, or OFFSITE_TABLE for the one on AWS", path.display());
+        return Ok(Arc::new(SqliteLedger::new(Database::open(&path)?)));
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(std::time::Duration::from_secs(3))?);
+    let aws = Arc::new(Aws::from_environment(environment, transport, clock)?);
+    Ok(Arc::new(DynamoLedger::from_environment(environment, aws, table)?))
+}
+
+/// The queue in the file.
+struct LocalEmitter {
+    queue: Queue,
+    clock: Arc<dyn Clock>,
+}
+
+impl Emitter for LocalEmitter {
+    fn emit<'a>(&'a self, messages: &'a [Message]) -> Boxed<'a, Vec<Result<(), EmitError>>> {
+        Box::pin(async move {
+            let mut outcomes = Vec::with_capacity(messages.len());
+            for message in messages {
+                let outgoing = Outgoing { id: message.id.clone(), body: message.event.to_string(), attributes: None };
+                let sent = self.queue.send(outgoing, self.clock.now()).await;
+                outcomes.push(sent.map(drop).map_err(|error| EmitError(error.to_string())));
+            }
+            outcomes
+        })
+    }
+}

@@ -1,0 +1,156 @@
+//! The ledger in the SQLite file: the same transitions as on DynamoDB, each write durable before it is answered.
+
+use offsite_shared::command::{Cloud, Key};
+use offsite_shared::ledger::Record;
+use offsite_shared::ports::{Boxed, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::database::{Database, DatabaseError};
+
+/// The tables.
+pub(crate) const SCHEMA: &str = "
+CREATE TABLE ledger (
+  key     TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  owner   TEXT NOT NULL,
+  state   TEXT NOT NULL,
+  outbox  INTEGER NOT NULL,
+  record  TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX ledger_state ON ledger (state, key);
+CREATE INDEX ledger_outbox ON ledger (key) WHERE outbox = 1;
+CREATE TABLE pauses (
+  cloud   TEXT NOT NULL,
+  account TEXT NOT NULL,
+  until   TEXT NOT NULL,
+  reason  TEXT NOT NULL,
+  PRIMARY KEY (cloud, account)
+) WITHOUT ROWID;
+CREATE TABLE home (
+  name  TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) WITHOUT ROWID;
+";
+
+/// The ledger.
+#[derive(Clone, Debug)]
+pub struct SqliteLedger {
+    database: Database,
+}
+
+impl SqliteLedger {
+    /// On this file.
+    pub fn new(database: Database) -> SqliteLedger {
+        SqliteLedger { database }
+    }
+}
+
+impl Ledger for SqliteLedger {
+    fn get<'a>(&'a self, key: &'a Key) -> Boxed<'a, Result<Option<Record>, LedgerError>> {
+        Box::pin(async move {
+            let wanted = key.0.clone();
+            let text = self.database.read(move |connection| text_of(connection, &wanted)).await.map_err(unavailable)?;
+            text.map(|text| Record::from_text(&key.0, &text)).transpose()
+        })
+    }
+
+    fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>> {
+        Box::pin(async move {
+            let row = Row { key: record.key.clone(), version: integer(record.version), owner: record.owner.clone(), state: record.state.name(), outbox: record.outbox, text: record.to_text()? };
+            let expect = expect.clone();
+            match self.database.write(move |connection| put(connection, &row, &expect)).await.map_err(unavailable)? {
+                Ok(()) => Ok(Put::Stored),
+                Err(None) => Ok(Put::Conflict(None)),
+                Err(Some(text)) => Ok(Put::Conflict(Some(Box::new(Record::from_text(&record.key, &text)?)))),
+            }
+        })
+    }
+
+    fn list<'a>(&'a self, filter: &'a Filter, after: Option<&'a Key>, limit: u32) -> Boxed<'a, Result<Page, LedgerError>> {
+        Box::pin(async move {
+            let (filter, after) = (filter.clone(), after.map(|key| key.0.clone()).unwrap_or_default());
+            let rows = self.database.read(move |connection| list(connection, &filter, &after, limit)).await.map_err(unavailable)?;
+            let full = rows.len() == limit as usize;
+            let records = rows.iter().map(|(key, text)| Record::from_text(key, text)).collect::<Result<Vec<_>, _>>()?;
+            let next = records.last().filter(|_| full).map(Record::key);
+            Ok(Page { records, next })
+        })
+    }
+
+    fn pause_of<'a>(&'a self, cloud: Cloud, account: &'a str) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
+        Box::pin(async move {
+            let account = account.to_owned();
+            let sql = "SELECT until, reason FROM pauses WHERE cloud = ?1 AND account = ?2";
+            let row = self.database.read(move |connection| {
+                connection
+                    .prepare_cached(sql)?
+                    .query_row(params![cloud.name(), account], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))
+                    .optional()
+            });
+            let row = row.await.map_err(unavailable)?;
+            Ok(row.and_then(|(until, reason)| Some(Pause { until: until.parse().ok()?, reason })))
+        })
+    }
+
+    fn pause<'a>(&'a self, cloud: Cloud, account: &'a str, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
+        Box::pin(async move {
+            let (account, pause) = (account.to_owned(), pause.clone());
+            let sql = "INSERT OR REPLACE INTO pauses (cloud, account, until, reason) VALUES (?1, ?2, ?3, ?4)";
+            let write = self.database.write(move |connection| {
+                connection.prepare_cached(sql)?.execute(params![cloud.name(), account, pause.until.to_string(), pause.reason]).map(drop)
+            });
+            write.await.map_err(unavailable)
+        })
+    }
+}
+
+struct Row {
+    key: String,
+    version: i64,
+    owner: String,
+    state: &'static str,
+    outbox: bool,
+    text: String,
+}
+
+/// Inserts or updates if the expectation holds; otherwise gives back what is there.
+fn put(connection: &Connection, row: &Row, expect: &Expect) -> rusqlite::Result<Result<(), Option<String>>> {
+    let changed = match expect {
+        Expect::Absent => {
+            let sql = "INSERT INTO ledger (key, version, owner, state, outbox, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+            connection.prepare_cached(sql)?.execute(params![row.key, row.version, row.owner, row.state, row.outbox, row.text])?
+        }
+        Expect::Was { version, owner } => {
+            let sql = "UPDATE ledger SET version = ?2, owner = ?3, state = ?4, outbox = ?5, record = ?6 WHERE key = ?1 AND version = ?7 AND owner = ?8";
+            connection
+                .prepare_cached(sql)?
+                .execute(params![row.key, row.version, row.owner, row.state, row.outbox, row.text, integer(*version), owner])?
+        }
+    };
+    match changed {
+        0 => Ok(Err(text_of(connection, &row.key)?)),
+        _ => Ok(Ok(())),
+    }
+}
+
+fn text_of(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
+    connection.prepare_cached("SELECT record FROM ledger WHERE key = ?1")?.query_row([key], |row| row.get(0)).optional()
+}
+
+fn list(connection: &Connection, filter: &Filter, after: &str, limit: u32) -> rusqlite::Result<Vec<(String, String)>> {
+    let sql = match (filter.outbox, filter.state.is_some()) {
+        (true, _) => "SELECT key, record FROM ledger WHERE outbox = 1 AND key > ?1 AND (?3 = '' OR state = ?3) ORDER BY key LIMIT ?2",
+        (false, true) => "SELECT key, record FROM ledger WHERE state = ?3 AND key > ?1 ORDER BY key LIMIT ?2",
+        (false, false) => "SELECT key, record FROM ledger WHERE key > ?1 AND ?3 = '' ORDER BY key LIMIT ?2",
+    };
+    let state = filter.state.clone().unwrap_or_default();
+    connection.prepare_cached(sql)?.query_map(params![after, limit, state], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+fn integer(version: u64) -> i64 {
+    i64::try_from(version).unwrap_or(i64::MAX)
+}
+
+fn unavailable(error: DatabaseError) -> LedgerError {
+    LedgerError::Unavailable(error.to_string())
+}

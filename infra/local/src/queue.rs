@@ -1,0 +1,217 @@
+//! The embedded queue: the messages a consumer would find on SQS, in the order they were sent.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::database::{Database, DatabaseError};
+
+/// The queue receipts go to.
+pub const RECEIPTS: &str = "receipts";
+
+/// The table; `aws::sqs` serves the same rows, so a message sent there is found here.
+/// `visible_at` is in milliseconds since 1970: a message in flight on SQS is invisible until then.
+pub(crate) const SCHEMA: &str = "
+CREATE TABLE queue (
+  seq           INTEGER PRIMARY KEY AUTOINCREMENT,
+  queue         TEXT NOT NULL,
+  id            TEXT NOT NULL,
+  body          TEXT NOT NULL,
+  attributes    TEXT,
+  enqueued_at   TEXT NOT NULL,
+  taken_at      TEXT,
+  visible_at    INTEGER NOT NULL,
+  receive_count INTEGER NOT NULL DEFAULT 0,
+  message_id    TEXT,
+  group_id      TEXT,
+  dedup_id      TEXT
+);
+CREATE INDEX queue_order ON queue (queue, seq);
+";
+
+/// A message to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The CloudEvents id, by which a consumer drops doubles.
+    pub id: String,
+    /// The message itself, JSON text.
+    pub body: String,
+    /// Message attributes as JSON text, if any.
+    pub attributes: Option<String>,
+}
+
+/// A message on the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its place: messages are read in this order.
+    pub seq: i64,
+    /// The CloudEvents id.
+    pub id: String,
+    /// The message itself, JSON text.
+    pub body: String,
+    /// Message attributes as JSON text, if any.
+    pub attributes: Option<String>,
+    /// When it was sent.
+    pub enqueued_at: Timestamp,
+    /// When an SQS consumer first received it, if it has not deleted it.
+    pub taken_at: Option<Timestamp>,
+}
+
+/// One named queue of the file.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    database: Database,
+    name: String,
+}
+
+impl Queue {
+    /// The queue of receipts.
+    pub fn receipts(database: Database) -> Queue {
+        Queue::named(database, RECEIPTS)
+    }
+
+    /// Any queue, by name.
+    pub fn named(database: Database, name: &str) -> Queue {
+        Queue {
+            database,
+            name: name.to_owned(),
+        }
+    }
+
+    /// Puts a message at the end; it is on disk when this returns its place.
+    ///
+    /// # Errors
+    /// [`DatabaseError`]: the message was not stored.
+    pub async fn send(&self, message: Outgoing, now: Timestamp) -> Result<i64, DatabaseError> {
+        let name = self.name.clone();
+        self.database
+            .write(move |connection| insert(connection, &name, &message, now))
+            .await
+    }
+
+    /// The oldest messages, without removing them.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn list(&self, limit: usize) -> Result<Vec<Message>, DatabaseError> {
+        let name = self.name.clone();
+        self.database
+            .read(move |connection| list(connection, &name, limit))
+            .await
+    }
+
+    /// Removes and returns the oldest visible messages; no two callers get the same one.
+    ///
+    /// # Errors
+    /// [`DatabaseError`]: nothing was removed.
+    pub async fn take(&self, max: usize, now: Timestamp) -> Result<Vec<Message>, DatabaseError> {
+        let name = self.name.clone();
+        self.database
+            .write(move |connection| take(connection, &name, max, now))
+            .await
+    }
+
+    /// How many messages there are, in flight or not.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn count(&self) -> Result<u64, DatabaseError> {
+        let name = self.name.clone();
+        let sql = "SELECT count(*) FROM queue WHERE queue = ?1";
+        let count = self
+            .database
+            .read(move |connection| {
+                connection
+                    .prepare_cached(sql)?
+                    .query_row([name], |row| row.get::<_, i64>(0))
+            })
+            .await?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+}
+
+/// Puts a message on a queue inside a transaction of the caller's, say with a ledger record.
+///
+/// # Errors
+/// SQLite's.
+pub fn insert(
+    connection: &Connection,
+    queue: &str,
+    message: &Outgoing,
+    now: Timestamp,
+) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(
+            "INSERT INTO queue (queue, id, body, attributes, enqueued_at, visible_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .insert(params![
+            queue,
+            message.id,
+            message.body,
+            message.attributes,
+            now.to_string(),
+            now.as_millisecond()
+        ])
+}
+
+fn list(connection: &Connection, queue: &str, limit: usize) -> rusqlite::Result<Vec<Message>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(
+            "SELECT seq, id, body, attributes, enqueued_at, taken_at FROM queue
+             WHERE queue = ?1 ORDER BY seq LIMIT ?2",
+        )?
+        .query_map(params![queue, limit], message)?
+        .collect()
+}
+
+fn take(
+    connection: &Connection,
+    queue: &str,
+    max: usize,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Message>> {
+    let mut oldest = connection.prepare_cached(
+        "SELECT seq, id, body, attributes, enqueued_at, taken_at FROM queue
+         WHERE queue = ?1 AND seq > ?2 AND visible_at <= ?3 ORDER BY seq LIMIT 1",
+    )?;
+    let mut delete = connection.prepare_cached("DELETE FROM queue WHERE seq = ?1")?;
+    let mut taken: Vec<Message> = Vec::new();
+    while taken.len() < max {
+        let after = taken.last().map_or(0, |message| message.seq);
+        let next = oldest
+            .query_row(params![queue, after, now.as_millisecond()], message)
+            .optional()?;
+        let Some(next) = next else { break };
+        delete.execute([next.seq])?;
+        taken.push(next);
+    }
+    Ok(taken)
+}
+
+fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+    Ok(Message {
+        seq: row.get(0)?,
+        id: row.get(1)?,
+        body: row.get(2)?,
+        attributes: row.get(3)?,
+        enqueued_at: time(row, 4)?,
+        taken_at: row
+            .get_ref(5)?
+            .as_str_or_null()?
+            .is_some()
+            .then(|| time(row, 5))
+            .transpose()?,
+    })
+}
+
+fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    row.get::<_, String>(column)?
+        .parse()
+        .map_err(|error: jiff::Error| {
+            rusqlite::Error::FromSqlConversionFailure(
+                column,
+                rusqlite::types::Type::Text,
+                Box::new(error),
+            )
+        })
+}

@@ -1,0 +1,487 @@
+//! Commands: what every trigger is turned into, and the replications that a command asks for.
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::fields::{FieldError, Fields};
+
+/// One of the three clouds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Cloud {
+    /// Alibaba Cloud (HBR).
+    Alibaba,
+    /// Huawei Cloud (CBR, CSBS).
+    Huawei,
+    /// Tencent Cloud (CBS).
+    Tencent,
+}
+
+impl Cloud {
+    /// All clouds, in the order of the documents.
+    pub const ALL: [Cloud; 3] = [Cloud::Alibaba, Cloud::Huawei, Cloud::Tencent];
+
+    /// The name used in commands, records and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cloud::Alibaba => "alibaba",
+            Cloud::Huawei => "huawei",
+            Cloud::Tencent => "tencent",
+        }
+    }
+
+    /// The cloud of this name.
+    pub fn from_name(name: &str) -> Option<Cloud> {
+        Cloud::ALL.into_iter().find(|cloud| cloud.name() == name)
+    }
+}
+
+/// One of the five operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Operation {
+    /// Alibaba HBR 2017-09-08 CreateVaultReplication.
+    CreateVaultReplication,
+    /// Huawei CBR v3 backups/{id}/replicate.
+    CopyBackup,
+    /// Huawei CBR v3 checkpoints/replicate: every eligible backup of a vault.
+    CopyCheckpoint,
+    /// Huawei CSBS v1 checkpoint_items/{id}/replicate.
+    CopyCheckpointItem,
+    /// Tencent CBS 2017-03-12 CopySnapshotCrossRegions.
+    CopySnapshot,
+}
+
+impl Operation {
+    /// All operations.
+    pub const ALL: [Operation; 5] = [
+        Operation::CreateVaultReplication,
+        Operation::CopyBackup,
+        Operation::CopyCheckpoint,
+        Operation::CopyCheckpointItem,
+        Operation::CopySnapshot,
+    ];
+
+    /// The name used in commands, records and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Operation::CreateVaultReplication => "create-vault-replication",
+            Operation::CopyBackup => "copy-backup",
+            Operation::CopyCheckpoint => "copy-checkpoint",
+            Operation::CopyCheckpointItem => "copy-checkpoint-item",
+            Operation::CopySnapshot => "copy-snapshot",
+        }
+    }
+
+    /// The operation of this name.
+    pub fn from_name(name: &str) -> Option<Operation> {
+        Operation::ALL.into_iter().find(|operation| operation.name() == name)
+    }
+
+    /// The cloud that has this operation.
+    pub fn cloud(self) -> Cloud {
+        match self {
+            Operation::CreateVaultReplication => Cloud::Alibaba,
+            Operation::CopySnapshot => Cloud::Tencent,
+            _ => Cloud::Huawei,
+        }
+    }
+
+    /// The field of `source` that holds the ID.
+    pub fn source_field(self) -> &'static str {
+        match self {
+            Operation::CreateVaultReplication | Operation::CopyCheckpoint => "vault_id",
+            Operation::CopyBackup => "backup_id",
+            Operation::CopyCheckpointItem => "checkpoint_item_id",
+            Operation::CopySnapshot => "snapshot_id",
+        }
+    }
+
+    /// Whether a destination names a vault.
+    pub fn destination_has_vault(self) -> bool {
+        matches!(self, Operation::CreateVaultReplication | Operation::CopyBackup | Operation::CopyCheckpoint)
+    }
+
+    /// The options that the API has. Tencent's SnapshotName is absent: read-back needs it to be ours.
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Operation::CreateVaultReplication | Operation::CopySnapshot => &[],
+            Operation::CopyBackup | Operation::CopyCheckpointItem => &["name", "description", "enable_acceleration"],
+            Operation::CopyCheckpoint => &["auto_trigger", "enable_acceleration"],
+        }
+    }
+}
+
+/// The backup (or vault) to be copied.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// Region code.
+    pub region: String,
+    /// Huawei's project of that region.
+    pub project_id: Option<String>,
+    /// Snapshot, backup, checkpoint item or vault ID, by operation.
+    pub id: String,
+}
+
+/// Where a copy goes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Destination {
+    /// Region code.
+    pub region: String,
+    /// Huawei's project in that region.
+    pub project_id: Option<String>,
+    /// Target vault, where the API has one.
+    pub vault_id: Option<String>,
+}
+
+impl Destination {
+    /// The form used in commands, answers and messages.
+    pub fn to_json(&self) -> Value {
+        let mut object = Map::new();
+        object.insert("region".into(), json!(self.region));
+        if let Some(project) = &self.project_id {
+            object.insert("project_id".into(), json!(project));
+        }
+        if let Some(vault) = &self.vault_id {
+            object.insert("vault_id".into(), json!(vault));
+        }
+        Value::Object(object)
+    }
+}
+
+/// Options that some of the APIs have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Options {
+    /// Name of the replica (Huawei).
+    pub name: Option<String>,
+    /// Description of the replica (Huawei).
+    pub description: Option<String>,
+    /// Pay for a faster copy (Huawei).
+    pub enable_acceleration: Option<bool>,
+    /// Mark a vault replication as triggered automatically (Huawei copy-checkpoint).
+    pub auto_trigger: Option<bool>,
+}
+
+/// A wish to have copies started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// What to start.
+    pub operation: Operation,
+    /// Which account's credential to use.
+    pub account: String,
+    /// What to copy.
+    pub source: Source,
+    /// Where to.
+    pub destinations: Vec<Destination>,
+    /// With which options.
+    pub options: Options,
+    /// Which firing of a trigger this is; part of the key of `copy-checkpoint`.
+    pub occurrence: Option<String>,
+    /// Tell what would be done, and start nothing.
+    pub dry_run: bool,
+}
+
+/// One backup × one destination: the unit of everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replication {
+    /// What is started.
+    pub operation: Operation,
+    /// Whose credential.
+    pub account: String,
+    /// What is copied.
+    pub source: Source,
+    /// Where to.
+    pub destination: Destination,
+    /// Options.
+    pub options: Options,
+    /// Which firing of a trigger, for `copy-checkpoint`.
+    pub occurrence: Option<String>,
+}
+
+/// The identity of a replication: SHA-256 in lower-case hex, as the provider's own uniqueness has it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(pub String);
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Command {
+    /// Reads a command, strictly.
+    ///
+    /// # Errors
+    /// Names the field and the reason.
+    pub fn from_json(value: &Value) -> Result<Command, FieldError> {
+        let mut fields = Fields::of(value, "")?;
+        match fields.required("action")?.as_str() {
+            "replicate" => {}
+            other => {
+                return Err(FieldError::new("action", format!("\"{other}\" is not known here; known is \"replicate\"")));
+            }
+        }
+        let provider = fields.required("provider")?;
+        let cloud = Cloud::from_name(&provider).ok_or_else(|| {
+            FieldError::new("provider", format!("\"{provider}\" is not one of alibaba, huawei, tencent"))
+        })?;
+        let operation = fields.required("operation")?;
+        let operation = Operation::from_name(&operation).filter(|found| found.cloud() == cloud).ok_or_else(|| {
+            let known: Vec<_> = Operation::ALL.iter().filter(|op| op.cloud() == cloud).map(|op| op.name()).collect();
+            FieldError::new("operation", format!("\"{operation}\" is not an operation of {provider}; known: {}", known.join(", ")))
+        })?;
+        let account = fields.text("account")?.unwrap_or_else(|| "default".to_owned());
+        let missing = |name: &str| FieldError::new(name, "is missing");
+        let source = source(fields.value("source").ok_or_else(|| missing("source"))?, operation)?;
+        let destinations = destinations(fields.value("destinations").ok_or_else(|| missing("destinations"))?, operation, &source)?;
+        let options = match fields.value("options") {
+            None => Options::default(),
+            Some(value) => options(value, operation)?,
+        };
+        let occurrence = fields.text("occurrence")?;
+        let dry_run = fields.boolean("dry_run")?.unwrap_or(false);
+        fields.finish()?;
+        Ok(Command { operation, account, source, destinations, options, occurrence, dry_run })
+    }
+
+    /// The form that [`Command::from_json`] reads.
+    pub fn to_json(&self) -> Value {
+        let mut object = Map::new();
+        object.insert("action".into(), json!("replicate"));
+        object.insert("provider".into(), json!(self.operation.cloud().name()));
+        object.insert("operation".into(), json!(self.operation.name()));
+        object.insert("account".into(), json!(self.account));
+        object.insert("source".into(), source_json(self.operation, &self.source));
+        object.insert("destinations".into(), self.destinations.iter().map(Destination::to_json).collect());
+        let options = options_json(&self.options);
+        if options.as_object().is_some_and(|options| !options.is_empty()) {
+            object.insert("options".into(), options);
+        }
+        if let Some(occurrence) = &self.occurrence {
+            object.insert("occurrence".into(), json!(occurrence));
+        }
+        if self.dry_run {
+            object.insert("dry_run".into(), json!(true));
+        }
+        Value::Object(object)
+    }
+
+    /// One replication for each destination.
+    pub fn replications(&self) -> Vec<Replication> {
+        self.destinations
+            .iter()
+            .map(|destination| Replication {
+                operation: self.operation,
+                account: self.account.clone(),
+                source: self.source.clone(),
+                destination: destination.clone(),
+                options: self.options.clone(),
+                occurrence: self.occurrence.clone(),
+            })
+            .collect()
+    }
+}
+
+impl Replication {
+    /// The key. Huawei: backup × destination region, whichever call starts it; a vault-wide call has
+    /// one of its own per occurrence. Tencent: snapshot × region. Alibaba: source vault × target vault.
+    pub fn key(&self) -> Key {
+        let source = &self.source;
+        let destination = &self.destination;
+        let region = destination.region.as_str();
+        let vault = destination.vault_id.as_deref().unwrap_or_default();
+        let parts: Vec<&str> = match self.operation {
+            Operation::CreateVaultReplication => vec!["alibaba-hbr", &self.account, &source.region, &source.id, region, vault],
+            Operation::CopyBackup => vec!["huawei-cbr", &self.account, &source.region, &source.id, region],
+            Operation::CopyCheckpoint => vec![
+                "huawei-cbr-vault",
+                &self.account,
+                &source.region,
+                &source.id,
+                region,
+                self.occurrence.as_deref().unwrap_or_default(),
+            ],
+            Operation::CopyCheckpointItem => vec!["huawei-csbs", &self.account, &source.region, &source.id, region],
+            Operation::CopySnapshot => vec!["tencent-cbs", &self.account, &source.region, &source.id, region],
+        };
+        Key(hash_of(&parts))
+    }
+
+    /// A hash over all that the key leaves out, so that the same key with other options is noticed.
+    pub fn payload_hash(&self) -> String {
+        let options = options_json(&self.options).to_string();
+        let destination = self.destination.to_json().to_string();
+        hash_of(&[self.operation.name(), &destination, &options])
+    }
+
+    /// The source in the form of commands and messages.
+    pub fn source_json(&self) -> Value {
+        source_json(self.operation, &self.source)
+    }
+
+    /// The options in the form of commands.
+    pub fn options_json(&self) -> Value {
+        options_json(&self.options)
+    }
+
+    /// For `copy-checkpoint`: the replication of one backup of the vault.
+    pub fn of_backup(&self, backup_id: &str) -> Replication {
+        Replication {
+            operation: Operation::CopyBackup,
+            source: Source { id: backup_id.to_owned(), ..self.source.clone() },
+            options: Options::default(),
+            occurrence: None,
+            ..self.clone()
+        }
+    }
+
+    /// For people: operation, source and destination in a few words.
+    pub fn describe(&self) -> String {
+        let vault = self.destination.vault_id.as_deref().map(|vault| format!(" (vault {vault})")).unwrap_or_default();
+        format!(
+            "{} {} of {} {} in {} to {}{vault}",
+            self.operation.cloud().name(),
+            self.operation.name(),
+            self.operation.source_field().trim_end_matches("_id").replace('_', " "),
+            self.source.id,
+            self.source.region,
+            self.destination.region,
+        )
+    }
+}
+
+/// SHA-256 over length-prefixed parts, lower-case hex: no two lists of parts share a hash.
+pub fn hash_of(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    crate::sign::canonical::hex(&hash.finalize())
+}
+
+fn source_json(operation: Operation, source: &Source) -> Value {
+    let mut object = Map::new();
+    object.insert("region".into(), json!(source.region));
+    if let Some(project) = &source.project_id {
+        object.insert("project_id".into(), json!(project));
+    }
+    object.insert(operation.source_field().into(), json!(source.id));
+    Value::Object(object)
+}
+
+fn options_json(options: &Options) -> Value {
+    let mut object = Map::new();
+    if let Some(name) = &options.name {
+        object.insert("name".into(), json!(name));
+    }
+    if let Some(description) = &options.description {
+        object.insert("description".into(), json!(description));
+    }
+    if let Some(flag) = options.enable_acceleration {
+        object.insert("enable_acceleration".into(), json!(flag));
+    }
+    if let Some(flag) = options.auto_trigger {
+        object.insert("auto_trigger".into(), json!(flag));
+    }
+    Value::Object(object)
+}
+
+fn source(value: &Value, operation: Operation) -> Result<Source, FieldError> {
+    let mut fields = Fields::of(value, "source")?;
+    let region = region(fields.required("region")?, "source.region")?;
+    let project_id = project(&mut fields, operation)?;
+    let id = identifier(fields.required(operation.source_field())?, &format!("source.{}", operation.source_field()))?;
+    fields.finish()?;
+    Ok(Source { region, project_id, id })
+}
+
+fn destinations(value: &Value, operation: Operation, source: &Source) -> Result<Vec<Destination>, FieldError> {
+    let Value::Array(items) = value else {
+        return Err(FieldError::new("destinations", format!("must be an array, not {}", crate::fields::kind(value))));
+    };
+    if items.is_empty() {
+        return Err(FieldError::new("destinations", "must name at least one destination"));
+    }
+    if operation == Operation::CreateVaultReplication && items.len() > 1 {
+        return Err(FieldError::new("destinations", "an Alibaba source vault replicates to one target vault only"));
+    }
+    let mut found: Vec<Destination> = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let path = format!("destinations[{index}]");
+        let mut fields = Fields::of(item, &path)?;
+        let region = region(fields.required("region")?, &format!("{path}.region"))?;
+        let project_id = project(&mut fields, operation)?;
+        if operation.cloud() == Cloud::Huawei && project_id.is_none() {
+            return Err(FieldError::new(format!("{path}.project_id"), "is missing: the project ID in the destination region"));
+        }
+        let vault_id = if operation.destination_has_vault() {
+            Some(identifier(fields.required("vault_id")?, &format!("{path}.vault_id"))?)
+        } else {
+            None
+        };
+        fields.finish()?;
+        if region == source.region {
+            return Err(FieldError::new(format!("{path}.region"), format!("{region} is the source's own region; a copy must go to another one")));
+        }
+        if found.iter().any(|other| other.region == region) {
+            return Err(FieldError::new(format!("{path}.region"), format!("{region} is named twice")));
+        }
+        found.push(Destination { region, project_id, vault_id });
+    }
+    Ok(found)
+}
+
+fn options(value: &Value, operation: Operation) -> Result<Options, FieldError> {
+    let Value::Object(object) = value else {
+        return Err(FieldError::new("options", format!("must be an object, not {}", crate::fields::kind(value))));
+    };
+    if let Some(key) = object.keys().find(|key| !operation.options().contains(&key.as_str())) {
+        let known = operation.options();
+        let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
+        return Err(FieldError::new(
+            format!("options.{}", crate::fields::one_line(key)),
+            format!("is not an option of {}: {known}", operation.name()),
+        ));
+    }
+    let mut fields = Fields::of(value, "options")?;
+    Ok(Options {
+        name: fields.text("name")?,
+        description: match fields.value("description") {
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(other) => {
+                return Err(FieldError::new("options.description", format!("must be a text, not {}", crate::fields::kind(other))));
+            }
+            None => None,
+        },
+        enable_acceleration: fields.boolean("enable_acceleration")?,
+        auto_trigger: fields.boolean("auto_trigger")?,
+    })
+}
+
+fn project(fields: &mut Fields<'_>, operation: Operation) -> Result<Option<String>, FieldError> {
+    if operation.cloud() != Cloud::Huawei {
+        return Ok(None);
+    }
+    let path = fields.path("project_id");
+    fields.text("project_id")?.map(|project| identifier(project, &path)).transpose()
+}
+
+/// Region codes go into host names: letters, digits, `.`, `_`, `-`, at most 255.
+/// Source: Huawei CBR definition 0.1.20261030, `destination_region`; the other clouds' codes fit it.
+fn region(text: String, field: &str) -> Result<String, FieldError> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.len() <= 255 && text.chars().all(fits) && text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        Ok(text)
+    } else {
+        Err(FieldError::new(field, "must be a region code: letters, digits, '-', '_' or '.', at most 255"))
+    }
+}
+
+/// IDs go into paths and names: visible ASCII without `/`, at most 255.
+fn identifier(text: String, field: &str) -> Result<String, FieldError> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.len() <= 255 && text.chars().all(fits) && text != "." && text != ".." {
+        Ok(text)
+    } else {
+        Err(FieldError::new(field, "must be an ID: letters, digits, '-', '_' or '.', at most 255"))
+    }
+}

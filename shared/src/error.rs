@@ -1,0 +1,56 @@
+//! Errors that leave a handler, with the fixed names that workflow engines match on.
+
+use crate::fields::one_line;
+
+/// The fixed names. They are an interface: a Step Functions `Catch` compares these strings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorName {
+    /// The provider refused for too many requests; certainly not applied.
+    Throttled,
+    /// It is unknown whether the copy was started; read-back will tell.
+    InDoubt,
+    /// The provider said no.
+    Rejected,
+    /// The command is wrong or not allowed.
+    InvalidCommand,
+    /// This function's configuration is wrong.
+    Configuration,
+    /// Something that is needed cannot be reached or is busy; certainly not applied.
+    Unavailable,
+}
+
+impl ErrorName {
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            ErrorName::Throttled => "Offsite.Throttled",
+            ErrorName::InDoubt => "Offsite.InDoubt",
+            ErrorName::Rejected => "Offsite.Rejected",
+            ErrorName::InvalidCommand => "Offsite.InvalidCommand",
+            ErrorName::Configuration => "Offsite.Configuration",
+            ErrorName::Unavailable => "Offsite.Unavailable",
+        }
+    }
+}
+
+/// An error as a caller sees it: a fixed name and one line for a person.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {message}", name.name())]
+pub struct Error {
+    /// The fixed name.
+    pub name: ErrorName,
+    /// What failed, on what, what happens next, what to do.
+    pub message: String,
+}
+
+impl Error {
+    /// An error of this name.
+    pub fn new(name: ErrorName, message: impl Into<String>) -> Error {
+        Error { name, message: one_line(&message.into()) }
+    }
+
+    /// A wrong or missing setting.
+    pub fn configuration(message: impl Into<String>) -> Error {
+        Error::new(ErrorName::Configuration, message)
+    }
+}

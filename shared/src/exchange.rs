@@ -1,0 +1,175 @@
+//! One exchange with a provider: wait for the rate limit, sign anew, send, sort what went wrong, retry what certainly was not applied.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use jiff::Timestamp;
+
+use crate::command::Cloud;
+use crate::disposition::{Disposition, Failure};
+use crate::handler::Handler;
+use crate::ledger::later;
+use crate::ports::{Access, HttpRequest, Reply, TransportError};
+use crate::providers::{Call, Provider};
+
+/// Time that is kept for recording and emitting after the last exchange.
+pub const RESERVE: Duration = Duration::from_millis(1_500);
+
+/// Sends `call` once, signed for this moment. `mutating` decides what silence means.
+pub async fn once(handler: &Handler, provider: &dyn Provider, call: &Call, account: &str, mutating: bool, stop: Timestamp) -> Result<Reply, Failure> {
+    let cloud = provider.cloud();
+    let wait = handler.pacer.reserve(call.action, handler.settings.requests_per_second(cloud), handler.clock.now());
+    if !wait.is_zero() {
+        if later(handler.clock.now(), wait) >= stop {
+            return Err(local(Disposition::Throttled, "rate_limit", "our own rate limit leaves no time before this function's deadline", ""));
+        }
+        handler.clock.sleep(wait).await;
+    }
+    let mut fresh = false;
+    loop {
+        let access = handler.secrets.access(cloud, account, &call.region, fresh).await.map_err(|error| {
+            local(Disposition::Retryable, "credential", &error.message, "check the credential of this account")
+        })?;
+        let token = matches!(access, Access::Token(_));
+        let reply = send(handler, provider, call, &access, mutating, stop).await?;
+        // A token may have been revoked before its end: fetch once, repeat once.
+        if token && reply.status == 401 && !fresh {
+            fresh = true;
+            continue;
+        }
+        return Ok(reply);
+    }
+}
+
+async fn send(handler: &Handler, provider: &dyn Provider, call: &Call, access: &Access, mutating: bool, stop: Timestamp) -> Result<Reply, Failure> {
+    let base = handler.settings.endpoint(provider, call.service, &call.region);
+    let host = base.split_once("://").map_or(base.as_str(), |(_, rest)| rest);
+    let (host, prefix) = host.split_once('/').map_or((host, ""), |(host, path)| (host, path));
+    let now = handler.clock.now();
+    let left = Duration::try_from(stop.duration_since(now)).unwrap_or_default();
+    if left < Duration::from_millis(200) {
+        return Err(local(Disposition::Retryable, "deadline", "no time is left before this function's deadline", "it is handed back and starts again"));
+    }
+    let mut draft = call.draft.clone();
+    draft.host = host.to_owned();
+    if !prefix.is_empty() {
+        draft.path = format!("/{prefix}{}", draft.path);
+    }
+    let signed = provider.sign(call, draft, access, now, &handler.clock.nonce()).map_err(|error| {
+        local(Disposition::Permanent, "signing", &error.to_string(), "check the credential and the command")
+    })?;
+    let scheme = base.split_once("://").map_or("https", |(scheme, _)| scheme);
+    let request = HttpRequest {
+        method: call.draft.method.clone(),
+        url: format!("{scheme}://{host}{}", signed.path_and_query),
+        headers: signed.headers,
+        body: call.draft.body.clone(),
+        timeout: handler.settings.timeout.min(left),
+    };
+    let started = handler.clock.now();
+    let result = handler.transport.send(request).await;
+    let took_ms = handler.clock.now().duration_since(started).as_millis() as i64;
+    match result {
+        Ok(reply) => {
+            tracing::debug!(action = call.action, region = call.region, status = reply.status, took_ms, "exchange");
+            Ok(reply)
+        }
+        Err(TransportError::NotSent(reason)) => {
+            tracing::warn!(action = call.action, region = call.region, host, took_ms, %reason, "endpoint cannot be reached");
+            Err(local(
+                Disposition::Retryable,
+                "connect",
+                &format!("{host} cannot be reached: {reason}"),
+                "check the network, the proxy and the endpoint setting",
+            ))
+        }
+        Err(TransportError::NoAnswer(reason)) => {
+            tracing::warn!(action = call.action, region = call.region, host, took_ms, %reason, "no answer");
+            let disposition = if mutating { Disposition::Ambiguous } else { Disposition::Retryable };
+            Err(local(disposition, "no_answer", &format!("{host} gave no answer: {reason}"), ""))
+        }
+    }
+}
+
+/// Repeats `attempt` while it fails with something that certainly was not applied and time is left.
+pub async fn with_retry<T, F>(handler: &Handler, stop: Timestamp, mut attempt: impl FnMut() -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    let seed = u64::from_str_radix(handler.clock.nonce().0.get(..16).unwrap_or_default(), 16).unwrap_or(1);
+    let mut delays = ExponentialBuilder::default()
+        .with_min_delay(handler.settings.backoff)
+        .with_max_delay(Duration::from_secs(20))
+        .with_max_times(6)
+        .with_jitter()
+        .with_jitter_seed(seed)
+        .build();
+    loop {
+        let failure = match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(failure) => failure,
+        };
+        if !matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable) || failure.code == "deadline" {
+            return Err(failure);
+        }
+        let Some(delay) = delays.next() else { return Err(failure) };
+        let delay = delay.max(failure.after.unwrap_or_default());
+        if later(handler.clock.now(), delay + RESERVE) >= stop {
+            return Err(failure);
+        }
+        tracing::info!(code = failure.code, delay_ms = delay.as_millis() as u64, "certainly not applied; trying again");
+        handler.clock.sleep(delay).await;
+    }
+}
+
+fn local(disposition: Disposition, code: &str, message: &str, advice: &'static str) -> Failure {
+    Failure::local(disposition, code, message, advice)
+}
+
+/// Spaces calls so that no second holds more of one action than the limit.
+#[derive(Default)]
+pub struct Pacer {
+    sent: Mutex<HashMap<&'static str, VecDeque<Timestamp>>>,
+}
+
+impl Pacer {
+    /// Books the next slot of `action` and tells how long to wait for it. `limit` 0 is no limit.
+    pub fn reserve(&self, action: &'static str, limit: u32, now: Timestamp) -> Duration {
+        /// A little over a second: arrival at the provider jitters.
+        const WINDOW: Duration = Duration::from_millis(1_050);
+        if limit == 0 {
+            return Duration::ZERO;
+        }
+        let mut sent = self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let slots = sent.entry(action).or_default();
+        let slot = match slots.len() >= limit as usize {
+            true => slots.pop_front().map_or(now, |oldest| later(oldest, WINDOW).max(now)),
+            false => now,
+        };
+        slots.push_back(slot);
+        Duration::try_from(slot.duration_since(now)).unwrap_or_default()
+    }
+}
+
+/// Which pauses were read from the ledger lately, so that a batch does not ask for each record.
+#[derive(Default)]
+pub struct Pauses {
+    known: Mutex<HashMap<(Cloud, String), (Timestamp, Option<crate::ports::Pause>)>>,
+}
+
+impl Pauses {
+    /// What was read, unless it is older than a moment.
+    pub fn recent(&self, cloud: Cloud, account: &str, now: Timestamp) -> Option<Option<crate::ports::Pause>> {
+        let known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (read_at, pause) = known.get(&(cloud, account.to_owned()))?;
+        (now < later(*read_at, Duration::from_secs(2))).then(|| pause.clone())
+    }
+
+    /// Remembers what was read or set.
+    pub fn remember(&self, cloud: Cloud, account: &str, now: Timestamp, pause: Option<crate::ports::Pause>) {
+        let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        known.insert((cloud, account.to_owned()), (now, pause));
+    }
+}

@@ -1,0 +1,160 @@
+//! Calls to AWS: JSON protocols over the one HTTP client, signed by the official aws-sigv4 crate.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::fields::one_line;
+use crate::ports::{Clock, HttpRequest, Transport, TransportError};
+use crate::settings::{Environment, check_endpoint};
+
+/// What every AWS call needs.
+pub struct Aws {
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    credentials: Credentials,
+    region: String,
+    environment_endpoint: Option<String>,
+}
+
+/// Why an AWS call failed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AwsError {
+    /// The error's short name, such as `ConditionalCheckFailedException`, or `connect`, `no_answer`.
+    pub code: String,
+    /// Its message.
+    pub message: String,
+    /// The whole error body.
+    pub body: Value,
+}
+
+impl std::fmt::Display for AwsError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl Aws {
+    /// Reads region and credentials.
+    ///
+    /// # Errors
+    /// Names the variable that is missing or wrong.
+    pub fn from_environment(environment: &Environment, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Result<Aws, Error> {
+        let needed = |name: &str| {
+            environment.get(name).map(str::to_owned).ok_or_else(|| {
+                Error::configuration(format!("{name} is missing: Lambda sets it; elsewhere set it to the AWS credential that may use the queue and the table"))
+            })
+        };
+        let region = environment.get("AWS_REGION").or_else(|| environment.get("AWS_DEFAULT_REGION"));
+        let region = region.map(str::to_owned).ok_or_else(|| Error::configuration("AWS_REGION is missing: Lambda sets it; elsewhere set it to the region of the queue"))?;
+        let id = needed("AWS_ACCESS_KEY_ID")?;
+        let secret = needed("AWS_SECRET_ACCESS_KEY")?;
+        let token = environment.get("AWS_SESSION_TOKEN").map(str::to_owned);
+        let environment_endpoint = environment.get("AWS_ENDPOINT_URL").map(str::to_owned);
+        if let Some(url) = &environment_endpoint {
+            check_endpoint("AWS_ENDPOINT_URL", url)?;
+        }
+        Ok(Aws { transport, clock, credentials: Credentials::new(id, secret, token, None, "environment"), region, environment_endpoint })
+    }
+
+    /// The endpoint of a service: its own variable, the general one, or `default`.
+    ///
+    /// # Errors
+    /// Names the variable that is wrong.
+    pub fn endpoint(&self, environment: &Environment, variable: &str, default: String) -> Result<String, Error> {
+        let url = match environment.get(variable) {
+            Some(url) => {
+                check_endpoint(variable, url)?;
+                url.to_owned()
+            }
+            None => self.environment_endpoint.clone().unwrap_or(default),
+        };
+        Ok(url.trim_end_matches('/').to_owned())
+    }
+
+    /// The regional host of a service. Source: AWS General Reference, service endpoints, 2026.
+    pub fn default_endpoint(&self, service: &str) -> String {
+        let suffix = if self.region.starts_with("cn-") { ".cn" } else { "" };
+        format!("https://{service}.{}.amazonaws.com{suffix}", self.region)
+    }
+
+    /// Calls `target`, repeating what is worth repeating until `patience` is used up. The callers' calls are safe to repeat:
+    /// conditional writes recognise their own owner, and a message sent twice has the same event ID.
+    ///
+    /// # Errors
+    /// The service's error, or that there was no answer.
+    pub async fn call(&self, endpoint: &str, service: &str, version: &str, target: &str, body: &Value, patience: Duration) -> Result<Value, AwsError> {
+        let started = self.clock.now();
+        let mut delay = Duration::from_millis(50);
+        loop {
+            let error = match self.once(endpoint, service, version, target, body).await {
+                Ok(answer) => return Ok(answer),
+                Err((error, repeat)) if !repeat => return Err(error),
+                Err((error, _)) => error,
+            };
+            let used = Duration::try_from(self.clock.now().duration_since(started)).unwrap_or_default();
+            if used + delay >= patience {
+                return Err(error);
+            }
+            tracing::info!(target, code = error.code, delay_ms = delay.as_millis() as u64, "AWS call is repeated");
+            self.clock.sleep(delay).await;
+            delay = (delay * 2).min(Duration::from_secs(2));
+        }
+    }
+
+    async fn once(&self, endpoint: &str, service: &str, version: &str, target: &str, body: &Value) -> Result<Value, (AwsError, bool)> {
+        let url = format!("{endpoint}/");
+        let bytes = body.to_string().into_bytes();
+        let content_type = format!("application/x-amz-json-{version}");
+        let mut headers = vec![("content-type".to_owned(), content_type), ("x-amz-target".to_owned(), target.to_owned())];
+        self.sign(service, &url, &mut headers, &bytes).map_err(|reason| (failed("signing", reason), false))?;
+        let request = HttpRequest { method: "POST".into(), url, headers, body: bytes, timeout: Duration::from_secs(5) };
+        let reply = match self.transport.send(request).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                let code = if matches!(error, TransportError::NotSent(_)) { "connect" } else { "no_answer" };
+                return Err((failed(code, format!("{endpoint}: {error}")), true));
+            }
+        };
+        let answer: Value = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
+        if reply.status == 200 {
+            return Ok(answer);
+        }
+        let name = answer.get("__type").and_then(Value::as_str).unwrap_or_default();
+        let code = match name.rsplit('#').next() {
+            Some(code) if !code.is_empty() => code.to_owned(),
+            _ => format!("http_{}", reply.status),
+        };
+        let message = answer.get("message").or(answer.get("Message")).and_then(Value::as_str).unwrap_or_default();
+        let throttled = code.contains("Throttl") || code.contains("ProvisionedThroughputExceeded") || code.contains("RequestLimitExceeded");
+        let repeat = reply.status >= 500 || reply.status == 429 || throttled || code == "TransactionConflictException";
+        Err((AwsError { message: one_line(message), code, body: answer }, repeat))
+    }
+
+    fn sign(&self, service: &str, url: &str, headers: &mut Vec<(String, String)>, body: &[u8]) -> Result<(), String> {
+        let identity = self.credentials.clone().into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name(service)
+            .time(SystemTime::from(self.clock.now()))
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(|error| error.to_string())?
+            .into();
+        let unsigned = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let request = SignableRequest::new("POST", url, unsigned, SignableBody::Bytes(body)).map_err(|error| error.to_string())?;
+        let (instructions, _) = sign(request, &params).map_err(|error| error.to_string())?.into_parts();
+        headers.extend(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())));
+        Ok(())
+    }
+}
+
+fn failed(code: &str, message: String) -> AwsError {
+    AwsError { code: code.to_owned(), message, body: Value::Null }
+}

@@ -1,0 +1,192 @@
+//! The ledger on DynamoDB: one item per replication, written conditionally on version and owner.
+//!
+//! Table: hash key `pk`. Indexes: `outbox` (hash `outbox`, range `pk`; sparse) and `state` (hash `state`, range `pk`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::aws::{Aws, AwsError};
+use crate::command::{Cloud, Key};
+use crate::error::Error;
+use crate::ledger::Record;
+use crate::ports::{Boxed, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
+use crate::settings::Environment;
+
+/// How long a call is repeated before the ledger counts as unreachable.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The ledger.
+pub struct DynamoLedger {
+    aws: Arc<Aws>,
+    endpoint: String,
+    table: String,
+}
+
+/// The table's definition, as CreateTable takes it.
+pub fn table_definition(name: &str) -> Value {
+    let attribute = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
+    let key = |name: &str, kind: &str| json!({ "AttributeName": name, "KeyType": kind });
+    let index = |name: &str| json!({ "IndexName": name, "KeySchema": [key(name, "HASH"), key("pk", "RANGE")], "Projection": { "ProjectionType": "ALL" } });
+    json!({
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [attribute("pk"), attribute("state"), attribute("outbox")],
+        "KeySchema": [key("pk", "HASH")],
+        "GlobalSecondaryIndexes": [index("state"), index("outbox")],
+    })
+}
+
+impl DynamoLedger {
+    /// Reads `AWS_ENDPOINT_URL_DYNAMODB`.
+    ///
+    /// # Errors
+    /// Names the variable that is wrong.
+    pub fn from_environment(environment: &Environment, aws: Arc<Aws>, table: &str) -> Result<DynamoLedger, Error> {
+        let default = aws.default_endpoint("dynamodb");
+        let endpoint = aws.endpoint(environment, "AWS_ENDPOINT_URL_DYNAMODB", default)?;
+        Ok(DynamoLedger { aws, endpoint, table: table.to_owned() })
+    }
+
+    /// Creates the table, for a local home or a test; on AWS the template does it.
+    ///
+    /// # Errors
+    /// It cannot be created.
+    pub async fn create_table(&self) -> Result<(), LedgerError> {
+        self.call("CreateTable", table_definition(&self.table)).await.map(|_| ()).map_err(|error| unavailable(&error))
+    }
+
+    async fn call(&self, operation: &str, mut body: Value) -> Result<Value, AwsError> {
+        body["TableName"] = json!(self.table);
+        self.aws.call(&self.endpoint, "dynamodb", "1.0", &format!("DynamoDB_20120810.{operation}"), &body, PATIENCE).await
+    }
+
+    async fn put_item(&self, record: &Record, expect: &Expect) -> Result<Put, LedgerError> {
+        let mut body = json!({ "Item": item(record)?, "ReturnValuesOnConditionCheckFailure": "ALL_OLD" });
+        match expect {
+            Expect::Absent => {
+                body["ConditionExpression"] = json!("attribute_not_exists(#pk)");
+                body["ExpressionAttributeNames"] = json!({ "#pk": "pk" });
+            }
+            Expect::Was { version, owner } => {
+                body["ConditionExpression"] = json!("#version = :version AND #owner = :owner");
+                body["ExpressionAttributeNames"] = json!({ "#version": "version", "#owner": "owner" });
+                body["ExpressionAttributeValues"] = json!({ ":version": { "N": version.to_string() }, ":owner": { "S": owner } });
+            }
+        }
+        match self.call("PutItem", body).await {
+            Ok(_) => Ok(Put::Stored),
+            Err(error) if error.code == "ConditionalCheckFailedException" => match error.body.get("Item") {
+                Some(item) => Ok(Put::Conflict(Some(Box::new(record_of(item)?)))),
+                None => Ok(Put::Conflict(None)),
+            },
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    async fn get_item(&self, key: &str) -> Result<Option<Value>, LedgerError> {
+        let body = json!({ "Key": { "pk": { "S": key } }, "ConsistentRead": true });
+        let answer = self.call("GetItem", body).await.map_err(|error| unavailable(&error))?;
+        Ok(answer.get("Item").filter(|item| !item.is_null()).cloned())
+    }
+
+    async fn page(&self, filter: &Filter, after: Option<&Key>, limit: u32) -> Result<Page, LedgerError> {
+        let index = match (filter.outbox, &filter.state) {
+            (true, _) => Some(("outbox", "1")),
+            (false, Some(state)) => Some(("state", state.as_str())),
+            (false, None) => None,
+        };
+        let mut body = json!({ "Limit": limit });
+        if let Some(key) = after {
+            body["ExclusiveStartKey"] = json!({ "pk": { "S": key.0 } });
+        }
+        let operation = match index {
+            Some((name, value)) => {
+                body["IndexName"] = json!(name);
+                body["KeyConditionExpression"] = json!("#hash = :hash");
+                body["ExpressionAttributeNames"] = json!({ "#hash": name });
+                body["ExpressionAttributeValues"] = json!({ ":hash": { "S": value } });
+                if after.is_some() {
+                    body["ExclusiveStartKey"][name] = json!({ "S": value });
+                }
+                "Query"
+            }
+            None => "Scan",
+        };
+        let answer = self.call(operation, body).await.map_err(|error| unavailable(&error))?;
+        let mut records = Vec::new();
+        for item in answer.get("Items").and_then(Value::as_array).into_iter().flatten() {
+            // Pauses share the table.
+            if item.get("record").is_some() {
+                let record = record_of(item)?;
+                if filter.takes(&record) {
+                    records.push(record);
+                }
+            }
+        }
+        let next = answer.pointer("/LastEvaluatedKey/pk/S").and_then(Value::as_str).map(|key| Key(key.to_owned()));
+        Ok(Page { records, next })
+    }
+}
+
+impl Ledger for DynamoLedger {
+    fn get<'a>(&'a self, key: &'a Key) -> Boxed<'a, Result<Option<Record>, LedgerError>> {
+        Box::pin(async move { self.get_item(&key.0).await?.as_ref().map(record_of).transpose() })
+    }
+
+    fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>> {
+        Box::pin(self.put_item(record, expect))
+    }
+
+    fn list<'a>(&'a self, filter: &'a Filter, after: Option<&'a Key>, limit: u32) -> Boxed<'a, Result<Page, LedgerError>> {
+        Box::pin(self.page(filter, after, limit))
+    }
+
+    fn pause_of<'a>(&'a self, cloud: Cloud, account: &'a str) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
+        Box::pin(async move {
+            let Some(item) = self.get_item(&pause_key(cloud, account)).await? else { return Ok(None) };
+            let text = |name: &str| item.get(name).and_then(|value| value.get("S")).and_then(Value::as_str).unwrap_or_default();
+            Ok(text("until").parse().ok().map(|until| Pause { until, reason: text("reason").to_owned() }))
+        })
+    }
+
+    fn pause<'a>(&'a self, cloud: Cloud, account: &'a str, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
+        Box::pin(async move {
+            let item = json!({
+                "pk": { "S": pause_key(cloud, account) },
+                "until": { "S": pause.until.to_string() },
+                "reason": { "S": pause.reason },
+            });
+            self.call("PutItem", json!({ "Item": item })).await.map(|_| ()).map_err(|error| unavailable(&error))
+        })
+    }
+}
+
+fn pause_key(cloud: Cloud, account: &str) -> String {
+    format!("pause#{}#{account}", cloud.name())
+}
+
+fn item(record: &Record) -> Result<Value, LedgerError> {
+    let mut item = Map::new();
+    item.insert("pk".into(), json!({ "S": record.key }));
+    item.insert("format".into(), json!({ "N": record.format.to_string() }));
+    item.insert("version".into(), json!({ "N": record.version.to_string() }));
+    item.insert("owner".into(), json!({ "S": record.owner }));
+    item.insert("state".into(), json!({ "S": record.state.name() }));
+    item.insert("record".into(), json!({ "S": record.to_text()? }));
+    if record.outbox {
+        item.insert("outbox".into(), json!({ "S": "1" }));
+    }
+    Ok(Value::Object(item))
+}
+
+fn record_of(item: &Value) -> Result<Record, LedgerError> {
+    let text = item.pointer("/record/S").and_then(Value::as_str).unwrap_or_default();
+    let key = item.pointer("/pk/S").and_then(Value::as_str).unwrap_or_default();
+    Record::from_text(key, text)
+}
+
+fn unavailable(error: &AwsError) -> LedgerError {
+    LedgerError::Unavailable(format!("DynamoDB: {error}"))
+}

@@ -1,0 +1,103 @@
+//! HTTP over reqwest: rustls with ring and compiled-in roots, no redirects, no retries.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::error::Error;
+use crate::fields::one_line;
+use crate::ports::{Boxed, HttpRequest, Reply, Transport, TransportError};
+use crate::settings::is_loopback;
+
+/// The largest answer that is read, in bytes.
+const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Sends requests; through the proxy of the environment, but never to loopback.
+#[derive(Clone)]
+pub struct HttpTransport {
+    outside: reqwest::Client,
+    loopback: reqwest::Client,
+}
+
+impl HttpTransport {
+    /// Builds the two clients.
+    ///
+    /// # Errors
+    /// The proxy variables or the TLS setup are wrong.
+    pub fn new(connect_timeout: Duration) -> Result<HttpTransport, Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::configuration(format!("TLS cannot be set up: {error}")))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let builder = || {
+            reqwest::Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .connect_timeout(connect_timeout)
+                // A connection that idled through a freeze may be dead, and a dead connection makes a doubt.
+                .pool_idle_timeout(Duration::from_secs(4))
+                .user_agent(concat!("offsite/", env!("CARGO_PKG_VERSION")))
+        };
+        let built = |builder: reqwest::ClientBuilder| {
+            builder.build().map_err(|error| Error::configuration(format!("the HTTP client cannot be set up: {}", reason(&error))))
+        };
+        Ok(HttpTransport { outside: built(builder())?, loopback: built(builder().no_proxy())? })
+    }
+}
+
+impl Transport for HttpTransport {
+    fn send(&self, request: HttpRequest) -> Boxed<'_, Result<Reply, TransportError>> {
+        Box::pin(async move {
+            let not_sent = |reason: String| TransportError::NotSent(one_line(&reason));
+            let method = reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|error| not_sent(error.to_string()))?;
+            let authority = request.url.split("://").nth(1).and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
+            let client = if is_loopback(authority) { &self.loopback } else { &self.outside };
+            let mut builder = client.request(method, &request.url).timeout(request.timeout).body(request.body);
+            for (name, value) in &request.headers {
+                builder = builder.header(name, value);
+            }
+            let mut response = builder.send().await.map_err(sorted)?;
+            let status = response.status().as_u16();
+            let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+            let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+            let mut body = Vec::new();
+            while let Some(chunk) = response.chunk().await.map_err(|error| TransportError::NoAnswer(reason(&error)))? {
+                if body.len() + chunk.len() > ANSWER_LIMIT {
+                    return Err(TransportError::NoAnswer(format!("the answer is larger than {ANSWER_LIMIT} bytes")));
+                }
+                body.extend_from_slice(&chunk);
+            }
+            Ok(Reply { status, headers, body })
+        })
+    }
+}
+
+/// Sorts a transport error by the one question: may it have been sent?
+fn sorted(error: reqwest::Error) -> TransportError {
+    let reason = reason(&error);
+    if error.is_connect() || error.is_builder() { TransportError::NotSent(reason) } else { TransportError::NoAnswer(reason) }
+}
+
+/// The innermost cause; never the URL, whose query is nobody's business in a log.
+fn reason(error: &reqwest::Error) -> String {
+    let mut cause = error.source();
+    let mut text = if error.is_timeout() { "timed out".to_owned() } else { String::new() };
+    while let Some(inner) = cause {
+        if inner.source().is_none() {
+            let innermost = inner.to_string();
+            if text.is_empty() {
+                text = innermost;
+            } else if !innermost.contains("timed out") {
+                text = format!("{text}: {innermost}");
+            }
+        }
+        cause = inner.source();
+    }
+    if text.is_empty() { "the connection failed".to_owned() } else { one_line(&text) }
+}

@@ -1,0 +1,103 @@
+//! A handler as a Lambda function.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::{Value, json};
+
+use super::aws::Aws;
+use super::clock::SystemClock;
+use super::credentials::EnvironmentSecrets;
+use super::dynamodb::DynamoLedger;
+use super::http::HttpTransport;
+use super::sqs::SqsEmitter;
+use crate::error::Error;
+use crate::exchange::{Pacer, Pauses};
+use crate::handler::{Handler, Invocation};
+use crate::memory::MemoryLedger;
+use crate::ports::{Clock, HttpRequest, Ledger, Transport};
+use crate::providers::Provider;
+use crate::settings::{Environment, Settings};
+
+/// Runs one provider's handler until the platform ends the process.
+///
+/// # Errors
+/// The configuration is wrong, or the runtime API cannot be reached.
+pub async fn run(provider: &'static dyn Provider) -> Result<(), lambda_runtime::Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+    let environment = super::environment::capture();
+    let clock = SystemClock;
+    let handler = match handler(provider, &environment, Arc::new(clock)) {
+        Ok(handler) => handler,
+        Err(error) => {
+            tracing::error!("{error}");
+            report(&environment, &error).await;
+            return Err(error.to_string().into());
+        }
+    };
+    let handler = &handler;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let deadline = i64::try_from(event.context.deadline).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let invocation = Invocation { id: event.context.request_id.clone(), deadline: deadline.unwrap_or(Timestamp::MAX) };
+        handler.handle(&event.payload, &invocation).await.inspect_err(|error| tracing::error!("{error}"))
+    }))
+    .await
+}
+
+/// Builds the ports of one Lambda function.
+///
+/// # Errors
+/// Names the variable that is missing or wrong.
+pub fn handler(provider: &'static dyn Provider, environment: &Environment, clock: Arc<dyn Clock>) -> Result<Handler, Error> {
+    let settings = Settings::from_environment(environment, &[provider])?;
+    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
+    let secrets = EnvironmentSecrets::new(environment, settings.clone(), transport.clone(), clock.clone());
+    secrets.check(provider.cloud())?;
+    let aws = Arc::new(Aws::from_environment(environment, transport.clone(), clock.clone())?);
+    let emitter = SqsEmitter::from_environment(environment, aws.clone(), clock.clone())?;
+    let ledger: Arc<dyn Ledger> = match environment.get("OFFSITE_TABLE") {
+        Some(table) => Arc::new(DynamoLedger::from_environment(environment, aws, table)?),
+        None => {
+            tracing::warn!("OFFSITE_TABLE is not set: the ledger lives in this process only, so two functions at once can start the same copy twice");
+            Arc::new(MemoryLedger::default())
+        }
+    };
+    if !settings.restricts_destinations() {
+        tracing::warn!("OFFSITE_ALLOWED_DESTINATIONS is not set: whoever can send a command can have a copy made in any region");
+    }
+    Ok(Handler {
+        providers: vec![provider],
+        settings,
+        transport,
+        ledger,
+        emitter: Arc::new(emitter),
+        secrets: Arc::new(secrets),
+        clock,
+        pacer: Pacer::default(),
+        pauses: Pauses::default(),
+    })
+}
+
+/// Tells the platform why the function cannot start. Source: AWS Lambda runtime API 2018-06-01, runtime/init/error.
+async fn report(environment: &Environment, error: &Error) {
+    let Some(api) = environment.get("AWS_LAMBDA_RUNTIME_API") else { return };
+    let Ok(transport) = HttpTransport::new(std::time::Duration::from_secs(1)) else { return };
+    let body = json!({ "errorType": error.name.name(), "errorMessage": error.message, "stackTrace": [] });
+    let request = HttpRequest {
+        method: "POST".into(),
+        url: format!("http://{api}/2018-06-01/runtime/init/error"),
+        headers: vec![("content-type".into(), "application/json".into()), ("lambda-runtime-function-error-type".into(), error.name.name().into())],
+        body: body.to_string().into_bytes(),
+        timeout: std::time::Duration::from_secs(1),
+    };
+    if let Err(reason) = transport.send(request).await {
+        tracing::warn!(%reason, "the platform did not take the start error");
+    }
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Diagnostic {
+        Diagnostic { error_type: error.name.name().to_owned(), error_message: error.message }
+    }
+}

@@ -1,0 +1,10 @@
+//! The only impure module: clock, environment, HTTP, AWS, and the Lambda runtime.
+
+pub mod aws;
+pub mod clock;
+pub mod credentials;
+pub mod dynamodb;
+pub mod environment;
+pub mod http;
+pub mod lambda;
+pub mod sqs;

@@ -1,0 +1,139 @@
+//! The queue on SQS: batches of up to ten, in which what failed is sent again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::aws::Aws;
+use crate::error::Error;
+use crate::ports::{Boxed, Clock, EmitError, Emitter};
+use crate::receipt::Message;
+use crate::settings::{Environment, check_endpoint};
+
+/// Entries of one SendMessageBatch. Source: SQS API reference, SendMessageBatch, 2026.
+const BATCH: usize = 10;
+
+/// Sends a failed entry this often in all.
+const TRIES: u32 = 4;
+
+type Outcome = Result<(), EmitError>;
+
+/// Emits to one SQS queue. Concurrent emissions share batches: whoever holds the lead sends for all who wait.
+pub struct SqsEmitter {
+    aws: Arc<Aws>,
+    clock: Arc<dyn Clock>,
+    endpoint: String,
+    queue_url: String,
+    waiting: Mutex<Vec<(Message, oneshot::Sender<Outcome>)>>,
+    lead: tokio::sync::Mutex<()>,
+}
+
+impl SqsEmitter {
+    /// Reads `QUEUE_URL`, and `AWS_ENDPOINT_URL_SQS`.
+    ///
+    /// # Errors
+    /// Names the variable that is missing or wrong.
+    pub fn from_environment(environment: &Environment, aws: Arc<Aws>, clock: Arc<dyn Clock>) -> Result<SqsEmitter, Error> {
+        let queue_url = environment.get("QUEUE_URL").ok_or_else(|| Error::configuration("QUEUE_URL is missing: set it to the URL of the SQS queue that takes the receipts"))?.to_owned();
+        check_endpoint("QUEUE_URL", &queue_url)?;
+        let origin = queue_url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+        let endpoint = aws.endpoint(environment, "AWS_ENDPOINT_URL_SQS", origin)?;
+        Ok(SqsEmitter { aws, clock, endpoint, queue_url, waiting: Mutex::default(), lead: tokio::sync::Mutex::default() })
+    }
+
+    fn take_batch(&self) -> Vec<(Message, oneshot::Sender<Outcome>)> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = waiting.len().min(BATCH);
+        waiting.drain(..count).collect()
+    }
+
+    async fn send_batch(&self, messages: &[&Message]) -> Vec<Outcome> {
+        let mut outcomes: Vec<Outcome> = messages.iter().map(|_| Err(EmitError("not sent".into()))).collect();
+        let mut open: Vec<usize> = (0..messages.len()).collect();
+        let mut delay = Duration::from_millis(100);
+        for round in 0..TRIES {
+            if round > 0 {
+                self.clock.sleep(delay).await;
+                delay *= 2;
+            }
+            let entries: Vec<Value> = open.iter().filter_map(|index| Some(self.entry(*index, messages.get(*index)?))).collect();
+            let body = json!({ "QueueUrl": self.queue_url, "Entries": entries });
+            match self.aws.call(&self.endpoint, "sqs", "1.0", "AmazonSQS.SendMessageBatch", &body, Duration::from_secs(8)).await {
+                Ok(answer) => {
+                    for index in ids(&answer, "Successful") {
+                        if let Some(outcome) = outcomes.get_mut(index) {
+                            *outcome = Ok(());
+                        }
+                    }
+                    for failed in answer.get("Failed").and_then(Value::as_array).into_iter().flatten() {
+                        let text = |name: &str| failed.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+                        if let Some(outcome) = text("Id").parse::<usize>().ok().and_then(|index| outcomes.get_mut(index)) {
+                            *outcome = Err(EmitError(format!("{}: {}", text("Code"), text("Message"))));
+                        }
+                    }
+                }
+                Err(error) => {
+                    for index in &open {
+                        if let Some(outcome) = outcomes.get_mut(*index) {
+                            *outcome = Err(EmitError(error.to_string()));
+                        }
+                    }
+                }
+            }
+            open.retain(|index| outcomes.get(*index).is_some_and(Result::is_err));
+            if open.is_empty() {
+                break;
+            }
+        }
+        outcomes
+    }
+
+    fn entry(&self, index: usize, message: &Message) -> Value {
+        let mut entry = json!({ "Id": index.to_string(), "MessageBody": message.event.to_string() });
+        if self.queue_url.ends_with(".fifo") {
+            entry["MessageGroupId"] = message.event["subject"].clone();
+            entry["MessageDeduplicationId"] = json!(message.id);
+        }
+        entry
+    }
+}
+
+fn ids(answer: &Value, list: &str) -> Vec<usize> {
+    let entries = answer.get(list).and_then(Value::as_array).into_iter().flatten();
+    entries.filter_map(|entry| entry.get("Id")?.as_str()?.parse().ok()).collect()
+}
+
+impl Emitter for SqsEmitter {
+    fn emit<'a>(&'a self, messages: &'a [Message]) -> Boxed<'a, Vec<Outcome>> {
+        Box::pin(async move {
+            let mut answers = Vec::with_capacity(messages.len());
+            {
+                let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                for message in messages {
+                    let (sender, receiver) = oneshot::channel();
+                    waiting.push((message.clone(), sender));
+                    answers.push(receiver);
+                }
+            }
+            loop {
+                let _lead = self.lead.lock().await;
+                let batch = self.take_batch();
+                if batch.is_empty() {
+                    break;
+                }
+                let outcomes = self.send_batch(&batch.iter().map(|(message, _)| message).collect::<Vec<_>>()).await;
+                for ((_, sender), outcome) in batch.into_iter().zip(outcomes) {
+                    // Whoever waited may be gone; its receipt stays in the ledger's outbox.
+                    let _ = sender.send(outcome);
+                }
+            }
+            let mut outcomes = Vec::with_capacity(answers.len());
+            for answer in answers {
+                outcomes.push(answer.await.unwrap_or_else(|_| Err(EmitError("the sender was interrupted".into()))));
+            }
+            outcomes
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! A ledger that lives in one process: for functions without a table, and for tests.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::command::{Cloud, Key};
+use crate::ledger::{Record, State};
+use crate::ports::{Boxed, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
+
+/// Finished records kept before the oldest keys are dropped: this ledger proves nothing for long.
+const KEEP: usize = 10_000;
+
+/// The ledger.
+#[derive(Default)]
+pub struct MemoryLedger {
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    records: BTreeMap<String, Record>,
+    pauses: HashMap<(Cloud, String), Pause>,
+}
+
+impl MemoryLedger {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ledger for MemoryLedger {
+    fn get<'a>(&'a self, key: &'a Key) -> Boxed<'a, Result<Option<Record>, LedgerError>> {
+        let record = self.held().records.get(&key.0).cloned();
+        Box::pin(async move { Ok(record) })
+    }
+
+    fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>> {
+        let mut held = self.held();
+        let fits = match (held.records.get(&record.key), expect) {
+            (None, Expect::Absent) => true,
+            (Some(found), Expect::Was { version, owner }) => found.version == *version && found.owner == *owner,
+            _ => false,
+        };
+        let outcome = if fits {
+            held.records.insert(record.key.clone(), record.clone());
+            if held.records.len() > KEEP {
+                let done = |record: &&Record| record.state == State::Accepted && !record.outbox;
+                let oldest = held.records.values().filter(done).min_by_key(|record| record.since).map(|record| record.key.clone());
+                oldest.map(|key| held.records.remove(&key));
+            }
+            Put::Stored
+        } else {
+            Put::Conflict(held.records.get(&record.key).cloned().map(Box::new))
+        };
+        Box::pin(async move { Ok(outcome) })
+    }
+
+    fn list<'a>(&'a self, filter: &'a Filter, after: Option<&'a Key>, limit: u32) -> Boxed<'a, Result<Page, LedgerError>> {
+        let held = self.held();
+        let wanted = held.records.values().filter(|record| after.is_none_or(|after| record.key > after.0)).filter(|record| filter.takes(record));
+        let records: Vec<Record> = wanted.take(limit as usize).cloned().collect();
+        let next = (records.len() == limit as usize).then(|| records.last().map(Record::key)).flatten();
+        Box::pin(async move { Ok(Page { records, next }) })
+    }
+
+    fn pause_of<'a>(&'a self, cloud: Cloud, account: &'a str) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
+        let pause = self.held().pauses.get(&(cloud, account.to_owned())).cloned();
+        Box::pin(async move { Ok(pause) })
+    }
+
+    fn pause<'a>(&'a self, cloud: Cloud, account: &'a str, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
+        self.held().pauses.insert((cloud, account.to_owned()), pause.clone());
+        Box::pin(async { Ok(()) })
+    }
+}

@@ -1,0 +1,182 @@
+//! What became of each replication, and how a caller is told.
+
+use serde_json::{Map, Value, json};
+
+use crate::command::Replication;
+use crate::error::{Error, ErrorName};
+use crate::receipt::{Receipt, source_of};
+
+/// What became of one replication.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The provider has it.
+    Accepted {
+        /// What the provider gave.
+        receipts: Vec<Receipt>,
+        /// Which attempt.
+        attempt: u32,
+        /// Whether the queue has the receipts.
+        queued: bool,
+        /// Whether an earlier delivery did the work.
+        replayed: bool,
+    },
+    /// There was nothing to copy.
+    NoWork {
+        /// The provider's code.
+        code: String,
+    },
+    /// Not accepted.
+    Not(Trouble),
+    /// A dry run: what would be done.
+    Would {
+        /// One of `start`, `adopt`, `replay`, `wait`, `nothing`.
+        action: &'static str,
+        /// Why.
+        reason: String,
+        /// What exists already.
+        replication_id: Option<String>,
+    },
+}
+
+/// Why a replication was not accepted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trouble {
+    /// `refused`, `in_doubt`, `ineligible`, `not_started` or `invalid`.
+    pub state: &'static str,
+    /// Fixed name and message.
+    pub error: Error,
+    /// The provider's code, or ours.
+    pub code: Option<String>,
+    /// The provider's request ID.
+    pub request_id: Option<String>,
+}
+
+impl Outcome {
+    /// Nothing was started, for a reason of ours.
+    pub fn not_started(error: Error) -> Outcome {
+        Outcome::Not(Trouble { state: "not_started", error, code: None, request_id: None })
+    }
+
+    /// Whether a queue's record with this outcome is done.
+    pub fn is_done(&self) -> bool {
+        match self {
+            Outcome::Accepted { queued, .. } => *queued,
+            Outcome::NoWork { .. } | Outcome::Would { .. } => true,
+            // A verdict, not a failure: repeating it changes nothing, and the ledger keeps the reason.
+            Outcome::Not(trouble) => trouble.state == "ineligible",
+        }
+    }
+}
+
+/// One replication (or one command that never became one) with its outcome.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReplicationResult {
+    /// Which; none for a command that could not be read.
+    pub replication: Option<Replication>,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+impl ReplicationResult {
+    /// The result's JSON objects: one, or for a vault-wide call one for each backup.
+    pub fn to_json(&self) -> Vec<Value> {
+        let base = self.base();
+        match &self.outcome {
+            Outcome::Accepted { receipts, attempt, queued, replayed } => receipts
+                .iter()
+                .map(|receipt| {
+                    let mut object = base.clone();
+                    if let Some(replication) = &self.replication {
+                        object.insert("source".into(), source_of(replication, receipt));
+                    }
+                    object.insert("state".into(), json!("accepted"));
+                    object.insert("replication_id".into(), json!(receipt.replication_id));
+                    object.insert("adopted".into(), json!(receipt.adopted));
+                    object.insert("request_id".into(), json!(receipt.request_id));
+                    object.insert("attempt".into(), json!(attempt));
+                    object.insert("queued".into(), json!(queued));
+                    if *replayed {
+                        object.insert("replayed".into(), json!(true));
+                    }
+                    Value::Object(object)
+                })
+                .collect(),
+            Outcome::NoWork { code } => {
+                let mut object = base;
+                object.insert("state".into(), json!("no_work"));
+                object.insert("code".into(), json!(code));
+                vec![Value::Object(object)]
+            }
+            Outcome::Not(trouble) => {
+                let mut object = base;
+                object.insert("state".into(), json!(trouble.state));
+                let mut error = Map::new();
+                error.insert("name".into(), json!(trouble.error.name.name()));
+                if let Some(code) = &trouble.code {
+                    error.insert("code".into(), json!(code));
+                }
+                error.insert("message".into(), json!(trouble.error.message));
+                if let Some(id) = &trouble.request_id {
+                    error.insert("request_id".into(), json!(id));
+                }
+                object.insert("error".into(), Value::Object(error));
+                vec![Value::Object(object)]
+            }
+            Outcome::Would { action, reason, replication_id } => {
+                let mut object = base;
+                object.insert("state".into(), json!("dry_run"));
+                object.insert("would".into(), json!(action));
+                object.insert("reason".into(), json!(reason));
+                if let Some(id) = replication_id {
+                    object.insert("replication_id".into(), json!(id));
+                }
+                vec![Value::Object(object)]
+            }
+        }
+    }
+
+    fn base(&self) -> Map<String, Value> {
+        let mut object = Map::new();
+        if let Some(replication) = &self.replication {
+            object.insert("provider".into(), json!(replication.operation.cloud().name()));
+            object.insert("operation".into(), json!(replication.operation.name()));
+            object.insert("account".into(), json!(replication.account));
+            object.insert("source".into(), replication.source_json());
+            object.insert("destination".into(), replication.destination.to_json());
+        }
+        object
+    }
+}
+
+/// The answer to a direct call.
+///
+/// # Errors
+/// Nothing at all was accepted: the error that decides what the caller should do next comes first,
+/// and doubt before everything, because a doubt must not be repeated blindly.
+pub fn answer(results: &[ReplicationResult]) -> Result<Value, Error> {
+    let rank = |name: ErrorName| match name {
+        ErrorName::InDoubt => 0,
+        ErrorName::Throttled => 1,
+        ErrorName::Unavailable => 2,
+        ErrorName::Configuration => 3,
+        ErrorName::Rejected => 4,
+        ErrorName::InvalidCommand => 5,
+    };
+    let errors = results.iter().map(|result| match &result.outcome {
+        Outcome::Not(trouble) => Some(&trouble.error),
+        _ => None,
+    });
+    let errors: Option<Vec<&Error>> = errors.collect();
+    if let Some(errors) = errors.filter(|errors| !errors.is_empty()) {
+        let first = errors.iter().min_by_key(|error| rank(error.name));
+        if let Some(first) = first {
+            let others = match errors.len() - 1 {
+                0 => String::new(),
+                more => format!(" (and {more} more that were not accepted; the log names each)"),
+            };
+            return Err(Error::new(first.name, format!("{}{others}", first.message)));
+        }
+    }
+    let results: Vec<Value> = results.iter().flat_map(ReplicationResult::to_json).collect();
+    Ok(json!({ "results": results }))
+}

@@ -1,0 +1,203 @@
+//! The few seams between the handler and the world.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::command::{Cloud, Key};
+use crate::error::Error;
+use crate::ledger::Record;
+use crate::receipt::Message;
+use crate::sign::{Credential, Nonce};
+
+/// A boxed future, so that ports can be trait objects.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A request as it goes on the wire.
+#[derive(Clone)]
+pub struct HttpRequest {
+    /// Method.
+    pub method: String,
+    /// Absolute URL.
+    pub url: String,
+    /// Headers; may hold secrets, so there is no `Debug`.
+    pub headers: Vec<(String, String)>,
+    /// Body.
+    pub body: Vec<u8>,
+    /// Give up after this long.
+    pub timeout: Duration,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// The first header of this (lower-case) name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransportError {
+    /// No connection: certainly not applied.
+    #[error("cannot connect: {0}")]
+    NotSent(String),
+    /// The request may have been received.
+    #[error("no answer: {0}")]
+    NoAnswer(String),
+}
+
+/// Sends HTTP requests. Never retries, never follows redirects.
+pub trait Transport: Send + Sync {
+    /// One exchange.
+    fn send(&self, request: HttpRequest) -> Boxed<'_, Result<Reply, TransportError>>;
+}
+
+/// What a conditional write expects to find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// No record under this key.
+    Absent,
+    /// A record of this version and owner.
+    Was {
+        /// Version as read.
+        version: u64,
+        /// Owner as read.
+        owner: String,
+    },
+}
+
+/// The outcome of a conditional write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Put {
+    /// Stored durably.
+    Stored,
+    /// Something else is there (or nothing any more).
+    Conflict(Option<Box<Record>>),
+}
+
+/// Why the ledger did not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// Not reachable, busy, locked, full: nothing can be recorded, so nothing may be started.
+    #[error("the ledger cannot be used: {0}")]
+    Unavailable(String),
+    /// A record written by a newer version.
+    #[error("the record {key} was written by a newer version of Offsite (format {format}; this one reads up to {known}): upgrade this function; nothing was overwritten")]
+    Newer {
+        /// The record's key.
+        key: String,
+        /// Its format.
+        format: u64,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// A record that cannot be read.
+    #[error("the record {key} cannot be read: {reason}")]
+    Corrupt {
+        /// The record's key.
+        key: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The pause of a credential after an authentication failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// Until when.
+    pub until: Timestamp,
+    /// What the provider said.
+    pub reason: String,
+}
+
+/// Which records to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only records in this state.
+    pub state: Option<String>,
+    /// Only records whose receipts the queue has not taken.
+    pub outbox: bool,
+}
+
+impl Filter {
+    /// Whether a record passes.
+    pub fn takes(&self, record: &Record) -> bool {
+        self.state.as_deref().is_none_or(|state| record.state.name() == state) && (!self.outbox || record.outbox)
+    }
+}
+
+/// A page of records.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// The records, in key order.
+    pub records: Vec<Record>,
+    /// Where the next page starts.
+    pub next: Option<Key>,
+}
+
+/// One record per replication, written conditionally. Stores apply the transitions of [`crate::ledger`]; they decide nothing.
+pub trait Ledger: Send + Sync {
+    /// The record, read consistently.
+    fn get<'a>(&'a self, key: &'a Key) -> Boxed<'a, Result<Option<Record>, LedgerError>>;
+    /// Writes the record if the store holds what is expected. On [`Put::Stored`] the write is durable.
+    fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>>;
+    /// A page of at most `limit` records after `after`.
+    fn list<'a>(&'a self, filter: &'a Filter, after: Option<&'a Key>, limit: u32) -> Boxed<'a, Result<Page, LedgerError>>;
+    /// The pause of an account's credential, if any was set (it may be over).
+    fn pause_of<'a>(&'a self, cloud: Cloud, account: &'a str) -> Boxed<'a, Result<Option<Pause>, LedgerError>>;
+    /// Pauses an account's credential for every function.
+    fn pause<'a>(&'a self, cloud: Cloud, account: &'a str, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>>;
+}
+
+/// Puts messages on the queue.
+pub trait Emitter: Send + Sync {
+    /// Sends all messages; the answer tells for each whether the queue has it, in order.
+    fn emit<'a>(&'a self, messages: &'a [Message]) -> Boxed<'a, Vec<Result<(), EmitError>>>;
+}
+
+/// Why the queue did not take a message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the queue did not take it: {0}")]
+pub struct EmitError(pub String);
+
+/// A provider account's means of authentication.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// Sign with a key pair.
+    Key(Arc<Credential>),
+    /// Send a token (Huawei `X-Auth-Token`).
+    Token(Arc<secrecy::SecretString>),
+}
+
+/// Gives the means of authentication of an account.
+pub trait Secrets: Send + Sync {
+    /// For calls to this cloud, account and region. `fresh`: what was given before was refused; do not answer from a cache.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorName::Configuration`] when the account has no credential, naming the variables.
+    fn access<'a>(&'a self, cloud: Cloud, account: &'a str, region: &'a str, fresh: bool) -> Boxed<'a, Result<Access, Error>>;
+}
+
+/// Time and chance.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+    /// Waits.
+    fn sleep(&self, duration: Duration) -> Boxed<'_, ()>;
+    /// 128 fresh random bits in lower-case hex.
+    fn nonce(&self) -> Nonce;
+}

@@ -1,0 +1,178 @@
+//! The calls as planned. All go to the source's region and carry the source's project.
+
+use serde::Serialize;
+
+use super::model::{Start, Wanted};
+use crate::command::{Operation, Replication};
+use crate::providers::{Call, Service};
+use crate::sign::{Query, RequestDraft};
+
+/// Page size of every list. Source: huawei-cloud-api-definitions-CBR 0.1.20261030, at most 1000.
+pub const PAGE: u64 = 100;
+
+/// ShowBackup.
+pub const SHOW_BACKUP: &str = "ShowBackup";
+/// ListBackups.
+pub const LIST_BACKUPS: &str = "ListBackups";
+/// ListOpLogs.
+pub const LIST_OPERATION_LOGS: &str = "ListOpLogs";
+/// CSBS: one checkpoint item. The vendor has no name for it.
+pub const SHOW_ITEM: &str = "ShowCheckpointItem";
+/// CSBS: replication records. The vendor has no name for it.
+pub const LIST_RECORDS: &str = "ListReplicationRecords";
+
+/// CSBS's fixed provider ID. Source: Huawei CSBS API page "Replicating a Backup".
+const CSBS_PROVIDER: &str = "fc4d5750-22e7-4798-8a46-f48f62c4c1da";
+
+/// The call that starts the replication.
+pub fn start(replication: &Replication) -> Call {
+    let id = &replication.source.id;
+    let destination = &replication.destination;
+    let options = &replication.options;
+    let wanted = Wanted {
+        destination_project_id: destination.project_id.as_deref(),
+        destination_region: &destination.region,
+        enable_acceleration: options.enable_acceleration.filter(|wanted| *wanted),
+        ..Default::default()
+    };
+    let named = |wanted| Wanted {
+        name: options.name.as_deref(),
+        description: options.description.as_deref(),
+        ..wanted
+    };
+    let (action, path, body) = match replication.operation {
+        Operation::CopyCheckpoint => (
+            "CopyCheckpoint",
+            "checkpoints/replicate".to_owned(),
+            Start::Replicate(Wanted {
+                vault_id: Some(id),
+                destination_vault_id: destination.vault_id.as_deref(),
+                auto_trigger: options.auto_trigger,
+                ..wanted
+            }),
+        ),
+        Operation::CopyCheckpointItem => (
+            "CopyCheckpointItem",
+            format!("providers/{CSBS_PROVIDER}/checkpoint_items/{id}/replicate"),
+            Start::Replication(named(wanted)),
+        ),
+        _ => (
+            "CopyBackup",
+            format!("backups/{id}/replicate"),
+            Start::Replicate(Wanted {
+                destination_vault_id: destination.vault_id.as_deref(),
+                ..named(wanted)
+            }),
+        ),
+    };
+    post(action, replication, &path, &body)
+}
+
+/// One backup with its replication records.
+pub fn show_backup(replication: &Replication) -> Call {
+    let path = format!("backups/{}", replication.source.id);
+    get(SHOW_BACKUP, replication, &path, &[], None)
+}
+
+/// The vault's own backups. Without `show_replication` the list carries no records.
+pub fn list_backups(replication: &Replication, offset: u64) -> Call {
+    let filters = [
+        ("vault_id", replication.source.id.as_str()),
+        ("show_replication", "true"),
+        ("image_type", "backup"),
+    ];
+    get(LIST_BACKUPS, replication, "backups", &filters, Some(offset))
+}
+
+/// The replication tasks. `destination_region` is a filter only since 2026-10-30, so the caller compares.
+pub fn list_operation_logs(replication: &Replication, offset: u64) -> Call {
+    let filters = [("operation_type", "replication")];
+    get(
+        LIST_OPERATION_LOGS,
+        replication,
+        "operation-logs",
+        &filters,
+        Some(offset),
+    )
+}
+
+/// One checkpoint item.
+pub fn show_item(replication: &Replication) -> Call {
+    let path = format!("checkpoint_items/{}", replication.source.id);
+    get(SHOW_ITEM, replication, &path, &[], None)
+}
+
+/// CSBS's replication records. Its filters are nowhere named, and a wrong one might be refused, so the caller compares.
+pub fn list_records(replication: &Replication, offset: u64) -> Call {
+    get(
+        LIST_RECORDS,
+        replication,
+        "replication_records",
+        &[],
+        Some(offset),
+    )
+}
+
+/// The service that an operation belongs to.
+pub fn service(operation: Operation) -> Service {
+    match operation {
+        Operation::CopyCheckpointItem => Service::Csbs,
+        _ => Service::Cbr,
+    }
+}
+
+fn get(
+    action: &'static str,
+    replication: &Replication,
+    path: &str,
+    filters: &[(&str, &str)],
+    offset: Option<u64>,
+) -> Call {
+    let mut call = call(action, "GET", replication, path);
+    let mut pairs: Vec<(String, String)> = filters
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    if let Some(offset) = offset {
+        pairs.push(("limit".to_owned(), PAGE.to_string()));
+        pairs.push(("offset".to_owned(), offset.to_string()));
+    }
+    if !pairs.is_empty() {
+        call.draft.query = Query::Pairs(pairs);
+    }
+    call
+}
+
+fn post(
+    action: &'static str,
+    replication: &Replication,
+    path: &str,
+    body: &impl Serialize,
+) -> Call {
+    let mut call = call(action, "POST", replication, path);
+    call.draft.body = serde_json::to_vec(body).unwrap_or_default();
+    call
+}
+
+fn call(action: &'static str, method: &str, replication: &Replication, path: &str) -> Call {
+    let service = service(replication.operation);
+    let project = replication.source.project_id.as_deref().unwrap_or_default();
+    let version = if service == Service::Csbs { "v1" } else { "v3" };
+    let headers = [
+        ("content-type", "application/json"),
+        ("x-project-id", project),
+    ];
+    Call {
+        action,
+        service,
+        region: replication.source.region.clone(),
+        draft: RequestDraft {
+            method: method.to_owned(),
+            path: format!("/{version}/{project}/{path}"),
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec(),
+            ..Default::default()
+        },
+    }
+}

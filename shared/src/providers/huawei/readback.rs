@@ -1,0 +1,341 @@
+//! What the provider says of a copy: a function of the replies so far.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
+
+use super::model::{Backup, OperationLog, Page, Record, ShownBackup, ShownItem, given, time};
+use super::{calls, errors};
+use crate::command::{Operation, Replication};
+use crate::disposition::Failure;
+use crate::fields::one_line;
+use crate::ports::Reply;
+use crate::providers::{Acceptance, Call, Found, Intent, ReadBack, Service};
+
+/// How far the provider's clock may be behind ours.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// What to ask next, or what the replies so far say.
+pub fn read_back(replication: &Replication, intent: &Intent, replies: &[Reply]) -> ReadBack {
+    let read = match replication.operation {
+        Operation::CopyCheckpoint => vault(replication, intent, replies),
+        Operation::CopyCheckpointItem => item(replication, intent, replies),
+        _ => backup(replication, intent, replies),
+    };
+    read.unwrap_or_else(|failure| ReadBack::Failed(failure.of_read()))
+}
+
+/// Whether a reply to the listing of CSBS's records says that there is no such listing. No vendor page has it, only the Java SDK.
+pub fn is_no_listing(reply: &Reply) -> bool {
+    matches!(reply.status, 404 | 405) || errors::code(reply).as_deref() == Some("APIGW.0101")
+}
+
+/// The backup's own records; where they are not told (partner clouds, or the backup is gone) and a call of ours may have been
+/// applied, the task list.
+fn backup(
+    replication: &Replication,
+    intent: &Intent,
+    replies: &[Reply],
+) -> Result<ReadBack, Failure> {
+    let Some((first, rest)) = replies.split_first() else {
+        return Ok(ask(calls::show_backup(replication)));
+    };
+    let source = match errors::is_gone(first) {
+        true => None,
+        false => Some(errors::read::<ShownBackup>(Service::Cbr, first)?.backup),
+    };
+    let records = source
+        .as_ref()
+        .and_then(|source| source.replication_records.as_deref());
+    if let Some(found) = newest(replication, records.unwrap_or_default().iter()) {
+        return Ok(one(found));
+    }
+    if intent.doubt && records.is_none() {
+        let logs: Listing<OperationLog> = Listing::of(Service::Cbr, rest)?;
+        if logs
+            .items
+            .iter()
+            .any(|log| is_live_log(replication, log, Some(&replication.source.id)))
+        {
+            // A task's ID is not a record's.
+            return Ok(ReadBack::Found(Acceptance::one(None, None)));
+        }
+        if let Some(offset) = logs.next {
+            return Ok(ask(calls::list_operation_logs(replication, offset)));
+        }
+    }
+    Ok(judge(replication, source.as_ref()))
+}
+
+/// The item's own records; where they are not told, or a call of ours may have been applied, the service's records.
+fn item(
+    replication: &Replication,
+    intent: &Intent,
+    replies: &[Reply],
+) -> Result<ReadBack, Failure> {
+    let Some((first, rest)) = replies.split_first() else {
+        return Ok(ask(calls::show_item(replication)));
+    };
+    let source = match errors::is_gone(first) {
+        true => None,
+        false => Some(errors::read::<ShownItem>(Service::Csbs, first)?.checkpoint_item),
+    };
+    let records = source
+        .as_ref()
+        .and_then(|source| source.replication_records.as_deref());
+    if let Some(found) = newest(replication, records.unwrap_or_default().iter()) {
+        return Ok(one(found));
+    }
+    let untold = source.is_some() && records.is_none();
+    if (intent.doubt || untold) && !rest.last().is_some_and(is_no_listing) {
+        let listed: Listing<Record> = Listing::of(Service::Csbs, rest)?;
+        let of_item = |record: &&Record| {
+            given(&record.source_checkpoint_item_id) == Some(replication.source.id.as_str())
+        };
+        if let Some(found) = newest(replication, listed.items.iter().filter(of_item)) {
+            return Ok(one(found));
+        }
+        // Without doubt one page is enough: what it misses, the service refuses, and then there is doubt.
+        if let Some(offset) = listed.next.filter(|_| intent.doubt || rest.is_empty()) {
+            return Ok(ask(calls::list_records(replication, offset)));
+        }
+    }
+    Ok(judge(replication, source.as_ref()))
+}
+
+/// Every backup of the vault that went to the region since the call may have been made.
+fn vault(
+    replication: &Replication,
+    intent: &Intent,
+    replies: &[Reply],
+) -> Result<ReadBack, Failure> {
+    let mut backups: Listing<Backup> = Listing::of(Service::Cbr, replies)?;
+    if let Some(offset) = backups.next {
+        return Ok(ask(calls::list_backups(replication, offset)));
+    }
+    // Offset paging may show a backup twice when others come or go meanwhile.
+    let mut ids = BTreeSet::new();
+    backups
+        .items
+        .retain(|backup| given(&backup.id).is_some_and(|id| ids.insert(id.to_owned())));
+    let mut receipts = Vec::new();
+    for backup in &backups.items {
+        let records = backup.replication_records.iter().flatten();
+        let Some(found) = newest(
+            replication,
+            records.filter(|record| is_since(&record.created_at, intent.since)),
+        ) else {
+            continue;
+        };
+        let Some(record_id) = given(&found.id) else {
+            return Ok(ReadBack::Running);
+        };
+        receipts.push(receipt(backup, Some(record_id)));
+    }
+    let told = backups
+        .items
+        .iter()
+        .any(|backup| backup.replication_records.is_some());
+    if !told && !backups.items.is_empty() {
+        let logs: Listing<OperationLog> = Listing::of(Service::Cbr, &replies[backups.used..])?;
+        if let Some(offset) = logs.next {
+            return Ok(ask(calls::list_operation_logs(replication, offset)));
+        }
+        let live = |id: &str| {
+            let recent = logs
+                .items
+                .iter()
+                .filter(|log| is_since(&log.created_at, intent.since));
+            recent
+                .into_iter()
+                .any(|log| is_live_log(replication, log, Some(id)))
+        };
+        receipts.extend(
+            backups
+                .items
+                .iter()
+                .filter(|backup| given(&backup.id).is_some_and(live))
+                .map(|backup| receipt(backup, None)),
+        );
+    }
+    Ok(match receipts.is_empty() {
+        true => ReadBack::Absent,
+        false => ReadBack::Found(Acceptance {
+            receipts,
+            request_id: None,
+        }),
+    })
+}
+
+fn receipt(backup: &Backup, record_id: Option<&str>) -> Found {
+    Found {
+        backup_id: backup.id.clone(),
+        replication_id: record_id.map(str::to_owned),
+    }
+}
+
+fn ask(call: Call) -> ReadBack {
+    ReadBack::Ask(Box::new(call))
+}
+
+fn one(record: &Record) -> ReadBack {
+    match given(&record.id) {
+        Some(id) => ReadBack::Found(Acceptance::one(Some(id.to_owned()), None)),
+        None => ReadBack::Running,
+    }
+}
+
+/// The newest record of a copy to the destination that exists or is being made.
+fn newest<'r>(
+    replication: &Replication,
+    records: impl Iterator<Item = &'r Record>,
+) -> Option<&'r Record> {
+    let live = records.filter(|record| {
+        is_there(replication, record) && is_ours(replication, record) && is_live(&record.status)
+    });
+    live.max_by_key(|record| record.created_at.as_deref().and_then(time))
+}
+
+/// The destination region decides, never the vault: the provider keeps one replica for each backup and region.
+fn is_there(replication: &Replication, record: &Record) -> bool {
+    let destination = &replication.destination;
+    match given(&record.destination_region) {
+        Some(region) => region == destination.region,
+        // A project belongs to one region.
+        None => given(&record.destination_project_id)
+            .is_some_and(|project| Some(project) == destination.project_id.as_deref()),
+    }
+}
+
+/// A replica may carry the record that made it, with another source.
+fn is_ours(replication: &Replication, record: &Record) -> bool {
+    let source = match replication.operation {
+        Operation::CopyCheckpoint => None,
+        Operation::CopyCheckpointItem => given(&record.source_checkpoint_item_id),
+        _ => given(&record.source_backup_id),
+    };
+    source.is_none_or(|id| id == replication.source.id)
+}
+
+/// A status that nobody knows counts as running: the costlier mistake is a second copy.
+fn is_live(status: &Option<String>) -> bool {
+    !matches!(
+        status.as_deref(),
+        Some("fail" | "failed" | "skip" | "skipped" | "timeout")
+    )
+}
+
+fn is_live_log(replication: &Replication, log: &OperationLog, backup_id: Option<&str>) -> bool {
+    let task = log
+        .extra_info
+        .as_ref()
+        .and_then(|info| info.replication.as_ref());
+    task.is_some_and(|task| {
+        given(&task.source_backup_id) == backup_id
+            && is_there(replication, task)
+            && is_live(&log.status)
+    })
+}
+
+/// A time that is missing or cannot be read counts as recent.
+fn is_since(created_at: &Option<String>, since: Timestamp) -> bool {
+    let earliest = since.checked_sub(SKEW).unwrap_or(Timestamp::MIN);
+    created_at
+        .as_deref()
+        .and_then(time)
+        .is_none_or(|at| at >= earliest)
+}
+
+/// Whether the source can be copied at all, and now. What an answer leaves out is left to the API.
+/// Source: Open Telekom Cloud, cloud-backup-recovery user manual cbr_03_0018 and cbr_03_0009, 2025-10-17.
+fn judge(replication: &Replication, source: Option<&Backup>) -> ReadBack {
+    let what = replication
+        .operation
+        .source_field()
+        .trim_end_matches("_id")
+        .replace('_', " ");
+    let id = format!("the {what} {}", replication.source.id);
+    let Some(source) = source else {
+        let region = &replication.source.region;
+        return ReadBack::Ineligible(format!(
+            "{id} is not in {region}: it was deleted, or the region or project is wrong"
+        ));
+    };
+    if source.image_type() == Some("replication") {
+        return ReadBack::Ineligible(format!(
+            "{id} is itself a replica, and replicas are never copied on"
+        ));
+    }
+    match source.resource_type() {
+        // Some regions copy these, and only the API knows which.
+        None | Some("OS::Sfs::Turbo") => {}
+        Some("OS::Nova::Server") => {
+            if source
+                .extend_info
+                .as_ref()
+                .is_some_and(|info| info.contain_system_disk == Some(false))
+            {
+                return ReadBack::Ineligible(format!(
+                    "{id} lacks the server's system disk, and only backups with it can be copied"
+                ));
+            }
+        }
+        Some(other) => {
+            let other = one_line(other);
+            return ReadBack::Ineligible(format!(
+                "{id} is a backup of {other}, and only server backups can be copied"
+            ));
+        }
+    }
+    match source.status.as_deref() {
+        None | Some("" | "available") => ReadBack::Absent,
+        Some(state @ ("error" | "deleting" | "waiting_delete" | "deleted")) => {
+            ReadBack::Ineligible(format!("{id} is in the state {state}"))
+        }
+        Some(state) => ReadBack::NotReady(format!(
+            "{id} is in the state {}; it can be copied once it is available",
+            one_line(state)
+        )),
+    }
+}
+
+/// A list, as far as its pages were read.
+struct Listing<T> {
+    items: Vec<T>,
+    /// Where the next page starts, if there is one.
+    next: Option<u64>,
+    /// How many replies were its pages.
+    used: usize,
+}
+
+impl<T: DeserializeOwned> Listing<T> {
+    fn of(service: Service, replies: &[Reply]) -> Result<Listing<T>, Failure> {
+        let mut listing = Listing {
+            items: Vec::new(),
+            next: Some(0),
+            used: 0,
+        };
+        let mut before: Option<&Reply> = None;
+        for reply in replies {
+            let Page { items, count } = errors::read::<Page<T>>(service, reply)?;
+            listing.used += 1;
+            // A service that does not know `offset` answers with the same page for ever.
+            let again = before.is_some_and(|before| before.body == reply.body);
+            before = Some(reply);
+            let come = items.len() as u64;
+            if !again {
+                listing.items.extend(items);
+            }
+            let read = listing.items.len() as u64;
+            // The service may cap a page below what was asked for, so its own count is heeded too.
+            let counted = come > 0 && count.is_some_and(|count| count > read);
+            let more = !again && (come >= calls::PAGE || counted);
+            listing.next = more.then_some(read);
+            if !more {
+                break;
+            }
+        }
+        Ok(listing)
+    }
+}

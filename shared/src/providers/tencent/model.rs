@@ -1,0 +1,144 @@
+//! Tencent CBS 2017-03-12 as it is spelled on the wire.
+//!
+//! Source: tencentcloud-sdk-python-cbs 3.1.175; international API page 362/45941 of 2026-05-15. Every answer field is optional:
+//! recorded answers leave keys out (c7n cassette, 2022-09-29).
+
+use serde::{Deserialize, Serialize};
+
+/// CopySnapshotCrossRegions.
+#[derive(Serialize)]
+pub struct CopySnapshotCrossRegions<'a> {
+    /// Source.
+    #[serde(rename = "SnapshotId")]
+    pub snapshot_id: &'a str,
+    /// One destination per call, so that one refusal cannot hide other IDs.
+    #[serde(rename = "DestinationRegions")]
+    pub destination_regions: [&'a str; 1],
+    /// Ours, so that the copy can be found again.
+    #[serde(rename = "SnapshotName")]
+    pub snapshot_name: &'a str,
+}
+
+/// DescribeSnapshots.
+#[derive(Serialize, Default)]
+pub struct DescribeSnapshots<'a> {
+    /// By ID; never together with filters.
+    #[serde(rename = "SnapshotIds", skip_serializing_if = "Option::is_none")]
+    pub snapshot_ids: Option<[&'a str; 1]>,
+    /// By filters.
+    #[serde(rename = "Filters", skip_serializing_if = "Option::is_none")]
+    pub filters: Option<[Filter<'a>; 1]>,
+    /// Items to skip.
+    #[serde(rename = "Offset")]
+    pub offset: u64,
+    /// Page size, at most 100.
+    #[serde(rename = "Limit")]
+    pub limit: u64,
+}
+
+/// One filter; its values are alternatives.
+#[derive(Serialize)]
+pub struct Filter<'a> {
+    /// Name.
+    #[serde(rename = "Name")]
+    pub name: &'a str,
+    /// Values.
+    #[serde(rename = "Values")]
+    pub values: &'a [String],
+}
+
+/// The envelope of every answer.
+#[derive(Deserialize)]
+pub struct Envelope<T> {
+    /// Its only field.
+    #[serde(rename = "Response")]
+    pub response: Response<T>,
+}
+
+/// An answer: an error, or the action's own fields.
+#[derive(Deserialize)]
+pub struct Response<T> {
+    /// Present when the call failed, with HTTP 200.
+    #[serde(rename = "Error")]
+    pub error: Option<ApiError>,
+    /// Request ID.
+    #[serde(rename = "RequestId")]
+    pub request_id: Option<String>,
+    /// The action's fields.
+    #[serde(flatten)]
+    pub body: T,
+}
+
+/// What went wrong.
+#[derive(Deserialize)]
+pub struct ApiError {
+    /// Code.
+    #[serde(rename = "Code", default)]
+    pub code: String,
+    /// Message, in the language of X-TC-Language.
+    #[serde(rename = "Message", default)]
+    pub message: String,
+}
+
+/// Nothing but the envelope.
+#[derive(Deserialize)]
+pub struct Nothing {}
+
+/// CopySnapshotCrossRegions' answer.
+#[derive(Deserialize)]
+pub struct Copied {
+    /// One result per destination, in no promised order.
+    #[serde(rename = "SnapshotCopyResultSet")]
+    pub results: Option<Vec<CopyResult>>,
+}
+
+/// One destination's result.
+#[derive(Deserialize)]
+pub struct CopyResult {
+    /// New snapshot; empty, null or absent on failure.
+    #[serde(rename = "SnapshotId")]
+    pub snapshot_id: Option<String>,
+    /// Destination.
+    #[serde(rename = "DestinationRegion")]
+    pub destination_region: Option<String>,
+    /// `Success` or an error code.
+    #[serde(rename = "Code")]
+    pub code: Option<String>,
+    /// Message.
+    #[serde(rename = "Message")]
+    pub message: Option<String>,
+}
+
+/// DescribeSnapshots' answer.
+#[derive(Deserialize)]
+pub struct Described {
+    /// How many match.
+    #[serde(rename = "TotalCount")]
+    pub total_count: Option<u64>,
+    /// This page.
+    #[serde(rename = "SnapshotSet")]
+    pub snapshots: Option<Vec<Snapshot>>,
+}
+
+/// A snapshot.
+#[derive(Deserialize, Clone, Debug)]
+pub struct Snapshot {
+    /// ID.
+    #[serde(rename = "SnapshotId")]
+    pub snapshot_id: Option<String>,
+    /// Name.
+    #[serde(rename = "SnapshotName")]
+    pub snapshot_name: Option<String>,
+    /// NORMAL, CREATING, ROLLBACKING, COPYING_FROM_REMOTE, CHECKING_COPIED, TORECYCLE.
+    #[serde(rename = "SnapshotState")]
+    pub state: Option<String>,
+    /// Whether it is a copy from another region.
+    #[serde(rename = "CopyFromRemote")]
+    pub copy_from_remote: Option<bool>,
+    /// Destinations to which a copy is running.
+    #[serde(rename = "CopyingToRegions")]
+    pub copying_to_regions: Option<Vec<String>>,
+    /// `YYYY-MM-DD HH:MM:SS` in UTC+8.
+    #[serde(rename = "CreateTime")]
+    pub create_time: Option<String>,
+}

@@ -1,0 +1,276 @@
+//! Settings as values, read once from an environment that comes in as a map.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::command::{Cloud, Destination};
+use crate::error::Error;
+use crate::ledger::Attempts;
+use crate::providers::{Defaults, Provider, Service};
+
+/// A captured environment. Empty variables count as absent.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// From names and values.
+    pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Environment {
+        Environment(variables.into_iter().filter(|(_, value)| !value.is_empty()).collect())
+    }
+
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// All names and values. They may be secrets.
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+
+    /// The same environment with a variable set, or unset when the value is empty.
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Environment {
+        match value.into() {
+            value if value.is_empty() => self.0.remove(name),
+            value => self.0.insert(name.to_owned(), value),
+        };
+        self
+    }
+
+    fn number(&self, name: &str, default: u64, range: std::ops::RangeInclusive<u64>) -> Result<u64, Error> {
+        match self.get(name) {
+            None => Ok(default),
+            Some(text) => text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+                Error::configuration(format!("{name} must be a whole number from {} to {}", range.start(), range.end()))
+            }),
+        }
+    }
+}
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Values may be secrets.
+        f.debug_list().entries(self.0.keys()).finish()
+    }
+}
+
+/// What to do with a doubt that read-back could not settle within the visibility wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDoubt {
+    /// Call again: nothing was found although an accepted copy would be visible by now.
+    Recopy,
+    /// Stay in doubt until a person settles it.
+    Hold,
+}
+
+/// One `provider:region` pattern of the destination allow-list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Allowed {
+    cloud: Option<Cloud>,
+    region: String,
+}
+
+/// Settings of one handler.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    allowed: Option<Vec<Allowed>>,
+    endpoints: Vec<(Service, String)>,
+    per_cloud: Vec<(Cloud, PerCloud)>,
+    /// What commands may leave out.
+    pub defaults: Defaults,
+    /// Time to connect.
+    pub connect_timeout: Duration,
+    /// Time for one exchange with a provider.
+    pub timeout: Duration,
+    /// Replications worked on at once.
+    pub concurrency: usize,
+    /// First delay of a retry; doubles, with jitter.
+    pub backoff: Duration,
+    /// Waits before the looks that follow a call of unknown outcome.
+    pub second_looks: Vec<Duration>,
+    /// How long a lease outlives the invocation's deadline.
+    pub lease_margin: Duration,
+    /// Limits on attempts.
+    pub attempts: Attempts,
+    /// How long an authentication failure pauses a credential.
+    pub pause: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct PerCloud {
+    requests_per_second: u32,
+    visibility_wait: Duration,
+    on_doubt: OnDoubt,
+}
+
+/// The variables that override endpoints.
+pub const ENDPOINT_VARIABLES: [(&str, Service); 5] = [
+    ("OFFSITE_ALIBABA_ENDPOINT", Service::Hbr),
+    ("OFFSITE_HUAWEI_CBR_ENDPOINT", Service::Cbr),
+    ("OFFSITE_HUAWEI_CSBS_ENDPOINT", Service::Csbs),
+    ("OFFSITE_HUAWEI_IAM_ENDPOINT", Service::Iam),
+    ("OFFSITE_TENCENT_ENDPOINT", Service::Cbs),
+];
+
+impl Settings {
+    /// Reads the settings for these providers.
+    ///
+    /// # Errors
+    /// Names the variable and what it must be.
+    pub fn from_environment(environment: &Environment, providers: &[&dyn Provider]) -> Result<Settings, Error> {
+        let seconds = |name: &str, default: Duration| -> Result<Duration, Error> {
+            Ok(Duration::from_secs(environment.number(name, default.as_secs(), 0..=604_800)?))
+        };
+        let milliseconds = |name: &str, default: u64| -> Result<Duration, Error> {
+            Ok(Duration::from_millis(environment.number(name, default, 1..=600_000)?))
+        };
+        let mut per_cloud = Vec::new();
+        for provider in providers {
+            let cloud = provider.cloud();
+            let prefix = format!("OFFSITE_{}", cloud.name().to_ascii_uppercase());
+            let hold = format!("{prefix}_ON_DOUBT");
+            per_cloud.push((cloud, PerCloud {
+                requests_per_second: environment.number(&format!("{prefix}_RPS"), u64::from(provider.requests_per_second()), 0..=10_000)? as u32,
+                visibility_wait: seconds(&format!("{prefix}_VISIBILITY_WAIT_S"), provider.visibility_wait())?,
+                on_doubt: match environment.get(&hold) {
+                    None | Some("recopy") => OnDoubt::Recopy,
+                    Some("hold") => OnDoubt::Hold,
+                    Some(_) => return Err(Error::configuration(format!("{hold} must be recopy or hold"))),
+                },
+            }));
+        }
+        let mut endpoints = Vec::new();
+        for (name, service) in ENDPOINT_VARIABLES {
+            if let Some(value) = environment.get(name) {
+                check_endpoint(name, value)?;
+                endpoints.push((service, value.trim_end_matches('/').to_owned()));
+            }
+        }
+        let attempts = Attempts::default();
+        Ok(Settings {
+            allowed: environment.get("OFFSITE_ALLOWED_DESTINATIONS").map(allow_list).transpose()?,
+            endpoints,
+            per_cloud,
+            defaults: Defaults { huawei_project_id: environment.get("HUAWEICLOUD_SDK_PROJECT_ID").map(str::to_owned) },
+            connect_timeout: milliseconds("OFFSITE_CONNECT_TIMEOUT_MS", 3_000)?,
+            timeout: milliseconds("OFFSITE_TIMEOUT_MS", 15_000)?,
+            concurrency: environment.number("OFFSITE_CONCURRENCY", 10, 1..=1_000)? as usize,
+            backoff: milliseconds("OFFSITE_BACKOFF_MS", 1_000)?,
+            second_looks: vec![milliseconds("OFFSITE_SECOND_LOOK_MS", 500)?],
+            lease_margin: milliseconds("OFFSITE_LEASE_MARGIN_MS", 10_000)?,
+            attempts: Attempts {
+                limit: environment.number("OFFSITE_MAX_ATTEMPTS", u64::from(attempts.limit), 1..=9)? as u32,
+                backoff: seconds("OFFSITE_ATTEMPT_BACKOFF_S", attempts.backoff)?,
+                ineligible_for: seconds("OFFSITE_INELIGIBLE_S", attempts.ineligible_for)?,
+            },
+            pause: seconds("OFFSITE_PAUSE_S", Duration::from_secs(300))?,
+        })
+    }
+
+    /// Whether a destination list is in force.
+    pub fn restricts_destinations(&self) -> bool {
+        self.allowed.is_some()
+    }
+
+    /// Whether copies may go there.
+    pub fn allows(&self, cloud: Cloud, destination: &Destination) -> bool {
+        let Some(allowed) = &self.allowed else { return true };
+        allowed
+            .iter()
+            .any(|pattern| pattern.cloud.is_none_or(|only| only == cloud) && matches(&pattern.region, &destination.region))
+    }
+
+    /// The base URL of a service in a region: the override, or the provider's own.
+    pub fn endpoint(&self, provider: &dyn Provider, service: Service, region: &str) -> String {
+        match self.endpoints.iter().find(|(found, _)| *found == service) {
+            Some((_, template)) => template.replace("{region}", region),
+            None => provider.endpoint(service, region),
+        }
+    }
+
+    /// Requests per second for each action of a cloud; 0 is no limit.
+    pub fn requests_per_second(&self, cloud: Cloud) -> u32 {
+        self.of(cloud).map_or(20, |of| of.requests_per_second)
+    }
+
+    /// How long an accepted copy may stay invisible.
+    pub fn visibility_wait(&self, cloud: Cloud) -> Duration {
+        self.of(cloud).map_or(Duration::from_secs(900), |of| of.visibility_wait)
+    }
+
+    /// What to do with a doubt that stays.
+    pub fn on_doubt(&self, cloud: Cloud) -> OnDoubt {
+        self.of(cloud).map_or(OnDoubt::Hold, |of| of.on_doubt)
+    }
+
+    fn of(&self, cloud: Cloud) -> Option<&PerCloud> {
+        self.per_cloud.iter().find(|(found, _)| *found == cloud).map(|(_, of)| of)
+    }
+}
+
+/// Checks that a URL is https, or http to loopback.
+///
+/// # Errors
+/// Names the variable.
+pub fn check_endpoint(name: &str, value: &str) -> Result<(), Error> {
+    let wrong = |reason: &str| Err(Error::configuration(format!("{name} {reason}")));
+    let (plain, rest) = match (value.strip_prefix("https://"), value.strip_prefix("http://")) {
+        (Some(rest), _) => (false, rest),
+        (None, Some(rest)) => (true, rest),
+        (None, None) => return wrong("must be a URL that begins with https:// (or http:// for a loopback address)"),
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.is_empty() || authority.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return wrong("must name a host");
+    }
+    if authority.contains('@') {
+        return wrong("must not hold a user name or password");
+    }
+    if plain && !is_loopback(authority) {
+        return wrong("must be https: plain http is allowed to loopback addresses only");
+    }
+    Ok(())
+}
+
+/// Whether an authority (`host` or `host:port`) is this machine itself.
+pub fn is_loopback(authority: &str) -> bool {
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost" || host.ends_with(".localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn allow_list(text: &str) -> Result<Vec<Allowed>, Error> {
+    let wrong = |item: &str| {
+        Error::configuration(format!(
+            "OFFSITE_ALLOWED_DESTINATIONS: \"{item}\" is not a provider:region pattern such as tencent:ap-singapore, huawei:cn-* or *:eu-west-1"
+        ))
+    };
+    let mut list = Vec::new();
+    for item in text.split([',', ' ', '\n', '\t']).filter(|item| !item.is_empty()) {
+        let (cloud, region) = item.split_once(':').ok_or_else(|| wrong(item))?;
+        let cloud = match cloud {
+            "*" => None,
+            name => Some(Cloud::from_name(name).ok_or_else(|| wrong(item))?),
+        };
+        if region.is_empty() {
+            return Err(wrong(item));
+        }
+        list.push(Allowed { cloud, region: region.to_owned() });
+    }
+    if list.is_empty() {
+        return Err(wrong(text.trim()));
+    }
+    Ok(list)
+}
+
+/// Matches a pattern in which `*` stands for any run of characters.
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((head, tail)) => text
+            .strip_prefix(head)
+            .is_some_and(|rest| (0..=rest.len()).filter(|at| rest.is_char_boundary(*at)).any(|at| matches(tail, &rest[at..]))),
+    }
+}
