@@ -220,8 +220,12 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
     next.command = command_of(replication);
     next.not_before = None;
     take(&mut next, by);
-    let (state, code) = (next.state, (next.state == State::InDoubt).then(|| "lease_taken_over".to_owned()));
-    note(&mut next, by, state, code, None, None);
+    match next.state {
+        // Another look at a known doubt is told by how it ends.
+        State::InDoubt if record.lease_until.is_none() => {}
+        State::InDoubt => note(&mut next, by, State::InDoubt, Some("lease_ended".to_owned()), None, None),
+        state => note(&mut next, by, state, None, None, None),
+    }
     Claim::Write(Box::new(next), was)
 }
 

@@ -48,7 +48,7 @@ const BATCH: usize = 10;
 /// Function processes for each cloud.
 const PROCESSES: usize = 2;
 /// Give up on what is still not done.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// One message of the work queue.
 #[derive(Clone)]
@@ -168,8 +168,11 @@ fn plan(operations: u32, seed: u64) -> Vec<Work> {
 fn command(operation: Operation, id: u64, rng: &mut Rng) -> Value {
     let mut hex = |length: usize| -> String { (0..length).map(|_| char::from_digit(rng.u32(0..16), 16).unwrap_or('0')).collect() };
     let uuid = |hex: &mut dyn FnMut(usize) -> String| format!("{}-{}-4{}-a{}-{}", hex(8), hex(4), hex(3), hex(3), hex(12));
+    // A project belongs to one region.
     let project = "4229d7a45436489f8c3dc2b1d35d4987";
     let elsewhere = "68589cac08274b82b4e254268a3862d8";
+    let legacy = "4800fde966f84458b8054c01066b9568";
+    let legacy_elsewhere = "e0b97bac532c4c5196fa4b3a32253be4";
     let (source, destination) = match operation {
         Operation::CreateVaultReplication => (
             json!({ "region": "cn-hangzhou", "vault_id": format!("v-{}", hex(20)) }),
@@ -180,8 +183,8 @@ fn command(operation: Operation, id: u64, rng: &mut Rng) -> Value {
             json!({ "region": "ap-singapore" }),
         ),
         Operation::CopyCheckpointItem => (
-            json!({ "region": "cn-north-1", "project_id": project, "checkpoint_item_id": uuid(&mut hex) }),
-            json!({ "region": "cn-east-2", "project_id": elsewhere }),
+            json!({ "region": "cn-north-1", "project_id": legacy, "checkpoint_item_id": uuid(&mut hex) }),
+            json!({ "region": "cn-east-2", "project_id": legacy_elsewhere }),
         ),
         Operation::CopyBackup => (
             json!({ "region": "cn-north-4", "project_id": project, "backup_id": uuid(&mut hex) }),
