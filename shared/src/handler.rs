@@ -16,7 +16,7 @@ use crate::exchange::{self, Pacer, Pauses, RESERVE};
 use crate::fields::FieldError;
 use crate::ledger::{self, Claim, Claimant, Ending, Record, State, later};
 use crate::outcome::{self, Outcome, ReplicationResult, Trouble};
-use crate::ports::{Clock, Emitter, Filter, Ledger, LedgerError, Pause, Put, Reply, Secrets, Transport};
+use crate::ports::{Boxed, Clock, Emitter, Filter, Ledger, LedgerError, Pause, Put, Reply, Secrets, Transport};
 use crate::providers::{Acceptance, Intent, Provider, ReadBack};
 use crate::receipt;
 use crate::settings::{OnDoubt, Settings};
@@ -82,11 +82,12 @@ impl Handler {
                 }
             }
         }
-        let results: Vec<(usize, ReplicationResult)> = stream::iter(work)
-            .map(|(index, step)| async move { (index, self.guarded(step, invocation).await) })
-            .buffered(self.settings.concurrency)
-            .collect()
-            .await;
+        // Boxed before they are streamed, so that whoever runs the handler may move it between threads.
+        let steps = work.into_iter().map(|(index, step)| -> Boxed<'_, (usize, ReplicationResult)> {
+            Box::pin(async move { (index, self.guarded(step, invocation).await) })
+        });
+        let steps: Vec<_> = steps.collect();
+        let results: Vec<(usize, ReplicationResult)> = stream::iter(steps).buffered(self.settings.concurrency).collect().await;
         for (index, result) in &results {
             let id = event.records.get(*index).and_then(|record| record.id.as_deref()).unwrap_or(&invocation.id);
             log_result(id, result);
