@@ -2,6 +2,7 @@
 
 mod emulators;
 mod faults;
+mod ledger;
 mod proof;
 mod sign_command;
 mod simulators;

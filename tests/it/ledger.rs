@@ -1,0 +1,3 @@
+//! The ledger: its pure transitions, and one suite for every store.
+
+mod walk;
