@@ -16,7 +16,7 @@ use crate::exchange::{self, Pacer, Pauses, RESERVE};
 use crate::fields::FieldError;
 use crate::ledger::{self, Claim, Claimant, Ending, Record, State, later};
 use crate::outcome::{self, Outcome, ReplicationResult, Trouble};
-use crate::ports::{Clock, Emitter, Filter, Ledger, LedgerError, Pause, Put, Reply, Secrets, Transport};
+use crate::ports::{Clock, CredentialName, Emitter, Filter, Ledger, LedgerError, Pause, Put, Reply, Secrets, Transport};
 use crate::providers::{Acceptance, Intent, Provider, ReadBack};
 use crate::receipt;
 use crate::settings::{OnDoubt, Settings};
@@ -193,9 +193,22 @@ impl Handler {
             return Outcome::not_started(unavailable(replication, "no time is left before this function's deadline; it is handed back and starts again"));
         }
         // Before anything is written: a missing credential is nobody's doubt.
-        if let Err(outcome) = self.ready(provider, replication).await {
-            return outcome;
-        }
+        let credential = match self.ready(provider, replication).await {
+            Ok(credential) => credential,
+            Err(outcome) => return outcome,
+        };
+        // Until a credential has worked once in this process it is used by one replication at a time:
+        // a batch must not turn one wrong key into as many wrong signatures as lock it.
+        let _gate = match self.pauses.is_proven(&credential) {
+            true => None,
+            false => {
+                let gate = self.pauses.gate().await;
+                if let Err(outcome) = self.ready(provider, replication).await {
+                    return outcome;
+                }
+                (!self.pauses.is_proven(&credential)).then_some(gate)
+            }
+        };
         let me = Claimant { owner: self.clock.nonce().0, lease_until: later(invocation.deadline, self.settings.lease_margin), now };
         let record = match self.claim(replication, &me).await {
             Ok(Ok(record)) => record,
@@ -204,6 +217,10 @@ impl Handler {
         };
         let ending = self.work(provider, replication, &record, invocation).await;
         let me = Claimant { now: self.clock.now(), ..me };
+        if matches!(&ending, Ending::Accepted(_) | Ending::Refused { .. } | Ending::Ineligible { .. } | Ending::NoWork { .. }) {
+            self.pauses.prove(credential);
+        }
+        drop(_gate);
         if let Ending::Accepted(receipts) = &ending {
             // First of all on record somewhere: whatever fails from here on, the IDs are in the log.
             for receipt in receipts {
@@ -217,35 +234,35 @@ impl Handler {
         self.finish(replication, &record, settled, ending, invocation).await
     }
 
-    /// Whether a credential is there and not paused.
-    async fn ready(&self, provider: &dyn Provider, replication: &Replication) -> Result<(), Outcome> {
-        let cloud = provider.cloud();
+    /// The name of the credential, if there is one and it is not paused.
+    async fn ready(&self, provider: &dyn Provider, replication: &Replication) -> Result<CredentialName, Outcome> {
         let account = &replication.account;
+        let credential = match self.secrets.access(provider.cloud(), account, &replication.source.region, false).await {
+            Ok(access) => CredentialName::of(provider.cloud(), account, &access),
+            Err(error) => {
+                let message = format!("{} was not started: {}", replication.describe(), error.message);
+                return Err(Outcome::not_started(Error::new(error.name, message)));
+            }
+        };
         let now = self.clock.now();
-        let pause = match self.pauses.recent(cloud, account, now) {
+        let pause = match self.pauses.recent(&credential, now) {
             Some(pause) => pause,
             None => {
-                let read = self.ledger.pause_of(cloud, account).await;
+                let read = self.ledger.pause_of(&credential).await;
                 let pause = read.map_err(|error| Outcome::not_started(ledger_trouble(replication, &error)))?;
-                self.pauses.remember(cloud, account, now, pause.clone());
+                self.pauses.remember(&credential, now, pause.clone());
                 pause
             }
         };
         if let Some(pause) = pause.filter(|pause| pause.until > now) {
             let message = format!(
-                "{} was not started: the credential of account {account} is paused until {} because {}; correct the credential, it is tried again after that",
+                "{} was not started: this credential of account {account} is paused until {} because {}; a corrected credential is used at once",
                 replication.describe(), pause.until, pause.reason
             );
             let error = Error::new(ErrorName::Rejected, message);
             return Err(Outcome::Not(Trouble { state: "not_started", error, code: Some("credential_paused".into()), request_id: None }));
         }
-        match self.secrets.access(cloud, account, &replication.source.region, false).await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let message = format!("{} was not started: {}", replication.describe(), error.message);
-                Err(Outcome::not_started(Error::new(error.name, message)))
-            }
-        }
+        Ok(credential)
     }
 
     /// Takes the replication, or tells why not. The write is durable before this returns.
@@ -550,8 +567,10 @@ impl Handler {
         let now = self.clock.now();
         let pause = Pause { until: later(now, self.settings.pause), reason: format!("the provider said {failure}") };
         tracing::error!(provider = provider.cloud().name(), account = replication.account, until = %pause.until, %failure, "the credential was refused; no function uses it until then");
-        self.pauses.remember(provider.cloud(), &replication.account, now, Some(pause.clone()));
-        if let Err(error) = self.ledger.pause(provider.cloud(), &replication.account, &pause).await {
+        let Ok(access) = self.secrets.access(provider.cloud(), &replication.account, &replication.source.region, false).await else { return };
+        let credential = CredentialName::of(provider.cloud(), &replication.account, &access);
+        self.pauses.remember(&credential, now, Some(pause.clone()));
+        if let Err(error) = self.ledger.pause(&credential, &pause).await {
             tracing::warn!(%error, "the pause holds in this process only");
         }
     }

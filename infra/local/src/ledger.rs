@@ -1,8 +1,8 @@
 //! The ledger in the SQLite file: the same transitions as on DynamoDB, each write durable before it is answered.
 
-use offsite_shared::command::{Cloud, Key};
+use offsite_shared::command::Key;
 use offsite_shared::ledger::Record;
-use offsite_shared::ports::{Boxed, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
+use offsite_shared::ports::{Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::database::{Database, DatabaseError};
@@ -20,11 +20,9 @@ CREATE TABLE ledger (
 CREATE INDEX ledger_state ON ledger (state, key);
 CREATE INDEX ledger_outbox ON ledger (key) WHERE outbox = 1;
 CREATE TABLE pauses (
-  cloud   TEXT NOT NULL,
-  account TEXT NOT NULL,
-  until   TEXT NOT NULL,
-  reason  TEXT NOT NULL,
-  PRIMARY KEY (cloud, account)
+  credential TEXT PRIMARY KEY,
+  until      TEXT NOT NULL,
+  reason     TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE home (
   name  TEXT PRIMARY KEY,
@@ -77,14 +75,14 @@ impl Ledger for SqliteLedger {
         })
     }
 
-    fn pause_of<'a>(&'a self, cloud: Cloud, account: &'a str) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
+    fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
         Box::pin(async move {
-            let account = account.to_owned();
-            let sql = "SELECT until, reason FROM pauses WHERE cloud = ?1 AND account = ?2";
+            let name = credential.0.clone();
+            let sql = "SELECT until, reason FROM pauses WHERE credential = ?1";
             let row = self.database.read(move |connection| {
                 connection
                     .prepare_cached(sql)?
-                    .query_row(params![cloud.name(), account], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))
+                    .query_row([name], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))
                     .optional()
             });
             let row = row.await.map_err(unavailable)?;
@@ -92,12 +90,12 @@ impl Ledger for SqliteLedger {
         })
     }
 
-    fn pause<'a>(&'a self, cloud: Cloud, account: &'a str, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
+    fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
         Box::pin(async move {
-            let (account, pause) = (account.to_owned(), pause.clone());
-            let sql = "INSERT OR REPLACE INTO pauses (cloud, account, until, reason) VALUES (?1, ?2, ?3, ?4)";
+            let (name, pause) = (credential.0.clone(), pause.clone());
+            let sql = "INSERT OR REPLACE INTO pauses (credential, until, reason) VALUES (?1, ?2, ?3)";
             let write = self.database.write(move |connection| {
-                connection.prepare_cached(sql)?.execute(params![cloud.name(), account, pause.until.to_string(), pause.reason]).map(drop)
+                connection.prepare_cached(sql)?.execute(params![name, pause.until.to_string(), pause.reason]).map(drop)
             });
             write.await.map_err(unavailable)
         })

@@ -121,7 +121,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 
 fn log_to_stderr(verbose: u8) {
     let level = match verbose {
-        0 => tracing_subscriber::filter::LevelFilter::ERROR,
+        0 => tracing_subscriber::filter::LevelFilter::WARN,
         1 => tracing_subscriber::filter::LevelFilter::INFO,
         _ => tracing_subscriber::filter::LevelFilter::DEBUG,
     };

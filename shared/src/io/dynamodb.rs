@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::aws::{Aws, AwsError};
-use crate::command::{Cloud, Key};
+use crate::command::Key;
 use crate::error::Error;
 use crate::ledger::Record;
-use crate::ports::{Boxed, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
+use crate::ports::{Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
 use crate::settings::Environment;
 
 /// How long a call is repeated before the ledger counts as unreachable.
@@ -143,18 +143,18 @@ impl Ledger for DynamoLedger {
         Box::pin(self.page(filter, after, limit))
     }
 
-    fn pause_of<'a>(&'a self, cloud: Cloud, account: &'a str) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
+    fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
         Box::pin(async move {
-            let Some(item) = self.get_item(&pause_key(cloud, account)).await? else { return Ok(None) };
+            let Some(item) = self.get_item(&pause_key(credential)).await? else { return Ok(None) };
             let text = |name: &str| item.get(name).and_then(|value| value.get("S")).and_then(Value::as_str).unwrap_or_default();
             Ok(text("until").parse().ok().map(|until| Pause { until, reason: text("reason").to_owned() }))
         })
     }
 
-    fn pause<'a>(&'a self, cloud: Cloud, account: &'a str, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
+    fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
         Box::pin(async move {
             let item = json!({
-                "pk": { "S": pause_key(cloud, account) },
+                "pk": { "S": pause_key(credential) },
                 "until": { "S": pause.until.to_string() },
                 "reason": { "S": pause.reason },
             });
@@ -163,8 +163,8 @@ impl Ledger for DynamoLedger {
     }
 }
 
-fn pause_key(cloud: Cloud, account: &str) -> String {
-    format!("pause#{}#{account}", cloud.name())
+fn pause_key(credential: &CredentialName) -> String {
+    format!("pause#{}", credential.0)
 }
 
 fn item(record: &Record) -> Result<Value, LedgerError> {
