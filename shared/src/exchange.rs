@@ -17,12 +17,24 @@ use crate::providers::{Call, Provider};
 pub const RESERVE: Duration = Duration::from_millis(1_500);
 
 /// Sends `call` once, signed for this moment. `mutating` decides what silence means.
-pub async fn once(handler: &Handler, provider: &dyn Provider, call: &Call, account: &str, mutating: bool, stop: Timestamp) -> Result<Reply, Failure> {
+pub async fn once(
+    handler: &Handler,
+    provider: &dyn Provider,
+    call: &Call,
+    account: &str,
+    mutating: bool,
+    stop: Timestamp,
+) -> Result<Reply, Failure> {
     let cloud = provider.cloud();
     let wait = handler.pacer.reserve(call.action, handler.settings.requests_per_second(cloud), handler.clock.now());
     if !wait.is_zero() {
         if later(handler.clock.now(), wait) >= stop {
-            return Err(local(Disposition::Throttled, "rate_limit", "our own rate limit leaves no time before this function's deadline", ""));
+            return Err(local(
+                Disposition::Throttled,
+                "rate_limit",
+                "our own rate limit leaves no time before this function's deadline",
+                "",
+            ));
         }
         handler.clock.sleep(wait).await;
     }
@@ -42,14 +54,26 @@ pub async fn once(handler: &Handler, provider: &dyn Provider, call: &Call, accou
     }
 }
 
-async fn send(handler: &Handler, provider: &dyn Provider, call: &Call, access: &Access, mutating: bool, stop: Timestamp) -> Result<Reply, Failure> {
+async fn send(
+    handler: &Handler,
+    provider: &dyn Provider,
+    call: &Call,
+    access: &Access,
+    mutating: bool,
+    stop: Timestamp,
+) -> Result<Reply, Failure> {
     let base = handler.settings.endpoint(provider, call.service, &call.region);
     let host = base.split_once("://").map_or(base.as_str(), |(_, rest)| rest);
     let (host, prefix) = host.split_once('/').map_or((host, ""), |(host, path)| (host, path));
     let now = handler.clock.now();
     let left = Duration::try_from(stop.duration_since(now)).unwrap_or_default();
     if left < Duration::from_millis(200) {
-        return Err(local(Disposition::Retryable, "deadline", "no time is left before this function's deadline", "it is handed back and starts again"));
+        return Err(local(
+            Disposition::Retryable,
+            "deadline",
+            "no time is left before this function's deadline",
+            "it is handed back and starts again",
+        ));
     }
     let mut draft = call.draft.clone();
     draft.host = host.to_owned();
@@ -110,7 +134,8 @@ where
             Ok(value) => return Ok(value),
             Err(failure) => failure,
         };
-        if !matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable) || failure.code == "deadline" {
+        if !matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable) || failure.code == "deadline"
+        {
             return Err(failure);
         }
         let Some(delay) = delays.next() else { return Err(failure) };

@@ -45,7 +45,12 @@ impl Ledger for MemoryLedger {
             held.records.insert(record.key.clone(), record.clone());
             if held.records.len() > KEEP {
                 let done = |record: &&Record| record.state == State::Accepted && !record.outbox;
-                let oldest = held.records.values().filter(done).min_by_key(|record| record.since).map(|record| record.key.clone());
+                let oldest = held
+                    .records
+                    .values()
+                    .filter(done)
+                    .min_by_key(|record| record.since)
+                    .map(|record| record.key.clone());
                 oldest.map(|key| held.records.remove(&key));
             }
             Put::Stored
@@ -55,9 +60,18 @@ impl Ledger for MemoryLedger {
         Box::pin(async move { Ok(outcome) })
     }
 
-    fn list<'a>(&'a self, filter: &'a Filter, after: Option<&'a Key>, limit: u32) -> Boxed<'a, Result<Page, LedgerError>> {
+    fn list<'a>(
+        &'a self,
+        filter: &'a Filter,
+        after: Option<&'a Key>,
+        limit: u32,
+    ) -> Boxed<'a, Result<Page, LedgerError>> {
         let held = self.held();
-        let wanted = held.records.values().filter(|record| after.is_none_or(|after| record.key > after.0)).filter(|record| filter.takes(record));
+        let wanted = held
+            .records
+            .values()
+            .filter(|record| after.is_none_or(|after| record.key > after.0))
+            .filter(|record| filter.takes(record));
         let records: Vec<Record> = wanted.take(limit as usize).cloned().collect();
         let next = (records.len() == limit as usize).then(|| records.last().map(Record::key)).flatten();
         Box::pin(async move { Ok(Page { records, next }) })

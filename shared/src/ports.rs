@@ -98,7 +98,9 @@ pub enum LedgerError {
     #[error("the ledger cannot be used: {0}")]
     Unavailable(String),
     /// A record written by a newer version.
-    #[error("the record {key} was written by a newer version of Offsite (format {format}; this one reads up to {known}): upgrade this function; nothing was overwritten")]
+    #[error(
+        "the record {key} was written by a newer version of Offsite (format {format}; this one reads up to {known}): upgrade this function; nothing was overwritten"
+    )]
     Newer {
         /// The record's key.
         key: String,
@@ -158,7 +160,12 @@ pub trait Ledger: Send + Sync {
     /// Writes the record if the store holds what is expected. On [`Put::Stored`] the write is durable.
     fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>>;
     /// A page of at most `limit` records after `after`.
-    fn list<'a>(&'a self, filter: &'a Filter, after: Option<&'a Key>, limit: u32) -> Boxed<'a, Result<Page, LedgerError>>;
+    fn list<'a>(
+        &'a self,
+        filter: &'a Filter,
+        after: Option<&'a Key>,
+        limit: u32,
+    ) -> Boxed<'a, Result<Page, LedgerError>>;
     /// The pause of a credential, if any was set (it may be over).
     fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>>;
     /// Pauses a credential for every function.
@@ -210,7 +217,13 @@ pub trait Secrets: Send + Sync {
     ///
     /// # Errors
     /// [`crate::error::ErrorName::Configuration`] when the account has no credential, naming the variables.
-    fn access<'a>(&'a self, cloud: Cloud, account: &'a str, region: &'a str, fresh: bool) -> Boxed<'a, Result<Access, Error>>;
+    fn access<'a>(
+        &'a self,
+        cloud: Cloud,
+        account: &'a str,
+        region: &'a str,
+        fresh: bool,
+    ) -> Boxed<'a, Result<Access, Error>>;
 }
 
 /// Time and chance.

@@ -54,7 +54,14 @@ impl Ledger for SqliteLedger {
 
     fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>> {
         Box::pin(async move {
-            let row = Row { key: record.key.clone(), version: integer(record.version), owner: record.owner.clone(), state: record.state.name(), outbox: record.outbox, text: record.to_text()? };
+            let row = Row {
+                key: record.key.clone(),
+                version: integer(record.version),
+                owner: record.owner.clone(),
+                state: record.state.name(),
+                outbox: record.outbox,
+                text: record.to_text()?,
+            };
             let expect = expect.clone();
             match self.database.write(move |connection| put(connection, &row, &expect)).await.map_err(unavailable)? {
                 Ok(()) => Ok(Put::Stored),
@@ -64,10 +71,19 @@ impl Ledger for SqliteLedger {
         })
     }
 
-    fn list<'a>(&'a self, filter: &'a Filter, after: Option<&'a Key>, limit: u32) -> Boxed<'a, Result<Page, LedgerError>> {
+    fn list<'a>(
+        &'a self,
+        filter: &'a Filter,
+        after: Option<&'a Key>,
+        limit: u32,
+    ) -> Boxed<'a, Result<Page, LedgerError>> {
         Box::pin(async move {
             let (filter, after) = (filter.clone(), after.map(|key| key.0.clone()).unwrap_or_default());
-            let rows = self.database.read(move |connection| list(connection, &filter, &after, limit)).await.map_err(unavailable)?;
+            let rows = self
+                .database
+                .read(move |connection| list(connection, &filter, &after, limit))
+                .await
+                .map_err(unavailable)?;
             let full = rows.len() == limit as usize;
             let records = rows.iter().map(|(key, text)| Record::from_text(key, text)).collect::<Result<Vec<_>, _>>()?;
             let next = records.last().filter(|_| full).map(Record::key);
@@ -116,13 +132,27 @@ fn put(connection: &Connection, row: &Row, expect: &Expect) -> rusqlite::Result<
     let changed = match expect {
         Expect::Absent => {
             let sql = "INSERT INTO ledger (key, version, owner, state, outbox, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
-            connection.prepare_cached(sql)?.execute(params![row.key, row.version, row.owner, row.state, row.outbox, row.text])?
+            connection.prepare_cached(sql)?.execute(params![
+                row.key,
+                row.version,
+                row.owner,
+                row.state,
+                row.outbox,
+                row.text
+            ])?
         }
         Expect::Was { version, owner } => {
             let sql = "UPDATE ledger SET version = ?2, owner = ?3, state = ?4, outbox = ?5, record = ?6 WHERE key = ?1 AND version = ?7 AND owner = ?8";
-            connection
-                .prepare_cached(sql)?
-                .execute(params![row.key, row.version, row.owner, row.state, row.outbox, row.text, integer(*version), owner])?
+            connection.prepare_cached(sql)?.execute(params![
+                row.key,
+                row.version,
+                row.owner,
+                row.state,
+                row.outbox,
+                row.text,
+                integer(*version),
+                owner
+            ])?
         }
     };
     match changed {
@@ -137,12 +167,17 @@ fn text_of(connection: &Connection, key: &str) -> rusqlite::Result<Option<String
 
 fn list(connection: &Connection, filter: &Filter, after: &str, limit: u32) -> rusqlite::Result<Vec<(String, String)>> {
     let sql = match (filter.outbox, filter.state.is_some()) {
-        (true, _) => "SELECT key, record FROM ledger WHERE outbox = 1 AND key > ?1 AND (?3 = '' OR state = ?3) ORDER BY key LIMIT ?2",
+        (true, _) => {
+            "SELECT key, record FROM ledger WHERE outbox = 1 AND key > ?1 AND (?3 = '' OR state = ?3) ORDER BY key LIMIT ?2"
+        }
         (false, true) => "SELECT key, record FROM ledger WHERE state = ?3 AND key > ?1 ORDER BY key LIMIT ?2",
         (false, false) => "SELECT key, record FROM ledger WHERE key > ?1 AND ?3 = '' ORDER BY key LIMIT ?2",
     };
     let state = filter.state.clone().unwrap_or_default();
-    connection.prepare_cached(sql)?.query_map(params![after, limit, state], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    connection
+        .prepare_cached(sql)?
+        .query_map(params![after, limit, state], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
 fn integer(version: u64) -> i64 {

@@ -81,7 +81,11 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Commands::Handle(args) => {
             let (answer, ended) = handle::run(&args, &environment).await?;
-            let text = if std::io::stdout().is_terminal() { serde_json::to_string_pretty(&answer)? } else { answer.to_string() };
+            let text = if std::io::stdout().is_terminal() {
+                serde_json::to_string_pretty(&answer)?
+            } else {
+                answer.to_string()
+            };
             writeln!(out, "{text}")?;
             Ok(match ended {
                 handle::Ended::Well => ExitCode::SUCCESS,

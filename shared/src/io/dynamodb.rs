@@ -59,7 +59,9 @@ impl DynamoLedger {
 
     async fn call(&self, operation: &str, mut body: Value) -> Result<Value, AwsError> {
         body["TableName"] = json!(self.table);
-        self.aws.call(&self.endpoint, "dynamodb", "1.0", &format!("DynamoDB_20120810.{operation}"), &body, PATIENCE).await
+        self.aws
+            .call(&self.endpoint, "dynamodb", "1.0", &format!("DynamoDB_20120810.{operation}"), &body, PATIENCE)
+            .await
     }
 
     async fn put_item(&self, record: &Record, expect: &Expect) -> Result<Put, LedgerError> {
@@ -72,7 +74,8 @@ impl DynamoLedger {
             Expect::Was { version, owner } => {
                 body["ConditionExpression"] = json!("#version = :version AND #owner = :owner");
                 body["ExpressionAttributeNames"] = json!({ "#version": "version", "#owner": "owner" });
-                body["ExpressionAttributeValues"] = json!({ ":version": { "N": version.to_string() }, ":owner": { "S": owner } });
+                body["ExpressionAttributeValues"] =
+                    json!({ ":version": { "N": version.to_string() }, ":owner": { "S": owner } });
             }
         }
         match self.call("PutItem", body).await {
@@ -139,14 +142,21 @@ impl Ledger for DynamoLedger {
         Box::pin(self.put_item(record, expect))
     }
 
-    fn list<'a>(&'a self, filter: &'a Filter, after: Option<&'a Key>, limit: u32) -> Boxed<'a, Result<Page, LedgerError>> {
+    fn list<'a>(
+        &'a self,
+        filter: &'a Filter,
+        after: Option<&'a Key>,
+        limit: u32,
+    ) -> Boxed<'a, Result<Page, LedgerError>> {
         Box::pin(self.page(filter, after, limit))
     }
 
     fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
         Box::pin(async move {
             let Some(item) = self.get_item(&pause_key(credential)).await? else { return Ok(None) };
-            let text = |name: &str| item.get(name).and_then(|value| value.get("S")).and_then(Value::as_str).unwrap_or_default();
+            let text = |name: &str| {
+                item.get(name).and_then(|value| value.get("S")).and_then(Value::as_str).unwrap_or_default()
+            };
             Ok(text("until").parse().ok().map(|until| Pause { until, reason: text("reason").to_owned() }))
         })
     }
