@@ -13,7 +13,12 @@ async fn holds(home: Home) {
     let count = cells.len();
     let failed = run_all(Store::open(home).await, cells, Weakness::default()).await;
     let told: Vec<String> = failed.iter().take(10).map(|(cell, problems)| format!("{cell:?}: {problems:#?}")).collect();
-    assert!(failed.is_empty(), "{} of {count} cells fail with OFFSITE_TEST_SEED={seed}:\n{}", failed.len(), told.join("\n"));
+    assert!(
+        failed.is_empty(),
+        "{} of {count} cells fail with OFFSITE_TEST_SEED={seed}:\n{}",
+        failed.len(),
+        told.join("\n")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -143,7 +143,16 @@ async fn run(cell: Cell, store: &Arc<Store>, http: &HttpTransport, weakness: Wea
     // Once, or until the function's patience ends.
     let left = if rng.bool() { 1 } else { u32::MAX };
     let (after, flavour, both) = (rng.bool(), rng.u8(..), rng.bool());
-    let new_fault = || Arc::new(Fault { step: cell.step, kind: cell.kind, after, flavour, left: AtomicU32::new(left), hits: AtomicU32::new(0) });
+    let new_fault = || {
+        Arc::new(Fault {
+            step: cell.step,
+            kind: cell.kind,
+            after,
+            flavour,
+            left: AtomicU32::new(left),
+            hits: AtomicU32::new(0),
+        })
+    };
     let fault = new_fault();
     let deliver = |fault: Option<Arc<Fault>>| {
         let (clouds, store, command) = (clouds.clone(), store.clone(), command.clone());
@@ -202,7 +211,11 @@ async fn run(cell: Cell, store: &Arc<Store>, http: &HttpTransport, weakness: Wea
         }
     }
     if !problems.is_empty() {
-        problems.push(format!("with {switches}, the fault {}, after {after}, flavour {}, both {both}", if left == 1 { "once" } else { "always" }, flavour % 4));
+        problems.push(format!(
+            "with {switches}, the fault {}, after {after}, flavour {}, both {both}",
+            if left == 1 { "once" } else { "always" },
+            flavour % 4
+        ));
     }
     Ran { cell, problems, copies }
 }

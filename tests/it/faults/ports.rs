@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::command::{Cloud, Key};
+use offsite_shared::command::Key;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::ledger::{Record, State};
 use offsite_shared::ports::{
-    Boxed, Clock, EmitError, Emitter, Expect, Filter, HttpRequest, Ledger, LedgerError, Page,
-    Pause, Put, Reply, Transport, TransportError,
+    Boxed, Clock, CredentialName, EmitError, Emitter, Expect, Filter, HttpRequest, Ledger, LedgerError, Page, Pause,
+    Put, Reply, Transport, TransportError,
 };
 use offsite_shared::receipt::Message;
 use offsite_shared::sign::Nonce;
@@ -30,14 +30,7 @@ pub enum Step {
 }
 
 impl Step {
-    pub const ALL: [Step; 6] = [
-        Step::Claim,
-        Step::ReadBack,
-        Step::Call,
-        Step::Settle,
-        Step::Emit,
-        Step::Mark,
-    ];
+    pub const ALL: [Step; 6] = [Step::Claim, Step::ReadBack, Step::Call, Step::Settle, Step::Emit, Step::Mark];
 }
 
 /// How a step goes wrong.
@@ -51,13 +44,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 5] = [
-        Kind::Error,
-        Kind::TimeoutBefore,
-        Kind::TimeoutAfter,
-        Kind::Reset,
-        Kind::Crash,
-    ];
+    pub const ALL: [Kind; 5] = [Kind::Error, Kind::TimeoutBefore, Kind::TimeoutAfter, Kind::Reset, Kind::Crash];
 }
 
 /// A fault that waits for its step.
@@ -77,11 +64,7 @@ pub struct Fault {
 impl Fault {
     fn strikes(&self, step: Step) -> bool {
         let take = |left: u32| left.checked_sub(1);
-        let struck = step == self.step
-            && self
-                .left
-                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, take)
-                .is_ok();
+        let struck = step == self.step && self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_ok();
         if struck {
             self.hits.fetch_add(1, Ordering::SeqCst);
         }
@@ -113,8 +96,7 @@ pub struct Tally {
 impl Tally {
     /// Mutating calls, reads, ledger writes, queue sends.
     pub fn counts(&self) -> [u32; 4] {
-        [&self.mutating, &self.reads, &self.writes, &self.sends]
-            .map(|counter| counter.load(Ordering::SeqCst))
+        [&self.mutating, &self.reads, &self.writes, &self.sends].map(|counter| counter.load(Ordering::SeqCst))
     }
 }
 
@@ -135,20 +117,12 @@ enum Blow {
 
 impl Process {
     pub fn new(fault: Option<Arc<Fault>>, clock: &Arc<JumpClock>) -> Arc<Process> {
-        Arc::new(Process {
-            fault,
-            tally: Tally::default(),
-            died: Notify::new(),
-            clock: clock.clone(),
-        })
+        Arc::new(Process { fault, tally: Tally::default(), died: Notify::new(), clock: clock.clone() })
     }
 
     /// Runs the real step, or breaks it. `Err`: no answer comes, for this reason.
     async fn through<T>(&self, step: Option<Step>, real: impl Future<Output = T>) -> Result<T, Blow> {
-        let fault = self
-            .fault
-            .as_ref()
-            .filter(|fault| step.is_some_and(|step| fault.strikes(step)));
+        let fault = self.fault.as_ref().filter(|fault| step.is_some_and(|step| fault.strikes(step)));
         let Some(fault) = fault else {
             return Ok(real.await);
         };
@@ -179,10 +153,7 @@ pub struct BrokenTransport {
 /// Whether a request to a provider starts a replication.
 fn is_mutating(request: &HttpRequest) -> bool {
     let action = |name: &str, action: &str| {
-        request
-            .headers
-            .iter()
-            .any(|(found, value)| found.eq_ignore_ascii_case(name) && value == action)
+        request.headers.iter().any(|(found, value)| found.eq_ignore_ascii_case(name) && value == action)
     };
     action("x-acs-action", "CreateVaultReplication")
         || action("x-tc-action", "CopySnapshotCrossRegions")
@@ -205,13 +176,7 @@ impl Transport for BrokenTransport {
             tally.most_under_way.fetch_max(now, Ordering::SeqCst);
             let through = self.process.through(Some(step), self.inner.send(request)).await;
             tally.under_way.fetch_sub(1, Ordering::SeqCst);
-            let page = |status, body: &str| {
-                Ok(Reply {
-                    status,
-                    headers: Vec::new(),
-                    body: body.as_bytes().to_vec(),
-                })
-            };
+            let page = |status, body: &str| Ok(Reply { status, headers: Vec::new(), body: body.as_bytes().to_vec() });
             match through {
                 Ok(answer) => answer,
                 Err(Blow::Error(flavour)) => match flavour % 4 {
@@ -268,16 +233,21 @@ impl Ledger for BrokenLedger {
         })
     }
 
-    fn list<'a>(&'a self, filter: &'a Filter, after: Option<&'a Key>, limit: u32) -> Boxed<'a, Result<Page, LedgerError>> {
+    fn list<'a>(
+        &'a self,
+        filter: &'a Filter,
+        after: Option<&'a Key>,
+        limit: u32,
+    ) -> Boxed<'a, Result<Page, LedgerError>> {
         self.inner.list(filter, after, limit)
     }
 
-    fn pause_of<'a>(&'a self, cloud: Cloud, account: &'a str) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
-        self.inner.pause_of(cloud, account)
+    fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
+        self.inner.pause_of(credential)
     }
 
-    fn pause<'a>(&'a self, cloud: Cloud, account: &'a str, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
-        self.inner.pause(cloud, account, pause)
+    fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
+        self.inner.pause(credential, pause)
     }
 }
 
@@ -311,12 +281,7 @@ pub struct JumpClock {
 
 impl JumpClock {
     pub fn new(http: &HttpTransport, simulator: String, stuck_nonce: Option<Nonce>) -> JumpClock {
-        JumpClock {
-            offset_ms: AtomicI64::new(0),
-            http: http.clone(),
-            simulator,
-            stuck_nonce,
-        }
+        JumpClock { offset_ms: AtomicI64::new(0), http: http.clone(), simulator, stuck_nonce }
     }
 }
 

@@ -150,7 +150,13 @@ impl Clouds {
         self.handler_with(ledger, emitter, process, &self.environment)
     }
 
-    pub fn handler_with(&self, ledger: &Arc<dyn Ledger>, emitter: &Arc<dyn Emitter>, process: &Arc<Process>, environment: &Environment) -> Handler {
+    pub fn handler_with(
+        &self,
+        ledger: &Arc<dyn Ledger>,
+        emitter: &Arc<dyn Emitter>,
+        process: &Arc<Process>,
+        environment: &Environment,
+    ) -> Handler {
         let settings = Settings::from_environment(environment, &PROVIDERS).unwrap();
         let transport = Arc::new(BrokenTransport { inner: self.http.clone(), process: process.clone() });
         let clock: Arc<dyn Clock> = self.clock.clone();
@@ -200,7 +206,8 @@ pub fn batch(commands: &[Value]) -> Value {
 
 /// A command with IDs of its own.
 pub fn command(operation: Operation, rng: &mut Rng) -> Value {
-    let mut hex = |length: usize| (0..length).map(|_| char::from_digit(rng.u32(0..16), 16).unwrap()).collect::<String>();
+    let mut hex =
+        |length: usize| (0..length).map(|_| char::from_digit(rng.u32(0..16), 16).unwrap()).collect::<String>();
     let mut uuid = || format!("{}-{}-4{}-a{}-{}", hex(8), hex(4), hex(3), hex(3), hex(12));
     let (here, there) = ("4229d7a45436489f8c3dc2b1d35d4987", "68589cac08274b82b4e254268a3862d8");
     let (id, vault) = (uuid(), uuid());
