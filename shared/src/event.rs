@@ -94,17 +94,18 @@ fn commands_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventReco
     }
     let Value::Object(object) = value else {
         let Value::Array(items) = value else {
-            return Err(FieldError::new("event", format!("must be a command or an event that holds one, not {}", kind(value))));
+            return Err(FieldError::new(
+                "event",
+                format!("must be a command or an event that holds one, not {}", kind(value)),
+            ));
         };
         if items.is_empty() {
             return Err(FieldError::new("event", "is an empty array: it holds no command"));
         }
-        let at = |index: usize| move |error: FieldError| FieldError::new(format!("[{index}].{}", error.field), error.reason);
-        let commands = items
-            .iter()
-            .enumerate()
-            .map(|(index, item)| command(item, id.as_deref()).map_err(at(index)))
-            .collect();
+        let at =
+            |index: usize| move |error: FieldError| FieldError::new(format!("[{index}].{}", error.field), error.reason);
+        let commands =
+            items.iter().enumerate().map(|(index, item)| command(item, id.as_deref()).map_err(at(index))).collect();
         return Ok(EventRecord { id, commands });
     };
     if object.contains_key("action") {
@@ -158,7 +159,10 @@ fn inner(value: &Value, id: Option<String>, field: &str, depth: u8) -> Result<Ev
 fn command(value: &Value, event_id: Option<&str>) -> Result<Command, FieldError> {
     let mut command = Command::from_json(value)?;
     if command.occurrence.as_deref().is_some_and(|occurrence| occurrence.starts_with("<aws.")) {
-        return Err(FieldError::new("occurrence", "is a Scheduler placeholder that nobody filled in; only EventBridge Scheduler does"));
+        return Err(FieldError::new(
+            "occurrence",
+            "is a Scheduler placeholder that nobody filled in; only EventBridge Scheduler does",
+        ));
     }
     if command.operation == Operation::CopyCheckpoint && command.occurrence.is_none() {
         let id = event_id.ok_or_else(|| {
@@ -176,5 +180,7 @@ fn parse_text(text: &str, field: &str) -> Result<Value, FieldError> {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(value: &Value, field: &str) -> Result<T, FieldError> {
-    serde_json::from_value(value.clone()).map_err(|error| FieldError::new(field, one_line(&format!("does not have the shape of this envelope: {error}"))))
+    serde_json::from_value(value.clone()).map_err(|error| {
+        FieldError::new(field, one_line(&format!("does not have the shape of this envelope: {error}")))
+    })
 }

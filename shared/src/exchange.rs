@@ -1,29 +1,40 @@
 //! One exchange with a provider: wait for the rate limit, sign anew, send, sort what went wrong, retry what certainly was not applied.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 
-use crate::command::Cloud;
 use crate::disposition::{Disposition, Failure};
 use crate::handler::Handler;
 use crate::ledger::later;
-use crate::ports::{Access, HttpRequest, Reply, TransportError};
+use crate::ports::{Access, CredentialName, HttpRequest, Pause, Reply, TransportError};
 use crate::providers::{Call, Provider};
 
 /// Time that is kept for recording and emitting after the last exchange.
 pub const RESERVE: Duration = Duration::from_millis(1_500);
 
 /// Sends `call` once, signed for this moment. `mutating` decides what silence means.
-pub async fn once(handler: &Handler, provider: &dyn Provider, call: &Call, account: &str, mutating: bool, stop: Timestamp) -> Result<Reply, Failure> {
+pub async fn once(
+    handler: &Handler,
+    provider: &dyn Provider,
+    call: &Call,
+    account: &str,
+    mutating: bool,
+    stop: Timestamp,
+) -> Result<Reply, Failure> {
     let cloud = provider.cloud();
     let wait = handler.pacer.reserve(call.action, handler.settings.requests_per_second(cloud), handler.clock.now());
     if !wait.is_zero() {
         if later(handler.clock.now(), wait) >= stop {
-            return Err(local(Disposition::Throttled, "rate_limit", "our own rate limit leaves no time before this function's deadline", ""));
+            return Err(local(
+                Disposition::Throttled,
+                "rate_limit",
+                "our own rate limit leaves no time before this function's deadline",
+                "",
+            ));
         }
         handler.clock.sleep(wait).await;
     }
@@ -43,14 +54,26 @@ pub async fn once(handler: &Handler, provider: &dyn Provider, call: &Call, accou
     }
 }
 
-async fn send(handler: &Handler, provider: &dyn Provider, call: &Call, access: &Access, mutating: bool, stop: Timestamp) -> Result<Reply, Failure> {
+async fn send(
+    handler: &Handler,
+    provider: &dyn Provider,
+    call: &Call,
+    access: &Access,
+    mutating: bool,
+    stop: Timestamp,
+) -> Result<Reply, Failure> {
     let base = handler.settings.endpoint(provider, call.service, &call.region);
     let host = base.split_once("://").map_or(base.as_str(), |(_, rest)| rest);
     let (host, prefix) = host.split_once('/').map_or((host, ""), |(host, path)| (host, path));
     let now = handler.clock.now();
     let left = Duration::try_from(stop.duration_since(now)).unwrap_or_default();
     if left < Duration::from_millis(200) {
-        return Err(local(Disposition::Retryable, "deadline", "no time is left before this function's deadline", "it is handed back and starts again"));
+        return Err(local(
+            Disposition::Retryable,
+            "deadline",
+            "no time is left before this function's deadline",
+            "it is handed back and starts again",
+        ));
     }
     let mut draft = call.draft.clone();
     draft.host = host.to_owned();
@@ -111,7 +134,8 @@ where
             Ok(value) => return Ok(value),
             Err(failure) => failure,
         };
-        if !matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable) || failure.code == "deadline" {
+        if !matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable) || failure.code == "deadline"
+        {
             return Err(failure);
         }
         let Some(delay) = delays.next() else { return Err(failure) };
@@ -142,7 +166,7 @@ impl Pacer {
         if limit == 0 {
             return Duration::ZERO;
         }
-        let mut sent = self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut sent = held(&self.sent);
         let slots = sent.entry(action).or_default();
         let slot = match slots.len() >= limit as usize {
             true => slots.pop_front().map_or(now, |oldest| later(oldest, WINDOW).max(now)),
@@ -153,23 +177,47 @@ impl Pacer {
     }
 }
 
-/// Which pauses were read from the ledger lately, so that a batch does not ask for each record.
+/// What this process knows of its credentials: pauses read lately, so that a batch does not ask for each record,
+/// and which credentials have worked.
 #[derive(Default)]
 pub struct Pauses {
-    known: Mutex<HashMap<(Cloud, String), (Timestamp, Option<crate::ports::Pause>)>>,
+    known: Mutex<HashMap<CredentialName, (Timestamp, Option<Pause>)>>,
+    proven: Mutex<HashSet<CredentialName>>,
+    gate: futures_util::lock::Mutex<()>,
 }
 
 impl Pauses {
     /// What was read, unless it is older than a moment.
-    pub fn recent(&self, cloud: Cloud, account: &str, now: Timestamp) -> Option<Option<crate::ports::Pause>> {
-        let known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (read_at, pause) = known.get(&(cloud, account.to_owned()))?;
+    pub fn recent(&self, credential: &CredentialName, now: Timestamp) -> Option<Option<Pause>> {
+        let known = held(&self.known);
+        let (read_at, pause) = known.get(credential)?;
         (now < later(*read_at, Duration::from_secs(2))).then(|| pause.clone())
     }
 
     /// Remembers what was read or set.
-    pub fn remember(&self, cloud: Cloud, account: &str, now: Timestamp, pause: Option<crate::ports::Pause>) {
-        let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.insert((cloud, account.to_owned()), (now, pause));
+    pub fn remember(&self, credential: &CredentialName, now: Timestamp, pause: Option<Pause>) {
+        if pause.is_some() {
+            held(&self.proven).remove(credential);
+        }
+        held(&self.known).insert(credential.clone(), (now, pause));
     }
+
+    /// Whether a provider has taken this credential.
+    pub fn is_proven(&self, credential: &CredentialName) -> bool {
+        held(&self.proven).contains(credential)
+    }
+
+    /// A provider has taken this credential.
+    pub fn prove(&self, credential: CredentialName) {
+        held(&self.proven).insert(credential);
+    }
+
+    /// Lets one at a time try a credential that is not proven.
+    pub async fn gate(&self) -> futures_util::lock::MutexGuard<'_, ()> {
+        self.gate.lock().await
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -290,7 +290,10 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
     match ending {
         Ending::Accepted(receipts) => {
             let known = |receipt: &Receipt| {
-                current.receipts.iter().any(|old| old.backup_id == receipt.backup_id && old.replication_id == receipt.replication_id)
+                current
+                    .receipts
+                    .iter()
+                    .any(|old| old.backup_id == receipt.backup_id && old.replication_id == receipt.replication_id)
             };
             let fresh: Vec<Receipt> = receipts.iter().filter(|receipt| !known(receipt)).cloned().collect();
             if fresh.is_empty() && current.state == State::Accepted {
@@ -386,7 +389,13 @@ pub enum ResolveError {
 ///
 /// # Errors
 /// The record is leased, or in a state that the resolution is not for.
-pub fn resolve(current: &Record, how: &Resolution, who: &str, reason: &str, now: Timestamp) -> Result<(Record, Expect), ResolveError> {
+pub fn resolve(
+    current: &Record,
+    how: &Resolution,
+    who: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(Record, Expect), ResolveError> {
     if let Some(until) = current.lease_until.filter(|until| *until > now) {
         return Err(ResolveError::Busy(until));
     }
@@ -394,13 +403,20 @@ pub fn resolve(current: &Record, how: &Resolution, who: &str, reason: &str, now:
     let was = Expect::Was { version: current.version, owner: current.owner.clone() };
     let refuse = |wish, allowed| Err(ResolveError::State { state: current.state.name(), wish, allowed });
     let mut next = current.clone();
-    let unsettled = matches!(current.state, State::InDoubt | State::Claimed | State::Seen | State::Refused | State::Ineligible);
+    let unsettled =
+        matches!(current.state, State::InDoubt | State::Claimed | State::Seen | State::Refused | State::Ineligible);
     match how {
         Resolution::Adopt(id) => {
             if !unsettled && current.state != State::Abandoned {
                 return refuse("--adopt", "not settled yet, or abandoned");
             }
-            next.receipts.push(Receipt { backup_id: None, replication_id: Some(id.clone()), request_id: None, adopted: true, time: now });
+            next.receipts.push(Receipt {
+                backup_id: None,
+                replication_id: Some(id.clone()),
+                request_id: None,
+                adopted: true,
+                time: now,
+            });
             next.state = State::Accepted;
             next.outbox = true;
         }
@@ -538,10 +554,20 @@ fn take(record: &mut Record, by: &Claimant) {
 }
 
 /// Adds a line of history; a repeated look at the same doubt updates the line instead of growing the record.
-fn note(record: &mut Record, by: &Claimant, state: State, code: Option<String>, request_id: Option<String>, text: Option<String>) {
+fn note(
+    record: &mut Record,
+    by: &Claimant,
+    state: State,
+    code: Option<String>,
+    request_id: Option<String>,
+    text: Option<String>,
+) {
     const LIMIT: usize = 64;
-    let entry = Entry { state, time: by.now, owner: by.owner.clone(), attempt: record.attempt, code, request_id, note: text };
-    let same = |old: &Entry| old.state == entry.state && old.code == entry.code && old.attempt == entry.attempt && old.note == entry.note;
+    let entry =
+        Entry { state, time: by.now, owner: by.owner.clone(), attempt: record.attempt, code, request_id, note: text };
+    let same = |old: &Entry| {
+        old.state == entry.state && old.code == entry.code && old.attempt == entry.attempt && old.note == entry.note
+    };
     let length = record.history.len();
     if length >= 2 && same(&record.history[length - 1]) {
         record.history[length - 1] = entry;

@@ -1,15 +1,18 @@
 //! The core of Offsite: a trigger becomes commands, a command becomes replications, and each replication is
 //! started once, recorded, and put on the queue.
 //!
-//! Modules in reading order: [`handler`] is the whole path of one event; [`event`] and [`command`] say what comes in;
+//! Modules in reading order: [`handler`] is the whole path of one event, with `attempt` (read back, call) and `outbox`
+//! (emit, mark) beside it; [`event`] and [`command`] say what comes in;
 //! [`ledger`] decides who may act; [`exchange`] talks to a provider; [`providers`] plan and interpret; [`sign`] signs;
 //! [`receipt`] and [`outcome`] say what goes out. [`ports`] are the seams, [`io`] is the only impure module.
 //!
 //! **Invariant:** without the feature `io` nothing here reads a clock, the environment, or randomness, or opens a socket.
 //! **Invariant:** no mutating call is sent before the intent is durable, and none is repeated without a read-back in between.
 
+mod attempt;
 pub mod command;
 pub mod disposition;
+mod dry_run;
 pub mod error;
 pub mod event;
 pub mod exchange;
@@ -19,9 +22,11 @@ pub mod handler;
 pub mod io;
 pub mod ledger;
 pub mod memory;
+mod outbox;
 pub mod outcome;
 pub mod ports;
 pub mod providers;
 pub mod receipt;
+mod replay;
 pub mod settings;
 pub mod sign;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::command::{Cloud, Key};
+use crate::command::Key;
 use crate::ledger::{Record, State};
-use crate::ports::{Boxed, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
+use crate::ports::{Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
 
 /// Finished records kept before the oldest keys are dropped: this ledger proves nothing for long.
 const KEEP: usize = 10_000;
@@ -19,7 +19,7 @@ pub struct MemoryLedger {
 #[derive(Default)]
 struct Held {
     records: BTreeMap<String, Record>,
-    pauses: HashMap<(Cloud, String), Pause>,
+    pauses: HashMap<CredentialName, Pause>,
 }
 
 impl MemoryLedger {
@@ -45,7 +45,12 @@ impl Ledger for MemoryLedger {
             held.records.insert(record.key.clone(), record.clone());
             if held.records.len() > KEEP {
                 let done = |record: &&Record| record.state == State::Accepted && !record.outbox;
-                let oldest = held.records.values().filter(done).min_by_key(|record| record.since).map(|record| record.key.clone());
+                let oldest = held
+                    .records
+                    .values()
+                    .filter(done)
+                    .min_by_key(|record| record.since)
+                    .map(|record| record.key.clone());
                 oldest.map(|key| held.records.remove(&key));
             }
             Put::Stored
@@ -55,21 +60,30 @@ impl Ledger for MemoryLedger {
         Box::pin(async move { Ok(outcome) })
     }
 
-    fn list<'a>(&'a self, filter: &'a Filter, after: Option<&'a Key>, limit: u32) -> Boxed<'a, Result<Page, LedgerError>> {
+    fn list<'a>(
+        &'a self,
+        filter: &'a Filter,
+        after: Option<&'a Key>,
+        limit: u32,
+    ) -> Boxed<'a, Result<Page, LedgerError>> {
         let held = self.held();
-        let wanted = held.records.values().filter(|record| after.is_none_or(|after| record.key > after.0)).filter(|record| filter.takes(record));
+        let wanted = held
+            .records
+            .values()
+            .filter(|record| after.is_none_or(|after| record.key > after.0))
+            .filter(|record| filter.takes(record));
         let records: Vec<Record> = wanted.take(limit as usize).cloned().collect();
         let next = (records.len() == limit as usize).then(|| records.last().map(Record::key)).flatten();
         Box::pin(async move { Ok(Page { records, next }) })
     }
 
-    fn pause_of<'a>(&'a self, cloud: Cloud, account: &'a str) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
-        let pause = self.held().pauses.get(&(cloud, account.to_owned())).cloned();
+    fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
+        let pause = self.held().pauses.get(credential).cloned();
         Box::pin(async move { Ok(pause) })
     }
 
-    fn pause<'a>(&'a self, cloud: Cloud, account: &'a str, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
-        self.held().pauses.insert((cloud, account.to_owned()), pause.clone());
+    fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
+        self.held().pauses.insert(credential.clone(), pause.clone());
         Box::pin(async { Ok(()) })
     }
 }

@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::command::Replication;
 use crate::error::{Error, ErrorName};
+use crate::fields::FieldError;
+use crate::ports::LedgerError;
 use crate::receipt::{Receipt, source_of};
 
 /// What became of one replication.
@@ -179,4 +181,34 @@ pub fn answer(results: &[ReplicationResult]) -> Result<Value, Error> {
     }
     let results: Vec<Value> = results.iter().flat_map(ReplicationResult::to_json).collect();
     Ok(json!({ "results": results }))
+}
+
+pub(crate) fn in_doubt(replication: &Replication, code: &str, note: &str, request_id: Option<String>) -> Trouble {
+    let message = format!(
+        "{} is in doubt: {code}: {note}; nothing is repeated blindly: deliver the same command again later and it reads back first",
+        replication.describe()
+    );
+    Trouble {
+        state: "in_doubt",
+        error: Error::new(ErrorName::InDoubt, message),
+        code: Some(code.to_owned()),
+        request_id,
+    }
+}
+
+pub(crate) fn ineligible(replication: &Replication, reason: &str) -> Trouble {
+    let error = Error::new(ErrorName::Rejected, format!("{} cannot be done: {reason}", replication.describe()));
+    Trouble { state: "ineligible", error, code: None, request_id: None }
+}
+
+pub(crate) fn unavailable(replication: &Replication, reason: &str) -> Error {
+    Error::new(ErrorName::Unavailable, format!("{} was not started: {reason}", replication.describe()))
+}
+
+pub(crate) fn ledger_trouble(replication: &Replication, error: &LedgerError) -> Error {
+    unavailable(replication, &format!("{error}; nothing was started that could not be recorded, it can be repeated"))
+}
+
+pub(crate) fn invalid(error: &FieldError, id: &str) -> Error {
+    Error::new(ErrorName::InvalidCommand, format!("event {id}: {error}"))
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::command::{Cloud, Key};
+use secrecy::ExposeSecret;
+
+use crate::command::{Cloud, Key, hash_of};
 use crate::error::Error;
 use crate::ledger::Record;
 use crate::receipt::Message;
@@ -96,7 +98,9 @@ pub enum LedgerError {
     #[error("the ledger cannot be used: {0}")]
     Unavailable(String),
     /// A record written by a newer version.
-    #[error("the record {key} was written by a newer version of Offsite (format {format}; this one reads up to {known}): upgrade this function; nothing was overwritten")]
+    #[error(
+        "the record {key} was written by a newer version of Offsite (format {format}; this one reads up to {known}): upgrade this function; nothing was overwritten"
+    )]
     Newer {
         /// The record's key.
         key: String,
@@ -156,11 +160,16 @@ pub trait Ledger: Send + Sync {
     /// Writes the record if the store holds what is expected. On [`Put::Stored`] the write is durable.
     fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>>;
     /// A page of at most `limit` records after `after`.
-    fn list<'a>(&'a self, filter: &'a Filter, after: Option<&'a Key>, limit: u32) -> Boxed<'a, Result<Page, LedgerError>>;
-    /// The pause of an account's credential, if any was set (it may be over).
-    fn pause_of<'a>(&'a self, cloud: Cloud, account: &'a str) -> Boxed<'a, Result<Option<Pause>, LedgerError>>;
-    /// Pauses an account's credential for every function.
-    fn pause<'a>(&'a self, cloud: Cloud, account: &'a str, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>>;
+    fn list<'a>(
+        &'a self,
+        filter: &'a Filter,
+        after: Option<&'a Key>,
+        limit: u32,
+    ) -> Boxed<'a, Result<Page, LedgerError>>;
+    /// The pause of a credential, if any was set (it may be over).
+    fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>>;
+    /// Pauses a credential for every function.
+    fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>>;
 }
 
 /// Puts messages on the queue.
@@ -183,13 +192,38 @@ pub enum Access {
     Token(Arc<secrecy::SecretString>),
 }
 
+/// Names a credential without giving it away: a corrected key is another credential, so its predecessor's pause does not hold it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CredentialName(pub String);
+
+impl CredentialName {
+    /// Cloud, account, key ID, and 32 bits of a hash of the secret: enough to notice another one, too little to test guesses.
+    pub fn of(cloud: Cloud, account: &str, access: &Access) -> CredentialName {
+        let name = format!("{}#{account}", cloud.name());
+        match access {
+            Access::Token(_) => CredentialName(name),
+            Access::Key(credential) => {
+                let token = credential.security_token.as_ref().map(|token| token.expose_secret()).unwrap_or_default();
+                let hash = hash_of(&["credential", credential.access_key_secret.expose_secret(), token]);
+                CredentialName(format!("{name}#{}#{}", credential.access_key_id, hash.get(..8).unwrap_or_default()))
+            }
+        }
+    }
+}
+
 /// Gives the means of authentication of an account.
 pub trait Secrets: Send + Sync {
     /// For calls to this cloud, account and region. `fresh`: what was given before was refused; do not answer from a cache.
     ///
     /// # Errors
     /// [`crate::error::ErrorName::Configuration`] when the account has no credential, naming the variables.
-    fn access<'a>(&'a self, cloud: Cloud, account: &'a str, region: &'a str, fresh: bool) -> Boxed<'a, Result<Access, Error>>;
+    fn access<'a>(
+        &'a self,
+        cloud: Cloud,
+        account: &'a str,
+        region: &'a str,
+        fresh: bool,
+    ) -> Boxed<'a, Result<Access, Error>>;
 }
 
 /// Time and chance.

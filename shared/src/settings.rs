@@ -129,15 +129,22 @@ impl Settings {
             let cloud = provider.cloud();
             let prefix = format!("OFFSITE_{}", cloud.name().to_ascii_uppercase());
             let hold = format!("{prefix}_ON_DOUBT");
-            per_cloud.push((cloud, PerCloud {
-                requests_per_second: environment.number(&format!("{prefix}_RPS"), u64::from(provider.requests_per_second()), 0..=10_000)? as u32,
-                visibility_wait: seconds(&format!("{prefix}_VISIBILITY_WAIT_S"), provider.visibility_wait())?,
-                on_doubt: match environment.get(&hold) {
-                    None | Some("recopy") => OnDoubt::Recopy,
-                    Some("hold") => OnDoubt::Hold,
-                    Some(_) => return Err(Error::configuration(format!("{hold} must be recopy or hold"))),
+            per_cloud.push((
+                cloud,
+                PerCloud {
+                    requests_per_second: environment.number(
+                        &format!("{prefix}_RPS"),
+                        u64::from(provider.requests_per_second()),
+                        0..=10_000,
+                    )? as u32,
+                    visibility_wait: seconds(&format!("{prefix}_VISIBILITY_WAIT_S"), provider.visibility_wait())?,
+                    on_doubt: match environment.get(&hold) {
+                        None | Some("recopy") => OnDoubt::Recopy,
+                        Some("hold") => OnDoubt::Hold,
+                        Some(_) => return Err(Error::configuration(format!("{hold} must be recopy or hold"))),
+                    },
                 },
-            }));
+            ));
         }
         let mut endpoints = Vec::new();
         for (name, service) in ENDPOINT_VARIABLES {
@@ -175,9 +182,9 @@ impl Settings {
     /// Whether copies may go there.
     pub fn allows(&self, cloud: Cloud, destination: &Destination) -> bool {
         let Some(allowed) = &self.allowed else { return true };
-        allowed
-            .iter()
-            .any(|pattern| pattern.cloud.is_none_or(|only| only == cloud) && matches(&pattern.region, &destination.region))
+        allowed.iter().any(|pattern| {
+            pattern.cloud.is_none_or(|only| only == cloud) && matches(&pattern.region, &destination.region)
+        })
     }
 
     /// The base URL of a service in a region: the override, or the provider's own.
@@ -238,7 +245,9 @@ pub fn is_loopback(authority: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
     };
-    host == "localhost" || host.ends_with(".localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn allow_list(text: &str) -> Result<Vec<Allowed>, Error> {
@@ -269,8 +278,8 @@ fn allow_list(text: &str) -> Result<Vec<Allowed>, Error> {
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
-        Some((head, tail)) => text
-            .strip_prefix(head)
-            .is_some_and(|rest| (0..=rest.len()).filter(|at| rest.is_char_boundary(*at)).any(|at| matches(tail, &rest[at..]))),
+        Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {
+            (0..=rest.len()).filter(|at| rest.is_char_boundary(*at)).any(|at| matches(tail, &rest[at..]))
+        }),
     }
 }

@@ -28,9 +28,7 @@ struct HandClock(Arc<Mutex<Timestamp>>);
 
 impl HandClock {
     fn new() -> HandClock {
-        HandClock(Arc::new(Mutex::new(
-            "2026-11-21T12:00:00Z".parse().unwrap(),
-        )))
+        HandClock(Arc::new(Mutex::new("2026-11-21T12:00:00Z".parse().unwrap())))
     }
 
     fn now(&self) -> Timestamp {
@@ -87,13 +85,7 @@ impl World {
             move || clock.now()
         });
         let aws = LocalAws::start(options).await.unwrap();
-        World {
-            aws,
-            database,
-            clock,
-            http: http_client(),
-            _directory: directory,
-        }
+        World { aws, database, clock, http: http_client(), _directory: directory }
     }
 
     async fn call(&self, target: &str, body: Value) -> Answer {
@@ -101,58 +93,28 @@ impl World {
     }
 
     async fn try_call(&self, target: &str, body: Value) -> Result<Answer, reqwest::Error> {
-        let service = if target.starts_with("AmazonSQS") {
-            "sqs"
-        } else {
-            "dynamodb"
-        };
-        let signer = Signer {
-            key_id: KEY_ID,
-            secret: SECRET,
-            service,
-            at: self.clock.now(),
-        };
+        let service = if target.starts_with("AmazonSQS") { "sqs" } else { "dynamodb" };
+        let signer = Signer { key_id: KEY_ID, secret: SECRET, service, at: self.clock.now() };
         self.send(target, body.to_string(), Some(signer)).await
     }
 
-    async fn send(
-        &self,
-        target: &str,
-        body: String,
-        signer: Option<Signer<'_>>,
-    ) -> Result<Answer, reqwest::Error> {
+    async fn send(&self, target: &str, body: String, signer: Option<Signer<'_>>) -> Result<Answer, reqwest::Error> {
         let url = format!("{}/", self.aws.endpoint());
-        let headers = [
-            ("content-type", "application/x-amz-json-1.0"),
-            ("x-amz-target", target),
-        ];
+        let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", target)];
         let mut request = self.http.post(&url).body(body.clone());
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        for (name, value) in signer
-            .iter()
-            .flat_map(|signer| signer.headers(&url, &headers, &body))
-        {
+        for (name, value) in signer.iter().flat_map(|signer| signer.headers(&url, &headers, &body)) {
             request = request.header(name, value);
         }
         let response = request.send().await?;
         let status = response.status().as_u16();
-        let query_error = response
-            .headers()
-            .get("x-amzn-query-error")
-            .map(|value| value.to_str().unwrap().to_owned());
+        let query_error = response.headers().get("x-amzn-query-error").map(|value| value.to_str().unwrap().to_owned());
         assert!(response.headers().contains_key("x-amzn-requestid"));
-        assert_eq!(
-            response.headers()["content-type"],
-            "application/x-amz-json-1.0"
-        );
+        assert_eq!(response.headers()["content-type"], "application/x-amz-json-1.0");
         let body = serde_json::from_str(&response.text().await?).unwrap();
-        Ok(Answer {
-            status,
-            query_error,
-            body,
-        })
+        Ok(Answer { status, query_error, body })
     }
 }
 
@@ -178,19 +140,12 @@ impl Signer<'_> {
         let body = SignableBody::Bytes(body.as_bytes());
         let request = SignableRequest::new("POST", url, headers.iter().copied(), body).unwrap();
         let (instructions, _) = sign(request, &params).unwrap().into_parts();
-        instructions
-            .headers()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect()
+        instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 }
 
 fn http_client() -> reqwest::Client {
     // Whoever comes first installs it; a second time is no failure.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .no_proxy()
-        .timeout(Duration::from_secs(30))
-        .build()
-        .unwrap()
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap()
 }

@@ -1,6 +1,7 @@
 //! Tests of the whole product.
 
 mod emulators;
+mod faults;
 mod sign_command;
 mod simulators;
 mod vectors;

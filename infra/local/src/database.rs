@@ -24,12 +24,8 @@ pub const SCHEMA_VERSION: i64 = SCHEMA_STEPS.len() as i64;
 pub const APPLICATION_ID: i64 = 0x4f46_4653;
 
 /// What each schema version adds; a released step is never changed, a new one is appended.
-const SCHEMA_STEPS: &[&[&str]] = &[&[
-    crate::queue::SCHEMA,
-    crate::aws::sqs::SCHEMA,
-    crate::aws::dynamodb::table::SCHEMA,
-    crate::ledger::SCHEMA,
-]];
+const SCHEMA_STEPS: &[&[&str]] =
+    &[&[crate::queue::SCHEMA, crate::aws::sqs::SCHEMA, crate::aws::dynamodb::table::SCHEMA, crate::ledger::SCHEMA]];
 
 /// How long SQLite waits for another process before it reports the file as locked.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -57,9 +53,7 @@ impl Database {
             && !parent.as_os_str().is_empty()
             && !parent.is_dir()
         {
-            return Err(DatabaseError::MissingDirectory {
-                path: path.to_owned(),
-            });
+            return Err(DatabaseError::MissingDirectory { path: path.to_owned() });
         }
         let fail = |error: rusqlite::Error| DatabaseError::from_sqlite(path, &error);
         let mut writer = connect(path).map_err(fail)?;
@@ -73,23 +67,12 @@ impl Database {
         })?];
         for _ in 0..READERS {
             let reader = connect(path).map_err(fail)?;
-            reader
-                .pragma_update(None, "query_only", true)
-                .map_err(fail)?;
+            reader.pragma_update(None, "query_only", true).map_err(fail)?;
             let receiver = read_receiver.clone();
-            threads.push(start("offsite-db-reader", path, move || {
-                read_loop(&reader, &receiver)
-            })?);
+            threads.push(start("offsite-db-reader", path, move || read_loop(&reader, &receiver))?);
         }
-        let inner = Inner {
-            path: shared,
-            writes: Some(writes),
-            reads: Some(reads),
-            threads,
-        };
-        Ok(Database {
-            inner: Arc::new(inner),
-        })
+        let inner = Inner { path: shared, writes: Some(writes), reads: Some(reads), threads };
+        Ok(Database { inner: Arc::new(inner) })
     }
 
     /// The file this database lives in.
@@ -110,17 +93,9 @@ impl Database {
     {
         let (reply, answer) = oneshot::channel();
         let path = self.inner.path.clone();
-        let write = Pending {
-            operation: Some(operation),
-            outcome: None,
-            reply,
-            path,
-        };
+        let write = Pending { operation: Some(operation), outcome: None, reply, path };
         let sender = self.inner.writes.as_ref().ok_or_else(|| self.closed())?;
-        sender
-            .send(Box::new(write))
-            .await
-            .map_err(|_| self.closed())?;
+        sender.send(Box::new(write)).await.map_err(|_| self.closed())?;
         answer.await.map_err(|_| self.closed())?
     }
 
@@ -144,17 +119,13 @@ impl Database {
     }
 
     fn closed(&self) -> DatabaseError {
-        DatabaseError::Closed {
-            path: self.inner.path.to_path_buf(),
-        }
+        DatabaseError::Closed { path: self.inner.path.to_path_buf() }
     }
 }
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Database")
-            .field("path", &self.inner.path)
-            .finish_non_exhaustive()
+        f.debug_struct("Database").field("path", &self.inner.path).finish_non_exhaustive()
     }
 }
 
@@ -201,23 +172,13 @@ where
     T: Send,
 {
     fn run(&mut self, connection: &Connection) -> bool {
-        self.outcome = self
-            .operation
-            .take()
-            .map(|operation| guarded(&self.path, || operation(connection)));
+        self.outcome = self.operation.take().map(|operation| guarded(&self.path, || operation(connection)));
         matches!(self.outcome, Some(Ok(_)))
     }
 
     fn finish(self: Box<Self>, failure: Option<&DatabaseError>) {
-        let Pending {
-            outcome,
-            reply,
-            path,
-            ..
-        } = *self;
-        let closed = || DatabaseError::Closed {
-            path: path.to_path_buf(),
-        };
+        let Pending { outcome, reply, path, .. } = *self;
+        let closed = || DatabaseError::Closed { path: path.to_path_buf() };
         let answer = match (outcome, failure) {
             (Some(Err(own)), _) => Err(own),
             (_, Some(failure)) => Err(failure.clone()),
@@ -231,17 +192,11 @@ where
 fn guarded<T>(path: &Path, run: impl FnOnce() -> rusqlite::Result<T>) -> Result<T, DatabaseError> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => result.map_err(|error| DatabaseError::from_sqlite(path, &error)),
-        Err(_) => Err(DatabaseError::Panicked {
-            path: path.to_owned(),
-        }),
+        Err(_) => Err(DatabaseError::Panicked { path: path.to_owned() }),
     }
 }
 
-fn start(
-    name: &str,
-    path: &Path,
-    run: impl FnOnce() + Send + 'static,
-) -> Result<JoinHandle<()>, DatabaseError> {
+fn start(name: &str, path: &Path, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, DatabaseError> {
     let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
     thread.map_err(|error| DatabaseError::Sqlite {
         path: path.to_owned(),
@@ -258,26 +213,16 @@ fn write_loop(connection: &Connection, mut writes: mpsc::Receiver<Box<dyn Write>
 
 fn read_loop(connection: &Connection, reads: &Mutex<mpsc::Receiver<Read>>) {
     loop {
-        let next = reads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .blocking_recv();
+        let next = reads.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
         let Some(read) = next else { return };
         read(connection);
     }
 }
 
-fn commit_together(
-    connection: &Connection,
-    batch: impl Iterator<Item = Box<dyn Write>>,
-    path: &Path,
-) {
+fn commit_together(connection: &Connection, batch: impl Iterator<Item = Box<dyn Write>>, path: &Path) {
     let statement = |sql: &str| -> Result<(), DatabaseError> {
-        let run = connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.execute([]));
-        run.map(drop)
-            .map_err(|error| DatabaseError::from_sqlite(path, &error))
+        let run = connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
+        run.map(drop).map_err(|error| DatabaseError::from_sqlite(path, &error))
     };
     let collapsed = DatabaseError::Sqlite {
         path: path.to_owned(),
@@ -290,11 +235,7 @@ fn commit_together(
             write.finish(Some(error));
             continue;
         }
-        let begun = if connection.is_autocommit() {
-            statement("BEGIN IMMEDIATE")
-        } else {
-            Ok(())
-        };
+        let begun = if connection.is_autocommit() { statement("BEGIN IMMEDIATE") } else { Ok(()) };
         if let Err(error) = begun.and_then(|()| statement("SAVEPOINT one")) {
             // Waiting for a lock once per write would add up: the rest of the batch fails alike.
             write.finish(Some(&error));
@@ -313,22 +254,14 @@ fn commit_together(
         waiting.push(write);
         if let Err(error) = settled {
             let _ = statement("ROLLBACK");
-            waiting
-                .drain(..)
-                .for_each(|write| write.finish(Some(&error)));
+            waiting.drain(..).for_each(|write| write.finish(Some(&error)));
         }
     }
-    let failure = if connection.is_autocommit() {
-        None
-    } else {
-        statement("COMMIT").err()
-    };
+    let failure = if connection.is_autocommit() { None } else { statement("COMMIT").err() };
     if failure.is_some() {
         let _ = statement("ROLLBACK");
     }
-    waiting
-        .into_iter()
-        .for_each(|write| write.finish(failure.as_ref()));
+    waiting.into_iter().for_each(|write| write.finish(failure.as_ref()));
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
@@ -343,55 +276,28 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 /// Checks whose file it is before anything is changed in it, then brings the schema up to date.
 fn prepare(connection: &mut Connection, path: &Path) -> Result<(), DatabaseError> {
     let fail = |error: rusqlite::Error| DatabaseError::from_sqlite(path, &error);
-    let number = |name: &str| {
-        connection
-            .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
-            .map_err(fail)
-    };
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(fail);
     let (version, application) = (number("user_version")?, number("application_id")?);
-    let tables: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(fail)?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
     if tables > 0 && application != APPLICATION_ID {
-        return Err(DatabaseError::NotOurs {
-            path: path.to_owned(),
-        });
+        return Err(DatabaseError::NotOurs { path: path.to_owned() });
     }
     if version > SCHEMA_VERSION {
-        return Err(DatabaseError::Newer {
-            path: path.to_owned(),
-            found: version,
-            known: SCHEMA_VERSION,
-        });
+        return Err(DatabaseError::Newer { path: path.to_owned(), found: version, known: SCHEMA_VERSION });
     }
     if connection.is_readonly("main").map_err(fail)? {
-        return Err(DatabaseError::ReadOnly {
-            path: path.to_owned(),
-        });
+        return Err(DatabaseError::ReadOnly { path: path.to_owned() });
     }
     write_ahead(connection).map_err(fail)?;
-    let transaction = connection
-        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
-        .map_err(fail)?;
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(fail)?;
     // Read again under the lock: another process may have created the schema meanwhile.
-    let version: i64 = transaction
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(fail)?;
-    for step in SCHEMA_STEPS
-        .iter()
-        .skip(usize::try_from(version).unwrap_or(0))
-    {
-        step.iter()
-            .try_for_each(|sql| transaction.execute_batch(sql))
-            .map_err(fail)?;
+    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fail)?;
+    for step in SCHEMA_STEPS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+        step.iter().try_for_each(|sql| transaction.execute_batch(sql)).map_err(fail)?;
     }
     if version < SCHEMA_VERSION {
-        transaction
-            .pragma_update(None, "application_id", APPLICATION_ID)
-            .map_err(fail)?;
-        transaction
-            .pragma_update(None, "user_version", SCHEMA_VERSION)
-            .map_err(fail)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(fail)?;
     }
     transaction.commit().map_err(fail)
 }
@@ -402,9 +308,7 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
     let mut tries = BUSY_TIMEOUT.as_millis() / pause.as_millis();
     loop {
         match connection.pragma_update(None, "journal_mode", "WAL") {
-            Err(error)
-                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && tries > 0 =>
-            {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && tries > 0 => {
                 tries -= 1;
                 thread::park_timeout(pause);
             }

@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use crate::aws::{LocalAws, Options};
 use crate::database::Database;
-use crate::home;
 use crate::functions::{Binaries, FunctionOptions, FunctionProcess};
+use crate::home;
 use crate::queue::Queue;
 use crate::sim::{SimOptions, Simulators};
 
@@ -44,7 +44,12 @@ impl Fleet {
     ///
     /// # Errors
     /// A port is taken, or the file cannot be used.
-    pub async fn start(binaries: Binaries, file: &Path, simulated: SimOptions, extra: &[(&str, &str)]) -> anyhow::Result<Fleet> {
+    pub async fn start(
+        binaries: Binaries,
+        file: &Path,
+        simulated: SimOptions,
+        extra: &[(&str, &str)],
+    ) -> anyhow::Result<Fleet> {
         let simulators = Simulators::start(simulated.clone()).await?;
         let database = Database::open(file)?;
         let aws = LocalAws::start(Options::new(database.clone(), AWS_KEY.0, AWS_KEY.1.into())).await?;
@@ -64,7 +69,13 @@ impl Fleet {
         for (name, value) in extra {
             environment = environment.with(name, *value);
         }
-        let fleet = Fleet { simulators, aws, database, binaries, environment: environment.variables().clone().into_iter().collect() };
+        let fleet = Fleet {
+            simulators,
+            aws,
+            database,
+            binaries,
+            environment: environment.variables().clone().into_iter().collect(),
+        };
         fleet.dynamo()?.create_table().await.context("the ledger's table could not be made")?;
         Ok(fleet)
     }

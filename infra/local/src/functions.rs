@@ -39,14 +39,8 @@ pub struct FunctionOptions {
 impl FunctionOptions {
     /// Options named after the binary.
     pub fn named_after(binary: &Path) -> FunctionOptions {
-        let name = binary
-            .file_stem()
-            .map_or_else(|| "function".into(), |name| name.to_string_lossy());
-        FunctionOptions {
-            name: name.into_owned(),
-            memory_mb: 128,
-            region: "us-east-1".to_owned(),
-        }
+        let name = binary.file_stem().map_or_else(|| "function".into(), |name| name.to_string_lossy());
+        FunctionOptions { name: name.into_owned(), memory_mb: 128, region: "us-east-1".to_owned() }
     }
 }
 
@@ -87,13 +81,7 @@ impl FunctionProcess {
     ) -> Result<FunctionProcess, SpawnError> {
         let output = Arc::new(Output::default());
         let running = Running::start(binary, &environment, &options, &output).await?;
-        Ok(FunctionProcess {
-            binary: binary.to_owned(),
-            environment,
-            options,
-            output,
-            running,
-        })
+        Ok(FunctionProcess { binary: binary.to_owned(), environment, options, output, running })
     }
 
     /// Invokes the function; calls made meanwhile wait their turn. After a timeout the process is
@@ -128,11 +116,7 @@ impl FunctionProcess {
     /// Waits until the process has ended by itself, and says how.
     pub async fn wait(&self) -> String {
         let mut exit = self.running.exit.clone();
-        exit.wait_for(Option::is_some)
-            .await
-            .ok()
-            .and_then(|exit| exit.clone())
-            .unwrap_or_default()
+        exit.wait_for(Option::is_some).await.ok().and_then(|exit| exit.clone()).unwrap_or_default()
     }
 
     /// Kills what still runs and starts the binary again, as Lambda replaces an environment.
@@ -141,8 +125,7 @@ impl FunctionProcess {
     /// [`SpawnError`].
     pub async fn restart(&mut self) -> Result<(), SpawnError> {
         self.kill_now().await;
-        self.running =
-            Running::start(&self.binary, &self.environment, &self.options, &self.output).await?;
+        self.running = Running::start(&self.binary, &self.environment, &self.options, &self.output).await?;
         Ok(())
     }
 
@@ -172,24 +155,12 @@ impl Running {
         options: &FunctionOptions,
         output: &Arc<Output>,
     ) -> Result<Running, SpawnError> {
-        let api = RuntimeApi::start_with(&options.name, machine_clock())
-            .await
-            .map_err(SpawnError::RuntimeApi)?;
+        let api = RuntimeApi::start_with(&options.name, machine_clock()).await.map_err(SpawnError::RuntimeApi)?;
         let api = Arc::new(api);
         let mut command = Command::new(binary);
-        command
-            .env_clear()
-            .envs(lambda_environment(options, &api))
-            .envs(environment.iter().cloned());
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        let mut child = command.spawn().map_err(|source| SpawnError::Binary {
-            path: binary.to_owned(),
-            source,
-        })?;
+        command.env_clear().envs(lambda_environment(options, &api)).envs(environment.iter().cloned());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(|source| SpawnError::Binary { path: binary.to_owned(), source })?;
         let id = child.id();
         let (kill, killed) = mpsc::unbounded_channel();
         let (exited, exit) = watch::channel(None);
@@ -197,45 +168,21 @@ impl Running {
             child.stdout.take().map(|pipe| output.clone().follow(pipe)),
             child.stderr.take().map(|pipe| output.clone().follow(pipe)),
         ];
-        tokio::spawn(watch_over(
-            child,
-            killed,
-            readers,
-            output.clone(),
-            api.clone(),
-            exited,
-        ));
-        Ok(Running {
-            api,
-            id,
-            kill,
-            exit,
-        })
+        tokio::spawn(watch_over(child, killed, readers, output.clone(), api.clone(), exited));
+        Ok(Running { api, id, kill, exit })
     }
 }
 
 /// What Lambda sets for a function; what the caller gives comes after and wins.
 /// Source: AWS Lambda Developer Guide, "Defined runtime environment variables", 2026.
-fn lambda_environment(
-    options: &FunctionOptions,
-    api: &RuntimeApi,
-) -> Vec<(String, std::ffi::OsString)> {
+fn lambda_environment(options: &FunctionOptions, api: &RuntimeApi) -> Vec<(String, std::ffi::OsString)> {
     let mut environment: Vec<(String, std::ffi::OsString)> = [
         ("AWS_LAMBDA_RUNTIME_API", api.addr().to_string()),
         ("AWS_LAMBDA_FUNCTION_NAME", options.name.clone()),
-        (
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-            options.memory_mb.to_string(),
-        ),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", options.memory_mb.to_string()),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
-        (
-            "AWS_LAMBDA_LOG_GROUP_NAME",
-            format!("/aws/lambda/{}", options.name),
-        ),
-        (
-            "AWS_LAMBDA_LOG_STREAM_NAME",
-            format!("local/[$LATEST]{}", api.addr().port()),
-        ),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", options.name)),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", format!("local/[$LATEST]{}", api.addr().port())),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
         ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023".to_owned()),
         ("AWS_REGION", options.region.clone()),
@@ -290,18 +237,8 @@ fn ending(status: std::io::Result<ExitStatus>, lines: &[String]) -> String {
         Ok(status) => format!("the process ended with {status}"),
         Err(error) => format!("the process could not be watched: {error}"),
     };
-    let last: Vec<&str> = lines
-        .iter()
-        .rev()
-        .take(LINES_IN_REASON)
-        .rev()
-        .map(String::as_str)
-        .collect();
-    if last.is_empty() {
-        status
-    } else {
-        format!("{status}; its last words:\n{}", last.join("\n"))
-    }
+    let last: Vec<&str> = lines.iter().rev().take(LINES_IN_REASON).rev().map(String::as_str).collect();
+    if last.is_empty() { status } else { format!("{status}; its last words:\n{}", last.join("\n")) }
 }
 
 /// What a function wrote, bounded.
@@ -312,12 +249,7 @@ struct Output {
 
 impl Output {
     fn lines(&self) -> Vec<String> {
-        self.lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .cloned()
-            .collect()
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     fn follow(self: Arc<Output>, pipe: impl AsyncRead + Unpin + Send + 'static) -> Reader {

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use offsite_shared::command::Cloud;
 use offsite_shared::error::Error;
 use offsite_shared::exchange::{Pacer, Pauses};
 use offsite_shared::handler::Handler;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::command::Cloud;
 use offsite_shared::io::credentials::{EnvironmentSecrets, key_variables};
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
@@ -118,7 +118,11 @@ pub fn handler(environment: &Environment, database: &Database) -> Result<Handler
 pub fn ledger(environment: &Environment) -> anyhow::Result<Arc<dyn Ledger>> {
     let Some(table) = environment.get("OFFSITE_TABLE") else {
         let path = database_path(environment);
-        anyhow::ensure!(path.exists(), "there is no ledger at {}: set OFFSITE_DB to the file, or OFFSITE_TABLE for the one on AWS", path.display());
+        anyhow::ensure!(
+            path.exists(),
+            "there is no ledger at {}: set OFFSITE_DB to the file, or OFFSITE_TABLE for the one on AWS",
+            path.display()
+        );
         return Ok(Arc::new(SqliteLedger::new(Database::open(&path)?)));
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

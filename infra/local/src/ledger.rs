@@ -1,8 +1,8 @@
 //! The ledger in the SQLite file: the same transitions as on DynamoDB, each write durable before it is answered.
 
-use offsite_shared::command::{Cloud, Key};
+use offsite_shared::command::Key;
 use offsite_shared::ledger::Record;
-use offsite_shared::ports::{Boxed, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
+use offsite_shared::ports::{Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::database::{Database, DatabaseError};
@@ -20,11 +20,9 @@ CREATE TABLE ledger (
 CREATE INDEX ledger_state ON ledger (state, key);
 CREATE INDEX ledger_outbox ON ledger (key) WHERE outbox = 1;
 CREATE TABLE pauses (
-  cloud   TEXT NOT NULL,
-  account TEXT NOT NULL,
-  until   TEXT NOT NULL,
-  reason  TEXT NOT NULL,
-  PRIMARY KEY (cloud, account)
+  credential TEXT PRIMARY KEY,
+  until      TEXT NOT NULL,
+  reason     TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE home (
   name  TEXT PRIMARY KEY,
@@ -56,7 +54,14 @@ impl Ledger for SqliteLedger {
 
     fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>> {
         Box::pin(async move {
-            let row = Row { key: record.key.clone(), version: integer(record.version), owner: record.owner.clone(), state: record.state.name(), outbox: record.outbox, text: record.to_text()? };
+            let row = Row {
+                key: record.key.clone(),
+                version: integer(record.version),
+                owner: record.owner.clone(),
+                state: record.state.name(),
+                outbox: record.outbox,
+                text: record.to_text()?,
+            };
             let expect = expect.clone();
             match self.database.write(move |connection| put(connection, &row, &expect)).await.map_err(unavailable)? {
                 Ok(()) => Ok(Put::Stored),
@@ -66,10 +71,19 @@ impl Ledger for SqliteLedger {
         })
     }
 
-    fn list<'a>(&'a self, filter: &'a Filter, after: Option<&'a Key>, limit: u32) -> Boxed<'a, Result<Page, LedgerError>> {
+    fn list<'a>(
+        &'a self,
+        filter: &'a Filter,
+        after: Option<&'a Key>,
+        limit: u32,
+    ) -> Boxed<'a, Result<Page, LedgerError>> {
         Box::pin(async move {
             let (filter, after) = (filter.clone(), after.map(|key| key.0.clone()).unwrap_or_default());
-            let rows = self.database.read(move |connection| list(connection, &filter, &after, limit)).await.map_err(unavailable)?;
+            let rows = self
+                .database
+                .read(move |connection| list(connection, &filter, &after, limit))
+                .await
+                .map_err(unavailable)?;
             let full = rows.len() == limit as usize;
             let records = rows.iter().map(|(key, text)| Record::from_text(key, text)).collect::<Result<Vec<_>, _>>()?;
             let next = records.last().filter(|_| full).map(Record::key);
@@ -77,14 +91,14 @@ impl Ledger for SqliteLedger {
         })
     }
 
-    fn pause_of<'a>(&'a self, cloud: Cloud, account: &'a str) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
+    fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
         Box::pin(async move {
-            let account = account.to_owned();
-            let sql = "SELECT until, reason FROM pauses WHERE cloud = ?1 AND account = ?2";
+            let name = credential.0.clone();
+            let sql = "SELECT until, reason FROM pauses WHERE credential = ?1";
             let row = self.database.read(move |connection| {
                 connection
                     .prepare_cached(sql)?
-                    .query_row(params![cloud.name(), account], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))
+                    .query_row([name], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))
                     .optional()
             });
             let row = row.await.map_err(unavailable)?;
@@ -92,12 +106,12 @@ impl Ledger for SqliteLedger {
         })
     }
 
-    fn pause<'a>(&'a self, cloud: Cloud, account: &'a str, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
+    fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
         Box::pin(async move {
-            let (account, pause) = (account.to_owned(), pause.clone());
-            let sql = "INSERT OR REPLACE INTO pauses (cloud, account, until, reason) VALUES (?1, ?2, ?3, ?4)";
+            let (name, pause) = (credential.0.clone(), pause.clone());
+            let sql = "INSERT OR REPLACE INTO pauses (credential, until, reason) VALUES (?1, ?2, ?3)";
             let write = self.database.write(move |connection| {
-                connection.prepare_cached(sql)?.execute(params![cloud.name(), account, pause.until.to_string(), pause.reason]).map(drop)
+                connection.prepare_cached(sql)?.execute(params![name, pause.until.to_string(), pause.reason]).map(drop)
             });
             write.await.map_err(unavailable)
         })
@@ -118,13 +132,27 @@ fn put(connection: &Connection, row: &Row, expect: &Expect) -> rusqlite::Result<
     let changed = match expect {
         Expect::Absent => {
             let sql = "INSERT INTO ledger (key, version, owner, state, outbox, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
-            connection.prepare_cached(sql)?.execute(params![row.key, row.version, row.owner, row.state, row.outbox, row.text])?
+            connection.prepare_cached(sql)?.execute(params![
+                row.key,
+                row.version,
+                row.owner,
+                row.state,
+                row.outbox,
+                row.text
+            ])?
         }
         Expect::Was { version, owner } => {
             let sql = "UPDATE ledger SET version = ?2, owner = ?3, state = ?4, outbox = ?5, record = ?6 WHERE key = ?1 AND version = ?7 AND owner = ?8";
-            connection
-                .prepare_cached(sql)?
-                .execute(params![row.key, row.version, row.owner, row.state, row.outbox, row.text, integer(*version), owner])?
+            connection.prepare_cached(sql)?.execute(params![
+                row.key,
+                row.version,
+                row.owner,
+                row.state,
+                row.outbox,
+                row.text,
+                integer(*version),
+                owner
+            ])?
         }
     };
     match changed {
@@ -139,12 +167,17 @@ fn text_of(connection: &Connection, key: &str) -> rusqlite::Result<Option<String
 
 fn list(connection: &Connection, filter: &Filter, after: &str, limit: u32) -> rusqlite::Result<Vec<(String, String)>> {
     let sql = match (filter.outbox, filter.state.is_some()) {
-        (true, _) => "SELECT key, record FROM ledger WHERE outbox = 1 AND key > ?1 AND (?3 = '' OR state = ?3) ORDER BY key LIMIT ?2",
+        (true, _) => {
+            "SELECT key, record FROM ledger WHERE outbox = 1 AND key > ?1 AND (?3 = '' OR state = ?3) ORDER BY key LIMIT ?2"
+        }
         (false, true) => "SELECT key, record FROM ledger WHERE state = ?3 AND key > ?1 ORDER BY key LIMIT ?2",
         (false, false) => "SELECT key, record FROM ledger WHERE key > ?1 AND ?3 = '' ORDER BY key LIMIT ?2",
     };
     let state = filter.state.clone().unwrap_or_default();
-    connection.prepare_cached(sql)?.query_map(params![after, limit, state], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    connection
+        .prepare_cached(sql)?
+        .query_map(params![after, limit, state], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
 fn integer(version: u64) -> i64 {

@@ -81,7 +81,11 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Commands::Handle(args) => {
             let (answer, ended) = handle::run(&args, &environment).await?;
-            let text = if std::io::stdout().is_terminal() { serde_json::to_string_pretty(&answer)? } else { answer.to_string() };
+            let text = if std::io::stdout().is_terminal() {
+                serde_json::to_string_pretty(&answer)?
+            } else {
+                answer.to_string()
+            };
             writeln!(out, "{text}")?;
             Ok(match ended {
                 handle::Ended::Well => ExitCode::SUCCESS,
@@ -121,7 +125,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 
 fn log_to_stderr(verbose: u8) {
     let level = match verbose {
-        0 => tracing_subscriber::filter::LevelFilter::ERROR,
+        0 => tracing_subscriber::filter::LevelFilter::WARN,
         1 => tracing_subscriber::filter::LevelFilter::INFO,
         _ => tracing_subscriber::filter::LevelFilter::DEBUG,
     };

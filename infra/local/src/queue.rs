@@ -71,10 +71,7 @@ impl Queue {
 
     /// Any queue, by name.
     pub fn named(database: Database, name: &str) -> Queue {
-        Queue {
-            database,
-            name: name.to_owned(),
-        }
+        Queue { database, name: name.to_owned() }
     }
 
     /// Puts a message at the end; it is on disk when this returns its place.
@@ -83,9 +80,7 @@ impl Queue {
     /// [`DatabaseError`]: the message was not stored.
     pub async fn send(&self, message: Outgoing, now: Timestamp) -> Result<i64, DatabaseError> {
         let name = self.name.clone();
-        self.database
-            .write(move |connection| insert(connection, &name, &message, now))
-            .await
+        self.database.write(move |connection| insert(connection, &name, &message, now)).await
     }
 
     /// The oldest messages, without removing them.
@@ -94,9 +89,7 @@ impl Queue {
     /// [`DatabaseError`].
     pub async fn list(&self, limit: usize) -> Result<Vec<Message>, DatabaseError> {
         let name = self.name.clone();
-        self.database
-            .read(move |connection| list(connection, &name, limit))
-            .await
+        self.database.read(move |connection| list(connection, &name, limit)).await
     }
 
     /// Removes and returns the oldest visible messages; no two callers get the same one.
@@ -105,9 +98,7 @@ impl Queue {
     /// [`DatabaseError`]: nothing was removed.
     pub async fn take(&self, max: usize, now: Timestamp) -> Result<Vec<Message>, DatabaseError> {
         let name = self.name.clone();
-        self.database
-            .write(move |connection| take(connection, &name, max, now))
-            .await
+        self.database.write(move |connection| take(connection, &name, max, now)).await
     }
 
     /// How many messages there are, in flight or not.
@@ -119,11 +110,7 @@ impl Queue {
         let sql = "SELECT count(*) FROM queue WHERE queue = ?1";
         let count = self
             .database
-            .read(move |connection| {
-                connection
-                    .prepare_cached(sql)?
-                    .query_row([name], |row| row.get::<_, i64>(0))
-            })
+            .read(move |connection| connection.prepare_cached(sql)?.query_row([name], |row| row.get::<_, i64>(0)))
             .await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
@@ -133,24 +120,12 @@ impl Queue {
 ///
 /// # Errors
 /// SQLite's.
-pub fn insert(
-    connection: &Connection,
-    queue: &str,
-    message: &Outgoing,
-    now: Timestamp,
-) -> rusqlite::Result<i64> {
+pub fn insert(connection: &Connection, queue: &str, message: &Outgoing, now: Timestamp) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(
             "INSERT INTO queue (queue, id, body, attributes, enqueued_at, visible_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
-        .insert(params![
-            queue,
-            message.id,
-            message.body,
-            message.attributes,
-            now.to_string(),
-            now.as_millisecond()
-        ])
+        .insert(params![queue, message.id, message.body, message.attributes, now.to_string(), now.as_millisecond()])
 }
 
 fn list(connection: &Connection, queue: &str, limit: usize) -> rusqlite::Result<Vec<Message>> {
@@ -164,12 +139,7 @@ fn list(connection: &Connection, queue: &str, limit: usize) -> rusqlite::Result<
         .collect()
 }
 
-fn take(
-    connection: &Connection,
-    queue: &str,
-    max: usize,
-    now: Timestamp,
-) -> rusqlite::Result<Vec<Message>> {
+fn take(connection: &Connection, queue: &str, max: usize, now: Timestamp) -> rusqlite::Result<Vec<Message>> {
     let mut oldest = connection.prepare_cached(
         "SELECT seq, id, body, attributes, enqueued_at, taken_at FROM queue
          WHERE queue = ?1 AND seq > ?2 AND visible_at <= ?3 ORDER BY seq LIMIT 1",
@@ -178,9 +148,7 @@ fn take(
     let mut taken: Vec<Message> = Vec::new();
     while taken.len() < max {
         let after = taken.last().map_or(0, |message| message.seq);
-        let next = oldest
-            .query_row(params![queue, after, now.as_millisecond()], message)
-            .optional()?;
+        let next = oldest.query_row(params![queue, after, now.as_millisecond()], message).optional()?;
         let Some(next) = next else { break };
         delete.execute([next.seq])?;
         taken.push(next);
@@ -195,23 +163,12 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         body: row.get(2)?,
         attributes: row.get(3)?,
         enqueued_at: time(row, 4)?,
-        taken_at: row
-            .get_ref(5)?
-            .as_str_or_null()?
-            .is_some()
-            .then(|| time(row, 5))
-            .transpose()?,
+        taken_at: row.get_ref(5)?.as_str_or_null()?.is_some().then(|| time(row, 5)).transpose()?,
     })
 }
 
 fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
-    row.get::<_, String>(column)?
-        .parse()
-        .map_err(|error: jiff::Error| {
-            rusqlite::Error::FromSqlConversionFailure(
-                column,
-                rusqlite::types::Type::Text,
-                Box::new(error),
-            )
-        })
+    row.get::<_, String>(column)?.parse().map_err(|error: jiff::Error| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+    })
 }

@@ -68,9 +68,7 @@ impl InvokeError {
     /// The name Step Functions sees, say `Offsite.Rejected`, `Runtime.ExitError` or `Sandbox.Timedout`.
     pub fn error_type(&self) -> &str {
         match self {
-            InvokeError::Function { error_type, .. } | InvokeError::Init { error_type, .. } => {
-                error_type
-            }
+            InvokeError::Function { error_type, .. } | InvokeError::Init { error_type, .. } => error_type,
             InvokeError::Exited { .. } => "Runtime.ExitError",
             InvokeError::TimedOut { .. } => "Sandbox.Timedout",
         }
@@ -113,10 +111,7 @@ impl RuntimeApi {
         });
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
-            .route(
-                "/2018-06-01/runtime/invocation/{id}/response",
-                post(response),
-            )
+            .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(init_error))
             .layer(DefaultBodyLimit::max(LARGEST_ANSWER_BYTES))
@@ -124,12 +119,7 @@ impl RuntimeApi {
         let server = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
         });
-        Ok(RuntimeApi {
-            address,
-            shared,
-            turn: tokio::sync::Mutex::default(),
-            server,
-        })
+        Ok(RuntimeApi { address, shared, turn: tokio::sync::Mutex::default(), server })
     }
 
     /// The value for `AWS_LAMBDA_RUNTIME_API`.
@@ -152,16 +142,11 @@ impl RuntimeApi {
         let work = async {
             let patience = timeout.max(INIT_LIMIT);
             let late = InvokeError::TimedOut { after: patience };
-            tokio::time::timeout(patience, &mut was_taken)
-                .await
-                .map_err(|_| late)?
-                .ok();
+            tokio::time::timeout(patience, &mut was_taken).await.map_err(|_| late)?.ok();
             let late = InvokeError::TimedOut { after: timeout };
             match tokio::time::timeout(timeout, &mut answered).await {
                 Ok(Ok(result)) => result,
-                Ok(Err(_)) => Err(InvokeError::Exited {
-                    reason: "the runtime API was stopped".to_owned(),
-                }),
+                Ok(Err(_)) => Err(InvokeError::Exited { reason: "the runtime API was stopped".to_owned() }),
                 Err(_) => Err(late),
             }
         };
@@ -189,9 +174,7 @@ impl Drop for RuntimeApi {
 }
 
 fn exited(reason: &str) -> InvokeError {
-    InvokeError::Exited {
-        reason: reason.to_owned(),
-    }
+    InvokeError::Exited { reason: reason.to_owned() }
 }
 
 type Outcome = Result<Value, InvokeError>;
@@ -225,10 +208,7 @@ struct Offer<'a> {
 impl Drop for Offer<'_> {
     fn drop(&mut self) {
         let mut current = self.shared.current();
-        if current
-            .as_ref()
-            .is_some_and(|invocation| invocation.id == self.id)
-        {
+        if current.as_ref().is_some_and(|invocation| invocation.id == self.id) {
             *current = None;
         }
     }
@@ -247,18 +227,9 @@ impl Shared {
         taken: oneshot::Sender<()>,
     ) -> Offer<'_> {
         let number = self.counter.fetch_add(1, Ordering::Relaxed);
-        let id = uuid_of(&[
-            &self.address,
-            &number.to_string(),
-            &(self.clock)().to_string(),
-        ]);
-        let invocation = Invocation {
-            id: id.clone(),
-            payload: payload.to_string(),
-            timeout,
-            taken: Some(taken),
-            answer,
-        };
+        let id = uuid_of(&[&self.address, &number.to_string(), &(self.clock)().to_string()]);
+        let invocation =
+            Invocation { id: id.clone(), payload: payload.to_string(), timeout, taken: Some(taken), answer };
         *self.current() = Some(invocation);
         self.offered.notify_one();
         Offer { shared: self, id }
@@ -270,20 +241,13 @@ impl Shared {
         let invocation = current.as_mut()?;
         invocation.taken.take()?.send(()).ok()?;
         let now: Timestamp = (self.clock)();
-        let deadline = now
-            .as_millisecond()
-            .saturating_add(i64::try_from(invocation.timeout.as_millis()).unwrap_or(i64::MAX));
-        let trace = format!(
-            "Root=1-{:08x}-{}",
-            now.as_second(),
-            invocation.id.replace('-', "").get(..24).unwrap_or_default()
-        );
+        let deadline =
+            now.as_millisecond().saturating_add(i64::try_from(invocation.timeout.as_millis()).unwrap_or(i64::MAX));
+        let trace =
+            format!("Root=1-{:08x}-{}", now.as_second(), invocation.id.replace('-', "").get(..24).unwrap_or_default());
         let mut response = invocation.payload.clone().into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let values = [
             ("lambda-runtime-aws-request-id", invocation.id.as_str()),
             ("lambda-runtime-deadline-ms", &deadline.to_string()),
@@ -308,11 +272,7 @@ impl Shared {
             }
             other => {
                 *current = other;
-                refused(
-                    StatusCode::BAD_REQUEST,
-                    "InvalidRequestID",
-                    "Invalid request ID",
-                )
+                refused(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID")
             }
         }
     }
@@ -344,19 +304,14 @@ async fn response(
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Response {
     let Ok(body) = body else {
-        let message = format!(
-            "Response payload size exceeded maximum allowed payload size ({LARGEST_ANSWER_BYTES} bytes)."
-        );
+        let message =
+            format!("Response payload size exceeded maximum allowed payload size ({LARGEST_ANSWER_BYTES} bytes).");
         let outcome = Err(InvokeError::Function {
             error_type: "Function.ResponseSizeTooLarge".to_owned(),
             error_message: message.clone(),
         });
         shared.settle(&id, outcome);
-        return refused(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "RequestEntityTooLarge",
-            &message,
-        );
+        return refused(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message);
     };
     let outcome = match serde_json::from_slice(&body) {
         _ if body.is_empty() => Ok(Value::Null),
@@ -369,32 +324,14 @@ async fn response(
     shared.settle(&id, outcome)
 }
 
-async fn error(
-    State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+async fn error(State(shared): State<Arc<Shared>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     let (error_type, error_message) = diagnosis(&headers, &body);
-    shared.settle(
-        &id,
-        Err(InvokeError::Function {
-            error_type,
-            error_message,
-        }),
-    )
+    shared.settle(&id, Err(InvokeError::Function { error_type, error_message }))
 }
 
-async fn init_error(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+async fn init_error(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     let (error_type, error_message) = diagnosis(&headers, &body);
-    shared.end(InvokeError::Init {
-        error_type,
-        error_message,
-    });
+    shared.end(InvokeError::Init { error_type, error_message });
     accepted()
 }
 
@@ -402,20 +339,13 @@ async fn init_error(
 fn diagnosis(headers: &HeaderMap, body: &[u8]) -> (String, String) {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
-    let general = headers
-        .get("lambda-runtime-function-error-type")
-        .and_then(|value| value.to_str().ok());
-    let error_type =
-        text("errorType").unwrap_or_else(|| general.unwrap_or("Runtime.Unknown").to_owned());
+    let general = headers.get("lambda-runtime-function-error-type").and_then(|value| value.to_str().ok());
+    let error_type = text("errorType").unwrap_or_else(|| general.unwrap_or("Runtime.Unknown").to_owned());
     (error_type, text("errorMessage").unwrap_or_default())
 }
 
 fn accepted() -> Response {
-    (
-        StatusCode::ACCEPTED,
-        [(header::CONTENT_TYPE, "application/json")],
-        json!({ "status": "OK" }).to_string(),
-    )
+    (StatusCode::ACCEPTED, [(header::CONTENT_TYPE, "application/json")], json!({ "status": "OK" }).to_string())
         .into_response()
 }
 

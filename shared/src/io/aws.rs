@@ -44,14 +44,20 @@ impl Aws {
     ///
     /// # Errors
     /// Names the variable that is missing or wrong.
-    pub fn from_environment(environment: &Environment, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Result<Aws, Error> {
+    pub fn from_environment(
+        environment: &Environment,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Aws, Error> {
         let needed = |name: &str| {
             environment.get(name).map(str::to_owned).ok_or_else(|| {
                 Error::configuration(format!("{name} is missing: Lambda sets it; elsewhere set it to the AWS credential that may use the queue and the table"))
             })
         };
         let region = environment.get("AWS_REGION").or_else(|| environment.get("AWS_DEFAULT_REGION"));
-        let region = region.map(str::to_owned).ok_or_else(|| Error::configuration("AWS_REGION is missing: Lambda sets it; elsewhere set it to the region of the queue"))?;
+        let region = region.map(str::to_owned).ok_or_else(|| {
+            Error::configuration("AWS_REGION is missing: Lambda sets it; elsewhere set it to the region of the queue")
+        })?;
         let id = needed("AWS_ACCESS_KEY_ID")?;
         let secret = needed("AWS_SECRET_ACCESS_KEY")?;
         let token = environment.get("AWS_SESSION_TOKEN").map(str::to_owned);
@@ -59,7 +65,13 @@ impl Aws {
         if let Some(url) = &environment_endpoint {
             check_endpoint("AWS_ENDPOINT_URL", url)?;
         }
-        Ok(Aws { transport, clock, credentials: Credentials::new(id, secret, token, None, "environment"), region, environment_endpoint })
+        Ok(Aws {
+            transport,
+            clock,
+            credentials: Credentials::new(id, secret, token, None, "environment"),
+            region,
+            environment_endpoint,
+        })
     }
 
     /// The endpoint of a service: its own variable, the general one, or `default`.
@@ -88,7 +100,15 @@ impl Aws {
     ///
     /// # Errors
     /// The service's error, or that there was no answer.
-    pub async fn call(&self, endpoint: &str, service: &str, version: &str, target: &str, body: &Value, patience: Duration) -> Result<Value, AwsError> {
+    pub async fn call(
+        &self,
+        endpoint: &str,
+        service: &str,
+        version: &str,
+        target: &str,
+        body: &Value,
+        patience: Duration,
+    ) -> Result<Value, AwsError> {
         let started = self.clock.now();
         let mut delay = Duration::from_millis(50);
         loop {
@@ -107,11 +127,19 @@ impl Aws {
         }
     }
 
-    async fn once(&self, endpoint: &str, service: &str, version: &str, target: &str, body: &Value) -> Result<Value, (AwsError, bool)> {
+    async fn once(
+        &self,
+        endpoint: &str,
+        service: &str,
+        version: &str,
+        target: &str,
+        body: &Value,
+    ) -> Result<Value, (AwsError, bool)> {
         let url = format!("{endpoint}/");
         let bytes = body.to_string().into_bytes();
         let content_type = format!("application/x-amz-json-{version}");
-        let mut headers = vec![("content-type".to_owned(), content_type), ("x-amz-target".to_owned(), target.to_owned())];
+        let mut headers =
+            vec![("content-type".to_owned(), content_type), ("x-amz-target".to_owned(), target.to_owned())];
         self.sign(service, &url, &mut headers, &bytes).map_err(|reason| (failed("signing", reason), false))?;
         let request = HttpRequest { method: "POST".into(), url, headers, body: bytes, timeout: Duration::from_secs(5) };
         let reply = match self.transport.send(request).await {
@@ -131,7 +159,9 @@ impl Aws {
             _ => format!("http_{}", reply.status),
         };
         let message = answer.get("message").or(answer.get("Message")).and_then(Value::as_str).unwrap_or_default();
-        let throttled = code.contains("Throttl") || code.contains("ProvisionedThroughputExceeded") || code.contains("RequestLimitExceeded");
+        let throttled = code.contains("Throttl")
+            || code.contains("ProvisionedThroughputExceeded")
+            || code.contains("RequestLimitExceeded");
         let repeat = reply.status >= 500 || reply.status == 429 || throttled || code == "TransactionConflictException";
         Err((AwsError { message: one_line(message), code, body: answer }, repeat))
     }
@@ -148,7 +178,8 @@ impl Aws {
             .map_err(|error| error.to_string())?
             .into();
         let unsigned = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let request = SignableRequest::new("POST", url, unsigned, SignableBody::Bytes(body)).map_err(|error| error.to_string())?;
+        let request = SignableRequest::new("POST", url, unsigned, SignableBody::Bytes(body))
+            .map_err(|error| error.to_string())?;
         let (instructions, _) = sign(request, &params).map_err(|error| error.to_string())?.into_parts();
         headers.extend(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())));
         Ok(())

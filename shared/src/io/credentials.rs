@@ -20,7 +20,9 @@ use crate::sign::{Credential, Query, canonical};
 /// The variables of one cloud: key ID, secret, session token.
 pub fn key_variables(cloud: Cloud) -> [&'static str; 3] {
     match cloud {
-        Cloud::Alibaba => ["ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"],
+        Cloud::Alibaba => {
+            ["ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"]
+        }
         Cloud::Huawei => ["HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN"],
         Cloud::Tencent => ["TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN"],
     }
@@ -34,9 +36,15 @@ enum Means {
 }
 
 enum Cached {
-    Token { token: Arc<SecretString>, renew_at: Timestamp },
+    Token {
+        token: Arc<SecretString>,
+        renew_at: Timestamp,
+    },
     /// Wrong passwords lock users: nobody asks again before this time.
-    Refused { error: Error, until: Timestamp },
+    Refused {
+        error: Error,
+        until: Timestamp,
+    },
 }
 
 /// Credentials from the environment.
@@ -50,7 +58,12 @@ pub struct EnvironmentSecrets {
 
 impl EnvironmentSecrets {
     /// Captures the credentials of every cloud that has any; what is wrong with the others is told when they are asked for.
-    pub fn new(environment: &Environment, settings: Settings, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> EnvironmentSecrets {
+    pub fn new(
+        environment: &Environment,
+        settings: Settings,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+    ) -> EnvironmentSecrets {
         let means = Cloud::ALL.into_iter().map(|cloud| (cloud, means(environment, cloud))).collect();
         EnvironmentSecrets { means, settings, transport, clock, tokens: Mutex::default() }
     }
@@ -67,12 +80,21 @@ impl EnvironmentSecrets {
         }
     }
 
-    async fn token(&self, domain: &str, user: &str, password: &SecretString, region: &str, fresh: bool) -> Result<Access, Error> {
+    async fn token(
+        &self,
+        domain: &str,
+        user: &str,
+        password: &SecretString,
+        region: &str,
+        fresh: bool,
+    ) -> Result<Access, Error> {
         // Held while fetching, so that a batch fetches one token.
         let mut tokens = self.tokens.lock().await;
         let now = self.clock.now();
         match tokens.get(region) {
-            Some(Cached::Token { token, renew_at }) if !fresh && now < *renew_at => return Ok(Access::Token(token.clone())),
+            Some(Cached::Token { token, renew_at }) if !fresh && now < *renew_at => {
+                return Ok(Access::Token(token.clone()));
+            }
             Some(Cached::Refused { error, until }) if now < *until => return Err(error.clone()),
             _ => {}
         }
@@ -89,7 +111,12 @@ impl EnvironmentSecrets {
             body: call.draft.body.clone(),
             timeout: self.settings.timeout,
         };
-        let unavailable = |what: String| Error::new(ErrorName::Unavailable, format!("no Huawei IAM token for {region}: {what}; certainly nothing was applied, it can be repeated"));
+        let unavailable = |what: String| {
+            Error::new(
+                ErrorName::Unavailable,
+                format!("no Huawei IAM token for {region}: {what}; certainly nothing was applied, it can be repeated"),
+            )
+        };
         let reply = self.transport.send(request).await.map_err(|error| unavailable(format!("{base}: {error}")))?;
         match huawei::token::token(&reply) {
             Ok(token) => {
@@ -99,9 +126,15 @@ impl EnvironmentSecrets {
                 Ok(Access::Token(token))
             }
             Err(failure) if matches!(failure.disposition, Disposition::Authentication | Disposition::Permanent) => {
-                let message = format!("Huawei IAM refused the user of {}, {}: {failure}; it is not asked again for 5 minutes", PASSWORD[1], PASSWORD[2]);
+                let message = format!(
+                    "Huawei IAM refused the user of {}, {}: {failure}; it is not asked again for 5 minutes",
+                    PASSWORD[1], PASSWORD[2]
+                );
                 let error = Error::new(ErrorName::Rejected, message);
-                tokens.insert(region.to_owned(), Cached::Refused { error: error.clone(), until: later(now, Duration::from_secs(300)) });
+                tokens.insert(
+                    region.to_owned(),
+                    Cached::Refused { error: error.clone(), until: later(now, Duration::from_secs(300)) },
+                );
                 Err(error)
             }
             Err(failure) => Err(unavailable(failure.to_string())),
@@ -110,15 +143,25 @@ impl EnvironmentSecrets {
 }
 
 impl Secrets for EnvironmentSecrets {
-    fn access<'a>(&'a self, cloud: Cloud, account: &'a str, region: &'a str, fresh: bool) -> Boxed<'a, Result<Access, Error>> {
+    fn access<'a>(
+        &'a self,
+        cloud: Cloud,
+        account: &'a str,
+        region: &'a str,
+        fresh: bool,
+    ) -> Boxed<'a, Result<Access, Error>> {
         Box::pin(async move {
             if account != "default" {
-                return Err(Error::configuration(format!("account \"{account}\" has no credential here: the environment holds that of \"default\" only")));
+                return Err(Error::configuration(format!(
+                    "account \"{account}\" has no credential here: the environment holds that of \"default\" only"
+                )));
             }
             self.check(cloud)?;
             match self.means.get(&cloud) {
                 Some(Ok(Means::Key(credential))) => Ok(Access::Key(credential.clone())),
-                Some(Ok(Means::Password { domain, user, password })) => self.token(domain, user, password, region, fresh).await,
+                Some(Ok(Means::Password { domain, user, password })) => {
+                    self.token(domain, user, password, region, fresh).await
+                }
                 _ => Err(Error::configuration(format!("{} has no credential here", cloud.name()))),
             }
         })
@@ -138,17 +181,26 @@ fn means(environment: &Environment, cloud: Cloud) -> Result<Means, Error> {
     }
     let or = if cloud == Cloud::Huawei { " (or OFFSITE_HUAWEI_IAM_DOMAIN, _USER and _PASSWORD)" } else { "" };
     if environment.get(id).is_none() && environment.get(secret).is_none() {
-        return Err(Error::configuration(format!("{id} and {secret} are missing{or}: the account \"default\" of {} has no credential", cloud.name())));
+        return Err(Error::configuration(format!(
+            "{id} and {secret} are missing{or}: the account \"default\" of {} has no credential",
+            cloud.name()
+        )));
     }
     Ok(Means::Key(Arc::new(Credential {
         access_key_id: clean(id, needed(environment, id, cloud)?)?,
         access_key_secret: clean(secret, needed(environment, secret, cloud)?)?.into(),
-        security_token: environment.get(token).map(|value| clean(token, value.to_owned())).transpose()?.map(SecretString::from),
+        security_token: environment
+            .get(token)
+            .map(|value| clean(token, value.to_owned()))
+            .transpose()?
+            .map(SecretString::from),
     })))
 }
 
 fn needed(environment: &Environment, name: &str, cloud: Cloud) -> Result<String, Error> {
-    environment.get(name).map(str::to_owned).ok_or_else(|| Error::configuration(format!("{name} is missing: it belongs to the credential of {}", cloud.name())))
+    environment.get(name).map(str::to_owned).ok_or_else(|| {
+        Error::configuration(format!("{name} is missing: it belongs to the credential of {}", cloud.name()))
+    })
 }
 
 /// A blank copied along with a key makes a wrong signature, which is hard to find; say it here.

@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::aws::{Aws, AwsError};
-use crate::command::{Cloud, Key};
+use crate::command::Key;
 use crate::error::Error;
 use crate::ledger::Record;
-use crate::ports::{Boxed, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
+use crate::ports::{Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
 use crate::settings::Environment;
 
 /// How long a call is repeated before the ledger counts as unreachable.
@@ -59,7 +59,9 @@ impl DynamoLedger {
 
     async fn call(&self, operation: &str, mut body: Value) -> Result<Value, AwsError> {
         body["TableName"] = json!(self.table);
-        self.aws.call(&self.endpoint, "dynamodb", "1.0", &format!("DynamoDB_20120810.{operation}"), &body, PATIENCE).await
+        self.aws
+            .call(&self.endpoint, "dynamodb", "1.0", &format!("DynamoDB_20120810.{operation}"), &body, PATIENCE)
+            .await
     }
 
     async fn put_item(&self, record: &Record, expect: &Expect) -> Result<Put, LedgerError> {
@@ -72,7 +74,8 @@ impl DynamoLedger {
             Expect::Was { version, owner } => {
                 body["ConditionExpression"] = json!("#version = :version AND #owner = :owner");
                 body["ExpressionAttributeNames"] = json!({ "#version": "version", "#owner": "owner" });
-                body["ExpressionAttributeValues"] = json!({ ":version": { "N": version.to_string() }, ":owner": { "S": owner } });
+                body["ExpressionAttributeValues"] =
+                    json!({ ":version": { "N": version.to_string() }, ":owner": { "S": owner } });
             }
         }
         match self.call("PutItem", body).await {
@@ -139,22 +142,29 @@ impl Ledger for DynamoLedger {
         Box::pin(self.put_item(record, expect))
     }
 
-    fn list<'a>(&'a self, filter: &'a Filter, after: Option<&'a Key>, limit: u32) -> Boxed<'a, Result<Page, LedgerError>> {
+    fn list<'a>(
+        &'a self,
+        filter: &'a Filter,
+        after: Option<&'a Key>,
+        limit: u32,
+    ) -> Boxed<'a, Result<Page, LedgerError>> {
         Box::pin(self.page(filter, after, limit))
     }
 
-    fn pause_of<'a>(&'a self, cloud: Cloud, account: &'a str) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
+    fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
         Box::pin(async move {
-            let Some(item) = self.get_item(&pause_key(cloud, account)).await? else { return Ok(None) };
-            let text = |name: &str| item.get(name).and_then(|value| value.get("S")).and_then(Value::as_str).unwrap_or_default();
+            let Some(item) = self.get_item(&pause_key(credential)).await? else { return Ok(None) };
+            let text = |name: &str| {
+                item.get(name).and_then(|value| value.get("S")).and_then(Value::as_str).unwrap_or_default()
+            };
             Ok(text("until").parse().ok().map(|until| Pause { until, reason: text("reason").to_owned() }))
         })
     }
 
-    fn pause<'a>(&'a self, cloud: Cloud, account: &'a str, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
+    fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
         Box::pin(async move {
             let item = json!({
-                "pk": { "S": pause_key(cloud, account) },
+                "pk": { "S": pause_key(credential) },
                 "until": { "S": pause.until.to_string() },
                 "reason": { "S": pause.reason },
             });
@@ -163,8 +173,8 @@ impl Ledger for DynamoLedger {
     }
 }
 
-fn pause_key(cloud: Cloud, account: &str) -> String {
-    format!("pause#{}#{account}", cloud.name())
+fn pause_key(credential: &CredentialName) -> String {
+    format!("pause#{}", credential.0)
 }
 
 fn item(record: &Record) -> Result<Value, LedgerError> {

@@ -5,5 +5,7 @@ use crate::settings::Environment;
 /// Captures the environment. Variables that are not Unicode are left out.
 #[allow(clippy::disallowed_methods)]
 pub fn capture() -> Environment {
-    Environment::new(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+    Environment::new(
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+    )
 }

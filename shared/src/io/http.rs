@@ -45,7 +45,9 @@ impl HttpTransport {
                 .user_agent(concat!("offsite/", env!("CARGO_PKG_VERSION")))
         };
         let built = |builder: reqwest::ClientBuilder| {
-            builder.build().map_err(|error| Error::configuration(format!("the HTTP client cannot be set up: {}", reason(&error))))
+            builder
+                .build()
+                .map_err(|error| Error::configuration(format!("the HTTP client cannot be set up: {}", reason(&error))))
         };
         Ok(HttpTransport { outside: built(builder())?, loopback: built(builder().no_proxy())? })
     }
@@ -55,8 +57,10 @@ impl Transport for HttpTransport {
     fn send(&self, request: HttpRequest) -> Boxed<'_, Result<Reply, TransportError>> {
         Box::pin(async move {
             let not_sent = |reason: String| TransportError::NotSent(one_line(&reason));
-            let method = reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|error| not_sent(error.to_string()))?;
-            let authority = request.url.split("://").nth(1).and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
+            let method =
+                reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|error| not_sent(error.to_string()))?;
+            let authority =
+                request.url.split("://").nth(1).and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
             let client = if is_loopback(authority) { &self.loopback } else { &self.outside };
             let mut builder = client.request(method, &request.url).timeout(request.timeout).body(request.body);
             for (name, value) in &request.headers {
@@ -65,7 +69,8 @@ impl Transport for HttpTransport {
             let mut response = builder.send().await.map_err(sorted)?;
             let status = response.status().as_u16();
             let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-            let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+            let headers =
+                response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
             let mut body = Vec::new();
             while let Some(chunk) = response.chunk().await.map_err(|error| TransportError::NoAnswer(reason(&error)))? {
                 if body.len() + chunk.len() > ANSWER_LIMIT {
@@ -81,7 +86,11 @@ impl Transport for HttpTransport {
 /// Sorts a transport error by the one question: may it have been sent?
 fn sorted(error: reqwest::Error) -> TransportError {
     let reason = reason(&error);
-    if error.is_connect() || error.is_builder() { TransportError::NotSent(reason) } else { TransportError::NoAnswer(reason) }
+    if error.is_connect() || error.is_builder() {
+        TransportError::NotSent(reason)
+    } else {
+        TransportError::NoAnswer(reason)
+    }
 }
 
 /// The innermost cause; never the URL, whose query is nobody's business in a log.

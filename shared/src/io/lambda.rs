@@ -39,7 +39,8 @@ pub async fn run(provider: &'static dyn Provider) -> Result<(), lambda_runtime::
     let handler = &handler;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         let deadline = i64::try_from(event.context.deadline).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        let invocation = Invocation { id: event.context.request_id.clone(), deadline: deadline.unwrap_or(Timestamp::MAX) };
+        let invocation =
+            Invocation { id: event.context.request_id.clone(), deadline: deadline.unwrap_or(Timestamp::MAX) };
         handler.handle(&event.payload, &invocation).await.inspect_err(|error| tracing::error!("{error}"))
     }))
     .await
@@ -49,7 +50,11 @@ pub async fn run(provider: &'static dyn Provider) -> Result<(), lambda_runtime::
 ///
 /// # Errors
 /// Names the variable that is missing or wrong.
-pub fn handler(provider: &'static dyn Provider, environment: &Environment, clock: Arc<dyn Clock>) -> Result<Handler, Error> {
+pub fn handler(
+    provider: &'static dyn Provider,
+    environment: &Environment,
+    clock: Arc<dyn Clock>,
+) -> Result<Handler, Error> {
     let settings = Settings::from_environment(environment, &[provider])?;
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
     let secrets = EnvironmentSecrets::new(environment, settings.clone(), transport.clone(), clock.clone());
@@ -59,12 +64,16 @@ pub fn handler(provider: &'static dyn Provider, environment: &Environment, clock
     let ledger: Arc<dyn Ledger> = match environment.get("OFFSITE_TABLE") {
         Some(table) => Arc::new(DynamoLedger::from_environment(environment, aws, table)?),
         None => {
-            tracing::warn!("OFFSITE_TABLE is not set: the ledger lives in this process only, so two functions at once can start the same copy twice");
+            tracing::warn!(
+                "OFFSITE_TABLE is not set: the ledger lives in this process only, so two functions at once can start the same copy twice"
+            );
             Arc::new(MemoryLedger::default())
         }
     };
     if !settings.restricts_destinations() {
-        tracing::warn!("OFFSITE_ALLOWED_DESTINATIONS is not set: whoever can send a command can have a copy made in any region");
+        tracing::warn!(
+            "OFFSITE_ALLOWED_DESTINATIONS is not set: whoever can send a command can have a copy made in any region"
+        );
     }
     Ok(Handler {
         providers: vec![provider],
@@ -87,7 +96,10 @@ async fn report(environment: &Environment, error: &Error) {
     let request = HttpRequest {
         method: "POST".into(),
         url: format!("http://{api}/2018-06-01/runtime/init/error"),
-        headers: vec![("content-type".into(), "application/json".into()), ("lambda-runtime-function-error-type".into(), error.name.name().into())],
+        headers: vec![
+            ("content-type".into(), "application/json".into()),
+            ("lambda-runtime-function-error-type".into(), error.name.name().into()),
+        ],
         body: body.to_string().into_bytes(),
         timeout: std::time::Duration::from_secs(1),
     };

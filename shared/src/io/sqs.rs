@@ -35,12 +35,28 @@ impl SqsEmitter {
     ///
     /// # Errors
     /// Names the variable that is missing or wrong.
-    pub fn from_environment(environment: &Environment, aws: Arc<Aws>, clock: Arc<dyn Clock>) -> Result<SqsEmitter, Error> {
-        let queue_url = environment.get("QUEUE_URL").ok_or_else(|| Error::configuration("QUEUE_URL is missing: set it to the URL of the SQS queue that takes the receipts"))?.to_owned();
+    pub fn from_environment(
+        environment: &Environment,
+        aws: Arc<Aws>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<SqsEmitter, Error> {
+        let queue_url = environment
+            .get("QUEUE_URL")
+            .ok_or_else(|| {
+                Error::configuration("QUEUE_URL is missing: set it to the URL of the SQS queue that takes the receipts")
+            })?
+            .to_owned();
         check_endpoint("QUEUE_URL", &queue_url)?;
         let origin = queue_url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
         let endpoint = aws.endpoint(environment, "AWS_ENDPOINT_URL_SQS", origin)?;
-        Ok(SqsEmitter { aws, clock, endpoint, queue_url, waiting: Mutex::default(), lead: tokio::sync::Mutex::default() })
+        Ok(SqsEmitter {
+            aws,
+            clock,
+            endpoint,
+            queue_url,
+            waiting: Mutex::default(),
+            lead: tokio::sync::Mutex::default(),
+        })
     }
 
     fn take_batch(&self) -> Vec<(Message, oneshot::Sender<Outcome>)> {
@@ -58,9 +74,14 @@ impl SqsEmitter {
                 self.clock.sleep(delay).await;
                 delay *= 2;
             }
-            let entries: Vec<Value> = open.iter().filter_map(|index| Some(self.entry(*index, messages.get(*index)?))).collect();
+            let entries: Vec<Value> =
+                open.iter().filter_map(|index| Some(self.entry(*index, messages.get(*index)?))).collect();
             let body = json!({ "QueueUrl": self.queue_url, "Entries": entries });
-            match self.aws.call(&self.endpoint, "sqs", "1.0", "AmazonSQS.SendMessageBatch", &body, Duration::from_secs(8)).await {
+            match self
+                .aws
+                .call(&self.endpoint, "sqs", "1.0", "AmazonSQS.SendMessageBatch", &body, Duration::from_secs(8))
+                .await
+            {
                 Ok(answer) => {
                     for index in ids(&answer, "Successful") {
                         if let Some(outcome) = outcomes.get_mut(index) {
@@ -69,7 +90,9 @@ impl SqsEmitter {
                     }
                     for failed in answer.get("Failed").and_then(Value::as_array).into_iter().flatten() {
                         let text = |name: &str| failed.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-                        if let Some(outcome) = text("Id").parse::<usize>().ok().and_then(|index| outcomes.get_mut(index)) {
+                        if let Some(outcome) =
+                            text("Id").parse::<usize>().ok().and_then(|index| outcomes.get_mut(index))
+                        {
                             *outcome = Err(EmitError(format!("{}: {}", text("Code"), text("Message"))));
                         }
                     }

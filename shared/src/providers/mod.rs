@@ -164,7 +164,14 @@ pub trait Provider: Send + Sync {
     ///
     /// # Errors
     /// A header value or key that cannot be signed.
-    fn sign(&self, call: &Call, draft: RequestDraft, access: &Access, at: Timestamp, nonce: &Nonce) -> Result<Signed, SignError>;
+    fn sign(
+        &self,
+        call: &Call,
+        draft: RequestDraft,
+        access: &Access,
+        at: Timestamp,
+        nonce: &Nonce,
+    ) -> Result<Signed, SignError>;
 
     /// The default base URL of a service; `{region}` stands for the region.
     fn endpoint(&self, service: Service, region: &str) -> String;
@@ -213,6 +220,8 @@ pub fn unreadable(reply: &Reply, request_id: Option<String>, why: &str) -> Failu
 fn retry_after(reply: &Reply) -> Option<Duration> {
     let cap = Duration::from_secs(120);
     let number = |name: &str| reply.header(name).and_then(|value| value.trim().parse::<u64>().ok());
-    let wait = number("x-acs-retry-after").map(Duration::from_millis).or_else(|| number("retry-after").map(Duration::from_secs))?;
+    let wait = number("x-acs-retry-after")
+        .map(Duration::from_millis)
+        .or_else(|| number("retry-after").map(Duration::from_secs))?;
     Some(wait.min(cap))
 }

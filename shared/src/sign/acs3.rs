@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 use super::canonical::{
-    Headers, ValueCase, canonical_request, check_credential, check_path, check_wire, hex,
-    hmac_sha256, path_and_query, sha256_hex, sorted_query,
+    Headers, ValueCase, canonical_request, check_credential, check_path, check_wire, hex, hmac_sha256, path_and_query,
+    sha256_hex, sorted_query,
 };
 use super::{Credential, Nonce, RequestDraft, SignError, Signed, SignedHeaders, SigningTrace};
 
@@ -33,9 +33,7 @@ pub fn sign(
     let payload_hash = sha256_hex(&draft.body);
 
     let mut headers = Headers::of(draft)?;
-    headers.add_missing("x-acs-date", || {
-        at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-    })?;
+    headers.add_missing("x-acs-date", || at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())?;
     headers.add_missing("x-acs-signature-nonce", || nonce.0.clone())?;
     headers.add_missing("x-acs-content-sha256", || payload_hash.clone())?;
     if let Some(token) = &credential.security_token {
@@ -43,10 +41,7 @@ pub fn sign(
     }
     // The header and the last line of the canonical request are one value, so another hash could only be refused.
     if headers.get("x-acs-content-sha256") != Some(&payload_hash) {
-        return Err(SignError::invalid(
-            "x-acs-content-sha256",
-            "it is not the lower-case SHA-256 of the body",
-        ));
+        return Err(SignError::invalid("x-acs-content-sha256", "it is not the lower-case SHA-256 of the body"));
     }
 
     let set = headers.signed(signed, is_minimal)?;
@@ -69,12 +64,7 @@ pub fn sign(
     Ok(Signed {
         headers: headers.authorised(authorization),
         path_and_query: path_and_query(&draft.path, &query),
-        trace: SigningTrace {
-            canonical_request,
-            string_to_sign,
-            signed_headers,
-            signature,
-        },
+        trace: SigningTrace { canonical_request, string_to_sign, signed_headers, signature },
     })
 }
 

@@ -15,9 +15,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 
 /// HMAC-SHA256.
 pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
-        unreachable!("HMAC takes a key of any length")
-    };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { unreachable!("HMAC takes a key of any length") };
     mac.update(message);
     mac.finalize().into_bytes().into()
 }
@@ -38,9 +36,7 @@ pub fn encode_into(out: &mut String, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in bytes {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                out.push(byte.into())
-            }
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(byte.into()),
             _ => {
                 out.push('%');
                 out.push(DIGITS[usize::from(byte >> 4)].into());
@@ -69,9 +65,7 @@ pub fn percent_decode(text: &str) -> Cow<'_, [u8]> {
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
         match (byte, tail) {
-            (b'%', [high, low, after @ ..])
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
+            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 out.push(nibble(*high) << 4 | nibble(*low));
                 rest = after;
             }
@@ -88,16 +82,12 @@ pub fn percent_decode(text: &str) -> Cow<'_, [u8]> {
 pub fn sorted_query(query: &Query) -> Result<String, SignError> {
     let mut pairs: Vec<(Bytes<'_>, Bytes<'_>)> = match query {
         Query::None => return Ok(String::new()),
-        Query::Pairs(pairs) => pairs
-            .iter()
-            .map(|(name, value)| (name.as_bytes().into(), value.as_bytes().into()))
-            .collect(),
+        Query::Pairs(pairs) => {
+            pairs.iter().map(|(name, value)| (name.as_bytes().into(), value.as_bytes().into())).collect()
+        }
         Query::Raw(raw) => {
             check_wire("query", raw)?;
-            raw.split('&')
-                .filter(|part| !part.is_empty())
-                .map(decoded_pair)
-                .collect()
+            raw.split('&').filter(|part| !part.is_empty()).map(decoded_pair).collect()
         }
     };
     pairs.sort_unstable();
@@ -109,10 +99,7 @@ pub fn query_as_given(query: &Query) -> Result<Cow<'_, str>, SignError> {
     match query {
         Query::None => Ok(Cow::Borrowed("")),
         Query::Pairs(pairs) => {
-            let pairs: Vec<_> = pairs
-                .iter()
-                .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
-                .collect();
+            let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
             Ok(Cow::Owned(joined(&pairs, form_encode_into)))
         }
         Query::Raw(raw) => check_wire("query", raw).map(|()| Cow::Borrowed(raw.as_str())),
@@ -121,11 +108,7 @@ pub fn query_as_given(query: &Query) -> Result<Cow<'_, str>, SignError> {
 
 /// What goes after the host in the request line.
 pub fn path_and_query(path: &str, query: &str) -> String {
-    if query.is_empty() {
-        path.to_owned()
-    } else {
-        [path, "?", query].concat()
-    }
+    if query.is_empty() { path.to_owned() } else { [path, "?", query].concat() }
 }
 
 /// Refuses a path that is not absolute or that carries a query or fragment.
@@ -134,20 +117,14 @@ pub fn check_path(path: &str) -> Result<(), SignError> {
         return Err(SignError::invalid("path", "it does not start with /"));
     }
     if path.contains(['?', '#']) {
-        return Err(SignError::invalid(
-            "path",
-            "it holds ? or #; the query is a field of its own",
-        ));
+        return Err(SignError::invalid("path", "it holds ? or #; the query is a field of its own"));
     }
     Ok(())
 }
 
 /// Refuses what cannot stand in a request line: blanks, control characters, anything beyond ASCII, a fragment.
 pub fn check_wire(field: &'static str, text: &str) -> Result<(), SignError> {
-    if text
-        .bytes()
-        .any(|byte| !byte.is_ascii_graphic() || byte == b'#')
-    {
+    if text.bytes().any(|byte| !byte.is_ascii_graphic() || byte == b'#') {
         return Err(SignError::invalid(field, "it is not percent-encoded"));
     }
     Ok(())
@@ -160,15 +137,8 @@ pub fn check_credential(credential: &Credential) -> Result<(), SignError> {
     if credential.access_key_id.is_empty() {
         return Err(SignError::missing("access_key_id"));
     }
-    if !credential
-        .access_key_id
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic())
-    {
-        return Err(SignError::invalid(
-            "access_key_id",
-            "it has blanks or characters that a header cannot carry",
-        ));
+    if !credential.access_key_id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(SignError::invalid("access_key_id", "it has blanks or characters that a header cannot carry"));
     }
     if secret.is_empty() {
         return Err(SignError::missing("access_key_secret"));
@@ -176,11 +146,7 @@ pub fn check_credential(credential: &Credential) -> Result<(), SignError> {
     if secret.trim() != secret || secret.chars().any(char::is_control) {
         return Err(SignError::invalid("access_key_secret", AROUND));
     }
-    match credential
-        .security_token
-        .as_ref()
-        .map(ExposeSecret::expose_secret)
-    {
+    match credential.security_token.as_ref().map(ExposeSecret::expose_secret) {
         Some("") => Err(SignError::missing("security_token")),
         Some(token) if token.trim() != token || token.chars().any(char::is_control) => {
             Err(SignError::invalid("security_token", AROUND))
@@ -198,34 +164,21 @@ impl Headers {
         if draft.host.is_empty() {
             return Err(SignError::missing("host"));
         }
-        if !draft
-            .host
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !b"/?#@".contains(&byte))
-        {
-            return Err(SignError::invalid(
-                "host",
-                "it is not a host name with an optional port",
-            ));
+        if !draft.host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/?#@".contains(&byte)) {
+            return Err(SignError::invalid("host", "it is not a host name with an optional port"));
         }
         // Room for what a scheme adds, so that the list is allocated once.
         let mut headers = Self(Vec::with_capacity(draft.headers.len() + 6));
         for (position, (name, value)) in draft.headers.iter().enumerate() {
             if name.is_empty() || !name.bytes().all(is_token) {
-                return Err(SignError::invalid(
-                    format!("headers[{position}]"),
-                    "its name is not an HTTP header name",
-                ));
+                return Err(SignError::invalid(format!("headers[{position}]"), "its name is not an HTTP header name"));
             }
             let name = name.to_ascii_lowercase();
             if name == "authorization" {
                 return Err(SignError::invalid(name, "the signature goes there"));
             }
             if name == "host" && value.trim() != draft.host {
-                return Err(SignError::invalid(
-                    name,
-                    "the header differs from the request's host",
-                ));
+                return Err(SignError::invalid(name, "the header differs from the request's host"));
             }
             headers.insert(name, value)?;
         }
@@ -242,33 +195,19 @@ impl Headers {
     }
 
     /// Adds a header unless it is there; an empty one counts as missing.
-    pub fn add_missing(
-        &mut self,
-        name: &'static str,
-        value: impl FnOnce() -> String,
-    ) -> Result<(), SignError> {
+    pub fn add_missing(&mut self, name: &'static str, value: impl FnOnce() -> String) -> Result<(), SignError> {
         match self.get(name) {
             Some("") => return Err(SignError::missing(name)),
             Some(_) => return Ok(()),
             None => self.insert(name.to_owned(), &value())?,
         }
-        if self.get(name) == Some("") {
-            Err(SignError::missing(name))
-        } else {
-            Ok(())
-        }
+        if self.get(name) == Some("") { Err(SignError::missing(name)) } else { Ok(()) }
     }
 
     /// The headers that the signature covers, sorted by name.
-    pub fn signed(
-        &self,
-        which: SignedHeaders<'_>,
-        minimal: fn(&str) -> bool,
-    ) -> Result<SignedSet<'_>, SignError> {
+    pub fn signed(&self, which: SignedHeaders<'_>, minimal: fn(&str) -> bool) -> Result<SignedSet<'_>, SignError> {
         let SignedHeaders::Exactly(names) = which else {
-            return Ok(SignedSet(
-                self.0.iter().filter(|(name, _)| minimal(name)).collect(),
-            ));
+            return Ok(SignedSet(self.0.iter().filter(|(name, _)| minimal(name)).collect()));
         };
         let mut set = Vec::with_capacity(names.len());
         for name in names {
@@ -276,10 +215,7 @@ impl Headers {
             match self.position(&name).ok().and_then(|at| self.0.get(at)) {
                 Some(header) => set.push(header),
                 None => {
-                    return Err(SignError::invalid(
-                        "signed_headers",
-                        "it names a header that is not sent",
-                    ));
+                    return Err(SignError::invalid("signed_headers", "it names a header that is not sent"));
                 }
             }
         }
@@ -309,10 +245,7 @@ impl Headers {
     fn insert(&mut self, name: String, value: &str) -> Result<(), SignError> {
         let value = value.trim_matches([' ', '\t']);
         if !value.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            return Err(SignError::invalid(
-                name,
-                "its value has a line break or a byte that is not visible ASCII",
-            ));
+            return Err(SignError::invalid(name, "its value has a line break or a byte that is not visible ASCII"));
         }
         match self.position(&name) {
             Ok(_) => Err(SignError::invalid(name, "the header is given twice")),
@@ -371,13 +304,8 @@ pub fn canonical_request(
         return Err(SignError::invalid("method", "it is not an HTTP method"));
     }
     let (set, case) = headers;
-    let lines: usize = set
-        .0
-        .iter()
-        .map(|(name, value)| name.len() + value.len() + 2)
-        .sum();
-    let fixed =
-        method.len() + uri.len() + query.len() + signed_names.len() + payload_hash.len() + 5;
+    let lines: usize = set.0.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+    let fixed = method.len() + uri.len() + query.len() + signed_names.len() + payload_hash.len() + 5;
     let mut out = String::with_capacity(fixed + lines);
     out.extend(method.chars().map(|letter| letter.to_ascii_uppercase()));
     for part in ["\n", uri, "\n", query, "\n"] {
@@ -407,12 +335,7 @@ fn decoded_pair(part: &str) -> (Bytes<'static>, Bytes<'static>) {
 }
 
 fn joined<T: AsRef<[u8]>>(pairs: &[(T, T)], encode: fn(&mut String, &[u8])) -> String {
-    let mut out = String::with_capacity(
-        pairs
-            .iter()
-            .map(|(n, v)| n.as_ref().len() + v.as_ref().len() + 8)
-            .sum(),
-    );
+    let mut out = String::with_capacity(pairs.iter().map(|(n, v)| n.as_ref().len() + v.as_ref().len() + 8).sum());
     for (position, (name, value)) in pairs.iter().enumerate() {
         if position > 0 {
             out.push('&');

@@ -116,9 +116,7 @@ impl fmt::Debug for RequestDraft {
 
 impl fmt::Debug for SigningTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningTrace")
-            .field("signed_headers", &self.signed_headers)
-            .finish_non_exhaustive()
+        f.debug_struct("SigningTrace").field("signed_headers", &self.signed_headers).finish_non_exhaustive()
     }
 }
 
@@ -126,10 +124,7 @@ impl fmt::Debug for Signed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         let path = self.path_and_query.split('?').next().unwrap_or_default();
-        f.debug_struct("Signed")
-            .field("path", &path)
-            .field("headers", &names)
-            .finish_non_exhaustive()
+        f.debug_struct("Signed").field("path", &path).field("headers", &names).finish_non_exhaustive()
     }
 }
 
@@ -154,15 +149,10 @@ pub enum SignError {
 
 impl SignError {
     pub(crate) fn missing(field: impl Into<String>) -> Self {
-        Self::Missing {
-            field: field.into(),
-        }
+        Self::Missing { field: field.into() }
     }
 
     pub(crate) fn invalid(field: impl Into<String>, problem: &'static str) -> Self {
-        Self::Invalid {
-            field: field.into(),
-            problem,
-        }
+        Self::Invalid { field: field.into(), problem }
     }
 }

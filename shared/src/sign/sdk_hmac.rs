@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 use super::canonical::{
-    Headers, ValueCase, canonical_request, check_credential, check_path, encode_into, hex,
-    hmac_sha256, path_and_query, percent_decode, sha256_hex, sorted_query,
+    Headers, ValueCase, canonical_request, check_credential, check_path, encode_into, hex, hmac_sha256, path_and_query,
+    percent_decode, sha256_hex, sorted_query,
 };
 use super::{Credential, RequestDraft, SignError, Signed, SignedHeaders, SigningTrace};
 
@@ -54,14 +54,7 @@ pub fn sign(
         &signed_headers,
         &payload_hash,
     )?;
-    let string_to_sign = [
-        ALGORITHM,
-        "\n",
-        date,
-        "\n",
-        &sha256_hex(canonical_request.as_bytes()),
-    ]
-    .concat();
+    let string_to_sign = [ALGORITHM, "\n", date, "\n", &sha256_hex(canonical_request.as_bytes())].concat();
     let key = credential.access_key_secret.expose_secret();
     let signature = hex(&hmac_sha256(key.as_bytes(), string_to_sign.as_bytes()));
     let authorization = format!(
@@ -71,12 +64,7 @@ pub fn sign(
     Ok(Signed {
         headers: headers.authorised(authorization),
         path_and_query: path_and_query(&wire_path(&draft.path), &query),
-        trace: SigningTrace {
-            canonical_request,
-            string_to_sign,
-            signed_headers,
-            signature,
-        },
+        trace: SigningTrace { canonical_request, string_to_sign, signed_headers, signature },
     })
 }
 
@@ -124,8 +112,5 @@ fn wire_path(path: &str) -> String {
 
 /// What no proxy alters; the vendor's SDKs also sign `user-agent`, which proxies do alter.
 fn is_minimal(name: &str) -> bool {
-    matches!(
-        name,
-        "content-type" | "host" | "x-project-id" | "x-sdk-date" | "x-security-token"
-    )
+    matches!(name, "content-type" | "host" | "x-project-id" | "x-sdk-date" | "x-security-token")
 }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::canonical::{
-    Headers, ValueCase, canonical_request, check_credential, hex, hmac_sha256, path_and_query,
-    query_as_given, sha256_hex,
+    Headers, ValueCase, canonical_request, check_credential, hex, hmac_sha256, path_and_query, query_as_given,
+    sha256_hex,
 };
 use super::{Credential, RequestDraft, SignError, Signed, SignedHeaders, SigningTrace};
 
@@ -33,17 +33,11 @@ pub fn sign(
     check_credential(credential)?;
     check_service(service)?;
     if draft.path != "/" {
-        return Err(SignError::invalid(
-            "path",
-            "this scheme signs no path but /",
-        ));
+        return Err(SignError::invalid("path", "this scheme signs no path but /"));
     }
     let query = query_as_given(&draft.query)?;
     if !query.is_empty() && !draft.method.eq_ignore_ascii_case("GET") {
-        return Err(SignError::invalid(
-            "query",
-            "this scheme signs it for GET only",
-        ));
+        return Err(SignError::invalid("query", "this scheme signs it for GET only"));
     }
 
     let mut headers = Headers::of(draft)?;
@@ -63,14 +57,8 @@ pub fn sign(
 
     let set = headers.signed(signed, is_minimal)?;
     let signed_headers = set.names();
-    let canonical_request = canonical_request(
-        &draft.method,
-        "/",
-        &query,
-        (&set, ValueCase::Lower),
-        &signed_headers,
-        &sha256_hex(payload),
-    )?;
+    let canonical_request =
+        canonical_request(&draft.method, "/", &query, (&set, ValueCase::Lower), &signed_headers, &sha256_hex(payload))?;
     let scope = [&date, "/", service, "/tc3_request"].concat();
     let hash = sha256_hex(canonical_request.as_bytes());
     let string_to_sign = [ALGORITHM, "\n", timestamp, "\n", &scope, "\n", &hash].concat();
@@ -83,12 +71,7 @@ pub fn sign(
     Ok(Signed {
         headers: headers.authorised(authorization),
         path_and_query: path_and_query("/", &query),
-        trace: SigningTrace {
-            canonical_request,
-            string_to_sign,
-            signed_headers,
-            signature,
-        },
+        trace: SigningTrace { canonical_request, string_to_sign, signed_headers, signature },
     })
 }
 
@@ -105,10 +88,7 @@ fn utc_date(timestamp: &str) -> Result<String, SignError> {
     if !timestamp.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(SignError::invalid("x-tc-timestamp", PROBLEM));
     }
-    let at = timestamp
-        .parse()
-        .ok()
-        .and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let at = timestamp.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     match at {
         Some(at) => Ok(at.strftime("%Y-%m-%d").to_string()),
         None => Err(SignError::invalid("x-tc-timestamp", PROBLEM)),
@@ -119,14 +99,8 @@ fn check_service(service: &str) -> Result<(), SignError> {
     if service.is_empty() {
         return Err(SignError::missing("service"));
     }
-    if !service
-        .bytes()
-        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-    {
-        return Err(SignError::invalid(
-            "service",
-            "it is not a service name in lower case",
-        ));
+    if !service.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
+        return Err(SignError::invalid("service", "it is not a service name in lower case"));
     }
     Ok(())
 }

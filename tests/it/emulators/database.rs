@@ -10,11 +10,7 @@ use offsite_local::queue::{Outgoing, Queue};
 use rusqlite::Connection;
 
 fn note(number: usize) -> Outgoing {
-    Outgoing {
-        id: format!("id-{number}"),
-        body: format!("{{\"n\":{number}}}"),
-        attributes: None,
-    }
+    Outgoing { id: format!("id-{number}"), body: format!("{{\"n\":{number}}}"), attributes: None }
 }
 
 fn noon() -> Timestamp {
@@ -23,18 +19,12 @@ fn noon() -> Timestamp {
 
 async fn create_table(database: &Database) {
     let sql = "CREATE TABLE scratch (n INTEGER PRIMARY KEY)";
-    database
-        .write(move |connection| connection.execute_batch(sql))
-        .await
-        .unwrap();
+    database.write(move |connection| connection.execute_batch(sql)).await.unwrap();
 }
 
 async fn numbers(database: &Database) -> i64 {
     let sql = "SELECT count(*) FROM scratch";
-    database
-        .read(move |connection| connection.query_row(sql, [], |row| row.get(0)))
-        .await
-        .unwrap()
+    database.read(move |connection| connection.query_row(sql, [], |row| row.get(0))).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -47,10 +37,7 @@ async fn every_answered_write_is_there_after_reopening() {
             let queue = Queue::receipts(database.clone());
             tokio::spawn(async move {
                 for number in 0..10 {
-                    queue
-                        .send(note(writer * 10 + number), noon())
-                        .await
-                        .unwrap();
+                    queue.send(note(writer * 10 + number), noon()).await.unwrap();
                 }
             })
         })
@@ -65,13 +52,7 @@ async fn every_answered_write_is_there_after_reopening() {
     for path in [&copy, &path] {
         let reopened = Queue::receipts(Database::open(path).unwrap());
         assert_eq!(reopened.count().await.unwrap(), 640);
-        let mut ids: Vec<_> = reopened
-            .list(1000)
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|message| message.id)
-            .collect();
+        let mut ids: Vec<_> = reopened.list(1000).await.unwrap().into_iter().map(|message| message.id).collect();
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), 640);
@@ -96,14 +77,8 @@ async fn a_failing_write_does_not_harm_those_beside_it() {
     let results = futures_util::future::join_all(writes).await;
     for (number, result) in results.iter().enumerate() {
         match number % 10 {
-            3 => assert!(
-                matches!(result, Err(DatabaseError::NoRow { .. })),
-                "{number}: {result:?}"
-            ),
-            7 => assert!(
-                matches!(result, Err(DatabaseError::Panicked { .. })),
-                "{number}: {result:?}"
-            ),
+            3 => assert!(matches!(result, Err(DatabaseError::NoRow { .. })), "{number}: {result:?}"),
+            7 => assert!(matches!(result, Err(DatabaseError::Panicked { .. })), "{number}: {result:?}"),
             _ => assert_eq!(*result, Ok(()), "{number}"),
         }
     }
@@ -115,14 +90,9 @@ async fn a_full_disk_is_named_and_leaves_the_file_usable() {
     let directory = tempfile::tempdir().unwrap();
     let database = Database::open(&directory.path().join("offsite.db")).unwrap();
     create_table(&database).await;
-    let limit = |pages: i64| {
-        database.write(move |connection| connection.pragma_update(None, "max_page_count", pages))
-    };
+    let limit = |pages: i64| database.write(move |connection| connection.pragma_update(None, "max_page_count", pages));
     limit(1).await.unwrap();
-    let big = Outgoing {
-        body: "x".repeat(1_000_000),
-        ..note(1)
-    };
+    let big = Outgoing { body: "x".repeat(1_000_000), ..note(1) };
     let queue = Queue::receipts(database.clone());
     let error = queue.send(big.clone(), noon()).await.unwrap_err();
     assert!(matches!(error, DatabaseError::Full { .. }), "{error:?}");
@@ -138,48 +108,26 @@ async fn what_is_wrong_with_a_file_is_said_and_the_file_is_left_alone() {
     let refused = |path: &Path| Database::open(path).unwrap_err();
 
     let missing = at("nowhere/offsite.db");
-    assert!(matches!(
-        refused(&missing),
-        DatabaseError::MissingDirectory { .. }
-    ));
+    assert!(matches!(refused(&missing), DatabaseError::MissingDirectory { .. }));
 
     let text = at("text.db");
-    std::fs::write(
-        &text,
-        "not a database, but long enough to be taken for one ".repeat(50),
-    )
-    .unwrap();
+    std::fs::write(&text, "not a database, but long enough to be taken for one ".repeat(50)).unwrap();
     assert!(matches!(refused(&text), DatabaseError::Corrupt { .. }));
 
     let foreign = at("foreign.db");
-    Connection::open(&foreign)
-        .unwrap()
-        .execute_batch("CREATE TABLE t (n)")
-        .unwrap();
+    Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (n)").unwrap();
     let before = std::fs::read(&foreign).unwrap();
     assert!(matches!(refused(&foreign), DatabaseError::NotOurs { .. }));
     assert_eq!(std::fs::read(&foreign).unwrap(), before);
 
     let newer = at("newer.db");
     drop(Database::open(&newer).unwrap());
-    Connection::open(&newer)
-        .unwrap()
-        .pragma_update(None, "user_version", SCHEMA_VERSION + 1)
-        .unwrap();
+    Connection::open(&newer).unwrap().pragma_update(None, "user_version", SCHEMA_VERSION + 1).unwrap();
     let before = std::fs::read(&newer).unwrap();
     let error = refused(&newer);
-    let expected = DatabaseError::Newer {
-        path: newer.clone(),
-        found: SCHEMA_VERSION + 1,
-        known: SCHEMA_VERSION,
-    };
+    let expected = DatabaseError::Newer { path: newer.clone(), found: SCHEMA_VERSION + 1, known: SCHEMA_VERSION };
     assert_eq!(error, expected);
-    assert!(
-        error
-            .to_string()
-            .contains(&format!("schema {}", SCHEMA_VERSION + 1)),
-        "{error}"
-    );
+    assert!(error.to_string().contains(&format!("schema {}", SCHEMA_VERSION + 1)), "{error}");
     assert_eq!(std::fs::read(&newer).unwrap(), before);
 }
 
@@ -188,10 +136,7 @@ async fn read_only_and_locked_are_told_apart() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("offsite.db");
     let database = Database::open(&path).unwrap();
-    let error = database
-        .read(|connection| connection.execute_batch("CREATE TABLE t (n)"))
-        .await
-        .unwrap_err();
+    let error = database.read(|connection| connection.execute_batch("CREATE TABLE t (n)")).await.unwrap_err();
     assert!(matches!(error, DatabaseError::ReadOnly { .. }), "{error:?}");
 
     let other = Connection::open(&path).unwrap();
@@ -214,17 +159,13 @@ async fn the_file_is_what_it_claims_to_be() {
     let path = directory.path().join("offsite.db");
     let database = Database::open(&path).unwrap();
     let pragma = |name: &'static str| {
-        database.write(move |connection| {
-            connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0))
-        })
+        database.write(move |connection| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)))
     };
     assert_eq!(pragma("application_id").await, Ok(APPLICATION_ID));
     assert_eq!(pragma("user_version").await, Ok(SCHEMA_VERSION));
     assert_eq!(pragma("synchronous").await, Ok(2), "2 is FULL");
     let mode = database
-        .read(|connection| {
-            connection.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0))
-        })
+        .read(|connection| connection.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0)))
         .await;
     assert_eq!(mode.as_deref(), Ok("wal"));
 }
@@ -234,9 +175,7 @@ fn many_may_create_the_same_file_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("offsite.db");
     std::thread::scope(|scope| {
-        let opened: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| Database::open(&path).map(drop)))
-            .collect();
+        let opened: Vec<_> = (0..8).map(|_| scope.spawn(|| Database::open(&path).map(drop))).collect();
         for result in opened {
             result.join().unwrap().unwrap();
         }

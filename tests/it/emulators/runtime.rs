@@ -23,35 +23,18 @@ struct HandRuntime {
 impl HandRuntime {
     fn of(api: &RuntimeApi) -> HandRuntime {
         let base = format!("http://{}/2018-06-01/runtime", api.addr());
-        HandRuntime {
-            http: http_client(),
-            base,
-        }
+        HandRuntime { http: http_client(), base }
     }
 
     async fn next(&self) -> (reqwest::header::HeaderMap, Value) {
-        let response = self
-            .http
-            .get(format!("{}/invocation/next", self.base))
-            .send()
-            .await
-            .unwrap();
+        let response = self.http.get(format!("{}/invocation/next", self.base)).send().await.unwrap();
         assert_eq!(response.status(), 200);
         let headers = response.headers().clone();
-        (
-            headers,
-            serde_json::from_str(&response.text().await.unwrap()).unwrap(),
-        )
+        (headers, serde_json::from_str(&response.text().await.unwrap()).unwrap())
     }
 
     async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> u16 {
-        let response = self
-            .http
-            .post(format!("{}/{path}", self.base))
-            .body(body)
-            .send()
-            .await
-            .unwrap();
+        let response = self.http.post(format!("{}/{path}", self.base)).body(body).send().await.unwrap();
         response.status().as_u16()
     }
 
@@ -64,11 +47,7 @@ impl HandRuntime {
                 Ok(value) => ("response", value),
                 Err(value) => ("error", value),
             };
-            assert_eq!(
-                self.post(&format!("invocation/{id}/{path}"), body.to_string())
-                    .await,
-                202
-            );
+            assert_eq!(self.post(&format!("invocation/{id}/{path}"), body.to_string()).await, 202);
         }
     }
 }
@@ -80,43 +59,15 @@ async fn an_event_goes_in_and_its_answer_comes_back() {
     let work = async {
         let (headers, event) = runtime.next().await;
         assert_eq!(event, json!({"n": 1}));
-        let deadline: i64 = headers["lambda-runtime-deadline-ms"]
-            .to_str()
-            .unwrap()
-            .parse()
-            .unwrap();
+        let deadline: i64 = headers["lambda-runtime-deadline-ms"].to_str().unwrap().parse().unwrap();
         let left = deadline - jiff_now();
         assert!((1..=30_000).contains(&left), "{left}");
-        assert!(
-            headers["lambda-runtime-invoked-function-arn"]
-                .to_str()
-                .unwrap()
-                .starts_with("arn:aws:lambda:")
-        );
-        assert!(
-            headers["lambda-runtime-trace-id"]
-                .to_str()
-                .unwrap()
-                .starts_with("Root=1-")
-        );
-        let id = headers["lambda-runtime-aws-request-id"]
-            .to_str()
-            .unwrap()
-            .to_owned();
+        assert!(headers["lambda-runtime-invoked-function-arn"].to_str().unwrap().starts_with("arn:aws:lambda:"));
+        assert!(headers["lambda-runtime-trace-id"].to_str().unwrap().starts_with("Root=1-"));
+        let id = headers["lambda-runtime-aws-request-id"].to_str().unwrap().to_owned();
         assert_eq!(runtime.post("invocation/another/response", "{}").await, 400);
-        assert_eq!(
-            runtime
-                .post(&format!("invocation/{id}/response"), r#"{"ok":true}"#)
-                .await,
-            202
-        );
-        assert_eq!(
-            runtime
-                .post(&format!("invocation/{id}/response"), "{}")
-                .await,
-            400,
-            "only once"
-        );
+        assert_eq!(runtime.post(&format!("invocation/{id}/response"), r#"{"ok":true}"#).await, 202);
+        assert_eq!(runtime.post(&format!("invocation/{id}/response"), "{}").await, 400, "only once");
     };
     let (answer, ()) = tokio::join!(api.invoke(json!({"n": 1}), LONG), work);
     assert_eq!(answer, Ok(json!({"ok": true})));
@@ -135,10 +86,7 @@ async fn a_functions_error_keeps_its_name() {
     let (answer, ()) = tokio::join!(api.invoke(json!({}), LONG), runtime.serve(1, refuse));
     let error = answer.unwrap_err();
     assert_eq!(error.error_type(), "Offsite.Rejected");
-    let expected = InvokeError::Function {
-        error_type: "Offsite.Rejected".into(),
-        error_message: "no quota".into(),
-    };
+    let expected = InvokeError::Function { error_type: "Offsite.Rejected".into(), error_message: "no quota".into() };
     assert_eq!(error, expected);
 }
 
@@ -162,12 +110,7 @@ async fn a_late_answer_is_a_timeout_and_harms_nobody() {
     assert_eq!(answer, Err(InvokeError::TimedOut { after }));
     assert_eq!(answer.unwrap_err().error_type(), "Sandbox.Timedout");
     let id = headers["lambda-runtime-aws-request-id"].to_str().unwrap();
-    assert_eq!(
-        runtime
-            .post(&format!("invocation/{id}/response"), "1")
-            .await,
-        400
-    );
+    assert_eq!(runtime.post(&format!("invocation/{id}/response"), "1").await, 400);
     let (answer, ()) = tokio::join!(api.invoke(json!(2), LONG), runtime.serve(1, Ok));
     assert_eq!(answer, Ok(json!(2)));
 }
@@ -176,21 +119,12 @@ async fn a_late_answer_is_a_timeout_and_harms_nobody() {
 async fn failing_to_start_and_ending_reach_whoever_waits_and_whoever_comes() {
     let api = RuntimeApi::start().await.unwrap();
     let runtime = HandRuntime::of(&api);
-    let fail = runtime.post(
-        "init/error",
-        r#"{"errorType":"Offsite.Configuration","errorMessage":"no QUEUE_URL"}"#,
-    );
+    let fail = runtime.post("init/error", r#"{"errorType":"Offsite.Configuration","errorMessage":"no QUEUE_URL"}"#);
     let (waiting, status) = tokio::join!(api.invoke(json!({}), LONG), fail);
     assert_eq!(status, 202);
-    assert!(
-        matches!(&waiting, Err(InvokeError::Init { error_type, .. }) if error_type == "Offsite.Configuration")
-    );
+    assert!(matches!(&waiting, Err(InvokeError::Init { error_type, .. }) if error_type == "Offsite.Configuration"));
     api.process_exited("exit status: 1");
-    assert_eq!(
-        api.invoke(json!({}), LONG).await,
-        waiting,
-        "the first reason stays"
-    );
+    assert_eq!(api.invoke(json!({}), LONG).await, waiting, "the first reason stays");
 
     let api = RuntimeApi::start().await.unwrap();
     let runtime = HandRuntime::of(&api);
@@ -212,9 +146,7 @@ async fn an_answer_over_six_megabytes_is_refused_as_lambda_does() {
         let (headers, _) = runtime.next().await;
         let id = headers["lambda-runtime-aws-request-id"].to_str().unwrap();
         let fits = "x".repeat(6 * 1024 * 1024 - 2);
-        runtime
-            .post(&format!("invocation/{id}/response"), format!("\"{fits}\""))
-            .await
+        runtime.post(&format!("invocation/{id}/response"), format!("\"{fits}\"")).await
     };
     let (answer, status) = tokio::join!(api.invoke(json!({}), LONG), work);
     assert_eq!((status, answer.is_ok()), (202, true));
@@ -222,19 +154,11 @@ async fn an_answer_over_six_megabytes_is_refused_as_lambda_does() {
         let (headers, _) = runtime.next().await;
         let id = headers["lambda-runtime-aws-request-id"].to_str().unwrap();
         let too_long = "x".repeat(6 * 1024 * 1024);
-        runtime
-            .post(
-                &format!("invocation/{id}/response"),
-                format!("\"{too_long}\""),
-            )
-            .await
+        runtime.post(&format!("invocation/{id}/response"), format!("\"{too_long}\"")).await
     };
     let (answer, status) = tokio::join!(api.invoke(json!({}), LONG), work);
     assert_eq!(status, 413);
-    assert_eq!(
-        answer.unwrap_err().error_type(),
-        "Function.ResponseSizeTooLarge"
-    );
+    assert_eq!(answer.unwrap_err().error_type(), "Function.ResponseSizeTooLarge");
 }
 
 /// A shell script in the place of a binary.
@@ -249,25 +173,17 @@ impl Script {
         let source = directory.path().join("script.sh");
         std::fs::write(&source, format!("#!/bin/sh\n{body}\n")).unwrap();
         std::fs::set_permissions(&source, PermissionsExt::from_mode(0o755)).unwrap();
-        Script {
-            path: source,
-            _directory: directory,
-        }
+        Script { path: source, _directory: directory }
     }
 
     async fn spawn(&self, environment: &[(&str, &str)]) -> FunctionProcess {
-        let environment = environment
-            .iter()
-            .map(|(name, value)| ((*name).into(), (*value).into()))
-            .collect();
+        let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         // Another test's fork may still hold the freshly written file open for writing (ETXTBSY).
         for _ in 0..100 {
             let options = FunctionOptions::named_after(&self.path);
             let environment: Vec<(String, String)> = Vec::clone(&environment);
             match FunctionProcess::spawn(&self.path, environment, options).await {
-                Err(error) if error.to_string().contains("Text file busy") => {
-                    tokio::task::yield_now().await
-                }
+                Err(error) if error.to_string().contains("Text file busy") => tokio::task::yield_now().await,
                 result => return result.unwrap(),
             }
         }
@@ -278,12 +194,7 @@ impl Script {
 #[tokio::test]
 async fn a_process_sees_its_environment_and_nothing_else() {
     let script = Script::new("env; echo to-stderr >&2");
-    let process = script
-        .spawn(&[
-            ("QUEUE_URL", "http://127.0.0.1/q"),
-            ("AWS_REGION", "eu-west-1"),
-        ])
-        .await;
+    let process = script.spawn(&[("QUEUE_URL", "http://127.0.0.1/q"), ("AWS_REGION", "eu-west-1")]).await;
     process.wait().await;
     let output = process.output();
     let has = |line: &str| output.iter().any(|other| other == line);
@@ -298,17 +209,8 @@ async fn a_process_sees_its_environment_and_nothing_else() {
     ] {
         assert!(has(line), "{line} is not in {output:#?}");
     }
-    assert!(
-        output
-            .iter()
-            .any(|line| line.starts_with("AWS_LAMBDA_RUNTIME_API=127.0.0.1:"))
-    );
-    assert!(
-        !output
-            .iter()
-            .any(|line| line.starts_with("CARGO") || line.starts_with("HOME=")),
-        "{output:#?}"
-    );
+    assert!(output.iter().any(|line| line.starts_with("AWS_LAMBDA_RUNTIME_API=127.0.0.1:")));
+    assert!(!output.iter().any(|line| line.starts_with("CARGO") || line.starts_with("HOME=")), "{output:#?}");
 }
 
 #[tokio::test]
@@ -318,10 +220,7 @@ async fn an_exit_is_reported_with_its_status_and_last_words() {
     let error = process.invoke(json!({}), LONG).await.unwrap_err();
     assert_eq!(error.error_type(), "Runtime.ExitError");
     let text = error.to_string();
-    assert!(
-        text.contains("exit status: 3") && text.contains("thread main panicked"),
-        "{text}"
-    );
+    assert!(text.contains("exit status: 3") && text.contains("thread main panicked"), "{text}");
     assert!(!process.is_running());
 }
 
@@ -358,20 +257,14 @@ async fn waiting_for_a_killed_process_ends() {
 
 /// Whether there is such a process, a zombie not counted.
 fn alive(id: u32) -> bool {
-    let status = std::process::Command::new("ps")
-        .args(["-o", "stat=", "-p", &id.to_string()])
-        .output();
-    let state =
-        String::from_utf8(status.expect("ps is needed to look for the process").stdout).unwrap();
+    let status = std::process::Command::new("ps").args(["-o", "stat=", "-p", &id.to_string()]).output();
+    let state = String::from_utf8(status.expect("ps is needed to look for the process").stdout).unwrap();
     !state.trim().is_empty() && !state.trim().starts_with('Z')
 }
 
 #[tokio::test]
 async fn the_three_binaries_are_built_from_the_source_tree() {
-    let binaries = tokio::task::spawn_blocking(|| build(Profile::Current))
-        .await
-        .unwrap()
-        .unwrap();
+    let binaries = tokio::task::spawn_blocking(|| build(Profile::Current)).await.unwrap().unwrap();
     assert_eq!(binaries.note, None);
     for (path, name) in [
         (&binaries.alibaba, "offsite-alibaba"),

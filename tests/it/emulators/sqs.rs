@@ -18,16 +18,11 @@ impl World {
 
     async fn send_receipt(&self, id: &str) -> Value {
         let body = json!({"specversion": "1.0", "id": id}).to_string();
-        self.sqs("SendMessage", json!({ "MessageBody": body }))
-            .await
-            .ok()
+        self.sqs("SendMessage", json!({ "MessageBody": body })).await.ok()
     }
 
     async fn receive(&self, max: u32) -> Vec<Value> {
-        let answer = self
-            .sqs("ReceiveMessage", json!({ "MaxNumberOfMessages": max }))
-            .await
-            .ok();
+        let answer = self.sqs("ReceiveMessage", json!({ "MaxNumberOfMessages": max })).await.ok();
         answer["Messages"].as_array().cloned().unwrap_or_default()
     }
 }
@@ -44,33 +39,18 @@ async fn a_message_is_sent_received_and_deleted() {
         "kind": {"DataType": "String", "StringValue": "receipt"},
         "blob": {"DataType": "Binary", "BinaryValue": "AAEC"},
     });
-    let sent = world
-        .sqs(
-            "SendMessage",
-            json!({"MessageBody": "hello", "MessageAttributes": attributes}),
-        )
-        .await
-        .ok();
+    let sent = world.sqs("SendMessage", json!({"MessageBody": "hello", "MessageAttributes": attributes})).await.ok();
     assert_eq!(sent["MD5OfMessageBody"], "5d41402abc4b2a76b9719d911017c592");
     let wanted = json!({"MessageAttributeNames": ["All"], "MessageSystemAttributeNames": ["All"]});
     let received = world.sqs("ReceiveMessage", wanted).await.ok();
     let message = &received["Messages"][0];
     assert_eq!(message["Body"], "hello");
     assert_eq!(message["MessageId"], sent["MessageId"]);
-    assert_eq!(
-        message["MD5OfMessageAttributes"],
-        sent["MD5OfMessageAttributes"]
-    );
+    assert_eq!(message["MD5OfMessageAttributes"], sent["MD5OfMessageAttributes"]);
     assert_eq!(message["MessageAttributes"], attributes);
     assert_eq!(message["Attributes"]["ApproximateReceiveCount"], "1");
     assert_eq!(message["Attributes"]["SentTimestamp"], "1795262400000");
-    world
-        .sqs(
-            "DeleteMessage",
-            json!({ "ReceiptHandle": message["ReceiptHandle"] }),
-        )
-        .await
-        .ok();
+    world.sqs("DeleteMessage", json!({ "ReceiptHandle": message["ReceiptHandle"] })).await.ok();
     world.clock.advance(Duration::from_secs(60));
     assert_eq!(world.receive(10).await, Vec::<Value>::new());
 }
@@ -81,30 +61,14 @@ async fn a_batch_tells_the_fate_of_each_entry() {
     let mut request = entries(&["a", "b", "c"]);
     request["Entries"][1]["MessageBody"] = "bad \u{1} character".into();
     let answer = world.sqs("SendMessageBatch", request).await.ok();
-    let ids = |list: &Value| {
-        list.as_array()
-            .unwrap()
-            .iter()
-            .map(|entry| entry["Id"].clone())
-            .collect::<Vec<_>>()
-    };
+    let ids = |list: &Value| list.as_array().unwrap().iter().map(|entry| entry["Id"].clone()).collect::<Vec<_>>();
     assert_eq!(ids(&answer["Successful"]), ["a", "c"]);
     assert_eq!(ids(&answer["Failed"]), ["b"]);
     assert_eq!(answer["Failed"][0]["Code"], "InvalidMessageContents");
     assert_eq!(answer["Failed"][0]["SenderFault"], true);
     let queue = Queue::receipts(world.database.clone());
-    let stored: Vec<String> = queue
-        .list(10)
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|message| message.id)
-        .collect();
-    assert_eq!(
-        stored,
-        ["event-a", "event-c"],
-        "the CloudEvents ids, in the order sent"
-    );
+    let stored: Vec<String> = queue.list(10).await.unwrap().into_iter().map(|message| message.id).collect();
+    assert_eq!(stored, ["event-a", "event-c"], "the CloudEvents ids, in the order sent");
 }
 
 #[tokio::test]
@@ -129,13 +93,7 @@ async fn a_batch_out_of_bounds_is_refused_whole() {
         let code = format!("AWS.SimpleQueueService.{name};Sender");
         assert_eq!(answer.query_error.as_deref(), Some(code.as_str()));
     }
-    assert_eq!(
-        Queue::receipts(world.database.clone())
-            .count()
-            .await
-            .unwrap(),
-        0
-    );
+    assert_eq!(Queue::receipts(world.database.clone()).count().await.unwrap(), 0);
     // Two bytes fewer are exactly 1 MiB, which is allowed.
     for entry in too_long["Entries"].as_array_mut().unwrap() {
         entry["MessageBody"] = "x".repeat(524_288).into();
@@ -152,30 +110,15 @@ async fn a_message_in_flight_is_hidden_until_its_time_is_up() {
     assert_eq!(first.len(), 1);
     assert!(world.receive(10).await.is_empty());
     let queue = Queue::receipts(world.database.clone());
-    assert!(
-        queue.take(10, world.clock.now()).await.unwrap().is_empty(),
-        "in flight is not takeable"
-    );
-    let counts = world
-        .sqs("GetQueueAttributes", json!({ "AttributeNames": ["All"] }))
-        .await
-        .ok();
+    assert!(queue.take(10, world.clock.now()).await.unwrap().is_empty(), "in flight is not takeable");
+    let counts = world.sqs("GetQueueAttributes", json!({ "AttributeNames": ["All"] })).await.ok();
     assert_eq!(counts["Attributes"]["ApproximateNumberOfMessages"], "0");
-    assert_eq!(
-        counts["Attributes"]["ApproximateNumberOfMessagesNotVisible"],
-        "1"
-    );
+    assert_eq!(counts["Attributes"]["ApproximateNumberOfMessagesNotVisible"], "1");
     world.clock.advance(Duration::from_secs(30));
     let second = world.receive(10).await;
     assert_eq!(second[0]["MessageId"], first[0]["MessageId"]);
     // The first handle no longer deletes: the message is in other hands.
-    world
-        .sqs(
-            "DeleteMessage",
-            json!({ "ReceiptHandle": first[0]["ReceiptHandle"] }),
-        )
-        .await
-        .ok();
+    world.sqs("DeleteMessage", json!({ "ReceiptHandle": first[0]["ReceiptHandle"] })).await.ok();
     let zero = json!({"ReceiptHandle": second[0]["ReceiptHandle"], "VisibilityTimeout": 0});
     world.sqs("ChangeMessageVisibility", zero).await.ok();
     let third = world.receive(10).await;
@@ -198,68 +141,29 @@ async fn a_long_poll_ends_when_a_message_arrives() {
         world.sqs("GetQueueAttributes", json!({})).await.ok();
         world.send_receipt("late").await
     };
-    let (received, _) =
-        tokio::time::timeout(Duration::from_secs(10), async { tokio::join!(wait, send) })
-            .await
-            .expect("the poll ends long before its 20 seconds");
+    let (received, _) = tokio::time::timeout(Duration::from_secs(10), async { tokio::join!(wait, send) })
+        .await
+        .expect("the poll ends long before its 20 seconds");
     assert_eq!(received.ok()["Messages"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn queues_are_created_found_and_purged() {
     let world = World::start().await;
-    let missing = world
-        .sqs("GetQueueUrl", json!({ "QueueName": "work" }))
-        .await;
-    assert_eq!(
-        missing.refused(),
-        (
-            400,
-            "QueueDoesNotExist",
-            "The specified queue does not exist."
-        )
-    );
-    assert_eq!(
-        missing.query_error.as_deref(),
-        Some("AWS.SimpleQueueService.NonExistentQueue;Sender")
-    );
+    let missing = world.sqs("GetQueueUrl", json!({ "QueueName": "work" })).await;
+    assert_eq!(missing.refused(), (400, "QueueDoesNotExist", "The specified queue does not exist."));
+    assert_eq!(missing.query_error.as_deref(), Some("AWS.SimpleQueueService.NonExistentQueue;Sender"));
     let create = json!({"QueueName": "work", "Attributes": {"VisibilityTimeout": "5"}});
     let url = world.sqs("CreateQueue", create.clone()).await.ok()["QueueUrl"].clone();
     assert_eq!(url, world.aws.queue_url("work"));
-    assert_eq!(
-        world.sqs("CreateQueue", create).await.ok()["QueueUrl"],
-        url,
-        "the same again is no error"
-    );
+    assert_eq!(world.sqs("CreateQueue", create).await.ok()["QueueUrl"], url, "the same again is no error");
     let other = json!({"QueueName": "work", "Attributes": {"VisibilityTimeout": "6"}});
-    assert_eq!(
-        world.sqs("CreateQueue", other).await.refused().1,
-        "QueueNameExists"
-    );
-    world
-        .sqs("SendMessage", json!({"QueueUrl": url, "MessageBody": "x"}))
-        .await
-        .ok();
-    assert!(
-        world.receive(1).await.is_empty(),
-        "queues do not share messages"
-    );
-    world
-        .sqs("PurgeQueue", json!({ "QueueUrl": url }))
-        .await
-        .ok();
-    assert_eq!(
-        world
-            .sqs("PurgeQueue", json!({ "QueueUrl": url }))
-            .await
-            .refused()
-            .1,
-        "PurgeQueueInProgress"
-    );
-    let empty = world
-        .sqs("ReceiveMessage", json!({ "QueueUrl": url }))
-        .await
-        .ok();
+    assert_eq!(world.sqs("CreateQueue", other).await.refused().1, "QueueNameExists");
+    world.sqs("SendMessage", json!({"QueueUrl": url, "MessageBody": "x"})).await.ok();
+    assert!(world.receive(1).await.is_empty(), "queues do not share messages");
+    world.sqs("PurgeQueue", json!({ "QueueUrl": url })).await.ok();
+    assert_eq!(world.sqs("PurgeQueue", json!({ "QueueUrl": url })).await.refused().1, "PurgeQueueInProgress");
+    let empty = world.sqs("ReceiveMessage", json!({ "QueueUrl": url })).await.ok();
     assert_eq!(empty, json!({}));
 }
 
@@ -276,16 +180,10 @@ async fn a_fifo_queue_drops_doubles_and_holds_back_its_groups() {
     world.sqs("SendMessage", message("3", "h", "c")).await.ok();
     let receive = json!({ "QueueUrl": url });
     let bodies = |answer: Value| answer["Messages"][0]["Body"].clone();
-    assert_eq!(
-        bodies(world.sqs("ReceiveMessage", receive.clone()).await.ok()),
-        "1"
-    );
+    assert_eq!(bodies(world.sqs("ReceiveMessage", receive.clone()).await.ok()), "1");
     assert_eq!(bodies(world.sqs("ReceiveMessage", receive).await.ok()), "3");
     let bare = json!({"QueueUrl": url, "MessageBody": "x"});
-    assert_eq!(
-        world.sqs("SendMessage", bare).await.refused().1,
-        "MissingParameter"
-    );
+    assert_eq!(world.sqs("SendMessage", bare).await.refused().1, "MissingParameter");
 }
 
 #[tokio::test]
@@ -293,18 +191,9 @@ async fn what_is_not_emulated_is_refused() {
     let world = World::start().await;
     let answer = world.sqs("AddPermission", json!({})).await;
     assert_eq!(answer.refused().1, "UnknownOperationException");
-    let answer = world
-        .sqs("SendMessage", json!({"MessageBody": "x", "Surprise": 1}))
-        .await;
+    let answer = world.sqs("SendMessage", json!({"MessageBody": "x", "Surprise": 1})).await;
     assert_eq!(answer.refused().1, "UnsupportedOperation");
-    assert_eq!(
-        world
-            .call("Kinesis_20131202.PutRecord", json!({}))
-            .await
-            .refused()
-            .1,
-        "UnknownOperationException"
-    );
+    assert_eq!(world.call("Kinesis_20131202.PutRecord", json!({})).await.refused().1, "UnknownOperationException");
 }
 
 #[tokio::test]
@@ -312,69 +201,22 @@ async fn only_a_valid_signature_is_let_in() {
     let world = World::start().await;
     let body = json!({"QueueUrl": world.aws.queue_url("receipts"), "MessageBody": "x"}).to_string();
     let now = world.clock.now();
-    let good = || Signer {
-        key_id: KEY_ID,
-        secret: SECRET,
-        service: "sqs",
-        at: now,
-    };
+    let good = || Signer { key_id: KEY_ID, secret: SECRET, service: "sqs", at: now };
     let cases = [
         (None, "MissingAuthenticationTokenException"),
-        (
-            Some(Signer {
-                key_id: "AKIDOTHER",
-                ..good()
-            }),
-            "UnrecognizedClientException",
-        ),
-        (
-            Some(Signer {
-                secret: "wrong",
-                ..good()
-            }),
-            "InvalidSignatureException",
-        ),
-        (
-            Some(Signer {
-                service: "dynamodb",
-                ..good()
-            }),
-            "InvalidSignatureException",
-        ),
-        (
-            Some(Signer {
-                at: now - Duration::from_secs(301),
-                ..good()
-            }),
-            "InvalidSignatureException",
-        ),
-        (
-            Some(Signer {
-                at: now + Duration::from_secs(301),
-                ..good()
-            }),
-            "InvalidSignatureException",
-        ),
+        (Some(Signer { key_id: "AKIDOTHER", ..good() }), "UnrecognizedClientException"),
+        (Some(Signer { secret: "wrong", ..good() }), "InvalidSignatureException"),
+        (Some(Signer { service: "dynamodb", ..good() }), "InvalidSignatureException"),
+        (Some(Signer { at: now - Duration::from_secs(301), ..good() }), "InvalidSignatureException"),
+        (Some(Signer { at: now + Duration::from_secs(301), ..good() }), "InvalidSignatureException"),
     ];
     for (signer, name) in cases {
-        let answer = world
-            .send("AmazonSQS.SendMessage", body.clone(), signer)
-            .await
-            .unwrap();
+        let answer = world.send("AmazonSQS.SendMessage", body.clone(), signer).await.unwrap();
         assert_eq!((answer.refused().0, answer.refused().1), (403, name));
         assert!(!answer.body.to_string().contains(SECRET));
     }
-    assert_eq!(
-        Queue::receipts(world.database.clone())
-            .count()
-            .await
-            .unwrap(),
-        0
-    );
-    let answer = world
-        .send("AmazonSQS.SendMessage", body, Some(good()))
-        .await
-        .unwrap();
+    assert_eq!(Queue::receipts(world.database.clone()).count().await.unwrap(), 0);
+    let answer = world.send("AmazonSQS.SendMessage", body, Some(good())).await.unwrap();
     answer.ok();
 }
 
@@ -404,11 +246,7 @@ async fn scripted_faults_happen_as_often_as_asked() {
     assert_eq!(queue.count().await.unwrap(), 1);
     faults.next("SendMessageBatch", 1, Fault::DropAfter);
     assert!(send().await.is_err());
-    assert_eq!(
-        queue.count().await.unwrap(),
-        3,
-        "stored, though the sender cannot know"
-    );
+    assert_eq!(queue.count().await.unwrap(), 3, "stored, though the sender cannot know");
     assert_eq!(faults.pending(), 0);
     send().await.unwrap().ok();
 }

@@ -44,11 +44,7 @@ impl DynamoDb {
         DynamoDb { database, clock }
     }
 
-    pub(crate) async fn run(
-        &self,
-        operation: &str,
-        input: Map<String, Value>,
-    ) -> Result<Value, ServiceError> {
+    pub(crate) async fn run(&self, operation: &str, input: Map<String, Value>) -> Result<Value, ServiceError> {
         let writes: Option<Operation> = match operation {
             "PutItem" => Some(write::put_item),
             "UpdateItem" => Some(write::update_item),
@@ -69,13 +65,7 @@ impl DynamoDb {
         }
         let now = (self.clock)();
         let run = move |operation: Operation| {
-            move |connection: &Connection| {
-                settle(operation(&Call {
-                    connection,
-                    input: &input,
-                    now,
-                }))
-            }
+            move |connection: &Connection| settle(operation(&Call { connection, input: &input, now }))
         };
         let result = match (writes, reads) {
             (Some(operation), _) => self.database.write(run(operation)).await,
@@ -131,18 +121,13 @@ fn allow(input: &Map<String, Value>, names: &[&str]) -> Result<(), ServiceError>
 
 /// Capacity and collection metrics are not kept, so only `NONE` can be asked for.
 fn unmet_return(input: &Map<String, Value>) -> Option<ServiceError> {
-    ["ReturnConsumedCapacity", "ReturnItemCollectionMetrics"]
-        .into_iter()
-        .find_map(|name| {
-            let asked = input.get(name).is_some_and(|value| value != "NONE");
-            asked.then(|| validation(format!("{name} other than NONE is not emulated")))
-        })
+    ["ReturnConsumedCapacity", "ReturnItemCollectionMetrics"].into_iter().find_map(|name| {
+        let asked = input.get(name).is_some_and(|value| value != "NONE");
+        asked.then(|| validation(format!("{name} other than NONE is not emulated")))
+    })
 }
 
-fn object<'a>(
-    input: &'a Map<String, Value>,
-    member: &str,
-) -> Result<Option<&'a Map<String, Value>>, ServiceError> {
+fn object<'a>(input: &'a Map<String, Value>, member: &str) -> Result<Option<&'a Map<String, Value>>, ServiceError> {
     match input.get(member) {
         None => Ok(None),
         Some(Value::Object(members)) if !members.is_empty() => Ok(Some(members)),
@@ -151,17 +136,9 @@ fn object<'a>(
 }
 
 fn validation(message: impl Into<String>) -> ServiceError {
-    ServiceError::new(
-        400,
-        "com.amazon.coral.validate#ValidationException",
-        message,
-    )
+    ServiceError::new(400, "com.amazon.coral.validate#ValidationException", message)
 }
 
 fn error(name: &str, message: impl Into<String>) -> ServiceError {
-    ServiceError::new(
-        400,
-        &format!("com.amazonaws.dynamodb.v20120810#{name}"),
-        message,
-    )
+    ServiceError::new(400, &format!("com.amazonaws.dynamodb.v20120810#{name}"), message)
 }

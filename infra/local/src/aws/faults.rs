@@ -26,15 +26,10 @@ pub enum Fault {
 
 impl Fault {
     /// SQS or DynamoDB is not available: 503.
-    pub const UNAVAILABLE: Fault = Fault::Refuse {
-        status: 503,
-        kind: "com.amazon.coral.service#ServiceUnavailable",
-    };
+    pub const UNAVAILABLE: Fault = Fault::Refuse { status: 503, kind: "com.amazon.coral.service#ServiceUnavailable" };
     /// DynamoDB throttles.
-    pub const THROTTLED: Fault = Fault::Refuse {
-        status: 400,
-        kind: "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
-    };
+    pub const THROTTLED: Fault =
+        Fault::Refuse { status: 400, kind: "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException" };
 }
 
 /// The failures still to come, used up in the order they were scripted.
@@ -46,8 +41,7 @@ pub struct Faults {
 impl Faults {
     /// The next `times` calls of `operation` (say `SendMessageBatch`) meet this fault.
     pub fn next(&self, operation: &str, times: usize, fault: Fault) {
-        self.script()
-            .extend((0..times).map(|_| (operation.to_owned(), fault.clone())));
+        self.script().extend((0..times).map(|_| (operation.to_owned(), fault.clone())));
     }
 
     /// How many scripted faults have not happened yet.

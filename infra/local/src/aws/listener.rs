@@ -49,19 +49,11 @@ impl Listener for CuttableListener {
         let (stream, _): (TcpStream, SocketAddr) = Listener::accept(&mut self.listener).await;
         let _ = stream.set_nodelay(true);
         let cut = Arc::new(AtomicBool::new(false));
-        (
-            Cuttable {
-                stream,
-                cut: cut.clone(),
-            },
-            Peer { cut },
-        )
+        (Cuttable { stream, cut: cut.clone() }, Peer { cut })
     }
 
     fn local_addr(&self) -> io::Result<Peer> {
-        Ok(Peer {
-            cut: Arc::default(),
-        })
+        Ok(Peer { cut: Arc::default() })
     }
 }
 
@@ -72,31 +64,19 @@ pub(crate) struct Cuttable {
 
 impl Cuttable {
     fn whole(&self) -> io::Result<()> {
-        if self.cut.load(Ordering::Acquire) {
-            Err(io::ErrorKind::ConnectionReset.into())
-        } else {
-            Ok(())
-        }
+        if self.cut.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 }
 
 impl AsyncRead for Cuttable {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.whole()?;
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Cuttable {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.whole()?;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

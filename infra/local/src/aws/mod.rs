@@ -58,11 +58,7 @@ pub struct Options {
 
 impl Options {
     /// Options with any free port and the machine's clock.
-    pub fn new(
-        database: Database,
-        access_key_id: &str,
-        secret_access_key: SecretString,
-    ) -> Options {
+    pub fn new(database: Database, access_key_id: &str, secret_access_key: SecretString) -> Options {
         Options {
             database,
             access_key_id: access_key_id.to_owned(),
@@ -96,12 +92,9 @@ impl LocalAws {
     /// When the port is taken or the file cannot be written.
     pub async fn start(options: Options) -> Result<LocalAws, StartError> {
         let port = options.port.unwrap_or(0);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .await
-            .map_err(|source| StartError::Port { port, source })?;
-        let address = listener
-            .local_addr()
-            .map_err(|source| StartError::Port { port, source })?;
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| StartError::Port { port, source })?;
+        let address = listener.local_addr().map_err(|source| StartError::Port { port, source })?;
         let faults = Arc::new(Faults::default());
         let (stop, stopped) = watch::channel(false);
         let endpoint = format!("http://{address}");
@@ -109,10 +102,7 @@ impl LocalAws {
         let server = Arc::new(Server {
             sqs: sqs::Sqs::new(options.database.clone(), options.clock.clone(), endpoint),
             dynamodb: dynamodb::DynamoDb::new(options.database.clone(), options.clock.clone()),
-            key: sigv4::Key {
-                id: options.access_key_id,
-                secret: options.secret_access_key,
-            },
+            key: sigv4::Key { id: options.access_key_id, secret: options.secret_access_key },
             clock: options.clock,
             faults: faults.clone(),
             requests: AtomicU64::new(0),
@@ -128,14 +118,7 @@ impl LocalAws {
             });
             let _ = graceful.await;
         });
-        let aws = LocalAws {
-            address,
-            faults,
-            database,
-            clock,
-            stop,
-            server,
-        };
+        let aws = LocalAws { address, faults, database, clock, stop, server };
         aws.create_queue(crate::queue::RECEIPTS).await?;
         Ok(aws)
     }
@@ -161,9 +144,7 @@ impl LocalAws {
     /// [`DatabaseError`].
     pub async fn create_queue(&self, name: &str) -> Result<String, DatabaseError> {
         let (owned, now) = (name.to_owned(), (self.clock)());
-        self.database
-            .write(move |connection| sqs::ensure_queue(connection, &owned, now))
-            .await?;
+        self.database.write(move |connection| sqs::ensure_queue(connection, &owned, now)).await?;
         Ok(self.queue_url(name))
     }
 
@@ -231,49 +212,28 @@ impl Service {
     }
 }
 
-async fn answer(
-    State(server): State<Arc<Server>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    request: Request,
-) -> Response {
+async fn answer(State(server): State<Arc<Server>>, ConnectInfo(peer): ConnectInfo<Peer>, request: Request) -> Response {
     let number = server.requests.fetch_add(1, Ordering::Relaxed);
     let request_id = uuid_of(&[&(server.clock)().to_string(), &number.to_string()]);
     let (parts, body) = request.into_parts();
     let result = match to_bytes(body, LARGEST_REQUEST_BYTES).await {
         Ok(body) => server.serve(&parts, &body, &peer).await,
-        Err(_) => Err(ServiceError::new(
-            413,
-            "com.amazon.coral.service#RequestTooLarge",
-            "the request is too large",
-        )),
+        Err(_) => Err(ServiceError::new(413, "com.amazon.coral.service#RequestTooLarge", "the request is too large")),
     };
     respond(result, &request_id)
 }
 
 impl Server {
-    async fn serve(
-        &self,
-        parts: &axum::http::request::Parts,
-        body: &[u8],
-        peer: &Peer,
-    ) -> Result<Value, ServiceError> {
-        let target = parts
-            .headers
-            .get("x-amz-target")
-            .and_then(|value| value.to_str().ok());
+    async fn serve(&self, parts: &axum::http::request::Parts, body: &[u8], peer: &Peer) -> Result<Value, ServiceError> {
+        let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
         let Some((service, operation)) = target.and_then(Service::of) else {
             return Err(unknown_operation());
         };
         sigv4::verify(parts, body, service.scope(), &self.key, (self.clock)())?;
-        let input: Value = serde_json::from_slice(body).map_err(|_| {
-            ServiceError::new(400, "com.amazon.coral.service#SerializationException", "")
-        })?;
+        let input: Value = serde_json::from_slice(body)
+            .map_err(|_| ServiceError::new(400, "com.amazon.coral.service#SerializationException", ""))?;
         let Value::Object(input) = input else {
-            return Err(ServiceError::new(
-                400,
-                "com.amazon.coral.service#SerializationException",
-                "",
-            ));
+            return Err(ServiceError::new(400, "com.amazon.coral.service#SerializationException", ""));
         };
         let fault = self.faults.take(operation);
         match &fault {

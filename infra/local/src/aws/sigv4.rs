@@ -26,19 +26,9 @@ pub(crate) struct Key {
 ///
 /// # Errors
 /// The error AWS answers with: no token, incomplete, unknown key, wrong scope, expired, mismatch.
-pub(crate) fn verify(
-    parts: &Parts,
-    body: &[u8],
-    service: &str,
-    key: &Key,
-    now: Timestamp,
-) -> Result<(), ServiceError> {
+pub(crate) fn verify(parts: &Parts, body: &[u8], service: &str, key: &Key, now: Timestamp) -> Result<(), ServiceError> {
     let Some(header) = text(&parts.headers, "authorization") else {
-        return Err(failure(
-            service,
-            "MissingAuthenticationTokenException",
-            "Request is missing Authentication Token",
-        ));
+        return Err(failure(service, "MissingAuthenticationTokenException", "Request is missing Authentication Token"));
     };
     let claim = Claim::parse(&header).map_err(|missing| {
         let message = format!("Authorization header requires {missing}.");
@@ -50,9 +40,7 @@ pub(crate) fn verify(
     }
     let wrong = |message: &str| failure(service, "InvalidSignatureException", message);
     if claim.service != service || claim.terminator != "aws4_request" || claim.region.is_empty() {
-        return Err(wrong(&format!(
-            "Credential should be scoped to correct service: '{service}'."
-        )));
+        return Err(wrong(&format!("Credential should be scoped to correct service: '{service}'.")));
     }
     let Some(time) = text(&parts.headers, "x-amz-date") else {
         return Err(failure(
@@ -64,18 +52,13 @@ pub(crate) fn verify(
     check_time(&time, &claim.date, now).map_err(|message| wrong(&message))?;
     for needed in ["host", "x-amz-date"] {
         if !claim.signed_headers.iter().any(|name| name == needed) {
-            return Err(wrong(&format!(
-                "'{needed}' must be a 'SignedHeader' in the AWS Authorization."
-            )));
+            return Err(wrong(&format!("'{needed}' must be a 'SignedHeader' in the AWS Authorization.")));
         }
     }
     let canonical = canonical_request(parts, body, &claim.signed_headers)
         .ok_or_else(|| wrong("A signed header is not in the request."))?;
     let scope = format!("{}/{}/{service}/aws4_request", claim.date, claim.region);
-    let to_sign = format!(
-        "{ALGORITHM}\n{time}\n{scope}\n{}",
-        hex(Sha256::digest(canonical))
-    );
+    let to_sign = format!("{ALGORITHM}\n{time}\n{scope}\n{}", hex(Sha256::digest(canonical)));
     let seed = format!("AWS4{}", key.secret.expose_secret());
     let signing_key = [claim.date.as_str(), &claim.region, service, "aws4_request"]
         .iter()
@@ -101,14 +84,10 @@ struct Claim {
 
 impl Claim {
     fn parse(header: &str) -> Result<Claim, &'static str> {
-        let fields = header
-            .strip_prefix(ALGORITHM)
-            .ok_or("the algorithm AWS4-HMAC-SHA256")?;
+        let fields = header.strip_prefix(ALGORITHM).ok_or("the algorithm AWS4-HMAC-SHA256")?;
         let field = |name: &str| {
             let prefix = format!("{name}=");
-            fields
-                .split(',')
-                .find_map(|field| field.trim().strip_prefix(&prefix).map(str::to_owned))
+            fields.split(',').find_map(|field| field.trim().strip_prefix(&prefix).map(str::to_owned))
         };
         let credential = field("Credential").ok_or("'Credential' parameter")?;
         let signed = field("SignedHeaders").ok_or("'SignedHeaders' parameter")?;
@@ -140,14 +119,10 @@ fn check_time(time: &str, scope_date: &str, now: Timestamp) -> Result<(), String
     }
     let age = now.duration_since(parsed.timestamp());
     if age > WINDOW {
-        return Err(format!(
-            "Signature expired: {time} is now earlier than the allowed 5 minutes."
-        ));
+        return Err(format!("Signature expired: {time} is now earlier than the allowed 5 minutes."));
     }
     if age < -WINDOW {
-        return Err(format!(
-            "Signature not yet current: {time} is still later than the allowed 5 minutes."
-        ));
+        return Err(format!("Signature not yet current: {time} is still later than the allowed 5 minutes."));
     }
     Ok(())
 }
@@ -170,10 +145,7 @@ fn canonical_request(parts: &Parts, body: &[u8], signed_headers: &[String]) -> O
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .collect();
     query.sort_unstable();
-    let query: Vec<String> = query
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
     Some(format!(
         "{}\n{}\n{}\n{headers}\n{}\n{}",
         parts.method,
@@ -197,11 +169,7 @@ fn encode(segment: &str) -> String {
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    let values: Vec<&str> = headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect();
+    let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
     (!values.is_empty()).then(|| values.join(","))
 }
 

@@ -60,12 +60,7 @@ struct QueueRow {
 
 impl Sqs {
     pub(crate) fn new(database: Database, clock: Clock, endpoint: String) -> Sqs {
-        Sqs {
-            database,
-            clock,
-            endpoint,
-            arrivals: Arc::default(),
-        }
+        Sqs { database, clock, endpoint, arrivals: Arc::default() }
     }
 
     /// Runs one action; `failing` are the entries of a batch that must fail.
@@ -104,13 +99,7 @@ impl Sqs {
     ) -> Result<Value, ServiceError> {
         let (endpoint, now) = (self.endpoint.clone(), (self.clock)());
         let write = self.database.write(move |connection| {
-            settle(run(&Call {
-                connection,
-                input: &input,
-                endpoint: &endpoint,
-                now,
-                failing: &failing,
-            }))
+            settle(run(&Call { connection, input: &input, endpoint: &endpoint, now, failing: &failing }))
         });
         write.await.map_err(|error| internal(&error))?
     }
@@ -118,21 +107,13 @@ impl Sqs {
     /// Looks at once; a long poll looks again whenever something arrived, and at its end.
     async fn receive(&self, input: Map<String, Value>) -> Result<Value, ServiceError> {
         let input = Arc::new(input);
-        let wait = Duration::from_secs(
-            self.apply(receive::wait_time, input.clone(), Vec::new())
-                .await?
-                .as_u64()
-                .unwrap_or(0),
-        );
+        let wait =
+            Duration::from_secs(self.apply(receive::wait_time, input.clone(), Vec::new()).await?.as_u64().unwrap_or(0));
         let looking = async {
             loop {
                 let arrived = self.arrivals.notified();
-                let answer = self
-                    .apply(receive::messages, input.clone(), Vec::new())
-                    .await;
-                if wait.is_zero()
-                    || !matches!(&answer, Ok(Value::Object(members)) if members.is_empty())
-                {
+                let answer = self.apply(receive::messages, input.clone(), Vec::new()).await;
+                if wait.is_zero() || !matches!(&answer, Ok(Value::Object(members)) if members.is_empty()) {
                     return answer;
                 }
                 arrived.await;
@@ -154,20 +135,10 @@ pub(crate) fn queue_url(endpoint: &str, name: &str) -> String {
 }
 
 /// Creates a queue with default attributes unless it is there.
-pub(crate) fn ensure_queue(
-    connection: &Connection,
-    name: &str,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    let attributes = if name.ends_with(".fifo") {
-        r#"{"FifoQueue":"true"}"#
-    } else {
-        "{}"
-    };
+pub(crate) fn ensure_queue(connection: &Connection, name: &str, now: Timestamp) -> rusqlite::Result<()> {
+    let attributes = if name.ends_with(".fifo") { r#"{"FifoQueue":"true"}"# } else { "{}" };
     connection
-        .prepare_cached(
-            "INSERT OR IGNORE INTO sqs_queue (name, attributes, created_at) VALUES (?1, ?2, ?3)",
-        )?
+        .prepare_cached("INSERT OR IGNORE INTO sqs_queue (name, attributes, created_at) VALUES (?1, ?2, ?3)")?
         .execute(params![name, attributes, now.as_millisecond()])
         .map(drop)
 }
@@ -178,27 +149,19 @@ fn create_queue(call: &Call<'_>) -> Result<Value, Stop> {
     let stem = name.strip_suffix(".fifo").unwrap_or(name);
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if stem.is_empty() || name.len() > 80 || !stem.bytes().all(legal) {
-        let message =
-            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length";
+        let message = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length";
         return Err(error("InvalidParameterValue", message).into());
     }
     let wanted = attributes::of_new_queue(call.input.get("Attributes"), name.ends_with(".fifo"))?;
     if let Some(existing) = find_queue(call.connection, name)? {
         if existing.attributes != wanted {
-            let message =
-                "A queue already exists with the same name and a different value for an attribute";
+            let message = "A queue already exists with the same name and a different value for an attribute";
             return Err(error("QueueNameExists", message).into());
         }
     } else {
         call.connection
-            .prepare_cached(
-                "INSERT INTO sqs_queue (name, attributes, created_at) VALUES (?1, ?2, ?3)",
-            )?
-            .execute(params![
-                name,
-                Value::Object(wanted).to_string(),
-                call.now.as_millisecond()
-            ])?;
+            .prepare_cached("INSERT INTO sqs_queue (name, attributes, created_at) VALUES (?1, ?2, ?3)")?
+            .execute(params![name, Value::Object(wanted).to_string(), call.now.as_millisecond()])?;
     }
     Ok(json!({ "QueueUrl": queue_url(call.endpoint, name) }))
 }
@@ -220,9 +183,7 @@ fn get_queue_attributes(call: &Call<'_>) -> Result<Value, Stop> {
                     count(*) FILTER (WHERE visible_at > ?2 AND receive_count > 0)
              FROM queue WHERE queue = ?1",
         )?
-        .query_row(params![queue.name, call.now.as_millisecond()], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
+        .query_row(params![queue.name, call.now.as_millisecond()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let all: i64 = call
         .connection
         .prepare_cached("SELECT count(*) FROM queue WHERE queue = ?1")?
@@ -236,17 +197,9 @@ fn get_queue_attributes(call: &Call<'_>) -> Result<Value, Stop> {
     }
     let shown: Map<String, Value> = attributes
         .into_iter()
-        .filter(|(name, _)| {
-            wanted
-                .iter()
-                .any(|wanted| *wanted == "All" || wanted == name)
-        })
+        .filter(|(name, _)| wanted.iter().any(|wanted| *wanted == "All" || wanted == name))
         .collect();
-    Ok(if shown.is_empty() {
-        json!({})
-    } else {
-        json!({ "Attributes": shown })
-    })
+    Ok(if shown.is_empty() { json!({}) } else { json!({ "Attributes": shown }) })
 }
 
 fn purge_queue(call: &Call<'_>) -> Result<Value, Stop> {
@@ -254,15 +207,10 @@ fn purge_queue(call: &Call<'_>) -> Result<Value, Stop> {
     let queue = call.queue()?;
     let now = call.now.as_millisecond();
     if queue.purged_at.is_some_and(|purged| now - purged < 60_000) {
-        let message = format!(
-            "Only one PurgeQueue operation on {} is allowed every 60 seconds.",
-            queue.name
-        );
+        let message = format!("Only one PurgeQueue operation on {} is allowed every 60 seconds.", queue.name);
         return Err(error("PurgeQueueInProgress", message).into());
     }
-    call.connection
-        .prepare_cached("DELETE FROM queue WHERE queue = ?1")?
-        .execute([&queue.name])?;
+    call.connection.prepare_cached("DELETE FROM queue WHERE queue = ?1")?.execute([&queue.name])?;
     call.connection
         .prepare_cached("UPDATE sqs_queue SET purged_at = ?2 WHERE name = ?1")?
         .execute(params![queue.name, now])?;
@@ -275,12 +223,7 @@ fn find_queue(connection: &Connection, name: &str) -> rusqlite::Result<Option<Qu
         .query_row([name], |row| {
             let attributes: String = row.get(0)?;
             let attributes = serde_json::from_str(&attributes).unwrap_or_default();
-            Ok(QueueRow {
-                name: name.to_owned(),
-                attributes,
-                created_at: row.get(1)?,
-                purged_at: row.get(2)?,
-            })
+            Ok(QueueRow { name: name.to_owned(), attributes, created_at: row.get(1)?, purged_at: row.get(2)? })
         })
         .optional()
 }
@@ -291,11 +234,7 @@ impl QueueRow {
     }
 
     fn number(&self, name: &str, default: i64) -> i64 {
-        self.attributes
-            .get(name)
-            .and_then(Value::as_str)
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(default)
+        self.attributes.get(name).and_then(Value::as_str).and_then(|text| text.parse().ok()).unwrap_or(default)
     }
 
     fn flag(&self, name: &str) -> bool {

@@ -24,13 +24,7 @@ pub(crate) struct ServiceError {
 impl ServiceError {
     pub(crate) fn new(status: u16, kind: &str, message: impl Into<String>) -> ServiceError {
         let (kind, message) = (kind.to_owned(), message.into());
-        ServiceError {
-            status,
-            kind,
-            message,
-            query_code: None,
-            members: Map::new(),
-        }
+        ServiceError { status, kind, message, query_code: None, members: Map::new() }
     }
 }
 
@@ -65,44 +59,25 @@ pub(crate) fn settle<T>(result: Result<T, Stop>) -> rusqlite::Result<Result<T, S
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
-    bytes
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An identifier in UUID form, fixed by its parts.
 pub(crate) fn uuid_of(parts: &[&str]) -> String {
     let digest = hex(Sha256::digest(parts.join("\u{1f}")));
     let part = |range: std::ops::Range<usize>| digest.get(range).unwrap_or_default();
-    format!(
-        "{}-{}-{}-{}-{}",
-        part(0..8),
-        part(8..12),
-        part(12..16),
-        part(16..20),
-        part(20..32)
-    )
+    format!("{}-{}-{}-{}-{}", part(0..8), part(8..12), part(12..16), part(16..20), part(20..32))
 }
 
 /// The answer to an operation AWS, or this emulator, does not have.
 pub(crate) fn unknown_operation() -> ServiceError {
-    ServiceError::new(
-        400,
-        "com.amazon.coral.service#UnknownOperationException",
-        "",
-    )
+    ServiceError::new(400, "com.amazon.coral.service#UnknownOperationException", "")
 }
 
 /// A failure of the file, as a failure of the service; the cause goes to the log.
 pub(crate) fn internal(error: &DatabaseError) -> ServiceError {
     tracing::error!(%error, "the local AWS could not use its file");
-    ServiceError::new(
-        500,
-        "com.amazon.coral.service#InternalFailure",
-        error.to_string(),
-    )
+    ServiceError::new(500, "com.amazon.coral.service#InternalFailure", error.to_string())
 }
 
 pub(super) fn respond(result: Result<Value, ServiceError>, request_id: &str) -> Response {
@@ -116,13 +91,9 @@ pub(super) fn respond(result: Result<Value, ServiceError>, request_id: &str) -> 
         }
     };
     let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/x-amz-json-1.0"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
     let mut text = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);

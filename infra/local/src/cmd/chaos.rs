@@ -72,7 +72,8 @@ struct Kills {
 /// The binaries cannot be built, or something on this machine does not work.
 pub async fn run(args: &ChaosArgs, out: &mut dyn Write) -> anyhow::Result<bool> {
     let building = spinner("building the three functions");
-    let binaries = tokio::task::spawn_blocking(|| build(Profile::Current)).await.context("the build was interrupted")??;
+    let binaries =
+        tokio::task::spawn_blocking(|| build(Profile::Current)).await.context("the build was interrupted")??;
     building.finish_and_clear();
     let folder = Folder::new()?;
     let options = SimOptions { any_source: true, port: args.port, seed: args.seed, ..SimOptions::default() };
@@ -143,7 +144,14 @@ async fn script(fleet: &Fleet, seed: u64) -> anyhow::Result<()> {
     for (base, mutating) in clouds {
         let mut faults = vec![json!({ "action": "*", "kind": "throttle", "times": null, "probability": 0.03 })];
         for action in mutating {
-            for (kind, probability) in [("timeout_before", 0.01), ("timeout_after", 0.02), ("reset_before", 0.02), ("reset_after", 0.03), ("http_500_after", 0.02), ("garbage_200_after", 0.02)] {
+            for (kind, probability) in [
+                ("timeout_before", 0.01),
+                ("timeout_after", 0.02),
+                ("reset_before", 0.02),
+                ("reset_after", 0.03),
+                ("http_500_after", 0.02),
+                ("garbage_200_after", 0.02),
+            ] {
                 faults.push(json!({ "action": action, "kind": kind, "times": null, "probability": probability }));
             }
         }
@@ -160,14 +168,23 @@ fn plan(operations: u32, seed: u64) -> Vec<Work> {
             let operation = Operation::ALL.get(id as usize % Operation::ALL.len()).copied()?;
             let command = command(operation, id, &mut rng);
             let key = Command::from_json(&command).ok()?.replications().first()?.key().0;
-            Some(Work { id, cloud: operation.cloud(), body: command.to_string(), key, not_before: Timestamp::UNIX_EPOCH })
+            Some(Work {
+                id,
+                cloud: operation.cloud(),
+                body: command.to_string(),
+                key,
+                not_before: Timestamp::UNIX_EPOCH,
+            })
         })
         .collect()
 }
 
 fn command(operation: Operation, id: u64, rng: &mut Rng) -> Value {
-    let mut hex = |length: usize| -> String { (0..length).map(|_| char::from_digit(rng.u32(0..16), 16).unwrap_or('0')).collect() };
-    let uuid = |hex: &mut dyn FnMut(usize) -> String| format!("{}-{}-4{}-a{}-{}", hex(8), hex(4), hex(3), hex(3), hex(12));
+    let mut hex = |length: usize| -> String {
+        (0..length).map(|_| char::from_digit(rng.u32(0..16), 16).unwrap_or('0')).collect()
+    };
+    let uuid =
+        |hex: &mut dyn FnMut(usize) -> String| format!("{}-{}-4{}-a{}-{}", hex(8), hex(4), hex(3), hex(3), hex(12));
     // A project belongs to one region.
     let project = "4229d7a45436489f8c3dc2b1d35d4987";
     let elsewhere = "68589cac08274b82b4e254268a3862d8";
@@ -216,7 +233,8 @@ async fn drive(fleet: &Arc<Fleet>, work: Vec<Work>, seed: u64) -> anyhow::Result
     let bar = bar(work.len() as u64);
     let deadline = later(SystemClock.now(), PATIENCE);
     let total = work.len();
-    let queues: Arc<HashMap<Cloud, Mutex<Vec<Work>>>> = Arc::new(Cloud::ALL.into_iter().map(|cloud| (cloud, Mutex::default())).collect());
+    let queues: Arc<HashMap<Cloud, Mutex<Vec<Work>>>> =
+        Arc::new(Cloud::ALL.into_iter().map(|cloud| (cloud, Mutex::default())).collect());
     let mut rng = Rng::with_seed(seed ^ 0xd0b1e);
     for one in work {
         if let Some(queue) = queues.get(&one.cloud) {
@@ -341,7 +359,9 @@ impl Worker {
         let mut batch: Vec<Work> = Vec::new();
         let mut index = 0;
         while index < queue.len() && batch.len() < BATCH {
-            let due = queue.get(index).is_some_and(|one| one.not_before <= now && batch.iter().all(|other| other.id != one.id));
+            let due = queue
+                .get(index)
+                .is_some_and(|one| one.not_before <= now && batch.iter().all(|other| other.id != one.id));
             if due {
                 batch.push(queue.swap_remove(index));
             } else {
@@ -359,8 +379,15 @@ impl Worker {
 
     /// Which step each record of the killed batch had reached, read from what is left.
     async fn note_kill(&self, ledger: &dyn Ledger, batch: &[Work]) -> anyhow::Result<()> {
-        let copied: HashSet<String> = rows(&self.fleet).iter().filter_map(|row| Some(row.get("source")?.as_str()?.to_owned())).collect();
-        let queued: HashSet<String> = self.fleet.messages().await?.iter().filter_map(|message| Some(message.get("subject")?.as_str()?.to_owned())).collect();
+        let copied: HashSet<String> =
+            rows(&self.fleet).iter().filter_map(|row| Some(row.get("source")?.as_str()?.to_owned())).collect();
+        let queued: HashSet<String> = self
+            .fleet
+            .messages()
+            .await?
+            .iter()
+            .filter_map(|message| Some(message.get("subject")?.as_str()?.to_owned()))
+            .collect();
         self.kills.total.fetch_add(1, Ordering::Relaxed);
         for one in batch {
             let record = ledger.get(&offsite_shared::command::Key(one.key.clone())).await?;
@@ -402,12 +429,16 @@ async fn count(fleet: &Fleet, work: &[Work]) -> anyhow::Result<Count> {
     count.receipts = events.len() as u64;
     let of = |message: &Value| {
         let source = message.pointer("/data/source")?.as_object()?;
-        let id = ["snapshot_id", "backup_id", "checkpoint_item_id", "vault_id"].iter().find_map(|name| source.get(*name)?.as_str())?;
+        let id = ["snapshot_id", "backup_id", "checkpoint_item_id", "vault_id"]
+            .iter()
+            .find_map(|name| source.get(*name)?.as_str())?;
         Some((id.to_owned(), message.pointer("/data/destination/region")?.as_str()?.to_owned()))
     };
     let told: HashMap<(String, String), Option<String>> = messages
         .iter()
-        .filter_map(|message| Some((of(message)?, message.pointer("/data/replication_id").and_then(Value::as_str).map(str::to_owned))))
+        .filter_map(|message| {
+            Some((of(message)?, message.pointer("/data/replication_id").and_then(Value::as_str).map(str::to_owned)))
+        })
         .collect();
     let mut made = HashSet::new();
     for row in rows(fleet) {
@@ -417,7 +448,12 @@ async fn count(fleet: &Fleet, work: &[Work]) -> anyhow::Result<Count> {
         made.insert(text("source"));
         if created > 1 {
             count.doubles += created - 1;
-            count.notes.push(format!("double: {} of {} to {} was made {created} times", text("operation"), text("source"), text("destination")));
+            count.notes.push(format!(
+                "double: {} of {} to {} was made {created} times",
+                text("operation"),
+                text("source"),
+                text("destination")
+            ));
         }
         match told.get(&(text("source"), text("destination"))) {
             // No API gives an adopted pair's TaskId back.
@@ -425,12 +461,21 @@ async fn count(fleet: &Fleet, work: &[Work]) -> anyhow::Result<Count> {
             Some(None) if text("operation") == Operation::CreateVaultReplication.name() => {}
             other => {
                 count.lost += 1;
-                count.notes.push(format!("lost: the copy {} of {} to {}: the queue says {other:?}", text("id"), text("source"), text("destination")));
+                count.notes.push(format!(
+                    "lost: the copy {} of {} to {}: the queue says {other:?}",
+                    text("id"),
+                    text("source"),
+                    text("destination")
+                ));
             }
         }
     }
     for one in work {
-        let Some(replication) = serde_json::from_str(&one.body).ok().and_then(|body| Command::from_json(&body).ok()).and_then(|command| command.replications().into_iter().next()) else {
+        let Some(replication) = serde_json::from_str(&one.body)
+            .ok()
+            .and_then(|body| Command::from_json(&body).ok())
+            .and_then(|command| command.replications().into_iter().next())
+        else {
             continue;
         };
         if replication.operation == Operation::CopyCheckpoint {

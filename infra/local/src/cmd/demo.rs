@@ -34,11 +34,31 @@ const TIME_LIMIT: Duration = Duration::from_secs(4);
 
 /// One event per operation, and what it shows.
 const OPERATIONS: [(&str, Cloud, &str); 5] = [
-    ("a timer (EventBridge Scheduler) starts a vault replication", Cloud::Alibaba, include_str!("../../../../events/alibaba/scheduler-input.json")),
-    ("a finished backup (EventBridge) is copied", Cloud::Huawei, include_str!("../../../../events/huawei/copy-backup-eventbridge.json")),
-    ("a timer copies every backup of a vault", Cloud::Huawei, include_str!("../../../../events/huawei/copy-checkpoint-scheduler-input.json")),
-    ("a notification (SNS) copies a legacy CSBS backup", Cloud::Huawei, include_str!("../../../../events/huawei/copy-checkpoint-item-sns.json")),
-    ("a workflow engine copies a snapshot to two regions", Cloud::Tencent, include_str!("../../../../events/tencent/command.json")),
+    (
+        "a timer (EventBridge Scheduler) starts a vault replication",
+        Cloud::Alibaba,
+        include_str!("../../../../events/alibaba/scheduler-input.json"),
+    ),
+    (
+        "a finished backup (EventBridge) is copied",
+        Cloud::Huawei,
+        include_str!("../../../../events/huawei/copy-backup-eventbridge.json"),
+    ),
+    (
+        "a timer copies every backup of a vault",
+        Cloud::Huawei,
+        include_str!("../../../../events/huawei/copy-checkpoint-scheduler-input.json"),
+    ),
+    (
+        "a notification (SNS) copies a legacy CSBS backup",
+        Cloud::Huawei,
+        include_str!("../../../../events/huawei/copy-checkpoint-item-sns.json"),
+    ),
+    (
+        "a workflow engine copies a snapshot to two regions",
+        Cloud::Tencent,
+        include_str!("../../../../events/tencent/command.json"),
+    ),
 ];
 
 /// Runs the demo. True when every expected ID is on the queue exactly once and every copy was made once.
@@ -53,7 +73,8 @@ pub async fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<bool> {
     spinner.finish_and_clear();
     let folder = Folder::new()?;
     let options = SimOptions { any_source: true, ..SimOptions::default() };
-    let extra = [("OFFSITE_LEASE_MARGIN_MS", "300"), ("OFFSITE_BACKOFF_MS", "400"), ("OFFSITE_ALLOWED_DESTINATIONS", "*:*")];
+    let extra =
+        [("OFFSITE_LEASE_MARGIN_MS", "300"), ("OFFSITE_BACKOFF_MS", "400"), ("OFFSITE_ALLOWED_DESTINATIONS", "*:*")];
     let fleet = Fleet::start(binaries, &folder.0.join("demo.db"), options, &extra).await?;
     story.say("Three real function binaries, each under a Lambda Runtime API of its own; simulated clouds; SQS and DynamoDB from a SQLite file. Nothing leaves this machine.")?;
     let mut functions = BTreeMap::new();
@@ -74,7 +95,8 @@ pub async fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<bool> {
     story.answer(&answer)?;
     story.say("   only the bad record is handed back; after its last try it is in the dead-letter queue")?;
     let bad = "19dd0b57-b21e-4ac1-bd88-01bbb068cb01";
-    let one_bad = answer.as_ref().is_ok_and(|answer| *answer == json!({ "batchItemFailures": [{ "itemIdentifier": bad }] }));
+    let one_bad =
+        answer.as_ref().is_ok_and(|answer| *answer == json!({ "batchItemFailures": [{ "itemIdentifier": bad }] }));
 
     story.step("tencent: the provider throttles twice; the function waits and tries again")?;
     fault(&fleet, json!({ "action": "CopySnapshotCrossRegions", "match": { "source": "snap-thr0ttle" }, "kind": "throttle", "times": 2 })).await?;
@@ -187,9 +209,17 @@ async fn verdict(fleet: &Fleet) -> anyhow::Result<Verdict> {
         let made = row.get("created").and_then(Value::as_u64).unwrap_or(0);
         copies += made;
         if made != 1 {
-            problems.push(format!("{} of {} to {} was made {made} times", text("operation"), text("source"), text("destination")));
+            problems.push(format!(
+                "{} of {} to {} was made {made} times",
+                text("operation"),
+                text("source"),
+                text("destination")
+            ));
         }
-        let on_queue = messages.iter().filter(|message| message.pointer("/data/replication_id").and_then(Value::as_str) == Some(&text("id"))).count();
+        let on_queue = messages
+            .iter()
+            .filter(|message| message.pointer("/data/replication_id").and_then(Value::as_str) == Some(&text("id")))
+            .count();
         if on_queue != 1 {
             problems.push(format!("the ID {} is on the queue {on_queue} times", text("id")));
         }
@@ -249,7 +279,9 @@ impl Story<'_> {
         let green = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Green.into()));
         let red = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Red.into()));
         if verdict.problems.is_empty() {
-            return self.say(&format!("\n{green}Every copy was made once, and every ID is on the queue exactly once.{green:#}"));
+            return self.say(&format!(
+                "\n{green}Every copy was made once, and every ID is on the queue exactly once.{green:#}"
+            ));
         }
         for problem in &verdict.problems {
             self.say(&format!("{red}{problem}{red:#}"))?;
@@ -261,10 +293,17 @@ impl Story<'_> {
 /// One result or message in a line.
 fn line(result: &Value) -> String {
     let text = |pointer: &str| result.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let source = ["snapshot_id", "backup_id", "checkpoint_item_id", "vault_id"].iter().map(|name| text(&format!("/source/{name}"))).find(|id| !id.is_empty());
+    let source = ["snapshot_id", "backup_id", "checkpoint_item_id", "vault_id"]
+        .iter()
+        .map(|name| text(&format!("/source/{name}")))
+        .find(|id| !id.is_empty());
     let outcome = match result.pointer("/error/message").and_then(Value::as_str) {
         Some(message) => message.to_owned(),
-        None => format!("{} {}", text("/state"), result.get("replication_id").and_then(Value::as_str).unwrap_or("(the ID of an adopted pair is not known)")),
+        None => format!(
+            "{} {}",
+            text("/state"),
+            result.get("replication_id").and_then(Value::as_str).unwrap_or("(the ID of an adopted pair is not known)")
+        ),
     };
     let adopted = if result.get("adopted") == Some(&json!(true)) { ", adopted" } else { "" };
     format!("{} -> {}: {outcome}{adopted}", source.unwrap_or_default(), text("/destination/region"))
@@ -306,4 +345,3 @@ impl Drop for Folder {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
-

@@ -81,8 +81,14 @@ pub async fn run(args: &HandleArgs, environment: &Environment) -> anyhow::Result
 fn told(answer: Result<Value, Error>) -> (Value, Ended) {
     match answer {
         Ok(answer) => {
-            let failures = answer.get("batchItemFailures").and_then(Value::as_array).is_some_and(|failures| !failures.is_empty());
-            let errors = answer.get("results").and_then(Value::as_array).into_iter().flatten().any(|result| result.get("error").is_some());
+            let failures =
+                answer.get("batchItemFailures").and_then(Value::as_array).is_some_and(|failures| !failures.is_empty());
+            let errors = answer
+                .get("results")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .any(|result| result.get("error").is_some());
             let ended = if failures || errors { Ended::Partly } else { Ended::Well };
             (answer, ended)
         }
@@ -96,7 +102,8 @@ fn read(path: &PathBuf) -> anyhow::Result<Value> {
     if path.as_os_str() == "-" {
         std::io::stdin().read_to_string(&mut text).context("standard input could not be read")?;
     } else {
-        text = std::fs::read_to_string(path).with_context(|| format!("the event {} could not be read", path.display()))?;
+        text =
+            std::fs::read_to_string(path).with_context(|| format!("the event {} could not be read", path.display()))?;
     }
     serde_json::from_str(&text).with_context(|| format!("the event {} is not JSON", path.display()))
 }

@@ -93,7 +93,9 @@ pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Wri
                 .with_context(|| format!("the record {} was not changed", record.key))?;
             match ledger.put(&next, &expect).await? {
                 Put::Stored => writeln!(out, "{}", serde_json::to_string_pretty(&next)?)?,
-                Put::Conflict(_) => bail!("the record {} was changed by somebody else meanwhile; look at it again", record.key),
+                Put::Conflict(_) => {
+                    bail!("the record {} was changed by somebody else meanwhile; look at it again", record.key)
+                }
             }
         }
     }

@@ -43,7 +43,11 @@ pub enum QueueAction {
 /// The file cannot be read, or standard output is gone: then nothing is lost that was not printed, except by `take`.
 pub async fn run(args: &QueueArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<()> {
     let path = home::database_path(environment);
-    ensure!(path.exists(), "there is no queue at {}: handle an event first, or set OFFSITE_DB to the file", path.display());
+    ensure!(
+        path.exists(),
+        "there is no queue at {}: handle an event first, or set OFFSITE_DB to the file",
+        path.display()
+    );
     let queue = Queue::receipts(Database::open(&path)?);
     let messages = match args.action {
         QueueAction::List { limit } => queue.list(limit).await?,

@@ -13,9 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use jiff::Timestamp;
 use offsite_shared::sign::canonical::{encode_into, hex};
-use offsite_shared::sign::{
-    Credential, Nonce, RequestDraft, Signed, SignedHeaders, acs3, sdk_hmac, tc3,
-};
+use offsite_shared::sign::{Credential, Nonce, RequestDraft, Signed, SignedHeaders, acs3, sdk_hmac, tc3};
 use secrecy::{ExposeSecret, SecretString};
 
 use input::{Input, lacks};
@@ -103,50 +101,34 @@ pub fn explain(scheme: Scheme, input: &str, stamp: &Stamp) -> Result<Explanation
     let credential = Credential {
         access_key_id: input.text("access_key_id")?,
         access_key_secret: SecretString::from(secret),
-        security_token: input
-            .text_if_given("security_token")?
-            .map(SecretString::from),
+        security_token: input.text_if_given("security_token")?.map(SecretString::from),
     };
     if credential.access_key_id == credential.access_key_secret.expose_secret() {
         bail!("`access_key_id` and `access_key_secret` are the same");
     }
     let at = input.time()?.unwrap_or(stamp.at);
     let signed_names = input.signed_headers()?;
-    let which = signed_names
-        .as_deref()
-        .map_or(SignedHeaders::Minimal, SignedHeaders::Exactly);
+    let which = signed_names.as_deref().map_or(SignedHeaders::Minimal, SignedHeaders::Exactly);
     let mut draft = input.draft(scheme)?;
     let signed = match scheme {
         Scheme::Acs3 => {
-            let nonce = input
-                .text_if_given("nonce")?
-                .map_or_else(|| stamp.nonce.clone(), Nonce);
+            let nonce = input.text_if_given("nonce")?.map_or_else(|| stamp.nonce.clone(), Nonce);
             input.finish(scheme)?;
             acs3::sign(&draft, &credential, at, &nonce, which)?
         }
         Scheme::SdkHmac => {
-            add_header(
-                &mut draft,
-                "x-project-id",
-                input.text_if_given("project_id")?,
-            );
+            add_header(&mut draft, "x-project-id", input.text_if_given("project_id")?);
             add_header(&mut draft, "x-domain-id", input.text_if_given("domain_id")?);
             input.finish(scheme)?;
             sdk_hmac::sign(&draft, &credential, at, which)?
         }
         Scheme::Tc3 => {
-            let service = input
-                .text_if_given("service")?
-                .or_else(|| service_of(&draft.host))
-                .ok_or_else(|| lacks("service"))?;
+            let service =
+                input.text_if_given("service")?.or_else(|| service_of(&draft.host)).ok_or_else(|| lacks("service"))?;
             input.finish(scheme)?;
             // The only scheme that requires the header; these are the values that the vendor's SDK sends.
             let get = draft.method.eq_ignore_ascii_case("GET");
-            let default = if get {
-                "application/x-www-form-urlencoded"
-            } else {
-                "application/json"
-            };
+            let default = if get { "application/x-www-form-urlencoded" } else { "application/json" };
             add_header(&mut draft, "content-type", Some(default.to_owned()));
             tc3::sign(&draft, &credential, at, &service, which)?
         }
@@ -158,12 +140,8 @@ pub fn explain(scheme: Scheme, input: &str, stamp: &Stamp) -> Result<Explanation
 #[allow(clippy::disallowed_methods)]
 fn stamp() -> Result<Stamp> {
     let mut random = [0; 16];
-    getrandom::fill(&mut random)
-        .map_err(|error| anyhow!("no random bytes for a nonce: {error}"))?;
-    Ok(Stamp {
-        at: Timestamp::now(),
-        nonce: Nonce(hex(&random)),
-    })
+    getrandom::fill(&mut random).map_err(|error| anyhow!("no random bytes for a nonce: {error}"))?;
+    Ok(Stamp { at: Timestamp::now(), nonce: Nonce(hex(&random)) })
 }
 
 fn read(input: &Path) -> Result<String> {
@@ -185,10 +163,7 @@ fn explanation(signed: Signed, secret: &str) -> Result<Explanation> {
     let headers: BTreeMap<String, String> = signed.headers.into_iter().collect();
     // Below this length a match is chance. `Authorization` is built of the key ID, which example keys share with the secret.
     let telling = secret.len() >= 8;
-    let mut sent = headers
-        .iter()
-        .filter(|(name, _)| *name != "Authorization")
-        .map(|(_, value)| value.as_str());
+    let mut sent = headers.iter().filter(|(name, _)| *name != "Authorization").map(|(_, value)| value.as_str());
     if telling && (carries(&signed.trace.canonical_request) || sent.any(carries)) {
         bail!("the request itself contains access_key_secret; nothing is printed");
     }
@@ -202,10 +177,7 @@ fn explanation(signed: Signed, secret: &str) -> Result<Explanation> {
 }
 
 fn add_header(draft: &mut RequestDraft, name: &str, value: Option<String>) {
-    let given = draft
-        .headers
-        .iter()
-        .any(|(held, _)| held.eq_ignore_ascii_case(name));
+    let given = draft.headers.iter().any(|(held, _)| held.eq_ignore_ascii_case(name));
     if let (Some(value), false) = (value, given) {
         draft.headers.push((name.to_owned(), value));
     }
@@ -214,9 +186,7 @@ fn add_header(draft: &mut RequestDraft, name: &str, value: Option<String>) {
 /// The first label of a Tencent Cloud host is the service.
 fn service_of(host: &str) -> Option<String> {
     let (label, domain) = host.split_once('.')?;
-    domain
-        .contains("tencentcloudapi.com")
-        .then(|| label.to_owned())
+    domain.contains("tencentcloudapi.com").then(|| label.to_owned())
 }
 
 #[cfg(test)]
@@ -233,17 +203,10 @@ mod tests {
 
     #[test]
     fn the_command_line_is_the_documented_one() {
-        for (name, scheme) in [
-            ("acs3", Scheme::Acs3),
-            ("sdk-hmac", Scheme::SdkHmac),
-            ("tc3", Scheme::Tc3),
-        ] {
+        for (name, scheme) in [("acs3", Scheme::Acs3), ("sdk-hmac", Scheme::SdkHmac), ("tc3", Scheme::Tc3)] {
             let line = ["sign", "--scheme", name, "--input", "-"];
             let args = Line::try_parse_from(line).unwrap().args;
-            assert_eq!(
-                (args.scheme, args.input.as_path()),
-                (scheme, Path::new("-"))
-            );
+            assert_eq!((args.scheme, args.input.as_path()), (scheme, Path::new("-")));
         }
         assert!(Line::try_parse_from(["sign", "--scheme", "acs3"]).is_err());
         assert!(Line::try_parse_from(["sign", "--input", "-"]).is_err());

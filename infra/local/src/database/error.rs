@@ -14,9 +14,7 @@ pub enum DatabaseError {
         path: PathBuf,
     },
     /// The file is not a readable SQLite database.
-    #[error(
-        "{path}: the file is damaged or is not an SQLite database ({detail}); restore it from a copy"
-    )]
+    #[error("{path}: the file is damaged or is not an SQLite database ({detail}); restore it from a copy")]
     Corrupt {
         /// The database file.
         path: PathBuf,
@@ -30,9 +28,7 @@ pub enum DatabaseError {
         path: PathBuf,
     },
     /// The file was written by a newer version; it is left untouched.
-    #[error(
-        "{path}: written by a newer version (schema {found}, this program knows {known}); use that version"
-    )]
+    #[error("{path}: written by a newer version (schema {found}, this program knows {known}); use that version")]
     Newer {
         /// The database file.
         path: PathBuf,
@@ -54,9 +50,7 @@ pub enum DatabaseError {
         path: PathBuf,
     },
     /// There is no room left.
-    #[error(
-        "{path}: the disk (or the database's size limit) is full; nothing of this write was kept"
-    )]
+    #[error("{path}: the disk (or the database's size limit) is full; nothing of this write was kept")]
     Full {
         /// The database file.
         path: PathBuf,
@@ -106,15 +100,9 @@ impl DatabaseError {
             return DatabaseError::NoRow { path };
         }
         match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-                DatabaseError::Corrupt { path, detail }
-            }
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                DatabaseError::Locked { path }
-            }
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
-                DatabaseError::ReadOnly { path }
-            }
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => DatabaseError::Corrupt { path, detail },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => DatabaseError::Locked { path },
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => DatabaseError::ReadOnly { path },
             Some(ErrorCode::DiskFull) => DatabaseError::Full { path },
             Some(ErrorCode::ConstraintViolation) => DatabaseError::Constraint { path, detail },
             _ => DatabaseError::Sqlite { path, detail },

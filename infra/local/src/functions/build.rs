@@ -79,9 +79,7 @@ pub enum BuildError {
         output: String,
     },
     /// Cargo succeeded but did not name a binary.
-    #[error(
-        "cargo did not say where it put {name}; is the package still in the workspace at {root}?"
-    )]
+    #[error("cargo did not say where it put {name}; is the package still in the workspace at {root}?")]
     Unnamed {
         /// The binary.
         name: &'static str,
@@ -97,10 +95,7 @@ pub enum BuildError {
 /// # Errors
 /// [`BuildError`], which says what to do.
 pub fn build(profile: Profile) -> Result<Binaries, BuildError> {
-    let beside = std::env::current_exe()
-        .ok()
-        .and_then(|exe| exe.parent().map(Path::to_owned))
-        .unwrap_or_default();
+    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned)).unwrap_or_default();
     let Some(root) = workspace_root() else {
         let note = "the source tree was not found, so the binaries beside this program are used";
         return beside_this_program(&beside, note).ok_or(BuildError::NoSource { beside });
@@ -111,17 +106,11 @@ pub fn build(profile: Profile) -> Result<Binaries, BuildError> {
         Ok(output) => Err(BuildError::Failed {
             command: command_line(profile).join(" "),
             root,
-            output: String::from_utf8_lossy(&output.stderr)
-                .trim_end()
-                .to_owned(),
+            output: String::from_utf8_lossy(&output.stderr).trim_end().to_owned(),
         }),
         Err(source) => {
             let note = "cargo could not be run, so the binaries beside this program are used";
-            beside_this_program(&beside, note).ok_or(BuildError::NoCargo {
-                cargo,
-                source,
-                beside,
-            })
+            beside_this_program(&beside, note).ok_or(BuildError::NoCargo { cargo, source, beside })
         }
     }
 }
@@ -144,10 +133,7 @@ fn command_line(profile: Profile) -> Vec<&'static str> {
 
 fn located(messages: &[u8], root: &Path) -> Result<Binaries, BuildError> {
     let mut found: [Option<PathBuf>; 3] = [const { None }; 3];
-    for message in serde_json::Deserializer::from_slice(messages)
-        .into_iter::<Value>()
-        .map_while(Result::ok)
-    {
+    for message in serde_json::Deserializer::from_slice(messages).into_iter::<Value>().map_while(Result::ok) {
         let executable = message.get("executable").and_then(Value::as_str);
         let name = message.pointer("/target/name").and_then(Value::as_str);
         for (slot, known) in found.iter_mut().zip(NAMES) {
@@ -157,12 +143,7 @@ fn located(messages: &[u8], root: &Path) -> Result<Binaries, BuildError> {
         }
     }
     let [alibaba, huawei, tencent] = found;
-    let named = |path: Option<PathBuf>, name| {
-        path.ok_or_else(|| BuildError::Unnamed {
-            name,
-            root: root.to_owned(),
-        })
-    };
+    let named = |path: Option<PathBuf>, name| path.ok_or_else(|| BuildError::Unnamed { name, root: root.to_owned() });
     Ok(Binaries {
         alibaba: named(alibaba, NAMES[0])?,
         huawei: named(huawei, NAMES[1])?,
@@ -172,31 +153,18 @@ fn located(messages: &[u8], root: &Path) -> Result<Binaries, BuildError> {
 }
 
 fn beside_this_program(beside: &Path, note: &str) -> Option<Binaries> {
-    let [alibaba, huawei, tencent] =
-        NAMES.map(|name| beside.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)));
-    let all = [&alibaba, &huawei, &tencent]
-        .into_iter()
-        .all(|path| path.is_file());
-    all.then(|| Binaries {
-        alibaba,
-        huawei,
-        tencent,
-        note: Some(note.to_owned()),
-    })
+    let [alibaba, huawei, tencent] = NAMES.map(|name| beside.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)));
+    let all = [&alibaba, &huawei, &tencent].into_iter().all(|path| path.is_file());
+    all.then(|| Binaries { alibaba, huawei, tencent, note: Some(note.to_owned()) })
 }
 
 /// The tree this was compiled from, or else the one around the current directory or this program.
 fn workspace_root() -> Option<PathBuf> {
-    let compiled_from = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .map(Path::to_owned);
+    let compiled_from = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(Path::to_owned);
     let starts = [std::env::current_dir().ok(), std::env::current_exe().ok()];
-    let around = starts
-        .iter()
-        .flatten()
-        .flat_map(|start| start.ancestors().map(Path::to_owned));
-    compiled_from.into_iter().chain(around).find(|root| {
-        root.join("Cargo.toml").is_file() && root.join("functions/alibaba/Cargo.toml").is_file()
-    })
+    let around = starts.iter().flatten().flat_map(|start| start.ancestors().map(Path::to_owned));
+    compiled_from
+        .into_iter()
+        .chain(around)
+        .find(|root| root.join("Cargo.toml").is_file() && root.join("functions/alibaba/Cargo.toml").is_file())
 }

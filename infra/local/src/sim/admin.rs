@@ -9,9 +9,7 @@ use super::server::Port;
 pub(super) fn handle(port: &Port, request: &Received) -> Answer {
     match answer(port, request) {
         Ok(body) => Answer::json(200, &body, "ok"),
-        Err(Wrong { status, message }) => {
-            Answer::json(status, &json!({"error": message}), "admin error")
-        }
+        Err(Wrong { status, message }) => Answer::json(status, &json!({"error": message}), "admin error"),
     }
 }
 
@@ -22,11 +20,8 @@ pub(super) fn state(port: &Port) -> Value {
         let cloud = lock(&port.cloud);
         (cloud.provider(), cloud.replications(now))
     };
-    let calls: Map<String, Value> = lock(&port.traffic)
-        .calls
-        .iter()
-        .map(|(action, count)| (action.clone(), json!(count)))
-        .collect();
+    let calls: Map<String, Value> =
+        lock(&port.traffic).calls.iter().map(|(action, count)| (action.clone(), json!(count))).collect();
     json!({"provider": provider, "clock": now.to_string(), "replications": replications, "calls": calls})
 }
 
@@ -37,19 +32,14 @@ struct Wrong {
 
 impl From<BadAdmin> for Wrong {
     fn from(error: BadAdmin) -> Self {
-        Self {
-            status: 400,
-            message: error.to_string(),
-        }
+        Self { status: 400, message: error.to_string() }
     }
 }
 
 fn answer(port: &Port, request: &Received) -> Result<Value, Wrong> {
     match (request.method.as_str(), request.path.as_str()) {
         ("GET", "/_sim/state") => Ok(state(port)),
-        ("GET", "/_sim/log") => {
-            Ok(json!({"requests": lock(&port.traffic).log.iter().cloned().collect::<Vec<_>>()}))
-        }
+        ("GET", "/_sim/log") => Ok(json!({"requests": lock(&port.traffic).log.iter().cloned().collect::<Vec<_>>()})),
         ("GET", "/_sim/clock") => Ok(port.clock.describe()),
         ("POST", "/_sim/clock") => {
             port.clock.change(&body(request)?)?;
@@ -66,9 +56,7 @@ fn answer(port: &Port, request: &Received) -> Result<Value, Wrong> {
         ("GET", "/_sim/seed") => Ok(json!({"switches": switches(port)?})),
         ("POST", "/_sim/seed") => {
             let mut body = body(request)?;
-            let inventory = body
-                .as_object_mut()
-                .ok_or_else(|| BadAdmin::new("the body must be a JSON object"))?;
+            let inventory = body.as_object_mut().ok_or_else(|| BadAdmin::new("the body must be a JSON object"))?;
             let changes = inventory.remove("switches");
             let now = port.clock.now().state;
             let seeded = {
@@ -81,26 +69,19 @@ fn answer(port: &Port, request: &Received) -> Result<Value, Wrong> {
             Ok(json!({"seeded": seeded, "switches": switches(port)?}))
         }
         (_, "/_sim/state" | "/_sim/log" | "/_sim/clock" | "/_sim/faults" | "/_sim/seed") => {
-            Err(Wrong {
-                status: 405,
-                message: format!("{} is not allowed on {}", request.method, request.path),
-            })
+            Err(Wrong { status: 405, message: format!("{} is not allowed on {}", request.method, request.path) })
         }
         (_, path) => Err(Wrong {
             status: 404,
-            message: format!(
-                "no {path}; there are /_sim/state, /_sim/log, /_sim/clock, /_sim/faults, /_sim/seed"
-            ),
+            message: format!("no {path}; there are /_sim/state, /_sim/log, /_sim/clock, /_sim/faults, /_sim/seed"),
         }),
     }
 }
 
 fn body(request: &Received) -> Result<Value, BadAdmin> {
-    serde_json::from_slice(&request.body)
-        .map_err(|error| BadAdmin::new(format!("the body is not JSON: {error}")))
+    serde_json::from_slice(&request.body).map_err(|error| BadAdmin::new(format!("the body is not JSON: {error}")))
 }
 
 fn switches(port: &Port) -> Result<Value, BadAdmin> {
-    serde_json::to_value(lock(&port.cloud).switches())
-        .map_err(|error| BadAdmin::new(error.to_string()))
+    serde_json::to_value(lock(&port.cloud).switches()).map_err(|error| BadAdmin::new(error.to_string()))
 }

@@ -29,24 +29,14 @@ struct Offsets {
 impl SimClock {
     /// A clock that starts at `start`, or at the real time.
     pub(super) fn new(start: Option<Timestamp>) -> Self {
-        let state = start.map_or(SignedDuration::ZERO, |start| {
-            start.duration_since(real_now())
-        });
-        Self(Mutex::new(Offsets {
-            state,
-            skew: SignedDuration::ZERO,
-        }))
+        let state = start.map_or(SignedDuration::ZERO, |start| start.duration_since(real_now()));
+        Self(Mutex::new(Offsets { state, skew: SignedDuration::ZERO }))
     }
 
     pub(super) fn now(&self) -> Moment {
         let offsets = *lock(&self.0);
-        let state = real_now()
-            .checked_add(offsets.state)
-            .unwrap_or(Timestamp::MAX);
-        Moment {
-            state,
-            signature: state.checked_add(offsets.skew).unwrap_or(Timestamp::MAX),
-        }
+        let state = real_now().checked_add(offsets.state).unwrap_or(Timestamp::MAX);
+        Moment { state, signature: state.checked_add(offsets.skew).unwrap_or(Timestamp::MAX) }
     }
 
     /// Applies the body of `POST /_sim/clock`.
@@ -54,15 +44,11 @@ impl SimClock {
     /// # Errors
     /// `BadAdmin` names the key that is unknown or has a wrong value.
     pub(super) fn change(&self, body: &Value) -> Result<(), BadAdmin> {
-        let keys = body
-            .as_object()
-            .ok_or_else(|| BadAdmin::new("the body must be a JSON object"))?;
+        let keys = body.as_object().ok_or_else(|| BadAdmin::new("the body must be a JSON object"))?;
         let mut offsets = *lock(&self.0);
         let keep = match keys.get("keep_signature_clock") {
             None => false,
-            Some(flag) => flag
-                .as_bool()
-                .ok_or_else(|| BadAdmin::new("keep_signature_clock must be true or false"))?,
+            Some(flag) => flag.as_bool().ok_or_else(|| BadAdmin::new("keep_signature_clock must be true or false"))?,
         };
         for (key, value) in keys {
             let before = offsets.state;
@@ -78,9 +64,7 @@ impl SimClock {
                 }
             }
             if keep {
-                offsets.skew = offsets
-                    .skew
-                    .saturating_sub(offsets.state.saturating_sub(before));
+                offsets.skew = offsets.skew.saturating_sub(offsets.state.saturating_sub(before));
             }
         }
         *lock(&self.0) = offsets;
@@ -108,11 +92,7 @@ pub(super) fn time(field: &str, value: &Value) -> Result<Timestamp, BadAdmin> {
     value
         .as_str()
         .and_then(|text| text.parse().ok())
-        .ok_or_else(|| {
-            BadAdmin::new(format!(
-                "{field} must be an RFC 3339 time such as 2026-11-21T08:30:00Z"
-            ))
-        })
+        .ok_or_else(|| BadAdmin::new(format!("{field} must be an RFC 3339 time such as 2026-11-21T08:30:00Z")))
 }
 
 /// `seconds` as a duration; negative and absurd values are clipped.
@@ -126,17 +106,11 @@ pub(super) fn later(at: Timestamp, seconds: f64) -> Timestamp {
 }
 
 fn seconds(field: &str, value: &Value) -> Result<SignedDuration, BadAdmin> {
-    value
-        .as_f64()
-        .map(span)
-        .ok_or_else(|| BadAdmin::new(format!("{field} must be a number of seconds")))
+    value.as_f64().map(span).ok_or_else(|| BadAdmin::new(format!("{field} must be a number of seconds")))
 }
 
 /// The only look at the real clock in the simulators.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a simulator is an edge: it stands in for the clouds' own clocks"
-)]
+#[allow(clippy::disallowed_methods, reason = "a simulator is an edge: it stands in for the clouds' own clocks")]
 fn real_now() -> Timestamp {
     Timestamp::now()
 }

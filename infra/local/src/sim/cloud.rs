@@ -52,19 +52,9 @@ pub(super) struct Received {
 impl Received {
     /// A header's value, trimmed; several values of one name are joined by commas.
     pub(super) fn header(&self, name: &str) -> Option<String> {
-        let values: Vec<Cow<'_, str>> = self
-            .headers
-            .get_all(name)
-            .iter()
-            .map(|value| String::from_utf8_lossy(value.as_bytes()))
-            .collect();
-        (!values.is_empty()).then(|| {
-            values
-                .iter()
-                .map(|value| value.trim())
-                .collect::<Vec<_>>()
-                .join(",")
-        })
+        let values: Vec<Cow<'_, str>> =
+            self.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        (!values.is_empty()).then(|| values.iter().map(|value| value.trim()).collect::<Vec<_>>().join(","))
     }
 
     /// The region in a Host of the form `service.region.…`; none for addresses and plain names.
@@ -97,10 +87,7 @@ pub(super) struct Call {
 impl Call {
     /// The first value of a query or form parameter; empty counts as absent.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(key, value)| key == name && !value.is_empty())
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 }
 
@@ -140,16 +127,8 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(
-        status: u16,
-        code: impl Into<Cow<'static, str>>,
-        message: impl Into<String>,
-    ) -> Self {
-        Self {
-            status,
-            code: code.into(),
-            message: message.into(),
-        }
+    pub(super) fn new(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { status, code: code.into(), message: message.into() }
     }
 }
 
@@ -263,16 +242,12 @@ impl Switches {
     /// # Errors
     /// `BadAdmin` names the unknown switch or the wrong value.
     pub(super) fn change(&mut self, changes: &Value) -> Result<(), BadAdmin> {
-        let changes = changes
-            .as_object()
-            .ok_or_else(|| BadAdmin::new("switches must be a JSON object"))?;
-        let mut all =
-            serde_json::to_value(&*self).map_err(|error| BadAdmin::new(error.to_string()))?;
+        let changes = changes.as_object().ok_or_else(|| BadAdmin::new("switches must be a JSON object"))?;
+        let mut all = serde_json::to_value(&*self).map_err(|error| BadAdmin::new(error.to_string()))?;
         for (name, value) in changes {
             all[name.as_str()] = value.clone();
         }
-        *self = serde_json::from_value(all)
-            .map_err(|error| BadAdmin::new(format!("switches: {error}")))?;
+        *self = serde_json::from_value(all).map_err(|error| BadAdmin::new(format!("switches: {error}")))?;
         Ok(())
     }
 }
@@ -322,17 +297,8 @@ pub(super) enum ExistingPair {
 pub(super) struct Copies(BTreeMap<(&'static str, String, String), (String, u64)>);
 
 impl Copies {
-    pub(super) fn made(
-        &mut self,
-        operation: &'static str,
-        source: &str,
-        destination: &str,
-        id: &str,
-    ) {
-        let row = self
-            .0
-            .entry((operation, source.to_owned(), destination.to_owned()))
-            .or_default();
+    pub(super) fn made(&mut self, operation: &'static str, source: &str, destination: &str, id: &str) {
+        let row = self.0.entry((operation, source.to_owned(), destination.to_owned())).or_default();
         row.0 = id.to_owned();
         row.1 += 1;
     }
@@ -353,7 +319,5 @@ impl Copies {
 
 /// The state even if a thread died holding it: the simulators have no invariant a panic could break half-way.
 pub(super) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -45,28 +45,18 @@ impl Account {
 
     pub(super) fn find(&self, id: &str, now: Timestamp) -> Key<'_> {
         if id == self.id {
-            return Key::Known {
-                secret: &self.secret,
-                token: self.token.as_deref(),
-                expired: false,
-            };
+            return Key::Known { secret: &self.secret, token: self.token.as_deref(), expired: false };
         }
-        self.temporary
-            .get(id)
-            .map_or(Key::Unknown, |key| Key::Known {
-                secret: &key.secret,
-                token: Some(&key.token),
-                expired: key.expires <= now,
-            })
+        self.temporary.get(id).map_or(Key::Unknown, |key| Key::Known {
+            secret: &key.secret,
+            token: Some(&key.token),
+            expired: key.expires <= now,
+        })
     }
 
     /// Accepts `id` with `secret` and `token` until `expires`.
     pub(super) fn issue(&mut self, id: &str, secret: &str, token: &str, expires: Timestamp) {
-        let key = Temporary {
-            secret: secret.to_owned(),
-            token: token.to_owned(),
-            expires,
-        };
+        let key = Temporary { secret: secret.to_owned(), token: token.to_owned(), expires };
         self.temporary.insert(id.to_owned(), key);
     }
 }

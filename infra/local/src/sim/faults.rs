@@ -90,10 +90,7 @@ struct Script {
 
 impl Faults {
     pub(super) fn new(seed: u64) -> Self {
-        Self {
-            rules: Vec::new(),
-            draw: Draw::new(seed),
-        }
+        Self { rules: Vec::new(), draw: Draw::new(seed) }
     }
 
     /// Applies the body of `POST /_sim/faults`: adds rules, after dropping the old ones if it says `clear`.
@@ -101,11 +98,9 @@ impl Faults {
     /// # Errors
     /// `BadAdmin` says what is wrong; nothing is changed then.
     pub(super) fn script(&mut self, provider: &str, body: &Value) -> Result<(), BadAdmin> {
-        let script: Script = serde_json::from_value(body.clone())
-            .map_err(|error| BadAdmin::new(error.to_string()))?;
+        let script: Script = serde_json::from_value(body.clone()).map_err(|error| BadAdmin::new(error.to_string()))?;
         for (at, rule) in script.faults.iter().enumerate() {
-            rule.check(provider)
-                .map_err(|error| BadAdmin::new(format!("faults[{at}]: {error}")))?;
+            rule.check(provider).map_err(|error| BadAdmin::new(format!("faults[{at}]: {error}")))?;
         }
         if let Some(seed) = script.seed {
             self.draw = Draw::new(seed);
@@ -121,16 +116,8 @@ impl Faults {
     pub(super) fn strike(&mut self, call: &Call) -> Option<Rule> {
         for rule in &mut self.rules {
             let fits = (rule.action == "*" || rule.action == call.action)
-                && rule
-                    .matching
-                    .region
-                    .as_ref()
-                    .is_none_or(|region| call.regions.contains(region))
-                && rule
-                    .matching
-                    .source
-                    .as_ref()
-                    .is_none_or(|source| call.source.as_ref() == Some(source))
+                && rule.matching.region.as_ref().is_none_or(|region| call.regions.contains(region))
+                && rule.matching.source.as_ref().is_none_or(|source| call.source.as_ref() == Some(source))
                 && rule.times.is_none_or(|times| rule.hit < times);
             if fits && (rule.probability >= 1.0 || self.draw.fraction() < rule.probability) {
                 rule.hit += 1;
@@ -154,10 +141,7 @@ impl Rule {
         if !(0.0..=1.0).contains(&self.probability) {
             return Err(BadAdmin::new("probability must be between 0 and 1"));
         }
-        if self
-            .http_status
-            .is_some_and(|status| !(200..=599).contains(&status))
-        {
+        if self.http_status.is_some_and(|status| !(200..=599).contains(&status)) {
             return Err(BadAdmin::new("http_status must be between 200 and 599"));
         }
         let wants_code = matches!(self.kind, Kind::Code);
@@ -165,14 +149,10 @@ impl Rule {
             return Err(BadAdmin::new("kind `code` needs `code`"));
         }
         if self.kind == Kind::SuccessFalse && provider != "alibaba" {
-            return Err(BadAdmin::new(
-                "kind `success_false` exists only on the Alibaba port",
-            ));
+            return Err(BadAdmin::new("kind `success_false` exists only on the Alibaba port"));
         }
         if self.kind == Kind::Partial && provider == "alibaba" {
-            return Err(BadAdmin::new(
-                "kind `partial` has no meaning on the Alibaba port: a call makes one pair",
-            ));
+            return Err(BadAdmin::new("kind `partial` has no meaning on the Alibaba port: a call makes one pair"));
         }
         if matches!(self.kind, Kind::Slow) && self.delay_ms == 0 {
             return Err(BadAdmin::new("kind `slow` needs `delay_ms`"));
@@ -194,11 +174,7 @@ mod tests {
     use super::*;
 
     fn call(action: &str, region: &str) -> Call {
-        Call {
-            action: action.to_owned(),
-            regions: vec![region.to_owned()],
-            ..Call::default()
-        }
+        Call { action: action.to_owned(), regions: vec![region.to_owned()], ..Call::default() }
     }
 
     #[test]
@@ -208,22 +184,14 @@ mod tests {
         faults.script("tencent", &script).unwrap();
         assert!(faults.strike(&call("Copy", "a")).is_none());
         assert!(faults.strike(&call("Other", "b")).is_none());
-        assert_eq!(
-            faults.strike(&call("Copy", "b")).unwrap().kind,
-            Kind::Throttle
-        );
+        assert_eq!(faults.strike(&call("Copy", "b")).unwrap().kind, Kind::Throttle);
         assert!(faults.strike(&call("Copy", "b")).is_none());
     }
 
     #[test]
     fn the_same_seed_draws_the_same_faults() {
-        let script =
-            json!({"seed": 9, "faults": [{"kind": "slow", "delay_ms": 1, "probability": 0.5}]});
-        let hits = |faults: &mut Faults| {
-            (0..64)
-                .map(|_| faults.strike(&call("x", "r")).is_some())
-                .collect::<Vec<_>>()
-        };
+        let script = json!({"seed": 9, "faults": [{"kind": "slow", "delay_ms": 1, "probability": 0.5}]});
+        let hits = |faults: &mut Faults| (0..64).map(|_| faults.strike(&call("x", "r")).is_some()).collect::<Vec<_>>();
         let (mut one, mut two) = (Faults::new(1), Faults::new(2));
         one.script("huawei", &script).unwrap();
         two.script("huawei", &script).unwrap();

@@ -117,30 +117,18 @@ impl Simulators {
         let (stop, stopping) = watch::channel(false);
         let account = Account::new(&options);
         let clouds: [(&'static str, Box<dyn Cloud>); 3] = [
-            (
-                "alibaba",
-                Box::new(alibaba::Alibaba::new(account.clone(), &options, now)),
-            ),
-            (
-                "huawei",
-                Box::new(huawei::Huawei::new(account.clone(), &options, now)),
-            ),
-            (
-                "tencent",
-                Box::new(tencent::Tencent::new(account, &options, now)),
-            ),
+            ("alibaba", Box::new(alibaba::Alibaba::new(account.clone(), &options, now))),
+            ("huawei", Box::new(huawei::Huawei::new(account.clone(), &options, now))),
+            ("tencent", Box::new(tencent::Tencent::new(account, &options, now))),
         ];
         let mut bound = Vec::new();
         for (offset, (provider, cloud)) in (0_u16..).zip(clouds) {
             let wanted = options.port.map(|first| first + offset);
-            let (listener, address) =
-                server::bind(wanted)
-                    .await
-                    .map_err(|source| SimError::Port {
-                        provider,
-                        port: wanted.unwrap_or(0),
-                        source,
-                    })?;
+            let (listener, address) = server::bind(wanted).await.map_err(|source| SimError::Port {
+                provider,
+                port: wanted.unwrap_or(0),
+                source,
+            })?;
             let port = Arc::new(Port {
                 cloud: Mutex::new(cloud),
                 faults: Mutex::new(faults::Faults::new(options.seed)),
@@ -161,12 +149,7 @@ impl Simulators {
         let Ok(ports) = <[_; 3]>::try_from(ports) else {
             return Err(SimError::PortRange(options.port.unwrap_or(0)));
         };
-        Ok(Self {
-            ports,
-            access_key_id: options.access_key_id,
-            stop,
-            tasks,
-        })
+        Ok(Self { ports, access_key_id: options.access_key_id, stop, tasks })
     }
 
     /// Base URL of the Alibaba simulator, such as `http://127.0.0.1:40001`.

@@ -56,9 +56,7 @@ impl Port {
         if traffic.log.len() == LOG_LENGTH {
             traffic.log.pop_front();
         }
-        traffic.log.push_back(
-            json!({"time": now, "action": action, "source": source, "outcome": outcome}),
-        );
+        traffic.log.push_back(json!({"time": now, "action": action, "source": source, "outcome": outcome}));
     }
 }
 
@@ -66,15 +64,12 @@ impl Port {
 pub(super) async fn serve(listener: TcpListener, port: Arc<Port>) -> io::Result<()> {
     let mut stopping = port.stopping.clone();
     let router = Router::new().fallback(receive).with_state(port);
-    axum::serve(
-        Loopback(listener),
-        router.into_make_service_with_connect_info::<Connection>(),
-    )
-    .with_graceful_shutdown(async move {
-        // An error means that the owner of the simulators is gone, which is a stop as well.
-        let _ = stopping.wait_for(|stop| *stop).await;
-    })
-    .await
+    axum::serve(Loopback(listener), router.into_make_service_with_connect_info::<Connection>())
+        .with_graceful_shutdown(async move {
+            // An error means that the owner of the simulators is gone, which is a stop as well.
+            let _ = stopping.wait_for(|stop| *stop).await;
+        })
+        .await
 }
 
 async fn receive(
@@ -84,11 +79,7 @@ async fn receive(
 ) -> Response {
     let (head, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_BODY_BYTES).await else {
-        return respond(Answer::json(
-            413,
-            &json!({"error": "the body is larger than 12 MB"}),
-            "body too large",
-        ));
+        return respond(Answer::json(413, &json!({"error": "the body is larger than 12 MB"}), "body too large"));
     };
     let received = Received {
         method: head.method.as_str().to_owned(),
@@ -186,12 +177,8 @@ fn twist(rule: &Rule) -> Twist {
 fn scripted(rule: &Rule) -> Refusal {
     Refusal::new(
         rule.http_status.unwrap_or(400),
-        rule.code
-            .clone()
-            .unwrap_or_else(|| "InsufficientSnapshotQuota".to_owned()),
-        rule.message
-            .clone()
-            .unwrap_or_else(|| "Scripted by the simulator.".to_owned()),
+        rule.code.clone().unwrap_or_else(|| "InsufficientSnapshotQuota".to_owned()),
+        rule.message.clone().unwrap_or_else(|| "Scripted by the simulator.".to_owned()),
     )
 }
 
@@ -216,12 +203,8 @@ fn raw(status: u16, body: &[u8]) -> Answer {
 
 fn respond(answer: Answer) -> Response {
     let mut response = Response::new(Body::from(answer.body));
-    *response.status_mut() =
-        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(
-        "content-type",
-        HeaderValue::from_static(answer.content_type),
-    );
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert("content-type", HeaderValue::from_static(answer.content_type));
     for (name, value) in answer.headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(name, value);
@@ -274,16 +257,8 @@ impl Listener for Loopback {
             if let Ok((stream, _)) = self.0.accept().await {
                 // Latency only; a failure changes nothing else.
                 let _ = stream.set_nodelay(true);
-                let connection = Connection {
-                    cut: Arc::new(AtomicBool::new(false)),
-                };
-                return (
-                    CuttableStream {
-                        stream,
-                        cut: Arc::clone(&connection.cut),
-                    },
-                    connection,
-                );
+                let connection = Connection { cut: Arc::new(AtomicBool::new(false)) };
+                return (CuttableStream { stream, cut: Arc::clone(&connection.cut) }, connection);
             }
             // Out of file descriptors, most likely: give others the chance to close some.
             tokio::task::yield_now().await;
@@ -291,9 +266,7 @@ impl Listener for Loopback {
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        Ok(Connection {
-            cut: Arc::new(AtomicBool::new(false)),
-        })
+        Ok(Connection { cut: Arc::new(AtomicBool::new(false)) })
     }
 }
 
@@ -314,21 +287,13 @@ impl CuttableStream {
 }
 
 impl AsyncRead for CuttableStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for CuttableStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.check()?;
         Pin::new(&mut this.stream).poll_write(context, bytes)

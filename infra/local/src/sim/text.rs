@@ -61,11 +61,7 @@ pub(super) fn decode(text: &str, plus_is_space: bool) -> String {
                 at += 3;
             }
             None => {
-                out.push(if plus_is_space && bytes[at] == b'+' {
-                    b' '
-                } else {
-                    bytes[at]
-                });
+                out.push(if plus_is_space && bytes[at] == b'+' { b' ' } else { bytes[at] });
                 at += 1;
             }
         }
@@ -110,9 +106,7 @@ impl Draw {
     /// `length` characters of lower-case letters and digits.
     pub(super) fn word(&mut self, length: usize) -> String {
         const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-        (0..length)
-            .map(|_| char::from(ALPHABET[(self.next() % 36) as usize]))
-            .collect()
+        (0..length).map(|_| char::from(ALPHABET[(self.next() % 36) as usize])).collect()
     }
 
     /// 32 lower-case hexadecimal digits.
@@ -141,14 +135,7 @@ pub(super) fn is_uuid(text: &str) -> bool {
 }
 
 fn uuid_from(digits: &str) -> String {
-    format!(
-        "{}-{}-4{}-a{}-{}",
-        &digits[..8],
-        &digits[8..12],
-        &digits[13..16],
-        &digits[17..20],
-        &digits[20..32]
-    )
+    format!("{}-{}-4{}-a{}-{}", &digits[..8], &digits[8..12], &digits[13..16], &digits[17..20], &digits[20..32])
 }
 
 #[cfg(test)]
@@ -177,10 +164,7 @@ mod tests {
 
     #[test]
     fn hashes_match_published_values() {
-        assert_eq!(
-            sha256_hex(b""),
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
+        assert_eq!(sha256_hex(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         // Source: RFC 4231, test case 2.
         assert_eq!(
             hex(&hmac_sha256(b"Jefe", b"what do ya want for nothing?")),

@@ -68,19 +68,33 @@ impl Provider for Alibaba {
         let region = &replication.destination.region;
         let found = match find_vault(wanted, region, &mut replies) {
             Ok(Some(vault)) => vault,
-            Ok(None) => return ReadBack::Failed(missing("VaultNotExist", format!("the target vault {wanted} is not in {region}"))),
+            Ok(None) => {
+                return ReadBack::Failed(missing(
+                    "VaultNotExist",
+                    format!("the target vault {wanted} is not in {region}"),
+                ));
+            }
             Err(step) => return step,
         };
         let source = &replication.source;
         match found.source_vault_id.as_deref().filter(|id| !id.is_empty()) {
-            Some(id) if id == source.id && found.source_region_id.as_deref().is_none_or(|found| found.is_empty() || found == source.region) => {
+            Some(id)
+                if id == source.id
+                    && found
+                        .source_region_id
+                        .as_deref()
+                        .is_none_or(|found| found.is_empty() || found == source.region) =>
+            {
                 // No API gives the TaskId back.
                 return ReadBack::Found(Acceptance::one(None, None));
             }
             Some(id) => {
                 return ReadBack::Failed(missing(
                     "TARGET_VAULT_HAS_OTHER_SOURCE",
-                    format!("the target vault {wanted} already replicates from {id} in {}", found.source_region_id.as_deref().unwrap_or("another region")),
+                    format!(
+                        "the target vault {wanted} already replicates from {id} in {}",
+                        found.source_region_id.as_deref().unwrap_or("another region")
+                    ),
                 ));
             }
             None => {}
@@ -88,16 +102,24 @@ impl Provider for Alibaba {
         match found.status.as_deref() {
             Some("ERROR") => {
                 let reason = found.status_message.clone().unwrap_or_else(|| "UNKNOWN_ERROR".into());
-                return ReadBack::Failed(missing(&reason, format!("the target vault {wanted} is in the state ERROR: {reason}")));
+                return ReadBack::Failed(missing(
+                    &reason,
+                    format!("the target vault {wanted} is in the state ERROR: {reason}"),
+                ));
             }
-            Some("INITIALIZING" | "UNKNOWN") => return ReadBack::NotReady(format!("the target vault {wanted} is still being made")),
+            Some("INITIALIZING" | "UNKNOWN") => {
+                return ReadBack::NotReady(format!("the target vault {wanted} is still being made"));
+            }
             _ => {}
         }
         match find_vault(&source.id, &source.region, &mut replies) {
             Ok(Some(vault)) => match vault.target_vault_id.as_deref().filter(|id| !id.is_empty() && *id != wanted) {
                 Some(other) => ReadBack::Failed(missing(
                     "SOURCE_VAULT_ALREADY_HAS_REPLICATION",
-                    format!("the source vault {} already replicates to {other}, and a vault has one target only", source.id),
+                    format!(
+                        "the source vault {} already replicates to {other}, and a vault has one target only",
+                        source.id
+                    ),
                 )),
                 None => ReadBack::Absent,
             },
@@ -106,7 +128,14 @@ impl Provider for Alibaba {
         }
     }
 
-    fn sign(&self, _call: &Call, draft: RequestDraft, access: &Access, at: Timestamp, nonce: &Nonce) -> Result<Signed, SignError> {
+    fn sign(
+        &self,
+        _call: &Call,
+        draft: RequestDraft,
+        access: &Access,
+        at: Timestamp,
+        nonce: &Nonce,
+    ) -> Result<Signed, SignError> {
         let Access::Key(credential) = access else {
             return Err(SignError::missing("access key"));
         };
@@ -135,7 +164,11 @@ fn target(replication: &Replication) -> &str {
 
 /// Looks for exactly this vault, page by page; the first element may be another one.
 /// `Err` is what to return from the read-back: the next question, or a failure.
-fn find_vault<'r>(id: &str, region: &str, replies: &mut impl Iterator<Item = &'r Reply>) -> Result<Option<Vault>, ReadBack> {
+fn find_vault<'r>(
+    id: &str,
+    region: &str,
+    replies: &mut impl Iterator<Item = &'r Reply>,
+) -> Result<Option<Vault>, ReadBack> {
     let mut seen = 0;
     for page in 1.. {
         let Some(reply) = replies.next() else {
@@ -206,7 +239,9 @@ fn read(reply: &Reply) -> Result<Envelope, Failure> {
     };
     // A mismatch message can quote the canonical request, which can hold the security token.
     let message = match code {
-        "SignatureDoesNotMatch" | "IncompleteSignature" => "the signature was refused (the provider's text is left out: it may quote a token)",
+        "SignatureDoesNotMatch" | "IncompleteSignature" => {
+            "the signature was refused (the provider's text is left out: it may quote a token)"
+        }
         _ => answer.message.as_deref().unwrap_or_default(),
     };
     let mut failure = refusal(codes::TABLE, code, message, answer.request_id, reply);

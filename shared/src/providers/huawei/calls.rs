@@ -35,11 +35,8 @@ pub fn start(replication: &Replication) -> Call {
         enable_acceleration: options.enable_acceleration.filter(|wanted| *wanted),
         ..Default::default()
     };
-    let named = |wanted| Wanted {
-        name: options.name.as_deref(),
-        description: options.description.as_deref(),
-        ..wanted
-    };
+    let named =
+        |wanted| Wanted { name: options.name.as_deref(), description: options.description.as_deref(), ..wanted };
     let (action, path, body) = match replication.operation {
         Operation::CopyCheckpoint => (
             "CopyCheckpoint",
@@ -59,10 +56,7 @@ pub fn start(replication: &Replication) -> Call {
         _ => (
             "CopyBackup",
             format!("backups/{id}/replicate"),
-            Start::Replicate(Wanted {
-                destination_vault_id: destination.vault_id.as_deref(),
-                ..named(wanted)
-            }),
+            Start::Replicate(Wanted { destination_vault_id: destination.vault_id.as_deref(), ..named(wanted) }),
         ),
     };
     post(action, replication, &path, &body)
@@ -76,24 +70,15 @@ pub fn show_backup(replication: &Replication) -> Call {
 
 /// The vault's own backups. Without `show_replication` the list carries no records.
 pub fn list_backups(replication: &Replication, offset: u64) -> Call {
-    let filters = [
-        ("vault_id", replication.source.id.as_str()),
-        ("show_replication", "true"),
-        ("image_type", "backup"),
-    ];
+    let filters =
+        [("vault_id", replication.source.id.as_str()), ("show_replication", "true"), ("image_type", "backup")];
     get(LIST_BACKUPS, replication, "backups", &filters, Some(offset))
 }
 
 /// The replication tasks. `destination_region` is a filter only since 2026-10-30, so the caller compares.
 pub fn list_operation_logs(replication: &Replication, offset: u64) -> Call {
     let filters = [("operation_type", "replication")];
-    get(
-        LIST_OPERATION_LOGS,
-        replication,
-        "operation-logs",
-        &filters,
-        Some(offset),
-    )
+    get(LIST_OPERATION_LOGS, replication, "operation-logs", &filters, Some(offset))
 }
 
 /// One checkpoint item.
@@ -104,13 +89,7 @@ pub fn show_item(replication: &Replication) -> Call {
 
 /// CSBS's replication records. Its filters are nowhere named, and a wrong one might be refused, so the caller compares.
 pub fn list_records(replication: &Replication, offset: u64) -> Call {
-    get(
-        LIST_RECORDS,
-        replication,
-        "replication_records",
-        &[],
-        Some(offset),
-    )
+    get(LIST_RECORDS, replication, "replication_records", &[], Some(offset))
 }
 
 /// The service that an operation belongs to.
@@ -129,10 +108,8 @@ fn get(
     offset: Option<u64>,
 ) -> Call {
     let mut call = call(action, "GET", replication, path);
-    let mut pairs: Vec<(String, String)> = filters
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
+    let mut pairs: Vec<(String, String)> =
+        filters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     if let Some(offset) = offset {
         pairs.push(("limit".to_owned(), PAGE.to_string()));
         pairs.push(("offset".to_owned(), offset.to_string()));
@@ -143,12 +120,7 @@ fn get(
     call
 }
 
-fn post(
-    action: &'static str,
-    replication: &Replication,
-    path: &str,
-    body: &impl Serialize,
-) -> Call {
+fn post(action: &'static str, replication: &Replication, path: &str, body: &impl Serialize) -> Call {
     let mut call = call(action, "POST", replication, path);
     call.draft.body = serde_json::to_vec(body).unwrap_or_default();
     call
@@ -158,10 +130,7 @@ fn call(action: &'static str, method: &str, replication: &Replication, path: &st
     let service = service(replication.operation);
     let project = replication.source.project_id.as_deref().unwrap_or_default();
     let version = if service == Service::Csbs { "v1" } else { "v3" };
-    let headers = [
-        ("content-type", "application/json"),
-        ("x-project-id", project),
-    ];
+    let headers = [("content-type", "application/json"), ("x-project-id", project)];
     Call {
         action,
         service,
@@ -169,9 +138,7 @@ fn call(action: &'static str, method: &str, replication: &Replication, path: &st
         draft: RequestDraft {
             method: method.to_owned(),
             path: format!("/{version}/{project}/{path}"),
-            headers: headers
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .to_vec(),
+            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             ..Default::default()
         },
     }

@@ -21,31 +21,19 @@ pub fn read<T: DeserializeOwned>(service: Service, reply: &Reply) -> Result<T, F
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_with<T: DeserializeOwned>(
-    first: &[Row],
-    service: Service,
-    reply: &Reply,
-) -> Result<T, Failure> {
+pub fn read_with<T: DeserializeOwned>(first: &[Row], service: Service, reply: &Reply) -> Result<T, Failure> {
     if !(200..300).contains(&reply.status) {
         return Err(failure(first, service, reply));
     }
-    serde_json::from_slice(&reply.body).map_err(|_| {
-        unreadable(
-            reply,
-            request_id(reply),
-            "the answer is not what this API documents",
-        )
-    })
+    serde_json::from_slice(&reply.body)
+        .map_err(|_| unreadable(reply, request_id(reply), "the answer is not what this API documents"))
 }
 
 /// The request ID, of the header or of the gateway's body.
 pub fn request_id(reply: &Reply) -> Option<String> {
     let body = || Some(body(reply)?.get("request_id")?.as_str()?.to_owned());
     let header = || reply.header("x-request-id").map(str::to_owned);
-    body()
-        .or_else(header)
-        .filter(|id| !id.is_empty())
-        .map(|id| one_line(&id))
+    body().or_else(header).filter(|id| !id.is_empty()).map(|id| one_line(&id))
 }
 
 /// The provider's code, if the answer is an error that has one.
@@ -58,20 +46,13 @@ pub fn code(reply: &Reply) -> Option<String> {
 
 /// Whether an answer says that the source is not there, with the prefix of the service or without.
 pub fn is_gone(reply: &Reply) -> bool {
-    matches!(
-        code(reply).as_deref(),
-        Some("BackupService.6200" | "6200" | "CSBS.3001" | "3001")
-    )
+    matches!(code(reply).as_deref(), Some("BackupService.6200" | "6200" | "CSBS.3001" | "3001"))
 }
 
 fn failure(first: &[Row], service: Service, reply: &Reply) -> Failure {
     let id = request_id(reply);
     let Some((code, message)) = body(reply).as_ref().and_then(parts) else {
-        let failure = unreadable(
-            reply,
-            id,
-            "the answer holds no error code: a gateway or a proxy gave it",
-        );
+        let failure = unreadable(reply, id, "the answer holds no error code: a gateway or a proxy gave it");
         return unauthorised(failure, reply);
     };
     let message = without_canonical_request(&message);
@@ -79,10 +60,7 @@ fn failure(first: &[Row], service: Service, reply: &Reply) -> Failure {
         for table in [first, codes::TABLE] {
             if disposition::find(table, &key).is_some() {
                 let failure = refusal(table, &key, &message, id, reply);
-                return Failure {
-                    code: one_line(&code),
-                    ..failure
-                };
+                return Failure { code: one_line(&code), ..failure };
             }
         }
     }
@@ -126,11 +104,7 @@ fn body(reply: &Reply) -> Option<Map<String, Value>> {
 /// Source: huaweicloudsdkcore 3.1.219.
 fn parts(body: &Map<String, Value>) -> Option<(String, String)> {
     let here = |object: &Map<String, Value>| {
-        let pairs = [
-            ("error_code", "error_msg"),
-            ("errorCode", "errorMsg"),
-            ("code", "message"),
-        ];
+        let pairs = [("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message")];
         pairs.into_iter().find_map(|(code, message)| {
             let code = text(object.get(code)?).filter(|code| !code.is_empty())?;
             Some((code, object.get(message).and_then(text).unwrap_or_default()))
@@ -164,11 +138,7 @@ mod tests {
 
     fn reply(status: u16, body: &str) -> Reply {
         let headers = vec![("x-request-id".to_owned(), "header-id".to_owned())];
-        Reply {
-            status,
-            headers,
-            body: body.as_bytes().to_vec(),
-        }
+        Reply { status, headers, body: body.as_bytes().to_vec() }
     }
 
     fn failed(service: Service, status: u16, body: &str) -> Failure {
@@ -178,108 +148,47 @@ mod tests {
     #[test]
     fn every_shape_is_read() {
         for (body, code, message) in [
-            (
-                r#"{"error_code":"BackupService.6119","error_msg":"m"}"#,
-                "BackupService.6119",
-                "m",
-            ),
-            (
-                r#"{"errorCode":"BackupService.6119","errorMsg":"m"}"#,
-                "BackupService.6119",
-                "m",
-            ),
-            (
-                r#"{"code":"BackupService.6119","message":"m"}"#,
-                "BackupService.6119",
-                "m",
-            ),
-            (
-                r#"{"error":{"error_code":"BackupService.6119","error_msg":"m"}}"#,
-                "BackupService.6119",
-                "m",
-            ),
-            (
-                r#"{"error":{"code":"BackupService.6119"}}"#,
-                "BackupService.6119",
-                "",
-            ),
+            (r#"{"error_code":"BackupService.6119","error_msg":"m"}"#, "BackupService.6119", "m"),
+            (r#"{"errorCode":"BackupService.6119","errorMsg":"m"}"#, "BackupService.6119", "m"),
+            (r#"{"code":"BackupService.6119","message":"m"}"#, "BackupService.6119", "m"),
+            (r#"{"error":{"error_code":"BackupService.6119","error_msg":"m"}}"#, "BackupService.6119", "m"),
+            (r#"{"error":{"code":"BackupService.6119"}}"#, "BackupService.6119", ""),
             (r#"{"error_code":"6119","error_msg":"m"}"#, "6119", "m"),
         ] {
             let failure = failed(Service::Cbr, 400, body);
-            assert_eq!(
-                (failure.code.as_str(), failure.message.as_str()),
-                (code, message),
-                "{body}"
-            );
+            assert_eq!((failure.code.as_str(), failure.message.as_str()), (code, message), "{body}");
             assert_eq!(failure.disposition, Disposition::Permanent, "{body}");
-            assert!(
-                failure.advice.starts_with("check the destination vault"),
-                "{body}"
-            );
+            assert!(failure.advice.starts_with("check the destination vault"), "{body}");
         }
         let iam = r#"{"error":{"code":401,"message":"The username or password is wrong.","title":"Unauthorized"}}"#;
         let failure = failed(Service::Iam, 401, iam);
-        assert_eq!(
-            (failure.code.as_str(), failure.disposition),
-            ("401", Disposition::Authentication)
-        );
+        assert_eq!((failure.code.as_str(), failure.disposition), ("401", Disposition::Authentication));
     }
 
     #[test]
     fn what_is_no_error_of_the_service_is_unreadable() {
-        for body in [
-            "",
-            "<html>504</html>",
-            "[]",
-            "{}",
-            "null",
-            r#"{"error":"no"}"#,
-            r#"{"error_code":""}"#,
-        ] {
+        for body in ["", "<html>504</html>", "[]", "{}", "null", r#"{"error":"no"}"#, r#"{"error_code":""}"#] {
             let failure = failed(Service::Cbr, 502, body);
-            assert_eq!(
-                (failure.code.as_str(), failure.disposition),
-                ("http_502", Disposition::Ambiguous),
-                "{body}"
-            );
+            assert_eq!((failure.code.as_str(), failure.disposition), ("http_502", Disposition::Ambiguous), "{body}");
         }
-        assert_eq!(
-            failed(Service::Cbr, 429, "").disposition,
-            Disposition::Throttled
-        );
-        assert_eq!(
-            failed(Service::Cbr, 200, "<html>").disposition,
-            Disposition::Ambiguous
-        );
+        assert_eq!(failed(Service::Cbr, 429, "").disposition, Disposition::Throttled);
+        assert_eq!(failed(Service::Cbr, 200, "<html>").disposition, Disposition::Ambiguous);
     }
 
     #[test]
     fn a_401_is_about_the_credential_whatever_it_says() {
         for body in ["", r#"{"error_code":"Other.1","error_msg":"m"}"#] {
-            assert_eq!(
-                failed(Service::Csbs, 401, body).disposition,
-                Disposition::Authentication,
-                "{body}"
-            );
+            assert_eq!(failed(Service::Csbs, 401, body).disposition, Disposition::Authentication, "{body}");
         }
     }
 
     #[test]
     fn the_request_id_is_in_the_body_or_the_header() {
         let gateway = r#"{"error_code":"APIGW.0308","error_msg":"m","request_id":"body-id"}"#;
-        assert_eq!(
-            failed(Service::Cbr, 429, gateway).request_id.as_deref(),
-            Some("body-id")
-        );
+        assert_eq!(failed(Service::Cbr, 429, gateway).request_id.as_deref(), Some("body-id"));
         let service = r#"{"error_code":"CSBS.3001","error_msg":"m"}"#;
-        assert_eq!(
-            failed(Service::Csbs, 404, service).request_id.as_deref(),
-            Some("header-id")
-        );
-        assert_eq!(
-            failed(Service::Csbs, 502, "").request_id.as_deref(),
-            Some("header-id")
-        );
+        assert_eq!(failed(Service::Csbs, 404, service).request_id.as_deref(), Some("header-id"));
+        assert_eq!(failed(Service::Csbs, 502, "").request_id.as_deref(), Some("header-id"));
     }
 
     #[test]
@@ -287,17 +196,12 @@ mod tests {
         let body = r#"{"error_code":"APIGW.0301","error_msg":"Incorrect IAM authentication information: verify aksk signature fail, canonicalRequest:PUT|/v3/||host:h|x-security-token:SECRET||"}"#;
         let failure = failed(Service::Cbr, 401, body);
         assert!(!failure.message.contains("SECRET"), "{failure}");
-        assert!(
-            failure.message.contains("verify aksk signature fail"),
-            "{failure}"
-        );
+        assert!(failure.message.contains("verify aksk signature fail"), "{failure}");
     }
 
     #[test]
     fn unknown_codes_depend_on_the_service() {
-        let of = |service, status| {
-            failed(service, status, r#"{"error_code":"New.1","error_msg":""}"#).disposition
-        };
+        let of = |service, status| failed(service, status, r#"{"error_code":"New.1","error_msg":""}"#).disposition;
         assert_eq!(of(Service::Cbr, 400), Disposition::Permanent);
         assert_eq!(of(Service::Cbr, 500), Disposition::Ambiguous);
         assert_eq!(of(Service::Csbs, 400), Disposition::Ambiguous);
@@ -306,13 +210,7 @@ mod tests {
 
     #[test]
     fn one_code_may_mean_different_things_at_different_statuses() {
-        let of = |status| {
-            failed(
-                Service::Cbr,
-                status,
-                r#"{"error_code":"APIGW.0201","error_msg":""}"#,
-            )
-        };
+        let of = |status| failed(Service::Cbr, status, r#"{"error_code":"APIGW.0201","error_msg":""}"#);
         for status in [400, 413, 414, 494] {
             assert_eq!(of(status).disposition, Disposition::Permanent, "{status}");
         }

@@ -75,26 +75,16 @@ impl Provider for Huawei {
         if backups.is_empty() {
             let why = "the provider started no copy: the vault holds nothing that has not gone to this region before";
             let failure = Failure::local(Disposition::NoWork, "no_backups", why, "");
-            return Err(Failure {
-                request_id,
-                ..failure
-            });
+            return Err(Failure { request_id, ..failure });
         }
         let mut receipts = Vec::with_capacity(backups.len());
         for backup in backups {
-            if given(&backup.backup_id).is_none() || given(&backup.replication_record_id).is_none()
-            {
+            if given(&backup.backup_id).is_none() || given(&backup.replication_record_id).is_none() {
                 return Err(incomplete("the answer holds a backup without its IDs"));
             }
-            receipts.push(Found {
-                backup_id: backup.backup_id,
-                replication_id: backup.replication_record_id,
-            });
+            receipts.push(Found { backup_id: backup.backup_id, replication_id: backup.replication_record_id });
         }
-        Ok(Acceptance {
-            receipts,
-            request_id,
-        })
+        Ok(Acceptance { receipts, request_id })
     }
 
     fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> ReadBack {
@@ -135,17 +125,13 @@ impl Provider for Huawei {
         _nonce: &Nonce,
     ) -> Result<Signed, SignError> {
         match access {
-            Access::Key(credential) => {
-                sdk_hmac::sign(&draft, credential, at, SignedHeaders::Minimal)
-            }
+            Access::Key(credential) => sdk_hmac::sign(&draft, credential, at, SignedHeaders::Minimal),
             Access::Token(token) => {
                 let token = token.expose_secret();
                 if token.trim().is_empty() {
                     return Err(SignError::missing("x-auth-token"));
                 }
-                draft
-                    .headers
-                    .push(("x-auth-token".to_owned(), token.to_owned()));
+                draft.headers.push(("x-auth-token".to_owned(), token.to_owned()));
                 sdk_hmac::unsigned(&draft)
             }
         }
@@ -200,20 +186,15 @@ fn check_name(operation: Operation, name: &str) -> Result<(), FieldError> {
     let han = |c: char| matches!(c, '\u{4e00}'..='\u{9fa5}' | '\u{f900}'..='\u{fa2d}');
     let length = name.chars().count();
     let (fits, wanted) = match operation {
-        Operation::CopyCheckpointItem => (
-            (1..=255).contains(&length) && name.chars().all(basic),
-            "must be 1 to 255 letters, digits, '_' or '-'",
-        ),
+        Operation::CopyCheckpointItem => {
+            ((1..=255).contains(&length) && name.chars().all(basic), "must be 1 to 255 letters, digits, '_' or '-'")
+        }
         _ => (
             (1..=64).contains(&length) && name.chars().all(|c| basic(c) || han(c)),
             "must be 1 to 64 letters, digits, Chinese characters, '_' or '-'",
         ),
     };
-    if fits {
-        Ok(())
-    } else {
-        Err(FieldError::new("options.name", wanted))
-    }
+    if fits { Ok(()) } else { Err(FieldError::new("options.name", wanted)) }
 }
 
 /// Sources as for names.
@@ -222,9 +203,6 @@ fn check_description(description: &str) -> Result<(), FieldError> {
     if fits {
         Ok(())
     } else {
-        Err(FieldError::new(
-            "options.description",
-            "must be at most 255 characters without '<' and '>'",
-        ))
+        Err(FieldError::new("options.description", "must be at most 255 characters without '<' and '>'"))
     }
 }

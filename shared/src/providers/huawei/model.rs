@@ -112,19 +112,13 @@ pub struct Backup {
 impl Backup {
     /// What kind of backup it is; CSBS has it one level down.
     pub fn image_type(&self) -> Option<&str> {
-        let inner = self
-            .extend_info
-            .as_ref()
-            .and_then(|info| info.image_type.as_deref());
+        let inner = self.extend_info.as_ref().and_then(|info| info.image_type.as_deref());
         given(&self.image_type).or(inner)
     }
 
     /// What it is a backup of; CSBS has it one level down too.
     pub fn resource_type(&self) -> Option<&str> {
-        let inner = self
-            .extend_info
-            .as_ref()
-            .and_then(|info| info.resource_type.as_deref());
+        let inner = self.extend_info.as_ref().and_then(|info| info.resource_type.as_deref());
         given(&self.resource_type).or(inner)
     }
 }
@@ -244,11 +238,7 @@ pub fn time(text: &str) -> Option<Timestamp> {
         return None;
     };
     let text = format!("{year}-{month:0>2}-{day:0>2}T{clock}");
-    let naive = || {
-        TimeZone::UTC
-            .to_timestamp(text.parse::<DateTime>().ok()?)
-            .ok()
-    };
+    let naive = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
     text.parse::<Timestamp>().ok().or_else(naive)
 }
 
@@ -258,18 +248,13 @@ fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Op
 }
 
 /// The vendor's Java SDK has a single object where the API has an array; null is an empty list.
-fn one_or_many<'de, D: Deserializer<'de>, T: DeserializeOwned>(
-    from: D,
-) -> Result<Vec<T>, D::Error> {
+fn one_or_many<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Vec<T>, D::Error> {
     let list = match Value::deserialize(from)? {
         Value::Null => return Ok(Vec::new()),
         Value::Array(items) => items,
         one => vec![one],
     };
-    let read = list
-        .into_iter()
-        .map(serde_json::from_value)
-        .collect::<Result<Vec<T>, _>>();
+    let read = list.into_iter().map(serde_json::from_value).collect::<Result<Vec<T>, _>>();
     read.map_err(serde::de::Error::custom)
 }
 
@@ -277,9 +262,7 @@ fn one_or_many<'de, D: Deserializer<'de>, T: DeserializeOwned>(
 fn records<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Record>>, D::Error> {
     match Value::deserialize(from)? {
         Value::Null => Ok(None),
-        value => one_or_many(value)
-            .map(Some)
-            .map_err(serde::de::Error::custom),
+        value => one_or_many(value).map(Some).map_err(serde::de::Error::custom),
     }
 }
 
@@ -303,13 +286,7 @@ mod tests {
         ] {
             assert_eq!(time(text), Some(wanted), "{text}");
         }
-        for text in [
-            "",
-            "yesterday",
-            "2018-06-14",
-            "2018-06T11:14:48",
-            "2018-13-14T11:14:48",
-        ] {
+        for text in ["", "yesterday", "2018-06-14", "2018-06T11:14:48", "2018-13-14T11:14:48"] {
             assert_eq!(time(text), None, "{text}");
         }
     }
@@ -332,26 +309,16 @@ mod tests {
         );
         assert_eq!(record.created_at, None);
         let info = record.extra_info.unwrap();
-        assert_eq!(
-            (info.fail_code, info.fail_reason.as_deref()),
-            (None, Some("full"))
-        );
+        assert_eq!((info.fail_code, info.fail_reason.as_deref()), (None, Some("full")));
         let backup: Backup = read(r#"{"extend_info":"none","replication_records":null}"#);
         assert!(backup.extend_info.is_none() && backup.replication_records.is_none());
     }
 
     #[test]
     fn records_are_one_or_many() {
-        let records = |json: &str| {
-            read::<Backup>(json)
-                .replication_records
-                .map(|list| list.len())
-        };
+        let records = |json: &str| read::<Backup>(json).replication_records.map(|list| list.len());
         assert_eq!(records(r#"{"replication_records":{"id":"a"}}"#), Some(1));
-        assert_eq!(
-            records(r#"{"replication_records":[{"id":"a"},{"id":"b"}]}"#),
-            Some(2)
-        );
+        assert_eq!(records(r#"{"replication_records":[{"id":"a"},{"id":"b"}]}"#), Some(2));
         assert_eq!(records(r#"{"replication_records":[]}"#), Some(0));
         assert_eq!(records("{}"), None);
         assert!(serde_json::from_str::<Backup>(r#"{"replication_records":"gone"}"#).is_err());
@@ -360,14 +327,7 @@ mod tests {
     #[test]
     fn a_page_without_its_list_is_no_empty_page() {
         assert!(serde_json::from_str::<Page<Record>>(r#"{"count":0}"#).is_err());
-        assert!(
-            read::<Page<Record>>(r#"{"replication_records":null}"#)
-                .items
-                .is_empty()
-        );
-        assert_eq!(
-            read::<Page<OperationLog>>(r#"{"operation_logs":[{}],"count":"many"}"#).count,
-            None
-        );
+        assert!(read::<Page<Record>>(r#"{"replication_records":null}"#).items.is_empty());
+        assert_eq!(read::<Page<OperationLog>>(r#"{"operation_logs":[{}],"count":"many"}"#).count, None);
     }
 }

@@ -33,11 +33,7 @@ pub fn is_no_listing(reply: &Reply) -> bool {
 
 /// The backup's own records; where they are not told (partner clouds, or the backup is gone) and a call of ours may have been
 /// applied, the task list.
-fn backup(
-    replication: &Replication,
-    intent: &Intent,
-    replies: &[Reply],
-) -> Result<ReadBack, Failure> {
+fn backup(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Result<ReadBack, Failure> {
     let Some((first, rest)) = replies.split_first() else {
         return Ok(ask(calls::show_backup(replication)));
     };
@@ -45,19 +41,13 @@ fn backup(
         true => None,
         false => Some(errors::read::<ShownBackup>(Service::Cbr, first)?.backup),
     };
-    let records = source
-        .as_ref()
-        .and_then(|source| source.replication_records.as_deref());
+    let records = source.as_ref().and_then(|source| source.replication_records.as_deref());
     if let Some(found) = newest(replication, records.unwrap_or_default().iter()) {
         return Ok(one(found));
     }
     if intent.doubt && records.is_none() {
         let logs: Listing<OperationLog> = Listing::of(Service::Cbr, rest)?;
-        if logs
-            .items
-            .iter()
-            .any(|log| is_live_log(replication, log, Some(&replication.source.id)))
-        {
+        if logs.items.iter().any(|log| is_live_log(replication, log, Some(&replication.source.id))) {
             // A task's ID is not a record's.
             return Ok(ReadBack::Found(Acceptance::one(None, None)));
         }
@@ -69,11 +59,7 @@ fn backup(
 }
 
 /// The item's own records; where they are not told, or a call of ours may have been applied, the service's records.
-fn item(
-    replication: &Replication,
-    intent: &Intent,
-    replies: &[Reply],
-) -> Result<ReadBack, Failure> {
+fn item(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Result<ReadBack, Failure> {
     let Some((first, rest)) = replies.split_first() else {
         return Ok(ask(calls::show_item(replication)));
     };
@@ -81,18 +67,15 @@ fn item(
         true => None,
         false => Some(errors::read::<ShownItem>(Service::Csbs, first)?.checkpoint_item),
     };
-    let records = source
-        .as_ref()
-        .and_then(|source| source.replication_records.as_deref());
+    let records = source.as_ref().and_then(|source| source.replication_records.as_deref());
     if let Some(found) = newest(replication, records.unwrap_or_default().iter()) {
         return Ok(one(found));
     }
     let untold = source.is_some() && records.is_none();
     if (intent.doubt || untold) && !rest.last().is_some_and(is_no_listing) {
         let listed: Listing<Record> = Listing::of(Service::Csbs, rest)?;
-        let of_item = |record: &&Record| {
-            given(&record.source_checkpoint_item_id) == Some(replication.source.id.as_str())
-        };
+        let of_item =
+            |record: &&Record| given(&record.source_checkpoint_item_id) == Some(replication.source.id.as_str());
         if let Some(found) = newest(replication, listed.items.iter().filter(of_item)) {
             return Ok(one(found));
         }
@@ -105,27 +88,19 @@ fn item(
 }
 
 /// Every backup of the vault that went to the region since the call may have been made.
-fn vault(
-    replication: &Replication,
-    intent: &Intent,
-    replies: &[Reply],
-) -> Result<ReadBack, Failure> {
+fn vault(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Result<ReadBack, Failure> {
     let mut backups: Listing<Backup> = Listing::of(Service::Cbr, replies)?;
     if let Some(offset) = backups.next {
         return Ok(ask(calls::list_backups(replication, offset)));
     }
     // Offset paging may show a backup twice when others come or go meanwhile.
     let mut ids = BTreeSet::new();
-    backups
-        .items
-        .retain(|backup| given(&backup.id).is_some_and(|id| ids.insert(id.to_owned())));
+    backups.items.retain(|backup| given(&backup.id).is_some_and(|id| ids.insert(id.to_owned())));
     let mut receipts = Vec::new();
     for backup in &backups.items {
         let records = backup.replication_records.iter().flatten();
-        let Some(found) = newest(
-            replication,
-            records.filter(|record| is_since(&record.created_at, intent.since)),
-        ) else {
+        let Some(found) = newest(replication, records.filter(|record| is_since(&record.created_at, intent.since)))
+        else {
             continue;
         };
         let Some(record_id) = given(&found.id) else {
@@ -133,23 +108,15 @@ fn vault(
         };
         receipts.push(receipt(backup, Some(record_id)));
     }
-    let told = backups
-        .items
-        .iter()
-        .any(|backup| backup.replication_records.is_some());
+    let told = backups.items.iter().any(|backup| backup.replication_records.is_some());
     if !told && !backups.items.is_empty() {
         let logs: Listing<OperationLog> = Listing::of(Service::Cbr, &replies[backups.used..])?;
         if let Some(offset) = logs.next {
             return Ok(ask(calls::list_operation_logs(replication, offset)));
         }
         let live = |id: &str| {
-            let recent = logs
-                .items
-                .iter()
-                .filter(|log| is_since(&log.created_at, intent.since));
-            recent
-                .into_iter()
-                .any(|log| is_live_log(replication, log, Some(id)))
+            let recent = logs.items.iter().filter(|log| is_since(&log.created_at, intent.since));
+            recent.into_iter().any(|log| is_live_log(replication, log, Some(id)))
         };
         receipts.extend(
             backups
@@ -161,18 +128,12 @@ fn vault(
     }
     Ok(match receipts.is_empty() {
         true => ReadBack::Absent,
-        false => ReadBack::Found(Acceptance {
-            receipts,
-            request_id: None,
-        }),
+        false => ReadBack::Found(Acceptance { receipts, request_id: None }),
     })
 }
 
 fn receipt(backup: &Backup, record_id: Option<&str>) -> Found {
-    Found {
-        backup_id: backup.id.clone(),
-        replication_id: record_id.map(str::to_owned),
-    }
+    Found { backup_id: backup.id.clone(), replication_id: record_id.map(str::to_owned) }
 }
 
 fn ask(call: Call) -> ReadBack {
@@ -187,13 +148,9 @@ fn one(record: &Record) -> ReadBack {
 }
 
 /// The newest record of a copy to the destination that exists or is being made.
-fn newest<'r>(
-    replication: &Replication,
-    records: impl Iterator<Item = &'r Record>,
-) -> Option<&'r Record> {
-    let live = records.filter(|record| {
-        is_there(replication, record) && is_ours(replication, record) && is_live(&record.status)
-    });
+fn newest<'r>(replication: &Replication, records: impl Iterator<Item = &'r Record>) -> Option<&'r Record> {
+    let live = records
+        .filter(|record| is_there(replication, record) && is_ours(replication, record) && is_live(&record.status));
     live.max_by_key(|record| record.created_at.as_deref().and_then(time))
 }
 
@@ -220,41 +177,26 @@ fn is_ours(replication: &Replication, record: &Record) -> bool {
 
 /// A status that nobody knows counts as running: the costlier mistake is a second copy.
 fn is_live(status: &Option<String>) -> bool {
-    !matches!(
-        status.as_deref(),
-        Some("fail" | "failed" | "skip" | "skipped" | "timeout")
-    )
+    !matches!(status.as_deref(), Some("fail" | "failed" | "skip" | "skipped" | "timeout"))
 }
 
 fn is_live_log(replication: &Replication, log: &OperationLog, backup_id: Option<&str>) -> bool {
-    let task = log
-        .extra_info
-        .as_ref()
-        .and_then(|info| info.replication.as_ref());
+    let task = log.extra_info.as_ref().and_then(|info| info.replication.as_ref());
     task.is_some_and(|task| {
-        given(&task.source_backup_id) == backup_id
-            && is_there(replication, task)
-            && is_live(&log.status)
+        given(&task.source_backup_id) == backup_id && is_there(replication, task) && is_live(&log.status)
     })
 }
 
 /// A time that is missing or cannot be read counts as recent.
 fn is_since(created_at: &Option<String>, since: Timestamp) -> bool {
     let earliest = since.checked_sub(SKEW).unwrap_or(Timestamp::MIN);
-    created_at
-        .as_deref()
-        .and_then(time)
-        .is_none_or(|at| at >= earliest)
+    created_at.as_deref().and_then(time).is_none_or(|at| at >= earliest)
 }
 
 /// Whether the source can be copied at all, and now. What an answer leaves out is left to the API.
 /// Source: Open Telekom Cloud, cloud-backup-recovery user manual cbr_03_0018 and cbr_03_0009, 2025-10-17.
 fn judge(replication: &Replication, source: Option<&Backup>) -> ReadBack {
-    let what = replication
-        .operation
-        .source_field()
-        .trim_end_matches("_id")
-        .replace('_', " ");
+    let what = replication.operation.source_field().trim_end_matches("_id").replace('_', " ");
     let id = format!("the {what} {}", replication.source.id);
     let Some(source) = source else {
         let region = &replication.source.region;
@@ -263,19 +205,13 @@ fn judge(replication: &Replication, source: Option<&Backup>) -> ReadBack {
         ));
     };
     if source.image_type() == Some("replication") {
-        return ReadBack::Ineligible(format!(
-            "{id} is itself a replica, and replicas are never copied on"
-        ));
+        return ReadBack::Ineligible(format!("{id} is itself a replica, and replicas are never copied on"));
     }
     match source.resource_type() {
         // Some regions copy these, and only the API knows which.
         None | Some("OS::Sfs::Turbo") => {}
         Some("OS::Nova::Server") => {
-            if source
-                .extend_info
-                .as_ref()
-                .is_some_and(|info| info.contain_system_disk == Some(false))
-            {
+            if source.extend_info.as_ref().is_some_and(|info| info.contain_system_disk == Some(false)) {
                 return ReadBack::Ineligible(format!(
                     "{id} lacks the server's system disk, and only backups with it can be copied"
                 ));
@@ -283,9 +219,7 @@ fn judge(replication: &Replication, source: Option<&Backup>) -> ReadBack {
         }
         Some(other) => {
             let other = one_line(other);
-            return ReadBack::Ineligible(format!(
-                "{id} is a backup of {other}, and only server backups can be copied"
-            ));
+            return ReadBack::Ineligible(format!("{id} is a backup of {other}, and only server backups can be copied"));
         }
     }
     match source.status.as_deref() {
@@ -311,11 +245,7 @@ struct Listing<T> {
 
 impl<T: DeserializeOwned> Listing<T> {
     fn of(service: Service, replies: &[Reply]) -> Result<Listing<T>, Failure> {
-        let mut listing = Listing {
-            items: Vec::new(),
-            next: Some(0),
-            used: 0,
-        };
+        let mut listing = Listing { items: Vec::new(), next: Some(0), used: 0 };
         let mut before: Option<&Reply> = None;
         for reply in replies {
             let Page { items, count } = errors::read::<Page<T>>(service, reply)?;

@@ -18,16 +18,8 @@ fn replication(operation: Operation) -> Replication {
     Replication {
         operation,
         account: "default".into(),
-        source: Source {
-            region: "cn-north-4".into(),
-            project_id: Some(PROJECT.into()),
-            id: BACKUP.into(),
-        },
-        destination: Destination {
-            region: "cn-south-1".into(),
-            project_id: Some("68589cac".into()),
-            vault_id: vault,
-        },
+        source: Source { region: "cn-north-4".into(), project_id: Some(PROJECT.into()), id: BACKUP.into() },
+        destination: Destination { region: "cn-south-1".into(), project_id: Some("68589cac".into()), vault_id: vault },
         options: Options::default(),
         occurrence: None,
     }
@@ -47,20 +39,12 @@ fn command(operation: Operation) -> Command {
 }
 
 fn intent(doubt: bool) -> Intent {
-    Intent {
-        attempt: 1,
-        since: "2026-11-21T12:00:00Z".parse().unwrap(),
-        doubt,
-    }
+    Intent { attempt: 1, since: "2026-11-21T12:00:00Z".parse().unwrap(), doubt }
 }
 
 fn reply(status: u16, body: Value) -> Reply {
     let headers = vec![("x-request-id".to_owned(), "req-1".to_owned())];
-    Reply {
-        status,
-        headers,
-        body: body.to_string().into_bytes(),
-    }
+    Reply { status, headers, body: body.to_string().into_bytes() }
 }
 
 fn error(status: u16, code: &str) -> Reply {
@@ -86,11 +70,9 @@ fn asked(read: ReadBack) -> Call {
 fn line(read: ReadBack) -> String {
     let call = asked(read);
     let query = match &call.draft.query {
-        Query::Pairs(pairs) => pairs
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect::<Vec<_>>()
-            .join("&"),
+        Query::Pairs(pairs) => {
+            pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+        }
         _ => String::new(),
     };
     format!("{} {}?{query}", call.draft.method, call.draft.path)
@@ -111,13 +93,8 @@ fn shown(fields: Value) -> Reply {
     });
     for (name, value) in fields.as_object().unwrap() {
         match value {
-            Value::String(text) if text == "(absent)" => {
-                backup.as_object_mut().unwrap().remove(name)
-            }
-            value => backup
-                .as_object_mut()
-                .unwrap()
-                .insert(name.clone(), value.clone()),
+            Value::String(text) if text == "(absent)" => backup.as_object_mut().unwrap().remove(name),
+            value => backup.as_object_mut().unwrap().insert(name.clone(), value.clone()),
         };
     }
     reply(200, json!({"backup": backup, "checkpoint_item": backup}))
@@ -135,50 +112,27 @@ fn log(source: &str, status: &str) -> Value {
 #[test]
 fn the_three_calls_are_what_the_documents_say() {
     let call = Huawei.start(&replication(Operation::CopyBackup), &intent(false));
-    assert_eq!(
-        (call.action, call.service, call.region.as_str()),
-        ("CopyBackup", Service::Cbr, "cn-north-4")
-    );
+    assert_eq!((call.action, call.service, call.region.as_str()), ("CopyBackup", Service::Cbr, "cn-north-4"));
     assert_eq!(call.draft.method, "POST");
-    assert_eq!(
-        call.draft.path,
-        format!("/v3/{PROJECT}/backups/{BACKUP}/replicate")
-    );
-    let headers = [
-        ("content-type", "application/json"),
-        ("x-project-id", PROJECT),
-    ];
-    assert_eq!(
-        call.draft.headers,
-        headers.map(|(name, value)| (name.to_owned(), value.to_owned()))
-    );
+    assert_eq!(call.draft.path, format!("/v3/{PROJECT}/backups/{BACKUP}/replicate"));
+    let headers = [("content-type", "application/json"), ("x-project-id", PROJECT)];
+    assert_eq!(call.draft.headers, headers.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let wanted = json!({"replicate": {"destination_project_id": "68589cac", "destination_region": "cn-south-1",
         "destination_vault_id": "0ca3eb86"}});
     assert_eq!(body(&call), wanted);
 
     let call = Huawei.start(&replication(Operation::CopyCheckpoint), &intent(false));
-    assert_eq!(
-        (call.action, call.service),
-        ("CopyCheckpoint", Service::Cbr)
-    );
-    assert_eq!(
-        call.draft.path,
-        format!("/v3/{PROJECT}/checkpoints/replicate")
-    );
+    assert_eq!((call.action, call.service), ("CopyCheckpoint", Service::Cbr));
+    assert_eq!(call.draft.path, format!("/v3/{PROJECT}/checkpoints/replicate"));
     let wanted = json!({"replicate": {"vault_id": BACKUP, "destination_project_id": "68589cac",
         "destination_region": "cn-south-1", "destination_vault_id": "0ca3eb86"}});
     assert_eq!(body(&call), wanted);
 
     let call = Huawei.start(&replication(Operation::CopyCheckpointItem), &intent(false));
-    assert_eq!(
-        (call.action, call.service),
-        ("CopyCheckpointItem", Service::Csbs)
-    );
+    assert_eq!((call.action, call.service), ("CopyCheckpointItem", Service::Csbs));
     assert_eq!(
         call.draft.path,
-        format!(
-            "/v1/{PROJECT}/providers/fc4d5750-22e7-4798-8a46-f48f62c4c1da/checkpoint_items/{BACKUP}/replicate"
-        )
+        format!("/v1/{PROJECT}/providers/fc4d5750-22e7-4798-8a46-f48f62c4c1da/checkpoint_items/{BACKUP}/replicate")
     );
     let wanted = json!({"replication": {"destination_project_id": "68589cac", "destination_region": "cn-south-1"}});
     assert_eq!(body(&call), wanted);
@@ -198,10 +152,7 @@ fn options_go_where_the_api_has_them() {
     assert_eq!(sent["replicate"]["description"], "");
     assert_eq!(sent["replicate"]["enable_acceleration"], true);
     of.operation = Operation::CopyCheckpointItem;
-    assert_eq!(
-        body(&Huawei.start(&of, &intent(false)))["replication"]["name"],
-        "copy_1"
-    );
+    assert_eq!(body(&Huawei.start(&of, &intent(false)))["replication"]["name"], "copy_1");
 
     let mut of = replication(Operation::CopyCheckpoint);
     of.options.enable_acceleration = Some(false);
@@ -213,36 +164,18 @@ fn options_go_where_the_api_has_them() {
 
 #[test]
 fn the_source_project_comes_from_the_command_or_the_environment() {
-    let defaults = Defaults {
-        huawei_project_id: Some("fromenv".into()),
-    };
+    let defaults = Defaults { huawei_project_id: Some("fromenv".into()) };
     let given = Huawei.complete(&command(Operation::CopyBackup), &defaults);
     assert_eq!(given.source.project_id.as_deref(), Some(PROJECT));
     let mut bare = command(Operation::CopyBackup);
     bare.source.project_id = None;
-    assert_eq!(
-        Huawei
-            .complete(&bare, &defaults)
-            .source
-            .project_id
-            .as_deref(),
-        Some("fromenv")
-    );
-    let complaint = Huawei
-        .check(&Huawei.complete(&bare, &Defaults::default()))
-        .unwrap_err();
+    assert_eq!(Huawei.complete(&bare, &defaults).source.project_id.as_deref(), Some("fromenv"));
+    let complaint = Huawei.check(&Huawei.complete(&bare, &Defaults::default())).unwrap_err();
     assert_eq!(complaint.field, "source.project_id");
-    assert!(
-        complaint.reason.contains("HUAWEICLOUD_SDK_PROJECT_ID"),
-        "{complaint}"
-    );
+    assert!(complaint.reason.contains("HUAWEICLOUD_SDK_PROJECT_ID"), "{complaint}");
     for bad in ["", "a/b", "a b", "..", &"p".repeat(65)] {
         bare.source.project_id = Some(bad.to_owned());
-        assert_eq!(
-            Huawei.check(&bare).unwrap_err().field,
-            "source.project_id",
-            "{bad}"
-        );
+        assert_eq!(Huawei.check(&bare).unwrap_err().field, "source.project_id", "{bad}");
     }
 }
 
@@ -265,32 +198,19 @@ fn option_limits_count_characters() {
         assert_eq!(check(csbs, name, ""), Err("options.name".into()), "{name}");
     }
     for text in ["<", "a>b", &"d".repeat(256)] {
-        assert_eq!(
-            check(cbr, "n", text),
-            Err("options.description".into()),
-            "{text}"
-        );
-        assert_eq!(
-            check(csbs, "n", text),
-            Err("options.description".into()),
-            "{text}"
-        );
+        assert_eq!(check(cbr, "n", text), Err("options.description".into()), "{text}");
+        assert_eq!(check(csbs, "n", text), Err("options.description".into()), "{text}");
     }
 }
 
 #[test]
 fn an_acceptance_needs_its_ids() {
-    let started =
-        |operation, status, body| Huawei.started(&replication(operation), &reply(status, body));
+    let started = |operation, status, body| Huawei.started(&replication(operation), &reply(status, body));
     for operation in [Operation::CopyBackup, Operation::CopyCheckpointItem] {
         for status in [200, 202] {
-            let answer =
-                json!({"replication": {"replication_record_id": "r-1", "provider_id": null}});
+            let answer = json!({"replication": {"replication_record_id": "r-1", "provider_id": null}});
             let accepted = started(operation, status, answer).unwrap();
-            assert_eq!(
-                accepted,
-                Acceptance::one(Some("r-1".into()), Some("req-1".into()))
-            );
+            assert_eq!(accepted, Acceptance::one(Some("r-1".into()), Some("req-1".into())));
         }
         for answer in [
             json!({"replication": {"replication_record_id": ""}}),
@@ -309,40 +229,19 @@ fn an_acceptance_needs_its_ids() {
 #[test]
 fn a_vault_wide_acceptance_has_a_receipt_for_each_backup() {
     let started = |backups| {
-        let answer = reply(
-            200,
-            json!({"replication": {"backups": backups, "vault_id": "v"}}),
-        );
+        let answer = reply(200, json!({"replication": {"backups": backups, "vault_id": "v"}}));
         Huawei.started(&replication(Operation::CopyCheckpoint), &answer)
     };
-    let one =
-        |backup: &str, record: &str| json!({"backup_id": backup, "replication_record_id": record});
+    let one = |backup: &str, record: &str| json!({"backup_id": backup, "replication_record_id": record});
     let accepted = started(json!([one("b1", "r1"), one("b2", "r2")])).unwrap();
-    let receipt = |backup: &str, record: &str| Found {
-        backup_id: Some(backup.into()),
-        replication_id: Some(record.into()),
-    };
-    assert_eq!(
-        accepted.receipts,
-        [receipt("b1", "r1"), receipt("b2", "r2")]
-    );
-    for backups in [
-        json!([one("b1", "r1"), one("b2", "")]),
-        json!([one("", "r1")]),
-        json!([{}]),
-        json!(null),
-    ] {
-        assert_eq!(
-            started(backups.clone()).unwrap_err().disposition,
-            Disposition::Ambiguous,
-            "{backups}"
-        );
+    let receipt =
+        |backup: &str, record: &str| Found { backup_id: Some(backup.into()), replication_id: Some(record.into()) };
+    assert_eq!(accepted.receipts, [receipt("b1", "r1"), receipt("b2", "r2")]);
+    for backups in [json!([one("b1", "r1"), one("b2", "")]), json!([one("", "r1")]), json!([{}]), json!(null)] {
+        assert_eq!(started(backups.clone()).unwrap_err().disposition, Disposition::Ambiguous, "{backups}");
     }
     let nothing = started(json!([])).unwrap_err();
-    assert_eq!(
-        (nothing.disposition, nothing.code.as_str()),
-        (Disposition::NoWork, "no_backups")
-    );
+    assert_eq!((nothing.disposition, nothing.code.as_str()), (Disposition::NoWork, "no_backups"));
     assert_eq!(nothing.request_id.as_deref(), Some("req-1"));
 }
 
@@ -354,35 +253,16 @@ fn every_row_of_the_tables_is_reached() {
             Some((code, _)) => (code, 504),
             None => (row.code, 400),
         };
-        let failure = Huawei
-            .started(&replication(operation), &error(status, code))
-            .unwrap_err();
-        assert_eq!(
-            (failure.disposition, failure.advice),
-            (row.disposition, row.advice),
-            "{}",
-            row.code
-        );
+        let failure = Huawei.started(&replication(operation), &error(status, code)).unwrap_err();
+        assert_eq!((failure.disposition, failure.advice), (row.disposition, row.advice), "{}", row.code);
         assert_eq!(failure.code, code);
-        assert!(
-            !row.source.is_empty() && row.source.contains("20"),
-            "{}",
-            row.code
-        );
+        assert!(!row.source.is_empty() && row.source.contains("20"), "{}", row.code);
     };
     for row in codes::TABLE {
         reach(Operation::CopyBackup, row);
         reach(Operation::CopyCheckpointItem, row);
         assert!(!row.advice.is_empty(), "{}", row.code);
-        assert_eq!(
-            codes::TABLE
-                .iter()
-                .filter(|other| other.code == row.code)
-                .count(),
-            1,
-            "{}",
-            row.code
-        );
+        assert_eq!(codes::TABLE.iter().filter(|other| other.code == row.code).count(), 1, "{}", row.code);
         if !codes::VAULT_WIDE.iter().any(|first| first.code == row.code) {
             reach(Operation::CopyCheckpoint, row);
         }
@@ -394,88 +274,40 @@ fn every_row_of_the_tables_is_reached() {
 
 #[test]
 fn codes_are_known_without_their_prefix() {
-    let of = |operation, code| {
-        Huawei
-            .started(&replication(operation), &error(400, code))
-            .unwrap_err()
-            .disposition
-    };
+    let of = |operation, code| Huawei.started(&replication(operation), &error(400, code)).unwrap_err().disposition;
     assert_eq!(of(Operation::CopyCheckpoint, "0001"), Disposition::NoWork);
     assert_eq!(of(Operation::CopyBackup, "0001"), Disposition::Retryable);
     assert_eq!(of(Operation::CopyBackup, "1009"), Disposition::Conflict);
-    assert_eq!(
-        of(Operation::CopyCheckpointItem, "6031"),
-        Disposition::Conflict
-    );
-    assert_eq!(
-        of(Operation::CopyCheckpointItem, "1009"),
-        Disposition::Conflict
-    );
+    assert_eq!(of(Operation::CopyCheckpointItem, "6031"), Disposition::Conflict);
+    assert_eq!(of(Operation::CopyCheckpointItem, "1009"), Disposition::Conflict);
 }
 
 #[test]
 fn a_missing_source_or_listing_is_an_answer_and_not_a_refusal() {
     let backup = asked(look(Operation::CopyBackup, false, &[]));
     let item = asked(look(Operation::CopyCheckpointItem, false, &[]));
-    let listing = asked(look(
-        Operation::CopyCheckpointItem,
-        true,
-        &[shown(json!({}))],
-    ));
-    assert_eq!(
-        Huawei.refused(&backup, &error(404, "BackupService.6200")),
-        None
-    );
+    let listing = asked(look(Operation::CopyCheckpointItem, true, &[shown(json!({}))]));
+    assert_eq!(Huawei.refused(&backup, &error(404, "BackupService.6200")), None);
     assert_eq!(Huawei.refused(&item, &error(404, "CSBS.3001")), None);
     assert_eq!(Huawei.refused(&listing, &error(404, "APIGW.0101")), None);
     assert_eq!(Huawei.refused(&listing, &reply(404, json!("no"))), None);
     assert_eq!(Huawei.refused(&backup, &shown(json!({}))), None);
     assert_eq!(Huawei.refused(&item, &shown(json!({}))), None);
-    assert_eq!(
-        Huawei.refused(&listing, &reply(200, json!({"replication_records": []}))),
-        None
-    );
+    assert_eq!(Huawei.refused(&listing, &reply(200, json!({"replication_records": []}))), None);
 
     let refused = |call: &Call, reply: &Reply| Huawei.refused(call, reply).unwrap().disposition;
-    assert_eq!(
-        refused(&backup, &error(404, "APIGW.0101")),
-        Disposition::Permanent
-    );
-    assert_eq!(
-        refused(&backup, &error(401, "APIGW.0301")),
-        Disposition::Authentication
-    );
-    assert_eq!(
-        refused(&backup, &reply(200, json!({}))),
-        Disposition::Ambiguous
-    );
-    assert_eq!(
-        refused(&item, &error(400, "CSBS.1")),
-        Disposition::Ambiguous
-    );
-    assert_eq!(
-        refused(&listing, &error(429, "APIGW.0308")),
-        Disposition::Throttled
-    );
-    assert_eq!(
-        refused(&listing, &reply(200, json!({"count": 0}))),
-        Disposition::Ambiguous
-    );
+    assert_eq!(refused(&backup, &error(404, "APIGW.0101")), Disposition::Permanent);
+    assert_eq!(refused(&backup, &error(401, "APIGW.0301")), Disposition::Authentication);
+    assert_eq!(refused(&backup, &reply(200, json!({}))), Disposition::Ambiguous);
+    assert_eq!(refused(&item, &error(400, "CSBS.1")), Disposition::Ambiguous);
+    assert_eq!(refused(&listing, &error(429, "APIGW.0308")), Disposition::Throttled);
+    assert_eq!(refused(&listing, &reply(200, json!({"count": 0}))), Disposition::Ambiguous);
     let backups = asked(look(Operation::CopyCheckpoint, true, &[]));
-    assert_eq!(
-        Huawei.refused(&backups, &reply(200, json!({"backups": []}))),
-        None
-    );
-    assert_eq!(
-        refused(&backups, &error(404, "BackupService.6200")),
-        Disposition::Permanent
-    );
+    assert_eq!(Huawei.refused(&backups, &reply(200, json!({"backups": []}))), None);
+    assert_eq!(refused(&backups, &error(404, "BackupService.6200")), Disposition::Permanent);
     let tasks = asked(look(Operation::CopyBackup, true, &[error(404, "6200")]));
     assert_eq!(Huawei.refused(&tasks, &logs(vec![], 0)), None);
-    assert_eq!(
-        refused(&tasks, &reply(200, json!({}))),
-        Disposition::Ambiguous
-    );
+    assert_eq!(refused(&tasks, &reply(200, json!({}))), Disposition::Ambiguous);
 }
 
 #[test]
@@ -483,54 +315,22 @@ fn a_backup_is_looked_up_with_one_read() {
     let first = look(Operation::CopyBackup, false, &[]);
     assert_eq!(asked(first.clone()).region, "cn-north-4");
     assert_eq!(line(first), format!("GET /v3/{PROJECT}/backups/{BACKUP}?"));
-    assert_eq!(
-        look(Operation::CopyBackup, false, &[shown(json!({}))]),
-        ReadBack::Absent
-    );
-    assert_eq!(
-        look(Operation::CopyBackup, true, &[shown(json!({}))]),
-        ReadBack::Absent
-    );
+    assert_eq!(look(Operation::CopyBackup, false, &[shown(json!({}))]), ReadBack::Absent);
+    assert_eq!(look(Operation::CopyBackup, true, &[shown(json!({}))]), ReadBack::Absent);
     let untold = shown(json!({"replication_records": "(absent)"}));
-    assert_eq!(
-        look(Operation::CopyBackup, false, &[untold]),
-        ReadBack::Absent
-    );
+    assert_eq!(look(Operation::CopyBackup, false, &[untold]), ReadBack::Absent);
 }
 
 #[test]
 fn a_live_record_for_the_region_is_the_copy() {
     for operation in [Operation::CopyBackup, Operation::CopyCheckpointItem] {
-        let look = |records: Value| {
-            look(
-                operation,
-                false,
-                &[shown(json!({"replication_records": records}))],
-            )
-        };
-        for status in [
-            "success",
-            "replicating",
-            "waiting_replicate",
-            "something new",
-        ] {
-            assert_eq!(
-                look(json!([record("r", status)])),
-                found(Some("r")),
-                "{status}"
-            );
-            assert_eq!(
-                look(record("r", status)),
-                found(Some("r")),
-                "{status}, as an object"
-            );
+        let look = |records: Value| look(operation, false, &[shown(json!({"replication_records": records}))]);
+        for status in ["success", "replicating", "waiting_replicate", "something new"] {
+            assert_eq!(look(json!([record("r", status)])), found(Some("r")), "{status}");
+            assert_eq!(look(record("r", status)), found(Some("r")), "{status}, as an object");
         }
         for status in ["fail", "skip"] {
-            assert_eq!(
-                look(json!([record("r", status)])),
-                ReadBack::Absent,
-                "{status}"
-            );
+            assert_eq!(look(json!([record("r", status)])), ReadBack::Absent, "{status}");
         }
         let mut elsewhere = record("r", "success");
         elsewhere["destination_region"] = json!("cn-east-3");
@@ -543,12 +343,7 @@ fn a_live_record_for_the_region_is_the_copy() {
         newer["created_at"] = json!("2026-12-1T12:00:01.000000");
         let mut undated = record("undated", "success");
         undated["created_at"] = json!(null);
-        let several = json!([
-            record("older", "success"),
-            newer,
-            record("failed", "fail"),
-            undated
-        ]);
+        let several = json!([record("older", "success"), newer, record("failed", "fail"), undated]);
         assert_eq!(look(several), found(Some("newer")));
         let mut foreign = record("r", "success");
         foreign["source_backup_id"] = json!("another");
@@ -560,27 +355,15 @@ fn a_live_record_for_the_region_is_the_copy() {
 #[test]
 fn a_copy_counts_even_when_the_source_could_not_be_copied_now() {
     let going = json!({"status": "deleting", "replication_records": [record("r", "success")]});
-    assert_eq!(
-        look(Operation::CopyBackup, false, &[shown(going)]),
-        found(Some("r"))
-    );
+    assert_eq!(look(Operation::CopyBackup, false, &[shown(going)]), found(Some("r")));
 }
 
 #[test]
 fn the_source_may_have_to_wait() {
     for operation in [Operation::CopyBackup, Operation::CopyCheckpointItem] {
-        for status in [
-            "protecting",
-            "waiting_protect",
-            "restoring",
-            "waiting_restore",
-            "new",
-        ] {
+        for status in ["protecting", "waiting_protect", "restoring", "waiting_restore", "new"] {
             let read = look(operation, false, &[shown(json!({"status": status}))]);
-            assert!(
-                matches!(&read, ReadBack::NotReady(reason) if reason.contains(status)),
-                "{status}: {read:?}"
-            );
+            assert!(matches!(&read, ReadBack::NotReady(reason) if reason.contains(status)), "{status}: {read:?}");
         }
     }
 }
@@ -592,61 +375,29 @@ fn the_source_may_be_of_a_kind_that_is_never_copied() {
         (json!({"status": "deleting"}), "state deleting"),
         (json!({"status": "waiting_delete"}), "state waiting_delete"),
         (json!({"image_type": "replication"}), "itself a replica"),
-        (
-            json!({"image_type": null, "extend_info": {"image_type": "replication"}}),
-            "itself a replica",
-        ),
-        (
-            json!({"resource_type": "OS::Cinder::Volume"}),
-            "OS::Cinder::Volume",
-        ),
-        (
-            json!({"resource_type": null, "extend_info": {"resource_type": "OS::Cinder::Volume"}}),
-            "OS::Cinder::Volume",
-        ),
-        (
-            json!({"extend_info": {"contain_system_disk": false}}),
-            "system disk",
-        ),
+        (json!({"image_type": null, "extend_info": {"image_type": "replication"}}), "itself a replica"),
+        (json!({"resource_type": "OS::Cinder::Volume"}), "OS::Cinder::Volume"),
+        (json!({"resource_type": null, "extend_info": {"resource_type": "OS::Cinder::Volume"}}), "OS::Cinder::Volume"),
+        (json!({"extend_info": {"contain_system_disk": false}}), "system disk"),
         // Permanent reasons come before passing ones.
-        (
-            json!({"status": "protecting", "image_type": "replication"}),
-            "itself a replica",
-        ),
+        (json!({"status": "protecting", "image_type": "replication"}), "itself a replica"),
     ];
     for operation in [Operation::CopyBackup, Operation::CopyCheckpointItem] {
         for (fields, why) in &cases {
             let read = look(operation, false, &[shown(fields.clone())]);
-            assert!(
-                matches!(&read, ReadBack::Ineligible(reason) if reason.contains(why)),
-                "{fields}: {read:?}"
-            );
+            assert!(matches!(&read, ReadBack::Ineligible(reason) if reason.contains(why)), "{fields}: {read:?}");
         }
         for fields in [
             json!({"status": "(absent)", "image_type": "(absent)", "resource_type": "(absent)", "extend_info": "(absent)"}),
             json!({"extend_info": {}}),
             json!({"resource_type": "OS::Sfs::Turbo", "extend_info": {"contain_system_disk": false}}),
         ] {
-            assert_eq!(
-                look(operation, false, &[shown(fields.clone())]),
-                ReadBack::Absent,
-                "{fields}"
-            );
+            assert_eq!(look(operation, false, &[shown(fields.clone())]), ReadBack::Absent, "{fields}");
         }
     }
-    let gone = look(
-        Operation::CopyBackup,
-        false,
-        &[error(404, "BackupService.6200")],
-    );
-    assert!(
-        matches!(gone, ReadBack::Ineligible(reason) if reason.contains("backup") && reason.contains("cn-north-4"))
-    );
-    let gone = look(
-        Operation::CopyCheckpointItem,
-        false,
-        &[error(404, "CSBS.3001")],
-    );
+    let gone = look(Operation::CopyBackup, false, &[error(404, "BackupService.6200")]);
+    assert!(matches!(gone, ReadBack::Ineligible(reason) if reason.contains("backup") && reason.contains("cn-north-4")));
+    let gone = look(Operation::CopyCheckpointItem, false, &[error(404, "CSBS.3001")]);
     assert!(matches!(gone, ReadBack::Ineligible(reason) if reason.contains("checkpoint item")));
 }
 
@@ -654,48 +405,23 @@ fn the_source_may_be_of_a_kind_that_is_never_copied() {
 fn in_doubt_the_tasks_tell_what_the_backup_does_not() {
     let untold = shown(json!({"replication_records": "(absent)"}));
     let ask = |replies: &[Reply]| line(look(Operation::CopyBackup, true, replies));
-    let wanted = |offset| {
-        format!(
-            "GET /v3/{PROJECT}/operation-logs?operation_type=replication&limit=100&offset={offset}"
-        )
-    };
+    let wanted =
+        |offset| format!("GET /v3/{PROJECT}/operation-logs?operation_type=replication&limit=100&offset={offset}");
     assert_eq!(ask(std::slice::from_ref(&untold)), wanted(0));
     let full = logs(vec![log("another", "success"); 100], 101);
     assert_eq!(ask(&[untold.clone(), full.clone()]), wanted(100));
     for status in ["success", "running", "waiting"] {
         let last = logs(vec![log(BACKUP, status)], 101);
-        assert_eq!(
-            look(
-                Operation::CopyBackup,
-                true,
-                &[untold.clone(), full.clone(), last]
-            ),
-            found(None),
-            "{status}"
-        );
+        assert_eq!(look(Operation::CopyBackup, true, &[untold.clone(), full.clone(), last]), found(None), "{status}");
     }
     for status in ["failed", "skipped", "timeout"] {
-        let last = logs(
-            vec![log(BACKUP, status), json!({"extra_info": {"backup": {}}})],
-            2,
-        );
-        assert_eq!(
-            look(Operation::CopyBackup, true, &[untold.clone(), last]),
-            ReadBack::Absent,
-            "{status}"
-        );
+        let last = logs(vec![log(BACKUP, status), json!({"extra_info": {"backup": {}}})], 2);
+        assert_eq!(look(Operation::CopyBackup, true, &[untold.clone(), last]), ReadBack::Absent, "{status}");
     }
     // A lost call whose source has been deleted since leaves its trace there too.
     let gone = error(404, "BackupService.6200");
     assert_eq!(ask(std::slice::from_ref(&gone)), wanted(0));
-    assert_eq!(
-        look(
-            Operation::CopyBackup,
-            true,
-            &[gone.clone(), logs(vec![log(BACKUP, "success")], 1)]
-        ),
-        found(None)
-    );
+    assert_eq!(look(Operation::CopyBackup, true, &[gone.clone(), logs(vec![log(BACKUP, "success")], 1)]), found(None));
     let nothing = look(Operation::CopyBackup, true, &[gone, logs(vec![], 0)]);
     assert!(matches!(nothing, ReadBack::Ineligible(_)), "{nothing:?}");
 }
@@ -714,38 +440,22 @@ fn a_short_page_is_followed_only_while_more_are_counted() {
     };
     // The server may cap the page below what was asked for.
     assert!(line(look(&[page("a", 50, 70)])).ends_with("offset=50"));
-    assert_eq!(
-        look(&[page("a", 50, 70), page("b", 20, 70)]),
-        ReadBack::Absent
-    );
-    assert_eq!(
-        look(&[page("a", 50, 70), logs(vec![], 70)]),
-        ReadBack::Absent
-    );
+    assert_eq!(look(&[page("a", 50, 70), page("b", 20, 70)]), ReadBack::Absent);
+    assert_eq!(look(&[page("a", 50, 70), logs(vec![], 70)]), ReadBack::Absent);
     // It may not know offsets at all.
-    assert_eq!(
-        look(&[page("a", 100, 500), page("a", 100, 500)]),
-        ReadBack::Absent
-    );
+    assert_eq!(look(&[page("a", 100, 500), page("a", 100, 500)]), ReadBack::Absent);
 }
 
 #[test]
 fn an_item_is_looked_up_with_its_records() {
     let item = Operation::CopyCheckpointItem;
-    assert_eq!(
-        line(look(item, false, &[])),
-        format!("GET /v1/{PROJECT}/checkpoint_items/{BACKUP}?")
-    );
+    assert_eq!(line(look(item, false, &[])), format!("GET /v1/{PROJECT}/checkpoint_items/{BACKUP}?"));
     assert_eq!(asked(look(item, false, &[])).service, Service::Csbs);
     assert_eq!(look(item, false, &[shown(json!({}))]), ReadBack::Absent);
 
-    let wanted =
-        |offset| format!("GET /v1/{PROJECT}/replication_records?limit=100&offset={offset}");
+    let wanted = |offset| format!("GET /v1/{PROJECT}/replication_records?limit=100&offset={offset}");
     let untold = shown(json!({"replication_records": "(absent)"}));
-    assert_eq!(
-        line(look(item, false, std::slice::from_ref(&untold))),
-        wanted(0)
-    );
+    assert_eq!(line(look(item, false, std::slice::from_ref(&untold))), wanted(0));
     assert_eq!(line(look(item, true, &[shown(json!({}))])), wanted(0));
 
     let mut ours = record("r", "success");
@@ -757,47 +467,17 @@ fn an_item_is_looked_up_with_its_records() {
     let page = listed(vec![other.clone(), unnamed, ours.clone()]);
     assert_eq!(look(item, false, &[untold.clone(), page]), found(Some("r")));
     let full = listed(vec![other.clone(); 100]);
-    assert_eq!(
-        line(look(item, true, &[untold.clone(), full.clone()])),
-        wanted(100)
-    );
-    assert_eq!(
-        look(
-            item,
-            true,
-            &[untold.clone(), full.clone(), listed(vec![ours])]
-        ),
-        found(Some("r"))
-    );
-    assert_eq!(
-        look(
-            item,
-            true,
-            &[untold.clone(), full.clone(), listed(vec![other])]
-        ),
-        ReadBack::Absent
-    );
+    assert_eq!(line(look(item, true, &[untold.clone(), full.clone()])), wanted(100));
+    assert_eq!(look(item, true, &[untold.clone(), full.clone(), listed(vec![ours])]), found(Some("r")));
+    assert_eq!(look(item, true, &[untold.clone(), full.clone(), listed(vec![other])]), ReadBack::Absent);
     // Without doubt two reads are all.
-    assert_eq!(
-        look(item, false, &[untold.clone(), full.clone()]),
-        ReadBack::Absent
-    );
+    assert_eq!(look(item, false, &[untold.clone(), full.clone()]), ReadBack::Absent);
 
     // No such listing: the item is all there is.
-    for none in [
-        error(404, "APIGW.0101"),
-        error(404, "CSBS.1"),
-        reply(405, json!("")),
-    ] {
-        assert_eq!(
-            look(item, true, &[untold.clone(), none.clone()]),
-            ReadBack::Absent
-        );
+    for none in [error(404, "APIGW.0101"), error(404, "CSBS.1"), reply(405, json!(""))] {
+        assert_eq!(look(item, true, &[untold.clone(), none.clone()]), ReadBack::Absent);
         let busy = shown(json!({"status": "protecting", "replication_records": null}));
-        assert!(matches!(
-            look(item, true, &[busy, none]),
-            ReadBack::NotReady(_)
-        ));
+        assert!(matches!(look(item, true, &[busy, none]), ReadBack::NotReady(_)));
     }
 }
 
@@ -805,20 +485,14 @@ fn an_item_is_looked_up_with_its_records() {
 fn an_item_that_is_gone_is_searched_for_in_doubt_only() {
     let item = Operation::CopyCheckpointItem;
     let gone = error(404, "CSBS.3001");
-    assert!(matches!(
-        look(item, false, std::slice::from_ref(&gone)),
-        ReadBack::Ineligible(_)
-    ));
+    assert!(matches!(look(item, false, std::slice::from_ref(&gone)), ReadBack::Ineligible(_)));
     assert!(line(look(item, true, std::slice::from_ref(&gone))).contains("replication_records"));
     let mut ours = record("r", "success");
     ours["source_checkpoint_item_id"] = json!(BACKUP);
     let listed = reply(200, json!({"replication_records": ours}));
     assert_eq!(look(item, true, &[gone.clone(), listed]), found(Some("r")));
     let none = reply(200, json!({"replication_records": []}));
-    assert!(matches!(
-        look(item, true, &[gone, none]),
-        ReadBack::Ineligible(_)
-    ));
+    assert!(matches!(look(item, true, &[gone, none]), ReadBack::Ineligible(_)));
 }
 
 #[test]
@@ -829,16 +503,12 @@ fn a_vault_is_read_page_by_page() {
             "GET /v3/{PROJECT}/backups?vault_id={BACKUP}&show_replication=true&image_type=backup&limit=100&offset={offset}"
         )
     };
-    let page =
-        |items: Vec<Value>, count: usize| reply(200, json!({"backups": items, "count": count}));
+    let page = |items: Vec<Value>, count: usize| reply(200, json!({"backups": items, "count": count}));
     let backup = |id: String, records: Value| json!({"id": id, "replication_records": records});
     let plain = |id: usize| backup(format!("p{id}"), json!([]));
     assert_eq!(line(look(vault, true, &[])), wanted(0));
     let first = page((0..100).map(plain).collect(), 102);
-    assert_eq!(
-        line(look(vault, true, std::slice::from_ref(&first))),
-        wanted(100)
-    );
+    assert_eq!(line(look(vault, true, std::slice::from_ref(&first))), wanted(100));
 
     let mut old = record("old", "success");
     old["created_at"] = json!("2026-11-21T11:54:59.9");
@@ -851,19 +521,9 @@ fn a_vault_is_read_page_by_page() {
     let last = page(
         vec![
             plain(99),
-            backup(
-                "b1".into(),
-                json!([
-                    old.clone(),
-                    record("r1", "waiting_replicate"),
-                    skewed.clone()
-                ]),
-            ),
+            backup("b1".into(), json!([old.clone(), record("r1", "waiting_replicate"), skewed.clone()])),
             backup("b2".into(), json!([old, elsewhere])),
-            backup(
-                "b3".into(),
-                json!([record("failed", "fail"), record("skipped", "skip")]),
-            ),
+            backup("b3".into(), json!([record("failed", "fail"), record("skipped", "skip")])),
             backup("b4".into(), json!([undated])),
             backup("b5".into(), json!([skewed])),
             backup("b1".into(), json!([record("r1", "success")])),
@@ -874,66 +534,29 @@ fn a_vault_is_read_page_by_page() {
         backup_id: Some(backup.into()),
         replication_id: record.map(str::to_owned),
     };
-    let receipts = vec![
-        receipt("b1", Some("r1")),
-        receipt("b4", Some("undated")),
-        receipt("b5", Some("skewed")),
-    ];
+    let receipts = vec![receipt("b1", Some("r1")), receipt("b4", Some("undated")), receipt("b5", Some("skewed"))];
     let read = look(vault, true, &[first.clone(), last]);
-    assert_eq!(
-        read,
-        ReadBack::Found(Acceptance {
-            receipts,
-            request_id: None
-        })
-    );
+    assert_eq!(read, ReadBack::Found(Acceptance { receipts, request_id: None }));
 
-    assert_eq!(
-        look(vault, true, &[first, page(vec![plain(100)], 101)]),
-        ReadBack::Absent
-    );
+    assert_eq!(look(vault, true, &[first, page(vec![plain(100)], 101)]), ReadBack::Absent);
     assert_eq!(look(vault, true, &[page(vec![], 0)]), ReadBack::Absent);
-    let unnamed = page(
-        vec![backup("b".into(), json!([record("", "replicating")]))],
-        1,
-    );
+    let unnamed = page(vec![backup("b".into(), json!([record("", "replicating")]))], 1);
     assert_eq!(look(vault, true, &[unnamed]), ReadBack::Running);
 
     // Partner clouds show no records, only tasks.
-    let untold = page(
-        vec![
-            json!({"id": "b1"}),
-            json!({"id": "b2"}),
-            json!({"id": "b3"}),
-        ],
-        3,
-    );
+    let untold = page(vec![json!({"id": "b1"}), json!({"id": "b2"}), json!({"id": "b3"})], 3);
     assert!(line(look(vault, true, std::slice::from_ref(&untold))).contains("operation-logs"));
     let mut old = log("b2", "success");
     old["created_at"] = json!("2026-11-20T12:00:00");
     let tasks = logs(vec![log("b1", "running"), old, log("b3", "failed")], 3);
     let receipts = vec![receipt("b1", None)];
-    assert_eq!(
-        look(vault, true, &[untold, tasks]),
-        ReadBack::Found(Acceptance {
-            receipts,
-            request_id: None
-        })
-    );
+    assert_eq!(look(vault, true, &[untold, tasks]), ReadBack::Found(Acceptance { receipts, request_id: None }));
 }
 
 #[test]
 fn an_answer_that_cannot_be_read_is_worth_asking_again() {
-    for operation in [
-        Operation::CopyBackup,
-        Operation::CopyCheckpoint,
-        Operation::CopyCheckpointItem,
-    ] {
-        for bad in [
-            reply(200, json!({})),
-            reply(502, json!("<html>")),
-            error(500, "BackupService.9910"),
-        ] {
+    for operation in [Operation::CopyBackup, Operation::CopyCheckpoint, Operation::CopyCheckpointItem] {
+        for bad in [reply(200, json!({})), reply(502, json!("<html>")), error(500, "BackupService.9910")] {
             let read = look(operation, true, &[bad]);
             assert!(
                 matches!(&read, ReadBack::Failed(failure) if failure.disposition == Disposition::Retryable),
@@ -945,17 +568,10 @@ fn an_answer_that_cannot_be_read_is_worth_asking_again() {
 
 #[test]
 fn only_the_vault_wide_call_is_settled_late_and_not_read_first() {
-    for operation in [
-        Operation::CopyBackup,
-        Operation::CopyCheckpoint,
-        Operation::CopyCheckpointItem,
-    ] {
+    for operation in [Operation::CopyBackup, Operation::CopyCheckpoint, Operation::CopyCheckpointItem] {
         let of = replication(operation);
         let vault = operation == Operation::CopyCheckpoint;
-        assert_eq!(
-            (Huawei.settles_at_once(&of), Huawei.reads_first(&of)),
-            (!vault, !vault)
-        );
+        assert_eq!((Huawei.settles_at_once(&of), Huawei.reads_first(&of)), (!vault, !vault));
     }
 }
 
@@ -969,11 +585,7 @@ fn a_key_signs_and_a_token_is_sent() {
         Huawei.sign(&call, draft, access, at, &Nonce("n".into()))
     };
     let header = |signed: &Signed, name: &str| {
-        signed
-            .headers
-            .iter()
-            .find(|(found, _)| found == name)
-            .map(|(_, value)| value.clone())
+        signed.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone())
     };
     let key = sign(&Access::Key(Arc::new(Credential {
         access_key_id: "AK".into(),
@@ -989,10 +601,7 @@ fn a_key_signs_and_a_token_is_sent() {
     let token = sign(&Access::Token(Arc::new(SecretString::from("MIIC")))).unwrap();
     assert_eq!(header(&token, "x-auth-token").as_deref(), Some("MIIC"));
     assert_eq!(header(&token, "Authorization"), None);
-    assert_eq!(
-        header(&token, "host").as_deref(),
-        Some("cbr.cn-north-4.myhuaweicloud.com")
-    );
+    assert_eq!(header(&token, "host").as_deref(), Some("cbr.cn-north-4.myhuaweicloud.com"));
     assert_eq!(token.path_and_query, key.path_and_query);
     assert!(!format!("{token:?}").contains("MIIC"));
     for bad in ["", " "] {
@@ -1007,24 +616,9 @@ fn a_key_signs_and_a_token_is_sent() {
 #[test]
 fn endpoints_follow_region_and_service() {
     let of = |service, region| Huawei.endpoint(service, region);
-    assert_eq!(
-        of(Service::Cbr, "cn-north-4"),
-        "https://cbr.cn-north-4.myhuaweicloud.com"
-    );
-    assert_eq!(
-        of(Service::Csbs, "cn-north-1"),
-        "https://csbs.cn-north-1.myhuaweicloud.com"
-    );
-    assert_eq!(
-        of(Service::Iam, "ap-southeast-1"),
-        "https://iam.ap-southeast-1.myhuaweicloud.com"
-    );
-    assert_eq!(
-        of(Service::Cbr, "eu-de"),
-        "https://cbr.eu-de.otc.t-systems.com"
-    );
-    assert_eq!(
-        of(Service::Iam, "eu-nl"),
-        "https://iam.eu-nl.otc.t-systems.com"
-    );
+    assert_eq!(of(Service::Cbr, "cn-north-4"), "https://cbr.cn-north-4.myhuaweicloud.com");
+    assert_eq!(of(Service::Csbs, "cn-north-1"), "https://csbs.cn-north-1.myhuaweicloud.com");
+    assert_eq!(of(Service::Iam, "ap-southeast-1"), "https://iam.ap-southeast-1.myhuaweicloud.com");
+    assert_eq!(of(Service::Cbr, "eu-de"), "https://cbr.eu-de.otc.t-systems.com");
+    assert_eq!(of(Service::Iam, "eu-nl"), "https://iam.eu-nl.otc.t-systems.com");
 }

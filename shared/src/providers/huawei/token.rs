@@ -27,8 +27,7 @@ pub struct Token {
 
 /// The request for a token of a user, for the project that bears the region's name. It is sent without a signature.
 pub fn request(domain: &str, user: &str, password: &SecretString, region: &str) -> Call {
-    let user =
-        json!({"name": user, "password": password.expose_secret(), "domain": {"name": domain}});
+    let user = json!({"name": user, "password": password.expose_secret(), "domain": {"name": domain}});
     let body = json!({"auth": {
         "identity": {"methods": ["password"], "password": {"user": user}},
         "scope": {"project": {"name": region}},
@@ -42,10 +41,7 @@ pub fn request(domain: &str, user: &str, password: &SecretString, region: &str) 
             path: "/v3/auth/tokens".to_owned(),
             // Without it the answer carries a catalogue of every service.
             query: Query::Pairs(vec![("nocatalog".to_owned(), "true".to_owned())]),
-            headers: vec![(
-                "content-type".to_owned(),
-                "application/json;charset=utf8".to_owned(),
-            )],
+            headers: vec![("content-type".to_owned(), "application/json;charset=utf8".to_owned())],
             body: body.to_string().into_bytes(),
             ..Default::default()
         },
@@ -60,17 +56,11 @@ pub fn request(domain: &str, user: &str, password: &SecretString, region: &str) 
 pub fn token(reply: &Reply) -> Result<Token, Failure> {
     let answer: Answer = errors::read(Service::Iam, reply).map_err(Failure::of_read)?;
     let incomplete = |why| unreadable(reply, errors::request_id(reply), why).of_read();
-    let value = reply
-        .header("x-subject-token")
-        .map(str::trim)
-        .filter(|value| !value.is_empty());
+    let value = reply.header("x-subject-token").map(str::trim).filter(|value| !value.is_empty());
     let value = value.ok_or_else(|| incomplete("the answer holds no X-Subject-Token"))?;
     let expires_at = model::time(&answer.token.expires_at)
         .ok_or_else(|| incomplete("the answer does not say when the token ends"))?;
-    Ok(Token {
-        value: SecretString::from(value.to_owned()),
-        expires_at,
-    })
+    Ok(Token { value: SecretString::from(value.to_owned()), expires_at })
 }
 
 /// When to ask for the next token.
@@ -95,28 +85,15 @@ mod tests {
 
     fn reply(status: u16, token: Option<&str>, body: &str) -> Reply {
         let headers = token.map(|token| ("x-subject-token".to_owned(), token.to_owned()));
-        Reply {
-            status,
-            headers: headers.into_iter().collect(),
-            body: body.as_bytes().to_vec(),
-        }
+        Reply { status, headers: headers.into_iter().collect(), body: body.as_bytes().to_vec() }
     }
 
     #[test]
     fn the_request_is_what_iam_documents() {
         let call = request("acme", "bot", &SecretString::from("p\"w"), "eu-de");
-        assert_eq!(
-            (call.service, call.region.as_str()),
-            (Service::Iam, "eu-de")
-        );
-        assert_eq!(
-            (call.draft.method.as_str(), call.draft.path.as_str()),
-            ("POST", "/v3/auth/tokens")
-        );
-        assert_eq!(
-            call.draft.query,
-            Query::Pairs(vec![("nocatalog".into(), "true".into())])
-        );
+        assert_eq!((call.service, call.region.as_str()), (Service::Iam, "eu-de"));
+        assert_eq!((call.draft.method.as_str(), call.draft.path.as_str()), ("POST", "/v3/auth/tokens"));
+        assert_eq!(call.draft.query, Query::Pairs(vec![("nocatalog".into(), "true".into())]));
         let body: serde_json::Value = serde_json::from_slice(&call.draft.body).unwrap();
         let wanted = json!({"auth": {
             "identity": {"methods": ["password"], "password": {"user": {
@@ -124,10 +101,7 @@ mod tests {
             "scope": {"project": {"name": "eu-de"}}}});
         assert_eq!(body, wanted);
         let shown = format!("{call:?}");
-        assert!(
-            !shown.contains("p\"w") && !shown.contains("112, 34, 119"),
-            "{shown}"
-        );
+        assert!(!shown.contains("p\"w") && !shown.contains("112, 34, 119"), "{shown}");
     }
 
     #[test]
@@ -136,40 +110,21 @@ mod tests {
         let token = token(&reply(201, Some("MIIC"), body)).unwrap();
         assert_eq!(token.value.expose_secret(), "MIIC");
         assert_eq!(token.expires_at.to_string(), "2026-11-22T02:13:20Z");
-        assert_eq!(
-            renew_at(token.expires_at).to_string(),
-            "2026-11-22T01:43:20Z"
-        );
+        assert_eq!(renew_at(token.expires_at).to_string(), "2026-11-22T01:43:20Z");
         assert!(!format!("{token:?}").contains("MIIC"));
     }
 
     #[test]
     fn refusals_and_unreadable_answers_are_told_apart() {
         let refused = |status, body: &str| token(&reply(status, None, body)).unwrap_err();
-        let error = |code: u16| {
-            format!("{{\"error\":{{\"code\":{code},\"message\":\"m\",\"title\":\"t\"}}}}")
-        };
-        assert_eq!(
-            refused(401, &error(401)).disposition,
-            Disposition::Authentication
-        );
-        assert_eq!(
-            refused(403, &error(403)).disposition,
-            Disposition::Authentication
-        );
-        assert_eq!(
-            refused(400, &error(400)).disposition,
-            Disposition::Permanent
-        );
+        let error = |code: u16| format!("{{\"error\":{{\"code\":{code},\"message\":\"m\",\"title\":\"t\"}}}}");
+        assert_eq!(refused(401, &error(401)).disposition, Disposition::Authentication);
+        assert_eq!(refused(403, &error(403)).disposition, Disposition::Authentication);
+        assert_eq!(refused(400, &error(400)).disposition, Disposition::Permanent);
         assert_eq!(refused(503, "").disposition, Disposition::Retryable);
         let dated = r#"{"token":{"expires_at":"2026-11-22T02:13:20.000000Z"}}"#;
         assert_eq!(refused(201, dated).disposition, Disposition::Retryable);
-        let undated = token(&reply(
-            201,
-            Some("MIIC"),
-            r#"{"token":{"expires_at":"soon"}}"#,
-        ))
-        .unwrap_err();
+        let undated = token(&reply(201, Some("MIIC"), r#"{"token":{"expires_at":"soon"}}"#)).unwrap_err();
         assert_eq!(undated.disposition, Disposition::Retryable);
         assert!(!undated.to_string().contains("MIIC"));
     }

@@ -18,7 +18,9 @@ use crate::disposition::Failure;
 use crate::fields::FieldError;
 use crate::ports::{Access, Reply};
 use crate::sign::{Nonce, Query, RequestDraft, SignError, Signed, SignedHeaders, tc3};
-use model::{CopySnapshotCrossRegions, Copied, DescribeSnapshots, Described, Envelope, Filter, Nothing, Response, Snapshot};
+use model::{
+    Copied, CopySnapshotCrossRegions, DescribeSnapshots, Described, Envelope, Filter, Nothing, Response, Snapshot,
+};
 
 /// Page size of DescribeSnapshots. Source: tencentcloud-sdk-python-cbs 3.1.175, at most 100.
 const PAGE: u64 = 100;
@@ -37,7 +39,10 @@ impl Provider for Tencent {
     fn check(&self, command: &Command) -> Result<(), FieldError> {
         let id = &command.source.id;
         if !id.starts_with("snap-") {
-            return Err(FieldError::new("source.snapshot_id", format!("\"{id}\" is not a snapshot ID: it must begin with snap-")));
+            return Err(FieldError::new(
+                "source.snapshot_id",
+                format!("\"{id}\" is not a snapshot ID: it must begin with snap-"),
+            ));
         }
         // Finance zones are a world of their own. Source: tencentyun/intlcloud-documents, cross-region replication, 2023-07-10.
         let finance = |region: &str| region.ends_with("-fsi");
@@ -67,7 +72,9 @@ impl Provider for Tencent {
         let wanted = &replication.destination.region;
         let mut results = answer.body.results.unwrap_or_default().into_iter();
         // Matched by region: the order is not promised.
-        let Some(result) = results.find(|result| result.destination_region.as_deref().is_none_or(|region| region == wanted)) else {
+        let Some(result) =
+            results.find(|result| result.destination_region.as_deref().is_none_or(|region| region == wanted))
+        else {
             return Err(unreadable(reply, answer.request_id, "the answer holds no result for this destination"));
         };
         match (result.code.as_deref(), result.snapshot_id.filter(|id| !id.is_empty())) {
@@ -93,7 +100,8 @@ impl Provider for Tencent {
         while seen < total {
             let Some(reply) = replies.next() else {
                 let filter = Filter { name: "snapshot-name", values: &names };
-                let body = DescribeSnapshots { filters: Some([filter]), limit: PAGE, offset: seen, ..Default::default() };
+                let body =
+                    DescribeSnapshots { filters: Some([filter]), limit: PAGE, offset: seen, ..Default::default() };
                 return ReadBack::Ask(Box::new(call("DescribeSnapshots", &replication.destination.region, &body)));
             };
             let page = match read::<Described>(reply) {
@@ -114,14 +122,17 @@ impl Provider for Tencent {
             return ReadBack::Found(Acceptance::one(Some(id), None));
         }
         let Some(reply) = replies.next() else {
-            let body = DescribeSnapshots { snapshot_ids: Some([&replication.source.id]), limit: 1, ..Default::default() };
+            let body =
+                DescribeSnapshots { snapshot_ids: Some([&replication.source.id]), limit: 1, ..Default::default() };
             return ReadBack::Ask(Box::new(call("DescribeSnapshots", &replication.source.region, &body)));
         };
         let snapshots = match read::<Described>(reply) {
             Ok(answer) => answer.body.snapshots.unwrap_or_default(),
             Err(failure) => return ReadBack::Failed(failure.of_read()),
         };
-        let Some(source) = snapshots.into_iter().find(|snapshot| snapshot.snapshot_id.as_deref() == Some(&replication.source.id)) else {
+        let Some(source) =
+            snapshots.into_iter().find(|snapshot| snapshot.snapshot_id.as_deref() == Some(&replication.source.id))
+        else {
             return ReadBack::Ineligible(format!(
                 "the snapshot {} is not in {}: it was deleted, or the region is wrong",
                 replication.source.id, replication.source.region
@@ -130,7 +141,14 @@ impl Provider for Tencent {
         judge_source(replication, &source)
     }
 
-    fn sign(&self, call: &Call, mut draft: RequestDraft, access: &Access, at: Timestamp, _nonce: &Nonce) -> Result<Signed, SignError> {
+    fn sign(
+        &self,
+        call: &Call,
+        mut draft: RequestDraft,
+        access: &Access,
+        at: Timestamp,
+        _nonce: &Nonce,
+    ) -> Result<Signed, SignError> {
         let Access::Key(credential) = access else {
             return Err(SignError::missing("access key"));
         };
@@ -189,7 +207,9 @@ fn judge_source(replication: &Replication, source: &Snapshot) -> ReadBack {
         return ReadBack::Running;
     }
     if source.copy_from_remote == Some(true) {
-        return ReadBack::Ineligible(format!("{id} is itself a copy from another region, and copies are never copied on"));
+        return ReadBack::Ineligible(format!(
+            "{id} is itself a copy from another region, and copies are never copied on"
+        ));
     }
     match source.state.as_deref() {
         Some("CREATING") => ReadBack::NotReady(format!("the snapshot {id} is still being created")),

@@ -11,9 +11,7 @@ use crate::aws::ServiceError;
 /// Whether a condition holds; an absent item has no attributes.
 pub(crate) fn holds(condition: &Condition, item: &Item) -> bool {
     match condition {
-        Condition::Compare(comparator, left, right) => {
-            compare(*comparator, &value(left, item), &value(right, item))
-        }
+        Condition::Compare(comparator, left, right) => compare(*comparator, &value(left, item), &value(right, item)),
         Condition::Between(operand, low, high) => {
             let operand = value(operand, item);
             compare(Comparator::GreaterOrEqual, &operand, &value(low, item))
@@ -21,13 +19,13 @@ pub(crate) fn holds(condition: &Condition, item: &Item) -> bool {
         }
         Condition::In(operand, list) => {
             let operand = value(operand, item);
-            list.iter()
-                .any(|other| compare(Comparator::Equal, &operand, &value(other, item)))
+            list.iter().any(|other| compare(Comparator::Equal, &operand, &value(other, item)))
         }
         Condition::Exists(path) => at(item, path).is_some(),
         Condition::NotExists(path) => at(item, path).is_none(),
-        Condition::HasType(path, kind) => at(item, path)
-            .is_some_and(|found| matches!(kind, Attr::S(kind) if kind == found.kind())),
+        Condition::HasType(path, kind) => {
+            at(item, path).is_some_and(|found| matches!(kind, Attr::S(kind) if kind == found.kind()))
+        }
         Condition::BeginsWith(whole, start) => match (value(whole, item), value(start, item)) {
             (Some(Attr::S(whole)), Some(Attr::S(start))) => whole.starts_with(&start),
             (Some(Attr::B(whole)), Some(Attr::B(start))) => whole.starts_with(&start),
@@ -67,17 +65,13 @@ pub(crate) fn projected(item: &Item, paths: &[Path]) -> Result<Item, ServiceErro
         let mut steps = path.iter().peekable();
         while let Some(step) = steps.next() {
             let Step::Name(name) = step else {
-                return Err(validation(
-                    "a list index in ProjectionExpression is not emulated",
-                ));
+                return Err(validation("a list index in ProjectionExpression is not emulated"));
             };
             if steps.peek().is_none() {
                 target.insert(name.clone(), found.clone());
                 break;
             }
-            let next = target
-                .entry(name.clone())
-                .or_insert_with(|| Attr::M(Item::new()));
+            let next = target.entry(name.clone()).or_insert_with(|| Attr::M(Item::new()));
             let Attr::M(inner) = next else { break };
             target = inner;
         }
@@ -152,40 +146,27 @@ fn contains(whole: Option<Attr>, part: Option<Attr>) -> bool {
 fn term_value(term: &Term, item: &Item) -> Result<Attr, ServiceError> {
     let number = |term: &Term| match term_value(term, item)? {
         Attr::N(number) => Ok(number),
-        other => Err(validation(format!(
-            "An operand in the update expression has an incorrect data type: {}",
-            other.kind()
-        ))),
+        other => {
+            Err(validation(format!("An operand in the update expression has an incorrect data type: {}", other.kind())))
+        }
     };
     match term {
         Term::Operand(operand) => value(operand, item).ok_or_else(|| {
-            validation(
-                "The provided expression refers to an attribute that does not exist in the item",
-            )
+            validation("The provided expression refers to an attribute that does not exist in the item")
         }),
         Term::IfNotExists(path, otherwise) => match at(item, path) {
             Some(found) => Ok(found.clone()),
             None => term_value(otherwise, item),
         },
-        Term::ListAppend(first, second) => {
-            match (term_value(first, item)?, term_value(second, item)?) {
-                (Attr::L(mut first), Attr::L(second)) => {
-                    first.extend(second);
-                    Ok(Attr::L(first))
-                }
-                _ => Err(validation(
-                    "An operand in the update expression has an incorrect data type",
-                )),
+        Term::ListAppend(first, second) => match (term_value(first, item)?, term_value(second, item)?) {
+            (Attr::L(mut first), Attr::L(second)) => {
+                first.extend(second);
+                Ok(Attr::L(first))
             }
-        }
-        Term::Plus(left, right) => number(left)?
-            .plus(&number(right)?)
-            .map(Attr::N)
-            .map_err(validation),
-        Term::Minus(left, right) => number(left)?
-            .plus(&number(right)?.negated())
-            .map(Attr::N)
-            .map_err(validation),
+            _ => Err(validation("An operand in the update expression has an incorrect data type")),
+        },
+        Term::Plus(left, right) => number(left)?.plus(&number(right)?).map(Attr::N).map_err(validation),
+        Term::Minus(left, right) => number(left)?.plus(&number(right)?.negated()).map(Attr::N).map_err(validation),
     }
 }
 
@@ -229,9 +210,7 @@ fn remove(item: &mut Item, path: &Path) -> Result<(), ServiceError> {
     match (parent(item, path)?, path.last()) {
         (None, Some(Step::Name(name))) => drop(item.remove(name)),
         (Some(Attr::M(map)), Some(Step::Name(name))) => drop(map.remove(name)),
-        (Some(Attr::L(list)), Some(Step::Index(index))) if *index < list.len() => {
-            drop(list.remove(*index))
-        }
+        (Some(Attr::L(list)), Some(Step::Index(index))) if *index < list.len() => drop(list.remove(*index)),
         (Some(Attr::L(_)), Some(Step::Index(_))) => {}
         _ => return Err(invalid_path()),
     }

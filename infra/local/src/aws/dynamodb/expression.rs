@@ -91,24 +91,13 @@ pub(crate) struct Placeholders {
 impl Placeholders {
     pub(crate) fn of(input: &Map<String, Value>) -> Result<Placeholders, ServiceError> {
         let (mut names, mut values) = (BTreeMap::new(), BTreeMap::new());
-        for (name, value) in object(input, "ExpressionAttributeNames")?
-            .into_iter()
-            .flatten()
-        {
-            let text = value
-                .as_str()
-                .filter(|_| name.starts_with('#') && name.len() > 1);
-            let invalid = || {
-                validation(format!(
-                    "ExpressionAttributeNames contains invalid key: Syntax error; key: \"{name}\""
-                ))
-            };
+        for (name, value) in object(input, "ExpressionAttributeNames")?.into_iter().flatten() {
+            let text = value.as_str().filter(|_| name.starts_with('#') && name.len() > 1);
+            let invalid =
+                || validation(format!("ExpressionAttributeNames contains invalid key: Syntax error; key: \"{name}\""));
             names.insert(name.clone(), text.ok_or_else(invalid)?.to_owned());
         }
-        for (name, value) in object(input, "ExpressionAttributeValues")?
-            .into_iter()
-            .flatten()
-        {
+        for (name, value) in object(input, "ExpressionAttributeValues")?.into_iter().flatten() {
             if !name.starts_with(':') || name.len() == 1 {
                 return Err(validation(format!(
                     "ExpressionAttributeValues contains invalid key: Syntax error; key: \"{name}\""
@@ -116,11 +105,7 @@ impl Placeholders {
             }
             values.insert(name.clone(), Attr::parse(value)?);
         }
-        Ok(Placeholders {
-            names,
-            values,
-            used: RefCell::default(),
-        })
+        Ok(Placeholders { names, values, used: RefCell::default() })
     }
 
     /// Parses one of the request's expressions, if it is there.
@@ -132,47 +117,27 @@ impl Placeholders {
         self.whole(input, member, |parser| parser.condition())
     }
 
-    pub(crate) fn update(
-        &self,
-        input: &Map<String, Value>,
-    ) -> Result<Option<Update>, ServiceError> {
+    pub(crate) fn update(&self, input: &Map<String, Value>) -> Result<Option<Update>, ServiceError> {
         self.whole(input, "UpdateExpression", |parser| parser.update())
     }
 
-    pub(crate) fn projection(
-        &self,
-        input: &Map<String, Value>,
-    ) -> Result<Option<Vec<Path>>, ServiceError> {
-        self.whole(input, "ProjectionExpression", |parser| {
-            parser.list(Parser::path)
-        })
+    pub(crate) fn projection(&self, input: &Map<String, Value>) -> Result<Option<Vec<Path>>, ServiceError> {
+        self.whole(input, "ProjectionExpression", |parser| parser.list(Parser::path))
     }
 
     /// Refuses placeholders nothing has used, as DynamoDB does.
     pub(crate) fn all_used(&self) -> Result<(), ServiceError> {
         let used = self.used.borrow();
         let unused = |names: Vec<&String>| -> Vec<String> {
-            names
-                .into_iter()
-                .filter(|name| !used.contains(*name))
-                .cloned()
-                .collect()
+            names.into_iter().filter(|name| !used.contains(*name)).cloned().collect()
         };
         for (member, names) in [
-            (
-                "ExpressionAttributeNames",
-                unused(self.names.keys().collect()),
-            ),
-            (
-                "ExpressionAttributeValues",
-                unused(self.values.keys().collect()),
-            ),
+            ("ExpressionAttributeNames", unused(self.names.keys().collect())),
+            ("ExpressionAttributeValues", unused(self.values.keys().collect())),
         ] {
             if !names.is_empty() {
                 let names = names.join(", ");
-                return Err(validation(format!(
-                    "Value provided in {member} unused in expressions: keys: {{{names}}}"
-                )));
+                return Err(validation(format!("Value provided in {member} unused in expressions: keys: {{{names}}}")));
             }
         }
         Ok(())
@@ -187,13 +152,9 @@ impl Placeholders {
         let Some(text) = input.get(member) else {
             return Ok(None);
         };
-        let text = text
-            .as_str()
-            .ok_or_else(|| validation(format!("{member} must be a string")))?;
+        let text = text.as_str().ok_or_else(|| validation(format!("{member} must be a string")))?;
         if text.trim().is_empty() {
-            return Err(validation(format!(
-                "Invalid {member}: The expression can not be empty;"
-            )));
+            return Err(validation(format!("Invalid {member}: The expression can not be empty;")));
         }
         if text.len() > LONGEST_BYTES {
             return Err(validation(format!(
@@ -207,16 +168,9 @@ impl Placeholders {
             _ => false,
         };
         if tokens.iter().filter(nests).count() > MOST_OPERATORS {
-            return Err(validation(format!(
-                "Invalid {member}: The expression contains too many operators;"
-            )));
+            return Err(validation(format!("Invalid {member}: The expression contains too many operators;")));
         }
-        let mut parser = Parser {
-            member,
-            tokens,
-            at: 0,
-            placeholders: self,
-        };
+        let mut parser = Parser { member, tokens, at: 0, placeholders: self };
         let parsed = parse(&mut parser)?;
         match parser.peek() {
             None => Ok(Some(parsed)),

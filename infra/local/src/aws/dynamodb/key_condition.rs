@@ -16,20 +16,14 @@ pub(super) fn bounds(
     of_index: bool,
 ) -> Result<Vec<(&'static str, Sql)>, ServiceError> {
     let mut found = Vec::new();
-    let (hash, range) = if of_index {
-        ("ipk = ?", RANGE_OF_INDEX)
-    } else {
-        ("pk = ?", RANGE_OF_TABLE)
-    };
+    let (hash, range) = if of_index { ("ipk = ?", RANGE_OF_INDEX) } else { ("pk = ?", RANGE_OF_TABLE) };
     let mut parts = Vec::new();
     conjuncts(condition, &mut parts);
     let mut seen: Vec<&str> = Vec::new();
     for part in parts {
         let (name, bounds) = bound(part, table)?;
         if seen.contains(&name.as_str()) {
-            return Err(validation(
-                "KeyConditionExpressions must only contain one condition per key",
-            ));
+            return Err(validation("KeyConditionExpressions must only contain one condition per key"));
         }
         if *name == key.hash {
             let [(Comparator::Equal, bytes)] = bounds.as_slice() else {
@@ -37,8 +31,7 @@ pub(super) fn bounds(
             };
             found.push((hash, Sql::Blob(bytes.clone())));
             seen.push(&key.hash);
-        } else if let Some(range_name) = key.range.as_ref().filter(|range_name| *range_name == name)
-        {
+        } else if let Some(range_name) = key.range.as_ref().filter(|range_name| *range_name == name) {
             for (comparator, bytes) in bounds {
                 let sql = range[comparator as usize];
                 found.push((sql, Sql::Blob(bytes)));
@@ -46,16 +39,11 @@ pub(super) fn bounds(
             seen.push(range_name);
         } else {
             let missed = key.range.as_ref().unwrap_or(&key.hash);
-            return Err(validation(format!(
-                "Query condition missed key schema element: {missed}"
-            )));
+            return Err(validation(format!("Query condition missed key schema element: {missed}")));
         }
     }
     if !seen.contains(&key.hash.as_str()) {
-        return Err(validation(format!(
-            "Query condition missed key schema element: {}",
-            key.hash
-        )));
+        return Err(validation(format!("Query condition missed key schema element: {}", key.hash)));
     }
     Ok(found)
 }
@@ -66,16 +54,10 @@ fn bound<'c>(part: &'c Condition, table: &Table) -> Result<Bound<'c>, ServiceErr
     let (subject, values) = match part {
         Condition::Compare(Comparator::NotEqual, ..) => return Err(unsupported()),
         Condition::Compare(comparator, subject, value) => (subject, vec![(*comparator, value)]),
-        Condition::Between(subject, low, high) => (
-            subject,
-            vec![
-                (Comparator::GreaterOrEqual, low),
-                (Comparator::LessOrEqual, high),
-            ],
-        ),
-        Condition::BeginsWith(subject, start) => {
-            (subject, vec![(Comparator::GreaterOrEqual, start)])
+        Condition::Between(subject, low, high) => {
+            (subject, vec![(Comparator::GreaterOrEqual, low), (Comparator::LessOrEqual, high)])
         }
+        Condition::BeginsWith(subject, start) => (subject, vec![(Comparator::GreaterOrEqual, start)]),
         _ => return Err(unsupported()),
     };
     let Operand::Path(path) = subject else {
@@ -90,9 +72,7 @@ fn bound<'c>(part: &'c Condition, table: &Table) -> Result<Bound<'c>, ServiceErr
             return Err(unsupported());
         };
         let starts = matches!(part, Condition::BeginsWith(..));
-        if table.kind_of(name).is_some_and(|kind| kind != value.kind())
-            || (starts && matches!(value, Attr::N(_)))
-        {
+        if table.kind_of(name).is_some_and(|kind| kind != value.kind()) || (starts && matches!(value, Attr::N(_))) {
             return Err(validation(
                 "One or more parameter values were invalid: Condition parameter type does not match schema type",
             ));
@@ -115,12 +95,8 @@ fn bound<'c>(part: &'c Condition, table: &Table) -> Result<Bound<'c>, ServiceErr
 type Bound<'c> = (&'c String, Vec<(Comparator, Vec<u8>)>);
 
 /// In the order of [`Comparator`]; a key condition has no `<>`.
-const RANGE_OF_TABLE: [&str; 6] = [
-    "sk = ?", "sk <> ?", "sk < ?", "sk <= ?", "sk > ?", "sk >= ?",
-];
-const RANGE_OF_INDEX: [&str; 6] = [
-    "isk = ?", "isk <> ?", "isk < ?", "isk <= ?", "isk > ?", "isk >= ?",
-];
+const RANGE_OF_TABLE: [&str; 6] = ["sk = ?", "sk <> ?", "sk < ?", "sk <= ?", "sk > ?", "sk >= ?"];
+const RANGE_OF_INDEX: [&str; 6] = ["isk = ?", "isk <> ?", "isk < ?", "isk <= ?", "isk > ?", "isk >= ?"];
 
 fn conjuncts<'c>(condition: &'c Condition, parts: &mut Vec<&'c Condition>) {
     match condition {

@@ -16,9 +16,7 @@ pub(crate) enum Token {
 }
 
 /// Longer ones first.
-const SYMBOLS: [&str; 14] = [
-    "<>", "<=", ">=", "=", "<", ">", "(", ")", ",", ".", "[", "]", "+", "-",
-];
+const SYMBOLS: [&str; 14] = ["<>", "<=", ">=", "=", "<", ">", "(", ")", ",", ".", "[", "]", "+", "-"];
 
 impl Token {
     /// The token as it was written.
@@ -38,17 +36,9 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, String> {
     while let Some(first) = rest.chars().next() {
         let sigil = usize::from(first == '#' || first == ':');
         let word = |character: char| character.is_ascii_alphanumeric() || character == '_';
-        let length = sigil
-            + rest
-                .chars()
-                .skip(sigil)
-                .take_while(|character| word(*character))
-                .count();
+        let length = sigil + rest.chars().skip(sigil).take_while(|character| word(*character)).count();
         let length = if length == 0 {
-            SYMBOLS
-                .iter()
-                .find(|symbol| rest.starts_with(**symbol))
-                .map_or(0, |symbol| symbol.len())
+            SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)).map_or(0, |symbol| symbol.len())
         } else {
             length
         };

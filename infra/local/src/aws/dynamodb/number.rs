@@ -37,15 +37,9 @@ impl Number {
         while digits.last() == Some(&0) {
             digits.pop();
         }
-        let point =
-            i64::try_from(whole.len()).unwrap_or(i64::MAX) - i64::try_from(leading).unwrap_or(0);
+        let point = i64::try_from(whole.len()).unwrap_or(i64::MAX) - i64::try_from(leading).unwrap_or(0);
         let exponent = i32::try_from(point + i64::from(scale)).map_err(|_| invalid())?;
-        Number {
-            negative,
-            digits,
-            exponent,
-        }
-        .checked()
+        Number { negative, digits, exponent }.checked()
     }
 
     /// Adds, exactly or not at all.
@@ -53,9 +47,8 @@ impl Number {
     /// # Errors
     /// When the result has more than 38 digits.
     pub(crate) fn plus(&self, other: &Number) -> Result<Number, String> {
-        let overflow = || {
-            "Number overflow. Attempting to store a number with magnitude larger than supported range".to_owned()
-        };
+        let overflow =
+            || "Number overflow. Attempting to store a number with magnitude larger than supported range".to_owned();
         let scale = self.scale().min(other.scale());
         let at_scale = |number: &Number| {
             let factor = 10_i128.checked_pow(u32::try_from(number.scale() - scale).ok()?)?;
@@ -70,10 +63,7 @@ impl Number {
 
     /// The same with the other sign.
     pub(crate) fn negated(&self) -> Number {
-        Number {
-            negative: !self.negative && !self.digits.is_empty(),
-            ..self.clone()
-        }
+        Number { negative: !self.negative && !self.digits.is_empty(), ..self.clone() }
     }
 
     /// Bytes that sort as the numbers do.
@@ -81,40 +71,31 @@ impl Number {
         if self.digits.is_empty() {
             return vec![0x80];
         }
-        let exponent = u16::try_from(self.exponent + 0x4000)
-            .unwrap_or(u16::MAX)
-            .to_be_bytes();
-        let magnitude = exponent
-            .into_iter()
-            .chain(self.digits.iter().map(|digit| digit + 1));
+        let exponent = u16::try_from(self.exponent + 0x4000).unwrap_or(u16::MAX).to_be_bytes();
+        let magnitude = exponent.into_iter().chain(self.digits.iter().map(|digit| digit + 1));
         if self.negative {
             // Complemented, with an end mark above every digit, so that longer is smaller.
-            return std::iter::once(0x7f)
-                .chain(magnitude.map(|byte| !byte))
-                .chain([0xff])
-                .collect();
+            return std::iter::once(0x7f).chain(magnitude.map(|byte| !byte)).chain([0xff]).collect();
         }
         std::iter::once(0x81).chain(magnitude).collect()
     }
 
     fn checked(mut self) -> Result<Number, String> {
         if self.digits.is_empty() {
-            return Ok(Number {
-                negative: false,
-                digits: Vec::new(),
-                exponent: 0,
-            });
+            return Ok(Number { negative: false, digits: Vec::new(), exponent: 0 });
         }
         if self.digits.len() > LARGEST_DIGITS {
-            return Err(
-                "Attempting to store more than 38 significant digits in a Number".to_owned(),
-            );
+            return Err("Attempting to store more than 38 significant digits in a Number".to_owned());
         }
         if self.exponent > 126 {
-            return Err("Number overflow. Attempting to store a number with magnitude larger than supported range".to_owned());
+            return Err(
+                "Number overflow. Attempting to store a number with magnitude larger than supported range".to_owned()
+            );
         }
         if self.exponent < -129 {
-            return Err("Number underflow. Attempting to store a number with magnitude smaller than supported range".to_owned());
+            return Err(
+                "Number underflow. Attempting to store a number with magnitude smaller than supported range".to_owned()
+            );
         }
         self.digits.shrink_to_fit();
         Ok(self)
@@ -126,9 +107,8 @@ impl Number {
     }
 
     fn integer(&self) -> Option<i128> {
-        let magnitude = self.digits.iter().try_fold(0_i128, |sum, digit| {
-            sum.checked_mul(10)?.checked_add(i128::from(*digit))
-        })?;
+        let magnitude =
+            self.digits.iter().try_fold(0_i128, |sum, digit| sum.checked_mul(10)?.checked_add(i128::from(*digit)))?;
         Some(if self.negative { -magnitude } else { magnitude })
     }
 }
@@ -141,11 +121,7 @@ impl fmt::Display for Number {
         if self.negative {
             f.write_str("-")?;
         }
-        let digits: String = self
-            .digits
-            .iter()
-            .map(|digit| char::from(digit + b'0'))
-            .collect();
+        let digits: String = self.digits.iter().map(|digit| char::from(digit + b'0')).collect();
         let (length, exponent) = (digits.len(), self.exponent);
         match usize::try_from(exponent) {
             Ok(point) if point >= length && point <= 40 => {
@@ -156,11 +132,7 @@ impl fmt::Display for Number {
                 write!(f, "{whole}.{fraction}")
             }
             _ if (-20..=0).contains(&exponent) => {
-                write!(
-                    f,
-                    "0.{}{digits}",
-                    "0".repeat(exponent.unsigned_abs() as usize)
-                )
+                write!(f, "0.{}{digits}", "0".repeat(exponent.unsigned_abs() as usize))
             }
             _ => write!(f, "{digits}E{:+}", self.scale()),
         }
@@ -209,10 +181,7 @@ mod tests {
             "12345678901234567890123456789012345678",
             "1E+100",
         ];
-        let numbers: Vec<Number> = ordered
-            .iter()
-            .map(|text| Number::parse(text).unwrap())
-            .collect();
+        let numbers: Vec<Number> = ordered.iter().map(|text| Number::parse(text).unwrap()).collect();
         assert!(numbers.is_sorted());
         for (number, text) in numbers.iter().zip(ordered) {
             assert_eq!(number.to_string(), text);
@@ -224,40 +193,21 @@ mod tests {
         for text in ["100", "+100", "1e2", "100.00", "00100", "1000E-1"] {
             assert_eq!(Number::parse(text).unwrap().to_string(), "100", "{text}");
         }
-        for text in [
-            "",
-            "-",
-            ".",
-            "1e",
-            "abc",
-            "1.2.3",
-            "0x1",
-            "1e999",
-            "1e-999",
-            "123456789012345678901234567890123456789",
-        ] {
+        for text in
+            ["", "-", ".", "1e", "abc", "1.2.3", "0x1", "1e999", "1e-999", "123456789012345678901234567890123456789"]
+        {
             assert!(Number::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn sums_are_exact() {
-        for (left, right, sum) in [
-            ("1", "1", "2"),
-            ("0.1", "0.2", "0.3"),
-            ("-5", "5", "0"),
-            ("1e20", "1", "100000000000000000001"),
-        ] {
-            let sum_of = Number::parse(left)
-                .unwrap()
-                .plus(&Number::parse(right).unwrap());
+        for (left, right, sum) in
+            [("1", "1", "2"), ("0.1", "0.2", "0.3"), ("-5", "5", "0"), ("1e20", "1", "100000000000000000001")]
+        {
+            let sum_of = Number::parse(left).unwrap().plus(&Number::parse(right).unwrap());
             assert_eq!(sum_of.unwrap().to_string(), sum);
         }
-        assert!(
-            Number::parse("1e100")
-                .unwrap()
-                .plus(&Number::parse("1").unwrap())
-                .is_err()
-        );
+        assert!(Number::parse("1e100").unwrap().plus(&Number::parse("1").unwrap()).is_err());
     }
 }

@@ -117,7 +117,9 @@ impl Parser<'_> {
                 self.expect(")")?;
                 Ok(Operand::Size(path))
             }
-            Some(function) => Err(self.error(format!("The function is not allowed to be used this way in an expression; function: {function}"))),
+            Some(function) => Err(self.error(format!(
+                "The function is not allowed to be used this way in an expression; function: {function}"
+            ))),
             None => Ok(Operand::Path(self.path()?)),
         }
     }
@@ -128,9 +130,9 @@ impl Parser<'_> {
         while let Some(Token::Word(word)) = self.peek() {
             let clause = word.to_ascii_uppercase();
             if !seen.insert(clause.clone()) {
-                return Err(self.error(format!(
-                    "The \"{clause}\" section can only be used once in an update expression;"
-                )));
+                return Err(
+                    self.error(format!("The \"{clause}\" section can only be used once in an update expression;"))
+                );
             }
             self.at += 1;
             match clause.as_str() {
@@ -145,19 +147,12 @@ impl Parser<'_> {
                 }
             }
         }
-        let paths: Vec<&Path> = update
-            .set
-            .iter()
-            .map(|(path, _)| path)
-            .chain(&update.remove)
-            .collect();
+        let paths: Vec<&Path> = update.set.iter().map(|(path, _)| path).chain(&update.remove).collect();
         for (index, path) in paths.iter().enumerate() {
-            if paths
-                .iter()
-                .skip(index + 1)
-                .any(|other| path.starts_with(other) || other.starts_with(path))
-            {
-                return Err(self.error("Two document paths overlap with each other; must remove or rewrite one of these paths;".to_owned()));
+            if paths.iter().skip(index + 1).any(|other| path.starts_with(other) || other.starts_with(path)) {
+                return Err(self.error(
+                    "Two document paths overlap with each other; must remove or rewrite one of these paths;".to_owned(),
+                ));
             }
         }
         Ok(update)
@@ -217,16 +212,16 @@ impl Parser<'_> {
     fn name(&mut self) -> Result<String, ServiceError> {
         let name = match self.peek() {
             Some(Token::Word(word)) if is_reserved(word) => {
-                return Err(self.error(format!(
-                    "Attribute name is a reserved keyword; reserved keyword: {word}"
-                )));
+                return Err(self.error(format!("Attribute name is a reserved keyword; reserved keyword: {word}")));
             }
             Some(Token::Word(word)) => word.clone(),
             Some(Token::Name(name)) => {
                 self.placeholders.used.borrow_mut().insert(name.clone());
                 let known = self.placeholders.names.get(name);
                 let undefined = || {
-                    self.error(format!("An expression attribute name used in the document path is not defined; attribute name: {name}"))
+                    self.error(format!(
+                        "An expression attribute name used in the document path is not defined; attribute name: {name}"
+                    ))
                 };
                 known.cloned().ok_or_else(undefined)?
             }
@@ -243,7 +238,9 @@ impl Parser<'_> {
         self.placeholders.used.borrow_mut().insert(name.clone());
         let known = self.placeholders.values.get(name);
         let undefined = || {
-            self.error(format!("An expression attribute value used in expression is not defined; attribute value: {name}"))
+            self.error(format!(
+                "An expression attribute value used in expression is not defined; attribute value: {name}"
+            ))
         };
         let value = known.cloned().ok_or_else(undefined)?;
         self.at += 1;
@@ -278,9 +275,7 @@ impl Parser<'_> {
         };
         let word = word.clone();
         let open = matches!(self.tokens.get(self.at + 1), Some(Token::Symbol("(")));
-        (open
-            && !["AND", "OR", "NOT", "IN", "BETWEEN"].contains(&word.to_ascii_uppercase().as_str()))
-        .then(|| {
+        (open && !["AND", "OR", "NOT", "IN", "BETWEEN"].contains(&word.to_ascii_uppercase().as_str())).then(|| {
             self.at += 2;
             word
         })
@@ -291,8 +286,7 @@ impl Parser<'_> {
     }
 
     fn keyword(&mut self, keyword: &str) -> bool {
-        let found =
-            matches!(self.peek(), Some(Token::Word(word)) if word.eq_ignore_ascii_case(keyword));
+        let found = matches!(self.peek(), Some(Token::Word(word)) if word.eq_ignore_ascii_case(keyword));
         self.at += usize::from(found);
         found
     }
@@ -304,18 +298,11 @@ impl Parser<'_> {
     }
 
     fn expect(&mut self, symbol: &str) -> Result<(), ServiceError> {
-        if self.symbol(symbol) {
-            Ok(())
-        } else {
-            Err(self.unexpected())
-        }
+        if self.symbol(symbol) { Ok(()) } else { Err(self.unexpected()) }
     }
 
     pub(super) fn unexpected(&self) -> ServiceError {
-        syntax(
-            self.member,
-            &self.peek().map_or_else(|| "<EOF>".to_owned(), Token::text),
-        )
+        syntax(self.member, &self.peek().map_or_else(|| "<EOF>".to_owned(), Token::text))
     }
 
     fn error(&self, reason: String) -> ServiceError {
@@ -324,7 +311,5 @@ impl Parser<'_> {
 }
 
 pub(super) fn syntax(member: &str, token: &str) -> ServiceError {
-    validation(format!(
-        "Invalid {member}: Syntax error; token: \"{token}\""
-    ))
+    validation(format!("Invalid {member}: Syntax error; token: \"{token}\""))
 }

@@ -31,8 +31,7 @@ pub(super) fn get_item(call: &Call<'_>) -> Result<Value, Stop> {
         ],
     )?;
     let table = Table::of(call.connection, call.input)?;
-    let missing =
-        || validation("The parameter 'Key' is required but was not present in the request");
+    let missing = || validation("The parameter 'Key' is required but was not present in the request");
     let row = table.row_of_key(&parse_item(call.input.get("Key").ok_or_else(missing)?)?)?;
     let placeholders = Placeholders::of(call.input)?;
     let projection = placeholders.projection(call.input)?;
@@ -50,30 +49,21 @@ pub(super) fn query(call: &Call<'_>) -> Result<Value, Stop> {
     allow(call.input, &known)?;
     let table = Table::of(call.connection, call.input)?;
     let placeholders = Placeholders::of(call.input)?;
-    let needed = || {
-        validation(
-            "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.",
-        )
-    };
-    let condition = placeholders
-        .condition(call.input, "KeyConditionExpression")?
-        .ok_or_else(needed)?;
+    let needed =
+        || validation("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.");
+    let condition = placeholders.condition(call.input, "KeyConditionExpression")?.ok_or_else(needed)?;
     let mut reader = Reader::of(call.input, &table, &placeholders)?;
     let keys: Vec<&String> = reader.key().names().collect();
-    if let Some(name) = reader.filter.as_ref().and_then(|filter| {
-        names_of(filter)
-            .into_iter()
-            .find(|name| keys.contains(name))
-    }) {
-        return Err(validation(format!("Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}")).into());
+    if let Some(name) =
+        reader.filter.as_ref().and_then(|filter| names_of(filter).into_iter().find(|name| keys.contains(name)))
+    {
+        return Err(validation(format!(
+            "Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}"
+        ))
+        .into());
     }
-    reader.bounds =
-        key_condition::bounds(&condition, &table, reader.key(), reader.index.is_some())?;
-    reader.forward = call
-        .input
-        .get("ScanIndexForward")
-        .and_then(Value::as_bool)
-        .unwrap_or(true);
+    reader.bounds = key_condition::bounds(&condition, &table, reader.key(), reader.index.is_some())?;
+    reader.forward = call.input.get("ScanIndexForward").and_then(Value::as_bool).unwrap_or(true);
     reader.page(call.connection)
 }
 
@@ -122,17 +112,11 @@ impl<'a> Reader<'a> {
             None => None,
             Some(name) => {
                 let index = table.indexes.iter().find(|index| index.name == name);
-                Some(index.ok_or_else(|| {
-                    validation(format!(
-                        "The table does not have the specified index: {name}"
-                    ))
-                })?)
+                Some(index.ok_or_else(|| validation(format!("The table does not have the specified index: {name}")))?)
             }
         };
         if index.is_some() && input.get("ConsistentRead").and_then(Value::as_bool) == Some(true) {
-            return Err(validation(
-                "Consistent reads are not supported on global secondary indexes",
-            ));
+            return Err(validation("Consistent reads are not supported on global secondary indexes"));
         }
         let filter = placeholders.condition(input, "FilterExpression")?;
         let projection = placeholders.projection(input)?;
@@ -146,9 +130,7 @@ impl<'a> Reader<'a> {
                 .ok_or_else(|| validation("Limit must be greater than or equal to 1"))?,
         };
         let count_only = match input.get("Select").and_then(Value::as_str) {
-            None | Some("ALL_ATTRIBUTES" | "ALL_PROJECTED_ATTRIBUTES" | "SPECIFIC_ATTRIBUTES") => {
-                false
-            }
+            None | Some("ALL_ATTRIBUTES" | "ALL_PROJECTED_ATTRIBUTES" | "SPECIFIC_ATTRIBUTES") => false,
             Some("COUNT") => true,
             Some(other) => return Err(validation(format!("Select set to invalid value: {other}"))),
         };
@@ -178,9 +160,7 @@ impl<'a> Reader<'a> {
         let invalid = || validation("The provided starting key is invalid");
         let names = self.position_names();
         if start.len() != names.len()
-            || !names
-                .iter()
-                .all(|name| start.get(*name).map(Attr::kind) == self.table.kind_of(name))
+            || !names.iter().all(|name| start.get(*name).map(Attr::kind) == self.table.kind_of(name))
         {
             return Err(invalid());
         }
@@ -203,34 +183,23 @@ impl<'a> Reader<'a> {
     }
 
     fn page(&self, connection: &Connection) -> Result<Value, Stop> {
-        let (mut items, mut scanned, mut count, mut bytes) =
-            (Vec::new(), 0_usize, 0_usize, 0_usize);
+        let (mut items, mut scanned, mut count, mut bytes) = (Vec::new(), 0_usize, 0_usize, 0_usize);
         let mut last = None;
         self.rows(connection, |item| {
             scanned += 1;
             bytes += item_size(&item);
             let shown = self.visible(&item);
-            if self
-                .filter
-                .as_ref()
-                .is_none_or(|filter| holds(filter, &shown))
-            {
+            if self.filter.as_ref().is_none_or(|filter| holds(filter, &shown)) {
                 count += 1;
                 if !self.count_only {
-                    let shown = self
-                        .projection
-                        .as_ref()
-                        .map_or_else(|| Ok(shown.clone()), |paths| projected(&shown, paths))?;
+                    let shown =
+                        self.projection.as_ref().map_or_else(|| Ok(shown.clone()), |paths| projected(&shown, paths))?;
                     items.push(item_json(&shown));
                 }
             }
             if scanned >= self.limit || bytes >= LARGEST_PAGE_BYTES {
                 let names = self.position_names();
-                last = Some(
-                    item.into_iter()
-                        .filter(|(name, _)| names.contains(&name))
-                        .collect::<Item>(),
-                );
+                last = Some(item.into_iter().filter(|(name, _)| names.contains(&name)).collect::<Item>());
                 return Ok(ControlFlow::Break(()));
             }
             Ok(ControlFlow::Continue(()))
@@ -247,19 +216,10 @@ impl<'a> Reader<'a> {
 
     /// What the index shows of an item.
     fn visible(&self, item: &Item) -> Item {
-        let Some((index, shown)) = self
-            .index
-            .and_then(|index| Some((index, index.shown.as_ref()?)))
-        else {
+        let Some((index, shown)) = self.index.and_then(|index| Some((index, index.shown.as_ref()?))) else {
             return item.clone();
         };
-        let keys = |name: &String| {
-            self.table
-                .key
-                .names()
-                .chain(index.key.names())
-                .any(|key| key == name)
-        };
+        let keys = |name: &String| self.table.key.names().chain(index.key.names()).any(|key| key == name);
         item.iter()
             .filter(|(name, _)| keys(name) || shown.contains(name))
             .map(|(name, value)| (name.clone(), value.clone()))
@@ -293,17 +253,11 @@ impl<'a> Reader<'a> {
         if let Some(after) = &self.after {
             let direction = if self.forward { '>' } else { '<' };
             let marks = vec!["?"; columns.len()].join(", ");
-            sql.push_str(&format!(
-                " AND ({}) {direction} ({marks})",
-                columns.join(", ")
-            ));
+            sql.push_str(&format!(" AND ({}) {direction} ({marks})", columns.join(", ")));
             values.extend(after.iter().cloned());
         }
         let order = if self.forward { " ASC" } else { " DESC" };
-        let order: Vec<String> = columns
-            .iter()
-            .map(|column| format!("{column}{order}"))
-            .collect();
+        let order: Vec<String> = columns.iter().map(|column| format!("{column}{order}")).collect();
         sql.push_str(&format!(" ORDER BY {}", order.join(", ")));
         let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query(rusqlite::params_from_iter(values))?;
@@ -332,22 +286,13 @@ fn names_of(condition: &Condition) -> Vec<&String> {
         }
     }
     match condition {
-        Condition::Compare(_, left, right)
-        | Condition::BeginsWith(left, right)
-        | Condition::Contains(left, right) => [operand(left), operand(right)].concat(),
-        Condition::Between(subject, low, high) => {
-            [operand(subject), operand(low), operand(high)].concat()
+        Condition::Compare(_, left, right) | Condition::BeginsWith(left, right) | Condition::Contains(left, right) => {
+            [operand(left), operand(right)].concat()
         }
-        Condition::In(subject, list) => std::iter::once(subject)
-            .chain(list)
-            .flat_map(operand)
-            .collect(),
-        Condition::Exists(found) | Condition::NotExists(found) | Condition::HasType(found, _) => {
-            path(found)
-        }
-        Condition::And(left, right) | Condition::Or(left, right) => {
-            [names_of(left), names_of(right)].concat()
-        }
+        Condition::Between(subject, low, high) => [operand(subject), operand(low), operand(high)].concat(),
+        Condition::In(subject, list) => std::iter::once(subject).chain(list).flat_map(operand).collect(),
+        Condition::Exists(found) | Condition::NotExists(found) | Condition::HasType(found, _) => path(found),
+        Condition::And(left, right) | Condition::Or(left, right) => [names_of(left), names_of(right)].concat(),
         Condition::Not(inner) => names_of(inner),
     }
 }

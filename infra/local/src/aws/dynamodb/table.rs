@@ -93,23 +93,14 @@ impl KeySchema {
         if elements.len() > 2 || (elements.len() == 2) != range.is_some() {
             return Err(invalid());
         }
-        Ok(KeySchema {
-            hash: element(0, "HASH").ok_or_else(invalid)?,
-            range,
-        })
+        Ok(KeySchema { hash: element(0, "HASH").ok_or_else(invalid)?, range })
     }
 }
 
 impl Table {
     /// Reads a CreateTable request, strictly.
-    pub(crate) fn parse(
-        definition: &Map<String, Value>,
-        created_at: i64,
-    ) -> Result<Table, ServiceError> {
-        let name = definition
-            .get("TableName")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+    pub(crate) fn parse(definition: &Map<String, Value>, created_at: i64) -> Result<Table, ServiceError> {
+        let name = definition.get("TableName").and_then(Value::as_str).unwrap_or_default();
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
         if !(3..=255).contains(&name.len()) || !name.bytes().all(legal) {
             return Err(validation(
@@ -118,19 +109,11 @@ impl Table {
         }
         let mut types = BTreeMap::new();
         for attribute in list(definition, "AttributeDefinitions") {
-            let text = |member: &str| {
-                attribute
-                    .get(member)
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-            };
+            let text = |member: &str| attribute.get(member).and_then(Value::as_str).unwrap_or_default();
             if !matches!(text("AttributeType"), "S" | "N" | "B") {
                 return Err(validation("AttributeType must be one of S, N, B"));
             }
-            types.insert(
-                text("AttributeName").to_owned(),
-                text("AttributeType").to_owned(),
-            );
+            types.insert(text("AttributeName").to_owned(), text("AttributeType").to_owned());
         }
         let key = KeySchema::parse(definition.get("KeySchema"))?;
         let mut indexes: Vec<Index> = Vec::new();
@@ -144,10 +127,7 @@ impl Table {
             }
             indexes.push(index);
         }
-        let keys: Vec<&String> = key
-            .names()
-            .chain(indexes.iter().flat_map(|index| index.key.names()))
-            .collect();
+        let keys: Vec<&String> = key.names().chain(indexes.iter().flat_map(|index| index.key.names())).collect();
         if let Some(missing) = keys.iter().find(|name| !types.contains_key(**name)) {
             return Err(validation(format!(
                 "One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: [{missing}]"
@@ -158,14 +138,7 @@ impl Table {
                 "One or more parameter values were invalid: Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions: {unused}"
             )));
         }
-        Ok(Table {
-            name: name.to_owned(),
-            key,
-            indexes,
-            types,
-            definition: definition.clone(),
-            created_at,
-        })
+        Ok(Table { name: name.to_owned(), key, indexes, types, definition: definition.clone(), created_at })
     }
 
     /// The table of this name.
@@ -184,9 +157,8 @@ impl Table {
     /// The table a request names.
     pub(crate) fn of(connection: &Connection, input: &Map<String, Value>) -> Result<Table, Stop> {
         let name = input.get("TableName").and_then(Value::as_str);
-        let name = name.ok_or_else(|| {
-            validation("The parameter 'TableName' is required but was not present in the request")
-        })?;
+        let name =
+            name.ok_or_else(|| validation("The parameter 'TableName' is required but was not present in the request"))?;
         // An ARN is as good as a name.
         let name = name.rsplit('/').next().unwrap_or(name);
         Ok(Table::find(connection, name)?
@@ -196,9 +168,7 @@ impl Table {
     pub(crate) fn create(&self, connection: &Connection) -> Result<(), Stop> {
         let definition = Value::Object(self.definition.clone()).to_string();
         connection
-            .prepare_cached(
-                "INSERT INTO dynamo_table (name, definition, created_at) VALUES (?1, ?2, ?3)",
-            )?
+            .prepare_cached("INSERT INTO dynamo_table (name, definition, created_at) VALUES (?1, ?2, ?3)")?
             .execute(params![self.name, definition, self.created_at])?;
         Ok(())
     }
@@ -222,11 +192,7 @@ impl Table {
             .map(|index| {
                 let mut index = index.clone();
                 index["IndexStatus"] = "ACTIVE".into();
-                index["IndexArn"] = format!(
-                    "{arn}/index/{}",
-                    index["IndexName"].as_str().unwrap_or_default()
-                )
-                .into();
+                index["IndexArn"] = format!("{arn}/index/{}", index["IndexName"].as_str().unwrap_or_default()).into();
                 index
             })
             .collect();
@@ -260,14 +226,9 @@ impl Table {
     /// The place a `Key` member names: exactly the key, nothing else.
     pub(crate) fn row_of_key(&self, key: &Item) -> Result<RowKey, ServiceError> {
         let exact = key.len() == self.key.names().count()
-            && self
-                .key
-                .names()
-                .all(|name| key.get(name).map(Attr::kind) == self.kind_of(name));
+            && self.key.names().all(|name| key.get(name).map(Attr::kind) == self.kind_of(name));
         if !exact {
-            return Err(validation(
-                "The provided key element does not match the schema",
-            ));
+            return Err(validation("The provided key element does not match the schema"));
         }
         self.row(&self.key, key)
     }
@@ -279,20 +240,13 @@ impl Table {
 
     /// The place of an item in an index; `None` if it lacks the key: indexes are sparse.
     pub(crate) fn row_in(&self, index: &Index, item: &Item) -> Option<RowKey> {
-        index
-            .key
-            .names()
-            .all(|name| item.contains_key(name))
-            .then(|| self.row(&index.key, item).ok())
-            .flatten()
+        index.key.names().all(|name| item.contains_key(name)).then(|| self.row(&index.key, item).ok()).flatten()
     }
 
     /// Refuses an item that could not be stored.
     pub(crate) fn check(&self, item: &Item) -> Result<(), ServiceError> {
         if item_size(item) > LARGEST_ITEM_BYTES {
-            return Err(validation(
-                "Item size has exceeded the maximum allowed size",
-            ));
+            return Err(validation("Item size has exceeded the maximum allowed size"));
         }
         for index in &self.indexes {
             for name in index.key.names() {
@@ -379,57 +333,29 @@ impl Table {
             }
             Ok(bytes)
         };
-        let range = key
-            .range
-            .as_ref()
-            .map(|name| bytes(name, LARGEST_RANGE_KEY_BYTES))
-            .transpose()?;
-        Ok((
-            bytes(&key.hash, LARGEST_HASH_KEY_BYTES)?,
-            range.unwrap_or_default(),
-        ))
+        let range = key.range.as_ref().map(|name| bytes(name, LARGEST_RANGE_KEY_BYTES)).transpose()?;
+        Ok((bytes(&key.hash, LARGEST_HASH_KEY_BYTES)?, range.unwrap_or_default()))
     }
 }
 
 impl Index {
     fn parse(value: &Value) -> Result<Index, ServiceError> {
-        let name = value
-            .get("IndexName")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let name = value.get("IndexName").and_then(Value::as_str).unwrap_or_default();
         if name.len() < 3 {
             return Err(validation("IndexName must be at least 3 characters long"));
         }
-        let shown = match value
-            .pointer("/Projection/ProjectionType")
-            .and_then(Value::as_str)
-        {
+        let shown = match value.pointer("/Projection/ProjectionType").and_then(Value::as_str) {
             Some("ALL") => None,
             Some("KEYS_ONLY") => Some(Vec::new()),
             Some("INCLUDE") => {
-                let names = value
-                    .pointer("/Projection/NonKeyAttributes")
-                    .and_then(Value::as_array);
-                Some(
-                    names
-                        .into_iter()
-                        .flatten()
-                        .filter_map(Value::as_str)
-                        .map(str::to_owned)
-                        .collect(),
-                )
+                let names = value.pointer("/Projection/NonKeyAttributes").and_then(Value::as_array);
+                Some(names.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect())
             }
             _ => {
-                return Err(validation(
-                    "One or more parameter values were invalid: Unknown ProjectionType",
-                ));
+                return Err(validation("One or more parameter values were invalid: Unknown ProjectionType"));
             }
         };
-        Ok(Index {
-            name: name.to_owned(),
-            key: KeySchema::parse(value.get("KeySchema"))?,
-            shown,
-        })
+        Ok(Index { name: name.to_owned(), key: KeySchema::parse(value.get("KeySchema"))?, shown })
     }
 }
 
@@ -439,9 +365,5 @@ pub(crate) fn stored_item(text: &str) -> Result<Item, ServiceError> {
 }
 
 fn list<'a>(definition: &'a Map<String, Value>, member: &str) -> impl Iterator<Item = &'a Value> {
-    definition
-        .get(member)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
+    definition.get(member).and_then(Value::as_array).into_iter().flatten()
 }

@@ -91,10 +91,7 @@ impl Attr {
             Attr::L(list) => 3 + list.iter().map(|value| value.size() + 1).sum::<usize>(),
             Attr::M(map) => 3 + map.len() + item_size(map),
             Attr::Ss(set) => set.iter().map(String::len).sum(),
-            Attr::Ns(set) => set
-                .iter()
-                .map(|number| number.to_string().len().div_ceil(2) + 1)
-                .sum(),
+            Attr::Ns(set) => set.iter().map(|number| number.to_string().len().div_ceil(2) + 1).sum(),
             Attr::Bs(set) => set.iter().map(Vec::len).sum(),
         }
     }
@@ -105,54 +102,32 @@ pub(crate) fn parse_item(value: &Value) -> Result<Item, ServiceError> {
 }
 
 pub(crate) fn item_json(item: &Item) -> Value {
-    item.iter()
-        .map(|(name, value)| (name.clone(), value.json()))
-        .collect::<Map<_, _>>()
-        .into()
+    item.iter().map(|(name, value)| (name.clone(), value.json())).collect::<Map<_, _>>().into()
 }
 
 pub(crate) fn item_size(item: &Item) -> usize {
-    item.iter()
-        .map(|(name, value)| name.len() + value.size())
-        .sum()
+    item.iter().map(|(name, value)| name.len() + value.size()).sum()
 }
 
 fn item(value: &Value, depth: usize) -> Result<Item, ServiceError> {
-    let object = value
-        .as_object()
-        .ok_or_else(|| validation("an item must be a map of attribute values"))?;
-    object
-        .iter()
-        .map(|(name, value)| Ok((name.clone(), parse(value, depth)?)))
-        .collect()
+    let object = value.as_object().ok_or_else(|| validation("an item must be a map of attribute values"))?;
+    object.iter().map(|(name, value)| Ok((name.clone(), parse(value, depth)?))).collect()
 }
 
 fn parse(value: &Value, depth: usize) -> Result<Attr, ServiceError> {
     if depth > DEEPEST {
         return Err(validation("Nesting Levels have exceeded supported limits"));
     }
-    let object = value
-        .as_object()
-        .filter(|object| object.len() == 1)
-        .and_then(|object| object.iter().next());
+    let object = value.as_object().filter(|object| object.len() == 1).and_then(|object| object.iter().next());
     let Some((kind, content)) = object else {
         return Err(validation(
             "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
         ));
     };
-    let wrong = || {
-        validation(format!(
-            "Supplied AttributeValue of type {kind} has the wrong form"
-        ))
-    };
+    let wrong = || validation(format!("Supplied AttributeValue of type {kind} has the wrong form"));
     let text = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(wrong);
-    let number =
-        |value: &Value| Number::parse(value.as_str().ok_or_else(wrong)?).map_err(validation);
-    let bytes = |value: &Value| {
-        STANDARD
-            .decode(value.as_str().ok_or_else(wrong)?)
-            .map_err(|_| wrong())
-    };
+    let number = |value: &Value| Number::parse(value.as_str().ok_or_else(wrong)?).map_err(validation);
+    let bytes = |value: &Value| STANDARD.decode(value.as_str().ok_or_else(wrong)?).map_err(|_| wrong());
     let list = || content.as_array().ok_or_else(wrong);
     Ok(match kind.as_str() {
         "S" => Attr::S(text(content)?),
@@ -160,12 +135,7 @@ fn parse(value: &Value, depth: usize) -> Result<Attr, ServiceError> {
         "B" => Attr::B(bytes(content)?),
         "BOOL" => Attr::Bool(content.as_bool().ok_or_else(wrong)?),
         "NULL" if content == &json!(true) => Attr::Null,
-        "L" => Attr::L(
-            list()?
-                .iter()
-                .map(|value| parse(value, depth + 1))
-                .collect::<Result<_, _>>()?,
-        ),
+        "L" => Attr::L(list()?.iter().map(|value| parse(value, depth + 1)).collect::<Result<_, _>>()?),
         "M" => Attr::M(item(content, depth + 1)?),
         "SS" => Attr::Ss(set(list()?, text)?),
         "NS" => Attr::Ns(set(list()?, number)?),
@@ -174,20 +144,13 @@ fn parse(value: &Value, depth: usize) -> Result<Attr, ServiceError> {
     })
 }
 
-fn set<T: Ord>(
-    list: &[Value],
-    parse: impl Fn(&Value) -> Result<T, ServiceError>,
-) -> Result<BTreeSet<T>, ServiceError> {
+fn set<T: Ord>(list: &[Value], parse: impl Fn(&Value) -> Result<T, ServiceError>) -> Result<BTreeSet<T>, ServiceError> {
     let set = list.iter().map(parse).collect::<Result<BTreeSet<T>, _>>()?;
     if set.is_empty() {
-        return Err(validation(
-            "One or more parameter values were invalid: An set may not be empty",
-        ));
+        return Err(validation("One or more parameter values were invalid: An set may not be empty"));
     }
     if set.len() < list.len() {
-        return Err(validation(
-            "One or more parameter values were invalid: Input collection contains duplicates.",
-        ));
+        return Err(validation("One or more parameter values were invalid: Input collection contains duplicates."));
     }
     Ok(set)
 }

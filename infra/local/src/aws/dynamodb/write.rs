@@ -40,31 +40,20 @@ pub(super) fn delete_item(call: &Call<'_>) -> Result<Value, Stop> {
 }
 
 pub(super) fn update_item(call: &Call<'_>) -> Result<Value, Stop> {
-    single(
-        call,
-        Kind::Update,
-        &["NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"],
-    )
+    single(call, Kind::Update, &["NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"])
 }
 
 pub(super) fn transact_write_items(call: &Call<'_>) -> Result<Value, Stop> {
     allow(
         call.input,
-        &[
-            "TransactItems",
-            "ClientRequestToken",
-            "ReturnConsumedCapacity",
-            "ReturnItemCollectionMetrics",
-        ],
+        &["TransactItems", "ClientRequestToken", "ReturnConsumedCapacity", "ReturnItemCollectionMetrics"],
     )?;
-    let items = call
-        .input
-        .get("TransactItems")
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let items = call.input.get("TransactItems").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if items.is_empty() || items.len() > LARGEST_TRANSACTION {
-        return Err(validation(format!("Member must have length less than or equal to {LARGEST_TRANSACTION} and greater than or equal to 1")).into());
+        return Err(validation(format!(
+            "Member must have length less than or equal to {LARGEST_TRANSACTION} and greater than or equal to 1"
+        ))
+        .into());
     }
     let digest = hex(Sha256::digest(json!(items).to_string()));
     if let Some(token) = call.input.get("ClientRequestToken").and_then(Value::as_str)
@@ -74,17 +63,11 @@ pub(super) fn transact_write_items(call: &Call<'_>) -> Result<Value, Stop> {
     }
     let mut changes: Vec<Change> = Vec::new();
     for item in items {
-        let member = item
-            .as_object()
-            .filter(|members| members.len() == 1)
-            .and_then(|members| members.iter().next());
+        let member = item.as_object().filter(|members| members.len() == 1).and_then(|members| members.iter().next());
         let (kind, input) = match member {
             Some((kind, Value::Object(input))) => (kind.as_str(), input),
             _ => {
-                return Err(validation(
-                    "TransactItems can only contain one of Check, Put, Update or Delete",
-                )
-                .into());
+                return Err(validation("TransactItems can only contain one of Check, Put, Update or Delete").into());
             }
         };
         let kind = match kind {
@@ -93,21 +76,12 @@ pub(super) fn transact_write_items(call: &Call<'_>) -> Result<Value, Stop> {
             "Delete" => Kind::Delete,
             "ConditionCheck" => Kind::Check,
             _ => {
-                return Err(validation(
-                    "TransactItems can only contain one of Check, Put, Update or Delete",
-                )
-                .into());
+                return Err(validation("TransactItems can only contain one of Check, Put, Update or Delete").into());
             }
         };
         let change = Change::of(call.connection, input, kind)?;
-        if changes
-            .iter()
-            .any(|other| other.table.name == change.table.name && other.row == change.row)
-        {
-            return Err(validation(
-                "Transaction request cannot include multiple operations on one item",
-            )
-            .into());
+        if changes.iter().any(|other| other.table.name == change.table.name && other.row == change.row) {
+            return Err(validation("Transaction request cannot include multiple operations on one item").into());
         }
         changes.push(change);
     }
@@ -119,11 +93,8 @@ pub(super) fn transact_write_items(call: &Call<'_>) -> Result<Value, Stop> {
                 plans.push(plan);
                 reasons.push(json!({ "Code": "None" }));
             }
-            Err(Stop::Service(failure))
-                if failure.kind.ends_with("#ConditionalCheckFailedException") =>
-            {
-                let mut reason =
-                    json!({"Code": "ConditionalCheckFailed", "Message": failure.message});
+            Err(Stop::Service(failure)) if failure.kind.ends_with("#ConditionalCheckFailedException") => {
+                let mut reason = json!({"Code": "ConditionalCheckFailed", "Message": failure.message});
                 if let Some(item) = failure.members.get("Item") {
                     reason["Item"] = item.clone();
                 }
@@ -133,37 +104,30 @@ pub(super) fn transact_write_items(call: &Call<'_>) -> Result<Value, Stop> {
         }
     }
     if plans.len() < changes.len() {
-        let codes: Vec<&str> = reasons
-            .iter()
-            .filter_map(|reason| reason["Code"].as_str())
-            .collect();
+        let codes: Vec<&str> = reasons.iter().filter_map(|reason| reason["Code"].as_str()).collect();
         let message = format!(
             "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
             codes.join(", ")
         );
         let mut failure = error("TransactionCanceledException", message);
-        failure
-            .members
-            .insert("CancellationReasons".into(), reasons.into());
+        failure.members.insert("CancellationReasons".into(), reasons.into());
         return Err(failure.into());
     }
     for (change, plan) in changes.iter().zip(&plans) {
         change.apply(call.connection, plan)?;
     }
     if let Some(token) = call.input.get("ClientRequestToken").and_then(Value::as_str) {
-        call.connection
-            .prepare_cached("INSERT OR REPLACE INTO dynamo_token VALUES (?1, ?2, ?3)")?
-            .execute(params![token, digest, call.now.as_millisecond()])?;
+        call.connection.prepare_cached("INSERT OR REPLACE INTO dynamo_token VALUES (?1, ?2, ?3)")?.execute(params![
+            token,
+            digest,
+            call.now.as_millisecond()
+        ])?;
     }
     Ok(json!({}))
 }
 
 fn single(call: &Call<'_>, kind: Kind, returns: &[&str]) -> Result<Value, Stop> {
-    let wanted = call
-        .input
-        .get("ReturnValues")
-        .and_then(Value::as_str)
-        .unwrap_or("NONE");
+    let wanted = call.input.get("ReturnValues").and_then(Value::as_str).unwrap_or("NONE");
     if !returns.contains(&wanted) {
         return Err(validation(format!("Return values set to invalid value: {wanted}")).into());
     }
@@ -173,16 +137,8 @@ fn single(call: &Call<'_>, kind: Kind, returns: &[&str]) -> Result<Value, Stop> 
     let shown = match wanted {
         "ALL_OLD" => plan.old.clone(),
         "ALL_NEW" => plan.new.clone(),
-        "UPDATED_OLD" => plan
-            .old
-            .as_ref()
-            .map(|item| projected(item, &paths))
-            .transpose()?,
-        "UPDATED_NEW" => plan
-            .new
-            .as_ref()
-            .map(|item| projected(item, &paths))
-            .transpose()?,
+        "UPDATED_OLD" => plan.old.as_ref().map(|item| projected(item, &paths)).transpose()?,
+        "UPDATED_NEW" => plan.new.as_ref().map(|item| projected(item, &paths)).transpose()?,
         _ => None,
     };
     change.apply(call.connection, &plan)?;
@@ -226,17 +182,9 @@ impl Change {
         known.extend((kind == Kind::Update).then_some("UpdateExpression"));
         allow(input, &known)?;
         let table = Table::of(connection, input)?;
-        let missing = || {
-            validation(format!(
-                "The parameter '{given}' is required but was not present in the request"
-            ))
-        };
+        let missing = || validation(format!("The parameter '{given}' is required but was not present in the request"));
         let given = parse_item(input.get(given).ok_or_else(missing)?)?;
-        let row = if kind == Kind::Put {
-            table.row_of(&given)?
-        } else {
-            table.row_of_key(&given)?
-        };
+        let row = if kind == Kind::Put { table.row_of(&given)? } else { table.row_of_key(&given)? };
         let placeholders = Placeholders::of(input)?;
         let update = placeholders.update(input)?.unwrap_or_default();
         let condition = placeholders.condition(input, "ConditionExpression")?;
@@ -244,35 +192,23 @@ impl Change {
         if kind == Kind::Check && condition.is_none() {
             return Err(validation("The expression can not be empty;").into());
         }
-        let touches_key = |path: &Path| matches!(path.first(), Some(Step::Name(name)) if table.key.names().any(|key| key == name));
-        if let Some(Step::Name(name)) = update_paths(&update)
-            .find(|path| touches_key(path))
-            .and_then(|path| path.first())
+        let touches_key =
+            |path: &Path| matches!(path.first(), Some(Step::Name(name)) if table.key.names().any(|key| key == name));
+        if let Some(Step::Name(name)) =
+            update_paths(&update).find(|path| touches_key(path)).and_then(|path| path.first())
         {
             return Err(validation(format!("One or more parameter values were invalid: Cannot update attribute {name}. This attribute is part of the key")).into());
         }
-        let shows_old_on_failure = match input
-            .get("ReturnValuesOnConditionCheckFailure")
-            .and_then(Value::as_str)
-        {
+        let shows_old_on_failure = match input.get("ReturnValuesOnConditionCheckFailure").and_then(Value::as_str) {
             None | Some("NONE") => false,
             Some("ALL_OLD") => true,
             Some(other) => {
-                return Err(validation(format!(
-                    "ReturnValuesOnConditionCheckFailure set to invalid value: {other}"
-                ))
-                .into());
+                return Err(
+                    validation(format!("ReturnValuesOnConditionCheckFailure set to invalid value: {other}")).into()
+                );
             }
         };
-        Ok(Change {
-            table,
-            row,
-            given,
-            kind,
-            update,
-            condition,
-            shows_old_on_failure,
-        })
+        Ok(Change { table, row, given, kind, update, condition, shows_old_on_failure })
     }
 
     fn plan(&self, connection: &Connection) -> Result<Plan, Stop> {
@@ -281,10 +217,7 @@ impl Change {
         if let Some(condition) = &self.condition
             && !holds(condition, old.as_ref().unwrap_or(&nothing))
         {
-            let mut failure = error(
-                "ConditionalCheckFailedException",
-                "The conditional request failed",
-            );
+            let mut failure = error("ConditionalCheckFailedException", "The conditional request failed");
             if let Some(old) = old.filter(|_| self.shows_old_on_failure) {
                 failure.members.insert("Item".into(), item_json(&old));
             }
@@ -306,25 +239,17 @@ impl Change {
         if self.kind == Kind::Check {
             return Ok(());
         }
-        self.table
-            .replace(connection, &self.row, plan.old.as_ref(), plan.new.as_ref())
+        self.table.replace(connection, &self.row, plan.old.as_ref(), plan.new.as_ref())
     }
 
     /// The attributes an update touches, whole.
     fn updated_names(&self) -> Vec<Path> {
-        update_paths(&self.update)
-            .filter_map(|path| path.first().cloned())
-            .map(|step| vec![step])
-            .collect()
+        update_paths(&self.update).filter_map(|path| path.first().cloned()).map(|step| vec![step]).collect()
     }
 }
 
 fn update_paths(update: &Update) -> impl Iterator<Item = &Path> {
-    update
-        .set
-        .iter()
-        .map(|(path, _)| path)
-        .chain(&update.remove)
+    update.set.iter().map(|(path, _)| path).chain(&update.remove)
 }
 
 fn seen_before(call: &Call<'_>, token: &str, digest: &str) -> Result<bool, Stop> {
@@ -336,8 +261,7 @@ fn seen_before(call: &Call<'_>, token: &str, digest: &str) -> Result<bool, Stop>
         .optional()?;
     match known {
         Some(known) if known != digest => {
-            let message =
-                "The request uses the same client token as a previous, but non-identical request.";
+            let message = "The request uses the same client token as a previous, but non-identical request.";
             let failure: ServiceError = error("IdempotentParameterMismatchException", message);
             Err(failure.into())
         }

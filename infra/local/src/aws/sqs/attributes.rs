@@ -38,10 +38,7 @@ const SETTINGS: [(&str, i64, i64, i64); 5] = [
 ];
 
 /// Checks the attributes a queue is created with.
-pub(super) fn of_new_queue(
-    given: Option<&Value>,
-    fifo: bool,
-) -> Result<Map<String, Value>, ServiceError> {
+pub(super) fn of_new_queue(given: Option<&Value>, fifo: bool) -> Result<Map<String, Value>, ServiceError> {
     let empty = Map::new();
     let given = match given {
         Some(value) => value.as_object().ok_or_else(malformed)?,
@@ -53,26 +50,17 @@ pub(super) fn of_new_queue(
         let valid = match (name.as_str(), setting) {
             ("FifoQueue", _) => text == "true" && fifo,
             ("ContentBasedDeduplication", _) => fifo && matches!(text, "true" | "false"),
-            (_, Some((_, from, to, _))) => text
-                .parse()
-                .is_ok_and(|number| (*from..=*to).contains(&number)),
+            (_, Some((_, from, to, _))) => text.parse().is_ok_and(|number| (*from..=*to).contains(&number)),
             _ => {
-                return Err(error(
-                    "InvalidAttributeName",
-                    format!("Unknown Attribute {name}."),
-                ));
+                return Err(error("InvalidAttributeName", format!("Unknown Attribute {name}.")));
             }
         };
         if !valid {
-            return Err(error(
-                "InvalidAttributeValue",
-                format!("Invalid value for the parameter {name}."),
-            ));
+            return Err(error("InvalidAttributeValue", format!("Invalid value for the parameter {name}.")));
         }
     }
     if fifo && !given.contains_key("FifoQueue") {
-        let message =
-            "The name of a FIFO queue can only end in .fifo if the attribute FifoQueue is true.";
+        let message = "The name of a FIFO queue can only end in .fifo if the attribute FifoQueue is true.";
         return Err(error("InvalidParameterValue", message));
     }
     Ok(given.clone())
@@ -82,12 +70,7 @@ pub(super) fn of_new_queue(
 pub(super) fn of_queue(queue: &QueueRow, counts: [i64; 3]) -> Map<String, Value> {
     let mut shown: Map<String, Value> = SETTINGS
         .iter()
-        .map(|(name, _, _, default)| {
-            (
-                (*name).to_owned(),
-                queue.number(name, *default).to_string().into(),
-            )
-        })
+        .map(|(name, _, _, default)| ((*name).to_owned(), queue.number(name, *default).to_string().into()))
         .collect();
     let [visible, flying, delayed] = counts;
     let created = (queue.created_at / 1000).to_string();
@@ -97,16 +80,10 @@ pub(super) fn of_queue(queue: &QueueRow, counts: [i64; 3]) -> Map<String, Value>
     add("ApproximateNumberOfMessagesDelayed", delayed.to_string());
     add("CreatedTimestamp", created.clone());
     add("LastModifiedTimestamp", created);
-    add(
-        "QueueArn",
-        format!("arn:aws:sqs:us-east-1:{ACCOUNT}:{}", queue.name),
-    );
+    add("QueueArn", format!("arn:aws:sqs:us-east-1:{ACCOUNT}:{}", queue.name));
     if queue.fifo() {
         add("FifoQueue", "true".to_owned());
-        add(
-            "ContentBasedDeduplication",
-            queue.flag("ContentBasedDeduplication").to_string(),
-        );
+        add("ContentBasedDeduplication", queue.flag("ContentBasedDeduplication").to_string());
     }
     shown
 }
@@ -123,20 +100,12 @@ impl<'a> Carried<'a> {
             return Ok(Carried { attributes });
         };
         for (name, attribute) in value.as_object().ok_or_else(malformed)? {
-            let invalid = |reason: &str| {
-                error(
-                    "InvalidParameterValue",
-                    format!("The message attribute '{name}' {reason}"),
-                )
-            };
+            let invalid =
+                |reason: &str| error("InvalidParameterValue", format!("The message attribute '{name}' {reason}"));
             let kind = attribute.get("DataType").and_then(Value::as_str);
-            let kind =
-                kind.ok_or_else(|| invalid("must contain a non-empty message attribute type."))?;
+            let kind = kind.ok_or_else(|| invalid("must contain a non-empty message attribute type."))?;
             let content = match kind.split('.').next() {
-                Some("String" | "Number") => attribute
-                    .get("StringValue")
-                    .and_then(Value::as_str)
-                    .map(str::len),
+                Some("String" | "Number") => attribute.get("StringValue").and_then(Value::as_str).map(str::len),
                 Some("Binary") => bytes(attribute).map(|bytes| bytes.len()),
                 _ => {
                     return Err(invalid(
@@ -145,9 +114,7 @@ impl<'a> Carried<'a> {
                 }
             };
             if content.unwrap_or(0) == 0 {
-                return Err(invalid(
-                    "must contain a non-empty message attribute value for its type.",
-                ));
+                return Err(invalid("must contain a non-empty message attribute value for its type."));
             }
             attributes.insert(name.as_str(), attribute);
         }
@@ -177,11 +144,7 @@ impl<'a> Carried<'a> {
     }
 
     pub(super) fn value(&self) -> Value {
-        self.attributes
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).clone()))
-            .collect::<Map<_, _>>()
-            .into()
+        self.attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).clone())).collect::<Map<_, _>>().into()
     }
 
     /// The digest over all attributes, sorted by name.
@@ -193,27 +156,17 @@ impl<'a> Carried<'a> {
         let mut plain = Vec::new();
         let mut put = |marker: Option<u8>, content: &[u8]| {
             plain.extend(marker);
-            plain.extend(
-                u32::try_from(content.len())
-                    .unwrap_or(u32::MAX)
-                    .to_be_bytes(),
-            );
+            plain.extend(u32::try_from(content.len()).unwrap_or(u32::MAX).to_be_bytes());
             plain.extend(content);
         };
         for (name, attribute) in &self.attributes {
-            let kind = attribute
-                .get("DataType")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
+            let kind = attribute.get("DataType").and_then(Value::as_str).unwrap_or_default();
             put(None, name.as_bytes());
             put(None, kind.as_bytes());
             if kind.starts_with("Binary") {
                 put(Some(2), &bytes(attribute).unwrap_or_default());
             } else {
-                let text = attribute
-                    .get("StringValue")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
+                let text = attribute.get("StringValue").and_then(Value::as_str).unwrap_or_default();
                 put(Some(1), text.as_bytes());
             }
         }
@@ -224,20 +177,10 @@ impl<'a> Carried<'a> {
 /// The bytes attributes add to a message's size: names, types and values.
 pub(super) fn size(attributes: Option<&Value>) -> usize {
     let of_one = |(name, attribute): (&String, &Value)| {
-        let text = |member: &str| {
-            attribute
-                .get(member)
-                .and_then(Value::as_str)
-                .map_or(0, str::len)
-        };
-        name.len()
-            + text("DataType")
-            + text("StringValue")
-            + bytes(attribute).map_or(0, |bytes| bytes.len())
+        let text = |member: &str| attribute.get(member).and_then(Value::as_str).map_or(0, str::len);
+        name.len() + text("DataType") + text("StringValue") + bytes(attribute).map_or(0, |bytes| bytes.len())
     };
-    attributes
-        .and_then(Value::as_object)
-        .map_or(0, |attributes| attributes.iter().map(of_one).sum())
+    attributes.and_then(Value::as_object).map_or(0, |attributes| attributes.iter().map(of_one).sum())
 }
 
 pub(super) fn md5(content: &[u8]) -> String {
@@ -245,7 +188,5 @@ pub(super) fn md5(content: &[u8]) -> String {
 }
 
 fn bytes(attribute: &Value) -> Option<Vec<u8>> {
-    STANDARD
-        .decode(attribute.get("BinaryValue")?.as_str()?)
-        .ok()
+    STANDARD.decode(attribute.get("BinaryValue")?.as_str()?).ok()
 }

@@ -26,21 +26,15 @@ pub(super) fn wait_time(call: &Call<'_>) -> Result<Value, Stop> {
     ])?;
     let queue = call.queue()?;
     let wait = integer(call.input, "WaitTimeSeconds", 0..=20)?;
-    Ok(wait
-        .unwrap_or_else(|| queue.number("ReceiveMessageWaitTimeSeconds", 0))
-        .into())
+    Ok(wait.unwrap_or_else(|| queue.number("ReceiveMessageWaitTimeSeconds", 0)).into())
 }
 
 /// Hands out visible messages, oldest first, and hides them for the visibility timeout.
 pub(super) fn messages(call: &Call<'_>) -> Result<Value, Stop> {
     let queue = call.queue()?;
     let max = integer(call.input, "MaxNumberOfMessages", 1..=10)?.unwrap_or(1);
-    let visibility = integer(
-        call.input,
-        "VisibilityTimeout",
-        0..=LONGEST_VISIBILITY_SECONDS,
-    )?
-    .unwrap_or_else(|| queue.number("VisibilityTimeout", 30));
+    let visibility = integer(call.input, "VisibilityTimeout", 0..=LONGEST_VISIBILITY_SECONDS)?
+        .unwrap_or_else(|| queue.number("VisibilityTimeout", 30));
     let mut system = call.names("AttributeNames")?;
     system.extend(call.names("MessageSystemAttributeNames")?);
     let own = call.names("MessageAttributeNames")?;
@@ -54,18 +48,10 @@ pub(super) fn messages(call: &Call<'_>) -> Result<Value, Stop> {
                                   taken_at = coalesce(taken_at, ?3)
                  WHERE seq = ?1",
             )?
-            .execute(params![
-                row.seq,
-                now + visibility * 1000,
-                call.now.to_string()
-            ])?;
+            .execute(params![row.seq, now + visibility * 1000, call.now.to_string()])?;
         handed_out.push(row.shown(&queue, &system, &own, call)?);
     }
-    Ok(if handed_out.is_empty() {
-        json!({})
-    } else {
-        json!({ "Messages": handed_out })
-    })
+    Ok(if handed_out.is_empty() { json!({}) } else { json!({ "Messages": handed_out }) })
 }
 
 pub(super) fn delete(call: &Call<'_>) -> Result<Value, Stop> {
@@ -77,9 +63,7 @@ pub(super) fn delete(call: &Call<'_>) -> Result<Value, Stop> {
 pub(super) fn delete_batch(call: &Call<'_>) -> Result<Value, Stop> {
     call.allow(&["QueueUrl", "Entries"])?;
     let queue = call.queue()?;
-    each(call, "DeleteMessageBatchRequestEntry", |entry| {
-        delete_one(call, &queue, entry)
-    })
+    each(call, "DeleteMessageBatchRequestEntry", |entry| delete_one(call, &queue, entry))
 }
 
 pub(super) fn change_visibility(call: &Call<'_>) -> Result<Value, Stop> {
@@ -91,45 +75,20 @@ pub(super) fn change_visibility(call: &Call<'_>) -> Result<Value, Stop> {
 pub(super) fn change_visibility_batch(call: &Call<'_>) -> Result<Value, Stop> {
     call.allow(&["QueueUrl", "Entries"])?;
     let queue = call.queue()?;
-    each(call, "ChangeMessageVisibilityBatchRequestEntry", |entry| {
-        change_one(call, &queue, entry)
-    })
+    each(call, "ChangeMessageVisibilityBatchRequestEntry", |entry| change_one(call, &queue, entry))
 }
 
-fn each(
-    call: &Call<'_>,
-    kind: &str,
-    run: impl Fn(&Map<String, Value>) -> Result<Value, Stop>,
-) -> Result<Value, Stop> {
+fn each(call: &Call<'_>, kind: &str, run: impl Fn(&Map<String, Value>) -> Result<Value, Stop>) -> Result<Value, Stop> {
     let failing = |index: usize| {
-        ServiceError::new(
-            500,
-            "com.amazonaws.sqs#InternalError",
-            format!("scripted failure of entry {index}"),
-        )
+        ServiceError::new(500, "com.amazonaws.sqs#InternalError", format!("scripted failure of entry {index}"))
     };
-    let results = call
-        .entries(kind)?
-        .into_iter()
-        .enumerate()
-        .map(|(index, (id, entry))| {
-            (
-                id,
-                if call.failing.contains(&index) {
-                    Err(failing(index).into())
-                } else {
-                    run(entry)
-                },
-            )
-        });
+    let results = call.entries(kind)?.into_iter().enumerate().map(|(index, (id, entry))| {
+        (id, if call.failing.contains(&index) { Err(failing(index).into()) } else { run(entry) })
+    });
     batch_answer(results.collect())
 }
 
-fn delete_one(
-    call: &Call<'_>,
-    queue: &QueueRow,
-    entry: &Map<String, Value>,
-) -> Result<Value, Stop> {
+fn delete_one(call: &Call<'_>, queue: &QueueRow, entry: &Map<String, Value>) -> Result<Value, Stop> {
     let handle = Handle::parse(required(entry, "ReceiptHandle")?, &queue.name)?;
     // With a newer receipt outstanding, or the message gone, the real service also answers success.
     call.connection
@@ -138,20 +97,10 @@ fn delete_one(
     Ok(json!({}))
 }
 
-fn change_one(
-    call: &Call<'_>,
-    queue: &QueueRow,
-    entry: &Map<String, Value>,
-) -> Result<Value, Stop> {
+fn change_one(call: &Call<'_>, queue: &QueueRow, entry: &Map<String, Value>) -> Result<Value, Stop> {
     let handle = Handle::parse(required(entry, "ReceiptHandle")?, &queue.name)?;
-    let missing = || {
-        error(
-            "MissingParameter",
-            "The request must contain the parameter VisibilityTimeout.",
-        )
-    };
-    let visibility =
-        integer(entry, "VisibilityTimeout", 0..=LONGEST_VISIBILITY_SECONDS)?.ok_or_else(missing)?;
+    let missing = || error("MissingParameter", "The request must contain the parameter VisibilityTimeout.");
+    let visibility = integer(entry, "VisibilityTimeout", 0..=LONGEST_VISIBILITY_SECONDS)?.ok_or_else(missing)?;
     let now = call.now.as_millisecond();
     let changed = call
         .connection
@@ -159,13 +108,7 @@ fn change_one(
             "UPDATE queue SET visible_at = ?4
              WHERE queue = ?1 AND seq = ?2 AND receive_count = ?3 AND visible_at > ?5",
         )?
-        .execute(params![
-            queue.name,
-            handle.seq,
-            handle.receive_count,
-            now + visibility * 1000,
-            now
-        ])?;
+        .execute(params![queue.name, handle.seq, handle.receive_count, now + visibility * 1000, now])?;
     if changed == 0 {
         let message = "Value for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.";
         return Err(error("InvalidParameterValue", message).into());
@@ -244,13 +187,7 @@ fn visible(call: &Call<'_>, queue: &QueueRow, max: i64) -> rusqlite::Result<Vec<
 }
 
 impl Found {
-    fn shown(
-        &self,
-        queue: &QueueRow,
-        system: &[&str],
-        own: &[&str],
-        call: &Call<'_>,
-    ) -> Result<Value, Stop> {
+    fn shown(&self, queue: &QueueRow, system: &[&str], own: &[&str], call: &Call<'_>) -> Result<Value, Stop> {
         let received = self.receive_count + 1;
         let mut message = json!({
             "MessageId": self.message_id.clone().unwrap_or_else(|| self.seq.to_string()),
@@ -258,27 +195,16 @@ impl Found {
             "MD5OfBody": attributes::md5(self.body.as_bytes()),
             "Body": self.body,
         });
-        let millis = |text: &str| {
-            text.parse()
-                .map_or(0, |time: jiff::Timestamp| time.as_millisecond())
-                .to_string()
-        };
+        let millis = |text: &str| text.parse().map_or(0, |time: jiff::Timestamp| time.as_millisecond()).to_string();
         let now = call.now.to_string();
         let mut known = vec![
             ("SenderId", super::ACCOUNT.to_owned()),
             ("SentTimestamp", millis(&self.enqueued_at)),
             ("ApproximateReceiveCount", received.to_string()),
-            (
-                "ApproximateFirstReceiveTimestamp",
-                millis(self.first_taken_at.as_deref().unwrap_or(&now)),
-            ),
+            ("ApproximateFirstReceiveTimestamp", millis(self.first_taken_at.as_deref().unwrap_or(&now))),
         ];
         known.extend(self.group_id.clone().map(|id| ("MessageGroupId", id)));
-        known.extend(
-            self.dedup_id
-                .clone()
-                .map(|id| ("MessageDeduplicationId", id)),
-        );
+        known.extend(self.dedup_id.clone().map(|id| ("MessageDeduplicationId", id)));
         if queue.fifo() {
             known.push(("SequenceNumber", format!("{:020}", self.seq)));
         }
@@ -290,10 +216,7 @@ impl Found {
         if !shown.is_empty() {
             message["Attributes"] = shown.into();
         }
-        let stored: Option<Value> = self
-            .attributes
-            .as_deref()
-            .and_then(|text| serde_json::from_str(text).ok());
+        let stored: Option<Value> = self.attributes.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let carried = Carried::of(stored.as_ref())?.matching(own);
         if let Some(digest) = carried.md5() {
             message["MD5OfMessageAttributes"] = digest.into();

@@ -26,16 +26,9 @@ pub(super) struct Call<'a> {
 impl<'a> Call<'a> {
     /// Refuses members this emulator does not know, rather than ignore what they ask for.
     pub(super) fn allow(&self, names: &[&str]) -> Result<(), ServiceError> {
-        match self
-            .input
-            .keys()
-            .find(|name| !names.contains(&name.as_str()))
-        {
+        match self.input.keys().find(|name| !names.contains(&name.as_str())) {
             None => Ok(()),
-            Some(name) => Err(error(
-                "UnsupportedOperation",
-                format!("the parameter {name} is not emulated"),
-            )),
+            Some(name) => Err(error("UnsupportedOperation", format!("the parameter {name} is not emulated"))),
         }
     }
 
@@ -54,28 +47,18 @@ impl<'a> Call<'a> {
             return Ok(Vec::new());
         };
         let list = value.as_array().ok_or_else(malformed)?;
-        list.iter()
-            .map(|value| value.as_str().ok_or_else(malformed))
-            .collect()
+        list.iter().map(|value| value.as_str().ok_or_else(malformed)).collect()
     }
 
     /// The entries of a batch with their ids, once the batch as a whole is in order.
     pub(super) fn entries(&self, kind: &str) -> Result<Vec<Entry<'a>>, ServiceError> {
-        let list = self
-            .input
-            .get("Entries")
-            .and_then(Value::as_array)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let list = self.input.get("Entries").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         if list.is_empty() {
             let message = format!("There should be at least one {kind} in the request.");
             return Err(error("EmptyBatchRequest", message));
         }
         if list.len() > LARGEST_BATCH {
-            let message = format!(
-                "Maximum number of entries per request are 10. You have sent {}.",
-                list.len()
-            );
+            let message = format!("Maximum number of entries per request are 10. You have sent {}.", list.len());
             return Err(error("TooManyEntriesInBatchRequest", message));
         }
         let mut entries: Vec<Entry<'_>> = Vec::new();
@@ -88,10 +71,7 @@ impl<'a> Call<'a> {
                 return Err(error("InvalidBatchEntryId", message));
             }
             if entries.iter().any(|(other, _)| *other == id) {
-                return Err(error(
-                    "BatchEntryIdsNotDistinct",
-                    format!("Id {id} repeated."),
-                ));
+                return Err(error("BatchEntryIdsNotDistinct", format!("Id {id} repeated.")));
             }
             entries.push((id, entry));
         }
@@ -124,16 +104,10 @@ pub(super) fn batch_answer(results: Vec<(&str, Result<Value, Stop>)>) -> Result<
     Ok(answer)
 }
 
-pub(super) fn required<'a>(
-    input: &'a Map<String, Value>,
-    name: &str,
-) -> Result<&'a str, ServiceError> {
+pub(super) fn required<'a>(input: &'a Map<String, Value>, name: &str) -> Result<&'a str, ServiceError> {
     match input.get(name) {
         Some(value) => value.as_str().ok_or_else(malformed),
-        None => Err(error(
-            "MissingParameter",
-            format!("The request must contain the parameter {name}."),
-        )),
+        None => Err(error("MissingParameter", format!("The request must contain the parameter {name}."))),
     }
 }
 

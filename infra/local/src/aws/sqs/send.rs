@@ -39,41 +39,27 @@ pub(super) fn batch(call: &Call<'_>) -> Result<Value, Stop> {
     let mut checked = Vec::new();
     let mut total = 0;
     for (id, entry) in entries {
-        if let Some(name) = entry
-            .keys()
-            .find(|name| *name != "Id" && !MEMBERS.contains(&name.as_str()))
-        {
-            return Err(error(
-                "UnsupportedOperation",
-                format!("the parameter {name} is not emulated"),
-            )
-            .into());
+        if let Some(name) = entry.keys().find(|name| *name != "Id" && !MEMBERS.contains(&name.as_str())) {
+            return Err(error("UnsupportedOperation", format!("the parameter {name} is not emulated")).into());
         }
         total += size(entry);
         checked.push((id, Checked::of(entry, &queue)));
     }
     if total > LARGEST_MESSAGE_BYTES {
-        let message = format!(
-            "Batch requests cannot be longer than {LARGEST_MESSAGE_BYTES} bytes. You have sent {total} bytes."
-        );
+        let message =
+            format!("Batch requests cannot be longer than {LARGEST_MESSAGE_BYTES} bytes. You have sent {total} bytes.");
         return Err(error("BatchRequestTooLong", message).into());
     }
-    let results = checked
-        .into_iter()
-        .enumerate()
-        .map(|(index, (id, message))| {
-            let result = match message {
-                _ if call.failing.contains(&index) => Err(ServiceError::new(
-                    500,
-                    "com.amazonaws.sqs#InternalError",
-                    "scripted failure",
-                )
-                .into()),
-                Ok(message) => store(call, &queue, &message),
-                Err(error) => Err(error.into()),
-            };
-            (id, result)
-        });
+    let results = checked.into_iter().enumerate().map(|(index, (id, message))| {
+        let result = match message {
+            _ if call.failing.contains(&index) => {
+                Err(ServiceError::new(500, "com.amazonaws.sqs#InternalError", "scripted failure").into())
+            }
+            Ok(message) => store(call, &queue, &message),
+            Err(error) => Err(error.into()),
+        };
+        (id, result)
+    });
     batch_answer(results.collect())
 }
 
@@ -90,10 +76,7 @@ impl<'a> Checked<'a> {
     fn of(entry: &'a Map<String, Value>, queue: &QueueRow) -> Result<Checked<'a>, ServiceError> {
         let body = required(entry, "MessageBody")?;
         if body.is_empty() {
-            return Err(error(
-                "MissingParameter",
-                "The request must contain the parameter MessageBody.",
-            ));
+            return Err(error("MissingParameter", "The request must contain the parameter MessageBody."));
         }
         if !body.chars().all(sendable) {
             return Err(error(
@@ -103,26 +86,17 @@ impl<'a> Checked<'a> {
         }
         let largest = queue.number("MaximumMessageSize", LARGEST_MESSAGE_BYTES as i64);
         if i64::try_from(size(entry)).unwrap_or(i64::MAX) > largest {
-            let message = format!(
-                "One or more parameters are invalid. Reason: Message must be shorter than {largest} bytes."
-            );
+            let message =
+                format!("One or more parameters are invalid. Reason: Message must be shorter than {largest} bytes.");
             return Err(error("InvalidParameterValue", message));
         }
         let carried = Carried::of(entry.get("MessageAttributes"))?;
         let delay = integer(entry, "DelaySeconds", 0..=900)?;
         let text = |name: &str| entry.get(name).and_then(Value::as_str);
-        let (group_id, mut dedup_id) = (
-            text("MessageGroupId"),
-            text("MessageDeduplicationId").map(str::to_owned),
-        );
-        for (name, value) in [
-            ("MessageGroupId", group_id),
-            ("MessageDeduplicationId", dedup_id.as_deref()),
-        ] {
+        let (group_id, mut dedup_id) = (text("MessageGroupId"), text("MessageDeduplicationId").map(str::to_owned));
+        for (name, value) in [("MessageGroupId", group_id), ("MessageDeduplicationId", dedup_id.as_deref())] {
             let legal = |byte: u8| byte.is_ascii_graphic();
-            if value.is_some_and(|value| {
-                value.is_empty() || value.len() > 128 || !value.bytes().all(legal)
-            }) {
+            if value.is_some_and(|value| value.is_empty() || value.len() > 128 || !value.bytes().all(legal)) {
                 let message = format!(
                     "Value for parameter {name} is invalid. Reason: {name} can only include alphanumeric and punctuation characters. 1 to 128 in length."
                 );
@@ -131,10 +105,7 @@ impl<'a> Checked<'a> {
         }
         if queue.fifo() {
             if group_id.is_none() {
-                return Err(error(
-                    "MissingParameter",
-                    "The request must contain the parameter MessageGroupId.",
-                ));
+                return Err(error("MissingParameter", "The request must contain the parameter MessageGroupId."));
             }
             if delay.is_some_and(|delay| delay > 0) {
                 let message = format!(
@@ -159,13 +130,7 @@ impl<'a> Checked<'a> {
             return Err(error("InvalidParameterValue", message));
         }
         let delay_seconds = delay.unwrap_or_else(|| queue.number("DelaySeconds", 0));
-        Ok(Checked {
-            body,
-            carried,
-            delay_seconds,
-            group_id,
-            dedup_id,
-        })
+        Ok(Checked { body, carried, delay_seconds, group_id, dedup_id })
     }
 }
 
@@ -218,9 +183,7 @@ fn insert(call: &Call<'_>, queue: &QueueRow, message: &Checked<'_>) -> Result<(S
         ])?;
     let message_id = uuid_of(&[&queue.name, &seq.to_string(), &call.now.to_string()]);
     call.connection
-        .prepare_cached(
-            "UPDATE queue SET message_id = ?2, id = coalesce(nullif(id, ''), ?2) WHERE seq = ?1",
-        )?
+        .prepare_cached("UPDATE queue SET message_id = ?2, id = coalesce(nullif(id, ''), ?2) WHERE seq = ?1")?
         .execute(params![seq, message_id])?;
     if let Some(dedup_id) = &message.dedup_id {
         call.connection
@@ -231,10 +194,7 @@ fn insert(call: &Call<'_>, queue: &QueueRow, message: &Checked<'_>) -> Result<(S
 }
 
 fn size(entry: &Map<String, Value>) -> usize {
-    let body = entry
-        .get("MessageBody")
-        .and_then(Value::as_str)
-        .map_or(0, str::len);
+    let body = entry.get("MessageBody").and_then(Value::as_str).map_or(0, str::len);
     body + attributes::size(entry.get("MessageAttributes"))
 }
 

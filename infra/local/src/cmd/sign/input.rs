@@ -46,27 +46,14 @@ pub(super) struct Input(Vec<(String, Json)>);
 impl Input {
     pub(super) fn parse(text: &str) -> Result<Self> {
         // serde_json's syntax errors give a position and no content; every other error is worded here.
-        let Json::Object(entries) = serde_json::from_str(text).context("the input is not JSON")?
-        else {
+        let Json::Object(entries) = serde_json::from_str(text).context("the input is not JSON")? else {
             bail!("the input is not a JSON object");
         };
         for (position, (key, _)) in entries.iter().enumerate() {
-            ensure!(
-                KEYS.contains(&key.as_str()),
-                "unknown key `{key}`; known: {}",
-                KEYS.join(", ")
-            );
-            ensure!(
-                entries[..position].iter().all(|(other, _)| other != key),
-                "`{key}` is given twice"
-            );
+            ensure!(KEYS.contains(&key.as_str()), "unknown key `{key}`; known: {}", KEYS.join(", "));
+            ensure!(entries[..position].iter().all(|(other, _)| other != key), "`{key}` is given twice");
         }
-        Ok(Self(
-            entries
-                .into_iter()
-                .filter(|(_, value)| !matches!(value, Json::Null))
-                .collect(),
-        ))
+        Ok(Self(entries.into_iter().filter(|(_, value)| !matches!(value, Json::Null)).collect()))
     }
 
     fn take(&mut self, key: &str) -> Option<Json> {
@@ -108,22 +95,14 @@ impl Input {
             (Some(date), None) => {
                 let basic = || {
                     let date = civil::DateTime::strptime("%Y%m%dT%H%M%SZ", &date).ok()?;
-                    date.to_zoned(TimeZone::UTC)
-                        .ok()
-                        .map(|zoned| zoned.timestamp())
+                    date.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
                 };
                 let at = date.parse().ok().or_else(basic);
-                at.map(Some).ok_or_else(|| {
-                    anyhow!("`date` is neither YYYYMMDDTHHMMSSZ nor an RFC 3339 time")
-                })
+                at.map(Some).ok_or_else(|| anyhow!("`date` is neither YYYYMMDDTHHMMSSZ nor an RFC 3339 time"))
             }
             (None, Some(seconds)) => {
-                let at = seconds
-                    .parse()
-                    .ok()
-                    .and_then(|seconds| Timestamp::from_second(seconds).ok());
-                at.map(Some)
-                    .ok_or_else(|| anyhow!("`timestamp` is not a number of seconds"))
+                let at = seconds.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+                at.map(Some).ok_or_else(|| anyhow!("`timestamp` is not a number of seconds"))
             }
         }
     }
@@ -145,20 +124,13 @@ impl Input {
 
     pub(super) fn draft(&mut self, scheme: Scheme) -> Result<RequestDraft> {
         let method = self.text("method")?;
-        let mut headers = self
-            .take("headers")
-            .map_or_else(|| Ok(Vec::new()), |headers| headers.pairs("headers"))?;
+        let mut headers = self.take("headers").map_or_else(|| Ok(Vec::new()), |headers| headers.pairs("headers"))?;
         headers.retain(|(name, _)| !name.eq_ignore_ascii_case("authorization"));
-        let host_header = headers
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("host"));
+        let host_header = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
         let host_header = host_header.map(|(_, host)| host.trim().to_owned());
         let (host, path, query) = match self.text_if_given("url")? {
             Some(url) => {
-                if let Some((key, _)) = self
-                    .0
-                    .iter()
-                    .find(|(key, _)| matches!(key.as_str(), "host" | "path" | "query"))
+                if let Some((key, _)) = self.0.iter().find(|(key, _)| matches!(key.as_str(), "host" | "path" | "query"))
                 {
                     bail!("`url` and `{key}` exclude each other");
                 }
@@ -167,30 +139,12 @@ impl Input {
                 (host_header.unwrap_or(host), path, query)
             }
             None => {
-                let host = self
-                    .text_if_given("host")?
-                    .or(host_header)
-                    .ok_or_else(|| lacks("host"))?;
+                let host = self.text_if_given("host")?.or(host_header).ok_or_else(|| lacks("host"))?;
                 let path = self.text("path")?;
-                (
-                    host,
-                    if scheme == Scheme::Acs3 {
-                        encoded_path(&path)
-                    } else {
-                        path
-                    },
-                    self.query()?,
-                )
+                (host, if scheme == Scheme::Acs3 { encoded_path(&path) } else { path }, self.query()?)
             }
         };
-        Ok(RequestDraft {
-            method,
-            host,
-            path,
-            query,
-            headers,
-            body: self.body()?,
-        })
+        Ok(RequestDraft { method, host, path, query, headers, body: self.body()? })
     }
 
     fn query(&mut self) -> Result<Query> {
@@ -203,15 +157,10 @@ impl Input {
     }
 
     fn body(&mut self) -> Result<Vec<u8>> {
-        match (
-            self.text_if_given("body")?,
-            self.text_if_given("body_base64")?,
-        ) {
+        match (self.text_if_given("body")?, self.text_if_given("body_base64")?) {
             (Some(_), Some(_)) => bail!("`body` and `body_base64` exclude each other"),
             (Some(body), None) => Ok(body.into_bytes()),
-            (None, Some(body)) => BASE64_STANDARD
-                .decode(body)
-                .map_err(|_| anyhow!("`body_base64` is not base64")),
+            (None, Some(body)) => BASE64_STANDARD.decode(body).map_err(|_| anyhow!("`body_base64` is not base64")),
             (None, None) => Ok(Vec::new()),
         }
     }
@@ -226,30 +175,16 @@ fn split_url(url: &str) -> Result<(String, String, Query)> {
     } else {
         bail!("`url` does not start with https:// or http://");
     };
-    ensure!(
-        !rest.contains('#'),
-        "`url` has a fragment, which is not part of a request"
-    );
+    ensure!(!rest.contains('#'), "`url` has a fragment, which is not part of a request");
     let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     ensure!(!authority.contains('@'), "`url` has a user name");
-    let host = authority
-        .strip_suffix(default_port)
-        .unwrap_or(authority)
-        .to_owned();
+    let host = authority.strip_suffix(default_port).unwrap_or(authority).to_owned();
     let (path, query) = match target.split_once('?') {
         Some((path, "")) => (path, Query::None),
         Some((path, query)) => (path, Query::Raw(query.to_owned())),
         None => (target, Query::None),
     };
-    Ok((
-        host,
-        if path.is_empty() {
-            "/".to_owned()
-        } else {
-            path.to_owned()
-        },
-        query,
-    ))
+    Ok((host, if path.is_empty() { "/".to_owned() } else { path.to_owned() }, query))
 }
 
 fn encoded_path(path: &str) -> String {
@@ -276,8 +211,7 @@ enum Json {
 impl Json {
     /// Names and values; a name with a list of values is repeated.
     fn pairs(self, key: &str) -> Result<Vec<(String, String)>> {
-        let not_pairs =
-            || anyhow!("`{key}` is neither an object nor a list of [name, value] pairs");
+        let not_pairs = || anyhow!("`{key}` is neither an object nor a list of [name, value] pairs");
         let entries = match self {
             Json::Object(entries) => entries,
             Json::List(items) => {
@@ -294,11 +228,7 @@ impl Json {
         };
         let mut pairs = Vec::with_capacity(entries.len());
         for (name, value) in entries {
-            let values = if let Json::List(values) = value {
-                values
-            } else {
-                vec![value]
-            };
+            let values = if let Json::List(values) = value { values } else { vec![value] };
             for value in values {
                 let (Json::Text(value) | Json::Scalar(value)) = value else {
                     bail!("`{key}` has a value that is not a string, for `{name}`");

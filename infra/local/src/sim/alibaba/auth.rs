@@ -24,11 +24,7 @@ impl Nonces {
     fn take(&mut self, nonce: &str, now: Timestamp) -> bool {
         // Dates may lie ahead by one window and behind by one.
         let memory = SignedDuration::from_mins(30);
-        while self
-            .by_age
-            .front()
-            .is_some_and(|(at, _)| now.duration_since(*at) > memory)
-        {
+        while self.by_age.front().is_some_and(|(at, _)| now.duration_since(*at) > memory) {
             if let Some((_, old)) = self.by_age.pop_front() {
                 self.seen.remove(&old);
             }
@@ -53,11 +49,7 @@ pub(super) fn identify(
     request_id: String,
 ) -> Result<Call, Refusal> {
     if request.method != "POST" && request.method != "GET" {
-        return Err(Refusal::new(
-            405,
-            "UnsupportedHTTPMethod",
-            "This http method is not supported.",
-        ));
+        return Err(Refusal::new(405, "UnsupportedHTTPMethod", "This http method is not supported."));
     }
     if request.path != "/" {
         return Err(Refusal::new(
@@ -67,13 +59,9 @@ pub(super) fn identify(
         ));
     }
     let header = |name: &str, missing: &'static str| {
-        request.header(name).ok_or_else(|| {
-            Refusal::new(
-                400,
-                missing,
-                format!("The header {name} is mandatory for this action."),
-            )
-        })
+        request
+            .header(name)
+            .ok_or_else(|| Refusal::new(400, missing, format!("The header {name} is mandatory for this action.")))
     };
     let action = header("x-acs-action", "MissingAction")?;
     let version = header("x-acs-version", "MissingVersion")?;
@@ -91,39 +79,22 @@ pub(super) fn identify(
     authenticate(request, account, now)?;
     let nonce = header("x-acs-signature-nonce", "MissingSignatureNonce")?;
     if !nonces.take(&nonce, now) {
-        return Err(Refusal::new(
-            400,
-            "SignatureNonceUsed",
-            "Specified signature nonce was used already.",
-        ));
+        return Err(Refusal::new(400, "SignatureNonceUsed", "Specified signature nonce was used already."));
     }
     let mut query = pairs(&request.query);
-    let form = request
-        .header("content-type")
-        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    let form = request.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
     if form {
         query.extend(pairs(&String::from_utf8_lossy(&request.body)));
     }
     let region = request.host_region();
-    let mut call = Call {
-        action,
-        request_id,
-        region,
-        query,
-        host: request.header("host").unwrap_or_default(),
-        ..Call::default()
-    };
+    let mut call =
+        Call { action, request_id, region, query, host: request.header("host").unwrap_or_default(), ..Call::default() };
     let named = ["VaultRegionId", "ReplicationSourceRegionId"];
     call.regions = call
         .region
         .clone()
         .into_iter()
-        .chain(
-            named
-                .iter()
-                .filter_map(|name| call.parameter(name))
-                .map(str::to_owned),
-        )
+        .chain(named.iter().filter_map(|name| call.parameter(name)).map(str::to_owned))
         .collect();
     call.source = ["ReplicationSourceVaultId", "VaultId", "TaskId"]
         .iter()
@@ -140,18 +111,13 @@ fn authenticate(request: &Received, account: &Account, now: Timestamp) -> Result
             format!("The request signature does not conform to Aliyun standards. {why}"),
         )
     };
-    let authorization = request
-        .header("authorization")
-        .ok_or_else(|| incomplete("There is no Authorization header."))?;
+    let authorization =
+        request.header("authorization").ok_or_else(|| incomplete("There is no Authorization header."))?;
     let Some((method, fields)) = authorization.split_once(' ') else {
         return Err(incomplete("The Authorization header is malformed."));
     };
     if method != "ACS3-HMAC-SHA256" {
-        return Err(Refusal::new(
-            400,
-            "InvalidSignatureMethod",
-            "The specified signature method is invalid.",
-        ));
+        return Err(Refusal::new(400, "InvalidSignatureMethod", "The specified signature method is invalid."));
     }
     let field = |name: &str| {
         fields
@@ -159,63 +125,29 @@ fn authenticate(request: &Received, account: &Account, now: Timestamp) -> Result
             .find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='))
             .ok_or_else(|| incomplete("The Authorization header is malformed."))
     };
-    let (id, signed, signature) = (
-        field("Credential")?,
-        field("SignedHeaders")?,
-        field("Signature")?,
-    );
-    let date = request.header("x-acs-date").ok_or_else(|| {
-        Refusal::new(
-            400,
-            "MissingTimeStamp",
-            "The header x-acs-date is mandatory for this action.",
-        )
+    let (id, signed, signature) = (field("Credential")?, field("SignedHeaders")?, field("Signature")?);
+    let date = request
+        .header("x-acs-date")
+        .ok_or_else(|| Refusal::new(400, "MissingTimeStamp", "The header x-acs-date is mandatory for this action."))?;
+    let at = date.parse::<Timestamp>().ok().filter(|_| date.len() == 20 && date.ends_with('Z')).ok_or_else(|| {
+        Refusal::new(400, "InvalidTimeStamp.Format", "Specified time stamp or date value is not well formatted.")
     })?;
-    let at = date
-        .parse::<Timestamp>()
-        .ok()
-        .filter(|_| date.len() == 20 && date.ends_with('Z'))
-        .ok_or_else(|| {
-            Refusal::new(
-                400,
-                "InvalidTimeStamp.Format",
-                "Specified time stamp or date value is not well formatted.",
-            )
-        })?;
     if now.duration_since(at).abs() > WINDOW {
-        return Err(Refusal::new(
-            400,
-            "InvalidTimeStamp.Expired",
-            "Specified time stamp or date value is expired.",
-        ));
+        return Err(Refusal::new(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired."));
     }
     let (secret, token) = match account.find(id, now) {
         Key::Unknown => {
-            return Err(Refusal::new(
-                404,
-                "InvalidAccessKeyId.NotFound",
-                "Specified access key is not found.",
-            ));
+            return Err(Refusal::new(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found."));
         }
         Key::Known { expired: true, .. } => {
-            return Err(Refusal::new(
-                400,
-                "InvalidSecurityToken.Expired",
-                "Specified SecurityToken is expired.",
-            ));
+            return Err(Refusal::new(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired."));
         }
         Key::Known { secret, token, .. } => (secret, token),
     };
-    let sent = request
-        .header("x-acs-security-token")
-        .filter(|token| !token.is_empty());
+    let sent = request.header("x-acs-security-token").filter(|token| !token.is_empty());
     match (token, sent.as_deref()) {
         (Some(_), None) => {
-            return Err(Refusal::new(
-                400,
-                "MissingSecurityToken",
-                "SecurityToken is mandatory for this action.",
-            ));
+            return Err(Refusal::new(400, "MissingSecurityToken", "SecurityToken is mandatory for this action."));
         }
         (Some(token), Some(sent)) if token == sent => {}
         (None, None) => {}
@@ -231,14 +163,8 @@ fn authenticate(request: &Received, account: &Account, now: Timestamp) -> Result
     if !names.is_sorted() {
         return Err(incomplete("SignedHeaders must be sorted."));
     }
-    let mut mandatory = vec![
-        "host",
-        "x-acs-action",
-        "x-acs-content-sha256",
-        "x-acs-date",
-        "x-acs-signature-nonce",
-        "x-acs-version",
-    ];
+    let mut mandatory =
+        vec!["host", "x-acs-action", "x-acs-content-sha256", "x-acs-date", "x-acs-signature-nonce", "x-acs-version"];
     mandatory.extend(sent.is_some().then_some("x-acs-security-token"));
     if let Some(absent) = mandatory.iter().find(|name| !names.contains(name)) {
         return Err(incomplete(&format!("The header {absent} must be signed.")));
@@ -264,10 +190,7 @@ fn authenticate(request: &Received, account: &Account, now: Timestamp) -> Result
 fn canonical_request(request: &Received, names: &[&str], signed: &str) -> Option<String> {
     let mut query = pairs(&request.query);
     query.sort();
-    let query: Vec<String> = query
-        .iter()
-        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
-        .collect();
+    let query: Vec<String> = query.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     let mut canonical = format!("{}\n/\n{}\n", request.method, query.join("&"));
     for name in names {
         canonical.push_str(&format!("{name}:{}\n", request.header(name)?));

@@ -77,18 +77,12 @@ impl Alibaba {
             Some("ASCEND") => true,
             Some(_) => return Err(invalid("SortDirection")),
         };
-        let mut matching: Vec<&Job> = self
-            .jobs
-            .iter()
-            .filter(|job| job.source_type == source_type)
-            .collect();
+        let mut matching: Vec<&Job> = self.jobs.iter().filter(|job| job.source_type == source_type).collect();
         for at in 1..=5 {
             let Some(key) = call.parameter(&format!("Filters.{at}.Key")) else {
                 continue;
             };
-            let operator = call
-                .parameter(&format!("Filters.{at}.Operator"))
-                .unwrap_or("IN");
+            let operator = call.parameter(&format!("Filters.{at}.Operator")).unwrap_or("IN");
             let prefix = format!("Filters.{at}.Values.");
             let values: Vec<&str> = call
                 .query
@@ -114,20 +108,9 @@ impl Alibaba {
         }
         let skip = usize::try_from((page - 1).saturating_mul(size)).unwrap_or(usize::MAX);
         let take = usize::try_from(size).unwrap_or(usize::MAX);
-        let shown: Vec<Value> = matching
-            .iter()
-            .skip(skip)
-            .take(take)
-            .map(|job| job.show())
-            .collect();
-        let jobs = if shown.is_empty() {
-            json!({})
-        } else {
-            json!({"BackupJob": shown})
-        };
-        Ok(
-            json!({"BackupJobs": jobs, "TotalCount": matching.len(), "PageNumber": page, "PageSize": size}),
-        )
+        let shown: Vec<Value> = matching.iter().skip(skip).take(take).map(|job| job.show()).collect();
+        let jobs = if shown.is_empty() { json!({}) } else { json!({"BackupJob": shown}) };
+        Ok(json!({"BackupJobs": jobs, "TotalCount": matching.len(), "PageNumber": page, "PageSize": size}))
     }
 }
 
@@ -165,12 +148,8 @@ pub(super) struct SeedJob {
 
 impl SeedJob {
     pub(super) fn into_job(self, now: Timestamp) -> Result<Job, BadAdmin> {
-        let completed = self
-            .completed
-            .map_or(Ok(now), |value| clock::time("completed", &value))?;
-        let created = self
-            .created
-            .map_or(Ok(completed), |value| clock::time("created", &value))?;
+        let completed = self.completed.map_or(Ok(now), |value| clock::time("completed", &value))?;
+        let created = self.created.map_or(Ok(completed), |value| clock::time("created", &value))?;
         Ok(Job {
             id: self.job_id,
             vault: self.vault_id,

@@ -19,9 +19,7 @@ use self::jobs::{Job, SeedJob};
 use self::vaults::{SeedVault, Task, Vault, Vaults};
 use super::SimOptions;
 use super::clock::{self, Moment};
-use super::cloud::{
-    Answer, BadAdmin, Call, Cloud, Copies, Received, Refusal, Stock, Switches, Twist,
-};
+use super::cloud::{Answer, BadAdmin, Call, Cloud, Copies, Received, Refusal, Stock, Switches, Twist};
 use super::credentials::Account;
 use super::text::Draw;
 
@@ -93,44 +91,22 @@ impl Alibaba {
         let mut vaults = Vaults::default();
         if !options.any_source {
             let old = clock::later(now, -86_400.0);
-            vaults.insert(Vault::new(
-                "v-0003rf9m17pap3ltpqx5",
-                Some("cn-hangzhou"),
-                "primary",
-                old,
-            ));
-            vaults.insert(Vault::new(
-                "v-0001aa2b3c4d5e6f7g8h",
-                Some("cn-hangzhou"),
-                "secondary",
-                old,
-            ));
+            vaults.insert(Vault::new("v-0003rf9m17pap3ltpqx5", Some("cn-hangzhou"), "primary", old));
+            vaults.insert(Vault::new("v-0001aa2b3c4d5e6f7g8h", Some("cn-hangzhou"), "secondary", old));
             vaults.insert(Vault {
                 target_made: true,
                 ..Vault::new("v-000bj2yk5r6zmm1q7d2c", Some("cn-shanghai"), "mirror", old)
             });
             vaults.insert(Vault {
                 target_made: true,
-                ..Vault::new(
-                    "v-0002zz9y8x7w6v5u4t3s",
-                    Some("cn-beijing"),
-                    "mirror-beijing",
-                    old,
-                )
+                ..Vault::new("v-0002zz9y8x7w6v5u4t3s", Some("cn-beijing"), "mirror-beijing", old)
             });
         }
-        let jobs = if options.any_source {
-            Vec::new()
-        } else {
-            Job::default_inventory(now)
-        };
+        let jobs = if options.any_source { Vec::new() } else { Job::default_inventory(now) };
         Self {
             account,
             nonces: Nonces::default(),
-            switches: Switches {
-                any_source: options.any_source,
-                ..Switches::default()
-            },
+            switches: Switches { any_source: options.any_source, ..Switches::default() },
             vaults,
             tasks: HashMap::new(),
             jobs,
@@ -143,11 +119,7 @@ impl Alibaba {
         let role = required(call, "RoleArn")?;
         let session = required(call, "RoleSessionName")?.to_owned();
         if !role.starts_with("acs:ram::") || !role.contains(":role/") {
-            return Err(Refusal::new(
-                400,
-                "InvalidParameter.RoleArn",
-                "The parameter RoleArn is wrongly formed.",
-            ));
+            return Err(Refusal::new(400, "InvalidParameter.RoleArn", "The parameter RoleArn is wrongly formed."));
         }
         if !(2..=64).contains(&session.len()) {
             return Err(Refusal::new(
@@ -164,17 +136,9 @@ impl Alibaba {
                 "The Min/Max value of DurationSeconds is 15min/12hrs.",
             ));
         }
-        let arn = format!(
-            "{}/{session}",
-            role.replace(":ram:", ":sts:")
-                .replace(":role/", ":assumed-role/")
-        );
+        let arn = format!("{}/{session}", role.replace(":ram:", ":sts:").replace(":role/", ":assumed-role/"));
         let expires = clock::later(now, life as f64);
-        let (id, secret, token) = (
-            format!("STS.{}", self.draw.word(24)),
-            self.draw.word(40),
-            self.draw.word(80),
-        );
+        let (id, secret, token) = (format!("STS.{}", self.draw.word(24)), self.draw.word(40), self.draw.word(80));
         self.account.issue(&id, &secret, &token, expires);
         Ok(json!({
             "Credentials": {"AccessKeyId": id, "AccessKeySecret": secret, "SecurityToken": token, "Expiration": seconds_utc(expires)},
@@ -191,14 +155,8 @@ impl Cloud for Alibaba {
     fn identify(&mut self, request: &Received, now: Moment) -> Result<Call, Answer> {
         let request_id = self.draw.uuid().to_ascii_uppercase();
         let host = request.header("host").unwrap_or_default();
-        auth::identify(
-            request,
-            &self.account,
-            &mut self.nonces,
-            now.signature,
-            request_id.clone(),
-        )
-        .map_err(|refusal| error(&request_id, &host, &refusal))
+        auth::identify(request, &self.account, &mut self.nonces, now.signature, request_id.clone())
+            .map_err(|refusal| error(&request_id, &host, &refusal))
     }
 
     fn perform(&mut self, call: &Call, now: Timestamp, twist: &Twist) -> Answer {
@@ -208,9 +166,7 @@ impl Cloud for Alibaba {
             "DescribeVaults" => self.describe_vaults(call, now).map(successful),
             "DescribeTask" => self.describe_task(call, now).map(successful),
             "CreateVault" => self.create_vault(call, now).map(successful),
-            "DescribeVaultReplicationRegions" => {
-                Ok(successful(json!({"Regions": {"RegionId": REGIONS}})))
-            }
+            "DescribeVaultReplicationRegions" => Ok(successful(json!({"Regions": {"RegionId": REGIONS}}))),
             "DescribeBackupJobs2" => self.describe_jobs(call).map(successful),
             "AssumeRole" => self.assume_role(call, now),
             _ => Ok(json!({
@@ -233,31 +189,18 @@ impl Cloud for Alibaba {
 
     fn stock_refusal(&self, kind: Stock) -> Refusal {
         match kind {
-            Stock::Throttle => Refusal::new(
-                400,
-                "Throttling.User",
-                "Request was denied due to user flow control.",
-            ),
-            Stock::Internal => Refusal::new(
-                500,
-                "InternalError",
-                "The request processing has failed due to some unknown error.",
-            ),
+            Stock::Throttle => Refusal::new(400, "Throttling.User", "Request was denied due to user flow control."),
+            Stock::Internal => {
+                Refusal::new(500, "InternalError", "The request processing has failed due to some unknown error.")
+            }
         }
     }
 
     fn replications(&self, now: Timestamp) -> Vec<Value> {
-        let mut rows = self.copies.rows(|_, task| {
-            self.tasks
-                .get(task)
-                .map_or("failed", |task| task.state(now))
-        });
+        let mut rows = self.copies.rows(|_, task| self.tasks.get(task).map_or("failed", |task| task.state(now)));
         for row in &mut rows {
             let vault = row["destination"].as_str().unwrap_or_default().to_owned();
-            let region = self
-                .vaults
-                .get(&vault)
-                .and_then(|vault| vault.region.clone());
+            let region = self.vaults.get(&vault).and_then(|vault| vault.region.clone());
             row["destination"] = json!(region.unwrap_or_else(|| "unknown".to_owned()));
             row["destination_vault"] = json!(vault);
         }
@@ -265,8 +208,8 @@ impl Cloud for Alibaba {
     }
 
     fn seed(&mut self, inventory: &Value, now: Timestamp) -> Result<Value, BadAdmin> {
-        let inventory: Inventory = serde_json::from_value(inventory.clone())
-            .map_err(|error| BadAdmin::new(error.to_string()))?;
+        let inventory: Inventory =
+            serde_json::from_value(inventory.clone()).map_err(|error| BadAdmin::new(error.to_string()))?;
         let added = inventory.vaults.len() + inventory.jobs.len();
         for vault in inventory.vaults {
             self.vaults.insert(vault.into_vault(now)?);
@@ -276,13 +219,7 @@ impl Cloud for Alibaba {
         }
         let before = self.jobs.len();
         self.jobs.retain(|job| !inventory.remove.contains(&job.id));
-        let removed = inventory
-            .remove
-            .iter()
-            .filter(|id| self.vaults.remove(id))
-            .count()
-            + before
-            - self.jobs.len();
+        let removed = inventory.remove.iter().filter(|id| self.vaults.remove(id)).count() + before - self.jobs.len();
         Ok(json!({"added": added, "removed": removed}))
     }
 
@@ -315,32 +252,20 @@ fn error(request_id: &str, host: &str, refusal: &Refusal) -> Answer {
         "Message": refusal.message,
         "Recommend": format!("https://error-center.aliyun.com/status/search?Keyword={}&source=PopGw", refusal.code),
     });
-    Answer::json(refusal.status, &body, refusal.code.clone())
-        .with_header("x-acs-request-id", request_id)
+    Answer::json(refusal.status, &body, refusal.code.clone()).with_header("x-acs-request-id", request_id)
 }
 
 fn required<'a>(call: &'a Call, name: &str) -> Result<&'a str, Refusal> {
-    call.parameter(name).ok_or_else(|| {
-        Refusal::new(
-            400,
-            format!("Missing{name}"),
-            format!("{name} is mandatory for this action."),
-        )
-    })
+    call.parameter(name)
+        .ok_or_else(|| Refusal::new(400, format!("Missing{name}"), format!("{name} is mandatory for this action.")))
 }
 
 fn number(call: &Call, name: &str) -> Result<Option<i64>, Refusal> {
-    call.parameter(name)
-        .map(|text| text.parse().map_err(|_| invalid(name)))
-        .transpose()
+    call.parameter(name).map(|text| text.parse().map_err(|_| invalid(name))).transpose()
 }
 
 fn invalid(name: &str) -> Refusal {
-    Refusal::new(
-        400,
-        format!("Invalid{name}"),
-        format!("The specified {name} is invalid."),
-    )
+    Refusal::new(400, format!("Invalid{name}"), format!("The specified {name} is invalid."))
 }
 
 fn seconds_utc(at: Timestamp) -> String {

@@ -94,11 +94,7 @@ impl Vault {
 impl Vaults {
     /// Adds a vault; a pair that it brings along is noted at the source too.
     pub(super) fn insert(&mut self, vault: Vault) {
-        if let Some(source) = vault
-            .pair
-            .as_ref()
-            .and_then(|pair| self.by_id.get_mut(&pair.source))
-        {
+        if let Some(source) = vault.pair.as_ref().and_then(|pair| self.by_id.get_mut(&pair.source)) {
             source.target = Some(vault.id.clone());
         }
         if self.by_id.insert(vault.id.clone(), vault.clone()).is_none() {
@@ -124,11 +120,8 @@ impl Vaults {
         now: Timestamp,
     ) -> Option<&mut Vault> {
         if any_source && is_vault_id(id) && !self.by_id.contains_key(id) {
-            let named = REGIONS
-                .iter()
-                .filter(|region| id.contains(**region))
-                .max_by_key(|region| region.len())
-                .copied();
+            let named =
+                REGIONS.iter().filter(|region| id.contains(**region)).max_by_key(|region| region.len()).copied();
             self.insert(Vault::new(id, named.or(region), id, later(now, -3_600.0)));
         }
         let vault = self.by_id.get_mut(id)?;
@@ -144,39 +137,17 @@ impl Alibaba {
         let region = call
             .parameter("VaultRegionId")
             .or(call.region.as_deref())
-            .ok_or_else(|| {
-                Refusal::new(
-                    400,
-                    "MissingVaultRegionId",
-                    "VaultRegionId is mandatory for this action.",
-                )
-            })?;
+            .ok_or_else(|| Refusal::new(400, "MissingVaultRegionId", "VaultRegionId is mandatory for this action."))?;
         let name = required(call, "VaultName")?;
         let id = format!("v-{}", self.draw.word(20));
         let task = format!("t-{}", self.draw.word(21));
-        let target_made = call
-            .parameter("Replication")
-            .is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
-        self.vaults.insert(Vault {
-            target_made,
-            ..Vault::new(&id, Some(region), name, now)
-        });
-        self.tasks.insert(
-            task.clone(),
-            Task {
-                created: now,
-                ready: now,
-                fails: false,
-            },
-        );
+        let target_made = call.parameter("Replication").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
+        self.vaults.insert(Vault { target_made, ..Vault::new(&id, Some(region), name, now) });
+        self.tasks.insert(task.clone(), Task { created: now, ready: now, fails: false });
         Ok(json!({"VaultId": id, "TaskId": task}))
     }
 
-    pub(super) fn describe_vaults(
-        &mut self,
-        call: &Call,
-        now: Timestamp,
-    ) -> Result<Value, Refusal> {
+    pub(super) fn describe_vaults(&mut self, call: &Call, now: Timestamp) -> Result<Value, Refusal> {
         let page = number(call, "PageNumber")?.unwrap_or(1);
         let size = number(call, "PageSize")?.unwrap_or(10);
         if page < 1 {
@@ -187,68 +158,34 @@ impl Alibaba {
         }
         let region = call.parameter("VaultRegionId");
         let wanted = call.parameter("VaultId");
-        let targets_only = call
-            .parameter("Replication")
-            .map(|flag| flag.eq_ignore_ascii_case("true"));
+        let targets_only = call.parameter("Replication").map(|flag| flag.eq_ignore_ascii_case("true"));
         if let Some(id) = wanted {
-            self.vaults.find(
-                id,
-                region.or(call.region.as_deref()),
-                self.switches.any_source,
-                now,
-            );
+            self.vaults.find(id, region.or(call.region.as_deref()), self.switches.any_source, now);
         }
         let fits = |vault: &&Vault| {
             region.is_none_or(|region| vault.region.as_deref() == Some(region))
-                && call
-                    .parameter("Status")
-                    .is_none_or(|status| vault.status == status)
-                && call
-                    .parameter("VaultType")
-                    .is_none_or(|kind| vault.kind == kind)
-                && call
-                    .parameter("VaultName")
-                    .is_none_or(|name| self.switches.name_filter.accepts(&vault.name, name))
+                && call.parameter("Status").is_none_or(|status| vault.status == status)
+                && call.parameter("VaultType").is_none_or(|kind| vault.kind == kind)
+                && call.parameter("VaultName").is_none_or(|name| self.switches.name_filter.accepts(&vault.name, name))
                 && targets_only.is_none_or(|only| only == is_target(vault, now))
         };
         let mut matching: Vec<&Vault> = match wanted {
             Some(id) => self.vaults.get(id).into_iter().filter(fits).collect(),
-            None => self
-                .vaults
-                .order
-                .iter()
-                .filter_map(|id| self.vaults.get(id))
-                .filter(fits)
-                .collect(),
+            None => self.vaults.order.iter().filter_map(|id| self.vaults.get(id)).filter(fits).collect(),
         };
         if self.switches.loose_vault_id_filter
             && let Some(id) = wanted
         {
-            let other = self
-                .vaults
-                .order
-                .iter()
-                .filter(|other| *other != id)
-                .find_map(|other| self.vaults.get(other));
+            let other = self.vaults.order.iter().filter(|other| *other != id).find_map(|other| self.vaults.get(other));
             matching.splice(0..0, other);
         }
         let skip = usize::try_from((page - 1).saturating_mul(size)).unwrap_or(usize::MAX);
         let take = usize::try_from(size).unwrap_or(usize::MAX);
-        let shown: Vec<Value> = matching
-            .iter()
-            .skip(skip)
-            .take(take)
-            .map(|vault| self.show_vault(vault, now))
-            .collect();
+        let shown: Vec<Value> =
+            matching.iter().skip(skip).take(take).map(|vault| self.show_vault(vault, now)).collect();
         // An empty list is left out, as the reference warns.
-        let vaults = if shown.is_empty() {
-            json!({})
-        } else {
-            json!({"Vault": shown})
-        };
-        Ok(
-            json!({"Vaults": vaults, "TotalCount": matching.len(), "PageNumber": page, "PageSize": size}),
-        )
+        let vaults = if shown.is_empty() { json!({}) } else { json!({"Vault": shown}) };
+        Ok(json!({"Vaults": vaults, "TotalCount": matching.len(), "PageNumber": page, "PageSize": size}))
     }
 
     fn show_vault(&self, vault: &Vault, now: Timestamp) -> Value {
@@ -276,26 +213,18 @@ impl Alibaba {
                     shown["ReplicationSourceRegionId"] = json!(region);
                 }
                 let newest = later(now, -self.switches.new_progress_lag_s);
-                let newest = if now >= pair.ready {
-                    newest.as_second()
-                } else {
-                    0
-                };
-                shown["ReplicationProgress"] = json!({"HistoricalReplicationProgress": pair.progress(now), "NewReplicationProgress": newest});
+                let newest = if now >= pair.ready { newest.as_second() } else { 0 };
+                shown["ReplicationProgress"] =
+                    json!({"HistoricalReplicationProgress": pair.progress(now), "NewReplicationProgress": newest});
                 shown["LatestReplicationTime"] = json!(newest);
                 if let Some(status) = &self.switches.replication_status {
                     shown["ReplicationStatus"] = json!(status);
                 }
             }
         }
-        let target = vault
-            .target
-            .as_ref()
-            .and_then(|target| self.vaults.get(target));
+        let target = vault.target.as_ref().and_then(|target| self.vaults.get(target));
         let live = target.filter(|target| {
-            target.pair.as_ref().is_some_and(|pair| {
-                pair.source == vault.id && pair.alive(now) && now >= pair.visible
-            })
+            target.pair.as_ref().is_some_and(|pair| pair.source == vault.id && pair.alive(now) && now >= pair.visible)
         });
         if let Some(target) = live {
             shown["ReplicationSourceVault"] = json!(true);
@@ -327,20 +256,11 @@ pub(super) struct SeedVault {
 impl SeedVault {
     pub(super) fn into_vault(self, now: Timestamp) -> Result<Vault, BadAdmin> {
         if !is_vault_id(&self.vault_id) {
-            return Err(BadAdmin::new(format!(
-                "vault_id `{}` must look like v-0003rf9m17pap3ltpqx5",
-                self.vault_id
-            )));
+            return Err(BadAdmin::new(format!("vault_id `{}` must look like v-0003rf9m17pap3ltpqx5", self.vault_id)));
         }
-        let created = self
-            .created
-            .map_or(Ok(now), |created| clock::time("created", &created))?;
-        let mut vault = Vault::new(
-            &self.vault_id,
-            Some(&self.region),
-            self.name.as_deref().unwrap_or(&self.vault_id),
-            created,
-        );
+        let created = self.created.map_or(Ok(now), |created| clock::time("created", &created))?;
+        let mut vault =
+            Vault::new(&self.vault_id, Some(&self.region), self.name.as_deref().unwrap_or(&self.vault_id), created);
         vault.kind = self.vault_type.unwrap_or(vault.kind);
         vault.status = self.status.unwrap_or(vault.status);
         vault.target_made = self.replication || self.source_vault_id.is_some();
@@ -358,19 +278,13 @@ impl SeedVault {
 }
 
 fn is_target(vault: &Vault, now: Timestamp) -> bool {
-    vault.target_made
-        || vault
-            .pair
-            .as_ref()
-            .is_some_and(|pair| pair.alive(now) && now >= pair.visible)
+    vault.target_made || vault.pair.as_ref().is_some_and(|pair| pair.alive(now) && now >= pair.visible)
 }
 
 fn is_vault_id(id: &str) -> bool {
     id.len() >= 5
         && (id.starts_with("v-") || id.starts_with("r-"))
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 pub(super) fn no_vault() -> Refusal {

@@ -55,34 +55,19 @@ impl Huawei {
         if let Some(token) = request.header("x-auth-token") {
             return match self.tokens.get(&token) {
                 Some(expires) if *expires > now.state => Ok(()),
-                Some(expires) => Err(unauthenticated(format!(
-                    "token expires, expires_at:{expires}"
-                ))),
+                Some(expires) => Err(unauthenticated(format!("token expires, expires_at:{expires}"))),
                 None => Err(unauthenticated("decrypt token fail")),
             };
         }
         let now = now.signature;
-        let authorization = request
-            .header("authorization")
-            .ok_or_else(|| unauthenticated("x-auth-token not found"))?;
+        let authorization = request.header("authorization").ok_or_else(|| unauthenticated("x-auth-token not found"))?;
         let malformed = || unauthenticated("authorization header is malformed");
-        let fields = authorization
-            .strip_prefix("SDK-HMAC-SHA256 ")
-            .ok_or_else(malformed)?;
+        let fields = authorization.strip_prefix("SDK-HMAC-SHA256 ").ok_or_else(malformed)?;
         let field = |name: &str| {
-            fields
-                .split(',')
-                .find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='))
-                .ok_or_else(malformed)
+            fields.split(',').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('=')).ok_or_else(malformed)
         };
-        let (id, signed, signature) = (
-            field("Access")?,
-            field("SignedHeaders")?,
-            field("Signature")?,
-        );
-        let date = request
-            .header("x-sdk-date")
-            .ok_or_else(|| unauthenticated("x-sdk-date not found"))?;
+        let (id, signed, signature) = (field("Access")?, field("SignedHeaders")?, field("Signature")?);
+        let date = request.header("x-sdk-date").ok_or_else(|| unauthenticated("x-sdk-date not found"))?;
         let at = DateTime::strptime("%Y%m%dT%H%M%SZ", &date)
             .and_then(|civil| Offset::UTC.to_timestamp(civil))
             .map_err(|_| unauthenticated("x-sdk-date is malformed"))?;
@@ -93,15 +78,11 @@ impl Huawei {
             )));
         }
         if self.switches.lock_after_wrong_signatures && self.locks.locked(id, now) {
-            return Err(unauthenticated(
-                "AK access failed to reach the limit,forbidden",
-            ));
+            return Err(unauthenticated("AK access failed to reach the limit,forbidden"));
         }
         let (secret, token) = match self.account.find(id, now) {
             Key::Unknown => {
-                return Err(unauthenticated(format!(
-                    "Get secretKey failed,ak:{id},err:ak not exist"
-                )));
+                return Err(unauthenticated(format!("Get secretKey failed,ak:{id},err:ak not exist")));
             }
             Key::Known { secret, token, .. } => (secret, token),
         };
@@ -115,19 +96,13 @@ impl Huawei {
             None
         };
         let canonical = canonical.ok_or_else(malformed)?;
-        let to_sign = format!(
-            "SDK-HMAC-SHA256\n{date}\n{}",
-            sha256_hex(canonical.as_bytes())
-        );
+        let to_sign = format!("SDK-HMAC-SHA256\n{date}\n{}", sha256_hex(canonical.as_bytes()));
         if hex(&hmac_sha256(secret.as_bytes(), to_sign.as_bytes())) == signature {
             self.locks.right(id);
             return Ok(());
         }
         self.locks.wrong(id, now);
-        Err(unauthenticated(format!(
-            "verify aksk signature fail, canonicalRequest:{}",
-            canonical.replace('\n', "|")
-        )))
+        Err(unauthenticated(format!("verify aksk signature fail, canonicalRequest:{}", canonical.replace('\n', "|"))))
     }
 }
 
@@ -139,26 +114,17 @@ fn canonical_request(request: &Received, names: &[&str], signed: &str) -> Option
     }
     let mut query = pairs(&request.query);
     query.sort();
-    let query: Vec<String> = query
-        .iter()
-        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
-        .collect();
+    let query: Vec<String> = query.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     let mut canonical = format!("{}\n{path}\n{}\n", request.method, query.join("&"));
     for name in names {
         canonical.push_str(&format!("{name}:{}\n", request.header(name)?));
     }
-    let declared = request
-        .header("x-sdk-content-sha256")
-        .filter(|_| !request.body.is_empty());
+    let declared = request.header("x-sdk-content-sha256").filter(|_| !request.body.is_empty());
     let payload = declared.unwrap_or_else(|| sha256_hex(&request.body));
     canonical.push_str(&format!("\n{signed}\n{payload}"));
     Some(canonical)
 }
 
 fn unauthenticated(why: impl std::fmt::Display) -> Refusal {
-    Refusal::new(
-        401,
-        "APIGW.0301",
-        format!("Incorrect IAM authentication information: {why}"),
-    )
+    Refusal::new(401, "APIGW.0301", format!("Incorrect IAM authentication information: {why}"))
 }

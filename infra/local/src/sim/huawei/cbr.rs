@@ -22,12 +22,7 @@ struct Destination {
 
 impl Huawei {
     /// `POST /v3/{project}/backups/{backup}/replicate`.
-    pub(super) fn copy_backup(
-        &mut self,
-        call: &Call,
-        now: Timestamp,
-        twist: &Twist,
-    ) -> Result<Value, Refusal> {
+    pub(super) fn copy_backup(&mut self, call: &Call, now: Timestamp, twist: &Twist) -> Result<Value, Refusal> {
         let (project, id) = (call.path[0].clone(), call.path[1].clone());
         let known = [
             "name",
@@ -39,10 +34,8 @@ impl Huawei {
         ];
         let body = self.replicate_body(call, &known)?;
         if let Some(name) = optional(body, "name")? {
-            let fits =
-                (1..=64).contains(&name.chars().count()) && name.chars().all(is_name_character);
-            fits.then_some(())
-                .ok_or_else(|| verification_failed("invalid value of name"))?;
+            let fits = (1..=64).contains(&name.chars().count()) && name.chars().all(is_name_character);
+            fits.then_some(()).ok_or_else(|| verification_failed("invalid value of name"))?;
         }
         let description = optional(body, "description")?.unwrap_or_default();
         if description.chars().count() > 255 || description.contains(['<', '>']) {
@@ -53,17 +46,15 @@ impl Huawei {
         }
         let destination = destination(body)?;
         let source_region = self.region_of(call, &project);
-        let backup = self
-            .store
-            .backup(&id, &project, self.switches.any_source, now)
-            .cloned()
-            .ok_or_else(no_backup)?;
+        let backup = self.store.backup(&id, &project, self.switches.any_source, now).cloned().ok_or_else(no_backup)?;
         check_source(&backup)?;
         self.check_destination(&destination, &source_region)?;
         // The key is the region: another vault there does not widen it.
-        if self.store.records_of(&id).any(|record| {
-            record.destination_region == destination.region && self.store.blocks(record, now)
-        }) {
+        if self
+            .store
+            .records_of(&id)
+            .any(|record| record.destination_region == destination.region && self.store.blocks(record, now))
+        {
             return Err(Refusal::new(
                 400,
                 "BackupService.1009",
@@ -71,16 +62,7 @@ impl Huawei {
             ));
         }
         let name = optional(body, "name")?.map(str::to_owned);
-        let record = self.start(
-            &backup,
-            &source_region,
-            &destination,
-            "copy-backup",
-            name,
-            false,
-            now,
-            twist,
-        );
+        let record = self.start(&backup, &source_region, &destination, "copy-backup", name, false, now, twist);
         Ok(json!({"replication": {
             "backup_id": id,
             "replication_record_id": record,
@@ -94,12 +76,7 @@ impl Huawei {
     }
 
     /// `POST /v3/{project}/checkpoints/replicate`: every eligible backup of a vault that never went to the region.
-    pub(super) fn copy_checkpoint(
-        &mut self,
-        call: &Call,
-        now: Timestamp,
-        twist: &Twist,
-    ) -> Result<Value, Refusal> {
+    pub(super) fn copy_checkpoint(&mut self, call: &Call, now: Timestamp, twist: &Twist) -> Result<Value, Refusal> {
         let project = call.path[0].clone();
         let known = [
             "vault_id",
@@ -127,57 +104,33 @@ impl Huawei {
         }
         self.store.fill_source_vault(&vault_id, &project);
         self.check_destination(&destination, &source_region)?;
-        let backups: Vec<Backup> = self
-            .store
-            .list(&project, Some(&vault_id))
-            .rev()
-            .filter(|backup| backup.there(now))
-            .cloned()
-            .collect();
+        let backups: Vec<Backup> =
+            self.store.list(&project, Some(&vault_id)).rev().filter(|backup| backup.there(now)).cloned().collect();
         let busy = |backup: &Backup| {
-            self.store.records_of(&backup.id).any(|record| {
-                record.operation == "copy-checkpoint" && record.neutral_state(now) == "running"
-            })
+            self.store
+                .records_of(&backup.id)
+                .any(|record| record.operation == "copy-checkpoint" && record.neutral_state(now) == "running")
         };
         if self.switches.vault_busy_while_replicating && backups.iter().any(busy) {
-            return Err(Refusal::new(
-                400,
-                "BackupService.6130",
-                "The vault is being replicated.",
-            ));
+            return Err(Refusal::new(400, "BackupService.6130", "The vault is being replicated."));
         }
         let went = |backup: &Backup| {
-            self.store.records_of(&backup.id).any(|record| {
-                record.destination_region == destination.region
-                    && record.neutral_state(now) != "failed"
-            })
+            self.store
+                .records_of(&backup.id)
+                .any(|record| record.destination_region == destination.region && record.neutral_state(now) != "failed")
         };
-        let mut eligible: Vec<Backup> = backups
-            .into_iter()
-            .filter(|backup| check_source(backup).is_ok() && !went(backup))
-            .collect();
+        let mut eligible: Vec<Backup> =
+            backups.into_iter().filter(|backup| check_source(backup).is_ok() && !went(backup)).collect();
         if twist.partial.is_some() {
             eligible.pop();
         }
         if eligible.is_empty() {
-            return Err(Refusal::new(
-                400,
-                "BackupService.0001",
-                "No resource to back up.",
-            ));
+            return Err(Refusal::new(400, "BackupService.0001", "No resource to back up."));
         }
         let mut started = Vec::new();
         for backup in &eligible {
-            let record = self.start(
-                backup,
-                &source_region,
-                &destination,
-                "copy-checkpoint",
-                None,
-                auto_trigger,
-                now,
-                twist,
-            );
+            let record =
+                self.start(backup, &source_region, &destination, "copy-checkpoint", None, auto_trigger, now, twist);
             started.push(json!({"backup_id": backup.id, "replication_record_id": record}));
         }
         Ok(json!({"replication": {
@@ -192,10 +145,7 @@ impl Huawei {
         }}))
     }
 
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the facts of one copy; a struct would be built and taken apart once"
-    )]
+    #[allow(clippy::too_many_arguments, reason = "the facts of one copy; a struct would be built and taken apart once")]
     fn start(
         &mut self,
         backup: &Backup,
@@ -236,26 +186,16 @@ impl Huawei {
                 ..backup.clone()
             });
         }
-        self.copies
-            .made(operation, &backup.id, &destination.region, &record.id);
+        self.copies.made(operation, &backup.id, &destination.region, &record.id);
         let id = record.id.clone();
         self.store.add_record(record);
         id
     }
 
     /// The object `replicate`, checked for unknown keys and for the gated one.
-    fn replicate_body<'a>(
-        &self,
-        call: &'a Call,
-        known: &[&str],
-    ) -> Result<&'a Map<String, Value>, Refusal> {
-        let body = call
-            .body
-            .as_ref()
-            .ok_or_else(|| verification_failed("the body is not JSON"))?;
-        let body = body["replicate"]
-            .as_object()
-            .ok_or_else(|| verification_failed("replicate is required"))?;
+    fn replicate_body<'a>(&self, call: &'a Call, known: &[&str]) -> Result<&'a Map<String, Value>, Refusal> {
+        let body = call.body.as_ref().ok_or_else(|| verification_failed("the body is not JSON"))?;
+        let body = body["replicate"].as_object().ok_or_else(|| verification_failed("replicate is required"))?;
         if let Some(key) = body.keys().find(|key| !known.contains(&key.as_str())) {
             return Err(verification_failed(format!("invalid key {key}")));
         }
@@ -265,23 +205,12 @@ impl Huawei {
         Ok(body)
     }
 
-    fn check_destination(
-        &mut self,
-        destination: &Destination,
-        source_region: &str,
-    ) -> Result<(), Refusal> {
+    fn check_destination(&mut self, destination: &Destination, source_region: &str) -> Result<(), Refusal> {
         let any = self.switches.any_source;
         if any {
-            self.store
-                .projects
-                .entry(destination.project.clone())
-                .or_insert_with(|| destination.region.clone());
+            self.store.projects.entry(destination.project.clone()).or_insert_with(|| destination.region.clone());
         }
-        let known = self
-            .store
-            .projects
-            .values()
-            .any(|region| *region == destination.region);
+        let known = self.store.projects.values().any(|region| *region == destination.region);
         if destination.region == source_region || !known {
             return Err(Refusal::new(
                 400,
@@ -299,40 +228,18 @@ impl Huawei {
         let vault = self
             .store
             .vault(&destination.vault, &destination.project, any)
-            .ok_or_else(|| {
-                Refusal::new(
-                    400,
-                    "BackupService.6120",
-                    "The destination vault does not exist.",
-                )
-            })?;
+            .ok_or_else(|| Refusal::new(400, "BackupService.6120", "The destination vault does not exist."))?;
         if vault.protect_type != "replication" && !vault.made_up {
-            return Err(Refusal::new(
-                400,
-                "BackupService.6119",
-                "The destination vault does not support replication.",
-            ));
+            return Err(Refusal::new(400, "BackupService.6119", "The destination vault does not support replication."));
         }
         if vault.object_type != "server" {
-            return Err(Refusal::new(
-                400,
-                "BackupService.6128",
-                "The vault type does not support replication.",
-            ));
+            return Err(Refusal::new(400, "BackupService.6128", "The vault type does not support replication."));
         }
         if vault.status != "available" {
-            return Err(Refusal::new(
-                400,
-                "BackupService.6112",
-                "The vault status is invalid.",
-            ));
+            return Err(Refusal::new(400, "BackupService.6112", "The vault status is invalid."));
         }
         if vault.full {
-            return Err(Refusal::new(
-                400,
-                "BackupService.6129",
-                "The destination vault is full.",
-            ));
+            return Err(Refusal::new(400, "BackupService.6129", "The destination vault is full."));
         }
         Ok(())
     }
@@ -341,34 +248,18 @@ impl Huawei {
 /// The published rule: an available server backup with its system disk, and no replica.
 pub(super) fn check_source(backup: &Backup) -> Result<(), Refusal> {
     if backup.image_type != "backup" && backup.image_type != "sync" {
-        return Err(Refusal::new(
-            400,
-            "BackupService.1002",
-            "The backup type does not support replication.",
-        ));
+        return Err(Refusal::new(400, "BackupService.1002", "The backup type does not support replication."));
     }
     if backup.resource_type != "OS::Nova::Server" {
-        return Err(Refusal::new(
-            400,
-            "BackupService.1003",
-            "Only ECS backups can be replicated.",
-        ));
+        return Err(Refusal::new(400, "BackupService.1003", "Only ECS backups can be replicated."));
     }
     match backup.status.as_str() {
         "available" => {}
         "protecting" | "waiting_protect" => {
-            return Err(Refusal::new(
-                500,
-                "BackupService.0002",
-                "The resources are being backed up.",
-            ));
+            return Err(Refusal::new(500, "BackupService.0002", "The resources are being backed up."));
         }
         _ => {
-            return Err(Refusal::new(
-                400,
-                "BackupService.6216",
-                "The backup is in use.",
-            ));
+            return Err(Refusal::new(400, "BackupService.6216", "The backup is in use."));
         }
     }
     if !backup.contain_system_disk {
@@ -383,11 +274,7 @@ pub(super) fn check_source(backup: &Backup) -> Result<(), Refusal> {
 
 /// The provider ID of a resource type.
 pub(super) fn provider_of(resource_type: &str) -> &'static str {
-    if resource_type == "OS::Cinder::Volume" {
-        DISK_PROVIDER
-    } else {
-        SERVER_PROVIDER
-    }
+    if resource_type == "OS::Cinder::Volume" { DISK_PROVIDER } else { SERVER_PROVIDER }
 }
 
 pub(super) fn no_backup() -> Refusal {
@@ -396,11 +283,7 @@ pub(super) fn no_backup() -> Refusal {
 
 fn destination(body: &Map<String, Value>) -> Result<Destination, Refusal> {
     let region = required(body, "destination_region")?;
-    if region.len() > 255
-        || !region
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-    {
+    if region.len() > 255 || !region.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
         return Err(verification_failed("invalid value of destination_region"));
     }
     Ok(Destination {

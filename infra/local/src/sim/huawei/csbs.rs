@@ -14,12 +14,7 @@ const PROVIDER: &str = "fc4d5750-22e7-4798-8a46-f48f62c4c1da";
 
 impl Huawei {
     /// `POST /v1/{project}/providers/{provider}/checkpoint_items/{item}/replicate`.
-    pub(super) fn copy_item(
-        &mut self,
-        call: &Call,
-        now: Timestamp,
-        twist: &Twist,
-    ) -> Result<Value, Refusal> {
+    pub(super) fn copy_item(&mut self, call: &Call, now: Timestamp, twist: &Twist) -> Result<Value, Refusal> {
         let [project, id, provider] = &call.path[..] else {
             return Err(wrong("the path is incomplete"));
         };
@@ -31,97 +26,49 @@ impl Huawei {
             .as_ref()
             .and_then(|body| body["replication"].as_object())
             .ok_or_else(|| wrong("replication is required"))?;
-        let known = [
-            "destination_region",
-            "destination_project_id",
-            "name",
-            "description",
-            "enable_acceleration",
-        ];
+        let known = ["destination_region", "destination_project_id", "name", "description", "enable_acceleration"];
         if let Some(key) = body.keys().find(|key| !known.contains(&key.as_str())) {
             return Err(wrong(&format!("invalid key {key}")));
         }
         let text = |key: &str| {
             body.get(key)
                 .filter(|value| !value.is_null())
-                .map(|value| {
-                    value
-                        .as_str()
-                        .ok_or_else(|| wrong(&format!("{key} must be a string")))
-                })
+                .map(|value| value.as_str().ok_or_else(|| wrong(&format!("{key} must be a string"))))
                 .transpose()
         };
-        let required = |key: &str| {
-            text(key)?
-                .filter(|text| !text.is_empty())
-                .ok_or_else(|| wrong(&format!("{key} is required")))
-        };
+        let required =
+            |key: &str| text(key)?.filter(|text| !text.is_empty()).ok_or_else(|| wrong(&format!("{key} is required")));
         let region = required("destination_region")?;
         let destination_project = required("destination_project_id")?;
         if let Some(name) = text("name")? {
             let fits = (1..=255).contains(&name.len())
-                && name
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
             fits.then_some(()).ok_or_else(|| wrong("name is invalid"))?;
         }
-        if text("description")?
-            .is_some_and(|text| text.chars().count() > 255 || text.contains(['<', '>']))
-        {
+        if text("description")?.is_some_and(|text| text.chars().count() > 255 || text.contains(['<', '>'])) {
             return Err(wrong("description is invalid"));
         }
-        if body
-            .get("enable_acceleration")
-            .is_some_and(|value| !value.is_boolean() && !value.is_null())
-        {
+        if body.get("enable_acceleration").is_some_and(|value| !value.is_boolean() && !value.is_null()) {
             return Err(wrong("enable_acceleration must be a boolean"));
         }
         let any = self.switches.any_source;
         let source_region = self.region_of(call, project);
-        let item = self
-            .store
-            .item(id, project, any)
-            .cloned()
-            .ok_or_else(no_item)?;
+        let item = self.store.item(id, project, any).cloned().ok_or_else(no_item)?;
         if item.status != "available" {
-            return Err(Refusal::new(
-                400,
-                "CSBS.2003",
-                "The checkpoint item is executing.",
-            ));
+            return Err(Refusal::new(400, "CSBS.2003", "The checkpoint item is executing."));
         }
         if item.image_type != "backup" {
             return Err(wrong("a replica cannot be replicated"));
         }
         if any {
-            self.store
-                .projects
-                .entry(destination_project.to_owned())
-                .or_insert_with(|| region.to_owned());
+            self.store.projects.entry(destination_project.to_owned()).or_insert_with(|| region.to_owned());
         }
-        if region == source_region
-            || self
-                .store
-                .projects
-                .get(destination_project)
-                .map(String::as_str)
-                != Some(region)
-        {
-            return Err(wrong(
-                "destination_region or destination_project_id is invalid",
-            ));
+        if region == source_region || self.store.projects.get(destination_project).map(String::as_str) != Some(region) {
+            return Err(wrong("destination_region or destination_project_id is invalid"));
         }
-        for record in self
-            .store
-            .records_of(id)
-            .filter(|record| record.destination_region == region)
-        {
+        for record in self.store.records_of(id).filter(|record| record.destination_region == region) {
             if record.neutral_state(now) == "running" {
-                return Err(Refusal::new(
-                    400,
-                    "CSBS.6031",
-                    "A manual copy is executing.",
-                ));
+                return Err(Refusal::new(400, "CSBS.6031", "A manual copy is executing."));
             }
             if self.store.blocks(record, now) {
                 return Err(Refusal::new(
@@ -169,8 +116,7 @@ impl Huawei {
             "destination_project_id": destination_project,
             "replication_record_id": record.id,
         }});
-        self.copies
-            .made("copy-checkpoint-item", id, region, &record.id);
+        self.copies.made("copy-checkpoint-item", id, region, &record.id);
         self.store.add_record(record);
         Ok(answer)
     }
@@ -190,18 +136,11 @@ impl Huawei {
         let offset = positive(call, "offset")?.unwrap_or(0);
         let items = self.items(call, now);
         let start = match call.parameter("marker") {
-            Some(marker) => items
-                .iter()
-                .position(|item| item.id == marker)
-                .map_or(items.len(), |at| at + 1),
+            Some(marker) => items.iter().position(|item| item.id == marker).map_or(items.len(), |at| at + 1),
             None => offset,
         };
-        let shown: Vec<Value> = items
-            .iter()
-            .skip(start)
-            .take(limit)
-            .map(|item| self.show_one_item(item, now))
-            .collect();
+        let shown: Vec<Value> =
+            items.iter().skip(start).take(limit).map(|item| self.show_one_item(item, now)).collect();
         Ok(json!({"checkpoint_items": shown, "count": items.len()}))
     }
 
@@ -220,11 +159,8 @@ impl Huawei {
         }
         let limit = positive(call, "limit")?.unwrap_or(1_000);
         let offset = positive(call, "offset")?.unwrap_or(0);
-        let wanted =
-            |name: &str, actual: &str| call.parameter(name).is_none_or(|value| value == actual);
-        let of_item = call
-            .parameter("source_checkpoint_item_id")
-            .or_else(|| call.parameter("checkpoint_item_id"));
+        let wanted = |name: &str, actual: &str| call.parameter(name).is_none_or(|value| value == actual);
+        let of_item = call.parameter("source_checkpoint_item_id").or_else(|| call.parameter("checkpoint_item_id"));
         let matching: Vec<&Record> = self
             .store
             .records()
@@ -241,23 +177,15 @@ impl Huawei {
                     && wanted("id", &record.id)
             })
             .collect();
-        let shown: Vec<Value> = matching
-            .iter()
-            .skip(offset)
-            .take(limit)
-            .map(|record| show_record(record, now))
-            .collect();
+        let shown: Vec<Value> =
+            matching.iter().skip(offset).take(limit).map(|record| show_record(record, now)).collect();
         Ok(json!({"replication_records": shown, "count": matching.len()}))
     }
 
     /// Items of the project that pass the filters, youngest first.
     fn items(&self, call: &Call, now: Timestamp) -> Vec<&Item> {
-        let wanted =
-            |name: &str, actual: &str| call.parameter(name).is_none_or(|value| value == actual);
-        let since = |name: &str| {
-            call.parameter(name)
-                .and_then(|text| text.parse::<Timestamp>().ok())
-        };
+        let wanted = |name: &str, actual: &str| call.parameter(name).is_none_or(|value| value == actual);
+        let since = |name: &str| call.parameter(name).and_then(|text| text.parse::<Timestamp>().ok());
         let (from, to) = (since("start_time"), since("end_time"));
         let fits = |item: &&Item| {
             item.project == call.path[0]
@@ -265,9 +193,7 @@ impl Huawei {
                 && wanted("status", &item.status)
                 && wanted("image_type", &item.image_type)
                 && wanted("resource_type", "OS::Nova::Server")
-                && call
-                    .parameter("name")
-                    .is_none_or(|name| self.switches.name_filter.accepts(&item.name, name))
+                && call.parameter("name").is_none_or(|name| self.switches.name_filter.accepts(&item.name, name))
                 && wanted("checkpoint_id", &checkpoint_of(&item.id))
                 && from.is_none_or(|from| item.created >= from)
                 && to.is_none_or(|to| item.created <= to)
@@ -278,11 +204,7 @@ impl Huawei {
     }
 
     fn show_one_item(&self, item: &Item, now: Timestamp) -> Value {
-        let records: Vec<&Record> = self
-            .store
-            .records_of(&item.id)
-            .filter(|record| now >= record.visible)
-            .collect();
+        let records: Vec<&Record> = self.store.records_of(&item.id).filter(|record| now >= record.visible).collect();
         let copy_status = match records.last().map(|record| record.status(now)) {
             None => "na",
             Some("waiting_replicate") => "waiting_copy",
@@ -300,12 +222,8 @@ impl Huawei {
                 "fail_code": null, "fail_op": null, "fail_reason": null, "finished_at": created, "incremental": true, "volume_backups": [],
             },
         });
-        let records: Vec<Value> = records
-            .into_iter()
-            .map(|record| show_record(record, now))
-            .collect();
-        shown["replication_records"] = match (self.switches.csbs_records_as_object, records.last())
-        {
+        let records: Vec<Value> = records.into_iter().map(|record| show_record(record, now)).collect();
+        shown["replication_records"] = match (self.switches.csbs_records_as_object, records.last()) {
             (true, Some(last)) => last.clone(),
             _ => json!(records),
         };
@@ -344,20 +262,11 @@ fn checkpoint_of(item: &str) -> String {
 }
 
 fn positive(call: &Call, name: &str) -> Result<Option<usize>, Refusal> {
-    call.parameter(name)
-        .map(|text| {
-            text.parse()
-                .map_err(|_| wrong(&format!("{name} is invalid")))
-        })
-        .transpose()
+    call.parameter(name).map(|text| text.parse().map_err(|_| wrong(&format!("{name} is invalid")))).transpose()
 }
 
 fn wrong(why: &str) -> Refusal {
-    Refusal::new(
-        400,
-        "CSBS.9001",
-        format!("Parameter verification failed: {why}."),
-    )
+    Refusal::new(400, "CSBS.9001", format!("Parameter verification failed: {why}."))
 }
 
 fn no_item() -> Refusal {

@@ -11,26 +11,17 @@ pub(super) fn required<'a>(body: &'a Map<String, Value>, key: &str) -> Result<&'
         .ok_or_else(|| verification_failed(format!("{key} is required")))
 }
 
-pub(super) fn optional<'a>(
-    body: &'a Map<String, Value>,
-    key: &str,
-) -> Result<Option<&'a str>, Refusal> {
+pub(super) fn optional<'a>(body: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>, Refusal> {
     match body.get(key) {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => value
-            .as_str()
-            .map(Some)
-            .ok_or_else(|| verification_failed(format!("invalid value of {key}"))),
+        Some(value) => value.as_str().map(Some).ok_or_else(|| verification_failed(format!("invalid value of {key}"))),
     }
 }
 
 pub(super) fn flag(body: &Map<String, Value>, key: &str) -> Result<Option<bool>, Refusal> {
     match body.get(key) {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => value
-            .as_bool()
-            .map(Some)
-            .ok_or_else(|| verification_failed(format!("invalid value of {key}"))),
+        Some(value) => value.as_bool().map(Some).ok_or_else(|| verification_failed(format!("invalid value of {key}"))),
     }
 }
 

@@ -22,9 +22,7 @@ use self::seed::Inventory;
 use self::store::{Backup, Item, Store, Vault};
 use super::SimOptions;
 use super::clock::{self, Moment};
-use super::cloud::{
-    Answer, BadAdmin, Call, Cloud, Copies, Received, Refusal, Stock, Switches, Twist,
-};
+use super::cloud::{Answer, BadAdmin, Call, Cloud, Copies, Received, Refusal, Stock, Switches, Twist};
 use super::credentials::Account;
 use super::text::Draw;
 
@@ -57,10 +55,7 @@ impl Huawei {
             account,
             tokens: HashMap::new(),
             locks: Locks::default(),
-            switches: Switches {
-                any_source: options.any_source,
-                ..Switches::default()
-            },
+            switches: Switches { any_source: options.any_source, ..Switches::default() },
             store: Store::new(now),
             copies: Copies::default(),
             draw: Draw::new(options.seed ^ 0x4A3),
@@ -73,35 +68,20 @@ impl Huawei {
 
     fn default_inventory(&mut self, now: Timestamp) {
         for (project, region) in PROJECTS {
-            self.store
-                .projects
-                .insert(project.to_owned(), region.to_owned());
+            self.store.projects.insert(project.to_owned(), region.to_owned());
         }
         let (region1, region2) = (PROJECTS[0].0, PROJECTS[1].0);
         let source = "3b5816b5-f29c-4172-9d9a-76c719a659ce";
         for vault in [
             Vault::new(source, region1, "backup"),
-            Vault::new(
-                "0ca3eb86-8800-46da-9c37-9d657a825274",
-                region2,
-                "replication",
-            ),
+            Vault::new("0ca3eb86-8800-46da-9c37-9d657a825274", region2, "replication"),
             Vault::new("6b1f7a52-3f0c-4e0e-9a64-0d6f3b1a2c11", region2, "backup"),
-            Vault::new(
-                "a3c6b2f4-58a1-4d55-8a27-6a0f5a6be901",
-                PROJECTS[2].0,
-                "backup",
-            ),
-            Vault::new(
-                "d41f0e7b-9c02-4c8e-b7a5-2f9e1b3c4d02",
-                PROJECTS[3].0,
-                "replication",
-            ),
+            Vault::new("a3c6b2f4-58a1-4d55-8a27-6a0f5a6be901", PROJECTS[2].0, "backup"),
+            Vault::new("d41f0e7b-9c02-4c8e-b7a5-2f9e1b3c4d02", PROJECTS[3].0, "replication"),
         ] {
             self.store.vaults.insert(vault.id.clone(), vault);
         }
-        let plain =
-            |id: &str, age_s: f64| Backup::plain(id, region1, source, clock::later(now, -age_s));
+        let plain = |id: &str, age_s: f64| Backup::plain(id, region1, source, clock::later(now, -age_s));
         for backup in [
             plain("6df2b54c-dd62-4059-a07c-1b8f24f2725d", 3_600.0),
             plain("7558e1a3-7046-4787-95cd-14b0ad0642a8", 7_200.0),
@@ -110,14 +90,8 @@ impl Huawei {
                 resource_type: "OS::Cinder::Volume".to_owned(),
                 ..plain("5d822633-2bbf-4af8-a16e-5ab1c7705235", 3_500.0)
             },
-            Backup {
-                contain_system_disk: false,
-                ..plain("c0ffee00-2bbf-4af8-a16e-5ab1c7705236", 3_400.0)
-            },
-            Backup {
-                status: "protecting".to_owned(),
-                ..plain("b1c4afd9-e7a6-4888-9010-c2bac3aa7910", 30.0)
-            },
+            Backup { contain_system_disk: false, ..plain("c0ffee00-2bbf-4af8-a16e-5ab1c7705236", 3_400.0) },
+            Backup { status: "protecting".to_owned(), ..plain("b1c4afd9-e7a6-4888-9010-c2bac3aa7910", 30.0) },
             Backup::plain(
                 "a5200268-74a5-4806-acc6-95793ab0228b",
                 PROJECTS[2].0,
@@ -127,10 +101,7 @@ impl Huawei {
         ] {
             self.store.insert(backup);
         }
-        for id in [
-            "c4dfa74c-7e60-4361-86b9-9a3250115ed6",
-            "bd3c8a42-7dd4-4400-b091-2777c51a5c9a",
-        ] {
+        for id in ["c4dfa74c-7e60-4361-86b9-9a3250115ed6", "bd3c8a42-7dd4-4400-b091-2777c51a5c9a"] {
             let item = Item::plain(id, PROJECTS[5].0, clock::later(now, -3_600.0));
             self.store.items.insert(id.to_owned(), item);
         }
@@ -155,16 +126,12 @@ impl Cloud for Huawei {
     fn identify(&mut self, request: &Received, now: Moment) -> Result<Call, Answer> {
         let request_id = self.draw.hex32();
         let route = routes::find(&request.method, &request.path).ok_or_else(|| {
-            let missing = Refusal::new(
-                404,
-                "APIGW.0101",
-                "The API does not exist or has not been published in the environment",
-            );
+            let missing =
+                Refusal::new(404, "APIGW.0101", "The API does not exist or has not been published in the environment");
             error(&request_id, "", &missing)
         })?;
         if route.action != "CreateToken" {
-            self.authenticate(request, now)
-                .map_err(|refusal| error(&request_id, route.action, &refusal))?;
+            self.authenticate(request, now).map_err(|refusal| error(&request_id, route.action, &refusal))?;
         }
         Ok(routes::call(request, route, request_id))
     }
@@ -183,9 +150,7 @@ impl Cloud for Huawei {
             "ShowVault" => self.show_vault(call),
             "ListOpLogs" => self.list_operation_logs(call, now),
             "ShowOpLog" => self.show_operation_log(call, now),
-            "ShowReplicationCapabilities" | "ShowCsbsReplicationCapabilities" => {
-                Ok(self.capabilities())
-            }
+            "ShowReplicationCapabilities" | "ShowCsbsReplicationCapabilities" => Ok(self.capabilities()),
             "ShowCheckpointItem" => self.show_item(call, now),
             "ListCheckpointItems" => self.list_items(call, now),
             "CountCheckpointItems" => self.count_items(call, now),
@@ -196,14 +161,9 @@ impl Cloud for Huawei {
             ),
         };
         match outcome {
-            Ok(Value::Null) => Answer {
-                body: Vec::new(),
-                ..Answer::json(204, &Value::Null, "ok")
-            }
-            .with_header("x-request-id", &call.request_id),
-            Ok(body) => {
-                Answer::json(200, &body, "ok").with_header("x-request-id", &call.request_id)
-            }
+            Ok(Value::Null) => Answer { body: Vec::new(), ..Answer::json(204, &Value::Null, "ok") }
+                .with_header("x-request-id", &call.request_id),
+            Ok(body) => Answer::json(200, &body, "ok").with_header("x-request-id", &call.request_id),
             Err(refusal) => self.refuse(call, &refusal),
         }
     }
@@ -224,16 +184,12 @@ impl Cloud for Huawei {
     }
 
     fn replications(&self, now: Timestamp) -> Vec<Value> {
-        self.copies.rows(|_, id| {
-            self.store
-                .record(id)
-                .map_or("failed", |record| record.neutral_state(now))
-        })
+        self.copies.rows(|_, id| self.store.record(id).map_or("failed", |record| record.neutral_state(now)))
     }
 
     fn seed(&mut self, inventory: &Value, now: Timestamp) -> Result<Value, BadAdmin> {
-        let inventory: Inventory = serde_json::from_value(inventory.clone())
-            .map_err(|error| BadAdmin::new(error.to_string()))?;
+        let inventory: Inventory =
+            serde_json::from_value(inventory.clone()).map_err(|error| BadAdmin::new(error.to_string()))?;
         let added = inventory.projects.len()
             + inventory.vaults.len()
             + inventory.backups.len()
@@ -252,11 +208,7 @@ impl Cloud for Huawei {
             let item = item.into_item(now)?;
             self.store.items.insert(item.id.clone(), item);
         }
-        let removed = inventory
-            .remove
-            .iter()
-            .filter(|id| self.store.remove(id))
-            .count();
+        let removed = inventory.remove.iter().filter(|id| self.store.remove(id)).count();
         Ok(json!({"added": added, "removed": removed}))
     }
 
@@ -271,26 +223,17 @@ fn error(request_id: &str, action: &str, refusal: &Refusal) -> Answer {
     let body = if gateway {
         json!({"error_code": refusal.code, "error_msg": refusal.message, "request_id": request_id})
     } else if action == "CreateToken" {
-        let title = if refusal.status == 401 {
-            "Unauthorized"
-        } else {
-            "Bad Request"
-        };
+        let title = if refusal.status == 401 { "Unauthorized" } else { "Bad Request" };
         json!({"error": {"code": refusal.status, "message": refusal.message, "title": title}})
     } else {
         json!({"error_code": refusal.code, "error_msg": refusal.message})
     };
-    Answer::json(refusal.status, &body, refusal.code.clone())
-        .with_header("x-request-id", request_id)
+    Answer::json(refusal.status, &body, refusal.code.clone()).with_header("x-request-id", request_id)
 }
 
 /// CBR's answer to a parameter it does not like.
 fn verification_failed(why: impl std::fmt::Display) -> Refusal {
-    Refusal::new(
-        400,
-        "BackupService.9900",
-        format!("Parameter verification failed: {why}."),
-    )
+    Refusal::new(400, "BackupService.9900", format!("Parameter verification failed: {why}."))
 }
 
 /// Naive UTC with microseconds. Source: recorded traffic, reference section 2.6; 2026-11-21.

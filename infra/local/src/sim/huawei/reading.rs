@@ -23,19 +23,9 @@ impl Huawei {
 
     pub(super) fn delete_backup(&mut self, call: &Call, now: Timestamp) -> Result<Value, Refusal> {
         let id = &call.path[1];
-        self.store
-            .backup(id, &call.path[0], self.switches.any_source, now)
-            .ok_or_else(no_backup)?;
-        if self
-            .store
-            .records_of(id)
-            .any(|record| record.neutral_state(now) == "running")
-        {
-            return Err(Refusal::new(
-                400,
-                "BackupService.6216",
-                "The backup is in use.",
-            ));
+        self.store.backup(id, &call.path[0], self.switches.any_source, now).ok_or_else(no_backup)?;
+        if self.store.records_of(id).any(|record| record.neutral_state(now) == "running") {
+            return Err(Refusal::new(400, "BackupService.6216", "The backup is in use."));
         }
         self.store.remove(id);
         Ok(Value::Null)
@@ -50,22 +40,13 @@ impl Huawei {
             self.store.vault(vault, &project, true);
             self.store.fill_source_vault(vault, &project);
         }
-        let limit = number(call, "limit")?
-            .unwrap_or(LARGEST_PAGE)
-            .min(LARGEST_PAGE);
+        let limit = number(call, "limit")?.unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE);
         let offset = number(call, "offset")?.unwrap_or(0);
-        let with_records = call
-            .parameter("show_replication")
-            .is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
+        let with_records = call.parameter("show_replication").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
         let (from, to) = (time(call, "start_time")?, time(call, "end_time")?);
-        let statuses: Vec<&str> = call
-            .query
-            .iter()
-            .filter(|(name, _)| name == "status")
-            .map(|(_, value)| value.as_str())
-            .collect();
-        let wanted =
-            |name: &str, actual: &str| call.parameter(name).is_none_or(|value| value == actual);
+        let statuses: Vec<&str> =
+            call.query.iter().filter(|(name, _)| name == "status").map(|(_, value)| value.as_str()).collect();
+        let wanted = |name: &str, actual: &str| call.parameter(name).is_none_or(|value| value == actual);
         let names = self.switches.name_filter;
         let fits = |backup: &&Backup| {
             backup.there(now)
@@ -73,41 +54,24 @@ impl Huawei {
                 && wanted("image_type", &backup.image_type)
                 && wanted("resource_type", &backup.resource_type)
                 && wanted("resource_id", &backup.resource_id)
-                && call
-                    .parameter("name")
-                    .is_none_or(|name| names.accepts(&backup.name, name))
-                && call
-                    .parameter("checkpoint_id")
-                    .is_none_or(|checkpoint| backup.checkpoint() == checkpoint)
+                && call.parameter("name").is_none_or(|name| names.accepts(&backup.name, name))
+                && call.parameter("checkpoint_id").is_none_or(|checkpoint| backup.checkpoint() == checkpoint)
                 && from.is_none_or(|from| backup.created >= from)
                 && to.is_none_or(|to| backup.created <= to)
         };
         let mut matching: Vec<&Backup> = self.store.list(&project, vault).filter(fits).collect();
         sort(&mut matching, call.parameter("sort"))?;
         let start = match call.parameter("marker") {
-            Some(marker) => matching
-                .iter()
-                .position(|backup| backup.id == marker)
-                .map_or(matching.len(), |at| at + 1),
+            Some(marker) => matching.iter().position(|backup| backup.id == marker).map_or(matching.len(), |at| at + 1),
             None => offset,
         };
-        let shown: Vec<Value> = matching
-            .iter()
-            .skip(start)
-            .take(limit)
-            .map(|backup| self.show(backup, with_records, now))
-            .collect();
+        let shown: Vec<Value> =
+            matching.iter().skip(start).take(limit).map(|backup| self.show(backup, with_records, now)).collect();
         Ok(json!({"backups": shown, "count": matching.len(), "offset": offset, "limit": limit}))
     }
 
     pub(super) fn show_checkpoint(&self, call: &Call, now: Timestamp) -> Result<Value, Refusal> {
-        let missing = || {
-            Refusal::new(
-                404,
-                "BackupService.6217",
-                "The restore point does not exist.",
-            )
-        };
+        let missing = || Refusal::new(404, "BackupService.6217", "The restore point does not exist.");
         let backup = self
             .store
             .by_checkpoint(&call.path[1])
@@ -121,54 +85,34 @@ impl Huawei {
     }
 
     pub(super) fn list_vaults(&self, call: &Call) -> Result<Value, Refusal> {
-        let limit = number(call, "limit")?
-            .unwrap_or(LARGEST_PAGE)
-            .min(LARGEST_PAGE);
+        let limit = number(call, "limit")?.unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE);
         let offset = number(call, "offset")?.unwrap_or(0);
-        let wanted =
-            |name: &str, actual: &str| call.parameter(name).is_none_or(|value| value == actual);
+        let wanted = |name: &str, actual: &str| call.parameter(name).is_none_or(|value| value == actual);
         let fits = |vault: &&Vault| {
             vault.project == call.path[0]
                 && wanted("id", &vault.id)
                 && wanted("protect_type", &vault.protect_type)
                 && wanted("object_type", &vault.object_type)
                 && wanted("status", &vault.status)
-                && call
-                    .parameter("name")
-                    .is_none_or(|name| self.switches.name_filter.accepts(&vault.name, name))
+                && call.parameter("name").is_none_or(|name| self.switches.name_filter.accepts(&vault.name, name))
         };
         let mut matching: Vec<&Vault> = self.store.vaults.values().filter(fits).collect();
         matching.sort_by(|one, two| one.id.cmp(&two.id));
-        let shown: Vec<Value> = matching
-            .iter()
-            .skip(offset)
-            .take(limit)
-            .map(|vault| show_vault(vault))
-            .collect();
+        let shown: Vec<Value> = matching.iter().skip(offset).take(limit).map(|vault| show_vault(vault)).collect();
         Ok(json!({"vaults": shown, "count": matching.len()}))
     }
 
     pub(super) fn show_vault(&mut self, call: &Call) -> Result<Value, Refusal> {
         let missing = || Refusal::new(404, "BackupService.6105", "The vault does not exist.");
-        let vault = self
-            .store
-            .vault(&call.path[1], &call.path[0], self.switches.any_source)
-            .ok_or_else(missing)?;
+        let vault = self.store.vault(&call.path[1], &call.path[0], self.switches.any_source).ok_or_else(missing)?;
         Ok(json!({"vault": show_vault(vault)}))
     }
 
     /// Operation logs of replications; their IDs are not the record IDs.
-    pub(super) fn list_operation_logs(
-        &self,
-        call: &Call,
-        now: Timestamp,
-    ) -> Result<Value, Refusal> {
-        let limit = number(call, "limit")?
-            .unwrap_or(LARGEST_PAGE)
-            .min(LARGEST_PAGE);
+    pub(super) fn list_operation_logs(&self, call: &Call, now: Timestamp) -> Result<Value, Refusal> {
+        let limit = number(call, "limit")?.unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE);
         let offset = number(call, "offset")?.unwrap_or(0);
-        let wanted =
-            |name: &str, actual: &str| call.parameter(name).is_none_or(|value| value == actual);
+        let wanted = |name: &str, actual: &str| call.parameter(name).is_none_or(|value| value == actual);
         let (from, to) = (time(call, "start_time")?, time(call, "end_time")?);
         let fits = |record: &&Record| {
             record.operation != "copy-checkpoint-item"
@@ -182,23 +126,14 @@ impl Huawei {
                 && to.is_none_or(|to| record.started <= to)
         };
         let matching: Vec<&Record> = self.store.records().rev().filter(fits).collect();
-        let shown: Vec<Value> = matching
-            .iter()
-            .skip(offset)
-            .take(limit)
-            .map(|record| show_log(record, now))
-            .collect();
+        let shown: Vec<Value> = matching.iter().skip(offset).take(limit).map(|record| show_log(record, now)).collect();
         Ok(json!({"operation_logs": shown, "count": matching.len()}))
     }
 
     pub(super) fn show_operation_log(&self, call: &Call, now: Timestamp) -> Result<Value, Refusal> {
-        let found = self
-            .store
-            .records()
-            .find(|record| log_id(record) == call.path[1] && record.source_project == call.path[0]);
-        let record = found.ok_or_else(|| {
-            Refusal::new(404, "BackupService.6500", "Operation log does not exist.")
-        })?;
+        let found =
+            self.store.records().find(|record| log_id(record) == call.path[1] && record.source_project == call.path[0]);
+        let record = found.ok_or_else(|| Refusal::new(404, "BackupService.6500", "Operation log does not exist."))?;
         Ok(json!({"operation_log": show_log(record, now)}))
     }
 
@@ -242,16 +177,9 @@ impl Huawei {
 fn show_record(record: &Record, now: Timestamp) -> Value {
     let status = record.status(now);
     let failed = status == "fail";
-    let replica = if status == "success" {
-        json!(record.replica)
-    } else {
-        Value::Null
-    };
-    let checkpoint = if status == "success" {
-        json!(uuid_of(&format!("checkpoint/{}", record.replica)))
-    } else {
-        Value::Null
-    };
+    let replica = if status == "success" { json!(record.replica) } else { Value::Null };
+    let checkpoint =
+        if status == "success" { json!(uuid_of(&format!("checkpoint/{}", record.replica))) } else { Value::Null };
     json!({
         "id": record.id, "status": status, "created_at": naive_time(record.started),
         "source_backup_id": record.source, "source_checkpoint_id": uuid_of(&format!("checkpoint/{}", record.source)),
@@ -298,11 +226,8 @@ fn show_log(record: &Record, now: Timestamp) -> Value {
     let status = log_status(record, now);
     let ended = (now >= record.ready).then(|| naive_time(record.ready));
     let started = naive_time(record.started);
-    let (code, message) = if status == "failed" {
-        ("BackupService.1006", "Scripted by the simulator.")
-    } else {
-        ("", "")
-    };
+    let (code, message) =
+        if status == "failed" { ("BackupService.1006", "Scripted by the simulator.") } else { ("", "") };
     json!({
         "id": log_id(record), "status": status, "operation_type": "replication", "checkpoint_id": null, "policy_id": null,
         "project_id": record.source_project, "provider_id": provider_of("OS::Nova::Server"), "vault_id": record.source_vault, "vault_name": null,
@@ -321,9 +246,8 @@ fn show_log(record: &Record, now: Timestamp) -> Value {
 }
 
 fn sort(backups: &mut [&Backup], order: Option<&str>) -> Result<(), Refusal> {
-    let (key, direction) = order.map_or(("created_at", "desc"), |order| {
-        order.split_once(':').unwrap_or((order, "desc"))
-    });
+    let (key, direction) =
+        order.map_or(("created_at", "desc"), |order| order.split_once(':').unwrap_or((order, "desc")));
     match key {
         // The simulated times of update and protection equal the creation.
         "created_at" | "updated_at" | "protected_at" => {
@@ -344,23 +268,14 @@ fn sort(backups: &mut [&Backup], order: Option<&str>) -> Result<(), Refusal> {
 
 fn number(call: &Call, name: &str) -> Result<Option<usize>, Refusal> {
     call.parameter(name)
-        .map(|text| {
-            text.parse()
-                .map_err(|_| verification_failed(format!("invalid value of {name}")))
-        })
+        .map(|text| text.parse().map_err(|_| verification_failed(format!("invalid value of {name}"))))
         .transpose()
 }
 
 /// Source: ListBackups, `%Y-%m-%dT%H:%M:%SZ`; 2026-11-21.
 fn time(call: &Call, name: &str) -> Result<Option<Timestamp>, Refusal> {
-    let read = |text: &str| {
-        text.parse::<Timestamp>()
-            .ok()
-            .filter(|_| text.len() == 20 && text.ends_with('Z'))
-    };
+    let read = |text: &str| text.parse::<Timestamp>().ok().filter(|_| text.len() == 20 && text.ends_with('Z'));
     call.parameter(name)
-        .map(|text| {
-            read(text).ok_or_else(|| verification_failed(format!("invalid value of {name}")))
-        })
+        .map(|text| read(text).ok_or_else(|| verification_failed(format!("invalid value of {name}"))))
         .transpose()
 }

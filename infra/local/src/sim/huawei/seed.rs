@@ -43,11 +43,7 @@ pub(super) struct SeedVault {
 
 impl SeedVault {
     pub(super) fn into_vault(self) -> Vault {
-        let mut vault = Vault::new(
-            &self.id,
-            &self.project_id,
-            self.protect_type.as_deref().unwrap_or("backup"),
-        );
+        let mut vault = Vault::new(&self.id, &self.project_id, self.protect_type.as_deref().unwrap_or("backup"));
         vault.name = self.name.unwrap_or(vault.name);
         vault.object_type = self.object_type.unwrap_or(vault.object_type);
         vault.status = self.status.unwrap_or(vault.status);
@@ -73,14 +69,9 @@ pub(super) struct SeedBackup {
 impl SeedBackup {
     pub(super) fn into_backup(self, now: Timestamp) -> Result<Backup, BadAdmin> {
         if !is_uuid(&self.id) {
-            return Err(BadAdmin::new(format!(
-                "backup id `{}` must be a UUID",
-                self.id
-            )));
+            return Err(BadAdmin::new(format!("backup id `{}` must be a UUID", self.id)));
         }
-        let created = self
-            .created
-            .map_or(Ok(now), |value| clock::time("created", &value))?;
+        let created = self.created.map_or(Ok(now), |value| clock::time("created", &value))?;
         let plain = Backup::plain(&self.id, &self.project_id, &self.vault_id, created);
         Ok(Backup {
             name: self.name.unwrap_or(plain.name),
@@ -107,14 +98,9 @@ pub(super) struct SeedItem {
 impl SeedItem {
     pub(super) fn into_item(self, now: Timestamp) -> Result<Item, BadAdmin> {
         if !is_uuid(&self.id) {
-            return Err(BadAdmin::new(format!(
-                "checkpoint item id `{}` must be a UUID",
-                self.id
-            )));
+            return Err(BadAdmin::new(format!("checkpoint item id `{}` must be a UUID", self.id)));
         }
-        let created = self
-            .created
-            .map_or(Ok(now), |value| clock::time("created", &value))?;
+        let created = self.created.map_or(Ok(now), |value| clock::time("created", &value))?;
         let mut item = Item::plain(&self.id, &self.project_id, created);
         item.name = self.name.unwrap_or(item.name);
         item.status = self.status.unwrap_or(item.status);

@@ -197,23 +197,15 @@ impl Store {
         self.take_out(&backup.id);
         self.gone.remove(&backup.id);
         let key = (backup.created, backup.id.clone());
-        self.by_project
-            .entry(backup.project.clone())
-            .or_default()
-            .insert(key.clone());
-        self.by_vault
-            .entry(backup.vault.clone())
-            .or_default()
-            .insert(key);
-        self.by_checkpoint
-            .insert(backup.checkpoint(), backup.id.clone());
+        self.by_project.entry(backup.project.clone()).or_default().insert(key.clone());
+        self.by_vault.entry(backup.vault.clone()).or_default().insert(key);
+        self.by_checkpoint.insert(backup.checkpoint(), backup.id.clone());
         self.backups.insert(backup.id.clone(), backup);
     }
 
     /// Takes a backup, item or vault out for good.
     pub(super) fn remove(&mut self, id: &str) -> bool {
-        let removed =
-            self.take_out(id) | self.items.remove(id).is_some() | self.vaults.remove(id).is_some();
+        let removed = self.take_out(id) | self.items.remove(id).is_some() | self.vaults.remove(id).is_some();
         if removed {
             self.gone.insert(id.to_owned());
         }
@@ -225,12 +217,8 @@ impl Store {
             return false;
         };
         let key = (backup.created, backup.id.clone());
-        for set in [
-            self.by_project.get_mut(&backup.project),
-            self.by_vault.get_mut(&backup.vault),
-        ]
-        .into_iter()
-        .flatten()
+        for set in
+            [self.by_project.get_mut(&backup.project), self.by_vault.get_mut(&backup.vault)].into_iter().flatten()
         {
             set.remove(&key);
         }
@@ -239,40 +227,23 @@ impl Store {
     }
 
     /// The backup as it exists in `project`; any-source mode makes one up.
-    pub(super) fn backup(
-        &mut self,
-        id: &str,
-        project: &str,
-        any_source: bool,
-        now: Timestamp,
-    ) -> Option<&Backup> {
+    pub(super) fn backup(&mut self, id: &str, project: &str, any_source: bool, now: Timestamp) -> Option<&Backup> {
         if any_source && !self.backups.contains_key(id) && is_uuid(id) && !self.gone.contains(id) {
-            let backup = Backup::plain(
-                id,
-                project,
-                &uuid_of(&format!("vault/{project}")),
-                later(self.opened, -3_600.0),
-            );
+            let backup =
+                Backup::plain(id, project, &uuid_of(&format!("vault/{project}")), later(self.opened, -3_600.0));
             self.insert(backup);
         }
-        self.backups
-            .get(id)
-            .filter(|backup| backup.project == project && backup.there(now))
+        self.backups.get(id).filter(|backup| backup.project == project && backup.there(now))
     }
 
     pub(super) fn by_checkpoint(&self, checkpoint: &str) -> Option<&Backup> {
-        self.by_checkpoint
-            .get(checkpoint)
-            .and_then(|id| self.backups.get(id))
+        self.by_checkpoint.get(checkpoint).and_then(|id| self.backups.get(id))
     }
 
     /// A vault as it exists in `project`; any-source mode makes one up.
     pub(super) fn vault(&mut self, id: &str, project: &str, any_source: bool) -> Option<&Vault> {
         if any_source && !self.vaults.contains_key(id) && is_uuid(id) && !self.gone.contains(id) {
-            let vault = Vault {
-                made_up: true,
-                ..Vault::new(id, project, "replication")
-            };
+            let vault = Vault { made_up: true, ..Vault::new(id, project, "replication") };
             self.vaults.insert(id.to_owned(), vault);
         }
         self.vaults.get(id).filter(|vault| vault.project == project)
@@ -280,11 +251,7 @@ impl Store {
 
     /// In any-source mode a vault that is used as a source holds three backups that depend on its ID only.
     pub(super) fn fill_source_vault(&mut self, id: &str, project: &str) {
-        let Some(vault) = self
-            .vaults
-            .get_mut(id)
-            .filter(|vault| vault.made_up && vault.project == project)
-        else {
+        let Some(vault) = self.vaults.get_mut(id).filter(|vault| vault.made_up && vault.project == project) else {
             return;
         };
         vault.protect_type = "backup".to_owned();
@@ -300,10 +267,7 @@ impl Store {
     /// A CSBS item as it exists in `project`; any-source mode makes one up.
     pub(super) fn item(&mut self, id: &str, project: &str, any_source: bool) -> Option<&Item> {
         if any_source && !self.items.contains_key(id) && is_uuid(id) && !self.gone.contains(id) {
-            self.items.insert(
-                id.to_owned(),
-                Item::plain(id, project, later(self.opened, -3_600.0)),
-            );
+            self.items.insert(id.to_owned(), Item::plain(id, project, later(self.opened, -3_600.0)));
         }
         self.items.get(id).filter(|item| item.project == project)
     }
@@ -319,37 +283,23 @@ impl Store {
             None => self.by_project.get(project),
         };
         let of_project = move |backup: &&Backup| backup.project == project;
-        Box::new(
-            keys.into_iter()
-                .flatten()
-                .filter_map(|(_, id)| self.backups.get(id))
-                .filter(of_project),
-        )
+        Box::new(keys.into_iter().flatten().filter_map(|(_, id)| self.backups.get(id)).filter(of_project))
     }
 
     pub(super) fn add_record(&mut self, record: Record) {
         let number = self.records.len();
         self.record_ids.insert(record.id.clone(), number);
-        self.records_of
-            .entry(record.source.clone())
-            .or_default()
-            .push(number);
+        self.records_of.entry(record.source.clone()).or_default().push(number);
         self.records.push(record);
     }
 
     pub(super) fn record(&self, id: &str) -> Option<&Record> {
-        self.record_ids
-            .get(id)
-            .and_then(|number| self.records.get(*number))
+        self.record_ids.get(id).and_then(|number| self.records.get(*number))
     }
 
     /// Records of one backup or item, oldest first.
     pub(super) fn records_of(&self, source: &str) -> impl Iterator<Item = &Record> {
-        self.records_of
-            .get(source)
-            .into_iter()
-            .flatten()
-            .filter_map(|number| self.records.get(*number))
+        self.records_of.get(source).into_iter().flatten().filter_map(|number| self.records.get(*number))
     }
 
     pub(super) fn records(&self) -> impl DoubleEndedIterator<Item = &Record> {
@@ -360,10 +310,7 @@ impl Store {
     pub(super) fn blocks(&self, record: &Record, now: Timestamp) -> bool {
         match record.neutral_state(now) {
             "running" => true,
-            "done" => {
-                self.backups.contains_key(&record.replica)
-                    || self.items.contains_key(&record.replica)
-            }
+            "done" => self.backups.contains_key(&record.replica) || self.items.contains_key(&record.replica),
             _ => false,
         }
     }

@@ -22,44 +22,24 @@ pub(super) fn identify(
     request_id: String,
     any_source: bool,
 ) -> Result<Call, Refusal> {
-    let action = request
-        .header("x-tc-action")
-        .ok_or_else(|| missing("Action"))?;
+    let action = request.header("x-tc-action").ok_or_else(|| missing("Action"))?;
     let service = authenticate(request, account, now)?;
-    let version = request
-        .header("x-tc-version")
-        .ok_or_else(|| missing("Version"))?;
+    let version = request.header("x-tc-version").ok_or_else(|| missing("Version"))?;
     let (_, known_version, actions) = SERVICES
         .iter()
         .find(|(name, ..)| *name == service)
-        .ok_or_else(|| {
-            refusal(
-                "NoSuchProduct",
-                format!("The product `{service}` does not exist."),
-            )
-        })?;
+        .ok_or_else(|| refusal("NoSuchProduct", format!("The product `{service}` does not exist.")))?;
     if version != *known_version {
-        return Err(refusal(
-            "NoSuchVersion",
-            format!("The version `{version}` of `{service}` does not exist."),
-        ));
+        return Err(refusal("NoSuchVersion", format!("The version `{version}` of `{service}` does not exist.")));
     }
     if !actions.contains(&action.as_str()) {
-        return Err(refusal(
-            "InvalidAction",
-            format!("The action `{action}` does not exist."),
-        ));
+        return Err(refusal("InvalidAction", format!("The action `{action}` does not exist.")));
     }
-    let region = request
-        .header("x-tc-region")
-        .filter(|region| !region.is_empty());
+    let region = request.header("x-tc-region").filter(|region| !region.is_empty());
     if service == "cbs" {
         let region = region.as_deref().ok_or_else(|| missing("Region"))?;
         if !is_region(region, any_source) {
-            return Err(refusal(
-                "UnsupportedRegion",
-                format!("The region `{region}` is not supported."),
-            ));
+            return Err(refusal("UnsupportedRegion", format!("The region `{region}` is not supported.")));
         }
     }
     let query = pairs(&request.query);
@@ -71,25 +51,12 @@ pub(super) fn identify(
     let mut regions: Vec<String> = region.iter().cloned().collect();
     let mut source = None;
     if let Some(body) = &body {
-        source = body["SnapshotId"]
-            .as_str()
-            .or_else(|| body["SnapshotIds"][0].as_str())
-            .map(str::to_owned);
+        source = body["SnapshotId"].as_str().or_else(|| body["SnapshotIds"][0].as_str()).map(str::to_owned);
         let destinations = body["DestinationRegions"].as_array().into_iter().flatten();
         regions.extend(destinations.filter_map(Value::as_str).map(str::to_owned));
     }
     let host = request.header("host").unwrap_or_default();
-    Ok(Call {
-        action,
-        source,
-        regions,
-        region,
-        request_id,
-        host,
-        path: Vec::new(),
-        query,
-        body,
-    })
+    Ok(Call { action, source, regions, region, request_id, host, path: Vec::new(), query, body })
 }
 
 /// Whether snapshots can be in this region.
@@ -120,60 +87,31 @@ pub(super) fn is_region(region: &str, any: bool) -> bool {
     ];
     let well_formed = region.len() > 3
         && region.as_bytes()[2] == b'-'
-        && region
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     REGIONS.contains(&region) || (any && well_formed)
 }
 
 /// Checks the signature; answers with the service it is scoped to.
 fn authenticate(request: &Received, account: &Account, now: Timestamp) -> Result<String, Refusal> {
     if request.method != "POST" && request.method != "GET" {
-        return Err(refusal(
-            "UnsupportedProtocol",
-            "Only GET and POST requests are supported.",
-        ));
+        return Err(refusal("UnsupportedProtocol", "Only GET and POST requests are supported."));
     }
-    let authorization = request
-        .header("authorization")
-        .ok_or_else(|| missing("Authorization"))?;
-    let malformed = || {
-        refusal(
-            "AuthFailure.InvalidAuthorization",
-            "The `Authorization` header of the request is malformed.",
-        )
-    };
-    let fields = authorization
-        .strip_prefix("TC3-HMAC-SHA256 ")
-        .ok_or_else(malformed)?;
+    let authorization = request.header("authorization").ok_or_else(|| missing("Authorization"))?;
+    let malformed =
+        || refusal("AuthFailure.InvalidAuthorization", "The `Authorization` header of the request is malformed.");
+    let fields = authorization.strip_prefix("TC3-HMAC-SHA256 ").ok_or_else(malformed)?;
     let field = |name: &str| {
-        fields
-            .split(',')
-            .find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='))
-            .ok_or_else(malformed)
+        fields.split(',').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('=')).ok_or_else(malformed)
     };
-    let (credential, signed, signature) = (
-        field("Credential")?,
-        field("SignedHeaders")?,
-        field("Signature")?,
-    );
+    let (credential, signed, signature) = (field("Credential")?, field("SignedHeaders")?, field("Signature")?);
     let scope: Vec<&str> = credential.split('/').collect();
     let [id, date, service, "tc3_request"] = scope[..] else {
         return Err(malformed());
     };
-    let stamp = request
-        .header("x-tc-timestamp")
-        .ok_or_else(|| missing("Timestamp"))?;
-    let at = stamp
-        .parse::<i64>()
-        .ok()
-        .and_then(|seconds| Timestamp::from_second(seconds).ok())
-        .ok_or_else(|| {
-            refusal(
-                "InvalidParameterValue",
-                "The value of `X-TC-Timestamp` is not a UNIX time in seconds.",
-            )
-        })?;
+    let stamp = request.header("x-tc-timestamp").ok_or_else(|| missing("Timestamp"))?;
+    let at = stamp.parse::<i64>().ok().and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or_else(|| {
+        refusal("InvalidParameterValue", "The value of `X-TC-Timestamp` is not a UNIX time in seconds.")
+    })?;
     if now.duration_since(at).abs() > WINDOW {
         return Err(refusal(
             "AuthFailure.SignatureExpire",
@@ -197,54 +135,28 @@ fn authenticate(request: &Received, account: &Account, now: Timestamp) -> Result
             ));
         }
         Key::Known { expired: true, .. } => {
-            return Err(refusal(
-                "AuthFailure.TokenFailure",
-                "The token has expired.",
-            ));
+            return Err(refusal("AuthFailure.TokenFailure", "The token has expired."));
         }
         Key::Known { secret, token, .. } => (secret, token),
     };
-    if request
-        .header("x-tc-token")
-        .filter(|token| !token.is_empty())
-        .as_deref()
-        != token
-    {
-        return Err(refusal(
-            "AuthFailure.TokenFailure",
-            "The provided token could not be validated.",
-        ));
+    if request.header("x-tc-token").filter(|token| !token.is_empty()).as_deref() != token {
+        return Err(refusal("AuthFailure.TokenFailure", "The provided token could not be validated."));
     }
     let names: Vec<&str> = signed.split(';').collect();
     if !names.is_sorted() || !names.contains(&"host") || !names.contains(&"content-type") {
         return Err(wrong());
     }
-    let mut canonical = format!(
-        "{}\n/\n{}\n",
-        request.method,
-        if request.method == "GET" {
-            &request.query
-        } else {
-            ""
-        }
-    );
+    let mut canonical =
+        format!("{}\n/\n{}\n", request.method, if request.method == "GET" { &request.query } else { "" });
     for name in &names {
         let value = request.header(name).ok_or_else(wrong)?;
         canonical.push_str(&format!("{name}:{}\n", value.trim().to_lowercase()));
     }
-    let unsigned = request
-        .header("x-tc-content-sha256")
-        .is_some_and(|value| value == "UNSIGNED-PAYLOAD");
-    let payload = if unsigned {
-        "UNSIGNED-PAYLOAD".as_bytes()
-    } else {
-        &request.body
-    };
+    let unsigned = request.header("x-tc-content-sha256").is_some_and(|value| value == "UNSIGNED-PAYLOAD");
+    let payload = if unsigned { "UNSIGNED-PAYLOAD".as_bytes() } else { &request.body };
     canonical.push_str(&format!("\n{signed}\n{}", sha256_hex(payload)));
-    let to_sign = format!(
-        "TC3-HMAC-SHA256\n{stamp}\n{date}/{service}/tc3_request\n{}",
-        sha256_hex(canonical.as_bytes())
-    );
+    let to_sign =
+        format!("TC3-HMAC-SHA256\n{stamp}\n{date}/{service}/tc3_request\n{}", sha256_hex(canonical.as_bytes()));
     let day_key = hmac_sha256(format!("TC3{secret}").as_bytes(), date.as_bytes());
     let service_key = hmac_sha256(&day_key, service.as_bytes());
     let request_key = hmac_sha256(&service_key, b"tc3_request");
@@ -278,19 +190,12 @@ fn lists(value: Value) -> Value {
     let numbered: Option<Vec<u32>> = object.keys().map(|key| key.parse().ok()).collect();
     match numbered {
         Some(numbers) if !numbers.is_empty() => {
-            let mut items: Vec<(u32, Value)> = numbers
-                .into_iter()
-                .zip(object.into_iter().map(|(_, item)| lists(item)))
-                .collect();
+            let mut items: Vec<(u32, Value)> =
+                numbers.into_iter().zip(object.into_iter().map(|(_, item)| lists(item))).collect();
             items.sort_by_key(|(number, _)| *number);
             Value::Array(items.into_iter().map(|(_, item)| item).collect())
         }
-        _ => Value::Object(
-            object
-                .into_iter()
-                .map(|(key, item)| (key, lists(item)))
-                .collect(),
-        ),
+        _ => Value::Object(object.into_iter().map(|(key, item)| (key, lists(item))).collect()),
     }
 }
 
@@ -302,9 +207,7 @@ mod tests {
 
     #[test]
     fn query_parameters_become_nested_json() {
-        let query = pairs(
-            "Limit=5&Filters.0.Name=snapshot-name&Filters.0.Values.0=a+b&Filters.0.Values.1=c",
-        );
+        let query = pairs("Limit=5&Filters.0.Name=snapshot-name&Filters.0.Values.0=a+b&Filters.0.Values.1=c");
         assert_eq!(
             unflatten(&query),
             json!({"Limit": "5", "Filters": [{"Name": "snapshot-name", "Values": ["a b", "c"]}]})

@@ -29,50 +29,28 @@ struct Filter {
 
 impl Tencent {
     pub(super) fn describe(&mut self, call: &Call, now: Timestamp) -> Result<Value, Refusal> {
-        let body = object(
-            call,
-            &[
-                "SnapshotIds",
-                "Filters",
-                "Limit",
-                "Offset",
-                "OrderField",
-                "Order",
-            ],
-        )?;
+        let body = object(call, &["SnapshotIds", "Filters", "Limit", "Offset", "OrderField", "Order"])?;
         let region = call.region.clone().ok_or_else(|| missing("Region"))?;
         let limit = number(call, body, "Limit")?.unwrap_or(20);
         if limit > LARGEST_PAGE {
-            return Err(refusal(
-                "InvalidParameterValue",
-                "Limit must not be greater than 100.",
-            ));
+            return Err(refusal("InvalidParameterValue", "Limit must not be greater than 100."));
         }
         let offset = number(call, body, "Offset")?.unwrap_or(0);
         if text(body, "OrderField")?.is_some_and(|field| field != "CREATE_TIME") {
-            return Err(refusal(
-                "InvalidParameterValue",
-                "OrderField must be CREATE_TIME.",
-            ));
+            return Err(refusal("InvalidParameterValue", "OrderField must be CREATE_TIME."));
         }
         let ascending = match text(body, "Order")? {
             None | Some("DESC") => false,
             Some("ASC") => true,
             Some(_) => {
-                return Err(refusal(
-                    "InvalidParameterValue",
-                    "Order must be ASC or DESC.",
-                ));
+                return Err(refusal("InvalidParameterValue", "Order must be ASC or DESC."));
             }
         };
         let ids = texts(body, "SnapshotIds")?.filter(|ids| !ids.is_empty());
         let filters = filters(body.get("Filters"))?;
         let slots = match ids {
             Some(_) if !filters.is_empty() => {
-                return Err(refusal(
-                    "InvalidParameter",
-                    "SnapshotIds and Filters cannot be given together.",
-                ));
+                return Err(refusal("InvalidParameter", "SnapshotIds and Filters cannot be given together."));
             }
             Some(ids) => self.by_ids(&ids, &region, now)?,
             None => self.by_filters(&filters, &region, now),
@@ -85,35 +63,19 @@ impl Tencent {
         } else {
             slots.iter().rev().skip(skip).take(take).copied().collect()
         };
-        let shown: Vec<Value> = page
-            .into_iter()
-            .filter_map(|slot| self.store.get(slot))
-            .map(|snapshot| self.show(snapshot, now))
-            .collect();
+        let shown: Vec<Value> =
+            page.into_iter().filter_map(|slot| self.store.get(slot)).map(|snapshot| self.show(snapshot, now)).collect();
         Ok(json!({"TotalCount": total, "SnapshotSet": shown}))
     }
 
     fn by_ids(&mut self, ids: &[&str], region: &str, now: Timestamp) -> Result<Vec<u32>, Refusal> {
         if let Some(wrong) = ids.iter().find(|id| !is_snapshot_id(id)) {
-            return Err(refusal(
-                "InvalidParameterValue",
-                format!("The value `{wrong}` of SnapshotIds is malformed."),
-            ));
+            return Err(refusal("InvalidParameterValue", format!("The value `{wrong}` of SnapshotIds is malformed.")));
         }
-        let mut slots: Vec<u32> = ids
-            .iter()
-            .filter_map(|id| self.store.find(id, region, self.switches.any_source))
-            .collect();
-        slots.retain(|slot| {
-            self.store
-                .get(*slot)
-                .is_some_and(|snapshot| snapshot.visible(now))
-        });
-        slots.sort_by_key(|slot| {
-            self.store
-                .get(*slot)
-                .map(|snapshot| (snapshot.facts.created, *slot))
-        });
+        let mut slots: Vec<u32> =
+            ids.iter().filter_map(|id| self.store.find(id, region, self.switches.any_source)).collect();
+        slots.retain(|slot| self.store.get(*slot).is_some_and(|snapshot| snapshot.visible(now)));
+        slots.sort_by_key(|slot| self.store.get(*slot).map(|snapshot| (snapshot.facts.created, *slot)));
         slots.dedup();
         Ok(slots)
     }
@@ -122,33 +84,20 @@ impl Tencent {
     fn by_filters(&mut self, filters: &[Filter], region: &str, now: Timestamp) -> Vec<u32> {
         let name_filter = self.switches.name_filter;
         let fits = |snapshot: &Snapshot| {
-            snapshot.visible(now)
-                && filters
-                    .iter()
-                    .all(|filter| filter.fits(snapshot, name_filter, now))
+            snapshot.visible(now) && filters.iter().all(|filter| filter.fits(snapshot, name_filter, now))
         };
         let Some(index) = self.store.region(region) else {
             return Vec::new();
         };
         if let Some(filter) = filters.iter().find(|filter| filter.name == "snapshot-name") {
-            let mut slots: Vec<u32> = filter
-                .values
-                .iter()
-                .flat_map(|wanted| index.names.candidates(name_filter, wanted))
-                .collect();
+            let mut slots: Vec<u32> =
+                filter.values.iter().flat_map(|wanted| index.names.candidates(name_filter, wanted)).collect();
             slots.retain(|slot| self.store.get(*slot).is_some_and(fits));
-            slots.sort_by_key(|slot| {
-                self.store
-                    .get(*slot)
-                    .map(|snapshot| (snapshot.facts.created, *slot))
-            });
+            slots.sort_by_key(|slot| self.store.get(*slot).map(|snapshot| (snapshot.facts.created, *slot)));
             slots.dedup();
             return slots;
         }
-        let key = filters
-            .iter()
-            .map(|filter| format!("{}={:?};", filter.name, filter.values))
-            .collect::<String>();
+        let key = filters.iter().map(|filter| format!("{}={:?};", filter.name, filter.values)).collect::<String>();
         if let Some(known) = &index.listing
             && known.filters == key
             && known.version == index.version
@@ -168,26 +117,13 @@ impl Tencent {
             }
         }
         let version = index.version;
-        self.store.remember(
-            region,
-            Listing {
-                filters: key,
-                version,
-                from: now,
-                until,
-                slots: slots.clone(),
-            },
-        );
+        self.store.remember(region, Listing { filters: key, version, from: now, until, slots: slots.clone() });
         slots
     }
 
     fn show(&self, snapshot: &Snapshot, now: Timestamp) -> Value {
         let facts = &snapshot.facts;
-        let copying = if self.switches.copying_to_regions {
-            self.store.copying_to(snapshot, now)
-        } else {
-            Vec::new()
-        };
+        let copying = if self.switches.copying_to_regions { self.store.copying_to(snapshot, now) } else { Vec::new() };
         let mut shown = json!({
             "SnapshotId": facts.id,
             "SnapshotName": facts.name,
@@ -228,38 +164,23 @@ impl Filter {
         let any = |actual: &str| self.values.iter().any(|wanted| wanted == actual);
         match self.name.as_str() {
             "snapshot-id" => any(&facts.id),
-            "snapshot-name" => self
-                .values
-                .iter()
-                .any(|wanted| name_filter.accepts(&facts.name, wanted)),
+            "snapshot-name" => self.values.iter().any(|wanted| name_filter.accepts(&facts.name, wanted)),
             "snapshot-state" => any(snapshot.state(now)),
-            "disk-usage" => any(if facts.system_disk {
-                "SYSTEM_DISK"
-            } else {
-                "DATA_DISK"
-            }),
+            "disk-usage" => any(if facts.system_disk { "SYSTEM_DISK" } else { "DATA_DISK" }),
             "project-id" => any("0"),
             "disk-id" => any(&facts.disk_id),
-            "encrypt" => self.values.iter().any(|wanted| {
-                wanted.eq_ignore_ascii_case(if facts.encrypt { "true" } else { "false" })
-            }),
-            "snapshot-type" => any(if facts.shared {
-                "SHARED_SNAPSHOT"
-            } else {
-                "PRIVATE_SNAPSHOT"
-            }),
+            "encrypt" => self
+                .values
+                .iter()
+                .any(|wanted| wanted.eq_ignore_ascii_case(if facts.encrypt { "true" } else { "false" })),
+            "snapshot-type" => any(if facts.shared { "SHARED_SNAPSHOT" } else { "PRIVATE_SNAPSHOT" }),
             _ => any(&format!("{}-1", facts.region)),
         }
     }
 }
 
 fn filters(value: Option<&Value>) -> Result<Vec<Filter>, Refusal> {
-    let wrong = || {
-        refusal(
-            "InvalidParameter",
-            "The value type of parameter `Filters` is incorrect.",
-        )
-    };
+    let wrong = || refusal("InvalidParameter", "The value type of parameter `Filters` is incorrect.");
     let items = match value {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(value) => value.as_array().ok_or_else(wrong)?,
@@ -267,19 +188,11 @@ fn filters(value: Option<&Value>) -> Result<Vec<Filter>, Refusal> {
     let mut filters = Vec::new();
     for item in items {
         let item = item.as_object().ok_or_else(wrong)?;
-        let name = text(item, "Name")?
-            .ok_or_else(|| missing("Filters.Name"))?
-            .to_owned();
-        let values: Vec<String> = texts(item, "Values")?
-            .ok_or_else(|| missing("Filters.Values"))?
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let name = text(item, "Name")?.ok_or_else(|| missing("Filters.Name"))?.to_owned();
+        let values: Vec<String> =
+            texts(item, "Values")?.ok_or_else(|| missing("Filters.Values"))?.into_iter().map(str::to_owned).collect();
         if !FILTERS.contains(&name.as_str()) {
-            return Err(refusal(
-                "InvalidFilter",
-                format!("The filter `{name}` is not supported."),
-            ));
+            return Err(refusal("InvalidFilter", format!("The filter `{name}` is not supported.")));
         }
         if values.is_empty() || (name == "disk-id" && values.len() > 10) {
             return Err(refusal(

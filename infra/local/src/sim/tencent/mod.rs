@@ -16,9 +16,7 @@ use serde_json::{Value, json};
 use self::store::{NewSnapshot, Store};
 use super::SimOptions;
 use super::clock::{self, Moment};
-use super::cloud::{
-    Answer, BadAdmin, Call, Cloud, Copies, Received, Refusal, Stock, Switches, Twist,
-};
+use super::cloud::{Answer, BadAdmin, Call, Cloud, Copies, Received, Refusal, Stock, Switches, Twist};
 use super::credentials::Account;
 use super::text::Draw;
 
@@ -51,10 +49,7 @@ impl Tencent {
     pub(super) fn new(account: Account, options: &SimOptions, now: Timestamp) -> Self {
         let mut cloud = Self {
             account,
-            switches: Switches {
-                any_source: options.any_source,
-                ..Switches::default()
-            },
+            switches: Switches { any_source: options.any_source, ..Switches::default() },
             store: Store::new(now),
             copies: Copies::default(),
             draw: Draw::new(options.seed ^ 0x7C3),
@@ -76,14 +71,8 @@ impl Tencent {
             plain("snap-ckgjwkqh", "ap-guangzhou", "web-data-1", 3_600.0),
             plain("snap-0jfkjwl1", "ap-guangzhou", "web-data-2", 7_200.0),
             plain("snap-9k2m4q7r", "ap-singapore", "db-data-1", 5_400.0),
-            NewSnapshot {
-                system_disk: true,
-                ..plain("snap-obgelzpb", "ap-guangzhou", "web-system", 3_500.0)
-            },
-            NewSnapshot {
-                encrypt: true,
-                ..plain("snap-e7c1r4pt", "ap-guangzhou", "secret-data", 3_400.0)
-            },
+            NewSnapshot { system_disk: true, ..plain("snap-obgelzpb", "ap-guangzhou", "web-system", 3_500.0) },
+            NewSnapshot { encrypt: true, ..plain("snap-e7c1r4pt", "ap-guangzhou", "secret-data", 3_400.0) },
             NewSnapshot {
                 creating_until: Some(clock::later(now, 600.0)),
                 ..plain("snap-cr8at1ng", "ap-guangzhou", "web-data-fresh", 5.0)
@@ -95,23 +84,13 @@ impl Tencent {
     }
 
     fn create(&mut self, call: &Call, now: Timestamp) -> Result<Value, Refusal> {
-        let body = object(
-            call,
-            &["DiskId", "SnapshotName", "Deadline", "DiskBackupId", "Tags"],
-        )?;
-        let disk = text(body, "DiskId")?
-            .ok_or_else(|| missing("DiskId"))?
-            .to_owned();
+        let body = object(call, &["DiskId", "SnapshotName", "Deadline", "DiskBackupId", "Tags"])?;
+        let disk = text(body, "DiskId")?.ok_or_else(|| missing("DiskId"))?.to_owned();
         let region = call.region.clone().ok_or_else(|| missing("Region"))?;
         let id = format!("snap-{}", self.draw.word(8));
         let name = text(body, "SnapshotName")?.unwrap_or_default().to_owned();
         let creating_until = Some(clock::later(now, self.switches.copy_duration_s));
-        self.store.insert(NewSnapshot {
-            name,
-            disk_id: disk,
-            creating_until,
-            ..NewSnapshot::plain(&id, &region, now)
-        });
+        self.store.insert(NewSnapshot { name, disk_id: disk, creating_until, ..NewSnapshot::plain(&id, &region, now) });
         Ok(json!({"SnapshotId": id}))
     }
 
@@ -135,11 +114,7 @@ impl Tencent {
             .filter(|name| (2..=128).contains(&name.len()))
             .ok_or_else(|| missing("RoleSessionName"))?;
         if !role.starts_with("qcs::cam::uin/") {
-            return Err(Refusal::new(
-                200,
-                "InvalidParameter.ParamError",
-                "RoleArn must start with qcs::cam::uin/.",
-            ));
+            return Err(Refusal::new(200, "InvalidParameter.ParamError", "RoleArn must start with qcs::cam::uin/."));
         }
         let life = number(call, body, "DurationSeconds")?.unwrap_or(7_200);
         if !(1..=43_200).contains(&life) {
@@ -150,11 +125,7 @@ impl Tencent {
             ));
         }
         let expires = clock::later(now, life as f64);
-        let (id, secret, token) = (
-            format!("AKID{}", self.draw.word(28)),
-            self.draw.word(32),
-            self.draw.word(64),
-        );
+        let (id, secret, token) = (format!("AKID{}", self.draw.word(28)), self.draw.word(32), self.draw.word(64));
         self.account.issue(&id, &secret, &token, expires);
         Ok(json!({
             "Credentials": {"Token": token, "TmpSecretId": id, "TmpSecretKey": secret},
@@ -171,14 +142,8 @@ impl Cloud for Tencent {
 
     fn identify(&mut self, request: &Received, now: Moment) -> Result<Call, Answer> {
         let request_id = self.draw.uuid();
-        auth::identify(
-            request,
-            &self.account,
-            now.signature,
-            request_id.clone(),
-            self.switches.any_source,
-        )
-        .map_err(|refusal| error(&request_id, &refusal))
+        auth::identify(request, &self.account, now.signature, request_id.clone(), self.switches.any_source)
+            .map_err(|refusal| error(&request_id, &refusal))
     }
 
     fn perform(&mut self, call: &Call, now: Timestamp, twist: &Twist) -> Answer {
@@ -189,10 +154,8 @@ impl Cloud for Tencent {
             "ModifySnapshotAttribute" => self.modify(call, now),
             "CreateSnapshot" => self.create(call, now),
             "AssumeRole" => self.assume_role(call, now),
-            _ => Ok(
-                json!({"AccountId": "100000000001", "UserId": "100000000001", "PrincipalId": "100000000001",
-                "Type": "CAMUser", "Arn": "qcs::cam::uin/100000000001:uin/100000000001"}),
-            ),
+            _ => Ok(json!({"AccountId": "100000000001", "UserId": "100000000001", "PrincipalId": "100000000001",
+                "Type": "CAMUser", "Arn": "qcs::cam::uin/100000000001:uin/100000000001"})),
         };
         match outcome {
             Ok(mut body) => {
@@ -214,9 +177,7 @@ impl Cloud for Tencent {
                 "RequestLimitExceeded",
                 "Your current request times equals to `21` in a second, which exceeds the frequency limit `20` for a second. Please reduce the frequency of calls.",
             ),
-            Stock::Internal => {
-                Refusal::new(500, "InternalError", "An internal error has occurred.")
-            }
+            Stock::Internal => Refusal::new(500, "InternalError", "An internal error has occurred."),
         }
     }
 
@@ -235,11 +196,7 @@ impl Cloud for Tencent {
 
 /// Any refusal: HTTP 200 unless a fault says that the gateway itself broke.
 fn error(request_id: &str, refusal: &Refusal) -> Answer {
-    let status = if refusal.status >= 500 {
-        refusal.status
-    } else {
-        200
-    };
+    let status = if refusal.status >= 500 { refusal.status } else { 200 };
     let body = json!({"Response": {
         "Error": {"Code": refusal.code, "Message": refusal.message},
         "RequestId": request_id,
@@ -252,88 +209,47 @@ fn refusal(code: &'static str, message: impl Into<String>) -> Refusal {
 }
 
 fn missing(parameter: &str) -> Refusal {
-    refusal(
-        "MissingParameter",
-        format!("The request is missing the required parameter `{parameter}`."),
-    )
+    refusal("MissingParameter", format!("The request is missing the required parameter `{parameter}`."))
 }
 
 /// The parameters as an object that has no keys but `known`.
-fn object<'a>(
-    call: &'a Call,
-    known: &[&str],
-) -> Result<&'a serde_json::Map<String, Value>, Refusal> {
+fn object<'a>(call: &'a Call, known: &[&str]) -> Result<&'a serde_json::Map<String, Value>, Refusal> {
     let object = call
         .body
         .as_ref()
         .and_then(Value::as_object)
-        .ok_or_else(|| {
-            refusal(
-                "InvalidParameter",
-                "The request body must be a JSON object.",
-            )
-        })?;
+        .ok_or_else(|| refusal("InvalidParameter", "The request body must be a JSON object."))?;
     match object.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(key) => Err(refusal(
-            "UnknownParameter",
-            format!("The parameter `{key}` is not recognized."),
-        )),
+        Some(key) => Err(refusal("UnknownParameter", format!("The parameter `{key}` is not recognized."))),
         None => Ok(object),
     }
 }
 
-fn text<'a>(
-    body: &'a serde_json::Map<String, Value>,
-    name: &str,
-) -> Result<Option<&'a str>, Refusal> {
+fn text<'a>(body: &'a serde_json::Map<String, Value>, name: &str) -> Result<Option<&'a str>, Refusal> {
     match body.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(refusal(
-            "InvalidParameter",
-            format!("The value type of parameter `{name}` is incorrect."),
-        )),
+        Some(_) => Err(refusal("InvalidParameter", format!("The value type of parameter `{name}` is incorrect."))),
     }
 }
 
-fn texts<'a>(
-    body: &'a serde_json::Map<String, Value>,
-    name: &str,
-) -> Result<Option<Vec<&'a str>>, Refusal> {
-    let wrong = || {
-        refusal(
-            "InvalidParameter",
-            format!("The value type of parameter `{name}` is incorrect."),
-        )
-    };
+fn texts<'a>(body: &'a serde_json::Map<String, Value>, name: &str) -> Result<Option<Vec<&'a str>>, Refusal> {
+    let wrong = || refusal("InvalidParameter", format!("The value type of parameter `{name}` is incorrect."));
     match body.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::Array(items)) => items
-            .iter()
-            .map(|item| item.as_str().ok_or_else(wrong))
-            .collect::<Result<_, _>>()
-            .map(Some),
+        Some(Value::Array(items)) => {
+            items.iter().map(|item| item.as_str().ok_or_else(wrong)).collect::<Result<_, _>>().map(Some)
+        }
         Some(_) => Err(wrong()),
     }
 }
 
 /// A number; in a GET request it necessarily comes as text.
-fn number(
-    call: &Call,
-    body: &serde_json::Map<String, Value>,
-    name: &str,
-) -> Result<Option<u64>, Refusal> {
-    let wrong = || {
-        refusal(
-            "InvalidParameter",
-            format!("The value type of parameter `{name}` is incorrect."),
-        )
-    };
+fn number(call: &Call, body: &serde_json::Map<String, Value>, name: &str) -> Result<Option<u64>, Refusal> {
+    let wrong = || refusal("InvalidParameter", format!("The value type of parameter `{name}` is incorrect."));
     match body.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if !call.query.is_empty() => {
-            text.parse().map(Some).map_err(|_| wrong())
-        }
+        Some(Value::String(text)) if !call.query.is_empty() => text.parse().map(Some).map_err(|_| wrong()),
         Some(value) => value.as_u64().map(Some).ok_or_else(wrong),
     }
 }

@@ -83,12 +83,7 @@ mod tests {
     #[test]
     fn every_part_of_a_name_finds_it() {
         let mut names = Names::default();
-        let all = [
-            "Copied snap-6z1cbtrc from ap-seoul",
-            "offsite snap-ckgjwkqh ap-guangzhou 1",
-            "web",
-            "",
-        ];
+        let all = ["Copied snap-6z1cbtrc from ap-seoul", "offsite snap-ckgjwkqh ap-guangzhou 1", "web", ""];
         for (slot, name) in (0..).zip(all) {
             names.insert(name, slot);
         }
@@ -96,9 +91,7 @@ mod tests {
             for from in 0..name.len() {
                 for to in from + 1..=name.len() {
                     assert!(
-                        names
-                            .candidates(NameFilter::Substring, &name[from..to])
-                            .contains(&slot),
+                        names.candidates(NameFilter::Substring, &name[from..to]).contains(&slot),
                         "{}",
                         &name[from..to]
                     );

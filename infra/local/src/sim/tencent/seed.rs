@@ -11,26 +11,17 @@ use super::store::{NewSnapshot, is_snapshot_id};
 
 impl Tencent {
     /// Adds and removes snapshots as the body of the seed says.
-    pub(super) fn seed_inventory(
-        &mut self,
-        inventory: &Value,
-        now: Timestamp,
-    ) -> Result<Value, BadAdmin> {
-        let inventory: Inventory = serde_json::from_value(inventory.clone())
-            .map_err(|error| BadAdmin::new(error.to_string()))?;
+    pub(super) fn seed_inventory(&mut self, inventory: &Value, now: Timestamp) -> Result<Value, BadAdmin> {
+        let inventory: Inventory =
+            serde_json::from_value(inventory.clone()).map_err(|error| BadAdmin::new(error.to_string()))?;
         let mut added = 0_u64;
         for item in inventory.snapshots {
             let snapshot = item.into_snapshot(now)?;
             if !is_snapshot_id(&snapshot.id) {
-                return Err(BadAdmin::new(format!(
-                    "snapshot_id `{}` must look like snap-ckgjwkqh",
-                    snapshot.id
-                )));
+                return Err(BadAdmin::new(format!("snapshot_id `{}` must look like snap-ckgjwkqh", snapshot.id)));
             }
             if !self.store.insert(snapshot) {
-                return Err(BadAdmin::new(
-                    "a snapshot of that ID exists already; remove it first",
-                ));
+                return Err(BadAdmin::new("a snapshot of that ID exists already; remove it first"));
             }
             added += 1;
         }
@@ -40,11 +31,7 @@ impl Tencent {
                 let created = clock::later(now, -(at as f64) * many.every_s);
                 let id = format!("snap-{}", self.draw.word(10));
                 let name = format!("{}{at:07}", many.prefix);
-                self.store.insert(NewSnapshot {
-                    name,
-                    created,
-                    ..NewSnapshot::plain(&id, &many.region, now)
-                });
+                self.store.insert(NewSnapshot { name, created, ..NewSnapshot::plain(&id, &many.region, now) });
                 added += 1;
             }
         }
@@ -120,11 +107,7 @@ impl SeedSnapshot {
         snapshot.shared = self.shared;
         snapshot.instant = self.instant;
         snapshot.from_remote = self.copy_from_remote;
-        snapshot.disk_id = if self.copy_from_remote {
-            String::new()
-        } else {
-            self.disk_id.unwrap_or(snapshot.disk_id)
-        };
+        snapshot.disk_id = if self.copy_from_remote { String::new() } else { self.disk_id.unwrap_or(snapshot.disk_id) };
         snapshot.policy_id = self.auto_snapshot_policy_id;
         Ok(snapshot)
     }

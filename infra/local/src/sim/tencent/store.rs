@@ -96,36 +96,23 @@ pub(super) struct CopyLife {
 
 impl CopyLife {
     pub(super) fn new(started: Timestamp, duration_s: f64, invisible_s: f64, fails: bool) -> Self {
-        Self {
-            started,
-            visible: later(started, invisible_s),
-            ready: later(started, duration_s),
-            fails,
-        }
+        Self { started, visible: later(started, invisible_s), ready: later(started, duration_s), fails }
     }
 
     fn progress(self, now: Timestamp) -> f64 {
         let whole = self.ready.duration_since(self.started).as_secs_f64();
-        if now >= self.ready || whole <= 0.0 {
-            1.0
-        } else {
-            now.duration_since(self.started).as_secs_f64() / whole
-        }
+        if now >= self.ready || whole <= 0.0 { 1.0 } else { now.duration_since(self.started).as_secs_f64() / whole }
     }
 
     fn checking(self) -> Timestamp {
-        later(
-            self.started,
-            self.ready.duration_since(self.started).as_secs_f64() * 0.8,
-        )
+        later(self.started, self.ready.duration_since(self.started).as_secs_f64() * 0.8)
     }
 }
 
 impl Snapshot {
     /// Whether the API shows it. There is no failed state: a copy that failed is simply no longer there.
     pub(super) fn visible(&self, now: Timestamp) -> bool {
-        self.life
-            .is_none_or(|life| now >= life.visible && !(life.fails && now >= life.ready))
+        self.life.is_none_or(|life| now >= life.visible && !(life.fails && now >= life.ready))
     }
 
     pub(super) fn state(&self, now: Timestamp) -> &'static str {
@@ -148,9 +135,7 @@ impl Snapshot {
 
     /// When something visible changes by itself next.
     pub(super) fn next_change(&self, now: Timestamp) -> Timestamp {
-        let life = self
-            .life
-            .map(|life| [life.visible, life.checking(), life.ready]);
+        let life = self.life.map(|life| [life.visible, life.checking(), life.ready]);
         life.into_iter()
             .flatten()
             .chain(self.facts.creating_until)
@@ -162,13 +147,7 @@ impl Snapshot {
 
 impl Store {
     pub(super) fn new(opened: Timestamp) -> Self {
-        Self {
-            slots: Vec::new(),
-            by_id: HashMap::new(),
-            regions: HashMap::new(),
-            gone: HashSet::new(),
-            opened,
-        }
+        Self { slots: Vec::new(), by_id: HashMap::new(), regions: HashMap::new(), gone: HashSet::new(), opened }
     }
 
     /// Adds a snapshot; `false` if its ID exists.
@@ -177,12 +156,7 @@ impl Store {
     }
 
     /// Adds a copy of `source` and answers with its slot.
-    pub(super) fn insert_copy(
-        &mut self,
-        facts: NewSnapshot,
-        life: CopyLife,
-        source: u32,
-    ) -> Option<u32> {
+    pub(super) fn insert_copy(&mut self, facts: NewSnapshot, life: CopyLife, source: u32) -> Option<u32> {
         let region = facts.region.clone();
         let slot = self.insert_with(facts, Some(life))?;
         if let Some(source) = self.slots.get_mut(source as usize).and_then(Option::as_mut) {
@@ -199,10 +173,7 @@ impl Store {
         let slots = &self.slots;
         let region = self.regions.entry(facts.region.clone()).or_default();
         let older = |other: &u32| {
-            slots
-                .get(*other as usize)
-                .and_then(Option::as_ref)
-                .is_none_or(|other| other.facts.created <= facts.created)
+            slots.get(*other as usize).and_then(Option::as_ref).is_none_or(|other| other.facts.created <= facts.created)
         };
         // New snapshots nearly always are the youngest.
         let place = if region.order.last().is_none_or(older) {
@@ -215,12 +186,7 @@ impl Store {
         region.version += 1;
         self.by_id.insert(facts.id.clone(), slot);
         self.gone.remove(&facts.id);
-        self.slots.push(Some(Snapshot {
-            facts,
-            deadline: None,
-            life,
-            copies: Vec::new(),
-        }));
+        self.slots.push(Some(Snapshot { facts, deadline: None, life, copies: Vec::new() }));
         Some(slot)
     }
 
@@ -248,18 +214,12 @@ impl Store {
     /// The slot of a snapshot that exists in `region`, visible or not; any-source mode makes one up.
     pub(super) fn find(&mut self, id: &str, region: &str, any_source: bool) -> Option<u32> {
         if let Some(slot) = self.by_id.get(id).copied() {
-            return self
-                .get(slot)
-                .filter(|snapshot| snapshot.facts.region == region)
-                .map(|_| slot);
+            return self.get(slot).filter(|snapshot| snapshot.facts.region == region).map(|_| slot);
         }
         if !any_source || !is_snapshot_id(id) || self.gone.contains(id) {
             return None;
         }
-        self.insert_with(
-            NewSnapshot::plain(id, region, later(self.opened, -3_600.0)),
-            None,
-        )
+        self.insert_with(NewSnapshot::plain(id, region, later(self.opened, -3_600.0)), None)
     }
 
     pub(super) fn region(&self, region: &str) -> Option<&Region> {
@@ -273,12 +233,7 @@ impl Store {
     }
 
     /// Changes name and deadline.
-    pub(super) fn edit(
-        &mut self,
-        slot: u32,
-        name: Option<&str>,
-        deadline: Option<Option<Timestamp>>,
-    ) {
+    pub(super) fn edit(&mut self, slot: u32, name: Option<&str>, deadline: Option<Option<Timestamp>>) {
         let Some(snapshot) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
             return;
         };
@@ -298,17 +253,9 @@ impl Store {
 
     /// Regions to which a copy of the snapshot is running.
     pub(super) fn copying_to(&self, snapshot: &Snapshot, now: Timestamp) -> Vec<String> {
-        let running = |slot: &u32| {
-            self.get(*slot)
-                .and_then(|copy| copy.life)
-                .is_some_and(|life| now < life.ready)
-        };
-        let mut regions: Vec<String> = snapshot
-            .copies
-            .iter()
-            .filter(|(_, slot)| running(slot))
-            .map(|(region, _)| region.clone())
-            .collect();
+        let running = |slot: &u32| self.get(*slot).and_then(|copy| copy.life).is_some_and(|life| now < life.ready);
+        let mut regions: Vec<String> =
+            snapshot.copies.iter().filter(|(_, slot)| running(slot)).map(|(region, _)| region.clone()).collect();
         regions.sort();
         regions.dedup();
         regions
@@ -317,24 +264,14 @@ impl Store {
     /// Whether a copy that did not fail and was not deleted is in `region`.
     pub(super) fn has_copy(&self, snapshot: &Snapshot, region: &str, now: Timestamp) -> bool {
         let alive = |slot: u32| {
-            self.get(slot)
-                .and_then(|copy| copy.life)
-                .is_some_and(|life| !(life.fails && now >= life.ready))
+            self.get(slot).and_then(|copy| copy.life).is_some_and(|life| !(life.fails && now >= life.ready))
         };
-        snapshot
-            .copies
-            .iter()
-            .any(|(to, slot)| to == region && alive(*slot))
+        snapshot.copies.iter().any(|(to, slot)| to == region && alive(*slot))
     }
 
     /// `running`, `done` or `failed` for a copy; a copy deleted later was done.
     pub(super) fn copy_state(&self, id: &str, now: Timestamp) -> &'static str {
-        match self
-            .by_id
-            .get(id)
-            .and_then(|slot| self.get(*slot))
-            .and_then(|copy| copy.life)
-        {
+        match self.by_id.get(id).and_then(|slot| self.get(*slot)).and_then(|copy| copy.life) {
             Some(life) if now < life.ready => "running",
             Some(life) if life.fails => "failed",
             _ => "done",
@@ -345,9 +282,6 @@ impl Store {
 /// Whether `id` is written like a snapshot ID.
 pub(super) fn is_snapshot_id(id: &str) -> bool {
     id.strip_prefix("snap-").is_some_and(|rest| {
-        (6..=32).contains(&rest.len())
-            && rest
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        (6..=32).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     })
 }

@@ -1,0 +1,222 @@
+//! One attempt: read back where there is reason to, call where nothing speaks against it, and say how it ended.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::command::Replication;
+use crate::disposition::{Disposition, Failure};
+use crate::error::ErrorName;
+use crate::exchange::{self, RESERVE};
+use crate::handler::{Handler, Invocation};
+use crate::ledger::{Ending, Record, State, later};
+use crate::ports::{CredentialName, Pause, Reply};
+use crate::providers::{Intent, Provider, ReadBack};
+use crate::settings::OnDoubt;
+
+impl Handler {
+    /// Reads back where there is reason to, and calls where nothing speaks against it.
+    pub(crate) async fn work(
+        &self,
+        provider: &dyn Provider,
+        replication: &Replication,
+        record: &Record,
+        invocation: &Invocation,
+    ) -> Ending {
+        let intent = Intent { attempt: record.attempt, since: record.since, doubt: record.state == State::InDoubt };
+        let stop = invocation.stop();
+        if intent.doubt || provider.reads_first(replication) {
+            let waited = record
+                .doubt_since
+                .is_none_or(|since| later(since, self.settings.visibility_wait(provider.cloud())) <= self.clock.now());
+            let conclusive = !intent.doubt || waited;
+            match self.read_back(provider, replication, &intent, stop).await {
+                ReadBack::Found(acceptance) if conclusive || provider.settles_at_once(replication) => {
+                    return Ending::Accepted(acceptance.receipts(true, self.clock.now()));
+                }
+                ReadBack::Found(_) => {
+                    return still_in_doubt("partly_visible", "further copies may still become visible", &None);
+                }
+                ReadBack::Running => {
+                    return still_in_doubt(
+                        "running",
+                        "a copy to this destination is running, but its ID cannot be seen yet",
+                        &None,
+                    );
+                }
+                ReadBack::Absent if !conclusive => {
+                    return still_in_doubt(
+                        "not_visible_yet",
+                        "no copy can be seen; it may take the provider some time to show one",
+                        &None,
+                    );
+                }
+                ReadBack::Absent if record.doubtful_calls >= self.settings.attempts.limit => {
+                    return still_in_doubt(
+                        "too_many_doubts",
+                        "every call so far had an unknown outcome, and no copy can be seen; a person must settle it (`offsite ledger resolve`)",
+                        &None,
+                    );
+                }
+                ReadBack::Absent if intent.doubt && self.settings.on_doubt(provider.cloud()) == OnDoubt::Hold => {
+                    return still_in_doubt(
+                        "held",
+                        "no copy can be seen, and this provider's doubts are held for a person (`offsite ledger resolve`)",
+                        &None,
+                    );
+                }
+                ReadBack::Absent => {}
+                ReadBack::NotReady(reason) => return released(ErrorName::Unavailable, "not_ready", reason, None),
+                ReadBack::Ineligible(reason) if !conclusive => {
+                    return still_in_doubt("not_visible_yet", &reason, &None);
+                }
+                ReadBack::Ineligible(reason) => return Ending::Ineligible { reason },
+                ReadBack::Failed(failure) => return self.failed_read(provider, replication, failure, conclusive).await,
+                ReadBack::Ask(_) => return still_in_doubt("read_back", "reading back did not come to an end", &None),
+            }
+        }
+        let call = provider.start(replication, &intent);
+        let start = exchange::with_retry(self, stop, || async {
+            let reply = exchange::once(self, provider, &call, &replication.account, true, stop).await?;
+            provider.started(replication, &reply)
+        });
+        let failure = match start.await {
+            Ok(acceptance) => return Ending::Accepted(acceptance.receipts(false, self.clock.now())),
+            Err(failure) => failure,
+        };
+        let (code, request_id) = (failure.code.clone(), failure.request_id.clone());
+        match failure.disposition {
+            Disposition::Permanent => Ending::Refused { code, note: told(&failure), request_id },
+            Disposition::Throttled => released(ErrorName::Throttled, &code, told(&failure), request_id),
+            Disposition::Retryable => released(ErrorName::Unavailable, &code, told(&failure), request_id),
+            Disposition::Authentication => {
+                self.pause(provider, replication, &failure).await;
+                released(ErrorName::Rejected, &code, told(&failure), request_id)
+            }
+            Disposition::Ambiguous | Disposition::Conflict | Disposition::NoWork => {
+                self.second_look(provider, replication, &intent, failure, stop).await
+            }
+        }
+    }
+
+    /// After a call whose outcome only the provider's records can tell.
+    pub(crate) async fn second_look(
+        &self,
+        provider: &dyn Provider,
+        replication: &Replication,
+        intent: &Intent,
+        failure: Failure,
+        stop: Timestamp,
+    ) -> Ending {
+        let nothing_to_do = failure.disposition == Disposition::NoWork;
+        let intent = Intent { doubt: true, ..intent.clone() };
+        let looks = std::iter::once(Duration::ZERO).chain(self.settings.second_looks.iter().copied());
+        for wait in looks {
+            if later(self.clock.now(), wait + RESERVE) >= stop {
+                break;
+            }
+            self.clock.sleep(wait).await;
+            match self.read_back(provider, replication, &intent, stop).await {
+                ReadBack::Found(acceptance) if provider.settles_at_once(replication) || nothing_to_do => {
+                    return Ending::Accepted(acceptance.receipts(true, self.clock.now()));
+                }
+                ReadBack::Absent if nothing_to_do => {
+                    return Ending::NoWork { code: failure.code, request_id: failure.request_id };
+                }
+                _ => {}
+            }
+        }
+        Ending::InDoubt {
+            code: failure.code.clone(),
+            note: told(&failure),
+            request_id: failure.request_id,
+            called: true,
+        }
+    }
+
+    pub(crate) async fn failed_read(
+        &self,
+        provider: &dyn Provider,
+        replication: &Replication,
+        failure: Failure,
+        conclusive: bool,
+    ) -> Ending {
+        let note = format!("reading back failed: {}", told(&failure));
+        let (code, request_id) = (failure.code.clone(), failure.request_id.clone());
+        match failure.disposition {
+            Disposition::Permanent if conclusive => Ending::Refused { code, note: told(&failure), request_id },
+            Disposition::Authentication => {
+                self.pause(provider, replication, &failure).await;
+                released(ErrorName::Rejected, &code, note, request_id)
+            }
+            Disposition::Throttled => released(ErrorName::Throttled, &code, note, request_id),
+            _ => released(ErrorName::Unavailable, &code, note, request_id),
+        }
+    }
+
+    /// Asks the provider what there is, page by page.
+    pub(crate) async fn read_back(
+        &self,
+        provider: &dyn Provider,
+        replication: &Replication,
+        intent: &Intent,
+        stop: Timestamp,
+    ) -> ReadBack {
+        let mut replies: Vec<Reply> = Vec::new();
+        loop {
+            let call = match provider.read_back(replication, intent, &replies) {
+                ReadBack::Ask(call) => call,
+                ReadBack::Failed(failure)
+                    if matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable)
+                        && !replies.is_empty() =>
+                {
+                    return ReadBack::Failed(failure);
+                }
+                other => return other,
+            };
+            let asked = exchange::with_retry(self, stop, || async {
+                let reply = exchange::once(self, provider, &call, &replication.account, false, stop).await?;
+                match provider.refused(&call, &reply) {
+                    Some(failure) => Err(failure.of_read()),
+                    None => Ok(reply),
+                }
+            });
+            match asked.await {
+                Ok(reply) => replies.push(reply),
+                Err(failure) => return ReadBack::Failed(failure),
+            }
+        }
+    }
+
+    /// Pauses the credential for every function that shares the ledger.
+    async fn pause(&self, provider: &dyn Provider, replication: &Replication, failure: &Failure) {
+        let now = self.clock.now();
+        let pause = Pause { until: later(now, self.settings.pause), reason: format!("the provider said {failure}") };
+        tracing::error!(provider = provider.cloud().name(), account = replication.account, until = %pause.until, %failure, "the credential was refused; no function uses it until then");
+        let Ok(access) =
+            self.secrets.access(provider.cloud(), &replication.account, &replication.source.region, false).await
+        else {
+            return;
+        };
+        let credential = CredentialName::of(provider.cloud(), &replication.account, &access);
+        self.pauses.remember(&credential, now, Some(pause.clone()));
+        if let Err(error) = self.ledger.pause(&credential, &pause).await {
+            tracing::warn!(%error, "the pause holds in this process only");
+        }
+    }
+}
+
+fn told(failure: &Failure) -> String {
+    match failure.advice {
+        "" => failure.message.clone(),
+        advice => format!("{}; {advice}", failure.message),
+    }
+}
+
+fn released(name: ErrorName, code: &str, note: String, request_id: Option<String>) -> Ending {
+    Ending::Released { name, code: code.to_owned(), note, request_id }
+}
+
+fn still_in_doubt(code: &str, note: &str, request_id: &Option<String>) -> Ending {
+    Ending::InDoubt { code: code.to_owned(), note: note.to_owned(), request_id: request_id.clone(), called: false }
+}

@@ -1,0 +1,115 @@
+//! The outbox: receipts leave the ledger for the queue, and the record is marked only after the queue took them.
+
+use serde_json::{Value, json};
+
+use crate::command::Replication;
+use crate::error::{Error, ErrorName};
+use crate::handler::{Handler, Invocation};
+use crate::ledger::{self, Claimant, Ending, Record};
+use crate::ports::{Expect, Filter, LedgerError, Put};
+use crate::receipt::{self, Receipt};
+
+impl Handler {
+    /// Emits what earlier invocations left in the outbox. This is what a `sweep` does in this version.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn drain(&self, invocation: &Invocation) -> Result<Value, Error> {
+        let filter = Filter { state: None, outbox: true };
+        let (mut drained, mut left, mut after) = (0_u64, 0_u64, None);
+        let unreadable = |error: LedgerError| {
+            Error::new(ErrorName::Unavailable, format!("the outbox was not drained: {error}; it can be repeated"))
+        };
+        loop {
+            let page = self.ledger.list(&filter, after.as_ref(), 100).await.map_err(unreadable)?;
+            for record in &page.records {
+                let delivered = match record.replication() {
+                    Ok(replication) if self.clock.now() < invocation.stop() => {
+                        self.deliver(&replication, record, invocation).await
+                    }
+                    Ok(_) => false,
+                    Err(error) => {
+                        tracing::error!(key = record.key, %error, "a record in the outbox cannot be read");
+                        false
+                    }
+                };
+                if delivered {
+                    drained += 1;
+                } else {
+                    left += 1;
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(json!({ "outbox": { "drained": drained, "left": left } }));
+            }
+        }
+    }
+
+    /// Opens the records of a vault's backups, emits the receipts and marks the record. True when the queue has them.
+    pub(crate) async fn deliver(&self, replication: &Replication, record: &Record, invocation: &Invocation) -> bool {
+        for receipt in record.receipts.iter().filter(|receipt| receipt.backup_id.is_some()) {
+            self.open_backup(replication, receipt, record, invocation).await;
+        }
+        if !self.emit(replication, record).await {
+            return false;
+        }
+        let (next, expect) = ledger::emitted(record);
+        match self.ledger.put(&next, &expect).await {
+            Ok(_) => {}
+            // The receipts are on the queue; sending them again under the same event IDs is harmless.
+            Err(error) => tracing::warn!(key = record.key, %error, "emitted, but not marked so"),
+        }
+        true
+    }
+
+    pub(crate) async fn emit(&self, replication: &Replication, record: &Record) -> bool {
+        let mut messages = Vec::with_capacity(record.receipts.len());
+        for (index, one) in record.receipts.iter().enumerate() {
+            let extra = record.receipts[..index].iter().any(|other| other.backup_id == one.backup_id);
+            // A backup of a vault-wide call has a first attempt of its own.
+            let attempt = if one.backup_id.is_some() { 1 } else { record.attempt };
+            messages.push(receipt::accepted(replication, attempt, one, extra));
+        }
+        let outcomes = self.emitter.emit(&messages).await;
+        for (message, outcome) in messages.iter().zip(&outcomes) {
+            if let Err(error) = outcome {
+                tracing::error!(event = %message.event, %error, "the queue has not taken this receipt; it stays in the outbox");
+            }
+        }
+        outcomes.iter().all(Result::is_ok)
+    }
+
+    /// The record of one backup that a vault-wide call started.
+    pub(crate) async fn open_backup(
+        &self,
+        replication: &Replication,
+        receipt: &Receipt,
+        vault: &Record,
+        invocation: &Invocation,
+    ) {
+        let Some(backup_id) = &receipt.backup_id else { return };
+        let backup = replication.of_backup(backup_id);
+        let me = Claimant { owner: vault.owner.clone(), lease_until: invocation.deadline, now: self.clock.now() };
+        let receipt = Receipt { backup_id: None, ..receipt.clone() };
+        let record = Record::accepted(&backup, receipt.clone(), &me);
+        let mut result = self.ledger.put(&record, &Expect::Absent).await;
+        for _ in 0..4 {
+            let found = match result {
+                Ok(Put::Conflict(Some(found))) => found,
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::warn!(backup_id, %error, "the backup's own record could not be written; the vault's record has the receipt");
+                    return;
+                }
+            };
+            let ending = Ending::Accepted(vec![receipt.clone()]);
+            let Some((mut next, expect)) = ledger::settle(&found, &ending, &me, &self.settings.attempts) else {
+                return;
+            };
+            // The vault's record carries the receipt to the queue, under the same event ID.
+            next.outbox = found.outbox;
+            result = self.ledger.put(&next, &expect).await;
+        }
+    }
+}
