@@ -1,5 +1,6 @@
 //! Tests of the whole product.
 
+mod contracts;
 mod emulators;
 mod faults;
 mod ledger;
