@@ -2,6 +2,7 @@
 
 mod contracts;
 mod emulators;
+mod events;
 mod sign_command;
 mod simulators;
 mod vectors;
