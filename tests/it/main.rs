@@ -3,6 +3,7 @@
 mod contracts;
 mod emulators;
 mod events;
+mod functions;
 mod faults;
 mod ledger;
 mod proof;
