@@ -1,6 +1,8 @@
 //! Tests of the whole product.
 
+mod contracts;
 mod emulators;
+mod events;
 mod faults;
 mod ledger;
 mod proof;
