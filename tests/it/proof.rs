@@ -9,7 +9,9 @@ use offsite_shared::command::{Cloud, Command, Key, Replication};
 use offsite_shared::disposition::Failure;
 use offsite_shared::fields::FieldError;
 use offsite_shared::ledger::Record;
-use offsite_shared::ports::{Access, Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put, Reply};
+use offsite_shared::ports::{
+    Access, Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put, Reply,
+};
 use offsite_shared::providers::{Acceptance, Call, Defaults, Intent, Provider, ReadBack, Service};
 use offsite_shared::sign::{Nonce, RequestDraft, SignError, Signed};
 
