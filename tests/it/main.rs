@@ -3,8 +3,8 @@
 mod contracts;
 mod emulators;
 mod events;
-mod functions;
 mod faults;
+mod functions;
 mod ledger;
 mod proof;
 mod sign_command;
