@@ -13,7 +13,7 @@ use crate::command::{Cloud, Key, hash_of};
 use crate::error::Error;
 use crate::ledger::Record;
 use crate::receipt::Message;
-use crate::sign::{Credential, Nonce};
+use crate::sign::{Credential, Nonce, without_secrets};
 
 /// A boxed future, so that ports can be trait objects.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -33,8 +33,8 @@ pub struct HttpRequest {
     pub timeout: Duration,
 }
 
-/// An answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An answer. Its headers may hold a token and its body may quote one, so `Debug` leaves those out.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
@@ -42,6 +42,16 @@ pub struct Reply {
     pub headers: Vec<(String, String)>,
     /// Body.
     pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reply")
+            .field("status", &self.status)
+            .field("headers", &without_secrets(&self.headers))
+            .field("body_bytes", &self.body.len())
+            .finish()
+    }
 }
 
 impl Reply {

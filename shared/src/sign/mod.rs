@@ -108,10 +108,17 @@ impl fmt::Debug for RequestDraft {
             .field("host", &self.host)
             .field("path", &self.path)
             .field("query", &self.query)
-            .field("headers", &self.headers)
+            .field("headers", &without_secrets(&self.headers))
             .field("body_bytes", &self.body.len())
             .finish()
     }
+}
+
+/// Headers as they may be shown: those that authenticate keep their names only.
+pub(crate) fn without_secrets(headers: &[(String, String)]) -> Vec<(&str, &str)> {
+    let secret =
+        |name: &str| ["token", "authorization", "cookie"].iter().any(|part| name.to_ascii_lowercase().contains(part));
+    headers.iter().map(|(name, value)| (name.as_str(), if secret(name) { "…" } else { value.as_str() })).collect()
 }
 
 impl fmt::Debug for SigningTrace {

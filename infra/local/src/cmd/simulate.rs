@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::sim::{SimOptions, Simulators};
 
@@ -16,11 +17,11 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "ID")]
     pub access_key_id: Option<String>,
     /// The secret that belongs to it
-    #[arg(long, value_name = "SECRET", requires = "access_key_id")]
-    pub access_key_secret: Option<String>,
+    #[arg(long, value_name = "SECRET", value_parser = secret, requires = "access_key_id")]
+    pub access_key_secret: Option<SecretString>,
     /// The session token that must come with it
-    #[arg(long, value_name = "TOKEN")]
-    pub security_token: Option<String>,
+    #[arg(long, value_name = "TOKEN", value_parser = secret)]
+    pub security_token: Option<SecretString>,
     /// Every well-formed source ID exists and can be copied
     #[arg(long)]
     pub any_source: bool,
@@ -38,8 +39,8 @@ pub async fn run(args: SimulateArgs, out: &mut dyn Write) -> anyhow::Result<()> 
     let options = SimOptions {
         port: args.port,
         access_key_id: args.access_key_id.unwrap_or(defaults.access_key_id),
-        access_key_secret: args.access_key_secret.unwrap_or(defaults.access_key_secret),
-        security_token: args.security_token,
+        access_key_secret: shown(args.access_key_secret).unwrap_or(defaults.access_key_secret),
+        security_token: shown(args.security_token),
         any_source: args.any_source,
         seed: args.seed,
         start: None,
@@ -50,6 +51,14 @@ pub async fn run(args: SimulateArgs, out: &mut dyn Write) -> anyhow::Result<()> 
     wait_for_end().await;
     simulators.shutdown();
     Ok(())
+}
+
+fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(SecretString::from(text.to_owned()))
+}
+
+fn shown(secret: Option<SecretString>) -> Option<String> {
+    secret.map(|secret| secret.expose_secret().to_owned())
 }
 
 /// Returns when the process is asked to end.
