@@ -54,7 +54,9 @@ pub async fn run(args: &HandleArgs, environment: &Environment) -> anyhow::Result
     if args.dry_run {
         dry(&mut event);
     }
-    let options = SimOptions { any_source: true, ..SimOptions::default() };
+    // Each run's simulators give IDs of their own: one ledger may see many runs.
+    let seed = u64::from_str_radix(SystemClock.nonce().0.get(..16).unwrap_or_default(), 16).unwrap_or_default();
+    let options = SimOptions { any_source: true, seed, ..SimOptions::default() };
     let simulators = match args.simulate {
         true => Some(Simulators::start(options.clone()).await?),
         false => None,
