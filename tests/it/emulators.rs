@@ -144,7 +144,7 @@ impl Signer<'_> {
     }
 }
 
-fn http_client() -> reqwest::Client {
+pub fn http_client() -> reqwest::Client {
     // Whoever comes first installs it; a second time is no failure.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap()

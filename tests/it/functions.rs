@@ -2,9 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use offsite_local::aws::faults::Fault;
 use offsite_local::cmd::demo::post;
 use offsite_local::fleet::Fleet;
@@ -13,8 +14,17 @@ use offsite_local::queue::Queue;
 use offsite_local::runtime_api::InvokeError;
 use offsite_local::sim::SimOptions;
 use offsite_shared::command::Cloud;
+use offsite_shared::error::ErrorName;
+use offsite_shared::exchange::{Pacer, Pauses};
+use offsite_shared::handler::{Handler, Invocation};
+use offsite_shared::io::clock::SystemClock;
+use offsite_shared::io::credentials::EnvironmentSecrets;
 use offsite_shared::ledger::State;
-use offsite_shared::ports::Filter;
+use offsite_shared::memory::MemoryLedger;
+use offsite_shared::ports::{Boxed, Clock, EmitError, Emitter, Filter, HttpRequest, Reply, Transport, TransportError};
+use offsite_shared::providers::tencent::Tencent;
+use offsite_shared::receipt::Message;
+use offsite_shared::settings::{Environment, Settings};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -878,4 +888,81 @@ async fn many_deliveries_at_once_start_each_copy_once() {
     assert_eq!(ids.into_iter().collect::<Vec<_>>(), bench.made_ids());
     let accepted = Filter { state: Some(State::Accepted.name().to_owned()), outbox: false };
     assert_eq!(bench.fleet.ledger().unwrap().list(&accepted, None, 100).await.unwrap().records.len(), 10);
+}
+
+/// A transport to nowhere that panics for one source.
+struct Panicking;
+
+impl Transport for Panicking {
+    fn send(&self, request: HttpRequest) -> Boxed<'_, Result<Reply, TransportError>> {
+        let body = String::from_utf8(request.body).unwrap();
+        assert!(!body.contains("snap-panic001"), "a mistake inside, provoked");
+        let is_start = body.contains("DestinationRegions");
+        let answer = if is_start {
+            let of = &body[body.find("snap-").unwrap()..][..13];
+            let result =
+                json!({ "SnapshotId": format!("copy-of-{of}"), "DestinationRegion": "ap-beijing", "Code": "Success" });
+            json!({ "SnapshotCopyResultSet": [result], "RequestId": "r" })
+        } else if body.contains("Filters") {
+            json!({ "TotalCount": 0, "SnapshotSet": [], "RequestId": "r" })
+        } else {
+            let id = &body[body.find("snap-").unwrap()..][..13];
+            json!({ "TotalCount": 1, "SnapshotSet": [{ "SnapshotId": id, "SnapshotState": "NORMAL" }], "RequestId": "r" })
+        };
+        let body = json!({ "Response": answer }).to_string().into_bytes();
+        Box::pin(async move { Ok(Reply { status: 200, headers: vec![], body }) })
+    }
+}
+
+#[derive(Default)]
+struct Kept(Mutex<Vec<Message>>);
+
+impl Emitter for Kept {
+    fn emit<'a>(&'a self, messages: &'a [Message], _until: Timestamp) -> Boxed<'a, Vec<Result<(), EmitError>>> {
+        self.0.lock().unwrap().extend_from_slice(messages);
+        Box::pin(async move { messages.iter().map(|_| Ok(())).collect() })
+    }
+}
+
+/// A mistake of ours in one record is that record's failure, and a doubt, because nobody knows how far it came.
+#[tokio::test]
+async fn a_panic_in_one_record_does_not_touch_the_others() {
+    let environment = Environment::new(
+        [("TENCENTCLOUD_SECRET_ID", "AKIDEXAMPLE"), ("TENCENTCLOUD_SECRET_KEY", "secret")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    let settings = Settings::from_environment(&environment, &[&Tencent]).unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let transport: Arc<dyn Transport> = Arc::new(Panicking);
+    let kept = Arc::new(Kept::default());
+    let handler = Handler {
+        providers: vec![&Tencent],
+        secrets: Arc::new(EnvironmentSecrets::new(&environment, settings.clone(), transport.clone(), clock.clone())),
+        settings,
+        transport,
+        ledger: Arc::new(MemoryLedger::default()),
+        emitter: kept.clone(),
+        clock,
+        pacer: Pacer::default(),
+        pauses: Pauses::default(),
+    };
+    let bodies = ["snap-fine0001", "snap-panic001", "snap-fine0002"].map(|snapshot| copy(snapshot, &["ap-beijing"]));
+    let invocation = Invocation { id: "i-1".into(), deadline: SystemClock.now() + jiff::SignedDuration::from_secs(30) };
+    let answer = handler.handle(&batch(&bodies), &invocation).await.unwrap();
+    assert_eq!(handed_back(&answer), ["m-1"]);
+    let ids: BTreeSet<String> = kept
+        .0
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|message| message.event["data"]["replication_id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(ids, BTreeSet::from(["copy-of-snap-fine0001".to_owned(), "copy-of-snap-fine0002".to_owned()]));
+    let error = handler
+        .handle(
+            &bodies[1],
+            &Invocation { deadline: SystemClock.now() + jiff::SignedDuration::from_secs(30), ..invocation },
+        )
+        .await;
+    assert_ne!(error.unwrap_err().name, ErrorName::Rejected);
 }

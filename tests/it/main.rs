@@ -1,5 +1,6 @@
 //! Tests of the whole product.
 
+mod command_line;
 mod contracts;
 mod emulators;
 mod events;
@@ -7,6 +8,9 @@ mod faults;
 mod functions;
 mod ledger;
 mod proof;
+mod schemas;
+mod secrets;
 mod sign_command;
 mod simulators;
+mod tidy;
 mod vectors;

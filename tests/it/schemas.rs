@@ -1,0 +1,359 @@
+//! The published JSON Schemas against what is really read, answered and put on the queue.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::path::Path;
+
+use jsonschema::Validator;
+use offsite_shared::command::{Cloud, Command, Operation};
+use offsite_shared::event;
+use offsite_shared::receipt::{self, Receipt};
+use serde_json::{Value, json};
+
+use crate::events::{sample, samples};
+use crate::functions::{Bench, LONG, batch, copy};
+
+fn schema(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas").join(format!("{name}.schema.json"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn validator(name: &str) -> Validator {
+    jsonschema::options().should_validate_formats(true).build(&schema(name)).unwrap()
+}
+
+#[track_caller]
+fn assert_fits(validator: &Validator, value: &Value) {
+    let problems: Vec<String> =
+        validator.iter_errors(value).map(|error| format!("{} at {}", error, error.instance_path())).collect();
+    assert!(problems.is_empty(), "{value}\n{}", problems.join("\n"));
+}
+
+/// The places of all objects in a value.
+fn objects(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(object) => {
+            found.push(at.to_owned());
+            for (name, inner) in object {
+                objects(inner, &format!("{at}/{name}"), found);
+            }
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, inner)| objects(inner, &format!("{at}/{index}"), found))
+        }
+        _ => {}
+    }
+}
+
+/// A field removed, an unknown one added, a value of another type: each must be noticed, except where a reason is given.
+#[track_caller]
+fn assert_strict(validator: &Validator, good: &Value, optional: &[&str], open: &[&str]) {
+    assert_fits(validator, good);
+    let mut places = Vec::new();
+    objects(good, "", &mut places);
+    for place in places {
+        let names: Vec<String> = good.pointer(&place).unwrap().as_object().unwrap().keys().cloned().collect();
+        for name in names {
+            let at = format!("{place}/{name}");
+            if open.contains(&place.as_str()) && optional.contains(&at.as_str()) {
+                continue;
+            }
+            let mut without = good.clone();
+            without.pointer_mut(&place).unwrap().as_object_mut().unwrap().remove(&name);
+            assert_eq!(validator.is_valid(&without), optional.contains(&at.as_str()), "without {at}: {without}");
+            let mut other = good.clone();
+            other.pointer_mut(&place).unwrap()[&name] = json!([{ "not": "this" }, 1.5]);
+            assert!(!validator.is_valid(&other), "another type of {at}: {other}");
+        }
+        let mut more = good.clone();
+        more.pointer_mut(&place).unwrap()["surprise"] = json!("s");
+        assert_eq!(validator.is_valid(&more), open.contains(&place.as_str()), "surprise at {place}: {more}");
+    }
+}
+
+#[test]
+fn the_schemas_are_schemas() {
+    let mut names: Vec<String> = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".schema.json"))
+        .collect();
+    names.sort();
+    for name in ["answer", "command", "message"] {
+        assert!(names.contains(&format!("{name}.schema.json")), "{names:?}");
+    }
+    for name in names {
+        let schema = schema(name.trim_end_matches(".schema.json"));
+        assert!(jsonschema::meta::is_valid(&schema), "{name}");
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{name}");
+    }
+}
+
+#[test]
+fn every_sample_command_fits_the_schema() {
+    let validator = validator("command");
+    let mut seen = 0;
+    for (name, event) in samples() {
+        if event.get("action").is_some() {
+            assert_fits(&validator, &event);
+        }
+        for command in event::read(&event).unwrap().records.into_iter().flat_map(|record| record.commands).flatten() {
+            assert_fits(&validator, &command.to_json());
+            seen += 1;
+        }
+        assert!(seen > 0 || name.contains("bare"), "{name}");
+    }
+    for operation in Operation::ALL {
+        assert_strict(
+            &validator,
+            &full_command(operation),
+            &[
+                "/account",
+                "/options",
+                "/occurrence",
+                "/dry_run",
+                "/source/project_id",
+                "/options/name",
+                "/options/description",
+                "/options/enable_acceleration",
+                "/options/auto_trigger",
+            ],
+            &[],
+        );
+    }
+}
+
+/// With every field that the operation has.
+fn full_command(operation: Operation) -> Value {
+    let mut source = json!({ "region": "region-1", operation.source_field(): "snap-1" });
+    let mut destination = json!({ "region": "region-2" });
+    if operation.cloud() == Cloud::Huawei {
+        source["project_id"] = json!("p-1");
+        destination["project_id"] = json!("p-2");
+    }
+    if operation.destination_has_vault() {
+        destination["vault_id"] = json!("v-2");
+    }
+    let mut command = json!({
+        "action": "replicate", "provider": operation.cloud().name(), "operation": operation.name(), "account": "default",
+        "source": source, "destinations": [destination], "occurrence": "o-1", "dry_run": false,
+    });
+    match operation {
+        Operation::CopyBackup | Operation::CopyCheckpointItem => {
+            command["options"] = json!({ "name": "n", "description": "d", "enable_acceleration": true });
+        }
+        Operation::CopyCheckpoint => command["options"] = json!({ "auto_trigger": true, "enable_acceleration": true }),
+        _ => {}
+    }
+    command
+}
+
+/// The schema and the program agree on what a command is.
+#[test]
+fn what_the_schema_refuses_the_program_refuses() {
+    let validator = validator("command");
+    for operation in Operation::ALL {
+        let good = full_command(operation);
+        assert!(Command::from_json(&good).is_ok(), "{good}");
+        for (pointer, value) in [
+            ("/action", json!("sweep")),
+            ("/provider", json!("aws")),
+            ("/operation", json!("copy")),
+            ("/account", json!("")),
+            ("/source/region", json!("a/b")),
+            ("/source/region", json!("")),
+            ("/source/region", json!("x".repeat(256))),
+            ("/destinations", json!([])),
+            ("/destinations", json!("region-2")),
+            ("/destinations/0/region", json!("re gion")),
+            ("/dry_run", json!("yes")),
+            ("/occurrence", json!("")),
+            ("/surprise", json!(1)),
+            ("/source/surprise", json!(1)),
+            ("/destinations/0/surprise", json!(1)),
+            ("/options", json!({ "snapshot_name": "mine" })),
+        ] {
+            let mut bad = good.clone();
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            bad.pointer_mut(parent).unwrap()[name] = value;
+            assert!(!validator.is_valid(&bad), "the schema takes {bad}");
+            assert!(Command::from_json(&bad).is_err(), "the program takes {bad}");
+        }
+    }
+}
+
+const TYPES: [&str; 5] = ["accepted", "replicated", "failed", "ineligible", "lost"];
+
+fn messages_of(operation: Operation) -> Vec<Value> {
+    let replication = Command::from_json(&full_command(operation)).unwrap().replications().remove(0);
+    let of_backup = operation == Operation::CopyCheckpoint;
+    let receipt = Receipt {
+        backup_id: of_backup.then(|| "b-1".to_owned()),
+        replication_id: Some("id-1".into()),
+        request_id: Some("req-1".into()),
+        adopted: false,
+        time: "2026-11-21T08:30:00.123Z".parse().unwrap(),
+    };
+    let accepted = receipt::accepted(&replication, 1, &receipt, false).event;
+    let of_type = |kind: &&str| {
+        let mut message = accepted.clone();
+        message["type"] = json!(format!("offsite.replication.{kind}"));
+        message["data"]["state"] = json!(kind);
+        match *kind {
+            "replicated" => message["data"]["evidence"] = json!({ "kind": "observed" }),
+            "failed" | "ineligible" => {
+                message["data"]["error"] =
+                    json!({ "name": "Offsite.Rejected", "code": "c", "message": "m", "request_id": "r" })
+            }
+            _ => {}
+        }
+        message
+    };
+    TYPES.iter().map(of_type).collect()
+}
+
+#[test]
+fn every_type_of_message_fits_and_nothing_else_does() {
+    let validator = validator("message");
+    for operation in Operation::ALL {
+        for message in messages_of(operation) {
+            assert_strict(
+                &validator,
+                &message,
+                &["/data/error/name", "/data/error/code", "/data/error/request_id"],
+                &["/data/evidence"],
+            );
+            let mut mixed = message.clone();
+            mixed["data"]["state"] = json!(if message["data"]["state"] == "lost" { "accepted" } else { "lost" });
+            assert!(!validator.is_valid(&mixed), "type and state disagree: {mixed}");
+            for (pointer, value) in [
+                ("/id", json!("1")),
+                ("/specversion", json!("0.3")),
+                ("/type", json!("offsite.replication.started")),
+                ("/source", json!("/other/tencent/default")),
+                ("/time", json!("yesterday")),
+                ("/data/attempt", json!(0)),
+                ("/data/replication_id", json!("")),
+                ("/data/provider", json!(if operation.cloud() == Cloud::Tencent { "huawei" } else { "tencent" })),
+            ] {
+                let mut bad = message.clone();
+                *bad.pointer_mut(pointer).unwrap() = value;
+                assert!(!validator.is_valid(&bad), "{pointer}: {bad}");
+            }
+        }
+    }
+    let mut without_id = messages_of(Operation::CopySnapshot).remove(0);
+    without_id["data"]["replication_id"] = Value::Null;
+    assert!(!validator.is_valid(&without_id), "a copy that we started has an ID");
+    without_id["data"]["adopted"] = json!(true);
+    assert!(validator.is_valid(&without_id), "no API gives an adopted pair's TaskId back");
+}
+
+#[test]
+fn every_kind_of_answer_fits_and_nothing_else_does() {
+    let validator = validator("answer");
+    let who = json!({
+        "provider": "tencent", "operation": "copy-snapshot", "account": "default",
+        "source": { "region": "a", "snapshot_id": "snap-1" }, "destination": { "region": "b" },
+    });
+    let with = |more: Value| {
+        let mut result = who.clone();
+        for (name, value) in more.as_object().unwrap() {
+            result[name] = value.clone();
+        }
+        json!({ "results": [result] })
+    };
+    let error = json!({ "name": "Offsite.Rejected", "code": "c", "message": "m", "request_id": "r" });
+    let optional = [
+        "/results/0/replayed",
+        "/results/0/error/code",
+        "/results/0/error/request_id",
+        "/results/0/replication_id",
+        "/results/0/source/snapshot_id",
+    ];
+    let open = ["/results/0/source", "/results/0/destination"];
+    let accepted = with(
+        json!({ "state": "accepted", "replication_id": "i", "adopted": false, "request_id": "r", "attempt": 1, "queued": true, "replayed": true }),
+    );
+    assert_strict(&validator, &accepted, &[optional[0], optional[4]], &open);
+    assert_strict(&validator, &with(json!({ "state": "no_work", "code": "c" })), &[optional[4]], &open);
+    for state in ["refused", "in_doubt", "ineligible", "not_started"] {
+        assert_strict(&validator, &with(json!({ "state": state, "error": error })), &optional[1..], &open);
+    }
+    assert_strict(
+        &validator,
+        &with(json!({ "state": "dry_run", "would": "adopt", "reason": "x", "replication_id": "i" })),
+        &optional[3..],
+        &open,
+    );
+    assert_strict(&validator, &json!({ "results": [{ "state": "invalid", "error": error }] }), &optional[1..], &[]);
+    assert_strict(&validator, &json!({ "batchItemFailures": [{ "itemIdentifier": "m-1" }] }), &[], &[]);
+    assert_strict(&validator, &json!({ "outbox": { "drained": 1, "left": 0 } }), &[], &[]);
+    assert!(validator.is_valid(&json!({ "batchItemFailures": [] })));
+    for bad in
+        [json!({}), json!({ "results": [] }), json!([]), json!(null), json!({ "results": [], "batchItemFailures": [] })]
+    {
+        assert!(!validator.is_valid(&bad), "{bad}");
+    }
+}
+
+/// What the real binaries answer and put on the queue.
+#[tokio::test]
+async fn what_the_functions_produce_fits() {
+    let (messages, answers) = (validator("message"), validator("answer"));
+    let bench = Bench::start(&[]).await;
+    let events = [
+        (Cloud::Alibaba, sample("alibaba/scheduler-input.json")),
+        (Cloud::Huawei, sample("huawei/copy-backup-eventbridge.json")),
+        (Cloud::Huawei, sample("huawei/copy-checkpoint-eventbridge.json")),
+        (Cloud::Huawei, sample("huawei/copy-checkpoint-item-sns.json")),
+        (Cloud::Tencent, sample("tencent/command.json")),
+        (Cloud::Tencent, sample("tencent/sqs-batch-one-bad.json")),
+    ];
+    bench.fault(Cloud::Tencent, json!({ "action": "CopySnapshotCrossRegions", "match": { "source": "snap-adopt001" }, "kind": "reset_after" })).await;
+    bench.fault(Cloud::Tencent, json!({ "action": "CopySnapshotCrossRegions", "match": { "source": "snap-doubt001" }, "kind": "reset_before" })).await;
+    let code = |code: &str| json!({ "action": "CopySnapshotCrossRegions", "match": { "source": "snap-refus001" }, "kind": "code", "code": code });
+    bench.fault(Cloud::Tencent, code("InsufficientSnapshotQuota")).await;
+    let mut functions = std::collections::HashMap::new();
+    for cloud in Cloud::ALL {
+        functions.insert(cloud, bench.function(cloud).await);
+    }
+    for round in 0..2 {
+        for (cloud, event) in &events {
+            let answer = functions[cloud].invoke(event.clone(), LONG).await.unwrap();
+            assert_fits(&answers, &answer);
+            assert_eq!(answer.to_string().contains("replayed"), round == 1 && answer.get("results").is_some());
+        }
+    }
+    let mut dry = copy("snap-dryrun01", &["ap-beijing"]);
+    dry["dry_run"] = json!(true);
+    let mixed = json!([
+        copy("snap-adopt001", &["ap-beijing"]),
+        copy("snap-doubt001", &["ap-beijing"]),
+        copy("snap-refus001", &["ap-beijing"]),
+        {},
+        dry
+    ]);
+    let answer = functions[&Cloud::Tencent].invoke(mixed, LONG).await.unwrap();
+    assert_fits(&answers, &answer);
+    let states: Vec<&str> =
+        answer["results"].as_array().unwrap().iter().map(|result| result["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["accepted", "in_doubt", "refused", "invalid", "dry_run"]);
+    // Everything of this vault has been copied: another firing finds nothing to do.
+    let mut again = sample("huawei/copy-checkpoint-eventbridge.json");
+    again["id"] = json!("another-firing");
+    let answer = functions[&Cloud::Huawei].invoke(again, LONG).await;
+    if let Ok(answer) = &answer {
+        assert_fits(&answers, answer);
+    }
+    let answer = functions[&Cloud::Tencent].invoke(batch(&[json!("bad")]), LONG).await.unwrap();
+    assert_fits(&answers, &answer);
+    let answer = functions[&Cloud::Tencent].invoke(json!({ "action": "sweep" }), LONG).await.unwrap();
+    assert_fits(&answers, &answer);
+    let produced = bench.fleet.messages().await.unwrap();
+    let ids: std::collections::BTreeSet<&str> =
+        produced.iter().map(|message| message["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 11);
+    for message in &produced {
+        assert_fits(&messages, message);
+    }
+}
