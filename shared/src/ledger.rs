@@ -305,6 +305,8 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
             next.state = State::Accepted;
             next.outbox = !next.receipts.is_empty();
             next.doubt_since = None;
+            // Whoever took the lease meanwhile has nothing left to find out, and nothing that may replace this.
+            next.lease_until = None;
             note(&mut next, by, State::Accepted, adopted.then(|| "adopted".to_owned()), request_id, None);
         }
         _ if !ours => return None,

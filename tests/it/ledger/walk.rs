@@ -1,0 +1,305 @@
+//! A random walk over the pure transitions, by seed: many owners, stale views, a clock that moves; the ledger's invariants must hold at every step.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use jiff::{SignedDuration, Timestamp};
+use offsite_shared::command::{Operation, Replication};
+use offsite_shared::error::ErrorName;
+use offsite_shared::ledger::{self, Attempts, Claim, Claimant, Ending, Record, Resolution, State};
+use offsite_shared::ports::Expect;
+use offsite_shared::receipt::{self, Receipt};
+
+use crate::faults::world::{command, replication, seed};
+
+const STEPS: u32 = 400;
+const WALKS: u32 = 150;
+
+const ATTEMPTS: Attempts =
+    Attempts { limit: 3, backoff: Duration::from_secs(300), ineligible_for: Duration::from_secs(900) };
+
+/// The store, which applies what the functions decide if the condition holds.
+struct Walk {
+    rng: Rng,
+    now: Timestamp,
+    replication: Replication,
+    stored: Option<Record>,
+    /// Claims that somebody believes to hold.
+    holders: Vec<Claimant>,
+    /// Old views of the record.
+    views: Vec<Record>,
+    /// Event IDs of the receipts, in the order they came.
+    events: Vec<String>,
+    owners: u32,
+    /// What happened, for the message of a failure.
+    path: Vec<String>,
+}
+
+/// By what a record was changed.
+#[derive(Clone, Copy, PartialEq)]
+enum By {
+    Claim,
+    Settle,
+    Emitted,
+    Person,
+}
+
+#[test]
+fn no_walk_breaks_an_invariant() {
+    let seed = seed();
+    for number in 0..WALKS {
+        let mut rng = Rng::with_seed(seed ^ u64::from(number));
+        let operation = Operation::ALL[rng.usize(..5)];
+        let mut walk = Walk {
+            replication: replication(&command(operation, &mut rng)),
+            rng,
+            now: "2026-11-21T12:00:00Z".parse().unwrap(),
+            stored: None,
+            holders: Vec::new(),
+            views: Vec::new(),
+            events: Vec::new(),
+            owners: 0,
+            path: vec![format!("OFFSITE_TEST_SEED={seed}, walk {number}")],
+        };
+        for _ in 0..STEPS {
+            walk.step();
+        }
+    }
+}
+
+impl Walk {
+    fn step(&mut self) {
+        self.now += SignedDuration::from_secs(self.rng.i64(0..120));
+        if let Some(record) = &self.stored
+            && self.rng.u8(..3) == 0
+        {
+            self.views.push(record.clone());
+        }
+        match self.rng.u8(..10) {
+            0..4 => self.claim(),
+            4..8 => self.settle(),
+            8 => self.mark(),
+            _ if self.rng.u8(..20) == 0 => self.resolve(),
+            _ => {}
+        }
+    }
+
+    #[track_caller]
+    fn holds(&self, condition: bool, what: &str) {
+        assert!(condition, "{what}\n{}\nnow {:#?}", self.path.join("\n"), self.stored);
+    }
+
+    fn claim(&mut self) {
+        self.owners += 1;
+        let by = Claimant {
+            owner: format!("owner-{}", self.owners),
+            lease_until: self.now + SignedDuration::from_secs(self.rng.i64(1..200)),
+            now: self.now,
+        };
+        // A claim may be decided on an old view; the store then refuses it.
+        let stale = self.rng.u8(..5) == 0 && !self.views.is_empty();
+        let view = if stale { Some(self.rng.choice(&self.views).unwrap().clone()) } else { self.stored.clone() };
+        let decided = ledger::claim(view.as_ref(), &self.replication, &by, &ATTEMPTS);
+        self.path.push(format!(
+            "{} claim by {} until {}, stale {stale}: {}",
+            self.now,
+            by.owner,
+            by.lease_until,
+            name_of(&decided)
+        ));
+        match (decided, &view) {
+            (Claim::Write(next, expect), None) => {
+                self.holds(
+                    expect == Expect::Absent && next.state == State::Claimed && next.attempt == 1,
+                    "a first claim",
+                );
+                self.take(*next, &expect, By::Claim, by);
+            }
+            (Claim::Write(next, expect), Some(view)) => {
+                self.holds(view.lease_until.is_none_or(|until| until <= self.now), "nobody takes what is leased");
+                let doubtful = matches!(view.state, State::Claimed | State::InDoubt);
+                self.holds(!doubtful || next.state == State::InDoubt, "an expired lease is doubt, never a fresh start");
+                self.holds(!doubtful || next.doubt_since.is_some(), "a doubt has a beginning");
+                if matches!(view.state, State::Refused | State::Ineligible) {
+                    self.holds(view.not_before.is_none_or(|at| at <= self.now), "no attempt before its time");
+                    self.holds(
+                        next.attempt == view.attempt + 1 && next.attempt <= ATTEMPTS.limit,
+                        "attempts are counted and limited",
+                    );
+                } else {
+                    self.holds(next.attempt == view.attempt, "only a refusal opens a further attempt");
+                }
+                self.take(*next, &expect, By::Claim, by);
+            }
+            (Claim::Replay(record), Some(view)) => {
+                self.holds(*record == *view, "a replay gives what is stored");
+                let ends = matches!(
+                    view.state,
+                    State::Accepted | State::NoWork | State::Abandoned | State::Refused | State::Ineligible
+                );
+                self.holds(ends, "only what has ended is replayed");
+            }
+            (Claim::Busy(until), Some(view)) => {
+                self.holds(view.lease_until == Some(until) && until > self.now, "busy means leased")
+            }
+            (other, _) => self.holds(false, &format!("no such claim here: {other:?}")),
+        }
+    }
+
+    /// Stores a claim if it still fits.
+    fn take(&mut self, next: Record, expect: &Expect, by: By, claimant: Claimant) {
+        if self.put(next, expect, by) {
+            self.holders.push(claimant);
+        }
+    }
+
+    fn settle(&mut self) {
+        if self.holders.is_empty() {
+            return;
+        }
+        let holder = self.holders.swap_remove(self.rng.usize(..self.holders.len()));
+        let by = Claimant { now: self.now, ..holder };
+        let ending = self.ending();
+        // As the handler does: on a conflict it decides again on what is stored.
+        let Some(current) = self.stored.clone() else { return };
+        let ours = current.owner == by.owner && current.lease_until.is_some();
+        let decided = ledger::settle(&current, &ending, &by, &ATTEMPTS);
+        self.path.push(format!("{} {} settles, ours {ours}: {ending:?}", self.now, by.owner));
+        let Some((next, expect)) = decided else {
+            let known = matches!(&ending, Ending::Accepted(receipts) if receipts.iter().all(|one| current.receipts.iter().any(|old| old.replication_id == one.replication_id)));
+            self.holds(!ours || known, "a holder's ending is recorded");
+            self.holds(known || !matches!(ending, Ending::Accepted(_)), "an acceptance is recorded, however late");
+            return;
+        };
+        self.holds(
+            ours || matches!(ending, Ending::Accepted(_)),
+            "who lost the lease may add a receipt and nothing else",
+        );
+        if let Ending::Refused { .. } = ending {
+            let wait = next.not_before.unwrap().duration_since(self.now);
+            let wanted = ATTEMPTS.backoff * 2u32.pow(current.attempt - 1);
+            self.holds(wait == SignedDuration::try_from(wanted).unwrap(), "the backoff doubles with each refusal");
+        }
+        self.put(next, &expect, By::Settle);
+    }
+
+    fn ending(&mut self) -> Ending {
+        let (code, note, request_id) = ("Code".to_owned(), "note".to_owned(), Some("request".to_owned()));
+        match self.rng.u8(..8) {
+            0 => {
+                let vault = self.replication.operation == Operation::CopyCheckpoint;
+                let copies = if vault { self.rng.u32(1..4) } else { 1 };
+                // Now and then another copy than the first: a double that must not be hidden.
+                let which = self.rng.u32(..2);
+                let receipts = (0..copies).map(|copy| Receipt {
+                    backup_id: vault.then(|| format!("backup-{copy}")),
+                    replication_id: Some(format!("copy-{which}-{copy}")),
+                    request_id: request_id.clone(),
+                    adopted: which == 1,
+                    time: self.now,
+                });
+                Ending::Accepted(receipts.collect())
+            }
+            1 => Ending::Released { name: ErrorName::Unavailable, code, note, request_id },
+            2..5 => Ending::InDoubt { code, note, request_id, called: self.rng.bool() },
+            5 => Ending::Refused { code, note, request_id },
+            6 => Ending::Ineligible { reason: note },
+            _ => Ending::NoWork { code, request_id },
+        }
+    }
+
+    fn mark(&mut self) {
+        // The queue took the receipts of a view that may be old.
+        let view = if self.rng.bool() { self.stored.clone() } else { self.rng.choice(&self.views).cloned() };
+        if let Some(view) = view.filter(|view| view.outbox) {
+            let (next, expect) = ledger::emitted(&view);
+            self.path.push(format!("{} marked by a view of version {}", self.now, view.version));
+            self.put(next, &expect, By::Emitted);
+        }
+    }
+
+    fn resolve(&mut self) {
+        let Some(current) = self.stored.clone() else { return };
+        let how = match self.rng.u8(..3) {
+            0 => Resolution::Adopt("copy-by-hand".to_owned()),
+            1 => Resolution::Abandon,
+            _ => Resolution::Acknowledge,
+        };
+        self.path.push(format!("{} a person decides {how:?}", self.now));
+        if let Ok((next, expect)) = ledger::resolve(&current, &how, "ada", "looked at the console", self.now) {
+            let last = next.last().unwrap();
+            self.holds(
+                last.owner == "ada" && last.note.as_deref() == Some("looked at the console"),
+                "who did it and why stays",
+            );
+            self.holds(current.lease_until.is_none_or(|until| until <= self.now), "nobody decides over a lease");
+            self.put(next, &expect, By::Person);
+        }
+    }
+
+    /// What a store does, and what must be true of every write.
+    fn put(&mut self, next: Record, expect: &Expect, by: By) -> bool {
+        let fits = match (&self.stored, expect) {
+            (None, Expect::Absent) => true,
+            (Some(record), Expect::Was { version, owner }) => record.version == *version && record.owner == *owner,
+            _ => false,
+        };
+        if !fits {
+            return false;
+        }
+        if let Some(before) = &self.stored {
+            self.holds(next.version == before.version + 1, "the version grows by one with every write");
+            self.holds(next.receipts.starts_with(&before.receipts), "a receipt never leaves its record");
+            self.holds(
+                before.state != State::Accepted || next.state == State::Accepted,
+                "what was accepted stays accepted",
+            );
+            let more = next.receipts.len() > before.receipts.len();
+            self.holds(
+                !more || (next.outbox && next.state == State::Accepted),
+                "a receipt and its place in the outbox are one write",
+            );
+            self.holds(
+                !before.outbox || next.outbox || by == By::Emitted,
+                "only the queue's answer empties the outbox",
+            );
+            self.holds(
+                next.attempt >= before.attempt && next.attempt <= ATTEMPTS.limit,
+                "attempts grow up to the limit",
+            );
+            self.holds(
+                next.history.first() == before.history.first() && next.history.len() <= 64,
+                "history keeps its beginning and its bounds",
+            );
+        }
+        self.holds(next.state == State::Accepted || !next.outbox, "only what was accepted is in the outbox");
+        self.holds(!matches!(next.state, State::Claimed) || next.lease_until.is_some(), "a claim has a lease");
+        let text = next.to_text().unwrap();
+        self.holds(Record::from_text(&next.key, &text).as_ref() == Ok(&next), "what is stored reads back the same");
+        let events = events(&self.replication, &next);
+        self.holds(events.starts_with(&self.events), "event IDs never change");
+        self.events = events;
+        self.stored = Some(next);
+        true
+    }
+}
+
+fn name_of(claim: &Claim) -> &'static str {
+    match claim {
+        Claim::Write(..) => "write",
+        Claim::Ours(_) => "ours",
+        Claim::Replay(_) => "replay",
+        Claim::Busy(_) => "busy",
+        Claim::Mismatch(_) => "mismatch",
+    }
+}
+
+/// The event IDs of a record's receipts, as the handler makes them.
+fn events(replication: &Replication, record: &Record) -> Vec<String> {
+    let id = |(index, one): (usize, &Receipt)| {
+        let extra = record.receipts[..index].iter().any(|other| other.backup_id == one.backup_id);
+        let attempt = if one.backup_id.is_some() { 1 } else { record.attempt };
+        receipt::accepted(replication, attempt, one, extra).id
+    };
+    record.receipts.iter().enumerate().map(id).collect()
+}
