@@ -74,7 +74,7 @@ impl Ledger for MemoryLedger {
             .filter(|record| filter.takes(record));
         let records: Vec<Record> = wanted.take(limit as usize).cloned().collect();
         let next = (records.len() == limit as usize).then(|| records.last().map(Record::key)).flatten();
-        Box::pin(async move { Ok(Page { records, next }) })
+        Box::pin(async move { Ok(Page { records, unreadable: Vec::new(), next }) })
     }
 
     fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {

@@ -22,6 +22,10 @@ impl Handler {
         };
         loop {
             let page = self.ledger.list(&filter, after.as_ref(), 100).await.map_err(unreadable)?;
+            for error in &page.unreadable {
+                tracing::error!(%error, "a record in the outbox cannot be read");
+                left += 1;
+            }
             for record in &page.records {
                 let delivered = match record.replication() {
                     Ok(replication) if self.clock.now() < invocation.stop() => {

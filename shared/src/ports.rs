@@ -152,8 +152,20 @@ impl Filter {
 pub struct Page {
     /// The records, in key order.
     pub records: Vec<Record>,
+    /// Those among them that cannot be read: one of them must not hide the others.
+    pub unreadable: Vec<LedgerError>,
     /// Where the next page starts.
     pub next: Option<Key>,
+}
+
+impl Page {
+    /// Adds what a store read.
+    pub fn add(&mut self, record: Result<Record, LedgerError>) {
+        match record {
+            Ok(record) => self.records.push(record),
+            Err(error) => self.unreadable.push(error),
+        }
+    }
 }
 
 /// One record per replication, written conditionally. Stores apply the transitions of [`crate::ledger`]; they decide nothing.

@@ -85,9 +85,12 @@ impl Ledger for SqliteLedger {
                 .await
                 .map_err(unavailable)?;
             let full = rows.len() == limit as usize;
-            let records = rows.iter().map(|(key, text)| Record::from_text(key, text)).collect::<Result<Vec<_>, _>>()?;
-            let next = records.last().filter(|_| full).map(Record::key);
-            Ok(Page { records, next })
+            let next = rows.last().filter(|_| full).map(|(key, _)| Key(key.clone()));
+            let mut page = Page { next, ..Page::default() };
+            for (key, text) in &rows {
+                page.add(Record::from_text(key, text));
+            }
+            Ok(page)
         })
     }
 

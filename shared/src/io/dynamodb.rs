@@ -118,18 +118,19 @@ impl DynamoLedger {
             None => "Scan",
         };
         let answer = self.call(operation, body).await.map_err(|error| unavailable(&error))?;
-        let mut records = Vec::new();
+        let next = answer.pointer("/LastEvaluatedKey/pk/S").and_then(Value::as_str).map(|key| Key(key.to_owned()));
+        let mut page = Page { next, ..Page::default() };
         for item in answer.get("Items").and_then(Value::as_array).into_iter().flatten() {
             // Pauses share the table.
-            if item.get("record").is_some() {
-                let record = record_of(item)?;
-                if filter.takes(&record) {
-                    records.push(record);
-                }
+            if item.get("format").is_none() {
+                continue;
+            }
+            let record = record_of(item);
+            if record.as_ref().map_or(true, |record| filter.takes(record)) {
+                page.add(record);
             }
         }
-        let next = answer.pointer("/LastEvaluatedKey/pk/S").and_then(Value::as_str).map(|key| Key(key.to_owned()));
-        Ok(Page { records, next })
+        Ok(page)
     }
 }
 

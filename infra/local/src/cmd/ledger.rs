@@ -69,16 +69,22 @@ pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Wri
         LedgerAction::Show { state, .. } => {
             let filter = Filter { state: state.clone(), outbox: false };
             let mut after: Option<Key> = None;
+            let mut unreadable = 0;
             loop {
                 let page = ledger.list(&filter, after.as_ref(), 500).await?;
                 for record in &page.records {
                     writeln!(out, "{}", record.to_text()?)?;
+                }
+                for error in &page.unreadable {
+                    writeln!(anstream::stderr(), "{error}")?;
+                    unreadable += 1;
                 }
                 after = page.next;
                 if after.is_none() {
                     break;
                 }
             }
+            ensure!(unreadable == 0, "{unreadable} records could not be read; the others are above");
         }
         LedgerAction::Resolve { key, adopt, abandon, reason, .. } => {
             ensure!(!reason.trim().is_empty(), "--reason must say why");
