@@ -1,12 +1,12 @@
 //! Wire envelopes to commands, strictly. A trigger is recognised by its envelope.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
-use aws_lambda_events::event::sns::SnsEvent;
-use aws_lambda_events::event::sqs::SqsEvent;
+use aws_lambda_events::event::sns::SnsRecord;
+use aws_lambda_events::event::sqs::SqsMessage;
 use serde_json::Value;
 
 use crate::command::{Command, Operation};
-use crate::fields::{FieldError, kind, one_line};
+use crate::fields::{FieldError, Fields, kind};
 
 /// How the caller wants to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +46,8 @@ pub fn read(payload: &Value) -> Result<Event, FieldError> {
     if let Some(records) = payload.get("Records").and_then(Value::as_array) {
         let source = records.first().and_then(|record| record.get("eventSource").or(record.get("EventSource")));
         return match source.and_then(Value::as_str) {
-            Some("aws:sqs") => sqs(payload),
-            Some("aws:sns") => sns(payload),
+            Some("aws:sqs") => Ok(Event { answer: Answer::Batch, records: each(records, sqs) }),
+            Some("aws:sns") => Ok(Event { answer: Answer::Results, records: each(records, sns) }),
             None if records.is_empty() => Err(FieldError::new("Records", "is empty")),
             other => Err(FieldError::new(
                 "Records[0].eventSource",
@@ -55,33 +55,51 @@ pub fn read(payload: &Value) -> Result<Event, FieldError> {
             )),
         };
     }
-    let record = commands_of(payload, None, DEPTH)?;
+    let record = match (commands_of(payload, None, DEPTH), payload.get("id").and_then(Value::as_str)) {
+        (Ok(record), _) => record,
+        // An event with an ID is complained about under that ID.
+        (Err(error), Some(id)) => EventRecord { id: Some(id.to_owned()), commands: vec![Err(error)] },
+        (Err(error), None) => return Err(error),
+    };
     Ok(Event { answer: Answer::Results, records: vec![record] })
 }
 
-fn sqs(payload: &Value) -> Result<Event, FieldError> {
-    let event: SqsEvent = parse(payload, "Records")?;
-    let records = event
-        .records
-        .into_iter()
-        .map(|message| text_record(message.body.as_deref(), message.message_id, "body"))
-        .collect();
-    Ok(Event { answer: Answer::Batch, records })
+/// One record for each item; one that has not the shape it should have fails alone.
+fn each(items: &[Value], read: impl Fn(&Value, &str) -> EventRecord) -> Vec<EventRecord> {
+    items.iter().enumerate().map(|(index, item)| read(item, &format!("Records[{index}]"))).collect()
 }
 
-fn sns(payload: &Value) -> Result<Event, FieldError> {
-    let event: SnsEvent = parse(payload, "Records")?;
-    let records = event
-        .records
-        .into_iter()
-        .map(|record| text_record(Some(&record.sns.message), Some(record.sns.message_id), "Sns.Message"))
-        .collect();
-    Ok(Event { answer: Answer::Results, records })
+fn sqs(value: &Value, path: &str) -> EventRecord {
+    match parse::<SqsMessage>(value, path, &["messageId", "body"]) {
+        Ok(SqsMessage { body: Some(body), message_id, .. }) => text_record(&body, message_id, &format!("{path}.body")),
+        Ok(_) => unread(value.get("messageId"), FieldError::new(format!("{path}.body"), "is missing")),
+        Err(error) => unread(value.get("messageId"), error),
+    }
 }
 
-fn text_record(text: Option<&str>, id: Option<String>, field: &str) -> EventRecord {
-    let commands = parse_text(text.unwrap_or_default(), field).and_then(|value| commands_of(&value, id.clone(), DEPTH));
+fn sns(value: &Value, path: &str) -> EventRecord {
+    let inner = value.get("Sns").unwrap_or(&Value::Null);
+    // Named first, because the whole record's shape cannot say which field of the inner object is wrong.
+    let texts = ["MessageId", "Message", "Type", "TopicArn", "Timestamp"];
+    let checked = text_fields(inner, &format!("{path}.Sns"), &texts);
+    match checked
+        .and_then(|()| parse::<SnsRecord>(value, path, &["EventSource", "EventVersion", "EventSubscriptionArn"]))
+    {
+        Ok(record) => text_record(&record.sns.message, Some(record.sns.message_id), &format!("{path}.Sns.Message")),
+        Err(error) => unread(inner.get("MessageId"), error),
+    }
+}
+
+fn unread(id: Option<&Value>, error: FieldError) -> EventRecord {
+    EventRecord { id: id.and_then(Value::as_str).map(str::to_owned), commands: vec![Err(error)] }
+}
+
+fn text_record(text: &str, id: Option<String>, field: &str) -> EventRecord {
+    let commands = parse_text(text, field).and_then(|value| commands_of(&value, id.clone(), DEPTH));
     match commands {
+        Err(error) if error.field == "event" => {
+            EventRecord { id, commands: vec![Err(FieldError::new(field, error.reason))] }
+        }
         Ok(record) => EventRecord { id: id.or(record.id), commands: record.commands },
         Err(error) => EventRecord { id, commands: vec![Err(error)] },
     }
@@ -112,7 +130,7 @@ fn commands_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventReco
         return Ok(EventRecord { commands: vec![command(value, id.as_deref())], id });
     }
     if object.contains_key("detail-type") || object.contains_key("detail") {
-        let event: EventBridgeEvent<Value> = parse(value, "event")?;
+        let event: EventBridgeEvent<Value> = parse(value, "", &["detail-type", "source"])?;
         let id = event.id.or(id);
         return inner(&event.detail, id, "detail", depth);
     }
@@ -175,12 +193,31 @@ fn command(value: &Value, event_id: Option<&str>) -> Result<Command, FieldError>
 
 fn parse_text(text: &str, field: &str) -> Result<Value, FieldError> {
     serde_json::from_str(text).map_err(|error| {
-        FieldError::new(field, format!("is not JSON (line {}, column {})", error.line(), error.column()))
+        // The parser stops at 128 levels, which it calls its recursion limit.
+        let what = if error.to_string().starts_with("recursion") { "is nested too deeply" } else { "is not JSON" };
+        FieldError::new(field, format!("{what} (line {}, column {})", error.line(), error.column()))
     })
 }
 
-fn parse<T: serde::de::DeserializeOwned>(value: &Value, field: &str) -> Result<T, FieldError> {
-    serde_json::from_value(value.clone()).map_err(|error| {
-        FieldError::new(field, one_line(&format!("does not have the shape of this envelope: {error}")))
+/// Reads an envelope. The parser's own words are about this program's types, so the complaint is worded here.
+fn parse<T: serde::de::DeserializeOwned>(value: &Value, path: &str, texts: &[&str]) -> Result<T, FieldError> {
+    T::deserialize(value).or_else(|_| {
+        text_fields(value, path, texts)?;
+        let field = if path.is_empty() { "event" } else { path };
+        Err(FieldError::new(field, "does not have the shape that AWS documents for this envelope"))
     })
+}
+
+/// Checks that these fields are there and texts.
+fn text_fields(value: &Value, path: &str, names: &[&str]) -> Result<(), FieldError> {
+    Fields::of(value, path)?;
+    let at = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    for name in names {
+        match value.get(name) {
+            Some(Value::String(_)) => {}
+            None | Some(Value::Null) => return Err(FieldError::new(at(name), "is missing")),
+            Some(other) => return Err(FieldError::new(at(name), format!("must be a text, not {}", kind(other)))),
+        }
+    }
+    Ok(())
 }

@@ -11,9 +11,7 @@ use std::path::{Path, PathBuf};
 use offsite_shared::command::{Cloud, Command, Operation, Replication};
 use offsite_shared::disposition::{Disposition, Failure, Row, find};
 use offsite_shared::ports::{Access, Reply};
-use offsite_shared::providers::{
-    Acceptance, Call, Defaults, Intent, Provider, ReadBack, alibaba, huawei, tencent,
-};
+use offsite_shared::providers::{Acceptance, Call, Defaults, Intent, Provider, ReadBack, alibaba, huawei, tencent};
 use offsite_shared::settings::{Environment, Settings};
 use offsite_shared::sign::{Credential, Nonce, Query};
 use secrecy::SecretString;
@@ -28,10 +26,7 @@ const AT: &str = "2026-11-21T08:30:00Z";
 const NONCE: &str = "0123456789abcdef0123456789abcdef";
 
 fn provider_of(cloud: Cloud) -> &'static dyn Provider {
-    PROVIDERS
-        .into_iter()
-        .find(|provider| provider.cloud() == cloud)
-        .unwrap()
+    PROVIDERS.into_iter().find(|provider| provider.cloud() == cloud).unwrap()
 }
 
 /// The files of a folder of test data, each with its content.
@@ -45,8 +40,7 @@ fn walk(folder: &Path) -> Vec<(PathBuf, Value)> {
                 folders.push(path);
             } else {
                 let text = std::fs::read_to_string(&path).unwrap();
-                let value = serde_json::from_str(&text)
-                    .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                let value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
                 files.push((path, value));
             }
         }
@@ -63,26 +57,13 @@ fn contracts() -> Vec<(PathBuf, Value)> {
 fn every_contract_holds() {
     let mut wrong = Vec::new();
     for (path, case) in contracts() {
-        let cloud = path
-            .parent()
-            .and_then(Path::file_name)
-            .unwrap()
-            .to_str()
-            .unwrap();
+        let cloud = path.parent().and_then(Path::file_name).unwrap().to_str().unwrap();
         let cloud = Cloud::from_name(cloud).unwrap_or_else(|| panic!("{cloud} is no provider"));
         for problem in check(cloud, &case) {
-            wrong.push(format!(
-                "{}: {problem}",
-                path.file_name().unwrap().to_string_lossy()
-            ));
+            wrong.push(format!("{}: {problem}", path.file_name().unwrap().to_string_lossy()));
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} contracts are broken:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} contracts are broken:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// Whatever an operation can do or be asked for has a case somewhere.
@@ -112,13 +93,7 @@ fn the_contracts_leave_nothing_out() {
             }
         }
         for read in list(&case, "read_back") {
-            let said = read["says"]
-                .as_object()
-                .unwrap()
-                .keys()
-                .next()
-                .unwrap()
-                .clone();
+            let said = read["says"].as_object().unwrap().keys().next().unwrap().clone();
             let asked = read["asks"].as_array().map_or(0, Vec::len);
             let known = conclusions.entry(operation.clone()).or_default();
             known.insert(said);
@@ -130,10 +105,7 @@ fn the_contracts_leave_nothing_out() {
             refused_fields.insert((operation.clone(), text(&invalid["field"])));
         }
     }
-    let all: BTreeSet<String> = Operation::ALL
-        .iter()
-        .map(|operation| operation.name().to_owned())
-        .collect();
+    let all: BTreeSet<String> = Operation::ALL.iter().map(|operation| operation.name().to_owned()).collect();
     assert_eq!(started, all, "a start for each operation");
     assert_eq!(accepted, all, "an acceptance for each operation");
     assert_eq!(unreadable, all, "an unreadable success for each operation");
@@ -144,10 +116,7 @@ fn the_contracts_leave_nothing_out() {
             wanted.extend(["not_ready", "ineligible", "failed"]);
         }
         for wanted in wanted {
-            assert!(
-                known.contains(wanted),
-                "{operation}: no read-back that ends as {wanted}: {known:?}"
-            );
+            assert!(known.contains(wanted), "{operation}: no read-back that ends as {wanted}: {known:?}");
         }
     }
     let mut known_options = BTreeSet::new();
@@ -159,10 +128,7 @@ fn the_contracts_leave_nothing_out() {
     for option in ["auto_trigger", "enable_acceleration"] {
         known_options.insert(("copy-checkpoint".to_owned(), option.to_owned()));
     }
-    assert_eq!(
-        options, known_options,
-        "every option of every API in a request"
-    );
+    assert_eq!(options, known_options, "every option of every API in a request");
     for operation in Operation::ALL {
         for field in [
             "source.region".to_owned(),
@@ -190,10 +156,8 @@ fn every_row_of_every_code_table_decides() {
             Operation::CopyCheckpoint => vec![huawei::codes::VAULT_WIDE, huawei::codes::TABLE],
             _ => vec![huawei::codes::TABLE],
         };
-        for (index, row) in tables
-            .iter()
-            .enumerate()
-            .flat_map(|(index, table)| table.iter().map(move |row| (index, row)))
+        for (index, row) in
+            tables.iter().enumerate().flat_map(|(index, table)| table.iter().map(move |row| (index, row)))
         {
             assert!(row.source.len() > 10, "{}: no source", row.code);
             let hidden = |earlier: &&[Row]| earlier.iter().any(|first| first.code == row.code);
@@ -227,46 +191,23 @@ fn every_row_of_every_code_table_decides() {
 /// A code that exactly this row covers, at several HTTP statuses.
 fn probes(code: &str) -> Vec<(String, u16)> {
     if let Some((code, status)) = code.split_once('/') {
-        let statuses: &[u16] = if status.starts_with('4') {
-            &[400, 404, 413, 494]
-        } else {
-            &[500, 502, 503, 504]
-        };
-        return statuses
-            .iter()
-            .map(|status| (code.to_owned(), *status))
-            .collect();
+        let statuses: &[u16] = if status.starts_with('4') { &[400, 404, 413, 494] } else { &[500, 502, 503, 504] };
+        return statuses.iter().map(|status| (code.to_owned(), *status)).collect();
     }
-    let code = code
-        .strip_suffix('*')
-        .map_or_else(|| code.to_owned(), |prefix| format!("{prefix}Unheard"));
-    [400, 403, 404, 409, 500, 503]
-        .into_iter()
-        .map(|status| (code.clone(), status))
-        .collect()
+    let code = code.strip_suffix('*').map_or_else(|| code.to_owned(), |prefix| format!("{prefix}Unheard"));
+    [400, 403, 404, 409, 500, 503].into_iter().map(|status| (code.clone(), status)).collect()
 }
 
 /// Codes are unique within a table, and no row is hidden behind another.
 #[test]
 fn no_row_hides_another() {
-    for table in [
-        alibaba::codes::TABLE,
-        huawei::codes::TABLE,
-        huawei::codes::VAULT_WIDE,
-        tencent::codes::TABLE,
-    ] {
+    for table in [alibaba::codes::TABLE, huawei::codes::TABLE, huawei::codes::VAULT_WIDE, tencent::codes::TABLE] {
         for row in table {
             let same = table.iter().filter(|other| other.code == row.code).count();
             assert_eq!(same, 1, "{}", row.code);
-            let probe = row
-                .code
-                .strip_suffix('*')
-                .map_or_else(|| row.code.to_owned(), |prefix| format!("{prefix}Unheard"));
-            assert_eq!(
-                find(table, &probe).unwrap().code,
-                row.code,
-                "{probe} is answered by another row"
-            );
+            let probe =
+                row.code.strip_suffix('*').map_or_else(|| row.code.to_owned(), |prefix| format!("{prefix}Unheard"));
+            assert_eq!(find(table, &probe).unwrap().code, row.code, "{probe} is answered by another row");
         }
     }
 }
@@ -283,14 +224,9 @@ fn unknown_codes_are_judged_by_the_costlier_reading() {
             _ => Ambiguous,
         };
         let of = |operation: Operation, reply: &Reply| {
-            provider_of(operation.cloud())
-                .started(&sample(operation), reply)
-                .unwrap_err()
+            provider_of(operation.cloud()).started(&sample(operation), reply).unwrap_err()
         };
-        let alibaba = of(
-            Operation::CreateVaultReplication,
-            &alibaba_error(status, code),
-        );
+        let alibaba = of(Operation::CreateVaultReplication, &alibaba_error(status, code));
         assert_eq!(alibaba.disposition, Ambiguous, "alibaba {status}");
         if status != 200 {
             for operation in [Operation::CopyBackup, Operation::CopyCheckpoint] {
@@ -311,9 +247,7 @@ fn unknown_codes_are_judged_by_the_costlier_reading() {
     }
     // Tencent answers with HTTP 200 throughout: an unknown code may have come after the copy was begun.
     for reply in [tencent_error(code), tencent_result(code)] {
-        let failure = tencent::Tencent
-            .started(&sample(Operation::CopySnapshot), &reply)
-            .unwrap_err();
+        let failure = tencent::Tencent.started(&sample(Operation::CopySnapshot), &reply).unwrap_err();
         assert_eq!(failure.disposition, Ambiguous);
         assert!(failure.advice.contains("not in our table"), "{failure}");
     }
@@ -337,33 +271,18 @@ fn answers_that_say_nothing_are_ambiguous() {
                 "{\"Response\":{}}",
                 "{\"replication\":{}}",
             ] {
-                let reply = Reply {
-                    status,
-                    headers: vec![],
-                    body: body.into(),
-                };
+                let reply = Reply { status, headers: vec![], body: body.into() };
                 let failure = provider.started(&sample(operation), &reply).unwrap_err();
-                assert_eq!(
-                    failure.disposition,
-                    Disposition::Ambiguous,
-                    "{} HTTP {status} {body:?}",
-                    operation.name()
-                );
+                assert_eq!(failure.disposition, Disposition::Ambiguous, "{} HTTP {status} {body:?}", operation.name());
                 assert!(!failure.to_string().contains('\n'));
             }
         }
-        let reply = Reply {
-            status: 429,
-            headers: vec![("retry-after".into(), "7".into())],
-            body: b"slow down".to_vec(),
-        };
+        let reply =
+            Reply { status: 429, headers: vec![("retry-after".into(), "7".into())], body: b"slow down".to_vec() };
         let failure = provider.started(&sample(operation), &reply).unwrap_err();
         assert_eq!(
             (failure.disposition, failure.after),
-            (
-                Disposition::Throttled,
-                Some(std::time::Duration::from_secs(7))
-            ),
+            (Disposition::Throttled, Some(std::time::Duration::from_secs(7))),
             "{}",
             operation.name()
         );
@@ -372,49 +291,30 @@ fn answers_that_say_nothing_are_ambiguous() {
 
 fn alibaba_error(status: u16, code: &str) -> Reply {
     let body = json!({ "RequestId": "REQ-1", "HostId": "hbr.cn-shanghai.aliyuncs.com", "Code": code, "Message": "words", "Success": false });
-    Reply {
-        status,
-        headers: vec![],
-        body: body.to_string().into_bytes(),
-    }
+    Reply { status, headers: vec![], body: body.to_string().into_bytes() }
 }
 
 fn huawei_error(status: u16, code: &str) -> Reply {
     let body = json!({ "error_code": code, "error_msg": "words" });
-    Reply {
-        status,
-        headers: vec![("x-request-id".into(), "REQ-1".into())],
-        body: body.to_string().into_bytes(),
-    }
+    Reply { status, headers: vec![("x-request-id".into(), "REQ-1".into())], body: body.to_string().into_bytes() }
 }
 
 fn tencent_error(code: &str) -> Reply {
     let body = json!({ "Response": { "Error": { "Code": code, "Message": "words" }, "RequestId": "REQ-1" } });
-    Reply {
-        status: 200,
-        headers: vec![],
-        body: body.to_string().into_bytes(),
-    }
+    Reply { status: 200, headers: vec![], body: body.to_string().into_bytes() }
 }
 
 fn tencent_result(code: &str) -> Reply {
     let result = json!({ "SnapshotId": "", "DestinationRegion": "ap-beijing", "Code": code, "Message": "words" });
     let body = json!({ "Response": { "SnapshotCopyResultSet": [result], "RequestId": "REQ-1" } });
-    Reply {
-        status: 200,
-        headers: vec![],
-        body: body.to_string().into_bytes(),
-    }
+    Reply { status: 200, headers: vec![], body: body.to_string().into_bytes() }
 }
 
 fn sample(operation: Operation) -> Replication {
-    let id = if operation == Operation::CopySnapshot {
-        "snap-ckgjwkqh"
-    } else {
-        "source-1"
-    };
+    let id = if operation == Operation::CopySnapshot { "snap-ckgjwkqh" } else { "source-1" };
     let mut source = json!({ "region": "cn-north-4", operation.source_field(): id });
-    let mut destination = json!({ "region": if operation == Operation::CopySnapshot { "ap-beijing" } else { "cn-shanghai" } });
+    let mut destination =
+        json!({ "region": if operation == Operation::CopySnapshot { "ap-beijing" } else { "cn-shanghai" } });
     if operation.cloud() == Cloud::Huawei {
         source["project_id"] = json!("p-1");
         destination["project_id"] = json!("p-2");
@@ -425,10 +325,7 @@ fn sample(operation: Operation) -> Replication {
     let command = json!({
         "action": "replicate", "provider": operation.cloud().name(), "operation": operation.name(), "source": source, "destinations": [destination],
     });
-    Command::from_json(&command)
-        .unwrap()
-        .replications()
-        .remove(0)
+    Command::from_json(&command).unwrap().replications().remove(0)
 }
 
 /// Everything that is wrong with one case.
@@ -450,10 +347,7 @@ fn check(cloud: Cloud, case: &Value) -> Vec<String> {
     if text(&case["what"]).is_empty() || text(&case["source"]).is_empty() {
         wrong.push("`what` and `source` must say what this shows and where it is from".into());
     }
-    if !["start", "answers", "read_back", "invalid"]
-        .iter()
-        .any(|part| case.get(*part).is_some())
-    {
+    if !["start", "answers", "read_back", "invalid"].iter().any(|part| case.get(*part).is_some()) {
         wrong.push("it checks nothing".into());
     }
     for (index, invalid) in list(case, "invalid").iter().enumerate() {
@@ -462,16 +356,14 @@ fn check(cloud: Cloud, case: &Value) -> Vec<String> {
         let wanted = format!("{}: {}", text(&invalid["field"]), text(&invalid["reason"]));
         match complaint {
             None => wrong.push(format!("invalid[{index}] is accepted, wanted \"{wanted}\"")),
-            Some(complaint) if complaint != wanted => wrong.push(format!(
-                "invalid[{index}]: \"{complaint}\", wanted \"{wanted}\""
-            )),
+            Some(complaint) if complaint != wanted => {
+                wrong.push(format!("invalid[{index}]: \"{complaint}\", wanted \"{wanted}\""))
+            }
             Some(_) => {}
         }
     }
     let replication = match read_command(provider, &case["command"], case) {
-        Ok(command) => command
-            .replications()
-            .remove(case["destination"].as_u64().unwrap_or(0) as usize),
+        Ok(command) => command.replications().remove(case["destination"].as_u64().unwrap_or(0) as usize),
         Err(error) => {
             wrong.push(format!("the command is refused: {error}"));
             return wrong;
@@ -493,10 +385,7 @@ fn check(cloud: Cloud, case: &Value) -> Vec<String> {
     }
     for (index, read) in list(case, "read_back").iter().enumerate() {
         wrong.extend(unknown_keys(read, &["attempt", "doubt", "asks", "says"]));
-        wrong.extend(
-            converse(provider, &replication, read)
-                .map(|problem| format!("read_back[{index}]: {problem}")),
-        );
+        wrong.extend(converse(provider, &replication, read).map(|problem| format!("read_back[{index}]: {problem}")));
     }
     wrong
 }
@@ -509,16 +398,10 @@ fn converse(provider: &dyn Provider, replication: &Replication, read: &Value) ->
         let call = match provider.read_back(replication, &intent, &replies) {
             ReadBack::Ask(call) => call,
             other => {
-                return Some(format!(
-                    "after {step} replies it asks nothing more but says {other:?}"
-                ));
+                return Some(format!("after {step} replies it asks nothing more but says {other:?}"));
             }
         };
-        if let Some(problem) = differs(
-            &format!("asks[{step}]"),
-            &wire(provider, &call),
-            &ask["request"],
-        ) {
+        if let Some(problem) = differs(&format!("asks[{step}]"), &wire(provider, &call), &ask["request"]) {
             return Some(problem);
         }
         let reply = reply(&ask["reply"]);
@@ -542,16 +425,10 @@ fn converse(provider: &dyn Provider, replication: &Replication, read: &Value) ->
 
 /// A command as the handler admits it, or the complaint.
 fn read_command(provider: &dyn Provider, command: &Value, case: &Value) -> Result<Command, String> {
-    let defaults = Defaults {
-        huawei_project_id: case["project_of_the_environment"]
-            .as_str()
-            .map(str::to_owned),
-    };
+    let defaults = Defaults { huawei_project_id: case["project_of_the_environment"].as_str().map(str::to_owned) };
     let command = Command::from_json(command).map_err(|error| error.to_string())?;
     let command = provider.complete(&command, &defaults);
-    provider
-        .check(&command)
-        .map_err(|error| error.to_string())?;
+    provider.check(&command).map_err(|error| error.to_string())?;
     Ok(command)
 }
 
@@ -560,9 +437,7 @@ fn changed(base: &Value, with: &Value) -> Value {
     let mut command = base.clone();
     for (pointer, value) in with.as_object().into_iter().flatten() {
         let (parent, name) = pointer.rsplit_once('/').unwrap();
-        let parent = command
-            .pointer_mut(parent)
-            .unwrap_or_else(|| panic!("no {parent}"));
+        let parent = command.pointer_mut(parent).unwrap_or_else(|| panic!("no {parent}"));
         match (parent, value) {
             (Value::Object(object), Value::Null) => drop(object.remove(name)),
             (Value::Object(object), value) => drop(object.insert(name.to_owned(), repeated(value))),
@@ -575,10 +450,7 @@ fn changed(base: &Value, with: &Value) -> Value {
 
 /// `{"repeat":"x","times":3}` stands for a long text.
 fn repeated(value: &Value) -> Value {
-    match (
-        value.get("repeat").and_then(Value::as_str),
-        value.get("times").and_then(Value::as_u64),
-    ) {
+    match (value.get("repeat").and_then(Value::as_str), value.get("times").and_then(Value::as_u64)) {
         (Some(text), Some(times)) => json!(text.repeat(times as usize)),
         _ => value.clone(),
     }
@@ -601,9 +473,7 @@ fn reply(of: &Value) -> Reply {
     let headers = of["headers"].as_object().into_iter().flatten();
     Reply {
         status: of["status"].as_u64().unwrap() as u16,
-        headers: headers
-            .map(|(name, value)| (name.to_ascii_lowercase(), text(value)))
-            .collect(),
+        headers: headers.map(|(name, value)| (name.to_ascii_lowercase(), text(value))).collect(),
         body,
     }
 }
@@ -619,15 +489,7 @@ fn wire(provider: &dyn Provider, call: &Call) -> Value {
         access_key_secret: SecretString::from("contract-secret"),
         security_token: None,
     }));
-    let signed = provider
-        .sign(
-            call,
-            draft.clone(),
-            &access,
-            AT.parse().unwrap(),
-            &Nonce(NONCE.into()),
-        )
-        .unwrap();
+    let signed = provider.sign(call, draft.clone(), &access, AT.parse().unwrap(), &Nonce(NONCE.into())).unwrap();
     let mut headers = Map::new();
     for (name, value) in &signed.headers {
         match name.as_str() {
@@ -636,25 +498,15 @@ fn wire(provider: &dyn Provider, call: &Call) -> Value {
                 let scheme = value.split(' ').next().unwrap();
                 headers.insert("authorization".into(), json!(scheme));
             }
-            _ => assert!(
-                headers.insert(name.clone(), json!(value)).is_none(),
-                "{name} twice"
-            ),
+            _ => assert!(headers.insert(name.clone(), json!(value)).is_none(), "{name} twice"),
         }
     }
-    let (path, query) = signed
-        .path_and_query
-        .split_once('?')
-        .unwrap_or((&signed.path_and_query, ""));
-    let mut request = json!({ "action": call.action, "method": draft.method, "url": format!("{base}{path}"), "headers": headers });
+    let (path, query) = signed.path_and_query.split_once('?').unwrap_or((&signed.path_and_query, ""));
+    let mut request =
+        json!({ "action": call.action, "method": draft.method, "url": format!("{base}{path}"), "headers": headers });
     if !query.is_empty() {
-        let Query::Pairs(pairs) = &draft.query else {
-            panic!("a query of pairs")
-        };
-        let pairs: Map<String, Value> = pairs
-            .iter()
-            .map(|(name, value)| (name.clone(), json!(value)))
-            .collect();
+        let Query::Pairs(pairs) = &draft.query else { panic!("a query of pairs") };
+        let pairs: Map<String, Value> = pairs.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         assert_eq!(query.split('&').count(), pairs.len(), "no name twice");
         request["query"] = Value::Object(pairs);
     }
@@ -695,13 +547,8 @@ fn differs(what: &str, found: &Value, wanted: &Value) -> Option<String> {
 }
 
 fn unknown_keys(of: &Value, known: &[&str]) -> Vec<String> {
-    let keys = of
-        .as_object()
-        .unwrap()
-        .keys()
-        .filter(|key| !known.contains(&key.as_str()));
-    keys.map(|key| format!("nobody reads the field {key}"))
-        .collect()
+    let keys = of.as_object().unwrap().keys().filter(|key| !known.contains(&key.as_str()));
+    keys.map(|key| format!("nobody reads the field {key}")).collect()
 }
 
 fn list<'a>(of: &'a Value, name: &str) -> &'a [Value] {

@@ -2,6 +2,7 @@
 
 mod contracts;
 mod emulators;
+mod events;
 mod faults;
 mod ledger;
 mod proof;

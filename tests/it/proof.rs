@@ -57,7 +57,14 @@ impl Provider for Blind {
         self.0.reads_first(replication)
     }
 
-    fn sign(&self, call: &Call, draft: RequestDraft, access: &Access, at: Timestamp, nonce: &Nonce) -> Result<Signed, SignError> {
+    fn sign(
+        &self,
+        call: &Call,
+        draft: RequestDraft,
+        access: &Access,
+        at: Timestamp,
+        nonce: &Nonce,
+    ) -> Result<Signed, SignError> {
         self.0.sign(call, draft, access, at, nonce)
     }
 
@@ -111,7 +118,12 @@ impl Ledger for Weak {
         self.inner.get(key)
     }
 
-    fn list<'a>(&'a self, filter: &'a Filter, after: Option<&'a Key>, limit: u32) -> Boxed<'a, Result<Page, LedgerError>> {
+    fn list<'a>(
+        &'a self,
+        filter: &'a Filter,
+        after: Option<&'a Key>,
+        limit: u32,
+    ) -> Boxed<'a, Result<Page, LedgerError>> {
         self.inner.list(filter, after, limit)
     }
 
@@ -132,7 +144,9 @@ async fn is_noticed(safeguard: &str, weakness: Weakness, concerned: impl Fn(&Cel
         let count = cells.len();
         let failed = run_all(Store::open(home).await, cells, weakness).await;
         let of = |what: &str| {
-            let mut found = failed.iter().filter_map(|(cell, problems)| Some((cell, problems.iter().find(|problem| problem.starts_with(what))?)));
+            let mut found = failed.iter().filter_map(|(cell, problems)| {
+                Some((cell, problems.iter().find(|problem| problem.starts_with(what))?))
+            });
             (found.next().map(|(cell, problem)| format!("{cell:?}: {problem}")), found.count() + 1)
         };
         let (doubles, losses) = (of("double"), of("loss"));
@@ -141,7 +155,10 @@ async fn is_noticed(safeguard: &str, weakness: Weakness, concerned: impl Fn(&Cel
                 println!("without {safeguard}, {home:?}: {many} of {count} cells with {what}, such as {first}");
             }
         }
-        assert!(doubles.0.is_some() || losses.0.is_some(), "without {safeguard} nothing was noticed in {count} cells over {home:?}, OFFSITE_TEST_SEED={seed}");
+        assert!(
+            doubles.0.is_some() || losses.0.is_some(),
+            "without {safeguard} nothing was noticed in {count} cells over {home:?}, OFFSITE_TEST_SEED={seed}"
+        );
     }
 }
 
@@ -154,14 +171,16 @@ async fn without_read_back_the_matrix_notices() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_owner_check_the_matrix_notices() {
-    let weak: fn(Arc<dyn Ledger>) -> Arc<dyn Ledger> = |inner| Arc::new(Weak { inner, ignores_owner: true, forgets_outbox: false });
+    let weak: fn(Arc<dyn Ledger>) -> Arc<dyn Ledger> =
+        |inner| Arc::new(Weak { inner, ignores_owner: true, forgets_outbox: false });
     let weakness = Weakness { ledger: Some(weak), ..Weakness::default() };
     is_noticed("the owner check", weakness, |cell| cell.deliveries == Deliveries::TwoAtOnce).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_outbox_the_matrix_notices() {
-    let weak: fn(Arc<dyn Ledger>) -> Arc<dyn Ledger> = |inner| Arc::new(Weak { inner, ignores_owner: false, forgets_outbox: true });
+    let weak: fn(Arc<dyn Ledger>) -> Arc<dyn Ledger> =
+        |inner| Arc::new(Weak { inner, ignores_owner: false, forgets_outbox: true });
     let weakness = Weakness { ledger: Some(weak), ..Weakness::default() };
     is_noticed("the outbox", weakness, |cell| cell.step == Step::Emit).await;
 }

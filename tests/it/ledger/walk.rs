@@ -15,11 +15,8 @@ use crate::faults::world::{command, replication, seed};
 const STEPS: u32 = 400;
 const WALKS: u32 = 150;
 
-const ATTEMPTS: Attempts = Attempts {
-    limit: 3,
-    backoff: Duration::from_secs(300),
-    ineligible_for: Duration::from_secs(900),
-};
+const ATTEMPTS: Attempts =
+    Attempts { limit: 3, backoff: Duration::from_secs(300), ineligible_for: Duration::from_secs(900) };
 
 /// The store, which applies what the functions decide if the condition holds.
 struct Walk {
@@ -103,10 +100,19 @@ impl Walk {
         let stale = self.rng.u8(..5) == 0 && !self.views.is_empty();
         let view = if stale { Some(self.rng.choice(&self.views).unwrap().clone()) } else { self.stored.clone() };
         let decided = ledger::claim(view.as_ref(), &self.replication, &by, &ATTEMPTS);
-        self.path.push(format!("{} claim by {} until {}, stale {stale}: {}", self.now, by.owner, by.lease_until, name_of(&decided)));
+        self.path.push(format!(
+            "{} claim by {} until {}, stale {stale}: {}",
+            self.now,
+            by.owner,
+            by.lease_until,
+            name_of(&decided)
+        ));
         match (decided, &view) {
             (Claim::Write(next, expect), None) => {
-                self.holds(expect == Expect::Absent && next.state == State::Claimed && next.attempt == 1, "a first claim");
+                self.holds(
+                    expect == Expect::Absent && next.state == State::Claimed && next.attempt == 1,
+                    "a first claim",
+                );
                 self.take(*next, &expect, By::Claim, by);
             }
             (Claim::Write(next, expect), Some(view)) => {
@@ -116,7 +122,10 @@ impl Walk {
                 self.holds(!doubtful || next.doubt_since.is_some(), "a doubt has a beginning");
                 if matches!(view.state, State::Refused | State::Ineligible) {
                     self.holds(view.not_before.is_none_or(|at| at <= self.now), "no attempt before its time");
-                    self.holds(next.attempt == view.attempt + 1 && next.attempt <= ATTEMPTS.limit, "attempts are counted and limited");
+                    self.holds(
+                        next.attempt == view.attempt + 1 && next.attempt <= ATTEMPTS.limit,
+                        "attempts are counted and limited",
+                    );
                 } else {
                     self.holds(next.attempt == view.attempt, "only a refusal opens a further attempt");
                 }
@@ -124,10 +133,15 @@ impl Walk {
             }
             (Claim::Replay(record), Some(view)) => {
                 self.holds(*record == *view, "a replay gives what is stored");
-                let ends = matches!(view.state, State::Accepted | State::NoWork | State::Abandoned | State::Refused | State::Ineligible);
+                let ends = matches!(
+                    view.state,
+                    State::Accepted | State::NoWork | State::Abandoned | State::Refused | State::Ineligible
+                );
                 self.holds(ends, "only what has ended is replayed");
             }
-            (Claim::Busy(until), Some(view)) => self.holds(view.lease_until == Some(until) && until > self.now, "busy means leased"),
+            (Claim::Busy(until), Some(view)) => {
+                self.holds(view.lease_until == Some(until) && until > self.now, "busy means leased")
+            }
             (other, _) => self.holds(false, &format!("no such claim here: {other:?}")),
         }
     }
@@ -157,7 +171,10 @@ impl Walk {
             self.holds(known || !matches!(ending, Ending::Accepted(_)), "an acceptance is recorded, however late");
             return;
         };
-        self.holds(ours || matches!(ending, Ending::Accepted(_)), "who lost the lease may add a receipt and nothing else");
+        self.holds(
+            ours || matches!(ending, Ending::Accepted(_)),
+            "who lost the lease may add a receipt and nothing else",
+        );
         if let Ending::Refused { .. } = ending {
             let wait = next.not_before.unwrap().duration_since(self.now);
             let wanted = ATTEMPTS.backoff * 2u32.pow(current.attempt - 1);
@@ -211,7 +228,10 @@ impl Walk {
         self.path.push(format!("{} a person decides {how:?}", self.now));
         if let Ok((next, expect)) = ledger::resolve(&current, &how, "ada", "looked at the console", self.now) {
             let last = next.last().unwrap();
-            self.holds(last.owner == "ada" && last.note.as_deref() == Some("looked at the console"), "who did it and why stays");
+            self.holds(
+                last.owner == "ada" && last.note.as_deref() == Some("looked at the console"),
+                "who did it and why stays",
+            );
             self.holds(current.lease_until.is_none_or(|until| until <= self.now), "nobody decides over a lease");
             self.put(next, &expect, By::Person);
         }
@@ -230,12 +250,27 @@ impl Walk {
         if let Some(before) = &self.stored {
             self.holds(next.version == before.version + 1, "the version grows by one with every write");
             self.holds(next.receipts.starts_with(&before.receipts), "a receipt never leaves its record");
-            self.holds(before.state != State::Accepted || next.state == State::Accepted, "what was accepted stays accepted");
+            self.holds(
+                before.state != State::Accepted || next.state == State::Accepted,
+                "what was accepted stays accepted",
+            );
             let more = next.receipts.len() > before.receipts.len();
-            self.holds(!more || (next.outbox && next.state == State::Accepted), "a receipt and its place in the outbox are one write");
-            self.holds(!before.outbox || next.outbox || by == By::Emitted, "only the queue's answer empties the outbox");
-            self.holds(next.attempt >= before.attempt && next.attempt <= ATTEMPTS.limit, "attempts grow up to the limit");
-            self.holds(next.history.first() == before.history.first() && next.history.len() <= 64, "history keeps its beginning and its bounds");
+            self.holds(
+                !more || (next.outbox && next.state == State::Accepted),
+                "a receipt and its place in the outbox are one write",
+            );
+            self.holds(
+                !before.outbox || next.outbox || by == By::Emitted,
+                "only the queue's answer empties the outbox",
+            );
+            self.holds(
+                next.attempt >= before.attempt && next.attempt <= ATTEMPTS.limit,
+                "attempts grow up to the limit",
+            );
+            self.holds(
+                next.history.first() == before.history.first() && next.history.len() <= 64,
+                "history keeps its beginning and its bounds",
+            );
         }
         self.holds(next.state == State::Accepted || !next.outbox, "only what was accepted is in the outbox");
         self.holds(!matches!(next.state, State::Claimed) || next.lease_until.is_some(), "a claim has a lease");
