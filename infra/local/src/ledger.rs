@@ -15,10 +15,12 @@ CREATE TABLE ledger (
   owner   TEXT NOT NULL,
   state   TEXT NOT NULL,
   outbox  INTEGER NOT NULL,
+  look_at INTEGER,
   record  TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX ledger_state ON ledger (state, key);
 CREATE INDEX ledger_outbox ON ledger (key) WHERE outbox = 1;
+CREATE INDEX ledger_due ON ledger (look_at) WHERE look_at IS NOT NULL;
 CREATE TABLE pauses (
   credential TEXT PRIMARY KEY,
   until      TEXT NOT NULL,
