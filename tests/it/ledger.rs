@@ -1,3 +1,5 @@
-//! The ledger: its pure transitions, and one suite for every store.
+//! The ledger: its pure transitions, one suite for every store, and what can be wrong with the file.
 
+mod file;
+pub mod stores;
 mod walk;

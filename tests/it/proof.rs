@@ -9,7 +9,9 @@ use offsite_shared::command::{Cloud, Command, Key, Replication};
 use offsite_shared::disposition::Failure;
 use offsite_shared::fields::FieldError;
 use offsite_shared::ledger::Record;
-use offsite_shared::ports::{Access, Boxed, Expect, Filter, Ledger, LedgerError, Page, Pause, Put, Reply};
+use offsite_shared::ports::{
+    Access, Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put, Reply,
+};
 use offsite_shared::providers::{Acceptance, Call, Defaults, Intent, Provider, ReadBack, Service};
 use offsite_shared::sign::{Nonce, RequestDraft, SignError, Signed};
 
@@ -127,12 +129,12 @@ impl Ledger for Weak {
         self.inner.list(filter, after, limit)
     }
 
-    fn pause_of<'a>(&'a self, cloud: Cloud, account: &'a str) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
-        self.inner.pause_of(cloud, account)
+    fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
+        self.inner.pause_of(credential)
     }
 
-    fn pause<'a>(&'a self, cloud: Cloud, account: &'a str, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
-        self.inner.pause(cloud, account, pause)
+    fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
+        self.inner.pause(credential, pause)
     }
 }
 
