@@ -173,7 +173,12 @@ pub struct Attempts {
 
 impl Default for Attempts {
     fn default() -> Self {
-        Attempts { limit: 5, backoff: Duration::from_secs(300), ineligible_for: Duration::from_secs(24 * 3600), first_look: Duration::from_secs(60) }
+        Attempts {
+            limit: 5,
+            backoff: Duration::from_secs(300),
+            ineligible_for: Duration::from_secs(24 * 3600),
+            first_look: Duration::from_secs(60),
+        }
     }
 }
 

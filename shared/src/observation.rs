@@ -125,7 +125,12 @@ pub fn observed(
         Observation::Failed(reason) => fail(&mut next, by, reason.clone(), backoff),
         Observation::Running(how) | Observation::Gone(how) if overdue && current.state == State::Accepted => {
             let hours = looks.give_up.as_secs() / 3_600;
-            fail(&mut next, by, format!("not usable in the destination {hours} hours after it was accepted: {how}"), backoff);
+            fail(
+                &mut next,
+                by,
+                format!("not usable in the destination {hours} hours after it was accepted: {how}"),
+                backoff,
+            );
         }
         Observation::Running(_) | Observation::Gone(_) => {}
     }
@@ -154,5 +159,13 @@ fn enter(next: &mut Record, state: State, by: &Claimant, note: Option<String>) {
 
 fn record(next: &mut Record, state: State, by: &Claimant, note: Option<String>) {
     let attempt = next.attempt;
-    next.history.push(Entry { state, time: by.now, owner: by.owner.clone(), attempt, code: None, request_id: None, note });
+    next.history.push(Entry {
+        state,
+        time: by.now,
+        owner: by.owner.clone(),
+        attempt,
+        code: None,
+        request_id: None,
+        note,
+    });
 }

@@ -38,14 +38,19 @@ impl Handler {
         for replication in command.replications() {
             let record = self.ledger.get(&replication.key()).await.map_err(|error| unreadable(&error))?;
             let record = record.ok_or_else(|| {
-                Error::new(ErrorName::InvalidCommand, format!("{} was never started: there is nothing to observe", replication.describe()))
+                Error::new(
+                    ErrorName::InvalidCommand,
+                    format!("{} was never started: there is nothing to observe", replication.describe()),
+                )
             })?;
             let looked = self.look_at(&replication, record, invocation).await.map_err(|error| unreadable(&error))?;
             results.push(self.told(&replication, &looked));
         }
         match <[Value; 1]>::try_from(results) {
             Ok([one]) => Ok(one),
-            Err(results) => Ok(json!({ "done": results.iter().all(|one| one["done"] == json!(true)), "results": results })),
+            Err(results) => {
+                Ok(json!({ "done": results.iter().all(|one| one["done"] == json!(true)), "results": results }))
+            }
         }
     }
 
@@ -90,7 +95,12 @@ impl Handler {
     }
 
     /// One look: ask, record, tell the queue. A record that nobody waits for is only told.
-    async fn look_at(&self, replication: &Replication, record: Record, invocation: &Invocation) -> Result<Looked, LedgerError> {
+    async fn look_at(
+        &self,
+        replication: &Replication,
+        record: Record,
+        invocation: &Invocation,
+    ) -> Result<Looked, LedgerError> {
         let before = record.state;
         let cloud = replication.operation.cloud();
         let provider = self.providers.iter().copied().find(|provider| provider.cloud() == cloud);
@@ -120,7 +130,12 @@ impl Handler {
             match self.ledger.put(&next, &expect).await? {
                 Put::Stored => {
                     if next.state != before {
-                        tracing::info!(key = next.key, replication = replication.describe(), state = next.state.name(), "observed");
+                        tracing::info!(
+                            key = next.key,
+                            replication = replication.describe(),
+                            state = next.state.name(),
+                            "observed"
+                        );
                     }
                     current = next;
                     break;
@@ -135,7 +150,13 @@ impl Handler {
         Ok(Looked { before, record: current, unanswered })
     }
 
-    async fn ask(&self, provider: &dyn Provider, replication: &Replication, record: &Record, invocation: &Invocation) -> Observation {
+    async fn ask(
+        &self,
+        provider: &dyn Provider,
+        replication: &Replication,
+        record: &Record,
+        invocation: &Invocation,
+    ) -> Observation {
         let Some(receipt) = record.receipts.last() else { return Observation::Running("no receipt".into()) };
         let stop = invocation.stop();
         let mut replies: Vec<Reply> = Vec::new();
@@ -179,7 +200,9 @@ impl Handler {
         }
         if let Some(reason) = &looked.unanswered {
             told["unanswered"] = json!(reason);
-        } else if let Some(note) = record.last().and_then(|entry| entry.note.as_deref()).filter(|_| record.state != State::Accepted) {
+        } else if let Some(note) =
+            record.last().and_then(|entry| entry.note.as_deref()).filter(|_| record.state != State::Accepted)
+        {
             told["reason"] = json!(note);
         }
         told

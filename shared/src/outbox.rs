@@ -71,9 +71,9 @@ impl Handler {
     pub(crate) async fn emit(&self, replication: &Replication, record: &Record) -> bool {
         let mut messages = Vec::new();
         if record.outbox || record.news.is_empty() {
-            let current: Vec<&Receipt> = record.receipts.iter().filter(|one| one.backup_id.is_some() || one.attempt == record.attempt).collect();
-            for (index, one) in current.iter().enumerate() {
-                let extra = current.iter().take(index).any(|other| other.backup_id == one.backup_id);
+            for (index, one) in record.receipts.iter().enumerate() {
+                let same = |other: &Receipt| other.backup_id == one.backup_id && other.attempt == one.attempt;
+                let extra = record.receipts.iter().take(index).any(same);
                 messages.push(receipt::accepted(replication, one, extra));
             }
         }

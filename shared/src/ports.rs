@@ -142,7 +142,8 @@ pub struct Filter {
 impl Filter {
     /// Whether a record passes.
     pub fn takes(&self, record: &Record) -> bool {
-        self.state.as_deref().is_none_or(|state| record.state.name() == state) && (!self.outbox || record.in_outbox())
+        self.state.as_deref().is_none_or(|state| record.state.name() == state)
+            && (!self.outbox || record.in_outbox())
             && self.due.is_none_or(|due| record.look_at.is_some_and(|at| at <= due))
     }
 }

@@ -90,7 +90,14 @@ pub fn changed(replication: &Replication, record: &Record, state: State) -> Mess
     message(event_id(&key, record.attempt, &event_type), &event_type, replication, &key, time, data)
 }
 
-fn message(id: String, event_type: &str, replication: &Replication, key: &Key, time: Timestamp, mut data: Value) -> Message {
+fn message(
+    id: String,
+    event_type: &str,
+    replication: &Replication,
+    key: &Key,
+    time: Timestamp,
+    mut data: Value,
+) -> Message {
     let cloud = replication.operation.cloud().name();
     let time = time.to_string();
     data["provider"] = json!(cloud);

@@ -148,11 +148,16 @@ impl Provider for Alibaba {
             Err(_) => return Observation::Running("the target vault cannot be judged".into()),
         };
         if vault.source_vault_id.as_deref() != Some(&replication.source.id) {
-            return Observation::Gone(format!("the target vault {wanted} does not replicate from {}", replication.source.id));
+            return Observation::Gone(format!(
+                "the target vault {wanted} does not replicate from {}",
+                replication.source.id
+            ));
         }
         let historical = vault.progress.and_then(|progress| progress.historical);
         match (vault.status.as_deref(), historical) {
-            (Some("ERROR"), _) => Observation::Failed(vault.status_message.unwrap_or_else(|| "the target vault is in the state ERROR".into())),
+            (Some("ERROR"), _) => Observation::Failed(
+                vault.status_message.unwrap_or_else(|| "the target vault is in the state ERROR".into()),
+            ),
             (status, Some(100)) => Observation::Seen(Evidence {
                 destination_id: Some(wanted.to_owned()),
                 state: status.unwrap_or("CREATED").to_owned(),

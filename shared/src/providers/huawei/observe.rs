@@ -11,11 +11,21 @@ use crate::ports::Reply;
 use crate::receipt::Receipt;
 
 /// What to ask next, or what the replies so far say: the source's record gives the copy's ID, the destination gives the evidence.
-pub fn observe(replication: &Replication, receipt: &Receipt, known: Option<&Evidence>, replies: &[Reply]) -> Observation {
+pub fn observe(
+    replication: &Replication,
+    receipt: &Receipt,
+    known: Option<&Evidence>,
+    replies: &[Reply],
+) -> Observation {
     look(replication, receipt, known, replies).unwrap_or_else(|failure| Observation::Unanswered(failure.of_read()))
 }
 
-fn look(replication: &Replication, receipt: &Receipt, known: Option<&Evidence>, replies: &[Reply]) -> Result<Observation, Failure> {
+fn look(
+    replication: &Replication,
+    receipt: &Receipt,
+    known: Option<&Evidence>,
+    replies: &[Reply],
+) -> Result<Observation, Failure> {
     // Seen before: its ID is known, and the source may be gone by now.
     if let Some(id) = known.and_then(|seen| seen.destination_id.as_deref()) {
         return in_destination(replication, id, replies.first());
@@ -32,7 +42,9 @@ fn look(replication: &Replication, receipt: &Receipt, known: Option<&Evidence>, 
     };
     let reason = || {
         let info = record.extra_info.as_ref();
-        info.and_then(|info| given(&info.fail_reason).or(given(&info.fail_code))).unwrap_or("no reason given").to_owned()
+        info.and_then(|info| given(&info.fail_reason).or(given(&info.fail_code)))
+            .unwrap_or("no reason given")
+            .to_owned()
     };
     let copy = match replication.operation {
         Operation::CopyCheckpointItem => given(&record.destination_checkpoint_item_id),
@@ -42,7 +54,9 @@ fn look(replication: &Replication, receipt: &Receipt, known: Option<&Evidence>, 
         (Some("fail" | "failed"), _) => Ok(Observation::Failed(format!("the provider gave up: {}", reason()))),
         (Some("skip" | "skipped"), _) => Ok(Observation::Failed(format!("the provider skipped it: {}", reason()))),
         (Some("success"), Some(id)) => in_destination(replication, id, rest.first()),
-        (Some("success"), None) => Ok(Observation::Running("recorded as done, but the copy's ID is not told yet".into())),
+        (Some("success"), None) => {
+            Ok(Observation::Running("recorded as done, but the copy's ID is not told yet".into()))
+        }
         (status, _) => {
             let progress = record.extra_info.as_ref().and_then(|info| info.progress).unwrap_or(0);
             Ok(Observation::Running(format!("{} ({progress} %)", status.unwrap_or("unknown"))))
