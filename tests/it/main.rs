@@ -5,6 +5,7 @@ mod emulators;
 mod events;
 mod faults;
 mod ledger;
+mod observe;
 mod proof;
 mod sign_command;
 mod simulators;

@@ -45,7 +45,8 @@ pub async fn run(args: &ObserveArgs, environment: &Environment) -> anyhow::Resul
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} copies settled  {elapsed} elapsed") {
         bar.set_style(style);
     }
-    let (mut replicated, mut failed, mut lost, mut looked, mut unanswered) = (0, 0, 0, 0, 0);
+    let (mut replicated, mut failed, mut lost, mut looked) = (0, 0, 0, 0);
+    let mut unanswered;
     let left = loop {
         let invocation = Invocation { id: "local".into(), deadline: later(clock.now(), Duration::from_secs(300)) };
         let answer = handler.handle(&json!({ "action": "observe" }), &invocation).await?;
