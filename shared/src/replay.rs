@@ -32,7 +32,7 @@ impl Handler {
                 );
                 let error = Error::new(ErrorName::InvalidCommand, message);
                 Outcome::Not(Trouble {
-                    state: if state == State::Failed { "failed" } else { "refused" },
+                    state: "refused",
                     error,
                     code: Some("payload_mismatch".into()),
                     request_id: None,
@@ -62,7 +62,12 @@ impl Handler {
                     replication.describe(),
                     record.key
                 );
-                Outcome::Not(Trouble { state: "lost", error: Error::new(ErrorName::Rejected, message), code, request_id })
+                Outcome::Not(Trouble {
+                    state: "lost",
+                    error: Error::new(ErrorName::Rejected, message),
+                    code,
+                    request_id,
+                })
             }
             state => {
                 let next = match (state, record.not_before) {

@@ -38,12 +38,8 @@ async fn of_type(store: &Store, kind: &str) -> Vec<Value> {
 }
 
 /// Operations that make one copy under their own record.
-const SINGLE: [Operation; 4] = [
-    Operation::CreateVaultReplication,
-    Operation::CopyBackup,
-    Operation::CopyCheckpointItem,
-    Operation::CopySnapshot,
-];
+const SINGLE: [Operation; 4] =
+    [Operation::CreateVaultReplication, Operation::CopyBackup, Operation::CopyCheckpointItem, Operation::CopySnapshot];
 
 async fn seen_in_the_destination(home: Home) {
     for operation in SINGLE {
@@ -136,12 +132,20 @@ async fn a_copy_that_fails_is_told_and_may_be_tried_again_after_a_backoff() {
     assert_eq!(swept["observed"]["failed"], json!(1), "{swept}");
     let told = of_type(&store, "failed").await;
     assert_eq!(told.len(), 1);
-    assert!(told[0]["data"]["error"]["message"].as_str().is_some_and(|message| message.contains("gave up")), "{}", told[0]);
+    assert!(
+        told[0]["data"]["error"]["message"].as_str().is_some_and(|message| message.contains("gave up")),
+        "{}",
+        told[0]
+    );
 
     assert!(clouds.ask(&store, &command).await.is_err(), "the backoff is not over");
     pass(&clouds, 600).await;
     let second = clouds.ask(&store, &command).await.unwrap();
-    assert_eq!((&second["results"][0]["state"], &second["results"][0]["attempt"]), (&json!("accepted"), &json!(2)), "{second}");
+    assert_eq!(
+        (&second["results"][0]["state"], &second["results"][0]["attempt"]),
+        (&json!("accepted"), &json!(2)),
+        "{second}"
+    );
     pass(&clouds, COPY_S + 5).await;
     let swept = clouds.ask(&store, &due()).await.unwrap();
     assert_eq!(swept["observed"]["replicated"], json!(1), "{swept}");
