@@ -6,6 +6,7 @@ mod events;
 mod faults;
 mod functions;
 mod ledger;
+mod observe;
 mod proof;
 mod sign_command;
 mod simulators;
