@@ -133,14 +133,18 @@ pub struct Pause {
 pub struct Filter {
     /// Only records in this state.
     pub state: Option<String>,
-    /// Only records whose receipts the queue has not taken.
+    /// Only records of which the queue has not taken everything.
     pub outbox: bool,
+    /// Only records whose destination is to be looked at by then.
+    pub due: Option<Timestamp>,
 }
 
 impl Filter {
     /// Whether a record passes.
     pub fn takes(&self, record: &Record) -> bool {
-        self.state.as_deref().is_none_or(|state| record.state.name() == state) && (!self.outbox || record.outbox)
+        self.state.as_deref().is_none_or(|state| record.state.name() == state)
+            && (!self.outbox || record.in_outbox())
+            && self.due.is_none_or(|due| record.look_at.is_some_and(|at| at <= due))
     }
 }
 
@@ -186,8 +190,8 @@ pub trait Ledger: Send + Sync {
 
 /// Puts messages on the queue.
 pub trait Emitter: Send + Sync {
-    /// Sends all messages; the answer tells for each whether the queue has it, in order.
-    fn emit<'a>(&'a self, messages: &'a [Message]) -> Boxed<'a, Vec<Result<(), EmitError>>>;
+    /// Sends all messages; the answer tells for each whether the queue has it, in order. It comes by `until`.
+    fn emit<'a>(&'a self, messages: &'a [Message], until: Timestamp) -> Boxed<'a, Vec<Result<(), EmitError>>>;
 }
 
 /// Why the queue did not take a message.
