@@ -624,7 +624,7 @@ fn note(
     let length = record.history.len();
     if length >= 2 && same(&record.history[length - 1]) {
         record.history[length - 1] = entry;
-    } else if length >= LIMIT && length >= 2 {
+    } else if length >= LIMIT {
         // Keep the beginning and the newest lines: the middle of a long doubt says the same thing again and again.
         record.history.remove(LIMIT / 2);
         record.history.push(entry);

@@ -154,7 +154,7 @@ impl Ledger for Weak {
 async fn is_noticed(safeguard: &str, weakness: Weakness, concerned: impl Fn(&Cell) -> bool) {
     let seed = seed();
     for home in [Home::Sqlite, Home::Dynamo] {
-        let cells: Vec<Cell> = matrix(home, seed).into_iter().filter(|cell| concerned(cell)).collect();
+        let cells: Vec<Cell> = matrix(seed).into_iter().filter(|cell| concerned(cell)).collect();
         let count = cells.len();
         let failed = run_all(Store::open(home).await, cells, weakness).await;
         let of = |what: &str| {

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::ports::{Fault, Kind, Process, Step};
-use super::world::{Clouds, Home, Store, Weakness, command, http, replication};
+use super::world::{Clouds, Store, Weakness, command, http, replication};
 
 /// How often the command comes before the fault-free redelivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,6 @@ impl Deliveries {
 /// A cell of the matrix.
 #[derive(Clone, Copy, Debug)]
 pub struct Cell {
-    pub home: Home,
     pub operation: Operation,
     pub step: Step,
     pub kind: Kind,
@@ -50,8 +49,8 @@ pub struct Ran {
     ids_are_told: bool,
 }
 
-/// All cells of one store.
-pub fn matrix(home: Home, seed: u64) -> Vec<Cell> {
+/// All cells, for any store.
+pub fn matrix(seed: u64) -> Vec<Cell> {
     let mut rng = Rng::with_seed(seed);
     let mut cells = Vec::new();
     for operation in Operation::ALL {
@@ -62,7 +61,7 @@ pub fn matrix(home: Home, seed: u64) -> Vec<Cell> {
             }
             for kind in Kind::ALL {
                 for deliveries in Deliveries::ALL {
-                    cells.push(Cell { home, operation, step, kind, deliveries, seed: rng.u64(..) });
+                    cells.push(Cell { operation, step, kind, deliveries, seed: rng.u64(..) });
                 }
             }
         }
