@@ -53,6 +53,11 @@ pub struct Invocation {
 }
 
 impl Invocation {
+    /// When receipts must be on the queue, or stay in the outbox, so that the answer still gets out.
+    pub(crate) fn last_moment(&self) -> Timestamp {
+        self.deadline.checked_sub(jiff::SignedDuration::from_millis(300)).unwrap_or(self.deadline)
+    }
+
     /// The moment after which no exchange is begun.
     pub(crate) fn stop(&self) -> Timestamp {
         self.deadline.checked_sub(jiff::SignedDuration::try_from(RESERVE).unwrap_or_default()).unwrap_or(self.deadline)
@@ -354,7 +359,7 @@ impl Handler {
                 let queued = if recorded {
                     !record.outbox || self.deliver(replication, &record, invocation).await
                 } else {
-                    self.emit(replication, &record).await
+                    self.emit(replication, &record, invocation).await
                 };
                 Outcome::Accepted { receipts: record.receipts, attempt: record.attempt, queued, replayed: false }
             }

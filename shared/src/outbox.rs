@@ -55,7 +55,7 @@ impl Handler {
         for receipt in record.receipts.iter().filter(|receipt| receipt.backup_id.is_some()) {
             self.open_backup(replication, receipt, record, invocation).await;
         }
-        if !self.emit(replication, record).await {
+        if !self.emit(replication, record, invocation).await {
             return false;
         }
         let (next, expect) = ledger::emitted(record);
@@ -67,7 +67,7 @@ impl Handler {
         true
     }
 
-    pub(crate) async fn emit(&self, replication: &Replication, record: &Record) -> bool {
+    pub(crate) async fn emit(&self, replication: &Replication, record: &Record, invocation: &Invocation) -> bool {
         let mut messages = Vec::with_capacity(record.receipts.len());
         for (index, one) in record.receipts.iter().enumerate() {
             let extra = record.receipts[..index].iter().any(|other| other.backup_id == one.backup_id);
@@ -75,7 +75,7 @@ impl Handler {
             let attempt = if one.backup_id.is_some() { 1 } else { record.attempt };
             messages.push(receipt::accepted(replication, attempt, one, extra));
         }
-        let outcomes = self.emitter.emit(&messages).await;
+        let outcomes = self.emitter.emit(&messages, invocation.last_moment()).await;
         for (message, outcome) in messages.iter().zip(&outcomes) {
             if let Err(error) = outcome {
                 tracing::error!(event = %message.event, %error, "the queue has not taken this receipt; it stays in the outbox");

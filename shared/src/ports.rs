@@ -186,8 +186,8 @@ pub trait Ledger: Send + Sync {
 
 /// Puts messages on the queue.
 pub trait Emitter: Send + Sync {
-    /// Sends all messages; the answer tells for each whether the queue has it, in order.
-    fn emit<'a>(&'a self, messages: &'a [Message]) -> Boxed<'a, Vec<Result<(), EmitError>>>;
+    /// Sends all messages; the answer tells for each whether the queue has it, in order. It comes by `until`.
+    fn emit<'a>(&'a self, messages: &'a [Message], until: Timestamp) -> Boxed<'a, Vec<Result<(), EmitError>>>;
 }
 
 /// Why the queue did not take a message.

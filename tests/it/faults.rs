@@ -1,6 +1,9 @@
 //! Started once, never lost: the real handler over broken ports, against the simulators' own count.
 
+mod adoption;
 pub mod cells;
+mod conduct;
+mod cost;
 pub mod ports;
 pub mod world;
 

@@ -4,6 +4,7 @@ mod contracts;
 mod emulators;
 mod events;
 mod faults;
+mod functions;
 mod ledger;
 mod proof;
 mod sign_command;

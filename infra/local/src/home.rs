@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use offsite_shared::command::Cloud;
 use offsite_shared::error::Error;
 use offsite_shared::exchange::{Pacer, Pauses};
@@ -138,7 +139,7 @@ struct LocalEmitter {
 }
 
 impl Emitter for LocalEmitter {
-    fn emit<'a>(&'a self, messages: &'a [Message]) -> Boxed<'a, Vec<Result<(), EmitError>>> {
+    fn emit<'a>(&'a self, messages: &'a [Message], _until: Timestamp) -> Boxed<'a, Vec<Result<(), EmitError>>> {
         Box::pin(async move {
             let mut outcomes = Vec::with_capacity(messages.len());
             for message in messages {

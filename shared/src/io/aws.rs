@@ -10,8 +10,12 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::fields::one_line;
+use crate::ledger::later;
 use crate::ports::{Clock, HttpRequest, Transport, TransportError};
 use crate::settings::{Environment, check_endpoint};
+
+/// Time for one exchange.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What every AWS call needs.
 pub struct Aws {
@@ -109,16 +113,16 @@ impl Aws {
         body: &Value,
         patience: Duration,
     ) -> Result<Value, AwsError> {
-        let started = self.clock.now();
+        let until = later(self.clock.now(), patience);
+        let left = || Duration::try_from(until.duration_since(self.clock.now())).unwrap_or_default();
         let mut delay = Duration::from_millis(50);
         loop {
-            let error = match self.once(endpoint, service, version, target, body).await {
+            let error = match self.once(endpoint, service, version, target, body, left()).await {
                 Ok(answer) => return Ok(answer),
                 Err((error, repeat)) if !repeat => return Err(error),
                 Err((error, _)) => error,
             };
-            let used = Duration::try_from(self.clock.now().duration_since(started)).unwrap_or_default();
-            if used + delay >= patience {
+            if delay >= left() {
                 return Err(error);
             }
             tracing::info!(target, code = error.code, delay_ms = delay.as_millis() as u64, "AWS call is repeated");
@@ -134,6 +138,7 @@ impl Aws {
         version: &str,
         target: &str,
         body: &Value,
+        left: Duration,
     ) -> Result<Value, (AwsError, bool)> {
         let url = format!("{endpoint}/");
         let bytes = body.to_string().into_bytes();
@@ -141,7 +146,7 @@ impl Aws {
         let mut headers =
             vec![("content-type".to_owned(), content_type), ("x-amz-target".to_owned(), target.to_owned())];
         self.sign(service, &url, &mut headers, &bytes).map_err(|reason| (failed("signing", reason), false))?;
-        let request = HttpRequest { method: "POST".into(), url, headers, body: bytes, timeout: Duration::from_secs(5) };
+        let request = HttpRequest { method: "POST".into(), url, headers, body: bytes, timeout: TIMEOUT.min(left) };
         let reply = match self.transport.send(request).await {
             Ok(reply) => reply,
             Err(error) => {
@@ -180,7 +185,10 @@ impl Aws {
         let unsigned = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let request = SignableRequest::new("POST", url, unsigned, SignableBody::Bytes(body))
             .map_err(|error| error.to_string())?;
-        let (instructions, _) = sign(request, &params).map_err(|error| error.to_string())?.into_parts();
+        // At its finest level the signer logs the string to sign, which no log of ours may hold.
+        let silent = tracing::subscriber::NoSubscriber::default();
+        let signed = tracing::subscriber::with_default(silent, || sign(request, &params));
+        let (instructions, _) = signed.map_err(|error| error.to_string())?.into_parts();
         headers.extend(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())));
         Ok(())
     }

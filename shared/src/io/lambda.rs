@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::aws::Aws;
@@ -12,8 +13,9 @@ use super::credentials::EnvironmentSecrets;
 use super::dynamodb::DynamoLedger;
 use super::http::HttpTransport;
 use super::sqs::SqsEmitter;
-use crate::error::Error;
+use crate::error::{Error, ErrorName};
 use crate::exchange::{Pacer, Pauses};
+use crate::fields::FieldError;
 use crate::handler::{Handler, Invocation};
 use crate::memory::MemoryLedger;
 use crate::ports::{Clock, HttpRequest, Ledger, Transport};
@@ -37,13 +39,27 @@ pub async fn run(provider: &'static dyn Provider) -> Result<(), lambda_runtime::
         }
     };
     let handler = &handler;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Payload>| async move {
         let deadline = i64::try_from(event.context.deadline).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
         let invocation =
             Invocation { id: event.context.request_id.clone(), deadline: deadline.unwrap_or(Timestamp::MAX) };
-        handler.handle(&event.payload, &invocation).await.inspect_err(|error| tracing::error!("{error}"))
+        let handled = match &event.payload.0 {
+            Ok(payload) => handler.handle(payload, &invocation).await,
+            Err(error) => Err(Error::new(ErrorName::InvalidCommand, format!("event {}: {error}", invocation.id))),
+        };
+        handled.inspect_err(|error| tracing::error!("{error}"))
     }))
     .await
+}
+
+/// A payload, or why it cannot be read: the runtime's own complaint would name this program's types.
+struct Payload(Result<Value, FieldError>);
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Payload, D::Error> {
+        // Lambda itself has made sure that it is JSON; what the parser can refuse is its depth.
+        Ok(Payload(Value::deserialize(from).map_err(|_| FieldError::new("event", "is nested too deeply"))))
+    }
 }
 
 /// Builds the ports of one Lambda function.

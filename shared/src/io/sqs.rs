@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -17,6 +18,9 @@ const BATCH: usize = 10;
 
 /// Sends a failed entry this often in all.
 const TRIES: u32 = 4;
+
+/// How long one send is repeated while the queue does not answer.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 type Outcome = Result<(), EmitError>;
 
@@ -65,23 +69,25 @@ impl SqsEmitter {
         waiting.drain(..count).collect()
     }
 
-    async fn send_batch(&self, messages: &[&Message]) -> Vec<Outcome> {
-        let mut outcomes: Vec<Outcome> = messages.iter().map(|_| Err(EmitError("not sent".into()))).collect();
+    async fn send_batch(&self, messages: &[&Message], until: Timestamp) -> Vec<Outcome> {
+        let late = "no time was left before this function's deadline";
+        let mut outcomes: Vec<Outcome> = messages.iter().map(|_| Err(EmitError(late.into()))).collect();
+        let left = || Duration::try_from(until.duration_since(self.clock.now())).unwrap_or_default();
         let mut open: Vec<usize> = (0..messages.len()).collect();
         let mut delay = Duration::from_millis(100);
         for round in 0..TRIES {
             if round > 0 {
-                self.clock.sleep(delay).await;
+                self.clock.sleep(delay.min(left())).await;
                 delay *= 2;
             }
+            if left().is_zero() {
+                break;
+            }
+            let patience = PATIENCE.min(left());
             let entries: Vec<Value> =
                 open.iter().filter_map(|index| Some(self.entry(*index, messages.get(*index)?))).collect();
             let body = json!({ "QueueUrl": self.queue_url, "Entries": entries });
-            match self
-                .aws
-                .call(&self.endpoint, "sqs", "1.0", "AmazonSQS.SendMessageBatch", &body, Duration::from_secs(8))
-                .await
-            {
+            match self.aws.call(&self.endpoint, "sqs", "1.0", "AmazonSQS.SendMessageBatch", &body, patience).await {
                 Ok(answer) => {
                     for index in ids(&answer, "Successful") {
                         if let Some(outcome) = outcomes.get_mut(index) {
@@ -129,7 +135,7 @@ fn ids(answer: &Value, list: &str) -> Vec<usize> {
 }
 
 impl Emitter for SqsEmitter {
-    fn emit<'a>(&'a self, messages: &'a [Message]) -> Boxed<'a, Vec<Outcome>> {
+    fn emit<'a>(&'a self, messages: &'a [Message], until: Timestamp) -> Boxed<'a, Vec<Outcome>> {
         Box::pin(async move {
             let mut answers = Vec::with_capacity(messages.len());
             {
@@ -146,7 +152,8 @@ impl Emitter for SqsEmitter {
                 if batch.is_empty() {
                     break;
                 }
-                let outcomes = self.send_batch(&batch.iter().map(|(message, _)| message).collect::<Vec<_>>()).await;
+                let outcomes =
+                    self.send_batch(&batch.iter().map(|(message, _)| message).collect::<Vec<_>>(), until).await;
                 for ((_, sender), outcome) in batch.into_iter().zip(outcomes) {
                     // Whoever waited may be gone; its receipt stays in the ledger's outbox.
                     let _ = sender.send(outcome);

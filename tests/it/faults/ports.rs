@@ -258,10 +258,10 @@ pub struct BrokenEmitter {
 }
 
 impl Emitter for BrokenEmitter {
-    fn emit<'a>(&'a self, messages: &'a [Message]) -> Boxed<'a, Vec<Result<(), EmitError>>> {
+    fn emit<'a>(&'a self, messages: &'a [Message], until: Timestamp) -> Boxed<'a, Vec<Result<(), EmitError>>> {
         self.process.tally.sends.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move {
-            let real = self.inner.emit(messages);
+            let real = self.inner.emit(messages, until);
             match self.process.through(Some(Step::Emit), real).await {
                 Ok(answer) => answer,
                 Err(_) => messages.iter().map(|_| Err(EmitError("scripted: no answer".to_owned()))).collect(),
