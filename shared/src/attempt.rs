@@ -32,7 +32,7 @@ impl Handler {
             let conclusive = !intent.doubt || waited;
             match self.read_back(provider, replication, &intent, stop).await {
                 ReadBack::Found(acceptance) if conclusive || provider.settles_at_once(replication) => {
-                    return Ending::Accepted(acceptance.receipts(true, self.clock.now()));
+                    return Ending::Accepted(acceptance.receipts(intent.attempt, true, self.clock.now()));
                 }
                 ReadBack::Found(_) => {
                     return still_in_doubt("partly_visible", "further copies may still become visible", &None);
@@ -81,7 +81,7 @@ impl Handler {
             provider.started(replication, &reply)
         });
         let failure = match start.await {
-            Ok(acceptance) => return Ending::Accepted(acceptance.receipts(false, self.clock.now())),
+            Ok(acceptance) => return Ending::Accepted(acceptance.receipts(intent.attempt, false, self.clock.now())),
             Err(failure) => failure,
         };
         let (code, request_id) = (failure.code.clone(), failure.request_id.clone());
@@ -118,7 +118,7 @@ impl Handler {
             self.clock.sleep(wait).await;
             match self.read_back(provider, replication, &intent, stop).await {
                 ReadBack::Found(acceptance) if provider.settles_at_once(replication) || nothing_to_do => {
-                    return Ending::Accepted(acceptance.receipts(true, self.clock.now()));
+                    return Ending::Accepted(acceptance.receipts(intent.attempt, true, self.clock.now()));
                 }
                 ReadBack::Absent if nothing_to_do => {
                     return Ending::NoWork { code: failure.code, request_id: failure.request_id };
@@ -189,7 +189,7 @@ impl Handler {
     }
 
     /// Pauses the credential for every function that shares the ledger.
-    async fn pause(&self, provider: &dyn Provider, replication: &Replication, failure: &Failure) {
+    pub(crate) async fn pause(&self, provider: &dyn Provider, replication: &Replication, failure: &Failure) {
         let now = self.clock.now();
         let pause = Pause { until: later(now, self.settings.pause), reason: format!("the provider said {failure}") };
         tracing::error!(provider = provider.cloud().name(), account = replication.account, until = %pause.until, %failure, "the credential was refused; no function uses it until then");

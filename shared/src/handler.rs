@@ -70,8 +70,10 @@ impl Handler {
     /// # Errors
     /// The event is no known envelope, or a direct call of which nothing at all was accepted.
     pub async fn handle(&self, payload: &Value, invocation: &Invocation) -> Result<Value, Error> {
-        if payload.get("action").and_then(Value::as_str) == Some("sweep") {
-            return self.drain(invocation).await;
+        match payload.get("action").and_then(Value::as_str) {
+            Some("sweep") => return self.drain(invocation).await,
+            Some("observe") => return self.observe(payload, invocation).await,
+            _ => {}
         }
         let event = event::read(payload).map_err(|error| invalid(&error, &invocation.id))?;
         let mut work = Vec::new();

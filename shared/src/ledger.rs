@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::command::{Command, Key, Replication};
 use crate::error::ErrorName;
+use crate::observation::Evidence;
 use crate::ports::{Expect, LedgerError};
 use crate::receipt::Receipt;
 
@@ -39,11 +40,17 @@ pub enum State {
     NoWork,
     /// A person gave it up.
     Abandoned,
+    /// The copy was seen usable in the destination.
+    Replicated,
+    /// The provider accepted, and the copy came to nothing; a further attempt may follow after a backoff.
+    Failed,
+    /// The copy was seen once and is gone before its time.
+    Lost,
 }
 
 impl State {
     /// All states.
-    pub const ALL: [State; 8] = [
+    pub const ALL: [State; 11] = [
         State::Seen,
         State::Claimed,
         State::InDoubt,
@@ -52,6 +59,9 @@ impl State {
         State::Ineligible,
         State::NoWork,
         State::Abandoned,
+        State::Replicated,
+        State::Failed,
+        State::Lost,
     ];
 
     /// The name in records and on the command line.
@@ -65,6 +75,9 @@ impl State {
             State::Ineligible => "ineligible",
             State::NoWork => "no_work",
             State::Abandoned => "abandoned",
+            State::Replicated => "replicated",
+            State::Failed => "failed",
+            State::Lost => "lost",
         }
     }
 }
@@ -129,6 +142,18 @@ pub struct Record {
     pub receipts: Vec<Receipt>,
     /// Whether the queue still has to take the receipts.
     pub outbox: bool,
+    /// What the destination said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+    /// When the destination is looked at next; absent when there is nothing to look for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_at: Option<Timestamp>,
+    /// Looks since the last change.
+    #[serde(default)]
+    pub looks: u32,
+    /// Changes since acceptance that the queue still has to take, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub news: Vec<State>,
     /// All that happened, oldest first.
     pub history: Vec<Entry>,
 }
@@ -142,11 +167,18 @@ pub struct Attempts {
     pub backoff: Duration,
     /// How long an ineligible source stays so before it is asked again.
     pub ineligible_for: Duration,
+    /// How long after acceptance the destination is looked at first.
+    pub first_look: Duration,
 }
 
 impl Default for Attempts {
     fn default() -> Self {
-        Attempts { limit: 5, backoff: Duration::from_secs(300), ineligible_for: Duration::from_secs(24 * 3600) }
+        Attempts {
+            limit: 5,
+            backoff: Duration::from_secs(300),
+            ineligible_for: Duration::from_secs(24 * 3600),
+            first_look: Duration::from_secs(60),
+        }
     }
 }
 
@@ -194,7 +226,9 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
     }
     let mut next = record.clone();
     match record.state {
-        State::Accepted | State::NoWork | State::Abandoned => return Claim::Replay(Box::new(record.clone())),
+        State::Accepted | State::Replicated | State::Lost | State::NoWork | State::Abandoned => {
+            return Claim::Replay(Box::new(record.clone()));
+        }
         State::Seen => {
             next.state = State::Claimed;
             // Nothing of this attempt was applied, so nothing of ours can be older than this claim.
@@ -204,7 +238,7 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
             next.state = State::InDoubt;
             next.doubt_since = record.doubt_since.max(record.lease_until).or(Some(record.since));
         }
-        State::Refused | State::Ineligible => {
+        State::Refused | State::Ineligible | State::Failed => {
             let waiting = record.not_before.is_some_and(|at| at > by.now);
             if waiting || record.attempt >= attempts.limit {
                 return Claim::Replay(Box::new(record.clone()));
@@ -212,6 +246,8 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
             next.state = State::Claimed;
             next.attempt += 1;
             next.doubtful_calls = 0;
+            next.looks = 0;
+            next.evidence = None;
             next.since = by.now;
             next.doubt_since = None;
         }
@@ -296,7 +332,7 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
                     .any(|old| old.backup_id == receipt.backup_id && old.replication_id == receipt.replication_id)
             };
             let fresh: Vec<Receipt> = receipts.iter().filter(|receipt| !known(receipt)).cloned().collect();
-            if fresh.is_empty() && current.state == State::Accepted {
+            if fresh.is_empty() && matches!(current.state, State::Accepted | State::Replicated | State::Lost) {
                 return None;
             }
             let request_id = receipts.first().and_then(|receipt| receipt.request_id.clone());
@@ -305,6 +341,9 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
             next.state = State::Accepted;
             next.outbox = !next.receipts.is_empty();
             next.doubt_since = None;
+            // A vault-wide call's copies are looked at under their own records.
+            let own = next.receipts.iter().all(|receipt| receipt.backup_id.is_none());
+            next.look_at = own.then(|| later(by.now, attempts.first_look));
             // Whoever took the lease meanwhile has nothing left to find out, and nothing that may replace this.
             next.lease_until = None;
             note(&mut next, by, State::Accepted, adopted.then(|| "adopted".to_owned()), request_id, None);
@@ -354,6 +393,7 @@ pub fn emitted(current: &Record) -> (Record, Expect) {
     let was = Expect::Was { version: current.version, owner: current.owner.clone() };
     let mut next = current.clone();
     next.outbox = false;
+    next.news.clear();
     next.version += 1;
     (next, was)
 }
@@ -413,6 +453,7 @@ pub fn resolve(
                 return refuse("--adopt", "not settled yet, or abandoned");
             }
             next.receipts.push(Receipt {
+                attempt: current.attempt,
                 backup_id: None,
                 replication_id: Some(id.clone()),
                 request_id: None,
@@ -468,6 +509,7 @@ impl Record {
         record.state = State::Accepted;
         record.lease_until = None;
         record.history.clear();
+        record.look_at = Some(by.now);
         let request_id = receipt.request_id.clone();
         record.receipts = vec![receipt];
         note(&mut record, by, State::Accepted, None, request_id, None);
@@ -496,6 +538,11 @@ impl Record {
             return Err(LedgerError::Newer { key: key.to_owned(), format, known: FORMAT });
         }
         serde_json::from_str(text).map_err(|error| corrupt(key, &error))
+    }
+
+    /// Whether the queue still has to be told something.
+    pub fn in_outbox(&self) -> bool {
+        self.outbox || !self.news.is_empty()
     }
 
     /// The last line of history.
@@ -530,6 +577,10 @@ fn first(replication: &Replication, by: &Claimant) -> Record {
         not_before: None,
         receipts: Vec::new(),
         outbox: false,
+        evidence: None,
+        look_at: None,
+        looks: 0,
+        news: Vec::new(),
         history: Vec::new(),
     };
     note(&mut record, by, State::Claimed, None, None, None);
@@ -573,7 +624,7 @@ fn note(
     let length = record.history.len();
     if length >= 2 && same(&record.history[length - 1]) {
         record.history[length - 1] = entry;
-    } else if length >= LIMIT && length >= 2 {
+    } else if length >= LIMIT {
         // Keep the beginning and the newest lines: the middle of a long doubt says the same thing again and again.
         record.history.remove(LIMIT / 2);
         record.history.push(entry);

@@ -22,6 +22,8 @@ pub mod handler;
 pub mod io;
 pub mod ledger;
 pub mod memory;
+pub mod observation;
+mod observe;
 mod outbox;
 pub mod outcome;
 pub mod ports;

@@ -15,7 +15,7 @@ impl Handler {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn drain(&self, invocation: &Invocation) -> Result<Value, Error> {
-        let filter = Filter { state: None, outbox: true };
+        let filter = Filter { outbox: true, ..Filter::default() };
         let (mut drained, mut left, mut after) = (0_u64, 0_u64, None);
         let unreadable = |error: LedgerError| {
             Error::new(ErrorName::Unavailable, format!("the outbox was not drained: {error}; it can be repeated"))
@@ -52,7 +52,8 @@ impl Handler {
 
     /// Opens the records of a vault's backups, emits the receipts and marks the record. True when the queue has them.
     pub(crate) async fn deliver(&self, replication: &Replication, record: &Record, invocation: &Invocation) -> bool {
-        for receipt in record.receipts.iter().filter(|receipt| receipt.backup_id.is_some()) {
+        // Opened once, when the acceptance is delivered.
+        for receipt in record.receipts.iter().filter(|receipt| record.outbox && receipt.backup_id.is_some()) {
             self.open_backup(replication, receipt, record, invocation).await;
         }
         if !self.emit(replication, record, invocation).await {
@@ -68,13 +69,15 @@ impl Handler {
     }
 
     pub(crate) async fn emit(&self, replication: &Replication, record: &Record, invocation: &Invocation) -> bool {
-        let mut messages = Vec::with_capacity(record.receipts.len());
-        for (index, one) in record.receipts.iter().enumerate() {
-            let extra = record.receipts[..index].iter().any(|other| other.backup_id == one.backup_id);
-            // A backup of a vault-wide call has a first attempt of its own.
-            let attempt = if one.backup_id.is_some() { 1 } else { record.attempt };
-            messages.push(receipt::accepted(replication, attempt, one, extra));
+        let mut messages = Vec::new();
+        if record.outbox || record.news.is_empty() {
+            for (index, one) in record.receipts.iter().enumerate() {
+                let same = |other: &Receipt| other.backup_id == one.backup_id && other.attempt == one.attempt;
+                let extra = record.receipts.iter().take(index).any(same);
+                messages.push(receipt::accepted(replication, one, extra));
+            }
         }
+        messages.extend(record.news.iter().map(|state| receipt::changed(replication, record, *state)));
         let outcomes = self.emitter.emit(&messages, invocation.last_moment()).await;
         for (message, outcome) in messages.iter().zip(&outcomes) {
             if let Err(error) = outcome {
@@ -95,7 +98,7 @@ impl Handler {
         let Some(backup_id) = &receipt.backup_id else { return };
         let backup = replication.of_backup(backup_id);
         let me = Claimant { owner: vault.owner.clone(), lease_until: invocation.deadline, now: self.clock.now() };
-        let receipt = Receipt { backup_id: None, ..receipt.clone() };
+        let receipt = Receipt { backup_id: None, attempt: 1, ..receipt.clone() };
         let record = Record::accepted(&backup, receipt.clone(), &me);
         let mut result = self.ledger.put(&record, &Expect::Absent).await;
         for _ in 0..4 {

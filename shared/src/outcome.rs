@@ -43,7 +43,7 @@ pub enum Outcome {
 /// Why a replication was not accepted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trouble {
-    /// `refused`, `in_doubt`, `ineligible`, `not_started` or `invalid`.
+    /// `refused`, `failed`, `lost`, `in_doubt`, `ineligible`, `not_started` or `invalid`.
     pub state: &'static str,
     /// Fixed name and message.
     pub error: Error,

@@ -143,14 +143,18 @@ pub struct Pause {
 pub struct Filter {
     /// Only records in this state.
     pub state: Option<String>,
-    /// Only records whose receipts the queue has not taken.
+    /// Only records of which the queue has not taken everything.
     pub outbox: bool,
+    /// Only records whose destination is to be looked at by then.
+    pub due: Option<Timestamp>,
 }
 
 impl Filter {
     /// Whether a record passes.
     pub fn takes(&self, record: &Record) -> bool {
-        self.state.as_deref().is_none_or(|state| record.state.name() == state) && (!self.outbox || record.outbox)
+        self.state.as_deref().is_none_or(|state| record.state.name() == state)
+            && (!self.outbox || record.in_outbox())
+            && self.due.is_none_or(|due| record.look_at.is_some_and(|at| at <= due))
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::command::{Key, Replication, hash_of};
+use crate::ledger::{Record, State};
 
 /// A provider's acceptance of one copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,8 +19,15 @@ pub struct Receipt {
     pub request_id: Option<String>,
     /// Whether the copy was found by read-back rather than started by this attempt's call.
     pub adopted: bool,
+    /// Of which attempt it is.
+    #[serde(default = "first_attempt")]
+    pub attempt: u32,
     /// When we learned of it.
     pub time: Timestamp,
+}
+
+fn first_attempt() -> u32 {
+    1
 }
 
 /// One message for the queue: a CloudEvents 1.0 JSON event.
@@ -38,37 +46,74 @@ pub const ACCEPTED: &str = "offsite.replication.accepted";
 ///
 /// `extra` tells apart further receipts of one attempt: a copy that was made twice after all
 /// must not hide behind the first one's ID.
-pub fn accepted(replication: &Replication, attempt: u32, receipt: &Receipt, extra: bool) -> Message {
-    // One backup of a vault-wide call has the key that a call for it alone would have.
+pub fn accepted(replication: &Replication, receipt: &Receipt, extra: bool) -> Message {
+    // One backup of a vault-wide call has the key, and a first attempt, that a call for it alone would have.
     let of_backup = receipt.backup_id.as_deref().map(|backup| replication.of_backup(backup));
+    let attempt = if of_backup.is_some() { 1 } else { receipt.attempt };
     let key = of_backup.as_ref().unwrap_or(replication).key();
     let mut id = event_id(&key, attempt, ACCEPTED);
     if extra {
         id = hash_of(&[&id, receipt.replication_id.as_deref().unwrap_or_default()]);
     }
+    let data = json!({
+        "source": source_of(replication, receipt),
+        "replication_id": receipt.replication_id,
+        "request_id": receipt.request_id,
+        "state": "accepted",
+        "adopted": receipt.adopted,
+        "attempt": attempt,
+    });
+    message(id, ACCEPTED, replication, &key, receipt.time, data)
+}
+
+/// The message about a later change: replicated, failed or lost.
+pub fn changed(replication: &Replication, record: &Record, state: State) -> Message {
+    let key = record.key();
+    let event_type = format!("offsite.replication.{}", state.name());
+    let entry = record.history.iter().rev().find(|entry| entry.state == state);
+    let receipt = record.receipts.last();
+    let mut data = json!({
+        "source": replication.source_json(),
+        "replication_id": receipt.and_then(|receipt| receipt.replication_id.clone()),
+        "request_id": receipt.and_then(|receipt| receipt.request_id.clone()),
+        "state": state.name(),
+        "adopted": receipt.is_some_and(|receipt| receipt.adopted),
+        "attempt": record.attempt,
+    });
+    if let (Some(evidence), true) = (&record.evidence, state != State::Failed) {
+        data["evidence"] = json!(evidence);
+    }
+    if let Some(reason) = entry.and_then(|entry| entry.note.as_deref()).filter(|_| state != State::Replicated) {
+        data["error"] = json!({ "message": reason });
+    }
+    let time = entry.map_or(record.since, |entry| entry.time);
+    message(event_id(&key, record.attempt, &event_type), &event_type, replication, &key, time, data)
+}
+
+fn message(
+    id: String,
+    event_type: &str,
+    replication: &Replication,
+    key: &Key,
+    time: Timestamp,
+    mut data: Value,
+) -> Message {
     let cloud = replication.operation.cloud().name();
-    let time = receipt.time.to_string();
+    let time = time.to_string();
+    data["provider"] = json!(cloud);
+    data["operation"] = json!(replication.operation.name());
+    data["account"] = json!(replication.account);
+    data["destination"] = replication.destination.to_json();
+    data["time"] = json!(time);
     let event = json!({
         "specversion": "1.0",
         "id": id,
-        "type": ACCEPTED,
+        "type": event_type,
         "source": format!("/offsite/{cloud}/{}", replication.account),
         "subject": key.0,
         "time": time,
         "datacontenttype": "application/json",
-        "data": {
-            "provider": cloud,
-            "operation": replication.operation.name(),
-            "account": replication.account,
-            "source": source_of(replication, receipt),
-            "destination": replication.destination.to_json(),
-            "replication_id": receipt.replication_id,
-            "request_id": receipt.request_id,
-            "state": "accepted",
-            "adopted": receipt.adopted,
-            "attempt": attempt,
-            "time": time,
-        },
+        "data": data,
     });
     Message { id, event }
 }

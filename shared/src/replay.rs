@@ -50,12 +50,25 @@ impl Handler {
         let request_id = last.as_ref().and_then(|entry| entry.request_id.clone());
         let text = last.as_ref().and_then(|entry| entry.note.clone()).unwrap_or_default();
         match record.state {
-            State::Accepted => {
-                let queued = !record.outbox || self.deliver(replication, &record, invocation).await;
+            State::Accepted | State::Replicated => {
+                let queued = !record.in_outbox() || self.deliver(replication, &record, invocation).await;
                 Outcome::Accepted { receipts: record.receipts, attempt: record.attempt, queued, replayed: true }
             }
             State::NoWork => Outcome::NoWork { code: code.unwrap_or_default() },
             State::Ineligible => Outcome::Not(ineligible(replication, &text)),
+            State::Lost => {
+                let message = format!(
+                    "{} had its copy, and it is gone: {text}; it is not made again by itself: see `offsite ledger show {}`",
+                    replication.describe(),
+                    record.key
+                );
+                Outcome::Not(Trouble {
+                    state: "lost",
+                    error: Error::new(ErrorName::Rejected, message),
+                    code,
+                    request_id,
+                })
+            }
             state => {
                 let next = match (state, record.not_before) {
                     (State::Abandoned, _) => "a person gave it up".to_owned(),
@@ -64,14 +77,12 @@ impl Handler {
                     }
                     _ => format!("all {} attempts are used; see `offsite ledger show {}`", record.attempt, record.key),
                 };
-                let message = format!(
-                    "{} was refused before (attempt {}): {} {text}; {next}",
-                    replication.describe(),
-                    record.attempt,
-                    code.clone().unwrap_or_default()
-                );
+                let how = if state == State::Failed { "failed" } else { "was refused" };
+                let said = code.as_ref().map_or(text.clone(), |code| format!("{code}: {text}"));
+                let message =
+                    format!("{} {how} before (attempt {}): {said}; {next}", replication.describe(), record.attempt);
                 Outcome::Not(Trouble {
-                    state: "refused",
+                    state: if state == State::Failed { "failed" } else { "refused" },
                     error: Error::new(ErrorName::Rejected, message),
                     code,
                     request_id,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::command::{Cloud, Destination};
 use crate::error::Error;
 use crate::ledger::Attempts;
+use crate::observation::Looks;
 use crate::providers::{Defaults, Provider, Service};
 
 /// A captured environment. Empty variables count as absent.
@@ -92,6 +93,8 @@ pub struct Settings {
     pub lease_margin: Duration,
     /// Limits on attempts.
     pub attempts: Attempts,
+    /// When destinations are looked at.
+    pub looks: Looks,
     /// How long an authentication failure pauses a credential.
     pub pause: Duration,
 }
@@ -154,6 +157,13 @@ impl Settings {
             }
         }
         let attempts = Attempts::default();
+        let usual = Looks::default();
+        let looks = Looks {
+            first: seconds("OFFSITE_FIRST_LOOK_S", usual.first)?,
+            longest: seconds("OFFSITE_LONGEST_LOOK_S", usual.longest)?,
+            give_up: seconds("OFFSITE_COPY_DEADLINE_S", usual.give_up)?,
+            audit: seconds("OFFSITE_AUDIT_S", usual.audit)?,
+        };
         Ok(Settings {
             allowed: environment.get("OFFSITE_ALLOWED_DESTINATIONS").map(allow_list).transpose()?,
             endpoints,
@@ -169,7 +179,9 @@ impl Settings {
                 limit: environment.number("OFFSITE_MAX_ATTEMPTS", u64::from(attempts.limit), 1..=9)? as u32,
                 backoff: seconds("OFFSITE_ATTEMPT_BACKOFF_S", attempts.backoff)?,
                 ineligible_for: seconds("OFFSITE_INELIGIBLE_S", attempts.ineligible_for)?,
+                first_look: looks.first,
             },
+            looks,
             pause: seconds("OFFSITE_PAUSE_S", Duration::from_secs(300))?,
         })
     }

@@ -1,4 +1,5 @@
 //! The ledger: its pure transitions, one suite for every store, and what can be wrong with the file.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // The lint's exception knows test functions only, not their helpers.
 
 mod file;
 pub mod stores;

@@ -7,6 +7,7 @@ mod events;
 mod faults;
 mod functions;
 mod ledger;
+mod observe;
 mod proof;
 mod schemas;
 mod secrets;

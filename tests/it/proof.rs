@@ -9,10 +9,12 @@ use offsite_shared::command::{Cloud, Command, Key, Replication};
 use offsite_shared::disposition::Failure;
 use offsite_shared::fields::FieldError;
 use offsite_shared::ledger::Record;
+use offsite_shared::observation::{Evidence, Observation};
 use offsite_shared::ports::{
     Access, Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put, Reply,
 };
 use offsite_shared::providers::{Acceptance, Call, Defaults, Intent, Provider, ReadBack, Service};
+use offsite_shared::receipt::Receipt;
 use offsite_shared::sign::{Nonce, RequestDraft, SignError, Signed};
 
 use crate::faults::cells::{Cell, Deliveries, matrix, run_all};
@@ -49,6 +51,16 @@ impl Provider for Blind {
 
     fn refused(&self, call: &Call, reply: &Reply) -> Option<Failure> {
         self.0.refused(call, reply)
+    }
+
+    fn observe(
+        &self,
+        replication: &Replication,
+        receipt: &Receipt,
+        known: Option<&Evidence>,
+        replies: &[Reply],
+    ) -> Observation {
+        self.0.observe(replication, receipt, known, replies)
     }
 
     fn settles_at_once(&self, replication: &Replication) -> bool {
@@ -142,7 +154,7 @@ impl Ledger for Weak {
 async fn is_noticed(safeguard: &str, weakness: Weakness, concerned: impl Fn(&Cell) -> bool) {
     let seed = seed();
     for home in [Home::Sqlite, Home::Dynamo] {
-        let cells: Vec<Cell> = matrix(home, seed).into_iter().filter(|cell| concerned(cell)).collect();
+        let cells: Vec<Cell> = matrix(seed).into_iter().filter(|cell| concerned(cell)).collect();
         let count = cells.len();
         let failed = run_all(Store::open(home).await, cells, weakness).await;
         let of = |what: &str| {

@@ -38,10 +38,13 @@ async fn measure(workers: u64, time: Duration) -> f64 {
     let simulators = Simulators::start(options.clone()).await.expect("the simulators start");
     let environment = ["OFFSITE_ALIBABA_RPS", "OFFSITE_HUAWEI_RPS", "OFFSITE_TENCENT_RPS"]
         .into_iter()
-        .fold(home::point_at(&simulators, &options, Environment::default()), |environment, name| environment.with(name, "0"));
+        .fold(home::point_at(&simulators, &options, Environment::default()), |environment, name| {
+            environment.with(name, "0")
+        });
     let handler = Arc::new(home::handler(&environment, &database).expect("the settings are right"));
     let (started, next) = (Instant::now(), Arc::new(AtomicU64::new(0)));
-    let tasks: Vec<_> = (0..workers).map(|_| tokio::spawn(work(handler.clone(), next.clone(), started, time))).collect();
+    let tasks: Vec<_> =
+        (0..workers).map(|_| tokio::spawn(work(handler.clone(), next.clone(), started, time))).collect();
     let mut took = Vec::new();
     for task in tasks {
         took.extend(task.await.expect("a worker"));
@@ -50,9 +53,14 @@ async fn measure(workers: u64, time: Duration) -> f64 {
     let queued = Queue::receipts(database.clone()).count().await.expect("the queue can be read");
     assert_eq!(queued, took.len() as u64, "every replication has its receipt on the queue");
     took.sort_unstable();
-    let at = |part: f64| took.get((took.len() as f64 * part) as usize).copied().unwrap_or_default().as_secs_f64() * 1_000.0;
+    let at =
+        |part: f64| took.get((took.len() as f64 * part) as usize).copied().unwrap_or_default().as_secs_f64() * 1_000.0;
     let rate = took.len() as f64 / seconds;
-    println!("{workers:>4} at once: {rate:>6.0} durable replications a second, p50 {:.1} ms, p99 {:.1} ms", at(0.5), at(0.99));
+    println!(
+        "{workers:>4} at once: {rate:>6.0} durable replications a second, p50 {:.1} ms, p99 {:.1} ms",
+        at(0.5),
+        at(0.99)
+    );
     drop(handler);
     drop(database);
     simulators.stopped().await;
@@ -67,7 +75,8 @@ async fn work(handler: Arc<Handler>, next: Arc<AtomicU64>, started: Instant, tim
         let begun = Instant::now();
         let command = command(next.fetch_add(1, Ordering::Relaxed));
         let deadline = Timestamp::now() + SignedDuration::from_secs(60);
-        let answer = handler.handle(&command, &Invocation { id: "bench".to_owned(), deadline }).await.expect("it is accepted");
+        let answer =
+            handler.handle(&command, &Invocation { id: "bench".to_owned(), deadline }).await.expect("it is accepted");
         assert_eq!(answer.pointer("/results/0/queued"), Some(&json!(true)), "{answer}");
         took.push(begun.elapsed());
     }

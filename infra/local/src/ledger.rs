@@ -1,5 +1,6 @@
 //! The ledger in the SQLite file: the same transitions as on DynamoDB, each write durable before it is answered.
 
+use jiff::Timestamp;
 use offsite_shared::command::Key;
 use offsite_shared::ledger::Record;
 use offsite_shared::ports::{Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
@@ -15,10 +16,12 @@ CREATE TABLE ledger (
   owner   TEXT NOT NULL,
   state   TEXT NOT NULL,
   outbox  INTEGER NOT NULL,
+  look_at INTEGER,
   record  TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX ledger_state ON ledger (state, key);
 CREATE INDEX ledger_outbox ON ledger (key) WHERE outbox = 1;
+CREATE INDEX ledger_due ON ledger (look_at) WHERE look_at IS NOT NULL;
 CREATE TABLE pauses (
   credential TEXT PRIMARY KEY,
   until      TEXT NOT NULL,
@@ -59,7 +62,8 @@ impl Ledger for SqliteLedger {
                 version: integer(record.version),
                 owner: record.owner.clone(),
                 state: record.state.name(),
-                outbox: record.outbox,
+                outbox: record.in_outbox(),
+                look_at: record.look_at.map(Timestamp::as_millisecond),
                 text: record.to_text()?,
             };
             let expect = expect.clone();
@@ -127,6 +131,7 @@ struct Row {
     owner: String,
     state: &'static str,
     outbox: bool,
+    look_at: Option<i64>,
     text: String,
 }
 
@@ -134,18 +139,19 @@ struct Row {
 fn put(connection: &Connection, row: &Row, expect: &Expect) -> rusqlite::Result<Result<(), Option<String>>> {
     let changed = match expect {
         Expect::Absent => {
-            let sql = "INSERT INTO ledger (key, version, owner, state, outbox, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+            let sql = "INSERT INTO ledger (key, version, owner, state, outbox, record, look_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
             connection.prepare_cached(sql)?.execute(params![
                 row.key,
                 row.version,
                 row.owner,
                 row.state,
                 row.outbox,
-                row.text
+                row.text,
+                row.look_at
             ])?
         }
         Expect::Was { version, owner } => {
-            let sql = "UPDATE ledger SET version = ?2, owner = ?3, state = ?4, outbox = ?5, record = ?6 WHERE key = ?1 AND version = ?7 AND owner = ?8";
+            let sql = "UPDATE ledger SET version = ?2, owner = ?3, state = ?4, outbox = ?5, record = ?6, look_at = ?9 WHERE key = ?1 AND version = ?7 AND owner = ?8";
             connection.prepare_cached(sql)?.execute(params![
                 row.key,
                 row.version,
@@ -154,7 +160,8 @@ fn put(connection: &Connection, row: &Row, expect: &Expect) -> rusqlite::Result<
                 row.outbox,
                 row.text,
                 integer(*version),
-                owner
+                owner,
+                row.look_at
             ])?
         }
     };
@@ -169,17 +176,26 @@ fn text_of(connection: &Connection, key: &str) -> rusqlite::Result<Option<String
 }
 
 fn list(connection: &Connection, filter: &Filter, after: &str, limit: u32) -> rusqlite::Result<Vec<(String, String)>> {
-    let sql = match (filter.outbox, filter.state.is_some()) {
-        (true, _) => {
-            "SELECT key, record FROM ledger WHERE outbox = 1 AND key > ?1 AND (?3 = '' OR state = ?3) ORDER BY key LIMIT ?2"
+    let sql = match (filter.outbox, filter.due.is_some(), filter.state.is_some()) {
+        (true, _, _) => {
+            "SELECT key, record FROM ledger WHERE outbox = 1 AND key > ?1 AND (?3 = '' OR state = ?3) AND ?4 IS ?4 ORDER BY key LIMIT ?2"
         }
-        (false, true) => "SELECT key, record FROM ledger WHERE state = ?3 AND key > ?1 ORDER BY key LIMIT ?2",
-        (false, false) => "SELECT key, record FROM ledger WHERE key > ?1 AND ?3 = '' ORDER BY key LIMIT ?2",
+        // The few that are due are found by the index and put in key order.
+        (false, true, _) => {
+            "SELECT key, record FROM ledger WHERE look_at <= ?4 AND key > ?1 AND (?3 = '' OR state = ?3) ORDER BY key LIMIT ?2"
+        }
+        (false, false, true) => {
+            "SELECT key, record FROM ledger WHERE state = ?3 AND key > ?1 AND ?4 IS ?4 ORDER BY key LIMIT ?2"
+        }
+        (false, false, false) => {
+            "SELECT key, record FROM ledger WHERE key > ?1 AND ?3 = '' AND ?4 IS ?4 ORDER BY key LIMIT ?2"
+        }
     };
+    let due = filter.due.map(Timestamp::as_millisecond);
     let state = filter.state.clone().unwrap_or_default();
     connection
         .prepare_cached(sql)?
-        .query_map(params![after, limit, state], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(params![after, limit, state, due], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
-use offsite_local::cmd::{chaos, demo, handle, ledger, queue, sign, simulate};
+use offsite_local::cmd::{chaos, demo, handle, ledger, observe, queue, sign, simulate};
 use offsite_shared::io::environment;
 
 const EXAMPLES: &str = "\
@@ -41,6 +41,8 @@ enum Commands {
     Demo(demo::DemoArgs),
     /// Handle one event on this machine and print the answer
     Handle(handle::HandleArgs),
+    /// Look at accepted copies in the destination and record the evidence
+    Observe(observe::ObserveArgs),
     /// Read the embedded queue
     Queue(queue::QueueArgs),
     /// Look at the ledger, and settle what only a person can
@@ -92,6 +94,11 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 handle::Ended::Badly => ExitCode::FAILURE,
                 handle::Ended::Partly => ExitCode::from(3),
             })
+        }
+        Commands::Observe(args) => {
+            let (answer, well) = observe::run(&args, &environment).await?;
+            writeln!(out, "{answer}")?;
+            Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
         }
         Commands::Queue(args) => queue::run(&args, &environment, &mut out).await.map(|()| ExitCode::SUCCESS),
         Commands::Ledger(args) => ledger::run(&args, &environment, &mut out).await.map(|()| ExitCode::SUCCESS),

@@ -1,10 +1,12 @@
 //! The ledger on DynamoDB: one item per replication, written conditionally on version and owner.
 //!
-//! Table: hash key `pk`. Indexes: `outbox` (hash `outbox`, range `pk`; sparse) and `state` (hash `state`, range `pk`).
+//! Table: hash key `pk`. Indexes: `outbox` (hash `outbox`, range `pk`; sparse), `state` (hash `state`, range `pk`) and
+//! `due` (hash `due`, range `look_at`; sparse).
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::aws::{Aws, AwsError};
@@ -28,13 +30,16 @@ pub struct DynamoLedger {
 pub fn table_definition(name: &str) -> Value {
     let attribute = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
     let key = |name: &str, kind: &str| json!({ "AttributeName": name, "KeyType": kind });
-    let index = |name: &str| json!({ "IndexName": name, "KeySchema": [key(name, "HASH"), key("pk", "RANGE")], "Projection": { "ProjectionType": "ALL" } });
+    let index = |name: &str, range: &str| {
+        let schema = [key(name, "HASH"), key(range, "RANGE")];
+        json!({ "IndexName": name, "KeySchema": schema, "Projection": { "ProjectionType": "ALL" } })
+    };
     json!({
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [attribute("pk"), attribute("state"), attribute("outbox")],
+        "AttributeDefinitions": [attribute("pk"), attribute("state"), attribute("outbox"), attribute("due"), attribute("look_at")],
         "KeySchema": [key("pk", "HASH")],
-        "GlobalSecondaryIndexes": [index("state"), index("outbox")],
+        "GlobalSecondaryIndexes": [index("state", "pk"), index("outbox", "pk"), index("due", "look_at")],
     })
 }
 
@@ -95,14 +100,16 @@ impl DynamoLedger {
     }
 
     async fn page(&self, filter: &Filter, after: Option<&Key>, limit: u32) -> Result<Page, LedgerError> {
-        let index = match (filter.outbox, &filter.state) {
-            (true, _) => Some(("outbox", "1")),
-            (false, Some(state)) => Some(("state", state.as_str())),
-            (false, None) => None,
+        // Each index with its hash key's value; what is due is also bounded by its range key.
+        let index = match (filter.outbox, filter.due, &filter.state) {
+            (true, _, _) => Some(("outbox", "1")),
+            (false, Some(_), _) => Some(("due", "1")),
+            (false, None, Some(state)) => Some(("state", state.as_str())),
+            (false, None, None) => None,
         };
         let mut body = json!({ "Limit": limit });
-        if let Some(key) = after {
-            body["ExclusiveStartKey"] = json!({ "pk": { "S": key.0 } });
+        if let Some(cursor) = after {
+            body["ExclusiveStartKey"] = start_key(cursor, index);
         }
         let operation = match index {
             Some((name, value)) => {
@@ -110,15 +117,17 @@ impl DynamoLedger {
                 body["KeyConditionExpression"] = json!("#hash = :hash");
                 body["ExpressionAttributeNames"] = json!({ "#hash": name });
                 body["ExpressionAttributeValues"] = json!({ ":hash": { "S": value } });
-                if after.is_some() {
-                    body["ExclusiveStartKey"][name] = json!({ "S": value });
+                if let (Some(due), "due") = (filter.due, name) {
+                    body["KeyConditionExpression"] = json!("#hash = :hash AND #at <= :at");
+                    body["ExpressionAttributeNames"]["#at"] = json!("look_at");
+                    body["ExpressionAttributeValues"][":at"] = json!({ "S": sortable(due) });
                 }
                 "Query"
             }
             None => "Scan",
         };
         let answer = self.call(operation, body).await.map_err(|error| unavailable(&error))?;
-        let next = answer.pointer("/LastEvaluatedKey/pk/S").and_then(Value::as_str).map(|key| Key(key.to_owned()));
+        let next = answer.get("LastEvaluatedKey").and_then(cursor_of);
         let mut page = Page { next, ..Page::default() };
         for item in answer.get("Items").and_then(Value::as_array).into_iter().flatten() {
             // Pauses share the table.
@@ -178,6 +187,30 @@ fn pause_key(credential: &CredentialName) -> String {
     format!("pause#{}", credential.0)
 }
 
+/// A time as text that sorts as the times do.
+fn sortable(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+/// Where a page ended, as a cursor: the key, and for what is due the time before it.
+fn cursor_of(last: &Value) -> Option<Key> {
+    let text = |name: &str| last.get(name).and_then(|value| value.get("S")).and_then(Value::as_str);
+    let key = text("pk")?;
+    Some(Key(text("look_at").map_or(key.to_owned(), |at| format!("{at} {key}"))))
+}
+
+fn start_key(cursor: &Key, index: Option<(&str, &str)>) -> Value {
+    let (at, key) = cursor.0.split_once(' ').map_or((None, cursor.0.as_str()), |(at, key)| (Some(at), key));
+    let mut start = json!({ "pk": { "S": key } });
+    if let Some((name, value)) = index {
+        start[name] = json!({ "S": value });
+    }
+    if let Some(at) = at {
+        start["look_at"] = json!({ "S": at });
+    }
+    start
+}
+
 fn item(record: &Record) -> Result<Value, LedgerError> {
     let mut item = Map::new();
     item.insert("pk".into(), json!({ "S": record.key }));
@@ -186,8 +219,12 @@ fn item(record: &Record) -> Result<Value, LedgerError> {
     item.insert("owner".into(), json!({ "S": record.owner }));
     item.insert("state".into(), json!({ "S": record.state.name() }));
     item.insert("record".into(), json!({ "S": record.to_text()? }));
-    if record.outbox {
+    if record.in_outbox() {
         item.insert("outbox".into(), json!({ "S": "1" }));
+    }
+    if let Some(at) = record.look_at {
+        item.insert("due".into(), json!({ "S": "1" }));
+        item.insert("look_at".into(), json!({ "S": sortable(at) }));
     }
     Ok(Value::Object(item))
 }

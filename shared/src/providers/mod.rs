@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::command::{Cloud, Command, Replication};
 use crate::disposition::{self, Disposition, Failure, Row};
 use crate::fields::{FieldError, one_line};
+use crate::observation::{Evidence, Observation};
 use crate::ports::{Access, Reply};
 use crate::receipt::Receipt;
 use crate::sign::{Nonce, RequestDraft, SignError, Signed};
@@ -79,12 +80,13 @@ impl Acceptance {
     }
 
     /// As receipts of this moment.
-    pub fn receipts(&self, adopted: bool, time: Timestamp) -> Vec<Receipt> {
+    pub fn receipts(&self, attempt: u32, adopted: bool, time: Timestamp) -> Vec<Receipt> {
         let stamp = |found: &Found| Receipt {
             backup_id: found.backup_id.clone(),
             replication_id: found.replication_id.clone(),
             request_id: self.request_id.clone(),
             adopted,
+            attempt,
             time,
         };
         self.receipts.iter().map(stamp).collect()
@@ -145,6 +147,15 @@ pub trait Provider: Send + Sync {
 
     /// What to ask next, or what the replies so far say. Called with no replies first.
     fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> ReadBack;
+
+    /// What the destination says of an accepted copy. Called with no replies first; `known` is what was seen before.
+    fn observe(
+        &self,
+        replication: &Replication,
+        receipt: &Receipt,
+        known: Option<&Evidence>,
+        replies: &[Reply],
+    ) -> Observation;
 
     /// What is wrong with the reply to a read, if anything is.
     fn refused(&self, call: &Call, reply: &Reply) -> Option<Failure>;

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::ports::{Fault, Kind, Process, Step};
-use super::world::{Clouds, Home, Store, Weakness, command, http, replication};
+use super::world::{Clouds, Store, Weakness, command, http, replication};
 
 /// How often the command comes before the fault-free redelivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,6 @@ impl Deliveries {
 /// A cell of the matrix.
 #[derive(Clone, Copy, Debug)]
 pub struct Cell {
-    pub home: Home,
     pub operation: Operation,
     pub step: Step,
     pub kind: Kind,
@@ -46,10 +45,12 @@ pub struct Ran {
     pub problems: Vec<String>,
     /// For each copy that was made: the key its receipt has on the queue, and the provider's ID.
     copies: Vec<(String, String)>,
+    /// Whether the provider gives an adopted copy's ID back: Alibaba never does, some of Huawei's clouds do not.
+    ids_are_told: bool,
 }
 
-/// All cells of one store.
-pub fn matrix(home: Home, seed: u64) -> Vec<Cell> {
+/// All cells, for any store.
+pub fn matrix(seed: u64) -> Vec<Cell> {
     let mut rng = Rng::with_seed(seed);
     let mut cells = Vec::new();
     for operation in Operation::ALL {
@@ -60,7 +61,7 @@ pub fn matrix(home: Home, seed: u64) -> Vec<Cell> {
             }
             for kind in Kind::ALL {
                 for deliveries in Deliveries::ALL {
-                    cells.push(Cell { home, operation, step, kind, deliveries, seed: rng.u64(..) });
+                    cells.push(Cell { operation, step, kind, deliveries, seed: rng.u64(..) });
                 }
             }
         }
@@ -89,7 +90,7 @@ pub async fn run_all(store: Store, cells: Vec<Cell>, weakness: Weakness) -> Vec<
         .map(|mut ran| {
             for (subject, id) in &ran.copies {
                 let told = queue.get(subject).map(Vec::as_slice).unwrap_or_default();
-                ran.problems.extend(receipt_problem(ran.cell.operation, told, id));
+                ran.problems.extend(receipt_problem(ran.ids_are_told, told, id));
             }
             (ran.cell, ran.problems)
         })
@@ -98,11 +99,10 @@ pub async fn run_all(store: Store, cells: Vec<Cell>, weakness: Weakness) -> Vec<
 }
 
 /// Whether the queue tells of this copy, under one event ID.
-fn receipt_problem(operation: Operation, told: &[Value], id: &str) -> Option<String> {
-    // No API gives an adopted pair's TaskId back.
+fn receipt_problem(ids_are_told: bool, told: &[Value], id: &str) -> Option<String> {
     let names = |message: &Value| match message["data"]["replication_id"].as_str() {
         Some(found) => found == id,
-        None => operation == Operation::CreateVaultReplication && message["data"]["adopted"] == true,
+        None => !ids_are_told && message["data"]["adopted"] == true,
     };
     let ids: BTreeSet<&str> = told.iter().filter_map(|message| message["id"].as_str()).collect();
     if !told.iter().any(names) {
@@ -131,6 +131,8 @@ fn unknowns(rng: &mut Rng) -> Value {
         "loose_vault_id_filter": rng.bool(),
         "csbs_duplicate_code": duplicate,
         "csbs_records_endpoint": rng.bool(),
+        "csbs_records_as_object": rng.bool(),
+        "show_backup_records": rng.u8(..4) > 0,
         "vault_busy_while_replicating": rng.bool(),
     })
 }
@@ -217,5 +219,10 @@ async fn run(cell: Cell, store: &Arc<Store>, http: &HttpTransport, weakness: Wea
             flavour % 4
         ));
     }
-    Ran { cell, problems, copies }
+    let ids_are_told = match cell.operation {
+        Operation::CreateVaultReplication => false,
+        Operation::CopyBackup | Operation::CopyCheckpoint => switches["show_backup_records"] == true,
+        _ => true,
+    };
+    Ran { cell, problems, copies, ids_are_told }
 }

@@ -43,7 +43,7 @@ pub struct Store {
     pub emitter: Arc<dyn Emitter>,
     pub database: Database,
     pub aws: Option<LocalAws>,
-    pub directory: TempDir,
+    _directory: TempDir,
 }
 
 impl Store {
@@ -53,7 +53,7 @@ impl Store {
         match home {
             Home::Sqlite => {
                 let handler = home::handler(&Environment::default(), &database).unwrap();
-                Store { ledger: handler.ledger, emitter: handler.emitter, database, aws: None, directory }
+                Store { ledger: handler.ledger, emitter: handler.emitter, database, aws: None, _directory: directory }
             }
             Home::Dynamo => {
                 let options = Options::new(database.clone(), AWS_KEY.0, AWS_KEY.1.to_owned().into());
@@ -64,7 +64,13 @@ impl Store {
                 let ledger = DynamoLedger::from_environment(&environment, client.clone(), "ledger").unwrap();
                 ledger.create_table().await.unwrap();
                 let emitter = SqsEmitter::from_environment(&environment, client, clock).unwrap();
-                Store { ledger: Arc::new(ledger), emitter: Arc::new(emitter), database, aws: Some(aws), directory }
+                Store {
+                    ledger: Arc::new(ledger),
+                    emitter: Arc::new(emitter),
+                    database,
+                    aws: Some(aws),
+                    _directory: directory,
+                }
             }
         }
     }
@@ -90,11 +96,14 @@ pub fn http() -> HttpTransport {
     HttpTransport::new(Duration::from_secs(3)).unwrap()
 }
 
+/// Puts a weaker port before a port.
+pub type Weaken<T> = fn(T) -> T;
+
 /// What is taken away from the product, to show that the tests notice.
 #[derive(Clone, Copy, Default)]
 pub struct Weakness {
-    pub provider: Option<fn(&'static dyn Provider) -> &'static dyn Provider>,
-    pub ledger: Option<fn(Arc<dyn Ledger>) -> Arc<dyn Ledger>>,
+    pub provider: Option<Weaken<&'static dyn Provider>>,
+    pub ledger: Option<Weaken<Arc<dyn Ledger>>>,
     pub nonce: bool,
 }
 

@@ -15,8 +15,12 @@ use crate::faults::world::{command, replication, seed};
 const STEPS: u32 = 400;
 const WALKS: u32 = 150;
 
-const ATTEMPTS: Attempts =
-    Attempts { limit: 3, backoff: Duration::from_secs(300), ineligible_for: Duration::from_secs(900) };
+const ATTEMPTS: Attempts = Attempts {
+    limit: 3,
+    backoff: Duration::from_secs(300),
+    ineligible_for: Duration::from_secs(900),
+    first_look: Duration::from_secs(60),
+};
 
 /// The store, which applies what the functions decide if the condition holds.
 struct Walk {
@@ -192,6 +196,7 @@ impl Walk {
                 // Now and then another copy than the first: a double that must not be hidden.
                 let which = self.rng.u32(..2);
                 let receipts = (0..copies).map(|copy| Receipt {
+                    attempt: 1,
                     backup_id: vault.then(|| format!("backup-{copy}")),
                     replication_id: Some(format!("copy-{which}-{copy}")),
                     request_id: request_id.clone(),
@@ -298,8 +303,7 @@ fn name_of(claim: &Claim) -> &'static str {
 fn events(replication: &Replication, record: &Record) -> Vec<String> {
     let id = |(index, one): (usize, &Receipt)| {
         let extra = record.receipts[..index].iter().any(|other| other.backup_id == one.backup_id);
-        let attempt = if one.backup_id.is_some() { 1 } else { record.attempt };
-        receipt::accepted(replication, attempt, one, extra).id
+        receipt::accepted(replication, one, extra).id
     };
     record.receipts.iter().enumerate().map(id).collect()
 }

@@ -495,7 +495,7 @@ async fn count(fleet: &Fleet, work: &[Work]) -> anyhow::Result<Count> {
             }
         }
     }
-    let filter = Filter { state: Some(State::InDoubt.name().to_owned()), outbox: false };
+    let filter = Filter { state: Some(State::InDoubt.name().to_owned()), ..Filter::default() };
     let ledger = fleet.ledger()?;
     let mut after = None;
     loop {

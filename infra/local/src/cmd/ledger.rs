@@ -67,7 +67,7 @@ pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Wri
             writeln!(out, "{}", serde_json::to_string_pretty(&record)?)?;
         }
         LedgerAction::Show { state, .. } => {
-            let filter = Filter { state: state.clone(), outbox: false };
+            let filter = Filter { state: state.clone(), ..Filter::default() };
             let mut after: Option<Key> = None;
             let mut unreadable = 0;
             loop {

@@ -57,9 +57,20 @@ pub struct Vault {
     /// On a target: the region it replicates from.
     #[serde(rename = "ReplicationSourceRegionId")]
     pub source_region_id: Option<String>,
+    /// How far a target is.
+    #[serde(rename = "ReplicationProgress")]
+    pub progress: Option<Progress>,
     /// On a source: its one target.
     #[serde(rename = "ReplicationTargetVaultId")]
     pub target_vault_id: Option<String>,
+}
+
+/// How far a target is.
+#[derive(Deserialize, Clone, Debug)]
+pub struct Progress {
+    /// Of what was there before the pair, in per cent.
+    #[serde(rename = "HistoricalReplicationProgress")]
+    pub historical: Option<i64>,
 }
 
 /// Some answers give a boolean as a text. Source: terraform-provider-alicloud 81c43b672, connectivity/client.go.

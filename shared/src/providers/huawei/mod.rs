@@ -8,7 +8,8 @@ pub mod calls;
 pub mod codes;
 pub mod errors;
 pub mod model;
-pub mod readback;
+pub mod observe;
+mod readback;
 #[cfg(test)]
 mod tests;
 pub mod token;
@@ -23,7 +24,9 @@ use super::{Acceptance, Call, Defaults, Found, Intent, Provider, ReadBack, Servi
 use crate::command::{Cloud, Command, Operation, Replication};
 use crate::disposition::{Disposition, Failure};
 use crate::fields::FieldError;
+use crate::observation::{Evidence, Observation};
 use crate::ports::{Access, Reply};
+use crate::receipt::Receipt;
 use crate::sign::{Nonce, RequestDraft, SignError, Signed, SignedHeaders, sdk_hmac};
 use model::{Backup, OperationLog, Page, Record, ShownBackup, ShownItem, Started, given};
 
@@ -114,6 +117,16 @@ impl Provider for Huawei {
     /// A vault-wide call skips what has been copied; there is nothing to look for before the first one.
     fn reads_first(&self, replication: &Replication) -> bool {
         replication.operation != Operation::CopyCheckpoint
+    }
+
+    fn observe(
+        &self,
+        replication: &Replication,
+        receipt: &Receipt,
+        known: Option<&Evidence>,
+        replies: &[Reply],
+    ) -> Observation {
+        observe::observe(replication, receipt, known, replies)
     }
 
     fn sign(

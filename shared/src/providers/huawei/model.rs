@@ -97,6 +97,12 @@ pub struct Backup {
     pub id: Option<String>,
     /// available, protecting, deleting, restoring, error, waiting_protect, waiting_delete, waiting_restore.
     pub status: Option<String>,
+    /// Size of what it is a backup of, in GiB.
+    #[serde(default, deserialize_with = "lenient")]
+    pub resource_size: Option<u64>,
+    /// When it is deleted by itself.
+    #[serde(default, deserialize_with = "lenient")]
+    pub expired_at: Option<String>,
     /// backup, sync or replication.
     pub image_type: Option<String>,
     /// OS::Nova::Server and others.
@@ -155,6 +161,10 @@ pub struct Record {
     pub destination_region: Option<String>,
     /// Project there.
     pub destination_project_id: Option<String>,
+    /// CBR: the copy, once there is one.
+    pub destination_backup_id: Option<String>,
+    /// CSBS: the copy, once there is one.
+    pub destination_checkpoint_item_id: Option<String>,
     /// More about it.
     #[serde(default, deserialize_with = "lenient")]
     pub extra_info: Option<ExtraInfo>,

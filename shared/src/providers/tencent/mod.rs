@@ -16,7 +16,9 @@ use super::{Acceptance, Call, Intent, Provider, ReadBack, Service, refusal, unre
 use crate::command::{Cloud, Command, Replication};
 use crate::disposition::Failure;
 use crate::fields::FieldError;
+use crate::observation::{Evidence, How, Observation};
 use crate::ports::{Access, Reply};
+use crate::receipt::Receipt;
 use crate::sign::{Nonce, Query, RequestDraft, SignError, Signed, SignedHeaders, tc3};
 use model::{
     Copied, CopySnapshotCrossRegions, DescribeSnapshots, Described, Envelope, Filter, Nothing, Response, Snapshot,
@@ -87,7 +89,8 @@ impl Provider for Tencent {
     }
 
     fn refused(&self, _call: &Call, reply: &Reply) -> Option<Failure> {
-        read::<Nothing>(reply).err()
+        // A snapshot that is not there is an answer, which whoever asked interprets.
+        read::<Nothing>(reply).err().filter(|failure| failure.code != "InvalidSnapshotId.NotFound")
     }
 
     /// First the destination by name, then the source for running copies and its own state.
@@ -139,6 +142,44 @@ impl Provider for Tencent {
             ));
         };
         judge_source(replication, &source)
+    }
+
+    /// The copy itself, by its ID, in the destination. There is no failed state.
+    fn observe(
+        &self,
+        replication: &Replication,
+        receipt: &Receipt,
+        _known: Option<&Evidence>,
+        replies: &[Reply],
+    ) -> Observation {
+        let Some(id) = receipt.replication_id.as_deref() else {
+            return Observation::Running("the copy's ID is not known".into());
+        };
+        let region = &replication.destination.region;
+        let Some(reply) = replies.first() else {
+            let body = DescribeSnapshots { snapshot_ids: Some([id]), limit: 1, ..Default::default() };
+            return Observation::Ask(Box::new(call("DescribeSnapshots", region, &body)));
+        };
+        let snapshots = match read::<Described>(reply) {
+            Ok(answer) => answer.body.snapshots.unwrap_or_default(),
+            Err(failure) if failure.code == "InvalidSnapshotId.NotFound" => Vec::new(),
+            Err(failure) => return Observation::Unanswered(failure.of_read()),
+        };
+        let Some(copy) = snapshots.into_iter().find(|copy| copy.snapshot_id.as_deref() == Some(id)) else {
+            return Observation::Gone(format!("the snapshot {id} is not in {region}"));
+        };
+        match copy.state.as_deref() {
+            Some(state @ "NORMAL") => Observation::Seen(Evidence {
+                destination_id: Some(id.to_owned()),
+                state: state.to_owned(),
+                time: Timestamp::UNIX_EPOCH,
+                size_gib: copy.disk_size,
+                expires_at: copy.deadline_time.as_deref().and_then(model::time),
+                how: How::Observed,
+            }),
+            Some("TORECYCLE") => Observation::Gone(format!("the snapshot {id} is in the recycle bin of {region}")),
+            state => Observation::Running(format!("{} ({} %)", state.unwrap_or("unknown"), copy.percent.unwrap_or(0))),
+        }
     }
 
     fn sign(
@@ -244,10 +285,10 @@ fn call(action: &'static str, region: &str, body: &impl Serialize) -> Call {
 
 /// Reads an answer. HTTP 200 may be a failure, and any other status is trouble of a gateway.
 fn read<T: DeserializeOwned>(reply: &Reply) -> Result<Response<T>, Failure> {
-    if let Ok(Envelope { response }) = serde_json::from_slice::<Envelope<Nothing>>(&reply.body) {
-        if let Some(error) = response.error {
-            return Err(refusal(codes::TABLE, &error.code, &error.message, response.request_id, reply));
-        }
+    if let Ok(Envelope { response }) = serde_json::from_slice::<Envelope<Nothing>>(&reply.body)
+        && let Some(error) = response.error
+    {
+        return Err(refusal(codes::TABLE, &error.code, &error.message, response.request_id, reply));
     }
     if reply.status != 200 {
         return Err(unreadable(reply, None, "a gateway answered instead of the service"));

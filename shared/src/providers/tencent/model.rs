@@ -138,7 +138,23 @@ pub struct Snapshot {
     /// Destinations to which a copy is running.
     #[serde(rename = "CopyingToRegions")]
     pub copying_to_regions: Option<Vec<String>>,
+    /// How much of it is made, in per cent.
+    #[serde(rename = "Percent")]
+    pub percent: Option<u64>,
+    /// Size of the disk in GiB.
+    #[serde(rename = "DiskSize")]
+    pub disk_size: Option<u64>,
+    /// When it is deleted by itself; empty when never. `YYYY-MM-DD HH:MM:SS` in UTC+8.
+    #[serde(rename = "DeadlineTime")]
+    pub deadline_time: Option<String>,
     /// `YYYY-MM-DD HH:MM:SS` in UTC+8.
     #[serde(rename = "CreateTime")]
     pub create_time: Option<String>,
+}
+
+/// A time of an answer: `YYYY-MM-DD HH:MM:SS` in UTC+8, in every region.
+/// Source: cloud-custodian c7n_tencentcloud df800e9e, 2026-08-22 (parsed as Asia/Shanghai; seven recorded pairs agree).
+pub fn time(text: &str) -> Option<jiff::Timestamp> {
+    let naive: jiff::civil::DateTime = text.trim().parse().ok()?;
+    jiff::tz::TimeZone::fixed(jiff::tz::offset(8)).to_timestamp(naive).ok()
 }

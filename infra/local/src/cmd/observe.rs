@@ -1,0 +1,88 @@
+//! `offsite observe`: look at accepted copies in the destination.
+
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use offsite_shared::command::Key;
+use offsite_shared::handler::{Handler, Invocation};
+use offsite_shared::io::clock::SystemClock;
+use offsite_shared::ledger::{State, later};
+use offsite_shared::ports::{Clock, Filter};
+use offsite_shared::settings::Environment;
+use serde_json::{Value, json};
+
+use crate::home;
+
+/// Options of `offsite observe`.
+#[derive(Args, Debug)]
+pub struct ObserveArgs {
+    /// Wait until no copy is under way any more
+    #[arg(long)]
+    pub until_done: bool,
+    /// Stop waiting after this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, requires = "until_done")]
+    pub timeout: u64,
+}
+
+/// What was seen, and whether every copy that was under way is now usable.
+///
+/// # Errors
+/// The ledger cannot be used.
+pub async fn run(args: &ObserveArgs, environment: &Environment) -> anyhow::Result<(Value, bool)> {
+    let path = home::database_path(environment);
+    anyhow::ensure!(
+        path.exists(),
+        "there is no ledger at {}: handle an event first, or set OFFSITE_DB to the file",
+        path.display()
+    );
+    let database = home::open(&path, home::is_simulated(environment)).await?;
+    let handler = home::handler(environment, &database)?;
+    let clock = SystemClock;
+    let end = later(clock.now(), Duration::from_secs(args.timeout));
+    let before = under_way(&handler).await?;
+    let bar = ProgressBar::new(before);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} copies settled  {elapsed} elapsed") {
+        bar.set_style(style);
+    }
+    let (mut replicated, mut failed, mut lost, mut looked) = (0, 0, 0, 0);
+    let mut unanswered;
+    let left = loop {
+        let invocation = Invocation { id: "local".into(), deadline: later(clock.now(), Duration::from_secs(300)) };
+        let answer = handler.handle(&json!({ "action": "observe" }), &invocation).await?;
+        let count = |name: &str| answer.pointer(&format!("/observed/{name}")).and_then(Value::as_u64).unwrap_or(0);
+        replicated += count("replicated");
+        failed += count("failed");
+        lost += count("lost");
+        looked += count("looked");
+        unanswered = count("unanswered");
+        let left = under_way(&handler).await?;
+        bar.set_length(before.max(left));
+        bar.set_position(before.max(left) - left);
+        if !args.until_done || left == 0 || clock.now() >= end {
+            break left;
+        }
+        clock.sleep(Duration::from_secs(1)).await;
+    };
+    bar.finish_and_clear();
+    let observed = json!({
+        "looked": looked, "replicated": replicated, "failed": failed, "lost": lost, "unanswered": unanswered, "under_way": left,
+    });
+    let well = failed == 0 && lost == 0 && unanswered == 0 && (left == 0 || !args.until_done);
+    Ok((json!({ "observed": observed }), well))
+}
+
+/// Accepted copies of which the destination has not been seen.
+async fn under_way(handler: &Handler) -> anyhow::Result<u64> {
+    let filter = Filter { state: Some(State::Accepted.name().to_owned()), ..Filter::default() };
+    let mut count = 0;
+    let mut after: Option<Key> = None;
+    loop {
+        let page = handler.ledger.list(&filter, after.as_ref(), 500).await?;
+        count += page.records.iter().filter(|record| record.look_at.is_some()).count() as u64;
+        after = page.next;
+        if after.is_none() {
+            return Ok(count);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Observations: what the destination says of a copy, and the record's transitions that follow.
+//!
+//! `Accepted` → `Replicated(evidence)` → `Lost`; `Accepted` → `Failed`. Accepted is not copied, and a source's record is
+//! not the destination: only the destination's own word is evidence, or, where it shows nothing, a marked inference.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::disposition::Failure;
+use crate::ledger::{Claimant, Entry, Record, State, later};
+use crate::ports::Expect;
+use crate::providers::Call;
+
+/// What the destination said when the copy was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The copy's own ID in the destination.
+    pub destination_id: Option<String>,
+    /// The provider's word for its state.
+    pub state: String,
+    /// When it was last seen so.
+    pub time: Timestamp,
+    /// Its size in GiB, where it is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_gib: Option<u64>,
+    /// When the provider will delete it by itself, where it is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Seen, or only concluded.
+    pub how: How,
+}
+
+/// How evidence came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// The copy itself was seen, usable, in the destination.
+    Observed,
+    /// It can only be concluded from what the destination tells.
+    Inferred,
+}
+
+/// What a provider's replies so far say of a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Observation {
+    /// Ask this next.
+    Ask(Box<Call>),
+    /// On its way, and how far.
+    Running(String),
+    /// Usable in the destination. The time is filled in by the caller.
+    Seen(Evidence),
+    /// The provider gave up.
+    Failed(String),
+    /// It is not in the destination.
+    Gone(String),
+    /// The question could not be answered.
+    Unanswered(Failure),
+}
+
+/// When to look, and when to stop waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Looks {
+    /// The first look after acceptance, and the smallest interval; it doubles.
+    pub first: Duration,
+    /// The largest interval while a copy runs.
+    pub longest: Duration,
+    /// A copy that is not usable after this long has failed.
+    pub give_up: Duration,
+    /// How often a finished copy is looked at again.
+    pub audit: Duration,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        Looks {
+            first: Duration::from_secs(60),
+            longest: Duration::from_secs(3_600),
+            give_up: Duration::from_secs(48 * 3_600),
+            audit: Duration::from_secs(7 * 24 * 3_600),
+        }
+    }
+}
+
+/// Applies an observation to a record. `None`: nothing to write.
+pub fn observed(
+    current: &Record,
+    observation: &Observation,
+    by: &Claimant,
+    looks: &Looks,
+    backoff: Duration,
+) -> Option<(Record, Expect)> {
+    if !matches!(current.state, State::Accepted | State::Replicated) {
+        return None;
+    }
+    let was = Expect::Was { version: current.version, owner: current.owner.clone() };
+    let accepted = current.receipts.last().map_or(current.since, |receipt| receipt.time);
+    let overdue = later(accepted, looks.give_up) <= by.now;
+    let mut next = current.clone();
+    next.looks = current.looks.saturating_add(1);
+    let doublings = current.looks.min(16);
+    let interval = looks.first.saturating_mul(2u32.saturating_pow(doublings)).min(looks.longest);
+    next.look_at = Some(later(by.now, interval));
+    let expired = || current.evidence.as_ref().and_then(|seen| seen.expires_at).is_some_and(|at| at <= by.now);
+    match observation {
+        Observation::Ask(_) | Observation::Unanswered(_) => {}
+        Observation::Seen(evidence) => {
+            next.evidence = Some(Evidence { time: by.now, ..evidence.clone() });
+            next.look_at = Some(later(by.now, looks.audit));
+            next.looks = 0;
+            if current.state != State::Replicated {
+                enter(&mut next, State::Replicated, by, None);
+            }
+        }
+        Observation::Gone(_) if current.state == State::Replicated && expired() => {
+            // It went as planned; what was proven stays proven.
+            next.look_at = None;
+            record(&mut next, State::Replicated, by, Some("expired as planned".to_owned()));
+        }
+        Observation::Gone(reason) if current.state == State::Replicated => {
+            next.look_at = None;
+            enter(&mut next, State::Lost, by, Some(reason.clone()));
+        }
+        Observation::Failed(reason) => fail(&mut next, by, reason.clone(), backoff),
+        Observation::Running(how) | Observation::Gone(how) if overdue && current.state == State::Accepted => {
+            let hours = looks.give_up.as_secs() / 3_600;
+            fail(
+                &mut next,
+                by,
+                format!("not usable in the destination {hours} hours after it was accepted: {how}"),
+                backoff,
+            );
+        }
+        Observation::Running(_) | Observation::Gone(_) => {}
+    }
+    next.version += 1;
+    Some((next, was))
+}
+
+/// Whether there is nothing more to wait for.
+pub fn is_done(state: State) -> bool {
+    !matches!(state, State::Seen | State::Claimed | State::InDoubt | State::Accepted)
+}
+
+fn fail(next: &mut Record, by: &Claimant, reason: String, backoff: Duration) {
+    next.look_at = None;
+    let doublings = next.attempt.saturating_sub(1).min(10);
+    next.not_before = Some(later(by.now, backoff.saturating_mul(2u32.pow(doublings))));
+    enter(next, State::Failed, by, Some(reason));
+}
+
+/// A change that consumers of the queue are told of.
+fn enter(next: &mut Record, state: State, by: &Claimant, note: Option<String>) {
+    next.state = state;
+    next.news.push(state);
+    record(next, state, by, note);
+}
+
+fn record(next: &mut Record, state: State, by: &Claimant, note: Option<String>) {
+    let attempt = next.attempt;
+    next.history.push(Entry {
+        state,
+        time: by.now,
+        owner: by.owner.clone(),
+        attempt,
+        code: None,
+        request_id: None,
+        note,
+    });
+}

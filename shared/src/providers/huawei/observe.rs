@@ -1,0 +1,122 @@
+//! What the destination says of a copy. The source's record only tells where to look.
+
+use jiff::Timestamp;
+
+use super::model::{Backup, Record, ShownBackup, ShownItem, given, time};
+use super::{calls, errors};
+use crate::command::{Operation, Replication};
+use crate::disposition::Failure;
+use crate::observation::{Evidence, How, Observation};
+use crate::ports::Reply;
+use crate::receipt::Receipt;
+
+/// What to ask next, or what the replies so far say: the source's record gives the copy's ID, the destination gives the evidence.
+pub fn observe(
+    replication: &Replication,
+    receipt: &Receipt,
+    known: Option<&Evidence>,
+    replies: &[Reply],
+) -> Observation {
+    look(replication, receipt, known, replies).unwrap_or_else(|failure| Observation::Unanswered(failure.of_read()))
+}
+
+fn look(
+    replication: &Replication,
+    receipt: &Receipt,
+    known: Option<&Evidence>,
+    replies: &[Reply],
+) -> Result<Observation, Failure> {
+    // Seen before: its ID is known, and the source may be gone by now.
+    if let Some(id) = known.and_then(|seen| seen.destination_id.as_deref()) {
+        return in_destination(replication, id, replies.first());
+    }
+    let Some((first, rest)) = replies.split_first() else {
+        return Ok(Observation::Ask(Box::new(show(replication))));
+    };
+    let Some(source) = shown(replication, first)? else {
+        return Ok(Observation::Gone("the source is gone, and with it the record that names the copy".into()));
+    };
+    let records = source.replication_records.unwrap_or_default();
+    let Some(record) = ours(replication, receipt, &records) else {
+        return Ok(Observation::Running("the provider shows no record of it yet".into()));
+    };
+    let reason = || {
+        let info = record.extra_info.as_ref();
+        info.and_then(|info| given(&info.fail_reason).or(given(&info.fail_code)))
+            .unwrap_or("no reason given")
+            .to_owned()
+    };
+    let copy = match replication.operation {
+        Operation::CopyCheckpointItem => given(&record.destination_checkpoint_item_id),
+        _ => given(&record.destination_backup_id),
+    };
+    match (record.status.as_deref(), copy) {
+        (Some("fail" | "failed"), _) => Ok(Observation::Failed(format!("the provider gave up: {}", reason()))),
+        (Some("skip" | "skipped"), _) => Ok(Observation::Failed(format!("the provider skipped it: {}", reason()))),
+        (Some("success"), Some(id)) => in_destination(replication, id, rest.first()),
+        (Some("success"), None) => {
+            Ok(Observation::Running("recorded as done, but the copy's ID is not told yet".into()))
+        }
+        (status, _) => {
+            let progress = record.extra_info.as_ref().and_then(|info| info.progress).unwrap_or(0);
+            Ok(Observation::Running(format!("{} ({progress} %)", status.unwrap_or("unknown"))))
+        }
+    }
+}
+
+fn in_destination(replication: &Replication, id: &str, reply: Option<&Reply>) -> Result<Observation, Failure> {
+    let destination = &replication.destination;
+    let Some(reply) = reply else {
+        // The same question, put to the destination.
+        let mut there = replication.clone();
+        there.source.region = destination.region.clone();
+        there.source.project_id = destination.project_id.clone();
+        there.source.id = id.to_owned();
+        return Ok(Observation::Ask(Box::new(show(&there))));
+    };
+    let Some(copy) = shown(replication, reply)? else {
+        return Ok(Observation::Gone(format!("the copy {id} is not in {}", destination.region)));
+    };
+    match copy.status.as_deref() {
+        Some(state @ "available") => Ok(Observation::Seen(Evidence {
+            destination_id: Some(id.to_owned()),
+            state: state.to_owned(),
+            time: Timestamp::UNIX_EPOCH,
+            size_gib: copy.resource_size,
+            expires_at: copy.expired_at.as_deref().and_then(time),
+            how: How::Observed,
+        })),
+        Some(state @ ("error" | "deleting" | "waiting_delete" | "deleted")) => {
+            Ok(Observation::Gone(format!("the copy {id} is in the state {state} in {}", destination.region)))
+        }
+        state => Ok(Observation::Running(format!("in {}: {}", destination.region, state.unwrap_or("unknown")))),
+    }
+}
+
+fn show(replication: &Replication) -> crate::providers::Call {
+    match replication.operation {
+        Operation::CopyCheckpointItem => calls::show_item(replication),
+        _ => calls::show_backup(replication),
+    }
+}
+
+fn shown(replication: &Replication, reply: &Reply) -> Result<Option<Backup>, Failure> {
+    if errors::is_gone(reply) {
+        return Ok(None);
+    }
+    let service = calls::service(replication.operation);
+    Ok(Some(match replication.operation {
+        Operation::CopyCheckpointItem => errors::read::<ShownItem>(service, reply)?.checkpoint_item,
+        _ => errors::read::<ShownBackup>(service, reply)?.backup,
+    }))
+}
+
+/// The record of this receipt; without its ID the newest one for the region.
+fn ours<'r>(replication: &Replication, receipt: &Receipt, records: &'r [Record]) -> Option<&'r Record> {
+    let by_id = records.iter().find(|record| record.id.is_some() && record.id == receipt.replication_id);
+    let there = |record: &&Record| given(&record.destination_region) == Some(&replication.destination.region);
+    by_id.or_else(|| {
+        let newest = records.iter().filter(there).max_by_key(|record| record.created_at.as_deref().and_then(time));
+        newest.filter(|_| receipt.replication_id.is_none())
+    })
+}
