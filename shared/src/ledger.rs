@@ -5,6 +5,9 @@
 //! **Invariant:** an expired lease is doubt, never a fresh start. **Invariant:** `Accepted` and "in the outbox"
 //! are one write. **Invariant:** a receipt, once in a record, never leaves it.
 
+mod resolution;
+mod transitions;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,10 +15,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::command::{Command, Key, Replication};
-use crate::error::ErrorName;
 use crate::observation::Evidence;
-use crate::ports::{Expect, LedgerError};
+use crate::ports::LedgerError;
 use crate::receipt::Receipt;
+
+pub use resolution::{Resolution, ResolveError, resolve};
+pub use transitions::{Claim, Ending, claim, emitted, settle};
 
 /// The newest record format that this version writes and reads.
 pub const FORMAT: u32 = 1;
@@ -182,21 +187,6 @@ impl Default for Attempts {
     }
 }
 
-/// What a claim comes to.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Claim {
-    /// Write this record with this condition; if it is stored, the replication is ours.
-    Write(Box<Record>, Expect),
-    /// It is already ours (an earlier write of ours succeeded unseen).
-    Ours(Box<Record>),
-    /// It has come to an end before: answer from the record.
-    Replay(Box<Record>),
-    /// Somebody else acts on it until then.
-    Busy(Timestamp),
-    /// The same key was used with other options.
-    Mismatch(Box<Record>),
-}
-
 /// Who claims, and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimant {
@@ -206,282 +196,6 @@ pub struct Claimant {
     pub lease_until: Timestamp,
     /// Now.
     pub now: Timestamp,
-}
-
-/// Decides a claim on what the store holds.
-pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant, attempts: &Attempts) -> Claim {
-    let Some(record) = existing else {
-        return Claim::Write(Box::new(first(replication, by)), Expect::Absent);
-    };
-    let was = Expect::Was { version: record.version, owner: record.owner.clone() };
-    if record.owner == by.owner {
-        return Claim::Ours(Box::new(record.clone()));
-    }
-    let nothing_applied = matches!(record.state, State::Seen | State::Refused | State::Ineligible | State::NoWork);
-    if record.payload_hash != replication.payload_hash() && !nothing_applied {
-        return Claim::Mismatch(Box::new(record.clone()));
-    }
-    if let Some(until) = record.lease_until.filter(|until| *until > by.now) {
-        return Claim::Busy(until);
-    }
-    let mut next = record.clone();
-    match record.state {
-        State::Accepted | State::Replicated | State::Lost | State::NoWork | State::Abandoned => {
-            return Claim::Replay(Box::new(record.clone()));
-        }
-        State::Seen => {
-            next.state = State::Claimed;
-            // Nothing of this attempt was applied, so nothing of ours can be older than this claim.
-            next.since = by.now;
-        }
-        State::Claimed | State::InDoubt => {
-            next.state = State::InDoubt;
-            next.doubt_since = record.doubt_since.max(record.lease_until).or(Some(record.since));
-        }
-        State::Refused | State::Ineligible | State::Failed => {
-            let waiting = record.not_before.is_some_and(|at| at > by.now);
-            if waiting || record.attempt >= attempts.limit {
-                return Claim::Replay(Box::new(record.clone()));
-            }
-            next.state = State::Claimed;
-            next.attempt += 1;
-            next.doubtful_calls = 0;
-            next.looks = 0;
-            next.evidence = None;
-            next.since = by.now;
-            next.doubt_since = None;
-        }
-    }
-    next.payload_hash = replication.payload_hash();
-    next.command = command_of(replication);
-    next.not_before = None;
-    take(&mut next, by);
-    match next.state {
-        // Another look at a known doubt is told by how it ends.
-        State::InDoubt if record.lease_until.is_none() => {}
-        State::InDoubt => note(&mut next, by, State::InDoubt, Some("lease_ended".to_owned()), None, None),
-        state => note(&mut next, by, state, None, None, None),
-    }
-    Claim::Write(Box::new(next), was)
-}
-
-/// How a claimed replication ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Ending {
-    /// The provider has it.
-    Accepted(Vec<Receipt>),
-    /// Certainly not applied; may be tried again at once.
-    Released {
-        /// How a caller is told.
-        name: ErrorName,
-        /// Code.
-        code: String,
-        /// Message.
-        note: String,
-        /// Request ID.
-        request_id: Option<String>,
-    },
-    /// Unknown. `called`: a call was sent in this claim, so the doubt is as young as now.
-    InDoubt {
-        /// Code.
-        code: String,
-        /// Message.
-        note: String,
-        /// Request ID.
-        request_id: Option<String>,
-        /// Whether this claim sent a call.
-        called: bool,
-    },
-    /// The provider refused.
-    Refused {
-        /// Code.
-        code: String,
-        /// Message.
-        note: String,
-        /// Request ID.
-        request_id: Option<String>,
-    },
-    /// The source cannot be copied.
-    Ineligible {
-        /// Why.
-        reason: String,
-    },
-    /// There was nothing to copy.
-    NoWork {
-        /// Code.
-        code: String,
-        /// Request ID.
-        request_id: Option<String>,
-    },
-}
-
-/// Applies an ending to what the store holds now. The holder's own record is the usual case;
-/// when the lease was lost meanwhile only an acceptance still counts, because a receipt is never dropped.
-///
-/// Returns `None` when there is nothing to write.
-pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attempts) -> Option<(Record, Expect)> {
-    let was = Expect::Was { version: current.version, owner: current.owner.clone() };
-    let ours = current.owner == by.owner && current.lease_until.is_some();
-    let mut next = current.clone();
-    match ending {
-        Ending::Accepted(receipts) => {
-            let known = |receipt: &Receipt| {
-                current
-                    .receipts
-                    .iter()
-                    .any(|old| old.backup_id == receipt.backup_id && old.replication_id == receipt.replication_id)
-            };
-            let fresh: Vec<Receipt> = receipts.iter().filter(|receipt| !known(receipt)).cloned().collect();
-            if fresh.is_empty() && matches!(current.state, State::Accepted | State::Replicated | State::Lost) {
-                return None;
-            }
-            let request_id = receipts.first().and_then(|receipt| receipt.request_id.clone());
-            let adopted = receipts.iter().any(|receipt| receipt.adopted);
-            next.receipts.extend(fresh);
-            next.state = State::Accepted;
-            next.outbox = !next.receipts.is_empty();
-            next.doubt_since = None;
-            // A vault-wide call's copies are looked at under their own records.
-            let own = next.receipts.iter().all(|receipt| receipt.backup_id.is_none());
-            next.look_at = own.then(|| later(by.now, attempts.first_look));
-            // Whoever took the lease meanwhile has nothing left to find out, and nothing that may replace this.
-            next.lease_until = None;
-            note(&mut next, by, State::Accepted, adopted.then(|| "adopted".to_owned()), request_id, None);
-        }
-        _ if !ours => return None,
-        Ending::Released { code, note: text, request_id, .. } => {
-            // An older doubt does not go away because this claim sent nothing.
-            next.state = if current.doubt_since.is_some() { State::InDoubt } else { State::Seen };
-            let state = next.state;
-            note(&mut next, by, state, Some(code.clone()), request_id.clone(), Some(text.clone()));
-        }
-        Ending::InDoubt { code, note: text, request_id, called } => {
-            next.state = State::InDoubt;
-            next.doubtful_calls += u32::from(*called);
-            if *called || next.doubt_since.is_none() {
-                next.doubt_since = Some(by.now);
-            }
-            note(&mut next, by, State::InDoubt, Some(code.clone()), request_id.clone(), Some(text.clone()));
-        }
-        Ending::Refused { code, note: text, request_id } => {
-            next.state = State::Refused;
-            next.doubt_since = None;
-            let doublings = current.attempt.saturating_sub(1).min(10);
-            next.not_before = Some(later(by.now, attempts.backoff * 2u32.pow(doublings)));
-            note(&mut next, by, State::Refused, Some(code.clone()), request_id.clone(), Some(text.clone()));
-        }
-        Ending::Ineligible { reason } => {
-            next.state = State::Ineligible;
-            next.not_before = Some(later(by.now, attempts.ineligible_for));
-            note(&mut next, by, State::Ineligible, None, None, Some(reason.clone()));
-        }
-        Ending::NoWork { code, request_id } => {
-            next.state = State::NoWork;
-            next.doubt_since = None;
-            note(&mut next, by, State::NoWork, Some(code.clone()), request_id.clone(), None);
-        }
-    }
-    next.version += 1;
-    if ours {
-        next.lease_until = None;
-    }
-    Some((next, was))
-}
-
-/// The record after the queue took its receipts.
-pub fn emitted(current: &Record) -> (Record, Expect) {
-    let was = Expect::Was { version: current.version, owner: current.owner.clone() };
-    let mut next = current.clone();
-    next.outbox = false;
-    next.news.clear();
-    next.version += 1;
-    (next, was)
-}
-
-/// How a person settles a doubt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Resolution {
-    /// This is the copy's ID.
-    Adopt(String),
-    /// There is no copy and there shall be none.
-    Abandon,
-    /// Seen; a refused or ineligible replication that needs no further attempt.
-    Acknowledge,
-}
-
-/// Why a record cannot be resolved so.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ResolveError {
-    /// Somebody acts on it.
-    #[error("it is being worked on until {0}; wait for that and look again")]
-    Busy(Timestamp),
-    /// Its state does not allow it.
-    #[error("it is {state}, and {wish} is for records that are {allowed}")]
-    State {
-        /// Its state.
-        state: &'static str,
-        /// What was asked for.
-        wish: &'static str,
-        /// What that is for.
-        allowed: &'static str,
-    },
-}
-
-/// Applies a person's decision. Who and why go into the history.
-///
-/// # Errors
-/// The record is leased, or in a state that the resolution is not for.
-pub fn resolve(
-    current: &Record,
-    how: &Resolution,
-    who: &str,
-    reason: &str,
-    now: Timestamp,
-) -> Result<(Record, Expect), ResolveError> {
-    if let Some(until) = current.lease_until.filter(|until| *until > now) {
-        return Err(ResolveError::Busy(until));
-    }
-    let by = Claimant { owner: who.to_owned(), lease_until: now, now };
-    let was = Expect::Was { version: current.version, owner: current.owner.clone() };
-    let refuse = |wish, allowed| Err(ResolveError::State { state: current.state.name(), wish, allowed });
-    let mut next = current.clone();
-    let unsettled =
-        matches!(current.state, State::InDoubt | State::Claimed | State::Seen | State::Refused | State::Ineligible);
-    match how {
-        Resolution::Adopt(id) => {
-            if !unsettled && current.state != State::Abandoned {
-                return refuse("--adopt", "not settled yet, or abandoned");
-            }
-            next.receipts.push(Receipt {
-                attempt: current.attempt,
-                backup_id: None,
-                replication_id: Some(id.clone()),
-                request_id: None,
-                adopted: true,
-                time: now,
-            });
-            next.state = State::Accepted;
-            next.outbox = true;
-        }
-        Resolution::Abandon => {
-            if !unsettled {
-                return refuse("--abandon", "not settled yet");
-            }
-            next.state = State::Abandoned;
-        }
-        Resolution::Acknowledge => {
-            if !matches!(current.state, State::Refused | State::Ineligible) {
-                return refuse("--acknowledge", "refused or ineligible");
-            }
-            next.state = State::Abandoned;
-        }
-    }
-    next.doubt_since = None;
-    next.lease_until = None;
-    next.version += 1;
-    let state = next.state;
-    note(&mut next, &by, state, Some("resolved".to_owned()), None, Some(reason.to_owned()));
-    Ok((next, was))
 }
 
 impl Record {
@@ -598,12 +312,6 @@ fn command_of(replication: &Replication) -> Value {
         dry_run: false,
     };
     command.to_json()
-}
-
-fn take(record: &mut Record, by: &Claimant) {
-    record.owner = by.owner.clone();
-    record.lease_until = Some(by.lease_until);
-    record.version += 1;
 }
 
 /// Adds a line of history; a repeated look at the same doubt updates the line instead of growing the record.
