@@ -1,5 +1,4 @@
 //! The `offsite` command as a process: help, exit codes, files, pipes, signals.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

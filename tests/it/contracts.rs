@@ -3,7 +3,6 @@
 //! `tests/contracts/<provider>/<case>.json` is walked, so a forgotten case fails. A case holds any of
 //! `invalid` (refused before a byte is sent), `start` (the mutating call), `answers` (what replies to it mean)
 //! and `read_back` (conversations: request, reply, …, conclusion).
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -161,7 +160,7 @@ fn every_row_of_every_code_table_decides() {
         {
             assert!(row.source.len() > 10, "{}: no source", row.code);
             let hidden = |earlier: &&[Row]| earlier.iter().any(|first| first.code == row.code);
-            if tables[..index].iter().any(|earlier| hidden(earlier)) {
+            if tables[..index].iter().any(hidden) {
                 continue;
             }
             for (code, status) in probes(row.code) {

@@ -1,5 +1,4 @@
 //! Envelopes: every sample event, and everything that can be wrong with one.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,6 @@
 //! Tests of the whole product.
+// Helpers of tests may unwrap as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod command_line;
 mod contracts;

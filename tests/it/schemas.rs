@@ -1,9 +1,9 @@
 //! The published JSON Schemas against what is really read, answered and put on the queue.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::Path;
 
 use jsonschema::Validator;
+use offsite_local::cmd::demo::post;
 use offsite_shared::command::{Cloud, Command, Operation};
 use offsite_shared::event;
 use offsite_shared::receipt::{self, Receipt};
@@ -181,6 +181,13 @@ fn what_the_schema_refuses_the_program_refuses() {
     }
 }
 
+fn evidence() -> Value {
+    json!({
+        "destination_id": "copy-1", "state": "NORMAL", "time": "2026-11-21T08:31:00Z", "size_gib": 40,
+        "expires_at": "2027-11-21T08:31:00Z", "how": "observed",
+    })
+}
+
 const TYPES: [&str; 5] = ["accepted", "replicated", "failed", "ineligible", "lost"];
 
 fn messages_of(operation: Operation) -> Vec<Value> {
@@ -191,15 +198,16 @@ fn messages_of(operation: Operation) -> Vec<Value> {
         replication_id: Some("id-1".into()),
         request_id: Some("req-1".into()),
         adopted: false,
+        attempt: 1,
         time: "2026-11-21T08:30:00.123Z".parse().unwrap(),
     };
-    let accepted = receipt::accepted(&replication, 1, &receipt, false).event;
+    let accepted = receipt::accepted(&replication, &receipt, false).event;
     let of_type = |kind: &&str| {
         let mut message = accepted.clone();
         message["type"] = json!(format!("offsite.replication.{kind}"));
         message["data"]["state"] = json!(kind);
         match *kind {
-            "replicated" => message["data"]["evidence"] = json!({ "kind": "observed" }),
+            "replicated" => message["data"]["evidence"] = evidence(),
             "failed" | "ineligible" => {
                 message["data"]["error"] =
                     json!({ "name": "Offsite.Rejected", "code": "c", "message": "m", "request_id": "r" })
@@ -219,8 +227,14 @@ fn every_type_of_message_fits_and_nothing_else_does() {
             assert_strict(
                 &validator,
                 &message,
-                &["/data/error/name", "/data/error/code", "/data/error/request_id"],
-                &["/data/evidence"],
+                &[
+                    "/data/error/name",
+                    "/data/error/code",
+                    "/data/error/request_id",
+                    "/data/evidence/size_gib",
+                    "/data/evidence/expires_at",
+                ],
+                &[],
             );
             let mut mixed = message.clone();
             mixed["data"]["state"] = json!(if message["data"]["state"] == "lost" { "accepted" } else { "lost" });
@@ -288,6 +302,16 @@ fn every_kind_of_answer_fits_and_nothing_else_does() {
     assert_strict(&validator, &json!({ "results": [{ "state": "invalid", "error": error }] }), &optional[1..], &[]);
     assert_strict(&validator, &json!({ "batchItemFailures": [{ "itemIdentifier": "m-1" }] }), &[], &[]);
     assert_strict(&validator, &json!({ "outbox": { "drained": 1, "left": 0 } }), &[], &[]);
+    let counts = json!({ "looked": 1, "replicated": 1, "failed": 0, "lost": 0, "unanswered": 0, "not_looked": 0 });
+    assert_strict(&validator, &json!({ "observed": counts }), &[], &[]);
+    let looked = json!({
+        "done": true, "state": "replicated", "next_check_after_s": 60, "source": who["source"], "destination": who["destination"],
+        "replication_id": "i", "evidence": evidence(), "unanswered": "why", "reason": "why",
+    });
+    let optional =
+        ["/evidence", "/unanswered", "/reason", "/source/snapshot_id", "/evidence/size_gib", "/evidence/expires_at"];
+    assert_strict(&validator, &looked, &optional, &["/source", "/destination"]);
+    assert_fits(&validator, &json!({ "done": false, "results": [looked, looked] }));
     assert!(validator.is_valid(&json!({ "batchItemFailures": [] })));
     for bad in
         [json!({}), json!({ "results": [] }), json!([]), json!(null), json!({ "results": [], "batchItemFailures": [] })]
@@ -349,10 +373,25 @@ async fn what_the_functions_produce_fits() {
     assert_fits(&answers, &answer);
     let answer = functions[&Cloud::Tencent].invoke(json!({ "action": "sweep" }), LONG).await.unwrap();
     assert_fits(&answers, &answer);
+    // Later the destination shows the copies.
+    let mut wish = sample("huawei/copy-backup-eventbridge.json")["detail"].clone();
+    wish["action"] = json!("observe");
+    let mut two = sample("tencent/command.json");
+    two["action"] = json!("observe");
+    let switches = json!({ "advance_s": 600, "keep_signature_clock": true });
+    post(&bench.fleet.simulators.tencent(), "/_sim/clock", switches).await.unwrap();
+    for (cloud, wish, done) in [(Cloud::Huawei, wish, true), (Cloud::Tencent, two, true)] {
+        let answer = functions[&cloud].invoke(wish, LONG).await.unwrap();
+        assert_fits(&answers, &answer);
+        assert_eq!(answer["done"], done, "{answer}");
+    }
+    let answer = functions[&Cloud::Alibaba].invoke(json!({ "action": "observe" }), LONG).await.unwrap();
+    assert_fits(&answers, &answer);
     let produced = bench.fleet.messages().await.unwrap();
     let ids: std::collections::BTreeSet<&str> =
         produced.iter().map(|message| message["id"].as_str().unwrap()).collect();
-    assert_eq!(ids.len(), 11);
+    assert_eq!(ids.len(), 14);
+    assert_eq!(produced.iter().filter(|message| message["data"]["state"] == "replicated").count(), 3);
     for message in &produced {
         assert_fits(&messages, message);
     }

@@ -1,5 +1,4 @@
 //! Nothing that a person, a log or a queue can see holds a secret: the binaries and the command line, over success and failure.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::Path;
 use std::process::Stdio;
