@@ -830,7 +830,9 @@ async fn scripted_codes_partial_answers_and_matches_hit_what_they_name() {
 async fn required_fields_and_limits_are_checked() {
     let clouds = Clouds::start(options()).await;
     let (source, target) = (("ReplicationSourceVaultId", HBR_SOURCE), ("ReplicationTargetVaultId", HBR_TARGET));
-    let alibaba: [(&str, Vec<(&str, &str)>, u16, &str); 9] = [
+    /// Action, parameters, HTTP status, code.
+    type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, u16, &'a str);
+    let alibaba: [Case<'_>; 9] = [
         ("CreateVaultReplication", vec![target], 400, "MissingReplicationSourceVaultId"),
         ("CreateVaultReplication", vec![source], 400, "MissingReplicationTargetVaultId"),
         // The default source region is the one being called: the target's.

@@ -31,7 +31,8 @@ pub enum LedgerAction {
         /// All records
         #[arg(long)]
         all: bool,
-        /// Records in this state: seen, claimed, in_doubt, accepted, refused, ineligible, no_work, abandoned
+        /// Records in this state: seen, claimed, in_doubt, accepted, refused, ineligible, no_work, abandoned,
+        /// replicated, failed, lost
         #[arg(long, value_parser = State::ALL.map(State::name))]
         state: Option<String>,
     },
@@ -46,7 +47,7 @@ pub enum LedgerAction {
         /// There is no copy and there shall be none
         #[arg(long)]
         abandon: bool,
-        /// A refused or ineligible replication that is as it should be
+        /// A refused, ineligible, failed or lost replication that is as it should be
         #[arg(long)]
         acknowledge: bool,
         /// Why, for whoever reads the history
