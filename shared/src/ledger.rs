@@ -109,6 +109,15 @@ pub struct Entry {
     pub note: Option<String>,
 }
 
+/// A change after acceptance that consumers of the queue are told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct News {
+    /// The state entered.
+    pub state: State,
+    /// In which attempt: a later one must not speak in its place.
+    pub attempt: u32,
+}
+
 /// The record of one replication.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -158,7 +167,7 @@ pub struct Record {
     pub looks: u32,
     /// Changes since acceptance that the queue still has to take, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub news: Vec<State>,
+    pub news: Vec<News>,
     /// All that happened, oldest first.
     pub history: Vec<Entry>,
 }

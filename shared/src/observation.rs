@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::disposition::Failure;
-use crate::ledger::{Claimant, Entry, Record, State, later};
+use crate::ledger::{Claimant, Entry, News, Record, State, later};
 use crate::ports::Expect;
 use crate::providers::Call;
 
@@ -153,7 +153,7 @@ fn fail(next: &mut Record, by: &Claimant, reason: String, backoff: Duration) {
 /// A change that consumers of the queue are told of.
 fn enter(next: &mut Record, state: State, by: &Claimant, note: Option<String>) {
     next.state = state;
-    next.news.push(state);
+    next.news.push(News { state, attempt: next.attempt });
     record(next, state, by, note);
 }
 

@@ -77,7 +77,7 @@ impl Handler {
                 messages.push(receipt::accepted(replication, one, extra));
             }
         }
-        messages.extend(record.news.iter().map(|state| receipt::changed(replication, record, *state)));
+        messages.extend(record.news.iter().map(|news| receipt::changed(replication, record, news)));
         let outcomes = self.emitter.emit(&messages, invocation.last_moment()).await;
         for (message, outcome) in messages.iter().zip(&outcomes) {
             if let Err(error) = outcome {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::command::{Key, Replication, hash_of};
-use crate::ledger::{Record, State};
+use crate::ledger::{News, Record, State};
 
 /// A provider's acceptance of one copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,18 +67,19 @@ pub fn accepted(replication: &Replication, receipt: &Receipt, extra: bool) -> Me
 }
 
 /// The message about a later change: replicated, failed or lost.
-pub fn changed(replication: &Replication, record: &Record, state: State) -> Message {
+pub fn changed(replication: &Replication, record: &Record, news: &News) -> Message {
+    let News { state, attempt } = *news;
     let key = record.key();
     let event_type = format!("offsite.replication.{}", state.name());
-    let entry = record.history.iter().rev().find(|entry| entry.state == state);
-    let receipt = record.receipts.last();
+    let entry = record.history.iter().rev().find(|entry| entry.state == state && entry.attempt == attempt);
+    let receipt = record.receipts.iter().rev().find(|receipt| receipt.attempt == attempt).or(record.receipts.last());
     let mut data = json!({
         "source": replication.source_json(),
         "replication_id": receipt.and_then(|receipt| receipt.replication_id.clone()),
         "request_id": receipt.and_then(|receipt| receipt.request_id.clone()),
         "state": state.name(),
         "adopted": receipt.is_some_and(|receipt| receipt.adopted),
-        "attempt": record.attempt,
+        "attempt": attempt,
     });
     if let (Some(evidence), true) = (&record.evidence, state != State::Failed) {
         data["evidence"] = json!(evidence);
@@ -87,7 +88,7 @@ pub fn changed(replication: &Replication, record: &Record, state: State) -> Mess
         data["error"] = json!({ "message": reason });
     }
     let time = entry.map_or(record.since, |entry| entry.time);
-    message(event_id(&key, record.attempt, &event_type), &event_type, replication, &key, time, data)
+    message(event_id(&key, attempt, &event_type), &event_type, replication, &key, time, data)
 }
 
 fn message(

@@ -1,5 +1,6 @@
 //! The proof can fail: without any one of its safeguards the matrix finds a double or a loss. Nothing in the product is switched off;
 //! the safeguards are taken away by wrappers around its ports.
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // The lints' exceptions know test functions only, not their helpers.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -52,12 +52,14 @@ pub fn resolve(
     let was = Expect::Was { version: current.version, owner: current.owner.clone() };
     let refuse = |wish, allowed| Err(ResolveError::State { state: current.state.name(), wish, allowed });
     let mut next = current.clone();
-    let unsettled =
-        matches!(current.state, State::InDoubt | State::Claimed | State::Seen | State::Refused | State::Ineligible);
+    let unsettled = matches!(
+        current.state,
+        State::InDoubt | State::Claimed | State::Seen | State::Refused | State::Ineligible | State::Failed
+    );
     match how {
         Resolution::Adopt(id) => {
-            if !unsettled && current.state != State::Abandoned {
-                return refuse("--adopt", "not settled yet, or abandoned");
+            if !unsettled && !matches!(current.state, State::Abandoned | State::Lost) {
+                return refuse("--adopt", "not settled yet, abandoned or lost");
             }
             next.receipts.push(Receipt {
                 attempt: current.attempt,
@@ -69,6 +71,9 @@ pub fn resolve(
             });
             next.state = State::Accepted;
             next.outbox = true;
+            // A person's word is looked up in the destination like a provider's.
+            next.evidence = None;
+            next.look_at = Some(now);
         }
         Resolution::Abandon => {
             if !unsettled {
@@ -77,11 +82,14 @@ pub fn resolve(
             next.state = State::Abandoned;
         }
         Resolution::Acknowledge => {
-            if !matches!(current.state, State::Refused | State::Ineligible) {
-                return refuse("--acknowledge", "refused or ineligible");
+            if !matches!(current.state, State::Refused | State::Ineligible | State::Failed | State::Lost) {
+                return refuse("--acknowledge", "refused, ineligible, failed or lost");
             }
             next.state = State::Abandoned;
         }
+    }
+    if next.state == State::Abandoned {
+        next.look_at = None;
     }
     next.doubt_since = None;
     next.lease_until = None;

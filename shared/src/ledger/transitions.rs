@@ -146,7 +146,9 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
                     .any(|old| old.backup_id == receipt.backup_id && old.replication_id == receipt.replication_id)
             };
             let fresh: Vec<Receipt> = receipts.iter().filter(|receipt| !known(receipt)).cloned().collect();
-            if fresh.is_empty() && matches!(current.state, State::Accepted | State::Replicated | State::Lost) {
+            // What is known already changes nothing, least of all a verdict that came after it, or a further attempt.
+            let settled = matches!(current.state, State::Accepted | State::Replicated | State::Lost | State::Failed);
+            if fresh.is_empty() && (settled || !ours) {
                 return None;
             }
             let request_id = receipts.first().and_then(|receipt| receipt.request_id.clone());

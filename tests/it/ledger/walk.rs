@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use offsite_shared::command::{Operation, Replication};
 use offsite_shared::error::ErrorName;
 use offsite_shared::ledger::{self, Attempts, Claim, Claimant, Ending, Record, Resolution, State};
+use offsite_shared::observation::{Evidence, How, Looks, Observation, observed};
 use offsite_shared::ports::Expect;
 use offsite_shared::receipt::{self, Receipt};
 
@@ -28,12 +29,14 @@ struct Walk {
     now: Timestamp,
     replication: Replication,
     stored: Option<Record>,
-    /// Claims that somebody believes to hold.
-    holders: Vec<Claimant>,
+    /// Claims that somebody believes to hold, with their attempts.
+    holders: Vec<(Claimant, u32)>,
     /// Old views of the record.
     views: Vec<Record>,
     /// Event IDs of the receipts, in the order they came.
     events: Vec<String>,
+    /// Event IDs of later changes that the queue has not taken.
+    news: Vec<String>,
     owners: u32,
     /// What happened, for the message of a failure.
     path: Vec<String>,
@@ -45,6 +48,7 @@ enum By {
     Claim,
     Settle,
     Emitted,
+    Look,
     Person,
 }
 
@@ -62,6 +66,7 @@ fn no_walk_breaks_an_invariant() {
             holders: Vec::new(),
             views: Vec::new(),
             events: Vec::new(),
+            news: Vec::new(),
             owners: 0,
             path: vec![format!("OFFSITE_TEST_SEED={seed}, walk {number}")],
         };
@@ -81,7 +86,8 @@ impl Walk {
         }
         match self.rng.u8(..10) {
             0..4 => self.claim(),
-            4..8 => self.settle(),
+            4..7 => self.settle(),
+            7 => self.look(),
             8 => self.mark(),
             _ if self.rng.u8(..20) == 0 => self.resolve(),
             _ => {}
@@ -124,23 +130,20 @@ impl Walk {
                 let doubtful = matches!(view.state, State::Claimed | State::InDoubt);
                 self.holds(!doubtful || next.state == State::InDoubt, "an expired lease is doubt, never a fresh start");
                 self.holds(!doubtful || next.doubt_since.is_some(), "a doubt has a beginning");
-                if matches!(view.state, State::Refused | State::Ineligible) {
+                if matches!(view.state, State::Refused | State::Ineligible | State::Failed) {
                     self.holds(view.not_before.is_none_or(|at| at <= self.now), "no attempt before its time");
                     self.holds(
                         next.attempt == view.attempt + 1 && next.attempt <= ATTEMPTS.limit,
                         "attempts are counted and limited",
                     );
                 } else {
-                    self.holds(next.attempt == view.attempt, "only a refusal opens a further attempt");
+                    self.holds(next.attempt == view.attempt, "only a refusal or a failure opens a further attempt");
                 }
                 self.take(*next, &expect, By::Claim, by);
             }
             (Claim::Replay(record), Some(view)) => {
                 self.holds(*record == *view, "a replay gives what is stored");
-                let ends = matches!(
-                    view.state,
-                    State::Accepted | State::NoWork | State::Abandoned | State::Refused | State::Ineligible
-                );
+                let ends = !matches!(view.state, State::Seen | State::Claimed | State::InDoubt);
                 self.holds(ends, "only what has ended is replayed");
             }
             (Claim::Busy(until), Some(view)) => {
@@ -152,8 +155,9 @@ impl Walk {
 
     /// Stores a claim if it still fits.
     fn take(&mut self, next: Record, expect: &Expect, by: By, claimant: Claimant) {
+        let attempt = next.attempt;
         if self.put(next, expect, by) {
-            self.holders.push(claimant);
+            self.holders.push((claimant, attempt));
         }
     }
 
@@ -161,9 +165,9 @@ impl Walk {
         if self.holders.is_empty() {
             return;
         }
-        let holder = self.holders.swap_remove(self.rng.usize(..self.holders.len()));
+        let (holder, attempt) = self.holders.swap_remove(self.rng.usize(..self.holders.len()));
         let by = Claimant { now: self.now, ..holder };
-        let ending = self.ending();
+        let ending = self.ending(attempt);
         // As the handler does: on a conflict it decides again on what is stored.
         let Some(current) = self.stored.clone() else { return };
         let ours = current.owner == by.owner && current.lease_until.is_some();
@@ -187,7 +191,7 @@ impl Walk {
         self.put(next, &expect, By::Settle);
     }
 
-    fn ending(&mut self) -> Ending {
+    fn ending(&mut self, attempt: u32) -> Ending {
         let (code, note, request_id) = ("Code".to_owned(), "note".to_owned(), Some("request".to_owned()));
         match self.rng.u8(..8) {
             0 => {
@@ -196,9 +200,9 @@ impl Walk {
                 // Now and then another copy than the first: a double that must not be hidden.
                 let which = self.rng.u32(..2);
                 let receipts = (0..copies).map(|copy| Receipt {
-                    attempt: 1,
+                    attempt,
                     backup_id: vault.then(|| format!("backup-{copy}")),
-                    replication_id: Some(format!("copy-{which}-{copy}")),
+                    replication_id: Some(format!("copy-{attempt}-{which}-{copy}")),
                     request_id: request_id.clone(),
                     adopted: which == 1,
                     time: self.now,
@@ -216,10 +220,38 @@ impl Walk {
     fn mark(&mut self) {
         // The queue took the receipts of a view that may be old.
         let view = if self.rng.bool() { self.stored.clone() } else { self.rng.choice(&self.views).cloned() };
-        if let Some(view) = view.filter(|view| view.outbox) {
+        if let Some(view) = view.filter(Record::in_outbox) {
             let (next, expect) = ledger::emitted(&view);
             self.path.push(format!("{} marked by a view of version {}", self.now, view.version));
             self.put(next, &expect, By::Emitted);
+        }
+    }
+
+    /// The destination says something of the copy.
+    fn look(&mut self) {
+        // A vault-wide call's copies are looked at under their own records.
+        let of_vault = self.replication.operation == Operation::CopyCheckpoint;
+        let Some(current) = self.stored.clone().filter(|_| !of_vault) else { return };
+        let by = Claimant { owner: "observer".to_owned(), lease_until: self.now, now: self.now };
+        let seen = Evidence {
+            destination_id: None,
+            state: "NORMAL".to_owned(),
+            time: self.now,
+            size_gib: None,
+            expires_at: None,
+            how: How::Observed,
+        };
+        let what = match self.rng.u8(..5) {
+            0 => Observation::Running("50%".to_owned()),
+            1 => Observation::Seen(seen),
+            2 => Observation::Gone("nobody knows it".to_owned()),
+            _ => Observation::Failed("it broke".to_owned()),
+        };
+        if let Some((next, expect)) = observed(&current, &what, &by, &Looks::default(), ATTEMPTS.backoff) {
+            self.path.push(format!("{} a look: {what:?}", self.now));
+            let news = next.state != current.state;
+            self.holds(!news || next.news.len() == current.news.len() + 1, "a change and its news are one write");
+            self.put(next, &expect, By::Look);
         }
     }
 
@@ -255,11 +287,17 @@ impl Walk {
         if let Some(before) = &self.stored {
             self.holds(next.version == before.version + 1, "the version grows by one with every write");
             self.holds(next.receipts.starts_with(&before.receipts), "a receipt never leaves its record");
+            let settled = |state| matches!(state, State::Accepted | State::Replicated | State::Lost | State::Failed);
             self.holds(
-                before.state != State::Accepted || next.state == State::Accepted,
-                "what was accepted stays accepted",
+                by == By::Look || by == By::Claim || !settled(before.state) || settled(next.state),
+                "only the destination's word, or a further attempt, takes an acceptance back",
             );
             let more = next.receipts.len() > before.receipts.len();
+            let ours = before.lease_until.is_some() && next.last().is_some_and(|entry| entry.owner == before.owner);
+            self.holds(
+                next.state != State::Accepted || before.state == State::Accepted || more || ours,
+                "old news accepts nothing",
+            );
             self.holds(
                 !more || (next.outbox && next.state == State::Accepted),
                 "a receipt and its place in the outbox are one write",
@@ -277,13 +315,17 @@ impl Walk {
                 "history keeps its beginning and its bounds",
             );
         }
-        self.holds(next.state == State::Accepted || !next.outbox, "only what was accepted is in the outbox");
+        self.holds(!next.receipts.is_empty() || !next.outbox, "only what was accepted is in the outbox");
         self.holds(!matches!(next.state, State::Claimed) || next.lease_until.is_some(), "a claim has a lease");
         let text = next.to_text().unwrap();
         self.holds(Record::from_text(&next.key, &text).as_ref() == Ok(&next), "what is stored reads back the same");
         let events = events(&self.replication, &next);
         self.holds(events.starts_with(&self.events), "event IDs never change");
         self.events = events;
+        let news: Vec<_> = next.news.iter().map(|news| receipt::changed(&self.replication, &next, news).id).collect();
+        let taken = by == By::Emitted && news.is_empty();
+        self.holds(taken || news.starts_with(&self.news), "news that nobody took stays the same");
+        self.news = news;
         self.stored = Some(next);
         true
     }
@@ -302,7 +344,8 @@ fn name_of(claim: &Claim) -> &'static str {
 /// The event IDs of a record's receipts, as the handler makes them.
 fn events(replication: &Replication, record: &Record) -> Vec<String> {
     let id = |(index, one): (usize, &Receipt)| {
-        let extra = record.receipts[..index].iter().any(|other| other.backup_id == one.backup_id);
+        let same = |other: &Receipt| other.backup_id == one.backup_id && other.attempt == one.attempt;
+        let extra = record.receipts[..index].iter().any(same);
         receipt::accepted(replication, one, extra).id
     };
     record.receipts.iter().enumerate().map(id).collect()
