@@ -51,7 +51,7 @@ pub fn command(arguments: &[&str], environment: &[(String, String)]) -> Command 
     command
 }
 
-/// Runs to the end.
+/// Runs to the end. The demo may have to build first, so the limit is one for something that hangs.
 pub async fn run(arguments: &[&str], environment: &[(String, String)], input: Option<&str>) -> Ended {
     let mut command = command(arguments, environment);
     if input.is_some() {
@@ -62,7 +62,7 @@ pub async fn run(arguments: &[&str], environment: &[(String, String)], input: Op
         stdin.write_all(input.as_bytes()).await.unwrap();
     }
     let output =
-        tokio::time::timeout(Duration::from_secs(120), child.wait_with_output()).await.expect("it ends").unwrap();
+        tokio::time::timeout(Duration::from_secs(600), child.wait_with_output()).await.expect("it ends").unwrap();
     Ended {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),

@@ -1,6 +1,6 @@
 //! Tests of the whole product.
-// Helpers of tests may unwrap as tests do.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+// Helpers of tests may unwrap and print as tests do; a table of cases is no type to name.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::type_complexity)]
 
 mod command_line;
 mod contracts;
