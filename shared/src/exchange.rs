@@ -116,6 +116,24 @@ async fn send(
     }
 }
 
+/// Sends a call that changes nothing, repeating what is worth repeating; an answer that is an error is a failure.
+pub async fn read(
+    handler: &Handler,
+    provider: &dyn Provider,
+    call: &Call,
+    account: &str,
+    stop: Timestamp,
+) -> Result<Reply, Failure> {
+    with_retry(handler, stop, || async {
+        let reply = once(handler, provider, call, account, false, stop).await?;
+        match provider.refused(call, &reply) {
+            Some(failure) => Err(failure.of_read()),
+            None => Ok(reply),
+        }
+    })
+    .await
+}
+
 /// Repeats `attempt` while it fails with something that certainly was not applied and time is left.
 pub async fn with_retry<T, F>(handler: &Handler, stop: Timestamp, mut attempt: impl FnMut() -> F) -> Result<T, Failure>
 where

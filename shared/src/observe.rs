@@ -165,14 +165,7 @@ impl Handler {
                 Observation::Ask(call) => call,
                 answer => return answer,
             };
-            let asked = exchange::with_retry(self, stop, || async {
-                let reply = exchange::once(self, provider, &call, &replication.account, false, stop).await?;
-                match provider.refused(&call, &reply) {
-                    Some(failure) => Err(failure.of_read()),
-                    None => Ok(reply),
-                }
-            });
-            match asked.await {
+            match exchange::read(self, provider, &call, &replication.account, stop).await {
                 Ok(reply) => replies.push(reply),
                 Err(failure) => {
                     if failure.disposition == Disposition::Authentication {
