@@ -288,9 +288,10 @@ impl Walk {
             self.holds(next.version == before.version + 1, "the version grows by one with every write");
             self.holds(next.receipts.starts_with(&before.receipts), "a receipt never leaves its record");
             let settled = |state| matches!(state, State::Accepted | State::Replicated | State::Lost | State::Failed);
+            let given_up = by == By::Person && matches!(before.state, State::Lost | State::Failed);
             self.holds(
-                by == By::Look || by == By::Claim || !settled(before.state) || settled(next.state),
-                "only the destination's word, or a further attempt, takes an acceptance back",
+                by == By::Look || by == By::Claim || given_up || !settled(before.state) || settled(next.state),
+                "only the destination's word, a further attempt, or a person on a copy that is gone takes an acceptance back",
             );
             let more = next.receipts.len() > before.receipts.len();
             let ours = before.lease_until.is_some() && next.last().is_some_and(|entry| entry.owner == before.owner);
