@@ -67,10 +67,14 @@ impl Handler {
                 }
                 ReadBack::Absent => {}
                 ReadBack::NotReady(reason) => return released(ErrorName::Unavailable, "not_ready", reason, None),
-                ReadBack::Ineligible(reason) if !conclusive => {
+                ReadBack::Ineligible(reason) | ReadBack::NoSource(reason) if !conclusive => {
                     return still_in_doubt("not_visible_yet", &reason, &None);
                 }
                 ReadBack::Ineligible(reason) => return Ending::Ineligible { reason },
+                // Not a verdict for good: a backup that was just made may not be listed yet, so it is asked for again.
+                ReadBack::NoSource(note) => {
+                    return Ending::Refused { code: "source_not_found".into(), note, request_id: None };
+                }
                 ReadBack::Failed(failure) => return self.failed_read(provider, replication, failure, conclusive).await,
                 ReadBack::Ask(_) => return still_in_doubt("read_back", "reading back did not come to an end", &None),
             }

@@ -49,7 +49,7 @@ impl Handler {
             }
             ReadBack::Absent => would("start", "there is no copy yet".into(), None),
             ReadBack::NotReady(reason) => would("wait", reason, None),
-            ReadBack::Ineligible(reason) => would("nothing", reason, None),
+            ReadBack::Ineligible(reason) | ReadBack::NoSource(reason) => would("nothing", reason, None),
             ReadBack::Failed(failure) => {
                 let name = if failure.disposition == Disposition::Permanent {
                     ErrorName::Rejected

@@ -123,7 +123,14 @@ impl Handler {
                     .filter_map(|(_, record)| record.id.as_ref())
                     .map(|id| json!({ "itemIdentifier": id }))
                     .collect();
-                Ok(json!({ "batchItemFailures": failures }))
+                let mut answer = json!({ "batchItemFailures": failures });
+                // A dry run is for a person, who wants to read what would be done; Lambda ignores the field.
+                let dry = results.iter().filter(|(_, result)| matches!(result.outcome, Outcome::Would { .. }));
+                let would: Vec<Value> = dry.flat_map(|(_, result)| result.to_json()).collect();
+                if !would.is_empty() {
+                    answer["results"] = json!(would);
+                }
+                Ok(answer)
             }
         }
     }

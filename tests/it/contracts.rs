@@ -112,7 +112,7 @@ fn the_contracts_leave_nothing_out() {
         let known = conclusions.get(operation).cloned().unwrap_or_default();
         let mut wanted = vec!["found", "absent", "pages"];
         if operation != "copy-checkpoint" {
-            wanted.extend(["not_ready", "ineligible", "failed"]);
+            wanted.extend(["not_ready", "no_source", "failed"]);
         }
         for wanted in wanted {
             assert!(known.contains(wanted), "{operation}: no read-back that ends as {wanted}: {known:?}");
@@ -417,6 +417,7 @@ fn converse(provider: &dyn Provider, replication: &Replication, read: &Value) ->
         ReadBack::Absent => json!({ "absent": true }),
         ReadBack::NotReady(reason) => json!({ "not_ready": reason }),
         ReadBack::Ineligible(reason) => json!({ "ineligible": reason }),
+        ReadBack::NoSource(reason) => json!({ "no_source": reason }),
         ReadBack::Failed(failure) => json!({ "failed": failure_json(&failure) }),
     };
     differs("says", &said, &read["says"])

@@ -106,6 +106,8 @@ pub enum ReadBack {
     Absent,
     /// The source cannot be copied yet.
     NotReady(String),
+    /// The source is not there: gone, not listed yet, or looked for in the wrong place.
+    NoSource(String),
     /// The source can never be copied, and why.
     Ineligible(String),
     /// The provider's state forbids this copy, or a read failed.

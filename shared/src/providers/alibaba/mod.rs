@@ -125,7 +125,7 @@ impl Provider for Alibaba {
                 )),
                 None => ReadBack::Absent,
             },
-            Ok(None) => ReadBack::Ineligible(format!("the source vault {} is not in {}", source.id, source.region)),
+            Ok(None) => ReadBack::NoSource(format!("the source vault {} is not in {}", source.id, source.region)),
             Err(step) => step,
         }
     }

@@ -200,7 +200,7 @@ fn judge(replication: &Replication, source: Option<&Backup>) -> ReadBack {
     let id = format!("the {what} {}", replication.source.id);
     let Some(source) = source else {
         let region = &replication.source.region;
-        return ReadBack::Ineligible(format!(
+        return ReadBack::NoSource(format!(
             "{id} is not in {region}: it was deleted, or the region or project is wrong"
         ));
     };

@@ -396,9 +396,9 @@ fn the_source_may_be_of_a_kind_that_is_never_copied() {
         }
     }
     let gone = look(Operation::CopyBackup, false, &[error(404, "BackupService.6200")]);
-    assert!(matches!(gone, ReadBack::Ineligible(reason) if reason.contains("backup") && reason.contains("cn-north-4")));
+    assert!(matches!(gone, ReadBack::NoSource(reason) if reason.contains("backup") && reason.contains("cn-north-4")));
     let gone = look(Operation::CopyCheckpointItem, false, &[error(404, "CSBS.3001")]);
-    assert!(matches!(gone, ReadBack::Ineligible(reason) if reason.contains("checkpoint item")));
+    assert!(matches!(gone, ReadBack::NoSource(reason) if reason.contains("checkpoint item")));
 }
 
 #[test]
@@ -423,7 +423,7 @@ fn in_doubt_the_tasks_tell_what_the_backup_does_not() {
     assert_eq!(ask(std::slice::from_ref(&gone)), wanted(0));
     assert_eq!(look(Operation::CopyBackup, true, &[gone.clone(), logs(vec![log(BACKUP, "success")], 1)]), found(None));
     let nothing = look(Operation::CopyBackup, true, &[gone, logs(vec![], 0)]);
-    assert!(matches!(nothing, ReadBack::Ineligible(_)), "{nothing:?}");
+    assert!(matches!(nothing, ReadBack::NoSource(_)), "{nothing:?}");
 }
 
 #[test]
@@ -485,14 +485,14 @@ fn an_item_is_looked_up_with_its_records() {
 fn an_item_that_is_gone_is_searched_for_in_doubt_only() {
     let item = Operation::CopyCheckpointItem;
     let gone = error(404, "CSBS.3001");
-    assert!(matches!(look(item, false, std::slice::from_ref(&gone)), ReadBack::Ineligible(_)));
+    assert!(matches!(look(item, false, std::slice::from_ref(&gone)), ReadBack::NoSource(_)));
     assert!(line(look(item, true, std::slice::from_ref(&gone))).contains("replication_records"));
     let mut ours = record("r", "success");
     ours["source_checkpoint_item_id"] = json!(BACKUP);
     let listed = reply(200, json!({"replication_records": ours}));
     assert_eq!(look(item, true, &[gone.clone(), listed]), found(Some("r")));
     let none = reply(200, json!({"replication_records": []}));
-    assert!(matches!(look(item, true, &[gone, none]), ReadBack::Ineligible(_)));
+    assert!(matches!(look(item, true, &[gone, none]), ReadBack::NoSource(_)));
 }
 
 #[test]

@@ -136,7 +136,7 @@ impl Provider for Tencent {
         let Some(source) =
             snapshots.into_iter().find(|snapshot| snapshot.snapshot_id.as_deref() == Some(&replication.source.id))
         else {
-            return ReadBack::Ineligible(format!(
+            return ReadBack::NoSource(format!(
                 "the snapshot {} is not in {}: it was deleted, or the region is wrong",
                 replication.source.id, replication.source.region
             ));
