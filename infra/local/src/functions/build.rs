@@ -9,6 +9,10 @@ use serde_json::Value;
 /// The packages, and the binaries of the same names.
 const NAMES: [&str; 3] = ["offsite-alibaba", "offsite-huawei", "offsite-tencent"];
 
+/// Variables cargo sets for the one package it runs.
+/// Source: The Cargo Book, "Environment variables Cargo sets for crates", 2026.
+const OF_ONE_PACKAGE: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_NAME", "CARGO_BIN_NAME"];
+
 /// How the binaries are compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
@@ -116,8 +120,16 @@ pub fn build(profile: Profile) -> Result<Binaries, BuildError> {
 }
 
 fn run_cargo(cargo: &Path, root: &Path, profile: Profile) -> io::Result<Output> {
+    let mut command = Command::new(cargo);
+    // What an outer `cargo run` or `cargo test` says of its own package would make build scripts
+    // that look at it (ring's does) run again on every change between the two.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| OF_ONE_PACKAGE.iter().any(|prefix| name.starts_with(prefix))) {
+            command.env_remove(name);
+        }
+    }
     // CARGO_TARGET_DIR and cargo's configuration hold as they are; cargo names the files itself.
-    Command::new(cargo)
+    command
         .args(command_line(profile).iter().skip(1))
         .arg("--message-format=json-render-diagnostics")
         .current_dir(root)
