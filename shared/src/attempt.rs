@@ -35,40 +35,36 @@ impl Handler {
                     return Ending::Accepted(acceptance.receipts(intent.attempt, true, self.clock.now()));
                 }
                 ReadBack::Found(_) => {
-                    return still_in_doubt("partly_visible", "further copies may still become visible", &None);
+                    return still_in_doubt("partly_visible", "further copies may still become visible");
                 }
                 ReadBack::Running => {
                     return still_in_doubt(
                         "running",
                         "a copy to this destination is running, but its ID cannot be seen yet",
-                        &None,
                     );
                 }
                 ReadBack::Absent if !conclusive => {
                     return still_in_doubt(
                         "not_visible_yet",
                         "no copy can be seen; it may take the provider some time to show one",
-                        &None,
                     );
                 }
                 ReadBack::Absent if record.doubtful_calls >= self.settings.attempts.limit => {
                     return still_in_doubt(
                         "too_many_doubts",
                         "every call so far had an unknown outcome, and no copy can be seen; a person must settle it (`offsite ledger resolve`)",
-                        &None,
                     );
                 }
                 ReadBack::Absent if intent.doubt && self.settings.on_doubt(provider.cloud()) == OnDoubt::Hold => {
                     return still_in_doubt(
                         "held",
                         "no copy can be seen, and this provider's doubts are held for a person (`offsite ledger resolve`)",
-                        &None,
                     );
                 }
                 ReadBack::Absent => {}
                 ReadBack::NotReady(reason) => return released(ErrorName::Unavailable, "not_ready", reason, None),
                 ReadBack::Ineligible(reason) | ReadBack::NoSource(reason) if !conclusive => {
-                    return still_in_doubt("not_visible_yet", &reason, &None);
+                    return still_in_doubt("not_visible_yet", &reason);
                 }
                 ReadBack::Ineligible(reason) => return Ending::Ineligible { reason },
                 // Not a verdict for good: a backup that was just made may not be listed yet, so it is asked for again.
@@ -76,7 +72,7 @@ impl Handler {
                     return Ending::Refused { code: "source_not_found".into(), note, request_id: None };
                 }
                 ReadBack::Failed(failure) => return self.failed_read(provider, replication, failure, conclusive).await,
-                ReadBack::Ask(_) => return still_in_doubt("read_back", "reading back did not come to an end", &None),
+                ReadBack::Ask(_) => return still_in_doubt("read_back", "reading back did not come to an end"),
             }
         }
         let call = provider.start(replication, &intent);
@@ -104,7 +100,7 @@ impl Handler {
     }
 
     /// After a call whose outcome only the provider's records can tell.
-    pub(crate) async fn second_look(
+    async fn second_look(
         &self,
         provider: &dyn Provider,
         replication: &Replication,
@@ -138,7 +134,7 @@ impl Handler {
         }
     }
 
-    pub(crate) async fn failed_read(
+    async fn failed_read(
         &self,
         provider: &dyn Provider,
         replication: &Replication,
@@ -170,12 +166,6 @@ impl Handler {
         loop {
             let call = match provider.read_back(replication, intent, &replies) {
                 ReadBack::Ask(call) => call,
-                ReadBack::Failed(failure)
-                    if matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable)
-                        && !replies.is_empty() =>
-                {
-                    return ReadBack::Failed(failure);
-                }
                 other => return other,
             };
             match exchange::read(self, provider, &call, &replication.account, stop).await {
@@ -214,6 +204,6 @@ fn released(name: ErrorName, code: &str, note: String, request_id: Option<String
     Ending::Released { name, code: code.to_owned(), note, request_id }
 }
 
-fn still_in_doubt(code: &str, note: &str, request_id: &Option<String>) -> Ending {
-    Ending::InDoubt { code: code.to_owned(), note: note.to_owned(), request_id: request_id.clone(), called: false }
+fn still_in_doubt(code: &str, note: &str) -> Ending {
+    Ending::InDoubt { code: code.to_owned(), note: note.to_owned(), request_id: None, called: false }
 }

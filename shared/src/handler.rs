@@ -8,14 +8,14 @@ use futures_util::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::command::{Command, Replication};
+use crate::command::{Cloud, Command, Replication};
 use crate::error::{Error, ErrorName};
 use crate::event::{self, Answer};
 use crate::exchange::{Pacer, Pauses, RESERVE};
 use crate::fields::FieldError;
 use crate::ledger::{self, Claim, Claimant, Ending, Record, State, later};
 use crate::outcome::{
-    self, Outcome, ReplicationResult, Trouble, in_doubt, ineligible, invalid, ledger_trouble, unavailable,
+    self, Outcome, ReplicationResult, Trouble, in_doubt, ineligible, invalid, ledger_trouble, log_result, unavailable,
 };
 use crate::ports::{Boxed, Clock, CredentialName, Emitter, Ledger, LedgerError, Put, Secrets, Transport};
 use crate::providers::Provider;
@@ -135,10 +135,15 @@ impl Handler {
         }
     }
 
+    /// The provider of a cloud, if this process serves it.
+    pub(crate) fn provider(&self, cloud: Cloud) -> Option<&'static dyn Provider> {
+        self.providers.iter().copied().find(|provider| provider.cloud() == cloud)
+    }
+
     /// Checks a command against the provider's limits and the destination allow-list.
     fn admit(&self, command: &Command) -> Result<(&'static dyn Provider, Command), FieldError> {
         let cloud = command.operation.cloud();
-        let provider = self.providers.iter().copied().find(|provider| provider.cloud() == cloud).ok_or_else(|| {
+        let provider = self.provider(cloud).ok_or_else(|| {
             let served: Vec<_> = self.providers.iter().map(|provider| provider.cloud().name()).collect();
             FieldError::new(
                 "provider",
@@ -402,19 +407,5 @@ impl Handler {
             Ending::Ineligible { reason } => Outcome::Not(ineligible(replication, &reason)),
             Ending::NoWork { code, .. } => Outcome::NoWork { code },
         }
-    }
-}
-
-fn log_result(event_id: &str, result: &ReplicationResult) {
-    if let Outcome::Not(trouble) = &result.outcome {
-        tracing::warn!(
-            event_id,
-            state = trouble.state,
-            name = trouble.error.name.name(),
-            code = trouble.code,
-            request_id = trouble.request_id,
-            "{}",
-            trouble.error.message
-        );
     }
 }

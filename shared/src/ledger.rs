@@ -274,6 +274,12 @@ impl Record {
     }
 }
 
+/// When the attempt after this one may start: the backoff doubles with each attempt.
+pub fn next_attempt(attempt: u32, backoff: Duration, now: Timestamp) -> Timestamp {
+    let doublings = attempt.saturating_sub(1).min(10);
+    later(now, backoff.saturating_mul(2u32.pow(doublings)))
+}
+
 /// `at` plus a duration, or the end of time.
 pub fn later(at: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| at.checked_add(by).ok()).unwrap_or(Timestamp::MAX)

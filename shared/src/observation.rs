@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::disposition::Failure;
-use crate::ledger::{Claimant, Entry, News, Record, State, later};
+use crate::ledger::{Claimant, Entry, News, Record, State, later, next_attempt};
 use crate::ports::Expect;
 use crate::providers::Call;
 
@@ -145,8 +145,7 @@ pub fn is_done(state: State) -> bool {
 
 fn fail(next: &mut Record, by: &Claimant, reason: String, backoff: Duration) {
     next.look_at = None;
-    let doublings = next.attempt.saturating_sub(1).min(10);
-    next.not_before = Some(later(by.now, backoff.saturating_mul(2u32.pow(doublings))));
+    next.not_before = Some(next_attempt(next.attempt, backoff, by.now));
     enter(next, State::Failed, by, Some(reason));
 }
 

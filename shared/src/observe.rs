@@ -103,7 +103,7 @@ impl Handler {
     ) -> Result<Looked, LedgerError> {
         let before = record.state;
         let cloud = replication.operation.cloud();
-        let provider = self.providers.iter().copied().find(|provider| provider.cloud() == cloud);
+        let provider = self.provider(cloud);
         let (Some(provider), Some(receipt)) = (provider, record.receipts.last().cloned()) else {
             return Ok(Looked { before, record, unanswered: None });
         };

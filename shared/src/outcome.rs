@@ -212,3 +212,17 @@ pub(crate) fn ledger_trouble(replication: &Replication, error: &LedgerError) -> 
 pub(crate) fn invalid(error: &FieldError, id: &str) -> Error {
     Error::new(ErrorName::InvalidCommand, format!("event {id}: {error}"))
 }
+
+pub(crate) fn log_result(event_id: &str, result: &ReplicationResult) {
+    if let Outcome::Not(trouble) = &result.outcome {
+        tracing::warn!(
+            event_id,
+            state = trouble.state,
+            name = trouble.error.name.name(),
+            code = trouble.code,
+            request_id = trouble.request_id,
+            "{}",
+            trouble.error.message
+        );
+    }
+}

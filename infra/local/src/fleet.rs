@@ -102,6 +102,11 @@ impl Fleet {
         Ok(Arc::new(self.dynamo()?))
     }
 
+    /// The copies as the simulated clouds count them.
+    pub fn copies(&self) -> Vec<Value> {
+        self.simulators.state().get("replications").and_then(Value::as_array).cloned().unwrap_or_default()
+    }
+
     /// The messages on the queue, oldest first.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use offsite_shared::command::Cloud;
+use offsite_shared::command::{Cloud, Key};
 use offsite_shared::error::Error;
 use offsite_shared::exchange::{Pacer, Pauses};
 use offsite_shared::handler::Handler;
@@ -13,7 +13,7 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::credentials::{EnvironmentSecrets, key_variables};
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
-use offsite_shared::ports::{Boxed, Clock, EmitError, Emitter, Ledger, Transport};
+use offsite_shared::ports::{Boxed, Clock, EmitError, Emitter, Filter, Ledger, Page, Transport};
 use offsite_shared::providers::{Provider, alibaba::Alibaba, huawei::Huawei, tencent::Tencent};
 use offsite_shared::receipt::Message;
 use offsite_shared::settings::{ENDPOINT_VARIABLES, Environment, Settings, is_loopback};
@@ -130,6 +130,26 @@ pub fn ledger(environment: &Environment) -> anyhow::Result<Arc<dyn Ledger>> {
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(std::time::Duration::from_secs(3))?);
     let aws = Arc::new(Aws::from_environment(environment, transport, clock)?);
     Ok(Arc::new(DynamoLedger::from_environment(environment, aws, table)?))
+}
+
+/// Reads the ledger page by page, so that a large one never lies in memory as a whole.
+///
+/// # Errors
+/// The ledger cannot be read, or `see` refuses a page.
+pub async fn each_page(
+    ledger: &dyn Ledger,
+    filter: &Filter,
+    mut see: impl FnMut(Page) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut after: Option<Key> = None;
+    loop {
+        let mut page = ledger.list(filter, after.as_ref(), 500).await?;
+        after = page.next.take();
+        see(page)?;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 /// The queue in the file.

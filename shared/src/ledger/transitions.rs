@@ -1,6 +1,6 @@
 //! Claim, settle, mark: what may follow on what. Each gives the record to write and what the store must hold for it.
 
-use super::{Attempts, Claimant, Record, State, command_of, first, later, note};
+use super::{Attempts, Claimant, Record, State, command_of, first, later, next_attempt, note};
 use crate::command::Replication;
 use crate::error::ErrorName;
 use crate::ports::Expect;
@@ -182,8 +182,7 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
         Ending::Refused { code, note: text, request_id } => {
             next.state = State::Refused;
             next.doubt_since = None;
-            let doublings = current.attempt.saturating_sub(1).min(10);
-            next.not_before = Some(later(by.now, attempts.backoff * 2u32.pow(doublings)));
+            next.not_before = Some(next_attempt(current.attempt, attempts.backoff, by.now));
             note(&mut next, by, State::Refused, Some(code.clone()), request_id.clone(), Some(text.clone()));
         }
         Ending::Ineligible { reason } => {

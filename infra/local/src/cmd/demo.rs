@@ -184,13 +184,9 @@ pub async fn post(base: &str, path: &str, body: Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn rows(fleet: &Fleet) -> Vec<Value> {
-    fleet.simulators.state().get("replications").and_then(Value::as_array).cloned().unwrap_or_default()
-}
-
 fn created(fleet: &Fleet, source: &str) -> u64 {
     let of_source = |row: &&Value| row.get("source").and_then(Value::as_str) == Some(source);
-    rows(fleet).iter().filter(of_source).filter_map(|row| row.get("created")?.as_u64()).sum()
+    fleet.copies().iter().filter(of_source).filter_map(|row| row.get("created")?.as_u64()).sum()
 }
 
 /// What the simulated clouds made against what the queue tells.
@@ -204,7 +200,7 @@ async fn verdict(fleet: &Fleet) -> anyhow::Result<Verdict> {
     let messages = fleet.messages().await?;
     let mut problems = Vec::new();
     let mut copies = 0;
-    for row in rows(fleet) {
+    for row in fleet.copies() {
         let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let made = row.get("created").and_then(Value::as_u64).unwrap_or(0);
         copies += made;

@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use offsite_shared::command::Key;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::{Record, Resolution, State, resolve};
-use offsite_shared::ports::{Clock, Filter, Ledger, Put};
+use offsite_shared::ports::{Clock, Filter, Ledger, Page, Put};
 use offsite_shared::settings::Environment;
 
 use crate::home;
@@ -69,10 +69,8 @@ pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Wri
         }
         LedgerAction::Show { state, .. } => {
             let filter = Filter { state: state.clone(), ..Filter::default() };
-            let mut after: Option<Key> = None;
             let mut unreadable = 0;
-            loop {
-                let page = ledger.list(&filter, after.as_ref(), 500).await?;
+            let print = |page: Page| {
                 for record in &page.records {
                     writeln!(out, "{}", record.to_text()?)?;
                 }
@@ -80,11 +78,9 @@ pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Wri
                     writeln!(anstream::stderr(), "{error}")?;
                     unreadable += 1;
                 }
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
-            }
+                Ok(())
+            };
+            home::each_page(&*ledger, &filter, print).await?;
             ensure!(unreadable == 0, "{unreadable} records could not be read; the others are above");
         }
         LedgerAction::Resolve { key, adopt, abandon, reason, .. } => {
@@ -115,19 +111,15 @@ async fn find(ledger: &dyn Ledger, wanted: &str) -> anyhow::Result<Record> {
     }
     ensure!(wanted.len() >= 6 && wanted.len() < 64, "there is no record {wanted}");
     let mut found: Option<Record> = None;
-    let mut after: Option<Key> = None;
-    loop {
-        let page = ledger.list(&Filter::default(), after.as_ref(), 500).await?;
+    let search = |page: Page| {
         for record in page.records {
             if record.key.starts_with(wanted) {
                 ensure!(found.is_none(), "more than one record begins with {wanted}; give more of the key");
                 found = Some(record);
             }
         }
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
+        Ok(())
+    };
+    home::each_page(ledger, &Filter::default(), search).await?;
     found.with_context(|| format!("there is no record {wanted}"))
 }

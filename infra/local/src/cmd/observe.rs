@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use offsite_shared::command::Key;
 use offsite_shared::handler::{Handler, Invocation};
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::{State, later};
-use offsite_shared::ports::{Clock, Filter};
+use offsite_shared::ports::{Clock, Filter, Page};
 use offsite_shared::settings::Environment;
 use serde_json::{Value, json};
 
@@ -76,13 +75,10 @@ pub async fn run(args: &ObserveArgs, environment: &Environment) -> anyhow::Resul
 async fn under_way(handler: &Handler) -> anyhow::Result<u64> {
     let filter = Filter { state: Some(State::Accepted.name().to_owned()), ..Filter::default() };
     let mut count = 0;
-    let mut after: Option<Key> = None;
-    loop {
-        let page = handler.ledger.list(&filter, after.as_ref(), 500).await?;
+    let count_page = |page: Page| {
         count += page.records.iter().filter(|record| record.look_at.is_some()).count() as u64;
-        after = page.next;
-        if after.is_none() {
-            return Ok(count);
-        }
-    }
+        Ok(())
+    };
+    home::each_page(&*handler.ledger, &filter, count_page).await?;
+    Ok(count)
 }

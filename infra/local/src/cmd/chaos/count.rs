@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use offsite_shared::command::{Command, Operation};
 use offsite_shared::ledger::State;
-use offsite_shared::ports::Filter;
+use offsite_shared::ports::{Filter, Page};
 use serde_json::Value;
 
 use super::plan::Work;
 use crate::fleet::Fleet;
+use crate::home;
 
 #[derive(Default)]
 pub(super) struct Count {
@@ -41,7 +42,7 @@ pub(super) async fn count(fleet: &Fleet, work: &[Work]) -> anyhow::Result<Count>
         })
         .collect();
     let mut made = HashSet::new();
-    for row in rows(fleet) {
+    for row in fleet.copies() {
         let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let created = row.get("created").and_then(Value::as_u64).unwrap_or(0);
         count.copies += created;
@@ -97,18 +98,10 @@ pub(super) async fn count(fleet: &Fleet, work: &[Work]) -> anyhow::Result<Count>
     }
     let filter = Filter { state: Some(State::InDoubt.name().to_owned()), ..Filter::default() };
     let ledger = fleet.ledger()?;
-    let mut after = None;
-    loop {
-        let page = ledger.list(&filter, after.as_ref(), 500).await?;
+    let count_page = |page: Page| {
         count.in_doubt += page.records.len() as u64;
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
+        Ok(())
+    };
+    home::each_page(&*ledger, &filter, count_page).await?;
     Ok(count)
-}
-
-pub(super) fn rows(fleet: &Fleet) -> Vec<Value> {
-    fleet.simulators.state().get("replications").and_then(Value::as_array).cloned().unwrap_or_default()
 }

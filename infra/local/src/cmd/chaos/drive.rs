@@ -15,7 +15,6 @@ use offsite_shared::ports::{Clock, Ledger};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, mpsc};
 
-use super::count::rows;
 use super::plan::Work;
 use crate::fleet::Fleet;
 use crate::functions::FunctionProcess;
@@ -194,7 +193,7 @@ impl Worker {
     /// Which step each record of the killed batch had reached, read from what is left.
     async fn note_kill(&self, ledger: &dyn Ledger, batch: &[Work]) -> anyhow::Result<()> {
         let copied: HashSet<String> =
-            rows(&self.fleet).iter().filter_map(|row| Some(row.get("source")?.as_str()?.to_owned())).collect();
+            self.fleet.copies().iter().filter_map(|row| Some(row.get("source")?.as_str()?.to_owned())).collect();
         let queued: HashSet<String> = self
             .fleet
             .messages()
