@@ -18,12 +18,14 @@ pub mod event;
 pub mod exchange;
 pub mod fields;
 pub mod handler;
+pub mod inventory;
 #[cfg(feature = "io")]
 pub mod io;
 pub mod ledger;
 pub mod memory;
 mod outbox;
 pub mod outcome;
+pub mod policy;
 pub mod ports;
 pub mod providers;
 pub mod receipt;
