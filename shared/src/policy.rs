@@ -1,7 +1,9 @@
 //! The policy: which sources go to which destinations, and how late a copy may be.
 //!
-//! `reading` makes one from JSON, strictly and with every complaint at once; `duration` are texts such as `24h`.
+//! `reading` makes one from JSON, strictly and with every complaint at once, and `checks` compares its parts; `duration` are
+//! texts such as `24h`.
 
+mod checks;
 mod duration;
 mod reading;
 #[cfg(test)]

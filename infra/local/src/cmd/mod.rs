@@ -4,6 +4,7 @@ pub mod chaos;
 pub mod demo;
 pub mod handle;
 pub mod ledger;
+pub mod policy;
 pub mod queue;
 pub mod sign;
 pub mod simulate;
