@@ -180,7 +180,7 @@ impl<'a> Document<'a> {
     fn read(&mut self) -> Result<Value, Problem> {
         let mut value = None;
         loop {
-            let (event, span) = self.next("")?;
+            let (event, span) = self.next()?;
             match event {
                 Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing => {}
                 Event::StreamEnd => {
@@ -202,8 +202,9 @@ impl<'a> Document<'a> {
         }
     }
 
-    fn next(&mut self, path: &str) -> Result<(Event<'a>, Span), Problem> {
-        let wrong = |error: ScanError| Problem::at(error.marker(), path, format!("is not YAML: {}", error.info()));
+    /// The scanner runs ahead of the events, so what it cannot read has a place but no certain path.
+    fn next(&mut self) -> Result<(Event<'a>, Span), Problem> {
+        let wrong = |error: ScanError| Problem::at(error.marker(), "", format!("is not YAML: {}", error.info()));
         match self.parser.next_event() {
             Some(read) => read.map_err(wrong),
             None => Err(whole("ends too early".to_owned())),
@@ -238,7 +239,7 @@ impl<'a> Document<'a> {
     fn sequence(&mut self, path: &str, depth: usize) -> Result<Value, Problem> {
         let mut items = Vec::new();
         loop {
-            let (event, span) = self.next(path)?;
+            let (event, span) = self.next()?;
             if event == Event::SequenceEnd {
                 return Ok(Value::Array(items));
             }
@@ -251,7 +252,7 @@ impl<'a> Document<'a> {
     fn mapping(&mut self, path: &str, depth: usize) -> Result<Value, Problem> {
         let mut object = Map::new();
         loop {
-            let (event, span) = self.next(path)?;
+            let (event, span) = self.next()?;
             let key = match event {
                 Event::MappingEnd => return Ok(Value::Object(object)),
                 Event::Scalar(key, _, anchor, tag) => {
@@ -268,7 +269,7 @@ impl<'a> Document<'a> {
             } else {
                 self.positions.insert(path.clone(), position(&span.start));
             }
-            let (event, span) = self.next(&path)?;
+            let (event, span) = self.next()?;
             let value = self.node(event, span, &path, depth + 1)?;
             object.entry(key).or_insert(value);
         }

@@ -28,16 +28,16 @@ fn plain_words_are_texts_and_numbers_are_refused_with_advice() {
             assert_eq!(region(word).unwrap(), word.trim_matches(['\'', '"']));
         }
     }
-    let number = "p:2:45: rules[0].source.region: must be a text, not a number: put it in quotes";
+    let number = "p:2:49: rules[0].source.region: must be a text, not a number: put it in quotes";
     for word in ["7", "-7", "007", "1.5", "1e3", ".5", "0o17", "0xff", "99999999999999999999999"] {
         assert_eq!(region(word), Err(vec![number.to_owned()]), "{word}");
     }
     for word in ["true", "False"] {
-        let wanted = "p:2:45: rules[0].source.region: must be a text, not true or false: put it in quotes";
+        let wanted = "p:2:49: rules[0].source.region: must be a text, not true or false: put it in quotes";
         assert_eq!(region(word), Err(vec![wanted.to_owned()]), "{word}");
     }
     for word in ["", "~", "null"] {
-        let wanted = "p:2:45: rules[0].source.region: has no value: give one, or leave the key out";
+        let wanted = "p:2:49: rules[0].source.region: has no value: give one, or leave the key out";
         assert_eq!(region(word), Err(vec![wanted.to_owned()]), "{word}");
     }
 }
@@ -53,8 +53,8 @@ fn what_json_has_no_place_for_is_refused_where_it_stands() {
                 "p:3:4: x: aliases (*name) are not read here: write it out",
             ],
         ),
-        ("version: !!int 1\nrules: []\n", &["p:1:16: version: tags (!name) are not read here: quotes make a text"]),
-        ("version: 1\nrules: !set []\n", &["p:2:13: rules: tags (!name) are not read here: quotes make a text"]),
+        ("version: !!int 1\nrules: []\n", &["p:1:10: version: tags (!name) are not read here: quotes make a text"]),
+        ("version: 1\nrules: !set []\n", &["p:2:8: rules: tags (!name) are not read here: quotes make a text"]),
         (
             "version: 1\nrules: []\n---\nversion: 1\nrules: []\n",
             &["p:4:1: a second document begins here; a policy is one document"],
@@ -63,12 +63,9 @@ fn what_json_has_no_place_for_is_refused_where_it_stands() {
         ("? [a]\n: 1\n", &["p:1:3: has a key that is not a text"]),
         (
             "version: 1\nrules:\n\t- x\n",
-            &["p:3:2: rules: is not YAML: tabs disallowed within this context (block indentation)"],
+            &["p:3:2: is not YAML: tabs disallowed within this context (block indentation)"],
         ),
-        (
-            "version: 1\nrules: [\n",
-            &["p:3:1: rules: is not YAML: while parsing a node, did not find expected node content"],
-        ),
+        ("version: 1\nrules: [\n", &["p:3:1: is not YAML: while parsing a node, did not find expected node content"]),
         ("", &["p: is empty; a policy without rules says version: 1 and rules: []"]),
         ("# nothing\n", &["p: is empty; a policy without rules says version: 1 and rules: []"]),
         ("- a\n", &["p:1:1: policy: must be an object, not an array"]),
@@ -120,7 +117,11 @@ fn json_is_read_with_its_own_escapes() {
         problems("{\"version\": 1,\n \"rules\": [],\n \"x\": \"\\ud83d\\ude00\"}")[0].split(": ").next(),
         Some("p:3:2")
     );
-    assert!(problems(r#"{"version": 1, "rules": [], "x": "\ud83d"}"#)[0].starts_with("p:1:35: x: is not YAML"));
+    let lone = problems(r#"{"version": 1, "rules": [], "x": "\ud83d"}"#);
+    assert_eq!(
+        lone,
+        ["p:1:34: is not YAML: while parsing a quoted scalar, found invalid Unicode character escape code"]
+    );
     assert_eq!(
         problems(r#"{"version": 1, "rules": [], "rules": []}"#),
         ["p:1:29: rules: is given twice, first on line 1"]
@@ -159,7 +160,7 @@ fn damaged_files_never_panic() {
     }
     let mut random = fastrand::Rng::with_seed(7);
     let odd = b"{}[]:,-?&*!|>'\"%@`#\t\n \\\0~<=.0u\xef\xbb\xbf";
-    for _ in 0..3_000 {
+    for _ in 0..1_000 {
         let mut bytes = whole.as_bytes().to_vec();
         for _ in 0..random.usize(1..6) {
             let at = random.usize(..bytes.len());
