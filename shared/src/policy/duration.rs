@@ -23,7 +23,7 @@ pub fn read(text: &str) -> Option<Duration> {
 /// A duration in the largest unit that divides it; less than a second is dropped.
 pub fn text(duration: Duration) -> String {
     let seconds = duration.as_secs();
-    match UNITS.into_iter().find(|(_, unit)| seconds != 0 && seconds % unit == 0) {
+    match UNITS.into_iter().find(|(_, unit)| seconds != 0 && seconds.is_multiple_of(*unit)) {
         Some((name, unit)) => format!("{}{name}", seconds / unit),
         None => format!("{seconds}s"),
     }
