@@ -1,6 +1,6 @@
 //! Commands: what every trigger is turned into, and the replications that a command asks for.
 
-mod reading;
+pub(crate) mod reading;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -335,7 +335,7 @@ fn source_json(operation: Operation, source: &Source) -> Value {
     Value::Object(object)
 }
 
-fn options_json(options: &Options) -> Value {
+pub(crate) fn options_json(options: &Options) -> Value {
     let mut object = Map::new();
     if let Some(name) = &options.name {
         object.insert("name".into(), json!(name));

@@ -86,18 +86,74 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Whether a field is not there, or null.
+    pub fn is_absent(&self, name: &str) -> bool {
+        self.object.get(name).is_none_or(Value::is_null)
+    }
+
     /// Refuses fields that were not asked for.
     ///
     /// # Errors
     /// Names the first unknown field and lists the known ones.
     pub fn finish(self) -> Result<(), FieldError> {
-        match self.object.keys().find(|key| !self.known.contains(&key.as_str())) {
-            None => Ok(()),
-            Some(key) => Err(FieldError::new(
-                self.path(&one_line(key)),
-                format!("is not known here; known are {}", self.known.join(", ")),
-            )),
-        }
+        self.unknown().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// A complaint about each field that was not asked for.
+    pub fn unknown(&self) -> Vec<FieldError> {
+        let reason = || format!("is not known here; known are {}", self.known.join(", "));
+        let foreign = self.object.keys().filter(|key| !self.known.contains(&key.as_str()));
+        foreign.map(|key| FieldError::new(self.path(&one_line(key)), reason())).collect()
+    }
+}
+
+/// All complaints about an input, in the order of reading.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Complaints(Vec<FieldError>);
+
+impl Complaints {
+    /// Adds a complaint about `field`.
+    pub fn add(&mut self, field: impl Into<String>, reason: impl Into<String>) {
+        self.0.push(FieldError::new(field, reason));
+    }
+
+    /// Adds complaints.
+    pub fn extend(&mut self, errors: impl IntoIterator<Item = FieldError>) {
+        self.0.extend(errors);
+    }
+
+    /// The value, or one complaint more.
+    pub fn keep<T>(&mut self, read: Result<T, FieldError>) -> Option<T> {
+        read.map_err(|error| self.0.push(error)).ok()
+    }
+
+    /// The value, or several complaints more.
+    pub fn keep_all<T>(&mut self, read: Result<T, Complaints>) -> Option<T> {
+        read.map_err(|errors| self.0.extend(errors.0)).ok()
+    }
+
+    /// `value`, if there is nothing to complain about.
+    ///
+    /// # Errors
+    /// These complaints, at least one.
+    pub fn or<T>(self, value: T) -> Result<T, Complaints> {
+        if self.0.is_empty() { Ok(value) } else { Err(self) }
+    }
+
+    /// The first complaint, for those who want one only.
+    pub fn first(self) -> FieldError {
+        self.0.into_iter().next().unwrap_or_else(|| FieldError::new("", "is wrong"))
+    }
+
+    /// The complaints.
+    pub fn into_vec(self) -> Vec<FieldError> {
+        self.0
+    }
+}
+
+impl From<FieldError> for Complaints {
+    fn from(error: FieldError) -> Complaints {
+        Complaints(vec![error])
     }
 }
 

@@ -18,6 +18,7 @@ pub mod event;
 pub mod exchange;
 pub mod fields;
 pub mod handler;
+pub mod inventory;
 #[cfg(feature = "io")]
 pub mod io;
 pub mod ledger;
@@ -26,6 +27,7 @@ pub mod observation;
 mod observe;
 mod outbox;
 pub mod outcome;
+pub mod policy;
 pub mod ports;
 pub mod providers;
 pub mod receipt;

@@ -10,6 +10,7 @@ mod faults;
 mod functions;
 mod ledger;
 mod observe;
+mod policy;
 mod proof;
 mod schemas;
 mod secrets;

@@ -2,7 +2,8 @@
 //! Lambda binaries call on AWS.
 //!
 //! Modules in reading order: [`cmd`] are the subcommands; [`home`] runs the handler over one SQLite file ([`database`],
-//! [`ledger`], [`queue`]); [`fleet`] runs the real binaries ([`functions`], [`runtime_api`]) against [`aws`] and [`sim`].
+//! [`ledger`], [`queue`]); [`policy_file`] reads the policy; [`fleet`] runs the real binaries ([`functions`], [`runtime_api`])
+//! against [`aws`] and [`sim`].
 
 pub mod aws;
 pub mod cmd;
@@ -11,6 +12,7 @@ pub mod fleet;
 pub mod functions;
 pub mod home;
 pub mod ledger;
+pub mod policy_file;
 pub mod queue;
 pub mod runtime_api;
 pub mod sim;

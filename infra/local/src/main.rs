@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
-use offsite_local::cmd::{chaos, demo, handle, ledger, observe, queue, sign, simulate};
+use offsite_local::cmd::{chaos, demo, handle, ledger, observe, policy, queue, sign, simulate};
 use offsite_shared::io::environment;
 
 const EXAMPLES: &str = "\
@@ -43,6 +43,8 @@ enum Commands {
     Handle(handle::HandleArgs),
     /// Look at accepted copies in the destination and record the evidence
     Observe(observe::ObserveArgs),
+    /// Check a policy, print its schema, or normalise it for the functions
+    Policy(policy::PolicyArgs),
     /// Read the embedded queue
     Queue(queue::QueueArgs),
     /// Look at the ledger, and settle what only a person can
@@ -99,6 +101,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let (answer, well) = observe::run(&args, &environment).await?;
             writeln!(out, "{answer}")?;
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
+        }
+        Commands::Policy(args) => {
+            let good = policy::run(&args, &environment, &mut out).await?;
+            Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Commands::Queue(args) => queue::run(&args, &environment, &mut out).await.map(|()| ExitCode::SUCCESS),
         Commands::Ledger(args) => ledger::run(&args, &environment, &mut out).await.map(|()| ExitCode::SUCCESS),

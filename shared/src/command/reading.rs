@@ -1,9 +1,12 @@
-//! Reading a command, strictly: every complaint names the field and the reason.
+//! Reading a command, strictly: every complaint names the field and the reason. A policy reads its destinations and options
+//! with the same functions and wants all complaints; a command answers with the first.
+
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::{Cloud, Command, Destination, Operation, Options, Source};
-use crate::fields::{FieldError, Fields};
+use crate::fields::{Complaints, FieldError, Fields, kind, one_line};
 
 impl Command {
     /// Reads a command, strictly.
@@ -36,11 +39,12 @@ impl Command {
         let account = fields.text("account")?.unwrap_or_else(|| "default".to_owned());
         let missing = |name: &str| FieldError::new(name, "is missing");
         let source = source(fields.value("source").ok_or_else(|| missing("source"))?, operation)?;
+        let wanted = fields.value("destinations").ok_or_else(|| missing("destinations"))?;
         let destinations =
-            destinations(fields.value("destinations").ok_or_else(|| missing("destinations"))?, operation, &source)?;
+            destinations(wanted, "destinations", operation, Some(&source.region)).map_err(Complaints::first)?;
         let options = match fields.value("options") {
             None => Options::default(),
-            Some(value) => options(value, operation)?,
+            Some(value) => options(value, "options", operation).map_err(Complaints::first)?,
         };
         let occurrence = fields.text("occurrence")?;
         let dry_run = fields.boolean("dry_run")?.unwrap_or(false);
@@ -51,110 +55,143 @@ impl Command {
 
 fn source(value: &Value, operation: Operation) -> Result<Source, FieldError> {
     let mut fields = Fields::of(value, "source")?;
-    let region = region(fields.required("region")?, "source.region")?;
+    let region = region(&mut fields)?;
     let project_id = project(&mut fields, operation)?;
-    let id = identifier(fields.required(operation.source_field())?, &format!("source.{}", operation.source_field()))?;
+    let id = identifier(&mut fields, operation.source_field())?;
     fields.finish()?;
     Ok(Source { region, project_id, id })
 }
 
-fn destinations(value: &Value, operation: Operation, source: &Source) -> Result<Vec<Destination>, FieldError> {
+/// Reads destinations found at `path`; the source's region is `None` where it could not be read itself.
+///
+/// # Errors
+/// Everything that is wrong.
+pub(crate) fn destinations(
+    value: &Value,
+    path: &str,
+    operation: Operation,
+    source_region: Option<&str>,
+) -> Result<Vec<Destination>, Complaints> {
     let Value::Array(items) = value else {
-        return Err(FieldError::new("destinations", format!("must be an array, not {}", crate::fields::kind(value))));
+        return Err(FieldError::new(path, format!("must be an array, not {}", kind(value))).into());
     };
     if items.is_empty() {
-        return Err(FieldError::new("destinations", "must name at least one destination"));
+        return Err(FieldError::new(path, "must name at least one destination").into());
     }
+    let mut complaints = Complaints::default();
     if operation == Operation::CreateVaultReplication && items.len() > 1 {
-        return Err(FieldError::new("destinations", "an Alibaba source vault replicates to one target vault only"));
+        complaints.add(path, "an Alibaba source vault replicates to one target vault only");
     }
-    let mut found: Vec<Destination> = Vec::with_capacity(items.len());
+    let mut regions = BTreeSet::new();
+    let mut found = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
-        let path = format!("destinations[{index}]");
-        let mut fields = Fields::of(item, &path)?;
-        let region = region(fields.required("region")?, &format!("{path}.region"))?;
-        let project_id = project(&mut fields, operation)?;
-        if operation.cloud() == Cloud::Huawei && project_id.is_none() {
-            return Err(FieldError::new(
-                format!("{path}.project_id"),
-                "is missing: the project ID in the destination region",
-            ));
+        let path = format!("{path}[{index}]");
+        let Some(destination) = complaints.keep_all(destination(item, &path, operation)) else { continue };
+        let region = destination.region.as_str();
+        if source_region == Some(region) {
+            let reason = format!("{region} is the source's own region; a copy must go to another one");
+            complaints.add(format!("{path}.region"), reason);
         }
-        let vault_id = if operation.destination_has_vault() {
-            Some(identifier(fields.required("vault_id")?, &format!("{path}.vault_id"))?)
-        } else {
-            None
-        };
-        fields.finish()?;
-        if region == source.region {
-            return Err(FieldError::new(
-                format!("{path}.region"),
-                format!("{region} is the source's own region; a copy must go to another one"),
-            ));
+        if !regions.insert(region.to_owned()) {
+            complaints.add(format!("{path}.region"), format!("{region} is named twice"));
         }
-        if found.iter().any(|other| other.region == region) {
-            return Err(FieldError::new(format!("{path}.region"), format!("{region} is named twice")));
-        }
-        found.push(Destination { region, project_id, vault_id });
+        found.push(destination);
     }
-    Ok(found)
+    complaints.or(found)
 }
 
-fn options(value: &Value, operation: Operation) -> Result<Options, FieldError> {
-    let Value::Object(object) = value else {
-        return Err(FieldError::new("options", format!("must be an object, not {}", crate::fields::kind(value))));
+fn destination(item: &Value, path: &str, operation: Operation) -> Result<Destination, Complaints> {
+    let mut fields = Fields::of(item, path)?;
+    let mut complaints = Complaints::default();
+    let region = complaints.keep(region(&mut fields));
+    let project_id = complaints.keep(project(&mut fields, operation)).flatten();
+    if operation.cloud() == Cloud::Huawei && fields.is_absent("project_id") {
+        complaints.add(fields.path("project_id"), "is missing: the project ID in the destination region");
+    }
+    let vault_id = match operation.destination_has_vault() {
+        true => complaints.keep(identifier(&mut fields, "vault_id")),
+        false => None,
     };
-    if let Some(key) = object.keys().find(|key| !operation.options().contains(&key.as_str())) {
-        let known = operation.options();
-        let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
-        return Err(FieldError::new(
-            format!("options.{}", crate::fields::one_line(key)),
-            format!("is not an option of {}: {known}", operation.name()),
-        ));
-    }
-    let mut fields = Fields::of(value, "options")?;
-    Ok(Options {
-        name: fields.text("name")?,
-        description: match fields.value("description") {
-            Some(Value::String(text)) => Some(text.clone()),
-            Some(other) => {
-                return Err(FieldError::new(
-                    "options.description",
-                    format!("must be a text, not {}", crate::fields::kind(other)),
-                ));
-            }
-            None => None,
-        },
-        enable_acceleration: fields.boolean("enable_acceleration")?,
-        auto_trigger: fields.boolean("auto_trigger")?,
-    })
+    complaints.extend(fields.unknown());
+    complaints.or(Destination { region: region.unwrap_or_default(), project_id, vault_id })
 }
 
-fn project(fields: &mut Fields<'_>, operation: Operation) -> Result<Option<String>, FieldError> {
-    if operation.cloud() != Cloud::Huawei {
-        return Ok(None);
+/// Reads options found at `path`.
+///
+/// # Errors
+/// Everything that is wrong.
+pub(crate) fn options(value: &Value, path: &str, operation: Operation) -> Result<Options, Complaints> {
+    let Value::Object(object) = value else {
+        return Err(FieldError::new(path, format!("must be an object, not {}", kind(value))).into());
+    };
+    let mut complaints = Complaints::default();
+    let known = operation.options();
+    let listed = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
+    for key in object.keys().filter(|key| !known.contains(&key.as_str())) {
+        let reason = format!("is not an option of {}: {listed}", operation.name());
+        complaints.add(format!("{path}.{}", one_line(key)), reason);
     }
-    let path = fields.path("project_id");
-    fields.text("project_id")?.map(|project| identifier(project, &path)).transpose()
+    let mut fields = Fields::of(value, path)?;
+    let name = complaints.keep(fields.text("name")).flatten();
+    let description = match fields.value("description") {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(other) => {
+            complaints.add(fields.path("description"), format!("must be a text, not {}", kind(other)));
+            None
+        }
+        None => None,
+    };
+    let enable_acceleration = complaints.keep(fields.boolean("enable_acceleration")).flatten();
+    let auto_trigger = complaints.keep(fields.boolean("auto_trigger")).flatten();
+    complaints.or(Options { name, description, enable_acceleration, auto_trigger })
 }
 
-/// Region codes go into host names: letters, digits, `.`, `_`, `-`, at most 255.
+/// Huawei's `project_id`; the other clouds have none.
+///
+/// # Errors
+/// It is not an ID.
+pub(crate) fn project(fields: &mut Fields<'_>, operation: Operation) -> Result<Option<String>, FieldError> {
+    match operation.cloud() {
+        Cloud::Huawei => optional_identifier(fields, "project_id"),
+        _ => Ok(None),
+    }
+}
+
+/// The required `region`. Region codes go into host names: letters, digits, `.`, `_`, `-`, at most 255.
 /// Source: Huawei CBR definition 0.1.20261030, `destination_region`; the other clouds' codes fit it.
-fn region(text: String, field: &str) -> Result<String, FieldError> {
+///
+/// # Errors
+/// It is missing or not a region code.
+pub(crate) fn region(fields: &mut Fields<'_>) -> Result<String, FieldError> {
+    let text = fields.required("region")?;
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if text.len() <= 255 && text.chars().all(fits) && text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         Ok(text)
     } else {
-        Err(FieldError::new(field, "must be a region code: letters, digits, '-', '_' or '.', at most 255"))
+        let reason = "must be a region code: letters, digits, '-', '_' or '.', at most 255";
+        Err(FieldError::new(fields.path("region"), reason))
     }
 }
 
-/// IDs go into paths and names: visible ASCII without `/`, at most 255.
-fn identifier(text: String, field: &str) -> Result<String, FieldError> {
+/// A required ID. IDs go into paths and names: visible ASCII without `/`, at most 255.
+///
+/// # Errors
+/// It is missing or not an ID.
+pub(crate) fn identifier(fields: &mut Fields<'_>, name: &'static str) -> Result<String, FieldError> {
+    optional_identifier(fields, name)?.ok_or_else(|| FieldError::new(fields.path(name), "is missing"))
+}
+
+/// An ID that may be left out.
+///
+/// # Errors
+/// It is not an ID.
+pub(crate) fn optional_identifier(fields: &mut Fields<'_>, name: &'static str) -> Result<Option<String>, FieldError> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if text.len() <= 255 && text.chars().all(fits) && text != "." && text != ".." {
-        Ok(text)
-    } else {
-        Err(FieldError::new(field, "must be an ID: letters, digits, '-', '_' or '.', at most 255"))
+    match fields.text(name)? {
+        Some(text) if text.len() > 255 || !text.chars().all(fits) || text == "." || text == ".." => {
+            let reason = "must be an ID: letters, digits, '-', '_' or '.', at most 255";
+            Err(FieldError::new(fields.path(name), reason))
+        }
+        text => Ok(text),
     }
 }

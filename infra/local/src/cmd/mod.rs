@@ -5,6 +5,7 @@ pub mod demo;
 pub mod handle;
 pub mod ledger;
 pub mod observe;
+pub mod policy;
 pub mod queue;
 pub mod sign;
 pub mod simulate;

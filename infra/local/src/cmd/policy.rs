@@ -1,0 +1,140 @@
+//! `offsite policy`: whether a policy can be put in force, its schema, and its normalised form.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use offsite_shared::fields::one_line;
+use offsite_shared::policy::{Policy, Rule, SCHEMA, duration_text};
+use offsite_shared::settings::Environment;
+use serde_json::{Value, json};
+
+use crate::policy_file::{self, Problem, Problems};
+
+/// Options of `offsite policy`.
+#[derive(Args, Debug)]
+pub struct PolicyArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub action: PolicyAction,
+}
+
+/// What to do with a policy.
+#[derive(Subcommand, Debug)]
+pub enum PolicyAction {
+    /// Check a policy and summarise it, a rule a line; or name all that is wrong, a problem a line
+    Check {
+        /// The policy, YAML or JSON; `-` reads standard input [default: OFFSITE_POLICY, else ./offsite.yaml]
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the JSON Schema of policies
+    Schema,
+    /// Print the normalised policy as JSON: what goes to S3 or SSM for the functions
+    Render {
+        /// The policy, YAML or JSON; `-` reads standard input [default: OFFSITE_POLICY, else ./offsite.yaml]
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+}
+
+/// Does it, and tells whether the policy is good.
+///
+/// # Errors
+/// Standard output is gone; for `render`, all that is wrong with the policy.
+pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<bool> {
+    match &args.action {
+        PolicyAction::Check { file, json } => {
+            let path = policy_file::location(file.as_deref(), environment)?;
+            let read = policy_file::read(&path);
+            match json {
+                true => writeln!(out, "{}", as_json(&policy_file::name(&path), &read))?,
+                false => write_text(&policy_file::name(&path), &read, out)?,
+            }
+            Ok(read.is_ok())
+        }
+        PolicyAction::Schema => {
+            out.write_all(SCHEMA.as_bytes())?;
+            Ok(true)
+        }
+        PolicyAction::Render { file } => {
+            let policy = policy_file::read(&policy_file::location(file.as_deref(), environment)?)?;
+            writeln!(out, "{:#}", policy.to_json())?;
+            Ok(true)
+        }
+    }
+}
+
+fn as_json(file: &str, read: &Result<Policy, Problems>) -> Value {
+    let problem = |problem: &Problem| {
+        json!({
+            "line": problem.at.map(|at| at.line),
+            "column": problem.at.map(|at| at.column),
+            "path": problem.path,
+            "reason": problem.reason,
+        })
+    };
+    match read {
+        Ok(policy) => json!({ "file": file, "valid": true, "policy": policy.to_json(), "errors": [] }),
+        Err(problems) => {
+            let errors: Vec<Value> = problems.list.iter().map(problem).collect();
+            json!({ "file": file, "valid": false, "errors": errors })
+        }
+    }
+}
+
+fn write_text(file: &str, read: &Result<Policy, Problems>, out: &mut dyn Write) -> std::io::Result<()> {
+    let policy = match read {
+        Ok(policy) => policy,
+        Err(problems) => return writeln!(out, "{problems}"),
+    };
+    let lines: Vec<[String; 5]> = policy.rules.iter().map(summary).collect();
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2), width(3)];
+    for [name, call, source, destinations, objective] in &lines {
+        let [w0, w1, w2, w3] = widths;
+        writeln!(out, "{name:w0$}  {call:w1$}  {source:w2$}  -> {destinations:w3$}  {objective}")?;
+    }
+    match policy.rules.len() {
+        0 => writeln!(out, "{file}: good; without rules it covers nothing"),
+        1 => writeln!(out, "{file}: good, 1 rule"),
+        rules => writeln!(out, "{file}: good, {rules} rules"),
+    }
+}
+
+fn summary(rule: &Rule) -> [String; 5] {
+    let account = if rule.account == "default" { String::new() } else { format!(" as {}", rule.account) };
+    let mut source = vec![rule.source.region.clone()];
+    let select = &rule.source.select;
+    source.extend(rule.source.vault_id.as_ref().map(|vault| format!("vault {vault}")));
+    source.extend(select.name_prefix.as_ref().map(|prefix| format!("name {prefix}*")));
+    source.extend(select.tags.iter().map(|(key, value)| format!("tag {key}={value}")));
+    source.extend(select.min_age.map(|age| format!("from {} old", duration_text(age))));
+    source.extend(select.max_age.map(|age| format!("up to {} old", duration_text(age))));
+    source.extend(match select.resources.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        many => Some(format!("{} resources", many.len())),
+    });
+    let place = |destination: &offsite_shared::command::Destination| match &destination.vault_id {
+        Some(vault) => format!("{} vault {vault}", destination.region),
+        None => destination.region.clone(),
+    };
+    let destinations: Vec<String> = rule.destinations.iter().map(place).collect();
+    let mut objective: Vec<String> = Vec::new();
+    objective.extend(rule.objective.max_lag.map(|lag| format!("lag up to {}", duration_text(lag))));
+    objective.extend(rule.objective.rpo.map(|rpo| format!("rpo {}", duration_text(rpo))));
+    if objective.is_empty() {
+        objective.push("no objective".to_owned());
+    }
+    [
+        rule.name.clone(),
+        one_line(&format!("{} {}{account}", rule.operation.cloud().name(), rule.operation.name())),
+        one_line(&source.join(", ")),
+        destinations.join(", "),
+        objective.join(", "),
+    ]
+}

@@ -1,0 +1,148 @@
+//! What is wrong with a policy although each of its fields is well-formed: durations that cannot hold together, doubled names
+//! and vaults, and what the provider would refuse in any command.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Objective, RuleSource, Select, duration};
+use crate::command::{Cloud, Command, Destination, Operation, Options, Source};
+use crate::fields::{Complaints, FieldError};
+use crate::providers::Provider;
+use crate::providers::alibaba::Alibaba;
+use crate::providers::huawei::Huawei;
+use crate::providers::tencent::Tencent;
+
+/// Durations that cannot hold together.
+pub fn untimely(select: &Select, objective: &Objective, path: &str) -> Vec<FieldError> {
+    let mut complaints = Complaints::default();
+    let words = duration::text;
+    if let (Some(min), Some(max)) = (select.min_age, select.max_age)
+        && min >= max
+    {
+        let reason = format!("{} is not less than max_age, {}: nothing would be covered", words(min), words(max));
+        complaints.add(format!("{path}.source.select.min_age"), reason);
+    }
+    if let (Some(min), Some(lag)) = (select.min_age, objective.max_lag)
+        && min >= lag
+    {
+        let reason = format!(
+            "{} is not more than select.min_age, {}: a backup would be late as soon as it is covered",
+            words(lag),
+            words(min)
+        );
+        complaints.add(format!("{path}.objective.max_lag"), reason);
+    }
+    if let (Some(max), Some(lag)) = (select.max_age, objective.max_lag)
+        && lag >= max
+    {
+        let reason = format!(
+            "{} is not less than select.max_age, {}: a backup would leave the rule before it is late",
+            words(lag),
+            words(max)
+        );
+        complaints.add(format!("{path}.objective.max_lag"), reason);
+    }
+    complaints.into_vec()
+}
+
+/// Asks the provider's own check what it would refuse in any command of a rule. Each part is tried by itself, so that one complaint
+/// does not hide another.
+pub struct Trial<'a> {
+    /// The rule's operation.
+    pub operation: Operation,
+    /// Its source, as far as it could be read.
+    pub source: Option<&'a RuleSource>,
+    /// Where the rule is.
+    pub path: &'a str,
+}
+
+impl Trial<'_> {
+    /// What is wrong with the source, or else with each of the destinations.
+    pub fn of_destinations(&self, destinations: &[Destination]) -> Vec<FieldError> {
+        // Whether a destination suits depends on the source.
+        if self.source.is_none() {
+            return Vec::new();
+        }
+        if let Some(error) = self.refused(None, Options::default()) {
+            return vec![error];
+        }
+        let one = |(index, destination)| {
+            let mut error = self.refused(Some(destination), Options::default())?;
+            error.field = error.field.replacen("destinations[0]", &format!("destinations[{index}]"), 1);
+            Some(error)
+        };
+        destinations.iter().enumerate().filter_map(one).collect()
+    }
+
+    /// What is wrong with each of the options.
+    pub fn of_options(&self, options: &Options) -> Vec<FieldError> {
+        let Options { name, description, .. } = options.clone();
+        let parts = [Options { name, ..Options::default() }, Options { description, ..Options::default() }];
+        // Options are tried without the source, whose own complaint came with the destinations.
+        let trial = Trial { source: None, ..*self };
+        parts.into_iter().filter_map(|part| trial.refused(None, part)).collect()
+    }
+
+    fn refused(&self, destination: Option<&Destination>, options: Options) -> Option<FieldError> {
+        let provider: &dyn Provider = match self.operation.cloud() {
+            Cloud::Alibaba => &Alibaba,
+            Cloud::Huawei => &Huawei,
+            Cloud::Tencent => &Tencent,
+        };
+        // What is left out here comes with the backup or from the configuration.
+        let source = Source {
+            region: self.source.map(|source| source.region.clone()).unwrap_or_default(),
+            project_id: self.source.and_then(|source| source.project_id.clone()).or_else(|| Some("project".to_owned())),
+            id: self.source.and_then(|source| source.vault_id.clone()).unwrap_or_else(|| "snap-0".to_owned()),
+        };
+        let command = Command {
+            operation: self.operation,
+            account: String::new(),
+            source,
+            destinations: destination.into_iter().cloned().collect(),
+            options,
+            occurrence: None,
+            dry_run: false,
+        };
+        let error = provider.check(&command).err()?;
+        Some(FieldError::new(format!("{}.{}", self.path, error.field), error.reason))
+    }
+}
+
+/// Names are compared even where the rest of a rule cannot be read.
+pub fn doubled_names(rules: &[Value]) -> Vec<FieldError> {
+    let mut first = BTreeMap::new();
+    let mut complaints = Complaints::default();
+    for (index, rule) in rules.iter().enumerate() {
+        let Some(name) = rule.get("name").and_then(Value::as_str) else { continue };
+        let earlier = *first.entry(name).or_insert(index);
+        if earlier != index {
+            complaints
+                .add(format!("rules[{index}].name"), format!("\"{name}\" is the name of rules[{earlier}] already"));
+        }
+    }
+    complaints.into_vec()
+}
+
+/// An Alibaba vault replicates to one target, whichever rules say so; compared even where the rest of a rule cannot be read.
+pub fn doubled_vaults(rules: &[Value]) -> Vec<FieldError> {
+    let text = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_str).map(str::to_owned);
+    let mut first = BTreeMap::new();
+    let mut complaints = Complaints::default();
+    for (index, rule) in rules.iter().enumerate() {
+        if text(rule, "/provider").as_deref() != Some(Cloud::Alibaba.name()) {
+            continue;
+        }
+        let target = (text(rule, "/destinations/0/region"), text(rule, "/destinations/0/vault_id"));
+        let (Some(vault), (Some(region), Some(target))) = (text(rule, "/source/vault_id"), target) else { continue };
+        let (earlier, to, there) = first.entry(vault.clone()).or_insert((index, target.clone(), region.clone()));
+        if (&*to, &*there) != (&target, &region) {
+            let reason = format!(
+                "source vault {vault} goes to {to} in {there} by rules[{earlier}] already, and an Alibaba vault has one destination"
+            );
+            complaints.add(format!("rules[{index}].destinations[0]"), reason);
+        }
+    }
+    complaints.into_vec()
+}
