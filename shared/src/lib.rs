@@ -32,3 +32,4 @@ pub mod receipt;
 mod replay;
 pub mod settings;
 pub mod sign;
+pub mod verdict;
