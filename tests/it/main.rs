@@ -2,6 +2,7 @@
 
 mod emulators;
 mod faults;
+mod inventory;
 mod sign_command;
 mod simulators;
 mod vectors;
