@@ -9,9 +9,10 @@ use super::model::{Job, Vault, seconds};
 use super::{Alibaba, PAGE, call, find_vault, read, target};
 use crate::command::Replication;
 use crate::disposition::Failure;
-use crate::inventory::{Backup, Cursor, Inventory, InventoryPage, Scope, Standing, incomplete};
+use crate::inventory::{Backup, CopyState, Cursor, Inventory, InventoryPage, Scope, Standing, incomplete};
 use crate::ports::Reply;
 use crate::providers::{Call, ReadBack, unreadable};
+use crate::verdict::{Look, Proof};
 
 /// The call asks for one of these at a time. Source: alibabacloud_hbr20170908 2.7.1; the last is younger than the others.
 const SOURCE_TYPES: [&str; 9] =
@@ -118,7 +119,7 @@ pub enum PairRead {
     /// Ask this next; the reply is appended to the replies.
     Ask(Box<Call>),
     /// How far it is.
-    Known(VaultPair),
+    Known(Box<VaultPair>),
     /// A read failed.
     Failed(Failure),
 }
@@ -136,7 +137,7 @@ pub fn read_pair(replication: &Replication, replies: &[Reply]) -> PairRead {
     };
     let found = match find(wanted, &replication.destination.region) {
         Ok(Some(vault)) => vault,
-        Ok(None) => return PairRead::Known(pair(Pairing::Missing(wanted.to_owned()), None)),
+        Ok(None) => return known(Pairing::Missing(wanted.to_owned()), None),
         Err(step) => return step,
     };
     let named = |id: &Option<String>| id.clone().filter(|id| !id.is_empty());
@@ -154,7 +155,7 @@ pub fn read_pair(replication: &Replication, replies: &[Reply]) -> PairRead {
             Err(step) => return step,
         },
     };
-    PairRead::Known(pair(pairing, Some(&found)))
+    known(pairing, Some(&found))
 }
 
 /// Whether a pair has carried a backup job.
@@ -195,9 +196,19 @@ pub fn is_carried(job: &Backup, pair: &VaultPair, pair_since: Option<Timestamp>)
     }
 }
 
-fn pair(pairing: Pairing, target: Option<&Vault>) -> VaultPair {
+/// The same as a look at the destination: what is not carried yet is on its way while the vaults are a pair.
+pub fn look(job: &Backup, pair: &VaultPair, pair_since: Option<Timestamp>) -> Look {
+    let copy = |state| Look::Copy { id: None, state, proof: Proof::Inferred };
+    match is_carried(job, pair, pair_since) {
+        Carried::Yes => copy(CopyState::Done),
+        _ if pair.pairing == Pairing::Paired && job.standing == Standing::Usable => copy(CopyState::Running),
+        _ => Look::Nothing,
+    }
+}
+
+fn known(pairing: Pairing, target: Option<&Vault>) -> PairRead {
     let progress = target.and_then(|vault| vault.progress.as_ref());
-    VaultPair {
+    PairRead::Known(Box::new(VaultPair {
         pairing,
         status: target.and_then(|vault| vault.status.clone()),
         status_message: target.and_then(|vault| vault.status_message.clone()).filter(|message| !message.is_empty()),
@@ -205,7 +216,7 @@ fn pair(pairing: Pairing, target: Option<&Vault>) -> VaultPair {
         historical_progress: progress.and_then(|progress| progress.historical),
         new_progress_until: progress.and_then(|progress| seconds(&progress.new)),
         latest_replication_at: target.and_then(|vault| seconds(&vault.latest_replication_time)),
-    }
+    }))
 }
 
 /// Which source type, which page of it, and how many of its jobs came before.
@@ -452,9 +463,9 @@ mod tests {
         reply(json!({"Vaults": {"Vault": vaults}, "TotalCount": vaults.len()}))
     }
 
-    fn known(replies: &[Reply]) -> VaultPair {
+    fn read_known(replies: &[Reply]) -> VaultPair {
         match read_pair(&replication(), replies) {
-            PairRead::Known(pair) => pair,
+            PairRead::Known(pair) => *pair,
             other => panic!("{other:?}"),
         }
     }
@@ -475,7 +486,7 @@ mod tests {
             new_progress_until: Some(at(1_795_249_000)),
             latest_replication_at: Some(at(1_795_249_001)),
         };
-        assert_eq!(known(&[vaults(&[target])]), wanted);
+        assert_eq!(read_known(&[vaults(&[target])]), wanted);
     }
 
     #[test]
@@ -490,18 +501,18 @@ mod tests {
         let source = |target: &str| vaults(&[json!({"VaultId": "v-1", "ReplicationTargetVaultId": target})]);
         let PairRead::Ask(call) = read_pair(&replication(), &[target(json!({}))]) else { panic!("nothing asked") };
         assert_eq!(call.region, "cn-hangzhou");
-        assert_eq!(known(&[target(json!({})), source("")]).pairing, Pairing::Unpaired);
+        assert_eq!(read_known(&[target(json!({})), source("")]).pairing, Pairing::Unpaired);
         // A new pair may show at the source first.
-        assert_eq!(known(&[target(json!({})), source("v-2")]).pairing, Pairing::Unpaired);
-        assert_eq!(known(&[target(json!({})), source("v-3")]).pairing, Pairing::Elsewhere("v-3".into()));
-        assert_eq!(known(&[target(json!({})), vaults(&[])]).pairing, Pairing::Missing("v-1".into()));
-        assert_eq!(known(&[vaults(&[])]).pairing, Pairing::Missing("v-2".into()));
+        assert_eq!(read_known(&[target(json!({})), source("v-2")]).pairing, Pairing::Unpaired);
+        assert_eq!(read_known(&[target(json!({})), source("v-3")]).pairing, Pairing::Elsewhere("v-3".into()));
+        assert_eq!(read_known(&[target(json!({})), vaults(&[])]).pairing, Pairing::Missing("v-1".into()));
+        assert_eq!(read_known(&[vaults(&[])]).pairing, Pairing::Missing("v-2".into()));
         let other = target(json!({"ReplicationSourceVaultId": "v-9"}));
-        assert_eq!(known(&[other]).pairing, Pairing::Elsewhere("v-9".into()));
+        assert_eq!(read_known(&[other]).pairing, Pairing::Elsewhere("v-9".into()));
         let abroad = target(json!({"ReplicationSourceVaultId": "v-1", "ReplicationSourceRegionId": "cn-beijing"}));
-        assert_eq!(known(&[abroad]).pairing, Pairing::Elsewhere("v-1".into()));
+        assert_eq!(read_known(&[abroad]).pairing, Pairing::Elsewhere("v-1".into()));
         assert!(matches!(read_pair(&replication(), &[refused("Throttling")]), PairRead::Failed(_)));
-        let untold = known(&[target(
+        let untold = read_known(&[target(
             json!({"ReplicationSourceVaultId": "v-1", "ReplicationProgress": {"NewReplicationProgress": 0}}),
         )]);
         assert_eq!((untold.historical_progress, untold.new_progress_until), (None, None));

@@ -242,10 +242,10 @@ fn call(action: &'static str, region: &str, body: &impl Serialize) -> Call {
 
 /// Reads an answer. HTTP 200 may be a failure, and any other status is trouble of a gateway.
 fn read<T: DeserializeOwned>(reply: &Reply) -> Result<Response<T>, Failure> {
-    if let Ok(Envelope { response }) = serde_json::from_slice::<Envelope<Nothing>>(&reply.body) {
-        if let Some(error) = response.error {
-            return Err(refusal(codes::TABLE, &error.code, &error.message, response.request_id, reply));
-        }
+    if let Ok(Envelope { response }) = serde_json::from_slice::<Envelope<Nothing>>(&reply.body)
+        && let Some(error) = response.error
+    {
+        return Err(refusal(codes::TABLE, &error.code, &error.message, response.request_id, reply));
     }
     if reply.status != 200 {
         return Err(unreadable(reply, None, "a gateway answered instead of the service"));
