@@ -34,3 +34,4 @@ pub mod receipt;
 mod replay;
 pub mod settings;
 pub mod sign;
+pub mod verdict;

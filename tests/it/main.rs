@@ -8,6 +8,7 @@ mod emulators;
 mod events;
 mod faults;
 mod functions;
+mod inventory;
 mod ledger;
 mod observe;
 mod policy;

@@ -58,9 +58,12 @@ fn backup() -> Backup {
         resource: Some("disk-1".into()),
         vault_id: Some("v-1".into()),
         created_at: Some("2026-11-01T00:00:00Z".parse().unwrap()),
+        completed_at: None,
         size_gib: Some(50),
         standing: Standing::Usable,
+        hint: None,
         copies: Vec::new(),
+        copies_told: false,
     }
 }
 

@@ -7,6 +7,10 @@ pub mod tencent;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::{Offset, TimeZone};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use crate::command::{Cloud, Command, Replication};
 use crate::disposition::{self, Disposition, Failure, Row};
@@ -237,4 +241,20 @@ fn retry_after(reply: &Reply) -> Option<Duration> {
         .map(Duration::from_millis)
         .or_else(|| number("retry-after").map(Duration::from_secs))?;
     Some(wait.min(cap))
+}
+
+/// A time of an answer, which is of the zone `zone` where it names none; a month or day may be unpadded. `None` when it cannot be read.
+pub(crate) fn time_in(zone: Offset, text: &str) -> Option<Timestamp> {
+    let (date, clock) = text.trim().split_once(['T', ' '])?;
+    let [year, month, day] = date.split('-').collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let text = format!("{year}-{month:0>2}-{day:0>2}T{}", clock.trim());
+    let naive = || TimeZone::fixed(zone).to_timestamp(text.parse::<DateTime>().ok()?).ok();
+    text.parse::<Timestamp>().ok().or_else(naive)
+}
+
+/// A value of another type than expected counts as absent.
+pub(crate) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(serde_json::Value::deserialize(from)?).ok())
 }

@@ -4,6 +4,7 @@
 //! Source: API page createvaultreplication (2026-06-11), alibabacloud_hbr20170908 2.7.1.
 
 pub mod codes;
+pub mod inventory;
 pub mod model;
 
 use std::time::Duration;

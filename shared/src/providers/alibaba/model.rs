@@ -3,7 +3,10 @@
 //! Source: alibabacloud_hbr20170908 2.7.1 (Python), alibabacloud-go/hbr-20170908 v4.7.1. Answer fields are optional:
 //! empty arrays may be missing altogether.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
+
+use crate::providers::lenient;
 
 /// What every answer may hold. `Success` and `Code` decide, not the HTTP status.
 #[derive(Deserialize)]
@@ -26,7 +29,10 @@ pub struct Envelope {
     /// The vaults of DescribeVaults.
     #[serde(rename = "Vaults")]
     pub vaults: Option<Vaults>,
-    /// How many vaults match.
+    /// The jobs of DescribeBackupJobs2.
+    #[serde(rename = "BackupJobs")]
+    pub backup_jobs: Option<BackupJobs>,
+    /// How many vaults or jobs match.
     #[serde(rename = "TotalCount")]
     pub total_count: Option<u64>,
 }
@@ -57,20 +63,92 @@ pub struct Vault {
     /// On a target: the region it replicates from.
     #[serde(rename = "ReplicationSourceRegionId")]
     pub source_region_id: Option<String>,
-    /// How far a target is.
-    #[serde(rename = "ReplicationProgress")]
-    pub progress: Option<Progress>,
     /// On a source: its one target.
     #[serde(rename = "ReplicationTargetVaultId")]
     pub target_vault_id: Option<String>,
+    /// Since 2025-12-16; no published page or SDK tells its values.
+    #[serde(rename = "ReplicationStatus", default, deserialize_with = "lenient")]
+    pub replication_status: Option<String>,
+    /// On a target: how far it is.
+    #[serde(rename = "ReplicationProgress", default, deserialize_with = "lenient")]
+    pub progress: Option<Progress>,
+    /// On a target: the last synchronisation; see [`seconds`].
+    #[serde(rename = "LatestReplicationTime", default, deserialize_with = "lenient_text")]
+    pub latest_replication_time: Option<String>,
 }
 
-/// How far a target is.
+/// How far a pair is.
 #[derive(Deserialize, Clone, Debug)]
 pub struct Progress {
-    /// Of what was there before the pair, in per cent.
-    #[serde(rename = "HistoricalReplicationProgress")]
-    pub historical: Option<i64>,
+    /// Per cent of what was there before the pair.
+    #[serde(rename = "HistoricalReplicationProgress", default, deserialize_with = "lenient")]
+    pub historical: Option<u64>,
+    /// Up to when newer data has been carried; see [`seconds`].
+    #[serde(rename = "NewReplicationProgress", default, deserialize_with = "lenient_text")]
+    pub new: Option<String>,
+}
+
+/// The array is one object down.
+#[derive(Deserialize)]
+pub struct BackupJobs {
+    /// The jobs; missing where there are none.
+    #[serde(rename = "BackupJob", default)]
+    pub job: Vec<Job>,
+}
+
+/// A backup job.
+#[derive(Deserialize, Clone, Debug)]
+pub struct Job {
+    /// ID.
+    #[serde(rename = "JobId")]
+    pub id: Option<String>,
+    /// Name.
+    #[serde(rename = "JobName", default, deserialize_with = "lenient")]
+    pub name: Option<String>,
+    /// Vault.
+    #[serde(rename = "VaultId", default, deserialize_with = "lenient")]
+    pub vault_id: Option<String>,
+    /// ECS_FILE, UDM_ECS and others.
+    #[serde(rename = "SourceType", default, deserialize_with = "lenient")]
+    pub source_type: Option<String>,
+    /// COMPLETE, PARTIAL_COMPLETE, FAILED and others.
+    #[serde(rename = "Status", default, deserialize_with = "lenient")]
+    pub status: Option<String>,
+    /// Server.
+    #[serde(rename = "InstanceId", default, deserialize_with = "lenient")]
+    pub instance_id: Option<String>,
+    /// File system.
+    #[serde(rename = "FileSystemId", default, deserialize_with = "lenient")]
+    pub file_system_id: Option<String>,
+    /// Bucket.
+    #[serde(rename = "Bucket", default, deserialize_with = "lenient")]
+    pub bucket: Option<String>,
+    /// When it was created; see [`seconds`].
+    #[serde(rename = "CreatedTime", default, deserialize_with = "lenient_text")]
+    pub created_time: Option<String>,
+    /// When it was finished; see [`seconds`].
+    #[serde(rename = "CompleteTime", default, deserialize_with = "lenient_text")]
+    pub complete_time: Option<String>,
+    /// Size of what was backed up.
+    #[serde(rename = "BytesTotal", default, deserialize_with = "lenient")]
+    pub bytes_total: Option<u64>,
+    /// More about it.
+    #[serde(rename = "Detail", default, deserialize_with = "lenient")]
+    pub detail: Option<Detail>,
+}
+
+/// More about a job.
+#[derive(Deserialize, Clone, Debug)]
+pub struct Detail {
+    /// Whether the plan itself copies to another region (UDM_ECS).
+    #[serde(rename = "DoCopy", default, deserialize_with = "lenient_bool")]
+    pub do_copy: Option<bool>,
+}
+
+/// A time of an answer, in seconds since 1970 as a number or a text. Zero says that there is none.
+pub fn seconds(text: &Option<String>) -> Option<Timestamp> {
+    let seconds = text.as_deref()?.trim().parse().ok().filter(|seconds| *seconds != 0)?;
+    Timestamp::from_second(seconds).ok()
 }
 
 /// Some answers give a boolean as a text. Source: terraform-provider-alicloud 81c43b672, connectivity/client.go.

@@ -1,9 +1,10 @@
-//! The calls as planned. All go to the source's region and carry the source's project.
+//! The calls as planned. All but a destination's inventory go to the source's region and carry the source's project.
 
 use serde::Serialize;
 
 use super::model::{Start, Wanted};
 use crate::command::{Operation, Replication};
+use crate::inventory::Scope;
 use crate::providers::{Call, Service};
 use crate::sign::{Query, RequestDraft};
 
@@ -16,6 +17,8 @@ pub const SHOW_BACKUP: &str = "ShowBackup";
 pub const LIST_BACKUPS: &str = "ListBackups";
 /// ListOpLogs.
 pub const LIST_OPERATION_LOGS: &str = "ListOpLogs";
+/// CSBS: checkpoint items. The vendor has no name for it.
+pub const LIST_ITEMS: &str = "ListCheckpointItems";
 /// CSBS: one checkpoint item. The vendor has no name for it.
 pub const SHOW_ITEM: &str = "ShowCheckpointItem";
 /// CSBS: replication records. The vendor has no name for it.
@@ -100,6 +103,41 @@ pub fn service(operation: Operation) -> Service {
     }
 }
 
+/// A page of a project's backups (CSBS: checkpoint items) of one kind, newest first where the service can sort.
+pub fn list_kind(scope: &Scope, image_type: &str, offset: u64) -> Call {
+    let place = Place::of_scope(scope);
+    let mut filters = vec![("image_type", image_type)];
+    if place.service == Service::Csbs {
+        // CSBS publishes neither the form of `sort` nor that of its times, and a wrong one might be refused.
+        return get_at(LIST_ITEMS, &place, "checkpoint_items", &filters, Some(offset));
+    }
+    let since = scope.since.map(|since| since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    filters.extend([("show_replication", "true"), ("sort", "created_at:desc")]);
+    filters.extend(scope.vault_id.as_deref().map(|vault| ("vault_id", vault)));
+    filters.extend(since.as_deref().map(|since| ("start_time", since)));
+    get_at(LIST_BACKUPS, &place, "backups", &filters, Some(offset))
+}
+
+/// Where a call goes.
+struct Place<'a> {
+    service: Service,
+    region: &'a str,
+    project: &'a str,
+}
+
+impl<'a> Place<'a> {
+    fn of(replication: &'a Replication) -> Place<'a> {
+        let source = &replication.source;
+        let project = source.project_id.as_deref().unwrap_or_default();
+        Place { service: service(replication.operation), region: &source.region, project }
+    }
+
+    fn of_scope(scope: &'a Scope) -> Place<'a> {
+        let project = scope.project_id.as_deref().unwrap_or_default();
+        Place { service: service(scope.operation), region: &scope.region, project }
+    }
+}
+
 fn get(
     action: &'static str,
     replication: &Replication,
@@ -107,7 +145,11 @@ fn get(
     filters: &[(&str, &str)],
     offset: Option<u64>,
 ) -> Call {
-    let mut call = call(action, "GET", replication, path);
+    get_at(action, &Place::of(replication), path, filters, offset)
+}
+
+fn get_at(action: &'static str, place: &Place<'_>, path: &str, filters: &[(&str, &str)], offset: Option<u64>) -> Call {
+    let mut call = call(action, "GET", place, path);
     let mut pairs: Vec<(String, String)> =
         filters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     if let Some(offset) = offset {
@@ -121,20 +163,19 @@ fn get(
 }
 
 fn post(action: &'static str, replication: &Replication, path: &str, body: &impl Serialize) -> Call {
-    let mut call = call(action, "POST", replication, path);
+    let mut call = call(action, "POST", &Place::of(replication), path);
     call.draft.body = serde_json::to_vec(body).unwrap_or_default();
     call
 }
 
-fn call(action: &'static str, method: &str, replication: &Replication, path: &str) -> Call {
-    let service = service(replication.operation);
-    let project = replication.source.project_id.as_deref().unwrap_or_default();
+fn call(action: &'static str, method: &str, place: &Place<'_>, path: &str) -> Call {
+    let Place { service, region, project } = *place;
     let version = if service == Service::Csbs { "v1" } else { "v3" };
     let headers = [("content-type", "application/json"), ("x-project-id", project)];
     Call {
         action,
         service,
-        region: replication.source.region.clone(),
+        region: region.to_owned(),
         draft: RequestDraft {
             method: method.to_owned(),
             path: format!("/{version}/{project}/{path}"),

@@ -7,6 +7,7 @@
 pub mod calls;
 pub mod codes;
 pub mod errors;
+pub mod inventory;
 pub mod model;
 pub mod observe;
 mod readback;
@@ -102,7 +103,7 @@ impl Provider for Huawei {
             calls::LIST_RECORDS if readback::is_no_listing(reply) => None,
             calls::SHOW_BACKUP => errors::read::<ShownBackup>(service, reply).err(),
             calls::SHOW_ITEM => errors::read::<ShownItem>(service, reply).err(),
-            calls::LIST_BACKUPS => errors::read::<Page<Backup>>(service, reply).err(),
+            calls::LIST_BACKUPS | calls::LIST_ITEMS => errors::read::<Page<Backup>>(service, reply).err(),
             calls::LIST_OPERATION_LOGS => errors::read::<Page<OperationLog>>(service, reply).err(),
             calls::LIST_RECORDS => errors::read::<Page<Record>>(service, reply).err(),
             _ => errors::read::<IgnoredAny>(service, reply).err(),

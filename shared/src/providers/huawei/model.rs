@@ -5,11 +5,12 @@
 //! is optional, and a field that decides nothing may be of any type. The lists that decide must be there.
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+
+use crate::providers::{lenient, time_in};
 
 /// The body of a call that starts a replication.
 #[derive(Serialize)]
@@ -95,11 +96,23 @@ pub struct ShownItem {
 pub struct Backup {
     /// ID.
     pub id: Option<String>,
-    /// available, protecting, deleting, restoring, error, waiting_protect, waiting_delete, waiting_restore.
-    pub status: Option<String>,
-    /// Size of what it is a backup of, in GiB.
+    /// Name.
+    #[serde(default, deserialize_with = "lenient")]
+    pub name: Option<String>,
+    /// Server or disk.
+    #[serde(default, deserialize_with = "lenient")]
+    pub resource_id: Option<String>,
+    /// Size of what it is a backup of, in GB; CSBS has none.
     #[serde(default, deserialize_with = "lenient")]
     pub resource_size: Option<u64>,
+    /// Vault; CSBS has none.
+    #[serde(default, deserialize_with = "lenient")]
+    pub vault_id: Option<String>,
+    /// See [`time`].
+    #[serde(default, deserialize_with = "lenient")]
+    pub created_at: Option<String>,
+    /// available, protecting, deleting, restoring, error, waiting_protect, waiting_delete, waiting_restore.
+    pub status: Option<String>,
     /// When it is deleted by itself.
     #[serde(default, deserialize_with = "lenient")]
     pub expired_at: Option<String>,
@@ -157,14 +170,16 @@ pub struct Record {
     pub source_backup_id: Option<String>,
     /// CSBS: source checkpoint item.
     pub source_checkpoint_item_id: Option<String>,
+    /// CBR: the replica, once there is one.
+    #[serde(default, deserialize_with = "lenient")]
+    pub destination_backup_id: Option<String>,
+    /// CSBS: the replica, once there is one.
+    #[serde(default, deserialize_with = "lenient")]
+    pub destination_checkpoint_item_id: Option<String>,
     /// Where the copy goes.
     pub destination_region: Option<String>,
     /// Project there.
     pub destination_project_id: Option<String>,
-    /// CBR: the copy, once there is one.
-    pub destination_backup_id: Option<String>,
-    /// CSBS: the copy, once there is one.
-    pub destination_checkpoint_item_id: Option<String>,
     /// More about it.
     #[serde(default, deserialize_with = "lenient")]
     pub extra_info: Option<ExtraInfo>,
@@ -196,12 +211,13 @@ impl ExtraInfo {
     }
 }
 
-/// One page of backups, operation logs or replication records.
+/// One page of backups, checkpoint items, operation logs or replication records.
 #[derive(Deserialize)]
 pub struct Page<T: DeserializeOwned> {
     /// The items; the key must be there, for its absence must not look like "there are none".
     #[serde(
         rename = "backups",
+        alias = "checkpoint_items",
         alias = "operation_logs",
         alias = "replication_records",
         deserialize_with = "one_or_many"
@@ -243,18 +259,7 @@ pub fn given(text: &Option<String>) -> Option<&str> {
 /// A time of an answer: usually naive UTC with microseconds, sometimes with a zone, in one vendor sample with an unpadded month
 /// (`2018-6-14T11:14:48.946000`). `None` when it cannot be read.
 pub fn time(text: &str) -> Option<Timestamp> {
-    let (date, clock) = text.trim().split_once(['T', ' '])?;
-    let [year, month, day] = date.split('-').collect::<Vec<_>>()[..] else {
-        return None;
-    };
-    let text = format!("{year}-{month:0>2}-{day:0>2}T{clock}");
-    let naive = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
-    text.parse::<Timestamp>().ok().or_else(naive)
-}
-
-/// A value of another type than expected counts as absent.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
-    Ok(serde_json::from_value(Value::deserialize(from)?).ok())
+    time_in(Offset::UTC, text)
 }
 
 /// The vendor's Java SDK has a single object where the API has an array; null is an empty list.

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 
+use super::inventory::standing;
 use super::model::{Backup, OperationLog, Page, Record, ShownBackup, ShownItem, given, time};
 use super::{calls, errors};
 use crate::command::{Operation, Replication};
 use crate::disposition::Failure;
-use crate::fields::one_line;
+use crate::inventory::Standing;
 use crate::ports::Reply;
 use crate::providers::{Acceptance, Call, Found, Intent, ReadBack, Service};
 
@@ -176,7 +177,7 @@ fn is_ours(replication: &Replication, record: &Record) -> bool {
 }
 
 /// A status that nobody knows counts as running: the costlier mistake is a second copy.
-fn is_live(status: &Option<String>) -> bool {
+pub fn is_live(status: &Option<String>) -> bool {
     !matches!(status.as_deref(), Some("fail" | "failed" | "skip" | "skipped" | "timeout"))
 }
 
@@ -193,8 +194,7 @@ fn is_since(created_at: &Option<String>, since: Timestamp) -> bool {
     created_at.as_deref().and_then(time).is_none_or(|at| at >= earliest)
 }
 
-/// Whether the source can be copied at all, and now. What an answer leaves out is left to the API.
-/// Source: Open Telekom Cloud, cloud-backup-recovery user manual cbr_03_0018 and cbr_03_0009, 2025-10-17.
+/// Whether the source can be copied at all, and now.
 fn judge(replication: &Replication, source: Option<&Backup>) -> ReadBack {
     let what = replication.operation.source_field().trim_end_matches("_id").replace('_', " ");
     let id = format!("the {what} {}", replication.source.id);
@@ -204,33 +204,10 @@ fn judge(replication: &Replication, source: Option<&Backup>) -> ReadBack {
             "{id} is not in {region}: it was deleted, or the region or project is wrong"
         ));
     };
-    if source.image_type() == Some("replication") {
-        return ReadBack::Ineligible(format!("{id} is itself a replica, and replicas are never copied on"));
-    }
-    match source.resource_type() {
-        // Some regions copy these, and only the API knows which.
-        None | Some("OS::Sfs::Turbo") => {}
-        Some("OS::Nova::Server") => {
-            if source.extend_info.as_ref().is_some_and(|info| info.contain_system_disk == Some(false)) {
-                return ReadBack::Ineligible(format!(
-                    "{id} lacks the server's system disk, and only backups with it can be copied"
-                ));
-            }
-        }
-        Some(other) => {
-            let other = one_line(other);
-            return ReadBack::Ineligible(format!("{id} is a backup of {other}, and only server backups can be copied"));
-        }
-    }
-    match source.status.as_deref() {
-        None | Some("" | "available") => ReadBack::Absent,
-        Some(state @ ("error" | "deleting" | "waiting_delete" | "deleted")) => {
-            ReadBack::Ineligible(format!("{id} is in the state {state}"))
-        }
-        Some(state) => ReadBack::NotReady(format!(
-            "{id} is in the state {}; it can be copied once it is available",
-            one_line(state)
-        )),
+    match standing(source) {
+        Standing::Usable => ReadBack::Absent,
+        Standing::NotReady(reason) => ReadBack::NotReady(format!("{id} {reason}")),
+        Standing::Ineligible(reason) => ReadBack::Ineligible(format!("{id} {reason}")),
     }
 }
 

@@ -4,6 +4,7 @@
 //! 2023-07-10 calls Region "not required", the newer one requires it; it is always sent, as the region of the source.
 
 pub mod codes;
+pub mod inventory;
 pub mod model;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::{Acceptance, Call, Intent, Provider, ReadBack, Service, refusal, unre
 use crate::command::{Cloud, Command, Replication};
 use crate::disposition::Failure;
 use crate::fields::FieldError;
+use crate::inventory::Standing;
 use crate::observation::{Evidence, How, Observation};
 use crate::ports::{Access, Reply};
 use crate::receipt::Receipt;
@@ -95,7 +97,7 @@ impl Provider for Tencent {
 
     /// First the destination by name, then the source for running copies and its own state.
     fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> ReadBack {
-        let names = names(replication, intent.attempt);
+        let names = copy_names(&replication.source.id, &replication.source.region, intent.attempt);
         let mut seen = 0;
         let mut found: Vec<Snapshot> = Vec::new();
         let mut total = u64::MAX;
@@ -218,21 +220,23 @@ impl Provider for Tencent {
 
 /// The fixed name of a copy, from source, source region and attempt; at most 60 characters.
 pub fn snapshot_name(replication: &Replication, attempt: u32) -> String {
-    let source = &replication.source;
-    let name = format!("offsite-{}-{}-{attempt}", source.id, source.region);
-    if name.len() <= NAME_LIMIT {
-        return name;
-    }
-    let hash = crate::command::hash_of(&[&source.id, &source.region]);
-    format!("offsite-{}-{attempt}", &hash[..40])
+    name_of(&replication.source.id, &replication.source.region, attempt)
 }
 
 /// Every name under which a copy of ours, or one made before us with the default name, can be found.
-fn names(replication: &Replication, attempt: u32) -> Vec<String> {
-    let source = &replication.source;
-    let ours = (1..=attempt).map(|attempt| snapshot_name(replication, attempt));
+pub fn copy_names(source_id: &str, source_region: &str, attempts: u32) -> Vec<String> {
+    let ours = (1..=attempts).map(|attempt| name_of(source_id, source_region, attempt));
     // Source: API page 362/45941, default of SnapshotName; a recorded replica of 2022-09-29 has this very form.
-    ours.chain([format!("Copied {} from {}", source.id, source.region)]).collect()
+    ours.chain([format!("Copied {source_id} from {source_region}")]).collect()
+}
+
+fn name_of(source_id: &str, source_region: &str, attempt: u32) -> String {
+    let name = format!("offsite-{source_id}-{source_region}-{attempt}");
+    if name.len() <= NAME_LIMIT {
+        return name;
+    }
+    let hash = crate::command::hash_of(&[source_id, source_region]);
+    format!("offsite-{}-{attempt}", &hash[..40])
 }
 
 /// The name filter may match parts of names, so names are compared here, exactly.
@@ -248,16 +252,10 @@ fn judge_source(replication: &Replication, source: &Snapshot) -> ReadBack {
     if source.copying_to_regions.as_ref().is_some_and(|regions| regions.contains(&replication.destination.region)) {
         return ReadBack::Running;
     }
-    if source.copy_from_remote == Some(true) {
-        return ReadBack::Ineligible(format!(
-            "{id} is itself a copy from another region, and copies are never copied on"
-        ));
-    }
-    match source.state.as_deref() {
-        Some("CREATING") => ReadBack::NotReady(format!("the snapshot {id} is still being created")),
-        Some("ROLLBACKING") => ReadBack::NotReady(format!("a disk is being rolled back to the snapshot {id}")),
-        Some("TORECYCLE") => ReadBack::Ineligible(format!("the snapshot {id} is in the recycle bin")),
-        _ => ReadBack::Absent,
+    match inventory::standing(source) {
+        Standing::Usable => ReadBack::Absent,
+        Standing::NotReady(reason) => ReadBack::NotReady(format!("the snapshot {id} {reason}")),
+        Standing::Ineligible(reason) => ReadBack::Ineligible(format!("the snapshot {id} {reason}")),
     }
 }
 

@@ -3,7 +3,11 @@
 //! Source: tencentcloud-sdk-python-cbs 3.1.175; international API page 362/45941 of 2026-05-15. Every answer field is optional:
 //! recorded answers leave keys out (c7n cassette, 2022-09-29).
 
+use jiff::Timestamp;
+use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
+
+use crate::providers::{lenient, time_in};
 
 /// CopySnapshotCrossRegions.
 #[derive(Serialize)]
@@ -28,6 +32,12 @@ pub struct DescribeSnapshots<'a> {
     /// By filters.
     #[serde(rename = "Filters", skip_serializing_if = "Option::is_none")]
     pub filters: Option<[Filter<'a>; 1]>,
+    /// What to sort by: `CREATE_TIME`.
+    #[serde(rename = "OrderField", skip_serializing_if = "Option::is_none")]
+    pub order_field: Option<&'a str>,
+    /// `ASC` or `DESC`.
+    #[serde(rename = "Order", skip_serializing_if = "Option::is_none")]
+    pub order: Option<&'a str>,
     /// Items to skip.
     #[serde(rename = "Offset")]
     pub offset: u64,
@@ -139,22 +149,50 @@ pub struct Snapshot {
     #[serde(rename = "CopyingToRegions")]
     pub copying_to_regions: Option<Vec<String>>,
     /// How much of it is made, in per cent.
-    #[serde(rename = "Percent")]
+    #[serde(rename = "Percent", default, deserialize_with = "lenient")]
     pub percent: Option<u64>,
-    /// Size of the disk in GiB.
-    #[serde(rename = "DiskSize")]
-    pub disk_size: Option<u64>,
-    /// When it is deleted by itself; empty when never. `YYYY-MM-DD HH:MM:SS` in UTC+8.
-    #[serde(rename = "DeadlineTime")]
+    /// When it is deleted by itself; empty when never. See [`time`].
+    #[serde(rename = "DeadlineTime", default, deserialize_with = "lenient")]
     pub deadline_time: Option<String>,
-    /// `YYYY-MM-DD HH:MM:SS` in UTC+8.
+    /// See [`time`].
     #[serde(rename = "CreateTime")]
     pub create_time: Option<String>,
+    /// Disk; empty on copies.
+    #[serde(rename = "DiskId", default, deserialize_with = "lenient")]
+    pub disk_id: Option<String>,
+    /// Size of the disk in GiB.
+    #[serde(rename = "DiskSize", default, deserialize_with = "lenient")]
+    pub disk_size: Option<u64>,
+    /// SYSTEM_DISK or DATA_DISK.
+    #[serde(rename = "DiskUsage", default, deserialize_with = "lenient")]
+    pub disk_usage: Option<String>,
+    /// Whether it is encrypted.
+    #[serde(rename = "Encrypt", default, deserialize_with = "lenient")]
+    pub encrypt: Option<bool>,
+    /// PRIVATE_SNAPSHOT or SHARED_SNAPSHOT.
+    #[serde(rename = "SnapshotType", default, deserialize_with = "lenient")]
+    pub snapshot_type: Option<String>,
+    /// STANDARD_SNAPSHOT or INSTANT_SNAPSHOT.
+    #[serde(rename = "SnapshotMode", default, deserialize_with = "lenient")]
+    pub snapshot_mode: Option<String>,
+    /// Tags.
+    #[serde(rename = "Tags", default, deserialize_with = "lenient")]
+    pub tags: Option<Vec<Tag>>,
 }
 
-/// A time of an answer: `YYYY-MM-DD HH:MM:SS` in UTC+8, in every region.
-/// Source: cloud-custodian c7n_tencentcloud df800e9e, 2026-08-22 (parsed as Asia/Shanghai; seven recorded pairs agree).
-pub fn time(text: &str) -> Option<jiff::Timestamp> {
-    let naive: jiff::civil::DateTime = text.trim().parse().ok()?;
-    jiff::tz::TimeZone::fixed(jiff::tz::offset(8)).to_timestamp(naive).ok()
+/// A tag.
+#[derive(Deserialize, Clone, Debug)]
+pub struct Tag {
+    /// Key.
+    #[serde(rename = "Key")]
+    pub key: String,
+    /// Value.
+    #[serde(rename = "Value", default)]
+    pub value: String,
+}
+
+/// A time of an answer, `YYYY-MM-DD HH:MM:SS` in UTC+8 in every region. `None` when it cannot be read.
+/// Source: cloud-custodian df800e9e, 2026-08-22, and its recorded pairs of CBS and CVM times.
+pub fn time(text: &str) -> Option<Timestamp> {
+    time_in(Offset::constant(8), text)
 }

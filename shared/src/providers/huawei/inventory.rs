@@ -1,0 +1,438 @@
+//! Inventories of CBR backups and CSBS checkpoint items, with the replication records that they carry.
+//!
+//! Source: huawei-cloud-api-definitions-CBR 0.1.20261030, ListBackups (without `show_replication` the list carries no records);
+//! for CSBS Open Telekom Cloud cloud-server-backup-service 8839849, 2026-06-30, and huaweicloud-sdk-java c1372d4, 2022-09-01.
+
+use super::model::{Backup, Page, Record, given, time};
+use super::readback::is_live;
+use super::{Huawei, calls, errors};
+use crate::disposition::{Disposition, Failure};
+use crate::fields::one_line;
+use crate::inventory::{
+    self, CopiesPage, CopyRecord, CopyState, Cursor, DestinationCopy, Inventory, InventoryPage, Scope, Standing,
+    incomplete, next_offset,
+};
+use crate::ports::Reply;
+use crate::providers::Call;
+
+impl Inventory for Huawei {
+    fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
+        calls::list_kind(scope, "backup", Place::of(cursor).offset)
+    }
+
+    fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
+        let (items, next, total) = page(scope, cursor, reply)?;
+        let backups = items.iter().map(backup).collect::<Result<Vec<_>, _>>()?;
+        Ok(InventoryPage { backups, next, total })
+    }
+
+    /// The replicas in the destination's project: what a record calls a success must be seen there.
+    fn list_copies(&self, destination: &Scope, cursor: Option<&Cursor>) -> Option<Call> {
+        Some(calls::list_kind(destination, "replication", Place::of(cursor).offset))
+    }
+
+    fn listed_copies(
+        &self,
+        destination: &Scope,
+        cursor: Option<&Cursor>,
+        reply: &Reply,
+    ) -> Result<CopiesPage, Failure> {
+        let (items, next, total) = page(destination, cursor, reply)?;
+        let replicas = items.iter().filter(|item| item.image_type().is_none_or(|kind| kind == "replication"));
+        let copies = replicas.map(copy).collect::<Result<Vec<_>, _>>()?;
+        Ok(CopiesPage { copies, next, total })
+    }
+}
+
+/// Whether a backup can be copied at all, and now. What an answer leaves out is left to the API.
+/// Source: Open Telekom Cloud, cloud-backup-recovery user manual cbr_03_0018 and cbr_03_0009, 2025-10-17.
+pub fn standing(backup: &Backup) -> Standing {
+    if backup.image_type() == Some("replication") {
+        return Standing::Ineligible("is itself a replica, and replicas are never copied on".to_owned());
+    }
+    match backup.resource_type() {
+        // Some regions copy these, and only the API knows which.
+        None | Some("OS::Sfs::Turbo") => {}
+        Some("OS::Nova::Server") => {
+            if backup.extend_info.as_ref().is_some_and(|info| info.contain_system_disk == Some(false)) {
+                return Standing::Ineligible(
+                    "lacks the server's system disk, and only backups with it can be copied".to_owned(),
+                );
+            }
+        }
+        Some(other) => {
+            let other = one_line(other);
+            return Standing::Ineligible(format!("is a backup of {other}, and only server backups can be copied"));
+        }
+    }
+    match backup.status.as_deref() {
+        None | Some("" | "available") => Standing::Usable,
+        Some(state @ ("error" | "deleting" | "waiting_delete" | "deleted")) => {
+            Standing::Ineligible(format!("is in the state {state}"))
+        }
+        Some(state) => {
+            Standing::NotReady(format!("is in the state {}; it can be copied once it is available", one_line(state)))
+        }
+    }
+}
+
+/// Where a page begins, and with what the one before it began.
+#[derive(Default)]
+struct Place<'c> {
+    offset: u64,
+    before: Option<&'c str>,
+}
+
+impl<'c> Place<'c> {
+    fn of(cursor: Option<&'c Cursor>) -> Place<'c> {
+        let read = |cursor: &'c Cursor| {
+            let (offset, before) = cursor.0.split_once(' ')?;
+            Some(Place { offset: offset.parse().ok()?, before: Some(before) })
+        };
+        cursor.and_then(read).unwrap_or_default()
+    }
+}
+
+type Items = (Vec<Backup>, Option<Cursor>, Option<u64>);
+
+fn page(scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<Items, Failure> {
+    let place = Place::of(cursor);
+    let service = calls::service(scope.operation);
+    let page: Page<Backup> = errors::read(service, reply).map_err(Failure::of_read)?;
+    let first = page.items.first().and_then(|item| given(&item.id)).unwrap_or_default();
+    if place.before.is_some_and(|before| before == first) {
+        // A service that does not know `offset` answers with the same page for ever.
+        let why = "a further page is the same as the one before it";
+        return Err(Failure::local(
+            Disposition::Permanent,
+            "repeated_page",
+            why,
+            "this service cannot page by offset: narrow the rule",
+        ));
+    }
+    let next = next_offset(place.offset, page.items.len() as u64, calls::PAGE, page.count)?;
+    let next = next.map(|offset| Cursor(format!("{offset} {first}")));
+    Ok((page.items, next, page.count))
+}
+
+fn backup(item: &Backup) -> Result<inventory::Backup, Failure> {
+    Ok(inventory::Backup {
+        id: id(item)?,
+        name: item.name.clone(),
+        tags: Vec::new(),
+        resource: given(&item.resource_id).map(str::to_owned),
+        vault_id: given(&item.vault_id).map(str::to_owned),
+        created_at: item.created_at.as_deref().and_then(time),
+        completed_at: None,
+        size_gib: item.resource_size,
+        standing: standing(item),
+        hint: None,
+        copies: copies(item),
+        copies_told: item.replication_records.is_some(),
+    })
+}
+
+fn copy(item: &Backup) -> Result<DestinationCopy, Failure> {
+    let source = |record: &Record| given(source_of(record)).map(str::to_owned);
+    Ok(DestinationCopy {
+        id: id(item)?,
+        name: item.name.clone(),
+        source_id: item.replication_records.iter().flatten().find_map(source),
+        state: match item.status.as_deref() {
+            Some("available" | "restoring" | "waiting_restore") => CopyState::Done,
+            Some("error" | "deleting" | "waiting_delete" | "deleted") => CopyState::Failed,
+            _ => CopyState::Running,
+        },
+        created_at: item.created_at.as_deref().and_then(time),
+        size_gib: item.resource_size,
+    })
+}
+
+fn id(item: &Backup) -> Result<String, Failure> {
+    given(&item.id).map(str::to_owned).ok_or_else(|| incomplete("the page holds an item without its ID"))
+}
+
+/// The newest record of each destination. A skip says that nothing was done, so it counts only where nothing else is told.
+fn copies(item: &Backup) -> Vec<CopyRecord> {
+    let mut copies: Vec<CopyRecord> = Vec::new();
+    let mut records: Vec<&Record> = item.replication_records.iter().flatten().collect();
+    // A replica may carry the record that made it, with another source.
+    records.retain(|record| given(source_of(record)).is_none_or(|source| Some(source) == item.id.as_deref()));
+    // A stable order: of records without a time the later one in the list counts.
+    records.sort_by_key(|record| (!is_skip(record), record.created_at.as_deref().and_then(time)));
+    for record in records.into_iter().rev() {
+        let copy = copy_record(record);
+        let same = |other: &CopyRecord| match copy.region.as_str() {
+            "" => other.project_id == copy.project_id,
+            region => other.region == region,
+        };
+        let placed = !copy.region.is_empty() || copy.project_id.is_some();
+        if placed && !copies.iter().any(same) {
+            copies.push(copy);
+        }
+    }
+    copies
+}
+
+fn copy_record(record: &Record) -> CopyRecord {
+    let state = match record.status.as_deref() {
+        Some("success") => CopyState::Done,
+        _ if is_live(&record.status) => CopyState::Running,
+        _ => CopyState::Failed,
+    };
+    let failed = || {
+        let info = record.extra_info.as_ref();
+        let (code, reason) = info.map_or((None, None), |info| (given(&info.fail_code), given(&info.fail_reason)));
+        let said: Vec<&str> = [code, reason].into_iter().flatten().collect();
+        match (said.is_empty(), is_skip(record)) {
+            (false, _) => one_line(&said.join(": ")),
+            (true, true) => "the provider skipped it".to_owned(),
+            (true, false) => "the provider gives no reason".to_owned(),
+        }
+    };
+    let copy_id = given(&record.destination_backup_id).or(given(&record.destination_checkpoint_item_id));
+    CopyRecord {
+        region: given(&record.destination_region).unwrap_or_default().to_owned(),
+        project_id: given(&record.destination_project_id).map(str::to_owned),
+        id: given(&record.id).map(str::to_owned),
+        copy_id: copy_id.map(str::to_owned),
+        state,
+        created_at: record.created_at.as_deref().and_then(time),
+        note: (state == CopyState::Failed).then(failed),
+    }
+}
+
+fn is_skip(record: &Record) -> bool {
+    matches!(record.status.as_deref(), Some("skip" | "skipped"))
+}
+
+fn source_of(record: &Record) -> &Option<String> {
+    match given(&record.source_backup_id) {
+        Some(_) => &record.source_backup_id,
+        None => &record.source_checkpoint_item_id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::command::{Destination, Operation};
+    use crate::providers::Service;
+    use crate::sign::Query;
+
+    fn scope(operation: Operation) -> Scope {
+        Scope {
+            operation,
+            region: "cn-north-4".into(),
+            project_id: Some("p1".into()),
+            vault_id: None,
+            name_prefix: None,
+            since: None,
+        }
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn reply(body: &Value) -> Reply {
+        Reply { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() }
+    }
+
+    fn line(call: &Call) -> String {
+        let Query::Pairs(pairs) = &call.draft.query else { panic!("no query") };
+        let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        format!("{} {}?{}", call.draft.method, call.draft.path, query.join("&"))
+    }
+
+    /// From the recorded answer of 2025-03-25, shortened.
+    fn item(fields: Value) -> Value {
+        let mut item = json!({
+            "id": "b-1", "name": "server-backup", "status": "available", "image_type": "backup", "resource_type": "OS::Nova::Server",
+            "resource_id": "s-1", "resource_size": 50, "vault_id": "v-1", "created_at": "2025-03-25T06:32:07.951164",
+            "extend_info": {"contain_system_disk": true}, "replication_records": [],
+        });
+        for (name, value) in fields.as_object().unwrap() {
+            item[name] = value.clone();
+        }
+        item
+    }
+
+    fn listed(fields: Value) -> inventory::Backup {
+        let page = reply(&json!({"backups": [item(fields)], "count": 1}));
+        let page = Huawei.listed(&scope(Operation::CopyBackup), None, &page).unwrap();
+        page.backups.into_iter().next().unwrap()
+    }
+
+    fn record(id: &str, region: &str, status: &str, minute: u32) -> Value {
+        json!({"id": id, "status": status, "destination_region": region, "destination_project_id": "p2", "source_backup_id": "b-1",
+            "created_at": format!("2026-11-21T12:{minute:02}:00.000000")})
+    }
+
+    #[test]
+    fn cbr_is_asked_with_records_and_filters() {
+        let call = Huawei.list(&scope(Operation::CopyBackup), None);
+        assert_eq!((call.action, call.service, call.region.as_str()), ("ListBackups", Service::Cbr, "cn-north-4"));
+        assert_eq!(
+            line(&call),
+            "GET /v3/p1/backups?image_type=backup&show_replication=true&sort=created_at:desc&limit=100&offset=0"
+        );
+        let since = Some(at("2026-11-21T08:30:00.5Z"));
+        let narrow = Scope { vault_id: Some("v-1".into()), since, ..scope(Operation::CopyCheckpoint) };
+        assert_eq!(
+            line(&Huawei.list(&narrow, Some(&Cursor("90 b-1".into())))),
+            "GET /v3/p1/backups?image_type=backup&show_replication=true&sort=created_at:desc&vault_id=v-1\
+             &start_time=2026-11-21T08:30:00Z&limit=100&offset=90"
+        );
+        let copies = Huawei.list_copies(&scope(Operation::CopyBackup), None).unwrap();
+        assert!(line(&copies).starts_with("GET /v3/p1/backups?image_type=replication&"));
+    }
+
+    #[test]
+    fn csbs_has_its_own_list() {
+        let scope = scope(Operation::CopyCheckpointItem);
+        let call = Huawei.list(&scope, None);
+        assert_eq!((call.service, call.action), (Service::Csbs, "ListCheckpointItems"));
+        assert_eq!(line(&call), "GET /v1/p1/checkpoint_items?image_type=backup&limit=100&offset=0");
+        let page = reply(&json!({"count": 1, "checkpoint_items": [{
+            "id": "i-1", "name": "manualbk", "status": "available", "resource_id": "s-1", "created_at": "2018-6-14T11:14:48.946000",
+            "extend_info": {"image_type": "backup", "resource_type": "OS::Nova::Server"},
+            "replication_records": {"id": "r-1", "status": "success", "destination_region": "cn-east-2",
+                "source_checkpoint_item_id": "i-1", "destination_checkpoint_item_id": "i-2"},
+        }]}));
+        let page = Huawei.listed(&scope, None, &page).unwrap();
+        let found = &page.backups[0];
+        assert_eq!(
+            (found.standing.clone(), found.created_at),
+            (Standing::Usable, Some(at("2018-06-14T11:14:48.946Z")))
+        );
+        let copy = &found.copies[0];
+        assert_eq!(
+            (copy.id.as_deref(), copy.copy_id.as_deref(), copy.state),
+            (Some("r-1"), Some("i-2"), CopyState::Done)
+        );
+    }
+
+    #[test]
+    fn the_newest_record_of_each_region_counts() {
+        let found = listed(json!({"replication_records": [
+            record("old", "cn-south-1", "success", 1), record("new", "cn-south-1", "fail", 2), record("other", "cn-east-3", "replicating", 0),
+            record("skipped", "cn-north-9", "skip", 9), record("done", "cn-north-9", "success", 3),
+            {"id": "foreign", "status": "success", "destination_region": "cn-north-7", "source_backup_id": "b-2"},
+            record("only", "cn-north-8", "skip", 0), record("strange", "cn-north-6", "paused", 0), record("wait", "cn-north-5", "waiting_replicate", 0),
+            {"id": "by-project", "status": "success", "destination_project_id": "p9"},
+        ]}));
+        let mut copies: Vec<_> = found.copies.iter().map(|copy| (copy.id.as_deref().unwrap(), copy.state)).collect();
+        copies.sort_by_key(|(id, _)| *id);
+        let wanted = [
+            ("by-project", CopyState::Done),
+            ("done", CopyState::Done),
+            ("new", CopyState::Failed),
+            ("only", CopyState::Failed),
+            ("other", CopyState::Running),
+            ("strange", CopyState::Running),
+            ("wait", CopyState::Running),
+        ];
+        assert_eq!(copies, wanted);
+        let to = |region: &str, project: &str| Destination {
+            region: region.into(),
+            project_id: Some(project.into()),
+            vault_id: None,
+        };
+        let note = |copy: Option<&CopyRecord>| copy.and_then(|copy| copy.note.clone());
+        assert_eq!(note(found.copy_to(&to("cn-south-1", "p2"))).as_deref(), Some("the provider gives no reason"));
+        assert_eq!(note(found.copy_to(&to("cn-north-8", "p2"))).as_deref(), Some("the provider skipped it"));
+        assert_eq!(found.copy_to(&to("cn-west-3", "p9")).and_then(|copy| copy.id.as_deref()), Some("by-project"));
+        assert!(found.copies_told);
+    }
+
+    #[test]
+    fn records_that_are_not_told_are_not_none() {
+        let untold = listed(json!({"replication_records": null}));
+        assert_eq!((untold.copies.len(), untold.copies_told), (0, false));
+        assert!(listed(json!({})).copies_told);
+    }
+
+    #[test]
+    fn the_published_rule_decides() {
+        for (fields, wanted) in [
+            (json!({}), Standing::Usable),
+            (json!({"extend_info": null}), Standing::Usable),
+            (json!({"resource_type": "OS::Sfs::Turbo"}), Standing::Usable),
+            (
+                json!({"resource_type": "OS::Cinder::Volume"}),
+                Standing::Ineligible("is a backup of OS::Cinder::Volume, and only server backups can be copied".into()),
+            ),
+            (
+                json!({"extend_info": {"contain_system_disk": false}}),
+                Standing::Ineligible("lacks the server's system disk, and only backups with it can be copied".into()),
+            ),
+            (
+                json!({"image_type": "replication"}),
+                Standing::Ineligible("is itself a replica, and replicas are never copied on".into()),
+            ),
+            (json!({"status": "error"}), Standing::Ineligible("is in the state error".into())),
+            (
+                json!({"status": "waiting_protect"}),
+                Standing::NotReady("is in the state waiting_protect; it can be copied once it is available".into()),
+            ),
+        ] {
+            assert_eq!(listed(fields.clone()).standing, wanted, "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_backup_is_read_in_full() {
+        let found = listed(json!({}));
+        assert_eq!((found.id.as_str(), found.name.as_deref()), ("b-1", Some("server-backup")));
+        assert_eq!((found.resource.as_deref(), found.vault_id.as_deref()), (Some("s-1"), Some("v-1")));
+        assert_eq!((found.size_gib, found.created_at), (Some(50), Some(at("2025-03-25T06:32:07.951164Z"))));
+    }
+
+    #[test]
+    fn pages_follow_until_none_is_left() {
+        let page = |from: usize, come: usize, count: Option<u64>| {
+            let items: Vec<Value> = (from..from + come).map(|n| item(json!({"id": format!("b-{n}")}))).collect();
+            reply(&json!({"backups": items, "count": count}))
+        };
+        let scope = scope(Operation::CopyBackup);
+        let next = |cursor: Option<&str>, reply: &Reply| {
+            let cursor = cursor.map(|cursor| Cursor(cursor.into()));
+            Huawei.listed(&scope, cursor.as_ref(), reply).map(|page| page.next.map(|cursor| cursor.0))
+        };
+        assert_eq!(next(None, &page(0, 100, Some(150))).unwrap().as_deref(), Some("90 b-0"));
+        assert_eq!(next(Some("90 b-0"), &page(90, 60, Some(150))).unwrap(), None);
+        assert_eq!(next(None, &page(0, 50, Some(80))).unwrap().as_deref(), Some("45 b-0"));
+        assert_eq!(next(Some("90 b-0"), &page(0, 0, None)).unwrap(), None);
+        assert_eq!(next(Some("90 b-0"), &page(0, 100, None)).unwrap_err().code, "repeated_page");
+        assert_eq!(next(None, &page(0, 0, Some(3))).unwrap_err().code, "incomplete_page");
+        assert_eq!(
+            next(None, &reply(&json!({"backups": [item(json!({"id": ""}))]}))).unwrap_err().code,
+            "incomplete_page"
+        );
+        assert_eq!(next(None, &reply(&json!({"count": 0}))).unwrap_err().disposition, Disposition::Retryable);
+    }
+
+    #[test]
+    fn a_destination_lists_replicas() {
+        let replica = |id: &str, status: &str| item(json!({"id": id, "status": status, "image_type": "replication"}));
+        let mut told = replica("told", "available");
+        told["replication_records"] = json!([{"id": "r", "status": "success", "source_backup_id": "b-1"}]);
+        let page = json!({"count": 5, "backups": [
+            told, replica("made", "protecting"), replica("bad", "error"), item(json!({})), replica("used", "restoring"),
+        ]});
+        let page = Huawei.listed_copies(&scope(Operation::CopyBackup), None, &reply(&page)).unwrap();
+        let found: Vec<_> =
+            page.copies.iter().map(|copy| (copy.id.as_str(), copy.state, copy.source_id.as_deref())).collect();
+        let wanted = [
+            ("told", CopyState::Done, Some("b-1")),
+            ("made", CopyState::Running, None),
+            ("bad", CopyState::Failed, None),
+            ("used", CopyState::Done, None),
+        ];
+        assert_eq!(found, wanted);
+    }
+}

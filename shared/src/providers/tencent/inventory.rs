@@ -1,0 +1,346 @@
+//! Inventories of CBS snapshots: those that can be copied, and the copies in a destination.
+//!
+//! Source: tencentcloud-sdk-python-cbs 3.1.175, DescribeSnapshots: no filter by time and none by tag, so pages come newest first
+//! and end where they get too old. A copy carries no ID of its source: its name is the only link.
+
+use super::model::{DescribeSnapshots, Described, Filter, Snapshot, time};
+use super::{PAGE, Tencent, call, copy_names, read};
+use crate::disposition::Failure;
+use crate::inventory::{
+    Backup, CopiesPage, CopyRecord, CopyState, Cursor, DestinationCopy, Inventory, InventoryPage, Scope, Standing,
+    incomplete, next_offset,
+};
+use crate::ports::Reply;
+use crate::providers::{Call, unreadable};
+
+impl Inventory for Tencent {
+    fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
+        page_call(scope, cursor)
+    }
+
+    fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
+        let Page { snapshots, next, total } = page(scope, cursor, reply)?;
+        let backups = snapshots.iter().map(backup).collect::<Result<Vec<_>, _>>()?;
+        Ok(InventoryPage { backups, next, total })
+    }
+
+    /// There is no filter for copies, so all the destination's snapshots are listed. A copy is younger than its source, so
+    /// `since` ends this listing as it ends that of the sources.
+    fn list_copies(&self, destination: &Scope, cursor: Option<&Cursor>) -> Option<Call> {
+        Some(page_call(destination, cursor))
+    }
+
+    fn listed_copies(
+        &self,
+        destination: &Scope,
+        cursor: Option<&Cursor>,
+        reply: &Reply,
+    ) -> Result<CopiesPage, Failure> {
+        let Page { snapshots, next, total } = page(destination, cursor, reply)?;
+        let copies = snapshots.iter().filter(|snapshot| snapshot.copy_from_remote == Some(true));
+        Ok(CopiesPage { copies: copies.map(copy).collect::<Result<Vec<_>, _>>()?, next, total })
+    }
+
+    fn copy_names(&self, source_id: &str, source_region: &str, attempts: u32) -> Vec<String> {
+        copy_names(source_id, source_region, attempts)
+    }
+}
+
+/// Whether a snapshot can be copied at all, and now. Of system disks, encrypted and instant snapshots the documents of 2023 say
+/// no, and those of 2026 nothing: the API decides.
+pub fn standing(snapshot: &Snapshot) -> Standing {
+    let state = snapshot.state.as_deref();
+    if snapshot.copy_from_remote == Some(true) || matches!(state, Some("COPYING_FROM_REMOTE" | "CHECKING_COPIED")) {
+        return Standing::Ineligible("is itself a copy from another region, and copies are never copied on".to_owned());
+    }
+    if snapshot.snapshot_type.as_deref() == Some("SHARED_SNAPSHOT") {
+        return Standing::Ineligible("belongs to another account, which shares it".to_owned());
+    }
+    match state {
+        Some("CREATING") => Standing::NotReady("is still being created".to_owned()),
+        Some("ROLLBACKING") => Standing::NotReady("is being rolled back to its disk".to_owned()),
+        Some("TORECYCLE") => Standing::Ineligible("is in the recycle bin".to_owned()),
+        _ => Standing::Usable,
+    }
+}
+
+struct Page {
+    snapshots: Vec<Snapshot>,
+    next: Option<Cursor>,
+    total: Option<u64>,
+}
+
+/// No filter by state: an unfinished snapshot must be seen as such, not first when its page has gone by.
+fn page_call(scope: &Scope, cursor: Option<&Cursor>) -> Call {
+    let values = ["PRIVATE_SNAPSHOT".to_owned()];
+    let body = DescribeSnapshots {
+        filters: Some([Filter { name: "snapshot-type", values: &values }]),
+        order_field: Some("CREATE_TIME"),
+        order: Some("DESC"),
+        limit: PAGE,
+        offset: offset(cursor),
+        ..Default::default()
+    };
+    call("DescribeSnapshots", &scope.region, &body)
+}
+
+fn page(scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<Page, Failure> {
+    let answer = read::<Described>(reply).map_err(Failure::of_read)?;
+    let total = answer.body.total_count;
+    let snapshots = match (answer.body.snapshots, total) {
+        (Some(snapshots), _) => snapshots,
+        (None, Some(0)) => Vec::new(),
+        (None, _) => return Err(unreadable(reply, answer.request_id, "the answer holds no snapshots").of_read()),
+    };
+    let mut next = next_offset(offset(cursor), snapshots.len() as u64, PAGE, total)?;
+    // One whose time cannot be read counts as young.
+    let is_old = |snapshot: &Snapshot| {
+        let created = snapshot.create_time.as_deref().and_then(time);
+        scope.since.is_some_and(|since| created.is_some_and(|created| created < since))
+    };
+    if snapshots.iter().all(is_old) {
+        next = None;
+    }
+    Ok(Page { snapshots, next: next.map(|offset| Cursor(offset.to_string())), total })
+}
+
+fn offset(cursor: Option<&Cursor>) -> u64 {
+    cursor.and_then(|cursor| cursor.0.parse().ok()).unwrap_or(0)
+}
+
+fn backup(snapshot: &Snapshot) -> Result<Backup, Failure> {
+    let tags = snapshot.tags.iter().flatten().map(|tag| (tag.key.clone(), tag.value.clone()));
+    let running = |region: &String| CopyRecord {
+        region: region.clone(),
+        project_id: None,
+        id: None,
+        copy_id: None,
+        state: CopyState::Running,
+        created_at: None,
+        note: None,
+    };
+    Ok(Backup {
+        id: id(snapshot)?,
+        name: snapshot.snapshot_name.clone(),
+        tags: tags.collect(),
+        resource: snapshot.disk_id.clone().filter(|id| !id.is_empty()),
+        vault_id: None,
+        created_at: snapshot.create_time.as_deref().and_then(time),
+        completed_at: None,
+        size_gib: snapshot.disk_size,
+        standing: standing(snapshot),
+        hint: hint(snapshot),
+        copies: snapshot.copying_to_regions.iter().flatten().map(running).collect(),
+        // A finished copy is told of by its destination only.
+        copies_told: false,
+    })
+}
+
+fn hint(snapshot: &Snapshot) -> Option<String> {
+    let hints = [
+        (snapshot.disk_usage.as_deref() == Some("SYSTEM_DISK"), "system disk"),
+        (snapshot.encrypt == Some(true), "encrypted"),
+        (snapshot.snapshot_mode.as_deref() == Some("INSTANT_SNAPSHOT"), "instant snapshot"),
+    ];
+    let told: Vec<&str> = hints.into_iter().filter(|(told, _)| *told).map(|(_, hint)| hint).collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
+/// There is no failed state; one in the recycle bin is as good as gone. A state that nobody knows counts as running.
+fn copy(snapshot: &Snapshot) -> Result<DestinationCopy, Failure> {
+    Ok(DestinationCopy {
+        id: id(snapshot)?,
+        name: snapshot.snapshot_name.clone(),
+        source_id: None,
+        state: match snapshot.state.as_deref() {
+            Some("NORMAL" | "ROLLBACKING") => CopyState::Done,
+            Some("TORECYCLE") => CopyState::Failed,
+            _ => CopyState::Running,
+        },
+        created_at: snapshot.create_time.as_deref().and_then(time),
+        size_gib: snapshot.disk_size,
+    })
+}
+
+fn id(snapshot: &Snapshot) -> Result<String, Failure> {
+    let id = snapshot.snapshot_id.clone().filter(|id| !id.is_empty());
+    id.ok_or_else(|| incomplete("the page holds a snapshot without its ID"))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::command::Operation;
+    use crate::disposition::Disposition;
+
+    fn scope(since: Option<&str>) -> Scope {
+        Scope {
+            operation: Operation::CopySnapshot,
+            region: "ap-guangzhou".into(),
+            project_id: None,
+            vault_id: None,
+            name_prefix: None,
+            since: since.map(at),
+        }
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn reply(total: u64, snapshots: &[Value]) -> Reply {
+        let body = json!({"Response": {"TotalCount": total, "SnapshotSet": snapshots, "RequestId": "r"}});
+        Reply { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() }
+    }
+
+    fn snapshot(fields: Value) -> Value {
+        let mut snapshot = json!({
+            "SnapshotId": "snap-ckgjwkqh", "SnapshotName": "web-1", "SnapshotState": "NORMAL", "DiskId": "disk-1", "DiskSize": 50,
+            "DiskUsage": "DATA_DISK", "CreateTime": "2026-11-21 16:30:00", "CopyFromRemote": false, "CopyingToRegions": [],
+            "Encrypt": false, "SnapshotType": "PRIVATE_SNAPSHOT", "Tags": [],
+        });
+        for (name, value) in fields.as_object().unwrap() {
+            snapshot[name] = value.clone();
+        }
+        snapshot
+    }
+
+    fn listed(fields: Value) -> Backup {
+        let page = Tencent.listed(&scope(None), None, &reply(1, &[snapshot(fields)])).unwrap();
+        page.backups.into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn the_newest_come_first_and_unfinished_ones_too() {
+        let call = Tencent.list(&scope(None), Some(&Cursor("90".into())));
+        assert_eq!((call.action, call.region.as_str()), ("DescribeSnapshots", "ap-guangzhou"));
+        let body: Value = serde_json::from_slice(&call.draft.body).unwrap();
+        assert_eq!(
+            body,
+            json!({"Filters": [{"Name": "snapshot-type", "Values": ["PRIVATE_SNAPSHOT"]}], "OrderField": "CREATE_TIME",
+                "Order": "DESC", "Limit": 100, "Offset": 90})
+        );
+        let anew = Tencent.list(&scope(None), Some(&Cursor("what?".into())));
+        assert_eq!(anew, Tencent.list(&scope(None), None));
+    }
+
+    #[test]
+    fn a_snapshot_is_read_in_full() {
+        let wanted = Backup {
+            id: "snap-ckgjwkqh".into(),
+            name: Some("web-1".into()),
+            tags: vec![("team".into(), "web".into())],
+            resource: Some("disk-1".into()),
+            vault_id: None,
+            created_at: Some(at("2026-11-21T08:30:00Z")),
+            completed_at: None,
+            size_gib: Some(50),
+            standing: Standing::Usable,
+            hint: Some("system disk, encrypted, instant snapshot".into()),
+            copies: vec![CopyRecord {
+                region: "ap-beijing".into(),
+                project_id: None,
+                id: None,
+                copy_id: None,
+                state: CopyState::Running,
+                created_at: None,
+                note: None,
+            }],
+            copies_told: false,
+        };
+        let found = listed(json!({
+            "DiskUsage": "SYSTEM_DISK", "Encrypt": true, "SnapshotMode": "INSTANT_SNAPSHOT", "CopyingToRegions": ["ap-beijing"],
+            "Tags": [{"Key": "team", "Value": "web"}],
+        }));
+        assert_eq!(found, wanted);
+        // What decides nothing may be of any type, and a zone that is told counts.
+        let odd =
+            listed(json!({"Tags": "none", "DiskSize": "50", "Encrypt": null, "CreateTime": "2026-11-21T08:30:00Z"}));
+        assert_eq!((odd.size_gib, odd.hint, odd.created_at), (None, None, Some(at("2026-11-21T08:30:00Z"))));
+        assert_eq!(listed(json!({"CreateTime": "soon"})).created_at, None);
+    }
+
+    #[test]
+    fn the_state_decides_what_can_be_copied() {
+        let standing = |fields: Value| match listed(fields).standing {
+            Standing::Usable => "usable".to_owned(),
+            Standing::NotReady(reason) => format!("not ready: {reason}"),
+            Standing::Ineligible(reason) => format!("never: {reason}"),
+        };
+        for (fields, wanted) in [
+            (json!({}), "usable"),
+            (json!({"DiskUsage": "SYSTEM_DISK", "Encrypt": true}), "usable"),
+            (json!({"SnapshotState": "NEWLY_INVENTED"}), "usable"),
+            (json!({"SnapshotState": "CREATING"}), "not ready: is still being created"),
+            (json!({"SnapshotState": "ROLLBACKING"}), "not ready: is being rolled back to its disk"),
+            (json!({"SnapshotState": "TORECYCLE"}), "never: is in the recycle bin"),
+            (
+                json!({"CopyFromRemote": true}),
+                "never: is itself a copy from another region, and copies are never copied on",
+            ),
+            (
+                json!({"SnapshotState": "CHECKING_COPIED"}),
+                "never: is itself a copy from another region, and copies are never copied on",
+            ),
+            (json!({"SnapshotType": "SHARED_SNAPSHOT"}), "never: belongs to another account, which shares it"),
+        ] {
+            assert_eq!(standing(fields.clone()), wanted, "{fields}");
+        }
+    }
+
+    #[test]
+    fn paging_ends_where_the_backups_get_too_old() {
+        let page: Vec<Value> = (0..100).map(|n| snapshot(json!({"SnapshotId": format!("snap-{n}")}))).collect();
+        let next = |since: Option<&str>, page: &[Value], cursor: Option<&str>| {
+            let cursor = cursor.map(|cursor| Cursor(cursor.into()));
+            Tencent.listed(&scope(since), cursor.as_ref(), &reply(250, page)).unwrap().next.map(|cursor| cursor.0)
+        };
+        assert_eq!(next(None, &page, None).as_deref(), Some("90"));
+        assert_eq!(next(None, &page, Some("90")).as_deref(), Some("180"));
+        assert_eq!(next(Some("2026-11-21T08:30:00Z"), &page, None).as_deref(), Some("90"));
+        assert_eq!(next(Some("2026-11-21T08:30:01Z"), &page, None), None);
+        let mut one_unreadable = page;
+        one_unreadable[99]["CreateTime"] = json!("");
+        assert_eq!(next(Some("2026-11-21T08:30:01Z"), &one_unreadable, None).as_deref(), Some("90"));
+    }
+
+    #[test]
+    fn what_may_leave_something_out_is_a_failure() {
+        let read = |body: Value| {
+            let reply = Reply { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() };
+            Tencent.listed(&scope(None), None, &reply)
+        };
+        for body in [
+            json!({"Response": {"TotalCount": 3, "SnapshotSet": []}}),
+            json!({"Response": {"TotalCount": 3}}),
+            json!({"Response": {}}),
+            json!({"Response": {"TotalCount": 1, "SnapshotSet": [{"SnapshotName": "nameless"}]}}),
+            json!({"Response": {"Error": {"Code": "InternalError", "Message": "m"}}}),
+        ] {
+            assert_eq!(read(body.clone()).unwrap_err().disposition, Disposition::Retryable, "{body}");
+        }
+        assert_eq!(read(json!({"Response": {"TotalCount": 0, "SnapshotSet": null}})).unwrap().backups, []);
+    }
+
+    #[test]
+    fn a_destination_is_read_for_copies_only() {
+        let snapshots = [
+            snapshot(json!({})),
+            snapshot(
+                json!({"SnapshotId": "snap-a", "CopyFromRemote": true, "DiskId": "", "SnapshotName": "Copied snap-1 from ap-seoul"}),
+            ),
+            snapshot(json!({"SnapshotId": "snap-b", "CopyFromRemote": true, "SnapshotState": "CHECKING_COPIED"})),
+            snapshot(json!({"SnapshotId": "snap-c", "CopyFromRemote": true, "SnapshotState": "TORECYCLE"})),
+        ];
+        let page = Tencent.listed_copies(&scope(None), None, &reply(4, &snapshots)).unwrap();
+        let found: Vec<_> = page.copies.iter().map(|copy| (copy.id.as_str(), copy.state)).collect();
+        assert_eq!(found, [("snap-a", CopyState::Done), ("snap-b", CopyState::Running), ("snap-c", CopyState::Failed)]);
+        let names = Tencent.copy_names("snap-1", "ap-seoul", 2);
+        assert_eq!(names, ["offsite-snap-1-ap-seoul-1", "offsite-snap-1-ap-seoul-2", "Copied snap-1 from ap-seoul"]);
+        assert!(names.contains(page.copies[0].name.as_ref().unwrap()));
+        assert_eq!((page.next, page.total), (None, Some(4)));
+    }
+}
