@@ -13,13 +13,15 @@ use crate::error::{Error, ErrorName};
 use crate::event::{self, Answer};
 use crate::exchange::{Pacer, Pauses, RESERVE};
 use crate::fields::FieldError;
-use crate::ledger::{self, Claim, Claimant, Ending, Record, State, later};
+use crate::ledger::{self, Attempts, Claim, Claimant, Ending, Record, State, later};
 use crate::outcome::{
     self, Outcome, ReplicationResult, Trouble, in_doubt, ineligible, invalid, ledger_trouble, log_result, unavailable,
 };
-use crate::ports::{Boxed, Clock, CredentialName, Emitter, Ledger, LedgerError, Put, Secrets, Transport};
+use crate::ports::{
+    Boxed, Clock, CredentialName, Emitter, Ledger, LedgerError, Notes, Policies, Put, Secrets, Transport, WorkQueue,
+};
 use crate::providers::Provider;
-use crate::settings::Settings;
+use crate::settings::{OnDoubt, Settings};
 
 /// A handler: providers, settings and the ports to the world.
 pub struct Handler {
@@ -31,6 +33,12 @@ pub struct Handler {
     pub transport: Arc<dyn Transport>,
     /// The ledger.
     pub ledger: Arc<dyn Ledger>,
+    /// What sweeps leave for their next invocation and for the report.
+    pub notes: Arc<dyn Notes>,
+    /// The policy.
+    pub policies: Arc<dyn Policies>,
+    /// Where a sweep hands its commands; without one it works on them itself.
+    pub work_queue: Option<Arc<dyn WorkQueue>>,
     /// The queue.
     pub emitter: Arc<dyn Emitter>,
     /// Credentials.
@@ -41,6 +49,12 @@ pub struct Handler {
     pub pacer: Pacer,
     /// Pauses read lately.
     pub pauses: Pauses,
+}
+
+/// What holds for one replication.
+struct Terms {
+    attempts: Attempts,
+    on_doubt: OnDoubt,
 }
 
 /// One invocation.
@@ -212,6 +226,20 @@ impl Handler {
                 "no time is left before this function's deadline; it is handed back and starts again",
             ));
         }
+        if self.settings.paused {
+            return Outcome::Not(Trouble {
+                state: "not_started",
+                error: Error::new(
+                    ErrorName::Unavailable,
+                    format!(
+                        "{} was not started: OFFSITE_PAUSED is set, and nothing is started until it is not; it can be repeated",
+                        replication.describe()
+                    ),
+                ),
+                code: Some("paused".into()),
+                request_id: None,
+            });
+        }
         // Before anything is written: a missing credential is nobody's doubt.
         let credential = match self.ready(provider, replication).await {
             Ok(credential) => credential,
@@ -234,12 +262,13 @@ impl Handler {
             lease_until: later(invocation.deadline, self.settings.lease_margin),
             now,
         };
-        let record = match self.claim(replication, &me).await {
+        let terms = self.terms(replication).await;
+        let record = match self.claim(replication, &me, &terms.attempts).await {
             Ok(Ok(record)) => record,
             Ok(Err(claim)) => return self.without_claim(replication, claim, invocation).await,
             Err(error) => return Outcome::not_started(ledger_trouble(replication, &error)),
         };
-        let ending = self.work(provider, replication, &record, invocation).await;
+        let ending = self.work(provider, replication, &record, terms.on_doubt, invocation).await;
         let me = Claimant { now: self.clock.now(), ..me };
         if matches!(
             &ending,
@@ -259,6 +288,20 @@ impl Handler {
         }
         let settled = self.settle(&record, &ending, &me, invocation).await;
         self.finish(replication, &record, settled, ending, invocation).await
+    }
+
+    /// What the rule that asks for a replication says of attempts and doubts, or else the settings.
+    async fn terms(&self, replication: &Replication) -> Terms {
+        let mut terms =
+            Terms { attempts: self.settings.attempts, on_doubt: self.settings.on_doubt(replication.operation.cloud()) };
+        let Some(name) = &replication.rule else { return terms };
+        // Without a policy the settings hold, which are the more careful ones.
+        let Ok(Some(policy)) = self.policies.policy().await else { return terms };
+        if let Some(rule) = policy.rule(name) {
+            terms.attempts.restart_lost = rule.limits.restart_lost;
+            terms.on_doubt = rule.limits.on_doubt.unwrap_or(terms.on_doubt);
+        }
+        terms
     }
 
     /// The name of the credential, if there is one and it is not paused.
@@ -304,10 +347,15 @@ impl Handler {
     }
 
     /// Takes the replication, or tells why not. The write is durable before this returns.
-    async fn claim(&self, replication: &Replication, me: &Claimant) -> Result<Result<Record, Claim>, LedgerError> {
+    async fn claim(
+        &self,
+        replication: &Replication,
+        me: &Claimant,
+        attempts: &Attempts,
+    ) -> Result<Result<Record, Claim>, LedgerError> {
         let mut existing: Option<Box<Record>> = None;
         for _ in 0..8 {
-            match ledger::claim(existing.as_deref(), replication, me, &self.settings.attempts) {
+            match ledger::claim(existing.as_deref(), replication, me, attempts) {
                 Claim::Write(record, expect) => match self.ledger.put(&record, &expect).await? {
                     Put::Stored => return Ok(Ok(*record)),
                     Put::Conflict(found) => existing = found,

@@ -112,6 +112,11 @@ pub enum Coverage {
 }
 
 impl Policy {
+    /// The rule of this name.
+    pub fn rule(&self, name: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.name == name)
+    }
+
     /// The normalised form: every default that decides something is written out. [`Policy::from_json`] reads it back.
     pub fn to_json(&self) -> Value {
         json!({ "version": 1, "rules": self.rules.iter().map(Rule::to_json).collect::<Vec<_>>() })
@@ -151,6 +156,7 @@ impl Rule {
             destinations: self.destinations.clone(),
             options: self.options.clone(),
             occurrence: None,
+            rule: Some(self.name.clone()),
             dry_run: false,
         }
     }

@@ -266,6 +266,7 @@ mod tests {
             destination: destination(),
             options: Options::default(),
             occurrence: None,
+            rule: None,
         };
         match ledger::claim(None, &replication, &by("one"), &Attempts::default()) {
             Claim::Write(record, _) => *record,

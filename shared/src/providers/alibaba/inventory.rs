@@ -456,6 +456,7 @@ mod tests {
             destination: Destination { region: "cn-shanghai".into(), project_id: None, vault_id: Some("v-2".into()) },
             options: Options::default(),
             occurrence: None,
+            rule: None,
         }
     }
 
