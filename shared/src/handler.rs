@@ -85,7 +85,7 @@ impl Handler {
     /// The event is no known envelope, or a direct call of which nothing at all was accepted.
     pub async fn handle(&self, payload: &Value, invocation: &Invocation) -> Result<Value, Error> {
         match payload.get("action").and_then(Value::as_str) {
-            Some("sweep") => return self.drain(invocation).await,
+            Some("sweep") => return self.sweep(payload, invocation).await,
             Some("observe") => return self.observe(payload, invocation).await,
             _ => {}
         }
@@ -155,7 +155,7 @@ impl Handler {
     }
 
     /// Checks a command against the provider's limits and the destination allow-list.
-    fn admit(&self, command: &Command) -> Result<(&'static dyn Provider, Command), FieldError> {
+    pub(crate) fn admit(&self, command: &Command) -> Result<(&'static dyn Provider, Command), FieldError> {
         let cloud = command.operation.cloud();
         let provider = self.provider(cloud).ok_or_else(|| {
             let served: Vec<_> = self.providers.iter().map(|provider| provider.cloud().name()).collect();
@@ -169,6 +169,15 @@ impl Handler {
                 ),
             )
         })?;
+        self.allowed(command)?;
+        let command = provider.complete(command, &self.settings.defaults);
+        provider.check(&command)?;
+        Ok((provider, command))
+    }
+
+    /// Checks a command against the destination allow-list.
+    pub(crate) fn allowed(&self, command: &Command) -> Result<(), FieldError> {
+        let cloud = command.operation.cloud();
         for (index, destination) in command.destinations.iter().enumerate() {
             if !self.settings.allows(cloud, destination) {
                 return Err(FieldError::new(
@@ -181,9 +190,7 @@ impl Handler {
                 ));
             }
         }
-        let command = provider.complete(command, &self.settings.defaults);
-        provider.check(&command)?;
-        Ok((provider, command))
+        Ok(())
     }
 
     /// Runs one step so that a panic in it is its own failure.
@@ -199,22 +206,21 @@ impl Handler {
                 return ReplicationResult { replication: None, outcome: Outcome::Not(trouble) };
             }
         };
-        let run = async {
-            if dry_run {
-                self.look(provider, &replication, invocation).await
-            } else {
-                self.replicate(provider, &replication, invocation).await
-            }
+        let outcome = match dry_run {
+            true => unless_panic(&replication, self.look(provider, &replication, invocation)).await,
+            false => self.replicate_guarded(provider, &replication, invocation).await,
         };
-        let outcome = AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| {
-            Outcome::Not(in_doubt(
-                &replication,
-                "panic",
-                "this function failed inside (see the log); the ledger keeps what was intended",
-                None,
-            ))
-        });
         ReplicationResult { replication: Some(replication), outcome }
+    }
+
+    /// Starts one replication; a panic underway is its own failure.
+    pub(crate) async fn replicate_guarded(
+        &self,
+        provider: &dyn Provider,
+        replication: &Replication,
+        invocation: &Invocation,
+    ) -> Outcome {
+        unless_panic(replication, self.replicate(provider, replication, invocation)).await
     }
 
     /// Claim, work, settle, emit, mark.
@@ -456,4 +462,15 @@ impl Handler {
             Ending::NoWork { code, .. } => Outcome::NoWork { code },
         }
     }
+}
+
+async fn unless_panic(replication: &Replication, run: impl Future<Output = Outcome>) -> Outcome {
+    AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| {
+        Outcome::Not(in_doubt(
+            replication,
+            "panic",
+            "this function failed inside (see the log); the ledger keeps what was intended",
+            None,
+        ))
+    })
 }

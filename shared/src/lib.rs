@@ -35,4 +35,5 @@ mod replay;
 pub mod report;
 pub mod settings;
 pub mod sign;
+pub mod sweep;
 pub mod verdict;

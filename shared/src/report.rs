@@ -1,9 +1,13 @@
 //! The report: for each rule of the policy what is replicated, what is not, since when and why.
 //!
 //! It is made of the last complete sweep of each rule, of what the ledger says now about everything that was not replicated
-//! then, and of the time at which it is read. Only data here: `report/` makes it, and the `offsite` command prints it.
+//! then, and of the time at which it is read. Only data here: [`reading`] makes it, and the `offsite` command prints it.
 //!
 //! **Invariant:** what cannot be known makes a report [`Conclusion::Unknown`], never a good one.
+
+pub mod reading;
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,6 +27,9 @@ pub struct Report {
     pub rules: Vec<RuleReport>,
     /// Replications that no rule started and that need somebody: in doubt, failed, refused, lost.
     pub outside: Vec<Line>,
+    /// Without rules: how many replications the ledger has in which state.
+    #[serde(default)]
+    pub states: BTreeMap<String, u64>,
 }
 
 /// Whether objectives hold.
@@ -66,8 +73,6 @@ pub struct RuleReport {
     pub counts: Counts,
     /// Of the replicated ones, how many are concluded and not seen.
     pub inferred: u64,
-    /// Of the replicated ones, how many were started by somebody else.
-    pub by_others: u64,
     /// Age of the oldest covered backup that has no usable copy, in seconds; 0 when all have one.
     pub lag_seconds: Option<u64>,
     /// Of each resource the age of the newest backup with a usable copy in every destination; only for rules with an `rpo`.
@@ -119,6 +124,41 @@ pub struct Counts {
     pub lost: u64,
     /// The source is gone and was never copied.
     pub missed: u64,
+}
+
+impl Counts {
+    /// Counts a verdict by its name.
+    pub fn add(&mut self, verdict: &str) {
+        self.covered += 1;
+        if let Some(count) = self.of(verdict) {
+            *count += 1;
+        }
+    }
+
+    /// Counts one that had the verdict `from` under `to`.
+    pub fn change(&mut self, from: &str, to: &str) {
+        if let Some(count) = self.of(from) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(count) = self.of(to) {
+            *count += 1;
+        }
+    }
+
+    fn of(&mut self, verdict: &str) -> Option<&mut u64> {
+        Some(match verdict {
+            "replicated" => &mut self.replicated,
+            "in_progress" => &mut self.in_progress,
+            "missing" => &mut self.missing,
+            "not_ready" => &mut self.not_ready,
+            "ineligible" => &mut self.ineligible,
+            "failed" => &mut self.failed,
+            "in_doubt" => &mut self.in_doubt,
+            "lost" => &mut self.lost,
+            "missed" => &mut self.missed,
+            _ => return None,
+        })
+    }
 }
 
 /// One backup and one destination.

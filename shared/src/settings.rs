@@ -99,6 +99,8 @@ pub struct Settings {
     pub pause: Duration,
     /// Nothing is started: no mutating call leaves this process.
     pub paused: bool,
+    /// A sweep reads only: it starts nothing and opens no record.
+    pub looks_only: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -191,6 +193,7 @@ impl Settings {
                 Some("1" | "true") => true,
                 Some(_) => return Err(Error::configuration("OFFSITE_PAUSED must be true or false")),
             },
+            looks_only: false,
         })
     }
 

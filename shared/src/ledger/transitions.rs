@@ -43,7 +43,7 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
         State::Lost if !attempts.restart_lost || record.attempt >= attempts.limit => {
             return Claim::Replay(Box::new(record.clone()));
         }
-        State::Accepted | State::Replicated | State::Missed | State::NoWork | State::Abandoned => {
+        State::Accepted | State::Replicated | State::NoWork | State::Abandoned => {
             return Claim::Replay(Box::new(record.clone()));
         }
         State::Seen => {
@@ -55,7 +55,7 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
             next.state = State::InDoubt;
             next.doubt_since = record.doubt_since.max(record.lease_until).or(Some(record.since));
         }
-        State::Refused | State::Ineligible | State::Failed | State::Lost => {
+        State::Refused | State::Ineligible | State::Failed | State::Lost | State::Missed => {
             let waiting = record.not_before.is_some_and(|at| at > by.now);
             if waiting || record.attempt >= attempts.limit {
                 return Claim::Replay(Box::new(record.clone()));
