@@ -19,7 +19,7 @@ const POINTS: usize = 300;
 /// How many ranges.
 const RANGES: usize = 100;
 /// A part of a bar that is not nothing has at least this many per cent of it, so that one in a million can be seen.
-const LEAST: f64 = 0.7;
+const LEAST: f64 = 1.5;
 
 /// Patterns of the verdicts, once for the page: they differ in form as well as in colour.
 pub(super) fn patterns() -> Markup {
@@ -177,7 +177,7 @@ fn chart(title: &str, caption: &str, samples: &[(Timestamp, u64)], allowed: Opti
                     }
                     @if let Some(allowed) = allowed {
                         line.objective x1="0" x2="100%" y1=(y(allowed)) y2=(y(allowed)) {}
-                        text.objective x="100%" y=(y(allowed)) dy="-4" text-anchor="end" { "objective " (duration(allowed)) }
+                        text.objective x="4" y=(y(allowed)) dy="-5" { "objective " (duration(allowed)) }
                     }
                     @for (part, anchor) in [(0_u8, "start"), (1, "middle"), (2, "end")] {
                         text x={ (part * 50) "%" } y=(HEIGHT - 6.0) text-anchor=(anchor) { (span.label(part)) }
@@ -274,6 +274,6 @@ mod tests {
     fn one_in_a_million_can_be_seen() {
         let counts = Counts { covered: 1_000_000, replicated: 999_999, missing: 1, ..Counts::default() };
         let bar = coverage(&counts).into_string();
-        assert!(bar.contains("f-missing") && bar.contains("width=\"0.7%\""), "{bar}");
+        assert!(bar.contains("f-missing") && bar.contains("width=\"1.48%\""), "{bar}");
     }
 }

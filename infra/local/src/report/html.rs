@@ -75,7 +75,18 @@ pub fn html(report: &Report) -> String {
             }
         }
     };
-    page.into_string()
+    inert(&page.into_string())
+}
+
+/// The page without signs that turn the direction of what follows, such as those that make `gpj.exe` end in `jpg`; and without
+/// control characters, which no page may hold.
+fn inert(page: &str) -> String {
+    page.split_inclusive(['\n', '\t'])
+        .map(|part| match part.strip_suffix(['\n', '\t']) {
+            Some(text) => words::plain(text) + &part[text.len()..],
+            None => words::plain(part),
+        })
+        .collect()
 }
 
 fn hash(text: &str) -> String {
@@ -92,9 +103,9 @@ fn verdict(report: &Report) -> Markup {
         section class={ "verdict " (class) } aria-labelledby="verdict" {
             h2 id="verdict" { (words::headline(report)) }
             p { (words::summary(report)) }
-            @if !report.remarks.is_empty() { ul { @for remark in &report.remarks { li { bdi { (remark) } } } } }
             @let speaking = report.rules.iter().enumerate().filter(|(_, rule)| !rule.why.is_empty());
-            ul.why {
+            ul {
+                @for remark in &report.remarks { li { bdi { (remark) } } }
                 @for (index, rule) in speaking {
                     li {
                         a href={ "#rule-" (index + 1) } { bdi { (rule.rule) } } " " (words::conclusion(rule.conclusion)) ": "
@@ -129,7 +140,7 @@ fn filters(report: &Report) -> Markup {
             label { "Rule" select name="rule" {
                 option value="" { "all" }
                 @for rule in report.rules.iter().filter(|rule| !rule.exceptions.is_empty()) {
-                    option value=(rule.rule) { (rule.rule) }
+                    option value=(words::plain(&rule.rule)) { (rule.rule) }
                 }
             } }
             label.wide { "Text" input type="search" name="text" autocomplete="off" spellcheck="false" placeholder="ID, name, region, reason"; }

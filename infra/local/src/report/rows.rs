@@ -5,7 +5,7 @@ use maud::{Markup, PreEscaped, html};
 use offsite_shared::report::{Line, Orphan, Report};
 use serde_json::{Value, json};
 
-use super::words::{self, VERDICTS, Weight, age, duration, minute, number, shares};
+use super::words::{self, VERDICTS, Weight, age, duration, minute, number, plain, shares};
 
 /// Rows that are in a table from the start.
 const SHOWN: usize = 1_000;
@@ -31,6 +31,12 @@ struct Row {
 /// What stands in a cell, and what stands below it in small.
 struct Cell(String, String);
 
+impl Cell {
+    fn new(main: &str, below: &str) -> Self {
+        Self(plain(main), plain(below))
+    }
+}
+
 impl List {
     /// Backups of all rules that are not replicated.
     pub(super) fn exceptions(report: &Report) -> Self {
@@ -41,7 +47,7 @@ impl List {
         Self {
             id: "exceptions",
             caption: "Backups without a usable copy, by destination",
-            columns: &["Verdict", "Rule", "Backup", "Resource", "Route", "Made (UTC)", "Why"],
+            columns: &["Verdict", "Rule", "Backup", "Resource", "Destination", "Made (UTC)", "Why"],
             rows: first_first(report.rules.iter().zip(shares(&lengths, CARRIED)).map(of_rule).collect()),
             total: report.rules.iter().map(|rule| rule.exceptions_total.max(rule.exceptions.len() as u64)).sum(),
         }
@@ -67,7 +73,7 @@ impl List {
         Self {
             id: "outside",
             caption: "Replications that no rule started and that need somebody",
-            columns: &["Verdict", "Backup", "Resource", "Route", "Made (UTC)", "Why"],
+            columns: &["Verdict", "Backup", "Resource", "Destination", "Made (UTC)", "Why"],
             rows: report.outside.iter().take(CARRIED).map(|line| of_line(report.at, None, line)).collect(),
             total: report.outside.len() as u64,
         }
@@ -91,10 +97,10 @@ impl List {
                     " without scripts; " code { "offsite report --format csv" } " lists all."
                 }
             }
-            table.list role="table" aria-describedby={ (self.id) "-status" } data-list={ (self.id) "-rows" } {
+            table.list.stack role="table" aria-describedby={ (self.id) "-status" } data-list={ (self.id) "-rows" } {
                 caption { (self.caption) }
                 thead role="rowgroup" { tr role="row" {
-                    @for column in self.columns { th scope="col" role="columnheader" { (column) } }
+                    @for column in self.columns { th scope="col" role="columnheader" data-column=(column) { (column) } }
                 } }
                 tbody role="rowgroup" { @for row in &self.rows[..shown] { (self.row(row)) } }
             }
@@ -153,37 +159,32 @@ fn first_first(mut rules: Vec<Vec<Row>>) -> Vec<Row> {
 }
 
 fn of_line(now: Timestamp, rule: Option<&str>, line: &Line) -> Row {
-    let mut cells = vec![Cell(words::label(&line.verdict).to_owned(), String::new())];
-    cells.extend(rule.map(|rule| Cell(rule.to_owned(), String::new())));
-    let key: Option<String> = line.key.as_ref().map(|key| key.chars().take(12).collect());
+    let mut cells = vec![Cell::new(words::label(&line.verdict), "")];
+    cells.extend(rule.map(|rule| Cell::new(rule, "")));
+    let show = line.key.as_ref().map(|key| format!("offsite ledger show {}", key.chars().take(12).collect::<String>()));
     cells.extend([
-        Cell(line.backup_id.clone(), line.name.clone().unwrap_or_default()),
-        Cell(line.resource.clone().unwrap_or_default(), String::new()),
-        Cell(format!("{} → {}", line.source_region, line.destination), String::new()),
+        Cell::new(&line.backup_id, line.name.as_deref().unwrap_or_default()),
+        Cell::new(line.resource.as_deref().unwrap_or_default(), ""),
+        Cell::new(&line.destination, &format!("from {}", line.source_region)),
         made(now, line.created_at),
-        Cell(
-            line.reason.clone().unwrap_or_default(),
-            key.map(|key| format!("offsite ledger show {key}")).unwrap_or_default(),
-        ),
+        Cell::new(line.reason.as_deref().unwrap_or_default(), &show.unwrap_or_default()),
     ]);
     Row { verdict: Some(line.verdict.clone()), cells }
 }
 
 fn of_orphan(now: Timestamp, rule: &str, orphan: &Orphan) -> Row {
+    let size = orphan.size_gib.map(|size| format!("{size} GiB"));
     let cells = vec![
-        Cell(rule.to_owned(), String::new()),
-        Cell(orphan.copy_id.clone(), orphan.name.clone().unwrap_or_default()),
-        Cell(orphan.region.clone(), String::new()),
-        Cell(orphan.source_id.clone().unwrap_or_default(), String::new()),
+        Cell::new(rule, ""),
+        Cell::new(&orphan.copy_id, orphan.name.as_deref().unwrap_or_default()),
+        Cell::new(&orphan.region, ""),
+        Cell::new(orphan.source_id.as_deref().unwrap_or_default(), ""),
         made(now, orphan.created_at),
-        Cell(orphan.size_gib.map(|size| format!("{size} GiB")).unwrap_or_default(), String::new()),
+        Cell::new(&size.unwrap_or_default(), ""),
     ];
     Row { verdict: None, cells }
 }
 
 fn made(now: Timestamp, at: Option<Timestamp>) -> Cell {
-    match at {
-        Some(at) => Cell(minute(at), format!("{} old", duration(age(now, at)))),
-        None => Cell(String::new(), String::new()),
-    }
+    at.map_or(Cell::new("", ""), |at| Cell::new(&minute(at), &format!("{} old", duration(age(now, at)))))
 }

@@ -24,30 +24,46 @@ pub(super) fn badge(conclusion: Conclusion) -> Markup {
 
 /// All rules in a table, a line each.
 pub(super) fn overview(report: &Report) -> Markup {
+    let columns = ["Rule", "Conclusion", "Covered", "Replicated", "Lag", "Newest copies"];
     html! {
-        div.scroll tabindex="0" role="region" aria-label="All rules" {
-            table.overview {
-                caption { "All rules" }
-                thead { tr {
-                    @for head in ["Rule", "Conclusion"] { th scope="col" { (head) } }
-                    @for head in ["Covered", "Replicated", "Lag", "Newest copies"] { th.figure scope="col" { (head) } }
-                } }
-                tbody { @for (index, rule) in report.rules.iter().enumerate() {
-                    tr {
-                        th scope="row" { a href={ "#rule-" (index + 1) } { bdi { (rule.rule) } } }
-                        td { (badge(rule.conclusion)) }
-                        td.figure { (number(rule.counts.covered)) }
-                        td.figure { (share(rule.counts.replicated, rule.counts.covered)) }
-                        td.figure { (words::against(rule.lag_seconds, rule.objective.max_lag_seconds, "none")) }
-                        td.figure { @match &rule.rpo {
-                            Some(rpo) => (words::against(rpo.worst_seconds, rule.objective.rpo_seconds, "0s")),
-                            None => "no objective",
-                        } }
+        table.overview.stack role="table" {
+            caption { "All rules" }
+            thead role="rowgroup" { tr role="row" {
+                @for (index, column) in columns.iter().enumerate() {
+                    th.figure[index > 1] scope="col" role="columnheader" { (column) }
+                }
+            } }
+            tbody role="rowgroup" { @for (index, rule) in report.rules.iter().enumerate() {
+                tr role="row" {
+                    th scope="row" role="rowheader" { a href={ "#rule-" (index + 1) } { bdi { (rule.rule) } } }
+                    td role="cell" { (badge(rule.conclusion)) }
+                    @for (column, figure) in columns.iter().skip(2).zip(overview_figures(rule)) {
+                        td.figure role="cell" data-label=(column) { bdi { (figure) } }
                     }
-                } }
-            }
+                }
+            } }
         }
     }
+}
+
+fn overview_figures(rule: &RuleReport) -> [String; 4] {
+    let known = swept(rule);
+    let unless = |figure: String| if known { figure } else { "not known".to_owned() };
+    [
+        unless(number(rule.counts.covered)),
+        unless(share(rule.counts.replicated, rule.counts.covered)),
+        words::against(rule.lag_seconds, rule.objective.max_lag_seconds, "none"),
+        match (&rule.rpo, rule.objective.rpo_seconds) {
+            (Some(rpo), allowed) => words::against(rpo.worst_seconds, allowed, "0s"),
+            (None, Some(_)) => words::against(None, rule.objective.rpo_seconds, "0s"),
+            (None, None) => "no objective".to_owned(),
+        },
+    ]
+}
+
+/// Whether there are figures at all: zeros before the first complete sweep mean nothing.
+fn swept(rule: &RuleReport) -> bool {
+    rule.complete_as_of.is_some() || rule.counts.covered > 0
 }
 
 /// The section of the rule with that place in the report.
@@ -91,10 +107,13 @@ pub(super) fn time(at: Timestamp) -> Markup {
 
 fn figures(rule: &RuleReport) -> Markup {
     let covered = rule.counts.covered;
+    if !swept(rule) {
+        return html! { p.none { "There are no figures before the first complete sweep." } };
+    }
     html! {
         (chart::coverage(&rule.counts))
         ul.legend {
-            li { a href="#def-covered" { (COVERED.label) } " " b { (number(covered)) } }
+            li.covered { a href="#def-covered" { (COVERED.label) } " " b { (number(covered)) } }
             @for figure in &VERDICTS {
                 @let count = (figure.count)(&rule.counts);
                 li.zero[count == 0] {
@@ -108,7 +127,7 @@ fn figures(rule: &RuleReport) -> Markup {
             "Of the replicated ones " b { (number(rule.inferred)) } " are " a href="#def-inferred" { "inferred" } " and "
             b { (number(rule.by_others)) } " were " a href="#def-by-others" { "started by others" } "."
             @if rule.exceptions_total > 0 {
-                " " a.to-list href="#exceptions" data-rule=(rule.rule) {
+                " " a.to-list href="#exceptions" data-rule=(words::plain(&rule.rule)) {
                     "List the " (number(rule.exceptions_total)) " that are not replicated"
                 }
             }

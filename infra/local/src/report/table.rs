@@ -104,6 +104,9 @@ fn figures(rule: &RuleReport) -> String {
             _ => parts.push(format!("{} {}", number(count), figure.label)),
         }
     }
+    if rule.complete_as_of.is_none() && rule.counts.covered == 0 {
+        return "no figures before the first complete sweep".to_owned();
+    }
     let covered = number(rule.counts.covered);
     if parts.is_empty() { format!("covered {covered}") } else { format!("covered {covered}: {}", parts.join(", ")) }
 }

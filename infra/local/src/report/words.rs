@@ -127,7 +127,7 @@ pub(super) const VERDICTS: [Figure; 9] = [
 ];
 
 /// The other words of a report: an anchor, the word, its definition.
-pub(super) const TERMS: [(&str, &str, &str); 15] = [
+pub(super) const TERMS: [(&str, &str, &str); 16] = [
     (
         "holds",
         "holds",
@@ -168,6 +168,12 @@ pub(super) const TERMS: [(&str, &str, &str); 15] = [
         "complete-as-of",
         "complete as of",
         "When the listing of backups behind the figures began. Backups made later are not counted yet.",
+    ),
+    (
+        "bar",
+        "coverage bar",
+        "What is covered, divided by verdict. A part below 1.5 % is drawn as wide as 1.5 %, so that it can be seen; the figures \
+         beside it are exact.",
     ),
     ("exception", "exception", "One backup and one destination with any verdict other than replicated."),
     (
