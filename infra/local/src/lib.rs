@@ -2,8 +2,8 @@
 //! Lambda binaries call on AWS.
 //!
 //! Modules in reading order: [`cmd`] are the subcommands; [`home`] runs the handler over one SQLite file ([`database`],
-//! [`ledger`], [`queue`]); [`policy_file`] reads the policy; [`fleet`] runs the real binaries ([`functions`], [`runtime_api`])
-//! against [`aws`] and [`sim`].
+//! [`ledger`], [`queue`]); [`policy_file`] reads the policy and [`mod@report`] shows what became of it; [`fleet`] runs the real
+//! binaries ([`functions`], [`runtime_api`]) against [`aws`] and [`sim`].
 
 pub mod aws;
 pub mod cmd;
@@ -14,5 +14,6 @@ pub mod home;
 pub mod ledger;
 pub mod policy_file;
 pub mod queue;
+pub mod report;
 pub mod runtime_api;
 pub mod sim;

@@ -1,0 +1,243 @@
+//! Made-up reports that show every part of a page, names that try to act among them.
+
+use jiff::{SignedDuration, Timestamp};
+use offsite_shared::report::{
+    Arrival, Conclusion, Counts, Late, Line, Orphan, Point, Promise, Report, Rpo, RuleReport,
+};
+
+const HOUR: u64 = 3_600;
+const DAY: u64 = 24 * HOUR;
+
+/// Names that would act if a renderer let them. Each of them is inert text to whoever reads the report.
+pub const HOSTILE: [&str; 6] = [
+    "</script><img src=x onerror=\"window.pwned=1\">",
+    "\"><svg onload=window.pwned=1>",
+    "=HYPERLINK(\"https://example.com/?\"&A1,\"open\")",
+    "\u{1b}[2J\u{1b}]0;owned\u{7}red \u{1b}[31malert",
+    "abc\u{202e}gpj.exe",
+    "<!--<script>window.pwned=1//",
+];
+
+/// When the made-up reports were made.
+pub fn now() -> Timestamp {
+    Timestamp::from_second(1_787_050_800).unwrap_or_default()
+}
+
+fn ago(seconds: u64) -> Timestamp {
+    now().checked_sub(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0))).unwrap_or_default()
+}
+
+/// Three rules, one of each conclusion, with everything that a report can hold.
+pub fn rich() -> Report {
+    let mut broken = rule("web-disks", Conclusion::Broken);
+    broken.why = vec![
+        "the oldest backup without a copy is 26h 5m old; 24h are allowed".to_owned(),
+        "2 of 120 resources have no usable copy younger than 24h".to_owned(),
+        "1 backup is gone from its source and was never copied".to_owned(),
+    ];
+    broken.counts = Counts {
+        covered: 2_460,
+        replicated: 2_371,
+        in_progress: 31,
+        missing: 18,
+        not_ready: 9,
+        ineligible: 20,
+        failed: 5,
+        in_doubt: 3,
+        lost: 2,
+        missed: 1,
+    };
+    broken.inferred = 12;
+    broken.by_others = 40;
+    broken.lag_seconds = Some(26 * HOUR + 290);
+    broken.rpo = Some(Rpo {
+        worst_seconds: Some(31 * HOUR),
+        worst_resource: Some("disk-7f3k0q2a".to_owned()),
+        resources: 120,
+        late: 2,
+        late_resources: vec![
+            Late { resource: "disk-0000new1".to_owned(), seconds: None },
+            Late { resource: "disk-7f3k0q2a".to_owned(), seconds: Some(31 * HOUR) },
+        ],
+    });
+    let verdicts: [(&str, u64); 8] = [
+        ("in_progress", 31),
+        ("missing", 18),
+        ("not_ready", 9),
+        ("ineligible", 20),
+        ("failed", 5),
+        ("in_doubt", 3),
+        ("lost", 2),
+        ("missed", 1),
+    ];
+    broken.exceptions = verdicts
+        .iter()
+        .flat_map(|(verdict, count)| (0..*count).map(move |n| (*verdict, n)))
+        .enumerate()
+        .map(|(index, (verdict, n))| exception(verdict, index as u64, n))
+        .collect();
+    for (line, name) in broken.exceptions.iter_mut().step_by(7).zip(HOSTILE) {
+        line.name = Some(name.to_owned());
+        line.reason = Some(format!("the provider said: {name}"));
+    }
+    broken.exceptions.sort_by_key(|line| line.created_at);
+    broken.exceptions_total = broken.exceptions.len() as u64;
+    broken.orphans = (0..6)
+        .map(|n| Orphan {
+            copy_id: format!("snap-or{n}h4n0x"),
+            region: if n % 2 == 0 { "ap-beijing" } else { "ap-singapore" }.to_owned(),
+            name: Some(HOSTILE.get(usize::try_from(n).unwrap_or(0)).map_or("备份", |name| *name).to_owned()),
+            source_id: (n != 3).then(|| format!("snap-src{n}a1b2")),
+            created_at: Some(ago((40 + n) * DAY)),
+            size_gib: Some(50 * (n + 1)),
+        })
+        .collect();
+    broken.orphans_total = 6;
+
+    let mut holds = rule("vault-prod", Conclusion::Holds);
+    holds.provider = "huawei".to_owned();
+    holds.operation = "copy-checkpoint".to_owned();
+    holds.source = "cn-north-4, vault 3f1c9f6e-5a0b-4a7e-9d36-0f2f5b8e7a11".to_owned();
+    holds.destinations = vec!["cn-south-1".to_owned()];
+    holds.counts = Counts { covered: 412, replicated: 410, in_progress: 2, ..Counts::default() };
+    holds.lag_seconds = Some(3 * HOUR + 700);
+    holds.exceptions = (0..2).map(|n| exception("in_progress", 900 + n, n)).collect();
+    holds.exceptions_total = 2;
+    holds.points.iter_mut().for_each(|point| point.lag_seconds /= 5);
+
+    let mut unknown = rule(HOSTILE[0], Conclusion::Unknown);
+    unknown.provider = "alibaba".to_owned();
+    unknown.operation = "create-vault-replication".to_owned();
+    unknown.source = "cn-hangzhou, vault v-000e0a1b2c3d".to_owned();
+    unknown.destinations = vec!["cn-beijing".to_owned()];
+    unknown.why = vec!["no sweep of this rule was complete yet".to_owned()];
+    unknown.objective = Promise { max_lag_seconds: Some(48 * HOUR), rpo_seconds: None };
+    unknown.complete_as_of = None;
+    unknown.sweep_seconds = None;
+    unknown.counts = Counts::default();
+    unknown.lag_seconds = None;
+    unknown.points.clear();
+    unknown.durations.clear();
+
+    Report {
+        at: now(),
+        live: false,
+        conclusion: Conclusion::Broken,
+        remarks: vec!["OFFSITE_PAUSED is set: nothing new is started".to_owned()],
+        rules: vec![broken, holds, unknown],
+        outside: vec![
+            Line { name: Some(HOSTILE[1].to_owned()), ..exception("in_doubt", 5_000, 0) },
+            exception("refused", 5_001, 1),
+        ],
+    }
+}
+
+/// One rule, all of whose backups have their copies.
+pub fn holds() -> Report {
+    let mut rule = rule("web-disks", Conclusion::Holds);
+    rule.counts = Counts { covered: 300, replicated: 300, ..Counts::default() };
+    rule.lag_seconds = Some(0);
+    rule.points.iter_mut().for_each(|point| point.lag_seconds = 0);
+    Report { conclusion: Conclusion::Holds, rules: vec![rule], ..empty() }
+}
+
+/// One rule that was never swept.
+pub fn unknown() -> Report {
+    let rules: Vec<RuleReport> = rich().rules.into_iter().skip(2).collect();
+    Report { conclusion: Conclusion::Unknown, rules, ..empty() }
+}
+
+/// Neither a policy nor a ledger.
+pub fn empty() -> Report {
+    Report {
+        at: now(),
+        live: false,
+        conclusion: Conclusion::Holds,
+        remarks: vec!["there is no policy: nothing is promised".to_owned()],
+        rules: Vec::new(),
+        outside: Vec::new(),
+    }
+}
+
+/// So many exceptions in two rules, many sweeps and many arrivals.
+pub fn large(exceptions: u64) -> Report {
+    let mut report = rich();
+    report.rules.truncate(2);
+    let [first, second] = &mut report.rules[..] else { return report };
+    first.counts =
+        Counts { covered: 1_000_000, replicated: 1_000_000 - exceptions, missing: exceptions, ..Counts::default() };
+    first.exceptions = (0..exceptions - 100).map(|n| exception("missing", n, n)).collect();
+    first.exceptions_total = exceptions - 100;
+    second.exceptions = (0..100).map(|n| exception("failed", exceptions + n, n)).collect();
+    second.exceptions_total = 100;
+    let wave = |n: u64| (n * 7_919) % 5_000;
+    first.points = (0..3_000)
+        .map(|n| Point {
+            at: ago((3_000 - n) * 600),
+            lag_seconds: 9_000 + wave(n),
+            covered: 990_000 + n,
+            replicated: 980_000,
+        })
+        .collect();
+    first.durations = (0..5_000).map(|n| Arrival { at: ago((5_000 - n) * 300), seconds: 240 + wave(n) / 3 }).collect();
+    report
+}
+
+fn rule(name: &str, conclusion: Conclusion) -> RuleReport {
+    let lag = |n: u64| if n > 42 { (n - 42) * 4 * HOUR + 2 * HOUR } else { 1_200 + (n * 7_919) % (4 * HOUR) };
+    RuleReport {
+        rule: name.to_owned(),
+        provider: "tencent".to_owned(),
+        operation: "copy-snapshot".to_owned(),
+        account: "prod".to_owned(),
+        source: "ap-guangzhou".to_owned(),
+        destinations: vec!["ap-beijing".to_owned(), "ap-singapore".to_owned()],
+        objective: Promise { max_lag_seconds: Some(DAY), rpo_seconds: Some(DAY) },
+        conclusion,
+        why: Vec::new(),
+        complete_as_of: Some(ago(25 * 60)),
+        sweep_seconds: Some(187),
+        counts: Counts::default(),
+        inferred: 0,
+        by_others: 0,
+        lag_seconds: Some(0),
+        rpo: None,
+        exceptions: Vec::new(),
+        exceptions_total: 0,
+        orphans: Vec::new(),
+        orphans_total: 0,
+        points: (0..49)
+            .map(|n| Point { at: ago((49 - n) * HOUR), lag_seconds: lag(n), covered: 2_400 + n, replicated: 2_330 + n })
+            .collect(),
+        durations: (0..180)
+            .map(|n| Arrival {
+                at: ago((180 - n) * 960),
+                seconds: 420 + (n * 7_919) % 1_900 + if n % 41 == 0 { 5_000 } else { 0 },
+            })
+            .collect(),
+    }
+}
+
+fn exception(verdict: &str, index: u64, n: u64) -> Line {
+    let reason = match verdict {
+        "ineligible" => Some("the backup is a copy from another region (CopyFromRemote)"),
+        "failed" => Some("InsufficientSnapshotQuota: the snapshot quota of ap-singapore is used up"),
+        "not_ready" => Some("the snapshot is CREATING"),
+        "in_doubt" => Some("the call timed out after it was sent; read back 3 times, nothing seen yet"),
+        "lost" => Some("seen NORMAL on 2026-08-12, not in the destination since 2026-08-17"),
+        "missed" => Some("deleted at its source before a copy was started"),
+        "refused" => Some("UnauthorizedOperation"),
+        _ => None,
+    };
+    Line {
+        verdict: verdict.to_owned(),
+        backup_id: format!("snap-{:08x}", 0x1a2b_3c4d_u64.wrapping_add(index * 2_654_435) & 0xffff_ffff),
+        name: Some(format!("web-{:02}-daily", index % 40)),
+        resource: Some(format!("disk-{:06x}", (index * 40_503) % 0xff_ffff)),
+        source_region: "ap-guangzhou".to_owned(),
+        destination: if n % 2 == 0 { "ap-singapore" } else { "ap-beijing" }.to_owned(),
+        created_at: (verdict != "missed").then(|| ago(600 + (index * 977) % (26 * HOUR))),
+        reason: reason.map(str::to_owned),
+        key: (verdict != "missing").then(|| format!("{:064x}", index * 0x9e37_79b9)),
+    }
+}

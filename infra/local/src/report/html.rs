@@ -1,0 +1,172 @@
+//! The report as one HTML page that needs nothing else: no network, no font, no file beside it.
+//!
+//! Its content security policy allows the page's own style sheet and script by their hashes and nothing more, so that even a
+//! mistake in escaping would stay a piece of text. Without scripts the page is complete; they add sorting and filtering.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use offsite_shared::report::{Conclusion, Report};
+use sha2::{Digest, Sha256};
+
+use super::rows::List;
+use super::rule::{self, time};
+use super::words::{self, COVERED, TERMS, VERDICTS, number};
+use super::{chart, words::Figure};
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// The report as one self-contained page.
+pub fn html(report: &Report) -> String {
+    let (exceptions, orphans, outside) = (List::exceptions(report), List::orphans(report), List::outside(report));
+    let policy = format!(
+        "default-src 'none'; script-src '{}'; style-src '{}'; img-src data:; base-uri 'none'; form-action 'none'",
+        hash(SCRIPT),
+        hash(STYLE)
+    );
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(policy);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="referrer" content="no-referrer";
+                title { "Offsite report: " (words::headline(report).to_lowercase()) " at " (words::minute(report.at)) " UTC" }
+                link rel="icon" href="data:,";
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                a.skip href="#main" { "Skip to the verdict" }
+                (chart::patterns())
+                header {
+                    h1 { "Offsite report" }
+                    p {
+                        (time(report.at))
+                        @if report.live { " · " a href="#def-live" { "read live" } " from the providers, without a ledger" }
+                    }
+                }
+                nav aria-label="Parts of the report" { ul {
+                    @if !report.rules.is_empty() { li { a href="#rules" { "Rules" } } }
+                    li { a href="#exceptions" { "Exceptions " span.count { (number(exceptions.total())) } } }
+                    li { a href="#orphans" { "Orphans " span.count { (number(orphans.total())) } } }
+                    li { a href="#outside" { "Outside the policy " span.count { (number(outside.total())) } } }
+                    li { a href="#definitions" { "Definitions" } }
+                } }
+                main id="main" {
+                    (verdict(report))
+                    @if !report.rules.is_empty() {
+                        section id="rules" aria-label="Rules" { (rule::overview(report)) }
+                        @for (index, rule) in report.rules.iter().enumerate() { (rule::section(report.at, index, rule)) }
+                    }
+                    (list("exceptions", "Exceptions", &exceptions, "No exception: every covered backup has its usable copies.",
+                        &filters(report)))
+                    (list("orphans", "Orphans", &orphans, "No copy without a source was found.", &html! {}))
+                    (list("outside", "Outside the policy", &outside, "No replication outside the policy needs anybody.",
+                        &html! {}))
+                    (definitions())
+                }
+                footer { p {
+                    "Made by offsite " (env!("CARGO_PKG_VERSION")) ". This page is complete in itself and asks nothing of the network."
+                } }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    };
+    inert(&page.into_string())
+}
+
+/// The page without signs that turn the direction of what follows, such as those that make `gpj.exe` end in `jpg`; and without
+/// control characters, which no page may hold.
+fn inert(page: &str) -> String {
+    page.split_inclusive(['\n', '\t'])
+        .map(|part| match part.strip_suffix(['\n', '\t']) {
+            Some(text) => words::plain(text) + &part[text.len()..],
+            None => words::plain(part),
+        })
+        .collect()
+}
+
+fn hash(text: &str) -> String {
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(text.as_bytes())))
+}
+
+fn verdict(report: &Report) -> Markup {
+    let class = match report.conclusion {
+        Conclusion::Holds => "good",
+        Conclusion::Unknown => "doubt",
+        Conclusion::Broken => "bad",
+    };
+    html! {
+        section class={ "verdict " (class) } aria-labelledby="verdict" {
+            h2 id="verdict" { (words::headline(report)) }
+            p { (words::summary(report)) }
+            @let speaking = report.rules.iter().enumerate().filter(|(_, rule)| !rule.why.is_empty());
+            ul {
+                @for remark in &report.remarks { li { bdi { (remark) } } }
+                @for (index, rule) in speaking {
+                    li {
+                        a href={ "#rule-" (index + 1) } { bdi { (rule.rule) } } " " (words::conclusion(rule.conclusion)) ": "
+                        bdi { (rule.why.join("; ")) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn list(id: &str, title: &str, list: &List, none: &str, filters: &Markup) -> Markup {
+    html! {
+        section id=(id) aria-labelledby={ (id) "-title" } {
+            h2 id={ (id) "-title" } { (title) " " span.count { (number(list.total())) } }
+            @if list.total() == 0 { p.none { (none) } } @else { (filters) (list.markup()) }
+        }
+    }
+}
+
+/// What chooses among the exceptions; `page.js` shows it, since without scripts it would do nothing.
+fn filters(report: &Report) -> Markup {
+    let offered = |figure: &&Figure| {
+        report.rules.iter().any(|rule| rule.exceptions.iter().any(|line| line.verdict == figure.field))
+    };
+    html! {
+        form.filters id="exceptions-filters" role="search" aria-label="Filter the exceptions" hidden {
+            label { "Verdict" select name="verdict" {
+                option value="" { "all" }
+                @for figure in VERDICTS.iter().rev().filter(offered) { option value=(figure.field) { (figure.label) } }
+            } }
+            label { "Rule" select name="rule" {
+                option value="" { "all" }
+                @for rule in report.rules.iter().filter(|rule| !rule.exceptions.is_empty()) {
+                    option value=(words::plain(&rule.rule)) { (rule.rule) }
+                }
+            } }
+            label.wide { "Text" input type="search" name="text" autocomplete="off" spellcheck="false" placeholder="ID, name, region, reason"; }
+            button type="reset" { "Clear" }
+        }
+    }
+}
+
+fn definitions() -> Markup {
+    html! {
+        section id="definitions" aria-labelledby="definitions-title" {
+            h2 id="definitions-title" { "Definitions" }
+            dl {
+                @for figure in std::iter::once(&COVERED).chain(&VERDICTS) {
+                    div {
+                        dt id={ "def-" (figure.field) } { (figure.label) }
+                        dd { (figure.meaning) }
+                    }
+                }
+                @for (id, word, meaning) in TERMS {
+                    div {
+                        dt id={ "def-" (id) } { (word) }
+                        dd { (meaning) }
+                    }
+                }
+            }
+        }
+    }
+}

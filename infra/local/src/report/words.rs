@@ -1,0 +1,414 @@
+//! The words of a report: names and definitions of its figures, and how durations, times and numbers are spelt.
+
+use jiff::Timestamp;
+use offsite_shared::report::{Conclusion, Counts, Report};
+
+/// What a verdict means for whoever reads the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// As it should be.
+    Good,
+    /// Nothing to do but wait.
+    Waiting,
+    /// As it is, by nature or by decision.
+    Neutral,
+    /// Somebody has to find out.
+    Doubt,
+    /// A backup without its copy.
+    Bad,
+}
+
+impl Weight {
+    /// Name of its class in the page.
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Waiting => "waiting",
+            Self::Neutral => "neutral",
+            Self::Doubt => "doubt",
+            Self::Bad => "bad",
+        }
+    }
+}
+
+/// One part of what is covered.
+pub(super) struct Figure {
+    /// Its field in [`Counts`], which is also the verdict's name in a line.
+    pub(super) field: &'static str,
+    /// Its name for people.
+    pub(super) label: &'static str,
+    /// What it means.
+    pub(super) weight: Weight,
+    /// Its definition.
+    pub(super) meaning: &'static str,
+    /// Its value.
+    pub(super) count: fn(&Counts) -> u64,
+}
+
+/// What all other figures are parts of.
+pub(super) const COVERED: Figure = Figure {
+    field: "covered",
+    label: "covered",
+    weight: Weight::Neutral,
+    meaning: "Every pair of one backup and one destination region to which the rule applies. A backup that goes to two \
+              regions counts twice. Each pair has exactly one of the verdicts below.",
+    count: |counts| counts.covered,
+};
+
+/// The verdicts, in the order of the coverage bar: what is well first, what is worst last.
+pub(super) const VERDICTS: [Figure; 9] = [
+    Figure {
+        field: "replicated",
+        label: "replicated",
+        weight: Weight::Good,
+        meaning: "A usable copy was seen in the destination region, or can be concluded from what the provider says \
+                  elsewhere (then it also counts as inferred).",
+        count: |counts| counts.replicated,
+    },
+    Figure {
+        field: "in_progress",
+        label: "in progress",
+        weight: Weight::Waiting,
+        meaning: "A copy is on its way, or the provider has accepted it and it was not seen in the destination yet.",
+        count: |counts| counts.in_progress,
+    },
+    Figure {
+        field: "not_ready",
+        label: "not ready",
+        weight: Weight::Waiting,
+        meaning: "The backup itself is not finished yet, so it cannot be copied yet.",
+        count: |counts| counts.not_ready,
+    },
+    Figure {
+        field: "ineligible",
+        label: "ineligible",
+        weight: Weight::Neutral,
+        meaning: "The backup cannot be copied, or shall not be; the reason stands beside it. It is not missing: no retry \
+                  would change it.",
+        count: |counts| counts.ineligible,
+    },
+    Figure {
+        field: "in_doubt",
+        label: "in doubt",
+        weight: Weight::Doubt,
+        meaning: "A call to the provider may have started a copy, and nobody knows whether it did. It is not repeated blindly, \
+                  since a second copy costs money; the provider is asked again until it is clear.",
+        count: |counts| counts.in_doubt,
+    },
+    Figure {
+        field: "missing",
+        label: "missing",
+        weight: Weight::Bad,
+        meaning: "There is no copy, and nothing stands in the way of one: the next sweep starts it.",
+        count: |counts| counts.missing,
+    },
+    Figure {
+        field: "failed",
+        label: "failed",
+        weight: Weight::Bad,
+        meaning: "The copy failed, or the provider refused to start it; the reason stands beside it.",
+        count: |counts| counts.failed,
+    },
+    Figure {
+        field: "lost",
+        label: "lost",
+        weight: Weight::Bad,
+        meaning: "The copy was seen in the destination once and is gone before its time.",
+        count: |counts| counts.lost,
+    },
+    Figure {
+        field: "missed",
+        label: "missed",
+        weight: Weight::Bad,
+        meaning: "The backup is gone from its source region and was never copied. Nothing can repair this; it stays a breach \
+                  until a person acknowledges it.",
+        count: |counts| counts.missed,
+    },
+];
+
+/// The other words of a report: an anchor, the word, its definition.
+pub(super) const TERMS: [(&str, &str, &str); 16] = [
+    (
+        "holds",
+        "holds",
+        "Every objective is known to be met. The command offsite report then ends with 0, so that a script can rely on it.",
+    ),
+    ("broken", "does not hold", "At least one objective is certainly not met. The command ends with 3."),
+    (
+        "unknown",
+        "cannot be known",
+        "There was no complete sweep yet, or the last one is too old or failed. What cannot be known is never reported as \
+         good. The command ends with 1.",
+    ),
+    (
+        "inferred",
+        "inferred",
+        "Of the replicated ones, those whose copy is concluded and was not itself seen in the destination.",
+    ),
+    ("by-others", "started by others", "Of the replicated ones, those that somebody other than Offsite started."),
+    (
+        "lag",
+        "lag",
+        "The age of the oldest covered backup that has no usable copy; none when all have one. Its objective (max_lag) is \
+         the largest lag that the rule allows. Shown durations are rounded up.",
+    ),
+    (
+        "rpo",
+        "newest copies (rpo)",
+        "Of each resource, a disk or a server, the age of the newest backup that has a usable copy in every destination: how \
+         much work is lost if the source region is lost now. Shown is the worst resource, against the largest age that \
+         the rule allows (rpo).",
+    ),
+    (
+        "late",
+        "late",
+        "A resource whose newest usable copy is older than the rule allows, or that has no usable copy at all.",
+    ),
+    (
+        "complete-as-of",
+        "complete as of",
+        "When the listing of backups behind the figures began. Backups made later are not counted yet.",
+    ),
+    (
+        "bar",
+        "coverage bar",
+        "What is covered, divided by verdict. A part below 1.5 % is drawn as wide as 1.5 %, so that it can be seen; the figures \
+         beside it are exact.",
+    ),
+    ("exception", "exception", "One backup and one destination with any verdict other than replicated."),
+    (
+        "orphan",
+        "orphan",
+        "A copy in a destination region whose source is gone. Orphans are listed and never deleted: they may be all that is \
+         left, and they may cost money.",
+    ),
+    (
+        "outside",
+        "outside the policy",
+        "Replications that no rule of the policy started and that need somebody: in doubt, failed, refused or lost.",
+    ),
+    (
+        "points",
+        "lag over time",
+        "The lag that each of the earlier sweeps found, at the time at which it began to list.",
+    ),
+    (
+        "durations",
+        "durations of copies",
+        "For each copy that arrived lately, the time from the provider's acceptance until it was first seen usable in the \
+         destination. Copies are looked at from time to time, so a copy may have been there a little earlier.",
+    ),
+    (
+        "live",
+        "read live",
+        "The report was read from the providers alone, without the ledger of what was started: it cannot tell what is in \
+         doubt, lost or missed.",
+    ),
+];
+
+/// The verdict of that name.
+pub(super) fn verdict(field: &str) -> Option<&'static Figure> {
+    VERDICTS.iter().find(|figure| figure.field == field)
+}
+
+/// A verdict's name for people; one that is unknown here stays as it is.
+pub(super) fn label(field: &str) -> &str {
+    verdict(field).map_or(field, |figure| figure.label)
+}
+
+/// A rule's conclusion in words.
+pub(super) fn conclusion(conclusion: Conclusion) -> &'static str {
+    match conclusion {
+        Conclusion::Holds => "holds",
+        Conclusion::Unknown => "cannot be known",
+        Conclusion::Broken => "does not hold",
+    }
+}
+
+/// The whole report in two or three words.
+pub(super) fn headline(report: &Report) -> &'static str {
+    match report.conclusion {
+        Conclusion::Holds if report.rules.is_empty() => "Nothing to judge",
+        Conclusion::Holds => "Holds",
+        Conclusion::Unknown => "Cannot be known",
+        Conclusion::Broken => "Does not hold",
+    }
+}
+
+/// The whole report in a sentence or two.
+pub(super) fn summary(report: &Report) -> String {
+    let all = report.rules.len();
+    let with = |wanted| report.rules.iter().filter(|rule| rule.conclusion == wanted).count();
+    let (broken, unknown) = (with(Conclusion::Broken), with(Conclusion::Unknown));
+    let outside = report.outside.len();
+    let rules = match (all, broken, unknown) {
+        (0, ..) if outside == 0 => {
+            return "This report is empty: there is no rule, and no replication needs anybody.".to_owned();
+        }
+        (0, ..) => "There is no rule, so nothing is promised.".to_owned(),
+        (1, 0, 0) => "The objectives of the one rule hold.".to_owned(),
+        (_, 0, 0) => format!("The objectives of all {all} rules hold."),
+        (1, 1, _) => "The one rule does not hold.".to_owned(),
+        (1, ..) => "Whether the one rule holds cannot be known.".to_owned(),
+        (_, 0, _) => format!("Whether {unknown} of {all} rules {} cannot be known.", plural(unknown, "holds", "hold")),
+        (_, _, 0) => format!("{broken} of {all} rules {} not hold.", plural(broken, "does", "do")),
+        _ => format!(
+            "{broken} of {all} rules {} not hold, and {unknown} cannot be judged.",
+            plural(broken, "does", "do")
+        ),
+    };
+    match outside {
+        0 => rules,
+        1 => rules + " One replication outside the policy needs somebody.",
+        _ => format!("{rules} {outside} replications outside the policy need somebody."),
+    }
+}
+
+/// The word for one, or the word for any other number.
+pub(super) fn plural<'a>(number: usize, one: &'a str, many: &'a str) -> &'a str {
+    if number == 1 { one } else { many }
+}
+
+/// A duration in at most two units, rounded up, so that it never looks better than it is: `26h 5m`, `4d 3h`.
+pub(super) fn duration(seconds: u64) -> String {
+    let two = |large: u64, unit: &str, small: u64, sub: &str| match small {
+        0 => format!("{large}{unit}"),
+        _ => format!("{large}{unit} {small}{sub}"),
+    };
+    if seconds < 60 {
+        format!("{seconds}s")
+    } else if seconds < 3_600 {
+        two(seconds / 60, "m", seconds % 60, "s")
+    } else if seconds < 72 * 3_600 {
+        let minutes = seconds.div_ceil(60);
+        two(minutes / 60, "h", minutes % 60, "m")
+    } else {
+        let hours = seconds.div_ceil(3_600);
+        two(hours / 24, "d", hours % 24, "h")
+    }
+}
+
+/// What a measured time is of what is allowed: `3h 12m of 24h`.
+pub(super) fn against(seconds: Option<u64>, allowed: Option<u64>, none: &str) -> String {
+    let now = match seconds {
+        None => "not known".to_owned(),
+        Some(0) => none.to_owned(),
+        Some(seconds) => duration(seconds),
+    };
+    match allowed {
+        Some(allowed) => format!("{now} of {}", duration(allowed)),
+        None => format!("{now}, no objective"),
+    }
+}
+
+/// A number with its thousands apart: `12,345`.
+pub(super) fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A share in per cent that is 0 or 100 only when it is.
+#[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+pub(super) fn share(part: u64, whole: u64) -> String {
+    if part == 0 || whole == 0 {
+        return "0 %".to_owned();
+    }
+    if part >= whole {
+        return "100 %".to_owned();
+    }
+    let percent = part as f64 * 100.0 / whole as f64;
+    if percent < 0.1 { "< 0.1 %".to_owned() } else { format!("{:.1} %", percent.min(99.9)) }
+}
+
+/// A time to the minute, in UTC: `2026-08-18 05:40`.
+pub(super) fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// Seconds from `then` to `now`; none before it.
+pub(super) fn age(now: Timestamp, then: Timestamp) -> u64 {
+    u64::try_from(now.duration_since(then).as_secs()).unwrap_or(0)
+}
+
+/// Text on one line with nothing in it that could steer a terminal or turn the direction of what follows.
+pub(super) fn plain(text: &str) -> String {
+    let steers = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let sign = |c: char| if c.is_control() || steers(c) { '\u{fffd}' } else { c };
+    text.chars().map(sign).collect()
+}
+
+/// How many of a list each rule may show, so that all together are at most `limit` and no rule hides another.
+pub(super) fn shares(lengths: &[usize], limit: usize) -> Vec<usize> {
+    let mut shares = vec![0; lengths.len()];
+    let mut left = limit;
+    loop {
+        let wanting: Vec<usize> = (0..lengths.len()).filter(|&rule| shares[rule] < lengths[rule]).collect();
+        if wanting.is_empty() || left == 0 {
+            return shares;
+        }
+        let each = (left / wanting.len()).max(1);
+        for rule in wanting {
+            let more = each.min(lengths[rule] - shares[rule]).min(left);
+            shares[rule] += more;
+            left -= more;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_never_look_better_than_they_are() {
+        let cases = [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (125, "2m 5s"),
+            (3_600, "1h"),
+            (11_520, "3h 12m"),
+            (86_400, "24h"),
+            (86_401, "24h 1m"),
+            (259_199, "72h"),
+            (259_200, "3d"),
+            (604_801, "7d 1h"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(duration(seconds), text);
+        }
+        assert_eq!(against(Some(0), Some(86_400), "none"), "none of 24h");
+        assert_eq!(against(None, None, "none"), "not known, no objective");
+    }
+
+    #[test]
+    fn shares_are_never_rounded_to_all_or_nothing() {
+        assert_eq!(share(0, 10), "0 %");
+        assert_eq!(share(1, 1_000_000), "< 0.1 %");
+        assert_eq!(share(999_999, 1_000_000), "99.9 %");
+        assert_eq!(share(10, 10), "100 %");
+        assert_eq!(number(1_234_567), "1,234,567");
+        assert_eq!(number(999), "999");
+    }
+
+    #[test]
+    fn no_rule_hides_another() {
+        assert_eq!(shares(&[5, 2_000, 2_000], 1_000), [5, 498, 497]);
+        assert_eq!(shares(&[3, 4], 1_000), [3, 4]);
+        assert_eq!(shares(&[9; 4], 2), [1, 1, 0, 0]);
+        assert_eq!(shares(&[], 2), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn nothing_steers_a_terminal() {
+        assert_eq!(plain("a\u{1b}[2J\nb\u{202e}c"), "a\u{fffd}[2J\u{fffd}b\u{fffd}c");
+        assert_eq!(plain("备份-01"), "备份-01");
+    }
+}
