@@ -1,5 +1,7 @@
 //! A seeded inventory: backups and checkpoint items, their records and replicas, and the ledger that Offsite would have of them.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -27,7 +29,7 @@ impl Huawei {
                 self.store.vaults.extend(vault.map(|vault| (vault.id.clone(), vault)));
             }
             let fates = Fates::new(seed.wrapping_mul(100).wrapping_add(number), base, count);
-            let mut maker = Maker { cloud: self, rule, fates, base };
+            let mut maker = Maker { cloud: self, rule, fates, base, servers: HashMap::new() };
             while let Some(drawn) = maker.fates.next_backup() {
                 maker.backup(&drawn);
             }
@@ -42,6 +44,8 @@ struct Maker<'a> {
     rule: &'static Rule,
     fates: Fates,
     base: Timestamp,
+    /// Their IDs, by name prefix and number.
+    servers: HashMap<(&'static str, u64), String>,
 }
 
 /// What a backup and its replicas have in common.
@@ -77,7 +81,7 @@ impl Maker<'_> {
         let facts = Facts {
             id: self.fates.draw().uuid(),
             name: format!("{prefix}{}-{}", drawn.resource, drawn.created.strftime("%Y%m%d")),
-            resource: uuid_of(&format!("server/{prefix}{}", drawn.resource)),
+            resource: self.server(prefix, drawn.resource),
             created: drawn.created,
         };
         match backing {
@@ -114,6 +118,11 @@ impl Maker<'_> {
                 self.record(&facts, if refused { Held::Ineligible } else { Held::Seen });
             }
         }
+    }
+
+    fn server(&mut self, prefix: &'static str, number: u64) -> String {
+        let id = || uuid_of(&format!("server/{prefix}{number}"));
+        self.servers.entry((prefix, number)).or_insert_with(id).clone()
     }
 
     fn fate(&mut self, fate: Fate, facts: &Facts, copy: NewCopy<'_>) {
@@ -209,9 +218,8 @@ impl Maker<'_> {
                 status: status.to_owned(),
                 image_type: image_type.to_owned(),
                 resource_type: resource_type.to_owned(),
-                resource_id: facts.resource.clone(),
                 contain_system_disk: backing != Backing::Ineligible(1),
-                ..Backup::plain(&facts.id, self.rule.project, vault, facts.created)
+                ..Backup::of_server(facts.resource.clone(), &facts.id, self.rule.project, vault, facts.created)
             }),
             None => {
                 let item = Item {
@@ -243,12 +251,12 @@ impl Maker<'_> {
             };
             self.cloud.store.items.insert(replica.clone(), item);
         } else {
+            let vault = rule.to_vault.unwrap_or_default();
             self.cloud.store.insert(Backup {
                 name,
                 image_type: "replication".to_owned(),
-                resource_id: facts.resource.clone(),
                 appears: Some(new.ready),
-                ..Backup::plain(&replica, rule.to_project, rule.to_vault.unwrap_or_default(), new.started)
+                ..Backup::of_server(facts.resource.clone(), &replica, rule.to_project, vault, new.started)
             });
         }
         self.cloud.store.add_record(Record {

@@ -137,6 +137,11 @@ impl Vault {
 impl Backup {
     /// A finished server backup with the system disk.
     pub(super) fn plain(id: &str, project: &str, vault: &str, created: Timestamp) -> Self {
+        Self::of_server(uuid_of(&format!("server/{id}")), id, project, vault, created)
+    }
+
+    /// The same of a server that is known.
+    pub(super) fn of_server(server: String, id: &str, project: &str, vault: &str, created: Timestamp) -> Self {
         Self {
             id: id.to_owned(),
             project: project.to_owned(),
@@ -146,7 +151,7 @@ impl Backup {
             status: "available".to_owned(),
             image_type: "backup".to_owned(),
             resource_type: "OS::Nova::Server".to_owned(),
-            resource_id: uuid_of(&format!("server/{id}")),
+            resource_id: server,
             created,
             contain_system_disk: true,
             appears: None,
