@@ -162,7 +162,7 @@ impl Fates {
         // One each day from each disk or server.
         let resource = number % self.count.div_ceil(30);
         // Spread over thirty days, the youngest two hours old; every fifth group of seven was made in one second.
-        let at = if number / 7 % 5 == 0 { number / 7 * 7 } else { number };
+        let at = if (number / 7).is_multiple_of(5) { number / 7 * 7 } else { number };
         let age = 2.0 * HOUR + (30.0 * DAY - 3.0 * HOUR) * ((self.count - at) as f64 / self.count as f64);
         let created = match backing {
             Backing::Unfinished => later(self.base, -(self.below(1_200) as f64)),
