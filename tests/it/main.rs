@@ -18,4 +18,5 @@ mod secrets;
 mod sign_command;
 mod simulators;
 mod tidy;
+mod truth;
 mod vectors;

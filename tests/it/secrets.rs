@@ -409,7 +409,8 @@ fn no_type_prints_a_secret() {
         access_key_secret: Some(KEY_SECRET.to_owned().into()),
         security_token: Some(TOKEN.to_owned().into()),
         any_source: true,
-        seed: 0,
+        seed: None,
+        backups: 10_000,
     };
     debug_clean("SimulateArgs", all_of(&arguments));
 }

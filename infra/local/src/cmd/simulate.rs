@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::sim::{SimOptions, Simulators};
+use crate::sim::{BACKUPS, MOST_BACKUPS, SimOptions, Simulators};
 
 /// Options of `offsite simulate`.
 #[derive(Args, Debug)]
@@ -25,9 +25,14 @@ pub struct SimulateArgs {
     /// Every well-formed source ID exists and can be copied
     #[arg(long)]
     pub any_source: bool,
-    /// Seed of everything that is drawn at random
-    #[arg(long, value_name = "S", default_value_t = 0)]
-    pub seed: u64,
+    /// Seed of everything that is drawn at random; given, it also makes an inventory on each port, for which GET /_sim/policy gives
+    /// the policy and GET /_sim/truth what a report on it must say
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// How many backups that inventory has for each cloud
+    #[arg(long, value_name = "COUNT", requires = "seed", default_value_t = BACKUPS,
+        value_parser = clap::value_parser!(u64).range(1..=MOST_BACKUPS))]
+    pub backups: u64,
 }
 
 /// Starts the simulators, prints one JSON line with their endpoints, and serves until interrupted.
@@ -42,10 +47,13 @@ pub async fn run(args: SimulateArgs, out: &mut dyn Write) -> anyhow::Result<()> 
         access_key_secret: shown(args.access_key_secret).unwrap_or(defaults.access_key_secret),
         security_token: shown(args.security_token),
         any_source: args.any_source,
-        seed: args.seed,
+        seed: args.seed.unwrap_or(0),
         start: None,
     };
     let simulators = Simulators::start(options).await?;
+    if let Some(seed) = args.seed {
+        simulators.make_inventories(seed, args.backups)?;
+    }
     writeln!(out, "{}", simulators.endpoints_json())?;
     out.flush()?;
     wait_for_end().await;

@@ -1,9 +1,18 @@
-//! The admin interface of a port, under `/_sim/`: state, faults, clock, seed, log. JSON in, JSON out, no authentication.
+//! The admin interface of a port, under `/_sim/`: state, faults, clock, seed, log, inventory and its truth. JSON in, JSON out, no
+//! authentication.
 
+use std::sync::atomic::Ordering;
+
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::cloud::{Answer, BadAdmin, Received, lock};
 use super::server::Port;
+
+/// Backups of a seeded inventory where nobody says how many.
+pub(super) const BACKUPS: u64 = 10_000;
+/// Backups of a seeded inventory at most.
+pub(super) const MOST_BACKUPS: u64 = 1_000_000;
 
 /// Answers one admin request.
 pub(super) fn handle(port: &Port, request: &Received) -> Answer {
@@ -23,6 +32,32 @@ pub(super) fn state(port: &Port) -> Value {
     let calls: Map<String, Value> =
         lock(&port.traffic).calls.iter().map(|(action, count)| (action.clone(), json!(count))).collect();
     json!({"provider": provider, "clock": now.to_string(), "replications": replications, "calls": calls})
+}
+
+/// Makes the one seeded inventory of a port.
+///
+/// # Errors
+/// There is one already, or the number of backups is out of bounds.
+pub(super) fn make_inventory(port: &Port, seed: u64, backups: u64) -> Result<Value, BadAdmin> {
+    if !(1..=MOST_BACKUPS).contains(&backups) {
+        return Err(BadAdmin::new(format!("backups must be 1 to {MOST_BACKUPS}")));
+    }
+    if port.inventory.swap(true, Ordering::AcqRel) {
+        return Err(BadAdmin::new("there is a seeded inventory already; start anew for another one"));
+    }
+    Ok(lock(&port.cloud).make_inventory(seed, backups, port.clock.now().state))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    seed: u64,
+    #[serde(default = "usual_backups")]
+    backups: u64,
+}
+
+fn usual_backups() -> u64 {
+    BACKUPS
 }
 
 struct Wrong {
@@ -68,15 +103,33 @@ fn answer(port: &Port, request: &Received) -> Result<Value, Wrong> {
             };
             Ok(json!({"seeded": seeded, "switches": switches(port)?}))
         }
-        (_, "/_sim/state" | "/_sim/log" | "/_sim/clock" | "/_sim/faults" | "/_sim/seed") => {
+        ("POST", "/_sim/inventory") => {
+            let wanted: Wanted =
+                serde_json::from_value(body(request)?).map_err(|error| BadAdmin::new(error.to_string()))?;
+            Ok(json!({"made": make_inventory(port, wanted.seed, wanted.backups)?}))
+        }
+        ("GET", "/_sim/policy") => Ok(lock(&port.cloud).policy()),
+        ("GET", "/_sim/truth") => {
+            let cloud = lock(&port.cloud);
+            Ok(cloud.truth(port.clock.now().state))
+        }
+        (_, path) if PATHS.contains(&path) => {
             Err(Wrong { status: 405, message: format!("{} is not allowed on {}", request.method, request.path) })
         }
-        (_, path) => Err(Wrong {
-            status: 404,
-            message: format!("no {path}; there are /_sim/state, /_sim/log, /_sim/clock, /_sim/faults, /_sim/seed"),
-        }),
+        (_, path) => Err(Wrong { status: 404, message: format!("no {path}; there are {}", PATHS.join(", ")) }),
     }
 }
+
+const PATHS: [&str; 8] = [
+    "/_sim/state",
+    "/_sim/log",
+    "/_sim/clock",
+    "/_sim/faults",
+    "/_sim/seed",
+    "/_sim/inventory",
+    "/_sim/policy",
+    "/_sim/truth",
+];
 
 fn body(request: &Received) -> Result<Value, BadAdmin> {
     serde_json::from_slice(&request.body).map_err(|error| BadAdmin::new(format!("the body is not JSON: {error}")))

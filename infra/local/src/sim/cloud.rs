@@ -28,6 +28,12 @@ pub(super) trait Cloud: Send {
     /// Puts resources into the inventory or takes them out.
     fn seed(&mut self, inventory: &Value, now: Timestamp) -> Result<Value, BadAdmin>;
     fn switches(&mut self) -> &mut Switches;
+    /// Makes an inventory of so many backups, their copies, and the ledger that Offsite would have of them; tells how many of each.
+    fn make_inventory(&mut self, seed: u64, backups: u64, now: Timestamp) -> Value;
+    /// The policy that the inventory is made for.
+    fn policy(&self) -> Value;
+    /// What is true of that policy's rules now.
+    fn truth(&self, now: Timestamp) -> Value;
 }
 
 /// Which stock refusal is wanted.

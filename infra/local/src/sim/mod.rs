@@ -9,13 +9,16 @@ mod alibaba;
 mod clock;
 mod cloud;
 mod credentials;
+mod fates;
 mod faults;
 mod huawei;
 mod server;
 mod tencent;
 mod text;
+mod truth;
 
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -27,6 +30,12 @@ use clock::SimClock;
 use cloud::Cloud;
 use credentials::Account;
 use server::Port;
+
+/// Backups of a seeded inventory where nobody says how many.
+pub const BACKUPS: u64 = admin::BACKUPS;
+
+/// Backups of a seeded inventory at most.
+pub const MOST_BACKUPS: u64 = admin::MOST_BACKUPS;
 
 /// How the simulators are started.
 #[derive(Clone)]
@@ -91,6 +100,9 @@ pub enum SimError {
     /// The first port is so high that the two after it do not exist.
     #[error("port {0} leaves no room for three ports; the highest first port is 65533")]
     PortRange(u16),
+    /// A seeded inventory cannot be made.
+    #[error("no inventory: {0}")]
+    Inventory(String),
 }
 
 /// The three running simulators; dropping them stops them.
@@ -135,6 +147,7 @@ impl Simulators {
                 traffic: Mutex::default(),
                 clock: Arc::clone(&clock),
                 stopping: stopping.clone(),
+                inventory: AtomicBool::new(false),
             });
             bound.push((listener, address, port));
         }
@@ -150,6 +163,17 @@ impl Simulators {
             return Err(SimError::PortRange(options.port.unwrap_or(0)));
         };
         Ok(Self { ports, access_key_id: options.access_key_id, stop, tasks })
+    }
+
+    /// Makes a seeded inventory of so many backups in each of the three clouds, as `POST /_sim/inventory` does in one.
+    ///
+    /// # Errors
+    /// `SimError::Inventory`: there is one already, or the number is out of bounds.
+    pub fn make_inventories(&self, seed: u64, backups: u64) -> Result<(), SimError> {
+        for (_, port) in &self.ports {
+            admin::make_inventory(port, seed, backups).map_err(|error| SimError::Inventory(error.to_string()))?;
+        }
+        Ok(())
     }
 
     /// Base URL of the Alibaba simulator, such as `http://127.0.0.1:40001`.

@@ -39,6 +39,8 @@ pub(super) struct Port {
     pub(super) traffic: Mutex<Traffic>,
     pub(super) clock: Arc<SimClock>,
     pub(super) stopping: watch::Receiver<bool>,
+    /// Whether an inventory was made; there is one for each port at most.
+    pub(super) inventory: AtomicBool,
 }
 
 /// What went through a port: counters per action and the last requests.

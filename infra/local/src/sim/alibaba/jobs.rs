@@ -11,12 +11,13 @@ use super::{Alibaba, invalid, number, required};
 /// One backup job of a vault.
 pub(super) struct Job {
     pub(super) id: String,
-    vault: String,
-    source_type: String,
-    status: String,
-    instance: String,
-    created: Timestamp,
-    completed: Timestamp,
+    pub(super) name: String,
+    pub(super) vault: String,
+    pub(super) source_type: String,
+    pub(super) status: String,
+    pub(super) instance: String,
+    pub(super) created: Timestamp,
+    pub(super) completed: Timestamp,
 }
 
 impl Job {
@@ -24,6 +25,7 @@ impl Job {
     pub(super) fn default_inventory(now: Timestamp) -> Vec<Self> {
         let job = |id: &str, source_type: &str, age_s: f64| Self {
             id: id.to_owned(),
+            name: id.to_owned(),
             vault: "v-0003rf9m17pap3ltpqx5".to_owned(),
             source_type: source_type.to_owned(),
             status: "COMPLETE".to_owned(),
@@ -53,7 +55,7 @@ impl Job {
 
     fn show(&self) -> Value {
         json!({
-            "JobId": self.id, "JobName": self.id, "VaultId": self.vault, "PlanId": "plan-simulated", "SourceType": self.source_type,
+            "JobId": self.id, "JobName": self.name, "VaultId": self.vault, "PlanId": "plan-simulated", "SourceType": self.source_type,
             "Status": self.status, "BackupType": "COMPLETE", "InstanceId": self.instance,
             "CreatedTime": self.created.as_second(), "StartTime": self.created.as_second(), "UpdatedTime": self.completed.as_second(),
             "CompleteTime": self.completed.as_second(), "Progress": 10_000, "BytesDone": 800, "BytesTotal": 1_000, "ErrorMessage": "",
@@ -138,6 +140,7 @@ fn accepts(operator: &str, actual: &str, values: &[&str]) -> Option<bool> {
 #[serde(deny_unknown_fields)]
 pub(super) struct SeedJob {
     job_id: String,
+    name: Option<String>,
     vault_id: String,
     source_type: Option<String>,
     status: Option<String>,
@@ -151,6 +154,7 @@ impl SeedJob {
         let completed = self.completed.map_or(Ok(now), |value| clock::time("completed", &value))?;
         let created = self.created.map_or(Ok(completed), |value| clock::time("created", &value))?;
         Ok(Job {
+            name: self.name.unwrap_or_else(|| self.job_id.clone()),
             id: self.job_id,
             vault: self.vault_id,
             source_type: self.source_type.unwrap_or_else(|| "ECS_FILE".to_owned()),

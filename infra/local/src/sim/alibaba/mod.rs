@@ -4,8 +4,10 @@
 //! names the called one. Source: HBR API pages, alibabacloud_hbr20170908 2.7.1; 2026-11-21.
 
 mod auth;
+mod inventory;
 mod jobs;
 mod pairs;
+mod truth;
 mod vaults;
 
 use std::collections::HashMap;
@@ -22,6 +24,7 @@ use super::clock::{self, Moment};
 use super::cloud::{Answer, BadAdmin, Call, Cloud, Copies, Received, Refusal, Stock, Switches, Twist};
 use super::credentials::Account;
 use super::text::Draw;
+use super::truth::Entry;
 
 /// The simulated cloud.
 pub(super) struct Alibaba {
@@ -34,6 +37,8 @@ pub(super) struct Alibaba {
     /// Keyed by source vault and target vault; the state names the target's region.
     copies: Copies,
     draw: Draw,
+    /// What Offsite's ledger would hold of the seeded inventory.
+    ledger: Vec<Entry>,
 }
 
 /// Regions with HBR endpoints that follow the naming rule. Source: OpenAPI metadata; 2026-11-21.
@@ -112,6 +117,7 @@ impl Alibaba {
             jobs,
             copies: Copies::default(),
             draw: Draw::new(options.seed ^ 0xA11),
+            ledger: Vec::new(),
         }
     }
 
@@ -225,6 +231,18 @@ impl Cloud for Alibaba {
 
     fn switches(&mut self) -> &mut Switches {
         &mut self.switches
+    }
+
+    fn make_inventory(&mut self, seed: u64, backups: u64, now: Timestamp) -> Value {
+        self.make(seed, backups, now)
+    }
+
+    fn policy(&self) -> Value {
+        truth::policy()
+    }
+
+    fn truth(&self, now: Timestamp) -> Value {
+        self.tell_truth(now)
     }
 }
 

@@ -52,6 +52,7 @@ impl Alibaba {
             visible: later(now, self.switches.visibility_delay_s),
             ready,
             fails: twist.fail_later,
+            stalled: None,
         };
         if let Some(target) = self.vaults.by_id.get_mut(target_id) {
             target.pair = Some(pair);

@@ -45,6 +45,8 @@ pub(super) struct Pair {
     pub(super) visible: Timestamp,
     pub(super) ready: Timestamp,
     pub(super) fails: bool,
+    /// Since then nothing newer has been carried.
+    pub(super) stalled: Option<Timestamp>,
 }
 
 /// What DescribeTask knows.
@@ -61,6 +63,12 @@ impl Pair {
 
     fn progress(&self, now: Timestamp) -> i64 {
         percent(self.started, self.ready, now)
+    }
+
+    /// Up to when everything has been carried; none during the first synchronisation.
+    pub(super) fn carried_until(&self, lag_s: f64, now: Timestamp) -> Option<Timestamp> {
+        let newest = later(now, -lag_s);
+        (now >= self.ready).then(|| self.stalled.map_or(newest, |stalled| stalled.min(newest)))
     }
 }
 
@@ -212,8 +220,8 @@ impl Alibaba {
                 if let Some(region) = &pair.source_region {
                     shown["ReplicationSourceRegionId"] = json!(region);
                 }
-                let newest = later(now, -self.switches.new_progress_lag_s);
-                let newest = if now >= pair.ready { newest.as_second() } else { 0 };
+                let newest = pair.carried_until(self.switches.new_progress_lag_s, now);
+                let newest = newest.map_or(0, Timestamp::as_second);
                 shown["ReplicationProgress"] =
                     json!({"HistoricalReplicationProgress": pair.progress(now), "NewReplicationProgress": newest});
                 shown["LatestReplicationTime"] = json!(newest);
@@ -272,6 +280,7 @@ impl SeedVault {
             visible: created,
             ready: created,
             fails: false,
+            stalled: None,
         });
         Ok(vault)
     }

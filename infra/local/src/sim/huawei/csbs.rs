@@ -214,7 +214,7 @@ impl Huawei {
         let created = naive_time(item.created);
         let mut shown = json!({
             "id": item.id, "name": item.name, "status": item.status, "description": "--",
-            "checkpoint_id": checkpoint_of(&item.id), "resource_id": uuid_of(&format!("server/{}", item.id)), "resource_type": "OS::Nova::Server",
+            "checkpoint_id": checkpoint_of(&item.id), "resource_id": item.resource_id, "resource_type": "OS::Nova::Server",
             "created_at": created, "updated_at": created, "protected_at": created, "expired_at": null, "tags": [],
             "backup_data": {"cloudservicetype": "QEMU", "imagetype": "gold"},
             "extend_info": {

@@ -7,10 +7,12 @@ mod cbr;
 mod csbs;
 mod fields;
 mod iam;
+mod inventory;
 mod reading;
 mod routes;
 mod seed;
 mod store;
+mod truth;
 
 use std::collections::HashMap;
 
@@ -25,6 +27,7 @@ use super::clock::{self, Moment};
 use super::cloud::{Answer, BadAdmin, Call, Cloud, Copies, Received, Refusal, Stock, Switches, Twist};
 use super::credentials::Account;
 use super::text::Draw;
+use super::truth::Entry;
 
 /// The simulated cloud.
 pub(super) struct Huawei {
@@ -36,6 +39,8 @@ pub(super) struct Huawei {
     store: Store,
     copies: Copies,
     draw: Draw,
+    /// What Offsite's ledger would hold of the seeded inventory.
+    ledger: Vec<Entry>,
 }
 
 /// Projects of the default inventory. The first two come from the API examples. Source: CopyBackup, CopyCheckpoint; 2026-11-21.
@@ -59,6 +64,7 @@ impl Huawei {
             store: Store::new(now),
             copies: Copies::default(),
             draw: Draw::new(options.seed ^ 0x4A3),
+            ledger: Vec::new(),
         };
         if !options.any_source {
             cloud.default_inventory(now);
@@ -214,6 +220,18 @@ impl Cloud for Huawei {
 
     fn switches(&mut self) -> &mut Switches {
         &mut self.switches
+    }
+
+    fn make_inventory(&mut self, seed: u64, backups: u64, now: Timestamp) -> Value {
+        self.make(seed, backups, now)
+    }
+
+    fn policy(&self) -> Value {
+        truth::policy()
+    }
+
+    fn truth(&self, now: Timestamp) -> Value {
+        self.tell_truth(now)
     }
 }
 

@@ -66,6 +66,7 @@ pub(super) struct Item {
     pub(super) name: String,
     pub(super) status: String,
     pub(super) image_type: String,
+    pub(super) resource_id: String,
     pub(super) created: Timestamp,
 }
 
@@ -136,6 +137,11 @@ impl Vault {
 impl Backup {
     /// A finished server backup with the system disk.
     pub(super) fn plain(id: &str, project: &str, vault: &str, created: Timestamp) -> Self {
+        Self::of_server(uuid_of(&format!("server/{id}")), id, project, vault, created)
+    }
+
+    /// The same of a server that is known.
+    pub(super) fn of_server(server: String, id: &str, project: &str, vault: &str, created: Timestamp) -> Self {
         Self {
             id: id.to_owned(),
             project: project.to_owned(),
@@ -145,7 +151,7 @@ impl Backup {
             status: "available".to_owned(),
             image_type: "backup".to_owned(),
             resource_type: "OS::Nova::Server".to_owned(),
-            resource_id: uuid_of(&format!("server/{id}")),
+            resource_id: server,
             created,
             contain_system_disk: true,
             appears: None,
@@ -169,6 +175,7 @@ impl Item {
             name: format!("manualbk_{}", &id[..id.len().min(4)]),
             status: "available".to_owned(),
             image_type: "backup".to_owned(),
+            resource_id: uuid_of(&format!("server/{id}")),
             created,
         }
     }
@@ -234,6 +241,16 @@ impl Store {
             self.insert(backup);
         }
         self.backups.get(id).filter(|backup| backup.project == project && backup.there(now))
+    }
+
+    /// A backup by its ID, wherever it is.
+    pub(super) fn find(&self, id: &str) -> Option<&Backup> {
+        self.backups.get(id)
+    }
+
+    /// Notes that something of this ID existed once.
+    pub(super) fn note_gone(&mut self, id: &str) {
+        self.gone.insert(id.to_owned());
     }
 
     pub(super) fn by_checkpoint(&self, checkpoint: &str) -> Option<&Backup> {

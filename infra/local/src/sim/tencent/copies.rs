@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::cloud::{Call, FailedElementId, Refusal, Twist};
 use super::auth::is_region;
-use super::store::{CopyLife, NewSnapshot, is_snapshot_id};
+use super::store::{CopyLife, NewSnapshot, Origin, is_snapshot_id};
 use super::{Tencent, missing, object, refusal, text, texts};
 
 /// Source: CBS documentation on limits and ModifySnapshotAttribute; 2026-11-21.
@@ -132,6 +132,7 @@ impl Tencent {
             system_disk: source.facts.system_disk,
             encrypt: source.facts.encrypt,
             from_remote: true,
+            origin: Some(Origin { id: source_id.to_owned(), region: region.to_owned() }),
             ..NewSnapshot::plain(&id, destination, now)
         };
         let life = CopyLife::new(now, self.switches.copy_duration_s, self.switches.visibility_delay_s, fails);

@@ -5,10 +5,12 @@
 
 mod auth;
 mod copies;
+mod inventory;
 mod listing;
 mod names;
 mod seed;
 mod store;
+mod truth;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -19,6 +21,7 @@ use super::clock::{self, Moment};
 use super::cloud::{Answer, BadAdmin, Call, Cloud, Copies, Received, Refusal, Stock, Switches, Twist};
 use super::credentials::Account;
 use super::text::Draw;
+use super::truth::Entry;
 
 /// The simulated cloud.
 pub(super) struct Tencent {
@@ -27,6 +30,8 @@ pub(super) struct Tencent {
     store: Store,
     copies: Copies,
     draw: Draw,
+    /// What Offsite's ledger would hold of the seeded inventory.
+    ledger: Vec<Entry>,
 }
 
 /// Actions by service, with the version each belongs to.
@@ -53,6 +58,7 @@ impl Tencent {
             store: Store::new(now),
             copies: Copies::default(),
             draw: Draw::new(options.seed ^ 0x7C3),
+            ledger: Vec::new(),
         };
         if !options.any_source {
             cloud.default_inventory(now);
@@ -191,6 +197,18 @@ impl Cloud for Tencent {
 
     fn switches(&mut self) -> &mut Switches {
         &mut self.switches
+    }
+
+    fn make_inventory(&mut self, seed: u64, backups: u64, now: Timestamp) -> Value {
+        self.make(seed, backups, now)
+    }
+
+    fn policy(&self) -> Value {
+        truth::policy()
+    }
+
+    fn truth(&self, now: Timestamp) -> Value {
+        self.tell_truth(now)
     }
 }
 

@@ -87,6 +87,8 @@ struct SeedSnapshot {
     instant: bool,
     #[serde(default)]
     copy_from_remote: bool,
+    #[serde(default)]
+    recycled: bool,
     auto_snapshot_policy_id: Option<String>,
 }
 
@@ -106,6 +108,7 @@ impl SeedSnapshot {
         snapshot.encrypt = self.encrypt;
         snapshot.shared = self.shared;
         snapshot.instant = self.instant;
+        snapshot.recycled = self.recycled;
         snapshot.from_remote = self.copy_from_remote;
         snapshot.disk_id = if self.copy_from_remote { String::new() } else { self.disk_id.unwrap_or(snapshot.disk_id) };
         snapshot.policy_id = self.auto_snapshot_policy_id;

@@ -63,6 +63,17 @@ pub(super) struct NewSnapshot {
     pub(super) instant: bool,
     pub(super) from_remote: bool,
     pub(super) policy_id: Option<String>,
+    /// Thrown away, and still to be seen in the recycle bin.
+    pub(super) recycled: bool,
+    /// On a copy: what it was made of, as far as is known.
+    pub(super) origin: Option<Origin>,
+}
+
+/// The snapshot that a copy was made of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Origin {
+    pub(super) id: String,
+    pub(super) region: String,
 }
 
 impl NewSnapshot {
@@ -81,7 +92,25 @@ impl NewSnapshot {
             instant: false,
             from_remote: false,
             policy_id: None,
+            recycled: false,
+            origin: None,
         }
+    }
+}
+
+impl Origin {
+    /// What a copy's name says that it was made of.
+    fn in_name(name: &str) -> Option<Self> {
+        let (id, region) = match name.strip_prefix("Copied ") {
+            Some(rest) => rest.split_once(" from ")?,
+            None => {
+                let (source, attempt) = name.strip_prefix("offsite-snap-")?.rsplit_once('-')?;
+                attempt.parse::<u32>().ok()?;
+                let (word, region) = source.split_once('-')?;
+                return Some(Self { id: format!("snap-{word}"), region: region.to_owned() });
+            }
+        };
+        Some(Self { id: id.to_owned(), region: region.to_owned() })
     }
 }
 
@@ -110,15 +139,17 @@ impl CopyLife {
 }
 
 impl Snapshot {
-    /// Whether the API shows it. There is no failed state: a copy that failed is simply no longer there.
+    /// Whether the API shows it. There is no failed state: a copy that failed is simply no longer there, as is what expired.
     pub(super) fn visible(&self, now: Timestamp) -> bool {
-        self.life.is_none_or(|life| now >= life.visible && !(life.fails && now >= life.ready))
+        let copied = self.life.is_none_or(|life| now >= life.visible && !(life.fails && now >= life.ready));
+        copied && self.deadline.is_none_or(|deadline| now < deadline)
     }
 
     pub(super) fn state(&self, now: Timestamp) -> &'static str {
         match self.life {
             Some(life) if now < life.checking() => "COPYING_FROM_REMOTE",
             Some(life) if now < life.ready => "CHECKING_COPIED",
+            _ if self.facts.recycled => "TORECYCLE",
             _ if self.facts.creating_until.is_some_and(|until| now < until) => "CREATING",
             _ => "NORMAL",
         }
@@ -139,6 +170,7 @@ impl Snapshot {
         life.into_iter()
             .flatten()
             .chain(self.facts.creating_until)
+            .chain(self.deadline)
             .filter(|at| *at > now)
             .min()
             .unwrap_or(Timestamp::MAX)
@@ -155,6 +187,16 @@ impl Store {
         self.insert_with(facts, None).is_some()
     }
 
+    /// Adds a snapshot and answers with its slot.
+    pub(super) fn insert_source(&mut self, facts: NewSnapshot) -> Option<u32> {
+        self.insert_with(facts, None)
+    }
+
+    /// Where the snapshot of this ID is.
+    pub(super) fn slot(&self, id: &str) -> Option<u32> {
+        self.by_id.get(id).copied()
+    }
+
     /// Adds a copy of `source` and answers with its slot.
     pub(super) fn insert_copy(&mut self, facts: NewSnapshot, life: CopyLife, source: u32) -> Option<u32> {
         let region = facts.region.clone();
@@ -165,9 +207,28 @@ impl Store {
         Some(slot)
     }
 
-    fn insert_with(&mut self, facts: NewSnapshot, life: Option<CopyLife>) -> Option<u32> {
+    /// Adds a copy whose source is gone.
+    pub(super) fn insert_orphan(&mut self, facts: NewSnapshot, life: CopyLife) -> Option<u32> {
+        self.insert_with(facts, Some(life))
+    }
+
+    /// Whether a snapshot of this ID is or was there.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        self.by_id.contains_key(id) || self.gone.contains(id)
+    }
+
+    /// Notes that a snapshot of this ID existed once.
+    pub(super) fn note_gone(&mut self, id: &str) {
+        self.gone.insert(id.to_owned());
+    }
+
+    fn insert_with(&mut self, mut facts: NewSnapshot, life: Option<CopyLife>) -> Option<u32> {
         if self.by_id.contains_key(&facts.id) {
             return None;
+        }
+        if facts.from_remote && facts.origin.is_none() {
+            // A copy that somebody puts here by hand has no link; its name stands for one.
+            facts.origin = Origin::in_name(&facts.name);
         }
         let slot = u32::try_from(self.slots.len()).ok()?;
         let slots = &self.slots;
@@ -264,7 +325,10 @@ impl Store {
     /// Whether a copy that did not fail and was not deleted is in `region`.
     pub(super) fn has_copy(&self, snapshot: &Snapshot, region: &str, now: Timestamp) -> bool {
         let alive = |slot: u32| {
-            self.get(slot).and_then(|copy| copy.life).is_some_and(|life| !(life.fails && now >= life.ready))
+            self.get(slot)
+                .filter(|copy| copy.state(now) != "TORECYCLE" && copy.deadline.is_none_or(|end| now < end))
+                .and_then(|copy| copy.life)
+                .is_some_and(|life| !(life.fails && now >= life.ready))
         };
         snapshot.copies.iter().any(|(to, slot)| to == region && alive(*slot))
     }
