@@ -97,15 +97,15 @@ async fn examine(args: &DoctorArgs, environment: &Environment) -> anyhow::Result
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let simulated = home::is_simulated(environment);
     let mut report = Report { checked_at: clock.now(), simulated, policy: None, checks: Vec::new() };
+    let blind = "the variables as the functions on AWS have them";
     let settings = match Settings::from_environment(environment, &home::PROVIDERS) {
         Ok(settings) => settings,
         Err(error) => {
             let finding = Finding::new(Health::Fail, error.message, "correct the variable; nothing starts until then");
-            report.checks.push(Check::here("settings", "", finding, ""));
+            report.checks.push(Check::here("settings", "", finding, blind));
             return Ok(report);
         }
     };
-    let blind = "the variables as the functions on AWS have them";
     report.checks.push(Check::here("settings", "", Finding::ok("every variable that is set can be read"), blind));
     let (check, policy) = policy(args.file.as_deref(), environment);
     report.checks.push(check);

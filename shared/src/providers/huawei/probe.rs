@@ -167,7 +167,7 @@ fn no_project(whose: &str) -> Finding {
     Finding::new(
         Health::Unknown,
         format!("no project ID is known for {whose}"),
-        "give a policy, or set HUAWEICLOUD_SDK_PROJECT_ID to the source's project, which the identity check tells",
+        "give a policy; for the source alone HUAWEICLOUD_SDK_PROJECT_ID does, and the identity check tells which it is",
     )
 }
 
