@@ -29,6 +29,7 @@ mod outbox;
 pub mod outcome;
 pub mod policy;
 pub mod ports;
+pub mod probe;
 pub mod providers;
 pub mod receipt;
 mod replay;

@@ -111,12 +111,14 @@ struct PerCloud {
 }
 
 /// The variables that override endpoints.
-pub const ENDPOINT_VARIABLES: [(&str, Service); 5] = [
+pub const ENDPOINT_VARIABLES: [(&str, Service); 7] = [
     ("OFFSITE_ALIBABA_ENDPOINT", Service::Hbr),
+    ("OFFSITE_ALIBABA_STS_ENDPOINT", Service::AlibabaSts),
     ("OFFSITE_HUAWEI_CBR_ENDPOINT", Service::Cbr),
     ("OFFSITE_HUAWEI_CSBS_ENDPOINT", Service::Csbs),
     ("OFFSITE_HUAWEI_IAM_ENDPOINT", Service::Iam),
     ("OFFSITE_TENCENT_ENDPOINT", Service::Cbs),
+    ("OFFSITE_TENCENT_STS_ENDPOINT", Service::TencentSts),
 ];
 
 impl Settings {

@@ -4,6 +4,7 @@
 
 mod command_line;
 mod contracts;
+mod doctor;
 mod emulators;
 mod events;
 mod faults;

@@ -69,10 +69,12 @@ pub fn point_at(simulators: &Simulators, options: &SimOptions, environment: Envi
     let (id, secret) = (options.access_key_id.clone(), options.access_key_secret.clone());
     let environment = [
         ("OFFSITE_ALIBABA_ENDPOINT", simulators.alibaba()),
+        ("OFFSITE_ALIBABA_STS_ENDPOINT", simulators.alibaba()),
         ("OFFSITE_HUAWEI_CBR_ENDPOINT", simulators.huawei()),
         ("OFFSITE_HUAWEI_CSBS_ENDPOINT", simulators.huawei()),
         ("OFFSITE_HUAWEI_IAM_ENDPOINT", simulators.huawei()),
         ("OFFSITE_TENCENT_ENDPOINT", simulators.tencent()),
+        ("OFFSITE_TENCENT_STS_ENDPOINT", simulators.tencent()),
     ]
     .into_iter()
     .fold(environment, |environment, (name, value)| environment.with(name, value));

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
-use offsite_local::cmd::{chaos, demo, handle, ledger, observe, policy, queue, sign, simulate};
+use offsite_local::cmd::{chaos, demo, doctor, handle, ledger, observe, policy, queue, sign, simulate};
 use offsite_shared::io::environment;
 
 const EXAMPLES: &str = "\
@@ -39,6 +39,8 @@ struct Cli {
 enum Commands {
     /// Show the product at work: the three real binaries against simulators, step by step
     Demo(demo::DemoArgs),
+    /// Look at accounts, network, rights and vaults, and change nothing: what to run first
+    Doctor(doctor::DoctorArgs),
     /// Handle one event on this machine and print the answer
     Handle(handle::HandleArgs),
     /// Look at accepted copies in the destination and record the evidence
@@ -82,6 +84,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Commands::Demo(args) => {
             let well = demo::run(&args, &mut out).await?;
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Commands::Doctor(args) => {
+            let well = doctor::run(&args, &environment, &mut out).await?;
+            Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
         }
         Commands::Handle(args) => {
             let (answer, ended) = handle::run(&args, &environment).await?;

@@ -26,6 +26,8 @@ use crate::sign::{Nonce, RequestDraft, SignError, Signed};
 pub enum Service {
     /// Alibaba HBR.
     Hbr,
+    /// Alibaba STS, which tells whose key it is.
+    AlibabaSts,
     /// Huawei CBR.
     Cbr,
     /// Huawei CSBS.
@@ -34,6 +36,8 @@ pub enum Service {
     Iam,
     /// Tencent CBS.
     Cbs,
+    /// Tencent STS, which tells whose key it is.
+    TencentSts,
 }
 
 /// A call as planned.

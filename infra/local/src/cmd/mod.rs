@@ -2,6 +2,7 @@
 
 pub mod chaos;
 pub mod demo;
+pub mod doctor;
 pub mod handle;
 pub mod ledger;
 pub mod observe;

@@ -74,7 +74,17 @@ pub(super) async fn serve(listener: TcpListener, port: Arc<Port>) -> io::Result<
         .await
 }
 
-async fn receive(
+/// Every answer carries the date that signatures are held against, as the clouds' own do.
+async fn receive(port: State<Arc<Port>>, connection: ConnectInfo<Connection>, request: Request) -> Response {
+    let date = port.clock.now().signature.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let mut response = answer(port, connection, request).await;
+    if let Ok(date) = HeaderValue::from_str(&date) {
+        response.headers_mut().insert("date", date);
+    }
+    response
+}
+
+async fn answer(
     State(port): State<Arc<Port>>,
     ConnectInfo(connection): ConnectInfo<Connection>,
     request: Request,

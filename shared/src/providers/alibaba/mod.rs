@@ -6,6 +6,7 @@
 pub mod codes;
 pub mod inventory;
 pub mod model;
+pub mod probe;
 
 use std::time::Duration;
 
@@ -192,8 +193,15 @@ impl Provider for Alibaba {
     }
 
     /// Source: alibabacloud_hbr20170908 2.7.1, endpoint rule and map; the map's internal regions need the override.
-    fn endpoint(&self, _service: Service, region: &str) -> String {
-        format!("https://hbr.{region}.aliyuncs.com")
+    /// That of STS: alibabacloud_sts20150401 1.2.0, where two finance regions have the global one only.
+    fn endpoint(&self, service: Service, region: &str) -> String {
+        match (service, region) {
+            (Service::AlibabaSts, "cn-hangzhou-finance" | "cn-shenzhen-finance-1") => {
+                "https://sts.aliyuncs.com".to_owned()
+            }
+            (Service::AlibabaSts, region) => format!("https://sts.{region}.aliyuncs.com"),
+            (_, region) => format!("https://hbr.{region}.aliyuncs.com"),
+        }
     }
 
     /// Not documented; inferred.

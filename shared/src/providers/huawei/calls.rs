@@ -118,6 +118,18 @@ pub fn list_kind(scope: &Scope, image_type: &str, offset: u64) -> Call {
     get_at(LIST_BACKUPS, &place, "backups", &filters, Some(offset))
 }
 
+/// A read in any region and project: what no replication asks for.
+pub fn get_in(
+    action: &'static str,
+    operation: Operation,
+    (region, project): (&str, &str),
+    path: &str,
+    filters: &[(&str, &str)],
+) -> Call {
+    let place = Place { service: service(operation), region, project };
+    get_at(action, &place, path, filters, None)
+}
+
 /// Where a call goes.
 struct Place<'a> {
     service: Service,

@@ -10,6 +10,7 @@ pub mod errors;
 pub mod inventory;
 pub mod model;
 pub mod observe;
+pub mod probe;
 mod readback;
 #[cfg(test)]
 mod tests;

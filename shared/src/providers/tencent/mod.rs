@@ -6,6 +6,7 @@
 pub mod codes;
 pub mod inventory;
 pub mod model;
+pub mod probe;
 
 use std::time::Duration;
 
@@ -201,14 +202,15 @@ impl Provider for Tencent {
             return Err(SignError::missing("access key"));
         };
         draft.headers.push(("x-tc-region".into(), call.region.clone()));
-        tc3::sign(&draft, credential, at, "cbs", SignedHeaders::Minimal)
+        tc3::sign(&draft, credential, at, name_of_service(call.service), SignedHeaders::Minimal)
     }
 
     /// Source: tencentcloud-sdk-python-cbs 3.1.175 (default host); the finance zones' own hosts: API page 362/15647.
-    fn endpoint(&self, _service: Service, region: &str) -> String {
+    fn endpoint(&self, service: Service, region: &str) -> String {
+        let name = name_of_service(service);
         match region.ends_with("-fsi") {
-            true => format!("https://cbs.{region}.tencentcloudapi.com"),
-            false => "https://cbs.tencentcloudapi.com".to_owned(),
+            true => format!("https://{name}.{region}.tencentcloudapi.com"),
+            false => format!("https://{name}.tencentcloudapi.com"),
         }
     }
 
@@ -220,6 +222,13 @@ impl Provider for Tencent {
     /// 20 a second for each action. Source: API page 362/45941; cloud.tencent.com 1278/109059, 2025-04-15.
     fn requests_per_second(&self) -> u32 {
         20
+    }
+}
+
+fn name_of_service(service: Service) -> &'static str {
+    match service {
+        Service::TencentSts => "sts",
+        _ => "cbs",
     }
 }
 

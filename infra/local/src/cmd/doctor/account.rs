@@ -1,0 +1,364 @@
+//! The checks of one account: endpoints and clock without a signature, then the signed reads, one after another.
+//!
+//! **Invariant:** after a refused key no further request is signed with it, for five wrong signatures lock a Huawei key.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use offsite_shared::command::Cloud;
+use offsite_shared::disposition::{Disposition, Failure};
+use offsite_shared::exchange;
+use offsite_shared::handler::Handler;
+use offsite_shared::io::credentials::key_variables;
+use offsite_shared::ledger::later;
+use offsite_shared::ports::CredentialName;
+use offsite_shared::probe::{Finding, Health, Probe, Route, Step, Topic};
+use offsite_shared::providers::{Call, Provider};
+use offsite_shared::settings::Environment;
+
+use super::check::Check;
+use super::here::Pauses;
+use super::reach::{Reached, authority, reach};
+
+/// An account and the ways its copies go.
+pub struct Account {
+    /// Which cloud.
+    pub provider: &'static dyn Provider,
+    /// Its probes.
+    pub probe: &'static dyn Probe,
+    /// The account's name.
+    pub name: String,
+    /// At least one.
+    pub routes: Vec<Route>,
+}
+
+/// What every check needs.
+pub struct Room<'a> {
+    /// Sends.
+    pub handler: &'a Handler,
+    /// Variables.
+    pub environment: &'a Environment,
+    /// Pauses of credentials.
+    pub pauses: &'a Pauses,
+    /// For each exchange.
+    pub patience: Duration,
+}
+
+impl Account {
+    fn cloud(&self) -> Cloud {
+        self.provider.cloud()
+    }
+
+    fn check(&self, name: &'static str, subject: impl AsRef<str>, finding: Finding, blind: &'static str) -> Check {
+        Check::here(name, subject, finding, blind).of(self.cloud(), &self.name)
+    }
+
+    /// All checks of this account, in order.
+    pub async fn checks(&self, room: &Room<'_>) -> Vec<Check> {
+        let (credential, mut barred) = self.credential(room).await;
+        let mut checks = vec![credential, self.destinations(room)];
+        let reached = self.endpoints(room).await;
+        checks.extend(reached.iter().map(|(base, (reached, topics))| self.endpoint(base, reached, topics)));
+        let (clock, wrong_clock) = self.clock(&reached);
+        checks.push(clock);
+        barred = barred.or(wrong_clock);
+        let mut dead: BTreeSet<String> = reached
+            .into_iter()
+            .filter(|(_, (reached, _))| reached.latency_ms.is_none())
+            .map(|(base, _)| base)
+            .collect();
+        for (topic, subject, route) in self.looks() {
+            match self.look(room, topic, &subject, route, &mut barred, &mut dead).await {
+                Some(check) => checks.push(check),
+                None => continue,
+            }
+        }
+        checks.extend(self.starts());
+        checks
+    }
+
+    /// Whether there is a credential, and why nothing may be signed with it.
+    async fn credential(&self, room: &Room<'_>) -> (Check, Option<String>) {
+        const BLIND: &str = "whether it is right: that is what the signed checks tell";
+        let cloud = self.cloud();
+        let set: Vec<&str> = variables(cloud).filter(|name| room.environment.get(name).is_some()).collect();
+        let by_key = room.environment.get(key_variables(cloud)[0]).is_some();
+        // A password is exchanged for a token by the first signed check, not here.
+        let known = match by_key || self.name != "default" || set.is_empty() {
+            true => match room.handler.secrets.access(cloud, &self.name, &self.routes[0].region, false).await {
+                Ok(access) => Ok(CredentialName::of(cloud, &self.name, &access)),
+                Err(error) => Err(error.message),
+            },
+            false => Ok(CredentialName(format!("{}#{}", cloud.name(), self.name))),
+        };
+        let name = match known {
+            Ok(name) => name,
+            Err(why) => {
+                let advice = "set the variables; docs/configuration.md lists them";
+                let check = self.check("credential", "", Finding::new(Health::Fail, why, advice), BLIND);
+                return (check, Some("there is no credential".to_owned()));
+            }
+        };
+        let now = room.handler.clock.now();
+        if let Some(pause) = room.pauses.of(&name, now).await {
+            let found = format!("the provider refused it, and it is paused until {}: {}", pause.until, pause.reason);
+            let advice = "correct the key; a corrected one is used at once";
+            let check = self.check("credential", set.join(", "), Finding::new(Health::Fail, found, advice), BLIND);
+            return (check, Some("the credential is paused".to_owned()));
+        }
+        let temporary = set.contains(&key_variables(cloud)[2]);
+        let finding = match temporary {
+            true => Finding::new(
+                Health::Warn,
+                "is set, with a session token: it ends, and nothing here can tell when",
+                "make sure that the variables are set anew before it ends",
+            ),
+            false => Finding::ok("is set"),
+        };
+        (self.check("credential", set.join(", "), finding, BLIND), None)
+    }
+
+    fn destinations(&self, room: &Room<'_>) -> Check {
+        let settings = &room.handler.settings;
+        let regions: BTreeSet<&str> = self.routes.iter().map(|route| route.destination.region.as_str()).collect();
+        let refused: Vec<&str> = self
+            .routes
+            .iter()
+            .filter(|route| !settings.allows(self.cloud(), &route.destination))
+            .map(|route| route.destination.region.as_str())
+            .collect();
+        let finding = match (settings.restricts_destinations(), refused.is_empty()) {
+            (false, _) => Finding::new(
+                Health::Warn,
+                "OFFSITE_ALLOWED_DESTINATIONS is not set: whoever can send a command can have a copy made in any region",
+                "set it to the regions that your policy names",
+            ),
+            (true, true) => Finding::ok("OFFSITE_ALLOWED_DESTINATIONS allows them"),
+            (true, false) => Finding::new(
+                Health::Fail,
+                format!("OFFSITE_ALLOWED_DESTINATIONS does not allow {}", refused.join(", ")),
+                "add it there, or take it out of the policy",
+            ),
+        };
+        let subject = regions.into_iter().collect::<Vec<_>>().join(", ");
+        self.check("destinations", subject, finding, "the variable as the functions on AWS have it")
+    }
+
+    /// Every endpoint that the looks below go to, with the topics that need it.
+    async fn endpoints(&self, room: &Room<'_>) -> BTreeMap<String, (Reached, BTreeSet<Topic>)> {
+        let mut bases: BTreeMap<String, BTreeSet<Topic>> = BTreeMap::new();
+        for (topic, _, route) in self.looks() {
+            if let Step::Ask(call) = self.probe.look(topic, route, &[]) {
+                bases.entry(self.base(room, &call)).or_default().insert(topic);
+            }
+        }
+        let reached = bases.into_iter().map(|(base, topics)| async move {
+            let seen = reach(room.handler, room.environment, &base, room.patience).await;
+            (base, (seen, topics))
+        });
+        join_all(reached).await.into_iter().collect()
+    }
+
+    fn base(&self, room: &Room<'_>, call: &Call) -> String {
+        room.handler.settings.endpoint(self.provider, call.service, &call.region)
+    }
+
+    fn endpoint(&self, base: &str, reached: &Reached, topics: &BTreeSet<Topic>) -> Check {
+        let health = match (reached.latency_ms.is_some(), topics.iter().any(|topic| is_needed(*topic))) {
+            (true, _) => Health::Ok,
+            (false, true) => Health::Fail,
+            // No copy needs it: only checks of ours do.
+            (false, false) => Health::Warn,
+        };
+        let finding = Finding::new(health, &reached.found, reached.advice);
+        let blind = "whether the functions on AWS reach it: this is this machine's network";
+        Check { latency_ms: reached.latency_ms, ..self.check("reachability", authority(base), finding, blind) }
+    }
+
+    /// The clock that is furthest from ours, and why nothing can be signed.
+    fn clock(&self, reached: &BTreeMap<String, (Reached, BTreeSet<Topic>)>) -> (Check, Option<String>) {
+        const BLIND: &str = "less than about a second; and a proxy may give a date of its own";
+        let furthest = reached
+            .iter()
+            .filter_map(|(base, (reached, _))| Some((base, reached.ahead?)))
+            .max_by_key(|(_, ahead)| ahead.unsigned_abs());
+        let Some((base, ahead)) = furthest else {
+            let finding = Finding::new(Health::Unknown, "no answer told a date", "");
+            return (self.check("clock", "", finding, BLIND).skipped(), None);
+        };
+        let (limit, off) = (self.probe.clock_limit(), ahead.unsigned_abs());
+        let side = if ahead.is_negative() { "ahead of" } else { "behind" };
+        let found = match off.as_secs() {
+            0 => format!("within a second of the provider's; {} s are allowed", limit.as_secs()),
+            seconds => format!("{seconds} s {side} the provider's; {} s are allowed", limit.as_secs()),
+        };
+        let (health, advice) = match () {
+            () if off >= limit => (Health::Fail, "set this machine's clock: no signature is taken until then"),
+            () if off >= limit / 2 => (Health::Warn, "set this machine's clock before it is too far off"),
+            () => (Health::Ok, ""),
+        };
+        let barred =
+            (health == Health::Fail).then(|| "the clock is too far off: every signature would be refused".to_owned());
+        (self.check("clock", authority(base), Finding::new(health, found, advice), BLIND), barred)
+    }
+
+    /// What is looked at, each thing once: topics in order, so that the first signed request is the one about the key.
+    fn looks(&self) -> Vec<(Topic, String, &Route)> {
+        let mut looks: Vec<(Topic, String, &Route)> = Vec::new();
+        for topic in Topic::ALL {
+            for route in &self.routes {
+                let subject = subject(topic, route);
+                if !looks.iter().any(|(of, other, _)| *of == topic && *other == subject) {
+                    looks.push((topic, subject, route));
+                }
+                if topic == Topic::Identity {
+                    break;
+                }
+            }
+        }
+        looks
+    }
+
+    /// One look, asked to its end; `None` where the provider has nothing of the kind.
+    async fn look(
+        &self,
+        room: &Room<'_>,
+        topic: Topic,
+        subject: &str,
+        route: &Route,
+        barred: &mut Option<String>,
+        dead: &mut BTreeSet<String>,
+    ) -> Option<Check> {
+        let blind = self.probe.blind_spot(topic, route.operation);
+        let skip = |why: &str| {
+            let finding = Finding::new(Health::Unknown, format!("not asked: {why}"), "");
+            Some(self.check(topic.name(), subject, finding, blind).skipped())
+        };
+        let mut replies = Vec::new();
+        let mut took = None;
+        loop {
+            let failure = match self.probe.look(topic, route, &replies) {
+                Step::Nothing => return None,
+                Step::Known(finding) => {
+                    let check = self.check(topic.name(), subject, finding, blind);
+                    return Some(Check { latency_ms: took, ..check });
+                }
+                Step::Failed(failure) => failure,
+                Step::Ask(call) => {
+                    if let Some(why) = barred {
+                        return skip(why);
+                    }
+                    let base = self.base(room, &call);
+                    if dead.contains(&base) {
+                        return skip(&format!("{} does not answer", authority(&base)));
+                    }
+                    let started = room.handler.clock.now();
+                    let stop = later(started, room.patience);
+                    let asked = exchange::once(room.handler, self.provider, &call, &self.name, false, stop).await;
+                    took = Some(room.handler.clock.now().duration_since(started).as_millis() as i64);
+                    match asked {
+                        Ok(reply) => {
+                            replies.push(reply);
+                            continue;
+                        }
+                        Err(failure) => {
+                            if matches!(failure.code.as_str(), "connect" | "no_answer" | "deadline") {
+                                dead.insert(base);
+                            }
+                            failure
+                        }
+                    }
+                }
+            };
+            if self.is_refused_key(&failure) {
+                *barred = Some("the key was refused above, and wrong signatures can lock it".to_owned());
+            }
+            let finding = self.judge(topic, route, &failure);
+            let check = self.check(topic.name(), subject, finding, blind);
+            return Some(Check { latency_ms: took, ..check });
+        }
+    }
+
+    /// `credential` is what a refused password, or a variable that is wrong, comes to.
+    fn is_refused_key(&self, failure: &Failure) -> bool {
+        let refused = failure.disposition == Disposition::Authentication && !self.probe.is_denied(failure);
+        refused || matches!(failure.code.as_str(), "credential" | "signing")
+    }
+
+    fn judge(&self, topic: Topic, route: &Route, failure: &Failure) -> Finding {
+        let id = failure.request_id.as_ref().map(|id| format!(" (request ID {id})")).unwrap_or_default();
+        let said = format!("{}: {}{id}", failure.code, failure.message);
+        // Without what only a check of ours asks for, copies can be made all the same.
+        let weight = if is_needed(topic) { Health::Fail } else { Health::Unknown };
+        if self.is_refused_key(failure) {
+            let advice = format!("{}; no further request is signed with this key in this run", failure.advice);
+            return Finding::new(Health::Fail, format!("the key was refused: {said}"), advice);
+        }
+        if self.probe.is_denied(failure) {
+            let right = self.probe.permission(topic, route.operation);
+            return Finding::new(weight, format!("the key may not ask this: {said}"), format!("grant {right}"));
+        }
+        match failure.disposition {
+            Disposition::Throttled => Finding::new(Health::Unknown, said, "run doctor again in a minute"),
+            _ if failure.code == "deadline" => Finding::new(weight, "no answer in time", "give more with --timeout"),
+            Disposition::Permanent => Finding::new(weight, said, failure.advice),
+            _ if matches!(failure.code.as_str(), "connect" | "no_answer") => {
+                Finding::new(weight, said, "check the network, and give more with --timeout")
+            }
+            _ => Finding::new(Health::Unknown, said, "run doctor again; if it stays, ask the provider"),
+        }
+    }
+
+    /// The calls that make copies, once for each operation.
+    fn starts(&self) -> Vec<Check> {
+        let operations: BTreeSet<_> = self.routes.iter().map(|route| route.operation).collect();
+        let check = |operation: offsite_shared::command::Operation| {
+            let finding = Finding::new(
+                Health::Unknown,
+                "cannot be checked without making a copy, so it was not",
+                format!("make sure that the key has {}", self.probe.start_permission(operation)),
+            );
+            self.check("permission-to-copy", operation.name(), finding, "whether a copy would be accepted")
+        };
+        operations.into_iter().map(check).collect()
+    }
+}
+
+/// What copies need, as against what only these checks ask for.
+fn is_needed(topic: Topic) -> bool {
+    matches!(topic, Topic::Sources | Topic::Copies)
+}
+
+fn subject(topic: Topic, route: &Route) -> String {
+    let place = |region: &str, project: &Option<String>, vault: &Option<String>| {
+        let mut place = region.to_owned();
+        if let Some(project) = project {
+            place.push_str(&format!(" project {project}"));
+        }
+        if let Some(vault) = vault {
+            place.push_str(&format!(" vault {vault}"));
+        }
+        place
+    };
+    let to = &route.destination;
+    let csbs = route.operation == offsite_shared::command::Operation::CopyCheckpointItem;
+    let service = if csbs { "CSBS " } else { "" };
+    match topic {
+        Topic::Identity => String::new(),
+        Topic::Sources => format!("{service}{}", place(&route.region, &route.project_id, &None)),
+        Topic::Copies => format!("{service}{}", place(&to.region, &to.project_id, &None)),
+        Topic::Vault => place(&to.region, &None, &to.vault_id),
+        Topic::Quota => to.region.clone(),
+        Topic::Projects | Topic::Capability => format!("{service}{} to {}", route.region, to.region),
+    }
+}
+
+/// Every variable that may hold a part of the credential.
+pub fn variables(cloud: Cloud) -> impl Iterator<Item = &'static str> {
+    let password: &[&str] = match cloud {
+        Cloud::Huawei => &["OFFSITE_HUAWEI_IAM_DOMAIN", "OFFSITE_HUAWEI_IAM_USER", "OFFSITE_HUAWEI_IAM_PASSWORD"],
+        _ => &[],
+    };
+    key_variables(cloud).into_iter().chain(password.iter().copied())
+}

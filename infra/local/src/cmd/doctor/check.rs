@@ -1,0 +1,201 @@
+//! What the doctor found, as a table for people and as JSON for programs.
+
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
+use offsite_shared::command::Cloud;
+use offsite_shared::fields::one_line;
+use offsite_shared::probe::{Finding, Health};
+use serde_json::{Value, json};
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// As it should be.
+    Ok,
+    /// Copies can be made, but somebody should look.
+    Warn,
+    /// Copies cannot be made.
+    Fail,
+    /// It cannot be told.
+    Unknown,
+    /// Not looked at, because of another check.
+    Skipped,
+}
+
+impl Status {
+    /// All of them, in the order of the summary.
+    pub const ALL: [Status; 5] = [Status::Ok, Status::Warn, Status::Fail, Status::Unknown, Status::Skipped];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Ok => "ok",
+            Status::Warn => "warn",
+            Status::Fail => "fail",
+            Status::Unknown => "unknown",
+            Status::Skipped => "skipped",
+        }
+    }
+
+    fn style(self) -> Style {
+        let colour = |colour: AnsiColor| Style::new().bold().fg_color(Some(colour.into()));
+        match self {
+            Status::Ok => colour(AnsiColor::Green),
+            Status::Warn => colour(AnsiColor::Yellow),
+            Status::Fail => colour(AnsiColor::Red),
+            Status::Unknown => colour(AnsiColor::Cyan),
+            Status::Skipped => Style::new().dimmed(),
+        }
+    }
+}
+
+impl From<Health> for Status {
+    fn from(health: Health) -> Status {
+        match health {
+            Health::Ok => Status::Ok,
+            Health::Warn => Status::Warn,
+            Health::Fail => Status::Fail,
+            Health::Unknown => Status::Unknown,
+        }
+    }
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Its name, which stays the same from version to version.
+    pub name: &'static str,
+    /// Of which cloud and account; `None` for this installation.
+    pub of: Option<(Cloud, String)>,
+    /// What was looked at: a host, a region, a vault, a file.
+    pub subject: String,
+    /// How it ended.
+    pub status: Status,
+    /// What was found.
+    pub found: String,
+    /// What to do; empty where nothing is to be done.
+    pub advice: String,
+    /// What this check does not say, however it ended.
+    pub cannot_know: &'static str,
+    /// How long the answer took, where that was measured.
+    pub latency_ms: Option<i64>,
+}
+
+impl Check {
+    /// A check of this installation.
+    pub fn here(name: &'static str, subject: impl AsRef<str>, finding: Finding, cannot_know: &'static str) -> Check {
+        Check {
+            name,
+            of: None,
+            subject: one_line(subject.as_ref()),
+            status: finding.health.into(),
+            found: finding.found,
+            advice: finding.advice,
+            cannot_know,
+            latency_ms: None,
+        }
+    }
+
+    /// The same as a check of an account.
+    pub fn of(self, cloud: Cloud, account: &str) -> Check {
+        Check { of: Some((cloud, account.to_owned())), ..self }
+    }
+
+    /// The same as one that was not made.
+    pub fn skipped(self) -> Check {
+        Check { status: Status::Skipped, ..self }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "check": self.name,
+            "provider": self.of.as_ref().map(|(cloud, _)| cloud.name()),
+            "account": self.of.as_ref().map(|(_, account)| account),
+            "subject": self.subject,
+            "status": self.status.name(),
+            "found": self.found,
+            "advice": self.advice,
+            "cannot_know": self.cannot_know,
+            "latency_ms": self.latency_ms,
+        })
+    }
+}
+
+/// All that was found.
+pub struct Report {
+    /// When the run began.
+    pub checked_at: Timestamp,
+    /// Whether the clouds are simulators.
+    pub simulated: bool,
+    /// The policy's name, if there is one.
+    pub policy: Option<String>,
+    /// The checks, those of this installation first.
+    pub checks: Vec<Check>,
+}
+
+impl Report {
+    /// Whether no check failed.
+    pub fn is_well(&self) -> bool {
+        self.checks.iter().all(|check| check.status != Status::Fail)
+    }
+
+    fn count(&self, status: Status) -> usize {
+        self.checks.iter().filter(|check| check.status == status).count()
+    }
+
+    /// As one JSON object; `docs/doctor.md` describes it.
+    pub fn to_json(&self) -> Value {
+        let summary: serde_json::Map<String, Value> =
+            Status::ALL.into_iter().map(|status| (status.name().to_owned(), json!(self.count(status)))).collect();
+        json!({
+            "version": 1,
+            "checked_at": self.checked_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            "simulated": self.simulated,
+            "policy": self.policy,
+            "checks": self.checks.iter().map(Check::to_json).collect::<Vec<_>>(),
+            "summary": summary,
+        })
+    }
+
+    /// For people: a line for each check, with what to do and what stays unseen below it.
+    ///
+    /// # Errors
+    /// `out` is gone.
+    pub fn write(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
+        let wide = |text: fn(&Check) -> &str| self.checks.iter().map(|check| text(check).chars().count()).max();
+        let (names, subjects) = (wide(|check| check.name).unwrap_or(0), wide(|check| &check.subject).unwrap_or(0));
+        let subjects = subjects.min(56);
+        let mut heading = None;
+        for check in &self.checks {
+            if heading != Some(&check.of) {
+                let gap = if heading.is_some() { "\n" } else { "" };
+                match &check.of {
+                    None => writeln!(out, "{gap}{bold}this installation{bold:#}")?,
+                    Some((cloud, account)) => {
+                        writeln!(out, "{gap}{bold}{}, account {account}{bold:#}", cloud.name())?;
+                    }
+                }
+                heading = Some(&check.of);
+            }
+            let (word, style) = (check.status.name(), check.status.style());
+            let (name, subject, found) = (check.name, &check.subject, &check.found);
+            writeln!(out, "  {style}{word:7}{style:#}  {name:names$}  {subject:subjects$}  {found}")?;
+            if !check.advice.is_empty() {
+                writeln!(out, "           to do: {}", check.advice)?;
+            }
+            if !check.cannot_know.is_empty() && check.status != Status::Skipped {
+                writeln!(out, "           {dim}not known: {}{dim:#}", check.cannot_know)?;
+            }
+        }
+        let words: Vec<String> = Status::ALL
+            .into_iter()
+            .map(|status| (status, self.count(status)))
+            .filter(|(_, count)| *count > 0)
+            .map(|(status, count)| format!("{count} {}", status.name()))
+            .collect();
+        writeln!(out, "\n{}; nothing was changed", words.join(", "))
+    }
+}

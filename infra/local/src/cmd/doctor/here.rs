@@ -1,0 +1,188 @@
+//! The checks of this installation: ledger, queue, switches. The file is opened for reading only.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use offsite_shared::io::aws::Aws;
+use offsite_shared::ports::{CredentialName, Ledger, Pause, Transport};
+use offsite_shared::probe::{Finding, Health};
+use offsite_shared::settings::{Environment, check_endpoint};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use serde_json::json;
+
+use super::check::Check;
+use crate::database::{APPLICATION_ID, SCHEMA_VERSION};
+use crate::home;
+
+/// How long AWS is asked.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// Where pauses of credentials are read.
+pub enum Pauses {
+    /// Those that the file holds.
+    Held(Vec<(String, Pause)>),
+    /// In the table.
+    Table(Arc<dyn Ledger>),
+}
+
+impl Pauses {
+    /// The pause of a credential that is in force.
+    pub async fn of(&self, credential: &CredentialName, now: Timestamp) -> Option<Pause> {
+        let pause = match self {
+            Pauses::Held(held) => held.iter().find(|(name, _)| *name == credential.0).map(|(_, pause)| pause.clone()),
+            Pauses::Table(ledger) => ledger.pause_of(credential).await.ok().flatten(),
+        };
+        pause.filter(|pause| pause.until > now)
+    }
+}
+
+/// Whether everything is paused.
+pub fn paused(environment: &Environment) -> Check {
+    let finding = match environment.get("OFFSITE_PAUSED") {
+        None => Finding::ok("OFFSITE_PAUSED is not set"),
+        Some(_) => Finding::new(
+            Health::Warn,
+            "OFFSITE_PAUSED is set: nothing is started while it is",
+            "unset OFFSITE_PAUSED when copies are to be made again",
+        ),
+    };
+    Check::here("paused", "", finding, "whether it is set for functions elsewhere: this is this process's environment")
+}
+
+/// The ledger that `offsite ledger` reads, and the pauses in it.
+pub async fn ledger(environment: &Environment, simulated: bool) -> (Check, Pauses) {
+    if let Some(table) = environment.get("OFFSITE_TABLE") {
+        let (finding, pauses) = in_table(environment).await;
+        let blind = "whether the table may be written, and whether its indexes are there";
+        return (Check::here("ledger", format!("table {table}"), finding, blind), pauses);
+    }
+    let path = home::database_path(environment);
+    let (finding, held) = in_file(&path, simulated);
+    let blind = "whether the file can be written, and whether the disk has room";
+    (Check::here("ledger", path.display().to_string(), finding, blind), Pauses::Held(held))
+}
+
+async fn in_table(environment: &Environment) -> (Finding, Pauses) {
+    let none = || Pauses::Held(Vec::new());
+    let fail = |why: String, advice: &str| Finding::new(Health::Fail, why, advice);
+    let ledger = match home::ledger(environment) {
+        Ok(ledger) => ledger,
+        Err(error) => return (fail(format!("{error:#}"), "set the AWS variables that it names"), none()),
+    };
+    // A name that no credential has: the answer is that there is none.
+    let asked = tokio::time::timeout(PATIENCE, ledger.pause_of(&CredentialName("doctor".to_owned()))).await;
+    match asked {
+        Ok(Ok(_)) => (Finding::ok("the table answers, and its items can be read"), Pauses::Table(ledger)),
+        Ok(Err(error)) => (
+            fail(error.to_string(), "check OFFSITE_TABLE, AWS_REGION and the right dynamodb:GetItem on the table"),
+            none(),
+        ),
+        Err(_) => (fail("no answer in time".to_owned(), "check the network to DynamoDB"), none()),
+    }
+}
+
+fn in_file(path: &Path, simulated: bool) -> (Finding, Vec<(String, Pause)>) {
+    let fail = |why: String, advice: &str| (Finding::new(Health::Fail, why, advice), Vec::new());
+    if !path.exists() {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        return match parent.is_none_or(Path::is_dir) {
+            true => (Finding::ok("is not there yet: the first event makes it"), Vec::new()),
+            false => fail("its folder is not there".to_owned(), "make the folder, or set OFFSITE_DB to another file"),
+        };
+    }
+    let advice = "set OFFSITE_DB to a file of Offsite, or to one that does not exist yet";
+    match read_file(path) {
+        Err(error) => fail(format!("cannot be read: {error}"), advice),
+        Ok(Home { application, .. }) if application != APPLICATION_ID => {
+            fail("is not a file of Offsite".to_owned(), advice)
+        }
+        Ok(Home { version, .. }) if version > SCHEMA_VERSION => {
+            fail("is of a newer version of Offsite".to_owned(), "use that version")
+        }
+        Ok(Home { kind: Some(kind), .. }) if (kind == "simulated") != simulated => {
+            let this = if simulated { "simulated" } else { "live" };
+            fail(format!("holds {kind} replications, and this run is {this}"), "set OFFSITE_DB to another file")
+        }
+        Ok(Home { pauses, .. }) => (Finding::ok("can be read"), pauses),
+    }
+}
+
+struct Home {
+    application: i64,
+    version: i64,
+    kind: Option<String>,
+    pauses: Vec<(String, Pause)>,
+}
+
+fn read_file(path: &Path) -> rusqlite::Result<Home> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(Duration::from_secs(2))?;
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    if application != APPLICATION_ID || version > SCHEMA_VERSION {
+        return Ok(Home { application, version, kind: None, pauses: Vec::new() });
+    }
+    let kind = connection.query_row("SELECT value FROM home WHERE name = 'kind'", [], |row| row.get(0)).optional()?;
+    let mut statement = connection.prepare("SELECT credential, until, reason FROM pauses")?;
+    let rows = statement
+        .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))?;
+    let mut pauses = Vec::new();
+    for row in rows {
+        let (name, until, reason) = row?;
+        if let Ok(until) = until.parse() {
+            pauses.push((name, Pause { until, reason }));
+        }
+    }
+    Ok(Home { application, version, kind, pauses })
+}
+
+/// The queues that are configured; without one the receipts are in the file.
+pub async fn queues(
+    environment: &Environment,
+    transport: &Arc<dyn Transport>,
+    clock: &Arc<dyn offsite_shared::ports::Clock>,
+) -> Vec<Check> {
+    const BLIND: &str = "whether messages may be sent: that cannot be tried without sending one";
+    let mut checks = Vec::new();
+    for variable in ["QUEUE_URL", "OFFSITE_WORK_QUEUE_URL"] {
+        let Some(url) = environment.get(variable) else { continue };
+        // A URL that is refused may hold a password.
+        let subject = if check_endpoint(variable, url).is_ok() { url } else { variable };
+        let finding = match queue(environment, transport, clock, variable, url).await {
+            Ok(()) => Finding::ok("the queue answers"),
+            Err(why) => Finding::new(
+                Health::Fail,
+                why,
+                format!("check {variable}, AWS_REGION and the right sqs:GetQueueAttributes on the queue"),
+            ),
+        };
+        checks.push(Check::here("queue", subject, finding, BLIND));
+    }
+    if checks.is_empty() {
+        let finding = Finding::ok("QUEUE_URL is not set: receipts go into the file of the ledger");
+        checks.push(Check::here("queue", "", finding, "what the functions on AWS are given"));
+    }
+    checks
+}
+
+async fn queue(
+    environment: &Environment,
+    transport: &Arc<dyn Transport>,
+    clock: &Arc<dyn offsite_shared::ports::Clock>,
+    variable: &str,
+    url: &str,
+) -> Result<(), String> {
+    check_endpoint(variable, url).map_err(|error| error.message)?;
+    let aws = Aws::from_environment(environment, transport.clone(), clock.clone()).map_err(|error| error.message)?;
+    let origin = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+    let endpoint = aws.endpoint(environment, "AWS_ENDPOINT_URL_SQS", origin).map_err(|error| error.message)?;
+    let body = json!({ "QueueUrl": url, "AttributeNames": ["QueueArn"] });
+    let call = aws.call(&endpoint, "sqs", "1.0", "AmazonSQS.GetQueueAttributes", &body, Duration::from_secs(3));
+    match tokio::time::timeout(PATIENCE, call).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("no answer in time".to_owned()),
+    }
+}

@@ -1,0 +1,361 @@
+//! Probes of HBR: who the key is, whether the vaults can be read and paired, and where HBR replicates to.
+//!
+//! Source: alibabacloud_hbr20170908 2.7.1; alibabacloud_sts20150401 1.2.0, GetCallerIdentity.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::inventory::{PairRead, Pairing, VaultPair, read_pair};
+use super::model::Envelope;
+use super::{Alibaba, call, codes, read};
+use crate::command::{Operation, Options, Replication, Source};
+use crate::disposition::Failure;
+use crate::ports::Reply;
+use crate::probe::{Finding, Health, Probe, Route, Step, Topic};
+use crate::providers::{Call, Service, refusal, unreadable};
+
+impl Probe for Alibaba {
+    /// Source: V3 request structure and signature, help document 2593177.
+    fn clock_limit(&self) -> Duration {
+        Duration::from_secs(900)
+    }
+
+    fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Step {
+        match topic {
+            Topic::Identity => identity(route, replies.first()),
+            Topic::Sources => sources(route, replies.first()),
+            Topic::Copies => copies(route, replies.first()),
+            Topic::Vault => vault(route, replies),
+            Topic::Capability => capability(route, replies.first()),
+            Topic::Quota => Step::Known(Finding::new(
+                Health::Unknown,
+                "HBR documents no call for quotas and no limit on what a target vault holds",
+                "",
+            )),
+            Topic::Projects => Step::Nothing,
+        }
+    }
+
+    /// Source: HBR RAM page; actions are named after operations.
+    fn permission(&self, topic: Topic, _operation: Operation) -> &'static str {
+        match topic {
+            Topic::Identity => "none (sts:GetCallerIdentity is open to every key)",
+            Topic::Sources => "hbr:DescribeBackupJobs2",
+            Topic::Copies | Topic::Vault => "hbr:DescribeVaults",
+            Topic::Capability => "hbr:DescribeVaultReplicationRegions",
+            Topic::Projects | Topic::Quota => "none",
+        }
+    }
+
+    fn start_permission(&self, _operation: Operation) -> &'static str {
+        "hbr:CreateVaultReplication (the name is inferred: its page publishes none)"
+    }
+
+    fn blind_spot(&self, topic: Topic, _operation: Operation) -> &'static str {
+        match topic {
+            Topic::Identity => "what the key may do",
+            Topic::Sources => "whether every source type may be read: one of nine is asked",
+            Topic::Copies => "whether the backups in a target vault can be restored: no API shows them there",
+            Topic::Vault => "whether a vault must be made as a replication target before it can be paired",
+            Topic::Capability => "for which source regions the answer holds: the call names none",
+            Topic::Quota => "whether the account's limit on vaults (100) or on storage is near",
+            Topic::Projects => "",
+        }
+    }
+
+    fn is_denied(&self, failure: &Failure) -> bool {
+        failure.code == "NoPermission" || failure.code == "Forbidden" || failure.code.starts_with("Forbidden.")
+    }
+}
+
+fn identity(route: &Route, reply: Option<&Reply>) -> Step {
+    let Some(reply) = reply else {
+        let mut call = call("GetCallerIdentity", &route.region, Vec::new());
+        call.service = Service::AlibabaSts;
+        for (name, value) in &mut call.draft.headers {
+            if name == "x-acs-version" {
+                "2015-04-01".clone_into(value);
+            }
+        }
+        return Step::Ask(Box::new(call));
+    };
+    match caller(reply) {
+        Ok(caller) => Step::Known(caller),
+        Err(failure) => Step::Failed(failure.of_read()),
+    }
+}
+
+/// STS says neither Success nor Code when all is well.
+fn caller(reply: &Reply) -> Result<Finding, Failure> {
+    #[derive(Deserialize)]
+    struct Caller {
+        #[serde(rename = "AccountId")]
+        account: String,
+        #[serde(rename = "IdentityType", default)]
+        kind: String,
+        #[serde(rename = "Arn", default)]
+        arn: String,
+    }
+    if (200..300).contains(&reply.status)
+        && let Ok(caller) = serde_json::from_slice::<Caller>(&reply.body)
+    {
+        let found = format!("account {}: {} {}", caller.account, caller.kind, caller.arn);
+        return Ok(match caller.kind.as_str() {
+            "Account" => Finding::new(
+                Health::Warn,
+                format!("{found}; this is the root of the account and may do everything"),
+                "use the key of a RAM user with the few rights that docs/configuration.md lists",
+            ),
+            _ => Finding::ok(found),
+        });
+    }
+    match read(reply) {
+        Err(failure) => Err(failure),
+        Ok(answer) => Err(unreadable(reply, answer.request_id, "the answer names no account")),
+    }
+}
+
+/// The smallest page, of one source type.
+fn sources(route: &Route, reply: Option<&Reply>) -> Step {
+    let Some(reply) = reply else {
+        let mut pairs = vec![
+            ("SourceType", "ECS_FILE".to_owned()),
+            ("PageNumber", "1".to_owned()),
+            ("PageSize", "1".to_owned()),
+            ("SortDirection", "DESCEND".to_owned()),
+        ];
+        if let Some(vault) = &route.vault_id {
+            pairs.extend([
+                ("Filters.1.Key", "VaultId".to_owned()),
+                ("Filters.1.Operator", "IN".to_owned()),
+                ("Filters.1.Values.1", vault.clone()),
+            ]);
+        }
+        return ask("DescribeBackupJobs2", &route.region, pairs);
+    };
+    read_answer(reply, |answer| {
+        let total = answer.total_count.unwrap_or(0);
+        Finding::ok(format!("backup jobs can be listed; {total} of the type ECS_FILE"))
+    })
+}
+
+fn copies(route: &Route, reply: Option<&Reply>) -> Step {
+    let Some(reply) = reply else {
+        let pairs = vec![
+            ("PageNumber", "1".to_owned()),
+            ("PageSize", "1".to_owned()),
+            ("VaultRegionId", route.destination.region.clone()),
+        ];
+        return ask("DescribeVaults", &route.destination.region, pairs);
+    };
+    read_answer(reply, |answer| {
+        Finding::ok(format!("vaults can be listed; {} in this region", answer.total_count.unwrap_or(0)))
+    })
+}
+
+/// Both vaults, by their exact IDs: the target first, and the source where the target names no partner.
+fn vault(route: &Route, replies: &[Reply]) -> Step {
+    let (Some(source), Some(target)) = (&route.vault_id, &route.destination.vault_id) else {
+        return unnamed();
+    };
+    let replication = Replication {
+        operation: Operation::CreateVaultReplication,
+        account: String::new(),
+        source: Source { region: route.region.clone(), project_id: None, id: source.clone() },
+        destination: route.destination.clone(),
+        options: Options::default(),
+        occurrence: None,
+    };
+    match read_pair(&replication, replies) {
+        PairRead::Ask(call) => Step::Ask(call),
+        PairRead::Failed(failure) => Step::Failed(failure.of_read()),
+        PairRead::Known(pair) => Step::Known(judge(&pair, source, target)),
+    }
+}
+
+fn unnamed() -> Step {
+    Step::Known(Finding::new(
+        Health::Unknown,
+        "no vault is named, so none was looked at",
+        "give a policy that names the vaults",
+    ))
+}
+
+fn judge(pair: &VaultPair, source: &str, target: &str) -> Finding {
+    let fail = |found: String, advice: &str| Finding::new(Health::Fail, found, advice);
+    match &pair.pairing {
+        Pairing::Missing(id) => {
+            fail(format!("the vault {id} is not there"), "check the vault ID and its region in the policy")
+        }
+        Pairing::Elsewhere(id) => fail(
+            format!("one of the two vaults already replicates with {id}"),
+            "a vault has one partner: choose another target, or end the other replication",
+        ),
+        pairing => {
+            let state = match pairing {
+                Pairing::Paired => format!("{target} already replicates from {source}"),
+                _ => format!("{target} is there and has no partner yet"),
+            };
+            match pair.status.as_deref() {
+                Some("CREATED") => Finding::ok(state),
+                Some("ERROR") => fail(
+                    format!(
+                        "{target} is in the state ERROR: {}",
+                        pair.status_message.as_deref().unwrap_or("no reason given")
+                    ),
+                    "mend or replace the target vault in the console",
+                ),
+                other => Finding::new(
+                    Health::Warn,
+                    format!("{state}; its state is {}", other.unwrap_or("not told")),
+                    "look again when it is CREATED",
+                ),
+            }
+        }
+    }
+}
+
+fn capability(route: &Route, reply: Option<&Reply>) -> Step {
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(rename = "Regions")]
+        regions: Option<Regions>,
+    }
+    #[derive(Deserialize)]
+    struct Regions {
+        #[serde(rename = "RegionId", default)]
+        ids: Vec<String>,
+    }
+    let Some(reply) = reply else {
+        return ask("DescribeVaultReplicationRegions", &route.region, Vec::new());
+    };
+    if let Err(failure) = read(reply) {
+        return Step::Failed(failure.of_read());
+    }
+    let regions = serde_json::from_slice::<Answer>(&reply.body).ok().and_then(|answer| answer.regions);
+    let Some(Regions { ids }) = regions else {
+        return Step::Failed(unreadable(reply, None, "the answer holds no regions").of_read());
+    };
+    let wanted = &route.destination.region;
+    Step::Known(match ids.contains(wanted) {
+        true => Finding::ok(format!("HBR replicates to {wanted}")),
+        false => Finding::new(
+            Health::Fail,
+            format!("{wanted} is not among the {} regions to which HBR says it replicates", ids.len()),
+            format!("choose one of: {}", ids.join(", ")),
+        ),
+    })
+}
+
+fn ask(action: &'static str, region: &str, pairs: Vec<(&str, String)>) -> Step {
+    let call: Call = call(action, region, pairs);
+    Step::Ask(Box::new(call))
+}
+
+/// A code that the table does not know is a refusal here: there is nothing to read back.
+fn read_answer(reply: &Reply, found: impl FnOnce(&Envelope) -> Finding) -> Step {
+    match read(reply) {
+        Ok(answer) => Step::Known(found(&answer)),
+        Err(failure) if failure.advice.is_empty() => Step::Failed(failure.of_read()),
+        Err(failure) => {
+            let known = refusal(codes::TABLE, &failure.code, &failure.message, failure.request_id.clone(), reply);
+            Step::Failed(known.of_read())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::command::Destination;
+    use crate::disposition::Disposition;
+
+    fn route() -> Route {
+        Route {
+            operation: Operation::CreateVaultReplication,
+            region: "cn-hangzhou".into(),
+            project_id: None,
+            vault_id: Some("v-1".into()),
+            destination: Destination { region: "cn-shanghai".into(), project_id: None, vault_id: Some("v-2".into()) },
+        }
+    }
+
+    fn reply(status: u16, body: &Value) -> Reply {
+        Reply { status, headers: Vec::new(), body: body.to_string().into_bytes() }
+    }
+
+    fn found(step: Step) -> Finding {
+        match step {
+            Step::Known(finding) => finding,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_reads_are_planned() {
+        for topic in Topic::ALL {
+            if let Step::Ask(call) = Alibaba.look(topic, &route(), &[]) {
+                assert!(call.action.starts_with("Describe") || call.action == "GetCallerIdentity", "{}", call.action);
+            }
+        }
+    }
+
+    #[test]
+    fn the_caller_is_told_and_the_root_is_warned_of() {
+        let body =
+            |kind: &str| json!({"IdentityType": kind, "AccountId": "1000000000000001", "Arn": "acs:ram::1:user/o"});
+        let of = |kind: &str| found(Alibaba.look(Topic::Identity, &route(), &[reply(200, &body(kind))]));
+        assert_eq!(of("RAMUser").found, "account 1000000000000001: RAMUser acs:ram::1:user/o");
+        assert_eq!((of("RAMUser").health, of("Account").health), (Health::Ok, Health::Warn));
+        let refused = reply(404, &json!({"Code": "InvalidAccessKeyId.NotFound", "Message": "m"}));
+        let Step::Failed(failure) = Alibaba.look(Topic::Identity, &route(), &[refused]) else { panic!() };
+        assert_eq!(failure.disposition, Disposition::Authentication);
+        assert!(!Alibaba.is_denied(&failure));
+    }
+
+    #[test]
+    fn a_missing_right_is_not_a_wrong_key() {
+        let refused = reply(403, &json!({"Code": "NoPermission", "Message": "m"}));
+        let Step::Failed(failure) = Alibaba.look(Topic::Sources, &route(), &[refused]) else { panic!() };
+        assert!(Alibaba.is_denied(&failure), "{failure:?}");
+    }
+
+    #[test]
+    fn vaults_are_judged_by_their_state() {
+        let vault =
+            |fields: Value| reply(200, &json!({"Success": true, "TotalCount": 1, "Vaults": {"Vault": [fields]}}));
+        let none = || reply(200, &json!({"Success": true, "TotalCount": 0, "Vaults": {}}));
+        let target = |more: Value| {
+            let mut fields = json!({"VaultId": "v-2", "Status": "CREATED"});
+            fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            vault(fields)
+        };
+        let source = || vault(json!({"VaultId": "v-1", "Status": "CREATED"}));
+        for (replies, health) in [
+            (vec![none()], Health::Fail),
+            (vec![target(json!({})), none()], Health::Fail),
+            (vec![target(json!({})), source()], Health::Ok),
+            (vec![target(json!({"ReplicationSourceVaultId": "v-1"}))], Health::Ok),
+            (vec![target(json!({"ReplicationSourceVaultId": "v-9"}))], Health::Fail),
+            (vec![target(json!({"Status": "ERROR"})), source()], Health::Fail),
+            (vec![target(json!({"Status": "INITIALIZING"})), source()], Health::Warn),
+        ] {
+            let finding = found(Alibaba.look(Topic::Vault, &route(), &replies));
+            assert_eq!(finding.health, health, "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn the_destination_must_be_listed() {
+        let listed =
+            |regions: Value| reply(200, &json!({"Success": true, "Code": "200", "Regions": {"RegionId": regions}}));
+        let of = |regions| found(Alibaba.look(Topic::Capability, &route(), &[listed(regions)])).health;
+        assert_eq!(of(json!(["cn-hangzhou", "cn-shanghai"])), Health::Ok);
+        assert_eq!(of(json!(["cn-hangzhou"])), Health::Fail);
+        let silent = reply(200, &json!({"Success": true}));
+        assert!(matches!(Alibaba.look(Topic::Capability, &route(), &[silent]), Step::Failed(_)));
+    }
+}

@@ -1,0 +1,470 @@
+//! Probes of CBR and CSBS: whose projects these are, whether backups can be listed, what the destination vault is.
+//!
+//! Source: huawei-cloud-api-definitions-CBR 0.1.20261030 (ShowVault, ShowReplicationCapabilities); IAM v3 ListProjects, as
+//! huaweicloudsdkcore 3.1.219 calls it; Open Telekom Cloud cloud-backup-recovery 3cca460, 2025-10-17 (what a destination vault is).
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::model::{Backup, Page};
+use super::{Huawei, calls, errors};
+use crate::command::Operation;
+use crate::disposition::Failure;
+use crate::ports::Reply;
+use crate::probe::{Finding, Health, Probe, Route, Step, Topic};
+use crate::providers::{Call, Service, lenient};
+use crate::sign::{Query, RequestDraft};
+
+impl Probe for Huawei {
+    /// Source: API Request Signing Guide.
+    fn clock_limit(&self) -> Duration {
+        Duration::from_secs(900)
+    }
+
+    fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Step {
+        let destination = &route.destination;
+        match topic {
+            Topic::Identity => identity(route, replies.first()),
+            Topic::Projects => projects(route, replies),
+            Topic::Sources => backups(route, &route.region, route.project_id.as_deref(), "backup", replies.first()),
+            Topic::Copies => {
+                backups(route, &destination.region, destination.project_id.as_deref(), "replication", replies.first())
+            }
+            Topic::Vault => vault(route, replies.first()),
+            Topic::Capability => capability(route, replies.first()),
+            Topic::Quota => Step::Known(Finding::new(
+                Health::Unknown,
+                "no call tells how many replicas a backup or an account may have; the room in the vault is what counts",
+                "BackupService.1012 is what the limit answers, BackupService.6129 a full vault",
+            )),
+        }
+    }
+
+    /// Source: huawei-cloud-api-definitions-CBR 0.1.20261030 for backups and capability; that of the vault is inferred.
+    fn permission(&self, topic: Topic, operation: Operation) -> &'static str {
+        match (topic, operation) {
+            (Topic::Identity | Topic::Projects, _) => "iam:projects:listProjects (the name is inferred)",
+            (Topic::Sources | Topic::Copies | Topic::Capability, Operation::CopyCheckpointItem) => {
+                "the CSBS right to list; no name is published"
+            }
+            (Topic::Sources | Topic::Copies, _) => "cbr:backups:list",
+            (Topic::Vault, _) => "cbr:vaults:get (the name is inferred)",
+            (Topic::Capability, _) => "cbr:backups:queryReplicationCapability",
+            (Topic::Quota, _) => "none",
+        }
+    }
+
+    fn start_permission(&self, operation: Operation) -> &'static str {
+        match operation {
+            Operation::CopyCheckpoint => "cbr:vaults:replicate",
+            Operation::CopyCheckpointItem => "the CSBS right to replicate (no name is published)",
+            _ => "cbr:backups:replicate",
+        }
+    }
+
+    fn blind_spot(&self, topic: Topic, operation: Operation) -> &'static str {
+        match topic {
+            Topic::Identity => "which user the key belongs to and what it may do: IAM tells the account only",
+            Topic::Projects => "sub-projects: a project may lie in the region under another name",
+            Topic::Sources => "which backups CBR refuses to copy; only server backups with the system disk go",
+            Topic::Copies => "whether a replica can be restored",
+            Topic::Vault => "how large the next copies are",
+            Topic::Capability if operation == Operation::CopyCheckpointItem => {
+                "whether CSBS still serves this project: new ones are refused (BackupService.4008)"
+            }
+            Topic::Capability => "whether this account may use the pair of regions",
+            Topic::Quota => "how near the limits of the account are",
+        }
+    }
+
+    fn is_denied(&self, failure: &Failure) -> bool {
+        matches!(failure.code.as_str(), "APIGW.0302" | "APIGW.0304" | "APIGW.0306" | "APIGW.0802" | "403")
+    }
+}
+
+#[derive(Deserialize)]
+struct Projects {
+    projects: Vec<Project>,
+}
+
+#[derive(Deserialize)]
+struct Project {
+    id: String,
+    #[serde(default, deserialize_with = "lenient")]
+    domain_id: Option<String>,
+}
+
+/// The project that bears a region's name. Asked of the source's region throughout, for a token is good there only.
+fn list_projects(asked: &str, name: &str) -> Step {
+    Step::Ask(Box::new(Call {
+        action: "ListProjects",
+        service: Service::Iam,
+        region: asked.to_owned(),
+        draft: RequestDraft {
+            method: "GET".to_owned(),
+            path: "/v3/projects".to_owned(),
+            query: Query::Pairs(vec![("name".to_owned(), name.to_owned())]),
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            ..Default::default()
+        },
+    }))
+}
+
+fn identity(route: &Route, reply: Option<&Reply>) -> Step {
+    let Some(reply) = reply else { return list_projects(&route.region, &route.region) };
+    let listed = match errors::read::<Projects>(Service::Iam, reply) {
+        Ok(listed) => listed.projects,
+        Err(failure) => return Step::Failed(failure.of_read()),
+    };
+    let region = &route.region;
+    Step::Known(match listed.first() {
+        Some(Project { id, domain_id }) => {
+            let account = domain_id.as_deref().unwrap_or("not told");
+            Finding::ok(format!("account {account}; its project in {region} is {id}"))
+        }
+        None => Finding::new(
+            Health::Warn,
+            format!("the key is taken, but the account has no project named {region}"),
+            "check the region: an account gets its project there when it first uses it",
+        ),
+    })
+}
+
+fn projects(route: &Route, replies: &[Reply]) -> Step {
+    let sides = [
+        (&route.region, route.project_id.as_deref()),
+        (&route.destination.region, route.destination.project_id.as_deref()),
+    ];
+    if sides.iter().all(|(_, project)| project.is_none()) {
+        return Step::Known(no_project("the route"));
+    }
+    let mut strange = Vec::new();
+    let mut replies = replies.iter();
+    for (region, project) in sides {
+        let Some(project) = project else { continue };
+        let Some(reply) = replies.next() else { return list_projects(&route.region, region) };
+        match errors::read::<Projects>(Service::Iam, reply) {
+            Ok(listed) if listed.projects.iter().any(|found| found.id == project) => {}
+            Ok(listed) => {
+                let named = listed.projects.first().map_or("none", |found| found.id.as_str());
+                strange.push(format!("{region}: {project} is named, and the region's own project is {named}"));
+            }
+            Err(failure) => return Step::Failed(failure.of_read()),
+        }
+    }
+    Step::Known(match strange.is_empty() {
+        true => Finding::ok("each project that is named is the one of its region"),
+        false => Finding::new(
+            Health::Warn,
+            strange.join("; "),
+            "take the region's own project ID, unless a sub-project is meant",
+        ),
+    })
+}
+
+fn no_project(whose: &str) -> Finding {
+    Finding::new(
+        Health::Unknown,
+        format!("no project ID is known for {whose}"),
+        "give a policy; for the source alone HUAWEICLOUD_SDK_PROJECT_ID does, and the identity check tells which it is",
+    )
+}
+
+/// The smallest page of backups of one kind.
+fn backups(route: &Route, region: &str, project: Option<&str>, kind: &str, reply: Option<&Reply>) -> Step {
+    let Some(project) = project else { return Step::Known(no_project(region)) };
+    let csbs = route.operation == Operation::CopyCheckpointItem;
+    let Some(reply) = reply else {
+        let pairs = [("image_type", kind), ("limit", "1"), ("offset", "0")];
+        let (action, path) = match csbs {
+            true => (calls::LIST_ITEMS, "checkpoint_items"),
+            false => (calls::LIST_BACKUPS, "backups"),
+        };
+        return get(action, route.operation, region, project, path, &pairs);
+    };
+    match errors::read::<Page<Backup>>(calls::service(route.operation), reply) {
+        Ok(page) => {
+            let what = if kind == "backup" { "backups" } else { "replicas" };
+            let count = page.count.map_or(String::new(), |count| format!("; {count} in the project"));
+            Step::Known(Finding::ok(format!("{what} can be listed{count}")))
+        }
+        Err(failure) => Step::Failed(failure.of_read()),
+    }
+}
+
+#[derive(Deserialize)]
+struct ShownVault {
+    vault: Vault,
+}
+
+#[derive(Deserialize)]
+struct Vault {
+    #[serde(default, deserialize_with = "lenient")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    auto_expand: Option<bool>,
+    billing: Billing,
+}
+
+#[derive(Deserialize)]
+struct Billing {
+    #[serde(default, deserialize_with = "lenient")]
+    protect_type: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    object_type: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    status: Option<String>,
+    /// GB.
+    #[serde(default, deserialize_with = "lenient")]
+    size: Option<u64>,
+    /// MB.
+    #[serde(default, deserialize_with = "lenient")]
+    used: Option<u64>,
+}
+
+fn vault(route: &Route, reply: Option<&Reply>) -> Step {
+    if route.operation == Operation::CopyCheckpointItem {
+        return Step::Nothing;
+    }
+    let destination = &route.destination;
+    let Some(id) = &destination.vault_id else {
+        let why = "no vault is named, so none was looked at";
+        return Step::Known(Finding::new(Health::Unknown, why, "give a policy that names the vaults"));
+    };
+    let Some(project) = destination.project_id.as_deref() else {
+        return Step::Known(no_project(&destination.region));
+    };
+    let Some(reply) = reply else {
+        return get("ShowVault", route.operation, &destination.region, project, &format!("vaults/{id}"), &[]);
+    };
+    let is_gone =
+        matches!(errors::code(reply).as_deref(), Some("BackupService.6105" | "6105" | "BackupService.6120" | "6120"));
+    if is_gone {
+        return Step::Known(Finding::new(
+            Health::Fail,
+            format!("the vault {id} is not in project {project} of {}", destination.region),
+            "check vault ID, project and region in the policy, or make a replication vault there",
+        ));
+    }
+    match errors::read::<ShownVault>(Service::Cbr, reply) {
+        Ok(shown) => Step::Known(judge(id, &shown.vault)),
+        Err(failure) => Step::Failed(failure.of_read()),
+    }
+}
+
+/// A replication vault for servers, available, with room.
+fn judge(id: &str, vault: &Vault) -> Finding {
+    let billing = &vault.billing;
+    let name = vault.name.as_deref().unwrap_or(id);
+    let fail = |found: String, advice: &str| Finding::new(Health::Fail, found, advice);
+    match billing.protect_type.as_deref() {
+        None | Some("replication") => {}
+        Some(other) => {
+            return fail(
+                format!("{name} is a vault for {other}, and copies need one for replication"),
+                "name a vault whose protection type is replication",
+            );
+        }
+    }
+    match billing.object_type.as_deref() {
+        None | Some("server" | "turbo") => {}
+        Some(other) => {
+            return fail(
+                format!("{name} holds backups of the type {other}, and only server backups are copied"),
+                "name a replication vault for servers",
+            );
+        }
+    }
+    match billing.status.as_deref() {
+        None | Some("available") => {}
+        Some(other) => {
+            return fail(format!("{name} is in the state {other}"), "unlock, pay for or replace the vault");
+        }
+    }
+    // A vault that is paid by use may have no size.
+    let (Some(size), Some(used)) = (billing.size.filter(|size| *size > 0), billing.used) else {
+        return Finding::new(Health::Unknown, format!("{name} is of the right kind; its room is not told"), "");
+    };
+    let (room, percent) = (size.saturating_mul(1024), used.saturating_mul(100) / size.saturating_mul(1024));
+    let state = format!("{name}: {} GB of {size} GB used ({percent} %)", used / 1024);
+    match vault.auto_expand {
+        Some(true) => Finding::ok(format!("{state}; it grows by itself")),
+        _ if used >= room => fail(format!("{state}: it is full"), "enlarge the vault, or let it grow by itself"),
+        // The vendor's own default threshold for notices.
+        _ if percent >= 80 => Finding::new(Health::Warn, state, "enlarge the vault, or let it grow by itself"),
+        _ => Finding::ok(state),
+    }
+}
+
+#[derive(Deserialize)]
+struct Capabilities {
+    regions: Vec<Capability>,
+}
+
+#[derive(Deserialize)]
+struct Capability {
+    #[serde(default)]
+    name: String,
+    #[serde(default, deserialize_with = "lenient")]
+    replication_destinations: Option<Vec<String>>,
+}
+
+fn capability(route: &Route, reply: Option<&Reply>) -> Step {
+    let (source, wanted) = (&route.region, &route.destination.region);
+    let Some(project) = route.project_id.as_deref() else { return Step::Known(no_project(source)) };
+    let Some(reply) = reply else {
+        // CSBS spells it with an underscore.
+        let path = match route.operation {
+            Operation::CopyCheckpointItem => "replication_capabilities",
+            _ => "replication-capabilities",
+        };
+        return get("ShowReplicationCapabilities", route.operation, source, project, path, &[]);
+    };
+    let regions = match errors::read::<Capabilities>(calls::service(route.operation), reply) {
+        Ok(capabilities) => capabilities.regions,
+        Err(failure) => return Step::Failed(failure.of_read()),
+    };
+    let fail = |found: String, advice: String| Step::Known(Finding::new(Health::Fail, found, advice));
+    let Some(entry) = regions.iter().find(|region| region.name == *source) else {
+        let names: Vec<&str> = regions.iter().map(|region| region.name.as_str()).collect();
+        return fail(
+            format!("{source} is not among the regions that replicate"),
+            format!("regions that do: {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") }),
+        );
+    };
+    let destinations = entry.replication_destinations.as_deref().unwrap_or_default();
+    match destinations.contains(wanted) {
+        true => Step::Known(Finding::ok(format!("{source} replicates to {wanted}"))),
+        false => fail(
+            format!("{source} does not replicate to {wanted}"),
+            format!(
+                "it replicates to: {}",
+                if destinations.is_empty() { "none".to_owned() } else { destinations.join(", ") }
+            ),
+        ),
+    }
+}
+
+fn get(
+    action: &'static str,
+    operation: Operation,
+    region: &str,
+    project: &str,
+    path: &str,
+    pairs: &[(&str, &str)],
+) -> Step {
+    Step::Ask(Box::new(calls::get_in(action, operation, (region, project), path, pairs)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::command::Destination;
+    use crate::disposition::Disposition;
+
+    fn route(operation: Operation) -> Route {
+        Route {
+            operation,
+            region: "region1".into(),
+            project_id: Some("p1".into()),
+            vault_id: Some("v1".into()),
+            destination: Destination {
+                region: "region2".into(),
+                project_id: Some("p2".into()),
+                vault_id: Some("v2".into()),
+            },
+        }
+    }
+
+    fn reply(status: u16, body: &Value) -> Reply {
+        Reply { status, headers: Vec::new(), body: body.to_string().into_bytes() }
+    }
+
+    fn look(topic: Topic, replies: &[Reply]) -> Step {
+        Huawei.look(topic, &route(Operation::CopyBackup), replies)
+    }
+
+    fn found(step: Step) -> Finding {
+        match step {
+            Step::Known(finding) => finding,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_reads_are_planned() {
+        for operation in [Operation::CopyBackup, Operation::CopyCheckpoint, Operation::CopyCheckpointItem] {
+            for topic in Topic::ALL {
+                if let Step::Ask(call) = Huawei.look(topic, &route(operation), &[]) {
+                    assert_eq!(call.draft.method, "GET", "{}", call.action);
+                    let service = if call.service == Service::Iam { Service::Iam } else { calls::service(operation) };
+                    assert_eq!(call.service, service, "{}", call.action);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_project_of_another_region_is_noticed() {
+        let listed = |id: &str| reply(200, &json!({"projects": [{"id": id, "domain_id": "d"}]}));
+        assert_eq!(found(look(Topic::Identity, &[listed("p1")])).found, "account d; its project in region1 is p1");
+        assert_eq!(found(look(Topic::Projects, &[listed("p1"), listed("p2")])).health, Health::Ok);
+        let strange = found(look(Topic::Projects, &[listed("p1"), listed("p9")]));
+        assert_eq!(strange.health, Health::Warn);
+        assert!(strange.found.contains("region2: p2 is named, and the region's own project is p9"), "{strange:?}");
+        let none = reply(200, &json!({"projects": []}));
+        assert_eq!(found(look(Topic::Identity, &[none])).health, Health::Warn);
+        let unnamed = Route { project_id: None, ..route(Operation::CopyBackup) };
+        for topic in [Topic::Sources, Topic::Capability] {
+            assert_eq!(found(Huawei.look(topic, &unnamed, &[])).health, Health::Unknown, "{topic:?}");
+        }
+    }
+
+    #[test]
+    fn the_vault_must_fit_and_have_room() {
+        let shown = |billing: Value, auto_expand: bool| {
+            let mut fields = json!({"protect_type": "replication", "object_type": "server", "status": "available", "size": 100, "used": 0});
+            fields.as_object_mut().unwrap().extend(billing.as_object().unwrap().clone());
+            let vault = json!({"vault": {"name": "n", "auto_expand": auto_expand, "billing": fields}});
+            found(look(Topic::Vault, &[reply(200, &vault)])).health
+        };
+        assert_eq!(shown(json!({}), false), Health::Ok);
+        for wrong in [
+            json!({"protect_type": "backup"}),
+            json!({"object_type": "disk"}),
+            json!({"status": "frozen"}),
+            json!({"used": 102_400}),
+        ] {
+            assert_eq!(shown(wrong.clone(), false), Health::Fail, "{wrong}");
+        }
+        assert_eq!(shown(json!({"used": 90_000}), false), Health::Warn);
+        assert_eq!(shown(json!({"used": 102_400}), true), Health::Ok);
+        assert_eq!(shown(json!({"used": null}), false), Health::Unknown);
+        assert_eq!(shown(json!({"size": 0}), false), Health::Unknown);
+        let gone = reply(404, &json!({"error_code": "BackupService.6105", "error_msg": "m"}));
+        assert_eq!(found(look(Topic::Vault, &[gone])).health, Health::Fail);
+    }
+
+    #[test]
+    fn source_and_destination_must_be_listed() {
+        let of = |regions: Value| found(look(Topic::Capability, &[reply(200, &json!({"regions": regions}))]));
+        let entry = |name: &str, to: Value| json!({"name": name, "replication_destinations": to});
+        assert_eq!(of(json!([entry("region1", json!(["region2"]))])).health, Health::Ok);
+        assert_eq!(of(json!([entry("region1", json!(["region3"]))])).health, Health::Fail);
+        assert_eq!(of(json!([entry("region1", Value::Null)])).health, Health::Fail);
+        assert_eq!(of(json!([entry("region9", json!(["region2"]))])).health, Health::Fail);
+        assert_eq!(of(json!([])).advice, "regions that do: none");
+    }
+
+    #[test]
+    fn a_missing_right_is_not_a_wrong_key() {
+        for (status, code, denied) in [(403, "APIGW.0302", true), (401, "APIGW.0301", false)] {
+            let refused = reply(status, &json!({"error_code": code, "error_msg": "m"}));
+            let Step::Failed(failure) = look(Topic::Sources, &[refused]) else { panic!() };
+            assert_eq!((failure.disposition, Huawei.is_denied(&failure)), (Disposition::Authentication, denied));
+        }
+    }
+}

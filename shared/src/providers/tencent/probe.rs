@@ -1,0 +1,206 @@
+//! Probes of CBS: who the key is, whether snapshots can be listed in both regions, and how many more a region takes.
+//!
+//! Source: tencentcloud-sdk-python-cbs 3.1.175; tencentcloud-sdk-python-sts 3.0.1459, GetCallerIdentity. No action of CBS
+//! tells which regions replicate, and CopySnapshotCrossRegions has no dry run (API page 362/45941, 2026-05-15).
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::model::{DescribeSnapshots, Described};
+use super::{Tencent, call, read};
+use crate::command::Operation;
+use crate::disposition::Failure;
+use crate::ports::Reply;
+use crate::probe::{Finding, Health, Probe, Route, Step, Topic};
+use crate::providers::Service;
+
+/// Snapshots that a region without disks holds, and how many each disk adds.
+/// Source: tencentyun/intlcloud-documents, usage limits, 2023-07-10.
+const QUOTA: u64 = 64;
+
+impl Probe for Tencent {
+    /// Source: signature v3 page, tencentyun/intlcloud-documents.
+    fn clock_limit(&self) -> Duration {
+        Duration::from_secs(300)
+    }
+
+    fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Step {
+        let reply = replies.first();
+        match topic {
+            Topic::Identity => identity(route, reply),
+            Topic::Sources => count(&route.region, reply, |total| {
+                Finding::ok(format!("snapshots can be listed; {total} in {}", route.region))
+            }),
+            Topic::Copies => count(&route.destination.region, reply, |total| {
+                Finding::ok(format!("snapshots can be listed; {total} in {}", route.destination.region))
+            }),
+            Topic::Quota => count(&route.destination.region, reply, quota),
+            Topic::Capability => Step::Known(Finding::new(
+                Health::Unknown,
+                "Tencent has no call that tells which regions replicate to which",
+                "the first copy tells: start with one snapshot",
+            )),
+            Topic::Vault | Topic::Projects => Step::Nothing,
+        }
+    }
+
+    /// Source: CBS access management page, tencentyun/intlcloud-documents.
+    fn permission(&self, topic: Topic, _operation: Operation) -> &'static str {
+        match topic {
+            Topic::Identity => "none (sts:GetCallerIdentity)",
+            Topic::Sources | Topic::Copies | Topic::Quota => "cbs:DescribeSnapshots on *, or cvm:DescribeSnapshots",
+            Topic::Projects | Topic::Vault | Topic::Capability => "none",
+        }
+    }
+
+    fn start_permission(&self, _operation: Operation) -> &'static str {
+        "cbs:CopySnapshotCrossRegions on *, or cvm:CopySnapshotCrossRegions (the API has no dry run)"
+    }
+
+    fn blind_spot(&self, topic: Topic, _operation: Operation) -> &'static str {
+        match topic {
+            Topic::Identity => "what the key may do",
+            Topic::Sources => "which snapshots the API refuses to copy: system disks and encrypted ones may be",
+            Topic::Copies => "whether the account has the money for copies there",
+            Topic::Capability => "whether this pair of regions replicates",
+            Topic::Quota => "how many disks the region has, each of which raises the limit; the rule is of 2023",
+            Topic::Projects | Topic::Vault => "",
+        }
+    }
+
+    fn is_denied(&self, failure: &Failure) -> bool {
+        matches!(failure.code.as_str(), "AuthFailure.UnauthorizedOperation" | "UnauthorizedOperation")
+    }
+}
+
+#[derive(Deserialize)]
+struct Caller {
+    #[serde(rename = "AccountId")]
+    account: Option<String>,
+    #[serde(rename = "Type", default)]
+    kind: Option<String>,
+    #[serde(rename = "Arn", default)]
+    arn: Option<String>,
+}
+
+fn identity(route: &Route, reply: Option<&Reply>) -> Step {
+    #[derive(Serialize)]
+    struct Nothing {}
+    let Some(reply) = reply else {
+        let mut call = call("GetCallerIdentity", &route.region, &Nothing {});
+        call.service = Service::TencentSts;
+        for (name, value) in &mut call.draft.headers {
+            if name == "x-tc-version" {
+                "2018-08-13".clone_into(value);
+            }
+        }
+        return Step::Ask(Box::new(call));
+    };
+    let answer = match read::<Caller>(reply) {
+        Ok(answer) => answer.body,
+        Err(failure) => return Step::Failed(failure.of_read()),
+    };
+    let Some(account) = answer.account.filter(|account| !account.is_empty()) else {
+        return Step::Known(Finding::new(Health::Unknown, "the answer names no account", ""));
+    };
+    let [kind, arn] = [answer.kind, answer.arn].map(Option::unwrap_or_default);
+    Step::Known(Finding::ok(format!("account {account}: {kind} {arn}")))
+}
+
+/// The smallest page: what counts is how many there are.
+fn count(region: &str, reply: Option<&Reply>, found: impl FnOnce(u64) -> Finding) -> Step {
+    let Some(reply) = reply else {
+        let body = DescribeSnapshots { limit: 1, ..Default::default() };
+        return Step::Ask(Box::new(call("DescribeSnapshots", region, &body)));
+    };
+    match read::<Described>(reply) {
+        Ok(answer) => Step::Known(match answer.body.total_count {
+            Some(total) => found(total),
+            None => Finding::new(Health::Unknown, "snapshots can be listed, but the answer gives no count", ""),
+        }),
+        Err(failure) => Step::Failed(failure.of_read()),
+    }
+}
+
+fn quota(total: u64) -> Finding {
+    match QUOTA.checked_sub(total).filter(|left| *left > 0) {
+        Some(left) => Finding::ok(format!("{total} snapshots there; room for at least {left} more")),
+        None => Finding::new(
+            Health::Unknown,
+            format!("{total} snapshots there; the limit is {QUOTA} and as many more for each disk of the region"),
+            "compare with the quota page of the console; InsufficientSnapshotQuota is what a full region answers",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::command::Destination;
+    use crate::disposition::Disposition;
+
+    fn route() -> Route {
+        Route {
+            operation: Operation::CopySnapshot,
+            region: "ap-guangzhou".into(),
+            project_id: None,
+            vault_id: None,
+            destination: Destination { region: "ap-beijing".into(), project_id: None, vault_id: None },
+        }
+    }
+
+    fn look(topic: Topic, response: Value) -> Step {
+        let body = json!({"Response": response}).to_string().into_bytes();
+        Tencent.look(topic, &route(), &[Reply { status: 200, headers: Vec::new(), body }])
+    }
+
+    fn found(step: Step) -> Finding {
+        match step {
+            Step::Known(finding) => finding,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_reads_are_planned_and_each_goes_to_its_region() {
+        for topic in Topic::ALL {
+            if let Step::Ask(call) = Tencent.look(topic, &route(), &[]) {
+                assert!(["GetCallerIdentity", "DescribeSnapshots"].contains(&call.action), "{}", call.action);
+                let destination = matches!(topic, Topic::Copies | Topic::Quota);
+                assert_eq!(call.region == "ap-beijing", destination, "{topic:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_caller_is_told() {
+        let body = json!({"AccountId": "100000000001", "Type": "CAMUser", "Arn": "qcs::cam::uin/1:uin/1"});
+        assert_eq!(found(look(Topic::Identity, body)).found, "account 100000000001: CAMUser qcs::cam::uin/1:uin/1");
+        assert_eq!(found(look(Topic::Identity, json!({}))).health, Health::Unknown);
+    }
+
+    #[test]
+    fn a_missing_right_is_not_a_wrong_key() {
+        for (code, denied) in [
+            ("AuthFailure.UnauthorizedOperation", true),
+            ("UnauthorizedOperation", true),
+            ("AuthFailure.SignatureFailure", false),
+            ("UnauthorizedOperation.InvalidToken", false),
+        ] {
+            let Step::Failed(failure) = look(Topic::Sources, json!({"Error": {"Code": code, "Message": "m"}})) else {
+                panic!()
+            };
+            assert_eq!((failure.disposition, Tencent.is_denied(&failure)), (Disposition::Authentication, denied));
+        }
+    }
+
+    #[test]
+    fn the_quota_is_known_below_what_every_region_has() {
+        let of = |total: u64| found(look(Topic::Quota, json!({"TotalCount": total, "SnapshotSet": []}))).health;
+        assert_eq!((of(0), of(63), of(64), of(500)), (Health::Ok, Health::Ok, Health::Unknown, Health::Unknown));
+        assert_eq!(found(look(Topic::Quota, json!({"SnapshotSet": []}))).health, Health::Unknown);
+    }
+}
