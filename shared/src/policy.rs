@@ -19,7 +19,7 @@ use crate::fields::one_line;
 use crate::inventory::Backup;
 use crate::settings::OnDoubt;
 
-pub use duration::text as duration_text;
+pub use duration::{WANTED as DURATION_WANTED, read as read_duration, text as duration_text};
 
 /// The JSON Schema of a policy, 2020-12. It says less than [`Policy::from_json`] checks: it cannot compare two values.
 pub const SCHEMA: &str = include_str!("../../schemas/policy.schema.json");

@@ -13,7 +13,12 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::credentials::{EnvironmentSecrets, key_variables};
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
-use offsite_shared::ports::{Boxed, Clock, EmitError, Emitter, Filter, FixedPolicy, Ledger, Page, Transport};
+use offsite_shared::io::policies::StoredPolicy;
+use offsite_shared::memory::MemoryLedger;
+use offsite_shared::policy::Policy;
+use offsite_shared::ports::{
+    Boxed, Clock, EmitError, Emitter, Filter, FixedPolicy, Ledger, Notes, Page, Policies, Transport,
+};
 use offsite_shared::providers::{Provider, alibaba::Alibaba, huawei::Huawei, tencent::Tencent};
 use offsite_shared::receipt::Message;
 use offsite_shared::settings::{ENDPOINT_VARIABLES, Environment, Settings, is_loopback};
@@ -118,6 +123,95 @@ pub fn handler(environment: &Environment, database: &Database) -> Result<Handler
     })
 }
 
+/// A handler that reads and starts nothing, over a ledger and notes that go with it.
+///
+/// # Errors
+/// Names the variable that is missing or wrong.
+pub fn looking(environment: &Environment, policy: Option<Arc<Policy>>) -> Result<Handler, Error> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let settings = Settings { looks_only: true, ..Settings::from_environment(environment, &PROVIDERS)? };
+    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
+    let secrets = EnvironmentSecrets::new(environment, settings.clone(), transport.clone(), clock.clone());
+    let memory = Arc::new(MemoryLedger::default());
+    Ok(Handler {
+        providers: PROVIDERS.to_vec(),
+        settings,
+        transport,
+        ledger: memory.clone(),
+        notes: memory,
+        policies: Arc::new(FixedPolicy(policy)),
+        work_queue: None,
+        emitter: Arc::new(NoQueue),
+        secrets: Arc::new(secrets),
+        clock,
+        pacer: Pacer::default(),
+        pauses: Pauses::default(),
+    })
+}
+
+struct NoQueue;
+
+impl Emitter for NoQueue {
+    fn emit<'a>(&'a self, messages: &'a [Message], _until: Timestamp) -> Boxed<'a, Vec<Result<(), EmitError>>> {
+        let refused = messages.iter().map(|_| Err(EmitError("this run only looks".to_owned()))).collect();
+        Box::pin(async move { refused })
+    }
+}
+
+/// What a report is made of.
+pub struct Reading {
+    /// The ledger.
+    pub ledger: Arc<dyn Ledger>,
+    /// What sweeps left.
+    pub notes: Arc<dyn Notes>,
+    /// The policy in force.
+    pub policy: Option<Arc<Policy>>,
+}
+
+/// Ledger, notes and policy of either home.
+///
+/// # Errors
+/// Names the variable that is missing or wrong, or what is the matter with the file or the policy.
+pub async fn reading(environment: &Environment, policy: Option<&Path>) -> anyhow::Result<Reading> {
+    let given = policy.map(policy_file::read).transpose()?.map(Arc::new);
+    if let Some(table) = environment.get("OFFSITE_TABLE") {
+        let aws = aws(environment)?;
+        let table = Arc::new(DynamoLedger::from_environment(environment, aws.clone(), table)?);
+        let stored = match given.is_some() || !environment.get("OFFSITE_POLICY").is_some_and(is_stored) {
+            true => None,
+            false => StoredPolicy::from_environment(environment, aws, Arc::new(SystemClock))?,
+        };
+        let policy = match (given, stored) {
+            (Some(given), _) => Some(given),
+            (None, Some(stored)) => stored.policy().await?,
+            (None, None) => policy_file::in_force(environment)?.map(Arc::new),
+        };
+        return Ok(Reading { ledger: table.clone(), notes: table, policy });
+    }
+    let policy = match given {
+        Some(given) => Some(given),
+        None => policy_file::in_force(environment)?.map(Arc::new),
+    };
+    let path = database_path(environment);
+    if !path.exists() {
+        // Nothing was done yet, which is an answer too; no file is made for it.
+        let memory = Arc::new(MemoryLedger::default());
+        return Ok(Reading { ledger: memory.clone(), notes: memory, policy });
+    }
+    let file = Arc::new(SqliteLedger::new(Database::open(&path)?));
+    Ok(Reading { ledger: file.clone(), notes: file, policy })
+}
+
+fn is_stored(uri: &str) -> bool {
+    uri.starts_with("ssm:") || uri.starts_with("s3://")
+}
+
+fn aws(environment: &Environment) -> anyhow::Result<Arc<Aws>> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(std::time::Duration::from_secs(3))?);
+    Ok(Arc::new(Aws::from_environment(environment, transport, clock)?))
+}
+
 /// The ledger of either home: DynamoDB when `OFFSITE_TABLE` is set, else the file.
 ///
 /// # Errors
@@ -132,10 +226,7 @@ pub fn ledger(environment: &Environment) -> anyhow::Result<Arc<dyn Ledger>> {
         );
         return Ok(Arc::new(SqliteLedger::new(Database::open(&path)?)));
     };
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(std::time::Duration::from_secs(3))?);
-    let aws = Arc::new(Aws::from_environment(environment, transport, clock)?);
-    Ok(Arc::new(DynamoLedger::from_environment(environment, aws, table)?))
+    Ok(Arc::new(DynamoLedger::from_environment(environment, aws(environment)?, table)?))
 }
 
 /// Reads the ledger page by page, so that a large one never lies in memory as a whole.

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
-use offsite_local::cmd::{chaos, demo, doctor, handle, ledger, observe, policy, queue, sign, simulate};
+use offsite_local::cmd::{chaos, demo, doctor, handle, ledger, observe, policy, queue, report, sign, simulate, sweep};
 use offsite_shared::io::environment;
+use offsite_shared::report::Conclusion;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,6 +46,10 @@ enum Commands {
     Handle(handle::HandleArgs),
     /// Look at accepted copies in the destination and record the evidence
     Observe(observe::ObserveArgs),
+    /// Find what has no copy, and have it copied
+    Sweep(sweep::SweepArgs),
+    /// Tell what has its copy and what has not, since when and why
+    Report(report::ReportArgs),
     /// Check a policy, print its schema, or normalise it for the functions
     Policy(policy::PolicyArgs),
     /// Read the embedded queue
@@ -107,6 +112,19 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let (answer, well) = observe::run(&args, &environment).await?;
             writeln!(out, "{answer}")?;
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
+        }
+        Commands::Sweep(args) => {
+            let (answer, well) = sweep::run(&args, &environment).await?;
+            writeln!(out, "{answer}")?;
+            Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Commands::Report(args) => {
+            let conclusion = report::run(&args, &environment, &mut out).await?;
+            Ok(match conclusion {
+                Conclusion::Holds => ExitCode::SUCCESS,
+                Conclusion::Unknown => ExitCode::FAILURE,
+                Conclusion::Broken => ExitCode::from(3),
+            })
         }
         Commands::Policy(args) => {
             let good = policy::run(&args, &environment, &mut out).await?;

@@ -48,7 +48,6 @@ pub fn rich() -> Report {
         missed: 1,
     };
     broken.inferred = 12;
-    broken.by_others = 40;
     broken.lag_seconds = Some(26 * HOUR + 290);
     broken.rpo = Some(Rpo {
         worst_seconds: Some(31 * HOUR),
@@ -199,7 +198,6 @@ fn rule(name: &str, conclusion: Conclusion) -> RuleReport {
         sweep_seconds: Some(187),
         counts: Counts::default(),
         inferred: 0,
-        by_others: 0,
         lag_seconds: Some(0),
         rpo: None,
         exceptions: Vec::new(),

@@ -21,7 +21,7 @@ use offsite_shared::io::credentials::EnvironmentSecrets;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::memory::MemoryLedger;
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::{Boxed, Clock, EmitError, Emitter, Transport};
+use offsite_shared::ports::{Boxed, Clock, EmitError, Emitter, FixedPolicy, Transport};
 use offsite_shared::probe::{Finding, Health, Probe, Route};
 use offsite_shared::providers::{Provider, alibaba::Alibaba, huawei::Huawei, tencent::Tencent};
 use offsite_shared::receipt::Message;
@@ -275,6 +275,9 @@ fn handler(environment: &Environment, settings: Settings, clock: Arc<dyn Clock>)
         settings,
         transport,
         ledger: Arc::new(MemoryLedger::default()),
+        notes: Arc::new(MemoryLedger::default()),
+        policies: Arc::new(FixedPolicy(None)),
+        work_queue: None,
         emitter: Arc::new(NoQueue),
         secrets: Arc::new(secrets),
         clock,

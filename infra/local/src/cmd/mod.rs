@@ -8,5 +8,7 @@ pub mod ledger;
 pub mod observe;
 pub mod policy;
 pub mod queue;
+pub mod report;
 pub mod sign;
 pub mod simulate;
+pub mod sweep;

@@ -124,8 +124,7 @@ fn figures(rule: &RuleReport) -> Markup {
             }
         }
         p.of {
-            "Of the replicated ones " b { (number(rule.inferred)) } " are " a href="#def-inferred" { "inferred" } " and "
-            b { (number(rule.by_others)) } " were " a href="#def-by-others" { "started by others" } "."
+            "Of the replicated ones " b { (number(rule.inferred)) } " are " a href="#def-inferred" { "inferred" } "."
             @if rule.exceptions_total > 0 {
                 " " a.to-list href="#exceptions" data-rule=(words::plain(&rule.rule)) {
                     "List the " (number(rule.exceptions_total)) " that are not replicated"

@@ -93,13 +93,10 @@ fn figures(rule: &RuleReport) -> String {
     let mut parts = Vec::new();
     for figure in &words::VERDICTS {
         let count = (figure.count)(&rule.counts);
-        let of = [(rule.inferred, "inferred"), (rule.by_others, "started by others")];
-        let of: Vec<String> =
-            of.iter().filter(|(part, _)| *part > 0).map(|(part, name)| format!("{} {name}", number(*part))).collect();
         match (count, figure.weight) {
             (0, _) => {}
-            (_, Weight::Good) if !of.is_empty() => {
-                parts.push(format!("{} {} ({})", number(count), figure.label, of.join(", ")));
+            (_, Weight::Good) if rule.inferred > 0 => {
+                parts.push(format!("{} {} ({} inferred)", number(count), figure.label, number(rule.inferred)));
             }
             _ => parts.push(format!("{} {}", number(count), figure.label)),
         }

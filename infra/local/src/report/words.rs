@@ -145,7 +145,6 @@ pub(super) const TERMS: [(&str, &str, &str); 16] = [
         "inferred",
         "Of the replicated ones, those whose copy is concluded and was not itself seen in the destination.",
     ),
-    ("by-others", "started by others", "Of the replicated ones, those that somebody other than Offsite started."),
     (
         "lag",
         "lag",

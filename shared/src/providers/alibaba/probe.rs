@@ -166,6 +166,7 @@ fn vault(route: &Route, replies: &[Reply]) -> Step {
         destination: route.destination.clone(),
         options: Options::default(),
         occurrence: None,
+        rule: None,
     };
     match read_pair(&replication, replies) {
         PairRead::Ask(call) => Step::Ask(call),
