@@ -127,7 +127,7 @@ pub(super) const VERDICTS: [Figure; 9] = [
 ];
 
 /// The other words of a report: an anchor, the word, its definition.
-pub(super) const TERMS: [(&str, &str, &str); 16] = [
+pub(super) const TERMS: [(&str, &str, &str); 15] = [
     (
         "holds",
         "holds",
