@@ -129,7 +129,8 @@ pub fn handler(environment: &Environment, database: &Database) -> Result<Handler
 /// Names the variable that is missing or wrong.
 pub fn looking(environment: &Environment, policy: Option<Arc<Policy>>) -> Result<Handler, Error> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let settings = Settings { looks_only: true, ..Settings::from_environment(environment, &PROVIDERS)? };
+    let mut settings = Settings::from_environment(environment, &PROVIDERS)?;
+    settings.looks_only = true;
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
     let secrets = EnvironmentSecrets::new(environment, settings.clone(), transport.clone(), clock.clone());
     let memory = Arc::new(MemoryLedger::default());
