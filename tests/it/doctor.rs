@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use offsite_local::cmd::doctor::{DoctorArgs, Format, run};
 use offsite_local::database::Database;
@@ -292,9 +292,8 @@ async fn an_endpoint_that_is_closed_or_silent_stops_its_own_cloud_only() {
     let mute = format!("http://{}", silent.local_addr().unwrap());
     let practice =
         Practice::open().await.with("OFFSITE_TENCENT_ENDPOINT", &closed()).with("OFFSITE_HUAWEI_CBR_ENDPOINT", &mute);
-    let started = Instant::now();
-    let seen = practice.run(DoctorArgs { timeout: 1, ..args(practice.policy(&all())) }).await;
-    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    let looking = practice.run(DoctorArgs { timeout: 1, ..args(practice.policy(&all())) });
+    let seen = tokio::time::timeout(Duration::from_secs(20), looking).await.expect("one cloud holds up the others");
     assert!(!seen.well);
     for provider in ["tencent", "huawei"] {
         assert!(seen.statuses(provider, "reachability").contains(&"fail"), "{provider}: {}", seen.text);
