@@ -18,6 +18,7 @@ mod schemas;
 mod secrets;
 mod sign_command;
 mod simulators;
+mod sweeping;
 mod tidy;
 mod truth;
 mod vectors;

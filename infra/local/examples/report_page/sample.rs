@@ -121,6 +121,7 @@ pub fn rich() -> Report {
     Report {
         at: now(),
         live: false,
+        states: std::collections::BTreeMap::new(),
         conclusion: Conclusion::Broken,
         remarks: vec!["OFFSITE_PAUSED is set: nothing new is started".to_owned()],
         rules: vec![broken, holds, unknown],
@@ -151,6 +152,7 @@ pub fn empty() -> Report {
     Report {
         at: now(),
         live: false,
+        states: std::collections::BTreeMap::new(),
         conclusion: Conclusion::Holds,
         remarks: vec!["there is no policy: nothing is promised".to_owned()],
         rules: Vec::new(),
