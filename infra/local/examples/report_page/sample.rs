@@ -101,6 +101,7 @@ pub fn rich() -> Report {
     holds.destinations = vec!["cn-south-1".to_owned()];
     holds.counts = Counts { covered: 412, replicated: 410, in_progress: 2, ..Counts::default() };
     holds.lag_seconds = Some(3 * HOUR + 700);
+    holds.objective.rpo_seconds = None;
     holds.exceptions = (0..2).map(|n| exception("in_progress", 900 + n, n)).collect();
     holds.exceptions_total = 2;
     holds.points.iter_mut().for_each(|point| point.lag_seconds /= 5);
@@ -138,13 +139,13 @@ pub fn holds() -> Report {
     rule.counts = Counts { covered: 300, replicated: 300, ..Counts::default() };
     rule.lag_seconds = Some(0);
     rule.points.iter_mut().for_each(|point| point.lag_seconds = 0);
-    Report { conclusion: Conclusion::Holds, rules: vec![rule], ..empty() }
+    Report { conclusion: Conclusion::Holds, remarks: Vec::new(), rules: vec![rule], ..empty() }
 }
 
 /// One rule that was never swept.
 pub fn unknown() -> Report {
     let rules: Vec<RuleReport> = rich().rules.into_iter().skip(2).collect();
-    Report { conclusion: Conclusion::Unknown, rules, ..empty() }
+    Report { conclusion: Conclusion::Unknown, remarks: Vec::new(), rules, ..empty() }
 }
 
 /// Neither a policy nor a ledger.
