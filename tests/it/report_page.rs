@@ -263,7 +263,8 @@ fn an_empty_report_says_so() {
     let sentence = "This report is empty: there is no rule, and no replication needs anybody.";
     let text = colourless(&table(&report));
     assert!(text.contains(sentence) && text.contains("Note: there is no policy"), "{text}");
-    assert!(html(&report).contains(sentence));
+    let page = html(&report);
+    assert!(page.contains(sentence) && page.contains("verdict neutral") && !page.contains("Every covered backup"));
     assert_eq!(read_csv(&csv(&report)).len(), 1, "a header line alone");
 }
 
@@ -275,6 +276,7 @@ fn what_is_unknown_never_looks_good() {
     let verdict = page.split_once("<main").unwrap().1;
     assert!(verdict.contains("Cannot be known") && !verdict.contains("badge good"));
     assert!(page.contains("There are no figures before the first complete sweep.") && !page.contains("100 %</"));
+    assert!(!page.contains("Every covered backup") && !page.contains("was found"), "an empty list proves nothing");
     assert!(text.contains("Cannot be known") && text.contains("lag not known of 48h"), "{text}");
     assert!(text.contains("no sweep was complete yet"), "{text}");
     assert_eq!(report.conclusion, Conclusion::Unknown);

@@ -171,6 +171,7 @@ pub fn large(exceptions: u64) -> Report {
     first.exceptions_total = exceptions - 100;
     second.exceptions = (0..100).map(|n| exception("failed", exceptions + n, n)).collect();
     second.exceptions_total = 100;
+    second.counts = Counts { covered: 512, replicated: 412, failed: 100, ..Counts::default() };
     let wave = |n: u64| (n * 7_919) % 5_000;
     first.points = (0..3_000)
         .map(|n| Point {
@@ -236,7 +237,7 @@ fn exception(verdict: &str, index: u64, n: u64) -> Line {
         name: Some(format!("web-{:02}-daily", index % 40)),
         resource: Some(format!("disk-{:06x}", (index * 40_503) % 0xff_ffff)),
         source_region: "ap-guangzhou".to_owned(),
-        destination: if n % 2 == 0 { "ap-singapore" } else { "ap-beijing" }.to_owned(),
+        destination: if n.is_multiple_of(2) { "ap-singapore" } else { "ap-beijing" }.to_owned(),
         created_at: (verdict != "missed").then(|| ago(600 + (index * 977) % (26 * HOUR))),
         reason: reason.map(str::to_owned),
         key: (verdict != "missing").then(|| format!("{:064x}", index * 0x9e37_79b9)),

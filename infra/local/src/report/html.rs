@@ -61,9 +61,9 @@ pub fn html(report: &Report) -> String {
                         section id="rules" aria-label="Rules" { (rule::overview(report)) }
                         @for (index, rule) in report.rules.iter().enumerate() { (rule::section(report.at, index, rule)) }
                     }
-                    (list("exceptions", "Exceptions", &exceptions, "No exception: every covered backup has its usable copies.",
+                    (list("exceptions", "Exceptions", &exceptions, none(report, "Every covered backup has its usable copies."),
                         &filters(report)))
-                    (list("orphans", "Orphans", &orphans, "No copy without a source was found.", &html! {}))
+                    (list("orphans", "Orphans", &orphans, none(report, "No copy without a source was found."), &html! {}))
                     (list("outside", "Outside the policy", &outside, "No replication outside the policy needs anybody.",
                         &html! {}))
                     (definitions())
@@ -95,6 +95,7 @@ fn hash(text: &str) -> String {
 
 fn verdict(report: &Report) -> Markup {
     let class = match report.conclusion {
+        Conclusion::Holds if report.rules.is_empty() => "neutral",
         Conclusion::Holds => "good",
         Conclusion::Unknown => "doubt",
         Conclusion::Broken => "bad",
@@ -123,6 +124,15 @@ fn list(id: &str, title: &str, list: &List, none: &str, filters: &Markup) -> Mar
             h2 id={ (id) "-title" } { (title) " " span.count { (number(list.total())) } }
             @if list.total() == 0 { p.none { (none) } } @else { (filters) (list.markup()) }
         }
+    }
+}
+
+/// What an empty list of the rules means; where a rule cannot be judged it means nothing.
+fn none<'a>(report: &Report, known: &'a str) -> &'a str {
+    match report.rules.iter().any(|rule| rule.conclusion == Conclusion::Unknown) {
+        _ if report.rules.is_empty() => "There is no rule, so nothing was looked for.",
+        true => "None is known, but not every rule could be judged.",
+        false => known,
     }
 }
 
