@@ -34,7 +34,9 @@ pub fn html(report: &Report) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="referrer" content="no-referrer";
-                title { "Offsite report: " (words::headline(report).to_lowercase()) " at " (words::minute(report.at)) " UTC" }
+                title {
+                    "Offsite report: " (words::headline(report).to_lowercase()) " at " (words::minute(report.at)) " UTC"
+                }
                 link rel="icon" href="data:,";
                 style { (PreEscaped(STYLE)) }
             }
@@ -153,7 +155,9 @@ fn filters(report: &Report) -> Markup {
                     option value=(words::plain(&rule.rule)) { (rule.rule) }
                 }
             } }
-            label.wide { "Text" input type="search" name="text" autocomplete="off" spellcheck="false" placeholder="ID, name, region, reason"; }
+            label.wide { "Text"
+                input type="search" name="text" autocomplete="off" spellcheck="false" placeholder="ID, name, region, reason";
+            }
             button type="reset" { "Clear" }
         }
     }
