@@ -14,6 +14,7 @@ mod ledger;
 mod observe;
 mod policy;
 mod proof;
+mod report_page;
 mod schemas;
 mod secrets;
 mod sign_command;

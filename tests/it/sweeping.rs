@@ -139,7 +139,13 @@ impl Estate {
     }
 
     pub async fn report(&self, policy: &Policy) -> Report {
-        let wish = Wish { at: self.clock.now(), max_age: Duration::from_secs(7_200), rule: None, live: false };
+        let wish = Wish {
+            at: self.clock.now(),
+            max_age: Duration::from_secs(7_200),
+            rule: None,
+            live: false,
+            lines: usize::MAX,
+        };
         let ledger = self.ledger();
         reading::read(&ledger, &ledger, Some(policy), &wish).await.unwrap()
     }
@@ -154,7 +160,7 @@ impl Estate {
     }
 
     pub async fn receipts(&self) -> Vec<Value> {
-        let messages = Queue::receipts(self.database.clone()).list(None).await.unwrap();
+        let messages = Queue::receipts(self.database.clone()).list(usize::MAX).await.unwrap();
         messages.iter().map(|message| serde_json::from_str(&message.body).unwrap()).collect()
     }
 }
