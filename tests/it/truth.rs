@@ -41,16 +41,20 @@ struct Estate {
 
 impl Estate {
     async fn start(seed: u64, backups: u64) -> Estate {
+        let estate = Estate::without_inventory().await;
+        estate.simulators.make_inventories(seed, backups).unwrap();
+        estate
+    }
+
+    async fn without_inventory() -> Estate {
         let options = SimOptions { start: Some(START.parse().unwrap()), ..SimOptions::default() };
         let credential = Credential {
             access_key_id: options.access_key_id.clone(),
             access_key_secret: SecretString::from(options.access_key_secret.clone()),
             security_token: None,
         };
-        let simulators = Simulators::start(options).await.unwrap();
-        simulators.make_inventories(seed, backups).unwrap();
         Estate {
-            simulators,
+            simulators: Simulators::start(options).await.unwrap(),
             transport: HttpTransport::new(Duration::from_secs(5)).unwrap(),
             access: Access::Key(credential.into()),
             sent: Cell::new(0),
@@ -455,12 +459,26 @@ async fn an_inventory_follows_from_its_seed_and_is_made_once() {
     assert_eq!(one, told(1).await);
     assert_ne!(one, told(2).await);
 
-    let estate = Simulators::start(SimOptions::default()).await.unwrap();
-    for backups in [0, 1_000_001] {
-        assert!(estate.make_inventories(1, backups).is_err(), "{backups}");
+    // One port at a time, from outside.
+    let estate = Estate::without_inventory().await;
+    for (body, complaint) in [
+        (json!({"seed": 1, "backups": 0}), "backups must be 1 to 1000000"),
+        (json!({"seed": 1, "backups": 1_000_001}), "backups must be 1 to 1000000"),
+        (json!({"backups": 5}), "seed"),
+        (json!({"seed": 1, "backup": 5}), "backup"),
+        (json!({"seed": -1}), "-1"),
+    ] {
+        let (status, answer) = estate.post("huawei", "inventory", body).await;
+        assert!(status == 400 && answer["error"].as_str().unwrap().contains(complaint), "{answer}");
     }
-    assert!(estate.make_inventories(1, 1).is_ok() && estate.make_inventories(1, 1).is_err());
-    estate.stopped().await;
+    let (status, answer) = estate.post("huawei", "inventory", json!({"seed": 1, "backups": 700})).await;
+    assert!(status == 200 && answer["made"]["backups"] == 700, "{answer}");
+    let mut truth = estate.truth("huawei").await;
+    truth["as_of"] = Value::Null;
+    assert_eq!(truth, one[1]);
+    assert_eq!(estate.truth("tencent").await["ledger"], json!([]));
+    assert!(estate.simulators.make_inventories(1, 5).is_err(), "one port has one");
+    estate.simulators.stopped().await;
 }
 
 #[tokio::test]
@@ -574,7 +592,7 @@ async fn what_is_deleted_or_expires_changes_the_truth_by_the_simulators_own_cloc
             entry["command"]["source"]["region"] == "ap-tokyo"
                 && entry["state"] == "replicated"
                 && is_young == expires
-                && words.get(&("database-disks".to_owned(), id.to_owned(), "ap-seoul".to_owned())).is_some()
+                && words.contains_key(&("database-disks".to_owned(), id.to_owned(), "ap-seoul".to_owned()))
                 && told(&truth, "without_ledger", "database-disks", id) == "replicated"
         };
         // The first of them are the odd kinds, one of each.
