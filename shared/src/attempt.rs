@@ -21,6 +21,7 @@ impl Handler {
         provider: &dyn Provider,
         replication: &Replication,
         record: &Record,
+        on_doubt: OnDoubt,
         invocation: &Invocation,
     ) -> Ending {
         let intent = Intent { attempt: record.attempt, since: record.since, doubt: record.state == State::InDoubt };
@@ -55,7 +56,7 @@ impl Handler {
                         "every call so far had an unknown outcome, and no copy can be seen; a person must settle it (`offsite ledger resolve`)",
                     );
                 }
-                ReadBack::Absent if intent.doubt && self.settings.on_doubt(provider.cloud()) == OnDoubt::Hold => {
+                ReadBack::Absent if intent.doubt && on_doubt == OnDoubt::Hold => {
                     return still_in_doubt(
                         "held",
                         "no copy can be seen, and this provider's doubts are held for a person (`offsite ledger resolve`)",

@@ -175,6 +175,8 @@ pub struct Command {
     pub options: Options,
     /// Which firing of a trigger this is; part of the key of `copy-checkpoint`.
     pub occurrence: Option<String>,
+    /// Which rule of the policy asks for it; decides nothing about what is copied.
+    pub rule: Option<String>,
     /// Tell what would be done, and start nothing.
     pub dry_run: bool,
 }
@@ -194,6 +196,8 @@ pub struct Replication {
     pub options: Options,
     /// Which firing of a trigger, for `copy-checkpoint`.
     pub occurrence: Option<String>,
+    /// Which rule of the policy asks for it.
+    pub rule: Option<String>,
 }
 
 /// The identity of a replication: SHA-256 in lower-case hex, as the provider's own uniqueness has it.
@@ -223,6 +227,9 @@ impl Command {
         if let Some(occurrence) = &self.occurrence {
             object.insert("occurrence".into(), json!(occurrence));
         }
+        if let Some(rule) = &self.rule {
+            object.insert("rule".into(), json!(rule));
+        }
         if self.dry_run {
             object.insert("dry_run".into(), json!(true));
         }
@@ -240,6 +247,7 @@ impl Command {
                 destination: destination.clone(),
                 options: self.options.clone(),
                 occurrence: self.occurrence.clone(),
+                rule: self.rule.clone(),
             })
             .collect()
     }

@@ -13,13 +13,15 @@ use crate::error::{Error, ErrorName};
 use crate::event::{self, Answer};
 use crate::exchange::{Pacer, Pauses, RESERVE};
 use crate::fields::FieldError;
-use crate::ledger::{self, Claim, Claimant, Ending, Record, State, later};
+use crate::ledger::{self, Attempts, Claim, Claimant, Ending, Record, State, later};
 use crate::outcome::{
     self, Outcome, ReplicationResult, Trouble, in_doubt, ineligible, invalid, ledger_trouble, log_result, unavailable,
 };
-use crate::ports::{Boxed, Clock, CredentialName, Emitter, Ledger, LedgerError, Put, Secrets, Transport};
+use crate::ports::{
+    Boxed, Clock, CredentialName, Emitter, Ledger, LedgerError, Notes, Policies, Put, Secrets, Transport, WorkQueue,
+};
 use crate::providers::Provider;
-use crate::settings::Settings;
+use crate::settings::{OnDoubt, Settings};
 
 /// A handler: providers, settings and the ports to the world.
 pub struct Handler {
@@ -31,6 +33,12 @@ pub struct Handler {
     pub transport: Arc<dyn Transport>,
     /// The ledger.
     pub ledger: Arc<dyn Ledger>,
+    /// What sweeps leave for their next invocation and for the report.
+    pub notes: Arc<dyn Notes>,
+    /// The policy.
+    pub policies: Arc<dyn Policies>,
+    /// Where a sweep hands its commands; without one it works on them itself.
+    pub work_queue: Option<Arc<dyn WorkQueue>>,
     /// The queue.
     pub emitter: Arc<dyn Emitter>,
     /// Credentials.
@@ -41,6 +49,12 @@ pub struct Handler {
     pub pacer: Pacer,
     /// Pauses read lately.
     pub pauses: Pauses,
+}
+
+/// What holds for one replication.
+struct Terms {
+    attempts: Attempts,
+    on_doubt: OnDoubt,
 }
 
 /// One invocation.
@@ -71,7 +85,7 @@ impl Handler {
     /// The event is no known envelope, or a direct call of which nothing at all was accepted.
     pub async fn handle(&self, payload: &Value, invocation: &Invocation) -> Result<Value, Error> {
         match payload.get("action").and_then(Value::as_str) {
-            Some("sweep") => return self.drain(invocation).await,
+            Some("sweep") => return self.sweep(payload, invocation).await,
             Some("observe") => return self.observe(payload, invocation).await,
             _ => {}
         }
@@ -141,7 +155,7 @@ impl Handler {
     }
 
     /// Checks a command against the provider's limits and the destination allow-list.
-    fn admit(&self, command: &Command) -> Result<(&'static dyn Provider, Command), FieldError> {
+    pub(crate) fn admit(&self, command: &Command) -> Result<(&'static dyn Provider, Command), FieldError> {
         let cloud = command.operation.cloud();
         let provider = self.provider(cloud).ok_or_else(|| {
             let served: Vec<_> = self.providers.iter().map(|provider| provider.cloud().name()).collect();
@@ -155,6 +169,15 @@ impl Handler {
                 ),
             )
         })?;
+        self.allowed(command)?;
+        let command = provider.complete(command, &self.settings.defaults);
+        provider.check(&command)?;
+        Ok((provider, command))
+    }
+
+    /// Checks a command against the destination allow-list.
+    pub(crate) fn allowed(&self, command: &Command) -> Result<(), FieldError> {
+        let cloud = command.operation.cloud();
         for (index, destination) in command.destinations.iter().enumerate() {
             if !self.settings.allows(cloud, destination) {
                 return Err(FieldError::new(
@@ -167,9 +190,7 @@ impl Handler {
                 ));
             }
         }
-        let command = provider.complete(command, &self.settings.defaults);
-        provider.check(&command)?;
-        Ok((provider, command))
+        Ok(())
     }
 
     /// Runs one step so that a panic in it is its own failure.
@@ -185,22 +206,21 @@ impl Handler {
                 return ReplicationResult { replication: None, outcome: Outcome::Not(trouble) };
             }
         };
-        let run = async {
-            if dry_run {
-                self.look(provider, &replication, invocation).await
-            } else {
-                self.replicate(provider, &replication, invocation).await
-            }
+        let outcome = match dry_run {
+            true => unless_panic(&replication, self.look(provider, &replication, invocation)).await,
+            false => self.replicate_guarded(provider, &replication, invocation).await,
         };
-        let outcome = AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| {
-            Outcome::Not(in_doubt(
-                &replication,
-                "panic",
-                "this function failed inside (see the log); the ledger keeps what was intended",
-                None,
-            ))
-        });
         ReplicationResult { replication: Some(replication), outcome }
+    }
+
+    /// Starts one replication; a panic underway is its own failure.
+    pub(crate) async fn replicate_guarded(
+        &self,
+        provider: &dyn Provider,
+        replication: &Replication,
+        invocation: &Invocation,
+    ) -> Outcome {
+        unless_panic(replication, self.replicate(provider, replication, invocation)).await
     }
 
     /// Claim, work, settle, emit, mark.
@@ -211,6 +231,20 @@ impl Handler {
                 replication,
                 "no time is left before this function's deadline; it is handed back and starts again",
             ));
+        }
+        if self.settings.paused {
+            return Outcome::Not(Trouble {
+                state: "not_started",
+                error: Error::new(
+                    ErrorName::Unavailable,
+                    format!(
+                        "{} was not started: OFFSITE_PAUSED is set, and nothing is started until it is not; it can be repeated",
+                        replication.describe()
+                    ),
+                ),
+                code: Some("paused".into()),
+                request_id: None,
+            });
         }
         // Before anything is written: a missing credential is nobody's doubt.
         let credential = match self.ready(provider, replication).await {
@@ -234,12 +268,13 @@ impl Handler {
             lease_until: later(invocation.deadline, self.settings.lease_margin),
             now,
         };
-        let record = match self.claim(replication, &me).await {
+        let terms = self.terms(replication).await;
+        let record = match self.claim(replication, &me, &terms.attempts).await {
             Ok(Ok(record)) => record,
             Ok(Err(claim)) => return self.without_claim(replication, claim, invocation).await,
             Err(error) => return Outcome::not_started(ledger_trouble(replication, &error)),
         };
-        let ending = self.work(provider, replication, &record, invocation).await;
+        let ending = self.work(provider, replication, &record, terms.on_doubt, invocation).await;
         let me = Claimant { now: self.clock.now(), ..me };
         if matches!(
             &ending,
@@ -259,6 +294,20 @@ impl Handler {
         }
         let settled = self.settle(&record, &ending, &me, invocation).await;
         self.finish(replication, &record, settled, ending, invocation).await
+    }
+
+    /// What the rule that asks for a replication says of attempts and doubts, or else the settings.
+    async fn terms(&self, replication: &Replication) -> Terms {
+        let mut terms =
+            Terms { attempts: self.settings.attempts, on_doubt: self.settings.on_doubt(replication.operation.cloud()) };
+        let Some(name) = &replication.rule else { return terms };
+        // Without a policy the settings hold, which are the more careful ones.
+        let Ok(Some(policy)) = self.policies.policy().await else { return terms };
+        if let Some(rule) = policy.rule(name) {
+            terms.attempts.restart_lost = rule.limits.restart_lost;
+            terms.on_doubt = rule.limits.on_doubt.unwrap_or(terms.on_doubt);
+        }
+        terms
     }
 
     /// The name of the credential, if there is one and it is not paused.
@@ -304,10 +353,15 @@ impl Handler {
     }
 
     /// Takes the replication, or tells why not. The write is durable before this returns.
-    async fn claim(&self, replication: &Replication, me: &Claimant) -> Result<Result<Record, Claim>, LedgerError> {
+    async fn claim(
+        &self,
+        replication: &Replication,
+        me: &Claimant,
+        attempts: &Attempts,
+    ) -> Result<Result<Record, Claim>, LedgerError> {
         let mut existing: Option<Box<Record>> = None;
         for _ in 0..8 {
-            match ledger::claim(existing.as_deref(), replication, me, &self.settings.attempts) {
+            match ledger::claim(existing.as_deref(), replication, me, attempts) {
                 Claim::Write(record, expect) => match self.ledger.put(&record, &expect).await? {
                     Put::Stored => return Ok(Ok(*record)),
                     Put::Conflict(found) => existing = found,
@@ -408,4 +462,15 @@ impl Handler {
             Ending::NoWork { code, .. } => Outcome::NoWork { code },
         }
     }
+}
+
+async fn unless_panic(replication: &Replication, run: impl Future<Output = Outcome>) -> Outcome {
+    AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| {
+        Outcome::Not(in_doubt(
+            replication,
+            "panic",
+            "this function failed inside (see the log); the ledger keeps what was intended",
+            None,
+        ))
+    })
 }

@@ -6,10 +6,11 @@
 
 use jiff::Timestamp;
 
-use crate::command::{Destination, Operation};
+use crate::command::{Destination, Operation, Replication};
 use crate::disposition::{Disposition, Failure};
 use crate::ports::Reply;
 use crate::providers::Call;
+use crate::providers::alibaba::inventory::PairRead;
 
 /// One thing that can be copied, as its provider lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +108,8 @@ pub struct DestinationCopy {
     pub name: Option<String>,
     /// What it is a copy of, where the destination tells.
     pub source_id: Option<String>,
+    /// From which region, where the destination tells.
+    pub source_region: Option<String>,
     /// How far it is.
     pub state: CopyState,
     /// When it was made there.
@@ -170,6 +173,15 @@ pub struct CopiesPage {
     pub total: Option<u64>,
 }
 
+/// What a copy is a copy of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceKey {
+    /// The key.
+    pub text: String,
+    /// Whether the source certainly lies in the region that was asked about: then, if it is not there, the copy is an orphan.
+    pub certain: bool,
+}
+
 /// A provider's inventories: plain functions, like everything in [`crate::providers`].
 pub trait Inventory: Send + Sync {
     /// The call for a page of source backups.
@@ -197,6 +209,22 @@ pub trait Inventory: Send + Sync {
         _reply: &Reply,
     ) -> Result<CopiesPage, Failure> {
         Ok(CopiesPage::default())
+    }
+
+    /// What a copy is a copy of, as a key that [`Inventory::source_keys`] also gives: an ID, or what a name was made of.
+    fn key_of(&self, copy: &DestinationCopy, source_region: &str) -> Option<SourceKey> {
+        let certain = copy.source_region.as_deref() == Some(source_region);
+        copy.source_id.clone().map(|text| SourceKey { text, certain })
+    }
+
+    /// The keys under which the copies of this source are found.
+    fn source_keys(&self, source_id: &str, _source_region: &str) -> Vec<String> {
+        vec![source_id.to_owned()]
+    }
+
+    /// Where no list shows copies: what is asked next of a pair of vaults, or how far the pair is.
+    fn read_pair(&self, _replication: &Replication, _replies: &[Reply]) -> Option<PairRead> {
+        None
     }
 
     /// Every name under which a copy of this source can be found in a destination, ours of the attempts 1 to `attempts` first;
@@ -283,6 +311,7 @@ mod tests {
             id: id.into(),
             name: None,
             source_id: None,
+            source_region: None,
             state,
             created_at: at.map(|at| Timestamp::from_second(at).unwrap()),
             size_gib: None,

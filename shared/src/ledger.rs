@@ -20,7 +20,7 @@ use crate::ports::LedgerError;
 use crate::receipt::Receipt;
 
 pub use resolution::{Resolution, ResolveError, resolve};
-pub use transitions::{Claim, Ending, claim, emitted, settle};
+pub use transitions::{Claim, Ending, claim, emitted, missed, put_off, settle};
 
 /// The newest record format that this version writes and reads.
 pub const FORMAT: u32 = 1;
@@ -51,11 +51,13 @@ pub enum State {
     Failed,
     /// The copy was seen once and is gone before its time.
     Lost,
+    /// The source is gone and was never copied: a breach until a person acknowledges it.
+    Missed,
 }
 
 impl State {
     /// All states.
-    pub const ALL: [State; 11] = [
+    pub const ALL: [State; 12] = [
         State::Seen,
         State::Claimed,
         State::InDoubt,
@@ -67,6 +69,7 @@ impl State {
         State::Replicated,
         State::Failed,
         State::Lost,
+        State::Missed,
     ];
 
     /// The name in records and on the command line.
@@ -83,6 +86,7 @@ impl State {
             State::Replicated => "replicated",
             State::Failed => "failed",
             State::Lost => "lost",
+            State::Missed => "missed",
         }
     }
 }
@@ -183,6 +187,8 @@ pub struct Attempts {
     pub ineligible_for: Duration,
     /// How long after acceptance the destination is looked at first.
     pub first_look: Duration,
+    /// Whether a copy that was lost is made again.
+    pub restart_lost: bool,
 }
 
 impl Default for Attempts {
@@ -192,6 +198,7 @@ impl Default for Attempts {
             backoff: Duration::from_secs(300),
             ineligible_for: Duration::from_secs(24 * 3600),
             first_look: Duration::from_secs(60),
+            restart_lost: false,
         }
     }
 }
@@ -263,6 +270,16 @@ impl Record {
         serde_json::from_str(text).map_err(|error| corrupt(key, &error))
     }
 
+    /// Which rule of the policy asked for it.
+    pub fn rule(&self) -> Option<&str> {
+        self.command.get("rule").and_then(Value::as_str)
+    }
+
+    /// Whether it is unfinished business: neither copied, nor on its way, nor given up.
+    pub fn is_open(&self) -> bool {
+        !matches!(self.state, State::Accepted | State::Replicated | State::NoWork | State::Abandoned)
+    }
+
     /// Whether the queue still has to be told something.
     pub fn in_outbox(&self) -> bool {
         self.outbox || !self.news.is_empty()
@@ -324,6 +341,7 @@ fn command_of(replication: &Replication) -> Value {
         destinations: vec![replication.destination.clone()],
         options: replication.options.clone(),
         occurrence: replication.occurrence.clone(),
+        rule: replication.rule.clone(),
         dry_run: false,
     };
     command.to_json()

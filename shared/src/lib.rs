@@ -32,6 +32,8 @@ pub mod ports;
 pub mod providers;
 pub mod receipt;
 mod replay;
+pub mod report;
 pub mod settings;
 pub mod sign;
+pub mod sweep;
 pub mod verdict;

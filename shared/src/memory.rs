@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::command::Key;
 use crate::ledger::{Record, State};
-use crate::ports::{Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
+use crate::ports::{Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Note, Notes, Page, Pause, Put};
 
 /// Finished records kept before the oldest keys are dropped: this ledger proves nothing for long.
 const KEEP: usize = 10_000;
@@ -20,6 +20,7 @@ pub struct MemoryLedger {
 struct Held {
     records: BTreeMap<String, Record>,
     pauses: HashMap<CredentialName, Pause>,
+    notes: HashMap<String, Note>,
 }
 
 impl MemoryLedger {
@@ -84,6 +85,27 @@ impl Ledger for MemoryLedger {
 
     fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
         self.held().pauses.insert(credential.clone(), pause.clone());
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Notes for MemoryLedger {
+    fn note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Option<Note>, LedgerError>> {
+        let note = self.held().notes.get(name).cloned();
+        Box::pin(async move { Ok(note) })
+    }
+
+    fn put_note<'a>(&'a self, name: &'a str, text: &'a str, was: u64) -> Boxed<'a, Result<bool, LedgerError>> {
+        let mut held = self.held();
+        let fits = held.notes.get(name).map_or(0, |note| note.version) == was;
+        if fits {
+            held.notes.insert(name.to_owned(), Note { version: was + 1, text: text.to_owned() });
+        }
+        Box::pin(async move { Ok(fits) })
+    }
+
+    fn drop_note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<(), LedgerError>> {
+        self.held().notes.remove(name);
         Box::pin(async { Ok(()) })
     }
 }

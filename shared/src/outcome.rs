@@ -59,6 +59,14 @@ impl Outcome {
         Outcome::Not(Trouble { state: "not_started", error, code: None, request_id: None })
     }
 
+    /// Why it was not accepted, in words; empty when it was.
+    pub fn message(&self) -> String {
+        match self {
+            Outcome::Not(trouble) => trouble.error.message.clone(),
+            _ => String::new(),
+        }
+    }
+
     /// Whether a queue's record with this outcome is done.
     pub fn is_done(&self) -> bool {
         match self {

@@ -112,6 +112,11 @@ pub enum Coverage {
 }
 
 impl Policy {
+    /// The rule of this name.
+    pub fn rule(&self, name: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.name == name)
+    }
+
     /// The normalised form: every default that decides something is written out. [`Policy::from_json`] reads it back.
     pub fn to_json(&self) -> Value {
         json!({ "version": 1, "rules": self.rules.iter().map(Rule::to_json).collect::<Vec<_>>() })
@@ -138,11 +143,15 @@ impl Rule {
     /// `create-vault-replication` and `copy-checkpoint` act on the whole vault, so all backups of a vault give the same command.
     /// The latter has no `occurrence` yet: whoever sends it says which firing it is.
     pub fn command(&self, backup: &Backup) -> Command {
-        let whole_vault = self.operation.source_field() == "vault_id";
-        let id = match (whole_vault, &self.source.vault_id) {
+        self.command_of(&backup.id)
+    }
+
+    /// The same for a backup of which only the ID is known.
+    pub fn command_of(&self, backup_id: &str) -> Command {
+        let id = match self.operation.source_field() {
             // The reader refuses a rule for a whole vault that names none.
-            (true, vault) => vault.clone().or_else(|| backup.vault_id.clone()).unwrap_or_default(),
-            (false, _) => backup.id.clone(),
+            "vault_id" => self.source.vault_id.clone().unwrap_or_default(),
+            _ => backup_id.to_owned(),
         };
         Command {
             operation: self.operation,
@@ -151,11 +160,13 @@ impl Rule {
             destinations: self.destinations.clone(),
             options: self.options.clone(),
             occurrence: None,
+            rule: Some(self.name.clone()),
             dry_run: false,
         }
     }
 
-    fn to_json(&self) -> Value {
+    /// The normalised form.
+    pub fn to_json(&self) -> Value {
         let mut rule = Map::new();
         rule.insert("name".into(), json!(self.name));
         rule.insert("provider".into(), json!(self.operation.cloud().name()));

@@ -9,9 +9,10 @@ use jiff::Timestamp;
 
 use secrecy::ExposeSecret;
 
-use crate::command::{Cloud, Key, hash_of};
+use crate::command::{Cloud, Command, Key, hash_of};
 use crate::error::Error;
 use crate::ledger::Record;
+use crate::policy::Policy;
 use crate::receipt::Message;
 use crate::sign::{Credential, Nonce, without_secrets};
 
@@ -147,6 +148,8 @@ pub struct Filter {
     pub outbox: bool,
     /// Only records whose destination is to be looked at by then.
     pub due: Option<Timestamp>,
+    /// Only unfinished business ([`Record::is_open`]) of this rule.
+    pub rule: Option<String>,
 }
 
 impl Filter {
@@ -154,6 +157,7 @@ impl Filter {
     pub fn takes(&self, record: &Record) -> bool {
         self.state.as_deref().is_none_or(|state| record.state.name() == state)
             && (!self.outbox || record.in_outbox())
+            && self.rule.as_deref().is_none_or(|rule| record.is_open() && record.rule() == Some(rule))
             && self.due.is_none_or(|due| record.look_at.is_some_and(|at| at <= due))
     }
 }
@@ -196,6 +200,50 @@ pub trait Ledger: Send + Sync {
     fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>>;
     /// Pauses a credential for every function.
     fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>>;
+}
+
+/// A text that a store keeps for a later invocation, with the version of its last write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Counts writes, from 1.
+    pub version: u64,
+    /// At most 300,000 bytes.
+    pub text: String,
+}
+
+/// Texts kept beside the ledger: how far a sweep is, what it found, and its summary.
+pub trait Notes: Send + Sync {
+    /// The note, read consistently.
+    fn note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Option<Note>, LedgerError>>;
+    /// Writes the note if its version is still `was`; 0 is no note yet. Whether it was written.
+    fn put_note<'a>(&'a self, name: &'a str, text: &'a str, was: u64) -> Boxed<'a, Result<bool, LedgerError>>;
+    /// Drops a note, whatever it is.
+    fn drop_note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<(), LedgerError>>;
+}
+
+/// Gives the policy in force.
+pub trait Policies: Send + Sync {
+    /// The policy, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be read, or is wrong.
+    fn policy(&self) -> Boxed<'_, Result<Option<Arc<Policy>>, Error>>;
+}
+
+/// The same policy, or none, for ever.
+pub struct FixedPolicy(pub Option<Arc<Policy>>);
+
+impl Policies for FixedPolicy {
+    fn policy(&self) -> Boxed<'_, Result<Option<Arc<Policy>>, Error>> {
+        let policy = self.0.clone();
+        Box::pin(async move { Ok(policy) })
+    }
+}
+
+/// Hands commands to other functions.
+pub trait WorkQueue: Send + Sync {
+    /// Sends all commands; for each whether the queue has it, in order.
+    fn hand_over<'a>(&'a self, commands: &'a [Command]) -> Boxed<'a, Vec<Result<(), EmitError>>>;
 }
 
 /// Puts messages on the queue.

@@ -71,13 +71,18 @@ impl Handler {
             }
             state => {
                 let next = match (state, record.not_before) {
+                    (State::Missed, _) => "its source is gone".to_owned(),
                     (State::Abandoned, _) => "a person gave it up".to_owned(),
                     (_, Some(at)) if at > self.clock.now() && record.attempt < self.settings.attempts.limit => {
                         format!("the next attempt may start after {at}")
                     }
                     _ => format!("all {} attempts are used; see `offsite ledger show {}`", record.attempt, record.key),
                 };
-                let how = if state == State::Failed { "failed" } else { "was refused" };
+                let how = match state {
+                    State::Failed => "failed",
+                    State::Missed => "was missed",
+                    _ => "was refused",
+                };
                 let said = code.as_ref().map_or(text.clone(), |code| format!("{code}: {text}"));
                 let message =
                     format!("{} {how} before (attempt {}): {said}; {next}", replication.describe(), record.attempt);

@@ -97,6 +97,10 @@ pub struct Settings {
     pub looks: Looks,
     /// How long an authentication failure pauses a credential.
     pub pause: Duration,
+    /// Nothing is started: no mutating call leaves this process.
+    pub paused: bool,
+    /// A sweep reads only: it starts nothing and opens no record.
+    pub looks_only: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -180,9 +184,16 @@ impl Settings {
                 backoff: seconds("OFFSITE_ATTEMPT_BACKOFF_S", attempts.backoff)?,
                 ineligible_for: seconds("OFFSITE_INELIGIBLE_S", attempts.ineligible_for)?,
                 first_look: looks.first,
+                restart_lost: false,
             },
             looks,
             pause: seconds("OFFSITE_PAUSE_S", Duration::from_secs(300))?,
+            paused: match environment.get("OFFSITE_PAUSED") {
+                None | Some("0" | "false") => false,
+                Some("1" | "true") => true,
+                Some(_) => return Err(Error::configuration("OFFSITE_PAUSED must be true or false")),
+            },
+            looks_only: false,
         })
     }
 

@@ -8,8 +8,10 @@
 //! | 1 | a usable copy was seen or concluded in the destination | `Replicated`, `observed` or `inferred` |
 //! | 2 | a copy was seen there that is not finished | `InProgress` |
 //! | 3 | the provider's record, kept with the source: running | `InProgress` |
-//! | 4 | … done, and nobody has looked in the destination | `Replicated`, `inferred` |
-//! | 5 | … done, but the destination does not show it | `InProgress`: accepted is not copied |
+//! | 4 | ledger `Replicated`: gone after its planned expiry, or nobody looked | `Replicated` |
+//! | 5 | ledger `Replicated` and gone before its time, or `Lost` | `Lost` |
+//! | 5a | … done, and nobody has looked in the destination | `Replicated`, `inferred` |
+//! | 5b | … done, but the destination does not show it | `InProgress`: accepted is not copied; after 48 hours `Lost` |
 //! | 6 | ledger `Claimed`, lease running | `InProgress` |
 //! | 7 | ledger `Claimed`, lease over, or `InDoubt` | `InDoubt` |
 //! | 8 | ledger `Accepted`, unless the failed copy of row 11 or 12 is the accepted one | `InProgress` |
@@ -17,15 +19,16 @@
 //! | 10 | the backup is not usable by its own state | `Ineligible` or `NotReady` with the reason |
 //! | 11 | a copy was seen in the destination that was given up or thrown away | `Failed` |
 //! | 12 | the provider's record: failed | `Failed` with its reason |
-//! | 13 | ledger `Refused` | `Failed` with code and note |
+//! | 13 | ledger `Refused` or `Failed` | `Failed` with code and note |
 //! | 14 | ledger `Ineligible` (the API's own refusal; it is asked again when that expires) | `Ineligible` |
-//! | 15 | ledger `Seen` or `NoWork`, or no record | `Missing` |
+//! | 15 | ledger `Seen`, `Missed` or `NoWork`, or no record | `Missing` |
 
 use jiff::Timestamp;
 
 use crate::command::Destination;
 use crate::inventory::{Backup, CopyRecord, CopyState, DestinationCopy, Standing};
-use crate::ledger::{Attempts, Record, State};
+use crate::ledger::{Attempts, Record, State, later};
+use crate::observation::{How, Looks};
 
 /// What is to be said of one backup and one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,10 +48,39 @@ pub enum Verdict {
     Ineligible(String),
     /// There is none because it failed or was refused, and why.
     Failed(String),
+    /// There was one, and it is gone before its time, and how that is known.
+    Lost(String),
     /// Nobody knows: a call may have been applied.
     InDoubt,
     /// There is none, and the backup cannot be copied yet.
     NotReady(String),
+}
+
+impl Verdict {
+    /// Its name in reports: a field of [`crate::report::Counts`].
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verdict::Replicated { .. } => "replicated",
+            Verdict::InProgress => "in_progress",
+            Verdict::Missing => "missing",
+            Verdict::Ineligible(_) => "ineligible",
+            Verdict::Failed(_) => "failed",
+            Verdict::Lost(_) => "lost",
+            Verdict::InDoubt => "in_doubt",
+            Verdict::NotReady(_) => "not_ready",
+        }
+    }
+
+    /// Why, where there is something to say.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Verdict::Ineligible(reason)
+            | Verdict::Failed(reason)
+            | Verdict::Lost(reason)
+            | Verdict::NotReady(reason) => Some(reason),
+            _ => None,
+        }
+    }
 }
 
 /// How a copy is known.
@@ -104,7 +136,19 @@ pub fn judge(
             CopyState::Failed => {}
         }
     }
+    match record.map(|record| record.state) {
+        Some(State::Replicated) => return proven(record, look, now),
+        Some(State::Lost) if told.is_none_or(|copy| copy.state != CopyState::Running) => {
+            return Verdict::Lost(record.and_then(last_word).unwrap_or_else(|| "the copy is gone".to_owned()));
+        }
+        _ => {}
+    }
     match told.map(|copy| (copy.state, look)) {
+        Some((CopyState::Done, Look::Nothing)) if told.is_some_and(|copy| is_overdue(copy, now)) => {
+            return Verdict::Lost(
+                "the provider's own record says that it was made, and the destination does not show it".to_owned(),
+            );
+        }
         Some((CopyState::Done, Look::Untried)) => {
             let id = told.and_then(|copy| copy.copy_id.clone());
             return Verdict::Replicated { proof: Proof::Inferred, id };
@@ -135,7 +179,9 @@ pub fn judge(
         return Verdict::Failed(reason);
     }
     match record.map(|record| (record.state, last_word(record))) {
-        Some((State::Refused, word)) => Verdict::Failed(word.unwrap_or_else(|| "was refused".to_owned())),
+        Some((State::Refused | State::Failed, word)) => {
+            Verdict::Failed(word.unwrap_or_else(|| "was refused".to_owned()))
+        }
         Some((State::Ineligible, word)) => {
             Verdict::Ineligible(word.unwrap_or_else(|| "cannot be copied, the provider says".to_owned()))
         }
@@ -153,16 +199,41 @@ pub fn is_due(verdict: &Verdict, record: Option<&Record>, attempts: &Attempts, n
     let of_state = |state| record.filter(|record| record.state == state);
     match verdict {
         _ if leased => false,
-        Verdict::Missing => record.is_none_or(|record| record.state == State::Seen),
+        Verdict::Missing => record.is_none_or(|record| match record.state {
+            State::Seen => record.not_before.is_none_or(|not_before| not_before <= now),
+            state => state == State::Missed,
+        }),
+        Verdict::Lost(_) => attempts.restart_lost && of_state(State::Lost).is_some_and(again),
         Verdict::InDoubt => true,
         Verdict::Failed(_) => match record.map(|record| record.state) {
             None | Some(State::Seen) => true,
-            Some(State::Refused) => of_state(State::Refused).is_some_and(again),
+            Some(State::Refused | State::Failed) => record.is_some_and(again),
             _ => false,
         },
         Verdict::Ineligible(_) => of_state(State::Ineligible).is_some_and(again),
         Verdict::Replicated { .. } | Verdict::InProgress | Verdict::NotReady(_) => false,
     }
+}
+
+/// A copy that was seen once: what became of it.
+fn proven(record: Option<&Record>, look: &Look, now: Timestamp) -> Verdict {
+    let seen = record.and_then(|record| record.evidence.as_ref());
+    let proof = match seen.map(|seen| seen.how) {
+        Some(How::Observed) => Proof::Observed,
+        _ => Proof::Inferred,
+    };
+    let id = seen.and_then(|seen| seen.destination_id.clone());
+    let planned = seen.and_then(|seen| seen.expires_at).is_some_and(|at| at <= now);
+    if planned || *look == Look::Untried {
+        return Verdict::Replicated { proof, id };
+    }
+    let named = id.as_deref().unwrap_or("that was seen");
+    Verdict::Lost(format!("the copy {named} is no longer usable in the destination"))
+}
+
+/// Whether a copy recorded as done should have been visible for long.
+fn is_overdue(copy: &CopyRecord, now: Timestamp) -> bool {
+    copy.created_at.is_some_and(|made| later(made, Looks::default().give_up) <= now)
 }
 
 /// What failed, by the destination's word or else by the source's: its ID, and why.
@@ -266,6 +337,7 @@ mod tests {
             destination: destination(),
             options: Options::default(),
             occurrence: None,
+            rule: None,
         };
         match ledger::claim(None, &replication, &by("one"), &Attempts::default()) {
             Claim::Write(record, _) => *record,
@@ -433,6 +505,7 @@ mod tests {
             id: "snap-copy".into(),
             name: None,
             source_id: None,
+            source_region: None,
             state: CopyState::Done,
             created_at: None,
             size_gib: None,

@@ -20,7 +20,9 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::credentials::EnvironmentSecrets;
 use offsite_shared::ledger::State;
 use offsite_shared::memory::MemoryLedger;
-use offsite_shared::ports::{Boxed, Clock, EmitError, Emitter, Filter, HttpRequest, Reply, Transport, TransportError};
+use offsite_shared::ports::{
+    Boxed, Clock, EmitError, Emitter, Filter, FixedPolicy, HttpRequest, Reply, Transport, TransportError,
+};
 use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::receipt::Message;
 use offsite_shared::settings::{Environment, Settings};
@@ -946,6 +948,9 @@ async fn a_panic_in_one_record_does_not_touch_the_others() {
         settings,
         transport,
         ledger: Arc::new(MemoryLedger::default()),
+        notes: Arc::new(MemoryLedger::default()),
+        policies: Arc::new(FixedPolicy(None)),
+        work_queue: None,
         emitter: kept.clone(),
         clock,
         pacer: Pacer::default(),

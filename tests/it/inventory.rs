@@ -255,6 +255,7 @@ fn snapshot_copy(n: u32) -> Replication {
         destination: Destination { region: BEIJING.to_owned(), project_id: None, vault_id: None },
         options: Options::default(),
         occurrence: None,
+        rule: None,
     }
 }
 
@@ -433,6 +434,7 @@ fn backup_copy(n: u32) -> Replication {
         },
         options: Options::default(),
         occurrence: None,
+        rule: None,
     }
 }
 
@@ -631,6 +633,7 @@ fn vault_pair() -> Replication {
         },
         options: Options::default(),
         occurrence: None,
+        rule: None,
     }
 }
 

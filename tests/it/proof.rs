@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use offsite_shared::command::{Cloud, Command, Key, Replication};
 use offsite_shared::disposition::Failure;
 use offsite_shared::fields::FieldError;
+use offsite_shared::inventory::Inventory;
 use offsite_shared::ledger::Record;
 use offsite_shared::observation::{Evidence, Observation};
 use offsite_shared::ports::{
@@ -32,6 +33,10 @@ impl Provider for Blind {
 
     fn cloud(&self) -> Cloud {
         self.0.cloud()
+    }
+
+    fn inventory(&self) -> &dyn Inventory {
+        self.0.inventory()
     }
 
     fn check(&self, command: &Command) -> Result<(), FieldError> {

@@ -24,8 +24,10 @@ pub const SCHEMA_VERSION: i64 = SCHEMA_STEPS.len() as i64;
 pub const APPLICATION_ID: i64 = 0x4f46_4653;
 
 /// What each schema version adds; a released step is never changed, a new one is appended.
-const SCHEMA_STEPS: &[&[&str]] =
-    &[&[crate::queue::SCHEMA, crate::aws::sqs::SCHEMA, crate::aws::dynamodb::table::SCHEMA, crate::ledger::SCHEMA]];
+const SCHEMA_STEPS: &[&[&str]] = &[
+    &[crate::queue::SCHEMA, crate::aws::sqs::SCHEMA, crate::aws::dynamodb::table::SCHEMA, crate::ledger::SCHEMA],
+    &[crate::ledger::SCHEMA_2],
+];
 
 /// How long SQLite waits for another process before it reports the file as locked.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -13,7 +13,7 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::credentials::{EnvironmentSecrets, key_variables};
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
-use offsite_shared::ports::{Boxed, Clock, EmitError, Emitter, Filter, Ledger, Page, Transport};
+use offsite_shared::ports::{Boxed, Clock, EmitError, Emitter, Filter, FixedPolicy, Ledger, Page, Transport};
 use offsite_shared::providers::{Provider, alibaba::Alibaba, huawei::Huawei, tencent::Tencent};
 use offsite_shared::receipt::Message;
 use offsite_shared::settings::{ENDPOINT_VARIABLES, Environment, Settings, is_loopback};
@@ -21,6 +21,7 @@ use rusqlite::OptionalExtension;
 
 use crate::database::{Database, DatabaseError};
 use crate::ledger::SqliteLedger;
+use crate::policy_file;
 use crate::queue::{Outgoing, Queue};
 use crate::sim::{SimOptions, Simulators};
 
@@ -93,7 +94,7 @@ pub fn is_simulated(environment: &Environment) -> bool {
 /// The handler over the file.
 ///
 /// # Errors
-/// Names the variable that is missing or wrong.
+/// Names the variable that is missing or wrong, or what is wrong with the policy.
 pub fn handler(environment: &Environment, database: &Database) -> Result<Handler, Error> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let settings = Settings::from_environment(environment, &PROVIDERS)?;
@@ -104,6 +105,9 @@ pub fn handler(environment: &Environment, database: &Database) -> Result<Handler
         settings,
         transport,
         ledger: Arc::new(SqliteLedger::new(database.clone())),
+        notes: Arc::new(SqliteLedger::new(database.clone())),
+        policies: Arc::new(FixedPolicy(policy_file::in_force(environment)?.map(Arc::new))),
+        work_queue: None,
         emitter: Arc::new(LocalEmitter { queue: Queue::receipts(database.clone()), clock: clock.clone() }),
         secrets: Arc::new(secrets),
         clock,

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use offsite_shared::command::Key;
 use offsite_shared::ledger::Record;
-use offsite_shared::ports::{Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
+use offsite_shared::ports::{
+    Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Note, Notes, Page, Pause, Put,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::database::{Database, DatabaseError};
@@ -30,6 +32,17 @@ CREATE TABLE pauses (
 CREATE TABLE home (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL
+) WITHOUT ROWID;
+";
+
+/// Since version 2: unfinished business by rule, and notes.
+pub(crate) const SCHEMA_2: &str = "
+ALTER TABLE ledger ADD COLUMN rule TEXT;
+CREATE INDEX ledger_rule ON ledger (rule, key) WHERE rule IS NOT NULL;
+CREATE TABLE notes (
+  name    TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  text    TEXT NOT NULL
 ) WITHOUT ROWID;
 ";
 
@@ -64,6 +77,7 @@ impl Ledger for SqliteLedger {
                 state: record.state.name(),
                 outbox: record.in_outbox(),
                 look_at: record.look_at.map(Timestamp::as_millisecond),
+                rule: record.rule().filter(|_| record.is_open()).map(str::to_owned),
                 text: record.to_text()?,
             };
             let expect = expect.clone();
@@ -125,6 +139,46 @@ impl Ledger for SqliteLedger {
     }
 }
 
+impl Notes for SqliteLedger {
+    fn note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Option<Note>, LedgerError>> {
+        Box::pin(async move {
+            let name = name.to_owned();
+            let row = self.database.read(move |connection| {
+                connection
+                    .prepare_cached("SELECT version, text FROM notes WHERE name = ?1")?
+                    .query_row([name], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))
+                    .optional()
+            });
+            let row = row.await.map_err(unavailable)?;
+            Ok(row.map(|(version, text)| Note { version: u64::try_from(version).unwrap_or_default(), text }))
+        })
+    }
+
+    fn put_note<'a>(&'a self, name: &'a str, text: &'a str, was: u64) -> Boxed<'a, Result<bool, LedgerError>> {
+        Box::pin(async move {
+            let (name, text, was) = (name.to_owned(), text.to_owned(), integer(was));
+            let write = self.database.write(move |connection| {
+                let sql = match was {
+                    0 => "INSERT INTO notes (name, version, text) VALUES (?1, ?2 + 1, ?3) ON CONFLICT DO NOTHING",
+                    _ => "UPDATE notes SET version = ?2 + 1, text = ?3 WHERE name = ?1 AND version = ?2",
+                };
+                connection.prepare_cached(sql)?.execute(params![name, was, text])
+            });
+            Ok(write.await.map_err(unavailable)? > 0)
+        })
+    }
+
+    fn drop_note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<(), LedgerError>> {
+        Box::pin(async move {
+            let name = name.to_owned();
+            let write = self.database.write(move |connection| {
+                connection.prepare_cached("DELETE FROM notes WHERE name = ?1")?.execute([name]).map(drop)
+            });
+            write.await.map_err(unavailable)
+        })
+    }
+}
+
 struct Row {
     key: String,
     version: i64,
@@ -132,6 +186,7 @@ struct Row {
     state: &'static str,
     outbox: bool,
     look_at: Option<i64>,
+    rule: Option<String>,
     text: String,
 }
 
@@ -139,7 +194,7 @@ struct Row {
 fn put(connection: &Connection, row: &Row, expect: &Expect) -> rusqlite::Result<Result<(), Option<String>>> {
     let changed = match expect {
         Expect::Absent => {
-            let sql = "INSERT INTO ledger (key, version, owner, state, outbox, record, look_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
+            let sql = "INSERT INTO ledger (key, version, owner, state, outbox, record, look_at, rule) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
             connection.prepare_cached(sql)?.execute(params![
                 row.key,
                 row.version,
@@ -147,11 +202,12 @@ fn put(connection: &Connection, row: &Row, expect: &Expect) -> rusqlite::Result<
                 row.state,
                 row.outbox,
                 row.text,
-                row.look_at
+                row.look_at,
+                row.rule
             ])?
         }
         Expect::Was { version, owner } => {
-            let sql = "UPDATE ledger SET version = ?2, owner = ?3, state = ?4, outbox = ?5, record = ?6, look_at = ?9 WHERE key = ?1 AND version = ?7 AND owner = ?8";
+            let sql = "UPDATE ledger SET version = ?2, owner = ?3, state = ?4, outbox = ?5, record = ?6, look_at = ?9, rule = ?10 WHERE key = ?1 AND version = ?7 AND owner = ?8";
             connection.prepare_cached(sql)?.execute(params![
                 row.key,
                 row.version,
@@ -161,7 +217,8 @@ fn put(connection: &Connection, row: &Row, expect: &Expect) -> rusqlite::Result<
                 row.text,
                 integer(*version),
                 owner,
-                row.look_at
+                row.look_at,
+                row.rule
             ])?
         }
     };
@@ -178,24 +235,27 @@ fn text_of(connection: &Connection, key: &str) -> rusqlite::Result<Option<String
 fn list(connection: &Connection, filter: &Filter, after: &str, limit: u32) -> rusqlite::Result<Vec<(String, String)>> {
     let sql = match (filter.outbox, filter.due.is_some(), filter.state.is_some()) {
         (true, _, _) => {
-            "SELECT key, record FROM ledger WHERE outbox = 1 AND key > ?1 AND (?3 = '' OR state = ?3) AND ?4 IS ?4 ORDER BY key LIMIT ?2"
+            "SELECT key, record FROM ledger WHERE outbox = 1 AND key > ?1 AND (?3 = '' OR state = ?3) AND ?4 IS ?4 AND (?5 IS NULL OR rule = ?5) ORDER BY key LIMIT ?2"
         }
         // The few that are due are found by the index and put in key order.
         (false, true, _) => {
-            "SELECT key, record FROM ledger WHERE look_at <= ?4 AND key > ?1 AND (?3 = '' OR state = ?3) ORDER BY key LIMIT ?2"
+            "SELECT key, record FROM ledger WHERE look_at <= ?4 AND key > ?1 AND (?3 = '' OR state = ?3) AND (?5 IS NULL OR rule = ?5) ORDER BY key LIMIT ?2"
         }
         (false, false, true) => {
-            "SELECT key, record FROM ledger WHERE state = ?3 AND key > ?1 AND ?4 IS ?4 ORDER BY key LIMIT ?2"
+            "SELECT key, record FROM ledger WHERE state = ?3 AND key > ?1 AND ?4 IS ?4 AND (?5 IS NULL OR rule = ?5) ORDER BY key LIMIT ?2"
+        }
+        (false, false, false) if filter.rule.is_some() => {
+            "SELECT key, record FROM ledger WHERE rule = ?5 AND key > ?1 AND ?3 = '' AND ?4 IS ?4 ORDER BY key LIMIT ?2"
         }
         (false, false, false) => {
-            "SELECT key, record FROM ledger WHERE key > ?1 AND ?3 = '' AND ?4 IS ?4 ORDER BY key LIMIT ?2"
+            "SELECT key, record FROM ledger WHERE key > ?1 AND ?3 = '' AND ?4 IS ?4 AND ?5 IS NULL ORDER BY key LIMIT ?2"
         }
     };
     let due = filter.due.map(Timestamp::as_millisecond);
     let state = filter.state.clone().unwrap_or_default();
     connection
         .prepare_cached(sql)?
-        .query_map(params![after, limit, state, due], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(params![after, limit, state, due, filter.rule], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
 }
 

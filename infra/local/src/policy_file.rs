@@ -10,6 +10,7 @@ use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use offsite_shared::error::Error;
 use offsite_shared::fields::{FieldError, one_line};
 use offsite_shared::policy::Policy;
 use offsite_shared::settings::Environment;
@@ -68,11 +69,23 @@ pub fn location(argument: Option<&Path>, environment: &Environment) -> anyhow::R
     }
     let named = environment.get(VARIABLE).unwrap_or(DEFAULT);
     anyhow::ensure!(
-        !named.contains("://") && !named.starts_with("arn:"),
+        !named.contains("://") && !named.starts_with("ssm:") && !named.starts_with("arn:"),
         "{VARIABLE} is {}, which the functions on AWS read: name a file on this machine",
         one_line(named)
     );
     Ok(PathBuf::from(named))
+}
+
+/// The policy in force on this machine: the one that the environment names, or the default file if it is there.
+///
+/// # Errors
+/// It cannot be read, or is wrong.
+pub fn in_force(environment: &Environment) -> Result<Option<Policy>, Error> {
+    let path = location(None, environment).map_err(|error| Error::configuration(error.to_string()))?;
+    if environment.get(VARIABLE).is_none() && !path.exists() {
+        return Ok(None);
+    }
+    read(&path).map(Some).map_err(|problems| Error::configuration(problems.to_string()))
 }
 
 /// The name of a policy for people.

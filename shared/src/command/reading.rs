@@ -47,9 +47,10 @@ impl Command {
             Some(value) => options(value, "options", operation).map_err(Complaints::first)?,
         };
         let occurrence = fields.text("occurrence")?;
+        let rule = fields.text("rule")?;
         let dry_run = fields.boolean("dry_run")?.unwrap_or(false);
         fields.finish()?;
-        Ok(Command { operation, account, source, destinations, options, occurrence, dry_run })
+        Ok(Command { operation, account, source, destinations, options, occurrence, rule, dry_run })
     }
 }
 

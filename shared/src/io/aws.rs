@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode,
+    sign,
+};
 use aws_sigv4::sign::v4;
 use serde_json::Value;
 
@@ -131,6 +134,32 @@ impl Aws {
         }
     }
 
+    /// Reads an object. Source: AWS S3 API reference, GetObject (path-style), 2026.
+    ///
+    /// # Errors
+    /// The service's status, or that there was no answer.
+    pub async fn get(
+        &self,
+        endpoint: &str,
+        service: &str,
+        path: &str,
+        patience: Duration,
+    ) -> Result<Vec<u8>, AwsError> {
+        let mut url = endpoint.to_owned();
+        for segment in path.split('/').skip(1) {
+            url.push('/');
+            crate::sign::canonical::encode_into(&mut url, segment.as_bytes());
+        }
+        let mut headers = Vec::new();
+        self.sign("GET", service, &url, &mut headers, b"").map_err(|reason| failed("signing", reason))?;
+        let request = HttpRequest { method: "GET".into(), url, headers, body: Vec::new(), timeout: patience };
+        let reply = self.transport.send(request).await.map_err(|error| failed("no_answer", error.to_string()))?;
+        match reply.status {
+            200 => Ok(reply.body),
+            status => Err(failed(&format!("http_{status}"), "the object was not given".into())),
+        }
+    }
+
     async fn once(
         &self,
         endpoint: &str,
@@ -145,7 +174,7 @@ impl Aws {
         let content_type = format!("application/x-amz-json-{version}");
         let mut headers =
             vec![("content-type".to_owned(), content_type), ("x-amz-target".to_owned(), target.to_owned())];
-        self.sign(service, &url, &mut headers, &bytes).map_err(|reason| (failed("signing", reason), false))?;
+        self.sign("POST", service, &url, &mut headers, &bytes).map_err(|reason| (failed("signing", reason), false))?;
         let request = HttpRequest { method: "POST".into(), url, headers, body: bytes, timeout: TIMEOUT.min(left) };
         let reply = match self.transport.send(request).await {
             Ok(reply) => reply,
@@ -171,19 +200,33 @@ impl Aws {
         Err((AwsError { message: one_line(message), code, body: answer }, repeat))
     }
 
-    fn sign(&self, service: &str, url: &str, headers: &mut Vec<(String, String)>, body: &[u8]) -> Result<(), String> {
+    fn sign(
+        &self,
+        method: &str,
+        service: &str,
+        url: &str,
+        headers: &mut Vec<(String, String)>,
+        body: &[u8],
+    ) -> Result<(), String> {
+        let mut settings = SigningSettings::default();
+        if service == "s3" {
+            // S3 has rules of its own. Source: AWS SigV4 documentation, "Create a canonical request", 2026.
+            settings.percent_encoding_mode = PercentEncodingMode::Single;
+            settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+            settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        }
         let identity = self.credentials.clone().into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
             .name(service)
             .time(SystemTime::from(self.clock.now()))
-            .settings(SigningSettings::default())
+            .settings(settings)
             .build()
             .map_err(|error| error.to_string())?
             .into();
         let unsigned = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let request = SignableRequest::new("POST", url, unsigned, SignableBody::Bytes(body))
+        let request = SignableRequest::new(method, url, unsigned, SignableBody::Bytes(body))
             .map_err(|error| error.to_string())?;
         // At its finest level the signer logs the string to sign, which no log of ours may hold.
         let silent = tracing::subscriber::NoSubscriber::default();

@@ -13,7 +13,7 @@ use super::aws::{Aws, AwsError};
 use crate::command::Key;
 use crate::error::Error;
 use crate::ledger::Record;
-use crate::ports::{Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
+use crate::ports::{Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Note, Notes, Page, Pause, Put};
 use crate::settings::Environment;
 
 /// How long a call is repeated before the ledger counts as unreachable.
@@ -105,7 +105,7 @@ impl DynamoLedger {
             (true, _, _) => Some(("outbox", "1")),
             (false, Some(_), _) => Some(("due", "1")),
             (false, None, Some(state)) => Some(("state", state.as_str())),
-            (false, None, None) => None,
+            (false, None, None) => filter.rule.as_deref().map(|rule| ("rule", rule)),
         };
         let mut body = json!({ "Limit": limit });
         if let Some(cursor) = after {
@@ -130,7 +130,7 @@ impl DynamoLedger {
         let next = answer.get("LastEvaluatedKey").and_then(cursor_of);
         let mut page = Page { next, ..Page::default() };
         for item in answer.get("Items").and_then(Value::as_array).into_iter().flatten() {
-            // Pauses share the table.
+            // Pauses and notes share the table.
             if item.get("format").is_none() {
                 continue;
             }
@@ -183,6 +183,53 @@ impl Ledger for DynamoLedger {
     }
 }
 
+impl Notes for DynamoLedger {
+    fn note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Option<Note>, LedgerError>> {
+        Box::pin(async move {
+            let Some(item) = self.get_item(&note_key(name)).await? else { return Ok(None) };
+            let text = |path: &str| item.pointer(path).and_then(Value::as_str);
+            let read = || Some(Note { version: text("/version/N")?.parse().ok()?, text: text("/text/S")?.to_owned() });
+            let corrupt = || LedgerError::Corrupt { key: note_key(name), reason: "it is no note".into() };
+            Ok(Some(read().ok_or_else(corrupt)?))
+        })
+    }
+
+    fn put_note<'a>(&'a self, name: &'a str, text: &'a str, was: u64) -> Boxed<'a, Result<bool, LedgerError>> {
+        Box::pin(async move {
+            let item = json!({
+                "pk": { "S": note_key(name) },
+                "version": { "N": (was + 1).to_string() },
+                "text": { "S": text },
+            });
+            let mut body = json!({ "Item": item });
+            if was == 0 {
+                body["ConditionExpression"] = json!("attribute_not_exists(#pk)");
+                body["ExpressionAttributeNames"] = json!({ "#pk": "pk" });
+            } else {
+                body["ConditionExpression"] = json!("#version = :version");
+                body["ExpressionAttributeNames"] = json!({ "#version": "version" });
+                body["ExpressionAttributeValues"] = json!({ ":version": { "N": was.to_string() } });
+            }
+            match self.call("PutItem", body).await {
+                Ok(_) => Ok(true),
+                Err(error) if error.code == "ConditionalCheckFailedException" => Ok(false),
+                Err(error) => Err(unavailable(&error)),
+            }
+        })
+    }
+
+    fn drop_note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<(), LedgerError>> {
+        Box::pin(async move {
+            let body = json!({ "Key": { "pk": { "S": note_key(name) } } });
+            self.call("DeleteItem", body).await.map(|_| ()).map_err(|error| unavailable(&error))
+        })
+    }
+}
+
+fn note_key(name: &str) -> String {
+    format!("note#{name}")
+}
+
 fn pause_key(credential: &CredentialName) -> String {
     format!("pause#{}", credential.0)
 }
@@ -221,6 +268,9 @@ fn item(record: &Record) -> Result<Value, LedgerError> {
     item.insert("record".into(), json!({ "S": record.to_text()? }));
     if record.in_outbox() {
         item.insert("outbox".into(), json!({ "S": "1" }));
+    }
+    if let Some(rule) = record.rule().filter(|_| record.is_open()) {
+        item.insert("rule".into(), json!({ "S": rule }));
     }
     if let Some(at) = record.look_at {
         item.insert("due".into(), json!({ "S": "1" }));

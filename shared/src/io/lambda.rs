@@ -12,13 +12,14 @@ use super::clock::SystemClock;
 use super::credentials::EnvironmentSecrets;
 use super::dynamodb::DynamoLedger;
 use super::http::HttpTransport;
-use super::sqs::SqsEmitter;
+use super::policies::StoredPolicy;
+use super::sqs::{SqsEmitter, SqsWorkQueue};
 use crate::error::{Error, ErrorName};
 use crate::exchange::{Pacer, Pauses};
 use crate::fields::FieldError;
 use crate::handler::{Handler, Invocation};
 use crate::memory::MemoryLedger;
-use crate::ports::{Clock, HttpRequest, Ledger, Transport};
+use crate::ports::{Clock, FixedPolicy, HttpRequest, Ledger, Notes, Policies, Transport, WorkQueue};
 use crate::providers::Provider;
 use crate::settings::{Environment, Settings};
 
@@ -77,13 +78,22 @@ pub fn handler(
     secrets.check(provider.cloud())?;
     let aws = Arc::new(Aws::from_environment(environment, transport.clone(), clock.clone())?);
     let emitter = SqsEmitter::from_environment(environment, aws.clone(), clock.clone())?;
-    let ledger: Arc<dyn Ledger> = match environment.get("OFFSITE_TABLE") {
-        Some(table) => Arc::new(DynamoLedger::from_environment(environment, aws, table)?),
+    let work_queue = SqsWorkQueue::from_environment(environment, aws.clone(), clock.clone())?;
+    let policies: Arc<dyn Policies> = match StoredPolicy::from_environment(environment, aws.clone(), clock.clone())? {
+        Some(policy) => Arc::new(policy),
+        None => Arc::new(FixedPolicy(None)),
+    };
+    let (ledger, notes): (Arc<dyn Ledger>, Arc<dyn Notes>) = match environment.get("OFFSITE_TABLE") {
+        Some(table) => {
+            let table = Arc::new(DynamoLedger::from_environment(environment, aws, table)?);
+            (table.clone(), table)
+        }
         None => {
             tracing::warn!(
                 "OFFSITE_TABLE is not set: the ledger lives in this process only, so two functions at once can start the same copy twice"
             );
-            Arc::new(MemoryLedger::default())
+            let memory = Arc::new(MemoryLedger::default());
+            (memory.clone(), memory)
         }
     };
     if !settings.restricts_destinations() {
@@ -96,6 +106,9 @@ pub fn handler(
         settings,
         transport,
         ledger,
+        notes,
+        policies,
+        work_queue: work_queue.map(|queue| Arc::new(queue) as Arc<dyn WorkQueue>),
         emitter: Arc::new(emitter),
         secrets: Arc::new(secrets),
         clock,

@@ -7,4 +7,5 @@ pub mod dynamodb;
 pub mod environment;
 pub mod http;
 pub mod lambda;
+pub mod policies;
 pub mod sqs;

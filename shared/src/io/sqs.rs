@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::aws::Aws;
+use crate::command::{Command, hash_of};
 use crate::error::Error;
-use crate::ports::{Boxed, Clock, EmitError, Emitter};
+use crate::ledger::later;
+use crate::ports::{Boxed, Clock, EmitError, Emitter, WorkQueue};
 use crate::receipt::Message;
 use crate::settings::{Environment, check_endpoint};
 
@@ -44,13 +46,21 @@ impl SqsEmitter {
         aws: Arc<Aws>,
         clock: Arc<dyn Clock>,
     ) -> Result<SqsEmitter, Error> {
-        let queue_url = environment
-            .get("QUEUE_URL")
-            .ok_or_else(|| {
-                Error::configuration("QUEUE_URL is missing: set it to the URL of the SQS queue that takes the receipts")
-            })?
-            .to_owned();
-        check_endpoint("QUEUE_URL", &queue_url)?;
+        let queue_url = environment.get("QUEUE_URL").ok_or_else(|| {
+            Error::configuration("QUEUE_URL is missing: set it to the URL of the SQS queue that takes the receipts")
+        })?;
+        SqsEmitter::on(environment, "QUEUE_URL", queue_url, aws, clock)
+    }
+
+    fn on(
+        environment: &Environment,
+        variable: &str,
+        queue_url: &str,
+        aws: Arc<Aws>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<SqsEmitter, Error> {
+        check_endpoint(variable, queue_url)?;
+        let queue_url = queue_url.to_owned();
         let origin = queue_url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
         let endpoint = aws.endpoint(environment, "AWS_ENDPOINT_URL_SQS", origin)?;
         Ok(SqsEmitter {
@@ -164,6 +174,42 @@ impl Emitter for SqsEmitter {
                 outcomes.push(answer.await.unwrap_or_else(|_| Err(EmitError("the sender was interrupted".into()))));
             }
             outcomes
+        })
+    }
+}
+
+/// The work queue: commands for other functions.
+pub struct SqsWorkQueue {
+    queue: SqsEmitter,
+    clock: Arc<dyn Clock>,
+}
+
+impl SqsWorkQueue {
+    /// Reads `OFFSITE_WORK_QUEUE_URL`. `None`: it is not set.
+    ///
+    /// # Errors
+    /// Names the variable that is wrong.
+    pub fn from_environment(
+        environment: &Environment,
+        aws: Arc<Aws>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Option<SqsWorkQueue>, Error> {
+        let name = "OFFSITE_WORK_QUEUE_URL";
+        let Some(url) = environment.get(name) else { return Ok(None) };
+        let queue = SqsEmitter::on(environment, name, url, aws, clock.clone())?;
+        Ok(Some(SqsWorkQueue { queue, clock }))
+    }
+}
+
+impl WorkQueue for SqsWorkQueue {
+    fn hand_over<'a>(&'a self, commands: &'a [Command]) -> Boxed<'a, Vec<Outcome>> {
+        Box::pin(async move {
+            let message = |command: &Command| {
+                let event = command.to_json();
+                Message { id: hash_of(&["command", &event.to_string()]), event }
+            };
+            let messages: Vec<Message> = commands.iter().map(message).collect();
+            self.queue.emit(&messages, later(self.clock.now(), PATIENCE * 2)).await
         })
     }
 }

@@ -82,8 +82,11 @@ pub fn resolve(
             next.state = State::Abandoned;
         }
         Resolution::Acknowledge => {
-            if !matches!(current.state, State::Refused | State::Ineligible | State::Failed | State::Lost) {
-                return refuse("--acknowledge", "refused, ineligible, failed or lost");
+            if !matches!(
+                current.state,
+                State::Refused | State::Ineligible | State::Failed | State::Lost | State::Missed
+            ) {
+                return refuse("--acknowledge", "refused, ineligible, failed, lost or missed");
             }
             next.state = State::Abandoned;
         }

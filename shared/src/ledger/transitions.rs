@@ -1,6 +1,6 @@
 //! Claim, settle, mark: what may follow on what. Each gives the record to write and what the store must hold for it.
 
-use super::{Attempts, Claimant, Record, State, command_of, first, later, next_attempt, note};
+use super::{Attempts, Claimant, News, Record, State, command_of, first, later, next_attempt, note};
 use crate::command::Replication;
 use crate::error::ErrorName;
 use crate::ports::Expect;
@@ -40,7 +40,10 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
     }
     let mut next = record.clone();
     match record.state {
-        State::Accepted | State::Replicated | State::Lost | State::NoWork | State::Abandoned => {
+        State::Lost if !attempts.restart_lost || record.attempt >= attempts.limit => {
+            return Claim::Replay(Box::new(record.clone()));
+        }
+        State::Accepted | State::Replicated | State::NoWork | State::Abandoned => {
             return Claim::Replay(Box::new(record.clone()));
         }
         State::Seen => {
@@ -52,7 +55,7 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
             next.state = State::InDoubt;
             next.doubt_since = record.doubt_since.max(record.lease_until).or(Some(record.since));
         }
-        State::Refused | State::Ineligible | State::Failed => {
+        State::Refused | State::Ineligible | State::Failed | State::Lost | State::Missed => {
             let waiting = record.not_before.is_some_and(|at| at > by.now);
             if waiting || record.attempt >= attempts.limit {
                 return Claim::Replay(Box::new(record.clone()));
@@ -68,6 +71,9 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
     }
     next.payload_hash = replication.payload_hash();
     next.command = command_of(replication);
+    if let (None, Some(rule)) = (&replication.rule, record.rule()) {
+        next.command["rule"] = rule.into();
+    }
     next.not_before = None;
     take(&mut next, by);
     match next.state {
@@ -211,6 +217,34 @@ pub fn emitted(current: &Record) -> (Record, Expect) {
     next.news.clear();
     next.version += 1;
     (next, was)
+}
+
+/// The record of a replication that was seen to be wanted, and is left for later: nothing was started.
+pub fn put_off(replication: &Replication, by: &Claimant, until: Option<Timestamp>) -> Record {
+    let mut record = first(replication, by);
+    record.state = State::Seen;
+    record.lease_until = None;
+    record.not_before = until;
+    record.history.clear();
+    note(&mut record, by, State::Seen, None, None, None);
+    record
+}
+
+/// The record of a source that is gone and was never copied. `None`: something was or may have been copied, or a person has
+/// settled it.
+pub fn missed(current: &Record, by: &Claimant, reason: &str) -> Option<(Record, Expect)> {
+    let open = matches!(current.state, State::Seen | State::Refused | State::Ineligible | State::Failed);
+    if !open || current.lease_until.is_some_and(|until| until > by.now) {
+        return None;
+    }
+    let was = Expect::Was { version: current.version, owner: current.owner.clone() };
+    let mut next = current.clone();
+    next.state = State::Missed;
+    next.not_before = None;
+    next.version += 1;
+    next.news.push(News { state: State::Missed, attempt: next.attempt });
+    note(&mut next, by, State::Missed, None, None, Some(reason.to_owned()));
+    Some((next, was))
 }
 
 fn take(record: &mut Record, by: &Claimant) {

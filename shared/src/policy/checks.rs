@@ -103,6 +103,7 @@ impl Trial<'_> {
             destinations: destination.into_iter().cloned().collect(),
             options,
             occurrence: None,
+            rule: None,
             dry_run: false,
         };
         let error = provider.check(&command).err()?;

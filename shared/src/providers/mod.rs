@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer};
 use crate::command::{Cloud, Command, Replication};
 use crate::disposition::{self, Disposition, Failure, Row};
 use crate::fields::{FieldError, one_line};
+use crate::inventory::Inventory;
 use crate::observation::{Evidence, Observation};
 use crate::ports::{Access, Reply};
 use crate::receipt::Receipt;
@@ -129,6 +130,9 @@ pub struct Defaults {
 pub trait Provider: Send + Sync {
     /// Which.
     fn cloud(&self) -> Cloud;
+
+    /// Its inventories.
+    fn inventory(&self) -> &dyn Inventory;
 
     /// Checks required fields and limits that the general reading of a command does not know.
     ///

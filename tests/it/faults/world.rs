@@ -19,7 +19,8 @@ use offsite_shared::io::credentials::EnvironmentSecrets;
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::sqs::SqsEmitter;
-use offsite_shared::ports::{Clock, Emitter, Ledger};
+use offsite_shared::memory::MemoryLedger;
+use offsite_shared::ports::{Clock, Emitter, FixedPolicy, Ledger};
 use offsite_shared::providers::Provider;
 use offsite_shared::settings::{Environment, Settings};
 use offsite_shared::sign::Nonce;
@@ -177,6 +178,9 @@ impl Clouds {
             settings,
             transport,
             ledger: Arc::new(BrokenLedger { inner, process: process.clone() }),
+            notes: Arc::new(MemoryLedger::default()),
+            policies: Arc::new(FixedPolicy(None)),
+            work_queue: None,
             emitter: Arc::new(BrokenEmitter { inner: emitter.clone(), process: process.clone() }),
             secrets: Arc::new(secrets),
             clock,

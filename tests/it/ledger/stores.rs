@@ -224,8 +224,11 @@ async fn lists_are_paged_and_filtered(subject: Subject) {
     // A pause is kept beside the records and is none.
     let pause = Pause { until: now(), reason: "it was refused".to_owned() };
     ledger.pause(&CredentialName("tencent#default#AK#0011".to_owned()), &pause).await.unwrap();
-    let of =
-        |state: Option<State>, outbox| Filter { state: state.map(|state| state.name().to_owned()), outbox, due: None };
+    let of = |state: Option<State>, outbox| Filter {
+        state: state.map(|state| state.name().to_owned()),
+        outbox,
+        ..Filter::default()
+    };
     let keys = |page: Page| page.records.into_iter().map(|record| record.key).collect::<Vec<_>>();
     for limit in [1, 7, 10, 1_000] {
         let all = keys(every_page(&**ledger, &Filter::default(), limit).await);

@@ -21,6 +21,7 @@ const ATTEMPTS: Attempts = Attempts {
     backoff: Duration::from_secs(300),
     ineligible_for: Duration::from_secs(900),
     first_look: Duration::from_secs(60),
+    restart_lost: false,
 };
 
 /// The store, which applies what the functions decide if the condition holds.

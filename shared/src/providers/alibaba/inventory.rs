@@ -23,6 +23,10 @@ const YOUNGEST: &str = "CONTAINER";
 const FINISHED: [&str; 2] = ["COMPLETE", "PARTIAL_COMPLETE"];
 
 impl Inventory for Alibaba {
+    fn read_pair(&self, replication: &Replication, replies: &[Reply]) -> Option<PairRead> {
+        Some(read_pair(replication, replies))
+    }
+
     /// Newest first, by page number: what expires meanwhile is at the end and shifts nothing.
     fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
         let place = Place::of(cursor);
@@ -456,6 +460,7 @@ mod tests {
             destination: Destination { region: "cn-shanghai".into(), project_id: None, vault_id: Some("v-2".into()) },
             options: Options::default(),
             occurrence: None,
+            rule: None,
         }
     }
 

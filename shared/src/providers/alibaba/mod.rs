@@ -15,6 +15,7 @@ use super::{Acceptance, Call, Intent, Provider, ReadBack, Service, refusal, unre
 use crate::command::{Cloud, Command, Replication};
 use crate::disposition::{self, Disposition, Failure};
 use crate::fields::FieldError;
+use crate::inventory::Inventory;
 use crate::observation::{Evidence, How, Observation};
 use crate::ports::{Access, Reply};
 use crate::receipt::Receipt;
@@ -30,6 +31,10 @@ pub struct Alibaba;
 impl Provider for Alibaba {
     fn cloud(&self) -> Cloud {
         Cloud::Alibaba
+    }
+
+    fn inventory(&self) -> &dyn Inventory {
+        self
     }
 
     fn check(&self, command: &Command) -> Result<(), FieldError> {

@@ -134,10 +134,12 @@ fn backup(item: &Backup) -> Result<inventory::Backup, Failure> {
 
 fn copy(item: &Backup) -> Result<DestinationCopy, Failure> {
     let source = |record: &Record| given(source_of(record)).map(str::to_owned);
+    let region = |record: &Record| given(&record.source_region).map(str::to_owned);
     Ok(DestinationCopy {
         id: id(item)?,
         name: item.name.clone(),
         source_id: item.replication_records.iter().flatten().find_map(source),
+        source_region: item.replication_records.iter().flatten().find_map(region),
         state: match item.status.as_deref() {
             Some("available" | "restoring" | "waiting_restore") => CopyState::Done,
             Some("error" | "deleting" | "waiting_delete" | "deleted") => CopyState::Failed,

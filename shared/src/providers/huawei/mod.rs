@@ -25,6 +25,7 @@ use super::{Acceptance, Call, Defaults, Found, Intent, Provider, ReadBack, Servi
 use crate::command::{Cloud, Command, Operation, Replication};
 use crate::disposition::{Disposition, Failure};
 use crate::fields::FieldError;
+use crate::inventory::Inventory;
 use crate::observation::{Evidence, Observation};
 use crate::ports::{Access, Reply};
 use crate::receipt::Receipt;
@@ -37,6 +38,10 @@ pub struct Huawei;
 impl Provider for Huawei {
     fn cloud(&self) -> Cloud {
         Cloud::Huawei
+    }
+
+    fn inventory(&self) -> &dyn Inventory {
+        self
     }
 
     fn check(&self, command: &Command) -> Result<(), FieldError> {

@@ -176,6 +176,9 @@ pub struct Record {
     /// CSBS: the replica, once there is one.
     #[serde(default, deserialize_with = "lenient")]
     pub destination_checkpoint_item_id: Option<String>,
+    /// Where the source lies.
+    #[serde(default, deserialize_with = "lenient")]
+    pub source_region: Option<String>,
     /// Where the copy goes.
     pub destination_region: Option<String>,
     /// Project there.

@@ -22,6 +22,7 @@ fn replication(operation: Operation) -> Replication {
         destination: Destination { region: "cn-south-1".into(), project_id: Some("68589cac".into()), vault_id: vault },
         options: Options::default(),
         occurrence: None,
+        rule: None,
     }
 }
 
@@ -34,6 +35,7 @@ fn command(operation: Operation) -> Command {
         destinations: vec![of.destination],
         options: of.options,
         occurrence: None,
+        rule: None,
         dry_run: false,
     }
 }

@@ -4,11 +4,11 @@
 //! and end where they get too old. A copy carries no ID of its source: its name is the only link.
 
 use super::model::{DescribeSnapshots, Described, Filter, Snapshot, time};
-use super::{PAGE, Tencent, call, copy_names, read};
+use super::{OURS, PAGE, Tencent, call, copy_names, name_of, read};
 use crate::disposition::Failure;
 use crate::inventory::{
-    Backup, CopiesPage, CopyRecord, CopyState, Cursor, DestinationCopy, Inventory, InventoryPage, Scope, Standing,
-    incomplete, next_offset,
+    Backup, CopiesPage, CopyRecord, CopyState, Cursor, DestinationCopy, Inventory, InventoryPage, Scope, SourceKey,
+    Standing, incomplete, next_offset,
 };
 use crate::ports::Reply;
 use crate::providers::{Call, unreadable};
@@ -41,6 +41,33 @@ impl Inventory for Tencent {
         Ok(CopiesPage { copies: copies.map(copy).collect::<Result<Vec<_>, _>>()?, next, total })
     }
 
+    fn key_of(&self, copy: &DestinationCopy, source_region: &str) -> Option<SourceKey> {
+        let name = copy.name.as_deref()?;
+        if let Some(source) =
+            name.strip_prefix("Copied ").and_then(|rest| rest.strip_suffix(&format!(" from {source_region}")))
+        {
+            return Some(SourceKey { text: source.to_owned(), certain: true });
+        }
+        let (base, attempt) = name.strip_prefix(OURS)?.rsplit_once('-')?;
+        if attempt.parse::<u32>().is_err() {
+            return None;
+        }
+        match base.strip_suffix(&format!("-{source_region}")) {
+            Some(source) => Some(SourceKey { text: source.to_owned(), certain: true }),
+            // A long name is a hash, from which nothing can be read.
+            None => Some(SourceKey { text: name_stem(base), certain: false }),
+        }
+    }
+
+    fn source_keys(&self, source_id: &str, source_region: &str) -> Vec<String> {
+        let stem = name_of(source_id, source_region, 1);
+        let base = stem.strip_prefix(OURS).and_then(|rest| rest.strip_suffix("-1")).unwrap_or_default();
+        match base.strip_suffix(&format!("-{source_region}")) {
+            Some(_) => vec![source_id.to_owned()],
+            None => vec![source_id.to_owned(), name_stem(base)],
+        }
+    }
+
     fn copy_names(&self, source_id: &str, source_region: &str, attempts: u32) -> Vec<String> {
         copy_names(source_id, source_region, attempts)
     }
@@ -62,6 +89,11 @@ pub fn standing(snapshot: &Snapshot) -> Standing {
         Some("TORECYCLE") => Standing::Ineligible("is in the recycle bin".to_owned()),
         _ => Standing::Usable,
     }
+}
+
+/// Keeps what a name is made of apart from IDs.
+fn name_stem(base: &str) -> String {
+    format!("name {base}")
 }
 
 struct Page {
@@ -152,6 +184,7 @@ fn copy(snapshot: &Snapshot) -> Result<DestinationCopy, Failure> {
         id: id(snapshot)?,
         name: snapshot.snapshot_name.clone(),
         source_id: None,
+        source_region: None,
         state: match snapshot.state.as_deref() {
             Some("NORMAL" | "ROLLBACKING") => CopyState::Done,
             Some("TORECYCLE") => CopyState::Failed,

@@ -17,6 +17,7 @@ use super::{Acceptance, Call, Intent, Provider, ReadBack, Service, refusal, unre
 use crate::command::{Cloud, Command, Replication};
 use crate::disposition::Failure;
 use crate::fields::FieldError;
+use crate::inventory::Inventory;
 use crate::inventory::Standing;
 use crate::observation::{Evidence, How, Observation};
 use crate::ports::{Access, Reply};
@@ -38,6 +39,10 @@ pub struct Tencent;
 impl Provider for Tencent {
     fn cloud(&self) -> Cloud {
         Cloud::Tencent
+    }
+
+    fn inventory(&self) -> &dyn Inventory {
+        self
     }
 
     fn check(&self, command: &Command) -> Result<(), FieldError> {
@@ -230,13 +235,16 @@ pub fn copy_names(source_id: &str, source_region: &str, attempts: u32) -> Vec<St
     ours.chain([format!("Copied {source_id} from {source_region}")]).collect()
 }
 
+/// How the names of our copies begin.
+const OURS: &str = "offsite-";
+
 fn name_of(source_id: &str, source_region: &str, attempt: u32) -> String {
-    let name = format!("offsite-{source_id}-{source_region}-{attempt}");
+    let name = format!("{OURS}{source_id}-{source_region}-{attempt}");
     if name.len() <= NAME_LIMIT {
         return name;
     }
     let hash = crate::command::hash_of(&[source_id, source_region]);
-    format!("offsite-{}-{attempt}", &hash[..40])
+    format!("{OURS}{}-{attempt}", &hash[..40])
 }
 
 /// The name filter may match parts of names, so names are compared here, exactly.

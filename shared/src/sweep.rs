@@ -1,0 +1,227 @@
+//! The action `sweep`: for each rule, find what has no copy, and have it copied.
+//!
+//! A sweep of a rule is a course through three stretches: list the copies in the destinations (`copies`), then list the backups
+//! and judge each (`sources`), then ask after what the ledger knows and the listing no longer shows (`gone`). It ends with a
+//! summary, which the report is made of. Where the time of one invocation ends, the next one goes on.
+//!
+//! **Invariant:** a page that was not read, or that cannot be the whole truth, ends the course without a summary.
+//! **Invariant:** a sweep starts nothing by itself: it makes commands, and the path of every command is `handler.rs`.
+
+mod course;
+mod gone;
+mod index;
+mod pages;
+mod starts;
+pub mod summary;
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::command::{Replication, Source};
+use crate::error::{Error, ErrorName};
+use crate::handler::{Handler, Invocation};
+use crate::ledger::{Record, later};
+use crate::policy::Rule;
+use crate::ports::LedgerError;
+use crate::providers::Provider;
+use crate::providers::alibaba::inventory::VaultPair;
+use course::{Course, Phase};
+use index::CopyIndex;
+use summary::Summary;
+
+impl Handler {
+    /// Drains the outbox and sweeps the rules of this function's clouds, or the one that the payload names.
+    ///
+    /// # Errors
+    /// The ledger or the policy cannot be read, or there is no such rule.
+    pub(crate) async fn sweep(&self, payload: &Value, invocation: &Invocation) -> Result<Value, Error> {
+        let mut answer = self.drain(invocation).await?;
+        let only = payload.get("rule").and_then(Value::as_str);
+        let policy = self.policies.policy().await?;
+        let rules: Vec<&Rule> = policy
+            .iter()
+            .flat_map(|policy| &policy.rules)
+            .filter(|rule| self.provider(rule.operation.cloud()).is_some())
+            .filter(|rule| only.is_none_or(|only| rule.name == only))
+            .collect();
+        if let (Some(only), []) = (only, rules.as_slice()) {
+            return Err(Error::new(
+                ErrorName::InvalidCommand,
+                format!("event {}: rule: \"{only}\" is no rule of the policy that this function serves", invocation.id),
+            ));
+        }
+        // Whichever waits longest goes first, so that a large rule does not keep a small one from its turn.
+        let mut waiting = Vec::with_capacity(rules.len());
+        for rule in rules {
+            let last = summary::read(&*self.notes, &rule.name).await.map_err(|error| unreadable(&error))?;
+            waiting.push((last.map(|(last, _)| last.complete_as_of), rule));
+        }
+        waiting.sort_by_key(|(last, _)| *last);
+        let mut swept = Vec::new();
+        for (_, rule) in waiting {
+            swept.push(self.sweep_rule(rule, invocation).await);
+        }
+        answer["swept"] = json!(swept);
+        Ok(answer)
+    }
+
+    async fn sweep_rule(&self, rule: &Rule, invocation: &Invocation) -> Value {
+        let mut sweep = match Sweep::begin(self, rule, invocation).await {
+            Ok(sweep) => sweep,
+            Err(stop) => return told(rule, &stop, None),
+        };
+        match sweep.run().await {
+            Ok(summary) => {
+                let counts = json!(summary.counts);
+                json!({
+                    "rule": rule.name, "complete": true, "complete_as_of": summary.complete_as_of.to_string(), "counts": counts,
+                    "started": sweep.course.started, "handed_over": sweep.course.handed_over, "requests": sweep.course.requests,
+                })
+            }
+            Err(stop) => {
+                if let Stop::Failed(reason) = &stop {
+                    tracing::error!(rule = rule.name, %reason, "the sweep did not come to its end");
+                    sweep.course.error = Some(reason.clone());
+                }
+                if !matches!(stop, Stop::Busy(_))
+                    && let Err(again) = sweep.checkpoint(true).await
+                {
+                    tracing::warn!(rule = rule.name, error = %again.reason(), "how far this sweep came is not recorded");
+                }
+                told(rule, &stop, Some(&sweep.course))
+            }
+        }
+    }
+}
+
+/// How long one replication that a sweep starts may take.
+const STARTS_WITHIN: Duration = Duration::from_secs(60);
+
+/// Why a course does not go on now.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The time of this invocation is over; the next one goes on.
+    Time,
+    /// Another invocation is at it.
+    Busy(Timestamp),
+    /// Something could not be read; the next one tries again.
+    Failed(String),
+}
+
+impl Stop {
+    fn reason(&self) -> String {
+        match self {
+            Stop::Time => "the time of this invocation is over; the next one goes on from here".to_owned(),
+            Stop::Busy(until) => format!(
+                "another invocation is sweeping this rule; should it have died, the sweep is taken up after {until}"
+            ),
+            Stop::Failed(reason) => reason.clone(),
+        }
+    }
+}
+
+impl From<LedgerError> for Stop {
+    fn from(error: LedgerError) -> Stop {
+        Stop::Failed(error.to_string())
+    }
+}
+
+/// One rule's course, as far as this invocation takes it.
+pub(crate) struct Sweep<'h> {
+    handler: &'h Handler,
+    provider: &'static dyn Provider,
+    rule: &'h Rule,
+    invocation: &'h Invocation,
+    course: Course,
+    /// Of the note that holds the course.
+    version: u64,
+    saved_at: Timestamp,
+    /// One for each destination.
+    indexes: Vec<CopyIndex>,
+    /// Of a rule for a pair of vaults.
+    pair: Option<(VaultPair, Option<Record>)>,
+    /// The IDs of the last pages: pages overlap.
+    recent: VecDeque<u64>,
+    recent_set: HashSet<u64>,
+    /// Exceptions that are not written down yet.
+    lines: Vec<String>,
+    lines_bytes: usize,
+    /// The keys of all exceptions so far, cut short.
+    exceptions: HashSet<u64>,
+    /// For each resource the newest replicated backup, by destination.
+    newest: BTreeMap<String, Vec<i64>>,
+    /// Which destinations of a vault-wide rule have something to copy.
+    vault_due: Vec<bool>,
+    /// Nothing more is started in this invocation: the credential is paused, or the limit is reached.
+    no_more: bool,
+}
+
+impl<'h> Sweep<'h> {
+    async fn run(&mut self) -> Result<Summary, Stop> {
+        if self.course.phase == Phase::Copies {
+            self.copies().await?;
+            self.enter(Phase::Sources).await?;
+        }
+        if self.course.phase == Phase::Sources {
+            self.sources().await?;
+            self.enter(Phase::Gone).await?;
+        }
+        self.gone().await?;
+        self.publish().await
+    }
+
+    async fn enter(&mut self, phase: Phase) -> Result<(), Stop> {
+        self.course.phase = phase;
+        self.course.cursor = None;
+        // Worth a write only where another invocation may have to go on from here.
+        self.tick().await
+    }
+
+    /// Between two exchanges: is there time left, and is it time to write down how far this is?
+    async fn tick(&mut self) -> Result<(), Stop> {
+        let now = self.handler.clock.now();
+        if now >= self.invocation.stop() {
+            return Err(Stop::Time);
+        }
+        if now.duration_since(self.saved_at).as_secs() >= course::SAVED_EVERY_S {
+            self.checkpoint(false).await?;
+        }
+        Ok(())
+    }
+
+    /// An invocation for one replication: a sweep may go on for hours, and a lease must not.
+    fn soon(&self) -> Invocation {
+        let deadline = later(self.handler.clock.now(), STARTS_WITHIN).min(self.invocation.deadline);
+        Invocation { id: self.invocation.id.clone(), deadline }
+    }
+
+    /// The replication of a rule as a whole, for reads that are not about one backup.
+    fn whole(handler: &Handler, provider: &dyn Provider, rule: &Rule) -> Option<Replication> {
+        let command = provider.complete(&rule.command_of(""), &handler.settings.defaults);
+        command.replications().into_iter().next().map(|replication| Replication {
+            source: Source { region: rule.source.region.clone(), ..replication.source.clone() },
+            ..replication
+        })
+    }
+}
+
+fn told(rule: &Rule, stop: &Stop, course: Option<&Course>) -> Value {
+    let mut told = json!({ "rule": rule.name, "complete": false, "reason": stop.reason() });
+    if matches!(stop, Stop::Failed(_)) {
+        told["failed"] = json!(true);
+    }
+    if let Some(course) = course {
+        told["began"] = json!(course.begun.to_string());
+        told["started"] = json!(course.started);
+        told["handed_over"] = json!(course.handed_over);
+        told["requests"] = json!(course.requests);
+    }
+    told
+}
+
+fn unreadable(error: &LedgerError) -> Error {
+    Error::new(ErrorName::Unavailable, format!("nothing was swept: {error}; it can be repeated"))
+}

@@ -1,0 +1,417 @@
+//! How far the sweep of a rule is, written down so that the next invocation goes on from there.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use super::index::CopyIndex;
+use super::{Stop, Sweep};
+use crate::command::hash_of;
+use crate::handler::{Handler, Invocation};
+use crate::ledger::later;
+use crate::policy::Rule;
+use crate::ports::{LedgerError, Notes};
+use crate::providers::Provider;
+use crate::report::{Counts, Line};
+
+/// How often a course that goes on is written down.
+pub(super) const SAVED_EVERY_S: i64 = 120;
+
+/// How long others leave a course alone after it was written down.
+const LEASE: Duration = Duration::from_secs(300);
+
+/// A course older than this began too long ago to say what is there now.
+const STALE: Duration = Duration::from_secs(24 * 3600);
+
+/// The size of one note, in bytes. Source: DynamoDB developer guide, "Item size": 400 KB, 2026.
+const CHUNK: usize = 200_000;
+
+/// Which stretch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Phase {
+    /// Listing the copies of the destinations.
+    Copies,
+    /// Listing the backups.
+    Sources,
+    /// Asking after what is not listed any more.
+    Gone,
+}
+
+/// How far a sweep is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Course {
+    /// Names this sweep.
+    pub run: String,
+    /// Of the rule as it was when it began.
+    pub rule_hash: String,
+    /// When it began.
+    pub begun: Timestamp,
+    /// Which stretch.
+    pub phase: Phase,
+    /// Which destination is being listed.
+    pub destination: usize,
+    /// Where the next page begins.
+    pub cursor: Option<String>,
+    /// Chunks of copies, by destination.
+    pub copies: Vec<u32>,
+    /// Chunks of exceptions.
+    pub findings: u32,
+    /// Counts up with each writing of what is written anew each time.
+    pub generation: u32,
+    /// Chunks of what was matched, by destination, in this generation.
+    pub matched: Vec<u32>,
+    /// Chunks of the newest backups, in this generation.
+    pub newest: u32,
+    /// Verdicts so far.
+    pub counts: Counts,
+    /// Replicated ones that are only concluded.
+    pub inferred: u64,
+    /// The oldest backup without a usable copy.
+    pub oldest: Option<Timestamp>,
+    /// Copies that it started.
+    pub started: u64,
+    /// Commands that it handed to the work queue.
+    pub handed_over: u64,
+    /// Requests that it sent, for pages.
+    pub requests: u64,
+    /// Which destinations of a vault-wide rule have something to copy.
+    pub vault_due: Vec<bool>,
+    /// Until when others leave it alone.
+    pub lease_until: Timestamp,
+    /// Why it did not go on last time.
+    pub error: Option<String>,
+}
+
+impl Course {
+    fn new(run: String, rule_hash: String, destinations: usize, now: Timestamp) -> Course {
+        Course {
+            run,
+            rule_hash,
+            begun: now,
+            phase: Phase::Copies,
+            destination: 0,
+            cursor: None,
+            copies: vec![0; destinations],
+            findings: 0,
+            generation: 0,
+            matched: vec![0; destinations],
+            newest: 0,
+            counts: Counts::default(),
+            inferred: 0,
+            oldest: None,
+            started: 0,
+            handed_over: 0,
+            requests: 0,
+            vault_due: vec![false; destinations],
+            lease_until: now,
+            error: None,
+        }
+    }
+
+    /// One that has written what a summary lives on, to be dropped.
+    pub(super) fn of_summary(run: &str, findings: u32, newest: u32, generation: u32, at: Timestamp) -> Course {
+        Course { findings, newest, generation, ..Course::new(run.to_owned(), String::new(), 0, at) }
+    }
+}
+
+/// The name of the note that holds a rule's course.
+pub(super) fn name_of(rule: &str) -> String {
+    format!("course/{rule}")
+}
+
+/// Why the last sweep of a rule has not come to its end, if it has not.
+pub(super) async fn trouble(notes: &dyn Notes, rule: &str) -> Result<Option<String>, LedgerError> {
+    let note = notes.note(&name_of(rule)).await?;
+    let course = note.and_then(|note| serde_json::from_str::<Course>(&note.text).ok());
+    Ok(course.and_then(|course| course.error))
+}
+
+impl<'h> Sweep<'h> {
+    /// Takes up the course where it was left, or begins a new one.
+    pub(super) async fn begin(
+        handler: &'h Handler,
+        rule: &'h Rule,
+        invocation: &'h Invocation,
+    ) -> Result<Sweep<'h>, Stop> {
+        let cloud = rule.operation.cloud();
+        let provider =
+            handler.provider(cloud).ok_or_else(|| Stop::Failed("this function does not serve its cloud".into()))?;
+        let now = handler.clock.now();
+        if now >= invocation.stop() {
+            return Err(Stop::Time);
+        }
+        handler.allowed(&rule.command_of("")).map_err(|error| Stop::Failed(error.to_string()))?;
+        let rule_hash = hash_of(&[&rule.to_json().to_string()]);
+        let note = handler.notes.note(&name_of(&rule.name)).await?;
+        let version = note.as_ref().map_or(0, |note| note.version);
+        let found = note.and_then(|note| serde_json::from_str::<Course>(&note.text).ok());
+        if let Some(found) = found.as_ref().filter(|found| found.lease_until > now) {
+            return Err(Stop::Busy(found.lease_until));
+        }
+        if let Some(whole) = Sweep::whole(handler, provider, rule)
+            && let Err(outcome) = handler.ready(provider, &whole).await
+        {
+            return Err(Stop::Failed(outcome.message()));
+        }
+        let fresh = |found: &Course| found.rule_hash == rule_hash && later(found.begun, STALE) > now;
+        let (course, resumed) = match found {
+            Some(found) if fresh(&found) => (found, true),
+            old => {
+                if let Some(old) = old {
+                    drop_chunks(&*handler.notes, &rule.name, &old, true).await?;
+                }
+                (Course::new(handler.clock.nonce().0, rule_hash, rule.destinations.len(), now), false)
+            }
+        };
+        let mut sweep = Sweep::of(handler, provider, rule, invocation, course, version);
+        if resumed && let Err(stop) = sweep.restore().await {
+            // A part is gone: what is left of the course proves nothing.
+            tracing::warn!(rule = rule.name, reason = stop.reason(), "the sweep begins anew");
+            let course = Course::new(handler.clock.nonce().0, sweep.course.rule_hash, rule.destinations.len(), now);
+            sweep = Sweep::of(handler, provider, rule, invocation, course, version);
+        }
+        sweep.course.error = None;
+        // Takes the lease: of two that begin at once one stops here.
+        sweep.save(false).await?;
+        Ok(sweep)
+    }
+
+    fn of(
+        handler: &'h Handler,
+        provider: &'static dyn Provider,
+        rule: &'h Rule,
+        invocation: &'h Invocation,
+        course: Course,
+        version: u64,
+    ) -> Sweep<'h> {
+        Sweep {
+            indexes: rule.destinations.iter().map(|_| CopyIndex::new(&course.run)).collect(),
+            handler,
+            provider,
+            rule,
+            invocation,
+            vault_due: course.vault_due.clone(),
+            saved_at: course.begun,
+            course,
+            version,
+            pair: None,
+            recent: VecDeque::new(),
+            recent_set: HashSet::new(),
+            lines: Vec::new(),
+            lines_bytes: 0,
+            exceptions: HashSet::new(),
+            newest: BTreeMap::new(),
+            no_more: false,
+        }
+    }
+
+    /// Writes down all that the next invocation needs. `leave`: this one goes no further.
+    pub(super) async fn checkpoint(&mut self, leave: bool) -> Result<(), Stop> {
+        for at in 0..self.indexes.len() {
+            let lines = self.indexes.get_mut(at).map(CopyIndex::fresh_lines).unwrap_or_default();
+            let kind = format!("copies{at}");
+            let from = self.course.copies.get(at).copied().unwrap_or(0);
+            let until = self.write(&kind, from, &lines).await?;
+            if let Some(count) = self.course.copies.get_mut(at) {
+                *count = until;
+            }
+        }
+        let generation = self.course.generation + 1;
+        if self.course.phase == Phase::Sources {
+            for at in 0..self.indexes.len() {
+                let lines = self.indexes.get(at).map(CopyIndex::matched).unwrap_or_default();
+                let count = self.write(&format!("matched{at}.{generation}"), 0, &lines).await?;
+                if let Some(found) = self.course.matched.get_mut(at) {
+                    *found = count;
+                }
+            }
+        }
+        self.write_findings().await?;
+        self.save(leave).await
+    }
+
+    /// Writes down what a summary lives on.
+    pub(super) async fn write_findings(&mut self) -> Result<(), Stop> {
+        self.flush().await?;
+        let generation = self.course.generation + 1;
+        let lines = self.newest_lines();
+        self.course.newest = self.write(&format!("newest{generation}"), 0, &lines).await?;
+        self.course.generation = generation;
+        Ok(())
+    }
+
+    /// Writes the exceptions that are not written yet.
+    pub(super) async fn flush(&mut self) -> Result<(), Stop> {
+        let lines = std::mem::take(&mut self.lines);
+        self.lines_bytes = 0;
+        self.course.findings = self.write("findings", self.course.findings, &lines).await?;
+        Ok(())
+    }
+
+    /// Adds an exception.
+    pub(super) async fn find(&mut self, line: &Line) -> Result<(), Stop> {
+        if let Some(key) = &line.key {
+            self.exceptions.insert(short(key));
+        }
+        let text = serde_json::to_string(line).map_err(|error| Stop::Failed(error.to_string()))?;
+        self.lines_bytes += text.len() + 1;
+        self.lines.push(text);
+        if self.lines_bytes >= CHUNK {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    fn newest_lines(&self) -> Vec<String> {
+        self.newest
+            .iter()
+            .map(|(resource, times)| {
+                let times: Vec<String> = times.iter().map(ToString::to_string).collect();
+                format!("{} {resource}", times.join(","))
+            })
+            .collect()
+    }
+
+    async fn restore(&mut self) -> Result<(), Stop> {
+        let notes = &*self.handler.notes;
+        let (rule, run) = (self.rule.name.as_str(), self.course.run.as_str());
+        for (at, index) in self.indexes.iter_mut().enumerate() {
+            for chunk in 0..self.course.copies.get(at).copied().unwrap_or(0) {
+                for line in read_chunk(notes, rule, run, &format!("copies{at}"), chunk).await? {
+                    index.restore(&line).ok_or_else(|| lost_chunk("copies"))?;
+                }
+            }
+            if self.course.phase != Phase::Copies || at < self.course.destination {
+                index.seal();
+            }
+            let mut lines = Vec::new();
+            for chunk in 0..self.course.matched.get(at).copied().unwrap_or(0) {
+                lines.extend(
+                    read_chunk(notes, rule, run, &format!("matched{at}.{}", self.course.generation), chunk).await?,
+                );
+            }
+            index.restore_matched(&lines);
+        }
+        for chunk in 0..self.course.findings {
+            for line in read_chunk(notes, rule, run, "findings", chunk).await? {
+                let line: Line = serde_json::from_str(&line).map_err(|_| lost_chunk("findings"))?;
+                self.exceptions.extend(line.key.as_deref().map(short));
+            }
+        }
+        for chunk in 0..self.course.newest {
+            for line in read_chunk(notes, rule, run, &format!("newest{}", self.course.generation), chunk).await? {
+                let (resource, times) = newest_of(&line).ok_or_else(|| lost_chunk("newest"))?;
+                self.newest.insert(resource.to_owned(), times);
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&self, kind: &str, from: u32, lines: &[String]) -> Result<u32, Stop> {
+        write_chunks(&*self.handler.notes, &self.rule.name, &self.course.run, kind, from, lines).await
+    }
+
+    async fn save(&mut self, leave: bool) -> Result<(), Stop> {
+        let now = self.handler.clock.now();
+        self.course.vault_due = self.vault_due.clone();
+        self.course.lease_until = if leave { now } else { later(now, LEASE) };
+        let text = serde_json::to_string(&self.course).map_err(|error| Stop::Failed(error.to_string()))?;
+        let name = name_of(&self.rule.name);
+        if !self.handler.notes.put_note(&name, &text, self.version).await? {
+            // A write of ours that was repeated underway looks like another's.
+            let found = self.handler.notes.note(&name).await?;
+            if found.is_none_or(|found| found.text != text) {
+                return Err(Stop::Busy(later(now, LEASE)));
+            }
+        }
+        self.version += 1;
+        self.saved_at = now;
+        Ok(())
+    }
+}
+
+/// Enough of a key to tell exceptions apart.
+pub(super) fn short(key: &str) -> u64 {
+    key.get(..16).and_then(|head| u64::from_str_radix(head, 16).ok()).unwrap_or_default()
+}
+
+/// Reads a line of the newest backups.
+pub(super) fn newest_of(line: &str) -> Option<(&str, Vec<i64>)> {
+    let (times, resource) = line.split_once(' ')?;
+    let times: Result<Vec<i64>, _> = times.split(',').map(str::parse).collect();
+    Some((resource, times.ok()?))
+}
+
+fn chunk_name(rule: &str, run: &str, kind: &str, chunk: u32) -> String {
+    format!("sweep/{rule}/{run}/{kind}/{chunk}")
+}
+
+/// Reads one chunk.
+pub(super) async fn read_chunk(
+    notes: &dyn Notes,
+    rule: &str,
+    run: &str,
+    kind: &str,
+    chunk: u32,
+) -> Result<Vec<String>, Stop> {
+    let note = notes.note(&chunk_name(rule, run, kind, chunk)).await?.ok_or_else(|| lost_chunk(kind))?;
+    Ok(note.text.lines().map(str::to_owned).collect())
+}
+
+/// Writes lines as further chunks, and tells how many there are then.
+pub(super) async fn write_chunks(
+    notes: &dyn Notes,
+    rule: &str,
+    run: &str,
+    kind: &str,
+    from: u32,
+    lines: &[String],
+) -> Result<u32, Stop> {
+    let mut chunk = from;
+    let mut text = String::new();
+    let mut lines = lines.iter().peekable();
+    while let Some(line) = lines.next() {
+        text.push_str(line);
+        text.push('\n');
+        if text.len() >= CHUNK || lines.peek().is_none() {
+            let name = chunk_name(rule, run, kind, chunk);
+            // What an invocation that died has left is replaced.
+            while !notes.put_note(&name, &text, notes.note(&name).await?.map_or(0, |note| note.version)).await? {}
+            text.clear();
+            chunk += 1;
+        }
+    }
+    Ok(chunk)
+}
+
+/// Drops what a course has written; `all`: its findings too, which a summary lives on.
+pub(super) async fn drop_chunks(notes: &dyn Notes, rule: &str, course: &Course, all: bool) -> Result<(), LedgerError> {
+    let mut names = Vec::new();
+    let mut add = |kind: String, count: u32| {
+        names.extend((0..count).map(|chunk| chunk_name(rule, &course.run, &kind, chunk)));
+    };
+    for (at, count) in course.copies.iter().enumerate() {
+        add(format!("copies{at}"), *count);
+    }
+    for generation in 0..=course.generation {
+        for (at, count) in course.matched.iter().enumerate() {
+            add(format!("matched{at}.{generation}"), *count);
+        }
+        if all || generation < course.generation {
+            add(format!("newest{generation}"), course.newest);
+        }
+    }
+    if all {
+        add("findings".to_owned(), course.findings);
+    }
+    for name in names {
+        notes.drop_note(&name).await?;
+    }
+    Ok(())
+}
+
+fn lost_chunk(kind: &str) -> Stop {
+    Stop::Failed(format!("a part of an earlier sweep ({kind}) is no longer there; the next sweep begins anew"))
+}

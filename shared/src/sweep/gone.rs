@@ -1,0 +1,106 @@
+//! What the ledger knows as unfinished and the listing did not show: is the backup gone, and was it never copied?
+
+use super::course::short;
+use super::{Stop, Sweep};
+use crate::command::{Key, Replication};
+use crate::ledger::{self, Claimant, Record, State};
+use crate::ports::{Filter, Put};
+use crate::providers::{Intent, ReadBack};
+use crate::report::Line;
+
+impl Sweep<'_> {
+    /// Goes through the unfinished business of the rule.
+    pub(super) async fn gone(&mut self) -> Result<(), Stop> {
+        if self.pair.is_some() {
+            return Ok(());
+        }
+        let filter = Filter { rule: Some(self.rule.name.clone()), ..Filter::default() };
+        loop {
+            let after = self.course.cursor.clone().map(Key);
+            let page = self.handler.ledger.list(&filter, after.as_ref(), 100).await?;
+            if let Some(error) = page.unreadable.first() {
+                return Err(Stop::Failed(error.to_string()));
+            }
+            for record in page.records {
+                if !self.exceptions.contains(&short(&record.key)) {
+                    self.ask_after(record).await?;
+                }
+                self.tick().await?;
+            }
+            self.course.cursor = page.next.map(|key| key.0);
+            if self.course.cursor.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn ask_after(&mut self, record: Record) -> Result<(), Stop> {
+        let Ok(replication) = record.replication() else { return Ok(()) };
+        // A vault-wide call's own record is not about a backup.
+        if replication.operation.source_field() == "vault_id" {
+            return Ok(());
+        }
+        match record.state {
+            State::Seen | State::Refused | State::Failed | State::Ineligible if !self.handler.settings.looks_only => {
+                let intent = Intent { attempt: record.attempt, since: record.since, doubt: false };
+                self.course.requests += 1;
+                let stop = self.invocation.stop();
+                match self.handler.read_back(self.provider, &replication, &intent, stop).await {
+                    ReadBack::NoSource(reason) => self.miss(&replication, record, &reason).await,
+                    // There is a copy that the ledger does not know: the path of every command adopts it.
+                    ReadBack::Found(_) if !self.handler.settings.paused => {
+                        self.handler.replicate_guarded(self.provider, &replication, &self.soon()).await;
+                        Ok(())
+                    }
+                    _ => Ok(()),
+                }
+            }
+            State::InDoubt if !self.handler.settings.paused && !self.handler.settings.looks_only => {
+                self.handler.replicate_guarded(self.provider, &replication, &self.soon()).await;
+                let now = self.handler.ledger.get(&replication.key()).await?;
+                match now.filter(|now| now.state == State::InDoubt) {
+                    Some(record) => self.list(&replication, &record, None).await,
+                    None => Ok(()),
+                }
+            }
+            State::Missed | State::Lost | State::InDoubt => self.list(&replication, &record, None).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn miss(&mut self, replication: &Replication, record: Record, reason: &str) -> Result<(), Stop> {
+        let now = self.handler.clock.now();
+        let me = Claimant { owner: record.owner.clone(), lease_until: now, now };
+        let mut current = record;
+        for _ in 0..4 {
+            let Some((next, expect)) = ledger::missed(&current, &me, reason) else { return Ok(()) };
+            match self.handler.ledger.put(&next, &expect).await? {
+                Put::Stored => {
+                    self.handler.deliver(replication, &next, self.invocation).await;
+                    return self.list(replication, &next, Some(reason)).await;
+                }
+                Put::Conflict(Some(found)) => current = *found,
+                Put::Conflict(None) => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn list(&mut self, replication: &Replication, record: &Record, reason: Option<&str>) -> Result<(), Stop> {
+        let verdict = record.state.name();
+        self.course.counts.add(verdict);
+        let said = record.last().and_then(|entry| entry.note.clone());
+        let line = Line {
+            verdict: verdict.to_owned(),
+            backup_id: replication.source.id.clone(),
+            name: None,
+            resource: None,
+            source_region: replication.source.region.clone(),
+            destination: super::pages::place(&replication.destination),
+            created_at: None,
+            reason: reason.map(str::to_owned).or(said),
+            key: Some(record.key.clone()),
+        };
+        self.find(&line).await
+    }
+}

@@ -1,0 +1,265 @@
+//! The copies of one destination in a few bytes each: a million of them fit into some 30 MiB.
+//!
+//! A copy is found by the backup that it is a copy of where the destination tells that, else by its own ID. Only 61 bits of a
+//! hash are kept. Its salt is another one in each sweep, so that an accident of 1 in 2 million per million backups does not
+//! outlive the sweep that it happened in.
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::inventory::{CopyState, DestinationCopy, SourceKey};
+
+/// Hash, whether the source is known, and state, in one number each; the ID lies in `ids`.
+#[derive(Clone, Copy)]
+struct Entry {
+    key: u64,
+    at: u32,
+    made: u32,
+}
+
+const SOURCE_KNOWN: u64 = 0b100;
+const DETAILS: u64 = 0b111;
+
+/// The copies that one destination listed.
+#[derive(Default)]
+pub(crate) struct CopyIndex {
+    salt: String,
+    entries: Vec<Entry>,
+    ids: String,
+    matched: Vec<u64>,
+    /// How much of `ids` has been written down.
+    kept: usize,
+}
+
+impl CopyIndex {
+    pub(crate) fn new(salt: &str) -> CopyIndex {
+        CopyIndex { salt: salt.to_owned(), ..CopyIndex::default() }
+    }
+
+    /// Makes room for as many copies as the provider says there are, so that growing never doubles the memory.
+    pub(crate) fn expect(&mut self, total: u64) {
+        let with_overlap = usize::try_from(total.saturating_mul(10) / 9).unwrap_or(0).min(8_000_000);
+        self.entries.reserve_exact(with_overlap.saturating_sub(self.entries.len()));
+    }
+
+    /// Adds a copy, and what it is a copy of where that is known.
+    pub(crate) fn add(&mut self, copy: &DestinationCopy, source: Option<&SourceKey>) {
+        let state = match copy.state {
+            CopyState::Done => 0,
+            CopyState::Running => 1,
+            CopyState::Failed => 2,
+        };
+        let (hash, known) = match source {
+            Some(source) => (self.hash("source", &source.text), u64::from(source.certain) * SOURCE_KNOWN),
+            None => (self.hash("copy", &copy.id), 0),
+        };
+        let made = copy.created_at.and_then(|at| u32::try_from(at.as_second()).ok()).unwrap_or(0);
+        self.put(hash | known | state, made, &copy.id);
+    }
+
+    /// To be called once after the last copy was added, and before any is looked for.
+    pub(crate) fn seal(&mut self) {
+        let ids = std::mem::take(&mut self.ids);
+        // Pages overlap, so a copy can be here twice; the one that came last knows best.
+        self.entries.sort_unstable_by(|a, b| {
+            (a.key & !DETAILS, id(&ids, a)).cmp(&(b.key & !DETAILS, id(&ids, b))).then(b.at.cmp(&a.at))
+        });
+        self.entries
+            .dedup_by(|next, kept| next.key & !DETAILS == kept.key & !DETAILS && id(&ids, next) == id(&ids, kept));
+        self.ids = ids;
+        self.matched = vec![0; self.entries.len().div_ceil(64)];
+    }
+
+    /// The best of the copies with these source keys or these IDs of their own. What is found is no orphan.
+    pub(crate) fn look<'a>(
+        &mut self,
+        sources: &[String],
+        ids: impl IntoIterator<Item = &'a str>,
+    ) -> Option<(CopyState, String)> {
+        let sources = sources.iter().map(|source| ("source", source.as_str()));
+        let mut best: Option<Entry> = None;
+        for (kind, text) in sources.chain(ids.into_iter().map(|id| ("copy", id))) {
+            let hash = self.hash(kind, text);
+            let found = self.best(hash);
+            best = match (best, found) {
+                (Some(one), Some(other)) if rank(one.key) <= rank(other.key) => Some(one),
+                (one, None) => one,
+                (_, other) => other,
+            };
+        }
+        best.map(|entry| (state(entry.key), id(&self.ids, &entry).to_owned()))
+    }
+
+    /// Those of which the source is known and was not looked for: ID and time of making.
+    pub(crate) fn orphans(&self) -> impl Iterator<Item = (&str, Option<Timestamp>)> {
+        let lonely = |(at, entry): &(usize, &Entry)| {
+            let matched = self.matched.get(at / 64).is_some_and(|word| word & (1 << (at % 64)) != 0);
+            entry.key & SOURCE_KNOWN != 0 && state(entry.key) != CopyState::Failed && !matched
+        };
+        self.entries.iter().enumerate().filter(lonely).map(|(_, entry)| {
+            (
+                id(&self.ids, entry),
+                (entry.made > 0).then(|| Timestamp::from_second(i64::from(entry.made)).ok()).flatten(),
+            )
+        })
+    }
+
+    /// What was added since this was last called, as lines for [`CopyIndex::restore`].
+    pub(crate) fn fresh_lines(&mut self) -> Vec<String> {
+        let fresh = self.entries.iter().filter(|entry| entry.at as usize >= self.kept);
+        let lines = fresh.map(|entry| format!("{:x} {} {}", entry.key, entry.made, id(&self.ids, entry))).collect();
+        self.kept = self.ids.len();
+        lines
+    }
+
+    /// Reads a line of [`CopyIndex::fresh_lines`]. `None`: it is none.
+    pub(crate) fn restore(&mut self, line: &str) -> Option<()> {
+        let mut parts = line.splitn(3, ' ');
+        let key = u64::from_str_radix(parts.next()?, 16).ok()?;
+        let made = parts.next()?.parse().ok()?;
+        self.put(key, made, parts.next()?);
+        self.kept = self.ids.len();
+        Some(())
+    }
+
+    /// What was found so far, for [`CopyIndex::restore_matched`].
+    pub(crate) fn matched(&self) -> Vec<String> {
+        self.matched
+            .chunks(1_000)
+            .map(|words| words.iter().map(|word| format!("{word:x}")).collect::<Vec<_>>().join(" "))
+            .collect()
+    }
+
+    /// After [`CopyIndex::seal`].
+    pub(crate) fn restore_matched(&mut self, lines: &[String]) {
+        let words = lines.iter().flat_map(|line| line.split(' ')).filter_map(|word| u64::from_str_radix(word, 16).ok());
+        for (word, found) in self.matched.iter_mut().zip(words) {
+            *word = found;
+        }
+    }
+
+    fn put(&mut self, key: u64, made: u32, id: &str) {
+        // Four GiB of IDs are more than any inventory has; what would not fit is not forgotten silently: it stays unknown.
+        let Ok(at) = u32::try_from(self.ids.len()) else { return };
+        self.ids.push_str(id);
+        self.ids.push('\n');
+        self.entries.push(Entry { key, at, made });
+    }
+
+    fn best(&mut self, hash: u64) -> Option<Entry> {
+        let from = self.entries.partition_point(|entry| entry.key & !DETAILS < hash);
+        let mut best: Option<Entry> = None;
+        for (at, entry) in self.entries.iter().enumerate().skip(from) {
+            if entry.key & !DETAILS != hash {
+                break;
+            }
+            if let Some(word) = self.matched.get_mut(at / 64) {
+                *word |= 1 << (at % 64);
+            }
+            if best.is_none_or(|best| rank(entry.key) < rank(best.key)) {
+                best = Some(*entry);
+            }
+        }
+        best
+    }
+
+    fn hash(&self, kind: &str, text: &str) -> u64 {
+        let mut hash = Sha256::new();
+        for part in [self.salt.as_str(), kind, text] {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        let bytes: [u8; 32] = hash.finalize().into();
+        let mut first = [0; 8];
+        first.copy_from_slice(&bytes[..8]);
+        u64::from_be_bytes(first) & !DETAILS
+    }
+}
+
+fn id<'t>(ids: &'t str, entry: &Entry) -> &'t str {
+    ids.get(entry.at as usize..).and_then(|rest| rest.split('\n').next()).unwrap_or_default()
+}
+
+/// A usable copy goes before a running one, and that before one that failed.
+fn rank(key: u64) -> u64 {
+    key & 0b11
+}
+
+fn state(key: u64) -> CopyState {
+    match key & 0b11 {
+        0 => CopyState::Done,
+        1 => CopyState::Running,
+        _ => CopyState::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copy(id: &str, state: CopyState) -> DestinationCopy {
+        DestinationCopy {
+            id: id.into(),
+            name: None,
+            source_id: None,
+            source_region: None,
+            state,
+            created_at: Timestamp::from_second(1_000_000).ok(),
+            size_gib: None,
+        }
+    }
+
+    fn key(text: &str) -> SourceKey {
+        SourceKey { text: text.into(), certain: true }
+    }
+
+    fn filled() -> CopyIndex {
+        let mut index = CopyIndex::new("salt");
+        index.expect(5);
+        index.add(&copy("c-1", CopyState::Failed), Some(&key("s-1")));
+        index.add(&copy("c-2", CopyState::Done), Some(&key("s-1")));
+        index.add(&copy("c-3", CopyState::Running), Some(&key("s-3")));
+        index.add(&copy("c-4", CopyState::Done), None);
+        index.add(&copy("c-5", CopyState::Done), Some(&key("s-gone")));
+        // A page that overlaps.
+        index.add(&copy("c-5", CopyState::Done), Some(&key("s-gone")));
+        index
+    }
+
+    #[test]
+    fn the_best_copy_is_found_by_its_source_or_its_id() {
+        let mut index = filled();
+        index.seal();
+        assert_eq!(index.look(&["s-1".to_owned()], []), Some((CopyState::Done, "c-2".into())));
+        assert_eq!(index.look(&["s-3".to_owned()], ["c-4"]), Some((CopyState::Done, "c-4".into())));
+        assert_eq!(index.look(&["s-4".to_owned()], []), None);
+        assert_eq!(index.look(&["s-4".to_owned()], ["c-9"]), None);
+        let orphans: Vec<&str> = index.orphans().map(|(id, _)| id).collect();
+        assert_eq!(orphans, ["c-5"], "what was matched, or has no known source, is no orphan");
+    }
+
+    #[test]
+    fn an_index_is_taken_up_where_it_was_left() {
+        let mut index = filled();
+        let first = index.fresh_lines();
+        index.add(&copy("c-6", CopyState::Done), Some(&key("s-6")));
+        let second = index.fresh_lines();
+        assert_eq!((first.len(), second.len(), index.fresh_lines().len()), (6, 1, 0));
+        index.seal();
+        index.look(&["s-gone".to_owned()], []);
+        let mut again = CopyIndex::new("salt");
+        for line in first.iter().chain(&second) {
+            again.restore(line).unwrap();
+        }
+        again.seal();
+        again.restore_matched(&index.matched());
+        assert_eq!(again.look(&["s-6".to_owned()], []), Some((CopyState::Done, "c-6".into())));
+        let orphans: Vec<&str> = again.orphans().map(|(id, _)| id).collect();
+        assert_eq!(
+            orphans,
+            Vec::<&str>::from(["c-2", "c-1", "c-3"]).into_iter().filter(|id| orphans.contains(id)).collect::<Vec<_>>()
+        );
+        assert!(!orphans.contains(&"c-5") && !orphans.contains(&"c-6"));
+        assert!(again.restore("nonsense").is_none());
+    }
+}

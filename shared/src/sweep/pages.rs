@@ -1,0 +1,310 @@
+//! Listing destinations and sources, and judging each backup and destination.
+
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+use std::hash::{Hash, Hasher};
+use std::time::Duration;
+
+use super::{Stop, Sweep};
+use crate::command::{Destination, Operation, Replication};
+use crate::disposition::{Disposition, Failure};
+use crate::exchange;
+use crate::fields::one_line;
+use crate::inventory::{Backup, CopyState, Cursor, Scope};
+use crate::ledger::{Record, later};
+use crate::policy::Coverage;
+use crate::ports::{Boxed, LedgerError, Reply};
+use crate::providers::Call;
+use crate::providers::alibaba::inventory::{self as vaults, PairRead, Pairing};
+use crate::report::Line;
+use crate::verdict::{Look, Proof, Verdict, judge};
+
+/// Records read at once.
+const LOOKUPS: usize = 16;
+
+/// Pages overlap by a tenth; what comes meanwhile pushes a backup at most this far.
+const REMEMBERED: usize = 2_000;
+
+/// Slack for clocks that disagree, where a listing stops at an age.
+const SLACK: Duration = Duration::from_secs(3_600);
+
+/// One backup and one destination, judged.
+pub(super) struct Judged {
+    pub(super) at: usize,
+    pub(super) backup: Backup,
+    pub(super) replication: Replication,
+    pub(super) record: Option<Record>,
+    pub(super) verdict: Verdict,
+}
+
+impl Sweep<'_> {
+    /// Lists the copies of each destination.
+    pub(super) async fn copies(&mut self) -> Result<(), Stop> {
+        let inventory = self.provider.inventory();
+        while let Some(destination) = self.rule.destinations.get(self.course.destination) {
+            let scope = self.scope(&destination.region, destination.project_id.as_deref());
+            loop {
+                let cursor = self.course.cursor.clone().map(Cursor);
+                let Some(call) = inventory.list_copies(&scope, cursor.as_ref()) else { break };
+                let reply = self.ask(&call).await?;
+                let page = inventory
+                    .listed_copies(&scope, cursor.as_ref(), &reply)
+                    .map_err(|failure| self.unread(&failure))?;
+                if let Some(index) = self.indexes.get_mut(self.course.destination) {
+                    if let Some(total) = page.total.filter(|_| cursor.is_none()) {
+                        index.expect(total);
+                    }
+                    for copy in &page.copies {
+                        index.add(copy, inventory.key_of(copy, &self.rule.source.region).as_ref());
+                    }
+                }
+                self.course.cursor = page.next.map(|next| next.0);
+                if self.course.cursor.is_none() {
+                    break;
+                }
+                self.tick().await?;
+            }
+            if let Some(index) = self.indexes.get_mut(self.course.destination) {
+                index.seal();
+            }
+            self.course.destination += 1;
+            self.course.cursor = None;
+        }
+        Ok(())
+    }
+
+    /// Lists the backups, judges them, and starts what is due.
+    pub(super) async fn sources(&mut self) -> Result<(), Stop> {
+        let inventory = self.provider.inventory();
+        self.read_pair().await?;
+        let source = &self.rule.source;
+        let mut scope = self.scope(&source.region, source.project_id.as_deref());
+        // A Huawei rule for one vault lists the whole project all the same: a copy whose source is in another vault is no orphan.
+        scope.vault_id = source.vault_id.clone().filter(|_| self.pair.is_some());
+        loop {
+            let cursor = self.course.cursor.clone().map(Cursor);
+            let reply = self.ask(&inventory.list(&scope, cursor.as_ref())).await?;
+            let page = inventory.listed(&scope, cursor.as_ref(), &reply).map_err(|failure| self.unread(&failure))?;
+            let mut judged = self.judge_page(page.backups).await?;
+            self.start_due(&mut judged).await?;
+            for one in judged {
+                self.count(one).await?;
+            }
+            self.course.cursor = page.next.map(|next| next.0);
+            if self.course.cursor.is_none() {
+                break;
+            }
+            self.tick().await?;
+        }
+        self.start_vaults().await
+    }
+
+    fn scope(&self, region: &str, project_id: Option<&str>) -> Scope {
+        let defaults = &self.handler.settings.defaults;
+        let select = &self.rule.source.select;
+        let own = region == self.rule.source.region;
+        let project = project_id.map(str::to_owned).or_else(|| defaults.huawei_project_id.clone().filter(|_| own));
+        let now = self.course.begun;
+        let oldest = |age: Duration| {
+            let age = jiff::SignedDuration::try_from(age.saturating_add(SLACK)).ok()?;
+            now.checked_sub(age).ok()
+        };
+        Scope {
+            operation: match self.rule.operation {
+                // Its backups are listed like those that are copied one by one.
+                Operation::CopyCheckpoint => Operation::CopyBackup,
+                other => other,
+            },
+            region: region.to_owned(),
+            project_id: project,
+            vault_id: None,
+            name_prefix: None,
+            since: select.max_age.and_then(oldest),
+        }
+    }
+
+    async fn judge_page(&mut self, backups: Vec<Backup>) -> Result<Vec<Judged>, Stop> {
+        let mut wanted = Vec::new();
+        for backup in backups {
+            if !self.is_new(&backup.id) {
+                continue;
+            }
+            let keys = self.provider.inventory().source_keys(&backup.id, &self.rule.source.region);
+            let covered = self.rule.covers(&backup, self.handler.clock.now()) == Coverage::Covered;
+            let command = self.rule.command_of(&backup.id);
+            let command = self.provider.complete(&command, &self.handler.settings.defaults);
+            for (at, replication) in command.replications().into_iter().enumerate() {
+                // Also of a backup that is not covered: its copy is no orphan.
+                let told = backup.copy_to(&replication.destination).and_then(|copy| copy.copy_id.as_deref());
+                let found = self.indexes.get_mut(at).and_then(|index| index.look(&keys, told));
+                if covered {
+                    wanted.push((at, backup.clone(), self.of_backup(replication, &backup), found));
+                }
+            }
+        }
+        let ledger = &*self.handler.ledger;
+        let whole = self.pair.is_some();
+        let lookups = wanted.iter().map(|(_, _, replication, found)| -> Boxed<'_, _> {
+            let known = whole || matches!(found, Some((CopyState::Done, _)));
+            Box::pin(async move { if known { Ok(None) } else { ledger.get(&replication.key()).await } })
+        });
+        let lookups: Vec<Boxed<'_, Result<Option<Record>, LedgerError>>> = lookups.collect();
+        let records: Vec<Result<Option<Record>, LedgerError>> = stream::iter(lookups).buffered(LOOKUPS).collect().await;
+        let now = self.handler.clock.now();
+        let mut judged = Vec::with_capacity(wanted.len());
+        for ((at, backup, replication, found), record) in wanted.into_iter().zip(records) {
+            let record = record?;
+            let found = found.or_else(|| {
+                // A copy that somebody renamed is known by the ID that the ledger has.
+                let record = record.as_ref()?;
+                let seen = record.evidence.as_ref().and_then(|seen| seen.destination_id.as_deref());
+                let given = record.receipts.iter().filter_map(|receipt| receipt.replication_id.as_deref());
+                self.indexes.get_mut(at)?.look(&[], seen.into_iter().chain(given))
+            });
+            let (look, record) = match &self.pair {
+                Some((pair, record)) => {
+                    let since =
+                        record.as_ref().and_then(|record| record.receipts.iter().find(|receipt| !receipt.adopted));
+                    (vaults::look(&backup, pair, since.map(|receipt| receipt.time)), record.clone())
+                }
+                None => {
+                    let look = match found {
+                        Some((state, id)) => Look::Copy { id: Some(id), state, proof: Proof::Observed },
+                        None => Look::Nothing,
+                    };
+                    (look, record)
+                }
+            };
+            let verdict = judge(&backup, &replication.destination, record.as_ref(), &look, now);
+            judged.push(Judged { at, backup, replication, record, verdict });
+        }
+        Ok(judged)
+    }
+
+    /// Whether the last pages have not shown it.
+    fn is_new(&mut self, id: &str) -> bool {
+        let mut hasher = std::hash::DefaultHasher::new();
+        id.hash(&mut hasher);
+        let hash = hasher.finish();
+        if !self.recent_set.insert(hash) {
+            return false;
+        }
+        self.recent.push_back(hash);
+        if self.recent.len() > REMEMBERED
+            && let Some(oldest) = self.recent.pop_front()
+        {
+            self.recent_set.remove(&oldest);
+        }
+        true
+    }
+
+    fn of_backup(&self, replication: Replication, backup: &Backup) -> Replication {
+        match self.rule.operation {
+            Operation::CopyCheckpoint => replication.of_backup(&backup.id),
+            _ => replication,
+        }
+    }
+
+    /// Counts a verdict, and writes down what is not replicated.
+    async fn count(&mut self, one: Judged) -> Result<(), Stop> {
+        self.course.counts.add(one.verdict.name());
+        if let Verdict::Replicated { proof, .. } = &one.verdict {
+            self.course.inferred += u64::from(*proof == Proof::Inferred);
+        }
+        if self.rule.objective.rpo.is_some() {
+            self.note_newest(&one);
+        }
+        if matches!(one.verdict, Verdict::Replicated { .. }) {
+            return Ok(());
+        }
+        if super::summary::is_late(one.verdict.name()) {
+            let made = one.backup.created_at.unwrap_or(self.course.begun);
+            self.course.oldest = Some(self.course.oldest.map_or(made, |oldest| oldest.min(made)));
+        }
+        let line = Line {
+            verdict: one.verdict.name().to_owned(),
+            backup_id: one.backup.id,
+            name: one.backup.name.as_deref().map(one_line),
+            resource: one.backup.resource,
+            source_region: one.replication.source.region.clone(),
+            destination: place(&one.replication.destination),
+            created_at: one.backup.created_at,
+            reason: one.verdict.reason().map(one_line).or(one.backup.hint),
+            // A pair's record says nothing of one job.
+            key: self.pair.is_none().then(|| one.replication.key().0),
+        };
+        self.find(&line).await
+    }
+
+    /// The newest replicated backup of each resource; a resource without any counts too.
+    fn note_newest(&mut self, one: &Judged) {
+        let Some(resource) = &one.backup.resource else { return };
+        let replicated = matches!(one.verdict, Verdict::Replicated { .. });
+        if !replicated && matches!(one.verdict, Verdict::Ineligible(_) | Verdict::NotReady(_)) {
+            return;
+        }
+        let many = self.rule.destinations.len();
+        let times = self.newest.entry(resource.clone()).or_insert_with(|| vec![0; many]);
+        if let (true, Some(time), Some(made)) = (replicated, times.get_mut(one.at), one.backup.created_at) {
+            *time = (*time).max(made.as_second());
+        }
+    }
+
+    async fn read_pair(&mut self) -> Result<(), Stop> {
+        let Some(whole) = Sweep::whole(self.handler, self.provider, self.rule) else { return Ok(()) };
+        let mut replies: Vec<Reply> = Vec::new();
+        let pair = loop {
+            match self.provider.inventory().read_pair(&whole, &replies) {
+                None => return Ok(()),
+                Some(PairRead::Ask(call)) => replies.push(self.ask(&call).await?),
+                Some(PairRead::Known(pair)) => break *pair,
+                Some(PairRead::Failed(failure)) => return Err(self.unread(&failure)),
+            }
+        };
+        if let Pairing::Missing(vault) = &pair.pairing {
+            return Err(Stop::Failed(format!("the vault {vault}, which the rule names, is not there")));
+        }
+        let record = self.handler.ledger.get(&whole.key()).await?;
+        self.pair = Some((pair, record));
+        Ok(())
+    }
+
+    /// One read, repeated where that is worth while.
+    pub(super) async fn ask(&mut self, call: &Call) -> Result<Reply, Stop> {
+        self.course.requests += 1;
+        // Long enough for the slowest page, and never beyond this invocation.
+        let stop: Timestamp = self.invocation.stop();
+        match exchange::read(self.handler, self.provider, call, &self.rule.account, stop).await {
+            Ok(reply) => Ok(reply),
+            Err(failure) => {
+                if failure.disposition == Disposition::Authentication
+                    && let Some(whole) = Sweep::whole(self.handler, self.provider, self.rule)
+                {
+                    self.handler.pause(self.provider, &whole, &failure).await;
+                }
+                if failure.code == "deadline" || later(self.handler.clock.now(), Duration::from_secs(1)) >= stop {
+                    return Err(Stop::Time);
+                }
+                Err(self.unread(&failure))
+            }
+        }
+    }
+
+    fn unread(&self, failure: &Failure) -> Stop {
+        Stop::Failed(format!("rule {}: the listing in {} ended: {failure}", self.rule.name, self.place_of_listing()))
+    }
+
+    fn place_of_listing(&self) -> &str {
+        let destination =
+            self.rule.destinations.get(self.course.destination).map(|destination| destination.region.as_str());
+        match self.course.phase {
+            super::Phase::Copies => destination.unwrap_or_default(),
+            _ => &self.rule.source.region,
+        }
+    }
+}
+
+/// A destination for people and for lists.
+pub(super) fn place(destination: &Destination) -> String {
+    destination.region.clone()
+}

@@ -1,0 +1,195 @@
+//! What a sweep has started: by this function itself, or by others through the work queue.
+
+use futures_util::{StreamExt, stream};
+use std::time::Duration;
+
+use super::pages::Judged;
+use super::{Stop, Sweep};
+use crate::command::{Command, Operation};
+use crate::ledger::{self, Claimant, State, later};
+use crate::outcome::{Outcome, ReplicationResult, log_result};
+use crate::ports::{Boxed, Expect};
+use crate::verdict::{Proof, Verdict, is_due};
+
+/// What was handed over is left alone for so long: a work queue that is behind must not be filled with the same again.
+const HANDED_OVER_FOR: Duration = Duration::from_secs(900);
+
+impl Sweep<'_> {
+    /// Starts what is due on this page, within the limits; the verdicts then say what came of it.
+    pub(super) async fn start_due(&mut self, judged: &mut [Judged]) -> Result<(), Stop> {
+        let now = self.handler.clock.now();
+        let mut attempts = self.handler.settings.attempts;
+        attempts.restart_lost = self.rule.limits.restart_lost;
+        let vault_wide = self.rule.operation.source_field() == "vault_id";
+        let mut due = Vec::new();
+        for (at, one) in judged.iter().enumerate() {
+            if !is_due(&one.verdict, one.record.as_ref(), &attempts, now) {
+                continue;
+            }
+            let doubt = one.verdict == Verdict::InDoubt;
+            if vault_wide && !doubt {
+                if let Some(due) = self.vault_due.get_mut(one.at) {
+                    *due = true;
+                }
+            } else if doubt || self.may_start() {
+                self.course.started += u64::from(!doubt);
+                due.push(at);
+            }
+        }
+        if self.is_looking_only() {
+            return Ok(());
+        }
+        self.remember_missing(judged, &due).await?;
+        if self.handler.work_queue.is_some() {
+            self.hand_over(judged, &due).await
+        } else {
+            self.run_here(judged, &due).await
+        }
+    }
+
+    /// Vault-wide calls are made once for the whole vault.
+    pub(super) async fn start_vaults(&mut self) -> Result<(), Stop> {
+        if self.is_looking_only() || !self.vault_due.contains(&true) {
+            return Ok(());
+        }
+        let mut command = self.provider.complete(&self.rule.command_of(""), &self.handler.settings.defaults);
+        let due = self.vault_due.clone();
+        let mut wanted = due.iter();
+        command.destinations.retain(|_| wanted.next().copied().unwrap_or(false));
+        if self.rule.operation == Operation::CopyCheckpoint {
+            command.occurrence = Some(self.course.begun.to_string());
+        }
+        if let Some(queue) = &self.handler.work_queue {
+            let sent = queue.hand_over(std::slice::from_ref(&command)).await;
+            self.course.handed_over += sent.iter().filter(|sent| sent.is_ok()).count() as u64;
+            return Ok(());
+        }
+        for replication in command.replications() {
+            let outcome = self.handler.replicate_guarded(self.provider, &replication, &self.soon()).await;
+            if let Outcome::Accepted { receipts, replayed: false, .. } = &outcome {
+                self.course.started += receipts.len() as u64;
+            }
+            log_result(&self.invocation.id, &ReplicationResult { replication: Some(replication), outcome });
+        }
+        self.vault_due.fill(false);
+        Ok(())
+    }
+
+    fn may_start(&mut self) -> bool {
+        let limit = self.rule.limits.max_new_per_sweep.map_or(u64::MAX, u64::from);
+        if self.course.started + self.course.handed_over >= limit {
+            self.no_more = true;
+        }
+        !self.no_more && !self.is_looking_only()
+    }
+
+    fn is_looking_only(&self) -> bool {
+        self.handler.settings.paused || self.handler.settings.looks_only
+    }
+
+    /// A backup that is missing and stays so for now is remembered: should it go, it was missed and not merely forgotten.
+    async fn remember_missing(&self, judged: &[Judged], due: &[usize]) -> Result<(), Stop> {
+        if self.pair.is_some() {
+            return Ok(());
+        }
+        let handed_over = self.handler.work_queue.is_some();
+        for (at, one) in judged.iter().enumerate() {
+            let starts = due.contains(&at);
+            if one.record.is_some() || one.verdict != Verdict::Missing || (starts && !handed_over) {
+                continue;
+            }
+            let now = self.handler.clock.now();
+            let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
+            let until = starts.then(|| later(now, HANDED_OVER_FOR));
+            let record = ledger::put_off(&one.replication, &me, until);
+            // Somebody else who is there first knows more.
+            self.handler.ledger.put(&record, &Expect::Absent).await?;
+        }
+        Ok(())
+    }
+
+    /// One command for each backup, with the destinations that are due.
+    async fn hand_over(&mut self, judged: &[Judged], due: &[usize]) -> Result<(), Stop> {
+        let Some(queue) = &self.handler.work_queue else { return Ok(()) };
+        let mut commands: Vec<Command> = Vec::new();
+        for one in due.iter().filter_map(|at| judged.get(*at)) {
+            match commands.last_mut().filter(|last| last.source.id == one.backup.id) {
+                Some(last) => last.destinations.push(one.replication.destination.clone()),
+                None => commands.push(Command {
+                    operation: one.replication.operation,
+                    account: one.replication.account.clone(),
+                    source: one.replication.source.clone(),
+                    destinations: vec![one.replication.destination.clone()],
+                    options: one.replication.options.clone(),
+                    occurrence: None,
+                    rule: one.replication.rule.clone(),
+                    dry_run: false,
+                }),
+            }
+        }
+        if commands.is_empty() {
+            return Ok(());
+        }
+        let sent = queue.hand_over(&commands).await;
+        for (command, outcome) in commands.iter().zip(&sent) {
+            match outcome {
+                Ok(()) => self.course.handed_over += 1,
+                Err(error) => {
+                    tracing::error!(source = command.source.id, %error, "the work queue has not taken this command; the next sweep sends it again");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The path of every command, some at once.
+    async fn run_here(&mut self, judged: &mut [Judged], due: &[usize]) -> Result<(), Stop> {
+        let (handler, provider, invocation) = (self.handler, self.provider, &self.soon());
+        let runs: Vec<Boxed<'_, (usize, Outcome)>> = due
+            .iter()
+            .filter_map(|at| Some((*at, judged.get(*at)?.replication.clone())))
+            .map(|(at, replication)| -> Boxed<'_, (usize, Outcome)> {
+                Box::pin(async move {
+                    let outcome = handler.replicate_guarded(provider, &replication, invocation).await;
+                    log_result(
+                        &invocation.id,
+                        &ReplicationResult { replication: Some(replication), outcome: outcome.clone() },
+                    );
+                    (at, outcome)
+                })
+            })
+            .collect();
+        let outcomes: Vec<(usize, Outcome)> = stream::iter(runs).buffered(handler.settings.concurrency).collect().await;
+        for (at, outcome) in outcomes {
+            let Some(one) = judged.get_mut(at) else { continue };
+            match outcome {
+                Outcome::Accepted { replayed, .. } => {
+                    let record = handler.ledger.get(&one.replication.key()).await?;
+                    one.verdict = match record.map(|record| record.state) {
+                        Some(State::Replicated) if replayed => Verdict::Replicated { proof: Proof::Observed, id: None },
+                        _ => Verdict::InProgress,
+                    };
+                }
+                Outcome::NoWork { .. } | Outcome::Would { .. } => {}
+                Outcome::Not(trouble) => {
+                    let words =
+                        format!("{}: {}", trouble.code.as_deref().unwrap_or("not started"), trouble.error.message);
+                    match trouble.state {
+                        "refused" | "failed" => one.verdict = Verdict::Failed(words),
+                        "in_doubt" => one.verdict = Verdict::InDoubt,
+                        "ineligible" => one.verdict = Verdict::Ineligible(trouble.error.message),
+                        "lost" => one.verdict = Verdict::Lost(words),
+                        _ => {
+                            if one.verdict != Verdict::InDoubt {
+                                self.course.started = self.course.started.saturating_sub(1);
+                            }
+                            // A key that is refused is not tried on every backup.
+                            self.no_more |= trouble.error.name == crate::error::ErrorName::Rejected;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,190 @@
+//! What a complete sweep found, as it is kept for the report.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::course::{Course, drop_chunks, name_of, newest_of, read_chunk};
+use super::{Stop, Sweep};
+use crate::ports::{LedgerError, Notes};
+use crate::report::{Counts, Line, Orphan, Point};
+
+/// Orphans that are kept one by one.
+const ORPHANS: usize = 1_000;
+
+/// Earlier sweeps that are kept.
+const POINTS: usize = 300;
+
+/// What a complete sweep of a rule found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Of the rule as it was.
+    pub rule_hash: String,
+    /// When the listing began: what came later is not counted.
+    pub complete_as_of: Timestamp,
+    /// When it ended.
+    pub finished_at: Timestamp,
+    /// Verdicts.
+    pub counts: Counts,
+    /// Replicated ones that are only concluded.
+    pub inferred: u64,
+    /// Orphans, the first of them.
+    pub orphans: Vec<Orphan>,
+    /// How many there are.
+    pub orphans_total: u64,
+    /// Whether orphans could be told at all.
+    pub orphans_known: bool,
+    /// Requests that were sent for pages.
+    pub requests: u64,
+    /// Sweeps so far, oldest first, this one last.
+    pub points: Vec<Point>,
+    run: String,
+    findings: u32,
+    newest: u32,
+    generation: u32,
+}
+
+/// Whether a backup with this verdict counts for the lag: it should have a copy and has none that is usable.
+pub fn is_late(verdict: &str) -> bool {
+    matches!(verdict, "missing" | "in_progress" | "failed" | "in_doubt" | "lost" | "missed")
+}
+
+/// The last summary of a rule, with the version of its note.
+///
+/// # Errors
+/// The notes cannot be read.
+pub async fn read(notes: &dyn Notes, rule: &str) -> Result<Option<(Summary, u64)>, LedgerError> {
+    let note = notes.note(&summary_name(rule)).await?;
+    Ok(note.and_then(|note| Some((serde_json::from_str(&note.text).ok()?, note.version))))
+}
+
+/// Why the last sweep of a rule has not come to its end, if it has not.
+///
+/// # Errors
+/// The notes cannot be read.
+pub async fn trouble(notes: &dyn Notes, rule: &str) -> Result<Option<String>, LedgerError> {
+    super::course::trouble(notes, rule).await
+}
+
+impl Summary {
+    /// How many chunks of exceptions there are for [`Summary::exceptions`].
+    pub fn chunks(&self) -> u32 {
+        self.findings
+    }
+
+    /// One chunk of the exceptions.
+    ///
+    /// # Errors
+    /// They cannot be read, in words.
+    pub async fn exceptions(&self, notes: &dyn Notes, rule: &str, chunk: u32) -> Result<Vec<Line>, String> {
+        let lines = read_chunk(notes, rule, &self.run, "findings", chunk).await.map_err(|stop| stop.reason())?;
+        lines.iter().map(|line| serde_json::from_str(line).map_err(|error| error.to_string())).collect()
+    }
+
+    /// Of each resource the newest replicated backup by destination, in seconds since 1970; 0: none.
+    ///
+    /// # Errors
+    /// They cannot be read, in words.
+    pub async fn newest(&self, notes: &dyn Notes, rule: &str) -> Result<Vec<(String, Vec<i64>)>, String> {
+        let mut all = Vec::new();
+        for chunk in 0..self.newest {
+            let kind = format!("newest{}", self.generation);
+            for line in read_chunk(notes, rule, &self.run, &kind, chunk).await.map_err(|stop| stop.reason())? {
+                let (resource, times) = newest_of(&line).ok_or("a list of resources cannot be read")?;
+                all.push((resource.to_owned(), times));
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl Sweep<'_> {
+    /// Puts the summary in force, and drops what only the course needed.
+    pub(super) async fn publish(&mut self) -> Result<Summary, Stop> {
+        self.write_findings().await?;
+        let notes = &*self.handler.notes;
+        let before = read(notes, &self.rule.name).await?;
+        let version = match &before {
+            Some((_, version)) => *version,
+            None => notes.note(&summary_name(&self.rule.name)).await?.map_or(0, |note| note.version),
+        };
+        let before = before.map(|(before, _)| before);
+        let orphans_known = self.pair.is_none() && self.rule.source.select.max_age.is_none();
+        let mut orphans = Vec::new();
+        let mut orphans_total = 0;
+        for (index, destination) in self.indexes.iter().zip(&self.rule.destinations).filter(|_| orphans_known) {
+            for (id, made) in index.orphans() {
+                orphans_total += 1;
+                if orphans.len() < ORPHANS {
+                    orphans.push(Orphan {
+                        copy_id: id.to_owned(),
+                        region: destination.region.clone(),
+                        name: None,
+                        source_id: None,
+                        created_at: made,
+                        size_gib: None,
+                    });
+                }
+            }
+        }
+        let course = &self.course;
+        let now = self.handler.clock.now();
+        let lag =
+            course.oldest.map_or(0, |oldest| u64::try_from(course.begun.duration_since(oldest).as_secs()).unwrap_or(0));
+        let mut points = before.as_ref().map(|before| before.points.clone()).unwrap_or_default();
+        points.push(Point {
+            at: course.begun,
+            lag_seconds: lag,
+            covered: course.counts.covered,
+            replicated: course.counts.replicated,
+        });
+        let points = points.split_off(points.len().saturating_sub(POINTS));
+        let summary = Summary {
+            rule_hash: course.rule_hash.clone(),
+            complete_as_of: course.begun,
+            finished_at: now,
+            counts: course.counts,
+            inferred: course.inferred,
+            orphans,
+            orphans_total,
+            orphans_known,
+            requests: course.requests,
+            points,
+            run: course.run.clone(),
+            findings: course.findings,
+            newest: course.newest,
+            generation: course.generation,
+        };
+        let text = serde_json::to_string(&summary).map_err(|error| Stop::Failed(error.to_string()))?;
+        if !notes.put_note(&summary_name(&self.rule.name), &text, version).await? {
+            return Err(Stop::Busy(now));
+        }
+        // From here on the sweep is proven; what is left over costs a little room and nothing else.
+        let tidy = async {
+            drop_chunks(notes, &self.rule.name, course, false).await?;
+            if let Some(before) = before {
+                drop_chunks(
+                    notes,
+                    &self.rule.name,
+                    &Course::of_summary(
+                        &before.run,
+                        before.findings,
+                        before.newest,
+                        before.generation,
+                        before.finished_at,
+                    ),
+                    true,
+                )
+                .await?;
+            }
+            notes.drop_note(&name_of(&self.rule.name)).await
+        };
+        if let Err(error) = tidy.await {
+            tracing::warn!(rule = self.rule.name, %error, "what the sweep needed underway is not removed");
+        }
+        Ok(summary)
+    }
+}
+
+fn summary_name(rule: &str) -> String {
+    format!("summary/{rule}")
+}
