@@ -206,6 +206,7 @@ fn word(verdict: &Verdict) -> &'static str {
         Verdict::Ineligible(_) => "ineligible",
         Verdict::Failed(_) => "failed",
         Verdict::InDoubt => "in doubt",
+        Verdict::Lost(_) => "lost",
         Verdict::NotReady(_) => "not ready",
     }
 }
