@@ -207,7 +207,6 @@ fn word(verdict: &Verdict) -> &'static str {
         Verdict::Failed(_) => "failed",
         Verdict::Lost(_) => "lost",
         Verdict::InDoubt => "in doubt",
-        Verdict::Lost(_) => "lost",
         Verdict::NotReady(_) => "not ready",
     }
 }

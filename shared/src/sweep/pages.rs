@@ -10,7 +10,7 @@ use crate::command::{Destination, Operation, Replication};
 use crate::disposition::{Disposition, Failure};
 use crate::exchange;
 use crate::fields::one_line;
-use crate::inventory::{Backup, CopyState, Cursor, Scope};
+use crate::inventory::{Backup, CopyState, Cursor, Scope, Standing};
 use crate::ledger::{Record, later};
 use crate::policy::Coverage;
 use crate::ports::{Boxed, LedgerError, Reply};
@@ -165,7 +165,9 @@ impl Sweep<'_> {
                 Some((pair, record)) => {
                     let since =
                         record.as_ref().and_then(|record| record.receipts.iter().find(|receipt| !receipt.adopted));
-                    (vaults::look(&backup, pair, since.map(|receipt| receipt.time)), record.clone())
+                    // What no pair carries is not what the pair's record is about.
+                    let about = record.clone().filter(|_| backup.standing == Standing::Usable);
+                    (vaults::look(&backup, pair, since.map(|receipt| receipt.time)), about)
                 }
                 None => {
                     let look = match found {
