@@ -71,6 +71,9 @@ pub(super) struct Course {
     pub inferred: u64,
     /// The oldest backup without a usable copy.
     pub oldest: Option<Timestamp>,
+    /// Copies that should be started, whether they were or not.
+    #[serde(default)]
+    pub due: u64,
     /// Copies that it started.
     pub started: u64,
     /// Commands that it handed to the work queue.
@@ -103,6 +106,7 @@ impl Course {
             counts: Counts::default(),
             inferred: 0,
             oldest: None,
+            due: 0,
             started: 0,
             handed_over: 0,
             requests: 0,

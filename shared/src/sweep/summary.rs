@@ -31,6 +31,9 @@ pub struct Summary {
     pub orphans: Vec<Orphan>,
     /// How many there are.
     pub orphans_total: u64,
+    /// Copies that should have been started, whether they were or not.
+    #[serde(default)]
+    pub due: u64,
     /// Whether orphans could be told at all.
     pub orphans_known: bool,
     /// Requests that were sent for pages.
@@ -144,6 +147,7 @@ impl Sweep<'_> {
             inferred: course.inferred,
             orphans,
             orphans_total,
+            due: course.due,
             orphans_known,
             requests: course.requests,
             points,
