@@ -134,6 +134,25 @@ pub async fn read(
     .await
 }
 
+/// One read of which `interpret` makes something. What it cannot read is a failure that may be repeated.
+///
+/// # Errors
+/// As [`read`], and what `interpret` says.
+pub async fn read_as<T>(
+    handler: &Handler,
+    provider: &dyn Provider,
+    call: &Call,
+    account: &str,
+    stop: Timestamp,
+    interpret: impl Fn(&Reply) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    with_retry(handler, stop, || async {
+        let reply = once(handler, provider, call, account, false, stop).await?;
+        interpret(&reply)
+    })
+    .await
+}
+
 /// Repeats `attempt` while it fails with something that certainly was not applied and time is left.
 pub async fn with_retry<T, F>(handler: &Handler, stop: Timestamp, mut attempt: impl FnMut() -> F) -> Result<T, Failure>
 where

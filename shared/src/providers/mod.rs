@@ -4,12 +4,13 @@ pub mod alibaba;
 pub mod huawei;
 pub mod tencent;
 
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::command::{Cloud, Command, Replication};
@@ -260,6 +261,93 @@ pub(crate) fn time_in(zone: Offset, text: &str) -> Option<Timestamp> {
     let text = format!("{year}-{month:0>2}-{day:0>2}T{}", clock.trim());
     let naive = || TimeZone::fixed(zone).to_timestamp(text.parse::<DateTime>().ok()?).ok();
     text.parse::<Timestamp>().ok().or_else(naive)
+}
+
+/// A plain value that counts as absent where it is of another type. Read in place: lists have thousands of them.
+pub(crate) trait Scalar: Sized {
+    /// Of a text.
+    fn of_text(_text: &str) -> Option<Self> {
+        None
+    }
+    /// Of a whole number.
+    fn of_number(_number: u64) -> Option<Self> {
+        None
+    }
+    /// Of a boolean.
+    fn of_flag(_flag: bool) -> Option<Self> {
+        None
+    }
+}
+
+impl Scalar for String {
+    fn of_text(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+}
+
+impl Scalar for u64 {
+    fn of_number(number: u64) -> Option<u64> {
+        Some(number)
+    }
+}
+
+impl Scalar for u32 {
+    fn of_number(number: u64) -> Option<u32> {
+        u32::try_from(number).ok()
+    }
+}
+
+impl Scalar for bool {
+    fn of_flag(flag: bool) -> Option<bool> {
+        Some(flag)
+    }
+}
+
+/// Reads a [`Scalar`].
+pub(crate) fn scalar<'de, D: Deserializer<'de>, T: Scalar>(from: D) -> Result<Option<T>, D::Error> {
+    struct Visit<T>(PhantomData<T>);
+    impl<'de, T: Scalar> Visitor<'de> for Visit<T> {
+        type Value = Option<T>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("anything")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Option<T>, E> {
+            Ok(T::of_text(text))
+        }
+
+        fn visit_u64<E>(self, number: u64) -> Result<Option<T>, E> {
+            Ok(T::of_number(number))
+        }
+
+        fn visit_i64<E>(self, _number: i64) -> Result<Option<T>, E> {
+            Ok(None)
+        }
+
+        fn visit_f64<E>(self, _number: f64) -> Result<Option<T>, E> {
+            Ok(None)
+        }
+
+        fn visit_bool<E>(self, flag: bool) -> Result<Option<T>, E> {
+            Ok(T::of_flag(flag))
+        }
+
+        fn visit_unit<E>(self) -> Result<Option<T>, E> {
+            Ok(None)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Option<T>, A::Error> {
+            while items.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(None)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Option<T>, A::Error> {
+            while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            Ok(None)
+        }
+    }
+    from.deserialize_any(Visit(PhantomData))
 }
 
 /// A value of another type than expected counts as absent.

@@ -217,10 +217,15 @@ impl<'h> Sweep<'h> {
     /// Writes down all that the next invocation needs. `leave`: this one goes no further.
     pub(super) async fn checkpoint(&mut self, leave: bool) -> Result<(), Stop> {
         for at in 0..self.indexes.len() {
-            let lines = self.indexes.get_mut(at).map(CopyIndex::fresh_lines).unwrap_or_default();
             let kind = format!("copies{at}");
             let from = self.course.copies.get(at).copied().unwrap_or(0);
-            let until = self.write(&kind, from, &lines).await?;
+            // Taken out, so that it can be read while it is written down.
+            let Some(mut index) = self.indexes.get_mut(at).map(std::mem::take) else { continue };
+            let until = self.write(&kind, from, index.fresh_lines()).await;
+            if let Some(place) = self.indexes.get_mut(at) {
+                *place = index;
+            }
+            let until = until?;
             if let Some(count) = self.course.copies.get_mut(at) {
                 *count = until;
             }
@@ -229,7 +234,7 @@ impl<'h> Sweep<'h> {
         if self.course.phase != Phase::Copies {
             for at in 0..self.indexes.len() {
                 let lines = self.indexes.get(at).map(CopyIndex::matched).unwrap_or_default();
-                let count = self.write(&format!("matched{at}"), 0, &lines).await?;
+                let count = self.write(&format!("matched{at}"), 0, lines.into_iter()).await?;
                 if let Some(found) = self.course.matched.get_mut(at) {
                     *found = count;
                 }
@@ -243,7 +248,7 @@ impl<'h> Sweep<'h> {
     pub(super) async fn write_findings(&mut self) -> Result<(), Stop> {
         self.flush().await?;
         let lines = self.newest_lines();
-        self.course.newest = self.write("newest", 0, &lines).await?;
+        self.course.newest = self.write("newest", 0, lines.into_iter()).await?;
         Ok(())
     }
 
@@ -251,7 +256,7 @@ impl<'h> Sweep<'h> {
     pub(super) async fn flush(&mut self) -> Result<(), Stop> {
         let lines = std::mem::take(&mut self.lines);
         self.lines_bytes = 0;
-        self.course.findings = self.write("findings", self.course.findings, &lines).await?;
+        self.course.findings = self.write("findings", self.course.findings, lines.into_iter()).await?;
         Ok(())
     }
 
@@ -312,7 +317,7 @@ impl<'h> Sweep<'h> {
         Ok(())
     }
 
-    async fn write(&self, kind: &str, from: u32, lines: &[String]) -> Result<u32, Stop> {
+    async fn write(&self, kind: &str, from: u32, lines: impl Iterator<Item = String>) -> Result<u32, Stop> {
         write_chunks(&*self.handler.notes, &self.rule.name, &self.course.run, kind, from, lines).await
     }
 
@@ -371,13 +376,13 @@ pub(super) async fn write_chunks(
     run: &str,
     kind: &str,
     from: u32,
-    lines: &[String],
+    lines: impl Iterator<Item = String>,
 ) -> Result<u32, Stop> {
     let mut chunk = from;
     let mut text = String::new();
-    let mut lines = lines.iter().peekable();
+    let mut lines = lines.peekable();
     while let Some(line) = lines.next() {
-        text.push_str(line);
+        text.push_str(&line);
         text.push('\n');
         if text.len() >= CHUNK || lines.peek().is_none() {
             let name = chunk_name(rule, run, kind, chunk);

@@ -105,12 +105,12 @@ impl CopyIndex {
         })
     }
 
-    /// What was added since this was last called, as lines for [`CopyIndex::restore`].
-    pub(crate) fn fresh_lines(&mut self) -> Vec<String> {
-        let fresh = self.entries.iter().filter(|entry| entry.at as usize >= self.kept);
-        let lines = fresh.map(|entry| format!("{:x} {} {}", entry.key, entry.made, id(&self.ids, entry))).collect();
-        self.kept = self.ids.len();
-        lines
+    /// What was added since this was last called, as lines for [`CopyIndex::restore`], some at a time.
+    pub(crate) fn fresh_lines(&mut self) -> impl Iterator<Item = String> + '_ {
+        let kept = std::mem::replace(&mut self.kept, self.ids.len());
+        let ids = &self.ids;
+        let fresh = self.entries.iter().filter(move |entry| entry.at as usize >= kept);
+        fresh.map(move |entry| format!("{:x} {} {}", entry.key, entry.made, id(ids, entry)))
     }
 
     /// Reads a line of [`CopyIndex::fresh_lines`]. `None`: it is none.
@@ -243,10 +243,10 @@ mod tests {
     #[test]
     fn an_index_is_taken_up_where_it_was_left() {
         let mut index = filled();
-        let first = index.fresh_lines();
+        let first: Vec<String> = index.fresh_lines().collect();
         index.add(&copy("c-6", CopyState::Done), Some(&key("s-6")), false);
-        let second = index.fresh_lines();
-        assert_eq!((first.len(), second.len(), index.fresh_lines().len()), (6, 1, 0));
+        let second: Vec<String> = index.fresh_lines().collect();
+        assert_eq!((first.len(), second.len(), index.fresh_lines().count()), (6, 1, 0));
         index.seal();
         index.look(&["s-gone".to_owned()], []);
         let mut again = CopyIndex::new("salt");

@@ -47,10 +47,7 @@ impl Sweep<'_> {
             loop {
                 let cursor = self.course.cursor.clone().map(Cursor);
                 let Some(call) = inventory.list_copies(&scope, cursor.as_ref()) else { break };
-                let reply = self.ask(&call).await?;
-                let page = inventory
-                    .listed_copies(&scope, cursor.as_ref(), &reply)
-                    .map_err(|failure| self.unread(&failure))?;
+                let page = self.ask_as(&call, |reply| inventory.listed_copies(&scope, cursor.as_ref(), reply)).await?;
                 if let Some(index) = self.indexes.get_mut(self.course.destination) {
                     if let Some(total) = page.total.filter(|_| cursor.is_none()) {
                         index.expect(total);
@@ -85,8 +82,8 @@ impl Sweep<'_> {
         scope.vault_id = source.vault_id.clone().filter(|_| self.pair.is_some());
         loop {
             let cursor = self.course.cursor.clone().map(Cursor);
-            let reply = self.ask(&inventory.list(&scope, cursor.as_ref())).await?;
-            let page = inventory.listed(&scope, cursor.as_ref(), &reply).map_err(|failure| self.unread(&failure))?;
+            let call = inventory.list(&scope, cursor.as_ref());
+            let page = self.ask_as(&call, |reply| inventory.listed(&scope, cursor.as_ref(), reply)).await?;
             let mut judged = self.judge_page(page.backups).await?;
             self.start_due(&mut judged).await?;
             for one in judged {
@@ -148,14 +145,26 @@ impl Sweep<'_> {
             }
             let keys = self.provider.inventory().source_keys(&backup.id, &self.rule.source.region);
             let covered = self.rule.covers(&backup, self.handler.clock.now()) == Coverage::Covered;
-            let command = self.rule.command_of(&backup.id);
-            let command = self.provider.complete(&command, &self.handler.settings.defaults);
-            for (at, replication) in command.replications().into_iter().enumerate() {
+            let mut replications = Vec::new();
+            for (at, destination) in self.rule.destinations.iter().enumerate() {
                 // Also of a backup that is not covered: its copy is no orphan.
-                let told = backup.copy_to(&replication.destination).and_then(|copy| copy.copy_id.as_deref());
+                let told = backup.copy_to(destination).and_then(|copy| copy.copy_id.as_deref());
                 let found = self.indexes.get_mut(at).and_then(|index| index.look(&keys, told));
-                if covered {
-                    wanted.push((at, backup.clone(), self.of_backup(replication, &backup), found));
+                if !covered {
+                    continue;
+                }
+                if self.pair.is_none() && matches!(found, Some((CopyState::Done, _))) {
+                    // By far the most: a usable copy was seen, and nothing else matters.
+                    self.course.counts.add("replicated");
+                    self.note_newest(at, &backup, true);
+                    continue;
+                }
+                if replications.is_empty() {
+                    let command = self.rule.command_of(&backup.id);
+                    replications = self.provider.complete(&command, &self.handler.settings.defaults).replications();
+                }
+                if let Some(replication) = replications.get(at) {
+                    wanted.push((at, backup.clone(), self.of_backup(replication.clone(), &backup), found));
                 }
             }
         }
@@ -230,10 +239,11 @@ impl Sweep<'_> {
         if let Verdict::Replicated { proof, .. } = &one.verdict {
             self.course.inferred += u64::from(*proof == Proof::Inferred);
         }
-        if self.rule.objective.rpo.is_some() {
-            self.note_newest(&one);
+        let replicated = matches!(one.verdict, Verdict::Replicated { .. });
+        if !matches!(one.verdict, Verdict::Ineligible(_) | Verdict::NotReady(_)) {
+            self.note_newest(one.at, &one.backup, replicated);
         }
-        if matches!(one.verdict, Verdict::Replicated { .. }) {
+        if replicated {
             return Ok(());
         }
         if super::summary::is_late(one.verdict.name()) {
@@ -256,15 +266,14 @@ impl Sweep<'_> {
     }
 
     /// The newest replicated backup of each resource; a resource without any counts too.
-    fn note_newest(&mut self, one: &Judged) {
-        let Some(resource) = &one.backup.resource else { return };
-        let replicated = matches!(one.verdict, Verdict::Replicated { .. });
-        if !replicated && matches!(one.verdict, Verdict::Ineligible(_) | Verdict::NotReady(_)) {
-            return;
-        }
+    fn note_newest(&mut self, at: usize, backup: &Backup, replicated: bool) {
+        let (Some(resource), Some(_)) = (&backup.resource, self.rule.objective.rpo) else { return };
         let many = self.rule.destinations.len();
-        let times = self.newest.entry(resource.clone()).or_insert_with(|| vec![0; many]);
-        if let (true, Some(time), Some(made)) = (replicated, times.get_mut(one.at), one.backup.created_at) {
+        if !self.newest.contains_key(resource) {
+            self.newest.insert(resource.clone(), vec![0; many]);
+        }
+        let time = self.newest.get_mut(resource).and_then(|times| times.get_mut(at));
+        if let (true, Some(time), Some(made)) = (replicated, time, backup.created_at) {
             *time = (*time).max(made.as_second());
         }
     }
@@ -289,15 +298,25 @@ impl Sweep<'_> {
     }
 
     /// One read, repeated where that is worth while.
-    pub(super) async fn ask(&mut self, call: &Call) -> Result<Reply, Stop> {
+    async fn ask(&mut self, call: &Call) -> Result<Reply, Stop> {
+        let provider = self.provider;
+        self.ask_as(call, |reply| match provider.refused(call, reply) {
+            Some(failure) => Err(failure.of_read()),
+            None => Ok(reply.clone()),
+        })
+        .await
+    }
+
+    async fn ask_as<T>(&mut self, call: &Call, interpret: impl Fn(&Reply) -> Result<T, Failure>) -> Result<T, Stop> {
         self.course.requests += 1;
-        match exchange::read(self.handler, self.provider, call, &self.rule.account, self.invocation.stop()).await {
-            Ok(reply) => Ok(reply),
+        let (handler, stop) = (self.handler, self.invocation.stop());
+        match exchange::read_as(handler, self.provider, call, &self.rule.account, stop, interpret).await {
+            Ok(answer) => Ok(answer),
             Err(failure) => {
                 if failure.disposition == Disposition::Authentication
-                    && let Some(whole) = Sweep::whole(self.handler, self.provider, self.rule)
+                    && let Some(whole) = Sweep::whole(handler, self.provider, self.rule)
                 {
-                    self.handler.pause(self.provider, &whole, &failure).await;
+                    handler.pause(self.provider, &whole, &failure).await;
                 }
                 Err(self.stopped_by(&failure))
             }

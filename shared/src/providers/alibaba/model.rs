@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
-use crate::providers::lenient;
+use crate::providers::{lenient, scalar};
 
 /// What every answer may hold. `Success` and `Code` decide, not the HTTP status.
 #[derive(Deserialize)]
@@ -67,7 +67,7 @@ pub struct Vault {
     #[serde(rename = "ReplicationTargetVaultId")]
     pub target_vault_id: Option<String>,
     /// Since 2025-12-16; no published page or SDK tells its values.
-    #[serde(rename = "ReplicationStatus", default, deserialize_with = "lenient")]
+    #[serde(rename = "ReplicationStatus", default, deserialize_with = "scalar")]
     pub replication_status: Option<String>,
     /// On a target: how far it is.
     #[serde(rename = "ReplicationProgress", default, deserialize_with = "lenient")]
@@ -81,7 +81,7 @@ pub struct Vault {
 #[derive(Deserialize, Clone, Debug)]
 pub struct Progress {
     /// Per cent of what was there before the pair.
-    #[serde(rename = "HistoricalReplicationProgress", default, deserialize_with = "lenient")]
+    #[serde(rename = "HistoricalReplicationProgress", default, deserialize_with = "scalar")]
     pub historical: Option<u64>,
     /// Up to when newer data has been carried; see [`seconds`].
     #[serde(rename = "NewReplicationProgress", default, deserialize_with = "lenient_text")]
@@ -103,25 +103,25 @@ pub struct Job {
     #[serde(rename = "JobId")]
     pub id: Option<String>,
     /// Name.
-    #[serde(rename = "JobName", default, deserialize_with = "lenient")]
+    #[serde(rename = "JobName", default, deserialize_with = "scalar")]
     pub name: Option<String>,
     /// Vault.
-    #[serde(rename = "VaultId", default, deserialize_with = "lenient")]
+    #[serde(rename = "VaultId", default, deserialize_with = "scalar")]
     pub vault_id: Option<String>,
     /// ECS_FILE, UDM_ECS and others.
-    #[serde(rename = "SourceType", default, deserialize_with = "lenient")]
+    #[serde(rename = "SourceType", default, deserialize_with = "scalar")]
     pub source_type: Option<String>,
     /// COMPLETE, PARTIAL_COMPLETE, FAILED and others.
-    #[serde(rename = "Status", default, deserialize_with = "lenient")]
+    #[serde(rename = "Status", default, deserialize_with = "scalar")]
     pub status: Option<String>,
     /// Server.
-    #[serde(rename = "InstanceId", default, deserialize_with = "lenient")]
+    #[serde(rename = "InstanceId", default, deserialize_with = "scalar")]
     pub instance_id: Option<String>,
     /// File system.
-    #[serde(rename = "FileSystemId", default, deserialize_with = "lenient")]
+    #[serde(rename = "FileSystemId", default, deserialize_with = "scalar")]
     pub file_system_id: Option<String>,
     /// Bucket.
-    #[serde(rename = "Bucket", default, deserialize_with = "lenient")]
+    #[serde(rename = "Bucket", default, deserialize_with = "scalar")]
     pub bucket: Option<String>,
     /// When it was created; see [`seconds`].
     #[serde(rename = "CreatedTime", default, deserialize_with = "lenient_text")]
@@ -130,7 +130,7 @@ pub struct Job {
     #[serde(rename = "CompleteTime", default, deserialize_with = "lenient_text")]
     pub complete_time: Option<String>,
     /// Size of what was backed up.
-    #[serde(rename = "BytesTotal", default, deserialize_with = "lenient")]
+    #[serde(rename = "BytesTotal", default, deserialize_with = "scalar")]
     pub bytes_total: Option<u64>,
     /// More about it.
     #[serde(rename = "Detail", default, deserialize_with = "lenient")]

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::providers::{lenient, time_in};
+use crate::providers::{lenient, scalar, time_in};
 
 /// The body of a call that starts a replication.
 #[derive(Serialize)]
@@ -97,24 +97,24 @@ pub struct Backup {
     /// ID.
     pub id: Option<String>,
     /// Name.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub name: Option<String>,
     /// Server or disk.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub resource_id: Option<String>,
     /// Size of what it is a backup of, in GB; CSBS has none.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub resource_size: Option<u64>,
     /// Vault; CSBS has none.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub vault_id: Option<String>,
     /// See [`time`].
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub created_at: Option<String>,
     /// available, protecting, deleting, restoring, error, waiting_protect, waiting_delete, waiting_restore.
     pub status: Option<String>,
     /// When it is deleted by itself.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub expired_at: Option<String>,
     /// backup, sync or replication.
     pub image_type: Option<String>,
@@ -146,13 +146,13 @@ impl Backup {
 #[derive(Deserialize)]
 pub struct ExtendInfo {
     /// Whether the system disk is in it.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub contain_system_disk: Option<bool>,
     /// CSBS: backup or replication.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub image_type: Option<String>,
     /// CSBS: what it is a backup of.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub resource_type: Option<String>,
 }
 
@@ -164,20 +164,20 @@ pub struct Record {
     /// replicating, success, fail, skip, waiting_replicate.
     pub status: Option<String>,
     /// See [`time`].
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub created_at: Option<String>,
     /// CBR: source backup.
     pub source_backup_id: Option<String>,
     /// CSBS: source checkpoint item.
     pub source_checkpoint_item_id: Option<String>,
     /// CBR: the replica, once there is one.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub destination_backup_id: Option<String>,
     /// CSBS: the replica, once there is one.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub destination_checkpoint_item_id: Option<String>,
     /// Where the source lies.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub source_region: Option<String>,
     /// Where the copy goes.
     pub destination_region: Option<String>,
@@ -192,13 +192,13 @@ pub struct Record {
 #[derive(Deserialize, Clone, Debug, Default)]
 pub struct ExtraInfo {
     /// Per cent.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub progress: Option<u32>,
     /// Why it failed: code.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub fail_code: Option<String>,
     /// Why it failed: words.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub fail_reason: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     destination_vault_id: Option<String>,
@@ -227,7 +227,7 @@ pub struct Page<T: DeserializeOwned> {
     )]
     pub items: Vec<T>,
     /// How many there are on all pages.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub count: Option<u64>,
 }
 
@@ -239,7 +239,7 @@ pub struct OperationLog {
     /// success, skipped, failed, running, timeout, waiting.
     pub status: Option<String>,
     /// See [`time`].
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "scalar")]
     pub created_at: Option<String>,
     /// More about it.
     #[serde(default, deserialize_with = "lenient")]

@@ -25,7 +25,7 @@ use crate::ports::{Access, Reply};
 use crate::receipt::Receipt;
 use crate::sign::{Nonce, Query, RequestDraft, SignError, Signed, SignedHeaders, tc3};
 use model::{
-    Copied, CopySnapshotCrossRegions, DescribeSnapshots, Described, Envelope, Filter, Nothing, Response, Snapshot,
+    Copied, CopySnapshotCrossRegions, DescribeSnapshots, Described, Envelope, Filter, Head, Nothing, Response, Snapshot,
 };
 
 /// Page size of DescribeSnapshots. Source: tencentcloud-sdk-python-cbs 3.1.175, at most 100.
@@ -301,16 +301,17 @@ fn call(action: &'static str, region: &str, body: &impl Serialize) -> Call {
 
 /// Reads an answer. HTTP 200 may be a failure, and any other status is trouble of a gateway.
 fn read<T: DeserializeOwned>(reply: &Reply) -> Result<Response<T>, Failure> {
-    if let Ok(Envelope { response }) = serde_json::from_slice::<Envelope<Nothing>>(&reply.body)
-        && let Some(error) = response.error
-    {
-        return Err(refusal(codes::TABLE, &error.code, &error.message, response.request_id, reply));
+    let envelope = serde_json::from_slice::<Envelope>(&reply.body).ok();
+    let head = envelope.as_ref().and_then(|envelope| serde_json::from_str::<Head>(envelope.response.get()).ok());
+    if let Some(Head { error: Some(error), request_id }) = head {
+        return Err(refusal(codes::TABLE, &error.code, &error.message, request_id, reply));
     }
     if reply.status != 200 {
         return Err(unreadable(reply, None, "a gateway answered instead of the service"));
     }
-    match serde_json::from_slice::<Envelope<T>>(&reply.body) {
-        Ok(envelope) => Ok(envelope.response),
-        Err(_) => Err(unreadable(reply, None, "the answer is not what this API documents")),
+    let body = envelope.and_then(|envelope| serde_json::from_str(envelope.response.get()).ok());
+    match (head, body) {
+        (Some(head), Some(body)) => Ok(Response { request_id: head.request_id, body }),
+        _ => Err(unreadable(reply, None, "the answer is not what this API documents")),
     }
 }

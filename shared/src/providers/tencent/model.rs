@@ -6,8 +6,9 @@
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use crate::providers::{lenient, time_in};
+use crate::providers::{lenient, scalar, time_in};
 
 /// CopySnapshotCrossRegions.
 #[derive(Serialize)]
@@ -59,23 +60,28 @@ pub struct Filter<'a> {
 
 /// The envelope of every answer.
 #[derive(Deserialize)]
-pub struct Envelope<T> {
-    /// Its only field.
-    #[serde(rename = "Response")]
-    pub response: Response<T>,
+pub struct Envelope<'a> {
+    /// Its only field, which has the fields of [`Head`] and the action's own.
+    #[serde(rename = "Response", borrow)]
+    pub response: &'a RawValue,
 }
 
-/// An answer: an error, or the action's own fields.
+/// What every answer may hold.
 #[derive(Deserialize)]
-pub struct Response<T> {
+pub struct Head {
     /// Present when the call failed, with HTTP 200.
     #[serde(rename = "Error")]
     pub error: Option<ApiError>,
     /// Request ID.
     #[serde(rename = "RequestId")]
     pub request_id: Option<String>,
+}
+
+/// A good answer.
+pub struct Response<T> {
+    /// Request ID.
+    pub request_id: Option<String>,
     /// The action's fields.
-    #[serde(flatten)]
     pub body: T,
 }
 
@@ -149,31 +155,31 @@ pub struct Snapshot {
     #[serde(rename = "CopyingToRegions")]
     pub copying_to_regions: Option<Vec<String>>,
     /// How much of it is made, in per cent.
-    #[serde(rename = "Percent", default, deserialize_with = "lenient")]
+    #[serde(rename = "Percent", default, deserialize_with = "scalar")]
     pub percent: Option<u64>,
     /// When it is deleted by itself; empty when never. See [`time`].
-    #[serde(rename = "DeadlineTime", default, deserialize_with = "lenient")]
+    #[serde(rename = "DeadlineTime", default, deserialize_with = "scalar")]
     pub deadline_time: Option<String>,
     /// See [`time`].
     #[serde(rename = "CreateTime")]
     pub create_time: Option<String>,
     /// Disk; empty on copies.
-    #[serde(rename = "DiskId", default, deserialize_with = "lenient")]
+    #[serde(rename = "DiskId", default, deserialize_with = "scalar")]
     pub disk_id: Option<String>,
     /// Size of the disk in GiB.
-    #[serde(rename = "DiskSize", default, deserialize_with = "lenient")]
+    #[serde(rename = "DiskSize", default, deserialize_with = "scalar")]
     pub disk_size: Option<u64>,
     /// SYSTEM_DISK or DATA_DISK.
-    #[serde(rename = "DiskUsage", default, deserialize_with = "lenient")]
+    #[serde(rename = "DiskUsage", default, deserialize_with = "scalar")]
     pub disk_usage: Option<String>,
     /// Whether it is encrypted.
-    #[serde(rename = "Encrypt", default, deserialize_with = "lenient")]
+    #[serde(rename = "Encrypt", default, deserialize_with = "scalar")]
     pub encrypt: Option<bool>,
     /// PRIVATE_SNAPSHOT or SHARED_SNAPSHOT.
-    #[serde(rename = "SnapshotType", default, deserialize_with = "lenient")]
+    #[serde(rename = "SnapshotType", default, deserialize_with = "scalar")]
     pub snapshot_type: Option<String>,
     /// STANDARD_SNAPSHOT or INSTANT_SNAPSHOT.
-    #[serde(rename = "SnapshotMode", default, deserialize_with = "lenient")]
+    #[serde(rename = "SnapshotMode", default, deserialize_with = "scalar")]
     pub snapshot_mode: Option<String>,
     /// Tags.
     #[serde(rename = "Tags", default, deserialize_with = "lenient")]
