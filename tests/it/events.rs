@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use offsite_shared::command::Operation;
-use offsite_shared::event::{Answer, Event, read};
+use offsite_shared::command::{Command, Operation};
+use offsite_shared::event::{Answer, Event, EventRecord, Item, read};
 use offsite_shared::fields::FieldError;
 use serde_json::{Value, json};
 
@@ -31,6 +31,16 @@ pub fn samples() -> Vec<(String, Value)> {
 pub fn sample(name: &str) -> Value {
     let found = samples().into_iter().find(|(found, _)| found == name);
     found.unwrap_or_else(|| panic!("there is no events/{name}")).1
+}
+
+/// The commands of a record, and what is complained about.
+pub fn commands_of(record: EventRecord) -> Vec<Result<Command, FieldError>> {
+    let command = |item| match item {
+        Ok(Item::Command(command)) => Some(Ok(*command)),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
+    };
+    record.items.into_iter().filter_map(command).collect()
 }
 
 /// What one record of a sample holds: its ID, and for each command the operation, source and destinations, or the complaint.
@@ -132,10 +142,9 @@ fn every_sample_event_is_read_as_expected() {
         let event = read(&sample(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(event.answer, *answer, "{name}");
         assert_eq!(event.records.len(), records.len(), "{name}");
-        for (found, (id, commands)) in event.records.iter().zip(*records) {
+        for (found, (id, commands)) in event.records.into_iter().zip(*records) {
             assert_eq!(found.id.as_deref(), *id, "{name}");
-            let told: Vec<Result<_, String>> = found
-                .commands
+            let told: Vec<Result<_, String>> = commands_of(found)
                 .iter()
                 .map(|command| {
                     let command = command.as_ref().map_err(ToString::to_string)?;
@@ -170,8 +179,8 @@ fn every_sample_event_is_read_as_expected() {
 #[test]
 fn copy_checkpoint_takes_its_occurrence_from_the_trigger() {
     let occurrence = |event: Value| {
-        let event = read(&event).unwrap();
-        event.records[0].commands[0].clone().map(|command| command.occurrence).map_err(|error| error.to_string())
+        let record = read(&event).unwrap().records.remove(0);
+        commands_of(record).remove(0).map(|command| command.occurrence).map_err(|error| error.to_string())
     };
     assert_eq!(
         occurrence(sample("huawei/copy-checkpoint-eventbridge.json")),
@@ -229,12 +238,8 @@ fn complaints(event: &Value) -> Vec<(Option<String>, FieldError)> {
         Ok(Event { records, .. }) => records
             .into_iter()
             .flat_map(|record| {
-                record
-                    .commands
-                    .into_iter()
-                    .filter_map(Result::err)
-                    .map(|error| (record.id.clone(), error))
-                    .collect::<Vec<_>>()
+                let id = record.id;
+                record.items.into_iter().filter_map(Result::err).map(|error| (id.clone(), error)).collect::<Vec<_>>()
             })
             .collect(),
     }
@@ -454,7 +459,7 @@ fn one_bad_record_leaves_the_rest_of_a_batch_alone() {
         let mut batch = sqs(&[("m-1", command().to_string()), ("m-2", String::new()), ("m-3", command().to_string())]);
         batch["Records"][1] = bad.clone();
         let event = read(&batch).unwrap();
-        let fine: Vec<bool> = event.records.iter().map(|record| record.commands.iter().all(Result::is_ok)).collect();
+        let fine: Vec<bool> = event.records.iter().map(|record| record.items.iter().all(Result::is_ok)).collect();
         assert_eq!(fine, [true, false, true], "{bad}");
         let id = bad.get("messageId").and_then(Value::as_str);
         assert_eq!(event.records[1].id.as_deref(), id, "{bad}");
@@ -488,8 +493,8 @@ fn of_a_key_that_comes_twice_the_last_one_counts() {
     let body = command().to_string();
     let twice = body.replacen('{', "{\"destinations\":[{\"region\":\"eu-frankfurt\"}],", 1);
     assert_ne!(twice, body);
-    let event = read(&sqs(&[("m-1", twice)])).unwrap();
-    let command = event.records[0].commands[0].as_ref().unwrap();
+    let record = read(&sqs(&[("m-1", twice)])).unwrap().records.remove(0);
+    let command = commands_of(record).remove(0).unwrap();
     let regions: Vec<&str> = command.destinations.iter().map(|destination| destination.region.as_str()).collect();
     assert_eq!(regions, ["ap-beijing"]);
 }
@@ -613,7 +618,7 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
 #[test]
 fn a_command_survives_being_written() {
     for (name, event) in samples() {
-        let commands = read(&event).unwrap().records.into_iter().flat_map(|record| record.commands).flatten();
+        let commands = read(&event).unwrap().records.into_iter().flat_map(commands_of).flatten();
         for command in commands {
             let again = offsite_shared::command::Command::from_json(&command.to_json());
             assert_eq!(again.as_ref(), Ok(&command), "{name}");

@@ -9,7 +9,7 @@ use offsite_shared::event;
 use offsite_shared::receipt::{self, Receipt};
 use serde_json::{Value, json};
 
-use crate::events::{sample, samples};
+use crate::events::{commands_of, sample, samples};
 use crate::functions::{Bench, LONG, batch, copy};
 
 fn schema(name: &str) -> Value {
@@ -96,7 +96,7 @@ fn every_sample_command_fits_the_schema() {
         if event.get("action").is_some() {
             assert_fits(&validator, &event);
         }
-        for command in event::read(&event).unwrap().records.into_iter().flat_map(|record| record.commands).flatten() {
+        for command in event::read(&event).unwrap().records.into_iter().flat_map(commands_of).flatten() {
             assert_fits(&validator, &command.to_json());
             seen += 1;
         }

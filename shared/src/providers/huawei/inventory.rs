@@ -3,7 +3,7 @@
 //! Source: huawei-cloud-api-definitions-CBR 0.1.20261030, ListBackups (without `show_replication` the list carries no records);
 //! for CSBS Open Telekom Cloud cloud-server-backup-service 8839849, 2026-06-30, and huaweicloud-sdk-java c1372d4, 2022-09-01.
 
-use super::model::{Backup, Page, Record, given, time};
+use super::model::{Backup, Page, Record, ShownBackup, ShownItem, given, time};
 use super::readback::is_live;
 use super::{Huawei, calls, errors};
 use crate::disposition::{Disposition, Failure};
@@ -13,7 +13,7 @@ use crate::inventory::{
     incomplete, next_offset,
 };
 use crate::ports::Reply;
-use crate::providers::Call;
+use crate::providers::{Call, Service};
 
 impl Inventory for Huawei {
     fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
@@ -24,6 +24,31 @@ impl Inventory for Huawei {
         let (items, next, total) = page(scope, cursor, reply)?;
         let backups = items.iter().map(backup).collect::<Result<Vec<_>, _>>()?;
         Ok(InventoryPage { backups, next, total })
+    }
+
+    fn show(&self, scope: &Scope, id: &str) -> Option<Call> {
+        let (action, path) = match calls::service(scope.operation) {
+            Service::Csbs => (calls::SHOW_ITEM, format!("checkpoint_items/{id}")),
+            _ => (calls::SHOW_BACKUP, format!("backups/{id}")),
+        };
+        let project = scope.project_id.as_deref().unwrap_or_default();
+        Some(calls::get_in(action, scope.operation, (&scope.region, project), &path, &[]))
+    }
+
+    fn shown(&self, scope: &Scope, id: &str, reply: &Reply) -> Result<Option<inventory::Backup>, Failure> {
+        if errors::is_gone(reply) {
+            return Ok(None);
+        }
+        let service = calls::service(scope.operation);
+        let item = match service {
+            Service::Csbs => errors::read::<ShownItem>(service, reply).map(|shown| shown.checkpoint_item),
+            _ => errors::read::<ShownBackup>(service, reply).map(|shown| shown.backup),
+        };
+        let item = item.map_err(Failure::of_read)?;
+        match item.id.as_deref() == Some(id) {
+            true => backup(&item).map(Some),
+            false => Err(incomplete("the answer is about another backup than was asked for")),
+        }
     }
 
     /// The replicas in the destination's project: what a record calls a success must be seen there.

@@ -24,6 +24,21 @@ impl Inventory for Tencent {
         Ok(InventoryPage { backups, next, total })
     }
 
+    fn show(&self, scope: &Scope, id: &str) -> Option<Call> {
+        let body = DescribeSnapshots { snapshot_ids: Some([id]), limit: 1, ..Default::default() };
+        Some(call("DescribeSnapshots", &scope.region, &body))
+    }
+
+    fn shown(&self, _scope: &Scope, id: &str, reply: &Reply) -> Result<Option<Backup>, Failure> {
+        let snapshots = match read::<Described>(reply) {
+            Ok(answer) => answer.body.snapshots.unwrap_or_default(),
+            Err(failure) if failure.code == "InvalidSnapshotId.NotFound" => Vec::new(),
+            Err(failure) => return Err(failure.of_read()),
+        };
+        let found = snapshots.iter().find(|snapshot| snapshot.snapshot_id.as_deref() == Some(id));
+        found.map(backup).transpose()
+    }
+
     /// There is no filter for copies, so all the destination's snapshots are listed. A copy is younger than its source, so
     /// `since` ends this listing as it ends that of the sources.
     fn list_copies(&self, destination: &Scope, cursor: Option<&Cursor>) -> Option<Call> {
