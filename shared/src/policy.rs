@@ -330,7 +330,7 @@ fn listed(resources: &[String]) -> String {
 }
 
 /// An age for people: the two largest units, rounded down.
-fn rough(age: Duration) -> String {
+pub fn rough(age: Duration) -> String {
     let seconds = age.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {

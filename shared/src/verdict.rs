@@ -136,9 +136,10 @@ pub fn judge(
             CopyState::Failed => {}
         }
     }
-    match record.map(|record| record.state) {
+    let remade = told.is_some_and(|copy| copy.state == CopyState::Running);
+    match record.map(|record| record.state).filter(|_| !remade) {
         Some(State::Replicated) => return proven(record, look, now),
-        Some(State::Lost) if told.is_none_or(|copy| copy.state != CopyState::Running) => {
+        Some(State::Lost) => {
             return Verdict::Lost(record.and_then(last_word).unwrap_or_else(|| "the copy is gone".to_owned()));
         }
         _ => {}
@@ -153,6 +154,8 @@ pub fn judge(
             let id = told.and_then(|copy| copy.copy_id.clone());
             return Verdict::Replicated { proof: Proof::Inferred, id };
         }
+        // The destination's word that it came to nothing goes before the source's that it was made.
+        Some((CopyState::Done, Look::Copy { .. })) => {}
         Some((CopyState::Done | CopyState::Running, _)) => return Verdict::InProgress,
         Some((CopyState::Failed, _)) | None => {}
     }
@@ -161,7 +164,10 @@ pub fn judge(
         Some(record) if record.state == State::Claimed && is_leased(record, now) => return Verdict::InProgress,
         Some(record) if matches!(record.state, State::Claimed | State::InDoubt) => return Verdict::InDoubt,
         Some(record) if record.state == State::Accepted => {
-            let ours = failed.as_ref().filter(|(id, _)| is_accepted(record, id.as_deref()));
+            let told_id = told.and_then(|copy| copy.id.as_deref());
+            let ours = failed.as_ref().filter(|(id, _)| {
+                is_accepted(record, id.as_deref()) || told_id.is_some_and(|id| is_accepted(record, Some(id)))
+            });
             return ours.map_or(Verdict::InProgress, |(_, reason)| Verdict::Failed(reason.clone()));
         }
         Some(record) if record.state == State::Abandoned => {
@@ -506,6 +512,7 @@ mod tests {
             name: None,
             source_id: None,
             source_region: None,
+            vault_id: None,
             state: CopyState::Done,
             created_at: None,
             size_gib: None,

@@ -16,7 +16,8 @@ done
 if [[ ! -x $chromium ]]; then
     as_root=()
     [[ $(id -u) -eq 0 ]] || as_root=(sudo)
-    if ! { "${as_root[@]}" apt-get update -qq && "${as_root[@]}" apt-get install -y -qq --no-install-recommends chromium; } >&2; then
+    if ! { "${as_root[@]}" apt-get update -qq &&
+        "${as_root[@]}" apt-get install -y -qq --no-install-recommends chromium; } >&2; then
         echo "$chromium is missing and apt could not install it: install the Debian package chromium" >&2
         exit 1
     fi

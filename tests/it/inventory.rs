@@ -205,6 +205,7 @@ fn word(verdict: &Verdict) -> &'static str {
         Verdict::Missing => "missing",
         Verdict::Ineligible(_) => "ineligible",
         Verdict::Failed(_) => "failed",
+        Verdict::Lost(_) => "lost",
         Verdict::InDoubt => "in doubt",
         Verdict::NotReady(_) => "not ready",
     }

@@ -12,6 +12,8 @@ use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::command::{Command, Destination, Operation, Replication};
 use offsite_shared::inventory::{Backup, CopyState, Cursor, DestinationCopy, Inventory, Scope, Standing, best};
 use offsite_shared::io::http::HttpTransport;
+use offsite_shared::ledger::{Claimant, Record, State};
+use offsite_shared::observation::{Evidence, How};
 use offsite_shared::policy::{Coverage, Policy, Rule};
 use offsite_shared::ports::{Access, HttpRequest, Reply, Transport};
 use offsite_shared::providers::alibaba::Alibaba;
@@ -19,6 +21,7 @@ use offsite_shared::providers::alibaba::inventory::{PairRead, look, read_pair};
 use offsite_shared::providers::huawei::Huawei;
 use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::providers::{Call, Intent, Provider};
+use offsite_shared::receipt::Receipt;
 use offsite_shared::sign::{Credential, Nonce};
 use offsite_shared::verdict::{Look, Verdict, judge};
 use secrecy::SecretString;
@@ -41,16 +44,20 @@ struct Estate {
 
 impl Estate {
     async fn start(seed: u64, backups: u64) -> Estate {
+        let estate = Estate::without_inventory().await;
+        estate.simulators.make_inventories(seed, backups).unwrap();
+        estate
+    }
+
+    async fn without_inventory() -> Estate {
         let options = SimOptions { start: Some(START.parse().unwrap()), ..SimOptions::default() };
         let credential = Credential {
             access_key_id: options.access_key_id.clone(),
             access_key_secret: SecretString::from(options.access_key_secret.clone()),
             security_token: None,
         };
-        let simulators = Simulators::start(options).await.unwrap();
-        simulators.make_inventories(seed, backups).unwrap();
         Estate {
-            simulators,
+            simulators: Simulators::start(options).await.unwrap(),
             transport: HttpTransport::new(Duration::from_secs(5)).unwrap(),
             access: Access::Key(credential.into()),
             sent: Cell::new(0),
@@ -141,20 +148,23 @@ impl Estate {
         }
     }
 
-    /// What the product finds without a ledger: the verdict for each rule, backup and destination, and the copies of what is gone.
+    /// What the product finds: the verdict for each rule, backup and destination, and the copies of what is gone.
     async fn found<P: Provider + Inventory>(&self, provider: &P) -> Found {
         let name = provider.cloud().name();
         let now: Timestamp = self.get(name, "clock").await["now"].as_str().unwrap().parse().unwrap();
         let mut found = Found::default();
+        let records = records(&self.truth(name).await["ledger"]);
         for rule in self.policy(name).await.rules {
             let backups = self.backups(provider, &source_scope(&rule)).await;
             let orphans = found.orphans.entry(rule.name.clone()).or_default();
             for destination in &rule.destinations {
+                let mut listed = BTreeMap::new();
                 let looks = match provider.list_copies(&destination_scope(&rule, destination), None) {
                     Some(_) => {
                         let copies = self.copies(provider, &destination_scope(&rule, destination)).await;
                         let looks = looks(provider, &rule, destination, &backups, &copies);
                         orphans.extend(orphaned(&rule, &backups, &copies, &looks));
+                        listed = copies;
                         looks
                     }
                     None => self.looks_at_pair(&rule, &backups).await,
@@ -162,7 +172,19 @@ impl Estate {
                 for (id, backup) in backups.iter().filter(|(_, one)| rule.covers(one, now) == Coverage::Covered) {
                     let verdict = judge(backup, destination, None, &looks[id], now);
                     let key = (rule.name.clone(), id.clone(), destination.region.clone());
-                    assert!(found.verdicts.insert(key, word(&verdict)).is_none());
+                    assert!(found.verdicts.insert(key.clone(), word(&verdict)).is_none());
+                    // What no pair carries has nothing to do with the pair's record.
+                    let source = match &rule.source.vault_id {
+                        Some(vault) if rule.operation == Operation::CreateVaultReplication => vault,
+                        _ => id,
+                    };
+                    let is_carried = source == id || backup.standing == Standing::Usable;
+                    let record = records.get(&(source.clone(), destination.region.clone())).filter(|_| is_carried);
+                    let look = match (&looks[id], record.and_then(|record| held(record, &listed))) {
+                        (Look::Nothing, Some(copy)) => Look::of_listing(Some(copy)),
+                        (look, _) => look.clone(),
+                    };
+                    found.with_ledger.insert(key, word(&judge(backup, destination, record, &look, now)));
                 }
             }
         }
@@ -217,6 +239,7 @@ impl Estate {
 #[derive(Default)]
 struct Found {
     verdicts: BTreeMap<(String, String, String), String>,
+    with_ledger: BTreeMap<(String, String, String), String>,
     orphans: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -259,6 +282,46 @@ fn looks<P: Provider + Inventory>(
         (id.clone(), Look::of_listing(best(told.into_iter().chain(by_name))))
     };
     backups.iter().map(one).collect()
+}
+
+/// The ledger's records, by backup and destination region.
+fn records(ledger: &Value) -> HashMap<(String, String), Record> {
+    let time = |value: &Value| value.as_str().map(|at| at.parse::<Timestamp>().unwrap());
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let one = |entry: &Value| {
+        let replication = Command::from_json(&entry["command"]).unwrap().replications().remove(0);
+        let accepted = time(&entry["accepted_at"]).unwrap_or(START.parse().unwrap());
+        let receipt = Receipt {
+            backup_id: None,
+            replication_id: text(&entry["replication_id"]),
+            request_id: None,
+            adopted: false,
+            attempt: 1,
+            time: accepted,
+        };
+        let has_receipt = receipt.replication_id.is_some();
+        let by = Claimant { owner: "earlier".to_owned(), lease_until: accepted, now: accepted };
+        let mut record = Record::accepted(&replication, receipt, &by);
+        record.state = State::ALL.into_iter().find(|state| entry["state"] == state.name()).unwrap();
+        record.receipts.retain(|_| has_receipt);
+        record.evidence = text(&entry["destination_id"]).map(|id| Evidence {
+            destination_id: Some(id),
+            state: "usable".to_owned(),
+            time: accepted,
+            size_gib: None,
+            expires_at: time(&entry["expires_at"]),
+            how: How::Observed,
+        });
+        ((replication.source.id, replication.destination.region), record)
+    };
+    ledger.as_array().unwrap().iter().map(one).collect()
+}
+
+/// The copy whose ID a record holds.
+fn held<'a>(record: &Record, copies: &'a BTreeMap<String, DestinationCopy>) -> Option<&'a DestinationCopy> {
+    let seen = record.evidence.as_ref().and_then(|seen| seen.destination_id.as_ref());
+    let given = record.receipts.iter().filter_map(|receipt| receipt.replication_id.as_ref());
+    seen.into_iter().chain(given).find_map(|id| copies.get(id))
 }
 
 /// Living copies that are of no backup that is there: by their names, or else since no record points to them.
@@ -346,14 +409,19 @@ async fn equals_what_is_found<P: Provider + Inventory>(estate: &Estate, provider
     let name = provider.cloud().name();
     let truth = estate.truth(name).await;
     let found = estate.found(provider).await;
-    let wanted = column(&truth, "without_ledger");
-    let differ: Vec<_> = wanted
-        .iter()
-        .filter(|(key, word)| found.verdicts.get(*key) != Some(word))
-        .map(|(key, word)| format!("{key:?}: {word} is true, {:?} was found", found.verdicts.get(key)))
-        .collect();
-    assert!(differ.is_empty(), "{name}, {} of {}: {:#?}", differ.len(), wanted.len(), &differ[..differ.len().min(5)]);
-    assert_eq!(found.verdicts.len(), wanted.len(), "{name}: what was found and is not true");
+    for (which, found) in [("without_ledger", &found.verdicts), ("with_ledger", &found.with_ledger)] {
+        let mut wanted = column(&truth, which);
+        // A missed one is in no listing.
+        wanted.retain(|_, word| word != "missed");
+        let differ: Vec<_> = wanted
+            .iter()
+            .filter(|(key, word)| found.get(*key) != Some(word))
+            .map(|(key, word)| format!("{key:?}: {word} is true, {:?} was found", found.get(key)))
+            .collect();
+        let (some, many) = (&differ[..differ.len().min(5)], wanted.len());
+        assert!(differ.is_empty(), "{name} {which}, {} of {many}: {some:#?}", differ.len());
+        assert_eq!(found.len(), many, "{name} {which}: what was found and is not true");
+    }
     for (rule, told) in truth["rules"].as_object().unwrap() {
         let orphans: BTreeSet<String> = serde_json::from_value(told["orphans"].clone()).unwrap();
         assert_eq!(found.orphans[rule], orphans, "{name} {rule}");
@@ -361,7 +429,7 @@ async fn equals_what_is_found<P: Provider + Inventory>(estate: &Estate, provider
 }
 
 #[tokio::test]
-async fn the_truth_is_what_the_product_finds_without_a_ledger() {
+async fn the_truth_is_what_the_product_finds_with_a_ledger_and_without() {
     for seed in 1..=3 {
         let estate = Estate::start(seed, BACKUPS).await;
         equals_what_is_found(&estate, &Tencent).await;
@@ -455,12 +523,26 @@ async fn an_inventory_follows_from_its_seed_and_is_made_once() {
     assert_eq!(one, told(1).await);
     assert_ne!(one, told(2).await);
 
-    let estate = Simulators::start(SimOptions::default()).await.unwrap();
-    for backups in [0, 1_000_001] {
-        assert!(estate.make_inventories(1, backups).is_err(), "{backups}");
+    // One port at a time, from outside.
+    let estate = Estate::without_inventory().await;
+    for (body, complaint) in [
+        (json!({"seed": 1, "backups": 0}), "backups must be 1 to 1000000"),
+        (json!({"seed": 1, "backups": 1_000_001}), "backups must be 1 to 1000000"),
+        (json!({"backups": 5}), "seed"),
+        (json!({"seed": 1, "backup": 5}), "backup"),
+        (json!({"seed": -1}), "-1"),
+    ] {
+        let (status, answer) = estate.post("huawei", "inventory", body).await;
+        assert!(status == 400 && answer["error"].as_str().unwrap().contains(complaint), "{answer}");
     }
-    assert!(estate.make_inventories(1, 1).is_ok() && estate.make_inventories(1, 1).is_err());
-    estate.stopped().await;
+    let (status, answer) = estate.post("huawei", "inventory", json!({"seed": 1, "backups": 700})).await;
+    assert!(status == 200 && answer["made"]["backups"] == 700, "{answer}");
+    let mut truth = estate.truth("huawei").await;
+    truth["as_of"] = Value::Null;
+    assert_eq!(truth, one[1]);
+    assert_eq!(estate.truth("tencent").await["ledger"], json!([]));
+    assert!(estate.simulators.make_inventories(1, 5).is_err(), "one port has one");
+    estate.simulators.stopped().await;
 }
 
 #[tokio::test]
@@ -574,7 +656,7 @@ async fn what_is_deleted_or_expires_changes_the_truth_by_the_simulators_own_cloc
             entry["command"]["source"]["region"] == "ap-tokyo"
                 && entry["state"] == "replicated"
                 && is_young == expires
-                && words.get(&("database-disks".to_owned(), id.to_owned(), "ap-seoul".to_owned())).is_some()
+                && words.contains_key(&("database-disks".to_owned(), id.to_owned(), "ap-seoul".to_owned()))
                 && told(&truth, "without_ledger", "database-disks", id) == "replicated"
         };
         // The first of them are the odd kinds, one of each.

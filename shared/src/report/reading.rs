@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use super::{Arrival, Conclusion, Counts, Late, Line, Promise, Report, Rpo, RuleReport};
 use crate::command::{Key, hash_of};
 use crate::ledger::{Record, State, later};
-use crate::policy::{Policy, Rule, duration_text};
+use crate::policy::{Policy, Rule, duration_text, rough};
 use crate::ports::{Boxed, Filter, Ledger, LedgerError, Notes};
 use crate::sweep::summary::{self, Summary, is_late};
 
-/// Lines of one list that a report holds; the figures count them all.
+/// Lines of one list that a report for people holds; the figures count them all.
 pub const LINES: usize = 10_000;
 
 /// Records read at once.
@@ -30,6 +30,8 @@ pub struct Wish<'a> {
     pub rule: Option<&'a str>,
     /// Read from the providers without a ledger.
     pub live: bool,
+    /// How long a list may be: [`LINES`], or without end.
+    pub lines: usize,
 }
 
 /// Makes the report.
@@ -111,12 +113,12 @@ async fn of_rule(
             &mut report,
             format!(
                 "the last complete sweep began {} ago, and no more than {} are allowed (--max-age)",
-                duration_text(Duration::from_secs(age)),
+                rough(Duration::from_secs(age)),
                 duration_text(wish.max_age)
             ),
         );
     }
-    match now_of(ledger, notes, rule, &summary, &mut report).await? {
+    match now_of(ledger, notes, rule, &summary, wish, &mut report).await? {
         Ok(oldest) => {
             report.lag_seconds = Some(oldest.and_then(|oldest| seconds(oldest, wish.at)).unwrap_or(0));
             if let Some(rpo) = rule.objective.rpo {
@@ -126,7 +128,7 @@ async fn of_rule(
                 }
             }
             report.exceptions.retain(|line| line.verdict != "replicated");
-            report.exceptions.truncate(LINES);
+            report.exceptions.truncate(wish.lines);
             conclude(&mut report, rule);
         }
         Err(reason) => unknown(&mut report, reason),
@@ -175,7 +177,7 @@ fn broken(report: &mut RuleReport, why: String) {
 }
 
 fn conclude(report: &mut RuleReport, rule: &Rule) {
-    let text = |seconds: u64| duration_text(Duration::from_secs(seconds));
+    let text = |seconds: u64| rough(Duration::from_secs(seconds));
     let Counts { covered, ineligible, not_ready, missed, .. } = report.counts;
     if let (Some(limit), Some(lag)) = (report.objective.max_lag_seconds, report.lag_seconds)
         && lag > limit
@@ -207,6 +209,7 @@ async fn now_of(
     notes: &dyn Notes,
     rule: &Rule,
     summary: &Summary,
+    wish: &Wish<'_>,
     report: &mut RuleReport,
 ) -> Result<Result<Option<Timestamp>, String>, LedgerError> {
     let mut oldest: Option<Timestamp> = None;
@@ -225,7 +228,9 @@ async fn now_of(
         });
         let records: Vec<_> = stream::iter(records.collect::<Vec<_>>()).buffered(LOOKUPS).collect().await;
         for (mut line, record) in lines.into_iter().zip(records) {
-            if let Some(record) = record? {
+            // What the sweep knew is in its verdict already, with what the provider said beside it.
+            let news = |record: &Record| record.last().is_some_and(|entry| entry.time >= summary.complete_as_of);
+            if let Some(record) = record?.filter(news) {
                 let verdict = verdict_now(&line.verdict, &record);
                 if verdict != line.verdict {
                     report.counts.change(&line.verdict, verdict);
@@ -242,15 +247,23 @@ async fn now_of(
             if line.verdict != "replicated" {
                 report.exceptions_total += 1;
             }
-            if report.exceptions.len() < LINES * 2 {
-                report.exceptions.push(line);
-            }
+            report.exceptions.push(line);
+        }
+        // Bounded, and what is most urgent stays.
+        if report.exceptions.len() > wish.lines.saturating_mul(4) {
+            report.exceptions.sort_by(|a, b| order(a).cmp(&order(b)));
+            report.exceptions.truncate(wish.lines.saturating_mul(2));
         }
     }
-    report.exceptions.sort_by(|a, b| {
-        (a.created_at, &a.backup_id, &a.destination).cmp(&(b.created_at, &b.backup_id, &b.destination))
-    });
+    report.exceptions.sort_by(|a, b| order(a).cmp(&order(b)));
     Ok(Ok(oldest))
+}
+
+/// What needs somebody comes first, and of that the oldest.
+fn order(line: &Line) -> (usize, Option<Timestamp>, &str, &str) {
+    let urgency = ["missed", "lost", "in_doubt", "failed", "missing", "in_progress", "not_ready"];
+    let rank = urgency.iter().position(|verdict| *verdict == line.verdict).unwrap_or(urgency.len());
+    (rank, line.created_at, &line.backup_id, &line.destination)
 }
 
 /// What the ledger says now of what was `verdict` when it was swept.

@@ -55,17 +55,33 @@ impl Sweep<'_> {
                     _ => Ok(()),
                 }
             }
-            State::InDoubt if !self.handler.settings.paused && !self.handler.settings.looks_only => {
-                self.handler.replicate_guarded(self.provider, &replication, &self.soon()).await;
+            // Whether there is a copy is asked again, and the path of every command settles it.
+            State::InDoubt if !self.handler.settings.looks_only => {
+                let paused = self.handler.settings.paused;
+                if paused && self.is_there(&replication, &record).await {
+                    return Ok(());
+                }
+                if !paused {
+                    self.handler.replicate_guarded(self.provider, &replication, &self.soon()).await;
+                }
                 let now = self.handler.ledger.get(&replication.key()).await?;
                 match now.filter(|now| now.state == State::InDoubt) {
                     Some(record) => self.list(&replication, &record, None).await,
                     None => Ok(()),
                 }
             }
+            State::Lost if self.is_there(&replication, &record).await => Ok(()),
             State::Missed | State::Lost | State::InDoubt => self.list(&replication, &record, None).await,
             _ => Ok(()),
         }
+    }
+
+    async fn is_there(&mut self, replication: &Replication, record: &Record) -> bool {
+        let intent = Intent { attempt: record.attempt, since: record.since, doubt: true };
+        self.course.requests += 1;
+        let stop = self.invocation.stop();
+        let found = self.handler.read_back(self.provider, replication, &intent, stop).await;
+        matches!(found, ReadBack::Found(_))
     }
 
     async fn miss(&mut self, replication: &Replication, record: Record, reason: &str) -> Result<(), Stop> {

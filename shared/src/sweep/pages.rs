@@ -6,11 +6,11 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::{Stop, Sweep};
-use crate::command::{Destination, Operation, Replication};
+use crate::command::{Cloud, Destination, Operation, Replication};
 use crate::disposition::{Disposition, Failure};
 use crate::exchange;
 use crate::fields::one_line;
-use crate::inventory::{Backup, CopyState, Cursor, Scope};
+use crate::inventory::{Backup, CopyState, Cursor, Scope, Standing};
 use crate::ledger::{Record, later};
 use crate::policy::Coverage;
 use crate::ports::{Boxed, LedgerError, Reply};
@@ -43,6 +43,8 @@ impl Sweep<'_> {
         let inventory = self.provider.inventory();
         while let Some(destination) = self.rule.destinations.get(self.course.destination) {
             let scope = self.scope(&destination.region, destination.project_id.as_deref());
+            let alone = self.is_alone(destination).await?;
+            let vault = destination.vault_id.clone();
             loop {
                 let cursor = self.course.cursor.clone().map(Cursor);
                 let Some(call) = inventory.list_copies(&scope, cursor.as_ref()) else { break };
@@ -55,7 +57,8 @@ impl Sweep<'_> {
                         index.expect(total);
                     }
                     for copy in &page.copies {
-                        index.add(copy, inventory.key_of(copy, &self.rule.source.region).as_ref());
+                        let key = inventory.key_of(copy, &self.rule.source.region);
+                        index.add(copy, key.as_ref(), alone && copy.vault_id == vault);
                     }
                 }
                 self.course.cursor = page.next.map(|next| next.0);
@@ -123,6 +126,21 @@ impl Sweep<'_> {
         }
     }
 
+    /// Whether no other rule copies to this place. Then a replica there that no backup leads to is an orphan, although Huawei's
+    /// replicas do not say what they are replicas of.
+    async fn is_alone(&self, destination: &Destination) -> Result<bool, Stop> {
+        if self.rule.operation.cloud() != Cloud::Huawei {
+            return Ok(false);
+        }
+        let policy = self.handler.policies.policy().await.map_err(|error| Stop::Failed(error.message))?;
+        let others = policy.iter().flat_map(|policy| &policy.rules).filter(|rule| rule.name != self.rule.name);
+        Ok(!others.flat_map(|rule| &rule.destinations).any(|other| {
+            other.region == destination.region
+                && other.project_id == destination.project_id
+                && other.vault_id == destination.vault_id
+        }))
+    }
+
     async fn judge_page(&mut self, backups: Vec<Backup>) -> Result<Vec<Judged>, Stop> {
         let mut wanted = Vec::new();
         for backup in backups {
@@ -165,7 +183,9 @@ impl Sweep<'_> {
                 Some((pair, record)) => {
                     let since =
                         record.as_ref().and_then(|record| record.receipts.iter().find(|receipt| !receipt.adopted));
-                    (vaults::look(&backup, pair, since.map(|receipt| receipt.time)), record.clone())
+                    // What no pair carries is not what the pair's record is about.
+                    let about = record.clone().filter(|_| backup.standing == Standing::Usable);
+                    (vaults::look(&backup, pair, since.map(|receipt| receipt.time)), about)
                 }
                 None => {
                     let look = match found {

@@ -100,6 +100,7 @@ pub fn rich() -> Report {
     holds.destinations = vec!["cn-south-1".to_owned()];
     holds.counts = Counts { covered: 412, replicated: 410, in_progress: 2, ..Counts::default() };
     holds.lag_seconds = Some(3 * HOUR + 700);
+    holds.objective.rpo_seconds = None;
     holds.exceptions = (0..2).map(|n| exception("in_progress", 900 + n, n)).collect();
     holds.exceptions_total = 2;
     holds.points.iter_mut().for_each(|point| point.lag_seconds /= 5);
@@ -121,6 +122,7 @@ pub fn rich() -> Report {
     Report {
         at: now(),
         live: false,
+        states: std::collections::BTreeMap::new(),
         conclusion: Conclusion::Broken,
         remarks: vec!["OFFSITE_PAUSED is set: nothing new is started".to_owned()],
         rules: vec![broken, holds, unknown],
@@ -137,13 +139,13 @@ pub fn holds() -> Report {
     rule.counts = Counts { covered: 300, replicated: 300, ..Counts::default() };
     rule.lag_seconds = Some(0);
     rule.points.iter_mut().for_each(|point| point.lag_seconds = 0);
-    Report { conclusion: Conclusion::Holds, rules: vec![rule], ..empty() }
+    Report { conclusion: Conclusion::Holds, remarks: Vec::new(), rules: vec![rule], ..empty() }
 }
 
 /// One rule that was never swept.
 pub fn unknown() -> Report {
     let rules: Vec<RuleReport> = rich().rules.into_iter().skip(2).collect();
-    Report { conclusion: Conclusion::Unknown, rules, ..empty() }
+    Report { conclusion: Conclusion::Unknown, remarks: Vec::new(), rules, ..empty() }
 }
 
 /// Neither a policy nor a ledger.
@@ -151,6 +153,7 @@ pub fn empty() -> Report {
     Report {
         at: now(),
         live: false,
+        states: std::collections::BTreeMap::new(),
         conclusion: Conclusion::Holds,
         remarks: vec!["there is no policy: nothing is promised".to_owned()],
         rules: Vec::new(),
@@ -169,6 +172,7 @@ pub fn large(exceptions: u64) -> Report {
     first.exceptions_total = exceptions - 100;
     second.exceptions = (0..100).map(|n| exception("failed", exceptions + n, n)).collect();
     second.exceptions_total = 100;
+    second.counts = Counts { covered: 512, replicated: 412, failed: 100, ..Counts::default() };
     let wave = |n: u64| (n * 7_919) % 5_000;
     first.points = (0..3_000)
         .map(|n| Point {
@@ -233,7 +237,7 @@ fn exception(verdict: &str, index: u64, n: u64) -> Line {
         name: Some(format!("web-{:02}-daily", index % 40)),
         resource: Some(format!("disk-{:06x}", (index * 40_503) % 0xff_ffff)),
         source_region: "ap-guangzhou".to_owned(),
-        destination: if n % 2 == 0 { "ap-singapore" } else { "ap-beijing" }.to_owned(),
+        destination: if n.is_multiple_of(2) { "ap-singapore" } else { "ap-beijing" }.to_owned(),
         created_at: (verdict != "missed").then(|| ago(600 + (index * 977) % (26 * HOUR))),
         reason: reason.map(str::to_owned),
         key: (verdict != "missing").then(|| format!("{:064x}", index * 0x9e37_79b9)),

@@ -113,7 +113,7 @@ async fn examine(args: &DoctorArgs, environment: &Environment) -> anyhow::Result
     report.checks.push(here::paused(environment));
     let (ledger, pauses) = here::ledger(environment, simulated).await;
     report.checks.push(ledger);
-    let handler = handler(environment, settings, clock)?;
+    let (handler, secrets) = handler(environment, settings, clock)?;
     report.checks.extend(here::queues(environment, &handler.transport, &handler.clock).await);
     let accounts = accounts(args, environment, &handler.settings, policy.as_ref().map(|(_, policy)| policy));
     if accounts.is_empty() {
@@ -126,7 +126,13 @@ async fn examine(args: &DoctorArgs, environment: &Environment) -> anyhow::Result
         };
         report.checks.push(Check::here("accounts", "", Finding::new(Health::Fail, found, advice), ""));
     }
-    let room = Room { handler: &handler, environment, pauses: &pauses, patience: Duration::from_secs(args.timeout) };
+    let room = Room {
+        handler: &handler,
+        secrets: &secrets,
+        environment,
+        pauses: &pauses,
+        patience: Duration::from_secs(args.timeout),
+    };
     // One cloud that does not answer must not keep the others waiting.
     let found = join_all(accounts.iter().map(|account| account.checks(&room))).await;
     report.checks.extend(found.into_iter().flatten());
@@ -267,10 +273,15 @@ fn cloud(name: &str) -> Result<Cloud, String> {
 }
 
 /// A handler that can only send: its ledger is empty, and its queue takes nothing.
-fn handler(environment: &Environment, settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Handler> {
+fn handler(
+    environment: &Environment,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<(Handler, Arc<EnvironmentSecrets>)> {
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
     let secrets = EnvironmentSecrets::new(environment, settings.clone(), transport.clone(), clock.clone());
-    Ok(Handler {
+    let secrets = Arc::new(secrets);
+    let handler = Handler {
         providers: home::PROVIDERS.to_vec(),
         settings,
         transport,
@@ -279,11 +290,12 @@ fn handler(environment: &Environment, settings: Settings, clock: Arc<dyn Clock>)
         policies: Arc::new(FixedPolicy(None)),
         work_queue: None,
         emitter: Arc::new(NoQueue),
-        secrets: Arc::new(secrets),
+        secrets: secrets.clone(),
         clock,
         pacer: Pacer::default(),
         pauses: Pauses::default(),
-    })
+    };
+    Ok((handler, secrets))
 }
 
 struct NoQueue;

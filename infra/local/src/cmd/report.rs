@@ -108,6 +108,8 @@ async fn make(args: &ReportArgs, environment: &Environment) -> anyhow::Result<Re
         max_age: args.max_age,
         rule: args.rule.as_deref(),
         live: args.live,
+        // What a program reads is not cut.
+        lines: if matches!(args.format, Format::Table | Format::Html) { reading::LINES } else { usize::MAX },
     };
     Ok(reading::read(&*home.ledger, &*home.notes, home.policy.as_deref(), &wish).await?)
 }

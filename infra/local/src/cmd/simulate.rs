@@ -25,8 +25,8 @@ pub struct SimulateArgs {
     /// Every well-formed source ID exists and can be copied
     #[arg(long)]
     pub any_source: bool,
-    /// Seed of everything that is drawn at random; given, it also makes an inventory on each port, for which GET /_sim/policy gives
-    /// the policy and GET /_sim/truth what a report on it must say
+    /// Seed of everything that is drawn at random; given, it also makes an inventory on each port, as POST /_sim/inventory does:
+    /// GET /_sim/policy gives its policy, and GET /_sim/truth what a report on it must say
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// How many backups that inventory has for each cloud

@@ -9,8 +9,8 @@ use offsite_shared::report::{Arrival, Counts, Point};
 
 use super::words::{self, VERDICTS, duration, number, share};
 
-const HEIGHT: f64 = 190.0;
-const TOP: f64 = 12.0;
+const HEIGHT: f64 = 198.0;
+const TOP: f64 = 20.0;
 const BOTTOM: f64 = 24.0;
 /// The stretched box that data is drawn in is this wide.
 const WIDE: f64 = 1000.0;

@@ -34,7 +34,9 @@ pub fn html(report: &Report) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="referrer" content="no-referrer";
-                title { "Offsite report: " (words::headline(report).to_lowercase()) " at " (words::minute(report.at)) " UTC" }
+                title {
+                    "Offsite report: " (words::headline(report).to_lowercase()) " at " (words::minute(report.at)) " UTC"
+                }
                 link rel="icon" href="data:,";
                 style { (PreEscaped(STYLE)) }
             }
@@ -61,9 +63,9 @@ pub fn html(report: &Report) -> String {
                         section id="rules" aria-label="Rules" { (rule::overview(report)) }
                         @for (index, rule) in report.rules.iter().enumerate() { (rule::section(report.at, index, rule)) }
                     }
-                    (list("exceptions", "Exceptions", &exceptions, "No exception: every covered backup has its usable copies.",
+                    (list("exceptions", "Exceptions", &exceptions, none(report, "Every covered backup has its usable copies."),
                         &filters(report)))
-                    (list("orphans", "Orphans", &orphans, "No copy without a source was found.", &html! {}))
+                    (list("orphans", "Orphans", &orphans, none(report, "No copy without a source was found."), &html! {}))
                     (list("outside", "Outside the policy", &outside, "No replication outside the policy needs anybody.",
                         &html! {}))
                     (definitions())
@@ -95,6 +97,7 @@ fn hash(text: &str) -> String {
 
 fn verdict(report: &Report) -> Markup {
     let class = match report.conclusion {
+        Conclusion::Holds if report.rules.is_empty() => "neutral",
         Conclusion::Holds => "good",
         Conclusion::Unknown => "doubt",
         Conclusion::Broken => "bad",
@@ -126,6 +129,15 @@ fn list(id: &str, title: &str, list: &List, none: &str, filters: &Markup) -> Mar
     }
 }
 
+/// What an empty list of the rules means; where a rule cannot be judged it means nothing.
+fn none<'a>(report: &Report, known: &'a str) -> &'a str {
+    match report.rules.iter().any(|rule| rule.conclusion == Conclusion::Unknown) {
+        _ if report.rules.is_empty() => "There is no rule, so nothing was looked for.",
+        true => "None is known, but not every rule could be judged.",
+        false => known,
+    }
+}
+
 /// What chooses among the exceptions; `page.js` shows it, since without scripts it would do nothing.
 fn filters(report: &Report) -> Markup {
     let offered = |figure: &&Figure| {
@@ -143,7 +155,9 @@ fn filters(report: &Report) -> Markup {
                     option value=(words::plain(&rule.rule)) { (rule.rule) }
                 }
             } }
-            label.wide { "Text" input type="search" name="text" autocomplete="off" spellcheck="false" placeholder="ID, name, region, reason"; }
+            label.wide { "Text"
+                input type="search" name="text" autocomplete="off" spellcheck="false" placeholder="ID, name, region, reason";
+            }
             button type="reset" { "Clear" }
         }
     }

@@ -107,6 +107,8 @@ pub(super) fn time(at: Timestamp) -> Markup {
 
 fn figures(rule: &RuleReport) -> Markup {
     let covered = rule.counts.covered;
+    let exceptions = rule.exceptions_total.max(rule.exceptions.len() as u64);
+    let orphans = rule.orphans_total.max(rule.orphans.len() as u64);
     if !swept(rule) {
         return html! { p.none { "There are no figures before the first complete sweep." } };
     }
@@ -125,15 +127,15 @@ fn figures(rule: &RuleReport) -> Markup {
         }
         p.of {
             "Of the replicated ones " b { (number(rule.inferred)) } " are " a href="#def-inferred" { "inferred" } "."
-            @if rule.exceptions_total > 0 {
+            @if exceptions > 0 {
                 " " a.to-list href="#exceptions" data-rule=(words::plain(&rule.rule)) {
-                    "List the " (number(rule.exceptions_total)) " that are not replicated"
+                    "List the " (number(exceptions)) " that are not replicated"
                 }
             }
-            @if rule.orphans_total > 0 {
+            @if orphans > 0 {
                 " · " a href="#orphans" {
-                    (number(rule.orphans_total)) " "
-                    (words::plural(usize::try_from(rule.orphans_total).unwrap_or(usize::MAX), "orphan", "orphans"))
+                    (number(orphans)) " "
+                    (words::plural(usize::try_from(orphans).unwrap_or(usize::MAX), "orphan", "orphans"))
                 }
             }
         }
@@ -191,7 +193,7 @@ fn newest(rpo: &Rpo, allowed: Option<u64>) -> Markup {
 fn sweeps(rule: &RuleReport) -> Markup {
     html! {
         @if !rule.points.is_empty() {
-            details {
+            details.sweeps {
                 summary { "The latest sweeps as numbers" }
                 table.overview {
                     thead { tr {

@@ -152,7 +152,8 @@ fn lines(out: &mut Text, now: Timestamp, lines: &[Line], total: u64) {
 }
 
 fn orphans(out: &mut Text, now: Timestamp, orphans: &[Orphan], total: u64) {
-    if orphans.is_empty() && total == 0 {
+    let total = total.max(orphans.len() as u64);
+    if total == 0 {
         return;
     }
     let copies = plural(usize::try_from(total).unwrap_or(usize::MAX), "copy", "copies");

@@ -99,7 +99,8 @@ pub(super) const VERDICTS: [Figure; 9] = [
         field: "missing",
         label: "missing",
         weight: Weight::Bad,
-        meaning: "There is no copy, and nothing stands in the way of one: the next sweep starts it.",
+        meaning: "There is no copy, and nothing stands in the way of one: the next sweep starts it, \
+                  within its limits.",
         count: |counts| counts.missing,
     },
     Figure {

@@ -18,7 +18,7 @@ mod text;
 mod truth;
 
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -170,6 +170,9 @@ impl Simulators {
     /// # Errors
     /// `SimError::Inventory`: there is one already, or the number is out of bounds.
     pub fn make_inventories(&self, seed: u64, backups: u64) -> Result<(), SimError> {
+        if self.ports.iter().any(|(_, port)| port.inventory.load(Ordering::Acquire)) {
+            return Err(SimError::Inventory("a port has one already; start anew for another one".to_owned()));
+        }
         for (_, port) in &self.ports {
             admin::make_inventory(port, seed, backups).map_err(|error| SimError::Inventory(error.to_string()))?;
         }

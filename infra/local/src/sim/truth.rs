@@ -59,6 +59,8 @@ pub(super) struct Known<'a> {
     pub(super) seen: Option<(&'a str, Life)>,
     /// The provider's record at the source: ID and how far.
     pub(super) told: Option<(&'a str, Life)>,
+    /// Whether that record is so old that its copy should have been visible for long.
+    pub(super) overdue: bool,
 }
 
 /// The word for one backup and destination.
@@ -193,7 +195,8 @@ pub(super) fn judge(known: Known<'_>, entry: Option<&Entry>, now: Timestamp) -> 
     }
     let seen_failed = known.seen.is_some();
     if !seen_failed && known.told.is_some_and(|(_, life)| life == Life::Done) {
-        return Word::InProgress;
+        // Recorded as done and not to be seen: late, or gone.
+        return if known.overdue { Word::Lost } else { Word::InProgress };
     }
     let failed = seen_failed || known.told.is_some();
     match entry.map(|entry| entry.state) {
@@ -300,7 +303,7 @@ mod tests {
     }
 
     fn nothing() -> Known<'static> {
-        Known { standing: Standing::Usable, seen: None, told: None }
+        Known { standing: Standing::Usable, seen: None, told: None, overdue: false }
     }
 
     fn word(known: Known<'_>, state: Option<Held>) -> Word {
@@ -329,7 +332,9 @@ mod tests {
             assert_eq!(judge(known, Some(&expired), now()), Word::Replicated);
         }
         assert_eq!(word(Known { told: Some(("r", Life::Running)), ..nothing() }, Some(Held::Lost)), Word::InProgress);
-        assert_eq!(word(Known { told: Some(("r", Life::Done)), ..nothing() }, None), Word::InProgress);
+        let done = Known { told: Some(("r", Life::Done)), ..nothing() };
+        assert_eq!(word(done, None), Word::InProgress);
+        assert_eq!(word(Known { overdue: true, ..done }, None), Word::Lost);
         assert_eq!(word(Known { told: Some(("r", Life::Failed)), ..nothing() }, Some(Held::Accepted)), Word::Failed);
     }
 

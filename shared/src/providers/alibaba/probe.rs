@@ -273,6 +273,7 @@ mod tests {
     use super::*;
     use crate::command::Destination;
     use crate::disposition::Disposition;
+    use crate::providers::Provider;
 
     fn route() -> Route {
         Route {
@@ -302,6 +303,13 @@ mod tests {
                 assert!(call.action.starts_with("Describe") || call.action == "GetCallerIdentity", "{}", call.action);
             }
         }
+    }
+
+    #[test]
+    fn the_identity_service_has_a_host_of_its_own() {
+        let of = |region: &str| Alibaba.endpoint(Service::AlibabaSts, region);
+        assert_eq!(of("cn-hangzhou"), "https://sts.cn-hangzhou.aliyuncs.com");
+        assert_eq!(of("cn-hangzhou-finance"), "https://sts.aliyuncs.com");
     }
 
     #[test]

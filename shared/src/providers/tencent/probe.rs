@@ -141,6 +141,7 @@ mod tests {
     use super::*;
     use crate::command::Destination;
     use crate::disposition::Disposition;
+    use crate::providers::Provider;
 
     fn route() -> Route {
         Route {
@@ -173,6 +174,13 @@ mod tests {
                 assert_eq!(call.region == "ap-beijing", destination, "{topic:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_identity_service_has_a_host_of_its_own() {
+        let of = |region: &str| Tencent.endpoint(Service::TencentSts, region);
+        assert_eq!(of("ap-guangzhou"), "https://sts.tencentcloudapi.com");
+        assert_eq!(of("ap-shanghai-fsi"), "https://sts.ap-shanghai-fsi.tencentcloudapi.com");
     }
 
     #[test]

@@ -10,9 +10,9 @@ use offsite_shared::command::Cloud;
 use offsite_shared::disposition::{Disposition, Failure};
 use offsite_shared::exchange;
 use offsite_shared::handler::Handler;
-use offsite_shared::io::credentials::key_variables;
+use offsite_shared::io::credentials::{EnvironmentSecrets, key_variables};
 use offsite_shared::ledger::later;
-use offsite_shared::ports::CredentialName;
+use offsite_shared::ports::{CredentialName, Secrets};
 use offsite_shared::probe::{Finding, Health, Probe, Route, Step, Topic};
 use offsite_shared::providers::{Call, Provider};
 use offsite_shared::settings::Environment;
@@ -37,6 +37,8 @@ pub struct Account {
 pub struct Room<'a> {
     /// Sends.
     pub handler: &'a Handler,
+    /// What the handler takes credentials from.
+    pub secrets: &'a EnvironmentSecrets,
     /// Variables.
     pub environment: &'a Environment,
     /// Pauses of credentials.
@@ -84,17 +86,19 @@ impl Account {
         let cloud = self.cloud();
         let set: Vec<&str> = variables(cloud).filter(|name| room.environment.get(name).is_some()).collect();
         let by_key = room.environment.get(key_variables(cloud)[0]).is_some();
-        // A password is exchanged for a token by the first signed check, not here.
-        let known = match by_key || self.name != "default" || set.is_empty() {
-            true => match room.handler.secrets.access(cloud, &self.name, &self.routes[0].region, false).await {
-                Ok(access) => Ok(CredentialName::of(cloud, &self.name, &access)),
-                Err(error) => Err(error.message),
-            },
-            false => Ok(CredentialName(format!("{}#{}", cloud.name(), self.name))),
+        let nameless = CredentialName(format!("{}#{}", cloud.name(), self.name));
+        let known = match self.name.as_str() {
+            // A password is exchanged for a token by the first signed check, not here.
+            "default" if !by_key => room.secrets.check(cloud).map(|()| nameless),
+            name => {
+                let access = room.secrets.access(cloud, name, &self.routes[0].region, false).await;
+                access.map(|access| CredentialName::of(cloud, name, &access))
+            }
         };
         let name = match known {
             Ok(name) => name,
-            Err(why) => {
+            Err(error) => {
+                let why = error.message;
                 let advice = "set the variables; docs/configuration.md lists them";
                 let check = self.check("credential", "", Finding::new(Health::Fail, why, advice), BLIND);
                 return (check, Some("there is no credential".to_owned()));

@@ -117,7 +117,7 @@ struct Home {
 }
 
 fn read_file(path: &Path) -> rusqlite::Result<Home> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let connection = open_to_read(path)?;
     connection.busy_timeout(Duration::from_secs(2))?;
     let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, version) = (number("application_id")?, number("user_version")?);
@@ -136,6 +136,25 @@ fn read_file(path: &Path) -> rusqlite::Result<Home> {
         }
     }
     Ok(Home { application, version, kind, pauses })
+}
+
+/// A reader of a file with write-ahead logging leaves two files beside it, unless it may take the file to be at rest: which it
+/// is while it has no log. With a log somebody writes, and the two files are there already.
+fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if Path::new(&log).exists() {
+        return Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    }
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => uri.push(char::from(*byte)),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    Connection::open_with_flags(uri, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
 }
 
 /// The queues that are configured; without one the receipts are in the file.

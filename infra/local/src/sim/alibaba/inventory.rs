@@ -63,7 +63,7 @@ impl Alibaba {
             Pairing::None => return,
         };
         let command = json!({
-            "action": "replicate", "provider": "alibaba", "operation": "create-vault-replication", "account": "default",
+            "action": "replicate", "provider": "alibaba", "operation": "create-vault-replication", "account": "default", "rule": rule.name,
             "source": {"region": SOURCE, "vault_id": rule.vault},
             "destinations": [{"region": TARGET, "vault_id": rule.target}],
         });

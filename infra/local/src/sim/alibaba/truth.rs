@@ -92,7 +92,7 @@ impl Alibaba {
         for job in self.jobs.iter().filter(is_covered) {
             if matches!(job.source_type.as_str(), "UDM_ECS" | "UDM_ECS_DISK") {
                 // The pair does not carry these, so what the ledger says of the pair says nothing of them.
-                let known = Known { standing: Standing::Ineligible, seen: None, told: None };
+                let known = Known { standing: Standing::Ineligible, seen: None, told: None, overdue: false };
                 truth.add(&job.id, TARGET, None, [known; 2], now);
                 continue;
             }
@@ -102,7 +102,12 @@ impl Alibaba {
                 let carried = until.is_some_and(|until| until.as_second() >= job.completed.as_second());
                 if carried { Life::Done } else { Life::Running }
             });
-            let known = Known { standing: Standing::Usable, seen: life.map(|life| (rule.target, life)), told: None };
+            let known = Known {
+                standing: Standing::Usable,
+                seen: life.map(|life| (rule.target, life)),
+                told: None,
+                overdue: false,
+            };
             truth.add(&job.id, TARGET, index.find(rule.vault, TARGET), [known; 2], now);
         }
         truth

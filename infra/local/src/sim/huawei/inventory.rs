@@ -304,7 +304,7 @@ impl Maker<'_> {
     fn command(&self, facts: &Facts) -> Value {
         let id = if self.rule.is_legacy() { "checkpoint_item_id" } else { "backup_id" };
         json!({
-            "action": "replicate", "provider": "huawei", "operation": self.rule.operation, "account": "default",
+            "action": "replicate", "provider": "huawei", "operation": self.rule.operation, "account": "default", "rule": self.rule.name,
             "source": {"region": self.rule.region, "project_id": self.rule.project, id: facts.id},
             "destinations": [self.rule.destination()],
         })

@@ -5,9 +5,13 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::super::clock::later;
 use super::super::truth::{Entry, Index, Known, Life, RuleTruth, Standing, document, is_missed};
 use super::Huawei;
 use super::store::{Backup, Item, Record};
+
+/// So long after a copy was begun nobody waits for its replica to appear: two days.
+const LATE_S: f64 = 172_800.0;
 
 /// One rule of the reference policy: of CBR with vaults, or of CSBS without.
 pub(super) struct Rule {
@@ -164,7 +168,8 @@ impl Huawei {
         let held = entry.and_then(|entry| entry.destination_id.as_deref());
         let seen = done.chain(held).filter_map(|id| Some((id, self.replica(rule, id, now)?)));
         // Of those of one age the later record.
-        let told = records().max_by_key(|record| record.started).map(|record| {
+        let newest = records().max_by_key(|record| record.started);
+        let told = newest.map(|record| {
             let life = match record.status(now) {
                 "success" => Life::Done,
                 "fail" => Life::Failed,
@@ -172,7 +177,8 @@ impl Huawei {
             };
             (record.id.as_str(), life)
         });
-        Known { standing, seen: seen.min_by_key(|(_, life)| *life), told }
+        let overdue = newest.is_some_and(|record| later(record.started, LATE_S) <= now);
+        Known { standing, seen: seen.min_by_key(|(_, life)| *life), told, overdue }
     }
 
     /// How far a replica is, if the destination shows it.

@@ -226,7 +226,7 @@ impl Maker<'_> {
     }
 
     fn record(&mut self, source: &Origin, destination: &str, state: Held) {
-        let entry = Entry::new(&source.id, destination, command(source, destination), state);
+        let entry = Entry::new(&source.id, destination, self.command(source, destination), state);
         self.cloud.ledger.push(entry);
     }
 
@@ -244,7 +244,7 @@ impl Maker<'_> {
             accepted_at: Some(accepted),
             destination_id: matches!(state, Held::Replicated | Held::Lost).then(|| id.to_owned()),
             expires_at,
-            ..Entry::new(&source.id, destination, command(source, destination), state)
+            ..Entry::new(&source.id, destination, self.command(source, destination), state)
         });
     }
 
@@ -263,11 +263,12 @@ impl Maker<'_> {
         self.cloud.store.note_gone(&id);
         id
     }
-}
 
-fn command(source: &Origin, destination: &str) -> Value {
-    json!({
-        "action": "replicate", "provider": "tencent", "operation": "copy-snapshot", "account": "default",
-        "source": {"region": source.region, "snapshot_id": source.id}, "destinations": [{"region": destination}],
-    })
+    fn command(&self, source: &Origin, destination: &str) -> Value {
+        json!({
+            "action": "replicate", "provider": "tencent", "operation": "copy-snapshot", "account": "default",
+            "rule": self.rule.name, "source": {"region": source.region, "snapshot_id": source.id},
+            "destinations": [{"region": destination}],
+        })
+    }
 }

@@ -92,8 +92,12 @@ impl Tencent {
             for (destination, copies) in rule.destinations.iter().zip(&copies) {
                 let entry = index.find(&source.facts.id, destination);
                 let told = running_to.iter().any(|to| to == destination).then_some(("", Life::Running));
-                let known =
-                    |entry| Known { standing: standing(source, now), seen: copies.best(&source.facts.id, entry), told };
+                let known = |entry| Known {
+                    standing: standing(source, now),
+                    seen: copies.best(&source.facts.id, entry),
+                    told,
+                    overdue: false,
+                };
                 truth.add(&source.facts.id, destination, entry, [known(entry), known(None)], now);
             }
         }

@@ -1,0 +1,294 @@
+//! Sweeps and reports against what the simulators say is true: exactly equal, for each provider, also after faults and with
+//! clocks that disagree.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use offsite_local::database::Database;
+use offsite_local::home::{self, PROVIDERS};
+use offsite_local::ledger::SqliteLedger;
+use offsite_local::queue::Queue;
+use offsite_local::sim::{SimOptions, Simulators};
+use offsite_shared::command::{Cloud, Command};
+use offsite_shared::exchange::{Pacer, Pauses};
+use offsite_shared::handler::{Handler, Invocation};
+use offsite_shared::io::credentials::EnvironmentSecrets;
+use offsite_shared::io::http::HttpTransport;
+use offsite_shared::ledger::{Claimant, Record, State, put_off};
+use offsite_shared::observation::{Evidence, How};
+use offsite_shared::policy::Policy;
+use offsite_shared::ports::{Clock, Expect, FixedPolicy, HttpRequest, Ledger, Put, Transport};
+use offsite_shared::receipt::Receipt;
+use offsite_shared::report::reading::{self, Wish};
+use offsite_shared::report::{Conclusion, Report, RuleReport};
+use offsite_shared::settings::{Environment, Settings};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::faults::ports::{JumpClock, admin};
+
+/// Backups that a test takes where the number is not the matter.
+const SOME: u64 = 1_500;
+
+/// Simulated clouds with a seeded inventory, the ledger that earlier work has left, and the policy that covers it.
+pub struct Estate {
+    pub simulators: Simulators,
+    pub http: HttpTransport,
+    pub clock: Arc<JumpClock>,
+    pub environment: Environment,
+    pub database: Database,
+    _directory: TempDir,
+}
+
+impl Estate {
+    pub async fn start(seed: u64, backups: u64) -> Estate {
+        let options = SimOptions::default();
+        let simulators = Simulators::start(options.clone()).await.unwrap();
+        simulators.make_inventories(seed, backups).unwrap();
+        let environment = ["ALIBABA", "HUAWEI", "TENCENT"]
+            .into_iter()
+            .fold(home::point_at(&simulators, &options, Environment::default()), |environment, cloud| {
+                environment.with(&format!("OFFSITE_{cloud}_RPS"), "0")
+            });
+        let http = HttpTransport::new(Duration::from_secs(3)).unwrap();
+        let clock = Arc::new(JumpClock::new(&http, simulators.tencent(), None));
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(&directory.path().join("offsite.db")).unwrap();
+        Estate { simulators, http, clock, environment, database, _directory: directory }
+    }
+
+    pub fn base(&self, cloud: Cloud) -> String {
+        match cloud {
+            Cloud::Alibaba => self.simulators.alibaba(),
+            Cloud::Huawei => self.simulators.huawei(),
+            Cloud::Tencent => self.simulators.tencent(),
+        }
+    }
+
+    pub async fn get(&self, cloud: Cloud, path: &str) -> Value {
+        let request = HttpRequest {
+            method: "GET".into(),
+            url: format!("{}/_sim/{path}", self.base(cloud)),
+            headers: Vec::new(),
+            body: Vec::new(),
+            timeout: Duration::from_secs(30),
+        };
+        let reply = self.http.send(request).await.unwrap();
+        assert_eq!(reply.status, 200, "{path}");
+        serde_json::from_slice(&reply.body).unwrap()
+    }
+
+    pub async fn post(&self, cloud: Cloud, path: &str, body: &Value) {
+        admin(&self.http, &self.base(cloud), path, body).await;
+    }
+
+    pub async fn policy(&self, cloud: Cloud) -> Arc<Policy> {
+        Arc::new(Policy::from_json(&self.get(cloud, "policy").await).unwrap())
+    }
+
+    pub fn ledger(&self) -> SqliteLedger {
+        SqliteLedger::new(self.database.clone())
+    }
+
+    /// A process with this policy.
+    pub fn handler(&self, policy: &Arc<Policy>) -> Handler {
+        let settings = Settings::from_environment(&self.environment, &PROVIDERS).unwrap();
+        let transport = Arc::new(self.http.clone());
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        Handler {
+            secrets: Arc::new(EnvironmentSecrets::new(
+                &self.environment,
+                settings.clone(),
+                transport.clone(),
+                clock.clone(),
+            )),
+            emitter: home::handler(&Environment::default(), &self.database).unwrap().emitter,
+            providers: PROVIDERS.to_vec(),
+            settings,
+            transport,
+            ledger: Arc::new(self.ledger()),
+            notes: Arc::new(self.ledger()),
+            policies: Arc::new(FixedPolicy(Some(policy.clone()))),
+            work_queue: None,
+            clock,
+            pacer: Pacer::default(),
+            pauses: Pauses::default(),
+        }
+    }
+
+    /// One that starts nothing.
+    pub fn paused(&self, policy: &Arc<Policy>) -> Handler {
+        let mut handler = self.handler(policy);
+        handler.settings.paused = true;
+        handler
+    }
+
+    pub fn invocation(&self, seconds: i64) -> Invocation {
+        Invocation { id: "sweep".into(), deadline: self.clock.now() + SignedDuration::from_secs(seconds) }
+    }
+
+    /// Sweeps everything to its end.
+    pub async fn sweep(&self, handler: &Handler) -> Value {
+        let answer = handler.handle(&json!({ "action": "sweep" }), &self.invocation(3_600)).await.unwrap();
+        for one in answer["swept"].as_array().unwrap() {
+            assert_eq!(one["complete"], json!(true), "{one}");
+        }
+        answer
+    }
+
+    pub async fn report(&self, policy: &Policy) -> Report {
+        let wish = Wish {
+            at: self.clock.now(),
+            max_age: Duration::from_secs(7_200),
+            rule: None,
+            live: false,
+            lines: usize::MAX,
+        };
+        let ledger = self.ledger();
+        reading::read(&ledger, &ledger, Some(policy), &wish).await.unwrap()
+    }
+
+    /// Writes the records that earlier work has left, as the simulator tells them.
+    pub async fn remember(&self, truth: &Value, policy: &Policy) {
+        let ledger = self.ledger();
+        for known in truth["ledger"].as_array().unwrap() {
+            let record = record_of(known, policy, self.clock.now());
+            assert_eq!(ledger.put(&record, &Expect::Absent).await.unwrap(), Put::Stored, "{known}");
+        }
+    }
+
+    pub async fn receipts(&self) -> Vec<Value> {
+        let messages = Queue::receipts(self.database.clone()).list(usize::MAX).await.unwrap();
+        messages.iter().map(|message| serde_json::from_str(&message.body).unwrap()).collect()
+    }
+}
+
+fn record_of(known: &Value, policy: &Policy, now: Timestamp) -> Record {
+    let mut command = Command::from_json(&known["command"]).unwrap();
+    let rule = policy.rules.iter().find(|rule| {
+        let place = (&rule.source.region, rule.operation, &rule.destinations[0].vault_id);
+        let vault =
+            rule.operation.source_field() != "vault_id" || rule.source.vault_id.as_ref() == Some(&command.source.id);
+        vault && place == (&command.source.region, command.operation, &command.destinations[0].vault_id)
+    });
+    command.rule = Some(rule.unwrap_or_else(|| panic!("no rule for {known}")).name.clone());
+    let replication = command.replications().remove(0);
+    let text = |name: &str| known[name].as_str().map(str::to_owned);
+    let time = |name: &str| known[name].as_str().map(|time| time.parse::<Timestamp>().unwrap());
+    let at = time("accepted_at").unwrap_or(now);
+    let me = Claimant { owner: "earlier".into(), lease_until: at, now: at };
+    if known["state"] == json!("seen") {
+        return put_off(&replication, &me, None);
+    }
+    let receipt = Receipt {
+        backup_id: None,
+        replication_id: text("replication_id"),
+        request_id: None,
+        adopted: false,
+        attempt: 1,
+        time: at,
+    };
+    let mut record = Record::accepted(&replication, receipt, &me);
+    record.look_at = None;
+    record.state = State::ALL.into_iter().find(|state| json!(state.name()) == known["state"]).unwrap();
+    if matches!(record.state, State::Replicated | State::Lost) {
+        record.evidence = Some(Evidence {
+            destination_id: text("destination_id"),
+            state: "NORMAL".into(),
+            time: at,
+            size_gib: None,
+            expires_at: time("expires_at"),
+            how: How::Observed,
+        });
+    }
+    if matches!(record.state, State::InDoubt | State::Ineligible) {
+        record.receipts.clear();
+        record.doubt_since = Some(now);
+        record.not_before = Some(now + SignedDuration::from_hours(24));
+    }
+    let state = record.state;
+    record.history.last_mut().unwrap().state = state;
+    record
+}
+
+const VERDICTS: [&str; 9] =
+    ["replicated", "in_progress", "missing", "not_ready", "ineligible", "failed", "in_doubt", "lost", "missed"];
+
+/// Compares one rule with its truth, down to each backup.
+pub fn compare(rule: &RuleReport, truth: &Value, column: &str, hint: &str) {
+    let of = &truth["rules"][&rule.rule];
+    let counts = serde_json::to_value(rule.counts).unwrap();
+    let mut wanted: BTreeMap<(String, String), String> = BTreeMap::new();
+    for row in of["backups"].as_array().unwrap() {
+        let Some(verdict) = row[column].as_str() else { continue };
+        let place = (row["backup_id"].as_str().unwrap().to_owned(), row["destination"].as_str().unwrap().to_owned());
+        wanted.insert(place, verdict.to_owned());
+    }
+    let covered = wanted.len() as u64;
+    wanted.retain(|_, verdict| verdict != "replicated");
+    let found: BTreeMap<(String, String), String> = rule
+        .exceptions
+        .iter()
+        .map(|line| ((line.backup_id.clone(), line.destination.clone()), line.verdict.clone()))
+        .collect();
+    let wrong: Vec<String> = wanted
+        .iter()
+        .filter(|(place, verdict)| found.get(place) != Some(verdict))
+        .map(|(place, verdict)| format!("{place:?}: true is {verdict}, found {:?}", found.get(place)))
+        .chain(
+            found
+                .iter()
+                .filter(|(place, _)| !wanted.contains_key(*place))
+                .map(|(place, verdict)| format!("{place:?}: found {verdict}, true is replicated or nothing")),
+        )
+        .take(10)
+        .collect();
+    assert!(wrong.is_empty(), "{hint} {}: {wrong:#?}", rule.rule);
+    assert_eq!(rule.counts.covered, covered, "{hint} {}", rule.rule);
+    for verdict in VERDICTS {
+        assert_eq!(counts[verdict], of[column][verdict], "{hint} {}: {verdict}", rule.rule);
+    }
+    let orphans: BTreeSet<&str> = rule.orphans.iter().map(|orphan| orphan.copy_id.as_str()).collect();
+    let true_orphans: BTreeSet<&str> =
+        of["orphans"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+    assert_eq!(orphans, true_orphans, "{hint} {}: orphans", rule.rule);
+}
+
+#[tokio::test]
+async fn a_report_equals_the_truth_without_a_ledger() {
+    let estate = Estate::start(1, SOME).await;
+    for cloud in Cloud::ALL {
+        let policy = estate.policy(cloud).await;
+        let mut handler = estate.paused(&policy);
+        handler.settings.looks_only = true;
+        estate.sweep(&handler).await;
+        let truth = estate.get(cloud, "truth").await;
+        for rule in &estate.report(&policy).await.rules {
+            compare(rule, &truth, "without_ledger", cloud.name());
+        }
+    }
+}
+
+/// The seeded inventory of 10,000 backups per provider.
+#[tokio::test]
+async fn a_report_equals_the_truth_with_the_ledger_of_earlier_work() {
+    let estate = Estate::start(2, 10_000).await;
+    for cloud in Cloud::ALL {
+        let policy = estate.policy(cloud).await;
+        let truth = estate.get(cloud, "truth").await;
+        estate.remember(&truth, &policy).await;
+        estate.sweep(&estate.paused(&policy)).await;
+        let truth = estate.get(cloud, "truth").await;
+        let report = estate.report(&policy).await;
+        for rule in &report.rules {
+            compare(rule, &truth, "with_ledger", cloud.name());
+        }
+        assert_eq!(report.conclusion, Conclusion::Broken);
+    }
+    let calls = estate.simulators.state()["calls"].to_string();
+    for mutating in ["CopySnapshotCrossRegions", "CreateVaultReplication", "replicate"] {
+        assert!(!calls.contains(mutating), "a paused sweep made a call: {calls}");
+    }
+}
