@@ -61,6 +61,7 @@ const SAMPLES: &[(&str, Answer, &[Expected<'_>])] = &[
         Answer::Results,
         &[(Some("7bf73129-1428-4cd3-a780-95db273d1602"), &[Ok((HBR, VAULT, "cn-shanghai"))])],
     ),
+    ("alibaba/hint-vault-cloudevent.json", Answer::Results, &[(Some("5f0c1f1e-6a3e-4c60-9f0e-0c1d2e3f4c01"), &[])]),
     ("alibaba/scheduler-input.json", Answer::Results, &[(None, &[Ok((HBR, VAULT, "cn-shanghai"))])]),
     (
         "huawei/copy-backup-eventbridge.json",
@@ -96,6 +97,15 @@ const SAMPLES: &[(&str, Answer, &[Expected<'_>])] = &[
         Answer::Results,
         &[(None, &[Ok((CHECKPOINT, "3b5816b5-f29c-4172-9d9a-76c719a659ce", "cn-east-3"))])],
     ),
+    ("huawei/hint-eventbridge.json", Answer::Results, &[(Some("0d079340-135a-c8c6-95c2-41fb8f496c54"), &[])]),
+    ("huawei/hint-eventgrid.json", Answer::Results, &[(Some("5f0c1f1e-6a3e-4c60-9f0e-0c1d2e3f4b01"), &[])]),
+    ("huawei/hint-item.json", Answer::Results, &[(None, &[])]),
+    (
+        "huawei/hint-smn-sqs.json",
+        Answer::Batch,
+        &[(Some("19dd0b57-b21e-4ac1-bd88-01bbb068cb10"), &[]), (Some("19dd0b57-b21e-4ac1-bd88-01bbb068cb11"), &[])],
+    ),
+    ("huawei/hint-vault.json", Answer::Results, &[(None, &[])]),
     (
         "tencent/array.json",
         Answer::Results,
@@ -108,6 +118,11 @@ const SAMPLES: &[(&str, Answer, &[Expected<'_>])] = &[
     ),
     ("tencent/command.json", Answer::Results, &[(None, &[Ok((SNAPSHOT, "snap-ckgjwkqh", "ap-beijing ap-singapore"))])]),
     ("tencent/crash.json", Answer::Results, &[(None, &[Ok((SNAPSHOT, "snap-cra0shed", "ap-beijing"))])]),
+    ("tencent/hint-cloudaudit-copy.json", Answer::Results, &[(Some("5f0c1f1e-6a3e-4c60-9f0e-0c1d2e3f4a03"), &[])]),
+    ("tencent/hint-cloudaudit-failed.json", Answer::Results, &[(Some("5f0c1f1e-6a3e-4c60-9f0e-0c1d2e3f4a02"), &[])]),
+    ("tencent/hint-cloudaudit.json", Answer::Results, &[(Some("5f0c1f1e-6a3e-4c60-9f0e-0c1d2e3f4a01"), &[])]),
+    ("tencent/hint-scf-batch.json", Answer::Results, &[(None, &[])]),
+    ("tencent/hint.json", Answer::Results, &[(None, &[])]),
     (
         "tencent/scheduler-bare.json",
         Answer::Results,
@@ -130,6 +145,7 @@ const SAMPLES: &[(&str, Answer, &[Expected<'_>])] = &[
         Answer::Batch,
         &[(Some("19dd0b57-b21e-4ac1-bd88-01bbb068cb00"), &[Ok((SNAPSHOT, "snap-sns0aaa1", "ap-beijing"))])],
     ),
+    ("tencent/sweep-eventbridge.json", Answer::Results, &[(Some("53dc4d37-cffa-4f76-80c9-8b7d4a4d2eab"), &[])]),
     ("tencent/throttled.json", Answer::Results, &[(None, &[Ok((SNAPSHOT, "snap-thr0ttle", "ap-beijing"))])]),
 ];
 

@@ -94,7 +94,10 @@ fn what_is_wrong_with_our_own_form_names_the_field() {
 fn a_recorded_call_that_made_a_snapshot_is_a_hint() {
     let plain = hint(event(&audit(json!({}))));
     assert_eq!(plain.what, What::Backup("snap-1".into()));
-    assert_eq!((plain.cloud, plain.region.as_deref(), plain.account.as_deref()), (Cloud::Tencent, Some("ap-guangzhou"), None));
+    assert_eq!(
+        (plain.cloud, plain.region.as_deref(), plain.account.as_deref()),
+        (Cloud::Tencent, Some("ap-guangzhou"), None)
+    );
     // The types of other published samples: numbers for texts, texts for numbers, an object for the text of one.
     for data in [
         json!({"errorCode": 0, "apiErrorCode": ""}),
@@ -216,10 +219,7 @@ fn an_alarm_names_a_resource_of_unknown_kind() {
     for name in ["backupFailed", "replicationSucceeded", "vault_util"] {
         assert!(reason(alarm(name, json!({}))).contains("does not tell of a new backup"));
     }
-    assert_eq!(
-        alarm("backupSucceeded", json!({})).unwrap_err(),
-        "template_variable.ResourceId: is missing or no text"
-    );
+    assert_eq!(alarm("backupSucceeded", json!({})).unwrap_err(), "template_variable.ResourceId: is missing or no text");
     let calm = json!({"namespace": "SYS.CBR", "metric_name": "backupSucceeded", "alarm_status": "ok"});
     assert!(reason(read(&calm)).contains("in the state ok"));
     let other = json!({"namespace": "SYS.ECS", "metric_name": "cpu_util"});
@@ -228,7 +228,8 @@ fn an_alarm_names_a_resource_of_unknown_kind() {
 
 #[test]
 fn what_is_not_ours_is_not_recognised() {
-    for body in [json!({}), json!(7), json!([]), json!({"cts": 7}), json!({"trace_name": "x"}), json!({"namespace": "n"})]
+    for body in
+        [json!({}), json!(7), json!([]), json!({"cts": 7}), json!({"trace_name": "x"}), json!({"namespace": "n"})]
     {
         assert!(of_body(&body).is_none(), "{body}");
     }
