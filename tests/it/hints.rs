@@ -385,14 +385,13 @@ async fn a_read_that_fails_is_repeated_and_a_wrong_key_is_used_once() {
         { "action": "DescribeSnapshots", "kind": "code", "code": "AuthFailure.SignatureFailure", "times": null },
     ] });
     world.clouds.admin(Cloud::Tencent, "faults", &fault).await;
-    let calls = || world.clouds.simulators.state()["calls"].to_string();
+    let calls = || world.clouds.simulators.state()["calls"]["tencent"]["DescribeSnapshots"].as_u64().unwrap();
     let hints = vec![snapshot_hint(); 10];
     let before = calls();
-    assert_eq!(world.handed_back(&hints).await.len(), 10);
-    assert_ne!(before, calls());
-    let after = calls();
-    assert_eq!(world.handed_back(&hints).await.len(), 10, "the credential is paused");
-    assert_eq!(after, calls());
+    for _ in 0..2 {
+        assert_eq!(world.handed_back(&hints).await.len(), 10);
+        assert_eq!(calls(), before + 1, "one wrong signature, and then the credential is paused");
+    }
     assert_eq!(world.count(), 0);
 }
 

@@ -1,3 +1,5 @@
+//! What is read as a hint, what is ignored, and what is complained about.
+
 use serde_json::{Value, json};
 
 use super::*;
