@@ -6,7 +6,7 @@ use crate::command::{Cloud, Command, Replication};
 use crate::error::{Error, ErrorName};
 use crate::fields::FieldError;
 use crate::handler::{Handler, Step};
-use crate::outcome::{Outcome, ReplicationResult, Trouble, ledger_trouble};
+use crate::outcome::{Outcome, Trouble, ledger_trouble};
 use crate::ports::CredentialName;
 use crate::providers::Provider;
 
@@ -42,7 +42,7 @@ impl Handler {
                 let dry_run = command.dry_run;
                 command.replications().into_iter().map(|replication| Ok((provider, dry_run, replication))).collect()
             }
-            Err(error) => vec![Err(ReplicationResult::invalid(&error, id))],
+            Err(error) => vec![Err(Outcome::invalid(&error, id))],
         }
     }
 

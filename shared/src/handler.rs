@@ -51,7 +51,7 @@ pub struct Handler {
 }
 
 /// A replication to be started (or with `true` only to be looked at), or what has become of it already.
-pub(crate) type Step = Result<(&'static dyn Provider, bool, Replication), ReplicationResult>;
+pub(crate) type Step = Result<(&'static dyn Provider, bool, Replication), Outcome>;
 
 /// What holds for one replication.
 struct Terms {
@@ -91,23 +91,23 @@ impl Handler {
             return self.act(action, invocation).await;
         }
         let id_of = |record: &EventRecord| record.id.clone().unwrap_or_else(|| invocation.id.clone());
-        // What hints name is read first, a few at a time. Boxed before they are streamed, so that whoever runs the handler may
-        // move it between threads.
-        let planned = event.records.iter().enumerate().map(|(index, record)| -> Boxed<'_, Vec<(usize, Step)>> {
+        // Each record by itself, for what a hint names is read before it can be worked on, and nothing else waits for that. Boxed
+        // before they are streamed, so that whoever runs the handler may move it between threads.
+        let at_once = self.settings.concurrency;
+        let within = (at_once / event.records.len().max(1)).max(1);
+        let runs = event.records.iter().map(|record| -> Boxed<'_, Vec<ReplicationResult>> {
             Box::pin(async move {
-                let steps = self.steps_of(record, &id_of(record), invocation).await;
-                steps.into_iter().map(|step| (index, step)).collect()
+                let steps = self.steps_of(record, &id_of(record), invocation).await.into_iter();
+                let runs = steps.map(|step| -> Boxed<'_, _> { Box::pin(self.guarded(step, invocation)) });
+                let runs: Vec<_> = runs.collect();
+                stream::iter(runs).buffered(within).collect().await
             })
         });
-        let planned: Vec<_> = planned.collect();
-        let planned: Vec<Vec<(usize, Step)>> =
-            stream::iter(planned).buffered(self.settings.concurrency).collect().await;
-        let steps = planned.into_iter().flatten().map(|(index, step)| -> Boxed<'_, (usize, ReplicationResult)> {
-            Box::pin(async move { (index, self.guarded(step, invocation).await) })
-        });
-        let steps: Vec<_> = steps.collect();
+        let runs: Vec<_> = runs.collect();
+        let done: Vec<Vec<ReplicationResult>> = stream::iter(runs).buffered(at_once).collect().await;
+        let numbered = done.into_iter().enumerate();
         let mut results: Vec<(usize, ReplicationResult)> =
-            stream::iter(steps).buffered(self.settings.concurrency).collect().await;
+            numbered.flat_map(|(index, results)| results.into_iter().map(move |result| (index, result))).collect();
         // A sweep takes all the time there is, so it comes last.
         for (index, action) in event.actions() {
             results.push((index, self.acted(action, invocation).await));
@@ -149,11 +149,10 @@ impl Handler {
                 Ok(Item::Command(command)) => steps.extend(self.steps(command, id)),
                 Ok(Item::Hint(hint)) => steps.extend(self.follow(hint, id, invocation).await),
                 Ok(Item::Ignored(reason)) => {
-                    let outcome = Outcome::Noted { state: "ignored", reason: reason.clone() };
-                    steps.push(Err(ReplicationResult { replication: None, outcome }));
+                    steps.push(Err(Outcome::Noted { state: "ignored", reason: reason.clone() }));
                 }
                 Ok(Item::Action(_)) => {}
-                Err(error) => steps.push(Err(ReplicationResult::invalid(error, id))),
+                Err(error) => steps.push(Err(Outcome::invalid(error, id))),
             }
         }
         steps
@@ -163,7 +162,7 @@ impl Handler {
     async fn guarded(&self, step: Step, invocation: &Invocation) -> ReplicationResult {
         let (provider, dry_run, replication) = match step {
             Ok(step) => step,
-            Err(result) => return result,
+            Err(outcome) => return ReplicationResult { replication: None, outcome },
         };
         let outcome = match dry_run {
             true => unless_panic(&replication, self.look(provider, &replication, invocation)).await,

@@ -116,6 +116,9 @@ pub fn of_body(body: &Value) -> Option<Result<Heard, FieldError>> {
     None
 }
 
+/// Makes of an ID what its field says it is.
+type Named = fn(String) -> What;
+
 /// Our own form: a provider, a region and one ID.
 fn own(body: &Value, object: &Map<String, Value>) -> Result<Hint, FieldError> {
     if object.contains_key("operation") || object.contains_key("destinations") {
@@ -134,7 +137,7 @@ fn own(body: &Value, object: &Map<String, Value>) -> Result<Hint, FieldError> {
         Cloud::Huawei => project(&mut fields, Operation::CopyBackup)?,
         _ => None,
     };
-    let known: &[(&'static str, fn(String) -> What)] = match cloud {
+    let known: &[(&'static str, Named)] = match cloud {
         Cloud::Alibaba => &[("vault_id", What::Vault)],
         Cloud::Huawei => {
             &[("backup_id", What::Backup), ("checkpoint_item_id", What::CheckpointItem), ("vault_id", What::Vault)]

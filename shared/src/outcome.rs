@@ -67,6 +67,11 @@ impl Outcome {
         Outcome::Not(Trouble { state: "not_started", error, code: None, request_id: None })
     }
 
+    /// A command or an event that cannot be read, or is not allowed.
+    pub(crate) fn invalid(error: &FieldError, id: &str) -> Outcome {
+        Outcome::Not(Trouble { state: "invalid", error: invalid(error, id), code: None, request_id: None })
+    }
+
     /// Why it was not accepted, in words; empty when it was.
     pub fn message(&self) -> String {
         match self {
@@ -96,12 +101,6 @@ pub struct ReplicationResult {
 }
 
 impl ReplicationResult {
-    /// A command or an event that cannot be read, or is not allowed.
-    pub(crate) fn invalid(error: &FieldError, id: &str) -> ReplicationResult {
-        let trouble = Trouble { state: "invalid", error: invalid(error, id), code: None, request_id: None };
-        ReplicationResult { replication: None, outcome: Outcome::Not(trouble) }
-    }
-
     /// The result's JSON objects: one, or for a vault-wide call one for each backup.
     pub fn to_json(&self) -> Vec<Value> {
         let base = self.base();

@@ -17,7 +17,7 @@ use crate::fields::{FieldError, one_line};
 use crate::handler::{Handler, Invocation, Step};
 use crate::hint::{Hint, What};
 use crate::inventory::{Backup, Scope, Standing};
-use crate::outcome::{Outcome, ReplicationResult, Trouble};
+use crate::outcome::{Outcome, Trouble};
 use crate::policy::{Coverage, Policy, Rule};
 use crate::providers::Provider;
 
@@ -36,7 +36,7 @@ impl Handler {
         let mut steps = steps.unwrap_or_else(|_| {
             let message =
                 format!("{} could not be looked at: this function failed inside (see the log)", hint.describe());
-            vec![told(Outcome::not_started(Error::new(ErrorName::Unavailable, message)))]
+            vec![Err(Outcome::not_started(Error::new(ErrorName::Unavailable, message)))]
         });
         steps.retain(|step| match step {
             Ok((_, _, replication)) => keys.insert(replication.key()),
@@ -48,15 +48,15 @@ impl Handler {
     async fn followed(&self, hint: &Hint, id: &str, invocation: &Invocation) -> Vec<Step> {
         let provider = match self.serving(hint.cloud) {
             Ok(provider) => provider,
-            Err(error) => return vec![Err(ReplicationResult::invalid(&error, id))],
+            Err(error) => return vec![Err(Outcome::invalid(&error, id))],
         };
         let policy = match self.policies.policy().await {
             Ok(Some(policy)) => policy,
             Ok(None) => {
                 let reason = "is needed: an event that only names a backup or a vault says nothing about destinations; set OFFSITE_POLICY";
-                return vec![Err(ReplicationResult::invalid(&FieldError::new("policy", reason), id))];
+                return vec![Err(Outcome::invalid(&FieldError::new("policy", reason), id))];
             }
-            Err(error) => return vec![told(Outcome::not_started(error))],
+            Err(error) => return vec![Err(Outcome::not_started(error))],
         };
         let rules = self.rules_for(hint, &policy, provider);
         let of_vault: Vec<&Rule> =
@@ -103,7 +103,7 @@ impl Handler {
                 let Some(occurrence) = &hint.occurrence else {
                     let reason = "is missing: copy-checkpoint needs it (an event ID or a scheduled time), so that one firing is started once";
                     let error = FieldError::new("occurrence", reason);
-                    steps.push(Err(ReplicationResult::invalid(&error, id)));
+                    steps.push(Err(Outcome::invalid(&error, id)));
                     continue;
                 };
                 command.occurrence = Some(occurrence.clone());
@@ -140,7 +140,7 @@ impl Handler {
                     }
                 }
                 Read::Absent => absent = true,
-                Read::Failed(outcome) => failed.push(told(outcome)),
+                Read::Failed(outcome) => failed.push(Err(outcome)),
             }
         }
         steps.append(&mut failed);
@@ -156,7 +156,7 @@ impl Handler {
             ),
             (_, true) => {
                 let message = format!("{what} is not listed yet, or not there any more; it can be repeated");
-                told(waiting("not_listed", message))
+                Err(waiting("not_listed", message))
             }
         }]
     }
@@ -179,7 +179,7 @@ impl Handler {
         match &backup.standing {
             Standing::NotReady(why) => {
                 let message = format!("{what} {why}: not ready yet; it can be repeated");
-                vec![told(waiting("not_ready", message))]
+                vec![Err(waiting("not_ready", message))]
             }
             Standing::Ineligible(why) => vec![noted("ineligible", format!("{what} {why}"))],
             Standing::Usable => {
@@ -280,12 +280,8 @@ fn is_same_place(one: &Rule, other: &Rule) -> bool {
         && service(one) == service(other)
 }
 
-fn told(outcome: Outcome) -> Step {
-    Err(ReplicationResult { replication: None, outcome })
-}
-
 fn noted(state: &'static str, reason: impl AsRef<str>) -> Step {
-    told(Outcome::Noted { state, reason: one_line(reason.as_ref()) })
+    Err(Outcome::Noted { state, reason: one_line(reason.as_ref()) })
 }
 
 /// Not yet: what a queue is to deliver again.

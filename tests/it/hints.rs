@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::events::{sample, samples};
 use crate::faults::ports::Process;
 use crate::faults::world::{Clouds, Home, Store, Weakness, batch, http};
+use crate::schemas::{assert_fits, validator};
 
 const PROJECT: &str = "4229d7a45436489f8c3dc2b1d35d4987";
 const THERE: &str = "68589cac08274b82b4e254268a3862d8";
@@ -72,7 +73,8 @@ impl World {
         let process = Process::new(None, &self.clouds.clock);
         let mut handler = self.clouds.handler(&self.store.ledger, &self.store.emitter, &process);
         handler.policies = Arc::new(FixedPolicy(self.policy.clone()));
-        handler.handle(payload, &self.clouds.invocation()).await
+        let answer = handler.handle(payload, &self.clouds.invocation()).await;
+        answer.inspect(|answer| assert_fits(&validator("answer"), answer))
     }
 
     /// The states of a direct call's results.

@@ -18,12 +18,12 @@ fn schema(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-fn validator(name: &str) -> Validator {
+pub fn validator(name: &str) -> Validator {
     jsonschema::options().should_validate_formats(true).build(&schema(name)).unwrap()
 }
 
 #[track_caller]
-fn assert_fits(validator: &Validator, value: &Value) {
+pub fn assert_fits(validator: &Validator, value: &Value) {
     let problems: Vec<String> =
         validator.iter_errors(value).map(|error| format!("{} at {}", error, error.instance_path())).collect();
     assert!(problems.is_empty(), "{value}\n{}", problems.join("\n"));
