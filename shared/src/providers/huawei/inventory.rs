@@ -320,6 +320,26 @@ mod tests {
     }
 
     #[test]
+    fn one_backup_or_item_is_shown_by_its_id_or_is_not_there() {
+        let (cbr, csbs) = (scope(Operation::CopyBackup), scope(Operation::CopyCheckpointItem));
+        let path = |scope: &Scope, id: &str| Huawei.show(scope, id).unwrap().draft.path;
+        assert_eq!(path(&cbr, "b-1"), "/v3/p1/backups/b-1");
+        assert_eq!(path(&csbs, "i-1"), "/v1/p1/checkpoint_items/i-1");
+        let shown = |reply: &Reply| Huawei.shown(&cbr, "b-1", reply);
+        let found = shown(&reply(&json!({"backup": {"id": "b-1", "status": "protecting", "vault_id": "v-1"}})));
+        let found = found.unwrap().unwrap();
+        assert_eq!(found.vault_id.as_deref(), Some("v-1"));
+        assert!(matches!(found.standing, Standing::NotReady(_)), "{found:?}");
+        let item = reply(&json!({"checkpoint_item": {"id": "i-1", "status": "available"}}));
+        assert_eq!(Huawei.shown(&csbs, "i-1", &item).unwrap().unwrap().standing, Standing::Usable);
+        let other = shown(&reply(&json!({"backup": {"id": "b-2"}}))).unwrap_err();
+        assert_eq!(other.disposition, Disposition::Retryable);
+        let body = json!({"error_code": "BackupService.6200", "error_msg": "m"});
+        let gone = Reply { status: 404, headers: Vec::new(), body: body.to_string().into_bytes() };
+        assert_eq!(shown(&gone), Ok(None));
+    }
+
+    #[test]
     fn csbs_has_its_own_list() {
         let scope = scope(Operation::CopyCheckpointItem);
         let call = Huawei.list(&scope, None);

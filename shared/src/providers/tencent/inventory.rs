@@ -277,6 +277,25 @@ mod tests {
     }
 
     #[test]
+    fn one_snapshot_is_shown_by_its_id_or_is_not_there() {
+        let call = Tencent.show(&scope(None), "snap-1").unwrap();
+        let body: Value = serde_json::from_slice(&call.draft.body).unwrap();
+        assert_eq!(body, json!({"SnapshotIds": ["snap-1"], "Offset": 0, "Limit": 1}));
+        let shown = |reply: &Reply| Tencent.shown(&scope(None), "snap-1", reply);
+        let found = reply(1, &[json!({"SnapshotId": "snap-1", "SnapshotState": "CREATING"})]);
+        assert_eq!(shown(&found).unwrap().unwrap().standing, Standing::NotReady("is still being created".into()));
+        // Another one, none, and a refusal are all "not there".
+        assert_eq!(shown(&reply(1, &[json!({"SnapshotId": "snap-2"})])), Ok(None));
+        assert_eq!(shown(&reply(0, &[])), Ok(None));
+        let error = |code: &str| {
+            let body = json!({"Response": {"Error": {"Code": code, "Message": "m"}, "RequestId": "r"}});
+            Reply { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() }
+        };
+        assert_eq!(shown(&error("InvalidSnapshotId.NotFound")), Ok(None));
+        assert_eq!(shown(&error("InternalError")).unwrap_err().disposition, Disposition::Retryable);
+    }
+
+    #[test]
     fn a_snapshot_is_read_in_full() {
         let wanted = Backup {
             id: "snap-ckgjwkqh".into(),
