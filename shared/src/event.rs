@@ -1,4 +1,4 @@
-//! Wire envelopes to commands, strictly. A trigger is recognised by its envelope.
+//! Wire envelopes to what they ask for, strictly. A trigger is recognised by its envelope.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_lambda_events::event::sns::SnsRecord;
@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::command::{Command, Operation};
 use crate::fields::{FieldError, Fields, kind};
+use crate::hint::{self, Heard, Hint};
 
 /// How the caller wants to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +23,21 @@ pub enum Answer {
 pub struct EventRecord {
     /// Its ID: SQS or SNS message ID, EventBridge or CloudEvents event ID.
     pub id: Option<String>,
-    /// Its commands, each read on its own.
-    pub commands: Vec<Result<Command, FieldError>>,
+    /// What it asks for, each read on its own.
+    pub items: Vec<Result<Item, FieldError>>,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// Start copies.
+    Command(Box<Command>),
+    /// Look whether a rule covers this, and then start copies.
+    Hint(Hint),
+    /// `sweep` or `observe`, as it came.
+    Action(Value),
+    /// Nothing: an event that is none of our business, and why.
+    Ignored(String),
 }
 
 /// An event, read.
@@ -33,6 +47,29 @@ pub struct Event {
     pub answer: Answer,
     /// The records.
     pub records: Vec<EventRecord>,
+}
+
+impl Event {
+    /// The action that is all there is, if it is.
+    pub fn only_action(&self) -> Option<&Value> {
+        match (self.answer, self.records.as_slice()) {
+            (Answer::Results, [EventRecord { items, .. }]) => match items.as_slice() {
+                [Ok(Item::Action(action))] => Some(action),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// All actions, with the index of their record.
+    pub fn actions(&self) -> impl Iterator<Item = (usize, &Value)> {
+        self.records.iter().enumerate().flat_map(|(index, record)| {
+            record.items.iter().filter_map(move |item| match item {
+                Ok(Item::Action(action)) => Some((index, action)),
+                _ => None,
+            })
+        })
+    }
 }
 
 /// How deep envelopes may be nested: EventBridge in SNS in SQS.
@@ -55,10 +92,10 @@ pub fn read(payload: &Value) -> Result<Event, FieldError> {
             )),
         };
     }
-    let record = match (commands_of(payload, None, DEPTH), payload.get("id").and_then(Value::as_str)) {
+    let record = match (record_of(payload, None, DEPTH), payload.get("id").and_then(Value::as_str)) {
         (Ok(record), _) => record,
         // An event with an ID is complained about under that ID.
-        (Err(error), Some(id)) => EventRecord { id: Some(id.to_owned()), commands: vec![Err(error)] },
+        (Err(error), Some(id)) => EventRecord { id: Some(id.to_owned()), items: vec![Err(error)] },
         (Err(error), None) => return Err(error),
     };
     Ok(Event { answer: Answer::Results, records: vec![record] })
@@ -91,22 +128,21 @@ fn sns(value: &Value, path: &str) -> EventRecord {
 }
 
 fn unread(id: Option<&Value>, error: FieldError) -> EventRecord {
-    EventRecord { id: id.and_then(Value::as_str).map(str::to_owned), commands: vec![Err(error)] }
+    EventRecord { id: id.and_then(Value::as_str).map(str::to_owned), items: vec![Err(error)] }
 }
 
 fn text_record(text: &str, id: Option<String>, field: &str) -> EventRecord {
-    let commands = parse_text(text, field).and_then(|value| commands_of(&value, id.clone(), DEPTH));
-    match commands {
+    match parse_text(text, field).and_then(|value| record_of(&value, id.clone(), DEPTH)) {
         Err(error) if error.field == "event" => {
-            EventRecord { id, commands: vec![Err(FieldError::new(field, error.reason))] }
+            EventRecord { id, items: vec![Err(FieldError::new(field, error.reason))] }
         }
-        Ok(record) => EventRecord { id: id.or(record.id), commands: record.commands },
-        Err(error) => EventRecord { id, commands: vec![Err(error)] },
+        Ok(record) => EventRecord { id: id.or(record.id), items: record.items },
+        Err(error) => EventRecord { id, items: vec![Err(error)] },
     }
 }
 
-/// Reads what a record carries: a command, an array of commands, or a further envelope around them.
-fn commands_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventRecord, FieldError> {
+/// Reads what a record carries: a command or another action, an event that names a backup, several of these, or a further envelope.
+fn record_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventRecord, FieldError> {
     if depth == 0 {
         return Err(FieldError::new("event", "has too many envelopes in one another"));
     }
@@ -120,14 +156,15 @@ fn commands_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventReco
         if items.is_empty() {
             return Err(FieldError::new("event", "is an empty array: it holds no command"));
         }
-        let at =
-            |index: usize| move |error: FieldError| FieldError::new(format!("[{index}].{}", error.field), error.reason);
-        let commands =
-            items.iter().enumerate().map(|(index, item)| command(item, id.as_deref()).map_err(at(index))).collect();
-        return Ok(EventRecord { id, commands });
+        return Ok(EventRecord { items: several(items, "", id.as_deref(), depth), id });
     };
+    let text = |name: &str| object.get(name).and_then(Value::as_str);
     if object.contains_key("action") {
-        return Ok(EventRecord { commands: vec![command(value, id.as_deref())], id });
+        let item = match text("action") {
+            Some("sweep" | "observe") => Ok(Item::Action(value.clone())),
+            _ => command(value, id.as_deref()),
+        };
+        return Ok(EventRecord { items: vec![item], id });
     }
     if object.contains_key("detail-type") || object.contains_key("detail") {
         let event: EventBridgeEvent<Value> = parse(value, "", &["detail-type", "source"])?;
@@ -135,17 +172,63 @@ fn commands_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventReco
         return inner(&event.detail, id, "detail", depth);
     }
     if object.contains_key("specversion") {
-        let id = object.get("id").and_then(Value::as_str).map(str::to_owned).or(id);
+        let id = text("id").map(str::to_owned).or(id);
+        if let Some(heard) = hint::of_cloud_event(value) {
+            return Ok(heard_record(heard, id));
+        }
         return inner(object.get("data").unwrap_or(&Value::Null), id, "data", depth);
     }
-    if object.get("Type").and_then(Value::as_str) == Some("Notification") {
-        let id = object.get("MessageId").and_then(Value::as_str).map(str::to_owned).or(id);
+    if text("Type") == Some("Notification") {
+        let id = text("MessageId").map(str::to_owned).or(id);
         return inner(object.get("Message").unwrap_or(&Value::Null), id, "Message", depth);
+    }
+    // Huawei SMN. Source: Open Telekom Cloud simple-message-notification 47f5cfc, 2026-04-22, "HTTP or HTTPS Message Format".
+    if object.contains_key("topic_urn") && text("type") == Some("Notification") {
+        let id = text("message_id").map(str::to_owned).or(id);
+        return inner(object.get("message").unwrap_or(&Value::Null), id, "message", depth);
+    }
+    // Batches of Tencent EventBridge (SCF target, 1108/46254, 2022-05-05) and of Huawei EventGrid.
+    for field in ["EventList", "events"] {
+        if let Some(Value::Array(items)) = object.get(field).filter(|_| object.len() == 1) {
+            if items.is_empty() {
+                return Err(FieldError::new(field, "is empty: it holds no event"));
+            }
+            return Ok(EventRecord { items: several(items, field, id.as_deref(), depth), id });
+        }
+    }
+    if let Some(heard) = hint::of_body(value) {
+        return Ok(heard_record(heard, id));
     }
     Err(FieldError::new(
         "event",
         "is neither a command (no field \"action\") nor an SQS, SNS, EventBridge or CloudEvents envelope around one",
     ))
+}
+
+/// The elements of an array, each a command or an event.
+fn several(items: &[Value], field: &str, id: Option<&str>, depth: u8) -> Vec<Result<Item, FieldError>> {
+    let one = |(index, item): (usize, &Value)| {
+        let at = |error: FieldError| FieldError::new(format!("{field}[{index}].{}", error.field), error.reason);
+        // What is no event at all is complained about as a command.
+        let is_event = item.as_object().is_some_and(|object| !object.is_empty() && !object.contains_key("action"));
+        if !is_event {
+            return vec![command(item, id).map_err(at)];
+        }
+        match record_of(item, id.map(str::to_owned), depth - 1) {
+            Ok(record) => record.items.into_iter().map(|item| item.map_err(at)).collect(),
+            Err(error) => vec![Err(at(error))],
+        }
+    };
+    items.iter().enumerate().flat_map(one).collect()
+}
+
+/// The firing that a hint belongs to is that of its event, unless it says so itself.
+fn heard_record(heard: Result<Heard, FieldError>, id: Option<String>) -> EventRecord {
+    let item = heard.map(|heard| match heard {
+        Heard::Hint(hint) => Item::Hint(Hint { occurrence: hint.occurrence.or_else(|| id.clone()), ..hint }),
+        Heard::Ignored(reason) => Item::Ignored(reason),
+    });
+    EventRecord { items: vec![item], id }
 }
 
 fn inner(value: &Value, id: Option<String>, field: &str, depth: u8) -> Result<EventRecord, FieldError> {
@@ -165,16 +248,16 @@ fn inner(value: &Value, id: Option<String>, field: &str, depth: u8) -> Result<Ev
     if value.as_object().is_some_and(|object| object.is_empty()) {
         return Err(FieldError::new(field, "is empty: give the schedule or rule an input that is a command"));
     }
-    let mut record = commands_of(value, id, depth - 1).map_err(under)?;
-    for command in &mut record.commands {
-        if let Err(error) = command {
+    let mut record = record_of(value, id, depth - 1).map_err(under)?;
+    for item in &mut record.items {
+        if let Err(error) = item {
             *error = under(error.clone());
         }
     }
     Ok(record)
 }
 
-fn command(value: &Value, event_id: Option<&str>) -> Result<Command, FieldError> {
+fn command(value: &Value, event_id: Option<&str>) -> Result<Item, FieldError> {
     let mut command = Command::from_json(value)?;
     if command.occurrence.as_deref().is_some_and(|occurrence| occurrence.starts_with("<aws.")) {
         return Err(FieldError::new(
@@ -188,7 +271,7 @@ fn command(value: &Value, event_id: Option<&str>) -> Result<Command, FieldError>
         })?;
         command.occurrence = Some(id.to_owned());
     }
-    Ok(command)
+    Ok(Item::Command(Box::new(command)))
 }
 
 fn parse_text(text: &str, field: &str) -> Result<Value, FieldError> {

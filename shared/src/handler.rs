@@ -6,22 +6,21 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::command::{Cloud, Command, Replication};
+use crate::command::Replication;
 use crate::error::{Error, ErrorName};
-use crate::event::{self, Answer};
+use crate::event::{self, Answer, EventRecord, Item};
 use crate::exchange::{Pacer, Pauses, RESERVE};
-use crate::fields::FieldError;
+use crate::fields::one_line;
 use crate::ledger::{self, Attempts, Claim, Claimant, Ending, Record, State, later};
 use crate::outcome::{
     self, Outcome, ReplicationResult, Trouble, in_doubt, ineligible, invalid, ledger_trouble, log_result, unavailable,
 };
-use crate::ports::{
-    Boxed, Clock, CredentialName, Emitter, Ledger, LedgerError, Notes, Policies, Put, Secrets, Transport, WorkQueue,
-};
+use crate::ports::{Boxed, Clock, Emitter, Ledger, LedgerError, Notes, Policies, Put, Secrets, Transport, WorkQueue};
 use crate::providers::Provider;
 use crate::settings::{OnDoubt, Settings};
+use crate::sweep;
 
 /// A handler: providers, settings and the ports to the world.
 pub struct Handler {
@@ -50,6 +49,9 @@ pub struct Handler {
     /// Pauses read lately.
     pub pauses: Pauses,
 }
+
+/// A replication to be started (or with `true` only to be looked at), or what has become of it already.
+pub(crate) type Step = Result<(&'static dyn Provider, bool, Replication), Outcome>;
 
 /// What holds for one replication.
 struct Terms {
@@ -84,127 +86,83 @@ impl Handler {
     /// # Errors
     /// The event is no known envelope, or a direct call of which nothing at all was accepted.
     pub async fn handle(&self, payload: &Value, invocation: &Invocation) -> Result<Value, Error> {
-        match payload.get("action").and_then(Value::as_str) {
-            Some("sweep") => return self.sweep(payload, invocation).await,
-            Some("observe") => return self.observe(payload, invocation).await,
-            _ => {}
-        }
         let event = event::read(payload).map_err(|error| invalid(&error, &invocation.id))?;
-        let mut work = Vec::new();
-        for (index, record) in event.records.iter().enumerate() {
-            let id = record.id.as_deref().unwrap_or(&invocation.id);
-            for command in &record.commands {
-                match command.as_ref().map_err(Clone::clone).and_then(|command| self.admit(command)) {
-                    Ok((provider, command)) => {
-                        let steps = command.replications().into_iter();
-                        work.extend(steps.map(|replication| (index, Ok((provider, command.dry_run, replication)))));
-                    }
-                    Err(error) => work.push((index, Err(invalid(&error, id)))),
-                }
-            }
+        if let Some(action) = event.only_action() {
+            return self.act(action, invocation).await;
         }
-        // Boxed before they are streamed, so that whoever runs the handler may move it between threads.
-        let steps = work.into_iter().map(|(index, step)| -> Boxed<'_, (usize, ReplicationResult)> {
-            Box::pin(async move { (index, self.guarded(step, invocation).await) })
+        let id_of = |record: &EventRecord| record.id.clone().unwrap_or_else(|| invocation.id.clone());
+        // Each record by itself, for what a hint names is read before it can be worked on, and nothing else waits for that. Boxed
+        // before they are streamed, so that whoever runs the handler may move it between threads.
+        let at_once = self.settings.concurrency;
+        let within = (at_once / event.records.len().max(1)).max(1);
+        let runs = event.records.iter().map(|record| -> Boxed<'_, Vec<ReplicationResult>> {
+            Box::pin(async move {
+                let steps = self.steps_of(record, &id_of(record), invocation).await.into_iter();
+                let runs = steps.map(|step| -> Boxed<'_, _> { Box::pin(self.guarded(step, invocation)) });
+                let runs: Vec<_> = runs.collect();
+                stream::iter(runs).buffered(within).collect().await
+            })
         });
-        let steps: Vec<_> = steps.collect();
-        let results: Vec<(usize, ReplicationResult)> =
-            stream::iter(steps).buffered(self.settings.concurrency).collect().await;
+        let runs: Vec<_> = runs.collect();
+        let done: Vec<Vec<ReplicationResult>> = stream::iter(runs).buffered(at_once).collect().await;
+        let numbered = done.into_iter().enumerate();
+        let mut results: Vec<(usize, ReplicationResult)> =
+            numbered.flat_map(|(index, results)| results.into_iter().map(move |result| (index, result))).collect();
+        // A sweep takes all the time there is, so it comes last.
+        for (index, action) in event.actions() {
+            results.push((index, self.acted(action, invocation).await));
+        }
         for (index, result) in &results {
-            let id = event.records.get(*index).and_then(|record| record.id.as_deref()).unwrap_or(&invocation.id);
-            log_result(id, result);
+            log_result(&event.records.get(*index).map_or_else(|| invocation.id.clone(), id_of), result);
         }
         match event.answer {
             Answer::Results => outcome::answer(&results.into_iter().map(|(_, result)| result).collect::<Vec<_>>()),
-            Answer::Batch => {
-                let failed =
-                    |index: usize| results.iter().any(|(of, result)| *of == index && !result.outcome.is_done());
-                if event.records.iter().enumerate().any(|(index, record)| record.id.is_none() && failed(index)) {
-                    // Without its ID a record cannot be handed back alone.
-                    return Err(Error::new(
-                        ErrorName::InvalidCommand,
-                        format!(
-                            "event {}: a record that failed has no messageId; the whole batch is handed back",
-                            invocation.id
-                        ),
-                    ));
-                }
-                let failures: Vec<Value> = event
-                    .records
-                    .iter()
-                    .enumerate()
-                    .filter(|(index, _)| failed(*index))
-                    .filter_map(|(_, record)| record.id.as_ref())
-                    .map(|id| json!({ "itemIdentifier": id }))
-                    .collect();
-                let mut answer = json!({ "batchItemFailures": failures });
-                // A dry run is for a person, who wants to read what would be done; Lambda ignores the field.
-                let dry = results.iter().filter(|(_, result)| matches!(result.outcome, Outcome::Would { .. }));
-                let would: Vec<Value> = dry.flat_map(|(_, result)| result.to_json()).collect();
-                if !would.is_empty() {
-                    answer["results"] = json!(would);
-                }
-                Ok(answer)
-            }
+            Answer::Batch => outcome::batch_answer(&event.records, &results, &invocation.id),
         }
     }
 
-    /// The provider of a cloud, if this process serves it.
-    pub(crate) fn provider(&self, cloud: Cloud) -> Option<&'static dyn Provider> {
-        self.providers.iter().copied().find(|provider| provider.cloud() == cloud)
+    /// The actions that are no commands.
+    async fn act(&self, action: &Value, invocation: &Invocation) -> Result<Value, Error> {
+        match action.get("action").and_then(Value::as_str) {
+            Some("sweep") => self.sweep(action, invocation).await,
+            _ => self.observe(action, invocation).await,
+        }
     }
 
-    /// Checks a command against the provider's limits and the destination allow-list.
-    pub(crate) fn admit(&self, command: &Command) -> Result<(&'static dyn Provider, Command), FieldError> {
-        let cloud = command.operation.cloud();
-        let provider = self.provider(cloud).ok_or_else(|| {
-            let served: Vec<_> = self.providers.iter().map(|provider| provider.cloud().name()).collect();
-            FieldError::new(
-                "provider",
-                format!(
-                    "this function serves {}; send {} commands to offsite-{}",
-                    served.join(", "),
-                    cloud.name(),
-                    cloud.name()
-                ),
-            )
-        })?;
-        self.allowed(command)?;
-        let command = provider.complete(command, &self.settings.defaults);
-        provider.check(&command)?;
-        Ok((provider, command))
+    /// The same among other records: done, or to be repeated.
+    async fn acted(&self, action: &Value, invocation: &Invocation) -> ReplicationResult {
+        let outcome = match self.act(action, invocation).await {
+            Ok(answer) => match sweep::first_failure(&answer) {
+                None => Outcome::Noted { state: "done", reason: one_line(&answer.to_string()) },
+                Some(reason) => Outcome::not_started(Error::new(ErrorName::Unavailable, reason)),
+            },
+            Err(error) => Outcome::not_started(error),
+        };
+        ReplicationResult { replication: None, outcome }
     }
 
-    /// Checks a command against the destination allow-list.
-    pub(crate) fn allowed(&self, command: &Command) -> Result<(), FieldError> {
-        let cloud = command.operation.cloud();
-        for (index, destination) in command.destinations.iter().enumerate() {
-            if !self.settings.allows(cloud, destination) {
-                return Err(FieldError::new(
-                    format!("destinations[{index}].region"),
-                    format!(
-                        "{}:{} is not in OFFSITE_ALLOWED_DESTINATIONS; nothing was started",
-                        cloud.name(),
-                        destination.region
-                    ),
-                ));
+    /// What a record asks for, as steps that can be taken.
+    async fn steps_of(&self, record: &EventRecord, id: &str, invocation: &Invocation) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for item in &record.items {
+            match item {
+                Ok(Item::Command(command)) => steps.extend(self.steps(command, id)),
+                Ok(Item::Hint(hint)) => steps.extend(self.follow(hint, id, invocation).await),
+                Ok(Item::Ignored(reason)) => {
+                    steps.push(Err(Outcome::Noted { state: "ignored", reason: reason.clone() }));
+                }
+                Ok(Item::Action(_)) => {}
+                Err(error) => steps.push(Err(Outcome::invalid(error, id))),
             }
         }
-        Ok(())
+        steps
     }
 
     /// Runs one step so that a panic in it is its own failure.
-    async fn guarded(
-        &self,
-        step: Result<(&'static dyn Provider, bool, Replication), Error>,
-        invocation: &Invocation,
-    ) -> ReplicationResult {
+    async fn guarded(&self, step: Step, invocation: &Invocation) -> ReplicationResult {
         let (provider, dry_run, replication) = match step {
             Ok(step) => step,
-            Err(error) => {
-                let trouble = Trouble { state: "invalid", error, code: None, request_id: None };
-                return ReplicationResult { replication: None, outcome: Outcome::Not(trouble) };
-            }
+            Err(outcome) => return ReplicationResult { replication: None, outcome },
         };
         let outcome = match dry_run {
             true => unless_panic(&replication, self.look(provider, &replication, invocation)).await,
@@ -251,17 +209,9 @@ impl Handler {
             Ok(credential) => credential,
             Err(outcome) => return outcome,
         };
-        // Until a credential has worked once in this process it is used by one replication at a time:
-        // a batch must not turn one wrong key into as many wrong signatures as lock it.
-        let _gate = match self.pauses.is_proven(&credential) {
-            true => None,
-            false => {
-                let gate = self.pauses.gate().await;
-                if let Err(outcome) = self.ready(provider, replication).await {
-                    return outcome;
-                }
-                (!self.pauses.is_proven(&credential)).then_some(gate)
-            }
+        let _gate = match self.gate(provider, replication, &credential).await {
+            Ok(gate) => gate,
+            Err(outcome) => return outcome,
         };
         let me = Claimant {
             owner: self.clock.nonce().0,
@@ -308,48 +258,6 @@ impl Handler {
             terms.on_doubt = rule.limits.on_doubt.unwrap_or(terms.on_doubt);
         }
         terms
-    }
-
-    /// The name of the credential, if there is one and it is not paused.
-    pub(crate) async fn ready(
-        &self,
-        provider: &dyn Provider,
-        replication: &Replication,
-    ) -> Result<CredentialName, Outcome> {
-        let account = &replication.account;
-        let credential = match self.secrets.access(provider.cloud(), account, &replication.source.region, false).await {
-            Ok(access) => CredentialName::of(provider.cloud(), account, &access),
-            Err(error) => {
-                let message = format!("{} was not started: {}", replication.describe(), error.message);
-                return Err(Outcome::not_started(Error::new(error.name, message)));
-            }
-        };
-        let now = self.clock.now();
-        let pause = match self.pauses.recent(&credential, now) {
-            Some(pause) => pause,
-            None => {
-                let read = self.ledger.pause_of(&credential).await;
-                let pause = read.map_err(|error| Outcome::not_started(ledger_trouble(replication, &error)))?;
-                self.pauses.remember(&credential, now, pause.clone());
-                pause
-            }
-        };
-        if let Some(pause) = pause.filter(|pause| pause.until > now) {
-            let message = format!(
-                "{} was not started: this credential of account {account} is paused until {} because {}; a corrected credential is used at once",
-                replication.describe(),
-                pause.until,
-                pause.reason
-            );
-            let error = Error::new(ErrorName::Rejected, message);
-            return Err(Outcome::Not(Trouble {
-                state: "not_started",
-                error,
-                code: Some("credential_paused".into()),
-                request_id: None,
-            }));
-        }
-        Ok(credential)
     }
 
     /// Takes the replication, or tells why not. The write is durable before this returns.

@@ -195,6 +195,19 @@ pub trait Inventory: Send + Sync {
     /// A failed read, or a page that cannot be the whole truth.
     fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure>;
 
+    /// The call that shows one backup of which the ID is known; `None` where only vaults are copied.
+    fn show(&self, _scope: &Scope, _id: &str) -> Option<Call> {
+        None
+    }
+
+    /// What the reply to [`Inventory::show`] holds; `None` when it is not there, or not yet.
+    ///
+    /// # Errors
+    /// A failed read.
+    fn shown(&self, _scope: &Scope, _id: &str, _reply: &Reply) -> Result<Option<Backup>, Failure> {
+        Ok(None)
+    }
+
     /// The call for a page of the copies in a destination, so that many are seen with one read; `None` where no list shows them.
     fn list_copies(&self, _destination: &Scope, _cursor: Option<&Cursor>) -> Option<Call> {
         None

@@ -2,13 +2,14 @@
 //! started once, recorded, and put on the queue.
 //!
 //! Modules in reading order: [`handler`] is the whole path of one event, with `attempt` (read back, call) and `outbox`
-//! (emit, mark) beside it; [`event`] and [`command`] say what comes in;
+//! (emit, mark) beside it; [`event`], [`command`] and [`hint`] say what comes in, and `through_policy` turns a hint into commands;
 //! [`ledger`] decides who may act; [`exchange`] talks to a provider; [`providers`] plan and interpret; [`sign`] signs;
 //! [`receipt`] and [`outcome`] say what goes out. [`ports`] are the seams, [`io`] is the only impure module.
 //!
 //! **Invariant:** without the feature `io` nothing here reads a clock, the environment, or randomness, or opens a socket.
 //! **Invariant:** no mutating call is sent before the intent is durable, and none is repeated without a read-back in between.
 
+mod admission;
 mod attempt;
 pub mod command;
 pub mod disposition;
@@ -18,6 +19,7 @@ pub mod event;
 pub mod exchange;
 pub mod fields;
 pub mod handler;
+pub mod hint;
 pub mod inventory;
 #[cfg(feature = "io")]
 pub mod io;
@@ -37,4 +39,5 @@ pub mod report;
 pub mod settings;
 pub mod sign;
 pub mod sweep;
+mod through_policy;
 pub mod verdict;

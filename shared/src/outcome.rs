@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::command::Replication;
 use crate::error::{Error, ErrorName};
+use crate::event::EventRecord;
 use crate::fields::FieldError;
 use crate::ports::LedgerError;
 use crate::receipt::{Receipt, source_of};
@@ -38,6 +39,13 @@ pub enum Outcome {
         /// What exists already.
         replication_id: Option<String>,
     },
+    /// Nothing was to be started, which is no failure.
+    Noted {
+        /// `ignored`, `not_covered`, `ineligible` or `left_to_sweep`; `done` for another action.
+        state: &'static str,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Why a replication was not accepted.
@@ -59,6 +67,11 @@ impl Outcome {
         Outcome::Not(Trouble { state: "not_started", error, code: None, request_id: None })
     }
 
+    /// A command or an event that cannot be read, or is not allowed.
+    pub(crate) fn invalid(error: &FieldError, id: &str) -> Outcome {
+        Outcome::Not(Trouble { state: "invalid", error: invalid(error, id), code: None, request_id: None })
+    }
+
     /// Why it was not accepted, in words; empty when it was.
     pub fn message(&self) -> String {
         match self {
@@ -71,7 +84,7 @@ impl Outcome {
     pub fn is_done(&self) -> bool {
         match self {
             Outcome::Accepted { queued, .. } => *queued,
-            Outcome::NoWork { .. } | Outcome::Would { .. } => true,
+            Outcome::NoWork { .. } | Outcome::Would { .. } | Outcome::Noted { .. } => true,
             // A verdict, not a failure: repeating it changes nothing, and the ledger keeps the reason.
             Outcome::Not(trouble) => trouble.state == "ineligible",
         }
@@ -142,6 +155,12 @@ impl ReplicationResult {
                 }
                 vec![Value::Object(object)]
             }
+            Outcome::Noted { state, reason } => {
+                let mut object = base;
+                object.insert("state".into(), json!(state));
+                object.insert("reason".into(), json!(reason));
+                vec![Value::Object(object)]
+            }
         }
     }
 
@@ -191,6 +210,35 @@ pub fn answer(results: &[ReplicationResult]) -> Result<Value, Error> {
     Ok(json!({ "results": results }))
 }
 
+/// The answer to an SQS batch: which records are to be delivered again.
+///
+/// # Errors
+/// A record that failed has no ID, and without it cannot be handed back alone.
+pub(crate) fn batch_answer(
+    records: &[EventRecord],
+    results: &[(usize, ReplicationResult)],
+    invocation_id: &str,
+) -> Result<Value, Error> {
+    let failed = |index: usize| results.iter().any(|(of, result)| *of == index && !result.outcome.is_done());
+    let mut failures = Vec::new();
+    for (_, record) in records.iter().enumerate().filter(|(index, _)| failed(*index)) {
+        let id = record.id.as_ref().ok_or_else(|| {
+            let message =
+                format!("event {invocation_id}: a record that failed has no messageId; the whole batch is handed back");
+            Error::new(ErrorName::InvalidCommand, message)
+        })?;
+        failures.push(json!({ "itemIdentifier": id }));
+    }
+    let mut answer = json!({ "batchItemFailures": failures });
+    // A dry run is for a person, who wants to read what would be done; Lambda ignores the field.
+    let dry = results.iter().filter(|(_, result)| matches!(result.outcome, Outcome::Would { .. }));
+    let would: Vec<Value> = dry.flat_map(|(_, result)| result.to_json()).collect();
+    if !would.is_empty() {
+        answer["results"] = json!(would);
+    }
+    Ok(answer)
+}
+
 pub(crate) fn in_doubt(replication: &Replication, code: &str, note: &str, request_id: Option<String>) -> Trouble {
     let message = format!(
         "{} is in doubt: {code}: {note}; nothing is repeated blindly: deliver the same command again later and it reads back first",
@@ -222,6 +270,9 @@ pub(crate) fn invalid(error: &FieldError, id: &str) -> Error {
 }
 
 pub(crate) fn log_result(event_id: &str, result: &ReplicationResult) {
+    if let Outcome::Noted { state, reason } = &result.outcome {
+        tracing::info!(event_id, state, "{reason}");
+    }
     if let Outcome::Not(trouble) = &result.outcome {
         tracing::warn!(
             event_id,

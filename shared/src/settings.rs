@@ -99,7 +99,7 @@ pub struct Settings {
     pub pause: Duration,
     /// Nothing is started: no mutating call leaves this process.
     pub paused: bool,
-    /// A sweep reads only: it starts nothing and opens no record.
+    /// A sweep reads only: it starts nothing and opens no record. What a hint leads to is only looked at.
     pub looks_only: bool,
 }
 

@@ -208,6 +208,14 @@ impl<'h> Sweep<'h> {
     }
 }
 
+/// Why the first rule of this answer that failed did so.
+pub(crate) fn first_failure(answer: &Value) -> Option<String> {
+    let swept = answer.get("swept")?.as_array()?;
+    let failed = swept.iter().find(|one| one.get("failed").is_some())?;
+    let text = |name: &str| failed.get(name).and_then(Value::as_str).unwrap_or_default();
+    Some(format!("the sweep of {} did not come to its end: {}", text("rule"), text("reason")))
+}
+
 fn told(rule: &Rule, stop: &Stop, course: Option<&Course>) -> Value {
     let mut told = json!({ "rule": rule.name, "complete": false, "reason": stop.reason() });
     if matches!(stop, Stop::Failed(_)) {

@@ -263,6 +263,16 @@ async fn an_event_is_handled_and_its_receipts_are_listed_and_taken() {
     let dry = run(&["handle", "--simulate", "--dry-run", "--event", &event("tencent/crash.json")], &home, None).await;
     let answer: Value = serde_json::from_str(&dry.stdout).unwrap();
     assert_eq!((&answer["results"][0]["state"], &answer["results"][0]["would"]), (&json!("dry_run"), &json!("start")));
+    // Nor where an event only names a backup, and the policy says what follows.
+    let policy = folder.path().join("policy.yaml");
+    let rule = "{name: all, provider: tencent, source: {region: ap-guangzhou}, destinations: [{region: ap-beijing}]}";
+    std::fs::write(&policy, format!("version: 1\nrules: [{rule}]\n")).unwrap();
+    let hint = event("tencent/hint-cloudaudit.json");
+    let mut ruled = home.clone();
+    ruled.push(("OFFSITE_POLICY".to_owned(), policy.to_string_lossy().into_owned()));
+    let dry = run(&["handle", "--simulate", "--dry-run", "--event", &hint], &ruled, None).await;
+    let answer: Value = serde_json::from_str(&dry.stdout).unwrap();
+    assert_eq!((&answer["results"][0]["state"], &answer["results"][0]["would"]), (&json!("dry_run"), &json!("start")));
     assert_eq!(run(&["queue", "list"], &home, None).await.stdout, "");
     let records = lines(&run(&["ledger", "show", "--all"], &home, None).await.stdout);
     assert_eq!(records.len(), 11, "one per replication, and the vault's own");

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use offsite_shared::command::Operation;
-use offsite_shared::event::{Answer, Event, read};
+use offsite_shared::command::{Command, Operation};
+use offsite_shared::event::{Answer, Event, EventRecord, Item, read};
 use offsite_shared::fields::FieldError;
 use serde_json::{Value, json};
 
@@ -33,6 +33,16 @@ pub fn sample(name: &str) -> Value {
     found.unwrap_or_else(|| panic!("there is no events/{name}")).1
 }
 
+/// The commands of a record, and what is complained about.
+pub fn commands_of(record: EventRecord) -> Vec<Result<Command, FieldError>> {
+    let command = |item| match item {
+        Ok(Item::Command(command)) => Some(Ok(*command)),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
+    };
+    record.items.into_iter().filter_map(command).collect()
+}
+
 /// What one record of a sample holds: its ID, and for each command the operation, source and destinations, or the complaint.
 type Expected<'a> = (Option<&'a str>, &'a [Result<(Operation, &'a str, &'a str), &'a str>]);
 
@@ -51,6 +61,7 @@ const SAMPLES: &[(&str, Answer, &[Expected<'_>])] = &[
         Answer::Results,
         &[(Some("7bf73129-1428-4cd3-a780-95db273d1602"), &[Ok((HBR, VAULT, "cn-shanghai"))])],
     ),
+    ("alibaba/hint-vault-cloudevent.json", Answer::Results, &[(Some("5f0c1f1e-6a3e-4c60-9f0e-0c1d2e3f4c01"), &[])]),
     ("alibaba/scheduler-input.json", Answer::Results, &[(None, &[Ok((HBR, VAULT, "cn-shanghai"))])]),
     (
         "huawei/copy-backup-eventbridge.json",
@@ -86,6 +97,15 @@ const SAMPLES: &[(&str, Answer, &[Expected<'_>])] = &[
         Answer::Results,
         &[(None, &[Ok((CHECKPOINT, "3b5816b5-f29c-4172-9d9a-76c719a659ce", "cn-east-3"))])],
     ),
+    ("huawei/hint-eventbridge.json", Answer::Results, &[(Some("0d079340-135a-c8c6-95c2-41fb8f496c54"), &[])]),
+    ("huawei/hint-eventgrid.json", Answer::Results, &[(Some("5f0c1f1e-6a3e-4c60-9f0e-0c1d2e3f4b01"), &[])]),
+    ("huawei/hint-item.json", Answer::Results, &[(None, &[])]),
+    (
+        "huawei/hint-smn-sqs.json",
+        Answer::Batch,
+        &[(Some("19dd0b57-b21e-4ac1-bd88-01bbb068cb10"), &[]), (Some("19dd0b57-b21e-4ac1-bd88-01bbb068cb11"), &[])],
+    ),
+    ("huawei/hint-vault.json", Answer::Results, &[(None, &[])]),
     (
         "tencent/array.json",
         Answer::Results,
@@ -98,6 +118,11 @@ const SAMPLES: &[(&str, Answer, &[Expected<'_>])] = &[
     ),
     ("tencent/command.json", Answer::Results, &[(None, &[Ok((SNAPSHOT, "snap-ckgjwkqh", "ap-beijing ap-singapore"))])]),
     ("tencent/crash.json", Answer::Results, &[(None, &[Ok((SNAPSHOT, "snap-cra0shed", "ap-beijing"))])]),
+    ("tencent/hint-cloudaudit-copy.json", Answer::Results, &[(Some("5f0c1f1e-6a3e-4c60-9f0e-0c1d2e3f4a03"), &[])]),
+    ("tencent/hint-cloudaudit-failed.json", Answer::Results, &[(Some("5f0c1f1e-6a3e-4c60-9f0e-0c1d2e3f4a02"), &[])]),
+    ("tencent/hint-cloudaudit.json", Answer::Results, &[(Some("5f0c1f1e-6a3e-4c60-9f0e-0c1d2e3f4a01"), &[])]),
+    ("tencent/hint-scf-batch.json", Answer::Results, &[(None, &[])]),
+    ("tencent/hint.json", Answer::Results, &[(None, &[])]),
     (
         "tencent/scheduler-bare.json",
         Answer::Results,
@@ -120,6 +145,7 @@ const SAMPLES: &[(&str, Answer, &[Expected<'_>])] = &[
         Answer::Batch,
         &[(Some("19dd0b57-b21e-4ac1-bd88-01bbb068cb00"), &[Ok((SNAPSHOT, "snap-sns0aaa1", "ap-beijing"))])],
     ),
+    ("tencent/sweep-eventbridge.json", Answer::Results, &[(Some("53dc4d37-cffa-4f76-80c9-8b7d4a4d2eab"), &[])]),
     ("tencent/throttled.json", Answer::Results, &[(None, &[Ok((SNAPSHOT, "snap-thr0ttle", "ap-beijing"))])]),
 ];
 
@@ -132,10 +158,9 @@ fn every_sample_event_is_read_as_expected() {
         let event = read(&sample(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(event.answer, *answer, "{name}");
         assert_eq!(event.records.len(), records.len(), "{name}");
-        for (found, (id, commands)) in event.records.iter().zip(*records) {
+        for (found, (id, commands)) in event.records.into_iter().zip(*records) {
             assert_eq!(found.id.as_deref(), *id, "{name}");
-            let told: Vec<Result<_, String>> = found
-                .commands
+            let told: Vec<Result<_, String>> = commands_of(found)
                 .iter()
                 .map(|command| {
                     let command = command.as_ref().map_err(ToString::to_string)?;
@@ -170,8 +195,8 @@ fn every_sample_event_is_read_as_expected() {
 #[test]
 fn copy_checkpoint_takes_its_occurrence_from_the_trigger() {
     let occurrence = |event: Value| {
-        let event = read(&event).unwrap();
-        event.records[0].commands[0].clone().map(|command| command.occurrence).map_err(|error| error.to_string())
+        let record = read(&event).unwrap().records.remove(0);
+        commands_of(record).remove(0).map(|command| command.occurrence).map_err(|error| error.to_string())
     };
     assert_eq!(
         occurrence(sample("huawei/copy-checkpoint-eventbridge.json")),
@@ -229,12 +254,8 @@ fn complaints(event: &Value) -> Vec<(Option<String>, FieldError)> {
         Ok(Event { records, .. }) => records
             .into_iter()
             .flat_map(|record| {
-                record
-                    .commands
-                    .into_iter()
-                    .filter_map(Result::err)
-                    .map(|error| (record.id.clone(), error))
-                    .collect::<Vec<_>>()
+                let id = record.id;
+                record.items.into_iter().filter_map(Result::err).map(|error| (id.clone(), error)).collect::<Vec<_>>()
             })
             .collect(),
     }
@@ -440,6 +461,41 @@ fn rule_with_bad_region() -> Value {
     rule
 }
 
+/// Arrays and the batches of other clouds hold commands and events, each by itself.
+#[test]
+fn a_batch_of_events_is_read_one_by_one() {
+    let hint = sample("tencent/hint-cloudaudit.json");
+    let own = json!({ "provider": "tencent", "region": "ap-guangzhou", "snapshot_id": "snap-1" });
+    for batch in [
+        json!([command(), hint, own, {}, { "hello": 1 }]),
+        json!({ "EventList": [command(), hint, own, {}, { "hello": 1 }] }),
+        json!({ "events": [command(), hint, own, {}, { "hello": 1 }] }),
+    ] {
+        let record = read(&batch).unwrap().records.remove(0);
+        let kinds: Vec<&str> = record
+            .items
+            .iter()
+            .map(|item| match item {
+                Ok(Item::Command(_)) => "command",
+                Ok(Item::Hint(hint)) if hint.occurrence.is_some() => "event",
+                Ok(Item::Hint(_)) => "hint",
+                Ok(_) => "else",
+                Err(error) => {
+                    assert_readable(&error.to_string());
+                    assert!(error.field.contains("[3].action") || error.field.contains("[4].event"), "{error}");
+                    "wrong"
+                }
+            })
+            .collect();
+        assert_eq!(kinds, ["command", "event", "hint", "wrong", "wrong"], "{batch}");
+    }
+    assert_eq!(complaints(&json!({ "EventList": [] }))[0].1.to_string(), "EventList: is empty: it holds no event");
+    // A sweep is no element of a batch.
+    assert_eq!(complaints(&json!([{ "action": "sweep" }])).len(), 1);
+    // Two fields more and it is somebody else's.
+    assert_eq!(complaints(&json!({ "events": [hint], "page": 1 }))[0].1.field, "event");
+}
+
 /// A record that has not even the shape of one takes nothing else with it.
 #[test]
 fn one_bad_record_leaves_the_rest_of_a_batch_alone() {
@@ -454,7 +510,7 @@ fn one_bad_record_leaves_the_rest_of_a_batch_alone() {
         let mut batch = sqs(&[("m-1", command().to_string()), ("m-2", String::new()), ("m-3", command().to_string())]);
         batch["Records"][1] = bad.clone();
         let event = read(&batch).unwrap();
-        let fine: Vec<bool> = event.records.iter().map(|record| record.commands.iter().all(Result::is_ok)).collect();
+        let fine: Vec<bool> = event.records.iter().map(|record| record.items.iter().all(Result::is_ok)).collect();
         assert_eq!(fine, [true, false, true], "{bad}");
         let id = bad.get("messageId").and_then(Value::as_str);
         assert_eq!(event.records[1].id.as_deref(), id, "{bad}");
@@ -488,8 +544,8 @@ fn of_a_key_that_comes_twice_the_last_one_counts() {
     let body = command().to_string();
     let twice = body.replacen('{', "{\"destinations\":[{\"region\":\"eu-frankfurt\"}],", 1);
     assert_ne!(twice, body);
-    let event = read(&sqs(&[("m-1", twice)])).unwrap();
-    let command = event.records[0].commands[0].as_ref().unwrap();
+    let record = read(&sqs(&[("m-1", twice)])).unwrap().records.remove(0);
+    let command = commands_of(record).remove(0).unwrap();
     let regions: Vec<&str> = command.destinations.iter().map(|destination| destination.region.as_str()).collect();
     assert_eq!(regions, ["ap-beijing"]);
 }
@@ -613,7 +669,7 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
 #[test]
 fn a_command_survives_being_written() {
     for (name, event) in samples() {
-        let commands = read(&event).unwrap().records.into_iter().flat_map(|record| record.commands).flatten();
+        let commands = read(&event).unwrap().records.into_iter().flat_map(commands_of).flatten();
         for command in commands {
             let again = offsite_shared::command::Command::from_json(&command.to_json());
             assert_eq!(again.as_ref(), Ok(&command), "{name}");

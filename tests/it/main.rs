@@ -9,6 +9,7 @@ mod emulators;
 mod events;
 mod faults;
 mod functions;
+mod hints;
 mod inventory;
 mod ledger;
 mod observe;

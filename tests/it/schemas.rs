@@ -6,10 +6,11 @@ use jsonschema::Validator;
 use offsite_local::cmd::demo::post;
 use offsite_shared::command::{Cloud, Command, Operation};
 use offsite_shared::event;
+use offsite_shared::hint::of_body;
 use offsite_shared::receipt::{self, Receipt};
 use serde_json::{Value, json};
 
-use crate::events::{sample, samples};
+use crate::events::{commands_of, sample, samples};
 use crate::functions::{Bench, LONG, batch, copy};
 
 fn schema(name: &str) -> Value {
@@ -17,12 +18,12 @@ fn schema(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-fn validator(name: &str) -> Validator {
+pub fn validator(name: &str) -> Validator {
     jsonschema::options().should_validate_formats(true).build(&schema(name)).unwrap()
 }
 
 #[track_caller]
-fn assert_fits(validator: &Validator, value: &Value) {
+pub fn assert_fits(validator: &Validator, value: &Value) {
     let problems: Vec<String> =
         validator.iter_errors(value).map(|error| format!("{} at {}", error, error.instance_path())).collect();
     assert!(problems.is_empty(), "{value}\n{}", problems.join("\n"));
@@ -78,7 +79,7 @@ fn the_schemas_are_schemas() {
         .filter(|name| name.ends_with(".schema.json"))
         .collect();
     names.sort();
-    for name in ["answer", "command", "message"] {
+    for name in ["answer", "command", "hint", "message"] {
         assert!(names.contains(&format!("{name}.schema.json")), "{names:?}");
     }
     for name in names {
@@ -96,7 +97,7 @@ fn every_sample_command_fits_the_schema() {
         if event.get("action").is_some() {
             assert_fits(&validator, &event);
         }
-        for command in event::read(&event).unwrap().records.into_iter().flat_map(|record| record.commands).flatten() {
+        for command in event::read(&event).unwrap().records.into_iter().flat_map(commands_of).flatten() {
             assert_fits(&validator, &command.to_json());
             seen += 1;
         }
@@ -111,6 +112,7 @@ fn every_sample_command_fits_the_schema() {
                 "/options",
                 "/occurrence",
                 "/dry_run",
+                "/rule",
                 "/source/project_id",
                 "/options/name",
                 "/options/description",
@@ -135,7 +137,7 @@ fn full_command(operation: Operation) -> Value {
     }
     let mut command = json!({
         "action": "replicate", "provider": operation.cloud().name(), "operation": operation.name(), "account": "default",
-        "source": source, "destinations": [destination], "occurrence": "o-1", "dry_run": false,
+        "source": source, "destinations": [destination], "occurrence": "o-1", "rule": "r-1", "dry_run": false,
     });
     match operation {
         Operation::CopyBackup | Operation::CopyCheckpointItem => {
@@ -300,6 +302,15 @@ fn every_kind_of_answer_fits_and_nothing_else_does() {
         &open,
     );
     assert_strict(&validator, &json!({ "results": [{ "state": "invalid", "error": error }] }), &optional[1..], &[]);
+    assert_strict(
+        &validator,
+        &json!({ "results": [{ "state": "not_started", "error": error }] }),
+        &["/results/0/error/code", "/results/0/error/request_id"],
+        &[],
+    );
+    for state in ["ignored", "not_covered", "ineligible", "left_to_sweep"] {
+        assert_strict(&validator, &json!({ "results": [{ "state": state, "reason": "why" }] }), &[], &[]);
+    }
     assert_strict(&validator, &json!({ "batchItemFailures": [{ "itemIdentifier": "m-1" }] }), &[], &[]);
     assert_strict(&validator, &json!({ "outbox": { "drained": 1, "left": 0 } }), &[], &[]);
     let counts = json!({ "looked": 1, "replicated": 1, "failed": 0, "lost": 0, "unanswered": 0, "not_looked": 0 });
@@ -318,6 +329,71 @@ fn every_kind_of_answer_fits_and_nothing_else_does() {
     {
         assert!(!validator.is_valid(&bad), "{bad}");
     }
+}
+
+/// The schema and the program agree on what a hint is.
+#[test]
+fn hints_fit_their_schema_and_nothing_else_does() {
+    let validator = validator("hint");
+    let hint = |provider: &str, name: &str| {
+        let mut hint =
+            json!({ "provider": provider, "region": "region-1", "account": "a", "occurrence": "o", name: "i-1" });
+        if provider == "huawei" {
+            hint["project_id"] = json!("p-1");
+        }
+        hint
+    };
+    let kinds = [
+        ("alibaba", "vault_id"),
+        ("huawei", "backup_id"),
+        ("huawei", "checkpoint_item_id"),
+        ("huawei", "vault_id"),
+        ("tencent", "snapshot_id"),
+    ];
+    for (provider, name) in kinds {
+        let good = hint(provider, name);
+        assert_strict(&validator, &good, &["/account", "/project_id", "/occurrence"], &[]);
+        assert!(of_body(&good).unwrap().is_ok(), "{good}");
+        for (field, value) in [
+            ("provider", json!("aws")),
+            ("region", json!("a/b")),
+            ("region", json!("")),
+            ("region", json!("x".repeat(256))),
+            ("account", json!("")),
+            ("occurrence", json!(7)),
+            (name, json!("..")),
+            (name, json!("a/b")),
+            (name, json!("")),
+            (name, json!("x".repeat(256))),
+            ("vault", json!("v")),
+            ("destinations", json!([])),
+            ("snapshot_id", json!("a b")),
+            ("backup_id", json!(7)),
+        ] {
+            let mut bad = good.clone();
+            bad[field] = value;
+            assert!(!validator.is_valid(&bad), "the schema takes {bad}");
+            assert!(of_body(&bad).unwrap().is_err(), "the program takes {bad}");
+        }
+        for (_, other) in kinds.into_iter().filter(|(_, other)| *other != name) {
+            let mut two = good.clone();
+            two[other] = json!("i-2");
+            assert!(!validator.is_valid(&two), "the schema takes {two}");
+            assert!(of_body(&two).unwrap().is_err(), "the program takes {two}");
+        }
+    }
+    let mut own = 0;
+    for (name, event) in samples() {
+        for place in ["", "/detail", "/data"] {
+            let Some(body) = event.pointer(place).filter(|body| body.get("provider").is_some()) else { continue };
+            if body.get("action").is_none() {
+                assert!(name.contains("/hint"), "{name}");
+                assert_fits(&validator, body);
+                own += 1;
+            }
+        }
+    }
+    assert_eq!(own, 5);
 }
 
 /// What the real binaries answer and put on the queue.

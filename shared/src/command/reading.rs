@@ -165,12 +165,20 @@ pub(crate) fn project(fields: &mut Fields<'_>, operation: Operation) -> Result<O
 /// It is missing or not a region code.
 pub(crate) fn region(fields: &mut Fields<'_>) -> Result<String, FieldError> {
     let text = fields.required("region")?;
+    region_text(&text, &fields.path("region"))
+}
+
+/// The same for a region found elsewhere, at `field`.
+///
+/// # Errors
+/// It is not a region code.
+pub(crate) fn region_text(text: &str, field: &str) -> Result<String, FieldError> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if text.len() <= 255 && text.chars().all(fits) && text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-        Ok(text)
+        Ok(text.to_owned())
     } else {
         let reason = "must be a region code: letters, digits, '-', '_' or '.', at most 255";
-        Err(FieldError::new(fields.path("region"), reason))
+        Err(FieldError::new(field, reason))
     }
 }
 
@@ -187,12 +195,19 @@ pub(crate) fn identifier(fields: &mut Fields<'_>, name: &'static str) -> Result<
 /// # Errors
 /// It is not an ID.
 pub(crate) fn optional_identifier(fields: &mut Fields<'_>, name: &'static str) -> Result<Option<String>, FieldError> {
+    let text = fields.text(name)?;
+    text.map(|text| identifier_text(&text, &fields.path(name))).transpose()
+}
+
+/// The same for an ID found elsewhere, at `field`.
+///
+/// # Errors
+/// It is not an ID.
+pub(crate) fn identifier_text(text: &str, field: &str) -> Result<String, FieldError> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    match fields.text(name)? {
-        Some(text) if text.len() > 255 || !text.chars().all(fits) || text == "." || text == ".." => {
-            let reason = "must be an ID: letters, digits, '-', '_' or '.', at most 255";
-            Err(FieldError::new(fields.path(name), reason))
-        }
-        text => Ok(text),
+    if text.is_empty() || text.len() > 255 || !text.chars().all(fits) || text == "." || text == ".." {
+        let reason = "must be an ID: letters, digits, '-', '_' or '.', at most 255";
+        return Err(FieldError::new(field, reason));
     }
+    Ok(text.to_owned())
 }

@@ -171,7 +171,7 @@ impl Sweep<'_> {
                         _ => Verdict::InProgress,
                     };
                 }
-                Outcome::NoWork { .. } | Outcome::Would { .. } => {}
+                Outcome::NoWork { .. } | Outcome::Would { .. } | Outcome::Noted { .. } => {}
                 Outcome::Not(trouble) => {
                     let words =
                         format!("{}: {}", trouble.code.as_deref().unwrap_or("not started"), trouble.error.message);

@@ -68,7 +68,9 @@ pub async fn run(args: &HandleArgs, environment: &Environment) -> anyhow::Result
     let simulated = simulators.is_some() || home::is_simulated(&environment);
     let database = home::open(&home::database_path(&environment), simulated).await?;
     let answer = match home::handler(&environment, &database) {
-        Ok(handler) => {
+        Ok(mut handler) => {
+            // An event that only names a backup has no place for the mark.
+            handler.settings.looks_only |= args.dry_run;
             let clock = SystemClock;
             let id = format!("local-{}", clock.nonce().0.get(..12).unwrap_or_default());
             let deadline = later(clock.now(), Duration::from_secs(args.timeout));

@@ -3,7 +3,7 @@
 //! Source: huawei-cloud-api-definitions-CBR 0.1.20261030, ListBackups (without `show_replication` the list carries no records);
 //! for CSBS Open Telekom Cloud cloud-server-backup-service 8839849, 2026-06-30, and huaweicloud-sdk-java c1372d4, 2022-09-01.
 
-use super::model::{Backup, Page, Record, given, time};
+use super::model::{Backup, Page, Record, ShownBackup, ShownItem, given, time};
 use super::readback::is_live;
 use super::{Huawei, calls, errors};
 use crate::disposition::{Disposition, Failure};
@@ -13,7 +13,7 @@ use crate::inventory::{
     incomplete, next_offset,
 };
 use crate::ports::Reply;
-use crate::providers::Call;
+use crate::providers::{Call, Service};
 
 impl Inventory for Huawei {
     fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
@@ -24,6 +24,31 @@ impl Inventory for Huawei {
         let (items, next, total) = page(scope, cursor, reply)?;
         let backups = items.iter().map(backup).collect::<Result<Vec<_>, _>>()?;
         Ok(InventoryPage { backups, next, total })
+    }
+
+    fn show(&self, scope: &Scope, id: &str) -> Option<Call> {
+        let (action, path) = match calls::service(scope.operation) {
+            Service::Csbs => (calls::SHOW_ITEM, format!("checkpoint_items/{id}")),
+            _ => (calls::SHOW_BACKUP, format!("backups/{id}")),
+        };
+        let project = scope.project_id.as_deref().unwrap_or_default();
+        Some(calls::get_in(action, scope.operation, (&scope.region, project), &path, &[]))
+    }
+
+    fn shown(&self, scope: &Scope, id: &str, reply: &Reply) -> Result<Option<inventory::Backup>, Failure> {
+        if errors::is_gone(reply) {
+            return Ok(None);
+        }
+        let service = calls::service(scope.operation);
+        let item = match service {
+            Service::Csbs => errors::read::<ShownItem>(service, reply).map(|shown| shown.checkpoint_item),
+            _ => errors::read::<ShownBackup>(service, reply).map(|shown| shown.backup),
+        };
+        let item = item.map_err(Failure::of_read)?;
+        match item.id.as_deref() == Some(id) {
+            true => backup(&item).map(Some),
+            false => Err(incomplete("the answer is about another backup than was asked for")),
+        }
     }
 
     /// The replicas in the destination's project: what a record calls a success must be seen there.
@@ -292,6 +317,26 @@ mod tests {
         );
         let copies = Huawei.list_copies(&scope(Operation::CopyBackup), None).unwrap();
         assert!(line(&copies).starts_with("GET /v3/p1/backups?image_type=replication&"));
+    }
+
+    #[test]
+    fn one_backup_or_item_is_shown_by_its_id_or_is_not_there() {
+        let (cbr, csbs) = (scope(Operation::CopyBackup), scope(Operation::CopyCheckpointItem));
+        let path = |scope: &Scope, id: &str| Huawei.show(scope, id).unwrap().draft.path;
+        assert_eq!(path(&cbr, "b-1"), "/v3/p1/backups/b-1");
+        assert_eq!(path(&csbs, "i-1"), "/v1/p1/checkpoint_items/i-1");
+        let shown = |reply: &Reply| Huawei.shown(&cbr, "b-1", reply);
+        let found = shown(&reply(&json!({"backup": {"id": "b-1", "status": "protecting", "vault_id": "v-1"}})));
+        let found = found.unwrap().unwrap();
+        assert_eq!(found.vault_id.as_deref(), Some("v-1"));
+        assert!(matches!(found.standing, Standing::NotReady(_)), "{found:?}");
+        let item = reply(&json!({"checkpoint_item": {"id": "i-1", "status": "available"}}));
+        assert_eq!(Huawei.shown(&csbs, "i-1", &item).unwrap().unwrap().standing, Standing::Usable);
+        let other = shown(&reply(&json!({"backup": {"id": "b-2"}}))).unwrap_err();
+        assert_eq!(other.disposition, Disposition::Retryable);
+        let body = json!({"error_code": "BackupService.6200", "error_msg": "m"});
+        let gone = Reply { status: 404, headers: Vec::new(), body: body.to_string().into_bytes() };
+        assert_eq!(shown(&gone), Ok(None));
     }
 
     #[test]

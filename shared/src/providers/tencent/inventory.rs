@@ -24,6 +24,21 @@ impl Inventory for Tencent {
         Ok(InventoryPage { backups, next, total })
     }
 
+    fn show(&self, scope: &Scope, id: &str) -> Option<Call> {
+        let body = DescribeSnapshots { snapshot_ids: Some([id]), limit: 1, ..Default::default() };
+        Some(call("DescribeSnapshots", &scope.region, &body))
+    }
+
+    fn shown(&self, _scope: &Scope, id: &str, reply: &Reply) -> Result<Option<Backup>, Failure> {
+        let snapshots = match read::<Described>(reply) {
+            Ok(answer) => answer.body.snapshots.unwrap_or_default(),
+            Err(failure) if failure.code == "InvalidSnapshotId.NotFound" => Vec::new(),
+            Err(failure) => return Err(failure.of_read()),
+        };
+        let found = snapshots.iter().find(|snapshot| snapshot.snapshot_id.as_deref() == Some(id));
+        found.map(backup).transpose()
+    }
+
     /// There is no filter for copies, so all the destination's snapshots are listed. A copy is younger than its source, so
     /// `since` ends this listing as it ends that of the sources.
     fn list_copies(&self, destination: &Scope, cursor: Option<&Cursor>) -> Option<Call> {
@@ -259,6 +274,25 @@ mod tests {
         );
         let anew = Tencent.list(&scope(None), Some(&Cursor("what?".into())));
         assert_eq!(anew, Tencent.list(&scope(None), None));
+    }
+
+    #[test]
+    fn one_snapshot_is_shown_by_its_id_or_is_not_there() {
+        let call = Tencent.show(&scope(None), "snap-1").unwrap();
+        let body: Value = serde_json::from_slice(&call.draft.body).unwrap();
+        assert_eq!(body, json!({"SnapshotIds": ["snap-1"], "Offset": 0, "Limit": 1}));
+        let shown = |reply: &Reply| Tencent.shown(&scope(None), "snap-1", reply);
+        let found = reply(1, &[json!({"SnapshotId": "snap-1", "SnapshotState": "CREATING"})]);
+        assert_eq!(shown(&found).unwrap().unwrap().standing, Standing::NotReady("is still being created".into()));
+        // Another one, none, and a refusal are all "not there".
+        assert_eq!(shown(&reply(1, &[json!({"SnapshotId": "snap-2"})])), Ok(None));
+        assert_eq!(shown(&reply(0, &[])), Ok(None));
+        let error = |code: &str| {
+            let body = json!({"Response": {"Error": {"Code": code, "Message": "m"}, "RequestId": "r"}});
+            Reply { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() }
+        };
+        assert_eq!(shown(&error("InvalidSnapshotId.NotFound")), Ok(None));
+        assert_eq!(shown(&error("InternalError")).unwrap_err().disposition, Disposition::Retryable);
     }
 
     #[test]
