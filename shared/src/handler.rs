@@ -13,7 +13,9 @@ use crate::error::{Error, ErrorName};
 use crate::event::{self, Answer};
 use crate::exchange::{Pacer, Pauses, RESERVE};
 use crate::fields::FieldError;
+
 use crate::ledger::{self, Attempts, Claim, Claimant, Ending, Record, State, later};
+use crate::metrics::Metrics;
 use crate::outcome::{
     self, Outcome, ReplicationResult, Trouble, in_doubt, ineligible, invalid, ledger_trouble, log_result, unavailable,
 };
@@ -49,6 +51,8 @@ pub struct Handler {
     pub pacer: Pacer,
     /// Pauses read lately.
     pub pauses: Pauses,
+    /// What is measured.
+    pub metrics: Metrics,
 }
 
 /// What holds for one replication.
@@ -84,6 +88,12 @@ impl Handler {
     /// # Errors
     /// The event is no known envelope, or a direct call of which nothing at all was accepted.
     pub async fn handle(&self, payload: &Value, invocation: &Invocation) -> Result<Value, Error> {
+        let answer = self.act(payload, invocation).await;
+        self.metrics.flush(self.clock.now());
+        answer
+    }
+
+    async fn act(&self, payload: &Value, invocation: &Invocation) -> Result<Value, Error> {
         match payload.get("action").and_then(Value::as_str) {
             Some("sweep") => return self.sweep(payload, invocation).await,
             Some("observe") => return self.observe(payload, invocation).await,
@@ -220,7 +230,9 @@ impl Handler {
         replication: &Replication,
         invocation: &Invocation,
     ) -> Outcome {
-        unless_panic(replication, self.replicate(provider, replication, invocation)).await
+        let outcome = unless_panic(replication, self.replicate(provider, replication, invocation)).await;
+        self.metrics.count_outcome(replication, &outcome);
+        outcome
     }
 
     /// Claim, work, settle, emit, mark.

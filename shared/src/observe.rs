@@ -165,7 +165,7 @@ impl Handler {
                 Observation::Ask(call) => call,
                 answer => return answer,
             };
-            match exchange::read(self, provider, &call, &replication.account, stop).await {
+            match exchange::read(self, provider, &call, replication.into(), stop).await {
                 Ok(reply) => replies.push(reply),
                 Err(failure) => {
                     if failure.disposition == Disposition::Authentication {

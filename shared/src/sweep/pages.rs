@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Stop, Sweep};
 use crate::command::{Destination, Operation, Replication};
 use crate::disposition::{Disposition, Failure};
-use crate::exchange;
+use crate::exchange::{self, For};
 use crate::fields::one_line;
 use crate::inventory::{Backup, CopyState, Cursor, Scope, Standing};
 use crate::ledger::{Record, later};
@@ -276,7 +276,8 @@ impl Sweep<'_> {
         self.course.requests += 1;
         // Long enough for the slowest page, and never beyond this invocation.
         let stop: Timestamp = self.invocation.stop();
-        match exchange::read(self.handler, self.provider, call, &self.rule.account, stop).await {
+        let whose = For { account: &self.rule.account, rule: Some(&self.rule.name) };
+        match exchange::read(self.handler, self.provider, call, whose, stop).await {
             Ok(reply) => Ok(reply),
             Err(failure) => {
                 if failure.disposition == Disposition::Authentication
