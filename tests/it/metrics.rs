@@ -341,13 +341,12 @@ async fn a_sweep_tells_of_each_rule_what_the_report_does() {
             assert_eq!(line.get("QuotaHeadroom"), room.as_ref(), "{line}");
         }
     }
-    assert_eq!(shown_vaults(&estate), 1, "the room is asked for once");
+    assert_eq!(calls(&estate, Cloud::Huawei, "ShowVault"), 1, "the room is asked for once");
 }
 
-fn shown_vaults(estate: &Estate) -> u64 {
-    let state = estate.simulators.state();
-    let calls = state.pointer("/calls/ShowVault").or_else(|| state.pointer("/huawei/calls/ShowVault"));
-    calls.and_then(Value::as_u64).unwrap_or(0)
+/// How often a cloud was asked for this.
+fn calls(estate: &Estate, cloud: Cloud, action: &str) -> u64 {
+    estate.simulators.state()["calls"][cloud.name()][action].as_u64().unwrap_or(0)
 }
 
 #[tokio::test]
@@ -355,7 +354,7 @@ async fn room_that_is_not_told_is_left_out_and_nobody_listening_asks_nothing() {
     let estate = Estate::start(32, 40).await;
     let policy = estate.policy(Cloud::Huawei).await;
     estate.sweep(&estate.paused(&policy)).await;
-    assert_eq!(shown_vaults(&estate), 0);
+    assert_eq!(calls(&estate, Cloud::Huawei, "ShowVault"), 0);
     let fault =
         json!({ "faults": [{ "action": "ShowVault", "kind": "code", "code": "APIGW.0302", "http_status": 403 }] });
     estate.post(Cloud::Huawei, "faults", &fault).await;
@@ -375,7 +374,7 @@ async fn what_a_sweep_starts_is_counted_once() {
     let kept = Kept::listen(&mut handler);
     estate.sweep(&handler).await;
     let lines = kept.take();
-    let made = mutating(&estate);
+    let made = calls(&estate, Cloud::Tencent, "CopySnapshotCrossRegions");
     assert!(made > 0 && sum(&lines, "Started") > 0, "{lines:?}");
     let filter = Filter::default();
     let records = estate.ledger().list(&filter, None, 10_000).await.unwrap().records;
@@ -383,10 +382,6 @@ async fn what_a_sweep_starts_is_counted_once() {
     assert_eq!(sum(&lines, "Started"), started as u64);
     // The rest of the invocation has nothing more to tell.
     assert_eq!(lines.len(), policy.rules.len(), "{lines:?}");
-}
-
-fn mutating(estate: &Estate) -> u64 {
-    estate.simulators.state()["calls"].get("CopySnapshotCrossRegions").and_then(Value::as_u64).unwrap_or(0)
 }
 
 /// A part of a rule would look better than the rule is, so an unfinished sweep tells its age alone.
