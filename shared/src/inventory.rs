@@ -110,6 +110,8 @@ pub struct DestinationCopy {
     pub source_id: Option<String>,
     /// From which region, where the destination tells.
     pub source_region: Option<String>,
+    /// The vault it lies in.
+    pub vault_id: Option<String>,
     /// How far it is.
     pub state: CopyState,
     /// When it was made there.
@@ -312,6 +314,7 @@ mod tests {
             name: None,
             source_id: None,
             source_region: None,
+            vault_id: None,
             state,
             created_at: at.map(|at| Timestamp::from_second(at).unwrap()),
             size_gib: None,

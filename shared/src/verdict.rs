@@ -512,6 +512,7 @@ mod tests {
             name: None,
             source_id: None,
             source_region: None,
+            vault_id: None,
             state: CopyState::Done,
             created_at: None,
             size_gib: None,

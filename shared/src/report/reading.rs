@@ -228,7 +228,9 @@ async fn now_of(
         });
         let records: Vec<_> = stream::iter(records.collect::<Vec<_>>()).buffered(LOOKUPS).collect().await;
         for (mut line, record) in lines.into_iter().zip(records) {
-            if let Some(record) = record? {
+            // What the sweep knew is in its verdict already, with what the provider said beside it.
+            let news = |record: &Record| record.last().is_some_and(|entry| entry.time >= summary.complete_as_of);
+            if let Some(record) = record?.filter(news) {
                 let verdict = verdict_now(&line.verdict, &record);
                 if verdict != line.verdict {
                     report.counts.change(&line.verdict, verdict);

@@ -17,6 +17,7 @@ struct Entry {
     made: u32,
 }
 
+/// A copy that is an orphan unless a backup of the rule's source leads to it.
 const SOURCE_KNOWN: u64 = 0b100;
 const DETAILS: u64 = 0b111;
 
@@ -42,8 +43,8 @@ impl CopyIndex {
         self.entries.reserve_exact(with_overlap.saturating_sub(self.entries.len()));
     }
 
-    /// Adds a copy, and what it is a copy of where that is known.
-    pub(crate) fn add(&mut self, copy: &DestinationCopy, source: Option<&SourceKey>) {
+    /// Adds a copy, and what it is a copy of where that is known. `ours`: where it lies nobody but this rule puts copies.
+    pub(crate) fn add(&mut self, copy: &DestinationCopy, source: Option<&SourceKey>, ours: bool) {
         let state = match copy.state {
             CopyState::Done => 0,
             CopyState::Running => 1,
@@ -51,7 +52,7 @@ impl CopyIndex {
         };
         let (hash, known) = match source {
             Some(source) => (self.hash("source", &source.text), u64::from(source.certain) * SOURCE_KNOWN),
-            None => (self.hash("copy", &copy.id), 0),
+            None => (self.hash("copy", &copy.id), u64::from(ours) * SOURCE_KNOWN),
         };
         let made = copy.created_at.and_then(|at| u32::try_from(at.as_second()).ok()).unwrap_or(0);
         self.put(hash | known | state, made, &copy.id);
@@ -203,6 +204,7 @@ mod tests {
             name: None,
             source_id: None,
             source_region: None,
+            vault_id: None,
             state,
             created_at: Timestamp::from_second(1_000_000).ok(),
             size_gib: None,
@@ -216,13 +218,13 @@ mod tests {
     fn filled() -> CopyIndex {
         let mut index = CopyIndex::new("salt");
         index.expect(5);
-        index.add(&copy("c-1", CopyState::Failed), Some(&key("s-1")));
-        index.add(&copy("c-2", CopyState::Done), Some(&key("s-1")));
-        index.add(&copy("c-3", CopyState::Running), Some(&key("s-3")));
-        index.add(&copy("c-4", CopyState::Done), None);
-        index.add(&copy("c-5", CopyState::Done), Some(&key("s-gone")));
+        index.add(&copy("c-1", CopyState::Failed), Some(&key("s-1")), false);
+        index.add(&copy("c-2", CopyState::Done), Some(&key("s-1")), false);
+        index.add(&copy("c-3", CopyState::Running), Some(&key("s-3")), false);
+        index.add(&copy("c-4", CopyState::Done), None, false);
+        index.add(&copy("c-5", CopyState::Done), Some(&key("s-gone")), false);
         // A page that overlaps.
-        index.add(&copy("c-5", CopyState::Done), Some(&key("s-gone")));
+        index.add(&copy("c-5", CopyState::Done), Some(&key("s-gone")), false);
         index
     }
 
@@ -242,7 +244,7 @@ mod tests {
     fn an_index_is_taken_up_where_it_was_left() {
         let mut index = filled();
         let first = index.fresh_lines();
-        index.add(&copy("c-6", CopyState::Done), Some(&key("s-6")));
+        index.add(&copy("c-6", CopyState::Done), Some(&key("s-6")), false);
         let second = index.fresh_lines();
         assert_eq!((first.len(), second.len(), index.fresh_lines().len()), (6, 1, 0));
         index.seal();

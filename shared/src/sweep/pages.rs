@@ -1,12 +1,11 @@
 //! Listing destinations and sources, and judging each backup and destination.
 
 use futures_util::{StreamExt, stream};
-use jiff::Timestamp;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::{Stop, Sweep};
-use crate::command::{Destination, Operation, Replication};
+use crate::command::{Cloud, Destination, Operation, Replication};
 use crate::disposition::{Disposition, Failure};
 use crate::exchange::{self, For};
 use crate::fields::one_line;
@@ -43,6 +42,8 @@ impl Sweep<'_> {
         let inventory = self.provider.inventory();
         while let Some(destination) = self.rule.destinations.get(self.course.destination) {
             let scope = self.scope(&destination.region, destination.project_id.as_deref());
+            let alone = self.is_alone(destination).await?;
+            let vault = destination.vault_id.clone();
             loop {
                 let cursor = self.course.cursor.clone().map(Cursor);
                 let Some(call) = inventory.list_copies(&scope, cursor.as_ref()) else { break };
@@ -55,7 +56,8 @@ impl Sweep<'_> {
                         index.expect(total);
                     }
                     for copy in &page.copies {
-                        index.add(copy, inventory.key_of(copy, &self.rule.source.region).as_ref());
+                        let key = inventory.key_of(copy, &self.rule.source.region);
+                        index.add(copy, key.as_ref(), alone && copy.vault_id == vault);
                     }
                 }
                 self.course.cursor = page.next.map(|next| next.0);
@@ -121,6 +123,21 @@ impl Sweep<'_> {
             name_prefix: None,
             since: select.max_age.and_then(oldest),
         }
+    }
+
+    /// Whether no other rule copies to this place. Then a replica there that no backup leads to is an orphan, although Huawei's
+    /// replicas do not say what they are replicas of.
+    async fn is_alone(&self, destination: &Destination) -> Result<bool, Stop> {
+        if self.rule.operation.cloud() != Cloud::Huawei {
+            return Ok(false);
+        }
+        let policy = self.handler.policies.policy().await.map_err(|error| Stop::Failed(error.message))?;
+        let others = policy.iter().flat_map(|policy| &policy.rules).filter(|rule| rule.name != self.rule.name);
+        Ok(!others.flat_map(|rule| &rule.destinations).any(|other| {
+            other.region == destination.region
+                && other.project_id == destination.project_id
+                && other.vault_id == destination.vault_id
+        }))
     }
 
     async fn judge_page(&mut self, backups: Vec<Backup>) -> Result<Vec<Judged>, Stop> {
@@ -274,10 +291,8 @@ impl Sweep<'_> {
     /// One read, repeated where that is worth while.
     pub(super) async fn ask(&mut self, call: &Call) -> Result<Reply, Stop> {
         self.course.requests += 1;
-        // Long enough for the slowest page, and never beyond this invocation.
-        let stop: Timestamp = self.invocation.stop();
         let whose = For { account: &self.rule.account, rule: Some(&self.rule.name) };
-        match exchange::read(self.handler, self.provider, call, whose, stop).await {
+        match exchange::read(self.handler, self.provider, call, whose, self.invocation.stop()).await {
             Ok(reply) => Ok(reply),
             Err(failure) => {
                 if failure.disposition == Disposition::Authentication
@@ -285,12 +300,15 @@ impl Sweep<'_> {
                 {
                     self.handler.pause(self.provider, &whole, &failure).await;
                 }
-                if failure.code == "deadline" || later(self.handler.clock.now(), Duration::from_secs(1)) >= stop {
-                    return Err(Stop::Time);
-                }
-                Err(self.unread(&failure))
+                Err(self.stopped_by(&failure))
             }
         }
+    }
+
+    /// Whether a failure is only that this invocation's time is over.
+    pub(super) fn stopped_by(&self, failure: &Failure) -> Stop {
+        let late = later(self.handler.clock.now(), Duration::from_secs(1)) >= self.invocation.stop();
+        if failure.code == "deadline" || late { Stop::Time } else { self.unread(failure) }
     }
 
     fn unread(&self, failure: &Failure) -> Stop {

@@ -139,6 +139,7 @@ fn copy(item: &Backup) -> Result<DestinationCopy, Failure> {
         id: id(item)?,
         name: item.name.clone(),
         source_id: item.replication_records.iter().flatten().find_map(source),
+        vault_id: given(&item.vault_id).map(str::to_owned),
         source_region: item.replication_records.iter().flatten().find_map(region),
         state: match item.status.as_deref() {
             Some("available" | "restoring" | "waiting_restore") => CopyState::Done,

@@ -185,6 +185,7 @@ fn copy(snapshot: &Snapshot) -> Result<DestinationCopy, Failure> {
         name: snapshot.snapshot_name.clone(),
         source_id: None,
         source_region: None,
+        vault_id: None,
         state: match snapshot.state.as_deref() {
             Some("NORMAL" | "ROLLBACKING") => CopyState::Done,
             Some("TORECYCLE") => CopyState::Failed,
