@@ -8,13 +8,15 @@ use fastrand::Rng;
 use jiff::SignedDuration;
 use offsite_shared::command::{Cloud, Operation};
 use offsite_shared::handler::{Handler, Invocation};
+use offsite_shared::io::clock::SystemClock;
 use offsite_shared::metrics::Metrics;
-use offsite_shared::ports::{Clock, Filter, Ledger, Meter, Notes};
+use offsite_shared::ports::{Boxed, Clock, Filter, Ledger, LedgerError, Meter, Note, Notes};
 use offsite_shared::report::Arrival;
 use serde_json::{Value, json};
 
 use crate::faults::ports::Process;
 use crate::faults::world::{Clouds, Home, Store, Weakness, batch, command, http};
+use crate::functions::{self, Bench, LONG, copy};
 use crate::sweeping::Estate;
 
 /// Keeps every line, and lets none pass that CloudWatch would not take.
@@ -242,9 +244,7 @@ async fn how_long_copies_took_is_measured_and_kept_for_the_report() {
     assert_eq!(counts, [("huawei/servers", 1), ("tencent/null", 1), ("tencent/web", 2)]);
     assert!(seen.values().flatten().all(|seconds| (COPY_S..COPY_S + 120).contains(seconds)), "{seen:?}");
 
-    let arrivals = |note: Option<offsite_shared::ports::Note>| -> Vec<Arrival> {
-        serde_json::from_str(&note.unwrap().text).unwrap()
-    };
+    let arrivals = |note: Option<Note>| -> Vec<Arrival> { serde_json::from_str(&note.unwrap().text).unwrap() };
     let web = arrivals(handler.notes.note("arrivals/web").await.unwrap());
     let mut kept_seconds: Vec<u64> = web.iter().map(|arrival| arrival.seconds).collect();
     let mut told = seen["tencent/web"].clone();
@@ -276,27 +276,13 @@ async fn how_long_copies_took_is_measured_and_kept_for_the_report() {
 async fn arrivals_that_cannot_be_kept_are_only_a_warning() {
     struct Stubborn;
     impl Notes for Stubborn {
-        fn note<'a>(
-            &'a self,
-            _name: &'a str,
-        ) -> offsite_shared::ports::Boxed<
-            'a,
-            Result<Option<offsite_shared::ports::Note>, offsite_shared::ports::LedgerError>,
-        > {
+        fn note<'a>(&'a self, _name: &'a str) -> Boxed<'a, Result<Option<Note>, LedgerError>> {
             Box::pin(async { Ok(None) })
         }
-        fn put_note<'a>(
-            &'a self,
-            _name: &'a str,
-            _text: &'a str,
-            _was: u64,
-        ) -> offsite_shared::ports::Boxed<'a, Result<bool, offsite_shared::ports::LedgerError>> {
+        fn put_note<'a>(&'a self, _name: &'a str, _text: &'a str, _was: u64) -> Boxed<'a, Result<bool, LedgerError>> {
             Box::pin(async { Ok(false) })
         }
-        fn drop_note<'a>(
-            &'a self,
-            _name: &'a str,
-        ) -> offsite_shared::ports::Boxed<'a, Result<(), offsite_shared::ports::LedgerError>> {
+        fn drop_note<'a>(&'a self, _name: &'a str) -> Boxed<'a, Result<(), LedgerError>> {
             Box::pin(async { Ok(()) })
         }
     }
@@ -422,4 +408,30 @@ async fn an_unfinished_sweep_tells_how_old_what_is_known_has_become() {
     let lines = kept.take();
     assert!(named(&lines, "SweepAgeSeconds").iter().all(|(_, age)| (9_000..9_200).contains(age)), "{lines:?}");
     assert_eq!(named(&lines, "Unreplicated"), [], "what was true then is not told as of now");
+}
+
+/// The real binary: bare lines in the log beside lines of the log's own, none of them torn.
+#[tokio::test]
+async fn a_function_writes_its_metrics_as_bare_lines_into_the_log() {
+    let extra = [("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_LOG_LEVEL", "INFO")];
+    let bench = Bench::start(&extra).await;
+    let function = bench.function(Cloud::Tencent).await;
+    let bodies: Vec<Value> = (0..30).map(|at| copy(&format!("snap-line{at:04}"), &["ap-beijing"])).collect();
+    function.invoke(functions::batch(&bodies), LONG).await.unwrap();
+    // What a process has written arrives a moment after its answer.
+    let mut lines = Vec::new();
+    for _ in 0..500 {
+        lines = function.output();
+        if lines.iter().any(|line| line.contains("CloudWatchMetrics")) {
+            break;
+        }
+        SystemClock.sleep(Duration::from_millis(10)).await;
+    }
+    let read: Vec<Value> =
+        lines.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect();
+    let (metrics, log): (Vec<Value>, Vec<Value>) = read.into_iter().partition(|line| line.get("_aws").is_some());
+    assert!(log.iter().filter(|line| line["fields"]["message"] == json!("accepted")).count() >= 30, "{log:?}");
+    assert_eq!(metrics.len(), 1, "{metrics:?}");
+    assert_eq!(check(&metrics[0]), Ok(()));
+    assert_eq!((sum(&metrics, "Started"), &metrics[0]["provider"]), (30, &json!("tencent")));
 }
