@@ -77,7 +77,7 @@ impl Handler {
             }
         }
         let call = provider.start(replication, &intent);
-        let start = exchange::with_retry(self, stop, || async {
+        let start = exchange::with_retry(self, (provider.cloud(), replication.rule.as_deref()), stop, || async {
             let reply = exchange::once(self, provider, &call, &replication.account, true, stop).await?;
             provider.started(replication, &reply)
         });
@@ -169,7 +169,7 @@ impl Handler {
                 ReadBack::Ask(call) => call,
                 other => return other,
             };
-            match exchange::read(self, provider, &call, &replication.account, stop).await {
+            match exchange::read(self, provider, &call, replication.into(), stop).await {
                 Ok(reply) => replies.push(reply),
                 Err(failure) => return ReadBack::Failed(failure),
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 
+use crate::command::{Cloud, Replication};
 use crate::disposition::{Disposition, Failure};
 use crate::handler::Handler;
 use crate::ledger::later;
@@ -15,6 +16,21 @@ use crate::providers::{Call, Provider};
 
 /// Time that is kept for recording and emitting after the last exchange.
 pub const RESERVE: Duration = Duration::from_millis(1_500);
+
+/// For whom an exchange is made.
+#[derive(Clone, Copy, Debug)]
+pub struct For<'a> {
+    /// Whose credential signs it.
+    pub account: &'a str,
+    /// Which rule wants it.
+    pub rule: Option<&'a str>,
+}
+
+impl<'a> From<&'a Replication> for For<'a> {
+    fn from(replication: &'a Replication) -> For<'a> {
+        For { account: &replication.account, rule: replication.rule.as_deref() }
+    }
+}
 
 /// Sends `call` once, signed for this moment. `mutating` decides what silence means.
 pub async fn once(
@@ -121,15 +137,12 @@ pub async fn read(
     handler: &Handler,
     provider: &dyn Provider,
     call: &Call,
-    account: &str,
+    whose: For<'_>,
     stop: Timestamp,
 ) -> Result<Reply, Failure> {
-    with_retry(handler, stop, || async {
-        let reply = once(handler, provider, call, account, false, stop).await?;
-        match provider.refused(call, &reply) {
-            Some(failure) => Err(failure.of_read()),
-            None => Ok(reply),
-        }
+    read_as(handler, provider, call, whose, stop, |reply| match provider.refused(call, reply) {
+        Some(failure) => Err(failure.of_read()),
+        None => Ok(reply.clone()),
     })
     .await
 }
@@ -142,19 +155,24 @@ pub async fn read_as<T>(
     handler: &Handler,
     provider: &dyn Provider,
     call: &Call,
-    account: &str,
+    whose: For<'_>,
     stop: Timestamp,
     interpret: impl Fn(&Reply) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    with_retry(handler, stop, || async {
-        let reply = once(handler, provider, call, account, false, stop).await?;
+    with_retry(handler, (provider.cloud(), whose.rule), stop, || async {
+        let reply = once(handler, provider, call, whose.account, false, stop).await?;
         interpret(&reply)
     })
     .await
 }
 
 /// Repeats `attempt` while it fails with something that certainly was not applied and time is left.
-pub async fn with_retry<T, F>(handler: &Handler, stop: Timestamp, mut attempt: impl FnMut() -> F) -> Result<T, Failure>
+pub async fn with_retry<T, F>(
+    handler: &Handler,
+    (cloud, rule): (Cloud, Option<&str>),
+    stop: Timestamp,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
@@ -171,6 +189,9 @@ where
             Ok(value) => return Ok(value),
             Err(failure) => failure,
         };
+        if failure.disposition == Disposition::Throttled {
+            handler.metrics.count_throttled(cloud, rule);
+        }
         if !matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable) || failure.code == "deadline"
         {
             return Err(failure);

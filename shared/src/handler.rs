@@ -14,6 +14,7 @@ use crate::event::{self, Answer, EventRecord, Item};
 use crate::exchange::{Pacer, Pauses, RESERVE};
 use crate::fields::one_line;
 use crate::ledger::{self, Attempts, Claim, Claimant, Ending, Record, State, later};
+use crate::metrics::Metrics;
 use crate::outcome::{
     self, Outcome, ReplicationResult, Trouble, in_doubt, ineligible, invalid, ledger_trouble, log_result, unavailable,
 };
@@ -48,6 +49,8 @@ pub struct Handler {
     pub pacer: Pacer,
     /// Pauses read lately.
     pub pauses: Pauses,
+    /// What is measured.
+    pub metrics: Metrics,
 }
 
 /// A replication to be started (or with `true` only to be looked at), or what has become of it already.
@@ -86,6 +89,12 @@ impl Handler {
     /// # Errors
     /// The event is no known envelope, or a direct call of which nothing at all was accepted.
     pub async fn handle(&self, payload: &Value, invocation: &Invocation) -> Result<Value, Error> {
+        let answer = self.handle_event(payload, invocation).await;
+        self.metrics.flush(self.clock.now());
+        answer
+    }
+
+    async fn handle_event(&self, payload: &Value, invocation: &Invocation) -> Result<Value, Error> {
         let event = event::read(payload).map_err(|error| invalid(&error, &invocation.id))?;
         if let Some(action) = event.only_action() {
             return self.act(action, invocation).await;
@@ -178,7 +187,9 @@ impl Handler {
         replication: &Replication,
         invocation: &Invocation,
     ) -> Outcome {
-        unless_panic(replication, self.replicate(provider, replication, invocation)).await
+        let outcome = unless_panic(replication, self.replicate(provider, replication, invocation)).await;
+        self.metrics.count_outcome(replication, &outcome);
+        outcome
     }
 
     /// Claim, work, settle, emit, mark.

@@ -4,7 +4,7 @@
 //! Modules in reading order: [`handler`] is the whole path of one event, with `attempt` (read back, call) and `outbox`
 //! (emit, mark) beside it; [`event`], [`command`] and [`hint`] say what comes in, and `through_policy` turns a hint into commands;
 //! [`ledger`] decides who may act; [`exchange`] talks to a provider; [`providers`] plan and interpret; [`sign`] signs;
-//! [`receipt`] and [`outcome`] say what goes out. [`ports`] are the seams, [`io`] is the only impure module.
+//! [`receipt`], [`outcome`] and [`metrics`] say what goes out. [`ports`] are the seams, [`io`] is the only impure module.
 //!
 //! **Invariant:** without the feature `io` nothing here reads a clock, the environment, or randomness, or opens a socket.
 //! **Invariant:** no mutating call is sent before the intent is durable, and none is repeated without a read-back in between.
@@ -25,6 +25,7 @@ pub mod inventory;
 pub mod io;
 pub mod ledger;
 pub mod memory;
+pub mod metrics;
 pub mod observation;
 mod observe;
 mod outbox;

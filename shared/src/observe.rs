@@ -1,5 +1,8 @@
 //! The action `observe`: look at accepted copies in the destination, record the evidence, tell the queue what changed.
 
+mod arrivals;
+mod together;
+
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
@@ -13,6 +16,10 @@ use crate::observation::{Observation, is_done, observed};
 use crate::outcome::invalid;
 use crate::ports::{Boxed, Filter, LedgerError, Put, Reply};
 use crate::providers::Provider;
+use arrivals::{Arrivals, Arrived};
+
+/// Records read at once: enough to fill shared questions.
+const PAGE: u32 = 500;
 
 /// What one look came to.
 struct Looked {
@@ -20,6 +27,44 @@ struct Looked {
     record: Record,
     /// The question could not be answered.
     unanswered: Option<String>,
+    /// It was seen for the first time.
+    arrived: Option<Arrived>,
+}
+
+impl Looked {
+    fn unchanged(record: Record, unanswered: Option<String>) -> Looked {
+        Looked { before: record.state, record, unanswered, arrived: None }
+    }
+}
+
+/// What looking at everything that is due came to.
+#[derive(Default)]
+struct Sums {
+    looked: u64,
+    replicated: u64,
+    failed: u64,
+    lost: u64,
+    unanswered: u64,
+    not_looked: u64,
+    unreadable: u64,
+}
+
+impl Sums {
+    fn add(&mut self, one: &Looked) {
+        let became = |state| u64::from(one.before != one.record.state && one.record.state == state);
+        self.looked += 1;
+        self.unanswered += u64::from(one.unanswered.is_some());
+        self.replicated += became(State::Replicated);
+        self.failed += became(State::Failed);
+        self.lost += became(State::Lost);
+    }
+
+    fn to_json(&self) -> Value {
+        json!({ "observed": {
+            "looked": self.looked, "replicated": self.replicated, "failed": self.failed, "lost": self.lost,
+            "unanswered": self.unanswered, "not_looked": self.not_looked, "unreadable": self.unreadable,
+        } })
+    }
 }
 
 impl Handler {
@@ -33,8 +78,11 @@ impl Handler {
         }
         let mut wish = payload.clone();
         wish["action"] = json!("replicate");
-        let command = Command::from_json(&wish).map_err(|error| invalid(&error, &invocation.id))?;
-        let mut results = Vec::new();
+        let mut command = Command::from_json(&wish).map_err(|error| invalid(&error, &invocation.id))?;
+        if let Some(provider) = self.provider(command.operation.cloud()) {
+            command = provider.complete(&command, &self.settings.defaults);
+        }
+        let (mut results, mut arrivals) = (Vec::new(), Arrivals::default());
         for replication in command.replications() {
             let record = self.ledger.get(&replication.key()).await.map_err(|error| unreadable(&error))?;
             let record = record.ok_or_else(|| {
@@ -43,9 +91,12 @@ impl Handler {
                     format!("{} was never started: there is nothing to observe", replication.describe()),
                 )
             })?;
-            let looked = self.look_at(&replication, record, invocation).await.map_err(|error| unreadable(&error))?;
+            let looked = self.look_at(&replication, record, None, invocation).await;
+            let mut looked = looked.map_err(|error| unreadable(&error))?;
+            arrivals.add(self, looked.arrived.take().into_iter().collect());
             results.push(self.told(&replication, &looked));
         }
+        arrivals.write(self).await;
         match <[Value; 1]>::try_from(results) {
             Ok([one]) => Ok(one),
             Err(results) => {
@@ -56,64 +107,77 @@ impl Handler {
 
     async fn observe_due(&self, invocation: &Invocation) -> Result<Value, Error> {
         let filter = Filter { due: Some(self.clock.now()), ..Filter::default() };
-        let (mut looked, mut unanswered, mut handed_back) = (0_u64, 0_u64, 0_u64);
-        let (mut replicated, mut failed, mut lost) = (0_u64, 0_u64, 0_u64);
+        let (mut sums, mut arrivals) = (Sums::default(), Arrivals::default());
         let mut after: Option<Key> = None;
         loop {
-            let page = self.ledger.list(&filter, after.as_ref(), 100).await.map_err(|error| unreadable(&error))?;
-            let looks = page.records.into_iter().map(|record| -> Boxed<'_, Option<Looked>> {
-                Box::pin(async move {
-                    if self.clock.now() >= invocation.stop() {
-                        return None;
+            let page = self.ledger.list(&filter, after.as_ref(), PAGE).await.map_err(|error| unreadable(&error))?;
+            for error in &page.unreadable {
+                tracing::error!(%error, "a record that is due cannot be read");
+                sums.unreadable += 1;
+            }
+            let mut records = Vec::with_capacity(page.records.len());
+            for record in page.records {
+                match record.replication() {
+                    Ok(replication) => records.push((replication, record)),
+                    Err(error) => {
+                        tracing::error!(key = record.key, %error, "a record that is due cannot be read");
+                        sums.unreadable += 1;
                     }
-                    let replication = record.replication().ok()?;
-                    self.look_at(&replication, record, invocation).await.ok()
-                })
-            });
+                }
+            }
+            let told = self.ask_together(&records, invocation).await;
+            let looks =
+                records.into_iter().zip(told).map(|((replication, record), told)| -> Boxed<'_, Option<Looked>> {
+                    Box::pin(async move {
+                        if self.clock.now() >= invocation.stop() {
+                            return None;
+                        }
+                        self.look_at(&replication, record, told, invocation).await.ok()
+                    })
+                });
             let results: Vec<Option<Looked>> =
                 stream::iter(looks.collect::<Vec<_>>()).buffered(self.settings.concurrency).collect().await;
+            let mut arrived = Vec::new();
             for result in results {
                 let Some(one) = result else {
-                    handed_back += 1;
+                    sums.not_looked += 1;
                     continue;
                 };
-                looked += 1;
-                unanswered += u64::from(one.unanswered.is_some());
-                let changed = one.before != one.record.state;
-                replicated += u64::from(changed && one.record.state == State::Replicated);
-                failed += u64::from(changed && one.record.state == State::Failed);
-                lost += u64::from(changed && one.record.state == State::Lost);
+                sums.add(&one);
+                arrived.extend(one.arrived);
             }
+            arrivals.add(self, arrived);
             after = page.next;
             if after.is_none() || self.clock.now() >= invocation.stop() {
                 break;
             }
         }
-        Ok(json!({ "observed": {
-            "looked": looked, "replicated": replicated, "failed": failed, "lost": lost, "unanswered": unanswered, "not_looked": handed_back,
-        } }))
+        arrivals.write(self).await;
+        Ok(sums.to_json())
     }
 
-    /// One look: ask, record, tell the queue. A record that nobody waits for is only told.
+    /// One look: ask unless it is `told` already, record, tell the queue. A record that nobody waits for is only told.
     async fn look_at(
         &self,
         replication: &Replication,
         record: Record,
+        told: Option<Observation>,
         invocation: &Invocation,
     ) -> Result<Looked, LedgerError> {
         let before = record.state;
-        let cloud = replication.operation.cloud();
-        let provider = self.provider(cloud);
-        let (Some(provider), Some(receipt)) = (provider, record.receipts.last().cloned()) else {
-            return Ok(Looked { before, record, unanswered: None });
+        let Some(provider) = self.provider(replication.operation.cloud()).filter(|_| is_awaited(&record)) else {
+            return Ok(Looked::unchanged(record, None));
         };
-        if !matches!(record.state, State::Accepted | State::Replicated) || receipt.backup_id.is_some() {
-            return Ok(Looked { before, record, unanswered: None });
-        }
-        if self.ready(provider, replication).await.is_err() {
-            return Ok(Looked { before, record, unanswered: Some("the credential is missing or paused".into()) });
-        }
-        let observation = self.ask(provider, replication, &record, invocation).await;
+        let observation = match told {
+            Some(told) => told,
+            None => {
+                if self.ready(provider, replication).await.is_err() {
+                    let why = "the credential is missing or paused".to_owned();
+                    return Ok(Looked::unchanged(record, Some(why)));
+                }
+                self.ask(provider, replication, &record, invocation).await
+            }
+        };
         let unanswered = match &observation {
             Observation::Unanswered(failure) => Some(failure.to_string()),
             _ => None,
@@ -121,7 +185,7 @@ impl Handler {
         if let Some(reason) = &unanswered {
             tracing::warn!(key = record.key, %reason, "the destination could not be asked");
         }
-        let mut current = record;
+        let (mut current, mut arrived) = (record, None);
         for _ in 0..4 {
             let now = self.clock.now();
             let me = Claimant { owner: current.owner.clone(), lease_until: now, now };
@@ -137,6 +201,7 @@ impl Handler {
                             "observed"
                         );
                     }
+                    arrived = Arrived::of(replication, current.state, &next);
                     current = next;
                     break;
                 }
@@ -147,7 +212,7 @@ impl Handler {
         if current.in_outbox() {
             self.deliver(replication, &current, invocation).await;
         }
-        Ok(Looked { before, record: current, unanswered })
+        Ok(Looked { before, record: current, unanswered, arrived })
     }
 
     async fn ask(
@@ -165,7 +230,7 @@ impl Handler {
                 Observation::Ask(call) => call,
                 answer => return answer,
             };
-            match exchange::read(self, provider, &call, &replication.account, stop).await {
+            match exchange::read(self, provider, &call, replication.into(), stop).await {
                 Ok(reply) => replies.push(reply),
                 Err(failure) => {
                     if failure.disposition == Disposition::Authentication {
@@ -200,6 +265,13 @@ impl Handler {
         }
         told
     }
+}
+
+/// Whether the destination has anything to say of it: a copy was accepted, under this very record.
+fn is_awaited(record: &Record) -> bool {
+    let receipt = record.receipts.last();
+    matches!(record.state, State::Accepted | State::Replicated)
+        && receipt.is_some_and(|receipt| receipt.backup_id.is_none())
 }
 
 fn unreadable(error: &LedgerError) -> Error {

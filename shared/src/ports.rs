@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-
 use secrecy::ExposeSecret;
+use serde_json::Value;
 
 use crate::command::{Cloud, Command, Key, hash_of};
 use crate::error::Error;
@@ -250,6 +250,12 @@ pub trait WorkQueue: Send + Sync {
 pub trait Emitter: Send + Sync {
     /// Sends all messages; the answer tells for each whether the queue has it, in order. It comes by `until`.
     fn emit<'a>(&'a self, messages: &'a [Message], until: Timestamp) -> Boxed<'a, Vec<Result<(), EmitError>>>;
+}
+
+/// Takes metrics. Losing one harms nothing, so it tells nothing back.
+pub trait Meter: Send + Sync {
+    /// One document of the embedded metric format.
+    fn put(&self, line: &Value);
 }
 
 /// Why the queue did not take a message.

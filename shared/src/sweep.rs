@@ -10,6 +10,7 @@
 mod course;
 mod gone;
 mod index;
+mod metering;
 mod pages;
 mod starts;
 pub mod summary;
@@ -61,20 +62,24 @@ impl Handler {
         }
         waiting.sort_by_key(|(last, _)| *last);
         let mut swept = Vec::new();
-        for (_, rule) in waiting {
-            swept.push(self.sweep_rule(rule, invocation).await);
+        for (last, rule) in waiting {
+            swept.push(self.sweep_rule(rule, last, invocation).await);
         }
         answer["swept"] = json!(swept);
         Ok(answer)
     }
 
-    async fn sweep_rule(&self, rule: &Rule, invocation: &Invocation) -> Value {
+    async fn sweep_rule(&self, rule: &Rule, last: Option<Timestamp>, invocation: &Invocation) -> Value {
         let mut sweep = match Sweep::begin(self, rule, invocation).await {
             Ok(sweep) => sweep,
-            Err(stop) => return told(rule, &stop, None),
+            Err(stop) => {
+                metering::measure_unfinished(self, rule, last);
+                return told(rule, &stop, None);
+            }
         };
         match sweep.run().await {
             Ok(summary) => {
+                sweep.measure(&summary).await;
                 let counts = json!(summary.counts);
                 json!({
                     "rule": rule.name, "complete": true, "complete_as_of": summary.complete_as_of.to_string(), "counts": counts,
@@ -91,6 +96,7 @@ impl Handler {
                 {
                     tracing::warn!(rule = rule.name, error = %again.reason(), "how far this sweep came is not recorded");
                 }
+                metering::measure_unfinished(self, rule, last.or(Some(sweep.course.begun)));
                 told(rule, &stop, Some(&sweep.course))
             }
         }

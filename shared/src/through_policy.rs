@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use crate::command::{Command, Operation, Replication};
 use crate::disposition::{Disposition, Failure};
 use crate::error::{Error, ErrorName};
-use crate::exchange;
+use crate::exchange::{self, For};
 use crate::fields::{FieldError, one_line};
 use crate::handler::{Handler, Invocation, Step};
 use crate::hint::{Hint, What};
@@ -234,7 +234,8 @@ impl Handler {
             Ok(gate) => gate,
             Err(outcome) => return Read::Failed(outcome),
         };
-        let reply = exchange::read(self, provider, &call, &replication.account, invocation.stop()).await;
+        let whose = For { account: &replication.account, rule: replication.rule.as_deref() };
+        let reply = exchange::read(self, provider, &call, whose, invocation.stop()).await;
         let shown = reply.and_then(|reply| provider.inventory().shown(&scope, hint.what.id(), &reply));
         match shown {
             Ok(found) => {

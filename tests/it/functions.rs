@@ -20,6 +20,7 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::credentials::EnvironmentSecrets;
 use offsite_shared::ledger::State;
 use offsite_shared::memory::MemoryLedger;
+use offsite_shared::metrics::Metrics;
 use offsite_shared::ports::{
     Boxed, Clock, EmitError, Emitter, Filter, FixedPolicy, HttpRequest, Reply, Transport, TransportError,
 };
@@ -955,6 +956,7 @@ async fn a_panic_in_one_record_does_not_touch_the_others() {
         clock,
         pacer: Pacer::default(),
         pauses: Pauses::default(),
+        metrics: Metrics::default(),
     };
     let bodies = ["snap-fine0001", "snap-panic001", "snap-fine0002"].map(|snapshot| copy(snapshot, &["ap-beijing"]));
     let invocation = Invocation { id: "i-1".into(), deadline: SystemClock.now() + jiff::SignedDuration::from_secs(30) };

@@ -23,8 +23,8 @@ use crate::faults::cells::{Cell, Deliveries, matrix, run_all};
 use crate::faults::ports::Step;
 use crate::faults::world::{Home, Store, Weakness, seed};
 
-/// A provider that never finds a copy.
-struct Blind(&'static dyn Provider);
+/// A provider that never finds a copy, and knows no question for many.
+pub struct Blind(pub &'static dyn Provider);
 
 impl Provider for Blind {
     fn read_back(&self, _replication: &Replication, _intent: &Intent, _replies: &[Reply]) -> ReadBack {

@@ -313,7 +313,7 @@ fn every_kind_of_answer_fits_and_nothing_else_does() {
     }
     assert_strict(&validator, &json!({ "batchItemFailures": [{ "itemIdentifier": "m-1" }] }), &[], &[]);
     assert_strict(&validator, &json!({ "outbox": { "drained": 1, "left": 0 } }), &[], &[]);
-    let counts = json!({ "looked": 1, "replicated": 1, "failed": 0, "lost": 0, "unanswered": 0, "not_looked": 0 });
+    let counts = json!({ "looked": 1, "replicated": 1, "failed": 0, "lost": 0, "unanswered": 0, "not_looked": 0, "unreadable": 0 });
     assert_strict(&validator, &json!({ "observed": counts }), &[], &[]);
     let looked = json!({
         "done": true, "state": "replicated", "next_check_after_s": 60, "source": who["source"], "destination": who["destination"],

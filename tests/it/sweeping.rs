@@ -17,6 +17,7 @@ use offsite_shared::handler::{Handler, Invocation};
 use offsite_shared::io::credentials::EnvironmentSecrets;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::ledger::{Claimant, Record, State, put_off};
+use offsite_shared::metrics::Metrics;
 use offsite_shared::observation::{Evidence, How};
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Clock, Expect, FixedPolicy, HttpRequest, Ledger, Put, Transport};
@@ -115,6 +116,7 @@ impl Estate {
             clock,
             pacer: Pacer::default(),
             pauses: Pauses::default(),
+            metrics: Metrics::default(),
         }
     }
 

@@ -13,8 +13,10 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::credentials::{EnvironmentSecrets, key_variables};
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
+use offsite_shared::io::meter::{self, LineMeter};
 use offsite_shared::io::policies::StoredPolicy;
 use offsite_shared::memory::MemoryLedger;
+use offsite_shared::metrics::Metrics;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{
     Boxed, Clock, EmitError, Emitter, Filter, FixedPolicy, Ledger, Notes, Page, Policies, Transport,
@@ -120,6 +122,7 @@ pub fn handler(environment: &Environment, database: &Database) -> Result<Handler
         clock,
         pacer: Pacer::default(),
         pauses: Pauses::default(),
+        metrics: meter::from_environment(environment, LineMeter::Stderr, false)?,
     })
 }
 
@@ -147,6 +150,7 @@ pub fn looking(environment: &Environment, policy: Option<Arc<Policy>>) -> Result
         clock,
         pacer: Pacer::default(),
         pauses: Pauses::default(),
+        metrics: Metrics::default(),
     })
 }
 

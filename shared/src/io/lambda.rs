@@ -12,6 +12,7 @@ use super::clock::SystemClock;
 use super::credentials::EnvironmentSecrets;
 use super::dynamodb::DynamoLedger;
 use super::http::HttpTransport;
+use super::meter::{self, LineMeter};
 use super::policies::StoredPolicy;
 use super::sqs::{SqsEmitter, SqsWorkQueue};
 use crate::error::{Error, ErrorName};
@@ -101,6 +102,12 @@ pub fn handler(
             "OFFSITE_ALLOWED_DESTINATIONS is not set: whoever can send a command can have a copy made in any region"
         );
     }
+    let metrics = meter::from_environment(environment, LineMeter::Stdout, true)?;
+    if metrics.is_on() && meter::is_filtered(environment) {
+        tracing::error!(
+            "AWS_LAMBDA_LOG_LEVEL keeps the metrics out of the log, which count as INFO there: set it to INFO"
+        );
+    }
     Ok(Handler {
         providers: vec![provider],
         settings,
@@ -114,6 +121,7 @@ pub fn handler(
         clock,
         pacer: Pacer::default(),
         pauses: Pauses::default(),
+        metrics,
     })
 }
 

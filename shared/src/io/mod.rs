@@ -1,4 +1,4 @@
-//! The only impure module: clock, environment, HTTP, AWS, and the Lambda runtime.
+//! The only impure module: clock, environment, HTTP, AWS, standard output, and the Lambda runtime.
 
 pub mod aws;
 pub mod clock;
@@ -7,5 +7,6 @@ pub mod dynamodb;
 pub mod environment;
 pub mod http;
 pub mod lambda;
+pub mod meter;
 pub mod policies;
 pub mod sqs;

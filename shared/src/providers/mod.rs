@@ -13,7 +13,7 @@ use jiff::tz::{Offset, TimeZone};
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::command::{Cloud, Command, Replication};
+use crate::command::{Cloud, Command, Destination, Operation, Replication};
 use crate::disposition::{self, Disposition, Failure, Row};
 use crate::fields::{FieldError, one_line};
 use crate::inventory::Inventory;
@@ -124,6 +124,26 @@ pub enum ReadBack {
     Failed(Failure),
 }
 
+/// What is left of what a destination takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Headroom {
+    /// Ask this, a cheap read.
+    Ask(Box<Call>),
+    /// So many gigabytes.
+    Known(u64),
+    /// Nobody tells, or it grows by itself.
+    Unknown,
+}
+
+/// One accepted copy that is to be looked at together with others of its account, operation and destination region.
+#[derive(Clone, Copy, Debug)]
+pub struct Accepted<'c> {
+    /// Which.
+    pub replication: &'c Replication,
+    /// What the provider gave for it.
+    pub receipt: &'c Receipt,
+}
+
 /// What a command may leave out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Defaults {
@@ -171,6 +191,27 @@ pub trait Provider: Send + Sync {
         known: Option<&Evidence>,
         replies: &[Reply],
     ) -> Observation;
+
+    /// How many copies one question can tell of; with 1 each is asked for by itself.
+    fn observes_at_once(&self, _operation: Operation) -> usize {
+        1
+    }
+
+    /// The question that tells of all these copies, of which there are at most [`Provider::observes_at_once`].
+    fn observe_many(&self, _copies: &[Accepted<'_>]) -> Option<Call> {
+        None
+    }
+
+    /// What the reply to [`Provider::observe_many`] says of each copy, in order. `None`: it does not show it, and only the
+    /// question for this copy by itself can tell that it is not there.
+    fn observed_many(&self, copies: &[Accepted<'_>], _reply: &Reply) -> Vec<Option<Observation>> {
+        vec![None; copies.len()]
+    }
+
+    /// What is left of what a destination takes. Called without a reply first.
+    fn headroom(&self, _operation: Operation, _destination: &Destination, _reply: Option<&Reply>) -> Headroom {
+        Headroom::Unknown
+    }
 
     /// What is wrong with the reply to a read, if anything is.
     fn refused(&self, call: &Call, reply: &Reply) -> Option<Failure>;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Stop, Sweep};
 use crate::command::{Cloud, Destination, Operation, Replication};
 use crate::disposition::{Disposition, Failure};
-use crate::exchange;
+use crate::exchange::{self, For};
 use crate::fields::one_line;
 use crate::inventory::{Backup, CopyState, Cursor, Scope, Standing};
 use crate::ledger::{Record, later};
@@ -300,9 +300,8 @@ impl Sweep<'_> {
     /// One read, repeated where that is worth while.
     async fn ask(&mut self, call: &Call) -> Result<Reply, Stop> {
         let provider = self.provider;
-        self.ask_as(call, |reply| match provider.refused(call, reply) {
-            Some(failure) => Err(failure.of_read()),
-            None => Ok(reply.clone()),
+        self.ask_as(call, |reply| {
+            provider.refused(call, reply).map_or(Ok(reply.clone()), |failure| Err(failure.of_read()))
         })
         .await
     }
@@ -310,7 +309,8 @@ impl Sweep<'_> {
     async fn ask_as<T>(&mut self, call: &Call, interpret: impl Fn(&Reply) -> Result<T, Failure>) -> Result<T, Stop> {
         self.course.requests += 1;
         let (handler, stop) = (self.handler, self.invocation.stop());
-        match exchange::read_as(handler, self.provider, call, &self.rule.account, stop, interpret).await {
+        let whose = For { account: &self.rule.account, rule: Some(&self.rule.name) };
+        match exchange::read_as(handler, self.provider, call, whose, stop, interpret).await {
             Ok(answer) => Ok(answer),
             Err(failure) => {
                 if failure.disposition == Disposition::Authentication

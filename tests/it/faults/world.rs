@@ -20,6 +20,7 @@ use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::sqs::SqsEmitter;
 use offsite_shared::memory::MemoryLedger;
+use offsite_shared::metrics::Metrics;
 use offsite_shared::ports::{Clock, Emitter, FixedPolicy, Ledger};
 use offsite_shared::providers::Provider;
 use offsite_shared::settings::{Environment, Settings};
@@ -186,6 +187,7 @@ impl Clouds {
             clock,
             pacer: Pacer::default(),
             pauses: Pauses::default(),
+            metrics: Metrics::default(),
         }
     }
 

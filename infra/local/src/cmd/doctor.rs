@@ -20,6 +20,7 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::credentials::EnvironmentSecrets;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::memory::MemoryLedger;
+use offsite_shared::metrics::Metrics;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Boxed, Clock, EmitError, Emitter, FixedPolicy, Transport};
 use offsite_shared::probe::{Finding, Health, Probe, Route};
@@ -294,6 +295,7 @@ fn handler(
         clock,
         pacer: Pacer::default(),
         pauses: Pauses::default(),
+        metrics: Metrics::default(),
     };
     Ok((handler, secrets))
 }

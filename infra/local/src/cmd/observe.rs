@@ -45,7 +45,7 @@ pub async fn run(args: &ObserveArgs, environment: &Environment) -> anyhow::Resul
         bar.set_style(style);
     }
     let (mut replicated, mut failed, mut lost, mut looked) = (0, 0, 0, 0);
-    let mut unanswered;
+    let (mut unanswered, mut unreadable);
     let left = loop {
         let invocation = Invocation { id: "local".into(), deadline: later(clock.now(), Duration::from_secs(300)) };
         let answer = handler.handle(&json!({ "action": "observe" }), &invocation).await?;
@@ -55,6 +55,7 @@ pub async fn run(args: &ObserveArgs, environment: &Environment) -> anyhow::Resul
         lost += count("lost");
         looked += count("looked");
         unanswered = count("unanswered");
+        unreadable = count("unreadable");
         let left = under_way(&handler).await?;
         bar.set_length(before.max(left));
         bar.set_position(before.max(left) - left);
@@ -65,9 +66,10 @@ pub async fn run(args: &ObserveArgs, environment: &Environment) -> anyhow::Resul
     };
     bar.finish_and_clear();
     let observed = json!({
-        "looked": looked, "replicated": replicated, "failed": failed, "lost": lost, "unanswered": unanswered, "under_way": left,
+        "looked": looked, "replicated": replicated, "failed": failed, "lost": lost, "unanswered": unanswered,
+        "unreadable": unreadable, "under_way": left,
     });
-    let well = failed == 0 && lost == 0 && unanswered == 0 && (left == 0 || !args.until_done);
+    let well = failed == 0 && lost == 0 && unanswered == 0 && unreadable == 0 && (left == 0 || !args.until_done);
     Ok((json!({ "observed": observed }), well))
 }
 

@@ -22,8 +22,8 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::de::IgnoredAny;
 
-use super::{Acceptance, Call, Defaults, Found, Intent, Provider, ReadBack, Service, unreadable};
-use crate::command::{Cloud, Command, Operation, Replication};
+use super::{Acceptance, Call, Defaults, Found, Headroom, Intent, Provider, ReadBack, Service, unreadable};
+use crate::command::{Cloud, Command, Destination, Operation, Replication};
 use crate::disposition::{Disposition, Failure};
 use crate::fields::FieldError;
 use crate::inventory::Inventory;
@@ -134,6 +134,10 @@ impl Provider for Huawei {
         replies: &[Reply],
     ) -> Observation {
         observe::observe(replication, receipt, known, replies)
+    }
+
+    fn headroom(&self, operation: Operation, destination: &Destination, reply: Option<&Reply>) -> Headroom {
+        probe::headroom(operation, destination, reply)
     }
 
     fn sign(

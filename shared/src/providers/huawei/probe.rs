@@ -9,11 +9,11 @@ use serde::Deserialize;
 
 use super::model::{Backup, Page};
 use super::{Huawei, calls, errors};
-use crate::command::Operation;
+use crate::command::{Destination, Operation};
 use crate::disposition::Failure;
 use crate::ports::Reply;
 use crate::probe::{Finding, Health, Probe, Route, Step, Topic};
-use crate::providers::{Call, Service, lenient};
+use crate::providers::{Call, Headroom, Service, lenient};
 use crate::sign::{Query, RequestDraft};
 
 impl Probe for Huawei {
@@ -236,7 +236,7 @@ fn vault(route: &Route, reply: Option<&Reply>) -> Step {
         return Step::Known(no_project(&destination.region));
     };
     let Some(reply) = reply else {
-        return get("ShowVault", route.operation, &destination.region, project, &format!("vaults/{id}"), &[]);
+        return Step::Ask(Box::new(show_vault(route.operation, destination, project, id)));
     };
     let is_gone =
         matches!(errors::code(reply).as_deref(), Some("BackupService.6105" | "6105" | "BackupService.6120" | "6120"));
@@ -251,6 +251,26 @@ fn vault(route: &Route, reply: Option<&Reply>) -> Step {
         Ok(shown) => Step::Known(judge(id, &shown.vault)),
         Err(failure) => Step::Failed(failure.of_read()),
     }
+}
+
+/// What is left in the destination vault. One that grows by itself, and one that is paid by use, has no end that is told.
+pub(super) fn headroom(operation: Operation, destination: &Destination, reply: Option<&Reply>) -> Headroom {
+    let (Some(vault), Some(project)) = (&destination.vault_id, destination.project_id.as_deref()) else {
+        return Headroom::Unknown;
+    };
+    let Some(reply) = reply else { return Headroom::Ask(Box::new(show_vault(operation, destination, project, vault))) };
+    let Ok(shown) = errors::read::<ShownVault>(Service::Cbr, reply) else { return Headroom::Unknown };
+    let billing = &shown.vault.billing;
+    match (billing.size.filter(|size| *size > 0), billing.used, shown.vault.auto_expand) {
+        (Some(size), Some(used), None | Some(false)) => {
+            Headroom::Known(size.saturating_mul(1024).saturating_sub(used) / 1024)
+        }
+        _ => Headroom::Unknown,
+    }
+}
+
+fn show_vault(operation: Operation, destination: &Destination, project: &str, vault: &str) -> Call {
+    calls::get_in("ShowVault", operation, (&destination.region, project), &format!("vaults/{vault}"), &[])
 }
 
 /// A replication vault for servers, available, with room.

@@ -25,7 +25,7 @@ impl Inventory for Tencent {
     }
 
     fn show(&self, scope: &Scope, id: &str) -> Option<Call> {
-        let body = DescribeSnapshots { snapshot_ids: Some([id]), limit: 1, ..Default::default() };
+        let body = DescribeSnapshots { snapshot_ids: Some(&[id]), limit: 1, ..Default::default() };
         Some(call("DescribeSnapshots", &scope.region, &body))
     }
 

@@ -8,14 +8,15 @@ pub mod inventory;
 pub mod model;
 pub mod probe;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Acceptance, Call, Intent, Provider, ReadBack, Service, refusal, unreadable};
-use crate::command::{Cloud, Command, Replication};
+use super::{Acceptance, Accepted, Call, Intent, Provider, ReadBack, Service, refusal, unreadable};
+use crate::command::{Cloud, Command, Operation, Replication};
 use crate::disposition::Failure;
 use crate::fields::FieldError;
 use crate::inventory::Inventory;
@@ -134,7 +135,7 @@ impl Provider for Tencent {
         }
         let Some(reply) = replies.next() else {
             let body =
-                DescribeSnapshots { snapshot_ids: Some([&replication.source.id]), limit: 1, ..Default::default() };
+                DescribeSnapshots { snapshot_ids: Some(&[&replication.source.id]), limit: 1, ..Default::default() };
             return ReadBack::Ask(Box::new(call("DescribeSnapshots", &replication.source.region, &body)));
         };
         let snapshots = match read::<Described>(reply) {
@@ -152,7 +153,7 @@ impl Provider for Tencent {
         judge_source(replication, &source)
     }
 
-    /// The copy itself, by its ID, in the destination. There is no failed state.
+    /// The copy itself, by its ID, in the destination.
     fn observe(
         &self,
         replication: &Replication,
@@ -165,7 +166,7 @@ impl Provider for Tencent {
         };
         let region = &replication.destination.region;
         let Some(reply) = replies.first() else {
-            let body = DescribeSnapshots { snapshot_ids: Some([id]), limit: 1, ..Default::default() };
+            let body = DescribeSnapshots { snapshot_ids: Some(&[id]), limit: 1, ..Default::default() };
             return Observation::Ask(Box::new(call("DescribeSnapshots", region, &body)));
         };
         let snapshots = match read::<Described>(reply) {
@@ -173,21 +174,36 @@ impl Provider for Tencent {
             Err(failure) if failure.code == "InvalidSnapshotId.NotFound" => Vec::new(),
             Err(failure) => return Observation::Unanswered(failure.of_read()),
         };
-        let Some(copy) = snapshots.into_iter().find(|copy| copy.snapshot_id.as_deref() == Some(id)) else {
-            return Observation::Gone(format!("the snapshot {id} is not in {region}"));
-        };
-        match copy.state.as_deref() {
-            Some(state @ "NORMAL") => Observation::Seen(Evidence {
-                destination_id: Some(id.to_owned()),
-                state: state.to_owned(),
-                time: Timestamp::UNIX_EPOCH,
-                size_gib: copy.disk_size,
-                expires_at: copy.deadline_time.as_deref().and_then(model::time),
-                how: How::Observed,
-            }),
-            Some("TORECYCLE") => Observation::Gone(format!("the snapshot {id} is in the recycle bin of {region}")),
-            state => Observation::Running(format!("{} ({} %)", state.unwrap_or("unknown"), copy.percent.unwrap_or(0))),
+        match snapshots.iter().find(|copy| copy.snapshot_id.as_deref() == Some(id)) {
+            Some(copy) => judge_copy(id, region, copy),
+            None => Observation::Gone(format!("the snapshot {id} is not in {region}")),
         }
+    }
+
+    /// How many IDs one question may hold is not documented; a page holds 100.
+    fn observes_at_once(&self, _operation: Operation) -> usize {
+        PAGE as usize
+    }
+
+    fn observe_many(&self, copies: &[Accepted<'_>]) -> Option<Call> {
+        let region = &copies.first()?.replication.destination.region;
+        let ids: Vec<&str> = copies.iter().filter_map(|copy| copy.receipt.replication_id.as_deref()).collect();
+        let body = DescribeSnapshots { snapshot_ids: Some(&ids), limit: PAGE, ..Default::default() };
+        (!ids.is_empty()).then(|| call("DescribeSnapshots", region, &body))
+    }
+
+    fn observed_many(&self, copies: &[Accepted<'_>], reply: &Reply) -> Vec<Option<Observation>> {
+        let answer = read::<Described>(reply).map(|answer| answer.body.snapshots.unwrap_or_default());
+        let shown: HashMap<String, Snapshot> = answer
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|snapshot| Some((snapshot.snapshot_id.clone()?, snapshot)))
+            .collect();
+        let judge = |copy: &Accepted<'_>| {
+            let id = copy.receipt.replication_id.as_deref()?;
+            Some(judge_copy(id, &copy.replication.destination.region, shown.get(id)?))
+        };
+        copies.iter().map(judge).collect()
     }
 
     fn sign(
@@ -262,6 +278,22 @@ fn is_copy(snapshot: &Snapshot, names: &[String]) -> bool {
     let usable = matches!(snapshot.state.as_deref(), Some("COPYING_FROM_REMOTE" | "CHECKING_COPIED" | "NORMAL"));
     // Recorded answers leave keys out, and a copy that is overlooked is paid for twice.
     named && usable && snapshot.copy_from_remote != Some(false)
+}
+
+/// There is no failed state.
+fn judge_copy(id: &str, region: &str, copy: &Snapshot) -> Observation {
+    match copy.state.as_deref() {
+        Some(state @ "NORMAL") => Observation::Seen(Evidence {
+            destination_id: Some(id.to_owned()),
+            state: state.to_owned(),
+            time: Timestamp::UNIX_EPOCH,
+            size_gib: copy.disk_size,
+            expires_at: copy.deadline_time.as_deref().and_then(model::time),
+            how: How::Observed,
+        }),
+        Some("TORECYCLE") => Observation::Gone(format!("the snapshot {id} is in the recycle bin of {region}")),
+        state => Observation::Running(format!("{} ({} %)", state.unwrap_or("unknown"), copy.percent.unwrap_or(0))),
+    }
 }
 
 fn judge_source(replication: &Replication, source: &Snapshot) -> ReadBack {

@@ -29,7 +29,7 @@ pub struct CopySnapshotCrossRegions<'a> {
 pub struct DescribeSnapshots<'a> {
     /// By ID; never together with filters.
     #[serde(rename = "SnapshotIds", skip_serializing_if = "Option::is_none")]
-    pub snapshot_ids: Option<[&'a str; 1]>,
+    pub snapshot_ids: Option<&'a [&'a str]>,
     /// By filters.
     #[serde(rename = "Filters", skip_serializing_if = "Option::is_none")]
     pub filters: Option<[Filter<'a>; 1]>,

@@ -1,0 +1,84 @@
+//! Where metrics go: one line of JSON each, on standard output for Lambda's log, on standard error beside a command's answer.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::error::{Error, ErrorName};
+use crate::metrics::Metrics;
+use crate::ports::Meter;
+use crate::settings::Environment;
+
+/// Writes each document as one line, at once: a line of the log beside it is never torn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineMeter {
+    /// For Lambda, whose log this is. CloudWatch wants the bare line, so it does not go through the log's formatter.
+    Stdout,
+    /// For a command, whose answer is on standard output.
+    Stderr,
+}
+
+impl Meter for LineMeter {
+    fn put(&self, line: &Value) {
+        let mut text = line.to_string();
+        text.push('\n');
+        let written = match self {
+            LineMeter::Stdout => std::io::stdout().lock().write_all(text.as_bytes()),
+            LineMeter::Stderr => std::io::stderr().lock().write_all(text.as_bytes()),
+        };
+        if let Err(error) = written {
+            tracing::debug!(%error, "a metric was not written");
+        }
+    }
+}
+
+/// What `OFFSITE_METRICS` asks for; where it is not set, `usual`.
+///
+/// # Errors
+/// It is neither `emf` nor `none`.
+pub fn from_environment(environment: &Environment, to: LineMeter, usual: bool) -> Result<Metrics, Error> {
+    let on = match environment.get("OFFSITE_METRICS") {
+        None => usual,
+        Some("emf") => true,
+        Some("none") => false,
+        Some(other) => {
+            let reason = format!("OFFSITE_METRICS: \"{other}\" is neither emf nor none");
+            return Err(Error::new(ErrorName::Configuration, reason));
+        }
+    };
+    Ok(if on { Metrics::to(Arc::new(to)) } else { Metrics::default() })
+}
+
+/// Whether Lambda's own filter keeps the metrics out of the log: a line of JSON without a level counts as INFO.
+/// Source: AWS Lambda developer guide, "Log-level filtering", 2026.
+pub fn is_filtered(environment: &Environment) -> bool {
+    let is = |name: &str, wanted: &[&str]| {
+        environment.get(name).is_some_and(|value| wanted.iter().any(|one| one.eq_ignore_ascii_case(value)))
+    };
+    is("AWS_LAMBDA_LOG_FORMAT", &["JSON"]) && is("AWS_LAMBDA_LOG_LEVEL", &["WARN", "ERROR", "FATAL"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_decides_and_else_the_home() {
+        let on = |value: &str, usual| {
+            let environment = Environment::default().with("OFFSITE_METRICS", value);
+            from_environment(&environment, LineMeter::Stderr, usual).map(|metrics| metrics.is_on())
+        };
+        assert_eq!((on("", true), on("", false)), (Ok(true), Ok(false)));
+        assert_eq!((on("emf", false), on("none", true)), (Ok(true), Ok(false)));
+        assert!(on("statsd", true).unwrap_err().message.contains("OFFSITE_METRICS"));
+    }
+
+    #[test]
+    fn a_level_above_info_filters_json_lines_only() {
+        let environment = Environment::default().with("AWS_LAMBDA_LOG_LEVEL", "WARN");
+        assert!(!is_filtered(&environment));
+        assert!(is_filtered(&environment.clone().with("AWS_LAMBDA_LOG_FORMAT", "JSON")));
+        assert!(!is_filtered(&environment.with("AWS_LAMBDA_LOG_FORMAT", "JSON").with("AWS_LAMBDA_LOG_LEVEL", "INFO")));
+    }
+}

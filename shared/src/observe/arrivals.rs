@@ -1,0 +1,107 @@
+//! Copies that were seen for the first time: how long they took, for the report and for the metrics.
+
+use std::collections::BTreeMap;
+
+use crate::command::{Cloud, Replication};
+use crate::handler::Handler;
+use crate::ledger::{Record, State};
+use crate::metrics::Metric;
+use crate::observation::How;
+use crate::report::Arrival;
+use crate::report::reading::arrivals_name;
+
+/// Arrivals that are kept for the report of one rule.
+const KEPT: usize = 200;
+
+/// A copy that arrived.
+pub(super) struct Arrived {
+    cloud: Cloud,
+    rule: Option<String>,
+    arrival: Arrival,
+}
+
+impl Arrived {
+    /// What the change from `before` to `after` tells. Of a copy that was found to exist nobody knows when it began, and of one that
+    /// is only concluded nobody knows when it came.
+    pub(super) fn of(replication: &Replication, before: State, after: &Record) -> Option<Arrived> {
+        let receipt = after.receipts.last().filter(|receipt| !receipt.adopted)?;
+        let seen = after.evidence.as_ref().filter(|seen| seen.how == How::Observed)?;
+        let is_new = before != State::Replicated && after.state == State::Replicated;
+        let seconds = u64::try_from(seen.time.duration_since(receipt.time).as_secs()).unwrap_or(0);
+        is_new.then(|| Arrived {
+            cloud: replication.operation.cloud(),
+            rule: replication.rule.clone(),
+            arrival: Arrival { at: seen.time, seconds },
+        })
+    }
+}
+
+/// What one run has seen arrive, by rule; no more than the report keeps.
+#[derive(Default)]
+pub(super) struct Arrivals(BTreeMap<String, Vec<Arrival>>);
+
+impl Arrivals {
+    /// Measures what arrived, and keeps it for the report.
+    pub(super) fn add(&mut self, handler: &Handler, arrived: Vec<Arrived>) {
+        let mut seconds: BTreeMap<(Cloud, Option<String>), Vec<u64>> = BTreeMap::new();
+        for Arrived { cloud, rule, arrival } in arrived {
+            if let Some(rule) = &rule {
+                newest(self.0.entry(rule.clone()).or_default(), &[arrival]);
+            }
+            seconds.entry((cloud, rule)).or_default().push(arrival.seconds);
+        }
+        let now = handler.clock.now();
+        for ((cloud, rule), seconds) in seconds {
+            handler.metrics.put(now, cloud, rule.as_deref(), &[(Metric::ReplicationSeconds, seconds)]);
+        }
+    }
+
+    /// Writes them down. They are a drawing in the report and prove nothing, so a failure is only a warning.
+    pub(super) async fn write(self, handler: &Handler) {
+        for (rule, arrivals) in self.0 {
+            if let Err(reason) = append(handler, &rule, &arrivals).await {
+                tracing::warn!(rule, reason, "how long copies took is not in the report");
+            }
+        }
+    }
+}
+
+async fn append(handler: &Handler, rule: &str, arrivals: &[Arrival]) -> Result<(), String> {
+    let name = arrivals_name(rule);
+    for _ in 0..2 {
+        let note = handler.notes.note(&name).await.map_err(|error| error.to_string())?;
+        let version = note.as_ref().map_or(0, |note| note.version);
+        let mut all: Vec<Arrival> = note.and_then(|note| serde_json::from_str(&note.text).ok()).unwrap_or_default();
+        newest(&mut all, arrivals);
+        let text = serde_json::to_string(&all).map_err(|error| error.to_string())?;
+        if handler.notes.put_note(&name, &text, version).await.map_err(|error| error.to_string())? {
+            return Ok(());
+        }
+    }
+    Err("others write at the same time".to_owned())
+}
+
+/// Adds arrivals and keeps the newest, oldest first.
+fn newest(all: &mut Vec<Arrival>, more: &[Arrival]) {
+    all.extend_from_slice(more);
+    all.sort_by_key(|arrival| arrival.at);
+    all.drain(..all.len().saturating_sub(KEPT));
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn the_newest_are_kept_oldest_first() {
+        let at = |second| Arrival { at: Timestamp::from_second(second).unwrap(), seconds: 1 };
+        let mut all: Vec<Arrival> = (0..199).map(at).collect();
+        newest(&mut all, &[at(1_000), at(500), at(2_000)]);
+        assert_eq!(all.len(), KEPT);
+        assert_eq!((all[0], all[198], all[199]), (at(2), at(1_000), at(2_000)));
+        newest(&mut all, &[at(1_500)]);
+        assert_eq!((all[0], all[198], all[199]), (at(3), at(1_500), at(2_000)));
+    }
+}
