@@ -44,9 +44,15 @@ pub struct Estate {
 
 impl Estate {
     pub async fn start(seed: u64, backups: u64) -> Estate {
+        let estate = Estate::plain().await;
+        estate.simulators.make_inventories(seed, backups).unwrap();
+        estate
+    }
+
+    /// Without seeded inventories.
+    pub async fn plain() -> Estate {
         let options = SimOptions::default();
         let simulators = Simulators::start(options.clone()).await.unwrap();
-        simulators.make_inventories(seed, backups).unwrap();
         let environment = ["ALIBABA", "HUAWEI", "TENCENT"]
             .into_iter()
             .fold(home::point_at(&simulators, &options, Environment::default()), |environment, cloud| {
