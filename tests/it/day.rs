@@ -89,6 +89,8 @@ struct Day {
     estate: Estate,
     policy: Arc<Policy>,
     rng: Rng,
+    /// Of its own, so that what is made does not depend on what was handed back.
+    order: Rng,
     start: Timestamp,
     made: Vec<Made>,
     /// Records of the work queue, and how often each was delivered.
@@ -114,11 +116,13 @@ impl Day {
         estate.post(Cloud::Tencent, "seed", &switches(json!({}))).await;
         let start = estate.clock.now();
         let policy = Arc::new(policy());
-        let rng = Rng::with_seed(seed);
+        let mut rng = Rng::with_seed(seed);
+        let order = rng.fork();
         Day {
             estate,
             policy,
             rng,
+            order,
             start,
             made: Vec::new(),
             waiting: Vec::new(),
@@ -190,7 +194,7 @@ impl Day {
             }
             self.made.push(one);
         }
-        self.rng.shuffle(&mut self.waiting);
+        self.order.shuffle(&mut self.waiting);
     }
 
     /// Delivers what waits in batches of ten; what is handed back comes again with the next step.

@@ -39,7 +39,7 @@ pub struct Estate {
     pub clock: Arc<JumpClock>,
     pub environment: Environment,
     pub database: Database,
-    _directory: TempDir,
+    pub directory: TempDir,
 }
 
 impl Estate {
@@ -62,7 +62,7 @@ impl Estate {
         let clock = Arc::new(JumpClock::new(&http, simulators.tencent(), None));
         let directory = tempfile::tempdir().unwrap();
         let database = Database::open(&directory.path().join("offsite.db")).unwrap();
-        Estate { simulators, http, clock, environment, database, _directory: directory }
+        Estate { simulators, http, clock, environment, database, directory }
     }
 
     pub fn base(&self, cloud: Cloud) -> String {

@@ -70,7 +70,7 @@ pub(super) struct Course {
     pub inferred: u64,
     /// The oldest backup without a usable copy.
     pub oldest: Option<Timestamp>,
-    /// Copies that it started.
+    /// Copies that it started, or had the work queue start.
     pub started: u64,
     /// Commands that it handed to the work queue.
     pub handed_over: u64,
