@@ -117,10 +117,10 @@ async fn backups(fleet: &Fleet) -> anyhow::Result<()> {
         ],
     });
     post(&fleet.simulators.huawei(), "/_sim/seed", servers).await?;
-    let vault = |id: &str, region: &str, kind: &str| json!({ "vault_id": id, "region": region, "replication": kind == "target" });
+    let vault = |id: &str, region: &str| json!({ "vault_id": id, "region": region });
     let files = json!({
         "vaults": [
-            vault("v-000demo0cn-shenzhen01", "cn-shenzhen", "source"), vault("v-000demo0cn-chengdu001", "cn-chengdu", "target"),
+            vault("v-000demo0cn-shenzhen01", "cn-shenzhen"), vault("v-000demo0cn-chengdu001", "cn-chengdu"),
         ],
         "jobs": [{ "job_id": "job-demo000001", "vault_id": "v-000demo0cn-shenzhen01" }],
     });
