@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // The lint's exception knows test functions only, not their helpers.
 
 mod file;
+mod notes;
 pub mod stores;
 mod walk;

@@ -298,3 +298,62 @@ async fn a_report_equals_the_truth_with_the_ledger_of_earlier_work() {
         assert!(!calls.contains(mutating), "a paused sweep made a call: {calls}");
     }
 }
+
+/// Sweeps with so little time that many invocations are needed, each in a process of its own.
+#[tokio::test]
+async fn a_sweep_goes_on_where_its_time_ended() {
+    let estate = Estate::start(3, 4_000).await;
+    let cloud = Cloud::Tencent;
+    let policy = estate.policy(cloud).await;
+    let truth = estate.get(cloud, "truth").await;
+    estate.remember(&truth, &policy).await;
+    let mut invocations = 0;
+    loop {
+        invocations += 1;
+        assert!(invocations < 300, "it does not come to an end");
+        // A little more than the reserve that every invocation keeps.
+        let invocation =
+            Invocation { id: "short".into(), deadline: estate.clock.now() + SignedDuration::from_millis(2_300) };
+        let answer = estate.paused(&policy).handle(&json!({ "action": "sweep" }), &invocation).await.unwrap();
+        let report = estate.report(&policy).await;
+        if report.rules.iter().all(|rule| rule.complete_as_of.is_some()) {
+            break;
+        }
+        let half: Vec<_> = report.rules.iter().filter(|rule| rule.complete_as_of.is_none()).collect();
+        assert!(half.iter().all(|rule| rule.conclusion == Conclusion::Unknown), "half a sweep is no proof: {answer}");
+    }
+    assert!(invocations > 3, "{invocations} invocations: the test has become too easy");
+    let truth = estate.get(cloud, "truth").await;
+    for rule in &estate.report(&policy).await.rules {
+        compare(rule, &truth, "with_ledger", "in pieces");
+    }
+    let sql =
+        "SELECT count(*) FROM notes WHERE name LIKE 'course/%' OR name LIKE '%/copies%' OR name LIKE '%/matched%'";
+    let left: i64 =
+        estate.database.read(move |connection| connection.query_row(sql, [], |row| row.get(0))).await.unwrap();
+    assert_eq!(left, 0, "what only the way needed is gone");
+}
+
+/// Throttling, server errors and silence in the middle of the listings, and a clock of ours that is minutes off.
+#[tokio::test]
+async fn a_report_equals_the_truth_after_faults_and_with_clocks_that_disagree() {
+    for (skew_s, seed) in [(-200.0, 4), (200.0, 5)] {
+        let estate = Estate::start(seed, SOME).await;
+        // One clock for all three clouds; signatures are held against the true one.
+        estate.post(Cloud::Tencent, "clock", &json!({ "advance_s": skew_s, "keep_signature_clock": true })).await;
+        for cloud in Cloud::ALL {
+            let policy = estate.policy(cloud).await;
+            let truth = estate.get(cloud, "truth").await;
+            estate.remember(&truth, &policy).await;
+            let faults: Vec<Value> = ["throttle", "http_500_before", "reset_before", "html_503", "empty_200"]
+                .map(|kind| json!({ "kind": kind, "probability": 0.08, "times": 6 }))
+                .to_vec();
+            estate.post(cloud, "faults", &json!({ "seed": seed, "faults": faults })).await;
+            estate.sweep(&estate.paused(&policy)).await;
+            let truth = estate.get(cloud, "truth").await;
+            for rule in &estate.report(&policy).await.rules {
+                compare(rule, &truth, "with_ledger", &format!("{} by {skew_s} s", cloud.name()));
+            }
+        }
+    }
+}

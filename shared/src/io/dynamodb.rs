@@ -37,9 +37,9 @@ pub fn table_definition(name: &str) -> Value {
     json!({
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [attribute("pk"), attribute("state"), attribute("outbox"), attribute("due"), attribute("look_at")],
+        "AttributeDefinitions": [attribute("pk"), attribute("state"), attribute("outbox"), attribute("due"), attribute("look_at"), attribute("rule")],
         "KeySchema": [key("pk", "HASH")],
-        "GlobalSecondaryIndexes": [index("state", "pk"), index("outbox", "pk"), index("due", "look_at")],
+        "GlobalSecondaryIndexes": [index("state", "pk"), index("outbox", "pk"), index("due", "look_at"), index("rule", "pk")],
     })
 }
 

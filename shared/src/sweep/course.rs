@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use super::index::CopyIndex;
@@ -23,6 +23,9 @@ const LEASE: Duration = Duration::from_secs(300);
 
 /// A course older than this began too long ago to say what is there now.
 const STALE: Duration = Duration::from_secs(24 * 3600);
+
+/// IDs that are kept for the overlap: more than two pages.
+const KEPT: usize = 250;
 
 /// The size of one note, in bytes. Source: DynamoDB developer guide, "Item size": 400 KB, 2026.
 const CHUNK: usize = 200_000;
@@ -58,11 +61,9 @@ pub(super) struct Course {
     pub copies: Vec<u32>,
     /// Chunks of exceptions.
     pub findings: u32,
-    /// Counts up with each writing of what is written anew each time.
-    pub generation: u32,
-    /// Chunks of what was matched, by destination, in this generation.
+    /// Chunks of what was matched, by destination.
     pub matched: Vec<u32>,
-    /// Chunks of the newest backups, in this generation.
+    /// Chunks of the newest backups.
     pub newest: u32,
     /// Verdicts so far.
     pub counts: Counts,
@@ -70,6 +71,9 @@ pub(super) struct Course {
     pub inferred: u64,
     /// The oldest backup without a usable copy.
     pub oldest: Option<Timestamp>,
+    /// Copies that should be started, whether they were or not.
+    #[serde(default)]
+    pub due: u64,
     /// Copies that it started, or had the work queue start.
     pub started: u64,
     /// Commands that it handed to the work queue.
@@ -78,6 +82,8 @@ pub(super) struct Course {
     pub requests: u64,
     /// Which destinations of a vault-wide rule have something to copy.
     pub vault_due: Vec<bool>,
+    /// Hashes of the IDs of the last pages: the next page overlaps them.
+    pub recent: Vec<u64>,
     /// Until when others leave it alone.
     pub lease_until: Timestamp,
     /// Why it did not go on last time.
@@ -95,24 +101,25 @@ impl Course {
             cursor: None,
             copies: vec![0; destinations],
             findings: 0,
-            generation: 0,
             matched: vec![0; destinations],
             newest: 0,
             counts: Counts::default(),
             inferred: 0,
             oldest: None,
+            due: 0,
             started: 0,
             handed_over: 0,
             requests: 0,
             vault_due: vec![false; destinations],
+            recent: Vec::new(),
             lease_until: now,
             error: None,
         }
     }
 
     /// One that has written what a summary lives on, to be dropped.
-    pub(super) fn of_summary(run: &str, findings: u32, newest: u32, generation: u32, at: Timestamp) -> Course {
-        Course { findings, newest, generation, ..Course::new(run.to_owned(), String::new(), 0, at) }
+    pub(super) fn of_summary(run: &str, findings: u32, newest: u32, at: Timestamp) -> Course {
+        Course { findings, newest, ..Course::new(run.to_owned(), String::new(), 0, at) }
     }
 }
 
@@ -194,11 +201,11 @@ impl<'h> Sweep<'h> {
             invocation,
             vault_due: course.vault_due.clone(),
             saved_at: course.begun,
+            recent: course.recent.iter().copied().collect(),
+            recent_set: course.recent.iter().copied().collect(),
             course,
             version,
             pair: None,
-            recent: VecDeque::new(),
-            recent_set: HashSet::new(),
             lines: Vec::new(),
             lines_bytes: 0,
             exceptions: HashSet::new(),
@@ -218,11 +225,11 @@ impl<'h> Sweep<'h> {
                 *count = until;
             }
         }
-        let generation = self.course.generation + 1;
-        if self.course.phase == Phase::Sources {
+        // Written anew each time. Should this invocation die before the course is saved, what is matched twice is matched once.
+        if self.course.phase != Phase::Copies {
             for at in 0..self.indexes.len() {
                 let lines = self.indexes.get(at).map(CopyIndex::matched).unwrap_or_default();
-                let count = self.write(&format!("matched{at}.{generation}"), 0, &lines).await?;
+                let count = self.write(&format!("matched{at}"), 0, &lines).await?;
                 if let Some(found) = self.course.matched.get_mut(at) {
                     *found = count;
                 }
@@ -235,10 +242,8 @@ impl<'h> Sweep<'h> {
     /// Writes down what a summary lives on.
     pub(super) async fn write_findings(&mut self) -> Result<(), Stop> {
         self.flush().await?;
-        let generation = self.course.generation + 1;
         let lines = self.newest_lines();
-        self.course.newest = self.write(&format!("newest{generation}"), 0, &lines).await?;
-        self.course.generation = generation;
+        self.course.newest = self.write("newest", 0, &lines).await?;
         Ok(())
     }
 
@@ -288,9 +293,7 @@ impl<'h> Sweep<'h> {
             }
             let mut lines = Vec::new();
             for chunk in 0..self.course.matched.get(at).copied().unwrap_or(0) {
-                lines.extend(
-                    read_chunk(notes, rule, run, &format!("matched{at}.{}", self.course.generation), chunk).await?,
-                );
+                lines.extend(read_chunk(notes, rule, run, &format!("matched{at}"), chunk).await?);
             }
             index.restore_matched(&lines);
         }
@@ -301,7 +304,7 @@ impl<'h> Sweep<'h> {
             }
         }
         for chunk in 0..self.course.newest {
-            for line in read_chunk(notes, rule, run, &format!("newest{}", self.course.generation), chunk).await? {
+            for line in read_chunk(notes, rule, run, "newest", chunk).await? {
                 let (resource, times) = newest_of(&line).ok_or_else(|| lost_chunk("newest"))?;
                 self.newest.insert(resource.to_owned(), times);
             }
@@ -316,6 +319,7 @@ impl<'h> Sweep<'h> {
     async fn save(&mut self, leave: bool) -> Result<(), Stop> {
         let now = self.handler.clock.now();
         self.course.vault_due = self.vault_due.clone();
+        self.course.recent = self.recent.iter().rev().take(KEPT).rev().copied().collect();
         self.course.lease_until = if leave { now } else { later(now, LEASE) };
         let text = serde_json::to_string(&self.course).map_err(|error| Stop::Failed(error.to_string()))?;
         let name = name_of(&self.rule.name);
@@ -395,15 +399,11 @@ pub(super) async fn drop_chunks(notes: &dyn Notes, rule: &str, course: &Course, 
     for (at, count) in course.copies.iter().enumerate() {
         add(format!("copies{at}"), *count);
     }
-    for generation in 0..=course.generation {
-        for (at, count) in course.matched.iter().enumerate() {
-            add(format!("matched{at}.{generation}"), *count);
-        }
-        if all || generation < course.generation {
-            add(format!("newest{generation}"), course.newest);
-        }
+    for (at, count) in course.matched.iter().enumerate() {
+        add(format!("matched{at}"), *count);
     }
     if all {
+        add("newest".to_owned(), course.newest);
         add("findings".to_owned(), course.findings);
     }
     for name in names {

@@ -3,6 +3,7 @@
 use super::course::short;
 use super::{Stop, Sweep};
 use crate::command::{Key, Replication};
+use crate::disposition::Disposition;
 use crate::ledger::{self, Claimant, Record, State};
 use crate::ports::{Filter, Put};
 use crate::providers::{Intent, ReadBack};
@@ -22,9 +23,12 @@ impl Sweep<'_> {
                 return Err(Stop::Failed(error.to_string()));
             }
             for record in page.records {
-                if !self.exceptions.contains(&short(&record.key)) {
+                let key = record.key.clone();
+                if !self.exceptions.contains(&short(&key)) {
                     self.ask_after(record).await?;
                 }
+                // Each question is a step: however short the invocations, they come to an end.
+                self.course.cursor = Some(key);
                 self.tick().await?;
             }
             self.course.cursor = page.next.map(|key| key.0);
@@ -42,10 +46,7 @@ impl Sweep<'_> {
         }
         match record.state {
             State::Seen | State::Refused | State::Failed | State::Ineligible if !self.handler.settings.looks_only => {
-                let intent = Intent { attempt: record.attempt, since: record.since, doubt: false };
-                self.course.requests += 1;
-                let stop = self.invocation.stop();
-                match self.handler.read_back(self.provider, &replication, &intent, stop).await {
+                match self.read_back(&replication, &record, false).await? {
                     ReadBack::NoSource(reason) => self.miss(&replication, record, &reason).await,
                     // There is a copy that the ledger does not know: the path of every command adopts it.
                     ReadBack::Found(_) if !self.handler.settings.paused => {
@@ -58,7 +59,7 @@ impl Sweep<'_> {
             // Whether there is a copy is asked again, and the path of every command settles it.
             State::InDoubt if !self.handler.settings.looks_only => {
                 let paused = self.handler.settings.paused;
-                if paused && self.is_there(&replication, &record).await {
+                if paused && self.is_there(&replication, &record).await? {
                     return Ok(());
                 }
                 if !paused {
@@ -70,18 +71,27 @@ impl Sweep<'_> {
                     None => Ok(()),
                 }
             }
-            State::Lost if self.is_there(&replication, &record).await => Ok(()),
+            State::Lost if self.is_there(&replication, &record).await? => Ok(()),
             State::Missed | State::Lost | State::InDoubt => self.list(&replication, &record, None).await,
             _ => Ok(()),
         }
     }
 
-    async fn is_there(&mut self, replication: &Replication, record: &Record) -> bool {
-        let intent = Intent { attempt: record.attempt, since: record.since, doubt: true };
+    async fn is_there(&mut self, replication: &Replication, record: &Record) -> Result<bool, Stop> {
+        Ok(matches!(self.read_back(replication, record, true).await?, ReadBack::Found(_)))
+    }
+
+    /// A question that nobody answered must not pass for an answer.
+    async fn read_back(&mut self, replication: &Replication, record: &Record, doubt: bool) -> Result<ReadBack, Stop> {
+        let intent = Intent { attempt: record.attempt, since: record.since, doubt };
         self.course.requests += 1;
         let stop = self.invocation.stop();
-        let found = self.handler.read_back(self.provider, replication, &intent, stop).await;
-        matches!(found, ReadBack::Found(_))
+        match self.handler.read_back(self.provider, replication, &intent, stop).await {
+            ReadBack::Failed(failure) if failure.disposition != Disposition::Permanent => {
+                Err(self.stopped_by(&failure))
+            }
+            answer => Ok(answer),
+        }
     }
 
     async fn miss(&mut self, replication: &Replication, record: Record, reason: &str) -> Result<(), Stop> {

@@ -1,7 +1,6 @@
 //! Listing destinations and sources, and judging each backup and destination.
 
 use futures_util::{StreamExt, stream};
-use jiff::Timestamp;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
@@ -294,9 +293,7 @@ impl Sweep<'_> {
     /// One read, repeated where that is worth while.
     pub(super) async fn ask(&mut self, call: &Call) -> Result<Reply, Stop> {
         self.course.requests += 1;
-        // Long enough for the slowest page, and never beyond this invocation.
-        let stop: Timestamp = self.invocation.stop();
-        match exchange::read(self.handler, self.provider, call, &self.rule.account, stop).await {
+        match exchange::read(self.handler, self.provider, call, &self.rule.account, self.invocation.stop()).await {
             Ok(reply) => Ok(reply),
             Err(failure) => {
                 if failure.disposition == Disposition::Authentication
@@ -304,12 +301,15 @@ impl Sweep<'_> {
                 {
                     self.handler.pause(self.provider, &whole, &failure).await;
                 }
-                if failure.code == "deadline" || later(self.handler.clock.now(), Duration::from_secs(1)) >= stop {
-                    return Err(Stop::Time);
-                }
-                Err(self.unread(&failure))
+                Err(self.stopped_by(&failure))
             }
         }
+    }
+
+    /// Whether a failure is only that this invocation's time is over.
+    pub(super) fn stopped_by(&self, failure: &Failure) -> Stop {
+        let late = later(self.handler.clock.now(), Duration::from_secs(1)) >= self.invocation.stop();
+        if failure.code == "deadline" || late { Stop::Time } else { self.unread(failure) }
     }
 
     fn unread(&self, failure: &Failure) -> Stop {

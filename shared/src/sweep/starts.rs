@@ -27,6 +27,7 @@ impl Sweep<'_> {
                 continue;
             }
             let doubt = one.verdict == Verdict::InDoubt;
+            self.course.due += u64::from(!doubt);
             if vault_wide && !doubt {
                 if let Some(due) = self.vault_due.get_mut(one.at) {
                     *due = true;

@@ -31,6 +31,9 @@ pub struct Summary {
     pub orphans: Vec<Orphan>,
     /// How many there are.
     pub orphans_total: u64,
+    /// Copies that should have been started, whether they were or not.
+    #[serde(default)]
+    pub due: u64,
     /// Whether orphans could be told at all.
     pub orphans_known: bool,
     /// Requests that were sent for pages.
@@ -40,7 +43,6 @@ pub struct Summary {
     run: String,
     findings: u32,
     newest: u32,
-    generation: u32,
 }
 
 /// Whether a backup with this verdict counts for the lag: it should have a copy and has none that is usable.
@@ -87,8 +89,7 @@ impl Summary {
     pub async fn newest(&self, notes: &dyn Notes, rule: &str) -> Result<Vec<(String, Vec<i64>)>, String> {
         let mut all = Vec::new();
         for chunk in 0..self.newest {
-            let kind = format!("newest{}", self.generation);
-            for line in read_chunk(notes, rule, &self.run, &kind, chunk).await.map_err(|stop| stop.reason())? {
+            for line in read_chunk(notes, rule, &self.run, "newest", chunk).await.map_err(|stop| stop.reason())? {
                 let (resource, times) = newest_of(&line).ok_or("a list of resources cannot be read")?;
                 all.push((resource.to_owned(), times));
             }
@@ -146,13 +147,13 @@ impl Sweep<'_> {
             inferred: course.inferred,
             orphans,
             orphans_total,
+            due: course.due,
             orphans_known,
             requests: course.requests,
             points,
             run: course.run.clone(),
             findings: course.findings,
             newest: course.newest,
-            generation: course.generation,
         };
         let text = serde_json::to_string(&summary).map_err(|error| Stop::Failed(error.to_string()))?;
         if !notes.put_note(&summary_name(&self.rule.name), &text, version).await? {
@@ -165,13 +166,7 @@ impl Sweep<'_> {
                 drop_chunks(
                     notes,
                     &self.rule.name,
-                    &Course::of_summary(
-                        &before.run,
-                        before.findings,
-                        before.newest,
-                        before.generation,
-                        before.finished_at,
-                    ),
+                    &Course::of_summary(&before.run, before.findings, before.newest, before.finished_at),
                     true,
                 )
                 .await?;

@@ -2,13 +2,21 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use offsite_shared::fields::one_line;
+use offsite_shared::handler::Invocation;
+use offsite_shared::io::clock::SystemClock;
+use offsite_shared::ledger::later;
 use offsite_shared::policy::{Policy, Rule, SCHEMA, duration_text};
+use offsite_shared::ports::Clock;
 use offsite_shared::settings::Environment;
+use offsite_shared::sweep::summary;
 use serde_json::{Value, json};
 
+use crate::home;
 use crate::policy_file::{self, Problem, Problems};
 
 /// Options of `offsite policy`.
@@ -30,6 +38,9 @@ pub enum PolicyAction {
         /// Print one JSON object
         #[arg(long)]
         json: bool,
+        /// Read the providers too: what each rule covers now, and what its first sweep would start. Nothing is started
+        #[arg(long)]
+        live: bool,
     },
     /// Print the JSON Schema of policies
     Schema,
@@ -47,14 +58,17 @@ pub enum PolicyAction {
 /// Standard output is gone; for `render`, all that is wrong with the policy.
 pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<bool> {
     match &args.action {
-        PolicyAction::Check { file, json } => {
+        PolicyAction::Check { file, json, live } => {
             let path = policy_file::location(file.as_deref(), environment)?;
             let read = policy_file::read(&path);
             match json {
                 true => writeln!(out, "{}", as_json(&policy_file::name(&path), &read))?,
                 false => write_text(&policy_file::name(&path), &read, out)?,
             }
-            Ok(read.is_ok())
+            match read {
+                Ok(policy) if *live => first_sweep(Arc::new(policy), environment, *json, out).await,
+                read => Ok(read.is_ok()),
+            }
         }
         PolicyAction::Schema => {
             out.write_all(SCHEMA.as_bytes())?;
@@ -66,6 +80,56 @@ pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Wri
             Ok(true)
         }
     }
+}
+
+/// What each rule covers now, and what its first sweep would start; whether every rule could be read.
+async fn first_sweep(
+    policy: Arc<Policy>,
+    environment: &Environment,
+    json: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<bool> {
+    let handler = home::looking(environment, Some(policy.clone()))?;
+    let deadline = later(SystemClock.now(), Duration::from_secs(86_400));
+    let invocation = Invocation { id: "policy".into(), deadline };
+    let answer = handler.handle(&json!({ "action": "sweep" }), &invocation).await?;
+    let mut well = true;
+    for rule in &policy.rules {
+        let swept = answer["swept"].as_array().into_iter().flatten().find(|one| one["rule"] == json!(rule.name));
+        let Some((found, _)) = summary::read(&*handler.notes, &rule.name).await? else {
+            well = false;
+            let reason = swept.and_then(|one| one["reason"].as_str()).unwrap_or("it was not read");
+            match json {
+                true => writeln!(out, "{}", json!({ "rule": rule.name, "error": reason }))?,
+                false => writeln!(out, "{}: cannot be told: {reason}", rule.name)?,
+            }
+            continue;
+        };
+        let limit = rule.limits.max_new_per_sweep.map_or(u64::MAX, u64::from);
+        let (covered, would) = (found.counts.covered, found.due.min(limit));
+        match json {
+            true => {
+                let told = json!({ "rule": rule.name, "counts": found.counts, "due": found.due, "would_start": would });
+                writeln!(out, "{told}")?;
+            }
+            false => {
+                let counts = found.counts;
+                writeln!(
+                    out,
+                    "{}: covers {covered} now: {} replicated, {} in progress, {} missing, {} not ready, {} ineligible, {} failed; its first sweep would start {would} of {} (before the provider's own refusals)",
+                    rule.name,
+                    counts.replicated,
+                    counts.in_progress,
+                    counts.missing,
+                    counts.not_ready,
+                    counts.ineligible,
+                    counts.failed,
+                    found.due
+                )?;
+            }
+        }
+    }
+    Ok(well)
 }
 
 fn as_json(file: &str, read: &Result<Policy, Problems>) -> Value {
