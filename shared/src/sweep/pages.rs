@@ -327,7 +327,7 @@ impl Sweep<'_> {
 }
 
 /// Whether a copy was seen after that moment.
-fn seen_since(record: Option<&Record>, moment: Timestamp) -> bool {
+fn seen_since(record: Option<&Record>, moment: jiff::Timestamp) -> bool {
     record.and_then(|record| record.evidence.as_ref()).is_some_and(|seen| seen.time >= moment)
 }
 
