@@ -45,6 +45,10 @@ pub(super) async fn run(fleet: &Fleet, function: &FunctionProcess, story: &mut S
     let invocation = Invocation { id: "demo".into(), deadline };
     let swept = handler.handle(&json!({ "action": "sweep" }), &invocation).await?;
     for rule in swept.get("swept").and_then(Value::as_array).into_iter().flatten() {
+        if let Some(reason) = rule.get("reason").and_then(Value::as_str) {
+            story.say(&format!("   {reason}"))?;
+            continue;
+        }
         let number = |pointer: &str| rule.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
         story.say(&format!(
             "   {}: {} covered, {} started now, {} ineligible",
