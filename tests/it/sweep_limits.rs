@@ -100,7 +100,7 @@ async fn nothing_is_started_while_it_is_paused() {
     let command = policy.rules[0].command_of(&ids[0]).to_json();
     let refused = handler.handle(&command, &estate.invocation(30)).await.unwrap_err();
     assert!(refused.message.contains("OFFSITE_PAUSED"), "{refused}");
-    let answer = handler.handle(&batch(&[command.clone()]), &estate.invocation(30)).await.unwrap();
+    let answer = handler.handle(&batch(std::slice::from_ref(&command)), &estate.invocation(30)).await.unwrap();
     assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 1, "{answer}");
 
     let mut environment = command_environment(&estate, &policy);
