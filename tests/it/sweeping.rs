@@ -327,6 +327,8 @@ async fn a_sweep_goes_on_where_its_time_ended() {
     for rule in &estate.report(&policy).await.rules {
         compare(rule, &truth, "with_ledger", "in pieces");
     }
+    // The last of these invocations may have begun a rule anew that was done before.
+    estate.sweep(&estate.paused(&policy)).await;
     let sql =
         "SELECT count(*) FROM notes WHERE name LIKE 'course/%' OR name LIKE '%/copies%' OR name LIKE '%/matched%'";
     let left: i64 =
