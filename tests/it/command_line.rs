@@ -440,12 +440,16 @@ async fn the_demo_prints_its_queue_as_json_lines() {
     assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
     let messages: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(messages.iter().all(|message| message["specversion"] == "1.0"));
-    let mut ids: Vec<&str> =
-        messages.iter().map(|message| message["data"]["replication_id"].as_str().unwrap()).collect();
-    assert_eq!(ids.len(), 12);
-    ids.sort_unstable();
-    ids.dedup();
-    assert_eq!(ids.len(), 12, "each once");
+    // Sixteen copies: each accepted once, and each seen in its destination once.
+    for kind in ["offsite.replication.accepted", "offsite.replication.replicated"] {
+        let of_kind = messages.iter().filter(|message| message["type"] == kind);
+        let mut ids: Vec<&str> = of_kind.map(|message| message["data"]["replication_id"].as_str().unwrap()).collect();
+        assert_eq!(ids.len(), 16, "{kind}");
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 16, "{kind}: each once");
+    }
+    assert_eq!(messages.len(), 32);
     for operation in offsite_shared::command::Operation::ALL {
         assert!(
             messages.iter().any(|message| message["data"]["operation"] == operation.name()),
@@ -455,4 +459,27 @@ async fn the_demo_prints_its_queue_as_json_lines() {
     }
     assert!(!ended.stderr.contains('\u{1b}'), "quiet in a pipe: {}", ended.stderr);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves nothing behind");
+}
+
+/// For a person it ends on the report, and leaves the page whose path it prints.
+#[tokio::test]
+async fn the_demo_ends_on_the_report() {
+    binaries();
+    let folder = tempfile::tempdir().unwrap();
+    let environment = vec![("TMPDIR".to_owned(), folder.path().to_string_lossy().into_owned())];
+    let ended = run(&["demo"], &environment, None).await;
+    assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
+    let (_, proof) = ended.stdout.split_once("snap-web00002: no event").expect("an event is lost");
+    for part in [
+        "disks: 2 covered, 1 started now",
+        "servers: 2 covered, 1 started now, 1 ineligible",
+        "The objectives of all 3 rules hold.",
+        "lacks the server's system disk",
+    ] {
+        assert!(proof.contains(part), "{part}: {proof}");
+    }
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let [page] = left.as_slice() else { panic!("one page stays: {left:?}") };
+    assert!(proof.trim_end().ends_with(page.to_str().unwrap()), "{proof}");
+    assert!(std::fs::read_to_string(page).unwrap().contains("2d0c5a34-6b0f-4a3c-9c39-5a0f8b6e1c02"));
 }

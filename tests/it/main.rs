@@ -4,6 +4,7 @@
 
 mod command_line;
 mod contracts;
+mod day;
 mod doctor;
 mod emulators;
 mod events;
@@ -21,6 +22,7 @@ mod schemas;
 mod secrets;
 mod sign_command;
 mod simulators;
+mod sweep_limits;
 mod sweeping;
 mod tidy;
 mod together;

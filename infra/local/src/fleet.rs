@@ -6,12 +6,17 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use offsite_shared::command::Cloud;
+use offsite_shared::exchange::{Pacer, Pauses};
+use offsite_shared::handler::Handler;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
+use offsite_shared::io::credentials::EnvironmentSecrets;
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
-use offsite_shared::ports::{Clock, Ledger, Transport};
-use offsite_shared::settings::Environment;
+use offsite_shared::io::sqs::SqsEmitter;
+use offsite_shared::policy::Policy;
+use offsite_shared::ports::{Clock, FixedPolicy, Ledger, Transport};
+use offsite_shared::settings::{Environment, Settings};
 use serde_json::Value;
 
 use crate::aws::{LocalAws, Options};
@@ -116,11 +121,44 @@ impl Fleet {
         messages.iter().map(|message| Ok(serde_json::from_str(&message.body)?)).collect()
     }
 
+    /// The handler of this process for all clouds, over the functions' ledger and queue, with a policy.
+    ///
+    /// # Errors
+    /// A client cannot be set up.
+    pub fn handler(&self, policy: Arc<Policy>) -> anyhow::Result<Handler> {
+        let environment = self.environment();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let settings = Settings::from_environment(&environment, &home::PROVIDERS)?;
+        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
+        let table = Arc::new(self.dynamo()?);
+        let secrets = EnvironmentSecrets::new(&environment, settings.clone(), transport.clone(), clock.clone());
+        Ok(Handler {
+            providers: home::PROVIDERS.to_vec(),
+            settings,
+            transport,
+            ledger: table.clone(),
+            notes: table,
+            policies: Arc::new(FixedPolicy(Some(policy))),
+            work_queue: None,
+            emitter: Arc::new(SqsEmitter::from_environment(&environment, self.client()?, clock.clone())?),
+            secrets: Arc::new(secrets),
+            clock,
+            pacer: Pacer::default(),
+            pauses: Pauses::default(),
+        })
+    }
+
     fn dynamo(&self) -> anyhow::Result<DynamoLedger> {
-        let environment = Environment::new(self.environment.clone());
+        Ok(DynamoLedger::from_environment(&self.environment(), self.client()?, TABLE)?)
+    }
+
+    fn environment(&self) -> Environment {
+        Environment::new(self.environment.clone())
+    }
+
+    fn client(&self) -> anyhow::Result<Arc<Aws>> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(std::time::Duration::from_secs(3))?);
-        let aws = Arc::new(Aws::from_environment(&environment, transport, clock)?);
-        Ok(DynamoLedger::from_environment(&environment, aws, TABLE)?)
+        Ok(Arc::new(Aws::from_environment(&self.environment(), transport, clock)?))
     }
 }

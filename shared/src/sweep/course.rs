@@ -74,7 +74,7 @@ pub(super) struct Course {
     /// Copies that should be started, whether they were or not.
     #[serde(default)]
     pub due: u64,
-    /// Copies that it started.
+    /// Copies that it started, or had the work queue start.
     pub started: u64,
     /// Commands that it handed to the work queue.
     pub handed_over: u64,

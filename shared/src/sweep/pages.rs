@@ -198,6 +198,8 @@ impl Sweep<'_> {
                 None => {
                     let look = match found {
                         Some((state, id)) => Look::Copy { id: Some(id), state, proof: Proof::Observed },
+                        // The listing may be hours old, and what was seen since then is the newer word.
+                        None if seen_since(record.as_ref(), self.course.begun) => Look::Untried,
                         None => Look::Nothing,
                     };
                     (look, record)
@@ -341,6 +343,11 @@ impl Sweep<'_> {
             _ => &self.rule.source.region,
         }
     }
+}
+
+/// Whether a copy was seen after that moment.
+fn seen_since(record: Option<&Record>, moment: jiff::Timestamp) -> bool {
+    record.and_then(|record| record.evidence.as_ref()).is_some_and(|seen| seen.time >= moment)
 }
 
 /// A destination for people and for lists.

@@ -37,10 +37,13 @@ impl Sweep<'_> {
                 due.push(at);
             }
         }
-        if self.is_looking_only() {
+        if self.handler.settings.looks_only {
             return Ok(());
         }
         self.remember_missing(judged, &due).await?;
+        if self.handler.settings.paused {
+            return Ok(());
+        }
         if self.handler.work_queue.is_some() {
             self.hand_over(judged, &due).await
         } else {
@@ -78,7 +81,7 @@ impl Sweep<'_> {
 
     fn may_start(&mut self) -> bool {
         let limit = self.rule.limits.max_new_per_sweep.map_or(u64::MAX, u64::from);
-        if self.course.started + self.course.handed_over >= limit {
+        if self.course.started >= limit {
             self.no_more = true;
         }
         !self.no_more && !self.is_looking_only()
@@ -136,6 +139,7 @@ impl Sweep<'_> {
             match outcome {
                 Ok(()) => self.course.handed_over += 1,
                 Err(error) => {
+                    self.course.started = self.course.started.saturating_sub(command.destinations.len() as u64);
                     tracing::error!(source = command.source.id, %error, "the work queue has not taken this command; the next sweep sends it again");
                 }
             }

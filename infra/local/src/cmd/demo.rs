@@ -1,4 +1,6 @@
-//! `offsite demo`: the three real binaries at work against simulators, step by step.
+//! `offsite demo`: the three real binaries at work against simulators, step by step, and at the end the proof.
+
+mod proof;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -61,7 +63,8 @@ const OPERATIONS: [(&str, Cloud, &str); 5] = [
     ),
 ];
 
-/// Runs the demo. True when every expected ID is on the queue exactly once and every copy was made once.
+/// Runs the demo. True when every expected ID is on the queue exactly once, every copy was made once, and the report says that
+/// all objectives hold.
 ///
 /// # Errors
 /// The binaries cannot be built, or something on this machine does not work.
@@ -73,8 +76,13 @@ pub async fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<bool> {
     spinner.finish_and_clear();
     let folder = Folder::new()?;
     let options = SimOptions { any_source: true, ..SimOptions::default() };
-    let extra =
-        [("OFFSITE_LEASE_MARGIN_MS", "300"), ("OFFSITE_BACKOFF_MS", "400"), ("OFFSITE_ALLOWED_DESTINATIONS", "*:*")];
+    let extra = [
+        ("OFFSITE_LEASE_MARGIN_MS", "300"),
+        ("OFFSITE_BACKOFF_MS", "400"),
+        ("OFFSITE_ALLOWED_DESTINATIONS", "*:*"),
+        ("OFFSITE_FIRST_LOOK_S", "1"),
+        ("OFFSITE_LONGEST_LOOK_S", "1"),
+    ];
     let fleet = Fleet::start(binaries, &folder.0.join("demo.db"), options, &extra).await?;
     story.say("Three real function binaries, each under a Lambda Runtime API of its own; simulated clouds; SQS and DynamoDB from a SQLite file. Nothing leaves this machine.")?;
     let mut functions = BTreeMap::new();
@@ -106,16 +114,21 @@ pub async fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<bool> {
 
     let crashed = crash(&fleet, &mut story).await?;
 
-    let verdict = verdict(&fleet).await?;
+    let copied = verdict(&fleet, COPIES).await?;
+    story.table(&copied)?;
+    let proven = proof::run(&fleet, function(Cloud::Tencent)?, &mut story).await?;
+    let end = verdict(&fleet, COPIES + proof::COPIES).await?;
     if args.json {
-        for message in &verdict.messages {
+        for message in &end.messages {
             writeln!(story.out, "{message}")?;
         }
-    } else {
-        story.table(&verdict)?;
     }
-    Ok(one_bad && crashed && verdict.problems.is_empty())
+    story.problems(&end.problems)?;
+    Ok(one_bad && crashed && proven && copied.problems.is_empty() && end.problems.is_empty())
 }
+
+/// Copies before the sweep: Alibaba 1, Huawei 1 + 3 + 1, Tencent 2 + 2 + 1 + 1.
+const COPIES: u64 = 12;
 
 /// Kills the function after the provider accepted and before the function knew, then delivers the event again.
 async fn crash(fleet: &Fleet, story: &mut Story<'_>) -> anyhow::Result<bool> {
@@ -196,8 +209,9 @@ struct Verdict {
     problems: Vec<String>,
 }
 
-async fn verdict(fleet: &Fleet) -> anyhow::Result<Verdict> {
+async fn verdict(fleet: &Fleet, expected: u64) -> anyhow::Result<Verdict> {
     let messages = fleet.messages().await?;
+    let is_receipt = |message: &&Value| message.get("type") == Some(&json!("offsite.replication.accepted"));
     let mut problems = Vec::new();
     let mut copies = 0;
     for row in fleet.copies() {
@@ -214,16 +228,15 @@ async fn verdict(fleet: &Fleet) -> anyhow::Result<Verdict> {
         }
         let on_queue = messages
             .iter()
+            .filter(is_receipt)
             .filter(|message| message.pointer("/data/replication_id").and_then(Value::as_str) == Some(&text("id")))
             .count();
         if on_queue != 1 {
             problems.push(format!("the ID {} is on the queue {on_queue} times", text("id")));
         }
     }
-    // Alibaba 1, Huawei 1 + 3 + 1, Tencent 2 + 2 + 1 + 1.
-    const EXPECTED: u64 = 12;
-    if copies != EXPECTED {
-        problems.push(format!("{copies} copies were made, {EXPECTED} were asked for"));
+    if copies != expected {
+        problems.push(format!("{copies} copies were made, {expected} were asked for"));
     }
     Ok(Verdict { messages, copies, problems })
 }
@@ -273,13 +286,17 @@ impl Story<'_> {
             self.say(&format!("   {line}"))?;
         }
         let green = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Green.into()));
-        let red = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Red.into()));
         if verdict.problems.is_empty() {
             return self.say(&format!(
                 "\n{green}Every copy was made once, and every ID is on the queue exactly once.{green:#}"
             ));
         }
-        for problem in &verdict.problems {
+        self.problems(&verdict.problems)
+    }
+
+    fn problems(&mut self, problems: &[String]) -> anyhow::Result<()> {
+        let red = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Red.into()));
+        for problem in problems {
             self.say(&format!("{red}{problem}{red:#}"))?;
         }
         Ok(())

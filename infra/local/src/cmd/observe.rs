@@ -74,7 +74,7 @@ pub async fn run(args: &ObserveArgs, environment: &Environment) -> anyhow::Resul
 }
 
 /// Accepted copies of which the destination has not been seen.
-async fn under_way(handler: &Handler) -> anyhow::Result<u64> {
+pub(super) async fn under_way(handler: &Handler) -> anyhow::Result<u64> {
     let filter = Filter { state: Some(State::Accepted.name().to_owned()), ..Filter::default() };
     let mut count = 0;
     let count_page = |page: Page| {

@@ -1,0 +1,338 @@
+//! What a policy holds a sweep to: limits, the pause, doubts, lost and missed backups, and the work queue.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use offsite_shared::command::{Cloud, Command};
+use offsite_shared::handler::Handler;
+use offsite_shared::ledger::State;
+use offsite_shared::policy::Policy;
+use offsite_shared::ports::{Boxed, Clock, EmitError, Filter, Ledger, WorkQueue};
+use offsite_shared::report::{Conclusion, RuleReport};
+use serde_json::{Value, json};
+
+use crate::command_line;
+use crate::faults::world::batch;
+use crate::sweeping::Estate;
+
+const FAR: &str = "ap-singapore";
+
+/// A rule for the snapshots whose names begin like its own.
+fn rule(name: &str, limits: Value) -> Value {
+    json!({
+        "name": name, "provider": "tencent", "objective": { "max_lag": "24h" }, "limits": limits,
+        "source": { "region": "ap-guangzhou", "select": { "name_prefix": name } }, "destinations": [{ "region": FAR }],
+    })
+}
+
+fn policy(rules: &[Value]) -> Arc<Policy> {
+    Arc::new(Policy::from_json(&json!({ "version": 1, "rules": rules })).unwrap())
+}
+
+/// Clouds whose copies take an hour.
+async fn estate() -> Estate {
+    let estate = Estate::plain().await;
+    for cloud in Cloud::ALL {
+        estate.post(cloud, "seed", &json!({ "switches": { "copy_duration_s": 3_600 } })).await;
+    }
+    estate
+}
+
+/// Makes snapshots of these names; their IDs.
+async fn make(estate: &Estate, name: &str, count: usize) -> Vec<String> {
+    let ids: Vec<String> = (0..count).map(|at| format!("snap-{name}{at:04}")).collect();
+    let snapshot = |id: &String| json!({ "snapshot_id": id, "region": "ap-guangzhou", "name": format!("{name}-{id}") });
+    let snapshots: Vec<Value> = ids.iter().map(snapshot).collect();
+    estate.post(Cloud::Tencent, "seed", &json!({ "snapshots": snapshots })).await;
+    ids
+}
+
+async fn fault(estate: &Estate, faults: Value) {
+    estate.post(Cloud::Tencent, "faults", &json!({ "clear": true, "faults": faults })).await;
+}
+
+/// How often each copy was made.
+fn copies(estate: &Estate) -> Vec<(String, u64)> {
+    let state = estate.simulators.state();
+    let rows = state["replications"].as_array().unwrap().iter();
+    rows.map(|row| (row["source"].as_str().unwrap().to_owned(), row["created"].as_u64().unwrap())).collect()
+}
+
+async fn pass(estate: &Estate, hours: u64, minutes: u64) {
+    estate.clock.sleep(Duration::from_secs(hours * 3_600 + minutes * 60)).await;
+}
+
+async fn observe(estate: &Estate, handler: &Handler) {
+    handler.handle(&json!({ "action": "observe" }), &estate.invocation(600)).await.unwrap();
+}
+
+async fn report(estate: &Estate, policy: &Policy, rule: &str) -> RuleReport {
+    estate.report(policy).await.rules.into_iter().find(|found| found.rule == rule).unwrap()
+}
+
+fn told(receipts: &[Value], kind: &str) -> usize {
+    receipts.iter().filter(|event| event["type"] == json!(format!("offsite.replication.{kind}"))).count()
+}
+
+#[tokio::test]
+async fn a_sweep_starts_no_more_than_its_rule_allows() {
+    let estate = estate().await;
+    let policy = policy(&[rule("slow", json!({ "max_new_per_sweep": 5 }))]);
+    make(&estate, "slow", 12).await;
+    let handler = estate.handler(&policy);
+    for (started, missing) in [(5, 7), (5, 2), (2, 0), (0, 0)] {
+        let swept = estate.sweep(&handler).await["swept"][0].clone();
+        assert_eq!((&swept["started"], &swept["counts"]["missing"]), (&json!(started), &json!(missing)), "{swept}");
+    }
+    let copies = copies(&estate);
+    assert!(copies.len() == 12 && copies.iter().all(|(_, created)| *created == 1), "{copies:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_started_while_it_is_paused() {
+    let estate = estate().await;
+    let policy = policy(&[rule("held", json!({}))]);
+    let ids = make(&estate, "held", 3).await;
+    let handler = estate.paused(&policy);
+    let swept = estate.sweep(&handler).await["swept"][0].clone();
+    assert_eq!((&swept["started"], &swept["counts"]["missing"]), (&json!(0), &json!(3)), "{swept}");
+    let command = policy.rules[0].command_of(&ids[0]).to_json();
+    let refused = handler.handle(&command, &estate.invocation(30)).await.unwrap_err();
+    assert!(refused.message.contains("OFFSITE_PAUSED"), "{refused}");
+    let answer = handler.handle(&batch(std::slice::from_ref(&command)), &estate.invocation(30)).await.unwrap();
+    assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 1, "{answer}");
+
+    let mut environment = command_environment(&estate, &policy);
+    environment.push(("OFFSITE_PAUSED".to_owned(), "true".to_owned()));
+    let handled = command_line::run(&["handle", "--event", "-"], &environment, Some(&command.to_string())).await;
+    assert_ne!(handled.code, 0, "{}", handled.stdout);
+    assert!(handled.stderr.contains("OFFSITE_PAUSED"), "{}", handled.stderr);
+    let swept = command_line::run(&["sweep"], &environment, None).await;
+    assert_eq!(swept.code, 0, "{}", swept.stderr);
+    assert_eq!(copies(&estate), []);
+    // The same command without the pause: what was put off is started.
+    environment.pop();
+    let swept = command_line::run(&["sweep"], &environment, None).await;
+    assert_eq!(swept.code, 0, "{}", swept.stderr);
+    assert_eq!(copies(&estate).len(), 3, "{}", swept.stdout);
+}
+
+/// The environment of an `offsite` command over the same clouds, file and policy.
+fn command_environment(estate: &Estate, policy: &Policy) -> Vec<(String, String)> {
+    let folder = estate.directory.path();
+    let file = folder.join("policy.json");
+    std::fs::write(&file, policy.to_json().to_string()).unwrap();
+    let mut environment: Vec<(String, String)> = estate.environment.variables().clone().into_iter().collect();
+    for (name, path) in [("OFFSITE_DB", folder.join("offsite.db")), ("OFFSITE_POLICY", file)] {
+        environment.push((name.to_owned(), path.to_string_lossy().into_owned()));
+    }
+    environment
+}
+
+#[tokio::test]
+async fn a_lost_copy_is_made_again_only_where_the_rule_says_so() {
+    let estate = estate().await;
+    let policy = policy(&[rule("once", json!({})), rule("again", json!({ "restart_lost": true }))]);
+    make(&estate, "once", 1).await;
+    make(&estate, "again", 1).await;
+    let handler = estate.handler(&policy);
+    estate.sweep(&handler).await;
+    pass(&estate, 1, 5).await;
+    observe(&estate, &handler).await;
+    let state = estate.simulators.state();
+    let ids: Vec<&str> =
+        state["replications"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap()).collect();
+    estate.post(Cloud::Tencent, "seed", &json!({ "remove": ids })).await;
+    pass(&estate, 8 * 24, 0).await;
+    observe(&estate, &handler).await;
+    estate.sweep(&handler).await;
+    assert_eq!(copies(&estate), [("snap-again0000".to_owned(), 2), ("snap-once0000".to_owned(), 1)]);
+    let once = report(&estate, &policy, "once").await;
+    assert_eq!((once.counts.lost, once.conclusion), (1, Conclusion::Broken), "{:?}", once.why);
+    assert_eq!(report(&estate, &policy, "again").await.counts.in_progress, 1);
+    pass(&estate, 1, 5).await;
+    observe(&estate, &handler).await;
+    estate.sweep(&handler).await;
+    assert_eq!(report(&estate, &policy, "again").await.conclusion, Conclusion::Holds);
+    let receipts = estate.receipts().await;
+    assert_eq!((told(&receipts, "lost"), told(&receipts, "replicated")), (2, 3));
+}
+
+#[tokio::test]
+async fn each_rule_says_what_becomes_of_a_doubt() {
+    let estate = estate().await;
+    let policy = policy(&[rule("bold", json!({ "on_doubt": "recopy" })), rule("meek", json!({ "on_doubt": "hold" }))]);
+    make(&estate, "bold", 2).await;
+    make(&estate, "meek", 2).await;
+    let handler = estate.handler(&policy);
+    fault(&estate, json!([{ "action": "CopySnapshotCrossRegions", "kind": "http_500_before" }])).await;
+    estate.sweep(&handler).await;
+    for rule in ["bold", "meek"] {
+        assert_eq!(report(&estate, &policy, rule).await.counts.in_doubt, 2, "{rule}");
+    }
+    fault(&estate, json!([])).await;
+    // A copy might still become visible: neither is called again yet.
+    estate.sweep(&handler).await;
+    assert_eq!(copies(&estate), []);
+    pass(&estate, 24, 0).await;
+    estate.sweep(&handler).await;
+    assert_eq!(copies(&estate), [("snap-bold0000".to_owned(), 1), ("snap-bold0001".to_owned(), 1)]);
+    assert_eq!(report(&estate, &policy, "bold").await.counts.in_progress, 2);
+    assert_eq!(report(&estate, &policy, "meek").await.counts.in_doubt, 2);
+}
+
+#[tokio::test]
+async fn a_rule_that_protects_nothing_is_a_breach_unless_it_may() {
+    let estate = estate().await;
+    let may = json!({ "allow_empty": true });
+    let policy =
+        policy(&[rule("none", json!({})), rule("nobody", may.clone()), rule("odd", json!({})), rule("outcast", may)]);
+    for name in ["odd", "outcast"] {
+        let snapshot = json!({
+            "snapshot_id": format!("snap-{name:0>8}"), "region": "ap-guangzhou", "name": name, "copy_from_remote": true,
+        });
+        estate.post(Cloud::Tencent, "seed", &json!({ "snapshots": [snapshot] })).await;
+    }
+    estate.sweep(&estate.handler(&policy)).await;
+    for (name, ineligible, why) in [
+        ("none", 0, Some("covers nothing")),
+        ("nobody", 0, None),
+        ("odd", 1, Some("nothing that it covers can be copied")),
+        ("outcast", 1, None),
+    ] {
+        let report = report(&estate, &policy, name).await;
+        assert_eq!(report.counts.ineligible, ineligible, "{name}: {:?}", report.counts);
+        let wanted = if why.is_some() { Conclusion::Broken } else { Conclusion::Holds };
+        assert_eq!(report.conclusion, wanted, "{name}: {:?}", report.why);
+        assert_eq!(report.why.len(), usize::from(why.is_some()), "{name}: {:?}", report.why);
+        assert!(why.is_none_or(|why| report.why[0].contains(why)), "{name}: {:?}", report.why);
+    }
+    assert_eq!(copies(&estate), []);
+}
+
+/// A work queue that keeps what it is given.
+#[derive(Default)]
+struct Kept(Mutex<Vec<Command>>);
+
+impl Kept {
+    fn take(&self) -> Vec<Command> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl WorkQueue for Kept {
+    fn hand_over<'a>(&'a self, commands: &'a [Command]) -> Boxed<'a, Vec<Result<(), EmitError>>> {
+        self.0.lock().unwrap().extend_from_slice(commands);
+        Box::pin(async move { commands.iter().map(|_| Ok(())).collect() })
+    }
+}
+
+#[tokio::test]
+async fn a_command_is_handed_to_the_work_queue_once_and_makes_its_copy_once() {
+    let estate = estate().await;
+    let policy = policy(&[rule("fleet", json!({}))]);
+    let ids = make(&estate, "fleet", 150).await;
+    let kept = Arc::new(Kept::default());
+    let mut sweeper = estate.handler(&policy);
+    sweeper.work_queue = Some(kept.clone());
+    let swept = estate.sweep(&sweeper).await["swept"][0].clone();
+    assert_eq!((&swept["handed_over"], &swept["counts"]["missing"]), (&json!(150), &json!(150)), "{swept}");
+    let commands = kept.take();
+    let handed: BTreeSet<&str> = commands.iter().map(|command| command.source.id.as_str()).collect();
+    assert_eq!(handed, ids.iter().map(String::as_str).collect::<BTreeSet<_>>());
+    assert!(commands.iter().all(|command| command.rule.as_deref() == Some("fleet")));
+    assert_eq!(copies(&estate), [], "the sweep itself calls nobody");
+
+    pass(&estate, 0, 10).await;
+    estate.sweep(&sweeper).await;
+    assert_eq!(kept.take(), [], "the queue is only behind");
+    pass(&estate, 0, 6).await;
+    estate.sweep(&sweeper).await;
+    let again = kept.take();
+    assert_eq!(again.len(), 150, "what nobody has worked on is handed over again");
+
+    // Both deliveries are worked on.
+    for commands in [commands, again] {
+        let bodies: Vec<Value> = commands.iter().map(Command::to_json).collect();
+        let worker = estate.handler(&policy);
+        let answer = worker.handle(&batch(&bodies), &estate.invocation(300)).await.unwrap();
+        assert_eq!(answer, json!({ "batchItemFailures": [] }));
+    }
+    let copies = copies(&estate);
+    assert!(copies.len() == 150 && copies.iter().all(|(_, created)| *created == 1), "{copies:?}");
+    estate.sweep(&sweeper).await;
+    assert_eq!(kept.take(), []);
+    assert_eq!(report(&estate, &policy, "fleet").await.counts.in_progress, 150);
+}
+
+/// A limit counts copies, not how often they are counted, on whichever page they are.
+#[tokio::test]
+async fn the_limit_holds_for_what_is_handed_over_too() {
+    let estate = estate().await;
+    let policy = policy(&[rule("many", json!({ "max_new_per_sweep": 130 }))]);
+    make(&estate, "many", 150).await;
+    let kept = Arc::new(Kept::default());
+    let mut sweeper = estate.handler(&policy);
+    sweeper.work_queue = Some(kept.clone());
+    estate.sweep(&sweeper).await;
+    assert_eq!(kept.take().len(), 130);
+    estate.sweep(&sweeper).await;
+    assert_eq!(kept.take().len(), 20);
+}
+
+#[tokio::test]
+async fn a_backup_that_went_without_a_copy_is_a_breach_until_somebody_acknowledges_it() {
+    let estate = estate().await;
+    let policy = policy(&[rule("gone", json!({}))]);
+    let ids = make(&estate, "gone", 2).await;
+    estate.post(Cloud::Tencent, "seed", &json!({ "switches": { "copy_duration_s": 0 } })).await;
+    estate.sweep(&estate.paused(&policy)).await;
+    estate.post(Cloud::Tencent, "seed", &json!({ "remove": [ids[0]] })).await;
+    let handler = estate.handler(&policy);
+    for _ in 0..2 {
+        let swept = estate.sweep(&handler).await["swept"][0].clone();
+        assert_eq!(swept["counts"]["missed"], json!(1), "{swept}");
+    }
+    observe(&estate, &handler).await;
+    let receipts = estate.receipts().await;
+    assert_eq!(told(&receipts, "missed"), 1, "{receipts:#?}");
+    assert_eq!(copies(&estate), [(ids[1].clone(), 1)]);
+
+    let environment = command_environment(&estate, &policy);
+    let before = command_line::run(&["report"], &environment, None).await;
+    assert_eq!(before.code, 3, "{}{}", before.stdout, before.stderr);
+    assert!(before.stdout.contains("--acknowledge") && before.stdout.contains(&ids[0]), "{}", before.stdout);
+    let filter = Filter { state: Some(State::Missed.name().to_owned()), ..Filter::default() };
+    let key = estate.ledger().list(&filter, None, 10).await.unwrap().records.remove(0).key;
+    let resolve = ["ledger", "resolve", &key, "--acknowledge", "--reason", "was deleted on purpose"];
+    let resolved = command_line::run(&resolve, &environment, None).await;
+    assert_eq!(resolved.code, 0, "{}", resolved.stderr);
+    let after = command_line::run(&["report"], &environment, None).await;
+    assert_eq!(after.code, 0, "{}{}", after.stdout, after.stderr);
+    let swept = estate.sweep(&handler).await["swept"][0].clone();
+    assert_eq!(swept["counts"]["missed"], json!(0), "{swept}");
+    assert_eq!(told(&estate.receipts().await, "missed"), 1);
+}
+
+/// A listing may be hours old when the sweep goes on with it.
+#[tokio::test]
+async fn a_copy_that_arrives_while_a_sweep_waits_is_not_lost() {
+    let estate = estate().await;
+    let mut two = rule("late", json!({}));
+    two["destinations"] = json!([{ "region": FAR }, { "region": "ap-beijing" }]);
+    let policy = policy(&[two]);
+    let ids = make(&estate, "late", 1).await;
+    let handler = estate.handler(&policy);
+    let down =
+        json!([{ "action": "DescribeSnapshots", "match": { "region": "ap-beijing" }, "kind": "http_500_before" }]);
+    fault(&estate, down).await;
+    let answer = handler.handle(&json!({ "action": "sweep" }), &estate.invocation(600)).await.unwrap();
+    assert_eq!(answer["swept"][0]["failed"], json!(true), "{answer}");
+    fault(&estate, json!([])).await;
+    handler.handle(&policy.rules[0].command_of(&ids[0]).to_json(), &estate.invocation(60)).await.unwrap();
+    pass(&estate, 1, 5).await;
+    observe(&estate, &handler).await;
+    let swept = estate.sweep(&handler).await["swept"][0].clone();
+    assert_eq!((&swept["counts"]["lost"], &swept["counts"]["replicated"]), (&json!(0), &json!(2)), "{swept}");
+}
