@@ -7,6 +7,7 @@
 //! **Invariant:** a page that was not read, or that cannot be the whole truth, ends the course without a summary.
 //! **Invariant:** a sweep starts nothing by itself: it makes commands, and the path of every command is `handler.rs`.
 
+mod chunks;
 mod course;
 mod gone;
 mod index;

@@ -14,6 +14,7 @@ use offsite_shared::io::credentials::EnvironmentSecrets;
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::sqs::SqsEmitter;
+use offsite_shared::metrics::Metrics;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Clock, FixedPolicy, Ledger, Transport};
 use offsite_shared::settings::{Environment, Settings};
@@ -145,6 +146,7 @@ impl Fleet {
             clock,
             pacer: Pacer::default(),
             pauses: Pauses::default(),
+            metrics: Metrics::default(),
         })
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
+use super::chunks::{CHUNK, drop_chunks, lost_chunk, newest_of, read_chunk, short, write_chunks};
 use super::index::CopyIndex;
 use super::{Stop, Sweep};
 use crate::command::hash_of;
@@ -26,9 +27,6 @@ const STALE: Duration = Duration::from_secs(24 * 3600);
 
 /// IDs that are kept for the overlap: more than two pages.
 const KEPT: usize = 250;
-
-/// The size of one note, in bytes. Source: DynamoDB developer guide, "Item size": 400 KB, 2026.
-const CHUNK: usize = 200_000;
 
 /// Which stretch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -339,84 +337,4 @@ impl<'h> Sweep<'h> {
         self.saved_at = now;
         Ok(())
     }
-}
-
-/// Enough of a key to tell exceptions apart.
-pub(super) fn short(key: &str) -> u64 {
-    key.get(..16).and_then(|head| u64::from_str_radix(head, 16).ok()).unwrap_or_default()
-}
-
-/// Reads a line of the newest backups.
-pub(super) fn newest_of(line: &str) -> Option<(&str, Vec<i64>)> {
-    let (times, resource) = line.split_once(' ')?;
-    let times: Result<Vec<i64>, _> = times.split(',').map(str::parse).collect();
-    Some((resource, times.ok()?))
-}
-
-fn chunk_name(rule: &str, run: &str, kind: &str, chunk: u32) -> String {
-    format!("sweep/{rule}/{run}/{kind}/{chunk}")
-}
-
-/// Reads one chunk.
-pub(super) async fn read_chunk(
-    notes: &dyn Notes,
-    rule: &str,
-    run: &str,
-    kind: &str,
-    chunk: u32,
-) -> Result<Vec<String>, Stop> {
-    let note = notes.note(&chunk_name(rule, run, kind, chunk)).await?.ok_or_else(|| lost_chunk(kind))?;
-    Ok(note.text.lines().map(str::to_owned).collect())
-}
-
-/// Writes lines as further chunks, and tells how many there are then.
-pub(super) async fn write_chunks(
-    notes: &dyn Notes,
-    rule: &str,
-    run: &str,
-    kind: &str,
-    from: u32,
-    lines: impl Iterator<Item = String>,
-) -> Result<u32, Stop> {
-    let mut chunk = from;
-    let mut text = String::new();
-    let mut lines = lines.peekable();
-    while let Some(line) = lines.next() {
-        text.push_str(&line);
-        text.push('\n');
-        if text.len() >= CHUNK || lines.peek().is_none() {
-            let name = chunk_name(rule, run, kind, chunk);
-            // What an invocation that died has left is replaced.
-            while !notes.put_note(&name, &text, notes.note(&name).await?.map_or(0, |note| note.version)).await? {}
-            text.clear();
-            chunk += 1;
-        }
-    }
-    Ok(chunk)
-}
-
-/// Drops what a course has written; `all`: its findings too, which a summary lives on.
-pub(super) async fn drop_chunks(notes: &dyn Notes, rule: &str, course: &Course, all: bool) -> Result<(), LedgerError> {
-    let mut names = Vec::new();
-    let mut add = |kind: String, count: u32| {
-        names.extend((0..count).map(|chunk| chunk_name(rule, &course.run, &kind, chunk)));
-    };
-    for (at, count) in course.copies.iter().enumerate() {
-        add(format!("copies{at}"), *count);
-    }
-    for (at, count) in course.matched.iter().enumerate() {
-        add(format!("matched{at}"), *count);
-    }
-    if all {
-        add("newest".to_owned(), course.newest);
-        add("findings".to_owned(), course.findings);
-    }
-    for name in names {
-        notes.drop_note(&name).await?;
-    }
-    Ok(())
-}
-
-fn lost_chunk(kind: &str) -> Stop {
-    Stop::Failed(format!("a part of an earlier sweep ({kind}) is no longer there; the next sweep begins anew"))
 }

@@ -1,6 +1,6 @@
 //! What the ledger knows as unfinished and the listing did not show: is the backup gone, and was it never copied?
 
-use super::course::short;
+use super::chunks::short;
 use super::{Stop, Sweep};
 use crate::command::{Key, Replication};
 use crate::disposition::Disposition;

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::course::{Course, drop_chunks, name_of, newest_of, read_chunk};
+use super::chunks::{drop_chunks, newest_of, read_chunk};
+use super::course::{Course, name_of};
 use super::{Stop, Sweep};
 use crate::ports::{LedgerError, Notes};
 use crate::report::{Counts, Line, Orphan, Point};

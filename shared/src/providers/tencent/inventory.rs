@@ -4,7 +4,7 @@
 //! and end where they get too old. A copy carries no ID of its source: its name is the only link.
 
 use super::model::{DescribeSnapshots, Described, Filter, Snapshot, time};
-use super::{OURS, PAGE, Tencent, call, copy_names, name_of, read};
+use super::{NOT_FOUND, OURS, PAGE, Tencent, call, copy_names, name_of, read};
 use crate::disposition::Failure;
 use crate::inventory::{
     Backup, CopiesPage, CopyRecord, CopyState, Cursor, DestinationCopy, Inventory, InventoryPage, Scope, SourceKey,
@@ -32,7 +32,7 @@ impl Inventory for Tencent {
     fn shown(&self, _scope: &Scope, id: &str, reply: &Reply) -> Result<Option<Backup>, Failure> {
         let snapshots = match read::<Described>(reply) {
             Ok(answer) => answer.body.snapshots.unwrap_or_default(),
-            Err(failure) if failure.code == "InvalidSnapshotId.NotFound" => Vec::new(),
+            Err(failure) if failure.code == NOT_FOUND => Vec::new(),
             Err(failure) => return Err(failure.of_read()),
         };
         let found = snapshots.iter().find(|snapshot| snapshot.snapshot_id.as_deref() == Some(id));

@@ -99,7 +99,7 @@ impl Provider for Tencent {
 
     fn refused(&self, _call: &Call, reply: &Reply) -> Option<Failure> {
         // A snapshot that is not there is an answer, which whoever asked interprets.
-        read::<Nothing>(reply).err().filter(|failure| failure.code != "InvalidSnapshotId.NotFound")
+        read::<Nothing>(reply).err().filter(|failure| failure.code != NOT_FOUND)
     }
 
     /// First the destination by name, then the source for running copies and its own state.
@@ -140,6 +140,7 @@ impl Provider for Tencent {
         };
         let snapshots = match read::<Described>(reply) {
             Ok(answer) => answer.body.snapshots.unwrap_or_default(),
+            Err(failure) if failure.code == NOT_FOUND => Vec::new(),
             Err(failure) => return ReadBack::Failed(failure.of_read()),
         };
         let Some(source) =
@@ -171,7 +172,7 @@ impl Provider for Tencent {
         };
         let snapshots = match read::<Described>(reply) {
             Ok(answer) => answer.body.snapshots.unwrap_or_default(),
-            Err(failure) if failure.code == "InvalidSnapshotId.NotFound" => Vec::new(),
+            Err(failure) if failure.code == NOT_FOUND => Vec::new(),
             Err(failure) => return Observation::Unanswered(failure.of_read()),
         };
         match snapshots.iter().find(|copy| copy.snapshot_id.as_deref() == Some(id)) {
@@ -259,6 +260,9 @@ pub fn copy_names(source_id: &str, source_region: &str, attempts: u32) -> Vec<St
     // Source: API page 362/45941, default of SnapshotName; a recorded replica of 2022-09-29 has this very form.
     ours.chain([format!("Copied {source_id} from {source_region}")]).collect()
 }
+
+/// A snapshot that is asked for by its ID and is not there. Source: API page 315/15647, error codes, 2026.
+const NOT_FOUND: &str = "InvalidSnapshotId.NotFound";
 
 /// How the names of our copies begin.
 const OURS: &str = "offsite-";
