@@ -290,7 +290,7 @@ rules:
 #[tokio::test]
 async fn check_says_each_rule_on_a_line() {
     let file = file(GOOD);
-    let check = PolicyAction::Check { file: Some(file.path().to_owned()), json: false, live: false };
+    let check = PolicyAction::Check { file: Some(file.path().to_owned()), json: false, live: false, explain: None };
     let (result, text) = command(check, &Environment::default()).await;
     assert!(result.unwrap());
     let lines: Vec<&str> = text.lines().collect();
@@ -324,7 +324,7 @@ rules:
 ",
     );
     let name = file.path().display().to_string();
-    let check = |json| PolicyAction::Check { file: Some(file.path().to_owned()), json, live: false };
+    let check = |json| PolicyAction::Check { file: Some(file.path().to_owned()), json, live: false, explain: None };
     let (result, text) = command(check(false), &Environment::default()).await;
     assert!(!result.unwrap());
     let lines: Vec<String> = text.lines().map(|line| line.replace(&name, "F")).collect();
@@ -358,7 +358,8 @@ async fn render_gives_what_check_reads_and_fails_on_a_bad_policy() {
     let (result, text) = command(PolicyAction::Render { file: None }, &environment).await;
     assert!(result.unwrap());
     assert_eq!(policy_file::parse("x", text.as_bytes()), policy_file::parse("x", GOOD.as_bytes()));
-    let (_, checked) = command(PolicyAction::Check { file: None, json: true, live: false }, &environment).await;
+    let (_, checked) =
+        command(PolicyAction::Check { file: None, json: true, live: false, explain: None }, &environment).await;
     let checked: Value = serde_json::from_str(&checked).unwrap();
     assert_eq!(checked["policy"], serde_json::from_str::<Value>(&text).unwrap());
 
@@ -371,13 +372,15 @@ async fn render_gives_what_check_reads_and_fails_on_a_bad_policy() {
 
 #[tokio::test]
 async fn a_policy_that_cannot_be_read_says_so() {
-    let missing = PolicyAction::Check { file: Some("/nowhere/offsite.yaml".into()), json: false, live: false };
+    let missing =
+        PolicyAction::Check { file: Some("/nowhere/offsite.yaml".into()), json: false, live: false, explain: None };
     let (result, text) = command(missing, &Environment::default()).await;
     assert!(!result.unwrap());
     assert_eq!(text, "/nowhere/offsite.yaml: cannot be read: No such file or directory (os error 2)\n");
     for uri in ["s3://bucket/policy.json", "ssm:///offsite/policy", "arn:aws:s3:::bucket/policy.json"] {
         let environment = Environment::default().with("OFFSITE_POLICY", uri);
-        let (result, _) = command(PolicyAction::Check { file: None, json: false, live: false }, &environment).await;
+        let (result, _) =
+            command(PolicyAction::Check { file: None, json: false, live: false, explain: None }, &environment).await;
         let wanted = format!("OFFSITE_POLICY is {uri}, which the functions on AWS read: name a file on this machine");
         assert_eq!(result.unwrap_err().to_string(), wanted);
     }

@@ -6,12 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use offsite_shared::command::{Cloud, Operation};
+use offsite_shared::disposition::Failure;
+use offsite_shared::exchange::{self, For};
 use offsite_shared::fields::one_line;
-use offsite_shared::handler::Invocation;
+use offsite_shared::handler::{Handler, Invocation};
+use offsite_shared::inventory::{Backup, Cursor, Scope, Standing};
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::later;
-use offsite_shared::policy::{Policy, Rule, SCHEMA, duration_text};
-use offsite_shared::ports::Clock;
+use offsite_shared::policy::{Coverage, Policy, Rule, SCHEMA, duration_text};
+use offsite_shared::ports::{Clock, Reply};
 use offsite_shared::settings::Environment;
 use offsite_shared::sweep::summary;
 use serde_json::{Value, json};
@@ -41,6 +45,9 @@ pub enum PolicyAction {
         /// Read the providers too: what each rule covers now, and what its first sweep would start. Nothing is started
         #[arg(long)]
         live: bool,
+        /// Read this backup at the provider and say for each rule why it is or is not covered
+        #[arg(long, value_name = "ID", conflicts_with = "live")]
+        explain: Option<String>,
     },
     /// Print the JSON Schema of policies
     Schema,
@@ -58,7 +65,7 @@ pub enum PolicyAction {
 /// Standard output is gone; for `render`, all that is wrong with the policy.
 pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<bool> {
     match &args.action {
-        PolicyAction::Check { file, json, live } => {
+        PolicyAction::Check { file, json, live, explain } => {
             let path = policy_file::location(file.as_deref(), environment)?;
             let read = policy_file::read(&path);
             match json {
@@ -66,6 +73,9 @@ pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Wri
                 false => write_text(&policy_file::name(&path), &read, out)?,
             }
             match read {
+                Ok(policy) if explain.is_some() => {
+                    self::explain(policy, explain.as_deref().unwrap_or_default(), environment, out).await
+                }
                 Ok(policy) if *live => first_sweep(Arc::new(policy), environment, *json, out).await,
                 read => Ok(read.is_ok()),
             }
@@ -78,6 +88,65 @@ pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Wri
             let policy = policy_file::read(&policy_file::location(file.as_deref(), environment)?)?;
             writeln!(out, "{:#}", policy.to_json())?;
             Ok(true)
+        }
+    }
+}
+
+/// For each rule whether it covers a backup, and why not; whether every rule could be asked about.
+async fn explain(policy: Policy, id: &str, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<bool> {
+    let handler = home::looking(environment, None)?;
+    let clock = SystemClock;
+    let mut well = true;
+    for rule in &policy.rules {
+        let told = match find(&handler, rule, id).await {
+            Err(failure) => {
+                well = false;
+                format!("cannot be told: {failure}")
+            }
+            Ok(None) => format!("not covered: {id} is not among the backups of {}", rule.source.region),
+            Ok(Some(backup)) => match (rule.covers(&backup, clock.now()), &backup.standing) {
+                (Coverage::NotCovered(why), _) => format!("not covered: {why}"),
+                (Coverage::Covered, Standing::Usable) => "covered".to_owned(),
+                (Coverage::Covered, Standing::NotReady(why)) => format!("covered, and not ready: it {why}"),
+                (Coverage::Covered, Standing::Ineligible(why)) => format!("covered, and cannot be copied: it {why}"),
+            },
+        };
+        writeln!(out, "{}: {told}", rule.name)?;
+    }
+    Ok(well)
+}
+
+async fn find(handler: &Handler, rule: &Rule, id: &str) -> Result<Option<Backup>, Failure> {
+    let cloud = rule.operation.cloud();
+    let Some(provider) = home::PROVIDERS.into_iter().find(|provider| provider.cloud() == cloud) else {
+        return Ok(None);
+    };
+    let inventory = provider.inventory();
+    let project_id = rule.source.project_id.clone().or_else(|| handler.settings.defaults.huawei_project_id.clone());
+    let operation = match rule.operation {
+        Operation::CopyCheckpoint => Operation::CopyBackup,
+        other => other,
+    };
+    let vault_id = rule.source.vault_id.clone().filter(|_| cloud == Cloud::Alibaba);
+    let region = rule.source.region.clone();
+    let scope = Scope { operation, region, project_id, vault_id, name_prefix: None, since: None };
+    let whose = For { account: &rule.account, rule: Some(&rule.name) };
+    let stop = later(SystemClock.now(), Duration::from_secs(600));
+    if let Some(call) = inventory.show(&scope, id) {
+        let shown = |reply: &Reply| inventory.shown(&scope, id, reply);
+        return exchange::read_as(handler, provider, &call, whose, stop, shown).await;
+    }
+    let mut cursor: Option<Cursor> = None;
+    loop {
+        let call = inventory.list(&scope, cursor.as_ref());
+        let listed = |reply: &Reply| inventory.listed(&scope, cursor.as_ref(), reply);
+        let page = exchange::read_as(handler, provider, &call, whose, stop, listed).await?;
+        if let Some(found) = page.backups.into_iter().find(|backup| backup.id == id) {
+            return Ok(Some(found));
+        }
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return Ok(None),
         }
     }
 }
