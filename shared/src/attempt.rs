@@ -88,6 +88,7 @@ impl Handler {
         let (code, request_id) = (failure.code.clone(), failure.request_id.clone());
         match failure.disposition {
             Disposition::Permanent => Ending::Refused { code, note: told(&failure), request_id },
+            Disposition::Unfit => Ending::Ineligible { reason: format!("{code}: {}", told(&failure)) },
             Disposition::Throttled => released(ErrorName::Throttled, &code, told(&failure), request_id),
             Disposition::Retryable => released(ErrorName::Unavailable, &code, told(&failure), request_id),
             Disposition::Authentication => {

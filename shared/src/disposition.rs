@@ -11,6 +11,8 @@ pub enum Disposition {
     Retryable,
     /// Certainly not applied and useless to repeat.
     Permanent,
+    /// Certainly not applied: this source can never be copied.
+    Unfit,
     /// Certainly not applied because the credential was refused. Never repeated in a loop:
     /// five bad signatures lock a Huawei key.
     Authentication,

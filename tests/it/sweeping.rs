@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use offsite_local::cmd::policy::{self, PolicyAction, PolicyArgs};
 use offsite_local::database::Database;
 use offsite_local::home::{self, PROVIDERS};
 use offsite_local::ledger::SqliteLedger;
@@ -360,4 +361,70 @@ async fn a_report_equals_the_truth_after_faults_and_with_clocks_that_disagree() 
             }
         }
     }
+}
+
+/// What only the API knows (Tencent's system disks) is asked once: its refusal is a verdict of its own, and no failure.
+#[tokio::test]
+async fn a_source_that_the_api_refuses_for_good_is_ineligible() {
+    let estate = Estate::start(1, 50).await;
+    let snapshot = json!({ "snapshot_id": "snap-system01", "region": "ap-shanghai", "name": "web-system", "disk_usage": "SYSTEM_DISK" });
+    estate.post(Cloud::Tencent, "seed", &json!({ "snapshots": [snapshot] })).await;
+    let policy = estate.policy(Cloud::Tencent).await;
+    let handler = estate.handler(&policy);
+    estate.sweep(&handler).await;
+    estate.sweep(&handler).await;
+    let report = estate.report(&policy).await;
+    let lines = report.rules.iter().flat_map(|rule| &rule.exceptions);
+    let of_it: Vec<_> = lines.filter(|line| line.backup_id == "snap-system01").collect();
+    assert_eq!(of_it.len(), 2, "one for each destination");
+    for line in of_it {
+        let reason = line.reason.as_deref().unwrap_or_default();
+        assert_eq!(line.verdict, "ineligible", "{line:?}");
+        assert!(reason.contains("UnsupportedOperation.SnapshotNotSupportCopy"), "{reason}");
+    }
+    let calls = estate.simulators.state()["calls"].to_string();
+    let copies = estate.receipts().await.len();
+    assert!(copies > 0, "what can be copied is: {calls}");
+}
+
+/// What a person looks at before a policy is put in force: it reads, and starts nothing.
+#[tokio::test]
+async fn a_policy_is_explained_and_tried_without_starting_anything() {
+    let estate = Estate::start(1, 200).await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("offsite.json");
+    std::fs::write(&file, estate.get(Cloud::Tencent, "policy").await.to_string()).unwrap();
+    let truth = estate.get(Cloud::Tencent, "truth").await;
+    let rows = truth["rules"]["web-disks"]["backups"].as_array().unwrap();
+    let missing = rows.iter().find(|row| row["without_ledger"] == json!("missing")).unwrap();
+    let id = missing["backup_id"].as_str().unwrap();
+    let check = |explain: Option<&str>, live| PolicyAction::Check {
+        file: Some(file.clone()),
+        json: live,
+        live,
+        explain: explain.map(str::to_owned),
+    };
+    let mut out = Vec::new();
+    let explain = PolicyArgs { action: check(Some(id), false) };
+    assert!(policy::run(&explain, &estate.environment, &mut out).await.unwrap());
+    let told = String::from_utf8(out).unwrap();
+    assert!(told.contains("web-disks: covered\n"), "{told}");
+    assert!(
+        told.contains(&format!("database-disks: not covered: {id} is not among the backups of ap-tokyo")),
+        "{told}"
+    );
+    let mut out = Vec::new();
+    let live = PolicyArgs { action: check(None, true) };
+    assert!(policy::run(&live, &estate.environment, &mut out).await.unwrap());
+    let told = String::from_utf8(out).unwrap();
+    let rules: Vec<Value> = told.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rules.len(), 2, "{told}");
+    for rule in rules {
+        let of = &truth["rules"][rule["rule"].as_str().unwrap()]["without_ledger"];
+        assert_eq!(rule["counts"]["missing"], of["missing"], "{told}");
+        let due = of["missing"].as_u64().unwrap() + of["failed"].as_u64().unwrap();
+        assert_eq!(rule["would_start"], json!(due), "{told}");
+    }
+    let calls = estate.simulators.state()["calls"].to_string();
+    assert!(!calls.contains("CopySnapshotCrossRegions"), "{calls}");
 }

@@ -175,7 +175,9 @@ async fn first_sweep(
             continue;
         };
         let limit = rule.limits.max_new_per_sweep.map_or(u64::MAX, u64::from);
-        let (covered, would) = (found.counts.covered, found.due.min(limit));
+        // A vault-wide call is one, whatever it copies.
+        let due = if rule.operation.source_field() == "vault_id" { found.due.min(1) } else { found.due };
+        let (covered, would) = (found.counts.covered, due.min(limit));
         match json {
             true => {
                 let told = json!({ "rule": rule.name, "counts": found.counts, "due": found.due, "would_start": would });
@@ -185,15 +187,14 @@ async fn first_sweep(
                 let counts = found.counts;
                 writeln!(
                     out,
-                    "{}: covers {covered} now: {} replicated, {} in progress, {} missing, {} not ready, {} ineligible, {} failed; its first sweep would start {would} of {} (before the provider's own refusals)",
+                    "{}: covers {covered} now: {} replicated, {} in progress, {} missing, {} not ready, {} ineligible, {} failed; its first sweep would make {would} calls, if the provider refuses none",
                     rule.name,
                     counts.replicated,
                     counts.in_progress,
                     counts.missing,
                     counts.not_ready,
                     counts.ineligible,
-                    counts.failed,
-                    found.due
+                    counts.failed
                 )?;
             }
         }

@@ -3,7 +3,9 @@
 //! HTTP statuses say little (400 and 500 cover temporary and permanent alike), so the code decides. Where one code means
 //! different things at different statuses, the status is appended to it: `APIGW.0201/4*`.
 
-use crate::disposition::Disposition::{Ambiguous, Authentication, Conflict, NoWork, Permanent, Retryable, Throttled};
+use crate::disposition::Disposition::{
+    Ambiguous, Authentication, Conflict, NoWork, Permanent, Retryable, Throttled, Unfit,
+};
 use crate::disposition::{Disposition, Row};
 
 const CBR: &str = "support.huaweicloud.com/intl, api-cbr, ErrorCode, read 2026-11";
@@ -59,7 +61,7 @@ pub const TABLE: &[Row] = &[
     row("CSBS.9001", Ambiguous, PARAMETER, CSBS),
     // Certainly not applied, and a person is needed.
     row("BackupService.1002", Permanent, SOURCE, CBR),
-    row("BackupService.1003", Permanent, SOURCE, CBR),
+    row("BackupService.1003", Unfit, SOURCE, CBR),
     row("BackupService.1005", Permanent, REGION, CBR),
     row(
         "BackupService.1011",

@@ -1,6 +1,6 @@
 //! Tencent's error codes: what each means for what happens next.
 
-use crate::disposition::Disposition::{Ambiguous, Authentication, Conflict, Permanent, Retryable, Throttled};
+use crate::disposition::Disposition::{Ambiguous, Authentication, Conflict, Permanent, Retryable, Throttled, Unfit};
 use crate::disposition::Row;
 
 const API: &str = "API page 362/45941, 2023-07-10 and 2026-05-15; tencentcloud-sdk-go cbs/v20170312";
@@ -59,13 +59,13 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         code: "InvalidSnapshot.NotSupported",
-        disposition: Permanent,
+        disposition: Unfit,
         advice: "this snapshot cannot be copied to another region",
         source: API,
     },
     Row {
         code: "UnsupportedOperation.SnapshotNotSupportCopy",
-        disposition: Permanent,
+        disposition: Unfit,
         advice: "this snapshot cannot be copied to another region (system disk, encrypted or instant)",
         source: API,
     },
