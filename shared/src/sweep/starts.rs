@@ -140,7 +140,7 @@ impl Sweep<'_> {
                 Ok(()) => self.course.handed_over += 1,
                 Err(error) => {
                     self.course.started = self.course.started.saturating_sub(command.destinations.len() as u64);
-                    tracing::error!(source = command.source.id, %error, "the work queue has not taken this command; the next sweep sends it again");
+                    tracing::error!(source = command.source.id, %error, "the work queue has not taken this command; a sweep after 15 minutes sends it again");
                 }
             }
         }
