@@ -160,8 +160,6 @@ pub(crate) struct Sweep<'h> {
     exceptions: HashSet<u64>,
     /// For each resource the newest replicated backup, by destination.
     newest: BTreeMap<String, Vec<i64>>,
-    /// Which destinations of a vault-wide rule have something to copy.
-    vault_due: Vec<bool>,
     /// Nothing more is started in this invocation: the credential is paused, or the limit is reached.
     no_more: bool,
 }
@@ -193,6 +191,7 @@ impl<'h> Sweep<'h> {
         if now >= self.invocation.stop() {
             return Err(Stop::Time);
         }
+        self.flush_if_many().await?;
         if now.duration_since(self.saved_at).as_secs() >= course::SAVED_EVERY_S {
             self.checkpoint(false).await?;
         }

@@ -22,6 +22,7 @@ mod schemas;
 mod secrets;
 mod sign_command;
 mod simulators;
+mod sweep_faults;
 mod sweep_limits;
 mod sweeping;
 mod tidy;

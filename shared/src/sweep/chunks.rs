@@ -52,8 +52,11 @@ pub(super) async fn write_chunks(
         text.push('\n');
         if text.len() >= CHUNK || lines.peek().is_none() {
             let name = chunk_name(rule, run, kind, chunk);
-            // What an invocation that died has left is replaced.
-            while !notes.put_note(&name, &text, notes.note(&name).await?.map_or(0, |note| note.version)).await? {}
+            let mut was = 0;
+            while !notes.put_note(&name, &text, was).await? {
+                // What an earlier writing has left is replaced.
+                was = notes.note(&name).await?.map_or(0, |note| note.version);
+            }
             text.clear();
             chunk += 1;
         }

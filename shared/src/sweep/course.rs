@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
@@ -197,7 +198,6 @@ impl<'h> Sweep<'h> {
             provider,
             rule,
             invocation,
-            vault_due: course.vault_due.clone(),
             saved_at: course.begun,
             recent: course.recent.iter().copied().collect(),
             recent_set: course.recent.iter().copied().collect(),
@@ -215,16 +215,10 @@ impl<'h> Sweep<'h> {
     /// Writes down all that the next invocation needs. `leave`: this one goes no further.
     pub(super) async fn checkpoint(&mut self, leave: bool) -> Result<(), Stop> {
         for at in 0..self.indexes.len() {
-            let kind = format!("copies{at}");
-            let from = self.course.copies.get(at).copied().unwrap_or(0);
-            // Taken out, so that it can be read while it is written down.
-            let Some(mut index) = self.indexes.get_mut(at).map(std::mem::take) else { continue };
-            let until = self.write(&kind, from, index.fresh_lines()).await;
-            if let Some(place) = self.indexes.get_mut(at) {
-                *place = index;
-            }
-            let until = until?;
-            if let Some(count) = self.course.copies.get_mut(at) {
+            let (Some(index), Some(from)) = (self.indexes.get(at), self.course.copies.get(at)) else { continue };
+            let until = self.write(&format!("copies{at}"), *from, index.fresh_lines()).await?;
+            if let (Some(index), Some(count)) = (self.indexes.get_mut(at), self.course.copies.get_mut(at)) {
+                index.kept_all();
                 *count = until;
             }
         }
@@ -250,26 +244,25 @@ impl<'h> Sweep<'h> {
         Ok(())
     }
 
-    /// Writes the exceptions that are not written yet.
-    pub(super) async fn flush(&mut self) -> Result<(), Stop> {
-        let lines = std::mem::take(&mut self.lines);
+    /// Writes the exceptions that are not written yet; those that cannot be written are kept.
+    async fn flush(&mut self) -> Result<(), Stop> {
+        self.course.findings = self.write("findings", self.course.findings, self.lines.iter().cloned()).await?;
+        self.lines.clear();
         self.lines_bytes = 0;
-        self.course.findings = self.write("findings", self.course.findings, lines.into_iter()).await?;
         Ok(())
     }
 
-    /// Adds an exception.
-    pub(super) async fn find(&mut self, line: &Line) -> Result<(), Stop> {
-        if let Some(key) = &line.key {
-            self.exceptions.insert(short(key));
-        }
-        let text = serde_json::to_string(line).map_err(|error| Stop::Failed(error.to_string()))?;
+    /// Writes the exceptions once there are enough of them.
+    pub(super) async fn flush_if_many(&mut self) -> Result<(), Stop> {
+        if self.lines_bytes >= CHUNK { self.flush().await } else { Ok(()) }
+    }
+
+    /// Adds an exception. It cannot fail: what is counted is listed.
+    pub(super) fn find(&mut self, line: &Line) {
+        self.exceptions.extend(line.key.as_deref().map(short));
+        let text = json!(line).to_string();
         self.lines_bytes += text.len() + 1;
         self.lines.push(text);
-        if self.lines_bytes >= CHUNK {
-            self.flush().await?;
-        }
-        Ok(())
     }
 
     fn newest_lines(&self) -> Vec<String> {
@@ -321,7 +314,6 @@ impl<'h> Sweep<'h> {
 
     async fn save(&mut self, leave: bool) -> Result<(), Stop> {
         let now = self.handler.clock.now();
-        self.course.vault_due = self.vault_due.clone();
         self.course.recent = self.recent.iter().rev().take(KEPT).rev().copied().collect();
         self.course.lease_until = if leave { now } else { later(now, LEASE) };
         let text = serde_json::to_string(&self.course).map_err(|error| Stop::Failed(error.to_string()))?;

@@ -66,13 +66,16 @@ impl Sweep<'_> {
                     self.handler.replicate_guarded(self.provider, &replication, &self.soon()).await;
                 }
                 let now = self.handler.ledger.get(&replication.key()).await?;
-                match now.filter(|now| now.state == State::InDoubt) {
-                    Some(record) => self.list(&replication, &record, None).await,
-                    None => Ok(()),
+                if let Some(record) = now.filter(|now| now.state == State::InDoubt) {
+                    self.list(&replication, &record, None);
                 }
+                Ok(())
             }
             State::Lost if self.is_there(&replication, &record).await? => Ok(()),
-            State::Missed | State::Lost | State::InDoubt => self.list(&replication, &record, None).await,
+            State::Missed | State::Lost | State::InDoubt => {
+                self.list(&replication, &record, None);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -103,7 +106,8 @@ impl Sweep<'_> {
             match self.handler.ledger.put(&next, &expect).await? {
                 Put::Stored => {
                     self.handler.deliver(replication, &next, self.invocation).await;
-                    return self.list(replication, &next, Some(reason)).await;
+                    self.list(replication, &next, Some(reason));
+                    return Ok(());
                 }
                 Put::Conflict(Some(found)) => current = *found,
                 Put::Conflict(None) => return Ok(()),
@@ -112,7 +116,7 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    async fn list(&mut self, replication: &Replication, record: &Record, reason: Option<&str>) -> Result<(), Stop> {
+    fn list(&mut self, replication: &Replication, record: &Record, reason: Option<&str>) {
         let verdict = record.state.name();
         self.course.counts.add(verdict);
         let said = record.last().and_then(|entry| entry.note.clone());
@@ -127,6 +131,6 @@ impl Sweep<'_> {
             reason: reason.map(str::to_owned).or(said),
             key: Some(record.key.clone()),
         };
-        self.find(&line).await
+        self.find(&line);
     }
 }

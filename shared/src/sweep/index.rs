@@ -105,12 +105,15 @@ impl CopyIndex {
         })
     }
 
-    /// What was added since this was last called, as lines for [`CopyIndex::restore`], some at a time.
-    pub(crate) fn fresh_lines(&mut self) -> impl Iterator<Item = String> + '_ {
-        let kept = std::mem::replace(&mut self.kept, self.ids.len());
-        let ids = &self.ids;
-        let fresh = self.entries.iter().filter(move |entry| entry.at as usize >= kept);
-        fresh.map(move |entry| format!("{:x} {} {}", entry.key, entry.made, id(ids, entry)))
+    /// What was added since [`CopyIndex::kept_all`], as lines for [`CopyIndex::restore`], one at a time.
+    pub(crate) fn fresh_lines(&self) -> impl Iterator<Item = String> + '_ {
+        let fresh = self.entries.iter().filter(|entry| entry.at as usize >= self.kept);
+        fresh.map(|entry| format!("{:x} {} {}", entry.key, entry.made, id(&self.ids, entry)))
+    }
+
+    /// All that was added is written down.
+    pub(crate) fn kept_all(&mut self) {
+        self.kept = self.ids.len();
     }
 
     /// Reads a line of [`CopyIndex::fresh_lines`]. `None`: it is none.
@@ -244,8 +247,11 @@ mod tests {
     fn an_index_is_taken_up_where_it_was_left() {
         let mut index = filled();
         let first: Vec<String> = index.fresh_lines().collect();
+        assert_eq!(index.fresh_lines().count(), 6, "what could not be written is told again");
+        index.kept_all();
         index.add(&copy("c-6", CopyState::Done), Some(&key("s-6")), false);
         let second: Vec<String> = index.fresh_lines().collect();
+        index.kept_all();
         assert_eq!((first.len(), second.len(), index.fresh_lines().count()), (6, 1, 0));
         index.seal();
         index.look(&["s-gone".to_owned()], []);

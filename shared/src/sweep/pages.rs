@@ -1,6 +1,7 @@
 //! Listing destinations and sources, and judging each backup and destination.
 
 use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
@@ -34,6 +35,16 @@ pub(super) struct Judged {
     pub(super) replication: Replication,
     pub(super) record: Option<Record>,
     pub(super) verdict: Verdict,
+}
+
+/// One page, judged and not counted yet.
+struct Judgements {
+    /// Hashes of the IDs that no page before has shown.
+    ids: Vec<u64>,
+    /// Those of which a usable copy was seen: which destination, resource where the rule asks for it, time of making.
+    replicated: Vec<(usize, Option<String>, Option<Timestamp>)>,
+    /// The others.
+    judged: Vec<Judged>,
 }
 
 impl Sweep<'_> {
@@ -84,11 +95,10 @@ impl Sweep<'_> {
             let cursor = self.course.cursor.clone().map(Cursor);
             let call = inventory.list(&scope, cursor.as_ref());
             let page = self.ask_as(&call, |reply| inventory.listed(&scope, cursor.as_ref(), reply)).await?;
-            let mut judged = self.judge_page(page.backups).await?;
-            self.start_due(&mut judged).await?;
-            for one in judged {
-                self.count(one).await?;
-            }
+            let mut judgements = self.judge_page(page.backups).await?;
+            self.start_due(&mut judgements.judged).await?;
+            // From here to the cursor nothing can fail: a page is counted as a whole or, when this stops before, not at all.
+            self.settle(judgements);
             self.course.cursor = page.next.map(|next| next.0);
             if self.course.cursor.is_none() {
                 break;
@@ -137,12 +147,14 @@ impl Sweep<'_> {
         }))
     }
 
-    async fn judge_page(&mut self, backups: Vec<Backup>) -> Result<Vec<Judged>, Stop> {
-        let mut wanted = Vec::new();
+    async fn judge_page(&mut self, backups: Vec<Backup>) -> Result<Judgements, Stop> {
+        let (mut ids, mut replicated, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
         for backup in backups {
-            if !self.is_new(&backup.id) {
+            let id = hash_of_id(&backup.id);
+            if self.recent_set.contains(&id) || ids.contains(&id) {
                 continue;
             }
+            ids.push(id);
             let keys = self.provider.inventory().source_keys(&backup.id, &self.rule.source.region);
             let covered = self.rule.covers(&backup, self.handler.clock.now()) == Coverage::Covered;
             let mut replications = Vec::new();
@@ -155,8 +167,8 @@ impl Sweep<'_> {
                 }
                 if self.pair.is_none() && matches!(found, Some((CopyState::Done, _))) {
                     // By far the most: a usable copy was seen, and nothing else matters.
-                    self.course.counts.add("replicated");
-                    self.note_newest(at, &backup, true);
+                    let resource = backup.resource.clone().filter(|_| self.rule.objective.rpo.is_some());
+                    replicated.push((at, resource, backup.created_at));
                     continue;
                 }
                 if replications.is_empty() {
@@ -208,24 +220,27 @@ impl Sweep<'_> {
             let verdict = judge(&backup, &replication.destination, record.as_ref(), &look, now);
             judged.push(Judged { at, backup, replication, record, verdict });
         }
-        Ok(judged)
+        Ok(Judgements { ids, replicated, judged })
     }
 
-    /// Whether the last pages have not shown it.
-    fn is_new(&mut self, id: &str) -> bool {
-        let mut hasher = std::hash::DefaultHasher::new();
-        id.hash(&mut hasher);
-        let hash = hasher.finish();
-        if !self.recent_set.insert(hash) {
-            return false;
+    /// Counts a page.
+    fn settle(&mut self, page: Judgements) {
+        for id in page.ids {
+            self.recent_set.insert(id);
+            self.recent.push_back(id);
+            if self.recent.len() > REMEMBERED
+                && let Some(oldest) = self.recent.pop_front()
+            {
+                self.recent_set.remove(&oldest);
+            }
         }
-        self.recent.push_back(hash);
-        if self.recent.len() > REMEMBERED
-            && let Some(oldest) = self.recent.pop_front()
-        {
-            self.recent_set.remove(&oldest);
+        for (at, resource, created_at) in page.replicated {
+            self.course.counts.add("replicated");
+            self.note_newest(at, resource.as_deref(), created_at, true);
         }
-        true
+        for one in page.judged {
+            self.count(one);
+        }
     }
 
     fn of_backup(&self, replication: Replication, backup: &Backup) -> Replication {
@@ -235,18 +250,18 @@ impl Sweep<'_> {
         }
     }
 
-    /// Counts a verdict, and writes down what is not replicated.
-    async fn count(&mut self, one: Judged) -> Result<(), Stop> {
+    /// Counts a verdict, and lists what is not replicated.
+    fn count(&mut self, one: Judged) {
         self.course.counts.add(one.verdict.name());
         if let Verdict::Replicated { proof, .. } = &one.verdict {
             self.course.inferred += u64::from(*proof == Proof::Inferred);
         }
         let replicated = matches!(one.verdict, Verdict::Replicated { .. });
         if !matches!(one.verdict, Verdict::Ineligible(_) | Verdict::NotReady(_)) {
-            self.note_newest(one.at, &one.backup, replicated);
+            self.note_newest(one.at, one.backup.resource.as_deref(), one.backup.created_at, replicated);
         }
         if replicated {
-            return Ok(());
+            return;
         }
         if super::summary::is_late(one.verdict.name()) {
             let made = one.backup.created_at.unwrap_or(self.course.begun);
@@ -264,18 +279,18 @@ impl Sweep<'_> {
             // A pair's record says nothing of one job.
             key: self.pair.is_none().then(|| one.replication.key().0),
         };
-        self.find(&line).await
+        self.find(&line);
     }
 
     /// The newest replicated backup of each resource; a resource without any counts too.
-    fn note_newest(&mut self, at: usize, backup: &Backup, replicated: bool) {
-        let (Some(resource), Some(_)) = (&backup.resource, self.rule.objective.rpo) else { return };
+    fn note_newest(&mut self, at: usize, resource: Option<&str>, created_at: Option<Timestamp>, replicated: bool) {
+        let (Some(resource), Some(_)) = (resource, self.rule.objective.rpo) else { return };
         let many = self.rule.destinations.len();
         if !self.newest.contains_key(resource) {
-            self.newest.insert(resource.clone(), vec![0; many]);
+            self.newest.insert(resource.to_owned(), vec![0; many]);
         }
         let time = self.newest.get_mut(resource).and_then(|times| times.get_mut(at));
-        if let (true, Some(time), Some(made)) = (replicated, time, backup.created_at) {
+        if let (true, Some(time), Some(made)) = (replicated, time, created_at) {
             *time = (*time).max(made.as_second());
         }
     }
@@ -346,8 +361,14 @@ impl Sweep<'_> {
 }
 
 /// Whether a copy was seen after that moment.
-fn seen_since(record: Option<&Record>, moment: jiff::Timestamp) -> bool {
+fn seen_since(record: Option<&Record>, moment: Timestamp) -> bool {
     record.and_then(|record| record.evidence.as_ref()).is_some_and(|seen| seen.time >= moment)
+}
+
+fn hash_of_id(id: &str) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A destination for people and for lists.

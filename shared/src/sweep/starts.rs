@@ -29,7 +29,7 @@ impl Sweep<'_> {
             let doubt = one.verdict == Verdict::InDoubt;
             self.course.due += u64::from(!doubt);
             if vault_wide && !doubt {
-                if let Some(due) = self.vault_due.get_mut(one.at) {
+                if let Some(due) = self.course.vault_due.get_mut(one.at) {
                     *due = true;
                 }
             } else if doubt || self.may_start() {
@@ -53,11 +53,11 @@ impl Sweep<'_> {
 
     /// Vault-wide calls are made once for the whole vault.
     pub(super) async fn start_vaults(&mut self) -> Result<(), Stop> {
-        if self.is_looking_only() || !self.vault_due.contains(&true) {
+        if self.is_looking_only() || !self.course.vault_due.contains(&true) {
             return Ok(());
         }
         let mut command = self.provider.complete(&self.rule.command_of(""), &self.handler.settings.defaults);
-        let due = self.vault_due.clone();
+        let due = self.course.vault_due.clone();
         let mut wanted = due.iter();
         command.destinations.retain(|_| wanted.next().copied().unwrap_or(false));
         if self.rule.operation == Operation::CopyCheckpoint {
@@ -75,7 +75,7 @@ impl Sweep<'_> {
             }
             log_result(&self.invocation.id, &ReplicationResult { replication: Some(replication), outcome });
         }
-        self.vault_due.fill(false);
+        self.course.vault_due.fill(false);
         Ok(())
     }
 

@@ -1,0 +1,132 @@
+//! A sweep whose ledger and notes fail now and then: what is counted is listed, and nothing is counted twice or forgotten.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use jiff::SignedDuration;
+use offsite_local::ledger::SqliteLedger;
+use offsite_shared::command::{Cloud, Key};
+use offsite_shared::handler::Invocation;
+use offsite_shared::ledger::Record;
+use offsite_shared::ports::{
+    Boxed, Clock, CredentialName, Expect, Filter, Ledger, LedgerError, Note, Notes, Page, Pause, Put,
+};
+use serde_json::{Value, json};
+
+use crate::sweeping::{Estate, compare};
+
+/// Fails now and then when a record is read or a note is written.
+struct Faltering {
+    inner: SqliteLedger,
+    chance: Mutex<fastrand::Rng>,
+    trips: AtomicU32,
+}
+
+impl Faltering {
+    fn trip(&self, one_in: u32) -> Result<(), LedgerError> {
+        match self.chance.lock().unwrap().u32(0..one_in) {
+            0 => {
+                self.trips.fetch_add(1, Ordering::SeqCst);
+                Err(LedgerError::Unavailable("it falters".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Ledger for Faltering {
+    fn get<'a>(&'a self, key: &'a Key) -> Boxed<'a, Result<Option<Record>, LedgerError>> {
+        Box::pin(async move {
+            self.trip(300)?;
+            self.inner.get(key).await
+        })
+    }
+
+    fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>> {
+        self.inner.put(record, expect)
+    }
+
+    fn list<'a>(
+        &'a self,
+        filter: &'a Filter,
+        after: Option<&'a Key>,
+        limit: u32,
+    ) -> Boxed<'a, Result<Page, LedgerError>> {
+        self.inner.list(filter, after, limit)
+    }
+
+    fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
+        self.inner.pause_of(credential)
+    }
+
+    fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
+        self.inner.pause(credential, pause)
+    }
+}
+
+impl Notes for Faltering {
+    fn note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Option<Note>, LedgerError>> {
+        self.inner.note(name)
+    }
+
+    fn put_note<'a>(&'a self, name: &'a str, text: &'a str, was: u64) -> Boxed<'a, Result<bool, LedgerError>> {
+        Box::pin(async move {
+            // The writing of how far it is has to succeed some time; it is what is written before that matters here.
+            if name.starts_with("sweep/") {
+                self.trip(8)?;
+            }
+            self.inner.put_note(name, text, was).await
+        })
+    }
+
+    fn drop_note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<(), LedgerError>> {
+        self.inner.drop_note(name)
+    }
+}
+
+/// As if the minutes had passed after which a course is taken from an invocation that could not even say that it ended.
+async fn end_lease(notes: &SqliteLedger, name: &str) {
+    let Some(note) = notes.note(name).await.unwrap() else { return };
+    let mut course: Value = serde_json::from_str(&note.text).unwrap();
+    course["lease_until"] = json!("2026-01-01T00:00:00Z");
+    assert!(notes.put_note(name, &course.to_string(), note.version).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_ledger_that_falters_changes_no_figure() {
+    let estate = Estate::start(6, 3_000).await;
+    let cloud = Cloud::Tencent;
+    let policy = estate.policy(cloud).await;
+    let truth = estate.get(cloud, "truth").await;
+    estate.remember(&truth, &policy).await;
+    let store = Arc::new(Faltering {
+        inner: estate.ledger(),
+        chance: Mutex::new(fastrand::Rng::with_seed(6)),
+        trips: AtomicU32::new(0),
+    });
+    let (mut rounds, mut last) = (0, json!(null));
+    loop {
+        rounds += 1;
+        assert!(rounds < 300, "it does not come to an end: {last}");
+        let mut handler = estate.paused(&policy);
+        handler.ledger = store.clone();
+        handler.notes = store.clone();
+        let deadline = estate.clock.now() + SignedDuration::from_millis(2_000 + 40 * rounds);
+        let invocation = Invocation { id: "faltering".into(), deadline };
+        let answer = handler.handle(&json!({ "action": "sweep" }), &invocation).await.unwrap();
+        last = answer["swept"].clone();
+        for rule in &policy.rules {
+            end_lease(&store.inner, &format!("course/{}", rule.name)).await;
+        }
+        let report = estate.report(&policy).await;
+        if report.rules.iter().all(|rule| rule.complete_as_of.is_some()) {
+            let truth = estate.get(cloud, "truth").await;
+            for rule in &report.rules {
+                compare(rule, &truth, "with_ledger", &format!("after {rounds} rounds"));
+            }
+            break;
+        }
+    }
+    let trips = store.trips.load(Ordering::SeqCst);
+    assert!(trips > 1, "only {trips} failures: the test has become too easy");
+}
