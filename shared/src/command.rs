@@ -254,6 +254,20 @@ impl Command {
 }
 
 impl Replication {
+    /// The command that asks for this replication alone.
+    pub fn command(&self) -> Command {
+        Command {
+            operation: self.operation,
+            account: self.account.clone(),
+            source: self.source.clone(),
+            destinations: vec![self.destination.clone()],
+            options: self.options.clone(),
+            occurrence: self.occurrence.clone(),
+            rule: self.rule.clone(),
+            dry_run: false,
+        }
+    }
+
     /// The key. Huawei: backup × destination region, whichever call starts it; a vault-wide call has
     /// one of its own per occurrence. Tencent: snapshot × region. Alibaba: source vault × target vault.
     pub fn key(&self) -> Key {

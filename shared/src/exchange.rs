@@ -140,9 +140,9 @@ pub async fn read(
     whose: For<'_>,
     stop: Timestamp,
 ) -> Result<Reply, Failure> {
-    read_as(handler, provider, call, whose, stop, |reply| match provider.refused(call, reply) {
+    read_as(handler, provider, call, whose, stop, |reply| match provider.refused(call, &reply) {
         Some(failure) => Err(failure.of_read()),
-        None => Ok(reply.clone()),
+        None => Ok(reply),
     })
     .await
 }
@@ -157,11 +157,11 @@ pub async fn read_as<T>(
     call: &Call,
     whose: For<'_>,
     stop: Timestamp,
-    interpret: impl Fn(&Reply) -> Result<T, Failure>,
+    interpret: impl Fn(Reply) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     with_retry(handler, (provider.cloud(), whose.rule), stop, || async {
         let reply = once(handler, provider, call, whose.account, false, stop).await?;
-        interpret(&reply)
+        interpret(reply)
     })
     .await
 }

@@ -149,6 +149,17 @@ pub struct Scope {
     pub since: Option<Timestamp>,
 }
 
+impl Scope {
+    /// All that a place holds for an operation. The backups of a vault-wide copy are listed like those copied one by one.
+    pub fn of(operation: Operation, region: &str, project_id: Option<String>) -> Scope {
+        let operation = match operation {
+            Operation::CopyCheckpoint => Operation::CopyBackup,
+            other => other,
+        };
+        Scope { operation, region: region.to_owned(), project_id, vault_id: None, name_prefix: None, since: None }
+    }
+}
+
 /// Where the next page begins, as text that can be stored. One that cannot be read begins anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub String);

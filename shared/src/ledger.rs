@@ -310,7 +310,7 @@ fn first(replication: &Replication, by: &Claimant) -> Record {
     let mut record = Record {
         format: FORMAT,
         key: replication.key().0,
-        command: command_of(replication),
+        command: replication.command().to_json(),
         payload_hash: replication.payload_hash(),
         version: 1,
         owner: by.owner.clone(),
@@ -331,20 +331,6 @@ fn first(replication: &Replication, by: &Claimant) -> Record {
     };
     note(&mut record, by, State::Claimed, None, None, None);
     record
-}
-
-fn command_of(replication: &Replication) -> Value {
-    let command = Command {
-        operation: replication.operation,
-        account: replication.account.clone(),
-        source: replication.source.clone(),
-        destinations: vec![replication.destination.clone()],
-        options: replication.options.clone(),
-        occurrence: replication.occurrence.clone(),
-        rule: replication.rule.clone(),
-        dry_run: false,
-    };
-    command.to_json()
 }
 
 /// Adds a line of history; a repeated look at the same doubt updates the line instead of growing the record.

@@ -203,18 +203,7 @@ impl Handler {
     /// Reads what a hint names where a rule's source lies.
     async fn read_named(&self, hint: &Hint, rule: &Rule, provider: &dyn Provider, invocation: &Invocation) -> Read {
         let command = provider.complete(&rule.command_of(hint.what.id()), &self.settings.defaults);
-        let scope = Scope {
-            operation: match rule.operation {
-                // Its backups are read like those that are copied one by one.
-                Operation::CopyCheckpoint => Operation::CopyBackup,
-                other => other,
-            },
-            region: command.source.region.clone(),
-            project_id: command.source.project_id.clone(),
-            vault_id: None,
-            name_prefix: None,
-            since: None,
-        };
+        let scope = Scope::of(rule.operation, &command.source.region, command.source.project_id.clone());
         let replication = command.replications().into_iter().next();
         let (Some(replication), Some(call)) = (replication, provider.inventory().show(&scope, hint.what.id())) else {
             return Read::Absent;

@@ -131,13 +131,26 @@ pub fn handler(environment: &Environment, database: &Database) -> Result<Handler
 /// # Errors
 /// Names the variable that is missing or wrong.
 pub fn looking(environment: &Environment, policy: Option<Arc<Policy>>) -> Result<Handler, Error> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let mut settings = Settings::from_environment(environment, &PROVIDERS)?;
+    let settings = Settings::from_environment(environment, &PROVIDERS)?;
+    Ok(looking_with(environment, settings, Arc::new(SystemClock), policy)?.0)
+}
+
+/// The same with these settings and this clock; with what gives its credentials.
+///
+/// # Errors
+/// An HTTP client cannot be set up.
+pub fn looking_with(
+    environment: &Environment,
+    mut settings: Settings,
+    clock: Arc<dyn Clock>,
+    policy: Option<Arc<Policy>>,
+) -> Result<(Handler, Arc<EnvironmentSecrets>), Error> {
     settings.looks_only = true;
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
     let secrets = EnvironmentSecrets::new(environment, settings.clone(), transport.clone(), clock.clone());
+    let secrets = Arc::new(secrets);
     let memory = Arc::new(MemoryLedger::default());
-    Ok(Handler {
+    let handler = Handler {
         providers: PROVIDERS.to_vec(),
         settings,
         transport,
@@ -146,12 +159,13 @@ pub fn looking(environment: &Environment, policy: Option<Arc<Policy>>) -> Result
         policies: Arc::new(FixedPolicy(policy)),
         work_queue: None,
         emitter: Arc::new(NoQueue),
-        secrets: Arc::new(secrets),
+        secrets: secrets.clone(),
         clock,
         pacer: Pacer::default(),
         pauses: Pauses::default(),
         metrics: Metrics::default(),
-    })
+    };
+    Ok((handler, secrets))
 }
 
 struct NoQueue;

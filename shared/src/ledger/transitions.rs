@@ -1,6 +1,6 @@
 //! Claim, settle, mark: what may follow on what. Each gives the record to write and what the store must hold for it.
 
-use super::{Attempts, Claimant, News, Record, State, command_of, first, later, next_attempt, note};
+use super::{Attempts, Claimant, News, Record, State, first, later, next_attempt, note};
 use crate::command::Replication;
 use crate::error::ErrorName;
 use crate::ports::Expect;
@@ -70,7 +70,7 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
         }
     }
     next.payload_hash = replication.payload_hash();
-    next.command = command_of(replication);
+    next.command = replication.command().to_json();
     if let (None, Some(rule)) = (&replication.rule, record.rule()) {
         next.command["rule"] = rule.into();
     }

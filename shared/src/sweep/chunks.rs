@@ -35,6 +35,22 @@ pub(super) async fn read_chunk(
     Ok(note.text.lines().map(str::to_owned).collect())
 }
 
+/// Reads the lines of all chunks, one chunk at a time. `see` gives `None` for a line that it cannot read.
+pub(super) async fn each_line(
+    notes: &dyn Notes,
+    (rule, run): (&str, &str),
+    kind: &str,
+    chunks: u32,
+    mut see: impl FnMut(&str) -> Option<()>,
+) -> Result<(), Stop> {
+    for chunk in 0..chunks {
+        for line in read_chunk(notes, rule, run, kind, chunk).await? {
+            see(&line).ok_or_else(|| lost_chunk(kind))?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes lines as further chunks, and tells how many there are then.
 pub(super) async fn write_chunks(
     notes: &dyn Notes,
@@ -86,6 +102,6 @@ pub(super) async fn drop_chunks(notes: &dyn Notes, rule: &str, course: &Course, 
     Ok(())
 }
 
-pub(super) fn lost_chunk(kind: &str) -> Stop {
+fn lost_chunk(kind: &str) -> Stop {
     Stop::Failed(format!("a part of an earlier sweep ({kind}) is no longer there; the next sweep begins anew"))
 }

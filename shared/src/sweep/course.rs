@@ -6,7 +6,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use super::chunks::{CHUNK, drop_chunks, lost_chunk, newest_of, read_chunk, short, write_chunks};
+use super::chunks::{CHUNK, drop_chunks, each_line, newest_of, short, write_chunks};
 use super::index::CopyIndex;
 use super::{Stop, Sweep};
 use crate::command::hash_of;
@@ -276,36 +276,37 @@ impl<'h> Sweep<'h> {
     }
 
     async fn restore(&mut self) -> Result<(), Stop> {
-        let notes = &*self.handler.notes;
-        let (rule, run) = (self.rule.name.as_str(), self.course.run.as_str());
+        let (notes, course) = (&*self.handler.notes, &self.course);
+        let whose = (self.rule.name.as_str(), course.run.as_str());
         for (at, index) in self.indexes.iter_mut().enumerate() {
-            for chunk in 0..self.course.copies.get(at).copied().unwrap_or(0) {
-                for line in read_chunk(notes, rule, run, &format!("copies{at}"), chunk).await? {
-                    index.restore(&line).ok_or_else(|| lost_chunk("copies"))?;
-                }
-            }
-            if self.course.phase != Phase::Copies || at < self.course.destination {
+            let chunks = course.copies.get(at).copied().unwrap_or(0);
+            each_line(notes, whose, &format!("copies{at}"), chunks, |line| index.restore(line)).await?;
+            if course.phase != Phase::Copies || at < course.destination {
                 index.seal();
             }
+            let chunks = course.matched.get(at).copied().unwrap_or(0);
             let mut lines = Vec::new();
-            for chunk in 0..self.course.matched.get(at).copied().unwrap_or(0) {
-                lines.extend(read_chunk(notes, rule, run, &format!("matched{at}"), chunk).await?);
-            }
+            let keep = |line: &str| {
+                lines.push(line.to_owned());
+                Some(())
+            };
+            each_line(notes, whose, &format!("matched{at}"), chunks, keep).await?;
             index.restore_matched(&lines);
         }
-        for chunk in 0..self.course.findings {
-            for line in read_chunk(notes, rule, run, "findings", chunk).await? {
-                let line: Line = serde_json::from_str(&line).map_err(|_| lost_chunk("findings"))?;
-                self.exceptions.extend(line.key.as_deref().map(short));
-            }
-        }
-        for chunk in 0..self.course.newest {
-            for line in read_chunk(notes, rule, run, "newest", chunk).await? {
-                let (resource, times) = newest_of(&line).ok_or_else(|| lost_chunk("newest"))?;
-                self.newest.insert(resource.to_owned(), times);
-            }
-        }
-        Ok(())
+        let exceptions = &mut self.exceptions;
+        let exception = |line: &str| {
+            let line: Line = serde_json::from_str(line).ok()?;
+            exceptions.extend(line.key.as_deref().map(short));
+            Some(())
+        };
+        each_line(notes, whose, "findings", course.findings, exception).await?;
+        let all = &mut self.newest;
+        let newest = |line: &str| {
+            let (resource, times) = newest_of(line)?;
+            all.insert(resource.to_owned(), times);
+            Some(())
+        };
+        each_line(notes, whose, "newest", course.newest, newest).await
     }
 
     async fn write(&self, kind: &str, from: u32, lines: impl Iterator<Item = String>) -> Result<u32, Stop> {

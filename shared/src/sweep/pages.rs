@@ -58,7 +58,7 @@ impl Sweep<'_> {
             loop {
                 let cursor = self.course.cursor.clone().map(Cursor);
                 let Some(call) = inventory.list_copies(&scope, cursor.as_ref()) else { break };
-                let page = self.ask_as(&call, |reply| inventory.listed_copies(&scope, cursor.as_ref(), reply)).await?;
+                let page = self.ask_as(&call, |reply| inventory.listed_copies(&scope, cursor.as_ref(), &reply)).await?;
                 if let Some(index) = self.indexes.get_mut(self.course.destination) {
                     if let Some(total) = page.total.filter(|_| cursor.is_none()) {
                         index.expect(total);
@@ -94,7 +94,7 @@ impl Sweep<'_> {
         loop {
             let cursor = self.course.cursor.clone().map(Cursor);
             let call = inventory.list(&scope, cursor.as_ref());
-            let page = self.ask_as(&call, |reply| inventory.listed(&scope, cursor.as_ref(), reply)).await?;
+            let page = self.ask_as(&call, |reply| inventory.listed(&scope, cursor.as_ref(), &reply)).await?;
             let mut judgements = self.judge_page(page.backups).await?;
             self.start_due(&mut judgements.judged).await?;
             // From here to the cursor nothing can fail: a page is counted as a whole or, when this stops before, not at all.
@@ -118,18 +118,7 @@ impl Sweep<'_> {
             let age = jiff::SignedDuration::try_from(age.saturating_add(SLACK)).ok()?;
             now.checked_sub(age).ok()
         };
-        Scope {
-            operation: match self.rule.operation {
-                // Its backups are listed like those that are copied one by one.
-                Operation::CopyCheckpoint => Operation::CopyBackup,
-                other => other,
-            },
-            region: region.to_owned(),
-            project_id: project,
-            vault_id: None,
-            name_prefix: None,
-            since: select.max_age.and_then(oldest),
-        }
+        Scope { since: select.max_age.and_then(oldest), ..Scope::of(self.rule.operation, region, project) }
     }
 
     /// Whether no other rule copies to this place. Then a replica there that no backup leads to is an orphan, although Huawei's
@@ -317,13 +306,14 @@ impl Sweep<'_> {
     /// One read, repeated where that is worth while.
     async fn ask(&mut self, call: &Call) -> Result<Reply, Stop> {
         let provider = self.provider;
-        self.ask_as(call, |reply| {
-            provider.refused(call, reply).map_or(Ok(reply.clone()), |failure| Err(failure.of_read()))
-        })
-        .await
+        let unless_refused = |reply: Reply| match provider.refused(call, &reply) {
+            Some(failure) => Err(failure.of_read()),
+            None => Ok(reply),
+        };
+        self.ask_as(call, unless_refused).await
     }
 
-    async fn ask_as<T>(&mut self, call: &Call, interpret: impl Fn(&Reply) -> Result<T, Failure>) -> Result<T, Stop> {
+    async fn ask_as<T>(&mut self, call: &Call, interpret: impl Fn(Reply) -> Result<T, Failure>) -> Result<T, Stop> {
         self.course.requests += 1;
         let (handler, stop) = (self.handler, self.invocation.stop());
         let whose = For { account: &self.rule.account, rule: Some(&self.rule.name) };

@@ -119,16 +119,7 @@ impl Sweep<'_> {
         for one in due.iter().filter_map(|at| judged.get(*at)) {
             match commands.last_mut().filter(|last| last.source.id == one.backup.id) {
                 Some(last) => last.destinations.push(one.replication.destination.clone()),
-                None => commands.push(Command {
-                    operation: one.replication.operation,
-                    account: one.replication.account.clone(),
-                    source: one.replication.source.clone(),
-                    destinations: vec![one.replication.destination.clone()],
-                    options: one.replication.options.clone(),
-                    occurrence: None,
-                    rule: one.replication.rule.clone(),
-                    dry_run: false,
-                }),
+                None => commands.push(one.replication.command()),
             }
         }
         if commands.is_empty() {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::chunks::{drop_chunks, newest_of, read_chunk};
+use super::chunks::{drop_chunks, each_line, newest_of, read_chunk};
 use super::course::{Course, name_of};
 use super::{Stop, Sweep};
 use crate::ports::{LedgerError, Notes};
@@ -89,12 +89,13 @@ impl Summary {
     /// They cannot be read, in words.
     pub async fn newest(&self, notes: &dyn Notes, rule: &str) -> Result<Vec<(String, Vec<i64>)>, String> {
         let mut all = Vec::new();
-        for chunk in 0..self.newest {
-            for line in read_chunk(notes, rule, &self.run, "newest", chunk).await.map_err(|stop| stop.reason())? {
-                let (resource, times) = newest_of(&line).ok_or("a list of resources cannot be read")?;
-                all.push((resource.to_owned(), times));
-            }
-        }
+        let newest = |line: &str| {
+            let (resource, times) = newest_of(line)?;
+            all.push((resource.to_owned(), times));
+            Some(())
+        };
+        let read = each_line(notes, (rule, &self.run), "newest", self.newest, newest);
+        read.await.map_err(|stop| stop.reason())?;
         Ok(all)
     }
 }

@@ -12,20 +12,12 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use futures_util::future::join_all;
-use jiff::Timestamp;
 use offsite_shared::command::{Cloud, Destination, Operation};
-use offsite_shared::exchange::{Pacer, Pauses};
-use offsite_shared::handler::Handler;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::io::credentials::EnvironmentSecrets;
-use offsite_shared::io::http::HttpTransport;
-use offsite_shared::memory::MemoryLedger;
-use offsite_shared::metrics::Metrics;
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::{Boxed, Clock, EmitError, Emitter, FixedPolicy, Transport};
+use offsite_shared::ports::Clock;
 use offsite_shared::probe::{Finding, Health, Probe, Route};
 use offsite_shared::providers::{Provider, alibaba::Alibaba, huawei::Huawei, tencent::Tencent};
-use offsite_shared::receipt::Message;
 use offsite_shared::settings::{Environment, Settings};
 
 use crate::home;
@@ -114,7 +106,7 @@ async fn examine(args: &DoctorArgs, environment: &Environment) -> anyhow::Result
     report.checks.push(here::paused(environment));
     let (ledger, pauses) = here::ledger(environment, simulated).await;
     report.checks.push(ledger);
-    let (handler, secrets) = handler(environment, settings, clock)?;
+    let (handler, secrets) = home::looking_with(environment, settings, clock, None)?;
     report.checks.extend(here::queues(environment, &handler.transport, &handler.clock).await);
     let accounts = accounts(args, environment, &handler.settings, policy.as_ref().map(|(_, policy)| policy));
     if accounts.is_empty() {
@@ -271,40 +263,4 @@ fn probes(cloud: Cloud) -> (&'static dyn Provider, &'static dyn Probe) {
 
 fn cloud(name: &str) -> Result<Cloud, String> {
     Cloud::from_name(name).ok_or_else(|| "must be alibaba, huawei or tencent".to_owned())
-}
-
-/// A handler that can only send: its ledger is empty, and its queue takes nothing.
-fn handler(
-    environment: &Environment,
-    settings: Settings,
-    clock: Arc<dyn Clock>,
-) -> anyhow::Result<(Handler, Arc<EnvironmentSecrets>)> {
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
-    let secrets = EnvironmentSecrets::new(environment, settings.clone(), transport.clone(), clock.clone());
-    let secrets = Arc::new(secrets);
-    let handler = Handler {
-        providers: home::PROVIDERS.to_vec(),
-        settings,
-        transport,
-        ledger: Arc::new(MemoryLedger::default()),
-        notes: Arc::new(MemoryLedger::default()),
-        policies: Arc::new(FixedPolicy(None)),
-        work_queue: None,
-        emitter: Arc::new(NoQueue),
-        secrets: secrets.clone(),
-        clock,
-        pacer: Pacer::default(),
-        pauses: Pauses::default(),
-        metrics: Metrics::default(),
-    };
-    Ok((handler, secrets))
-}
-
-struct NoQueue;
-
-impl Emitter for NoQueue {
-    fn emit<'a>(&'a self, messages: &'a [Message], _until: Timestamp) -> Boxed<'a, Vec<Result<(), EmitError>>> {
-        let refused = messages.iter().map(|_| Err(EmitError("the doctor sends no messages".to_owned()))).collect();
-        Box::pin(async move { refused })
-    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use offsite_shared::command::{Cloud, Operation};
+use offsite_shared::command::Cloud;
 use offsite_shared::disposition::Failure;
 use offsite_shared::exchange::{self, For};
 use offsite_shared::fields::one_line;
@@ -122,24 +122,19 @@ async fn find(handler: &Handler, rule: &Rule, id: &str) -> Result<Option<Backup>
         return Ok(None);
     };
     let inventory = provider.inventory();
-    let project_id = rule.source.project_id.clone().or_else(|| handler.settings.defaults.huawei_project_id.clone());
-    let operation = match rule.operation {
-        Operation::CopyCheckpoint => Operation::CopyBackup,
-        other => other,
-    };
-    let vault_id = rule.source.vault_id.clone().filter(|_| cloud == Cloud::Alibaba);
-    let region = rule.source.region.clone();
-    let scope = Scope { operation, region, project_id, vault_id, name_prefix: None, since: None };
+    let command = provider.complete(&rule.command_of(id), &handler.settings.defaults);
+    let mut scope = Scope::of(rule.operation, &rule.source.region, command.source.project_id);
+    scope.vault_id = rule.source.vault_id.clone().filter(|_| cloud == Cloud::Alibaba);
     let whose = For { account: &rule.account, rule: Some(&rule.name) };
     let stop = later(SystemClock.now(), Duration::from_secs(600));
     if let Some(call) = inventory.show(&scope, id) {
-        let shown = |reply: &Reply| inventory.shown(&scope, id, reply);
+        let shown = |reply: Reply| inventory.shown(&scope, id, &reply);
         return exchange::read_as(handler, provider, &call, whose, stop, shown).await;
     }
     let mut cursor: Option<Cursor> = None;
     loop {
         let call = inventory.list(&scope, cursor.as_ref());
-        let listed = |reply: &Reply| inventory.listed(&scope, cursor.as_ref(), reply);
+        let listed = |reply: Reply| inventory.listed(&scope, cursor.as_ref(), &reply);
         let page = exchange::read_as(handler, provider, &call, whose, stop, listed).await?;
         if let Some(found) = page.backups.into_iter().find(|backup| backup.id == id) {
             return Ok(Some(found));
