@@ -166,6 +166,7 @@ pub(crate) struct Sweep<'h> {
 
 impl<'h> Sweep<'h> {
     async fn run(&mut self) -> Result<Summary, Stop> {
+        self.may_begin().await?;
         if self.course.phase == Phase::Copies {
             self.copies().await?;
             self.enter(Phase::Sources).await?;
@@ -176,6 +177,20 @@ impl<'h> Sweep<'h> {
         }
         self.gone().await?;
         self.publish().await
+    }
+
+    /// Whether the destinations are allowed, and the credential is there and not paused. What stands in the way is kept with the
+    /// course, so that the report tells it.
+    async fn may_begin(&self) -> Result<(), Stop> {
+        let failed = |reason: String| Err(Stop::Failed(reason));
+        if let Err(error) = self.handler.allowed(&self.rule.command_of("")) {
+            return failed(error.to_string());
+        }
+        let Some(whole) = Sweep::whole(self.handler, self.provider, self.rule) else { return Ok(()) };
+        match self.handler.ready(self.provider, &whole).await {
+            Ok(_) => Ok(()),
+            Err(outcome) => failed(outcome.message()),
+        }
     }
 
     async fn enter(&mut self, phase: Phase) -> Result<(), Stop> {
@@ -206,7 +221,7 @@ impl<'h> Sweep<'h> {
 
     /// The replication of a rule as a whole, for reads that are not about one backup.
     fn whole(handler: &Handler, provider: &dyn Provider, rule: &Rule) -> Option<Replication> {
-        let command = provider.complete(&rule.command_of(""), &handler.settings.defaults);
+        let command = provider.complete(&rule.command_of("*"), &handler.settings.defaults);
         command.replications().into_iter().next().map(|replication| Replication {
             source: Source { region: rule.source.region.clone(), ..replication.source.clone() },
             ..replication

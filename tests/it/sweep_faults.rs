@@ -8,9 +8,11 @@ use offsite_local::ledger::SqliteLedger;
 use offsite_shared::command::{Cloud, Key};
 use offsite_shared::handler::Invocation;
 use offsite_shared::ledger::Record;
+use offsite_shared::policy::Policy;
 use offsite_shared::ports::{
     Boxed, Clock, CredentialName, Expect, Filter, Ledger, LedgerError, Note, Notes, Page, Pause, Put,
 };
+use offsite_shared::report::Conclusion;
 use serde_json::{Value, json};
 
 use crate::sweeping::{Estate, compare};
@@ -129,4 +131,28 @@ async fn a_ledger_that_falters_changes_no_figure() {
     }
     let trips = store.trips.load(Ordering::SeqCst);
     assert!(trips > 1, "only {trips} failures: the test has become too easy");
+}
+
+/// What stands in the way before the first page is told by the report, not only by the log.
+#[tokio::test]
+async fn a_rule_that_cannot_begin_says_why_in_the_report() {
+    let estate = Estate::start(1, 50).await;
+    let mut policy = Policy::clone(&*estate.policy(Cloud::Tencent).await);
+    for rule in &mut policy.rules {
+        rule.account = "prod".into();
+    }
+    let policy = Arc::new(policy);
+    let handler = estate.handler(&policy);
+    let answer = handler.handle(&json!({ "action": "sweep" }), &estate.invocation(60)).await.unwrap();
+    assert_eq!(answer["swept"][0]["failed"], json!(true), "{answer}");
+    let report = estate.report(&policy).await;
+    assert_eq!(report.conclusion, Conclusion::Unknown);
+    for rule in &report.rules {
+        let why = rule.why.join(" ");
+        assert!(why.contains("account \"prod\" has no credential here"), "{why}");
+    }
+    // Once it can begin it does, at once.
+    let policy = estate.policy(Cloud::Tencent).await;
+    estate.sweep(&estate.paused(&policy)).await;
+    assert!(estate.report(&policy).await.rules.iter().all(|rule| rule.complete_as_of.is_some()));
 }

@@ -148,18 +148,12 @@ impl<'h> Sweep<'h> {
         if now >= invocation.stop() {
             return Err(Stop::Time);
         }
-        handler.allowed(&rule.command_of("")).map_err(|error| Stop::Failed(error.to_string()))?;
         let rule_hash = hash_of(&[&rule.to_json().to_string()]);
         let note = handler.notes.note(&name_of(&rule.name)).await?;
         let version = note.as_ref().map_or(0, |note| note.version);
         let found = note.and_then(|note| serde_json::from_str::<Course>(&note.text).ok());
         if let Some(found) = found.as_ref().filter(|found| found.lease_until > now) {
             return Err(Stop::Busy(found.lease_until));
-        }
-        if let Some(whole) = Sweep::whole(handler, provider, rule)
-            && let Err(outcome) = handler.ready(provider, &whole).await
-        {
-            return Err(Stop::Failed(outcome.message()));
         }
         let fresh = |found: &Course| found.rule_hash == rule_hash && later(found.begun, STALE) > now;
         let (course, resumed) = match found {
