@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One deployable zip for each function, the same bit by bit wherever it is packed.
+r"""One deployable zip for each function, the same bit by bit wherever it is packed.
 
     python3 infra/aws/package.py                        all three, from what was built last
     python3 infra/aws/package.py tencent --out /tmp     one of them, to another folder
@@ -8,7 +8,8 @@
 Build first, without the paths of your machine in the binaries, so that another checkout makes the same ones:
 
     export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
-    cargo lambda build --release --compiler cargo --bin offsite-alibaba --bin offsite-huawei --bin offsite-tencent
+    cargo lambda build --release --compiler cargo \
+      --bin offsite-alibaba --bin offsite-huawei --bin offsite-tencent
 
 Each binary is looked for as target/lambda/offsite-CLOUD/bootstrap (cargo lambda), then as target/release/offsite-CLOUD (cargo). The
 same compiler, linker and crate registry make the same binary; the same binary makes the same zip with every Python, since it is
