@@ -243,7 +243,13 @@ impl AccountSecrets {
             (Means::Password { domain, user, password }, None) => {
                 let token = self.desk.huawei_token((&domain, &user, &password), region).await;
                 let token = token.map_err(|failure| {
-                    exchanges::error(&format!("{whose}: no Huawei IAM token for user {user} in {region}"), &failure)
+                    exchanges::error(
+                        &format!(
+                            "{whose}: no Huawei IAM token for user {user} of {} in {region}",
+                            set_up.source.place()
+                        ),
+                        &failure,
+                    )
                 })?;
                 let renew_at = huawei::token::renew_at(token.expires_at);
                 let access = Access::Token(Arc::new(token.value));
