@@ -178,8 +178,8 @@ impl AccountSecrets {
         }
         let error = match self.get(cloud, account, set_up, region).await {
             Ok(mut new) => {
-                // The same one again: whoever refused it would refuse it again.
-                if slot.kept.as_ref().is_some_and(|old| old.name == new.name) {
+                // The same one again would be refused again; and one that is refused when it is new is not got anew in a loop.
+                if refused.is_some() || slot.kept.as_ref().is_some_and(|old| old.name == new.name) {
                     new.again_at = later(now, AGAIN);
                 }
                 let access = new.access.clone();
