@@ -63,7 +63,8 @@ impl CopyIndex {
         let ids = std::mem::take(&mut self.ids);
         // Pages overlap, so a copy can be here twice; the one that came last knows best.
         self.entries.sort_unstable_by(|a, b| {
-            (a.key & !DETAILS, id(&ids, a)).cmp(&(b.key & !DETAILS, id(&ids, b))).then(b.at.cmp(&a.at))
+            let keys = (a.key & !DETAILS).cmp(&(b.key & !DETAILS));
+            keys.then_with(|| id(&ids, a).cmp(id(&ids, b))).then(b.at.cmp(&a.at))
         });
         self.entries
             .dedup_by(|next, kept| next.key & !DETAILS == kept.key & !DETAILS && id(&ids, next) == id(&ids, kept));
