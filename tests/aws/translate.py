@@ -3,12 +3,13 @@
 
     translate.py --bucket BUCKET [--prefix PREFIX] [--output FILE] [--for-emulator]
 
-The code of each function is expected at s3://BUCKET/PREFIX<binary>.zip (offsite-alibaba.zip and so on); the workflows are put inline.
+The code of each function is expected at s3://BUCKET/PREFIX<binary>.zip (offsite-alibaba.zip and so on); the workflows are put
+inline.
 The result is larger than the 51,200 bytes that CreateStack takes in its body: put it into S3 and give TemplateURL.
 
---for-emulator takes out what MiniStack 1.5.33 cannot judge with AUTH=true: the queues' refusal of plain HTTP (it is reached by nothing
-else), and the "is there at all" half of two conditions on keys that it never fills in (dynamodb:LeadingKeys, sts:IdentityTokenAudience).
-It puts in sqs:SendMessageBatch, which on AWS is part of sqs:SendMessage. Not for deployments.
+--for-emulator takes out what MiniStack 1.5.33 cannot judge with AUTH=true: the queues' refusal of plain HTTP (it is reached by
+nothing else), and the "is there at all" half of two conditions on keys that it never fills in (dynamodb:LeadingKeys,
+sts:IdentityTokenAudience). It puts in sqs:SendMessageBatch, which on AWS is part of sqs:SendMessage. Not for deployments.
 """
 
 import argparse
