@@ -2,16 +2,12 @@
 
 pub mod alibaba;
 pub mod huawei;
+mod reading;
 pub mod tencent;
 
-use std::marker::PhantomData;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::{Offset, TimeZone};
-use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 
 use crate::command::{Cloud, Command, Destination, Operation, Replication};
 use crate::disposition::{self, Disposition, Failure, Row};
@@ -22,6 +18,8 @@ use crate::ports::{Access, Reply};
 use crate::receipt::Receipt;
 use crate::sign::{Nonce, RequestDraft, SignError, Signed};
 use crate::sts::Sts;
+
+pub(crate) use reading::{lenient, scalar, time_in};
 
 /// A service of a provider, as far as its endpoint is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -297,107 +295,4 @@ fn retry_after(reply: &Reply) -> Option<Duration> {
         .map(Duration::from_millis)
         .or_else(|| number("retry-after").map(Duration::from_secs))?;
     Some(wait.min(cap))
-}
-
-/// A time of an answer, which is of the zone `zone` where it names none; a month or day may be unpadded. `None` when it cannot be read.
-pub(crate) fn time_in(zone: Offset, text: &str) -> Option<Timestamp> {
-    let (date, clock) = text.trim().split_once(['T', ' '])?;
-    let [year, month, day] = date.split('-').collect::<Vec<_>>()[..] else {
-        return None;
-    };
-    let text = format!("{year}-{month:0>2}-{day:0>2}T{}", clock.trim());
-    let naive = || TimeZone::fixed(zone).to_timestamp(text.parse::<DateTime>().ok()?).ok();
-    text.parse::<Timestamp>().ok().or_else(naive)
-}
-
-/// A plain value that counts as absent where it is of another type. Read in place: lists have thousands of them.
-pub(crate) trait Scalar: Sized {
-    /// Of a text.
-    fn of_text(_text: &str) -> Option<Self> {
-        None
-    }
-    /// Of a whole number.
-    fn of_number(_number: u64) -> Option<Self> {
-        None
-    }
-    /// Of a boolean.
-    fn of_flag(_flag: bool) -> Option<Self> {
-        None
-    }
-}
-
-impl Scalar for String {
-    fn of_text(text: &str) -> Option<String> {
-        Some(text.to_owned())
-    }
-}
-
-impl Scalar for u64 {
-    fn of_number(number: u64) -> Option<u64> {
-        Some(number)
-    }
-}
-
-impl Scalar for u32 {
-    fn of_number(number: u64) -> Option<u32> {
-        u32::try_from(number).ok()
-    }
-}
-
-impl Scalar for bool {
-    fn of_flag(flag: bool) -> Option<bool> {
-        Some(flag)
-    }
-}
-
-/// Reads a [`Scalar`].
-pub(crate) fn scalar<'de, D: Deserializer<'de>, T: Scalar>(from: D) -> Result<Option<T>, D::Error> {
-    struct Visit<T>(PhantomData<T>);
-    impl<'de, T: Scalar> Visitor<'de> for Visit<T> {
-        type Value = Option<T>;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("anything")
-        }
-
-        fn visit_str<E>(self, text: &str) -> Result<Option<T>, E> {
-            Ok(T::of_text(text))
-        }
-
-        fn visit_u64<E>(self, number: u64) -> Result<Option<T>, E> {
-            Ok(T::of_number(number))
-        }
-
-        fn visit_i64<E>(self, _number: i64) -> Result<Option<T>, E> {
-            Ok(None)
-        }
-
-        fn visit_f64<E>(self, _number: f64) -> Result<Option<T>, E> {
-            Ok(None)
-        }
-
-        fn visit_bool<E>(self, flag: bool) -> Result<Option<T>, E> {
-            Ok(T::of_flag(flag))
-        }
-
-        fn visit_unit<E>(self) -> Result<Option<T>, E> {
-            Ok(None)
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Option<T>, A::Error> {
-            while items.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(None)
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Option<T>, A::Error> {
-            while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            Ok(None)
-        }
-    }
-    from.deserialize_any(Visit(PhantomData))
-}
-
-/// A value of another type than expected counts as absent.
-pub(crate) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
-    Ok(serde_json::from_value(serde_json::Value::deserialize(from)?).ok())
 }

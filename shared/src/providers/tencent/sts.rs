@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::model::{Answer, Head};
 use super::{Tencent, call, read};
 use crate::disposition::Failure;
 use crate::ports::Reply;
@@ -56,21 +57,7 @@ impl Sts for Tencent {
     }
 
     fn assumed(&self, reply: &Reply) -> Result<Temporary, Failure> {
-        #[derive(Deserialize)]
-        struct Answer {
-            #[serde(rename = "Credentials")]
-            credentials: Keys,
-            #[serde(rename = "ExpiredTime")]
-            expired_time: i64,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Keys {
-            tmp_secret_id: String,
-            tmp_secret_key: String,
-            token: String,
-        }
-        let answer = read::<Answer>(reply).map_err(Failure::of_read)?;
+        let answer = read::<Assumed>(reply).map_err(Failure::of_read)?;
         let expires_at = Timestamp::from_second(answer.body.expired_time)
             .map_err(|_| unreadable(reply, answer.request_id, "the answer does not say when the credential ends"))?;
         let keys = answer.body.credentials;
@@ -89,12 +76,45 @@ impl Sts for Tencent {
     }
 
     fn owner(&self, reply: &Reply) -> Result<String, Failure> {
-        #[derive(Deserialize)]
-        struct Caller {
-            #[serde(rename = "AccountId")]
-            account: String,
-        }
         Ok(read::<Caller>(reply).map_err(Failure::of_read)?.body.account)
+    }
+}
+
+#[derive(Deserialize)]
+struct Assumed {
+    #[serde(flatten)]
+    head: Head,
+    #[serde(rename = "Credentials")]
+    credentials: Keys,
+    #[serde(rename = "ExpiredTime")]
+    expired_time: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Keys {
+    tmp_secret_id: String,
+    tmp_secret_key: String,
+    token: String,
+}
+
+impl Answer for Assumed {
+    fn head(&mut self) -> &mut Head {
+        &mut self.head
+    }
+}
+
+#[derive(Deserialize)]
+struct Caller {
+    #[serde(flatten)]
+    head: Head,
+    #[serde(rename = "AccountId")]
+    account: String,
+}
+
+impl Answer for Caller {
+    fn head(&mut self) -> &mut Head {
+        &mut self.head
     }
 }
 
@@ -106,4 +126,67 @@ fn to_sts(mut call: Call) -> Call {
         }
     }
     call
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::disposition::Disposition;
+
+    fn reply(body: &Value) -> Reply {
+        Reply { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() }
+    }
+
+    fn header<'c>(call: &'c Call, name: &str) -> Vec<&'c str> {
+        call.draft.headers.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str()).collect()
+    }
+
+    #[test]
+    fn an_identity_token_is_exchanged_without_a_signature() {
+        let federation = Federation {
+            role: "qcs::cam::uin/100000000001:roleName/replicator".into(),
+            provider: "oidc".into(),
+            audience: "a".into(),
+            algorithm: "RS256",
+            life_s: 7_200,
+        };
+        let call = Tencent.exchange("ap-guangzhou", &federation, &SecretString::from("eyJ.eyJ.x"));
+        assert_eq!((call.action, call.service), ("AssumeRoleWithWebIdentity", Service::TencentSts));
+        assert_eq!(header(&call, "authorization"), ["SKIP"]);
+        assert_eq!(header(&call, "x-tc-version"), ["2018-08-13"]);
+        assert_eq!(header(&call, "x-tc-region"), ["ap-guangzhou"]);
+        let body: Value = serde_json::from_slice(&call.draft.body).unwrap();
+        let expected = json!({"ProviderId": "oidc", "WebIdentityToken": "eyJ.eyJ.x", "RoleSessionName": SESSION,
+            "RoleArn": "qcs::cam::uin/100000000001:roleName/replicator", "DurationSeconds": 7_200});
+        assert_eq!(body, expected);
+        assert!(!format!("{call:?}").contains("eyJ"), "a draft does not print its body");
+    }
+
+    #[test]
+    fn a_role_is_taken_on_and_its_key_ends() {
+        let role = Role { role: "qcs::cam::uin/1:roleName/o".into(), external_id: None, life_s: 900 };
+        let body: Value = serde_json::from_slice(&Tencent.assume("ap-beijing", &role).draft.body).unwrap();
+        assert_eq!(body, json!({"RoleArn": role.role, "RoleSessionName": SESSION, "DurationSeconds": 900}));
+        // Source: STS API documentation, AssumeRole, example.
+        let answer = json!({"Response": {"Credentials": {"Token": "da1e", "TmpSecretId": "AKID", "TmpSecretKey": "q95K"},
+            "ExpiredTime": 1_543_914_376, "Expiration": "2018-12-04T09:06:16Z", "RequestId": "4daec797"}});
+        let given = Tencent.assumed(&reply(&answer)).unwrap();
+        assert_eq!(given.expires_at.to_string(), "2018-12-04T09:06:16Z");
+        assert_eq!(given.credential.access_key_id, "AKID");
+        assert_eq!(given.credential.security_token.as_ref().unwrap().expose_secret(), "da1e");
+        assert!(!format!("{given:?}").contains("q95K"));
+    }
+
+    #[test]
+    fn a_refusal_is_one_and_an_answer_without_a_key_is_repeated() {
+        let refused =
+            json!({"Response": {"Error": {"Code": "AuthFailure.SecretIdNotFound", "Message": "m"}, "RequestId": "r"}});
+        assert_eq!(Tencent.assumed(&reply(&refused)).unwrap_err().disposition, Disposition::Authentication);
+        assert_eq!(Tencent.owner(&reply(&refused)).unwrap_err().disposition, Disposition::Authentication);
+        let empty = json!({"Response": {"RequestId": "r"}});
+        assert_eq!(Tencent.assumed(&reply(&empty)).unwrap_err().disposition, Disposition::Retryable);
+        assert_eq!(Tencent.owner(&reply(&json!({"Response": {"AccountId": "1", "RequestId": "r"}}))).unwrap(), "1");
+    }
 }
