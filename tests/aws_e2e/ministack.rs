@@ -31,9 +31,9 @@ pub fn root() -> &'static Path {
 /// A tool that `tests/aws/install.sh` installs.
 pub fn tool(name: &str) -> PathBuf {
     let path = root().join(".tools/aws/bin").join(name);
-    let installed = root().join(".tools/aws/installed.txt");
-    let wanted = root().join("tests/aws/requirements.txt");
-    let is_current = matches!((std::fs::read(&installed), std::fs::read(&wanted)), (Ok(have), Ok(want)) if have == want);
+    let read = |path: &str| std::fs::read(root().join(path)).unwrap_or_default();
+    let wanted = [read("tests/aws/requirements.txt"), read("tests/aws/constraints.txt")].concat();
+    let is_current = read(".tools/aws/installed.txt") == wanted;
     assert!(
         path.exists() && is_current,
         "{} is missing or not of the versions in tests/aws/requirements.txt: run tests/aws/install.sh (it needs python3 with venv, and PyPI)",
