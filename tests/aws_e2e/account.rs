@@ -16,6 +16,7 @@ use offsite_shared::ports::{Clock, HttpRequest, Reply, Transport};
 use offsite_shared::settings::Environment;
 use serde_json::{Value, json};
 
+use crate::front::OVER_TLS;
 use crate::ministack::ministack;
 
 /// Where everything is.
@@ -141,6 +142,7 @@ impl Account {
         let request = SignableRequest::new(method, &url, unsigned, SignableBody::Bytes(&body)).unwrap();
         let (instructions, _) = sign(request, &params).unwrap().into_parts();
         headers.extend(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())));
+        headers.push((OVER_TLS.0.to_owned(), OVER_TLS.1.to_owned()));
         let request = HttpRequest { method: method.into(), url, headers, body, timeout: Duration::from_secs(120) };
         self.http.send(request).await.unwrap_or_else(|error| panic!("{method} {service} {path}: {error}"))
     }

@@ -12,5 +12,9 @@ mod faults {
     pub mod ports;
     pub mod world;
 }
+mod front;
+mod home;
 mod ledger;
 mod ministack;
+mod racing;
+mod batches;

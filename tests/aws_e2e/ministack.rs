@@ -11,6 +11,9 @@ use std::time::Duration;
 /// Lines of its log that a failing test shows.
 const TAIL: usize = 80;
 
+/// Signs of such a line.
+const LINE: usize = 600;
+
 /// How long it may take until it answers.
 const READY: Duration = Duration::from_secs(60);
 
@@ -61,7 +64,7 @@ pub fn ministack() -> &'static MiniStack {
 fn tail(log: &Path) -> String {
     let text = std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let text = text.unwrap_or_else(|error| format!("{}: {error}", log.display()));
-    let lines: Vec<&str> = text.lines().collect();
+    let lines: Vec<String> = text.lines().map(|line| line.chars().take(LINE).collect()).collect();
     lines[lines.len().saturating_sub(TAIL)..].join("\n")
 }
 
@@ -70,16 +73,22 @@ impl MiniStack {
     fn start() -> MiniStack {
         let mut last = String::new();
         for _ in 0..3 {
+            let front = TcpListener::bind("127.0.0.1:0").unwrap();
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let endpoint = format!("http://127.0.0.1:{port}");
             let folder = tempfile::tempdir().unwrap().keep();
             let log = folder.join("log");
             std::fs::write(&log, "").unwrap();
             let mut command = Command::new(root().join("tests/aws/serve.sh"));
-            command.arg(port.to_string()).arg(&folder).stdin(Stdio::piped()).process_group(0);
+            let for_functions = format!("http://{}", front.local_addr().unwrap());
+            command.arg(port.to_string()).arg(&folder).arg(for_functions).stdin(Stdio::piped()).process_group(0);
             let process = command.spawn().unwrap_or_else(|error| panic!("tests/aws/serve.sh: {error}"));
-            let mut running = MiniStack { endpoint: format!("http://127.0.0.1:{port}"), log, process };
+            let mut running = MiniStack { endpoint: endpoint.clone(), log, process };
             match running.wait_until_ready(port) {
-                Ok(()) => return running,
+                Ok(()) => {
+                    crate::front::serve(front, endpoint);
+                    return running;
+                }
                 Err(reason) => last = format!("{reason}; its log:\n{}", tail(&running.log)),
             }
             drop(running.process.stdin.take());

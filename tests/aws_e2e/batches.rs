@@ -1,0 +1,22 @@
+//! Commands on the work queue.
+
+use offsite_shared::command::Cloud;
+use serde_json::json;
+
+use crate::home::{Home, Wish, copy};
+
+#[tokio::test]
+async fn one_poisoned_record_of_a_batch_ends_in_the_dead_letter_queue_and_the_others_succeed() {
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent]).with("DirectCommands", "allow")).await;
+    // As the template has it, ten receives take an hour: here they follow each other at once.
+    let quick = json!({ "QueueUrl": home.work(Cloud::Tencent), "Attributes": { "VisibilityTimeout": "1" } });
+    home.account.json("AmazonSQS.SetQueueAttributes", quick).await;
+    let poison = json!({ "action": "replicate", "provider": "tencent", "operation": "copy-snapshot", "what": "is this?" });
+    let bodies = [copy("snap-good0001"), poison.clone(), copy("snap-good0002"), copy("snap-good0003")];
+    home.send_work(Cloud::Tencent, &bodies).await;
+    home.expect_receipts(3).await;
+    let dead = home.account.wait_for_messages(home.dead_letters(Cloud::Tencent), 1).await;
+    assert_eq!(dead, [poison]);
+    assert_eq!(home.account.depth(home.work(Cloud::Tencent)).await, 0);
+    assert_eq!(home.made().len(), 3);
+}
