@@ -172,6 +172,18 @@ impl Home {
         }
     }
 
+    /// Waits until a workflow has ended; its whole description.
+    pub async fn run_workflow(&self, machine: &str, name: &str, input: &Value) -> Value {
+        let start = json!({ "stateMachineArn": self.output(machine), "name": name, "input": input.to_string() });
+        let started = self.account.json("AWSStepFunctions.StartExecution", start).await;
+        let execution = json!({ "executionArn": started["executionArn"] });
+        until(&format!("the end of {name}"), 90, async || {
+            let described = self.account.json("AWSStepFunctions.DescribeExecution", execution.clone()).await;
+            (described["status"] != json!("RUNNING")).then_some(described)
+        })
+        .await
+    }
+
     /// Writes the policy that the functions read, before any of them has read it.
     pub async fn put_policy(&self, policy: &Value) {
         let parameter = json!({ "Name": format!("/{STACK}/policy"), "Value": policy.to_string(), "Overwrite": true });
@@ -211,6 +223,12 @@ impl Home {
         ids
     }
 
+    /// The logical names of what the stack made.
+    pub async fn resources(&self) -> Vec<String> {
+        let found = self.account.query("cloudformation", "DescribeStackResources", &[("StackName", STACK)]).await;
+        elements(&found.unwrap(), "LogicalResourceId")
+    }
+
     /// How often an action was called.
     pub fn calls(&self, cloud: Cloud, action: &str) -> u64 {
         self.simulators.state()["calls"][cloud.name()][action].as_u64().unwrap_or(0)
@@ -246,6 +264,20 @@ pub fn copy(snapshot: &str) -> Value {
         "action": "replicate", "provider": "tencent", "operation": "copy-snapshot",
         "source": { "region": "ap-guangzhou", "snapshot_id": snapshot }, "destinations": [{ "region": "ap-beijing" }],
     })
+}
+
+/// A sample event.
+pub fn sample(path: &str) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(root().join("events").join(path)).unwrap()).unwrap()
+}
+
+/// A policy of one rule: the snapshots of Guangzhou whose names begin with `web-`, to Beijing.
+pub fn policy() -> Value {
+    let rule = json!({
+        "name": "web", "provider": "tencent", "source": { "region": "ap-guangzhou", "select": { "name_prefix": "web-" } },
+        "destinations": [{ "region": "ap-beijing" }], "objective": { "max_lag": "24h" },
+    });
+    json!({ "version": 1, "rules": [rule] })
 }
 
 /// The cloud as the template spells it.
@@ -308,12 +340,6 @@ pub fn template() -> &'static Value {
 /// The template with what only a test may set: a hastier pace, and a key that opens simulators.
 fn adapted(wish: &Wish, account: &Account) -> Value {
     let mut template = template().clone();
-    // CloudFormation makes a text of a mapping's number where a variable takes one; MiniStack 1.5.33 leaves it a number.
-    for pace in template["Mappings"]["Pace"].as_object_mut().unwrap().values_mut() {
-        for cloud in Cloud::ALL {
-            pace[cloud.name()] = json!(pace[cloud.name()].to_string());
-        }
-    }
     // AWS lets sqs:SendMessage stand for batches too; MiniStack 1.5.33 asks for an action that does not exist on AWS.
     // Source: Amazon SQS Developer Guide, "Amazon SQS API permissions: Actions and resource reference", 2026.
     for resource in template["Resources"].as_object_mut().unwrap().values_mut() {

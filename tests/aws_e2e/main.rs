@@ -5,6 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod account;
+mod batches;
+mod deploying;
+mod events;
 /// Of the other tests only what the suite of the stores stands on.
 #[path = "../it/faults"]
 #[allow(dead_code)]
@@ -16,5 +19,7 @@ mod front;
 mod home;
 mod ledger;
 mod ministack;
+mod permissions;
 mod racing;
-mod batches;
+mod schedules;
+mod workflows;
