@@ -24,7 +24,7 @@ async fn the_translated_template_deploys_with_all_three_providers() {
     assert_eq!(functions(&home).await.len(), 3);
     // Each function starts, reads its settings and refuses what is no command: the binary, role and environment fit.
     for cloud in Cloud::ALL {
-        let refused = home.invoke(&Home::function_name(cloud), &json!({})).await.unwrap_err();
+        let refused = home.invoke(&home.function(cloud), &json!({})).await.unwrap_err();
         assert_eq!(refused.0, "Offsite.InvalidCommand", "{cloud:?}: {}", refused.1);
     }
 }
@@ -33,7 +33,7 @@ async fn the_translated_template_deploys_with_all_three_providers() {
 async fn with_one_provider_only_the_others_create_nothing() {
     let wanted = Cloud::Huawei;
     let home = Home::deploy(Wish::of(&[wanted])).await;
-    assert_eq!(functions(&home).await, [Home::function_name(wanted)]);
+    assert_eq!(functions(&home).await, [home.function(wanted)]);
     let made = home.resources().await;
     for cloud in Cloud::ALL {
         let of_cloud = made.iter().filter(|name| name.contains(title(cloud))).count();

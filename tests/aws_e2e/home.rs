@@ -15,8 +15,11 @@ use serde_json::{Value, json};
 use crate::account::{Account, elements, until};
 use crate::ministack::{ministack, root, tool};
 
-/// The stack's name.
-pub const STACK: &str = "offsite";
+/// The name of an account's stack, and the beginning of the names of what is in it. No two accounts have the same, because MiniStack
+/// 1.5.33 kills the functions of all accounts that bear the name of one that a stack makes.
+pub fn stack(account: &Account) -> String {
+    format!("offsite-{}", &account.id[7..])
+}
 
 /// Stands in the translated template for the bucket that a deployment uploads to.
 const BUCKET: &str = "deployment";
@@ -108,7 +111,7 @@ impl Home {
         upload(&account, "template.json", adapted(&wish, &account).to_string().into_bytes()).await;
         let url = format!("{}/{}/template.json", ministack().endpoint, bucket(&account));
         let mut form = vec![
-            ("StackName".to_owned(), STACK.to_owned()),
+            ("StackName".to_owned(), stack(&account)),
             ("TemplateURL".to_owned(), url),
             ("Capabilities.member.1".to_owned(), "CAPABILITY_IAM".to_owned()),
         ];
@@ -128,8 +131,8 @@ impl Home {
         self.outputs.get(name).unwrap_or_else(|| panic!("the stack has no output {name}: {:?}", self.outputs))
     }
 
-    pub fn function_name(cloud: Cloud) -> String {
-        format!("{STACK}-{}", cloud.name())
+    pub fn function(&self, cloud: Cloud) -> String {
+        format!("{}-{}", stack(&self.account), cloud.name())
     }
 
     pub fn receipts(&self) -> &str {
@@ -186,7 +189,7 @@ impl Home {
 
     /// Writes the policy that the functions read, before any of them has read it.
     pub async fn put_policy(&self, policy: &Value) {
-        let parameter = json!({ "Name": format!("/{STACK}/policy"), "Value": policy.to_string(), "Overwrite": true });
+        let parameter = json!({ "Name": format!("/{}/policy", stack(&self.account)), "Value": policy.to_string(), "Overwrite": true });
         self.account.json("AmazonSSM.PutParameter", parameter).await;
     }
 
@@ -225,7 +228,8 @@ impl Home {
 
     /// The logical names of what the stack made.
     pub async fn resources(&self) -> Vec<String> {
-        let found = self.account.query("cloudformation", "DescribeStackResources", &[("StackName", STACK)]).await;
+        let name = stack(&self.account);
+        let found = self.account.query("cloudformation", "DescribeStackResources", &[("StackName", &name)]).await;
         elements(&found.unwrap(), "LogicalResourceId")
     }
 
@@ -295,13 +299,15 @@ async fn upload(account: &Account, name: &str, bytes: Vec<u8>) {
 }
 
 async fn stack_if_settled(account: &Account) -> Option<String> {
-    let described = account.query("cloudformation", "DescribeStacks", &[("StackName", STACK)]).await.unwrap();
+    let name = stack(account);
+    let of_stack = [("StackName", name.as_str())];
+    let described = account.query("cloudformation", "DescribeStacks", &of_stack).await.unwrap();
     let status = elements(&described, "StackStatus").remove(0);
     if status == "CREATE_IN_PROGRESS" {
         return None;
     }
     if status != "CREATE_COMPLETE" {
-        let events = account.query("cloudformation", "DescribeStackEvents", &[("StackName", STACK)]).await.unwrap();
+        let events = account.query("cloudformation", "DescribeStackEvents", &of_stack).await.unwrap();
         panic!("the stack is {status}: {:#?}", elements(&events, "ResourceStatusReason"));
     }
     Some(described)

@@ -57,7 +57,7 @@ fn unescaped(text: &str) -> String {
 async fn without_leave_to_write_the_ledger_nothing_is_started_and_afterwards_it_works() {
     let home = Home::deploy(Wish::of(&[Cloud::Tencent]).with("DirectCommands", "allow")).await;
     let (role, whole) = policy_of(&home).await;
-    let function = Home::function_name(Cloud::Tencent);
+    let function = home.function(Cloud::Tencent);
     set_policy(&home, &role, &without(&whole, &["dynamodb:PutItem"])).await;
     let (name, message) = home.invoke(&function, &copy("snap-perm0001")).await.unwrap_err();
     assert_eq!(name, "Offsite.Unavailable");
@@ -72,7 +72,7 @@ async fn without_leave_to_write_the_ledger_nothing_is_started_and_afterwards_it_
 async fn without_leave_to_send_the_receipt_waits_in_the_outbox_and_comes_once() {
     let home = Home::deploy(Wish::of(&[Cloud::Tencent]).with("DirectCommands", "allow")).await;
     let (role, whole) = policy_of(&home).await;
-    let function = Home::function_name(Cloud::Tencent);
+    let function = home.function(Cloud::Tencent);
     // MiniStack has a name of its own for batches: see `adapted`.
     set_policy(&home, &role, &without(&whole, &["sqs:SendMessage", "sqs:SendMessageBatch"])).await;
     let answer = home.invoke(&function, &copy("snap-perm0002")).await.unwrap();

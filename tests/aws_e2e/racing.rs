@@ -3,7 +3,7 @@
 use offsite_shared::command::Cloud;
 use serde_json::{Value, json};
 
-use crate::home::{Answer, Home, STACK, Wish, bucket, copy};
+use crate::home::{Answer, Home, Wish, bucket, copy, stack};
 
 /// What came of racing calls: whoever lost was told so by name or was answered from the ledger.
 #[track_caller]
@@ -24,7 +24,7 @@ async fn two_invocations_of_one_command_at_once_make_one_copy() {
     let home = Home::deploy(Wish::of(&[Cloud::Tencent]).with("DirectCommands", "allow")).await;
     let slow = json!({ "action": "CopySnapshotCrossRegions", "kind": "slow", "delay_ms": 300 });
     home.fault(Cloud::Tencent, slow).await;
-    let function = Home::function_name(Cloud::Tencent);
+    let function = home.function(Cloud::Tencent);
     let command = copy("snap-race0001");
     let (one, two) = tokio::join!(home.invoke(&function, &command), home.invoke(&function, &command));
     let id = accepted_once(&[one, two]);
@@ -38,12 +38,12 @@ async fn two_functions_on_one_table_make_one_copy() {
     let home = Home::deploy(Wish::of(&[Cloud::Tencent]).with("DirectCommands", "allow")).await;
     let slow = json!({ "action": "CopySnapshotCrossRegions", "kind": "slow", "delay_ms": 300 });
     home.fault(Cloud::Tencent, slow).await;
-    let first = Home::function_name(Cloud::Tencent);
+    let first = home.function(Cloud::Tencent);
     // Another function of the same code, role and environment, as a second stack on the same ledger would be.
     let found = home.account.rest("GET", "lambda", &format!("/2015-03-31/functions/{first}"), Vec::new()).await;
     let found: Value = serde_json::from_slice(&found.body).unwrap();
     let configuration = &found["Configuration"];
-    let second = format!("{STACK}-second");
+    let second = format!("{}-second", stack(&home.account));
     let mut twin = json!({ "FunctionName": second, "Code": { "S3Bucket": bucket(&home.account), "S3Key": "offsite-tencent.zip" } });
     for name in ["Runtime", "Role", "Handler", "Timeout", "MemorySize", "Environment"] {
         twin[name] = configuration[name].clone();
