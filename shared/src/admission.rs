@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorName};
 use crate::fields::FieldError;
 use crate::handler::{Handler, Step};
 use crate::outcome::{Outcome, Trouble, ledger_trouble};
-use crate::ports::CredentialName;
+use crate::ports::{CredentialName, Pause};
 use crate::providers::Provider;
 
 impl Handler {
@@ -80,24 +80,17 @@ impl Handler {
         replication: &Replication,
     ) -> Result<CredentialName, Outcome> {
         let account = &replication.account;
-        let credential = match self.secrets.access(provider.cloud(), account, &replication.source.region, false).await {
-            Ok(access) => CredentialName::of(provider.cloud(), account, &access),
-            Err(error) => {
-                let message = format!("{} was not started: {}", replication.describe(), error.message);
-                return Err(Outcome::not_started(Error::new(error.name, message)));
+        let mut credential = self.credential(provider, replication, None).await?;
+        let mut pause = self.pause_of(&credential, replication).await?;
+        if pause.is_some() {
+            // It may have been corrected where it is kept.
+            let renewed = self.credential(provider, replication, Some(&credential)).await?;
+            if renewed != credential {
+                pause = self.pause_of(&renewed, replication).await?;
+                credential = renewed;
             }
-        };
-        let now = self.clock.now();
-        let pause = match self.pauses.recent(&credential, now) {
-            Some(pause) => pause,
-            None => {
-                let read = self.ledger.pause_of(&credential).await;
-                let pause = read.map_err(|error| Outcome::not_started(ledger_trouble(replication, &error)))?;
-                self.pauses.remember(&credential, now, pause.clone());
-                pause
-            }
-        };
-        if let Some(pause) = pause.filter(|pause| pause.until > now) {
+        }
+        if let Some(pause) = pause {
             let message = format!(
                 "{} was not started: this credential of account {account} is paused until {} because {}; a corrected credential is used at once",
                 replication.describe(),
@@ -113,6 +106,37 @@ impl Handler {
             }));
         }
         Ok(credential)
+    }
+
+    async fn credential(
+        &self,
+        provider: &dyn Provider,
+        replication: &Replication,
+        refused: Option<&CredentialName>,
+    ) -> Result<CredentialName, Outcome> {
+        let (cloud, account) = (provider.cloud(), &replication.account);
+        match self.secrets.access(cloud, account, &replication.source.region, refused).await {
+            Ok(access) => Ok(CredentialName::of(cloud, account, &access)),
+            Err(error) => {
+                let message = format!("{} was not started: {}", replication.describe(), error.message);
+                Err(Outcome::not_started(Error::new(error.name, message)))
+            }
+        }
+    }
+
+    /// The pause in force.
+    async fn pause_of(&self, credential: &CredentialName, replication: &Replication) -> Result<Option<Pause>, Outcome> {
+        let now = self.clock.now();
+        let pause = match self.pauses.recent(credential, now) {
+            Some(pause) => pause,
+            None => {
+                let read = self.ledger.pause_of(credential).await;
+                let pause = read.map_err(|error| Outcome::not_started(ledger_trouble(replication, &error)))?;
+                self.pauses.remember(credential, now, pause.clone());
+                pause
+            }
+        };
+        Ok(pause.filter(|pause| pause.until > now))
     }
 
     /// Until a credential has worked once in this process it is used by one at a time: a batch must not turn one wrong key into as

@@ -183,7 +183,7 @@ impl Handler {
         let pause = Pause { until: later(now, self.settings.pause), reason: format!("the provider said {failure}") };
         tracing::error!(provider = provider.cloud().name(), account = replication.account, until = %pause.until, %failure, "the credential was refused; no function uses it until then");
         let Ok(access) =
-            self.secrets.access(provider.cloud(), &replication.account, &replication.source.region, false).await
+            self.secrets.access(provider.cloud(), &replication.account, &replication.source.region, None).await
         else {
             return;
         };

@@ -9,7 +9,9 @@ use jiff::Timestamp;
 
 use crate::command::{Cloud, Replication};
 use crate::disposition::{Disposition, Failure};
+use crate::error::Error;
 use crate::handler::Handler;
+use crate::identity;
 use crate::ledger::later;
 use crate::ports::{Access, CredentialName, HttpRequest, Pause, Reply, TransportError};
 use crate::providers::{Call, Provider};
@@ -54,23 +56,57 @@ pub async fn once(
         }
         handler.clock.sleep(wait).await;
     }
-    let mut fresh = false;
-    loop {
-        let access = handler.secrets.access(cloud, account, &call.region, fresh).await.map_err(|error| {
-            local(Disposition::Retryable, "credential", &error.message, "check the credential of this account")
-        })?;
-        let token = matches!(access, Access::Token(_));
-        let reply = send(handler, provider, call, &access, mutating, stop).await?;
-        // A token may have been revoked before its end: fetch once, repeat once.
-        if token && reply.status == 401 && !fresh {
-            fresh = true;
-            continue;
+    let given = |refused| handler.secrets.access(cloud, account, &call.region, refused);
+    let unusable = |error: Error| {
+        local(Disposition::Retryable, "credential", &error.message, "check the credential of this account")
+    };
+    let access = given(None).await.map_err(unusable)?;
+    let outcome = send_as(handler, provider, call, (account, &access), mutating, stop).await;
+    if !is_refused(provider, call, &access, &outcome) {
+        return outcome;
+    }
+    // It may have ended, been revoked or been rotated since it was got: got once more, sent once more. What was refused was
+    // certainly not applied.
+    let refused = CredentialName::of(cloud, account, &access);
+    let Ok(renewed) = given(Some(&refused)).await else { return outcome };
+    if matches!(renewed, Access::Key(_)) && CredentialName::of(cloud, account, &renewed) == refused {
+        return outcome;
+    }
+    tracing::info!(provider = cloud.name(), account, "the credential was refused; another one is used");
+    send_as(handler, provider, call, (account, &renewed), mutating, stop).await
+}
+
+/// The same with this credential, after its owner has been confirmed.
+async fn send_as(
+    handler: &Handler,
+    provider: &dyn Provider,
+    call: &Call,
+    (account, access): (&str, &Access),
+    mutating: bool,
+    stop: Timestamp,
+) -> Result<Reply, Failure> {
+    identity::confirm(handler, provider, account, &call.region, access, stop).await?;
+    send(handler, provider, call, access, mutating, stop).await
+}
+
+/// Whether the credential was the reason. A list of backups is none, so long answers are not read twice.
+fn is_refused(provider: &dyn Provider, call: &Call, access: &Access, outcome: &Result<Reply, Failure>) -> bool {
+    const LONGEST_ERROR: usize = 16_384;
+    match (outcome, access) {
+        (Ok(reply), Access::Token(_)) => reply.status == 401,
+        (Ok(reply), Access::Key(_)) => {
+            reply.body.len() <= LONGEST_ERROR
+                && provider
+                    .refused(call, reply)
+                    .is_some_and(|failure| failure.disposition == Disposition::Authentication)
         }
-        return Ok(reply);
+        (Err(failure), _) => {
+            failure.disposition == Disposition::Authentication && failure.code != identity::ANOTHER_ACCOUNT
+        }
     }
 }
 
-async fn send(
+pub(crate) async fn send(
     handler: &Handler,
     provider: &dyn Provider,
     call: &Call,
@@ -241,6 +277,8 @@ impl Pacer {
 pub struct Pauses {
     known: Mutex<HashMap<CredentialName, (Timestamp, Option<Pause>)>>,
     proven: Mutex<HashSet<CredentialName>>,
+    /// Whose each credential is, as far as it was asked.
+    pub(crate) owners: futures_util::lock::Mutex<HashMap<CredentialName, String>>,
     gate: futures_util::lock::Mutex<()>,
 }
 

@@ -155,7 +155,10 @@ impl Handler {
         let mut steps = Vec::new();
         for item in &record.items {
             match item {
-                Ok(Item::Command(command)) => steps.extend(self.steps(command, id)),
+                Ok(Item::Command(command)) => match self.wanted(command, id, invocation).await {
+                    Ok(commands) => steps.extend(commands.iter().flat_map(|command| self.steps(command, id))),
+                    Err(outcome) => steps.push(Err(outcome)),
+                },
                 Ok(Item::Hint(hint)) => steps.extend(self.follow(hint, id, invocation).await),
                 Ok(Item::Ignored(reason)) => {
                     steps.push(Err(Outcome::Noted { state: "ignored", reason: reason.clone() }));

@@ -9,6 +9,7 @@
 //! **Invariant:** without the feature `io` nothing here reads a clock, the environment, or randomness, or opens a socket.
 //! **Invariant:** no mutating call is sent before the intent is durable, and none is repeated without a read-back in between.
 
+pub mod accounts;
 mod admission;
 mod attempt;
 pub mod command;
@@ -20,6 +21,7 @@ pub mod exchange;
 pub mod fields;
 pub mod handler;
 pub mod hint;
+mod identity;
 pub mod inventory;
 #[cfg(feature = "io")]
 pub mod io;
@@ -39,6 +41,8 @@ mod replay;
 pub mod report;
 pub mod settings;
 pub mod sign;
+pub mod sts;
 pub mod sweep;
 mod through_policy;
+mod trust;
 pub mod verdict;

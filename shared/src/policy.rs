@@ -111,6 +111,12 @@ pub enum Coverage {
     NotCovered(String),
 }
 
+impl From<Option<String>> for Coverage {
+    fn from(misses: Option<String>) -> Coverage {
+        misses.map_or(Coverage::Covered, |why| Coverage::NotCovered(one_line(&why)))
+    }
+}
+
 impl Policy {
     /// The rule of this name.
     pub fn rule(&self, name: &str) -> Option<&Rule> {
@@ -127,15 +133,29 @@ impl Rule {
     /// Whether this rule covers a backup that lies in its source's region and project. Whether the backup can be copied is not
     /// asked: an ineligible backup that is covered is a verdict of its own.
     pub fn covers(&self, backup: &Backup, now: Timestamp) -> Coverage {
+        match self.selects(backup) {
+            Coverage::Covered => misses_age(&self.source.select, backup, now).into(),
+            other => other,
+        }
+    }
+
+    /// The same but for its age, which goes on while a command waits.
+    pub fn selects(&self, backup: &Backup) -> Coverage {
         let select = &self.source.select;
         let misses = [
             self.source.vault_id.as_deref().and_then(|vault| misses_vault(vault, backup)),
             select.name_prefix.as_deref().and_then(|prefix| misses_prefix(prefix, backup)),
             select.tags.iter().find_map(|(key, value)| misses_tag(key, value, backup)),
             misses_resource(&select.resources, backup),
-            misses_age(select, backup, now),
         ];
-        misses.into_iter().flatten().next().map_or(Coverage::Covered, |why| Coverage::NotCovered(one_line(&why)))
+        misses.into_iter().flatten().next().into()
+    }
+
+    /// Whether a backup must be read to know if this rule covers it.
+    pub fn is_choosy(&self) -> bool {
+        let Select { name_prefix, tags, resources, .. } = &self.source.select;
+        let by_vault = self.source.vault_id.is_some() && self.operation.source_field() != "vault_id";
+        by_vault || name_prefix.is_some() || !tags.is_empty() || !resources.is_empty()
     }
 
     /// The command that starts this backup's copies in every destination.

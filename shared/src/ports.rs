@@ -293,7 +293,8 @@ impl CredentialName {
 
 /// Gives the means of authentication of an account.
 pub trait Secrets: Send + Sync {
-    /// For calls to this cloud, account and region. `fresh`: what was given before was refused; do not answer from a cache.
+    /// For calls to this cloud, account and region. `refused`: this one was given before and the cloud refused it; if there is
+    /// another one by now, it is given, and else the same again.
     ///
     /// # Errors
     /// [`crate::error::ErrorName::Configuration`] when the account has no credential, naming the variables.
@@ -302,8 +303,11 @@ pub trait Secrets: Send + Sync {
         cloud: Cloud,
         account: &'a str,
         region: &'a str,
-        fresh: bool,
+        refused: Option<&'a CredentialName>,
     ) -> Boxed<'a, Result<Access, Error>>;
+
+    /// The number of the provider account that the credential must belong to, if one is set.
+    fn identity(&self, cloud: Cloud, account: &str) -> Option<&str>;
 }
 
 /// Time and chance.

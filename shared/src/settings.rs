@@ -64,6 +64,17 @@ pub enum OnDoubt {
     Hold,
 }
 
+/// Which commands are taken from whoever sends them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commands {
+    /// All, as far as `OFFSITE_ALLOWED_DESTINATIONS` allows: a person sends them.
+    Any,
+    /// Those to a destination that a rule of the policy names.
+    ToItsDestinations,
+    /// Those that a rule of the policy covers.
+    Covered,
+}
+
 /// One `provider:region` pattern of the destination allow-list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Allowed {
@@ -97,6 +108,8 @@ pub struct Settings {
     pub looks: Looks,
     /// How long an authentication failure pauses a credential.
     pub pause: Duration,
+    /// Which commands are taken. A queue is not trusted: whoever can send to it could have copies made anywhere.
+    pub commands: Commands,
     /// Nothing is started: no mutating call leaves this process.
     pub paused: bool,
     /// A sweep reads only: it starts nothing and opens no record. What a hint leads to is only looked at.
@@ -111,12 +124,13 @@ struct PerCloud {
 }
 
 /// The variables that override endpoints.
-pub const ENDPOINT_VARIABLES: [(&str, Service); 7] = [
+pub const ENDPOINT_VARIABLES: [(&str, Service); 8] = [
     ("OFFSITE_ALIBABA_ENDPOINT", Service::Hbr),
     ("OFFSITE_ALIBABA_STS_ENDPOINT", Service::AlibabaSts),
     ("OFFSITE_HUAWEI_CBR_ENDPOINT", Service::Cbr),
     ("OFFSITE_HUAWEI_CSBS_ENDPOINT", Service::Csbs),
     ("OFFSITE_HUAWEI_IAM_ENDPOINT", Service::Iam),
+    ("OFFSITE_HUAWEI_STS_ENDPOINT", Service::HuaweiSts),
     ("OFFSITE_TENCENT_ENDPOINT", Service::Cbs),
     ("OFFSITE_TENCENT_STS_ENDPOINT", Service::TencentSts),
 ];
@@ -190,6 +204,7 @@ impl Settings {
             },
             looks,
             pause: seconds("OFFSITE_PAUSE_S", Duration::from_secs(300))?,
+            commands: Commands::Any,
             paused: match environment.get("OFFSITE_PAUSED") {
                 None | Some("0" | "false") => false,
                 Some("1" | "true") => true,

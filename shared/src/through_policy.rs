@@ -22,7 +22,7 @@ use crate::policy::{Coverage, Policy, Rule};
 use crate::providers::Provider;
 
 /// What reading a backup in one place has come to.
-enum Read {
+pub(crate) enum Read {
     Shown(Box<Backup>),
     Absent,
     Failed(Outcome),
@@ -201,7 +201,13 @@ impl Handler {
     }
 
     /// Reads what a hint names where a rule's source lies.
-    async fn read_named(&self, hint: &Hint, rule: &Rule, provider: &dyn Provider, invocation: &Invocation) -> Read {
+    pub(crate) async fn read_named(
+        &self,
+        hint: &Hint,
+        rule: &Rule,
+        provider: &dyn Provider,
+        invocation: &Invocation,
+    ) -> Read {
         let command = provider.complete(&rule.command_of(hint.what.id()), &self.settings.defaults);
         let scope = Scope::of(rule.operation, &command.source.region, command.source.project_id.clone());
         let replication = command.replications().into_iter().next();
@@ -275,7 +281,7 @@ fn noted(state: &'static str, reason: impl AsRef<str>) -> Step {
 }
 
 /// Not yet: what a queue is to deliver again.
-fn waiting(code: &str, message: String) -> Outcome {
+pub(crate) fn waiting(code: &str, message: String) -> Outcome {
     Outcome::Not(Trouble {
         state: "not_started",
         error: Error::new(ErrorName::Unavailable, message),

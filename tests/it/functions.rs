@@ -17,7 +17,7 @@ use offsite_shared::error::ErrorName;
 use offsite_shared::exchange::{Pacer, Pauses};
 use offsite_shared::handler::{Handler, Invocation};
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::io::credentials::EnvironmentSecrets;
+use offsite_shared::io::credentials::AccountSecrets;
 use offsite_shared::ledger::State;
 use offsite_shared::memory::MemoryLedger;
 use offsite_shared::metrics::Metrics;
@@ -945,7 +945,13 @@ async fn a_panic_in_one_record_does_not_touch_the_others() {
     let kept = Arc::new(Kept::default());
     let handler = Handler {
         providers: vec![&Tencent],
-        secrets: Arc::new(EnvironmentSecrets::new(&environment, settings.clone(), transport.clone(), clock.clone())),
+        secrets: Arc::new(AccountSecrets::new(
+            &environment,
+            settings.clone(),
+            &[&Tencent],
+            transport.clone(),
+            clock.clone(),
+        )),
         settings,
         transport,
         ledger: Arc::new(MemoryLedger::default()),

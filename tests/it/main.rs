@@ -2,6 +2,7 @@
 // Helpers of tests may unwrap and print as tests do; a table of cases is no type to name.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::type_complexity)]
 
+mod accounts;
 mod command_line;
 mod contracts;
 mod day;
@@ -27,5 +28,6 @@ mod sweep_limits;
 mod sweeping;
 mod tidy;
 mod together;
+mod trust;
 mod truth;
 mod vectors;

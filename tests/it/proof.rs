@@ -18,6 +18,7 @@ use offsite_shared::ports::{
 use offsite_shared::providers::{Acceptance, Call, Defaults, Intent, Provider, ReadBack, Service};
 use offsite_shared::receipt::Receipt;
 use offsite_shared::sign::{Nonce, RequestDraft, SignError, Signed};
+use offsite_shared::sts::Sts;
 
 use crate::faults::cells::{Cell, Deliveries, matrix, run_all};
 use crate::faults::ports::Step;
@@ -37,6 +38,10 @@ impl Provider for Blind {
 
     fn inventory(&self) -> &dyn Inventory {
         self.0.inventory()
+    }
+
+    fn sts(&self) -> &dyn Sts {
+        self.0.sts()
     }
 
     fn check(&self, command: &Command) -> Result<(), FieldError> {

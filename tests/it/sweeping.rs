@@ -15,7 +15,7 @@ use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::command::{Cloud, Command};
 use offsite_shared::exchange::{Pacer, Pauses};
 use offsite_shared::handler::{Handler, Invocation};
-use offsite_shared::io::credentials::EnvironmentSecrets;
+use offsite_shared::io::credentials::AccountSecrets;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::ledger::{Claimant, Record, State, put_off};
 use offsite_shared::metrics::Metrics;
@@ -106,9 +106,10 @@ impl Estate {
         let transport = Arc::new(self.http.clone());
         let clock: Arc<dyn Clock> = self.clock.clone();
         Handler {
-            secrets: Arc::new(EnvironmentSecrets::new(
+            secrets: Arc::new(AccountSecrets::new(
                 &self.environment,
                 settings.clone(),
+                &PROVIDERS,
                 transport.clone(),
                 clock.clone(),
             )),

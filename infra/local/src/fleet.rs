@@ -10,7 +10,7 @@ use offsite_shared::exchange::{Pacer, Pauses};
 use offsite_shared::handler::Handler;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::io::credentials::EnvironmentSecrets;
+use offsite_shared::io::credentials::AccountSecrets;
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::sqs::SqsEmitter;
@@ -132,7 +132,8 @@ impl Fleet {
         let settings = Settings::from_environment(&environment, &home::PROVIDERS)?;
         let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
         let table = Arc::new(self.dynamo()?);
-        let secrets = EnvironmentSecrets::new(&environment, settings.clone(), transport.clone(), clock.clone());
+        let secrets =
+            AccountSecrets::new(&environment, settings.clone(), &home::PROVIDERS, transport.clone(), clock.clone());
         Ok(Handler {
             providers: home::PROVIDERS.to_vec(),
             settings,

@@ -10,7 +10,7 @@ use offsite_shared::exchange::{Pacer, Pauses};
 use offsite_shared::handler::Handler;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::io::credentials::{EnvironmentSecrets, key_variables};
+use offsite_shared::io::credentials::{AccountSecrets, key_variables};
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::meter::{self, LineMeter};
@@ -80,6 +80,7 @@ pub fn point_at(simulators: &Simulators, options: &SimOptions, environment: Envi
         ("OFFSITE_HUAWEI_CBR_ENDPOINT", simulators.huawei()),
         ("OFFSITE_HUAWEI_CSBS_ENDPOINT", simulators.huawei()),
         ("OFFSITE_HUAWEI_IAM_ENDPOINT", simulators.huawei()),
+        ("OFFSITE_HUAWEI_STS_ENDPOINT", simulators.huawei()),
         ("OFFSITE_TENCENT_ENDPOINT", simulators.tencent()),
         ("OFFSITE_TENCENT_STS_ENDPOINT", simulators.tencent()),
     ]
@@ -108,7 +109,7 @@ pub fn handler(environment: &Environment, database: &Database) -> Result<Handler
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let settings = Settings::from_environment(environment, &PROVIDERS)?;
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
-    let secrets = EnvironmentSecrets::new(environment, settings.clone(), transport.clone(), clock.clone());
+    let secrets = AccountSecrets::new(environment, settings.clone(), &PROVIDERS, transport.clone(), clock.clone());
     Ok(Handler {
         providers: PROVIDERS.to_vec(),
         settings,
@@ -144,10 +145,10 @@ pub fn looking_with(
     mut settings: Settings,
     clock: Arc<dyn Clock>,
     policy: Option<Arc<Policy>>,
-) -> Result<(Handler, Arc<EnvironmentSecrets>), Error> {
+) -> Result<(Handler, Arc<AccountSecrets>), Error> {
     settings.looks_only = true;
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
-    let secrets = EnvironmentSecrets::new(environment, settings.clone(), transport.clone(), clock.clone());
+    let secrets = AccountSecrets::new(environment, settings.clone(), &PROVIDERS, transport.clone(), clock.clone());
     let secrets = Arc::new(secrets);
     let memory = Arc::new(MemoryLedger::default());
     let handler = Handler {

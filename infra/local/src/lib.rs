@@ -11,6 +11,7 @@ pub mod database;
 pub mod fleet;
 pub mod functions;
 pub mod home;
+pub mod identity_tokens;
 pub mod ledger;
 pub mod policy_file;
 pub mod queue;

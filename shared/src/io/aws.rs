@@ -102,6 +102,21 @@ impl Aws {
         format!("https://{service}.{}.amazonaws.com{suffix}", self.region)
     }
 
+    /// Whether a resource lies in the region that calls go to.
+    ///
+    /// # Errors
+    /// Names both regions.
+    pub fn check_region(&self, arn: &str) -> Result<(), Error> {
+        match arn.split(':').nth(3) {
+            Some(region) if region == self.region => Ok(()),
+            region => Err(Error::configuration(format!(
+                "{arn} lies in {}, and AWS_REGION is {}: replicate the secret into this region",
+                region.unwrap_or("no region"),
+                self.region
+            ))),
+        }
+    }
+
     /// Calls `target`, repeating what is worth repeating until `patience` is used up. The callers' calls are safe to repeat:
     /// conditional writes recognise their own owner, and a message sent twice has the same event ID.
     ///
@@ -157,6 +172,33 @@ impl Aws {
         match reply.status {
             200 => Ok(reply.body),
             status => Err(failed(&format!("http_{status}"), "the object was not given".into())),
+        }
+    }
+
+    /// Calls an action of a query protocol once.
+    ///
+    /// # Errors
+    /// The service's error, or that there was no answer.
+    pub async fn query(
+        &self,
+        endpoint: &str,
+        service: &str,
+        form: &str,
+        patience: Duration,
+    ) -> Result<String, AwsError> {
+        let url = format!("{endpoint}/");
+        let mut headers = vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+        let body = form.as_bytes().to_vec();
+        self.sign("POST", service, &url, &mut headers, &body).map_err(|reason| failed("signing", reason))?;
+        let request = HttpRequest { method: "POST".into(), url, headers, body, timeout: patience };
+        let reply = self.transport.send(request).await.map_err(|error| failed("no_answer", error.to_string()))?;
+        let text = String::from_utf8_lossy(&reply.body).into_owned();
+        match reply.status {
+            200 => Ok(text),
+            status => {
+                let code = element(&text, "Code").map_or_else(|| format!("http_{status}"), str::to_owned);
+                Err(failed(&one_line(&code), one_line(element(&text, "Message").unwrap_or_default())))
+            }
         }
     }
 
@@ -235,6 +277,12 @@ impl Aws {
         headers.extend(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())));
         Ok(())
     }
+}
+
+/// The text of the first XML element of this name; what is asked for here holds neither markup nor entities.
+pub(super) fn element<'t>(xml: &'t str, name: &str) -> Option<&'t str> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    rest.split_once(&format!("</{name}>")).map(|(text, _)| text.trim()).filter(|text| !text.is_empty())
 }
 
 fn failed(code: &str, message: String) -> AwsError {

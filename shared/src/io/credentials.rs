@@ -1,213 +1,318 @@
-//! Credentials of the account `default` from the vendors' own variables; Huawei's password becomes a cached token.
+//! The credentials of all accounts: where each comes from, how long it is kept, and when it is got again.
+//!
+//! Got when it is first needed, kept, and got again in three cases: its time is up (three quarters of its life, or ten minutes for
+//! a stored one, which may have been rotated), or the cloud has refused it. When it cannot be got again, the one that is there goes on
+//! being used for as long as it lives.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+mod environment;
+mod exchanges;
+mod stored;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::sync::Mutex;
 
+use self::exchanges::Desk;
+use super::aws::Aws;
+use super::web_identity;
+use crate::accounts::{self, Account, Source};
 use crate::command::Cloud;
-use crate::disposition::Disposition;
 use crate::error::{Error, ErrorName};
 use crate::ledger::later;
-use crate::ports::{Access, Boxed, Clock, HttpRequest, Secrets, Transport};
-use crate::providers::{Service, huawei};
+use crate::ports::{Access, Boxed, Clock, CredentialName, Secrets, Transport};
+use crate::providers::{Provider, huawei};
 use crate::settings::{Environment, Settings};
-use crate::sign::{Credential, Query, canonical};
+use crate::sign::Credential;
+use crate::sts::Temporary;
 
-/// The variables of one cloud: key ID, secret, session token.
-pub fn key_variables(cloud: Cloud) -> [&'static str; 3] {
-    match cloud {
-        Cloud::Alibaba => {
-            ["ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"]
-        }
-        Cloud::Huawei => ["HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN"],
-        Cloud::Tencent => ["TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN"],
-    }
-}
+pub use environment::key_variables;
 
-const PASSWORD: [&str; 3] = ["OFFSITE_HUAWEI_IAM_DOMAIN", "OFFSITE_HUAWEI_IAM_USER", "OFFSITE_HUAWEI_IAM_PASSWORD"];
+/// A stored credential is read again after this long: a rotation is noticed by then, and at once when the old one is refused.
+const STORED_FOR: Duration = Duration::from_secs(600);
 
+/// Between two attempts to get a credential anew.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// How long a refusal by a token service or password check holds: wrong passwords lock users.
+const REFUSED_FOR: Duration = Duration::from_secs(300);
+
+/// A temporary credential is not used in its last minute: the call that it signs would come too late.
+const LAST_MINUTE: Duration = Duration::from_secs(60);
+
+/// What a credential is made of.
 enum Means {
-    Key(Arc<Credential>),
+    Key(Credential),
     Password { domain: String, user: String, password: SecretString },
 }
 
-enum Cached {
-    Token {
-        token: Arc<SecretString>,
-        renew_at: Timestamp,
-    },
-    /// Wrong passwords lock users: nobody asks again before this time.
-    Refused {
-        error: Error,
-        until: Timestamp,
-    },
+/// One credential in use.
+#[derive(Clone)]
+struct Kept {
+    access: Access,
+    name: CredentialName,
+    /// When the next one is got.
+    renew_at: Timestamp,
+    /// When it ends, if it does.
+    ends_at: Option<Timestamp>,
+    /// A refused one is not got again before this time.
+    again_at: Timestamp,
 }
 
-/// Credentials from the environment.
-pub struct EnvironmentSecrets {
-    means: HashMap<Cloud, Result<Means, Error>>,
-    settings: Settings,
-    transport: Arc<dyn Transport>,
-    clock: Arc<dyn Clock>,
-    tokens: Mutex<HashMap<String, Cached>>,
+#[derive(Default)]
+struct Slot {
+    kept: Option<Kept>,
+    refused: Option<(Error, Timestamp)>,
 }
 
-impl EnvironmentSecrets {
-    /// Captures the credentials of every cloud that has any; what is wrong with the others is told when they are asked for.
+/// Cloud, account, and for tokens, which hold in one region only, the region.
+type SlotName = (Cloud, String, String);
+
+/// The credentials of all accounts of the clouds that this process serves.
+pub struct AccountSecrets {
+    accounts: BTreeMap<(Cloud, String), Account>,
+    wrong: HashMap<Cloud, Error>,
+    environment: Environment,
+    providers: Vec<&'static dyn Provider>,
+    desk: Desk,
+    aws: Result<Aws, Error>,
+    slots: StdMutex<HashMap<SlotName, Arc<Mutex<Slot>>>>,
+}
+
+impl AccountSecrets {
+    /// Reads how the accounts of these clouds get their credentials; what is wrong is told when they are asked for.
     pub fn new(
         environment: &Environment,
         settings: Settings,
+        providers: &[&'static dyn Provider],
         transport: Arc<dyn Transport>,
         clock: Arc<dyn Clock>,
-    ) -> EnvironmentSecrets {
-        let means = Cloud::ALL.into_iter().map(|cloud| (cloud, means(environment, cloud))).collect();
-        EnvironmentSecrets { means, settings, transport, clock, tokens: Mutex::default() }
+    ) -> AccountSecrets {
+        let (mut known, mut wrong) = (BTreeMap::new(), HashMap::new());
+        for cloud in providers.iter().map(|provider| provider.cloud()) {
+            match accounts::read(environment, cloud) {
+                Ok(accounts) => known.extend(accounts.into_iter().map(|(name, account)| ((cloud, name), account))),
+                Err(error) => drop(wrong.insert(cloud, error)),
+            }
+        }
+        AccountSecrets {
+            accounts: known,
+            wrong,
+            environment: environment.clone(),
+            providers: providers.to_vec(),
+            aws: Aws::from_environment(environment, transport.clone(), clock.clone()),
+            desk: Desk { settings, transport, clock },
+            slots: StdMutex::default(),
+        }
     }
 
-    /// Whether the account `default` of this cloud has a complete credential.
+    /// Whether the accounts of this cloud are set up well, as far as that can be told without asking anybody.
     ///
     /// # Errors
     /// Names the variable that is missing or wrong.
     pub fn check(&self, cloud: Cloud) -> Result<(), Error> {
-        match self.means.get(&cloud) {
-            Some(Ok(_)) => Ok(()),
-            Some(Err(error)) => Err(error.clone()),
-            None => Err(Error::configuration(format!("{} is not served here", cloud.name()))),
+        if let Some(error) = self.wrong.get(&cloud) {
+            return Err(error.clone());
+        }
+        let mut here = self.accounts.iter().filter(|((of, _), _)| *of == cloud).peekable();
+        if here.peek().is_none() {
+            return Err(Error::configuration(format!("{} is not served here", cloud.name())));
+        }
+        for (_, account) in here {
+            match &account.source {
+                Source::Environment => drop(environment::means(&self.environment, cloud)?),
+                Source::Secret(arn) => self.aws()?.check_region(arn)?,
+                Source::Federation(_) => drop(self.endpoints()?),
+                Source::File(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the credential of an account comes from.
+    pub fn source(&self, cloud: Cloud, account: &str) -> Option<&Source> {
+        self.accounts.get(&(cloud, account.to_owned())).map(|account| &account.source)
+    }
+
+    fn account(&self, cloud: Cloud, account: &str) -> Result<&Account, Error> {
+        if let Some(error) = self.wrong.get(&cloud) {
+            return Err(error.clone());
+        }
+        self.accounts.get(&(cloud, account.to_owned())).ok_or_else(|| {
+            let known: Vec<&str> =
+                self.accounts.keys().filter(|(of, _)| *of == cloud).map(|(_, name)| name.as_str()).collect();
+            Error::configuration(format!(
+                "account \"{account}\" of {} has no credential here; {} knows {}",
+                cloud.name(),
+                accounts::variable(cloud),
+                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            ))
+        })
+    }
+
+    async fn given(
+        &self,
+        cloud: Cloud,
+        account: &str,
+        region: &str,
+        refused: Option<&CredentialName>,
+    ) -> Result<Access, Error> {
+        let set_up = self.account(cloud, account)?;
+        let slot = self.slot(cloud, account, set_up, region);
+        // Held while getting one, so that a batch gets one.
+        let mut slot = slot.lock().await;
+        let now = self.desk.clock.now();
+        if let Some(kept) = &slot.kept {
+            let unwanted = refused == Some(&kept.name) && now >= kept.again_at;
+            if !unwanted && now < kept.renew_at {
+                return Ok(kept.access.clone());
+            }
+        }
+        if let Some((error, until)) = &slot.refused
+            && now < *until
+        {
+            return Err(error.clone());
+        }
+        let error = match self.get(cloud, account, set_up, region).await {
+            Ok(mut new) => {
+                // The same one again: whoever refused it would refuse it again.
+                if slot.kept.as_ref().is_some_and(|old| old.name == new.name) {
+                    new.again_at = later(now, AGAIN);
+                }
+                let access = new.access.clone();
+                *slot = Slot { kept: Some(new), refused: None };
+                return Ok(access);
+            }
+            Err(error) => error,
+        };
+        if error.name == ErrorName::Rejected {
+            slot.refused = Some((error.clone(), later(now, REFUSED_FOR)));
+        }
+        let Slot { kept, refused: held } = &mut *slot;
+        match kept {
+            Some(old) if old.ends_at.is_none_or(|end| later(now, LAST_MINUTE) < end) => {
+                tracing::warn!(provider = cloud.name(), account, %error, "the credential could not be got again; the one that is there stays in use");
+                (old.renew_at, old.again_at) = (later(now, AGAIN), later(now, AGAIN));
+                *held = None;
+                Ok(old.access.clone())
+            }
+            _ => Err(error),
         }
     }
 
-    async fn token(
-        &self,
-        domain: &str,
-        user: &str,
-        password: &SecretString,
-        region: &str,
-        fresh: bool,
-    ) -> Result<Access, Error> {
-        // Held while fetching, so that a batch fetches one token.
-        let mut tokens = self.tokens.lock().await;
-        let now = self.clock.now();
-        match tokens.get(region) {
-            Some(Cached::Token { token, renew_at }) if !fresh && now < *renew_at => {
-                return Ok(Access::Token(token.clone()));
+    /// Gets a credential from where it comes from.
+    async fn get(&self, cloud: Cloud, account: &str, set_up: &Account, region: &str) -> Result<Kept, Error> {
+        let whose = format!("no credential for account {account} of {}", cloud.name());
+        let provider = self.provider(cloud)?;
+        let sts_region = set_up.sts_region.as_deref().unwrap_or(region);
+        let kept_for = match &set_up.source {
+            Source::Environment => None,
+            _ => Some(STORED_FOR),
+        };
+        let means = match &set_up.source {
+            Source::Environment => environment::means(&self.environment, cloud)?,
+            Source::File(path) => stored::file(path, cloud)?,
+            Source::Secret(arn) => stored::secret(self.aws()?, &self.endpoints()?.0, cloud, arn).await?,
+            Source::Federation(federation) => {
+                let token = web_identity::token(self.aws()?, &self.endpoints()?.1, federation).await;
+                let token = token.map_err(|error| Error::new(error.name, format!("{whose}: {}", error.message)))?;
+                let given = self.desk.exchange(provider, sts_region, federation, &token).await;
+                let given = given.map_err(|failure| exchanges::error(&whose, &failure))?;
+                return Ok(self.temporary(cloud, account, given));
             }
-            Some(Cached::Refused { error, until }) if now < *until => return Err(error.clone()),
-            _ => {}
-        }
-        let call = huawei::token::request(domain, user, password, region);
-        let base = self.settings.endpoint(&huawei::Huawei, Service::Iam, region);
-        let query = match &call.draft.query {
-            Query::None => String::new(),
-            query => format!("?{}", canonical::sorted_query(query).unwrap_or_default()),
         };
-        let request = HttpRequest {
-            method: call.draft.method.clone(),
-            url: format!("{base}{}{query}", call.draft.path),
-            headers: call.draft.headers.clone(),
-            body: call.draft.body.clone(),
-            timeout: self.settings.timeout,
-        };
-        let unavailable = |what: String| {
-            Error::new(
-                ErrorName::Unavailable,
-                format!("no Huawei IAM token for {region}: {what}; certainly nothing was applied, it can be repeated"),
-            )
-        };
-        let reply = self.transport.send(request).await.map_err(|error| unavailable(format!("{base}: {error}")))?;
-        match huawei::token::token(&reply) {
-            Ok(token) => {
+        let now = self.desk.clock.now();
+        match (means, &set_up.role) {
+            (Means::Key(key), None) => {
+                let renew_at = kept_for.map_or(Timestamp::MAX, |kept_for| later(now, kept_for));
+                Ok(Kept::new(cloud, account, Access::Key(Arc::new(key)), renew_at, None, now))
+            }
+            (Means::Key(key), Some(role)) => {
+                let given = self.desk.assume(provider, sts_region, role, &Access::Key(Arc::new(key))).await;
+                let given = given.map_err(|failure| {
+                    exchanges::error(&format!("{whose}: the role {} was not given", role.role), &failure)
+                })?;
+                Ok(self.temporary(cloud, account, given))
+            }
+            (Means::Password { .. }, Some(_)) => Err(Error::configuration(format!(
+                "{whose}: a role is taken on with a key, and the account has a password"
+            ))),
+            (Means::Password { domain, user, password }, None) => {
+                let token = self.desk.huawei_token((&domain, &user, &password), region).await;
+                let token = token.map_err(|failure| {
+                    exchanges::error(&format!("{whose}: no Huawei IAM token for user {user} in {region}"), &failure)
+                })?;
                 let renew_at = huawei::token::renew_at(token.expires_at);
-                let token = Arc::new(token.value);
-                tokens.insert(region.to_owned(), Cached::Token { token: token.clone(), renew_at });
-                Ok(Access::Token(token))
+                let access = Access::Token(Arc::new(token.value));
+                Ok(Kept::new(cloud, account, access, renew_at, Some(token.expires_at), now))
             }
-            Err(failure) if matches!(failure.disposition, Disposition::Authentication | Disposition::Permanent) => {
-                let message = format!(
-                    "Huawei IAM refused the user of {}, {}: {failure}; it is not asked again for 5 minutes",
-                    PASSWORD[1], PASSWORD[2]
-                );
-                let error = Error::new(ErrorName::Rejected, message);
-                tokens.insert(
-                    region.to_owned(),
-                    Cached::Refused { error: error.clone(), until: later(now, Duration::from_secs(300)) },
-                );
-                Err(error)
-            }
-            Err(failure) => Err(unavailable(failure.to_string())),
         }
+    }
+
+    fn temporary(&self, cloud: Cloud, account: &str, given: Temporary) -> Kept {
+        let now = self.desk.clock.now();
+        let renew_at = exchanges::renew_at(now, given.expires_at);
+        tracing::info!(provider = cloud.name(), account, expires_at = %given.expires_at, "a temporary credential was got");
+        let access = Access::Key(Arc::new(given.credential));
+        Kept::new(cloud, account, access, renew_at, Some(given.expires_at), now)
+    }
+
+    fn slot(&self, cloud: Cloud, account: &str, set_up: &Account, region: &str) -> Arc<Mutex<Slot>> {
+        // A token is good in its region only; whether there will be one is known once the credential is read.
+        let by_region =
+            cloud == Cloud::Huawei && set_up.role.is_none() && !matches!(set_up.source, Source::Federation(_));
+        let region = if by_region { region } else { "" };
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.entry((cloud, account.to_owned(), region.to_owned())).or_default().clone()
+    }
+
+    fn provider(&self, cloud: Cloud) -> Result<&'static dyn Provider, Error> {
+        let found = self.providers.iter().copied().find(|provider| provider.cloud() == cloud);
+        found.ok_or_else(|| Error::configuration(format!("{} is not served here", cloud.name())))
+    }
+
+    fn aws(&self) -> Result<&Aws, Error> {
+        self.aws.as_ref().map_err(Clone::clone)
+    }
+
+    /// The endpoints of Secrets Manager and STS.
+    fn endpoints(&self) -> Result<(String, String), Error> {
+        let aws = self.aws()?;
+        let of =
+            |variable: &str, service: &str| aws.endpoint(&self.environment, variable, aws.default_endpoint(service));
+        Ok((of("AWS_ENDPOINT_URL_SECRETS_MANAGER", "secretsmanager")?, of("AWS_ENDPOINT_URL_STS", "sts")?))
     }
 }
 
-impl Secrets for EnvironmentSecrets {
+impl Kept {
+    fn new(
+        cloud: Cloud,
+        account: &str,
+        access: Access,
+        renew_at: Timestamp,
+        ends_at: Option<Timestamp>,
+        again_at: Timestamp,
+    ) -> Kept {
+        let name = CredentialName::of(cloud, account, &access);
+        Kept { access, name, renew_at, ends_at, again_at }
+    }
+}
+
+impl Secrets for AccountSecrets {
     fn access<'a>(
         &'a self,
         cloud: Cloud,
         account: &'a str,
         region: &'a str,
-        fresh: bool,
+        refused: Option<&'a CredentialName>,
     ) -> Boxed<'a, Result<Access, Error>> {
-        Box::pin(async move {
-            if account != "default" {
-                return Err(Error::configuration(format!(
-                    "account \"{account}\" has no credential here: the environment holds that of \"default\" only"
-                )));
-            }
-            self.check(cloud)?;
-            match self.means.get(&cloud) {
-                Some(Ok(Means::Key(credential))) => Ok(Access::Key(credential.clone())),
-                Some(Ok(Means::Password { domain, user, password })) => {
-                    self.token(domain, user, password, region, fresh).await
-                }
-                _ => Err(Error::configuration(format!("{} has no credential here", cloud.name()))),
-            }
-        })
+        Box::pin(self.given(cloud, account, region, refused))
     }
-}
 
-fn means(environment: &Environment, cloud: Cloud) -> Result<Means, Error> {
-    let [id, secret, token] = key_variables(cloud);
-    let password = cloud == Cloud::Huawei && PASSWORD.iter().any(|name| environment.get(name).is_some());
-    if password && environment.get(id).is_none() {
-        let [domain, user, password] = PASSWORD;
-        return Ok(Means::Password {
-            domain: needed(environment, domain, cloud)?,
-            user: needed(environment, user, cloud)?,
-            password: needed(environment, password, cloud)?.into(),
-        });
-    }
-    let or = if cloud == Cloud::Huawei { " (or OFFSITE_HUAWEI_IAM_DOMAIN, _USER and _PASSWORD)" } else { "" };
-    if environment.get(id).is_none() && environment.get(secret).is_none() {
-        return Err(Error::configuration(format!(
-            "{id} and {secret} are missing{or}: the account \"default\" of {} has no credential",
-            cloud.name()
-        )));
-    }
-    Ok(Means::Key(Arc::new(Credential {
-        access_key_id: clean(id, needed(environment, id, cloud)?)?,
-        access_key_secret: clean(secret, needed(environment, secret, cloud)?)?.into(),
-        security_token: environment
-            .get(token)
-            .map(|value| clean(token, value.to_owned()))
-            .transpose()?
-            .map(SecretString::from),
-    })))
-}
-
-fn needed(environment: &Environment, name: &str, cloud: Cloud) -> Result<String, Error> {
-    environment.get(name).map(str::to_owned).ok_or_else(|| {
-        Error::configuration(format!("{name} is missing: it belongs to the credential of {}", cloud.name()))
-    })
-}
-
-/// A blank copied along with a key makes a wrong signature, which is hard to find; say it here.
-fn clean(name: &str, value: String) -> Result<String, Error> {
-    if value.chars().all(|c| c.is_ascii_graphic()) {
-        Ok(value)
-    } else {
-        Err(Error::configuration(format!("{name} holds a blank, a line break or a non-ASCII character")))
+    fn identity(&self, cloud: Cloud, account: &str) -> Option<&str> {
+        self.accounts.get(&(cloud, account.to_owned()))?.identity.as_deref()
     }
 }

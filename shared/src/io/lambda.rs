@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::aws::Aws;
 use super::clock::SystemClock;
-use super::credentials::EnvironmentSecrets;
+use super::credentials::AccountSecrets;
 use super::dynamodb::DynamoLedger;
 use super::http::HttpTransport;
 use super::meter::{self, LineMeter};
@@ -22,7 +22,7 @@ use crate::handler::{Handler, Invocation};
 use crate::memory::MemoryLedger;
 use crate::ports::{Clock, FixedPolicy, HttpRequest, Ledger, Notes, Policies, Transport, WorkQueue};
 use crate::providers::Provider;
-use crate::settings::{Environment, Settings};
+use crate::settings::{Commands, Environment, Settings};
 
 /// Runs one provider's handler until the platform ends the process.
 ///
@@ -73,9 +73,10 @@ pub fn handler(
     environment: &Environment,
     clock: Arc<dyn Clock>,
 ) -> Result<Handler, Error> {
-    let settings = Settings::from_environment(environment, &[provider])?;
+    let mut settings = Settings::from_environment(environment, &[provider])?;
+    settings.commands = commands(environment)?;
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
-    let secrets = EnvironmentSecrets::new(environment, settings.clone(), transport.clone(), clock.clone());
+    let secrets = AccountSecrets::new(environment, settings.clone(), &[provider], transport.clone(), clock.clone());
     secrets.check(provider.cloud())?;
     let aws = Arc::new(Aws::from_environment(environment, transport.clone(), clock.clone())?);
     let emitter = SqsEmitter::from_environment(environment, aws.clone(), clock.clone())?;
@@ -97,9 +98,9 @@ pub fn handler(
             (memory.clone(), memory)
         }
     };
-    if !settings.restricts_destinations() {
+    if settings.commands == Commands::Any && !settings.restricts_destinations() {
         tracing::warn!(
-            "OFFSITE_ALLOWED_DESTINATIONS is not set: whoever can send a command can have a copy made in any region"
+            "neither OFFSITE_POLICY nor OFFSITE_ALLOWED_DESTINATIONS is set: whoever can send a command can have a copy made in any region"
         );
     }
     let metrics = meter::from_environment(environment, LineMeter::Stdout, true)?;
@@ -123,6 +124,20 @@ pub fn handler(
         pauses: Pauses::default(),
         metrics,
     })
+}
+
+/// Where there is a policy, it also says what may be commanded.
+fn commands(environment: &Environment) -> Result<Commands, Error> {
+    let policy = environment.get("OFFSITE_POLICY").is_some();
+    match (environment.get("OFFSITE_DIRECT_COMMANDS"), policy) {
+        (None | Some("refuse"), true) => Ok(Commands::Covered),
+        (Some("allow"), true) => Ok(Commands::ToItsDestinations),
+        (None | Some("allow"), false) => Ok(Commands::Any),
+        (Some("refuse"), false) => Err(Error::configuration(
+            "OFFSITE_DIRECT_COMMANDS is refuse and OFFSITE_POLICY is not set: no command could be taken; set the policy",
+        )),
+        (Some(_), _) => Err(Error::configuration("OFFSITE_DIRECT_COMMANDS must be refuse or allow")),
+    }
 }
 
 /// Tells the platform why the function cannot start. Source: AWS Lambda runtime API 2018-06-01, runtime/init/error.

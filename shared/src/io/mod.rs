@@ -10,3 +10,4 @@ pub mod lambda;
 pub mod meter;
 pub mod policies;
 pub mod sqs;
+pub mod web_identity;

@@ -21,13 +21,14 @@ use crate::observation::{Evidence, Observation};
 use crate::ports::{Access, Reply};
 use crate::receipt::Receipt;
 use crate::sign::{Nonce, RequestDraft, SignError, Signed};
+use crate::sts::Sts;
 
 /// A service of a provider, as far as its endpoint is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Service {
     /// Alibaba HBR.
     Hbr,
-    /// Alibaba STS, which tells whose key it is.
+    /// Alibaba STS, which tells whose key it is and hands out temporary ones.
     AlibabaSts,
     /// Huawei CBR.
     Cbr,
@@ -35,9 +36,11 @@ pub enum Service {
     Csbs,
     /// Huawei IAM.
     Iam,
+    /// Huawei STS, which hands out temporary keys.
+    HuaweiSts,
     /// Tencent CBS.
     Cbs,
-    /// Tencent STS, which tells whose key it is.
+    /// Tencent STS, which tells whose key it is and hands out temporary ones.
     TencentSts,
 }
 
@@ -158,6 +161,9 @@ pub trait Provider: Send + Sync {
 
     /// Its inventories.
     fn inventory(&self) -> &dyn Inventory;
+
+    /// Its token service.
+    fn sts(&self) -> &dyn Sts;
 
     /// Checks required fields and limits that the general reading of a command does not know.
     ///

@@ -15,7 +15,7 @@ use offsite_shared::exchange::{Pacer, Pauses};
 use offsite_shared::handler::{Handler, Invocation};
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::io::credentials::EnvironmentSecrets;
+use offsite_shared::io::credentials::AccountSecrets;
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::sqs::SqsEmitter;
@@ -189,7 +189,7 @@ impl Clouds {
         let settings = Settings::from_environment(environment, &PROVIDERS).unwrap();
         let transport = Arc::new(BrokenTransport { inner: self.http.clone(), process: process.clone() });
         let clock: Arc<dyn Clock> = self.clock.clone();
-        let secrets = EnvironmentSecrets::new(environment, settings.clone(), transport.clone(), clock.clone());
+        let secrets = AccountSecrets::new(environment, settings.clone(), &PROVIDERS, transport.clone(), clock.clone());
         let weaken = self.weakness.provider.unwrap_or(|provider| provider);
         let inner = self.weakness.ledger.unwrap_or(|ledger| ledger)(ledger.clone());
         Handler {

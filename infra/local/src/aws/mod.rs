@@ -1,15 +1,18 @@
-//! What the Lambda binaries call on AWS, answered from the one SQLite file: SQS and DynamoDB.
+//! What the Lambda binaries call on AWS: SQS and DynamoDB, answered from the one SQLite file, and reads of secrets, parameters and
+//! identity tokens.
 //!
-//! One server on one port serves both, told apart by `X-Amz-Target`, as the real JSON protocols
-//! are. Every request must carry a valid SigV4 signature of the configured key. What is not
+//! One server on one port serves all, told apart by `X-Amz-Target`, as the real JSON protocols
+//! are, and STS by its form. Every request must carry a valid SigV4 signature of the configured key. What is not
 //! emulated is refused with the error AWS has for an unknown operation, never ignored.
 //! Nothing here was compared with a live AWS account; shapes follow the public API references.
 
 pub(crate) mod dynamodb;
 pub mod faults;
+mod kept;
 mod listener;
 mod sigv4;
 pub mod sqs;
+mod sts;
 mod wire;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -78,6 +81,7 @@ pub fn machine_clock() -> Clock {
 /// A running server; dropping it stops it.
 pub struct LocalAws {
     address: SocketAddr,
+    kept: Arc<kept::Kept>,
     faults: Arc<Faults>,
     database: Database,
     clock: Clock,
@@ -95,7 +99,7 @@ impl LocalAws {
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| StartError::Port { port, source })?;
         let address = listener.local_addr().map_err(|source| StartError::Port { port, source })?;
-        let faults = Arc::new(Faults::default());
+        let (faults, kept) = (Arc::new(Faults::default()), Arc::new(kept::Kept::default()));
         let (stop, stopped) = watch::channel(false);
         let endpoint = format!("http://{address}");
         let (database, clock) = (options.database.clone(), options.clock.clone());
@@ -105,6 +109,7 @@ impl LocalAws {
             key: sigv4::Key { id: options.access_key_id, secret: options.secret_access_key },
             clock: options.clock,
             faults: faults.clone(),
+            kept: kept.clone(),
             requests: AtomicU64::new(0),
             stopped: stopped.clone(),
         });
@@ -118,7 +123,7 @@ impl LocalAws {
             });
             let _ = graceful.await;
         });
-        let aws = LocalAws { address, faults, database, clock, stop, server };
+        let aws = LocalAws { address, kept, faults, database, clock, stop, server };
         aws.create_queue(crate::queue::RECEIPTS).await?;
         Ok(aws)
     }
@@ -136,6 +141,16 @@ impl LocalAws {
     /// The switch for scripted failures.
     pub fn faults(&self) -> &Faults {
         &self.faults
+    }
+
+    /// Keeps the text of a secret under its ARN; the text before is gone.
+    pub fn keep_secret(&self, arn: &str, text: &str) {
+        self.kept.put(Service::SecretsManager, arn, text);
+    }
+
+    /// Keeps the value of a parameter under its name; the value before is gone.
+    pub fn keep_parameter(&self, name: &str, value: &str) {
+        self.kept.put(Service::Parameters, name, value);
     }
 
     /// Creates a queue with default attributes unless it exists, and returns its URL.
@@ -184,14 +199,17 @@ struct Server {
     key: sigv4::Key,
     clock: Clock,
     faults: Arc<Faults>,
+    kept: Arc<kept::Kept>,
     requests: AtomicU64,
     stopped: watch::Receiver<bool>,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Service {
     Sqs,
     DynamoDb,
+    SecretsManager,
+    Parameters,
 }
 
 impl Service {
@@ -200,6 +218,8 @@ impl Service {
         match prefix {
             "AmazonSQS" => Some((Service::Sqs, operation)),
             "DynamoDB_20120810" => Some((Service::DynamoDb, operation)),
+            "secretsmanager" => Some((Service::SecretsManager, operation)),
+            "AmazonSSM" => Some((Service::Parameters, operation)),
             _ => None,
         }
     }
@@ -208,6 +228,8 @@ impl Service {
         match self {
             Service::Sqs => "sqs",
             Service::DynamoDb => "dynamodb",
+            Service::SecretsManager => "secretsmanager",
+            Service::Parameters => "ssm",
         }
     }
 }
@@ -217,6 +239,7 @@ async fn answer(State(server): State<Arc<Server>>, ConnectInfo(peer): ConnectInf
     let request_id = uuid_of(&[&(server.clock)().to_string(), &number.to_string()]);
     let (parts, body) = request.into_parts();
     let result = match to_bytes(body, LARGEST_REQUEST_BYTES).await {
+        Ok(body) if sts::is_meant(&parts) => return server.sts(&parts, &body),
         Ok(body) => server.serve(&parts, &body, &peer).await,
         Err(_) => Err(ServiceError::new(413, "com.amazon.coral.service#RequestTooLarge", "the request is too large")),
     };
@@ -254,6 +277,7 @@ impl Server {
         let mut stopped = self.stopped.clone();
         let result = match service {
             Service::DynamoDb => self.dynamodb.run(operation, input).await,
+            Service::SecretsManager | Service::Parameters => self.kept.run(service, operation, &input),
             Service::Sqs => tokio::select! {
                 result = self.sqs.run(operation, input, failing) => result,
                 // A long poll must not hold up the end.

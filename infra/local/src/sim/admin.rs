@@ -1,4 +1,4 @@
-//! The admin interface of a port, under `/_sim/`: state, faults, clock, seed, log, inventory and its truth. JSON in, JSON out, no
+//! The admin interface of a port, under `/_sim/`: state, faults, clock, seed, key, log, inventory and its truth. JSON in, JSON out, no
 //! authentication.
 
 use std::sync::atomic::Ordering;
@@ -56,6 +56,13 @@ struct Wanted {
     backups: u64,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Key {
+    access_key_id: String,
+    access_key_secret: String,
+}
+
 fn usual_backups() -> u64 {
     BACKUPS
 }
@@ -108,6 +115,11 @@ fn answer(port: &Port, request: &Received) -> Result<Value, Wrong> {
                 serde_json::from_value(body(request)?).map_err(|error| BadAdmin::new(error.to_string()))?;
             Ok(json!({"made": make_inventory(port, wanted.seed, wanted.backups)?}))
         }
+        ("POST", "/_sim/key") => {
+            let key: Key = serde_json::from_value(body(request)?).map_err(|error| BadAdmin::new(error.to_string()))?;
+            lock(&port.cloud).account().rotate(&key.access_key_id, &key.access_key_secret);
+            Ok(json!({"accepted": key.access_key_id}))
+        }
         ("GET", "/_sim/policy") => Ok(lock(&port.cloud).policy()),
         ("GET", "/_sim/truth") => {
             let cloud = lock(&port.cloud);
@@ -120,13 +132,14 @@ fn answer(port: &Port, request: &Received) -> Result<Value, Wrong> {
     }
 }
 
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 9] = [
     "/_sim/state",
     "/_sim/log",
     "/_sim/clock",
     "/_sim/faults",
     "/_sim/seed",
     "/_sim/inventory",
+    "/_sim/key",
     "/_sim/policy",
     "/_sim/truth",
 ];

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::clock::Moment;
+use super::credentials::Account;
 
 /// One simulated cloud. Everything it knows is in memory and behind one mutex per port.
 pub(super) trait Cloud: Send {
@@ -28,6 +29,8 @@ pub(super) trait Cloud: Send {
     /// Puts resources into the inventory or takes them out.
     fn seed(&mut self, inventory: &Value, now: Timestamp) -> Result<Value, BadAdmin>;
     fn switches(&mut self) -> &mut Switches;
+    /// The keys that are accepted.
+    fn account(&mut self) -> &mut Account;
     /// Makes an inventory of so many backups, their copies, and the ledger that Offsite would have of them; tells how many of each.
     fn make_inventory(&mut self, seed: u64, backups: u64, now: Timestamp) -> Value;
     /// The policy that the inventory is made for.

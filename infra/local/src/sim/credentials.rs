@@ -54,6 +54,13 @@ impl Account {
         })
     }
 
+    /// Accepts this key instead of the one before; temporary ones stay.
+    pub(super) fn rotate(&mut self, id: &str, secret: &str) {
+        self.id = id.to_owned();
+        self.secret = secret.to_owned();
+        self.token = None;
+    }
+
     /// Accepts `id` with `secret` and `token` until `expires`.
     pub(super) fn issue(&mut self, id: &str, secret: &str, token: &str, expires: Timestamp) {
         let key = Temporary { secret: secret.to_owned(), token: token.to_owned(), expires };

@@ -31,6 +31,11 @@ use cloud::Cloud;
 use credentials::Account;
 use server::Port;
 
+/// The fields of a form.
+pub(crate) fn form(text: &str) -> Vec<(String, String)> {
+    text::pairs(text)
+}
+
 /// Backups of a seeded inventory where nobody says how many.
 pub const BACKUPS: u64 = admin::BACKUPS;
 

@@ -7,6 +7,7 @@ pub mod codes;
 pub mod inventory;
 pub mod model;
 pub mod probe;
+mod sts;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::observation::{Evidence, How, Observation};
 use crate::ports::{Access, Reply};
 use crate::receipt::Receipt;
 use crate::sign::{Nonce, Query, RequestDraft, SignError, Signed, SignedHeaders, acs3};
+use crate::sts::Sts;
 use model::{Envelope, Vault};
 
 /// Page size of DescribeVaults. Source: alibabacloud_hbr20170908 2.7.1, 1 to 99.
@@ -35,6 +37,10 @@ impl Provider for Alibaba {
     }
 
     fn inventory(&self) -> &dyn Inventory {
+        self
+    }
+
+    fn sts(&self) -> &dyn Sts {
         self
     }
 

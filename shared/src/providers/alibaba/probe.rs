@@ -13,7 +13,8 @@ use crate::command::{Operation, Options, Replication, Source};
 use crate::disposition::Failure;
 use crate::ports::Reply;
 use crate::probe::{Finding, Health, Probe, Route, Step, Topic};
-use crate::providers::{Call, Service, refusal, unreadable};
+use crate::providers::{Call, refusal, unreadable};
+use crate::sts::Sts;
 
 impl Probe for Alibaba {
     /// Source: V3 request structure and signature, help document 2593177.
@@ -70,16 +71,7 @@ impl Probe for Alibaba {
 }
 
 fn identity(route: &Route, reply: Option<&Reply>) -> Step {
-    let Some(reply) = reply else {
-        let mut call = call("GetCallerIdentity", &route.region, Vec::new());
-        call.service = Service::AlibabaSts;
-        for (name, value) in &mut call.draft.headers {
-            if name == "x-acs-version" {
-                "2015-04-01".clone_into(value);
-            }
-        }
-        return Step::Ask(Box::new(call));
-    };
+    let Some(reply) = reply else { return Step::Ask(Box::new(Alibaba.whose(&route.region))) };
     match caller(reply) {
         Ok(caller) => Step::Known(caller),
         Err(failure) => Step::Failed(failure.of_read()),
@@ -274,6 +266,7 @@ mod tests {
     use crate::command::Destination;
     use crate::disposition::Disposition;
     use crate::providers::Provider;
+    use crate::providers::Service;
 
     fn route() -> Route {
         Route {

@@ -12,6 +12,7 @@ pub mod model;
 pub mod observe;
 pub mod probe;
 mod readback;
+mod sts;
 #[cfg(test)]
 mod tests;
 pub mod token;
@@ -31,6 +32,7 @@ use crate::observation::{Evidence, Observation};
 use crate::ports::{Access, Reply};
 use crate::receipt::Receipt;
 use crate::sign::{Nonce, RequestDraft, SignError, Signed, SignedHeaders, sdk_hmac};
+use crate::sts::Sts;
 use model::{Backup, OperationLog, Page, Record, ShownBackup, ShownItem, Started, given};
 
 /// Huawei Cloud.
@@ -42,6 +44,10 @@ impl Provider for Huawei {
     }
 
     fn inventory(&self) -> &dyn Inventory {
+        self
+    }
+
+    fn sts(&self) -> &dyn Sts {
         self
     }
 
@@ -167,6 +173,7 @@ impl Provider for Huawei {
         let name = match service {
             Service::Csbs => "csbs",
             Service::Iam => "iam",
+            Service::HuaweiSts => "sts",
             _ => "cbr",
         };
         let domain = match region {

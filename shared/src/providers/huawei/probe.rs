@@ -15,6 +15,7 @@ use crate::ports::Reply;
 use crate::probe::{Finding, Health, Probe, Route, Step, Topic};
 use crate::providers::{Call, Headroom, Service, lenient};
 use crate::sign::{Query, RequestDraft};
+use crate::sts::Sts;
 
 impl Probe for Huawei {
     /// Source: API Request Signing Guide.
@@ -96,8 +97,8 @@ struct Project {
 }
 
 /// The project that bears a region's name. Asked of the source's region throughout, for a token is good there only.
-fn list_projects(asked: &str, name: &str) -> Step {
-    Step::Ask(Box::new(Call {
+pub(super) fn list_projects(asked: &str, name: &str) -> Call {
+    Call {
         action: "ListProjects",
         service: Service::Iam,
         region: asked.to_owned(),
@@ -108,11 +109,11 @@ fn list_projects(asked: &str, name: &str) -> Step {
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
             ..Default::default()
         },
-    }))
+    }
 }
 
 fn identity(route: &Route, reply: Option<&Reply>) -> Step {
-    let Some(reply) = reply else { return list_projects(&route.region, &route.region) };
+    let Some(reply) = reply else { return Step::Ask(Box::new(Huawei.whose(&route.region))) };
     let listed = match errors::read::<Projects>(Service::Iam, reply) {
         Ok(listed) => listed.projects,
         Err(failure) => return Step::Failed(failure.of_read()),
@@ -143,7 +144,7 @@ fn projects(route: &Route, replies: &[Reply]) -> Step {
     let mut replies = replies.iter();
     for (region, project) in sides {
         let Some(project) = project else { continue };
-        let Some(reply) = replies.next() else { return list_projects(&route.region, region) };
+        let Some(reply) = replies.next() else { return Step::Ask(Box::new(list_projects(&route.region, region))) };
         match errors::read::<Projects>(Service::Iam, reply) {
             Ok(listed) if listed.projects.iter().any(|found| found.id == project) => {}
             Ok(listed) => {

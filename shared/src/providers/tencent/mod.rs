@@ -7,6 +7,7 @@ pub mod codes;
 pub mod inventory;
 pub mod model;
 pub mod probe;
+mod sts;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use crate::observation::{Evidence, How, Observation};
 use crate::ports::{Access, Reply};
 use crate::receipt::Receipt;
 use crate::sign::{Nonce, Query, RequestDraft, SignError, Signed, SignedHeaders, tc3};
+use crate::sts::Sts;
 use model::{
     Copied, CopySnapshotCrossRegions, DescribeSnapshots, Described, Envelope, Filter, Head, Nothing, Response, Snapshot,
 };
@@ -44,6 +46,10 @@ impl Provider for Tencent {
     }
 
     fn inventory(&self) -> &dyn Inventory {
+        self
+    }
+
+    fn sts(&self) -> &dyn Sts {
         self
     }
 

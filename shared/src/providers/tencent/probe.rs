@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::model::{DescribeSnapshots, Described};
 use super::{Tencent, call, read};
@@ -13,7 +13,7 @@ use crate::command::Operation;
 use crate::disposition::Failure;
 use crate::ports::Reply;
 use crate::probe::{Finding, Health, Probe, Route, Step, Topic};
-use crate::providers::Service;
+use crate::sts::Sts;
 
 /// Snapshots that a region without disks holds, and how many each disk adds.
 /// Source: tencentyun/intlcloud-documents, usage limits, 2023-07-10.
@@ -85,18 +85,7 @@ struct Caller {
 }
 
 fn identity(route: &Route, reply: Option<&Reply>) -> Step {
-    #[derive(Serialize)]
-    struct Nothing {}
-    let Some(reply) = reply else {
-        let mut call = call("GetCallerIdentity", &route.region, &Nothing {});
-        call.service = Service::TencentSts;
-        for (name, value) in &mut call.draft.headers {
-            if name == "x-tc-version" {
-                "2018-08-13".clone_into(value);
-            }
-        }
-        return Step::Ask(Box::new(call));
-    };
+    let Some(reply) = reply else { return Step::Ask(Box::new(Tencent.whose(&route.region))) };
     let answer = match read::<Caller>(reply) {
         Ok(answer) => answer.body,
         Err(failure) => return Step::Failed(failure.of_read()),
@@ -142,6 +131,7 @@ mod tests {
     use crate::command::Destination;
     use crate::disposition::Disposition;
     use crate::providers::Provider;
+    use crate::providers::Service;
 
     fn route() -> Route {
         Route {

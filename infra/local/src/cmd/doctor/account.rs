@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use offsite_shared::accounts::Source;
 use offsite_shared::command::Cloud;
 use offsite_shared::disposition::{Disposition, Failure};
 use offsite_shared::exchange;
 use offsite_shared::handler::Handler;
-use offsite_shared::io::credentials::{EnvironmentSecrets, key_variables};
+use offsite_shared::io::credentials::{AccountSecrets, key_variables};
 use offsite_shared::ledger::later;
 use offsite_shared::ports::{CredentialName, Secrets};
 use offsite_shared::probe::{Finding, Health, Probe, Route, Step, Topic};
@@ -38,7 +39,7 @@ pub struct Room<'a> {
     /// Sends.
     pub handler: &'a Handler,
     /// What the handler takes credentials from.
-    pub secrets: &'a EnvironmentSecrets,
+    pub secrets: &'a AccountSecrets,
     /// Variables.
     pub environment: &'a Environment,
     /// Pauses of credentials.
@@ -85,21 +86,27 @@ impl Account {
         const BLIND: &str = "whether it is right: that is what the signed checks tell";
         let cloud = self.cloud();
         let set: Vec<&str> = variables(cloud).filter(|name| room.environment.get(name).is_some()).collect();
+        let source = room.secrets.source(cloud, &self.name);
         let by_key = room.environment.get(key_variables(cloud)[0]).is_some();
         let nameless = CredentialName(format!("{}#{}", cloud.name(), self.name));
-        let known = match self.name.as_str() {
+        let kept_at = match source {
+            Some(Source::Secret(place) | Source::File(place)) => place.clone(),
+            Some(Source::Federation(federation)) => federation.role.clone(),
+            Some(Source::Environment) | None => set.join(", "),
+        };
+        let known = match source {
             // A password is exchanged for a token by the first signed check, not here.
-            "default" if !by_key => room.secrets.check(cloud).map(|()| nameless),
-            name => {
-                let access = room.secrets.access(cloud, name, &self.routes[0].region, false).await;
-                access.map(|access| CredentialName::of(cloud, name, &access))
+            Some(Source::Environment) if !by_key => room.secrets.check(cloud).map(|()| nameless),
+            _ => {
+                let access = room.secrets.access(cloud, &self.name, &self.routes[0].region, None).await;
+                access.map(|access| CredentialName::of(cloud, &self.name, &access))
             }
         };
         let name = match known {
             Ok(name) => name,
             Err(error) => {
                 let why = error.message;
-                let advice = "set the variables; docs/configuration.md lists them";
+                let advice = "docs/configuration.md says how an account gets its credential";
                 let check = self.check("credential", "", Finding::new(Health::Fail, why, advice), BLIND);
                 return (check, Some("there is no credential".to_owned()));
             }
@@ -108,11 +115,12 @@ impl Account {
         if let Some(pause) = room.pauses.of(&name, now).await {
             let found = format!("the provider refused it, and it is paused until {}: {}", pause.until, pause.reason);
             let advice = "correct the key; a corrected one is used at once";
-            let check = self.check("credential", set.join(", "), Finding::new(Health::Fail, found, advice), BLIND);
+            let check = self.check("credential", kept_at, Finding::new(Health::Fail, found, advice), BLIND);
             return (check, Some("the credential is paused".to_owned()));
         }
-        let temporary = set.contains(&key_variables(cloud)[2]);
-        let finding = match temporary {
+        let of_environment = matches!(source, Some(Source::Environment));
+        let finding = match of_environment && set.contains(&key_variables(cloud)[2]) {
+            false if !of_environment => Finding::ok("was got, and is got again by itself"),
             true => Finding::new(
                 Health::Warn,
                 "is set, with a session token: it ends, and nothing here can tell when",
@@ -120,7 +128,7 @@ impl Account {
             ),
             false => Finding::ok("is set"),
         };
-        (self.check("credential", set.join(", "), finding, BLIND), None)
+        (self.check("credential", kept_at, finding, BLIND), None)
     }
 
     fn destinations(&self, room: &Room<'_>) -> Check {

@@ -76,10 +76,13 @@ pub(super) fn identify(
             "Specified api is not found, please check your url and method.",
         ));
     }
-    authenticate(request, account, now)?;
-    let nonce = header("x-acs-signature-nonce", "MissingSignatureNonce")?;
-    if !nonces.take(&nonce, now) {
-        return Err(Refusal::new(400, "SignatureNonceUsed", "Specified signature nonce was used already."));
+    // The one action that is anonymous.
+    if action != "AssumeRoleWithOIDC" || request.header("authorization").is_some() {
+        authenticate(request, account, now)?;
+        let nonce = header("x-acs-signature-nonce", "MissingSignatureNonce")?;
+        if !nonces.take(&nonce, now) {
+            return Err(Refusal::new(400, "SignatureNonceUsed", "Specified signature nonce was used already."));
+        }
     }
     let mut query = pairs(&request.query);
     let form = request.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));

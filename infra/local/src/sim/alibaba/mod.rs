@@ -25,6 +25,7 @@ use super::cloud::{Answer, BadAdmin, Call, Cloud, Copies, Received, Refusal, Sto
 use super::credentials::Account;
 use super::text::Draw;
 use super::truth::Entry;
+use crate::identity_tokens;
 
 /// The simulated cloud.
 pub(super) struct Alibaba {
@@ -88,7 +89,7 @@ const VERSIONS: [(&str, &[&str]); 2] = [
             "DescribeBackupJobs2",
         ],
     ),
-    ("2015-04-01", &["GetCallerIdentity", "AssumeRole"]),
+    ("2015-04-01", &["GetCallerIdentity", "AssumeRole", "AssumeRoleWithOIDC"]),
 ];
 
 impl Alibaba {
@@ -134,6 +135,12 @@ impl Alibaba {
                 "The parameter RoleSessionName is wrongly formed.",
             ));
         }
+        if call.action == "AssumeRoleWithOIDC" {
+            required(call, "OIDCProviderArn")?;
+            identity_tokens::check(required(call, "OIDCToken")?, now).map_err(|why| {
+                Refusal::new(400, "AuthenticationFail.OIDCToken.Invalid", format!("The token is refused: {why}."))
+            })?;
+        }
         let life = number(call, "DurationSeconds")?.unwrap_or(3_600);
         if !(900..=43_200).contains(&life) {
             return Err(Refusal::new(
@@ -174,7 +181,7 @@ impl Cloud for Alibaba {
             "CreateVault" => self.create_vault(call, now).map(successful),
             "DescribeVaultReplicationRegions" => Ok(successful(json!({"Regions": {"RegionId": REGIONS}}))),
             "DescribeBackupJobs2" => self.describe_jobs(call).map(successful),
-            "AssumeRole" => self.assume_role(call, now),
+            "AssumeRole" | "AssumeRoleWithOIDC" => self.assume_role(call, now),
             _ => Ok(json!({
                 "IdentityType": "RAMUser", "AccountId": "1000000000000001", "PrincipalId": "200000000000000001",
                 "UserId": "200000000000000001", "Arn": "acs:ram::1000000000000001:user/offsite", "RoleId": "",
@@ -231,6 +238,10 @@ impl Cloud for Alibaba {
 
     fn switches(&mut self) -> &mut Switches {
         &mut self.switches
+    }
+
+    fn account(&mut self) -> &mut Account {
+        &mut self.account
     }
 
     fn make_inventory(&mut self, seed: u64, backups: u64, now: Timestamp) -> Value {

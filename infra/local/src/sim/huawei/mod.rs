@@ -12,6 +12,7 @@ mod reading;
 mod routes;
 mod seed;
 mod store;
+mod sts;
 mod truth;
 
 use std::collections::HashMap;
@@ -136,7 +137,7 @@ impl Cloud for Huawei {
                 Refusal::new(404, "APIGW.0101", "The API does not exist or has not been published in the environment");
             error(&request_id, "", &missing)
         })?;
-        if route.action != "CreateToken" {
+        if !["CreateToken", "AssumeAgencyWithOIDC"].contains(&route.action) {
             self.authenticate(request, now).map_err(|refusal| error(&request_id, route.action, &refusal))?;
         }
         Ok(routes::call(request, route, request_id))
@@ -161,6 +162,7 @@ impl Cloud for Huawei {
             "ListCheckpointItems" => self.list_items(call, now),
             "CountCheckpointItems" => self.count_items(call, now),
             "ListReplicationRecords" => self.list_item_records(call, now),
+            "AssumeAgency" | "AssumeAgencyWithOIDC" => self.assume_agency(call, now),
             "ListProjects" => Ok(self.list_projects(call)),
             _ => Ok(
                 json!({"domains": [{"id": "domain0000000000000000000000000001", "name": iam::DOMAIN, "enabled": true}]}),
@@ -220,6 +222,10 @@ impl Cloud for Huawei {
 
     fn switches(&mut self) -> &mut Switches {
         &mut self.switches
+    }
+
+    fn account(&mut self) -> &mut Account {
+        &mut self.account
     }
 
     fn make_inventory(&mut self, seed: u64, backups: u64, now: Timestamp) -> Value {

@@ -18,6 +18,8 @@ pub(super) fn find(method: &str, path: &str) -> Option<Route> {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let (action, names): (&'static str, Vec<&str>) = match (method, &segments[..]) {
         ("POST", ["v3", "auth", "tokens"]) => ("CreateToken", vec![]),
+        ("POST", ["v5", "agencies", "assume"]) => ("AssumeAgency", vec![]),
+        ("POST", ["v5", "agencies", "assume-with-oidc"]) => ("AssumeAgencyWithOIDC", vec![]),
         ("GET", ["v3", "auth", "domains"]) => ("ListDomains", vec![]),
         ("GET", ["v3", "projects"]) => ("ListProjects", vec![]),
         ("POST", ["v3", project, "backups", backup, "replicate"]) => ("CopyBackup", vec![project, backup]),

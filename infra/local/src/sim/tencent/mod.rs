@@ -22,6 +22,7 @@ use super::cloud::{Answer, BadAdmin, Call, Cloud, Copies, Received, Refusal, Sto
 use super::credentials::Account;
 use super::text::Draw;
 use super::truth::Entry;
+use crate::identity_tokens;
 
 /// The simulated cloud.
 pub(super) struct Tencent {
@@ -47,7 +48,7 @@ const SERVICES: [(&str, &str, &[&str]); 2] = [
             "CreateSnapshot",
         ],
     ),
-    ("sts", "2018-08-13", &["AssumeRole", "GetCallerIdentity"]),
+    ("sts", "2018-08-13", &["AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity"]),
 ];
 
 impl Tencent {
@@ -113,6 +114,8 @@ impl Tencent {
                 "SourceIdentity",
                 "SerialNumber",
                 "TokenCode",
+                "ProviderId",
+                "WebIdentityToken",
             ],
         )?;
         let role = text(body, "RoleArn")?.ok_or_else(|| missing("RoleArn"))?;
@@ -121,6 +124,13 @@ impl Tencent {
             .ok_or_else(|| missing("RoleSessionName"))?;
         if !role.starts_with("qcs::cam::uin/") {
             return Err(Refusal::new(200, "InvalidParameter.ParamError", "RoleArn must start with qcs::cam::uin/."));
+        }
+        if call.action == "AssumeRoleWithWebIdentity" {
+            text(body, "ProviderId")?.ok_or_else(|| missing("ProviderId"))?;
+            let token = text(body, "WebIdentityToken")?.ok_or_else(|| missing("WebIdentityToken"))?;
+            identity_tokens::check(token, now).map_err(|why| {
+                refusal("InvalidParameter.WebIdentityTokenError", format!("The token is refused: {why}."))
+            })?;
         }
         let life = number(call, body, "DurationSeconds")?.unwrap_or(7_200);
         if !(1..=43_200).contains(&life) {
@@ -159,7 +169,7 @@ impl Cloud for Tencent {
             "DeleteSnapshots" => self.delete(call, now),
             "ModifySnapshotAttribute" => self.modify(call, now),
             "CreateSnapshot" => self.create(call, now),
-            "AssumeRole" => self.assume_role(call, now),
+            "AssumeRole" | "AssumeRoleWithWebIdentity" => self.assume_role(call, now),
             _ => Ok(json!({"AccountId": "100000000001", "UserId": "100000000001", "PrincipalId": "100000000001",
                 "Type": "CAMUser", "Arn": "qcs::cam::uin/100000000001:uin/100000000001"})),
         };
@@ -197,6 +207,10 @@ impl Cloud for Tencent {
 
     fn switches(&mut self) -> &mut Switches {
         &mut self.switches
+    }
+
+    fn account(&mut self) -> &mut Account {
+        &mut self.account
     }
 
     fn make_inventory(&mut self, seed: u64, backups: u64, now: Timestamp) -> Value {

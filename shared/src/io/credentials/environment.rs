@@ -1,0 +1,75 @@
+//! Credentials of the vendors' own variables.
+
+use secrecy::SecretString;
+
+use super::Means;
+use crate::command::Cloud;
+use crate::error::Error;
+use crate::settings::Environment;
+use crate::sign::Credential;
+
+/// The variables of one cloud: key ID, secret, session token.
+pub fn key_variables(cloud: Cloud) -> [&'static str; 3] {
+    match cloud {
+        Cloud::Alibaba => {
+            ["ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"]
+        }
+        Cloud::Huawei => ["HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN"],
+        Cloud::Tencent => ["TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN"],
+    }
+}
+
+/// The variables of Huawei's password: account name, user, password.
+pub(super) const PASSWORD: [&str; 3] =
+    ["OFFSITE_HUAWEI_IAM_DOMAIN", "OFFSITE_HUAWEI_IAM_USER", "OFFSITE_HUAWEI_IAM_PASSWORD"];
+
+/// The key or the password that the environment holds.
+///
+/// # Errors
+/// Names the variable that is missing or wrong.
+pub(super) fn means(environment: &Environment, cloud: Cloud) -> Result<Means, Error> {
+    let [id, secret, token] = key_variables(cloud);
+    let password = cloud == Cloud::Huawei && PASSWORD.iter().any(|name| environment.get(name).is_some());
+    if password && environment.get(id).is_none() {
+        let [domain, user, password] = PASSWORD;
+        return Ok(Means::Password {
+            domain: needed(environment, domain, cloud)?,
+            user: needed(environment, user, cloud)?,
+            password: needed(environment, password, cloud)?.into(),
+        });
+    }
+    let or = if cloud == Cloud::Huawei { " (or OFFSITE_HUAWEI_IAM_DOMAIN, _USER and _PASSWORD)" } else { "" };
+    if environment.get(id).is_none() && environment.get(secret).is_none() {
+        return Err(Error::configuration(format!(
+            "{id} and {secret} are missing{or}: the account \"default\" of {} has no credential",
+            cloud.name()
+        )));
+    }
+    Ok(Means::Key(Credential {
+        access_key_id: clean(id, needed(environment, id, cloud)?)?,
+        access_key_secret: clean(secret, needed(environment, secret, cloud)?)?.into(),
+        security_token: environment
+            .get(token)
+            .map(|value| clean(token, value.to_owned()))
+            .transpose()?
+            .map(SecretString::from),
+    }))
+}
+
+fn needed(environment: &Environment, name: &str, cloud: Cloud) -> Result<String, Error> {
+    environment.get(name).map(str::to_owned).ok_or_else(|| {
+        Error::configuration(format!("{name} is missing: it belongs to the credential of {}", cloud.name()))
+    })
+}
+
+/// A blank copied along with a key makes a wrong signature, which is hard to find; say it here.
+///
+/// # Errors
+/// Names where it stands.
+pub(super) fn clean(name: &str, value: String) -> Result<String, Error> {
+    if value.chars().all(|c| c.is_ascii_graphic()) {
+        Ok(value)
+    } else {
+        Err(Error::configuration(format!("{name} holds a blank, a line break or a non-ASCII character")))
+    }
+}

@@ -1,0 +1,136 @@
+//! Credentials that are asked for: a role taken on, an identity token exchanged, a password made a Huawei token.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::disposition::{Disposition, Failure};
+use crate::error::{Error, ErrorName};
+use crate::ports::{Access, Clock, HttpRequest, Reply, Transport};
+use crate::providers::{Call, Provider, huawei};
+use crate::settings::Settings;
+use crate::sign::{Query, canonical};
+use crate::sts::{Federation, Role, Temporary};
+
+/// What an exchange needs.
+pub(super) struct Desk {
+    pub(super) settings: Settings,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Desk {
+    /// Takes on a role with the key that may do so.
+    pub(super) async fn assume(
+        &self,
+        provider: &dyn Provider,
+        region: &str,
+        role: &Role,
+        access: &Access,
+    ) -> Result<Temporary, Failure> {
+        let call = provider.sts().assume(region, role);
+        let base = self.settings.endpoint(provider, call.service, region);
+        let (host, prefix) = authority(&base);
+        let mut draft = call.draft.clone();
+        draft.host = host.to_owned();
+        draft.path = format!("{prefix}{}", draft.path);
+        let signed = provider.sign(&call, draft, access, self.clock.now(), &self.clock.nonce()).map_err(|error| {
+            Failure::local(Disposition::Permanent, "signing", error.to_string(), "check the credential")
+        })?;
+        let scheme = base.split_once("://").map_or("https", |(scheme, _)| scheme);
+        let url = format!("{scheme}://{host}{}", signed.path_and_query);
+        provider.sts().assumed(&self.send(&call, url, signed.headers).await?)
+    }
+
+    /// Exchanges an identity token for a role. The cloud's answer is not repeated where it quotes the token.
+    pub(super) async fn exchange(
+        &self,
+        provider: &dyn Provider,
+        region: &str,
+        federation: &Federation,
+        token: &SecretString,
+    ) -> Result<Temporary, Failure> {
+        let call = provider.sts().exchange(region, federation, token);
+        let reply = self.unsigned(provider, &call).await?;
+        provider.sts().assumed(&reply).map_err(|mut failure| {
+            failure.message = failure.message.replace(token.expose_secret(), "(the token)");
+            failure
+        })
+    }
+
+    /// Makes a password a token of this region.
+    pub(super) async fn huawei_token(
+        &self,
+        (domain, user, password): (&str, &str, &SecretString),
+        region: &str,
+    ) -> Result<huawei::token::Token, Failure> {
+        let call = huawei::token::request(domain, user, password, region);
+        huawei::token::token(&self.unsigned(&huawei::Huawei, &call).await?)
+    }
+
+    async fn unsigned(&self, provider: &dyn Provider, call: &Call) -> Result<Reply, Failure> {
+        let base = self.settings.endpoint(provider, call.service, &call.region);
+        let query = match &call.draft.query {
+            Query::None => String::new(),
+            query => format!("?{}", canonical::sorted_query(query).unwrap_or_default()),
+        };
+        let url = format!("{base}{}{query}", call.draft.path);
+        let mut headers = call.draft.headers.clone();
+        // Tencent and Alibaba want to know when an unsigned request was made, too.
+        let now = self.clock.now();
+        match provider.cloud() {
+            crate::command::Cloud::Tencent => headers.push(("x-tc-timestamp".into(), now.as_second().to_string())),
+            crate::command::Cloud::Alibaba => {
+                headers.push(("x-acs-date".into(), now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()));
+                headers.push(("x-acs-signature-nonce".into(), self.clock.nonce().0));
+            }
+            crate::command::Cloud::Huawei => {}
+        }
+        self.send(call, url, headers).await
+    }
+
+    async fn send(&self, call: &Call, url: String, headers: Vec<(String, String)>) -> Result<Reply, Failure> {
+        let request = HttpRequest {
+            method: call.draft.method.clone(),
+            url,
+            headers,
+            body: call.draft.body.clone(),
+            timeout: self.settings.timeout,
+        };
+        self.transport.send(request).await.map_err(|error| {
+            Failure::local(
+                Disposition::Retryable,
+                "connect",
+                error.to_string(),
+                "check the network and the endpoint setting",
+            )
+        })
+    }
+}
+
+/// A failure to get a credential, as an error for those who wanted it.
+pub(super) fn error(what: &str, failure: &Failure) -> Error {
+    let (name, next) = match is_final(failure) {
+        true => (ErrorName::Rejected, "it is not asked again for 5 minutes"),
+        false => (ErrorName::Unavailable, "certainly nothing was applied, it can be repeated"),
+    };
+    Error::new(name, format!("{what}: {failure}; {next}"))
+}
+
+/// Whether asking again at once would only be refused again: wrong passwords lock users.
+pub(super) fn is_final(failure: &Failure) -> bool {
+    matches!(failure.disposition, Disposition::Authentication | Disposition::Permanent)
+}
+
+/// Until when a credential of this life is used before the next one is got: a quarter of its life is kept for failing attempts.
+pub(super) fn renew_at(now: Timestamp, expires_at: Timestamp) -> Timestamp {
+    let life = expires_at.duration_since(now);
+    now.checked_add(life * 3 / 4).unwrap_or(expires_at)
+}
+
+fn authority(base: &str) -> (&str, &str) {
+    let rest = base.split_once("://").map_or(base, |(_, rest)| rest);
+    let at = rest.find('/').unwrap_or(rest.len());
+    rest.split_at(at)
+}

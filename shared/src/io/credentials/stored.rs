@@ -1,0 +1,123 @@
+//! Credentials that are kept as JSON: in AWS Secrets Manager or in a file.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::Means;
+use super::environment::clean;
+use crate::command::Cloud;
+use crate::error::{Error, ErrorName};
+use crate::fields::{FieldError, Fields};
+use crate::io::aws::{Aws, AwsError};
+use crate::sign::Credential;
+
+/// Time for one read.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Reads the secret of this ARN.
+///
+/// # Errors
+/// It cannot be read, or holds something else.
+pub(super) async fn secret(aws: &Aws, endpoint: &str, cloud: Cloud, arn: &str) -> Result<Means, Error> {
+    let body = json!({ "SecretId": arn });
+    let call = aws.call(endpoint, "secretsmanager", "1.1", "secretsmanager.GetSecretValue", &body, PATIENCE);
+    let answer = call.await.map_err(|error| unread(arn, &error))?;
+    let text = answer.get("SecretString").and_then(Value::as_str).unwrap_or_default();
+    means(text, cloud, arn)
+}
+
+/// Reads the file of this path.
+///
+/// # Errors
+/// It cannot be read, or holds something else.
+pub(super) fn file(path: &str, cloud: Cloud) -> Result<Means, Error> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Error::configuration(format!("the credential file {path} cannot be read: {error}")))?;
+    means(&text, cloud, path)
+}
+
+fn unread(arn: &str, error: &AwsError) -> Error {
+    let advice = match error.code.as_str() {
+        "AccessDeniedException" => {
+            "; give the function's role secretsmanager:GetSecretValue on it, and kms:Decrypt on its key"
+        }
+        "ResourceNotFoundException" => "; check the ARN, and that the secret lies in the function's own region",
+        _ => "",
+    };
+    Error::new(ErrorName::Unavailable, format!("the secret {arn} cannot be read: {error}{advice}"))
+}
+
+/// What such a text holds. No part of it is ever repeated.
+fn means(text: &str, cloud: Cloud, place: &str) -> Result<Means, Error> {
+    let wrong = |reason: String| {
+        let password = if cloud == Cloud::Huawei { " or {\"domain\":…,\"user\":…,\"password\":…}" } else { "" };
+        Error::configuration(format!(
+            "{place}: {reason}; it must be {{\"access_key_id\":…,\"access_key_secret\":…}}{password}"
+        ))
+    };
+    let value: Value = serde_json::from_str(text).map_err(|_| wrong("is not JSON".to_owned()))?;
+    let means = read(&value, cloud, place).map_err(|error| wrong(error.to_string()))?;
+    means.map_err(|error| wrong(error.message))
+}
+
+fn read(value: &Value, cloud: Cloud, place: &str) -> Result<Result<Means, Error>, FieldError> {
+    let mut fields = Fields::of(value, "secret")?;
+    if cloud == Cloud::Huawei && fields.is_absent("access_key_id") && !fields.is_absent("password") {
+        let means = Means::Password {
+            domain: fields.required("domain")?,
+            user: fields.required("user")?,
+            password: fields.required("password")?.into(),
+        };
+        fields.finish()?;
+        return Ok(Ok(means));
+    }
+    let (id, secret) = (fields.required("access_key_id")?, fields.required("access_key_secret")?);
+    let token = fields.text("security_token")?;
+    fields.finish()?;
+    let key = || -> Result<Credential, Error> {
+        Ok(Credential {
+            access_key_id: clean(&format!("{place}: access_key_id"), id)?,
+            access_key_secret: clean(&format!("{place}: access_key_secret"), secret)?.into(),
+            security_token: token
+                .map(|token| clean(&format!("{place}: security_token"), token))
+                .transpose()?
+                .map(SecretString::from),
+        })
+    };
+    Ok(key().map(Means::Key))
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn a_key_and_a_password_are_told_apart() {
+        let text = r#"{"access_key_id":"AKIDone","access_key_secret":"s3cret","security_token":"t"}"#;
+        let Ok(Means::Key(key)) = means(text, Cloud::Tencent, "here") else { panic!() };
+        assert_eq!((key.access_key_id.as_str(), key.access_key_secret.expose_secret()), ("AKIDone", "s3cret"));
+        assert_eq!(key.security_token.unwrap().expose_secret(), "t");
+        let text = r#"{"domain":"d","user":"u","password":"pa ss"}"#;
+        assert!(matches!(means(text, Cloud::Huawei, "here"), Ok(Means::Password { .. })));
+        assert!(means(text, Cloud::Tencent, "here").is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_nothing_of_it_repeated() {
+        for (text, expected) in [
+            ("hunter2", "here: is not JSON"),
+            ("[]", "here: secret: must be an object"),
+            (r#"{"access_key_id":"hunter2"}"#, "secret.access_key_secret: is missing"),
+            (r#"{"access_key_id":"hunter2","access_key_secret":"hunter2 "}"#, "access_key_secret holds a blank"),
+            (r#"{"access_key_id":"a","access_key_secret":7}"#, "must be a text"),
+        ] {
+            let error = means(text, Cloud::Tencent, "here").err().map(|error| error.message).unwrap_or_default();
+            assert!(error.contains(expected), "{text}: {error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+}

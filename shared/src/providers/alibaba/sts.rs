@@ -1,0 +1,109 @@
+//! Alibaba STS 2015-04-01. Source: alibabacloud_sts20150401 1.2.0; OpenAPI metadata of Sts, 2026-11-21.
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::{Alibaba, call, read};
+use crate::disposition::Failure;
+use crate::ports::Reply;
+use crate::providers::{Call, Service, unreadable};
+use crate::sign::{Credential, Query, canonical};
+use crate::sts::{Federation, Role, SESSION, Sts, Temporary};
+
+impl Sts for Alibaba {
+    fn assume(&self, region: &str, role: &Role) -> Call {
+        let mut pairs = vec![
+            ("RoleArn", role.role.clone()),
+            ("RoleSessionName", SESSION.to_owned()),
+            ("DurationSeconds", role.life_s.to_string()),
+        ];
+        pairs.extend(role.external_id.clone().map(|id| ("ExternalId", id)));
+        to_sts(call("AssumeRole", region, pairs))
+    }
+
+    /// Anonymous: no key and no signature. The token goes into the body, for URLs end up in logs.
+    fn exchange(&self, region: &str, federation: &Federation, token: &SecretString) -> Call {
+        let form = [
+            ("OIDCProviderArn", federation.provider.as_str()),
+            ("RoleArn", federation.role.as_str()),
+            ("RoleSessionName", SESSION),
+            ("DurationSeconds", &federation.life_s.to_string()),
+            ("OIDCToken", token.expose_secret()),
+        ];
+        let mut body = String::new();
+        for (name, value) in form {
+            if !body.is_empty() {
+                body.push('&');
+            }
+            body.push_str(name);
+            body.push('=');
+            canonical::encode_into(&mut body, value.as_bytes());
+        }
+        let mut call = to_sts(call("AssumeRoleWithOIDC", region, Vec::new()));
+        call.draft.query = Query::None;
+        call.draft.headers.push(("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
+        call.draft.body = body.into_bytes();
+        call
+    }
+
+    fn assumed(&self, reply: &Reply) -> Result<Temporary, Failure> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(rename = "Credentials")]
+            credentials: Keys,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Keys {
+            access_key_id: String,
+            access_key_secret: String,
+            security_token: String,
+            expiration: Timestamp,
+        }
+        let keys = answer::<Answer>(reply, "the answer holds no credential")?.credentials;
+        let credential = Credential {
+            access_key_id: keys.access_key_id,
+            access_key_secret: keys.access_key_secret.into(),
+            security_token: Some(keys.security_token.into()),
+        };
+        Ok(Temporary { credential, expires_at: keys.expiration })
+    }
+
+    fn whose(&self, region: &str) -> Call {
+        to_sts(call("GetCallerIdentity", region, Vec::new()))
+    }
+
+    fn owner(&self, reply: &Reply) -> Result<String, Failure> {
+        #[derive(Deserialize)]
+        struct Caller {
+            #[serde(rename = "AccountId")]
+            account: String,
+        }
+        Ok(answer::<Caller>(reply, "the answer names no account")?.account)
+    }
+}
+
+/// STS says neither Success nor Code when all is well.
+fn answer<T: for<'de> Deserialize<'de>>(reply: &Reply, otherwise: &str) -> Result<T, Failure> {
+    if (200..300).contains(&reply.status)
+        && let Ok(answer) = serde_json::from_slice::<T>(&reply.body)
+    {
+        return Ok(answer);
+    }
+    Err(match read(reply) {
+        Err(failure) => failure,
+        Ok(answer) => unreadable(reply, answer.request_id, otherwise),
+    }
+    .of_read())
+}
+
+fn to_sts(mut call: Call) -> Call {
+    call.service = Service::AlibabaSts;
+    for (name, value) in &mut call.draft.headers {
+        if name == "x-acs-version" {
+            "2015-04-01".clone_into(value);
+        }
+    }
+    call
+}

@@ -1,0 +1,168 @@
+//! Whether the policy wants what a command asks for. Whoever can send to a queue can send a command, so where there is a policy, a
+//! command is taken for what a rule says and for nothing else.
+//!
+//! **Invariant:** what is started follows from the policy in force, whoever wrote the command.
+
+use crate::command::{Command, Destination, Operation};
+use crate::fields::FieldError;
+use crate::handler::{Handler, Invocation};
+use crate::hint::{Hint, What};
+use crate::inventory::Backup;
+use crate::outcome::Outcome;
+use crate::policy::{Coverage, Policy, Rule};
+use crate::providers::Provider;
+use crate::settings::Commands;
+use crate::through_policy::{Read, waiting};
+
+impl Handler {
+    /// The command, divided among the rules that want it.
+    ///
+    /// # Errors
+    /// A destination that no rule wants, and then nothing of the command is started; or that this could not be found out.
+    pub(crate) async fn wanted(
+        &self,
+        command: &Command,
+        id: &str,
+        invocation: &Invocation,
+    ) -> Result<Vec<Command>, Outcome> {
+        if self.settings.commands == Commands::Any {
+            return Ok(vec![command.clone()]);
+        }
+        let invalid = |error: FieldError| Outcome::invalid(&error, id);
+        let policy = match self.policies.policy().await {
+            Ok(Some(policy)) => policy,
+            Ok(None) => return Err(invalid(FieldError::new("policy", "there is none, so no command is wanted"))),
+            Err(error) => return Err(Outcome::not_started(error)),
+        };
+        let provider = self.serving(command.operation.cloud()).map_err(invalid)?;
+        let command = provider.complete(command, &self.settings.defaults);
+        if self.settings.commands == Commands::ToItsDestinations {
+            let strange = command.destinations.iter().position(|destination| !is_named(&policy, &command, destination));
+            return match strange {
+                None => Ok(vec![command]),
+                Some(index) => Err(invalid(refusal(index, &command, "no rule of the policy copies there"))),
+            };
+        }
+        let mut backup = None;
+        let mut parts: Vec<Command> = Vec::new();
+        for (index, destination) in command.destinations.iter().enumerate() {
+            let rules = self.rules_that_fit(&policy, &command, destination, provider);
+            let rule = match self.chosen(&rules, &command, provider, &mut backup, invocation).await? {
+                Ok(rule) => rule,
+                Err(why) => return Err(invalid(refusal(index, &command, &why))),
+            };
+            match parts.iter_mut().find(|part| part.rule.as_deref() == Some(rule.name.as_str())) {
+                Some(part) => part.destinations.push(destination.clone()),
+                None => parts.push(Command {
+                    destinations: vec![destination.clone()],
+                    rule: Some(rule.name.clone()),
+                    ..command.clone()
+                }),
+            }
+        }
+        Ok(parts)
+    }
+
+    /// The rules that want a copy of something in this place in this destination with these options; the one that the command
+    /// names comes first.
+    fn rules_that_fit<'p>(
+        &self,
+        policy: &'p Policy,
+        command: &Command,
+        destination: &Destination,
+        provider: &dyn Provider,
+    ) -> Vec<&'p Rule> {
+        let fits = |rule: &&Rule| {
+            let own = provider.complete(&rule.command_of(&command.source.id), &self.settings.defaults);
+            // What a vault-wide call has lost can be copied again one by one only.
+            let same = own.operation == command.operation
+                || (own.operation == Operation::CopyCheckpoint && command.operation == Operation::CopyBackup);
+            same && own.account == command.account
+                && own.source.region == command.source.region
+                && own.source.project_id == command.source.project_id
+                && (own.operation != command.operation || own.source.id == command.source.id)
+                && own.destinations.contains(destination)
+                && own.options == command.options
+        };
+        let mut rules: Vec<&Rule> = policy.rules.iter().filter(fits).collect();
+        rules.sort_by_key(|rule| command.rule.as_deref() != Some(rule.name.as_str()));
+        rules
+    }
+
+    /// The first of these rules that covers the backup, which is read where that is needed to know.
+    async fn chosen<'p>(
+        &self,
+        rules: &[&'p Rule],
+        command: &Command,
+        provider: &'static dyn Provider,
+        backup: &mut Option<Backup>,
+        invocation: &Invocation,
+    ) -> Result<Result<&'p Rule, String>, Outcome> {
+        let mut why = "no rule of the policy asks for this copy".to_owned();
+        for rule in rules {
+            let vault_wide = command.operation.source_field() == "vault_id";
+            if vault_wide || !(rule.is_choosy() || rule.operation != command.operation) {
+                return Ok(Ok(rule));
+            }
+            let backup = match backup {
+                Some(backup) => backup,
+                None => backup.insert(self.read_source(command, rule, provider, invocation).await?),
+            };
+            match rule.selects(backup) {
+                Coverage::Covered => return Ok(Ok(rule)),
+                Coverage::NotCovered(reason) => why = format!("rule {} does not cover it: {reason}", rule.name),
+            }
+        }
+        Ok(Err(why))
+    }
+
+    async fn read_source(
+        &self,
+        command: &Command,
+        rule: &Rule,
+        provider: &'static dyn Provider,
+        invocation: &Invocation,
+    ) -> Result<Backup, Outcome> {
+        let id = command.source.id.clone();
+        let hint = Hint {
+            cloud: command.operation.cloud(),
+            account: Some(command.account.clone()),
+            region: Some(command.source.region.clone()),
+            project_id: command.source.project_id.clone(),
+            what: match command.operation {
+                Operation::CopyCheckpointItem => What::CheckpointItem(id),
+                _ => What::Backup(id),
+            },
+            occurrence: None,
+        };
+        match self.read_named(&hint, rule, provider, invocation).await {
+            Read::Shown(backup) => Ok(*backup),
+            Read::Failed(outcome) => Err(outcome),
+            Read::Absent => {
+                let what = hint.describe();
+                let message = format!("{what} is not listed yet, or not there any more; it can be repeated");
+                Err(waiting("not_listed", message))
+            }
+        }
+    }
+}
+
+fn is_named(policy: &Policy, command: &Command, destination: &Destination) -> bool {
+    policy.rules.iter().any(|rule| {
+        rule.operation.cloud() == command.operation.cloud()
+            && rule.account == command.account
+            && rule.destinations.contains(destination)
+    })
+}
+
+fn refusal(index: usize, command: &Command, why: &str) -> FieldError {
+    let region = command.destinations.get(index).map_or("", |destination| destination.region.as_str());
+    let what = format!("{} {}", command.operation.source_field(), command.source.id);
+    FieldError::new(
+        format!("destinations[{index}]"),
+        format!(
+            "{what} of {} to {region}: {why}; nothing of this command was started. Add a rule, or let the function take direct commands (OFFSITE_DIRECT_COMMANDS=allow)",
+            command.source.region
+        ),
+    )
+}

@@ -1,0 +1,192 @@
+//! Where there is a policy, a command is taken only if a rule wants what it asks for, whoever sent it. The functions' own wiring, with
+//! the policy in SSM Parameter Store.
+
+use std::sync::Arc;
+
+use offsite_shared::command::Cloud;
+use offsite_shared::error::{Error, ErrorName};
+use offsite_shared::handler::Handler;
+use offsite_shared::ports::Clock;
+use serde_json::{Value, json};
+
+use crate::accounts::Site;
+use crate::faults::ports::admin;
+use crate::functions::batch;
+
+const PARAMETER: &str = "/offsite/policy";
+
+struct Guarded {
+    site: Site,
+    handler: Handler,
+}
+
+impl Guarded {
+    /// A function of this cloud with the simulators' key, this policy, and whatever else is set.
+    async fn start(cloud: Cloud, rules: Value, extra: &[(&str, &str)]) -> Guarded {
+        let [id, secret, _] = offsite_shared::io::credentials::key_variables(cloud);
+        let key = offsite_local::sim::SimOptions::default();
+        let mut site = Site::start()
+            .await
+            .with("OFFSITE_POLICY", format!("ssm:{PARAMETER}"))
+            .with(id, key.access_key_id)
+            .with(secret, key.access_key_secret);
+        for (name, value) in extra {
+            site = site.with(name, *value);
+        }
+        site.aws.keep_parameter(PARAMETER, &json!({"version": 1, "rules": rules}).to_string());
+        let handler = site.function(cloud).unwrap();
+        Guarded { site, handler }
+    }
+
+    async fn tencent(select: Value, extra: &[(&str, &str)]) -> Guarded {
+        let rules = json!([{"name": "web", "provider": "tencent",
+            "source": {"region": "ap-guangzhou", "select": select}, "destinations": [{"region": "ap-beijing"}, {"region": "ap-singapore"}]}]);
+        let guarded = Guarded::start(Cloud::Tencent, rules, extra).await;
+        let snapshots = json!({"snapshots": [
+            {"snapshot_id": "snap-web00001", "region": "ap-guangzhou", "name": "web-1"},
+            {"snapshot_id": "snap-dbs00001", "region": "ap-guangzhou", "name": "db-1"}], "switches": {"any_source": false}});
+        admin(&guarded.site.http, &guarded.site.simulators.tencent(), "seed", &snapshots).await;
+        guarded
+    }
+
+    async fn invoke(&self, event: &Value) -> Result<Value, Error> {
+        self.site.invoke(&self.handler, event).await
+    }
+
+    async fn refused(&self, event: &Value, expected: &str) {
+        let error = self.invoke(event).await.unwrap_err();
+        assert_eq!(error.name, ErrorName::InvalidCommand, "{error}");
+        assert!(error.message.contains(expected), "{expected}: {error}");
+        assert_eq!(self.site.copies(), 0, "{event}");
+    }
+}
+
+fn copy(snapshot: &str, regions: &[&str]) -> Value {
+    let destinations: Vec<Value> = regions.iter().map(|region| json!({ "region": region })).collect();
+    json!({"action": "replicate", "provider": "tencent", "operation": "copy-snapshot",
+        "source": {"region": "ap-guangzhou", "snapshot_id": snapshot}, "destinations": destinations})
+}
+
+#[tokio::test]
+async fn what_a_rule_wants_is_started_under_its_name() {
+    let guarded = Guarded::tencent(json!({"name_prefix": "web-"}), &[]).await;
+    let answer = guarded.invoke(&copy("snap-web00001", &["ap-beijing", "ap-singapore"])).await.unwrap();
+    assert_eq!(answer["results"].as_array().unwrap().len(), 2, "{answer}");
+    assert_eq!(guarded.site.copies(), 2);
+    let page = guarded.handler.ledger.list(&Default::default(), None, 10).await.unwrap();
+    assert!(page.records.iter().all(|record| record.rule() == Some("web")), "the rule is on record");
+}
+
+#[tokio::test]
+async fn what_no_rule_wants_is_refused_whatever_it_claims() {
+    let guarded = Guarded::tencent(json!({"name_prefix": "web-"}), &[]).await;
+    let web = "snap-web00001";
+    guarded.refused(&copy(web, &["eu-frankfurt"]), "eu-frankfurt: no rule of the policy asks for this copy").await;
+    // One stranger among the destinations, and nothing of it is started.
+    guarded.refused(&copy(web, &["ap-beijing", "eu-frankfurt"]), "destinations[1]").await;
+    guarded.refused(&copy("snap-dbs00001", &["ap-beijing"]), "rule web does not cover it: select.name_prefix").await;
+    let mut claimed = copy(web, &["eu-frankfurt"]);
+    claimed["rule"] = json!("web");
+    guarded.refused(&claimed, "no rule of the policy asks for this copy").await;
+    let mut elsewhere = copy(web, &["ap-beijing"]);
+    elsewhere["source"]["region"] = json!("ap-shanghai");
+    guarded.refused(&elsewhere, "no rule of the policy asks for this copy").await;
+    let mut account = copy(web, &["ap-beijing"]);
+    account["account"] = json!("prod");
+    guarded.refused(&account, "no rule of the policy asks for this copy").await;
+    let mut dry = copy(web, &["eu-frankfurt"]);
+    dry["dry_run"] = json!(true);
+    guarded.refused(&dry, "no rule of the policy asks for this copy").await;
+    // What cannot be found yet may be covered later: handed back, not refused.
+    let error = guarded.invoke(&copy("snap-nowhere1", &["ap-beijing"])).await.unwrap_err();
+    assert_eq!(error.name, ErrorName::Unavailable, "{error}");
+    assert_eq!(guarded.site.copies(), 0);
+}
+
+#[tokio::test]
+async fn a_forged_message_in_a_batch_goes_back_and_the_others_are_done() {
+    let guarded = Guarded::tencent(json!({"name_prefix": "web-"}), &[]).await;
+    let bodies = [copy("snap-web00001", &["ap-beijing"]), copy("snap-web00001", &["eu-frankfurt"])];
+    let answer = guarded.invoke(&batch(&bodies)).await.unwrap();
+    assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 1, "{answer}");
+    assert_eq!(guarded.site.copies(), 1);
+}
+
+#[tokio::test]
+async fn age_is_not_asked_of_a_command_that_waited() {
+    let guarded = Guarded::tencent(json!({"max_age": "1d"}), &[]).await;
+    let created = (guarded.site.clock.now() - jiff::SignedDuration::from_hours(25)).to_string();
+    let old = json!({"snapshots": [{"snapshot_id": "snap-old00001", "region": "ap-guangzhou", "name": "web-0", "created": created}]});
+    admin(&guarded.site.http, &guarded.site.simulators.tencent(), "seed", &old).await;
+    guarded.invoke(&copy("snap-old00001", &["ap-beijing"])).await.unwrap();
+    assert_eq!(guarded.site.copies(), 1);
+}
+
+#[tokio::test]
+async fn options_that_cost_money_are_the_rule_s_own() {
+    let rules = json!([{"name": "servers", "provider": "huawei", "operation": "copy-backup",
+        "source": {"region": "cn-north-4", "project_id": "f841e01fd2b14e7fa41b6ae7aa6b0594"},
+        "destinations": [{"region": "cn-east-3", "project_id": "0605767b5780d5762fc5c0118072a564", "vault_id": "d41f0e7b-9c02-4c8e-b7a5-2f9e1b3c4d02"}]}]);
+    let guarded = Guarded::start(Cloud::Huawei, rules, &[]).await;
+    let mut command = json!({"action": "replicate", "provider": "huawei", "operation": "copy-backup",
+        "source": {"region": "cn-north-4", "project_id": "f841e01fd2b14e7fa41b6ae7aa6b0594", "backup_id": "a5200268-74a5-4806-acc6-95793ab0228b"},
+        "destinations": [{"region": "cn-east-3", "project_id": "0605767b5780d5762fc5c0118072a564", "vault_id": "d41f0e7b-9c02-4c8e-b7a5-2f9e1b3c4d02"}],
+        "options": {"enable_acceleration": true}});
+    guarded.refused(&command, "no rule of the policy asks for this copy").await;
+    command["options"] = json!({});
+    let answer = guarded.invoke(&command).await.unwrap();
+    assert_eq!(answer["results"][0]["state"], "accepted", "{answer}");
+}
+
+#[tokio::test]
+async fn direct_commands_may_be_allowed_to_the_policy_s_destinations() {
+    let guarded = Guarded::tencent(json!({"name_prefix": "web-"}), &[("OFFSITE_DIRECT_COMMANDS", "allow")]).await;
+    guarded.refused(&copy("snap-dbs00001", &["eu-frankfurt"]), "no rule of the policy copies there").await;
+    guarded.invoke(&copy("snap-dbs00001", &["ap-beijing"])).await.unwrap();
+    assert_eq!(guarded.site.copies(), 1);
+    // And what the environment names narrows that further.
+    let narrow = [("OFFSITE_DIRECT_COMMANDS", "allow"), ("OFFSITE_ALLOWED_DESTINATIONS", "tencent:ap-singapore")];
+    let guarded = Guarded::tencent(json!({}), &narrow).await;
+    guarded.refused(&copy("snap-web00001", &["ap-beijing"]), "OFFSITE_ALLOWED_DESTINATIONS").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_cannot_be_read_starts_nothing_and_loses_nothing() {
+    let guarded = Guarded::tencent(json!({}), &[]).await;
+    guarded.site.aws.keep_parameter(PARAMETER, "{\"version\":1}");
+    let error = guarded.invoke(&copy("snap-web00001", &["ap-beijing"])).await.unwrap_err();
+    assert!(error.message.contains("the policy ssm:/offsite/policy is wrong"), "{error}");
+    let answer = guarded.invoke(&batch(&[copy("snap-web00001", &["ap-beijing"])])).await.unwrap();
+    assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 1, "handed back: {answer}");
+    assert_eq!(guarded.site.copies(), 0);
+}
+
+#[tokio::test]
+async fn a_function_that_could_take_no_command_does_not_start() {
+    let site = Site::start().await.with("OFFSITE_DIRECT_COMMANDS", "refuse");
+    let site = site.with("TENCENTCLOUD_SECRET_ID", "AKIDEXAMPLE").with("TENCENTCLOUD_SECRET_KEY", "x");
+    let error = site.function(Cloud::Tencent).err().unwrap();
+    assert!(error.message.contains("OFFSITE_POLICY is not set"), "{error}");
+    let site = site.with("OFFSITE_DIRECT_COMMANDS", "maybe");
+    let error = site.function(Cloud::Tencent).err().unwrap();
+    assert!(error.message.contains("must be refuse or allow"), "{error}");
+}
+
+/// On AWS: the sweep sends commands to the work queue, and the function that takes them from there takes these.
+#[tokio::test]
+async fn what_a_sweep_hands_to_the_work_queue_is_wanted() {
+    let guarded = Guarded::tencent(json!({"name_prefix": "web-"}), &[]).await;
+    let url = guarded.site.aws.create_queue("work").await.unwrap();
+    let Guarded { site, .. } = guarded;
+    let site = site.with("OFFSITE_WORK_QUEUE_URL", url);
+    let sweeper = site.function(Cloud::Tencent).unwrap();
+    let answer = site.invoke(&sweeper, &json!({"action": "sweep"})).await.unwrap();
+    assert_eq!(site.copies(), 0, "handed over, not started: {answer}");
+    let handed = offsite_local::queue::Queue::named(site.database.clone(), "work").list(100).await.unwrap();
+    let bodies: Vec<Value> = handed.iter().map(|message| serde_json::from_str(&message.body).unwrap()).collect();
+    assert!(!bodies.is_empty(), "{answer}");
+    let worker = Arc::new(site.function(Cloud::Tencent).unwrap());
+    let answer = site.invoke(&worker, &batch(&bodies)).await.unwrap();
+    assert_eq!(answer["batchItemFailures"], json!([]), "{answer}");
+    assert_eq!(site.copies(), 2, "one snapshot in two regions");
+}
