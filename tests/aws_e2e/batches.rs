@@ -7,7 +7,7 @@ use crate::home::{Home, Wish, copy};
 
 #[tokio::test]
 async fn one_poisoned_record_of_a_batch_ends_in_the_dead_letter_queue_and_the_others_succeed() {
-    let home = Home::deploy(Wish::of(&[Cloud::Tencent]).with("DirectCommands", "allow")).await;
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
     // As the template has it, ten receives take an hour: here they follow each other at once.
     let quick = json!({ "QueueUrl": home.work(Cloud::Tencent), "Attributes": { "VisibilityTimeout": "1" } });
     home.account.json("AmazonSQS.SetQueueAttributes", quick).await;
@@ -19,4 +19,19 @@ async fn one_poisoned_record_of_a_batch_ends_in_the_dead_letter_queue_and_the_ot
     assert_eq!(dead, [poison]);
     assert_eq!(home.account.depth(home.work(Cloud::Tencent)).await, 0);
     assert_eq!(home.made().len(), 3);
+}
+
+#[tokio::test]
+async fn a_forged_command_on_the_work_queue_starts_nothing() {
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
+    let quick = json!({ "QueueUrl": home.work(Cloud::Tencent), "Attributes": { "VisibilityTimeout": "1" } });
+    home.account.json("AmazonSQS.SetQueueAttributes", quick).await;
+    let mut forged = copy("snap-forged01");
+    forged["destinations"][0]["region"] = json!("eu-frankfurt");
+    home.send_work(Cloud::Tencent, &[forged.clone(), copy("snap-wanted01")]).await;
+    let receipts = home.expect_receipts(1).await;
+    assert_eq!(receipts[0]["data"]["source"]["snapshot_id"], "snap-wanted01");
+    let dead = home.account.wait_for_messages(home.dead_letters(Cloud::Tencent), 1).await;
+    assert_eq!(dead, [forged]);
+    assert_eq!(home.calls(Cloud::Tencent, "CopySnapshotCrossRegions"), 1);
 }

@@ -14,7 +14,7 @@ async fn put_event(home: &Home, source: &str, detail: &Value) {
 
 #[tokio::test]
 async fn an_event_goes_through_rule_queue_and_function_to_a_copy_its_record_and_its_receipt() {
-    let home = Home::deploy(Wish::of(&Cloud::ALL).with("DirectCommands", "allow")).await;
+    let home = Home::deploy(Wish::of(&Cloud::ALL)).await;
     let commands = [sample("alibaba/command.json"), sample("huawei/copy-backup.json"), copy("snap-event001")];
     // Somebody else's event on the same bus is none of our business.
     put_event(&home, "somebody.else", &copy("snap-event002")).await;

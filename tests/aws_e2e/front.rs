@@ -1,5 +1,7 @@
 //! Stands where TLS ends: hands the functions' calls to MiniStack and says that they came over TLS, as a load balancer does. Without it
 //! the queues' policies would refuse them, since the functions' own trusted roots are compiled in and no certificate of a test is among them.
+//!
+//! It also signs the identity tokens that AWS gives: MiniStack's bear a signature that nobody can check, the simulated clouds check it.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -8,8 +10,15 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use offsite_local::identity_tokens;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::ports::{HttpRequest, Transport};
+use serde_json::Value;
+
+use crate::account::elements;
 
 /// What such a balancer adds, and MiniStack believes.
 pub const OVER_TLS: (&str, &str) = ("x-forwarded-proto", "https");
@@ -47,6 +56,7 @@ async fn pass(State(behind): State<Behind>, request: Request) -> Response {
         .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
     headers.push((OVER_TLS.0.to_owned(), OVER_TLS.1.to_owned()));
+    let asks_for_a_token = body.starts_with(b"Action=GetWebIdentityToken");
     let outgoing = HttpRequest {
         method: parts.method.as_str().to_owned(),
         url: format!("{}{}", behind.endpoint, parts.uri),
@@ -60,8 +70,22 @@ async fn pass(State(behind): State<Behind>, request: Request) -> Response {
             for (name, value) in reply.headers.iter().filter(|(name, _)| kept(name)) {
                 response = response.header(name, value);
             }
-            response.body(Body::from(reply.body)).unwrap()
+            let issued = asks_for_a_token && reply.status == 200;
+            response.body(Body::from(if issued { signed(&reply.body) } else { reply.body })).unwrap()
         }
         Err(error) => Response::builder().status(502).body(Body::from(error.to_string())).unwrap(),
     }
+}
+
+/// MiniStack's answer with a token of the issuer that the simulated clouds know, for the same caller, audience and time.
+fn signed(answer: &[u8]) -> Vec<u8> {
+    let answer = String::from_utf8(answer.to_vec()).unwrap();
+    let token = elements(&answer, "WebIdentityToken").remove(0);
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    let (caller, audience) = (claims["sub"].as_str().unwrap(), claims["aud"].as_str().unwrap());
+    let from = claims["iat"].as_i64().unwrap();
+    let life = claims["exp"].as_i64().unwrap() - from;
+    let ours = identity_tokens::make(caller, audience, "RS256", Timestamp::from_second(from).unwrap(), life);
+    answer.replace(&token, &ours).into_bytes()
 }

@@ -9,7 +9,6 @@ use offsite_local::cmd::demo::post;
 use offsite_local::functions::{Binaries, Profile, build};
 use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::command::Cloud;
-use offsite_shared::io::credentials::key_variables;
 use serde_json::{Value, json};
 
 use crate::account::{Account, elements, until};
@@ -45,8 +44,7 @@ pub struct Wish {
     /// Template parameters beside those that follow from the clouds and the simulators.
     pub parameters: Vec<(String, String)>,
     pub simulated: SimOptions,
-    /// Whether the functions get the simulators' key in the vendors' variables.
-    pub key_in_variables: bool,
+    pub policy: Value,
 }
 
 impl Wish {
@@ -56,7 +54,7 @@ impl Wish {
             clouds: clouds.to_vec(),
             parameters: Vec::new(),
             simulated: SimOptions { any_source: true, ..SimOptions::default() },
-            key_in_variables: true,
+            policy: policy(json!({})),
         }
     }
 
@@ -102,13 +100,19 @@ impl Home {
         ] {
             parameters.insert(name.to_owned(), url);
         }
+        for cloud in &wish.clouds {
+            let arn = keep_key(&account, *cloud, &key(&wish.simulated)).await;
+            let accounts = json!({ "default": { "secret": arn } }).to_string();
+            parameters.insert(format!("{}Accounts", title(*cloud)), accounts);
+            parameters.insert(format!("{}SecretArns", title(*cloud)), arn);
+        }
         parameters.extend(wish.parameters.iter().cloned());
         let made = account.rest("PUT", "s3", &format!("/{}", bucket(&account)), Vec::new()).await;
         assert_eq!(made.status, 200, "{}", String::from_utf8_lossy(&made.body));
         for cloud in &wish.clouds {
             upload(&account, &format!("offsite-{}.zip", cloud.name()), package(*cloud)).await;
         }
-        upload(&account, "template.json", adapted(&wish, &account).to_string().into_bytes()).await;
+        upload(&account, "template.json", adapted(&account).to_string().into_bytes()).await;
         let url = format!("{}/{}/template.json", ministack().endpoint, bucket(&account));
         let mut form = vec![
             ("StackName".to_owned(), stack(&account)),
@@ -124,7 +128,9 @@ impl Home {
         let described = until("the stack to be made", 60, async || stack_if_settled(&account).await).await;
         let keys = elements(&described, "OutputKey").into_iter();
         let outputs = keys.zip(elements(&described, "OutputValue")).collect();
-        Home { account, simulators, outputs }
+        let home = Home { account, simulators, outputs };
+        home.put_policy(&wish.policy).await;
+        home
     }
 
     pub fn output(&self, name: &str) -> &str {
@@ -275,13 +281,32 @@ pub fn sample(path: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(root().join("events").join(path)).unwrap()).unwrap()
 }
 
-/// A policy of one rule: the snapshots of Guangzhou whose names begin with `web-`, to Beijing.
-pub fn policy() -> Value {
-    let rule = json!({
-        "name": "web", "provider": "tencent", "source": { "region": "ap-guangzhou", "select": { "name_prefix": "web-" } },
+/// A policy that wants what the tests send: the two samples, and the snapshots of Guangzhou that this selects, to Beijing.
+pub fn policy(select: Value) -> Value {
+    let rule_of = |path: &str| {
+        let mut rule = sample(path);
+        rule["name"] = rule["provider"].clone();
+        rule["source"].as_object_mut().unwrap().remove("backup_id");
+        rule.as_object_mut().unwrap().remove("action");
+        rule
+    };
+    let snapshots = json!({
+        "name": "snapshots", "provider": "tencent", "source": { "region": "ap-guangzhou", "select": select },
         "destinations": [{ "region": "ap-beijing" }], "objective": { "max_lag": "24h" },
     });
-    json!({ "version": 1, "rules": [rule] })
+    json!({ "version": 1, "rules": [rule_of("alibaba/command.json"), rule_of("huawei/copy-backup.json"), snapshots] })
+}
+
+/// A key that the simulators take, as a secret holds it.
+pub fn key(simulated: &SimOptions) -> Value {
+    json!({ "access_key_id": simulated.access_key_id, "access_key_secret": simulated.access_key_secret })
+}
+
+/// Puts a cloud's key into Secrets Manager; the secret's ARN.
+async fn keep_key(account: &Account, cloud: Cloud, key: &Value) -> String {
+    let secret = json!({ "Name": format!("offsite/{}", cloud.name()), "SecretString": key.to_string() });
+    let made = account.json("secretsmanager.CreateSecret", secret).await;
+    made["ARN"].as_str().unwrap().to_owned()
 }
 
 /// The cloud as the template spells it.
@@ -343,8 +368,8 @@ pub fn template() -> &'static Value {
     })
 }
 
-/// The template with what only a test may set: a hastier pace, and a key that opens simulators.
-fn adapted(wish: &Wish, account: &Account) -> Value {
+/// The template with what only a test may set: where the code is, and a hastier pace.
+fn adapted(account: &Account) -> Value {
     let mut template = template().clone();
     // AWS lets sqs:SendMessage stand for batches too; MiniStack 1.5.33 asks for an action that does not exist on AWS.
     // Source: Amazon SQS Developer Guide, "Amazon SQS API permissions: Actions and resource reference", 2026.
@@ -362,11 +387,6 @@ fn adapted(wish: &Wish, account: &Account) -> Value {
         function["Code"]["S3Bucket"] = json!(bucket(account));
         let variables = function["Environment"]["Variables"].as_object_mut().unwrap();
         variables.extend(HASTE.map(|(name, value)| (name.to_owned(), json!(value))));
-        if wish.key_in_variables {
-            let [id, secret, _] = key_variables(cloud);
-            variables.insert(id.to_owned(), json!(wish.simulated.access_key_id));
-            variables.insert(secret.to_owned(), json!(wish.simulated.access_key_secret));
-        }
     }
     template
 }

@@ -6,6 +6,7 @@
 
 mod account;
 mod batches;
+mod credentials;
 mod deploying;
 mod events;
 /// Of the other tests only what the suite of the stores stands on.

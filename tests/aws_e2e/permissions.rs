@@ -55,7 +55,7 @@ fn unescaped(text: &str) -> String {
 
 #[tokio::test]
 async fn without_leave_to_write_the_ledger_nothing_is_started_and_afterwards_it_works() {
-    let home = Home::deploy(Wish::of(&[Cloud::Tencent]).with("DirectCommands", "allow")).await;
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
     let (role, whole) = policy_of(&home).await;
     let function = home.function(Cloud::Tencent);
     set_policy(&home, &role, &without(&whole, &["dynamodb:PutItem"])).await;
@@ -70,7 +70,7 @@ async fn without_leave_to_write_the_ledger_nothing_is_started_and_afterwards_it_
 
 #[tokio::test]
 async fn without_leave_to_send_the_receipt_waits_in_the_outbox_and_comes_once() {
-    let home = Home::deploy(Wish::of(&[Cloud::Tencent]).with("DirectCommands", "allow")).await;
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
     let (role, whole) = policy_of(&home).await;
     let function = home.function(Cloud::Tencent);
     // MiniStack has a name of its own for batches: see `adapted`.

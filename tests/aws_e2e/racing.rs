@@ -21,7 +21,7 @@ fn accepted_once(answers: &[Answer]) -> String {
 
 #[tokio::test]
 async fn two_invocations_of_one_command_at_once_make_one_copy() {
-    let home = Home::deploy(Wish::of(&[Cloud::Tencent]).with("DirectCommands", "allow")).await;
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
     let slow = json!({ "action": "CopySnapshotCrossRegions", "kind": "slow", "delay_ms": 300 });
     home.fault(Cloud::Tencent, slow).await;
     let function = home.function(Cloud::Tencent);
@@ -35,7 +35,7 @@ async fn two_invocations_of_one_command_at_once_make_one_copy() {
 
 #[tokio::test]
 async fn two_functions_on_one_table_make_one_copy() {
-    let home = Home::deploy(Wish::of(&[Cloud::Tencent]).with("DirectCommands", "allow")).await;
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
     let slow = json!({ "action": "CopySnapshotCrossRegions", "kind": "slow", "delay_ms": 300 });
     home.fault(Cloud::Tencent, slow).await;
     let first = home.function(Cloud::Tencent);

@@ -33,8 +33,8 @@ async fn fire(home: &Home, schedule: &str) {
 
 #[tokio::test]
 async fn a_schedule_sweeps_what_is_missing_through_the_work_queue_and_another_sees_it_arrive() {
-    let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
-    home.put_policy(&policy()).await;
+    let web = policy(json!({ "name_prefix": "web-" }));
+    let home = Home::deploy(Wish { policy: web, ..Wish::of(&[Cloud::Tencent]) }).await;
     let snapshot = |id: &str, name: &str| json!({ "snapshot_id": id, "region": "ap-guangzhou", "name": name });
     let covered = ["snap-sweep001", "snap-sweep002", "snap-sweep003"];
     let mut snapshots: Vec<Value> = covered.iter().map(|id| snapshot(id, "web-1")).collect();

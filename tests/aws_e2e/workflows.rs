@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::home::{Home, Wish, copy, sample};
 
 async fn start() -> Home {
-    let home = Home::deploy(Wish::of(&[Cloud::Tencent]).with("DirectCommands", "allow")).await;
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
     home.seed(Cloud::Tencent, json!({ "switches": { "copy_duration_s": 0 } })).await;
     home
 }
@@ -71,7 +71,7 @@ async fn a_workflow_whose_doubt_does_not_end_fails_by_that_name_and_never_calls_
 #[tokio::test]
 async fn a_workflow_whose_copy_fails_at_the_provider_says_so() {
     // Huawei, whose record says that a copy has failed; a failed copy at Tencent only never shows.
-    let home = Home::deploy(Wish::of(&[Cloud::Huawei]).with("DirectCommands", "allow")).await;
+    let home = Home::deploy(Wish::of(&[Cloud::Huawei])).await;
     home.fault(Cloud::Huawei, json!({ "action": "CopyBackup", "kind": "fail_later" })).await;
     let ended = home.run_workflow("WorkflowArn", "failing", &sample("huawei/copy-backup.json")).await;
     failed_with(&ended, "Offsite.Rejected", "the copy came to nothing");
