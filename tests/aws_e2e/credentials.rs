@@ -47,15 +47,15 @@ const ROLES: [(Cloud, &str, &str, &str); 3] = [
     (Cloud::Tencent, "", "qcs::cam::uin/100000000001:roleName/offsite", "AssumeRoleWithWebIdentity"),
 ];
 
-/// Accounts without any key: the AWS role is exchanged for a role of the cloud, for this audience.
-fn federated(audience: &str) -> Wish {
+/// Accounts without any key: the AWS role is exchanged for a role of the cloud, for this audience; AWS gives tokens for these.
+fn federated(audience: &str, given_for: &str) -> Wish {
     let mut wish = Wish::of(&Cloud::ALL);
     for (cloud, _, role, _) in ROLES {
         let account = json!({ "federation": { "role": role, "provider": "aws", "audience": audience } });
         wish = wish
             .with(&format!("{}Accounts", title(cloud)), &json!({ "default": account }).to_string())
             .with(&format!("{}SecretArns", title(cloud)), "")
-            .with(&format!("{}FederationAudiences", title(cloud)), AUDIENCE);
+            .with(&format!("{}FederationAudiences", title(cloud)), given_for);
     }
     wish
 }
@@ -66,7 +66,7 @@ fn event_of(path: &str) -> Value {
 
 #[tokio::test]
 async fn the_role_of_each_function_becomes_a_role_of_its_cloud_without_a_stored_key() {
-    let home = Home::deploy(federated(AUDIENCE)).await;
+    let home = Home::deploy(federated(AUDIENCE, AUDIENCE)).await;
     for (cloud, event, _, action) in ROLES {
         let answer = home.invoke(&home.function(cloud), &event_of(event)).await.unwrap_or_else(|no| panic!("{no:?}"));
         assert_eq!(answer["results"][0]["state"], "accepted", "{answer}");
@@ -76,11 +76,23 @@ async fn the_role_of_each_function_becomes_a_role_of_its_cloud_without_a_stored_
 }
 
 #[tokio::test]
-async fn aws_issues_a_function_no_token_for_an_audience_that_the_template_does_not_name() {
-    let home = Home::deploy(federated("somebody-else")).await;
+async fn a_cloud_takes_no_token_that_is_made_out_for_another_audience() {
+    let home = Home::deploy(federated("somebody-else", "somebody-else")).await;
     for (cloud, event, _, action) in ROLES {
         let (_, message) = home.invoke(&home.function(cloud), &event_of(event)).await.unwrap_err();
-        assert!(message.contains("sts:GetWebIdentityToken"), "{message}");
+        assert!(message.contains("audience") && !message.contains("eyJ"), "{message}");
+        assert_eq!(home.calls(cloud, action), 1);
+    }
+    assert_eq!(home.made(), [""; 0]);
+}
+
+#[tokio::test]
+async fn aws_gives_no_token_to_a_function_that_the_template_gives_no_audience() {
+    let home = Home::deploy(federated(AUDIENCE, "")).await;
+    for (cloud, event, _, action) in ROLES {
+        let (name, message) = home.invoke(&home.function(cloud), &event_of(event)).await.unwrap_err();
+        assert_eq!(name, "Offsite.Unavailable");
+        assert!(message.contains("not authorized to perform: sts:GetWebIdentityToken"), "{message}");
         assert_eq!(home.calls(cloud, action), 0);
     }
     assert_eq!(home.made(), [""; 0]);

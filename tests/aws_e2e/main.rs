@@ -1,6 +1,6 @@
 //! The compiled functions on an emulated AWS (MiniStack), against the simulated clouds: from the trigger to the receipt.
 //!
-//! `tests/aws/install.sh` installs what it needs. Every test owns an AWS account of its own.
+//! `tests/aws/tools.sh` installs what it needs. Every test owns an AWS account of its own.
 // Helpers of tests may unwrap and print as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 

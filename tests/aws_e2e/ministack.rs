@@ -31,15 +31,20 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// A tool that `tests/aws/install.sh` installs.
+/// A tool that `tests/aws/tools.sh` installs.
 pub fn tool(name: &str) -> PathBuf {
-    let path = root().join(".tools/aws/bin").join(name);
-    let read = |path: &str| std::fs::read(root().join(path)).unwrap_or_default();
-    let wanted = [read("tests/aws/requirements.txt"), read("tests/aws/constraints.txt")].concat();
-    let is_current = read(".tools/aws/installed.txt") == wanted;
+    static CURRENT: OnceLock<bool> = OnceLock::new();
+    let folder = root().join(".tools/aws");
+    let is_current = CURRENT.get_or_init(|| {
+        let pinned = "cat tests/aws/requirements.txt tests/aws/constraints.txt tests/aws/package-lock.json | sha256sum";
+        let wanted = Command::new("sh").args(["-c", pinned]).current_dir(root()).output().unwrap().stdout;
+        let installed = std::fs::read_to_string(folder.join("installed")).unwrap_or_default();
+        installed == String::from_utf8(wanted).unwrap().trim_end()
+    });
+    let path = folder.join("bin").join(name);
     assert!(
-        path.exists() && is_current,
-        "{} is missing or not of the versions in tests/aws/requirements.txt: run tests/aws/install.sh (it needs python3 with venv, and PyPI)",
+        *is_current && path.exists(),
+        "{} is missing or not of the versions pinned in tests/aws: run tests/aws/tools.sh (it needs Python 3 with venv, Node.js with npm, and their registries)",
         path.display()
     );
     path

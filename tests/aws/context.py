@@ -1,0 +1,119 @@
+"""What the rules look at: the template as written, as CloudFormation, and as it comes out for given parameters; workflows; documents."""
+
+import json
+import re
+
+from resolve import Resolver
+from translate import ROOT, TEMPLATE, load, translate, with_code
+
+PROVIDERS = ("Alibaba", "Huawei", "Tencent")
+ALL_ON = {f"{name}Enabled": "true" for name in PROVIDERS}
+KEY = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+EVERYTHING = {
+    **ALL_ON,
+    "KmsKeyArn": KEY,
+    "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:on-call",
+    "PolicyS3Uri": "s3://policies-of-offsite/offsite.json",
+    **{f"{name}KmsKeyArn": KEY for name in PROVIDERS},
+    **{f"{name}SecretArns": "arn:aws:secretsmanager:us-east-1:123456789012:secret:cloud-AbCdEf" for name in PROVIDERS},
+    **{f"{name}FederationAudiences": "offsite" for name in PROVIDERS},
+}
+VARIANTS = {"plain": ALL_ON, "everything": EVERYTHING}
+
+
+class Context:
+    """One state of all that is checked; seeded defects change a copy."""
+
+    def __init__(self):
+        self.text = TEMPLATE.read_text(encoding="utf-8")
+        self.sam = json.loads(json.dumps(load(), default=str))
+        self.template = translate(with_code(load(), "code-bucket"))
+        folder = TEMPLATE.parent
+        self.workflows = {
+            name: json.loads((folder / f"{name}.asl.json").read_text(encoding="utf-8"))
+            for name in ("workflow", "workflow-fleet")
+        }
+        self._made = {}
+        self.docs = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")}
+
+    def copy(self):
+        """A copy to seed a defect into."""
+        spoilt = object.__new__(Context)
+        spoilt.text = self.text
+        for part in ("sam", "template", "workflows", "docs"):
+            setattr(spoilt, part, json.loads(json.dumps(getattr(self, part))))
+        spoilt._made = {}
+        return spoilt
+
+    def resolved(self, parameters, kinds=None):
+        """Resources (of some kinds, or all) and outputs for these parameters; made once, since rules only read."""
+        name = (tuple(sorted(parameters.items())), kinds)
+        if name not in self._made:
+            self._made[name] = Resolver(self.template, parameters).resolved(kinds)
+        return self._made[name]
+
+    def made(self, kind, parameters=None):
+        """(variant, name, properties) of each resource of a kind, in both variants or for given parameters."""
+        variants = {"given": parameters} if parameters is not None else VARIANTS
+        for variant, values in variants.items():
+            for name, resource in self.resolved(values)["Resources"].items():
+                if resource["Type"] == kind:
+                    yield variant, name, resource.get("Properties", {})
+
+    def statements(self):
+        """(where, statement) of each statement of each role."""
+        for variant, name, role in self.made("AWS::IAM::Role"):
+            for policy in role.get("Policies", []):
+                for statement in policy["PolicyDocument"]["Statement"]:
+                    yield f"{name} ({variant}) {statement.get('Sid', '?')}", statement
+
+    def table_rows(self, document, heading):
+        """The rows of the first Markdown table after a heading, as lists of cells."""
+        text = self.docs[document].split(heading, 1)[1]
+        rows = []
+        for line in text.splitlines():
+            if line.startswith("|"):
+                rows.append([cell.strip() for cell in line.strip("|").split("|")])
+            elif rows:
+                break
+        return rows[2:]
+
+    def metrics(self):
+        """Names of the metrics that docs/metrics.md has."""
+        return {row[0].strip("`") for row in self.table_rows("metrics.md", "# Metrics") if row[0].startswith("`")}
+
+    def error_names(self):
+        """Names of the errors that docs/errors.md has, in its order."""
+        return [row[0].strip("`") for row in self.table_rows("errors.md", "## Error names")]
+
+    def requests_per_second(self):
+        """Each cloud's limit that docs/configuration.md has as default."""
+        found = re.findall(r"\| `OFFSITE_([A-Z]+)_RPS` \| (\d+) \|", self.docs["configuration.md"])
+        return {name.capitalize(): int(limit) for name, limit in found}
+
+
+def items(value):
+    """A list of what may be one or many."""
+    return value if isinstance(value, list) else [value]
+
+
+def target(node):
+    """The resource that a Ref or Fn::GetAtt names, else none."""
+    if isinstance(node, dict) and "Ref" in node:
+        return node["Ref"]
+    if isinstance(node, dict) and "Fn::GetAtt" in node:
+        named = node["Fn::GetAtt"]
+        return named[0] if isinstance(named, list) else named.split(".")[0]
+    return None
+
+
+def walk(node, path=()):
+    """(path, value) of every leaf."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from walk(value, (*path, key))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from walk(value, (*path, index))
+    else:
+        yield path, node

@@ -1,0 +1,532 @@
+"""The project's own rules about the template. Each yields one line per finding; its docstring is what it promises.
+
+Every rule has at least one seeded defect in seeds.py that it, and it alone, must report.
+"""
+
+import re
+
+import blocks
+import schedule
+from context import ALL_ON, EVERYTHING, PROVIDERS, items, target, walk
+
+RULES = []
+
+
+def rule(function):
+    """Enters a function into the list of rules."""
+    RULES.append(function)
+    return function
+
+
+def _choices(context, parameter):
+    return context.sam["Parameters"][parameter]["AllowedValues"]
+
+
+FEEDING = frozenset({"AWS::Lambda::EventSourceMapping", "AWS::Lambda::Function", "AWS::SQS::Queue"})
+
+
+def _mappings(context, parameters):
+    """(name, mapping, its function, its queue) of each event source mapping."""
+    resources = context.resolved(parameters, FEEDING)["Resources"]
+    for name, resource in resources.items():
+        if resource["Type"] == "AWS::Lambda::EventSourceMapping":
+            properties = resource["Properties"]
+            function = resources[target(properties["FunctionName"])]["Properties"]
+            queue = resources[target(properties["EventSourceArn"])]["Properties"]
+            yield name, properties, function, queue
+
+
+@rule
+def visibility(context):
+    """A queue that feeds a function hides a message for six times the function's timeout, plus the batch window."""
+    for timeout in _choices(context, "FunctionTimeout"):
+        for name, mapping, function, queue in _mappings(context, {**ALL_ON, "FunctionTimeout": timeout}):
+            least = 6 * int(function["Timeout"]) + int(mapping.get("MaximumBatchingWindowInSeconds", 0))
+            if int(queue.get("VisibilityTimeout", 30)) < least:
+                yield f"{name}: visibility {queue.get('VisibilityTimeout')} s with a timeout of {timeout} s, at least {least}"
+
+
+@rule
+def receives(context):
+    """A message is received often enough, and for long enough, for a doubt to be settled (15 minutes and a lease)."""
+    for name, _, _, queue in _mappings(context, ALL_ON):
+        count = int(queue.get("RedrivePolicy", {}).get("maxReceiveCount", 0))
+        if count and (count < 5 or count * int(queue.get("VisibilityTimeout", 30)) < 1800):
+            yield f"{name}: {count} receives"
+
+
+@rule
+def partial_batches(context):
+    """Each event source mapping reports failed records one by one."""
+    for _, name, mapping in context.made("AWS::Lambda::EventSourceMapping", ALL_ON):
+        if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{name}: without ReportBatchItemFailures a failed record is deleted with the rest"
+
+
+def _with_concurrency(context):
+    """(chosen, parameters) of each concurrency that may be chosen."""
+    for chosen in _choices(context, "TencentConcurrency"):
+        yield int(chosen), {**ALL_ON, **{f"{name}Concurrency": chosen for name in PROVIDERS}}
+
+
+@rule
+def concurrency(context):
+    """The queue leaves two of the reserved concurrency to the schedules."""
+    for chosen, given in _with_concurrency(context):
+        for name, mapping, function, _ in _mappings(context, given):
+            most = int(mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 1000))
+            if not 2 <= most <= int(function.get("ReservedConcurrentExecutions", 0)) - 2:
+                yield f"{name}: {most} of {chosen}"
+
+
+@rule
+def pace(context):
+    """Requests per second times concurrency stay within the cloud's limit, and are never 0, which is no limit."""
+    limits = context.requests_per_second()
+    for chosen, given in _with_concurrency(context):
+        for name in PROVIDERS:
+            function = context.resolved(given, FEEDING)["Resources"][f"{name}Function"]["Properties"]
+            rate = int(function["Environment"]["Variables"].get(f"OFFSITE_{name.upper()}_RPS", 0))
+            if not 1 <= rate or rate * chosen > limits[name]:
+                yield f"{name}: {rate} a second × {chosen}, the limit is {limits[name]}"
+
+
+@rule
+def dead_letters(context):
+    """What can fail to be delivered has a dead-letter queue: rule targets, schedules, asynchronous calls, queues that are read."""
+    for _, name, properties in context.made("AWS::Events::Rule", ALL_ON):
+        for one in properties.get("Targets", []):
+            if "Arn" not in one.get("DeadLetterConfig", {}):
+                yield f"{name}: target {one.get('Id')}"
+    for _, name, properties in context.made("AWS::Scheduler::Schedule", ALL_ON):
+        if "Arn" not in properties["Target"].get("DeadLetterConfig", {}):
+            yield name
+    caught = {
+        target(properties["FunctionName"])
+        for _, _, properties in context.made("AWS::Lambda::EventInvokeConfig", ALL_ON)
+        if properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+    }
+    for _, name, _ in context.made("AWS::Lambda::Function", ALL_ON):
+        if name not in caught:
+            yield f"{name}: asynchronous calls"
+    read = [queue for _, _, _, queue in _mappings(context, ALL_ON)]
+    read.append(context.resolved(ALL_ON)["Resources"]["Receipts"]["Properties"])
+    for queue in read:
+        if "deadLetterTargetArn" not in queue.get("RedrivePolicy", {}):
+            yield "a queue that is read"
+
+
+def _dead_letter_queues(context):
+    found = set()
+    for kind, path in (("AWS::Events::Rule", "Targets"), ("AWS::Scheduler::Schedule", "Target")):
+        for _, _, properties in context.made(kind, ALL_ON):
+            found |= {target(one.get("DeadLetterConfig", {}).get("Arn")) for one in items(properties[path])}
+    for _, _, properties in context.made("AWS::SQS::Queue", ALL_ON):
+        found.add(target(properties.get("RedrivePolicy", {}).get("deadLetterTargetArn")))
+    for _, _, properties in context.made("AWS::Lambda::EventInvokeConfig", ALL_ON):
+        found.add(target(properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")))
+    return found - {None}
+
+
+@rule
+def dead_letter_alarms(context):
+    """Each dead-letter queue has an alarm on its first message."""
+    watched = set()
+    for _, _, alarm in context.made("AWS::CloudWatch::Alarm", ALL_ON):
+        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible" and float(alarm["Threshold"]) == 0:
+            watched |= {target(dimension["Value"]) for dimension in alarm["Dimensions"]}
+    for name in sorted(_dead_letter_queues(context) - watched):
+        yield name
+
+
+@rule
+def dead_letters_last(context):
+    """A dead-letter queue keeps messages for the fourteen days that SQS allows."""
+    resources = context.resolved(ALL_ON)["Resources"]
+    for name in sorted(_dead_letter_queues(context)):
+        if resources[name]["Properties"].get("MessageRetentionPeriod") != 1209600:
+            yield name
+
+
+@rule
+def encryption(context):
+    """Each queue is encrypted; with a key given, queues, table, logs, variables and schedules use it."""
+    for variant, name, queue in context.made("AWS::SQS::Queue"):
+        if variant == "plain" and queue.get("SqsManagedSseEnabled") is not True:
+            yield f"{name}: not encrypted without a key"
+        if variant == "everything" and ("KmsMasterKeyId" not in queue or "SqsManagedSseEnabled" in queue):
+            yield f"{name}: does not use the key"
+    with_key = {
+        "AWS::DynamoDB::Table": lambda made: made.get("SSESpecification", {}).get("KMSMasterKeyId"),
+        "AWS::Logs::LogGroup": lambda made: made.get("KmsKeyId"),
+        "AWS::Lambda::Function": lambda made: made.get("KmsKeyArn"),
+        "AWS::Scheduler::Schedule": lambda made: made.get("KmsKeyArn"),
+    }
+    for kind, used in with_key.items():
+        for _, name, properties in context.made(kind, EVERYTHING):
+            if not used(properties):
+                yield f"{name}: does not use the key"
+
+
+@rule
+def no_wildcard_action(context):
+    """No statement that allows has a wildcard in an action; a denial may (TLS)."""
+    for where, statement in context.statements():
+        for action in items(statement.get("Action", "*")):
+            if "*" in str(action) or "NotAction" in statement:
+                yield f"{where}: {action}"
+    for _, name, policy in context.made("AWS::SQS::QueuePolicy", ALL_ON):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if statement["Effect"] == "Allow" and any("*" in action for action in items(statement["Action"])):
+                yield f"{name}: {statement['Action']}"
+
+
+# Actions for which AWS knows no resource.
+NO_RESOURCE = {
+    "xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets",
+    "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
+    "sts:GetWebIdentityToken",
+}  # fmt: skip
+
+
+@rule
+def resources_named(context):
+    """Each statement names its resource, but for the actions for which AWS knows none; a token names its audience."""
+    for where, statement in context.statements():
+        bare = items(statement.get("Resource", "*")) == ["*"] or "NotResource" in statement
+        actions = set(items(statement["Action"]))
+        if bare and not actions <= NO_RESOURCE:
+            yield f"{where}: {sorted(actions - NO_RESOURCE)} on *"
+        if "sts:GetWebIdentityToken" in actions and "sts:IdentityTokenAudience" not in str(statement.get("Condition")):
+            yield f"{where}: a token for any audience"
+
+
+@rule
+def deletes_notes_only(context):
+    """DeleteItem is allowed for the sweep's notes and never for a record."""
+    for where, statement in context.statements():
+        if "dynamodb:DeleteItem" in items(statement["Action"]):
+            condition = statement.get("Condition", {})
+            if condition.get("ForAllValues:StringLike") != {"dynamodb:LeadingKeys": ["note#*"]} or "Null" not in condition:
+                yield where
+
+
+@rule
+def no_managed_policies(context):
+    """No role has a managed policy."""
+    for _, name, role in context.made("AWS::IAM::Role", ALL_ON):
+        if role.get("ManagedPolicyArns"):
+            yield name
+
+
+@rule
+def one_role_per_function(context):
+    """Each function has a role of its own, which nothing but Lambda assumes."""
+    roles = {}
+    for _, name, function in context.made("AWS::Lambda::Function", ALL_ON):
+        roles.setdefault(target(function["Role"]), []).append(name)
+    resources = context.resolved(ALL_ON)["Resources"]
+    for role, functions in roles.items():
+        trust = resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        if len(functions) > 1 or [one["Principal"] for one in trust] != [{"Service": "lambda.amazonaws.com"}]:
+            yield f"{role}: {functions}"
+
+
+@rule
+def roles_of_services(context):
+    """A role that Scheduler or Step Functions assumes is bound to this account and its own caller."""
+    for _, name, role in context.made("AWS::IAM::Role", ALL_ON):
+        for statement in role["AssumeRolePolicyDocument"]["Statement"]:
+            service = statement["Principal"].get("Service")
+            condition = str(statement.get("Condition", ""))
+            bound = "aws:SourceAccount" in condition and "aws:SourceArn" in condition
+            if service != "lambda.amazonaws.com" and not bound:
+                yield f"{name}: {service}"
+
+
+@rule
+def logs(context):
+    """Each function and workflow has a log group of the template with a retention."""
+    resources = context.resolved(ALL_ON)["Resources"]
+    for _, name, function in context.made("AWS::Lambda::Function", ALL_ON):
+        group = target(function.get("LoggingConfig", {}).get("LogGroup"))
+        if group not in resources:
+            yield f"{name}: no log group"
+    for _, name, machine in context.made("AWS::StepFunctions::StateMachine", ALL_ON):
+        if not machine.get("LoggingConfiguration", {}).get("Destinations"):
+            yield f"{name}: no log group"
+    for _, name, group in context.made("AWS::Logs::LogGroup", ALL_ON):
+        if not group.get("RetentionInDays"):
+            yield f"{name}: kept for ever"
+
+
+@rule
+def json_logs(context):
+    """Logs are JSON and at INFO, below which Lambda would drop the metrics."""
+    for _, name, function in context.made("AWS::Lambda::Function", ALL_ON):
+        config = function.get("LoggingConfig", {})
+        if config.get("LogFormat") != "JSON" or config.get("ApplicationLogLevel") not in ("INFO", "DEBUG"):
+            yield f"{name}: {config}"
+
+
+@rule
+def tracing(context):
+    """Functions and workflows are traced unless the parameter says otherwise."""
+    for _, name, function in context.made("AWS::Lambda::Function", ALL_ON):
+        if function.get("TracingConfig", {}).get("Mode") != "Active":
+            yield name
+    for _, name, machine in context.made("AWS::StepFunctions::StateMachine", ALL_ON):
+        if machine.get("TracingConfiguration", {}).get("Enabled") is not True:
+            yield name
+
+
+@rule
+def table_protected(context):
+    """The ledger has point-in-time recovery and deletion protection, and no TTL: finished records are the proof."""
+    for _, name, table in context.made("AWS::DynamoDB::Table", ALL_ON):
+        if table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled") is not True:
+            yield f"{name}: point-in-time recovery"
+        if str(table.get("DeletionProtectionEnabled")).lower() != "true":
+            yield f"{name}: deletion protection"
+        if "TimeToLiveSpecification" in table:
+            yield f"{name}: TTL"
+
+
+@rule
+def table_as_documented(context):
+    """The table is the one of docs/configuration.md."""
+    command = context.docs["configuration.md"].split("aws dynamodb create-table", 1)[1].split("```", 1)[0]
+    head, _, indexes = command.partition("--global-secondary-indexes")
+
+    def keys(text):
+        return re.findall(r"AttributeName=(\w+),KeyType=(\w+)", text)
+
+    documented = {
+        "attributes": set(re.findall(r"AttributeName=(\w+),AttributeType=(\w)", head)),
+        "key": keys(head.split("--key-schema")[1]),
+        "billing": re.search(r"--billing-mode (\w+)", head)[1],
+        "indexes": {
+            name: (keys(schema), projection)
+            for name, schema, projection in re.findall(
+                r"IndexName=(\w+),KeySchema=\[(.*?)\],Projection=\{ProjectionType=(\w+)\}", indexes
+            )
+        },
+    }
+    for _, name, table in context.made("AWS::DynamoDB::Table", ALL_ON):
+
+        def schema(made):
+            return [(one["AttributeName"], one["KeyType"]) for one in made["KeySchema"]]
+
+        found = {
+            "attributes": {(one["AttributeName"], one["AttributeType"]) for one in table["AttributeDefinitions"]},
+            "key": schema(table),
+            "billing": table.get("BillingMode"),
+            "indexes": {
+                one["IndexName"]: (schema(one), one["Projection"]["ProjectionType"])
+                for one in table.get("GlobalSecondaryIndexes", [])
+            },
+        }
+        for part, value in documented.items():
+            if found[part] != value:
+                yield f"{name}: {part}: {found[part]} instead of {value}"
+
+
+@rule
+def state_retained(context):
+    """What holds state outlives the stack: table, receipts and their dead letters."""
+    for name in ("Ledger", "Receipts", "ReceiptsDeadLetters"):
+        resource = context.template["Resources"][name]
+        for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
+            if resource.get(policy) != "Retain":
+                yield f"{name}: {policy}"
+
+
+@rule
+def tls_only(context):
+    """Each queue refuses what does not come by TLS."""
+    closed = set()
+    for _, _, policy in context.made("AWS::SQS::QueuePolicy", ALL_ON):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            condition = statement.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport")
+            if statement["Effect"] == "Deny" and statement["Principal"] == "*" and condition == "false":
+                if statement["Action"] == "sqs:*":
+                    closed |= {target(queue) for queue in policy["Queues"]} & {target(statement["Resource"])}
+    for _, name, _ in context.made("AWS::SQS::Queue", ALL_ON):
+        if name not in closed:
+            yield name
+
+
+@rule
+def queues_closed(context):
+    """A queue policy lets nobody in but EventBridge, for one rule of this template."""
+    for _, name, policy in context.made("AWS::SQS::QueuePolicy", ALL_ON):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if statement["Effect"] == "Allow":
+                source = statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn")
+                if statement["Principal"] != {"Service": "events.amazonaws.com"} or target(source) is None:
+                    yield name
+
+
+@rule
+def schedules(context):
+    """Sweep and observe run, at a time that Scheduler understands, with the payload that the functions know."""
+    actions = {}
+    for _, name, properties in context.made("AWS::Scheduler::Schedule", ALL_ON):
+        wrong = schedule.trouble(properties["ScheduleExpression"])
+        if wrong:
+            yield f"{name}: {properties['ScheduleExpression']}: {wrong}"
+        if properties.get("State", "ENABLED") != "ENABLED":
+            yield f"{name}: off"
+        actions.setdefault(target(properties["Target"]["Arn"]), set()).add(properties["Target"].get("Input"))
+    for _, name, _ in context.made("AWS::Lambda::Function", ALL_ON):
+        if actions.get(name) != {'{"action":"sweep"}', '{"action":"observe"}'}:
+            yield f"{name}: {actions.get(name)}"
+
+
+@rule
+def few_async_retries(context):
+    """An asynchronous call is repeated once at most: a retry within minutes is too soon for a doubt."""
+    for _, name, properties in context.made("AWS::Lambda::EventInvokeConfig", ALL_ON):
+        if properties.get("MaximumRetryAttempts", 2) > 1 or properties.get("MaximumEventAgeInSeconds", 21600) > 600:
+            yield name
+
+
+@rule
+def no_secret_in_environment(context):
+    """No variable of a function holds a secret, resolves one, or is named like one."""
+    for variant, name, function in context.made("AWS::Lambda::Function"):
+        for variable, value in function.get("Environment", {}).get("Variables", {}).items():
+            if re.search(r"SECRET|PASSWORD|TOKEN|ACCESS_KEY|_SK$|_AK$|CREDENTIAL", variable):
+                yield f"{name} ({variant}): {variable}"
+            if re.search(r"resolve:(secretsmanager|ssm-secure)|AKIA[0-9A-Z]{12}|LTAI[0-9A-Za-z]{12}|AKID[0-9A-Za-z]{12}", str(value)):
+                yield f"{name} ({variant}): {variable} holds a secret"
+    for name, parameter in context.sam["Parameters"].items():
+        if str(parameter.get("NoEcho", "false")).lower() == "true":
+            yield f"{name}: a parameter that must not be shown is a secret; use Secrets Manager"
+
+
+@rule
+def metrics_exist(context):
+    """What alarms and dashboards show of Offsite is in docs/metrics.md, and of this provider."""
+    known = context.metrics()
+    for _, name, alarm in context.made("AWS::CloudWatch::Alarm", ALL_ON):
+        if alarm["Namespace"] != "Offsite":
+            if not alarm["Namespace"].startswith("AWS/"):
+                yield f"{name}: namespace {alarm['Namespace']}"
+            continue
+        if alarm["MetricName"] not in known:
+            yield f"{name}: no metric {alarm['MetricName']}"
+        provider = next(one for one in PROVIDERS if name.startswith(one))
+        if alarm["Dimensions"] != [{"Name": "provider", "Value": provider.lower()}]:
+            yield f"{name}: {alarm['Dimensions']}"
+    for _, name, board in context.made("AWS::CloudWatch::Dashboard", ALL_ON):
+        body = str(board["DashboardBody"])
+        provider = next(one for one in PROVIDERS if name.startswith(one)).lower()
+        for metric, dimension, value in re.findall(r'\["Offsite","(\w+)","(\w+)","(\w+)"', body):
+            if metric not in known or (dimension, value) != ("provider", provider):
+                yield f"{name}: {metric} {dimension} {value}"
+
+
+@rule
+def alarms(context):
+    """Each provider has the alarms that somebody on call needs, and silence is an alarm where it means that nobody looks."""
+    wanted = {
+        ("Offsite", "OldestUnreplicatedSeconds"): ("Maximum", "breaching"),
+        ("Offsite", "SweepAgeSeconds"): ("Maximum", "breaching"),
+        ("Offsite", "InDoubt"): ("Maximum", "notBreaching"),
+        ("Offsite", "Throttled"): ("Sum", "notBreaching"),
+        ("AWS/Lambda", "Errors"): ("Sum", "notBreaching"),
+        ("AWS/Lambda", "Throttles"): ("Sum", "notBreaching"),
+    }
+    made = list(context.made("AWS::CloudWatch::Alarm", EVERYTHING))
+    for provider in PROVIDERS:
+        for (namespace, metric), kind in wanted.items():
+            found = [
+                (alarm.get("Statistic"), alarm.get("TreatMissingData"))
+                for _, name, alarm in made
+                if name.startswith(provider) and (alarm["Namespace"], alarm["MetricName"]) == (namespace, metric)
+            ]
+            if found != [kind]:
+                yield f"{provider}: {metric}: {found}"
+    for _, name, alarm in made:
+        if alarm.get("AlarmActions") != [EVERYTHING["AlarmTopicArn"]]:
+            yield f"{name}: tells nobody"
+
+
+@rule
+def same_blocks(context):
+    """The three providers' blocks are the same text up to the name."""
+    yield from blocks.differences(context.text)
+
+
+@rule
+def nothing_of_the_others(context):
+    """A provider that is not wanted leaves neither a resource nor an output, and is not named by what is left but by its parameters."""
+    for provider in PROVIDERS:
+        made = context.resolved({f"{provider}Enabled": "true"})
+        for section, things in made.items():
+            for name, resource in things.items():
+                for other in PROVIDERS:
+                    if other == provider:
+                        continue
+                    named = any(other.lower() in str(value).lower() for path, value in walk(resource) if "DefinitionString" not in path)
+                    if name.startswith(other) or named:
+                        yield f"only {provider}: {section} {name}"
+
+
+@rule
+def any_partition(context):
+    """No ARN or host holds the name of one AWS partition, so that the template serves China and GovCloud as well."""
+    for path, value in walk({key: context.template[key] for key in ("Resources", "Outputs")}):
+        text = str(value)
+        if re.search(r"arn:aws[a-z-]*:", text) or re.search(r"[a-z0-9-]+\.amazonaws\.com\.cn|https?://[^ ]*amazonaws\.com", text):
+            yield f"{'.'.join(map(str, path))}: {text[:80]}"
+    partitions = set(context.template["Mappings"]["Console"])
+    if partitions != {"aws", "aws-cn", "aws-us-gov"}:
+        yield f"console of {sorted(partitions)}"
+
+
+@rule
+def parameters(context):
+    """Each parameter is described, has a default, has a place in the console, and is used."""
+    interface = context.sam["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    placed = [name for group in interface for name in group["Parameters"]]
+    everything = str({key: context.sam.get(key) for key in ("Resources", "Conditions", "Globals", "Outputs")})
+    for name, parameter in context.sam["Parameters"].items():
+        if not parameter.get("Description") or "Default" not in parameter:
+            yield f"{name}: description or default"
+        if placed.count(name) != 1:
+            yield f"{name}: in no group or in several"
+        if not re.search(rf"'Ref': '{name}'|\${{{name}}}", everything):
+            yield f"{name}: unused"
+    for name in set(placed) - set(context.sam["Parameters"]):
+        yield f"{name}: a group names what there is not"
+
+
+@rule
+def parameters_documented(context):
+    """docs/aws.md has a row for each parameter, with its default."""
+    rows = {}
+    for line in context.docs["aws.md"].splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| `") and len(cells) >= 3:
+            for name in re.findall(r"`([^`]+)`", cells[0]):
+                rows[name] = cells[1]
+    for name, parameter in context.sam["Parameters"].items():
+        default = str(parameter["Default"])
+        general = re.sub(f"^({'|'.join(PROVIDERS)})", "<Cloud>", name)
+        found = rows.get(name, rows.get(general))
+        if found is None or found.strip("`") != (default or "empty"):
+            yield f"{name}: {found!r} instead of {default or 'empty'!r}"
+
+
+@rule
+def variables_documented(context):
+    """Each variable that a function gets is in docs/configuration.md."""
+    known = context.docs["configuration.md"]
+    for _, name, function in context.made("AWS::Lambda::Function", ALL_ON):
+        for variable in function["Environment"]["Variables"]:
+            general = re.sub("ALIBABA|HUAWEI|TENCENT", "<P>", variable)
+            if f"`{variable}`" not in known and f"`{general}`" not in known:
+                yield f"{name}: {variable}"

@@ -1,0 +1,488 @@
+"""A defect for each rule: what it does to the template, and which rule alone must report it."""
+
+SEEDS = []
+
+
+def seed(name):
+    """Enters a defect that the rule of this name must report."""
+
+    def enter(function):
+        SEEDS.append((name, function.__doc__ or function.__name__.replace("_", " "), function))
+        return function
+
+    return enter
+
+
+def _resource(context, name):
+    return context.template["Resources"][name]["Properties"]
+
+
+def _statement(context, role, sid):
+    for policy in _resource(context, role)["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if statement.get("Sid") == sid:
+                return statement
+    raise KeyError(sid)
+
+
+def _state(context, name, machine="workflow"):
+    return context.workflows[machine]["States"][name]
+
+
+def _alarm_queue(context, name):
+    return _resource(context, name)["Dimensions"][0]
+
+
+@seed("visibility")
+def visibility_of_five_timeouts(context):
+    context.template["Mappings"]["Visibility"]["300"]["seconds"] = 1500
+
+
+@seed("visibility")
+def a_batch_window_that_the_visibility_forgets(context):
+    _resource(context, "HuaweiWorkMapping")["MaximumBatchingWindowInSeconds"] = 5
+
+
+@seed("receives")
+def three_receives(context):
+    _resource(context, "TencentWork")["RedrivePolicy"]["maxReceiveCount"] = 3
+
+
+@seed("partial_batches")
+def whole_batches(context):
+    del _resource(context, "AlibabaWorkMapping")["FunctionResponseTypes"]
+
+
+@seed("concurrency")
+def a_queue_that_takes_all_concurrency(context):
+    context.template["Mappings"]["Pace"]["10"]["workers"] = 9
+
+
+@seed("concurrency")
+def a_queue_without_a_limit(context):
+    del _resource(context, "TencentWorkMapping")["ScalingConfig"]
+
+
+@seed("pace")
+def faster_than_the_cloud_allows(context):
+    context.template["Mappings"]["Pace"]["5"]["tencent"] = "5"
+
+
+@seed("pace")
+def a_pace_of_no_limit(context):
+    context.template["Mappings"]["Pace"]["10"]["alibaba"] = "0"
+
+
+@seed("dead_letters")
+def a_rule_without_dead_letters(context):
+    del _resource(context, "TencentEvents")["Targets"][0]["DeadLetterConfig"]
+
+
+@seed("dead_letters")
+def a_schedule_without_dead_letters(context):
+    del _resource(context, "TencentSweep")["Target"]["DeadLetterConfig"]
+
+
+@seed("dead_letters")
+def asynchronous_calls_without_dead_letters(context):
+    del _resource(context, "HuaweiAsync")["DestinationConfig"]
+
+
+@seed("dead_letters")
+def a_work_queue_without_dead_letters(context):
+    del _resource(context, "TencentWork")["RedrivePolicy"]
+
+
+@seed("dead_letter_alarms")
+def a_dead_letter_queue_that_nobody_watches(context):
+    del context.template["Resources"]["TencentAsyncDeadLettersAlarm"]
+
+
+@seed("dead_letter_alarms")
+def an_alarm_on_the_wrong_queue(context):
+    _alarm_queue(context, "TencentEventDeadLettersAlarm")["Value"] = {"Fn::GetAtt": ["TencentWork", "QueueName"]}
+
+
+@seed("dead_letter_alarms")
+def an_alarm_that_waits_for_ten(context):
+    _resource(context, "ReceiptsDeadLettersAlarm")["Threshold"] = 10
+
+
+@seed("dead_letters_last")
+def dead_letters_for_four_days(context):
+    del _resource(context, "HuaweiScheduleDeadLetters")["MessageRetentionPeriod"]
+
+
+@seed("encryption")
+def a_queue_in_clear(context):
+    _resource(context, "TencentWork")["SqsManagedSseEnabled"] = False
+
+
+@seed("encryption")
+def a_queue_that_forgets_the_key(context):
+    del _resource(context, "AlibabaEventDeadLetters")["KmsMasterKeyId"]
+
+
+@seed("encryption")
+def a_table_that_forgets_the_key(context):
+    del _resource(context, "Ledger")["SSESpecification"]
+
+
+@seed("encryption")
+def a_log_that_forgets_the_key(context):
+    del _resource(context, "HuaweiLog")["KmsKeyId"]
+
+
+@seed("no_wildcard_action")
+def any_message_action(context):
+    _statement(context, "TencentRole", "Send")["Action"] = "sqs:SendMessage*"
+
+
+@seed("no_wildcard_action")
+def a_queue_policy_that_allows_all(context):
+    _resource(context, "TencentWorkAccess")["PolicyDocument"]["Statement"][1]["Action"] = "sqs:*"
+
+
+@seed("resources_named")
+def every_queue(context):
+    _statement(context, "TencentRole", "Send")["Resource"] = "*"
+
+
+@seed("resources_named")
+def every_secret(context):
+    statements = _resource(context, "TencentRole")["Policies"][0]["PolicyDocument"]["Statement"]
+    statement = next(one["Fn::If"][1] for one in statements if one.get("Fn::If", [""])[0] == "TencentHasSecrets")
+    statement["Resource"] = "*"
+
+
+@seed("resources_named")
+def a_token_for_any_audience(context):
+    statements = _resource(context, "HuaweiRole")["Policies"][0]["PolicyDocument"]["Statement"]
+    statement = next(one["Fn::If"][1] for one in statements if one.get("Fn::If", [""])[0] == "HuaweiFederated")
+    del statement["Condition"]
+
+
+@seed("deletes_notes_only")
+def records_can_be_deleted(context):
+    del _statement(context, "AlibabaRole", "Notes")["Condition"]
+
+
+@seed("no_managed_policies")
+def administrator(context):
+    arn = {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/AdministratorAccess"}
+    _resource(context, "TencentRole")["ManagedPolicyArns"] = [arn]
+
+
+@seed("one_role_per_function")
+def two_functions_with_one_role(context):
+    _resource(context, "HuaweiFunction")["Role"] = {"Fn::GetAtt": ["HuaweiScheduleRole", "Arn"]}
+
+
+@seed("roles_of_services")
+def a_role_for_any_schedule(context):
+    del _resource(context, "TencentScheduleRole")["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]
+
+
+@seed("logs")
+def logs_for_ever(context):
+    del _resource(context, "TencentLog")["RetentionInDays"]
+
+
+@seed("logs")
+def a_function_with_a_log_of_its_own(context):
+    del _resource(context, "TencentFunction")["LoggingConfig"]["LogGroup"]
+
+
+@seed("json_logs")
+def logs_without_metrics(context):
+    _resource(context, "TencentFunction")["LoggingConfig"]["ApplicationLogLevel"] = "WARN"
+
+
+@seed("tracing")
+def an_untraced_function(context):
+    _resource(context, "TencentFunction")["TracingConfig"]["Mode"] = "PassThrough"
+
+
+@seed("table_protected")
+def a_table_without_a_past(context):
+    _resource(context, "Ledger")["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] = False
+
+
+@seed("table_protected")
+def a_table_that_forgets(context):
+    _resource(context, "Ledger")["TimeToLiveSpecification"] = {"AttributeName": "ttl", "Enabled": True}
+
+
+@seed("table_protected")
+def a_table_without_protection(context):
+    _resource(context, "Ledger")["DeletionProtectionEnabled"] = False
+
+
+@seed("table_as_documented")
+def an_index_that_is_missing(context):
+    _resource(context, "Ledger")["GlobalSecondaryIndexes"].pop()
+
+
+@seed("table_as_documented")
+def an_index_by_another_attribute(context):
+    _resource(context, "Ledger")["GlobalSecondaryIndexes"][2]["KeySchema"][1]["AttributeName"] = "pk"
+
+
+@seed("state_retained")
+def a_ledger_that_goes_with_the_stack(context):
+    context.template["Resources"]["Ledger"]["DeletionPolicy"] = "Delete"
+
+
+@seed("state_retained")
+def receipts_that_go_with_a_replacement(context):
+    del context.template["Resources"]["Receipts"]["UpdateReplacePolicy"]
+
+
+@seed("tls_only")
+def a_queue_without_a_policy(context):
+    del context.template["Resources"]["TencentAsyncDeadLettersAccess"]
+
+
+@seed("tls_only")
+def a_denial_of_one_action(context):
+    _resource(context, "ReceiptsTls")["PolicyDocument"]["Statement"][0]["Action"] = "sqs:SendMessage"
+
+
+@seed("queues_closed")
+def a_queue_for_any_rule(context):
+    del _resource(context, "TencentWorkAccess")["PolicyDocument"]["Statement"][1]["Condition"]
+
+
+@seed("queues_closed")
+def a_queue_for_everybody(context):
+    _resource(context, "TencentWorkAccess")["PolicyDocument"]["Statement"][1]["Principal"] = "*"
+
+
+@seed("schedules")
+def a_cron_of_five_fields(context):
+    context.template["Parameters"]["SweepSchedule"]["Default"] = "cron(0/5 * * * *)"
+
+
+@seed("schedules")
+def a_rate_of_one_minutes(context):
+    context.template["Parameters"]["ObserveSchedule"]["Default"] = "rate(1 minutes)"
+
+
+@seed("schedules")
+def a_cron_with_two_kinds_of_day(context):
+    context.template["Parameters"]["SweepSchedule"]["Default"] = "cron(0 12 * * * *)"
+
+
+@seed("schedules")
+def a_payload_that_no_function_knows(context):
+    _resource(context, "TencentObserve")["Target"]["Input"] = '{"action":"look"}'
+
+
+@seed("few_async_retries")
+def two_retries(context):
+    del _resource(context, "TencentAsync")["MaximumRetryAttempts"]
+
+
+@seed("no_secret_in_environment")
+def a_key_in_the_environment(context):
+    context.docs["configuration.md"] += "`TENCENTCLOUD_SECRET_KEY`"
+    _resource(context, "TencentFunction")["Environment"]["Variables"]["TENCENTCLOUD_SECRET_KEY"] = "x"
+
+
+@seed("no_secret_in_environment")
+def a_secret_resolved_into_the_environment(context):
+    variables = _resource(context, "HuaweiFunction")["Environment"]["Variables"]
+    variables["OFFSITE_HUAWEI_ACCOUNTS"] = "{{resolve:secretsmanager:cloud}}"
+
+
+@seed("no_secret_in_environment")
+def a_parameter_that_must_not_be_shown(context):
+    context.sam["Parameters"]["AllowedDestinations"]["NoEcho"] = True
+
+
+@seed("metrics_exist")
+def an_alarm_on_a_metric_that_there_is_not(context):
+    alarm = {**_resource(context, "TencentThrottledAlarm"), "MetricName": "Slowed"}
+    context.template["Resources"]["TencentSlowedAlarm"] = {"Type": "AWS::CloudWatch::Alarm", "Condition": "TencentWanted", "Properties": alarm}
+
+
+@seed("metrics_exist")
+def an_alarm_on_another_namespace(context):
+    alarm = {**_resource(context, "TencentThrottledAlarm"), "Namespace": "offsite"}
+    context.template["Resources"]["TencentSlowedAlarm"] = {"Type": "AWS::CloudWatch::Alarm", "Condition": "TencentWanted", "Properties": alarm}
+
+
+@seed("metrics_exist")
+def an_alarm_on_a_provider_in_capitals(context):
+    _resource(context, "TencentInDoubtAlarm")["Dimensions"][0]["Value"] = "Tencent"
+
+
+@seed("metrics_exist")
+def a_dashboard_of_a_metric_that_there_is_not(context):
+    body = _resource(context, "TencentDashboard")["DashboardBody"]["Fn::Sub"]
+    body[0] = body[0].replace('"Offsite","Started"', '"Offsite","Begun"')
+
+
+@seed("alarms")
+def silence_that_counts_as_good(context):
+    _resource(context, "TencentSweepAgeAlarm")["TreatMissingData"] = "notBreaching"
+
+
+@seed("alarms")
+def no_alarm_on_doubt(context):
+    del context.template["Resources"]["HuaweiInDoubtAlarm"]
+
+
+@seed("alarms")
+def an_alarm_that_tells_nobody(context):
+    del _resource(context, "AlibabaErrorsAlarm")["AlarmActions"]
+
+
+@seed("same_blocks")
+def a_change_in_one_block_only(context):
+    head, found, rest = context.text.partition("  HuaweiWorkMapping:")
+    context.text = head + found + rest.replace("BatchSize: 10", "BatchSize: 5", 1)
+
+
+@seed("nothing_of_the_others")
+def a_queue_without_a_condition(context):
+    resources = context.template["Resources"]
+    for name in ("TencentEventDeadLetters", "TencentEventDeadLettersAlarm"):
+        resources[name].pop("Condition")
+
+
+@seed("nothing_of_the_others")
+def an_output_without_a_condition(context):
+    context.template["Outputs"]["HuaweiRoleArn"].pop("Condition")
+
+
+@seed("any_partition")
+def an_arn_of_one_partition(context):
+    statement = _statement(context, "FleetRole", "Await")
+    statement["Resource"] = {"Fn::Sub": "arn:aws:states:${AWS::Region}:${AWS::AccountId}:execution:${AWS::StackName}-replicate:x"}
+
+
+@seed("parameters")
+def a_parameter_without_a_word(context):
+    del context.sam["Parameters"]["Paused"]["Description"]
+
+
+@seed("parameters")
+def a_parameter_out_of_place(context):
+    context.sam["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"][1]["Parameters"].remove("Paused")
+
+
+@seed("parameters_documented")
+def a_default_that_the_page_does_not_know(context):
+    context.sam["Parameters"]["LagObjectiveSeconds"]["Default"] = 86400
+
+
+@seed("variables_documented")
+def a_variable_that_nobody_reads(context):
+    _resource(context, "TencentFunction")["Environment"]["Variables"]["OFFSITE_PAUSE"] = "true"
+
+
+@seed("asl_connected")
+def a_next_that_dangles(context):
+    _state(context, "WaitToLook")["Next"] = "Look"
+
+
+@seed("asl_connected")
+def a_state_that_nothing_leads_to(context):
+    context.workflows["workflow-fleet"]["States"]["Spare"] = {"Type": "Succeed"}
+
+
+@seed("asl_timeouts")
+def a_task_without_an_end(context):
+    del _state(context, "Each", "workflow-fleet")["ItemProcessor"]["States"]["Replicate"]["TimeoutSeconds"]
+
+
+@seed("asl_timeouts")
+def tasks_shorter_than_the_function(context):
+    for name in ("Start", "Reconcile"):
+        _state(context, name)["TimeoutSeconds"] = 60
+
+
+@seed("asl_timeouts")
+def a_machine_without_an_end(context):
+    del context.workflows["workflow"]["TimeoutSeconds"]
+
+
+@seed("asl_error_names")
+def a_name_that_there_is_not(context):
+    text = _state(context, "Verdict")["Choices"][0]
+    text["Condition"] = text["Condition"].replace("Offsite.Configuration", "Offsite.Misconfigured")
+
+
+@seed("asl_no_blind_retry")
+def a_blind_retry_of_a_timeout(context):
+    for name in ("Start", "Reconcile"):
+        _state(context, name)["Retry"][0]["ErrorEquals"].append("States.Timeout")
+
+
+@seed("asl_no_blind_retry")
+def a_blind_retry_of_everything(context):
+    for name in ("Start", "Reconcile"):
+        _state(context, name)["Retry"].append({"ErrorEquals": ["States.ALL"], "MaxAttempts": 2})
+
+
+@seed("asl_doubt_is_reconciled")
+def a_crash_that_counts_as_refused(context):
+    for name in ("Start", "Reconcile"):
+        catch = _state(context, name)["Catch"]
+        catch[0]["ErrorEquals"].remove("Runtime.ExitError")
+        next(one for one in catch if one["Next"] == "Rejected")["ErrorEquals"].append("Runtime.ExitError")
+
+
+@seed("asl_doubt_is_reconciled")
+def a_doubt_asked_again_at_once(context):
+    _state(context, "WaitUntilVisible")["Seconds"] = 5
+
+
+@seed("asl_doubt_is_reconciled")
+def another_command_for_reconciling(context):
+    _state(context, "Reconcile")["Arguments"]["Payload"] = "{% $states.input %}"
+
+
+@seed("asl_fails_by_name")
+def a_failure_by_another_name(context):
+    _state(context, "Rejected")["Error"] = "Refused"
+
+
+@seed("asl_waits")
+def a_wait_without_a_most(context):
+    assign = _state(context, "Observe")["Assign"]
+    assign["wait"] = "{% $max([30, $states.result[0].answer.next_check_after_s]) %}"
+
+
+@seed("asl_substitutions")
+def a_substitution_that_nobody_gives(context):
+    del context.sam["Resources"]["Fleet"]["Properties"]["DefinitionSubstitutions"]["Workflow"]
+
+
+@seed("asl_substitutions")
+def an_integration_of_one_partition(context):
+    for state in _state(context, "Observe")["ItemProcessor"]["States"].values():
+        if "Resource" in state:
+            state["Resource"] = state["Resource"].replace("${Partition}", "aws")
+
+
+@seed("asl_role")
+def a_workflow_that_may_read_secrets(context):
+    statement = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "Policy"}}
+    _resource(context, "WorkflowRole")["Policies"][0]["PolicyDocument"]["Statement"].append(statement)
+
+
+@seed("asl_expressions")
+def an_expression_that_does_not_parse(context):
+    _state(context, "Looked")["Choices"][0]["Condition"] = "{% $count($watch = 0 %}"
+
+
+@seed("asl_expressions")
+def a_variable_that_nothing_assigns(context):
+    _state(context, "Looked")["Choices"][0]["Condition"] = "{% $count($watched) = 0 %}"
+
+
+@seed("asl_expressions")
+def a_function_that_there_is_not(context):
+    _state(context, "Looked")["Choices"][0]["Condition"] = "{% $length_of($watch) = 0 %}"

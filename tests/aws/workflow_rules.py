@@ -1,0 +1,208 @@
+"""The project's own rules about the two workflows. As in rules.py: a docstring is a promise, a line yielded is a finding."""
+
+import json
+import pathlib
+import re
+import subprocess
+
+from context import ALL_ON, walk
+from rules import rule
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+# Nothing was applied, or Lambda never came to the function; the function may be asked again at once.
+# Source: AWS Step Functions Developer Guide, "Handle transient Lambda service exceptions", 2026.
+SAFE_TO_REPEAT = {
+    "Offsite.Throttled", "Offsite.Unavailable", "Lambda.ClientExecutionTimeoutException", "Lambda.ServiceException",
+    "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.TooManyRequestsException",
+}  # fmt: skip
+DOUBTS = {"Offsite.InDoubt", "Sandbox.Timedout", "States.Timeout", "Lambda.Unknown", "Runtime.ExitError"}
+
+
+def _machines(context):
+    """(where, machine) of each machine and of each item processor in it."""
+    pending = list(context.workflows.items())
+    while pending:
+        where, machine = pending.pop()
+        yield where, machine
+        for name, state in machine["States"].items():
+            if "ItemProcessor" in state:
+                pending.append((f"{where} {name}", state["ItemProcessor"]))
+
+
+def _states(context):
+    for where, machine in _machines(context):
+        for name, state in machine["States"].items():
+            yield f"{where} {name}", state
+
+
+def _nexts(state):
+    found = [state.get("Next"), state.get("Default")]
+    found += [part.get("Next") for key in ("Choices", "Catch") for part in state.get(key, [])]
+    return {name for name in found if name}
+
+
+def _asks(context):
+    """The two states that may start a copy."""
+    states = context.workflows["workflow"]["States"]
+    return [(name, states[name]) for name in ("Start", "Reconcile") if name in states]
+
+
+@rule
+def asl_connected(context):
+    """Each state leads to one that exists, and each can be reached."""
+    for where, machine in _machines(context):
+        states = machine["States"]
+        reached, pending = set(), [machine["StartAt"]]
+        while pending:
+            name = pending.pop()
+            if name in reached:
+                continue
+            reached.add(name)
+            if name not in states:
+                yield f"{where}: there is no state {name}"
+                continue
+            pending += _nexts(states[name])
+        for name in sorted(set(states) - reached):
+            yield f"{where}: nothing leads to {name}"
+
+
+@rule
+def asl_timeouts(context):
+    """Each task ends by itself, each machine too, and a machine outlasts its tasks."""
+    for where, machine in context.workflows.items():
+        if not isinstance(machine.get("TimeoutSeconds"), int):
+            yield where
+    for where, state in _states(context):
+        if state["Type"] == "Task" and not isinstance(state.get("TimeoutSeconds"), int):
+            yield where
+    longest = max(int(value) for value in context.sam["Parameters"]["FunctionTimeout"]["AllowedValues"])
+    for where, state in _states(context):
+        if "lambda:invoke" in state.get("Resource", "") and 0 < state.get("TimeoutSeconds", 0) <= longest:
+            yield f"{where}: ends before the function does"
+
+
+@rule
+def asl_error_names(context):
+    """Each Offsite error that a workflow names is in docs/errors.md, and starting a copy handles all of them."""
+    known = set(context.error_names())
+    for where, machine in context.workflows.items():
+        for path, value in walk(machine):
+            for name in re.findall(r"Offsite\.\w+", str(value)):
+                if name not in known:
+                    yield f"{where} {'.'.join(map(str, path))}: {name}"
+    for where, state in _asks(context):
+        handled = {name for catch in state.get("Catch", []) for name in catch["ErrorEquals"]}
+        for name in sorted(known - handled):
+            yield f"{where}: {name} is not handled"
+
+
+@rule
+def asl_no_blind_retry(context):
+    """Retry repeats only what was certainly not applied."""
+    for where, state in _states(context):
+        for retry in state.get("Retry", []):
+            for name in sorted(set(retry["ErrorEquals"]) - SAFE_TO_REPEAT):
+                yield f"{where}: {name}"
+
+
+@rule
+def asl_doubt_is_reconciled(context):
+    """What may have been applied waits, and then the same command is asked again; so is whatever nobody knows."""
+    states = context.workflows["workflow"]["States"]
+    for where, state in _asks(context):
+        into = {name: catch["Next"] for catch in state.get("Catch", []) for name in catch["ErrorEquals"]}
+        for name in sorted(DOUBTS | {"States.ALL"}):
+            if into.get(name) != "InDoubtAgain":
+                yield f"{where}: {name} leads to {into.get(name)}"
+    if len(_asks(context)) < 2:
+        yield "there is no state Reconcile"
+        return
+    left, right = ({key: value for key, value in state.items() if key != "Comment"} for _, state in _asks(context))
+    if left != right:
+        yield "Reconcile asks otherwise than Start"
+    waits = [state for state in states.values() if state.get("Next") == "Reconcile"]
+    if not waits or any(state["Type"] != "Wait" or state.get("Seconds", 0) < 300 for state in waits):
+        yield "Reconcile is reached without waiting for the visibility"
+
+
+@rule
+def asl_fails_by_name(context):
+    """A workflow fails by the names of docs/errors.md only; that of one command has a state for each."""
+    known = context.error_names()
+    fails = [state for state in context.workflows["workflow"]["States"].values() if state["Type"] == "Fail"]
+    if sorted(state.get("Error", "") for state in fails) != sorted(known):
+        yield f"{sorted(state.get('Error', '') for state in fails)}"
+    for name, state in context.workflows["workflow-fleet"]["States"].items():
+        if state["Type"] == "Fail" and state.get("Error") not in [*known, "{% $error %}"]:
+            yield f"{name}: {state.get('Error')}"
+
+
+@rule
+def asl_waits(context):
+    """A computed wait has a least and a most."""
+    for where, state in _states(context):
+        if state["Type"] == "Wait" and "{%" in str(state.get("Seconds")):
+            variable = re.fullmatch(r"\{% \$(\w+) %\}", state["Seconds"])
+            sources = [str(other.get("Assign", {}).get(variable[1], "")) for _, other in _states(context)] if variable else [""]
+            computed = [text for text in sources if "{%" in text]
+            if not computed or not all("$max([" in text and "$min([" in text for text in computed):
+                yield where
+
+
+@rule
+def asl_substitutions(context):
+    """Each ${name} of a definition is given by the template, and each that is given is used."""
+    machines = {"workflow": "Workflow", "workflow-fleet": "Fleet"}
+    for where, machine in context.workflows.items():
+        used = set(re.findall(r"\$\{(\w+)\}", json.dumps(machine)))
+        given = set(context.sam["Resources"][machines[where]]["Properties"].get("DefinitionSubstitutions", {}))
+        for name in sorted(used ^ given):
+            yield f"{where}: {name}"
+        for path, value in walk(machine):
+            if re.search(r"arn:aws[a-z-]*:", str(value)):
+                yield f"{where} {'.'.join(map(str, path))}: {value}"
+
+
+@rule
+def asl_role(context):
+    """The workflow's role may invoke the functions and do nothing else to anything of the stack."""
+    role = context.resolved(ALL_ON)["Resources"]["WorkflowRole"]["Properties"]
+    for policy in role["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if statement["Resource"] != "*" and statement["Action"] != "lambda:InvokeFunction":
+                yield f"{statement['Action']}"
+            if statement["Action"] == "lambda:InvokeFunction" and len(statement["Resource"]) != 3:
+                yield f"invokes {statement['Resource']}"
+
+
+_PARSED = {}
+
+
+@rule
+def asl_expressions(context):
+    """Each {% %} is JSONata that parses, and reads no $variable that nothing assigns."""
+    texts = {}
+    for where, machine in context.workflows.items():
+        assigned = {"states"}
+        for path, value in walk(machine):
+            if "Assign" in path:
+                assigned.add(path[path.index("Assign") + 1])
+            texts.setdefault(str(value), (f"{where} {'.'.join(map(str, path))}", assigned))
+    expressions = [text for text in texts if text.startswith("{%") and text.endswith("%}")]
+    for text, (where, _) in texts.items():
+        if ("{%" in text or "%}" in text) and text not in expressions:
+            yield f"{where}: an expression must be the whole string"
+    unknown = [text for text in expressions if text not in _PARSED]
+    if unknown:
+        answer = subprocess.run(
+            ["node", str(HERE / "jsonata.mjs")], input=json.dumps(unknown), capture_output=True, text=True, check=True
+        )
+        _PARSED.update(zip(unknown, json.loads(answer.stdout)))
+    for text in expressions:
+        where, assigned = texts[text]
+        parsed = _PARSED[text]
+        if parsed.get("error"):
+            yield f"{where}: {parsed['error']}"
+        for name in sorted(set(parsed.get("reads", [])) - assigned):
+            yield f"{where}: ${name} is assigned nowhere"
