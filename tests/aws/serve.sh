@@ -8,7 +8,8 @@ port=$1
 folder=$2
 tools=$(cd "$(dirname "$0")/../../.tools/aws/bin" && pwd) || exit 1
 
-# A minute of a workflow passes in 0.3 s. Nothing of the caller's environment reaches the server, because it hands its own on to the functions.
+# Nothing of the caller's environment reaches the server, because it hands its own on to the functions. A minute of a workflow passes
+# in 0.3 s.
 env -i PATH="$PATH" HOME="$folder" TMPDIR="$folder" BIND_HOST=127.0.0.1 MINISTACK_HOST=127.0.0.1 GATEWAY_PORT="$port" \
     AWS_ENDPOINT_URL="$3" AUTH=true SFN_WAIT_SCALE=0.005 LAMBDA_EXECUTOR=local \
     "$tools/ministack" >"$folder/log" 2>&1 </dev/null &

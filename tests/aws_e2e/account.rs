@@ -36,7 +36,9 @@ pub struct Refused {
 #[derive(Clone)]
 pub struct Account {
     pub id: String,
-    http: HttpTransport,
+    /// Whether its calls pass for such that came over TLS.
+    pub over_tls: bool,
+    pub http: HttpTransport,
 }
 
 impl Account {
@@ -44,7 +46,7 @@ impl Account {
     pub fn new() -> Account {
         static LAST: AtomicU64 = AtomicU64::new(210_000_000_000);
         let id = (LAST.fetch_add(1, Ordering::Relaxed) + 1).to_string();
-        Account { id, http: HttpTransport::new(Duration::from_secs(5)).unwrap() }
+        Account { id, over_tls: true, http: HttpTransport::new(Duration::from_secs(5)).unwrap() }
     }
 
     /// What a client of this account needs.
@@ -113,7 +115,8 @@ impl Account {
         self.send(method, service, path, headers, body).await
     }
 
-    async fn send(
+    /// A signed request with these headers.
+    pub async fn send(
         &self,
         method: &str,
         service: &str,
@@ -142,7 +145,9 @@ impl Account {
         let request = SignableRequest::new(method, &url, unsigned, SignableBody::Bytes(&body)).unwrap();
         let (instructions, _) = sign(request, &params).unwrap().into_parts();
         headers.extend(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())));
-        headers.push((OVER_TLS.0.to_owned(), OVER_TLS.1.to_owned()));
+        if self.over_tls {
+            headers.push((OVER_TLS.0.to_owned(), OVER_TLS.1.to_owned()));
+        }
         let request = HttpRequest { method: method.into(), url, headers, body, timeout: Duration::from_secs(120) };
         self.http.send(request).await.unwrap_or_else(|error| panic!("{method} {service} {path}: {error}"))
     }
@@ -214,11 +219,7 @@ pub fn elements(xml: &str, name: &str) -> Vec<String> {
 
 /// Looks ten times a second until there is something, and says what was waited for if it does not come.
 #[track_caller]
-pub fn until<T>(
-    what: &str,
-    seconds: i64,
-    mut look: impl AsyncFnMut() -> Option<T>,
-) -> impl Future<Output = T> {
+pub fn until<T>(what: &str, seconds: i64, mut look: impl AsyncFnMut() -> Option<T>) -> impl Future<Output = T> {
     let caller = std::panic::Location::caller();
     let what = what.to_owned();
     async move {

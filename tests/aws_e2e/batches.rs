@@ -11,7 +11,8 @@ async fn one_poisoned_record_of_a_batch_ends_in_the_dead_letter_queue_and_the_ot
     // As the template has it, ten receives take an hour: here they follow each other at once.
     let quick = json!({ "QueueUrl": home.work(Cloud::Tencent), "Attributes": { "VisibilityTimeout": "1" } });
     home.account.json("AmazonSQS.SetQueueAttributes", quick).await;
-    let poison = json!({ "action": "replicate", "provider": "tencent", "operation": "copy-snapshot", "what": "is this?" });
+    let poison =
+        json!({ "action": "replicate", "provider": "tencent", "operation": "copy-snapshot", "what": "is this?" });
     let bodies = [copy("snap-good0001"), poison.clone(), copy("snap-good0002"), copy("snap-good0003")];
     home.send_work(Cloud::Tencent, &bodies).await;
     home.expect_receipts(3).await;
@@ -34,4 +35,15 @@ async fn a_forged_command_on_the_work_queue_starts_nothing() {
     let dead = home.account.wait_for_messages(home.dead_letters(Cloud::Tencent), 1).await;
     assert_eq!(dead, [forged]);
     assert_eq!(home.calls(Cloud::Tencent, "CopySnapshotCrossRegions"), 1);
+}
+
+#[tokio::test]
+async fn what_fails_when_nobody_waits_for_it_ends_in_the_dead_letter_queue_of_such_calls() {
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
+    let bad = json!({ "action": "replicate", "provider": "tencent", "operation": "no-such-operation" });
+    home.invoke_and_forget(&home.function(Cloud::Tencent), &bad).await;
+    let dead = home.account.wait_for_messages(&home.resources().await["TencentAsyncDeadLetters"], 1).await;
+    assert_eq!(dead[0]["requestPayload"], bad, "{dead:#?}");
+    assert_eq!(dead[0]["requestContext"]["condition"], "RetriesExhausted");
+    assert_eq!(dead[0]["responsePayload"]["errorType"], "Offsite.InvalidCommand");
 }

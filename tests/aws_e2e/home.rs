@@ -167,6 +167,15 @@ impl Home {
         Ok(answer)
     }
 
+    /// Calls a function as EventBridge and Scheduler do.
+    pub async fn invoke_and_forget(&self, function: &str, payload: &Value) {
+        let path = format!("/2015-03-31/functions/{function}/invocations");
+        let body = payload.to_string().into_bytes();
+        let headers = vec![("x-amz-invocation-type".to_owned(), "Event".to_owned())];
+        let reply = self.account.send("POST", "lambda", &path, headers, body).await;
+        assert_eq!(reply.status, 202, "{function}: {}", String::from_utf8_lossy(&reply.body));
+    }
+
     /// Puts messages on a cloud's work queue, as one batch.
     pub async fn send_work(&self, cloud: Cloud, bodies: &[Value]) {
         for (batch, bodies) in bodies.chunks(10).enumerate() {
@@ -232,11 +241,21 @@ impl Home {
         ids
     }
 
-    /// The logical names of what the stack made.
-    pub async fn resources(&self) -> Vec<String> {
+    /// What the stack made: logical name → its own name or address.
+    pub async fn resources(&self) -> BTreeMap<String, String> {
         let name = stack(&self.account);
         let found = self.account.query("cloudformation", "DescribeStackResources", &[("StackName", &name)]).await;
-        elements(&found.unwrap(), "LogicalResourceId")
+        let members = found.unwrap();
+        let of = |tag: &str| elements(&members, tag);
+        of("LogicalResourceId").into_iter().zip(of("PhysicalResourceId")).collect()
+    }
+
+    /// What a function has written so far.
+    pub async fn log(&self, cloud: Cloud) -> String {
+        let ask = json!({ "logGroupName": format!("/aws/lambda/{}", self.function(cloud)) });
+        let found = self.account.json("Logs_20140328.FilterLogEvents", ask).await;
+        let events = found["events"].as_array().cloned().unwrap_or_default();
+        events.iter().map(|event| event["message"].as_str().unwrap_or_default()).collect::<Vec<_>>().join("\n")
     }
 
     /// How often an action was called.

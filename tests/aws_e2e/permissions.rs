@@ -3,7 +3,7 @@
 use offsite_shared::command::Cloud;
 use serde_json::{Value, json};
 
-use crate::account::elements;
+use crate::account::{Account, elements};
 use crate::home::{Home, Wish, copy};
 
 /// The one policy of the Tencent function's role, as it is.
@@ -83,5 +83,16 @@ async fn without_leave_to_send_the_receipt_waits_in_the_outbox_and_comes_once() 
     set_policy(&home, &role, &whole).await;
     let swept = home.invoke(&function, &json!({ "action": "sweep" })).await.unwrap();
     assert_eq!(swept["outbox"], json!({ "drained": 1, "left": 0 }), "{swept}");
+    home.expect_receipts(1).await;
+}
+
+#[tokio::test]
+async fn a_queue_takes_nothing_that_did_not_come_over_tls() {
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
+    let message = json!({ "QueueUrl": home.work(Cloud::Tencent), "MessageBody": copy("snap-plain001").to_string() });
+    let plain = Account { over_tls: false, ..home.account.clone() };
+    let denied = plain.try_json("AmazonSQS.SendMessage", message.clone()).await.unwrap_err();
+    assert!(denied.status == 403 && denied.body.contains("AccessDenied"), "{denied:?}");
+    home.account.json("AmazonSQS.SendMessage", message).await;
     home.expect_receipts(1).await;
 }

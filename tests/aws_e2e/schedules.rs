@@ -7,7 +7,7 @@ use offsite_shared::ports::Clock;
 use serde_json::{Value, json};
 
 use crate::account::until;
-use crate::home::{Home, Wish, policy};
+use crate::home::{Home, Wish, policy, template};
 
 async fn scheduler(home: &Home, method: &str, path: &str, body: &Value) -> Value {
     let reply = home.account.rest(method, "scheduler", path, body.to_string().into_bytes()).await;
@@ -55,4 +55,18 @@ async fn a_schedule_sweeps_what_is_missing_through_the_work_queue_and_another_se
         (records.iter().filter(|record| record["state"] == "replicated").count() == 3).then_some(())
     })
     .await;
+    // The role had all that this took, and each metric that an alarm watches was written.
+    let log = home.log(Cloud::Tencent).await;
+    assert!(!log.contains("not authorized"), "{log}");
+    let resources = template()["Resources"].as_object().unwrap().iter();
+    let ours =
+        |alarm: &Value| alarm["Type"] == "AWS::CloudWatch::Alarm" && alarm["Properties"]["Namespace"] == "Offsite";
+    let watched: Vec<&str> = resources
+        .filter(|(name, alarm)| name.starts_with("Tencent") && ours(alarm))
+        .map(|(_, alarm)| alarm["Properties"]["MetricName"].as_str().unwrap())
+        .collect();
+    assert!(watched.len() >= 4, "{watched:?}");
+    for metric in watched {
+        assert!(log.contains(&format!("\"Name\":\"{metric}\"")), "no metric {metric} in the log:\n{log}");
+    }
 }

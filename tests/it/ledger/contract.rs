@@ -10,7 +10,6 @@ use offsite_shared::command::{Key, Operation, Replication};
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::{self, Attempts, Claim, Claimant, Ending, Record, State};
-use offsite_shared::memory::MemoryLedger;
 use offsite_shared::ports::{CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
 use offsite_shared::receipt::Receipt;
 use offsite_shared::settings::Environment;
@@ -26,10 +25,6 @@ pub struct Subject {
 }
 
 impl Subject {
-    pub fn in_memory() -> Subject {
-        Subject { ledger: Arc::new(MemoryLedger::default()), store: None }
-    }
-
     pub fn of(store: Store) -> Subject {
         Subject { ledger: store.ledger.clone(), store: Some(store) }
     }

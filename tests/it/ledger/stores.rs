@@ -10,6 +10,7 @@ use offsite_shared::command::Operation;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::dynamodb::DynamoLedger;
+use offsite_shared::memory::MemoryLedger;
 use offsite_shared::ports::{Boxed, Clock, Expect, LedgerError};
 use offsite_shared::sign::Nonce;
 
@@ -19,7 +20,7 @@ use crate::faults::world::{Home, Store, TABLE, aws_environment, command, http};
 pub use super::contract::mutating_calls;
 
 async fn in_memory() -> Subject {
-    Subject::in_memory()
+    Subject { ledger: Arc::new(MemoryLedger::default()), store: None }
 }
 
 async fn open(home: Home) -> Subject {
