@@ -81,6 +81,7 @@ def seeded(_folder, context):
     """each rule reports its seeded defect, and no other rule does"""
     # Forked, so that neither context nor defects travel; results do.
     global _judged
+    findings(context)
     _judged = lambda number: _judge(context, seeds.SEEDS[number])  # noqa: E731
     with multiprocessing.get_context("fork").Pool() as pool:
         wrong = [line for line in pool.map(_call, range(len(seeds.SEEDS)), chunksize=4) if line]

@@ -99,14 +99,22 @@ class Resolver:
             return text
         return {"Fn::Sub": [text, left] if left else text}
 
-    def resolved(self, kinds=None):
-        """Resources (of some kinds, or all) and outputs that would be made."""
+    def resolved(self, kinds=None, known=None):
+        """Resources (of some kinds, or all) and outputs that would be made.
+
+        What is the same in `known`, another template and what came of it, is taken from there.
+        """
         made = {}
+        template, before = known or ({}, {})
         for section in ("Resources", "Outputs"):
-            made[section] = {
-                name: self.value({key: part for key, part in item.items() if key != "Condition"})
-                for name, item in self.template.get(section, {}).items()
-                if kinds is None or item.get("Type") in kinds
-                if "Condition" not in item or self.condition(item["Condition"])
-            }
+            made[section] = {}
+            for name, item in self.template.get(section, {}).items():
+                if kinds is not None and item.get("Type") not in kinds:
+                    continue
+                if "Condition" in item and not self.condition(item["Condition"]):
+                    continue
+                if name in before.get(section, {}) and template[section][name] == item:
+                    made[section][name] = before[section][name]
+                else:
+                    made[section][name] = self.value({key: part for key, part in item.items() if key != "Condition"})
         return made

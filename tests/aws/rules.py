@@ -493,12 +493,13 @@ def parameters(context):
     interface = context.sam["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     placed = [name for group in interface for name in group["Parameters"]]
     everything = str({key: context.sam.get(key) for key in ("Resources", "Conditions", "Globals", "Outputs")})
+    used = {name for pair in re.findall(r"'Ref': '(\w+)'|\$\{(\w+)\}", everything) for name in pair}
     for name, parameter in context.sam["Parameters"].items():
         if not parameter.get("Description") or "Default" not in parameter:
             yield f"{name}: description or default"
         if placed.count(name) != 1:
             yield f"{name}: in no group or in several"
-        if not re.search(rf"'Ref': '{name}'|\${{{name}}}", everything):
+        if name not in used:
             yield f"{name}: unused"
     for name in set(placed) - set(context.sam["Parameters"]):
         yield f"{name}: a group names what there is not"
@@ -508,11 +509,8 @@ def parameters(context):
 def parameters_documented(context):
     """docs/aws.md has a row for each parameter, with its default."""
     rows = {}
-    for line in context.docs["aws.md"].splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if line.startswith("| `") and len(cells) >= 3:
-            for name in re.findall(r"`([^`]+)`", cells[0]):
-                rows[name] = cells[1]
+    for cells in context.table_rows("aws.md", "## Parameters"):
+        rows.update({name: cells[1] for name in re.findall(r"`([^`]+)`", cells[0])})
     for name, parameter in context.sam["Parameters"].items():
         default = str(parameter["Default"])
         general = re.sub(f"^({'|'.join(PROVIDERS)})", "<Cloud>", name)
@@ -523,8 +521,8 @@ def parameters_documented(context):
 
 @rule
 def variables_documented(context):
-    """Each variable that a function gets is in docs/configuration.md."""
-    known = context.docs["configuration.md"]
+    """Each variable that a function gets is in docs/configuration.md or docs/aws.md."""
+    known = context.docs["configuration.md"] + context.docs["aws.md"]
     for _, name, function in context.made("AWS::Lambda::Function", ALL_ON):
         for variable in function["Environment"]["Variables"]:
             general = re.sub("ALIBABA|HUAWEI|TENCENT", "<P>", variable)

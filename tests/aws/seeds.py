@@ -372,6 +372,11 @@ def a_parameter_out_of_place(context):
     context.sam["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"][1]["Parameters"].remove("Paused")
 
 
+@seed("parameters")
+def a_parameter_that_nothing_uses(context):
+    context.sam["Globals"]["Function"]["Tracing"] = "Active"
+
+
 @seed("parameters_documented")
 def a_default_that_the_page_does_not_know(context):
     context.sam["Parameters"]["LagObjectiveSeconds"]["Default"] = 86400
