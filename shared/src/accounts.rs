@@ -36,6 +36,17 @@ pub enum Source {
     Federation(Federation),
 }
 
+impl Source {
+    /// Where to correct it.
+    pub fn place(&self) -> &str {
+        match self {
+            Source::Environment => "the environment",
+            Source::Secret(place) | Source::File(place) => place,
+            Source::Federation(federation) => &federation.role,
+        }
+    }
+}
+
 impl Account {
     /// The account that needs no configuration.
     pub fn of_environment() -> Account {

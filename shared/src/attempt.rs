@@ -9,6 +9,7 @@ use crate::disposition::{Disposition, Failure};
 use crate::error::ErrorName;
 use crate::exchange::{self, RESERVE};
 use crate::handler::{Handler, Invocation};
+use crate::identity;
 use crate::ledger::{Ending, Record, State, later};
 use crate::ports::{CredentialName, Pause, Reply};
 use crate::providers::{Intent, Provider, ReadBack};
@@ -180,7 +181,11 @@ impl Handler {
     /// Pauses the credential for every function that shares the ledger.
     pub(crate) async fn pause(&self, provider: &dyn Provider, replication: &Replication, failure: &Failure) {
         let now = self.clock.now();
-        let pause = Pause { until: later(now, self.settings.pause), reason: format!("the provider said {failure}") };
+        let reason = match failure.code.as_str() {
+            identity::ANOTHER_ACCOUNT => failure.to_string(),
+            _ => format!("the provider said {failure}"),
+        };
+        let pause = Pause { until: later(now, self.settings.pause), reason };
         tracing::error!(provider = provider.cloud().name(), account = replication.account, until = %pause.until, %failure, "the credential was refused; no function uses it until then");
         let Ok(access) =
             self.secrets.access(provider.cloud(), &replication.account, &replication.source.region, None).await

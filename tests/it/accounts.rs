@@ -346,6 +346,22 @@ async fn a_stored_key_takes_on_a_role_of_each_cloud_and_a_failing_renewal_keeps_
     }
 }
 
+/// A role whose every key is refused is not taken on again and again.
+#[tokio::test]
+async fn a_role_that_does_not_work_is_not_taken_on_in_a_loop() {
+    let account = json!({"secret": ARN, "role": {"role": ROLES[2].2}});
+    let (site, handler) = Site::tencent(account).await;
+    site.aws.keep_secret(ARN, &key());
+    let refused = json!({"action": "DescribeSnapshots", "kind": "code", "code": "AuthFailure.SecretIdNotFound"});
+    admin(&site.http, &site.simulators.tencent(), "faults", &json!({"faults": [refused]})).await;
+    for number in 1..=6 {
+        let error = site.invoke(&handler, &command(number)).await.unwrap_err();
+        assert_eq!(error.name, ErrorName::Rejected, "{error}");
+    }
+    assert_eq!(site.calls(Cloud::Tencent, "AssumeRole"), 2, "once, and once more after it was refused");
+    assert_eq!(site.calls(Cloud::Tencent, "DescribeSnapshots"), 2);
+}
+
 /// The same command for another source.
 fn command_of(event: &Value, number: usize) -> Value {
     let mut event = event.clone();

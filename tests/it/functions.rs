@@ -298,7 +298,7 @@ async fn each_failure_has_its_fixed_name() {
     elsewhere["account"] = json!("prod");
     let (name, message) = refused(function.invoke(elsewhere, LONG).await);
     assert_eq!(name, "Offsite.Configuration");
-    assert!(message.contains("account \"prod\" has no credential"), "{message}");
+    assert!(message.contains("account \"prod\" of tencent has no credential"), "{message}");
 
     for (event, part) in [
         (copy("snap-ok000001", &["ap-guangzhou"]), "destinations[0].region: ap-guangzhou is the source's own region"),
@@ -798,7 +798,8 @@ async fn a_wrong_password_is_asked_for_once_only() {
     let (name, message) = refused(function.invoke(bodies[0].clone(), LONG).await);
     assert_eq!(name, "Offsite.Rejected");
     assert!(
-        message.contains("OFFSITE_HUAWEI_IAM_USER") && message.contains("it is not asked again for 5 minutes"),
+        message.contains("user offsite-user of the environment")
+            && message.contains("it is not asked again for 5 minutes"),
         "{message}"
     );
     assert_eq!(bench.calls(Cloud::Huawei, "CreateToken"), 1);
@@ -851,7 +852,8 @@ async fn a_function_without_a_table_warns_and_works() {
     assert_eq!(bench.copies().len(), 1);
     let log = function.output().join("\n");
     assert!(
-        log.contains("OFFSITE_TABLE is not set") && log.contains("OFFSITE_ALLOWED_DESTINATIONS is not set"),
+        log.contains("OFFSITE_TABLE is not set")
+            && log.contains("neither OFFSITE_POLICY nor OFFSITE_ALLOWED_DESTINATIONS is set"),
         "{log}"
     );
 }

@@ -31,7 +31,7 @@ const AWS_SECRET: &str = "local-secret-that-opens-nothing";
 const AWS_TOKEN: &str = "Zq7CanaryAwsSessionToken95";
 
 /// What must be nowhere: secrets, tokens that the simulated IAM gave, and what only a signature is made of.
-const NOWHERE: [&str; 15] = [
+const NOWHERE: [&str; 16] = [
     "Zq7Canary",
     AWS_SECRET,
     "MIIsimulated",
@@ -47,6 +47,8 @@ const NOWHERE: [&str; 15] = [
     "string_to_sign",
     "StringToSign",
     "content-type;host",
+    // How an identity token begins.
+    "eyJhbG",
 ];
 
 #[track_caller]
@@ -215,6 +217,43 @@ async fn no_secret_shows_with_a_password_and_a_token() {
         let function = bench.function(Cloud::Huawei).await;
         let _ = function.invoke(sample("huawei/copy-backup.json"), LONG).await;
         assert!(!function.output().join("\n").contains("offsite-password"));
+    }
+}
+
+#[tokio::test]
+async fn no_secret_shows_when_credentials_are_kept_exchanged_or_taken_on() {
+    const ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:offsite/key-AbCdEf";
+    let key = |secret: &str| {
+        json!({"access_key_id": SimOptions::default().access_key_id, "access_key_secret": secret}).to_string()
+    };
+    let malformed = json!({"access_key_id": KEY_SECRET, "access_key_secret": 7, "Zq7Canary": "Zq7Canary"}).to_string();
+    let roles = [
+        (Cloud::Alibaba, "acs:ram::1000000000000001:role/offsite"),
+        (Cloud::Huawei, "iam::0123456789abcdef0123456789abcdef:agency:offsite"),
+        (Cloud::Tencent, "qcs::cam::uin/100000000001:roleName/offsite"),
+    ];
+    for (cloud, role) in roles {
+        let federation =
+            |audience: &str| json!({"federation": {"role": role, "provider": "aws", "audience": audience}});
+        for (account, secret, works) in [
+            (json!({"secret": ARN, "identity": "4711"}), key(KEY_SECRET), false),
+            (json!({"secret": ARN}), key(KEY_SECRET), true),
+            (json!({"secret": ARN}), key(WRONG_SECRET), false),
+            (json!({"secret": ARN}), malformed.clone(), false),
+            (json!({"secret": ARN}), KEY_SECRET.to_owned(), false),
+            (json!({"secret": ARN, "role": {"role": role}}), key(KEY_SECRET), true),
+            (json!({"secret": ARN, "role": {"role": "not-a-role"}}), key(KEY_SECRET), false),
+            (federation("offsite"), String::new(), true),
+            (federation("another"), String::new(), false),
+        ] {
+            let accounts = (offsite_shared::accounts::variable(cloud), json!({ "default": account }).to_string());
+            let extra: Vec<(&str, &str)> =
+                LOUD.into_iter().chain([(accounts.0.as_str(), accounts.1.as_str())]).collect();
+            let bench = Bench::with(SimOptions { security_token: None, ..options() }, &extra).await;
+            bench.fleet.aws.keep_secret(ARN, &secret);
+            play(&bench, cloud, &events(cloud)[..1]).await;
+            assert_eq!(!bench.copies().is_empty(), works, "{cloud:?} {account}");
+        }
     }
 }
 

@@ -149,7 +149,7 @@ async fn a_rule_that_cannot_begin_says_why_in_the_report() {
     assert_eq!(report.conclusion, Conclusion::Unknown);
     for rule in &report.rules {
         let why = rule.why.join(" ");
-        assert!(why.contains("account \"prod\" has no credential here"), "{why}");
+        assert!(why.contains("account \"prod\" of tencent has no credential here"), "{why}");
     }
     // Once it can begin it does, at once.
     let policy = estate.policy(Cloud::Tencent).await;

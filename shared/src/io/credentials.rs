@@ -178,8 +178,8 @@ impl AccountSecrets {
         }
         let error = match self.get(cloud, account, set_up, region).await {
             Ok(mut new) => {
-                // The same one again: whoever refused it would refuse it again.
-                if slot.kept.as_ref().is_some_and(|old| old.name == new.name) {
+                // The same one again would be refused again; and one that is refused when it is new is not got anew in a loop.
+                if refused.is_some() || slot.kept.as_ref().is_some_and(|old| old.name == new.name) {
                     new.again_at = later(now, AGAIN);
                 }
                 let access = new.access.clone();
@@ -243,7 +243,13 @@ impl AccountSecrets {
             (Means::Password { domain, user, password }, None) => {
                 let token = self.desk.huawei_token((&domain, &user, &password), region).await;
                 let token = token.map_err(|failure| {
-                    exchanges::error(&format!("{whose}: no Huawei IAM token for user {user} in {region}"), &failure)
+                    exchanges::error(
+                        &format!(
+                            "{whose}: no Huawei IAM token for user {user} of {} in {region}",
+                            set_up.source.place()
+                        ),
+                        &failure,
+                    )
                 })?;
                 let renew_at = huawei::token::renew_at(token.expires_at);
                 let access = Access::Token(Arc::new(token.value));

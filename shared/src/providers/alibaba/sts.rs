@@ -107,3 +107,58 @@ fn to_sts(mut call: Call) -> Call {
     }
     call
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::disposition::Disposition;
+
+    fn reply(status: u16, body: &Value) -> Reply {
+        Reply { status, headers: Vec::new(), body: body.to_string().into_bytes() }
+    }
+
+    #[test]
+    fn an_identity_token_goes_into_the_body_and_nowhere_else() {
+        let federation = Federation {
+            role: "acs:ram::1:role/o".into(),
+            provider: "acs:ram::1:oidc-provider/aws".into(),
+            audience: "a".into(),
+            algorithm: "RS256",
+            life_s: 3_600,
+        };
+        let call = Alibaba.exchange("cn-hangzhou", &federation, &SecretString::from("eyJ.eyJ+/x"));
+        assert_eq!(
+            (call.action, call.service, &call.draft.query),
+            ("AssumeRoleWithOIDC", Service::AlibabaSts, &Query::None)
+        );
+        let body = String::from_utf8(call.draft.body.clone()).unwrap();
+        assert_eq!(
+            body,
+            "OIDCProviderArn=acs%3Aram%3A%3A1%3Aoidc-provider%2Faws&RoleArn=acs%3Aram%3A%3A1%3Arole%2Fo&RoleSessionName=offsite&DurationSeconds=3600&OIDCToken=eyJ.eyJ%2B%2Fx"
+        );
+        assert!(call.draft.headers.contains(&("x-acs-version".to_owned(), "2015-04-01".to_owned())));
+        assert!(!call.draft.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")));
+    }
+
+    #[test]
+    fn a_role_s_key_is_read_with_its_end() {
+        // Source: alibabacloud_sts20150401 1.2.0, AssumeRole, example.
+        let answer = json!({"RequestId": "6894B13B", "AssumedRoleUser": {"AssumedRoleId": "3:alice", "Arn": "acs:ram::1:role/a/alice"},
+            "Credentials": {"SecurityToken": "t0k", "Expiration": "2015-04-09T11:52:19Z", "AccessKeySecret": "wyLT", "AccessKeyId": "STS.L4aB"}});
+        let given = Alibaba.assumed(&reply(200, &answer)).unwrap();
+        assert_eq!(
+            (given.credential.access_key_id.as_str(), given.expires_at.to_string().as_str()),
+            ("STS.L4aB", "2015-04-09T11:52:19Z")
+        );
+        assert_eq!(given.credential.access_key_secret.expose_secret(), "wyLT");
+        let refused = json!({"RequestId": "r", "Code": "InvalidAccessKeyId.NotFound", "Message": "m"});
+        assert_eq!(Alibaba.assumed(&reply(404, &refused)).unwrap_err().disposition, Disposition::Authentication);
+        assert_eq!(
+            Alibaba.assumed(&reply(200, &json!({"RequestId": "r"}))).unwrap_err().disposition,
+            Disposition::Retryable
+        );
+        assert_eq!(Alibaba.owner(&reply(200, &json!({"AccountId": "1000000000000001"}))).unwrap(), "1000000000000001");
+    }
+}

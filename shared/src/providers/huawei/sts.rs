@@ -91,3 +91,52 @@ fn post(action: &'static str, path: &str, region: &str, body: &Value) -> Call {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disposition::Disposition;
+
+    fn reply(status: u16, body: &Value) -> Reply {
+        Reply { status, headers: Vec::new(), body: body.to_string().into_bytes() }
+    }
+
+    #[test]
+    fn an_agency_is_assumed_by_key_and_by_token() {
+        let role = Role { role: "iam::d:agency:o".into(), external_id: Some("x".into()), life_s: 3_600 };
+        let call = Huawei.assume("cn-north-4", &role);
+        assert_eq!((call.draft.path.as_str(), call.service), ("/v5/agencies/assume", Service::HuaweiSts));
+        let body: Value = serde_json::from_slice(&call.draft.body).unwrap();
+        let expected = json!({"agency_urn": "iam::d:agency:o", "agency_session_name": SESSION, "duration_seconds": 3_600, "external_id": "x"});
+        assert_eq!(body, expected);
+        let federation = Federation {
+            role: "iam::d:agency:o".into(),
+            provider: "iam::d:oidc-provider:aws".into(),
+            audience: "a".into(),
+            algorithm: "RS256",
+            life_s: 900,
+        };
+        let call = Huawei.exchange("cn-north-4", &federation, &SecretString::from("eyJ"));
+        assert_eq!(call.draft.path, "/v5/agencies/assume-with-oidc");
+        let body: Value = serde_json::from_slice(&call.draft.body).unwrap();
+        assert_eq!((&body["id_token"], &body["provider_urn"]), (&json!("eyJ"), &json!("iam::d:oidc-provider:aws")));
+    }
+
+    #[test]
+    fn what_is_given_is_read_and_the_owner_is_that_of_the_projects() {
+        let answer = json!({"credentials": {"access_key_id": "HST1", "secret_access_key": "s3", "security_token": "t",
+            "expiration": "2026-11-22T10:00:00.000Z"}, "assumed_agency": {"urn": "u", "id": "i"}});
+        let given = Huawei.assumed(&reply(200, &answer)).unwrap();
+        assert_eq!(
+            (given.credential.access_key_id.as_str(), given.expires_at.to_string().as_str()),
+            ("HST1", "2026-11-22T10:00:00Z")
+        );
+        let refused = json!({"error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication information", "request_id": "r"});
+        assert_eq!(Huawei.assumed(&reply(401, &refused)).unwrap_err().disposition, Disposition::Authentication);
+        assert_eq!(Huawei.owner(&reply(200, &json!({"projects": [{"id": "p", "domain_id": "d"}]}))).unwrap(), "d");
+        assert_eq!(
+            Huawei.owner(&reply(200, &json!({"projects": []}))).unwrap_err().disposition,
+            Disposition::Retryable
+        );
+    }
+}

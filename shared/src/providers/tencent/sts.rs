@@ -107,3 +107,66 @@ fn to_sts(mut call: Call) -> Call {
     }
     call
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::disposition::Disposition;
+
+    fn reply(body: &Value) -> Reply {
+        Reply { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() }
+    }
+
+    fn header<'c>(call: &'c Call, name: &str) -> Vec<&'c str> {
+        call.draft.headers.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str()).collect()
+    }
+
+    #[test]
+    fn an_identity_token_is_exchanged_without_a_signature() {
+        let federation = Federation {
+            role: "qcs::cam::uin/100000000001:roleName/replicator".into(),
+            provider: "oidc".into(),
+            audience: "a".into(),
+            algorithm: "RS256",
+            life_s: 7_200,
+        };
+        let call = Tencent.exchange("ap-guangzhou", &federation, &SecretString::from("eyJ.eyJ.x"));
+        assert_eq!((call.action, call.service), ("AssumeRoleWithWebIdentity", Service::TencentSts));
+        assert_eq!(header(&call, "authorization"), ["SKIP"]);
+        assert_eq!(header(&call, "x-tc-version"), ["2018-08-13"]);
+        assert_eq!(header(&call, "x-tc-region"), ["ap-guangzhou"]);
+        let body: Value = serde_json::from_slice(&call.draft.body).unwrap();
+        let expected = json!({"ProviderId": "oidc", "WebIdentityToken": "eyJ.eyJ.x", "RoleSessionName": SESSION,
+            "RoleArn": "qcs::cam::uin/100000000001:roleName/replicator", "DurationSeconds": 7_200});
+        assert_eq!(body, expected);
+        assert!(!format!("{call:?}").contains("eyJ"), "a draft does not print its body");
+    }
+
+    #[test]
+    fn a_role_is_taken_on_and_its_key_ends() {
+        let role = Role { role: "qcs::cam::uin/1:roleName/o".into(), external_id: None, life_s: 900 };
+        let body: Value = serde_json::from_slice(&Tencent.assume("ap-beijing", &role).draft.body).unwrap();
+        assert_eq!(body, json!({"RoleArn": role.role, "RoleSessionName": SESSION, "DurationSeconds": 900}));
+        // Source: STS API documentation, AssumeRole, example.
+        let answer = json!({"Response": {"Credentials": {"Token": "da1e", "TmpSecretId": "AKID", "TmpSecretKey": "q95K"},
+            "ExpiredTime": 1_543_914_376, "Expiration": "2018-12-04T09:06:16Z", "RequestId": "4daec797"}});
+        let given = Tencent.assumed(&reply(&answer)).unwrap();
+        assert_eq!(given.expires_at.to_string(), "2018-12-04T09:06:16Z");
+        assert_eq!(given.credential.access_key_id, "AKID");
+        assert_eq!(given.credential.security_token.as_ref().unwrap().expose_secret(), "da1e");
+        assert!(!format!("{given:?}").contains("q95K"));
+    }
+
+    #[test]
+    fn a_refusal_is_one_and_an_answer_without_a_key_is_repeated() {
+        let refused =
+            json!({"Response": {"Error": {"Code": "AuthFailure.SecretIdNotFound", "Message": "m"}, "RequestId": "r"}});
+        assert_eq!(Tencent.assumed(&reply(&refused)).unwrap_err().disposition, Disposition::Authentication);
+        assert_eq!(Tencent.owner(&reply(&refused)).unwrap_err().disposition, Disposition::Authentication);
+        let empty = json!({"Response": {"RequestId": "r"}});
+        assert_eq!(Tencent.assumed(&reply(&empty)).unwrap_err().disposition, Disposition::Retryable);
+        assert_eq!(Tencent.owner(&reply(&json!({"Response": {"AccountId": "1", "RequestId": "r"}}))).unwrap(), "1");
+    }
+}

@@ -90,9 +90,8 @@ impl Account {
         let by_key = room.environment.get(key_variables(cloud)[0]).is_some();
         let nameless = CredentialName(format!("{}#{}", cloud.name(), self.name));
         let kept_at = match source {
-            Some(Source::Secret(place) | Source::File(place)) => place.clone(),
-            Some(Source::Federation(federation)) => federation.role.clone(),
             Some(Source::Environment) | None => set.join(", "),
+            Some(source) => source.place().to_owned(),
         };
         let known = match source {
             // A password is exchanged for a token by the first signed check, not here.
