@@ -73,7 +73,7 @@ async fn without_leave_to_send_the_receipt_waits_in_the_outbox_and_comes_once() 
     let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
     let (role, whole) = policy_of(&home).await;
     let function = home.function(Cloud::Tencent);
-    // MiniStack has a name of its own for batches: see `adapted`.
+    // MiniStack has a name of its own for batches: see tests/aws/translate.py.
     set_policy(&home, &role, &without(&whole, &["sqs:SendMessage", "sqs:SendMessageBatch"])).await;
     let answer = home.invoke(&function, &copy("snap-perm0002")).await.unwrap();
     assert_eq!((&answer["results"][0]["state"], &answer["results"][0]["queued"]), (&json!("accepted"), &json!(false)));
