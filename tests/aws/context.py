@@ -1,4 +1,4 @@
-"""What the rules look at: the template as written, as CloudFormation, and as it comes out for given parameters; workflows; documents."""
+"""What the rules look at: the template as written, translated, and as it comes out for given parameters; workflows; documents."""
 
 import json
 import re
@@ -53,7 +53,8 @@ class Context:
         if name not in self._made:
             known = None
             # A seeded defect changes one place: the rest is taken from where nothing was spoilt.
-            if self._base and all(self.template[part] == self._base.template[part] for part in ("Parameters", "Conditions", "Mappings")):
+            deciding = ("Parameters", "Conditions", "Mappings")
+            if self._base and all(self.template[part] == self._base.template[part] for part in deciding):
                 known = (self._base.template, self._base.resolved(parameters, kinds))
             self._made[name] = Resolver(self.template, parameters).resolved(kinds, known)
         return self._made[name]

@@ -399,7 +399,7 @@ def no_secret_in_environment(context):
         for variable, value in function.get("Environment", {}).get("Variables", {}).items():
             if re.search(r"SECRET|PASSWORD|TOKEN|ACCESS_KEY|_SK$|_AK$|CREDENTIAL", variable):
                 yield f"{name} ({variant}): {variable}"
-            if re.search(r"resolve:(secretsmanager|ssm-secure)|AKIA[0-9A-Z]{12}|LTAI[0-9A-Za-z]{12}|AKID[0-9A-Za-z]{12}", str(value)):
+            if re.search(r"resolve:(secretsmanager|ssm-secure)|(AKIA|LTAI|AKID)[0-9A-Za-z]{12}", str(value)):
                 yield f"{name} ({variant}): {variable} holds a secret"
     for name, parameter in context.sam["Parameters"].items():
         if str(parameter.get("NoEcho", "false")).lower() == "true":
@@ -462,7 +462,7 @@ def same_blocks(context):
 
 @rule
 def nothing_of_the_others(context):
-    """A provider that is not wanted leaves neither a resource nor an output, and is not named by what is left but by its parameters."""
+    """A provider that is not wanted leaves neither a resource nor an output, and nothing that is left names it."""
     for provider in PROVIDERS:
         made = context.resolved({f"{provider}Enabled": "true"})
         for section, things in made.items():
@@ -470,7 +470,9 @@ def nothing_of_the_others(context):
                 for other in PROVIDERS:
                     if other == provider:
                         continue
-                    named = any(other.lower() in str(value).lower() for path, value in walk(resource) if "DefinitionString" not in path)
+                    # The workflow's definition lists the names that a command may have.
+                    leaves = (str(value) for path, value in walk(resource) if "DefinitionString" not in path)
+                    named = any(other.lower() in leaf.lower() for leaf in leaves)
                     if name.startswith(other) or named:
                         yield f"only {provider}: {section} {name}"
 

@@ -29,6 +29,10 @@ def _state(context, name, machine="workflow"):
     return context.workflows[machine]["States"][name]
 
 
+def _add(context, name, kind, properties):
+    context.template["Resources"][name] = {"Type": kind, "Condition": "TencentWanted", "Properties": properties}
+
+
 def _alarm_queue(context, name):
     return _resource(context, name)["Dimensions"][0]
 
@@ -303,13 +307,13 @@ def a_parameter_that_must_not_be_shown(context):
 @seed("metrics_exist")
 def an_alarm_on_a_metric_that_there_is_not(context):
     alarm = {**_resource(context, "TencentThrottledAlarm"), "MetricName": "Slowed"}
-    context.template["Resources"]["TencentSlowedAlarm"] = {"Type": "AWS::CloudWatch::Alarm", "Condition": "TencentWanted", "Properties": alarm}
+    _add(context, "TencentSlowedAlarm", "AWS::CloudWatch::Alarm", alarm)
 
 
 @seed("metrics_exist")
 def an_alarm_on_another_namespace(context):
     alarm = {**_resource(context, "TencentThrottledAlarm"), "Namespace": "offsite"}
-    context.template["Resources"]["TencentSlowedAlarm"] = {"Type": "AWS::CloudWatch::Alarm", "Condition": "TencentWanted", "Properties": alarm}
+    _add(context, "TencentSlowedAlarm", "AWS::CloudWatch::Alarm", alarm)
 
 
 @seed("metrics_exist")

@@ -3,7 +3,8 @@
 
     translate.py --bucket BUCKET [--prefix PREFIX] [--output FILE] [--for-emulator]
 
-The code of each function is expected at s3://BUCKET/PREFIX<binary>.zip (offsite-alibaba.zip and so on); the workflows are put inline.
+The code of each function is expected at s3://BUCKET/PREFIX<binary>.zip (offsite-alibaba.zip and so on); the workflows are put
+inline.
 The result is larger than the 51,200 bytes that CreateStack takes in its body: put it into S3 and give TemplateURL.
 
 --for-emulator makes of it what MiniStack 1.5.33 judges as AWS would, with AUTH=true. It takes out the "is there at all" half of two

@@ -45,6 +45,8 @@ pub struct Wish {
     pub parameters: Vec<(String, String)>,
     pub simulated: SimOptions,
     pub policy: Value,
+    /// Variables of the template that the functions do not get, to show what they are for.
+    pub taken_away: Vec<String>,
 }
 
 impl Wish {
@@ -55,6 +57,7 @@ impl Wish {
             parameters: Vec::new(),
             simulated: SimOptions { any_source: true, ..SimOptions::default() },
             policy: policy(json!({})),
+            taken_away: Vec::new(),
         }
     }
 
@@ -112,7 +115,7 @@ impl Home {
         for cloud in &wish.clouds {
             upload(&account, &format!("offsite-{}.zip", cloud.name()), package(*cloud)).await;
         }
-        upload(&account, "template.json", adapted(&account).to_string().into_bytes()).await;
+        upload(&account, "template.json", adapted(&wish, &account).to_string().into_bytes()).await;
         let url = format!("{}/{}/template.json", ministack().endpoint, bucket(&account));
         let mut form = vec![
             ("StackName".to_owned(), stack(&account)),
@@ -388,12 +391,13 @@ pub fn template() -> &'static Value {
 }
 
 /// The template with what only a test may set: where the code is, and a hastier pace.
-fn adapted(account: &Account) -> Value {
+fn adapted(wish: &Wish, account: &Account) -> Value {
     let mut template = template().clone();
     for cloud in Cloud::ALL {
         let function = &mut template["Resources"][format!("{}Function", title(cloud))]["Properties"];
         function["Code"]["S3Bucket"] = json!(bucket(account));
         let variables = function["Environment"]["Variables"].as_object_mut().unwrap();
+        variables.retain(|name, _| !wish.taken_away.contains(name));
         variables.extend(HASTE.map(|(name, value)| (name.to_owned(), json!(value))));
     }
     template
