@@ -290,12 +290,17 @@ impl Pauses {
         (now < later(*read_at, Duration::from_secs(2))).then(|| pause.clone())
     }
 
-    /// Remembers what was read or set.
+    /// Remembers what was set at `now`, or read by a reading that began then.
     pub fn remember(&self, credential: &CredentialName, now: Timestamp, pause: Option<Pause>) {
+        let mut known = held(&self.known);
+        // A reading that began before a pause was set, and ended after it, knows nothing of it and must not undo it.
+        if known.get(credential).is_some_and(|(since, _)| *since > now) {
+            return;
+        }
         if pause.is_some() {
             held(&self.proven).remove(credential);
         }
-        held(&self.known).insert(credential.clone(), (now, pause));
+        known.insert(credential.clone(), (now, pause));
     }
 
     /// Whether a provider has taken this credential.
@@ -316,4 +321,25 @@ impl Pauses {
 
 fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_that_began_before_a_pause_does_not_undo_it() {
+        let pauses = Pauses::default();
+        let credential = CredentialName("tencent#default#AK#0011".to_owned());
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let pause = Some(Pause { until: at(400), reason: "it was refused".to_owned() });
+        pauses.remember(&credential, at(99), None);
+        assert_eq!(pauses.recent(&credential, at(100)), Some(None));
+        pauses.remember(&credential, at(101), pause.clone());
+        pauses.remember(&credential, at(100), None);
+        assert_eq!(pauses.recent(&credential, at(102)), Some(pause));
+        // One that began later counts.
+        pauses.remember(&credential, at(103), None);
+        assert_eq!(pauses.recent(&credential, at(103)), Some(None));
+    }
 }

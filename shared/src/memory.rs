@@ -78,6 +78,14 @@ impl Ledger for MemoryLedger {
         Box::pin(async move { Ok(Page { records, unreadable: Vec::new(), next }) })
     }
 
+    fn count(&self) -> Boxed<'_, Result<BTreeMap<String, u64>, LedgerError>> {
+        let mut states = BTreeMap::new();
+        for record in self.held().records.values() {
+            *states.entry(record.state.name().to_owned()).or_default() += 1;
+        }
+        Box::pin(async move { Ok(states) })
+    }
+
     fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
         let pause = self.held().pauses.get(credential).cloned();
         Box::pin(async move { Ok(pause) })

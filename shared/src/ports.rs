@@ -1,5 +1,6 @@
 //! The few seams between the handler and the world.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -196,6 +197,8 @@ pub trait Ledger: Send + Sync {
         after: Option<&'a Key>,
         limit: u32,
     ) -> Boxed<'a, Result<Page, LedgerError>>;
+    /// How many records are in each state, by its name; states without any are left out. Records that cannot be read count too.
+    fn count(&self) -> Boxed<'_, Result<BTreeMap<String, u64>, LedgerError>>;
     /// The pause of a credential, if any was set (it may be over).
     fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>>;
     /// Pauses a credential for every function.

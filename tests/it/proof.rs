@@ -2,6 +2,7 @@
 //! the safeguards are taken away by wrappers around its ports.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // The lints' exceptions know test functions only, not their helpers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -150,6 +151,10 @@ impl Ledger for Weak {
         limit: u32,
     ) -> Boxed<'a, Result<Page, LedgerError>> {
         self.inner.list(filter, after, limit)
+    }
+
+    fn count(&self) -> Boxed<'_, Result<BTreeMap<String, u64>, LedgerError>> {
+        self.inner.count()
     }
 
     fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {

@@ -1,5 +1,6 @@
 //! A sweep whose ledger and notes fail now and then: what is counted is listed, and nothing is counted twice or forgotten.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -55,6 +56,10 @@ impl Ledger for Faltering {
         limit: u32,
     ) -> Boxed<'a, Result<Page, LedgerError>> {
         self.inner.list(filter, after, limit)
+    }
+
+    fn count(&self) -> Boxed<'_, Result<BTreeMap<String, u64>, LedgerError>> {
+        self.inner.count()
     }
 
     fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {

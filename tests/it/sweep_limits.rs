@@ -89,6 +89,24 @@ async fn a_sweep_starts_no_more_than_its_rule_allows() {
     assert!(copies.len() == 12 && copies.iter().all(|(_, created)| *created == 1), "{copies:?}");
 }
 
+/// The sweep that sets up a pair of vaults counts all that the pair now carries as on its way, from the first page to the last.
+#[tokio::test]
+async fn what_is_carried_by_a_pair_that_a_sweep_sets_up_is_in_progress() {
+    let estate = Estate::start(1, 2_000).await;
+    let policy = estate.policy(Cloud::Alibaba).await;
+    let counts = |answer: &Value| {
+        let mut swept = answer["swept"].as_array().unwrap().iter();
+        swept.find(|rule| rule["rule"] == "vault-unpaired").unwrap()["counts"].clone()
+    };
+    let held = counts(&estate.sweep(&estate.paused(&policy)).await);
+    let missing = held["missing"].as_u64().unwrap();
+    assert!(missing > 100 && held["in_progress"] == 0, "more than a page: {held}");
+    let begun = counts(&estate.sweep(&estate.handler(&policy)).await);
+    assert_eq!((&begun["missing"], begun["in_progress"].as_u64()), (&json!(0), Some(missing)), "{begun}");
+    let told = report(&estate, &policy, "vault-unpaired").await;
+    assert_eq!((told.counts.missing, told.counts.in_progress), (0, missing));
+}
+
 #[tokio::test]
 async fn nothing_is_started_while_it_is_paused() {
     let estate = estate().await;

@@ -1,8 +1,9 @@
-//! What sweeping a million Tencent backups costs: `cargo bench -p offsite --bench sweep [-- BACKUPS]`.
+//! What sweeping a million Tencent backups costs: `cargo bench -p offsite --bench sweep [-- BACKUPS] [report]`.
 //!
 //! Simulators in one process hold the backups and their copies, of which every thousandth is missing. `offsite sweep` runs in
 //! another, with the rate limit lifted; its memory and processor time are read from `/proc`, so this runs on Linux only. Then
-//! `offsite report` is timed: over the sweep, and over a ledger of as many records without any policy.
+//! `offsite report` is timed: over the sweep, and over a ledger of as many records without any policy. With the word `report` only
+//! that last one is.
 #![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::expect_used)]
 
 use std::io::{BufRead, BufReader};
@@ -26,12 +27,18 @@ fn main() {
     // Cargo passes `--bench`; a number is how many backups there are.
     let backups = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(measure(backups));
-}
-
-async fn measure(backups: usize) {
     let directory = std::env::temp_dir().join(format!("offsite-sweep-{}", std::process::id()));
     std::fs::create_dir_all(&directory).expect("the temporary directory can be written");
+    runtime.block_on(async {
+        if std::env::args().all(|argument| argument != "report") {
+            sweep(&directory, backups).await;
+        }
+        report(&directory, backups).await;
+    });
+    std::fs::remove_dir_all(&directory).expect("what this made can be removed");
+}
+
+async fn sweep(directory: &Path, backups: usize) {
     let mut simulators = Command::new(env!("CARGO_BIN_EXE_offsite"))
         .args(["simulate", "--access-key-id", "BENCH", "--access-key-secret", SECRET])
         .stdout(Stdio::piped())
@@ -49,7 +56,7 @@ async fn measure(backups: usize) {
     }] });
     std::fs::write(directory.join("offsite.yaml"), policy.to_string()).expect("the policy can be written");
     for round in ["first sweep", "second sweep"] {
-        let cost = run(&directory, &tencent, &["sweep"]);
+        let cost = run(directory, &tencent, &["sweep"]);
         let answer: Value = serde_json::from_str(&cost.output).expect("an answer");
         let swept = &answer["swept"][0];
         let pages = backups.div_ceil(90) * 2;
@@ -64,20 +71,24 @@ async fn measure(backups: usize) {
         );
     }
     println!("missing at first: {missing}");
-    let cost = run(&directory, &tencent, &["report", "--format", "json"]);
+    let cost = run(directory, &tencent, &["report", "--format", "json"]);
     println!("report over the sweep: {:.2} s, {} MiB at most", cost.wall.as_secs_f64(), cost.peak_mib);
     simulators.kill().expect("the simulators end");
     simulators.wait().expect("the simulators end");
+}
+
+async fn report(directory: &Path, backups: usize) {
     let records = directory.join("records");
     std::fs::create_dir_all(&records).expect("a directory");
     fill(&records.join("offsite.db"), backups).await;
-    let cost = run(&records, &tencent, &["report", "--format", "json"]);
+    let cost = run(&records, "http://127.0.0.1:9", &["report", "--format", "json"]);
     println!(
-        "report over {backups} records without a policy: {:.2} s, {} MiB at most",
+        "report over {backups} records without a policy: {:.2} s, {:.2} s of processor, {} MiB at most: {}",
         cost.wall.as_secs_f64(),
-        cost.peak_mib
+        cost.cpu,
+        cost.peak_mib,
+        serde_json::from_str::<Value>(&cost.output).expect("an answer")["states"]
     );
-    std::fs::remove_dir_all(&directory).expect("what this made can be removed");
 }
 
 /// Backups and copies, named as Offsite names them.

@@ -1,5 +1,7 @@
 //! The ledger in the SQLite file: the same transitions as on DynamoDB, each write durable before it is answered.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use offsite_shared::command::Key;
 use offsite_shared::ledger::Record;
@@ -109,6 +111,20 @@ impl Ledger for SqliteLedger {
                 page.add(Record::from_text(key, text));
             }
             Ok(page)
+        })
+    }
+
+    fn count(&self) -> Boxed<'_, Result<BTreeMap<String, u64>, LedgerError>> {
+        Box::pin(async move {
+            // Answered from the index `ledger_state` alone; no record is read.
+            let rows = self.database.read(|connection| {
+                connection
+                    .prepare_cached("SELECT state, count(*) FROM ledger GROUP BY state")?
+                    .query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            });
+            let rows = rows.await.map_err(unavailable)?;
+            Ok(rows.into_iter().map(|(state, count)| (state, u64::try_from(count).unwrap_or_default())).collect())
         })
     }
 

@@ -3,16 +3,18 @@
 //! Table: hash key `pk`. Indexes: `outbox` (hash `outbox`, range `pk`; sparse), `state` (hash `state`, range `pk`) and
 //! `due` (hash `due`, range `look_at`; sparse).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::aws::{Aws, AwsError};
 use crate::command::Key;
 use crate::error::Error;
-use crate::ledger::Record;
+use crate::ledger::{Record, State};
 use crate::ports::{Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Note, Notes, Page, Pause, Put};
 use crate::settings::Environment;
 
@@ -141,6 +143,27 @@ impl DynamoLedger {
         }
         Ok(page)
     }
+
+    /// Counts by the index `state`: DynamoDB reads the items, up to 1 MiB a page, and sends none of them.
+    async fn count_of(&self, state: State) -> Result<u64, LedgerError> {
+        let mut body = json!({
+            "IndexName": "state",
+            "Select": "COUNT",
+            "KeyConditionExpression": "#hash = :hash",
+            "ExpressionAttributeNames": { "#hash": "state" },
+            "ExpressionAttributeValues": { ":hash": { "S": state.name() } },
+        });
+        let mut sum = 0;
+        loop {
+            let answer = self.call("Query", body.clone()).await.map_err(|error| unavailable(&error))?;
+            let count = answer.get("Count").and_then(Value::as_u64);
+            sum += count.ok_or_else(|| LedgerError::Unavailable("DynamoDB: the answer holds no count".to_owned()))?;
+            match answer.get("LastEvaluatedKey").filter(|last| !last.is_null()) {
+                Some(last) => body["ExclusiveStartKey"] = last.clone(),
+                None => return Ok(sum),
+            }
+        }
+    }
 }
 
 impl Ledger for DynamoLedger {
@@ -159,6 +182,14 @@ impl Ledger for DynamoLedger {
         limit: u32,
     ) -> Boxed<'a, Result<Page, LedgerError>> {
         Box::pin(self.page(filter, after, limit))
+    }
+
+    fn count(&self) -> Boxed<'_, Result<BTreeMap<String, u64>, LedgerError>> {
+        Box::pin(async move {
+            let counts = future::try_join_all(State::ALL.map(|state| self.count_of(state))).await?;
+            let states = State::ALL.into_iter().map(|state| state.name().to_owned()).zip(counts);
+            Ok(states.filter(|(_, count)| *count > 0).collect())
+        })
     }
 
     fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {

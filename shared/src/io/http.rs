@@ -71,7 +71,8 @@ impl Transport for HttpTransport {
             let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
             let headers =
                 response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-            let mut body = Vec::new();
+            let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+            let mut body = Vec::with_capacity(expected.min(ANSWER_LIMIT));
             while let Some(chunk) = response.chunk().await.map_err(|error| TransportError::NoAnswer(reason(&error)))? {
                 if body.len() + chunk.len() > ANSWER_LIMIT {
                     return Err(TransportError::NoAnswer(format!("the answer is larger than {ANSWER_LIMIT} bytes")));

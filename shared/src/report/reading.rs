@@ -61,7 +61,7 @@ pub async fn read(
         report.outside = outside(ledger, rules).await?;
     }
     if rules.is_empty() {
-        report.states = states(ledger).await?;
+        report.states = ledger.count().await?;
         let why = if policy.is_none() { "There is no policy" } else { "The policy has no rules" };
         let rest = match report.states.is_empty() {
             true => "and the ledger is empty: there is nothing to report.",
@@ -355,21 +355,6 @@ async fn outside(ledger: &dyn Ledger, rules: &[Rule]) -> Result<Vec<Line>, Ledge
         }
     }
     Ok(lines)
-}
-
-async fn states(ledger: &dyn Ledger) -> Result<BTreeMap<String, u64>, LedgerError> {
-    let mut states = BTreeMap::new();
-    let mut after = None;
-    loop {
-        let page = ledger.list(&Filter::default(), after.as_ref(), 1_000).await?;
-        for record in &page.records {
-            *states.entry(record.state.name().to_owned()).or_default() += 1;
-        }
-        after = page.next;
-        if after.is_none() {
-            return Ok(states);
-        }
-    }
 }
 
 /// The name of the note that holds a rule's latest arrivals.

@@ -26,6 +26,8 @@ const DETAILS: u64 = 0b111;
 pub(crate) struct CopyIndex {
     salt: String,
     entries: Vec<Entry>,
+    /// Where the entries begin whose hashes begin with each number; so a look need not search them all. See [`CopyIndex::seal`].
+    starts: Vec<usize>,
     ids: String,
     matched: Vec<u64>,
     /// How much of `ids` has been written down.
@@ -63,12 +65,25 @@ impl CopyIndex {
         let ids = std::mem::take(&mut self.ids);
         // Pages overlap, so a copy can be here twice; the one that came last knows best.
         self.entries.sort_unstable_by(|a, b| {
-            (a.key & !DETAILS, id(&ids, a)).cmp(&(b.key & !DETAILS, id(&ids, b))).then(b.at.cmp(&a.at))
+            let keys = (a.key & !DETAILS).cmp(&(b.key & !DETAILS));
+            keys.then_with(|| id(&ids, a).cmp(id(&ids, b))).then(b.at.cmp(&a.at))
         });
         self.entries
             .dedup_by(|next, kept| next.key & !DETAILS == kept.key & !DETAILS && id(&ids, next) == id(&ids, kept));
         self.ids = ids;
         self.matched = vec![0; self.entries.len().div_ceil(64)];
+        let buckets = 1_u64 << self.bits();
+        let start = |bucket| self.entries.partition_point(|entry| self.bucket(entry.key) < bucket);
+        self.starts = (0..=buckets).map(start).collect();
+    }
+
+    /// Enough that some 16 entries share a bucket.
+    fn bits(&self) -> u32 {
+        self.entries.len().max(1).ilog2().saturating_sub(4).min(16)
+    }
+
+    fn bucket(&self, hash: u64) -> u64 {
+        hash.checked_shr(u64::BITS - self.bits()).unwrap_or(0)
     }
 
     /// The best of the copies with these source keys or these IDs of their own. What is found is no orphan.
@@ -151,7 +166,13 @@ impl CopyIndex {
     }
 
     fn best(&mut self, hash: u64) -> Option<Entry> {
-        let from = self.entries.partition_point(|entry| entry.key & !DETAILS < hash);
+        let bucket = usize::try_from(self.bucket(hash)).unwrap_or(0);
+        let (start, end) = match self.starts.get(bucket..bucket + 2) {
+            Some(&[start, end]) => (start, end),
+            _ => (0, self.entries.len()),
+        };
+        let bucket = self.entries.get(start..end).unwrap_or_default();
+        let from = start + bucket.partition_point(|entry| entry.key & !DETAILS < hash);
         let mut best: Option<Entry> = None;
         for (at, entry) in self.entries.iter().enumerate().skip(from) {
             if entry.key & !DETAILS != hash {
@@ -241,6 +262,22 @@ mod tests {
         assert_eq!(index.look(&["s-4".to_owned()], ["c-9"]), None);
         let orphans: Vec<&str> = index.orphans().map(|(id, _)| id).collect();
         assert_eq!(orphans, ["c-5"], "what was matched, or has no known source, is no orphan");
+    }
+
+    #[test]
+    fn each_of_many_is_found_and_no_other() {
+        for many in [0, 1, 15, 16, 31, 33, 5_000] {
+            let mut index = CopyIndex::new("salt");
+            for at in 0..many {
+                index.add(&copy(&format!("c-{at}"), CopyState::Done), Some(&key(&format!("s-{at}"))), false);
+            }
+            index.seal();
+            for at in 0..many {
+                let found = index.look(&[format!("s-{at}")], []);
+                assert_eq!(found, Some((CopyState::Done, format!("c-{at}"))), "of {many}");
+            }
+            assert_eq!((index.look(&["s-none".to_owned()], []), index.orphans().count()), (None, 0), "of {many}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::command::{Command, Operation};
 use crate::ledger::{self, Claimant, State, later};
 use crate::outcome::{Outcome, ReplicationResult, log_result};
 use crate::ports::{Boxed, Expect};
-use crate::verdict::{Proof, Verdict, is_due};
+use crate::verdict::{Look, Proof, Verdict, is_due, judge};
 
 /// What was handed over is left alone for so long: a work queue that is behind must not be filled with the same again.
 const HANDED_OVER_FOR: Duration = Duration::from_secs(900);
@@ -47,8 +47,29 @@ impl Sweep<'_> {
         if self.handler.work_queue.is_some() {
             self.hand_over(judged, &due).await
         } else {
-            self.run_here(judged, &due).await
+            self.run_here(judged, &due).await?;
+            self.start_pair(judged).await
         }
+    }
+
+    /// A pair of vaults is set up as soon as one of its backups is due, so that this one and all after it count as on their way.
+    /// It is tried here once; [`Sweep::start_vaults`] tries again at the end of the list.
+    async fn start_pair(&mut self, judged: &mut [Judged]) -> Result<(), Stop> {
+        if self.pair.is_none() || self.no_more || !self.course.vault_due.contains(&true) {
+            return Ok(());
+        }
+        self.no_more = true;
+        self.start_vaults().await?;
+        let Some(whole) = Sweep::whole(self.handler, self.provider, self.rule) else { return Ok(()) };
+        let record = self.handler.ledger.get(&whole.key()).await?;
+        let now = self.handler.clock.now();
+        for one in judged.iter_mut().filter(|one| one.verdict == Verdict::Missing) {
+            one.verdict = judge(&one.backup, &one.replication.destination, record.as_ref(), &Look::Nothing, now);
+        }
+        if let Some((_, known)) = &mut self.pair {
+            *known = record;
+        }
+        Ok(())
     }
 
     /// Vault-wide calls are made once for the whole vault.

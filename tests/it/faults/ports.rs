@@ -1,5 +1,6 @@
 //! Ports that break one step on purpose, and a clock that jumps instead of waiting.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -240,6 +241,10 @@ impl Ledger for BrokenLedger {
         limit: u32,
     ) -> Boxed<'a, Result<Page, LedgerError>> {
         self.inner.list(filter, after, limit)
+    }
+
+    fn count(&self) -> Boxed<'_, Result<BTreeMap<String, u64>, LedgerError>> {
+        self.inner.count()
     }
 
     fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {

@@ -20,7 +20,7 @@ impl Inventory for Tencent {
 
     fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
         let Page { snapshots, next, total } = page(scope, cursor, reply)?;
-        let backups = snapshots.iter().map(backup).collect::<Result<Vec<_>, _>>()?;
+        let backups = snapshots.into_iter().map(backup).collect::<Result<Vec<_>, _>>()?;
         Ok(InventoryPage { backups, next, total })
     }
 
@@ -35,7 +35,7 @@ impl Inventory for Tencent {
             Err(failure) if failure.code == NOT_FOUND => Vec::new(),
             Err(failure) => return Err(failure.of_read()),
         };
-        let found = snapshots.iter().find(|snapshot| snapshot.snapshot_id.as_deref() == Some(id));
+        let found = snapshots.into_iter().find(|snapshot| snapshot.snapshot_id.as_deref() == Some(id));
         found.map(backup).transpose()
     }
 
@@ -52,14 +52,14 @@ impl Inventory for Tencent {
         reply: &Reply,
     ) -> Result<CopiesPage, Failure> {
         let Page { snapshots, next, total } = page(destination, cursor, reply)?;
-        let copies = snapshots.iter().filter(|snapshot| snapshot.copy_from_remote == Some(true));
+        let copies = snapshots.into_iter().filter(|snapshot| snapshot.copy_from_remote == Some(true));
         Ok(CopiesPage { copies: copies.map(copy).collect::<Result<Vec<_>, _>>()?, next, total })
     }
 
     fn key_of(&self, copy: &DestinationCopy, source_region: &str) -> Option<SourceKey> {
         let name = copy.name.as_deref()?;
         if let Some(source) =
-            name.strip_prefix("Copied ").and_then(|rest| rest.strip_suffix(&format!(" from {source_region}")))
+            name.strip_prefix("Copied ").and_then(|rest| rest.strip_suffix(source_region)?.strip_suffix(" from "))
         {
             return Some(SourceKey { text: source.to_owned(), certain: true });
         }
@@ -67,7 +67,7 @@ impl Inventory for Tencent {
         if attempt.parse::<u32>().is_err() {
             return None;
         }
-        match base.strip_suffix(&format!("-{source_region}")) {
+        match base.strip_suffix(source_region).and_then(|base| base.strip_suffix('-')) {
             Some(source) => Some(SourceKey { text: source.to_owned(), certain: true }),
             // A long name is a hash, from which nothing can be read.
             None => Some(SourceKey { text: name_stem(base), certain: false }),
@@ -77,7 +77,7 @@ impl Inventory for Tencent {
     fn source_keys(&self, source_id: &str, source_region: &str) -> Vec<String> {
         let stem = name_of(source_id, source_region, 1);
         let base = stem.strip_prefix(OURS).and_then(|rest| rest.strip_suffix("-1")).unwrap_or_default();
-        match base.strip_suffix(&format!("-{source_region}")) {
+        match base.strip_suffix(source_region).and_then(|base| base.strip_suffix('-')) {
             Some(_) => vec![source_id.to_owned()],
             None => vec![source_id.to_owned(), name_stem(base)],
         }
@@ -155,10 +155,9 @@ fn offset(cursor: Option<&Cursor>) -> u64 {
     cursor.and_then(|cursor| cursor.0.parse().ok()).unwrap_or(0)
 }
 
-fn backup(snapshot: &Snapshot) -> Result<Backup, Failure> {
-    let tags = snapshot.tags.iter().flatten().map(|tag| (tag.key.clone(), tag.value.clone()));
-    let running = |region: &String| CopyRecord {
-        region: region.clone(),
+fn backup(snapshot: Snapshot) -> Result<Backup, Failure> {
+    let running = |region: String| CopyRecord {
+        region,
         project_id: None,
         id: None,
         copy_id: None,
@@ -167,17 +166,17 @@ fn backup(snapshot: &Snapshot) -> Result<Backup, Failure> {
         note: None,
     };
     Ok(Backup {
-        id: id(snapshot)?,
-        name: snapshot.snapshot_name.clone(),
-        tags: tags.collect(),
-        resource: snapshot.disk_id.clone().filter(|id| !id.is_empty()),
+        standing: standing(&snapshot),
+        hint: hint(&snapshot),
+        id: id(snapshot.snapshot_id)?,
+        name: snapshot.snapshot_name,
+        tags: snapshot.tags.into_iter().flatten().map(|tag| (tag.key, tag.value)).collect(),
+        resource: snapshot.disk_id.filter(|id| !id.is_empty()),
         vault_id: None,
         created_at: snapshot.create_time.as_deref().and_then(time),
         completed_at: None,
         size_gib: snapshot.disk_size,
-        standing: standing(snapshot),
-        hint: hint(snapshot),
-        copies: snapshot.copying_to_regions.iter().flatten().map(running).collect(),
+        copies: snapshot.copying_to_regions.into_iter().flatten().map(running).collect(),
         // A finished copy is told of by its destination only.
         copies_told: false,
     })
@@ -194,10 +193,10 @@ fn hint(snapshot: &Snapshot) -> Option<String> {
 }
 
 /// There is no failed state; one in the recycle bin is as good as gone. A state that nobody knows counts as running.
-fn copy(snapshot: &Snapshot) -> Result<DestinationCopy, Failure> {
+fn copy(snapshot: Snapshot) -> Result<DestinationCopy, Failure> {
     Ok(DestinationCopy {
-        id: id(snapshot)?,
-        name: snapshot.snapshot_name.clone(),
+        id: id(snapshot.snapshot_id)?,
+        name: snapshot.snapshot_name,
         source_id: None,
         source_region: None,
         vault_id: None,
@@ -211,9 +210,8 @@ fn copy(snapshot: &Snapshot) -> Result<DestinationCopy, Failure> {
     })
 }
 
-fn id(snapshot: &Snapshot) -> Result<String, Failure> {
-    let id = snapshot.snapshot_id.clone().filter(|id| !id.is_empty());
-    id.ok_or_else(|| incomplete("the page holds a snapshot without its ID"))
+fn id(id: Option<String>) -> Result<String, Failure> {
+    id.filter(|id| !id.is_empty()).ok_or_else(|| incomplete("the page holds a snapshot without its ID"))
 }
 
 #[cfg(test)]

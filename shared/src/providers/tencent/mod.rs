@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::{Acceptance, Accepted, Call, Intent, Provider, ReadBack, Service, refusal, unreadable};
 use crate::command::{Cloud, Command, Operation, Replication};
@@ -28,7 +27,7 @@ use crate::receipt::Receipt;
 use crate::sign::{Nonce, Query, RequestDraft, SignError, Signed, SignedHeaders, tc3};
 use crate::sts::Sts;
 use model::{
-    Copied, CopySnapshotCrossRegions, DescribeSnapshots, Described, Envelope, Filter, Head, Nothing, Response, Snapshot,
+    Answer, Copied, CopySnapshotCrossRegions, DescribeSnapshots, Described, Envelope, Filter, Head, Response, Snapshot,
 };
 
 /// Page size of DescribeSnapshots. Source: tencentcloud-sdk-python-cbs 3.1.175, at most 100.
@@ -105,7 +104,7 @@ impl Provider for Tencent {
 
     fn refused(&self, _call: &Call, reply: &Reply) -> Option<Failure> {
         // A snapshot that is not there is an answer, which whoever asked interprets.
-        read::<Nothing>(reply).err().filter(|failure| failure.code != NOT_FOUND)
+        read::<Head>(reply).err().filter(|failure| failure.code != NOT_FOUND)
     }
 
     /// First the destination by name, then the source for running copies and its own state.
@@ -342,16 +341,18 @@ fn call(action: &'static str, region: &str, body: &impl Serialize) -> Call {
 }
 
 /// Reads an answer. HTTP 200 may be a failure, and any other status is trouble of a gateway.
-fn read<T: DeserializeOwned>(reply: &Reply) -> Result<Response<T>, Failure> {
-    let envelope = serde_json::from_slice::<Envelope>(&reply.body).ok();
-    let head = envelope.as_ref().and_then(|envelope| serde_json::from_str::<Head>(envelope.response.get()).ok());
+fn read<T: Answer>(reply: &Reply) -> Result<Response<T>, Failure> {
+    // A page of a listing is read once. What is not as documented may still say why.
+    let (head, body) = match serde_json::from_slice::<Envelope<T>>(&reply.body) {
+        Ok(Envelope { response: mut body }) => (Some(std::mem::take(body.head())), Some(body)),
+        Err(_) => (serde_json::from_slice::<Envelope<Head>>(&reply.body).ok().map(|envelope| envelope.response), None),
+    };
     if let Some(Head { error: Some(error), request_id }) = head {
         return Err(refusal(codes::TABLE, &error.code, &error.message, request_id, reply));
     }
     if reply.status != 200 {
         return Err(unreadable(reply, None, "a gateway answered instead of the service"));
     }
-    let body = envelope.and_then(|envelope| serde_json::from_str(envelope.response.get()).ok());
     match (head, body) {
         (Some(head), Some(body)) => Ok(Response { request_id: head.request_id, body }),
         _ => Err(unreadable(reply, None, "the answer is not what this API documents")),

@@ -5,8 +5,8 @@
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::providers::{lenient, scalar, time_in};
 
@@ -60,14 +60,20 @@ pub struct Filter<'a> {
 
 /// The envelope of every answer.
 #[derive(Deserialize)]
-pub struct Envelope<'a> {
+pub struct Envelope<T> {
     /// Its only field, which has the fields of [`Head`] and the action's own.
-    #[serde(rename = "Response", borrow)]
-    pub response: &'a RawValue,
+    #[serde(rename = "Response")]
+    pub response: T,
+}
+
+/// An action's answer: its own fields, with those of [`Head`] beside them.
+pub trait Answer: DeserializeOwned {
+    /// What every answer may hold.
+    fn head(&mut self) -> &mut Head;
 }
 
 /// What every answer may hold.
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 pub struct Head {
     /// Present when the call failed, with HTTP 200.
     #[serde(rename = "Error")]
@@ -75,6 +81,12 @@ pub struct Head {
     /// Request ID.
     #[serde(rename = "RequestId")]
     pub request_id: Option<String>,
+}
+
+impl Answer for Head {
+    fn head(&mut self) -> &mut Head {
+        self
+    }
 }
 
 /// A good answer.
@@ -96,16 +108,21 @@ pub struct ApiError {
     pub message: String,
 }
 
-/// Nothing but the envelope.
-#[derive(Deserialize)]
-pub struct Nothing {}
-
 /// CopySnapshotCrossRegions' answer.
 #[derive(Deserialize)]
 pub struct Copied {
+    /// What every answer may hold.
+    #[serde(flatten)]
+    pub head: Head,
     /// One result per destination, in no promised order.
     #[serde(rename = "SnapshotCopyResultSet")]
     pub results: Option<Vec<CopyResult>>,
+}
+
+impl Answer for Copied {
+    fn head(&mut self) -> &mut Head {
+        &mut self.head
+    }
 }
 
 /// One destination's result.
@@ -128,12 +145,21 @@ pub struct CopyResult {
 /// DescribeSnapshots' answer.
 #[derive(Deserialize)]
 pub struct Described {
+    /// What every answer may hold.
+    #[serde(flatten)]
+    pub head: Head,
     /// How many match.
     #[serde(rename = "TotalCount")]
     pub total_count: Option<u64>,
     /// This page.
     #[serde(rename = "SnapshotSet")]
     pub snapshots: Option<Vec<Snapshot>>,
+}
+
+impl Answer for Described {
+    fn head(&mut self) -> &mut Head {
+        &mut self.head
+    }
 }
 
 /// A snapshot.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::model::{DescribeSnapshots, Described};
+use super::model::{Answer, DescribeSnapshots, Described, Head};
 use super::{Tencent, call, read};
 use crate::command::Operation;
 use crate::disposition::Failure;
@@ -76,12 +76,20 @@ impl Probe for Tencent {
 
 #[derive(Deserialize)]
 struct Caller {
+    #[serde(flatten)]
+    head: Head,
     #[serde(rename = "AccountId")]
     account: Option<String>,
     #[serde(rename = "Type", default)]
     kind: Option<String>,
     #[serde(rename = "Arn", default)]
     arn: Option<String>,
+}
+
+impl Answer for Caller {
+    fn head(&mut self) -> &mut Head {
+        &mut self.head
+    }
 }
 
 fn identity(route: &Route, reply: Option<&Reply>) -> Step {

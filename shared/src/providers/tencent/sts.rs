@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::model::{Answer, Head};
 use super::{Tencent, call, read};
 use crate::disposition::Failure;
 use crate::ports::Reply;
@@ -56,21 +57,7 @@ impl Sts for Tencent {
     }
 
     fn assumed(&self, reply: &Reply) -> Result<Temporary, Failure> {
-        #[derive(Deserialize)]
-        struct Answer {
-            #[serde(rename = "Credentials")]
-            credentials: Keys,
-            #[serde(rename = "ExpiredTime")]
-            expired_time: i64,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Keys {
-            tmp_secret_id: String,
-            tmp_secret_key: String,
-            token: String,
-        }
-        let answer = read::<Answer>(reply).map_err(Failure::of_read)?;
+        let answer = read::<Assumed>(reply).map_err(Failure::of_read)?;
         let expires_at = Timestamp::from_second(answer.body.expired_time)
             .map_err(|_| unreadable(reply, answer.request_id, "the answer does not say when the credential ends"))?;
         let keys = answer.body.credentials;
@@ -89,12 +76,45 @@ impl Sts for Tencent {
     }
 
     fn owner(&self, reply: &Reply) -> Result<String, Failure> {
-        #[derive(Deserialize)]
-        struct Caller {
-            #[serde(rename = "AccountId")]
-            account: String,
-        }
         Ok(read::<Caller>(reply).map_err(Failure::of_read)?.body.account)
+    }
+}
+
+#[derive(Deserialize)]
+struct Assumed {
+    #[serde(flatten)]
+    head: Head,
+    #[serde(rename = "Credentials")]
+    credentials: Keys,
+    #[serde(rename = "ExpiredTime")]
+    expired_time: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Keys {
+    tmp_secret_id: String,
+    tmp_secret_key: String,
+    token: String,
+}
+
+impl Answer for Assumed {
+    fn head(&mut self) -> &mut Head {
+        &mut self.head
+    }
+}
+
+#[derive(Deserialize)]
+struct Caller {
+    #[serde(flatten)]
+    head: Head,
+    #[serde(rename = "AccountId")]
+    account: String,
+}
+
+impl Answer for Caller {
+    fn head(&mut self) -> &mut Head {
+        &mut self.head
     }
 }
 
