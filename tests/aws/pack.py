@@ -4,6 +4,7 @@ The binary is stripped and lies in it as `bootstrap`, executable, with a fixed t
 """
 
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,8 @@ import zipfile
 
 
 def main(binary: str, target: str) -> None:
+    if not shutil.which("strip"):
+        sys.exit("strip is missing: install binutils, which comes with a C compiler")
     with tempfile.TemporaryDirectory() as folder:
         stripped = pathlib.Path(folder) / "bootstrap"
         subprocess.run(["strip", "-o", str(stripped), binary], check=True)

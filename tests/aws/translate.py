@@ -7,10 +7,10 @@ The code of each function is expected at s3://BUCKET/PREFIX<binary>.zip (offsite
 inline.
 The result is larger than the 51,200 bytes that CreateStack takes in its body: put it into S3 and give TemplateURL.
 
---for-emulator makes of it what MiniStack 1.5.33 judges as AWS would, with AUTH=true. It takes out the "is there at all" half of two
-conditions on keys that MiniStack never fills in (dynamodb:LeadingKeys, sts:IdentityTokenAudience), and the Fn::Join of a list parameter
-in a condition, which it does not join (a list is one text there already). It puts in sqs:SendMessageBatch, which on AWS is part of
-sqs:SendMessage. Not for deployments.
+--for-emulator makes of it what MiniStack 1.5.33 judges as AWS would, with AUTH=true. It takes out the "is there at all" half of
+two conditions on keys that MiniStack never fills in (dynamodb:LeadingKeys, sts:IdentityTokenAudience), and the Fn::Join of a list
+parameter in a condition, which it does not join (a list is one text there already). It puts in sqs:SendMessageBatch, which on AWS is
+part of sqs:SendMessage. Not for deployments.
 """
 
 import argparse

@@ -6,7 +6,8 @@ use offsite_local::sim::SimOptions;
 use offsite_shared::command::Cloud;
 use serde_json::{Value, json};
 
-use crate::home::{Home, Wish, copy, key, sample, title};
+use crate::account::Account;
+use crate::home::{Home, Wish, copy, keep_key, key, sample, title};
 
 /// Requests that a cloud refused because of their signature.
 fn refused(home: &Home, cloud: Cloud) -> u64 {
@@ -33,6 +34,8 @@ async fn a_rotated_secret_is_taken_up_after_one_refused_call() {
     home.invoke(&function, &copy("snap-rotate03")).await.unwrap();
     assert_eq!(refused(&home, Cloud::Tencent), 1, "and never again");
     home.expect_receipts(3).await;
+    let log = home.log(Cloud::Tencent).await;
+    assert!(!log.is_empty() && !log.contains("simulated-secret"), "nothing, or a secret, in the log:\n{log}");
 }
 
 /// Each cloud, an event of it, a role in its spelling, and the call that gives it for an identity token.
@@ -71,6 +74,8 @@ async fn the_role_of_each_function_becomes_a_role_of_its_cloud_without_a_stored_
         let answer = home.invoke(&home.function(cloud), &event_of(event)).await.unwrap_or_else(|no| panic!("{no:?}"));
         assert_eq!(answer["results"][0]["state"], "accepted", "{answer}");
         assert_eq!(home.calls(cloud, action), 1, "{action}");
+        let log = home.log(cloud).await;
+        assert!(!log.is_empty() && !log.contains("eyJ"), "nothing, or a token, in the log:\n{log}");
     }
     home.expect_receipts(3).await;
 }
@@ -95,5 +100,30 @@ async fn aws_gives_no_token_to_a_function_that_the_template_gives_no_audience() 
         assert!(message.contains("not authorized to perform: sts:GetWebIdentityToken"), "{message}");
         assert_eq!(home.calls(cloud, action), 0);
     }
+    assert_eq!(home.made(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_key_of_another_account_of_the_cloud_starts_nothing() {
+    let account = Account::new();
+    let arn = keep_key(&account, "somebody-elses", &key(&SimOptions::default())).await;
+    let accounts = json!({ "default": { "secret": arn, "identity": "4711" } }).to_string();
+    let wish = Wish::of(&[Cloud::Tencent]).with("TencentAccounts", &accounts).with("TencentSecretArns", &arn);
+    let home = Home::deploy_in(account, wish).await;
+    let (_, message) = home.invoke(&home.function(Cloud::Tencent), &copy("snap-whose001")).await.unwrap_err();
+    assert!(message.contains("100000000001") && message.contains("4711"), "{message}");
+    assert_eq!(home.calls(Cloud::Tencent, "GetCallerIdentity"), 1);
+    assert_eq!(home.calls(Cloud::Tencent, "DescribeSnapshots"), 0, "nothing else is sent with it");
+    assert_eq!(home.made(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_secret_that_the_template_does_not_name_cannot_be_read() {
+    let account = Account::new();
+    let arn = keep_key(&account, "unnamed", &key(&SimOptions::default())).await;
+    let accounts = json!({ "default": { "secret": arn } }).to_string();
+    let home = Home::deploy_in(account, Wish::of(&[Cloud::Tencent]).with("TencentAccounts", &accounts)).await;
+    let (_, message) = home.invoke(&home.function(Cloud::Tencent), &copy("snap-unnamed1")).await.unwrap_err();
+    assert!(message.contains("secretsmanager:GetSecretValue"), "{message}");
     assert_eq!(home.made(), [""; 0]);
 }

@@ -3,7 +3,8 @@
 use offsite_shared::command::Cloud;
 use serde_json::{Value, json};
 
-use crate::home::{Home, Wish, template, title};
+use crate::account::Account;
+use crate::home::{Home, Wish, bucket, copy, template, title};
 
 /// The functions of the account.
 async fn functions(home: &Home) -> Vec<String> {
@@ -41,4 +42,14 @@ async fn with_one_provider_only_the_others_create_nothing() {
         let told = home.outputs.keys().any(|name| name.contains(title(cloud)));
         assert_eq!(told, cloud == wanted, "{cloud:?}: {:?}", home.outputs);
     }
+}
+
+#[tokio::test]
+async fn a_policy_in_s3_is_read_with_the_role_s_own_leave() {
+    let account = Account::new();
+    let uri = format!("s3://{}/policy.json", bucket(&account));
+    let home = Home::deploy_in(account, Wish::of(&[Cloud::Tencent]).with("PolicyS3Uri", &uri)).await;
+    assert_eq!(home.output("PolicyLocation"), uri);
+    home.invoke(&home.function(Cloud::Tencent), &copy("snap-ins30001")).await.unwrap();
+    home.expect_receipts(1).await;
 }

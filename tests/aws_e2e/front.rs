@@ -1,7 +1,8 @@
-//! Stands where TLS ends: hands the functions' calls to MiniStack and says that they came over TLS, as a load balancer does. Without it
-//! the queues' policies would refuse them, since the functions' own trusted roots are compiled in and no certificate of a test is among them.
+//! Stands where TLS ends: hands the functions' calls to MiniStack and says that they came over TLS, as a load balancer does. Without
+//! it the queues' policies would refuse them: the functions' trusted roots are compiled in, and no certificate of a test is among them.
 //!
-//! It also signs the identity tokens that AWS gives: MiniStack's bear a signature that nobody can check, the simulated clouds check it.
+//! It also signs the identity tokens that AWS gives: MiniStack's bear a signature that nobody can check; the simulated clouds
+//! check it.
 
 use std::net::TcpListener;
 use std::time::Duration;

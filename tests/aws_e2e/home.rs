@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use crate::account::{Account, elements, until};
 use crate::ministack::{ministack, root, tool};
 
-/// The name of an account's stack, and the beginning of the names of what is in it. No two accounts have the same, because MiniStack
-/// 1.5.33 kills the functions of all accounts that bear the name of one that a stack makes.
+/// The name of an account's stack, and the beginning of the names of what is in it. No two accounts have the same, because
+/// MiniStack 1.5.33 kills the functions of all accounts that bear the name of one that a stack makes.
 pub fn stack(account: &Account) -> String {
     format!("offsite-{}", &account.id[7..])
 }
@@ -104,8 +104,8 @@ impl Home {
             parameters.insert(name.to_owned(), url);
         }
         for cloud in &wish.clouds {
-            let arn = keep_key(&account, *cloud, &key(&wish.simulated)).await;
-            let accounts = json!({ "default": { "secret": arn } }).to_string();
+            let arn = keep_key(&account, cloud.name(), &key(&wish.simulated)).await;
+            let accounts = json!({ "default": { "secret": arn, "identity": identity(*cloud) } }).to_string();
             parameters.insert(format!("{}Accounts", title(*cloud)), accounts);
             parameters.insert(format!("{}SecretArns", title(*cloud)), arn);
         }
@@ -205,8 +205,12 @@ impl Home {
         .await
     }
 
-    /// Writes the policy that the functions read, before any of them has read it.
-    pub async fn put_policy(&self, policy: &Value) {
+    /// Writes the policy to where the functions read it, before any of them has.
+    async fn put_policy(&self, policy: &Value) {
+        if let Some(key) = self.output("PolicyLocation").strip_prefix("s3://") {
+            let name = key.split_once('/').unwrap().1;
+            return upload(&self.account, name, policy.to_string().into_bytes()).await;
+        }
         let parameter = json!({ "Name": format!("/{}/policy", stack(&self.account)), "Value": policy.to_string(), "Overwrite": true });
         self.account.json("AmazonSSM.PutParameter", parameter).await;
     }
@@ -319,14 +323,23 @@ pub fn policy(select: Value) -> Value {
     json!({ "version": 1, "rules": [rule_of("alibaba/command.json"), rule_of("huawei/copy-backup.json"), snapshots] })
 }
 
+/// The number of the account that the simulators' key belongs to.
+fn identity(cloud: Cloud) -> &'static str {
+    match cloud {
+        Cloud::Alibaba => "1000000000000001",
+        Cloud::Huawei => "domain0000000000000000000000000001",
+        Cloud::Tencent => "100000000001",
+    }
+}
+
 /// A key that the simulators take, as a secret holds it.
 pub fn key(simulated: &SimOptions) -> Value {
     json!({ "access_key_id": simulated.access_key_id, "access_key_secret": simulated.access_key_secret })
 }
 
 /// Puts a cloud's key into Secrets Manager; the secret's ARN.
-async fn keep_key(account: &Account, cloud: Cloud, key: &Value) -> String {
-    let secret = json!({ "Name": format!("offsite/{}", cloud.name()), "SecretString": key.to_string() });
+pub async fn keep_key(account: &Account, name: &str, key: &Value) -> String {
+    let secret = json!({ "Name": format!("offsite/{name}"), "SecretString": key.to_string() });
     let made = account.json("secretsmanager.CreateSecret", secret).await;
     made["ARN"].as_str().unwrap().to_owned()
 }
