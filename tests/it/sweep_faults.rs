@@ -161,3 +161,27 @@ async fn a_rule_that_cannot_begin_says_why_in_the_report() {
     estate.sweep(&estate.paused(&policy)).await;
     assert!(estate.report(&policy).await.rules.iter().all(|rule| rule.complete_as_of.is_some()));
 }
+
+/// What was listed before a long outage is not worth its rest: the next sweep tells how things are now.
+#[tokio::test]
+async fn a_sweep_that_stood_still_for_hours_begins_anew() {
+    let estate = Estate::start(2, 400).await;
+    let policy = estate.policy(Cloud::Tencent).await;
+    let handler = estate.paused(&policy);
+    // The copies are listed, the backups are not.
+    let source = json!({"kind": "http_500_before", "match": {"region": policy.rules[0].source.region}});
+    estate.post(Cloud::Tencent, "faults", &json!({ "faults": [source] })).await;
+    handler.handle(&json!({ "action": "sweep" }), &estate.invocation(600)).await.unwrap();
+    let begun = estate.clock.now();
+    for hours in [0.5, 4.0] {
+        estate.clock.sleep(std::time::Duration::from_secs_f64(hours * 3_600.0)).await;
+        handler.handle(&json!({ "action": "sweep" }), &estate.invocation(600)).await.unwrap();
+    }
+    estate.post(Cloud::Tencent, "faults", &json!({ "clear": true, "faults": [] })).await;
+    estate.sweep(&handler).await;
+    let report = estate.report(&policy).await;
+    for rule in &report.rules {
+        let complete = rule.complete_as_of.unwrap();
+        assert!(complete > begun + SignedDuration::from_hours(4), "{}: {complete}, begun {begun}", rule.rule);
+    }
+}

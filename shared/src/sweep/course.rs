@@ -26,6 +26,9 @@ const LEASE: Duration = Duration::from_secs(300);
 /// A course older than this began too long ago to say what is there now.
 const STALE: Duration = Duration::from_secs(24 * 3600);
 
+/// A course that has come no further for so long is not worth its rest: after an outage the sweep begins anew.
+const IDLE: Duration = Duration::from_secs(3600);
+
 /// IDs that are kept for the overlap: more than two pages.
 const KEPT: usize = 250;
 
@@ -79,6 +82,9 @@ pub(super) struct Course {
     pub handed_over: u64,
     /// Requests that it sent, for pages.
     pub requests: u64,
+    /// When one of them was last answered.
+    #[serde(default)]
+    pub answered: Option<Timestamp>,
     /// Which destinations of a vault-wide rule have something to copy.
     pub vault_due: Vec<bool>,
     /// Hashes of the IDs of the last pages: the next page overlaps them.
@@ -109,6 +115,7 @@ impl Course {
             started: 0,
             handed_over: 0,
             requests: 0,
+            answered: None,
             vault_due: vec![false; destinations],
             recent: Vec::new(),
             lease_until: now,
@@ -155,7 +162,10 @@ impl<'h> Sweep<'h> {
         if let Some(found) = found.as_ref().filter(|found| found.lease_until > now) {
             return Err(Stop::Busy(found.lease_until));
         }
-        let fresh = |found: &Course| found.rule_hash == rule_hash && later(found.begun, STALE) > now;
+        let fresh = |found: &Course| {
+            let moving = later(found.answered.unwrap_or(found.begun), IDLE) > now;
+            found.rule_hash == rule_hash && moving && later(found.begun, STALE) > now
+        };
         let (course, resumed) = match found {
             Some(found) if fresh(&found) => (found, true),
             old => {

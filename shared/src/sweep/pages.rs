@@ -318,7 +318,10 @@ impl Sweep<'_> {
         let (handler, stop) = (self.handler, self.invocation.stop());
         let whose = For { account: &self.rule.account, rule: Some(&self.rule.name) };
         match exchange::read_as(handler, self.provider, call, whose, stop, interpret).await {
-            Ok(answer) => Ok(answer),
+            Ok(answer) => {
+                self.course.answered = Some(handler.clock.now());
+                Ok(answer)
+            }
             Err(failure) => {
                 if failure.disposition == Disposition::Authentication
                     && let Some(whole) = Sweep::whole(handler, self.provider, self.rule)
