@@ -12,8 +12,8 @@ Build first, without the paths of your machine in the binaries, so that another 
       --bin offsite-alibaba --bin offsite-huawei --bin offsite-tencent
 
 Each binary is looked for as target/lambda/offsite-CLOUD/bootstrap (cargo lambda), then as target/release/offsite-CLOUD (cargo). The
-same compiler, linker, crate registry and RUSTFLAGS make the same binary. The same binary makes the same zip with every Python, since
-it is stored and not compressed: deflate differs between versions of zlib. CodeSha256 is what Lambda shows for it:
+same compiler, linker, crate registry and RUSTFLAGS make the same binary. The same binary makes the same zip with every Python,
+since it is stored and not compressed: deflate differs between versions of zlib. CodeSha256 is what Lambda shows for it:
 `aws lambda get-function-configuration --function-name offsite-tencent --query CodeSha256`.
 """
 

@@ -7,9 +7,10 @@ The code of each function is expected at s3://BUCKET/PREFIX<binary>.zip (offsite
 inline.
 The result is larger than the 51,200 bytes that CreateStack takes in its body: put it into S3 and give TemplateURL.
 
---for-emulator takes out what MiniStack 1.5.33 cannot judge with AUTH=true: the queues' refusal of plain HTTP (it is reached by
-nothing else), and the "is there at all" half of two conditions on keys that it never fills in (dynamodb:LeadingKeys,
-sts:IdentityTokenAudience). It puts in sqs:SendMessageBatch, which on AWS is part of sqs:SendMessage. Not for deployments.
+--for-emulator makes of it what MiniStack 1.5.33 judges as AWS would, with AUTH=true. It takes out the "is there at all" half of
+two conditions on keys that MiniStack never fills in (dynamodb:LeadingKeys, sts:IdentityTokenAudience), and the Fn::Join of a list
+parameter in a condition, which it does not join (a list is one text there already). It puts in sqs:SendMessageBatch, which on AWS is
+part of sqs:SendMessage. Not for deployments.
 """
 
 import argparse
@@ -58,11 +59,14 @@ def translate(template, region="us-east-1"):
 def for_emulator(node):
     """The template as the emulator can judge it; see above."""
     if isinstance(node, list):
-        return [for_emulator(item) for item in node if not (isinstance(item, dict) and item.get("Sid") == "TlsOnly")]
+        return [for_emulator(item) for item in node]
     if isinstance(node, dict):
         unknown = {"dynamodb:LeadingKeys", "sts:IdentityTokenAudience"}
         if node.get("Action") == "sqs:SendMessage":
             node = {**node, "Action": ["sqs:SendMessage", "sqs:SendMessageBatch"]}
+        joined = node.get("Fn::Join")
+        if joined and joined[0] == "" and isinstance(joined[1], dict) and set(joined[1]) == {"Ref"}:
+            return joined[1]
         return {key: for_emulator(value) for key, value in node.items() if not (key == "Null" and set(value) <= unknown)}
     return node
 

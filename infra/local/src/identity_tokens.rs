@@ -19,7 +19,7 @@ pub const AUDIENCE: &str = "offsite";
 const KEY: &[u8] = b"what the emulated AWS account signs with";
 
 /// A token for a caller.
-pub(crate) fn make(caller: &str, audience: &str, algorithm: &str, now: Timestamp, life_s: i64) -> String {
+pub fn make(caller: &str, audience: &str, algorithm: &str, now: Timestamp, life_s: i64) -> String {
     let header = json!({"alg": algorithm, "kid": "emulated", "typ": "JWT"});
     let claims = json!({
         "iss": ISSUER, "sub": caller, "aud": audience, "iat": now.as_second(), "exp": now.as_second() + life_s,

@@ -30,6 +30,9 @@ use tempfile::TempDir;
 
 use super::ports::{BrokenEmitter, BrokenLedger, BrokenTransport, JumpClock, Process, admin};
 
+/// The ledger's table.
+pub const TABLE: &str = "ledger";
+
 const AWS_KEY: (&str, &str) = ("AKIDEXAMPLE", "not-a-real-secret");
 
 /// Where records and receipts live.
@@ -45,6 +48,8 @@ pub struct Store {
     pub emitter: Arc<dyn Emitter>,
     pub database: Database,
     pub aws: Option<LocalAws>,
+    /// Of a client of the AWS that holds the table, if there is one.
+    pub environment: Option<Environment>,
     _directory: TempDir,
 }
 
@@ -55,25 +60,38 @@ impl Store {
         match home {
             Home::Sqlite => {
                 let handler = home::handler(&Environment::default(), &database).unwrap();
-                Store { ledger: handler.ledger, emitter: handler.emitter, database, aws: None, _directory: directory }
+                Store {
+                    ledger: handler.ledger,
+                    emitter: handler.emitter,
+                    database,
+                    aws: None,
+                    environment: None,
+                    _directory: directory,
+                }
             }
             Home::Dynamo => {
                 let options = Options::new(database.clone(), AWS_KEY.0, AWS_KEY.1.to_owned().into());
                 let aws = LocalAws::start(options).await.unwrap();
                 let environment = aws_environment(&aws);
-                let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-                let client = Arc::new(Aws::from_environment(&environment, Arc::new(http()), clock.clone()).unwrap());
-                let ledger = DynamoLedger::from_environment(&environment, client.clone(), "ledger").unwrap();
-                ledger.create_table().await.unwrap();
-                let emitter = SqsEmitter::from_environment(&environment, client, clock).unwrap();
-                Store {
-                    ledger: Arc::new(ledger),
-                    emitter: Arc::new(emitter),
-                    database,
-                    aws: Some(aws),
-                    _directory: directory,
-                }
+                Store { aws: Some(aws), ..Store::on_aws(environment, database, directory).await }
             }
+        }
+    }
+
+    /// On an AWS that this environment leads to; makes the table there.
+    pub async fn on_aws(environment: Environment, database: Database, directory: TempDir) -> Store {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let client = Arc::new(Aws::from_environment(&environment, Arc::new(http()), clock.clone()).unwrap());
+        let ledger = DynamoLedger::from_environment(&environment, client.clone(), TABLE).unwrap();
+        ledger.create_table().await.unwrap();
+        let emitter = SqsEmitter::from_environment(&environment, client, clock).unwrap();
+        Store {
+            ledger: Arc::new(ledger),
+            emitter: Arc::new(emitter),
+            database,
+            aws: None,
+            environment: Some(environment),
+            _directory: directory,
         }
     }
 

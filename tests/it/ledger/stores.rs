@@ -1,382 +1,40 @@
-//! One suite for every store: in memory, in the SQLite file, and on DynamoDB as the local AWS answers it.
+//! The suite of the stores over each: in memory, in the SQLite file, and on DynamoDB as the local AWS answers it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::command::{Key, Operation, Replication};
+use offsite_shared::command::Operation;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::dynamodb::DynamoLedger;
-use offsite_shared::ledger::{self, Attempts, Claim, Claimant, Ending, Record, State};
 use offsite_shared::memory::MemoryLedger;
-use offsite_shared::ports::{Boxed, Clock, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
-use offsite_shared::receipt::Receipt;
+use offsite_shared::ports::{Boxed, Clock, Expect, LedgerError};
 use offsite_shared::sign::Nonce;
-use serde_json::{Value, json};
 
-use crate::faults::world::{Clouds, Home, Store, aws_environment, command, http, replication};
+use super::contract::{Subject, first_claim, new_replication, refused, suite};
+use crate::faults::world::{Home, Store, TABLE, aws_environment, command, http};
 
-/// A store under test.
-struct Subject {
-    ledger: Arc<dyn Ledger>,
-    /// The durable store behind it; the one in memory has none.
-    store: Option<Store>,
+pub use super::contract::mutating_calls;
+
+async fn in_memory() -> Subject {
+    Subject { ledger: Arc::new(MemoryLedger::default()), store: None }
 }
 
-#[derive(Clone, Copy)]
-enum Which {
-    Memory,
-    Sqlite,
-    Dynamo,
+async fn open(home: Home) -> Subject {
+    Subject::of(Store::open(home).await)
 }
 
-impl Subject {
-    async fn open(which: Which) -> Subject {
-        let home = match which {
-            Which::Memory => return Subject { ledger: Arc::new(MemoryLedger::default()), store: None },
-            Which::Sqlite => Home::Sqlite,
-            Which::Dynamo => Home::Dynamo,
-        };
-        let store = Store::open(home).await;
-        Subject { ledger: store.ledger.clone(), store: Some(store) }
-    }
-
-    /// Writes a record's stored form by hand, as another version (or a fault) might have left it.
-    async fn plant(&self, key: &Key, text: &str) {
-        let Some(store) = &self.store else { panic!("nobody else writes into memory") };
-        let (key, text) = (key.0.clone(), text.to_owned());
-        let Some(aws) = &store.aws else {
-            let sql = "INSERT INTO ledger (key, version, owner, state, outbox, record) VALUES (?1, 7, 'x', 'accepted', 1, ?2)";
-            store.database.write(move |connection| connection.execute(sql, [&key, &text])).await.unwrap();
-            return;
-        };
-        let attribute = |value: &str| json!({ "S": value });
-        let item = json!({
-            "pk": attribute(&key), "format": { "N": "99" }, "version": { "N": "7" }, "owner": attribute("x"),
-            "state": attribute("accepted"), "outbox": attribute("1"), "record": attribute(&text),
-        });
-        self.dynamo(aws, "PutItem", json!({ "TableName": "ledger", "Item": item })).await;
-    }
-
-    /// The stored form as it is.
-    async fn planted(&self, key: &Key) -> String {
-        let store = self.store.as_ref().unwrap();
-        let Some(aws) = &store.aws else {
-            let (sql, key) = ("SELECT record FROM ledger WHERE key = ?1", key.0.clone());
-            return store
-                .database
-                .read(move |connection| connection.query_row(sql, [&key], |row| row.get(0)))
-                .await
-                .unwrap();
-        };
-        let request = json!({ "TableName": "ledger", "Key": { "pk": { "S": key.0 } }, "ConsistentRead": true });
-        let answer = self.dynamo(aws, "GetItem", request).await;
-        answer["Item"]["record"]["S"].as_str().unwrap().to_owned()
-    }
-
-    async fn dynamo(&self, aws: &offsite_local::aws::LocalAws, operation: &str, body: Value) -> Value {
-        let environment = aws_environment(aws);
-        let client = Aws::from_environment(&environment, Arc::new(http()), Arc::new(SystemClock)).unwrap();
-        let target = format!("DynamoDB_20120810.{operation}");
-        client.call(&aws.endpoint(), "dynamodb", "1.0", &target, &body, Duration::from_secs(5)).await.unwrap()
-    }
-}
-
-fn now() -> Timestamp {
-    "2026-11-21T12:00:00Z".parse().unwrap()
-}
-
-fn new_replication(seed: u64) -> Replication {
-    replication(&command(Operation::CopySnapshot, &mut Rng::with_seed(seed)))
-}
-
-fn claimant(owner: &str) -> Claimant {
-    Claimant { owner: owner.to_owned(), lease_until: now() + SignedDuration::from_secs(60), now: now() }
-}
-
-fn first_claim(replication: &Replication, owner: &str) -> Record {
-    match ledger::claim(None, replication, &claimant(owner), &Attempts::default()) {
-        Claim::Write(record, Expect::Absent) => *record,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn accepted(record: &Record, owner: &str) -> (Record, Expect) {
-    let receipt = Receipt {
-        attempt: 1,
-        backup_id: None,
-        replication_id: Some("snap-1".to_owned()),
-        request_id: None,
-        adopted: false,
-        time: now(),
-    };
-    ledger::settle(record, &Ending::Accepted(vec![receipt]), &claimant(owner), &Attempts::default()).unwrap()
-}
-
-fn was(record: &Record) -> Expect {
-    Expect::Was { version: record.version, owner: record.owner.clone() }
-}
-
-#[track_caller]
-fn conflict(put: Put) -> Option<Record> {
-    match put {
-        Put::Conflict(found) => found.map(|found| *found),
-        Put::Stored => panic!("it was stored"),
-    }
-}
-
-async fn writes_are_conditional(subject: Subject) {
-    let ledger = &subject.ledger;
-    let replication = new_replication(1);
-    let record = first_claim(&replication, "one");
-    assert_eq!(ledger.get(&record.key()).await.unwrap(), None);
-    // Nothing is there: only `Absent` fits.
-    assert_eq!(conflict(ledger.put(&record, &was(&record)).await.unwrap()), None);
-    assert_eq!(ledger.put(&record, &Expect::Absent).await.unwrap(), Put::Stored);
-    assert_eq!(ledger.get(&record.key()).await.unwrap().as_ref(), Some(&record));
-    // Something is there: neither `Absent`, nor another version, nor another owner fits, and each is told what there is.
-    let (next, expect) = accepted(&record, "one");
-    let other_version = Expect::Was { version: record.version + 1, owner: record.owner.clone() };
-    let other_owner = Expect::Was { version: record.version, owner: "two".to_owned() };
-    for wrong in [&Expect::Absent, &other_version, &other_owner] {
-        assert_eq!(conflict(ledger.put(&next, wrong).await.unwrap()).as_ref(), Some(&record), "{wrong:?}");
-    }
-    assert_eq!(ledger.put(&next, &expect).await.unwrap(), Put::Stored);
-    assert_eq!(ledger.get(&record.key()).await.unwrap().as_ref(), Some(&next));
-    // The same write again has lost its condition.
-    assert_eq!(conflict(ledger.put(&next, &expect).await.unwrap()).as_ref(), Some(&next));
-}
-
-async fn a_write_whose_answer_was_lost_is_recognised(subject: Subject) {
-    let ledger = &subject.ledger;
-    let replication = new_replication(2);
-    let record = first_claim(&replication, "one");
-    assert_eq!(ledger.put(&record, &Expect::Absent).await.unwrap(), Put::Stored);
-    let found = conflict(ledger.put(&record, &Expect::Absent).await.unwrap()).unwrap();
-    let again = ledger::claim(Some(&found), &replication, &claimant("one"), &Attempts::default());
-    assert_eq!(again, Claim::Ours(Box::new(record.clone())));
-    // For another owner it is not.
-    let other = ledger::claim(Some(&found), &replication, &claimant("two"), &Attempts::default());
-    assert_eq!(other, Claim::Busy(record.lease_until.unwrap()));
-}
-
-async fn of_racing_claims_one_wins(subject: Subject) {
-    let replication = new_replication(3);
-    let race = |worker: u32| {
-        let (ledger, replication) = (subject.ledger.clone(), replication.clone());
-        tokio::spawn(async move {
-            let record = first_claim(&replication, &format!("worker-{worker}"));
-            match ledger.put(&record, &Expect::Absent).await.unwrap() {
-                Put::Stored => None,
-                Put::Conflict(found) => Some(found.unwrap().owner),
-            }
-        })
-    };
-    let racers: Vec<_> = (0..32).map(race).collect();
-    let mut losers = Vec::new();
-    for racer in racers {
-        losers.extend(racer.await.unwrap());
-    }
-    assert_eq!(losers.len(), 31, "exactly one wins");
-    let winner = subject.ledger.get(&replication.key()).await.unwrap().unwrap().owner;
-    assert!(losers.iter().all(|told| *told == winner), "each loser is told who won");
-}
-
-async fn every_page(ledger: &dyn Ledger, filter: &Filter, limit: u32) -> Page {
-    let (mut all, mut after) = (Page::default(), None);
-    loop {
-        let page = ledger.list(filter, after.as_ref(), limit).await.unwrap();
-        assert!(page.records.len() + page.unreadable.len() <= limit as usize);
-        all.records.extend(page.records);
-        all.unreadable.extend(page.unreadable);
-        after = page.next;
-        if after.is_none() {
-            return all;
-        }
-    }
-}
-
-async fn lists_are_paged_and_filtered(subject: Subject) {
-    let ledger = &subject.ledger;
-    let (mut open, mut outbox) = (BTreeSet::new(), BTreeSet::new());
-    for number in 0..40 {
-        let record = first_claim(&new_replication(100 + number), "one");
-        ledger.put(&record, &Expect::Absent).await.unwrap();
-        match number % 4 {
-            0 | 1 => _ = open.insert(record.key),
-            2 => {
-                let (next, expect) = accepted(&record, "one");
-                ledger.put(&next, &expect).await.unwrap();
-                outbox.insert(record.key);
-            }
-            _ => {
-                let (next, expect) = accepted(&record, "one");
-                ledger.put(&next, &expect).await.unwrap();
-                let (marked, expect) = ledger::emitted(&next);
-                ledger.put(&marked, &expect).await.unwrap();
-            }
-        }
-    }
-    // A pause is kept beside the records and is none.
-    let pause = Pause { until: now(), reason: "it was refused".to_owned() };
-    ledger.pause(&CredentialName("tencent#default#AK#0011".to_owned()), &pause).await.unwrap();
-    let of = |state: Option<State>, outbox| Filter {
-        state: state.map(|state| state.name().to_owned()),
-        outbox,
-        ..Filter::default()
-    };
-    let keys = |page: Page| page.records.into_iter().map(|record| record.key).collect::<Vec<_>>();
-    for limit in [1, 7, 10, 1_000] {
-        let all = keys(every_page(&**ledger, &Filter::default(), limit).await);
-        assert_eq!((all.len(), all.iter().collect::<BTreeSet<_>>().len()), (40, 40), "each once, limit {limit}");
-        let claimed = keys(every_page(&**ledger, &of(Some(State::Claimed), false), limit).await);
-        assert_eq!((claimed.len(), claimed.into_iter().collect()), (20, open.clone()), "limit {limit}");
-        let waiting = keys(every_page(&**ledger, &of(None, true), limit).await);
-        assert_eq!((waiting.len(), waiting.into_iter().collect()), (10, outbox.clone()), "limit {limit}");
-        let both = keys(every_page(&**ledger, &of(Some(State::Accepted), true), limit).await);
-        assert_eq!(both.len(), 10, "limit {limit}");
-        assert!(keys(every_page(&**ledger, &of(Some(State::Claimed), true), limit).await).is_empty());
-        assert!(keys(every_page(&**ledger, &of(Some(State::Refused), false), limit).await).is_empty());
-    }
-}
-
-async fn states_are_counted(subject: Subject) {
-    let ledger = &subject.ledger;
-    assert_eq!(ledger.count().await.unwrap(), BTreeMap::new());
-    for number in 0..9 {
-        let record = first_claim(&new_replication(300 + number), "one");
-        ledger.put(&record, &Expect::Absent).await.unwrap();
-        if number < 4 {
-            let (next, expect) = accepted(&record, "one");
-            ledger.put(&next, &expect).await.unwrap();
-        }
-    }
-    // What is kept beside the records is none of them.
-    let pause = Pause { until: now(), reason: "it was refused".to_owned() };
-    ledger.pause(&CredentialName("tencent#default#AK#0011".to_owned()), &pause).await.unwrap();
-    let mut wanted = BTreeMap::from([("accepted".to_owned(), 4), ("claimed".to_owned(), 5)]);
-    assert_eq!(ledger.count().await.unwrap(), wanted);
-    // One that only a newer version can read is there all the same. The store in memory never holds one.
-    if subject.store.is_some() {
-        let key = new_replication(309).key();
-        subject.plant(&key, &json!({ "format": 99, "key": key.0 }).to_string()).await;
-        wanted.insert("accepted".to_owned(), 5);
-    }
-    assert_eq!(ledger.count().await.unwrap(), wanted);
-}
-
-/// More than a page of DynamoDB, which holds 1 MiB.
-async fn states_are_counted_over_pages(subject: Subject) {
-    let bulk = "x".repeat(200_000);
-    for number in 0..12 {
-        let key = new_replication(400 + number).key();
-        subject.plant(&key, &bulk).await;
-    }
-    assert_eq!(subject.ledger.count().await.unwrap(), BTreeMap::from([("accepted".to_owned(), 12)]));
-}
-
-async fn pauses_are_kept_for_each_credential(subject: Subject) {
-    let ledger = &subject.ledger;
-    let credential = |name: &str| CredentialName(name.to_owned());
-    let (one, two) = (credential("tencent#default#AK1#0011"), credential("tencent#default#AK2#0011"));
-    assert_eq!(ledger.pause_of(&one).await.unwrap(), None);
-    let first = Pause { until: now(), reason: "AuthFailure.SignatureFailure".to_owned() };
-    ledger.pause(&one, &first).await.unwrap();
-    assert_eq!(ledger.pause_of(&one).await.unwrap(), Some(first));
-    assert_eq!(ledger.pause_of(&two).await.unwrap(), None);
-    let later = Pause { until: now() + SignedDuration::from_mins(5), reason: "again".to_owned() };
-    ledger.pause(&one, &later).await.unwrap();
-    assert_eq!(ledger.pause_of(&one).await.unwrap(), Some(later));
-}
-
-/// Starts the command over the store, where it must come to nothing, and gives the error.
-async fn refused(subject: &Subject, command: &Value) -> String {
-    let store = subject.store.as_ref().unwrap();
-    let clouds = Clouds::plain().await;
-    let error = clouds.ask(store, command).await.unwrap_err();
-    assert_eq!(error.name.name(), "Offsite.Unavailable", "{error:?}");
-    assert_eq!(clouds.count(), 0);
-    assert_eq!(mutating_calls(&clouds), 0, "nothing is started that cannot be recorded");
-    error.message
-}
-
-/// How many calls the simulators saw that start something.
-pub fn mutating_calls(clouds: &Clouds) -> u64 {
-    let state = clouds.simulators.state();
-    let calls = state["calls"].as_object().unwrap().values().flat_map(|calls| calls.as_object().unwrap());
-    calls
-        .filter(|(action, _)| action.starts_with("Copy") || action.starts_with("Create"))
-        .filter_map(|(_, count)| count.as_u64())
-        .sum()
-}
-
-async fn what_cannot_be_read_is_refused_and_kept(
-    subject: Subject,
-    text: impl Fn(&Key) -> String,
-    is_told: impl Fn(&LedgerError) -> bool,
-) {
-    let ledger = &subject.ledger;
-    let command = command(Operation::CopySnapshot, &mut Rng::with_seed(5));
-    let replication = replication(&command);
-    let (key, text) = (replication.key(), text(&replication.key()));
-    subject.plant(&key, &text).await;
-    assert!(is_told(&ledger.get(&key).await.unwrap_err()));
-    let record = first_claim(&replication, "one");
-    let error = ledger.put(&record, &Expect::Absent).await.unwrap_err();
-    assert!(is_told(&error), "{error}");
-    let message = refused(&subject, &command).await;
-    assert!(message.contains(&error.to_string()), "{message}");
-    assert_eq!(subject.planted(&key).await, text, "it is never overwritten");
-    // It does not hide its neighbours.
-    for number in 0..9 {
-        ledger.put(&first_claim(&new_replication(200 + number), "one"), &Expect::Absent).await.unwrap();
-    }
-    for limit in [1, 4, 100] {
-        let all = every_page(&**ledger, &Filter::default(), limit).await;
-        assert_eq!(all.records.len(), 9);
-        assert!(all.unreadable.len() == 1 && is_told(&all.unreadable[0]), "{:?}", all.unreadable);
-    }
-    assert_eq!(every_page(&**ledger, &Filter { outbox: true, ..Filter::default() }, 10).await.unreadable.len(), 1);
-}
-
-async fn a_newer_record_is_refused_with_its_format(subject: Subject) {
-    let text = |key: &Key| json!({ "format": 99, "key": key.0, "what": "only its version knows" }).to_string();
-    what_cannot_be_read_is_refused_and_kept(subject, text, |error| {
-        matches!(error, LedgerError::Newer { format: 99, .. }) && error.to_string().contains("format 99")
-    })
-    .await;
-}
-
-async fn a_corrupt_record_is_refused(subject: Subject) {
-    let text = |key: &Key| format!("{{\"format\":1,\"key\":\"{key}\",\"state\":\"acc");
-    what_cannot_be_read_is_refused_and_kept(subject, text, |error| matches!(error, LedgerError::Corrupt { .. })).await;
-}
-
-macro_rules! suite {
-    ($which:ident, $store:ident: $($test:ident),+) => {
-        mod $store {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $test() {
-                    super::$test(super::Subject::open(super::Which::$which).await).await;
-                }
-            )+
-        }
-    };
-}
-
-suite!(Memory, memory:
+suite!(memory, super::in_memory();
     writes_are_conditional, a_write_whose_answer_was_lost_is_recognised, of_racing_claims_one_wins,
     lists_are_paged_and_filtered, states_are_counted, pauses_are_kept_for_each_credential);
-suite!(Sqlite, sqlite:
+suite!(sqlite, super::open(crate::faults::world::Home::Sqlite);
     writes_are_conditional, a_write_whose_answer_was_lost_is_recognised, of_racing_claims_one_wins,
     lists_are_paged_and_filtered, states_are_counted, pauses_are_kept_for_each_credential,
     states_are_counted_over_pages, a_newer_record_is_refused_with_its_format, a_corrupt_record_is_refused);
-suite!(Dynamo, dynamodb:
+suite!(dynamodb, super::open(crate::faults::world::Home::Dynamo);
     writes_are_conditional, a_write_whose_answer_was_lost_is_recognised, of_racing_claims_one_wins,
     lists_are_paged_and_filtered, states_are_counted, pauses_are_kept_for_each_credential,
     states_are_counted_over_pages, a_newer_record_is_refused_with_its_format, a_corrupt_record_is_refused);
@@ -406,9 +64,9 @@ async fn a_table_that_cannot_be_reached_starts_nothing() {
     let aws = store.aws.take().unwrap();
     let environment = aws_environment(&aws);
     let client = Arc::new(Aws::from_environment(&environment, Arc::new(http()), Arc::new(Waiting::default())).unwrap());
-    store.ledger = Arc::new(DynamoLedger::from_environment(&environment, client, "ledger").unwrap());
+    store.ledger = Arc::new(DynamoLedger::from_environment(&environment, client, TABLE).unwrap());
     aws.shutdown().await;
-    let subject = Subject { ledger: store.ledger.clone(), store: Some(store) };
+    let subject = Subject::of(store);
     let replication = new_replication(6);
     let error = subject.ledger.put(&first_claim(&replication, "one"), &Expect::Absent).await.unwrap_err();
     assert!(matches!(error, LedgerError::Unavailable(_)), "{error}");

@@ -1,0 +1,98 @@
+//! A role that lacks what it needs: the function says so, and nothing is lost.
+
+use offsite_shared::command::Cloud;
+use serde_json::{Value, json};
+
+use crate::account::{Account, elements};
+use crate::home::{Home, Wish, copy};
+
+/// The one policy of the Tencent function's role, as it is.
+async fn policy_of(home: &Home) -> (String, Value) {
+    let role = home.output("TencentRoleArn").rsplit('/').next().unwrap().to_owned();
+    let asked = [("RoleName", role.as_str()), ("PolicyName", "offsite")];
+    let found = home.account.query("iam", "GetRolePolicy", &asked).await.unwrap();
+    let text = elements(&found, "PolicyDocument").remove(0);
+    (role, serde_json::from_str(&unescaped(&text)).unwrap())
+}
+
+async fn set_policy(home: &Home, role: &str, policy: &Value) {
+    let text = policy.to_string();
+    let parameters = [("RoleName", role), ("PolicyName", "offsite"), ("PolicyDocument", text.as_str())];
+    home.account.query("iam", "PutRolePolicy", &parameters).await.unwrap();
+}
+
+/// The policy without these actions.
+fn without(policy: &Value, actions: &[&str]) -> Value {
+    let mut policy = policy.clone();
+    let mut taken = 0;
+    let statements = policy["Statement"].as_array_mut().unwrap();
+    for statement in statements.iter_mut() {
+        if let Some(listed) = statement["Action"].as_array_mut() {
+            let before = listed.len();
+            listed.retain(|action| !actions.contains(&action.as_str().unwrap()));
+            taken += before - listed.len();
+        }
+    }
+    statements.retain(|statement| statement["Action"].as_array().is_none_or(|listed| !listed.is_empty()));
+    assert_eq!(taken, actions.len(), "the role has these: {actions:?}");
+    policy
+}
+
+/// IAM gives its documents percent-encoded.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let pair = [rest.next().unwrap(), rest.next().unwrap()];
+            bytes.push(u8::from_str_radix(std::str::from_utf8(&pair).unwrap(), 16).unwrap());
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn without_leave_to_write_the_ledger_nothing_is_started_and_afterwards_it_works() {
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
+    let (role, whole) = policy_of(&home).await;
+    let function = home.function(Cloud::Tencent);
+    set_policy(&home, &role, &without(&whole, &["dynamodb:PutItem"])).await;
+    let (name, message) = home.invoke(&function, &copy("snap-perm0001")).await.unwrap_err();
+    assert_eq!(name, "Offsite.Unavailable");
+    assert!(message.contains("AccessDenied") && message.contains("dynamodb:PutItem"), "{message}");
+    assert_eq!(home.calls(Cloud::Tencent, "CopySnapshotCrossRegions"), 0, "what cannot be recorded is not started");
+    set_policy(&home, &role, &whole).await;
+    home.invoke(&function, &copy("snap-perm0001")).await.unwrap();
+    home.expect_receipts(1).await;
+}
+
+#[tokio::test]
+async fn without_leave_to_send_the_receipt_waits_in_the_outbox_and_comes_once() {
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
+    let (role, whole) = policy_of(&home).await;
+    let function = home.function(Cloud::Tencent);
+    // MiniStack has a name of its own for batches: see tests/aws/translate.py.
+    set_policy(&home, &role, &without(&whole, &["sqs:SendMessage", "sqs:SendMessageBatch"])).await;
+    let answer = home.invoke(&function, &copy("snap-perm0002")).await.unwrap();
+    assert_eq!((&answer["results"][0]["state"], &answer["results"][0]["queued"]), (&json!("accepted"), &json!(false)));
+    assert_eq!(home.account.depth(home.receipts()).await, 0);
+    let swept = home.invoke(&function, &json!({ "action": "sweep" })).await.unwrap();
+    assert_eq!(swept["outbox"], json!({ "drained": 0, "left": 1 }), "{swept}");
+    set_policy(&home, &role, &whole).await;
+    let swept = home.invoke(&function, &json!({ "action": "sweep" })).await.unwrap();
+    assert_eq!(swept["outbox"], json!({ "drained": 1, "left": 0 }), "{swept}");
+    home.expect_receipts(1).await;
+}
+
+#[tokio::test]
+async fn a_queue_takes_nothing_that_did_not_come_over_tls() {
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
+    let message = json!({ "QueueUrl": home.work(Cloud::Tencent), "MessageBody": copy("snap-plain001").to_string() });
+    let plain = Account { over_tls: false, ..home.account.clone() };
+    let denied = plain.try_json("AmazonSQS.SendMessage", message.clone()).await.unwrap_err();
+    assert!(denied.status == 403 && denied.body.contains("AccessDenied"), "{denied:?}");
+    home.account.json("AmazonSQS.SendMessage", message).await;
+    home.expect_receipts(1).await;
+}
