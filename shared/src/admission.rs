@@ -92,7 +92,7 @@ impl Handler {
         }
         if let Some(pause) = pause {
             let message = format!(
-                "{} was not started: this credential of account {account} is paused until {} because {}; a corrected credential is used at once",
+                "{} was not started: this credential of account {account} is paused until {} because {}; a corrected credential is used within half a minute",
                 replication.describe(),
                 pause.until,
                 pause.reason

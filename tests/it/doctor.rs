@@ -205,6 +205,26 @@ async fn all_is_well_and_only_reads_were_sent() {
 }
 
 #[tokio::test]
+async fn each_account_that_is_set_up_is_looked_at_and_a_policy_is_list_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = SimOptions::default();
+    let file = folder.path().join("lab.json");
+    let secret = json!({"access_key_id": key.access_key_id, "access_key_secret": key.access_key_secret});
+    std::fs::write(&file, secret.to_string()).unwrap();
+    let accounts = json!({"default": {"environment": true}, "lab": {"secret": format!("file:{}", file.display())},
+        "other": {"secret": format!("file:{}", file.display()), "identity": "4711"}});
+    let practice = Practice::open().await.with("OFFSITE_TENCENT_ACCOUNTS", &accounts.to_string());
+    let seen = practice.run(DoctorArgs { provider: Some(Cloud::Tencent), ..args(None) }).await;
+    assert_eq!(seen.statuses("tencent", "credential"), ["ok", "ok", "ok"], "{}", seen.text);
+    assert_eq!(seen.statuses("tencent", "destinations"), ["warn", "warn", "warn"], "{}", seen.text);
+    let identities = seen.statuses("tencent", "identity");
+    assert_eq!(identities[..2], ["ok", "ok"], "{}", seen.text);
+    assert!(seen.text.contains("belongs to tencent account 100000000001"), "{}", seen.text);
+    let seen = practice.run(args(practice.policy(&json!([tencent()])))).await;
+    assert_eq!(seen.statuses("tencent", "destinations"), ["ok"], "{}", seen.text);
+}
+
+#[tokio::test]
 async fn a_wrong_key_costs_one_signed_request_for_each_cloud() {
     let wrong = "Zq7CanaryWrongSecret0002";
     let practice = Practice::open()

@@ -454,7 +454,8 @@ async fn a_refused_credential_is_tried_once_and_then_left_alone() {
         let (name, message) = refused(function.invoke(event.clone(), LONG).await);
         assert_eq!(name, "Offsite.Rejected");
         assert!(
-            message.contains("is paused until") && message.contains("a corrected credential is used at once"),
+            message.contains("is paused until")
+                && message.contains("a corrected credential is used within half a minute"),
             "{message}"
         );
         // Another process, too: the pause is in the ledger.

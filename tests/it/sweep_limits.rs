@@ -48,6 +48,26 @@ async fn make(estate: &Estate, name: &str, count: usize) -> Vec<String> {
     ids
 }
 
+/// A table that somebody else works on is not worked around with a file.
+#[tokio::test]
+async fn what_belongs_to_a_table_is_not_started_from_a_file() {
+    let estate = estate().await;
+    let folder = estate.directory.path();
+    let file = folder.join("offsite.db").to_string_lossy().into_owned();
+    let environment =
+        [("OFFSITE_TABLE", "offsite-ledger"), ("OFFSITE_DB", &file), ("TENCENTCLOUD_SECRET_ID", "AKIDEXAMPLE")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    for arguments in [&["sweep"][..], &["handle", "--event", "-"]] {
+        let ended = command_line::run(arguments, &environment, Some("{}")).await;
+        assert_eq!(ended.code, 1, "{arguments:?}: {}", ended.stderr);
+        let shown = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(
+            shown.contains("OFFSITE_TABLE is set") && shown.contains("Invoke the function instead"),
+            "{arguments:?}: {shown}"
+        );
+    }
+}
+
 async fn fault(estate: &Estate, faults: Value) {
     estate.post(Cloud::Tencent, "faults", &json!({ "clear": true, "faults": faults })).await;
 }

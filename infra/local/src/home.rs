@@ -104,8 +104,13 @@ pub fn is_simulated(environment: &Environment) -> bool {
 /// The handler over the file.
 ///
 /// # Errors
-/// Names the variable that is missing or wrong, or what is wrong with the policy.
+/// Names the variable that is missing or wrong, or what is wrong with the policy; or the ledger is elsewhere.
 pub fn handler(environment: &Environment, database: &Database) -> Result<Handler, Error> {
+    if environment.get("OFFSITE_TABLE").is_some() && !is_simulated(environment) {
+        return Err(Error::configuration(
+            "OFFSITE_TABLE is set, and this command works on a file of this machine, which knows nothing of what is in the table: copies would be started again. Invoke the function instead, for instance with {\"action\":\"sweep\"}, or unset OFFSITE_TABLE to work on the file",
+        ));
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let settings = Settings::from_environment(environment, &PROVIDERS)?;
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);

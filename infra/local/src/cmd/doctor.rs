@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use futures_util::future::join_all;
+use offsite_shared::accounts;
 use offsite_shared::command::{Cloud, Destination, Operation};
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::policy::Policy;
@@ -106,9 +107,10 @@ async fn examine(args: &DoctorArgs, environment: &Environment) -> anyhow::Result
     report.checks.push(here::paused(environment));
     let (ledger, pauses) = here::ledger(environment, simulated).await;
     report.checks.push(ledger);
-    let (handler, secrets) = home::looking_with(environment, settings, clock, None)?;
+    let in_force = policy.as_ref().map(|(_, policy)| Arc::new(policy.clone()));
+    let (handler, secrets) = home::looking_with(environment, settings, clock, in_force)?;
     report.checks.extend(here::queues(environment, &handler.transport, &handler.clock).await);
-    let accounts = accounts(args, environment, &handler.settings, policy.as_ref().map(|(_, policy)| policy));
+    let accounts = looked_at(args, environment, &handler.settings, policy.as_ref().map(|(_, policy)| policy));
     if accounts.is_empty() {
         let (found, advice) = match &policy {
             Some(_) => ("the policy has no rule of this provider and account", "check --provider and --account"),
@@ -137,6 +139,7 @@ fn beside_simulators(environment: Environment) -> Environment {
     [
         ("OFFSITE_ALIBABA_ENDPOINT", "OFFSITE_ALIBABA_STS_ENDPOINT"),
         ("OFFSITE_HUAWEI_CBR_ENDPOINT", "OFFSITE_HUAWEI_IAM_ENDPOINT"),
+        ("OFFSITE_HUAWEI_CBR_ENDPOINT", "OFFSITE_HUAWEI_STS_ENDPOINT"),
         ("OFFSITE_TENCENT_ENDPOINT", "OFFSITE_TENCENT_STS_ENDPOINT"),
     ]
     .into_iter()
@@ -185,7 +188,7 @@ fn policy(file: Option<&Path>, environment: &Environment) -> (Check, Option<(Str
 }
 
 /// The accounts of the policy; without one, those that have a credential.
-fn accounts(
+fn looked_at(
     args: &DoctorArgs,
     environment: &Environment,
     settings: &Settings,
@@ -224,12 +227,18 @@ fn accounts(
             }
         }
         None => {
-            let has_any = |cloud| variables(cloud).any(|name| environment.get(name).is_some());
+            let named = |cloud| environment.get(&accounts::variable(cloud)).is_some();
+            let has_any = |cloud| named(cloud) || variables(cloud).any(|name| environment.get(name).is_some());
             let wanted = Cloud::ALL
                 .into_iter()
                 .filter(|cloud| args.provider.map_or_else(|| has_any(*cloud), |only| only == *cloud));
             for cloud in wanted {
-                add(args.account.as_deref().unwrap_or("default"), usual(cloud, args));
+                // What is wrong with the list is told by the credential's check.
+                let names = match (&args.account, accounts::read(environment, cloud)) {
+                    (None, Ok(accounts)) => accounts.into_keys().collect(),
+                    (only, _) => vec![only.clone().unwrap_or_else(|| "default".to_owned())],
+                };
+                names.iter().for_each(|name| add(name, usual(cloud, args)));
             }
         }
     }

@@ -23,7 +23,7 @@ pub struct LedgerArgs {
 /// What to do with the ledger.
 #[derive(Subcommand, Debug)]
 pub enum LedgerAction {
-    /// Print records with their history, one JSON object a line
+    /// Print records with their history: one that is named in full, several one JSON object a line
     #[command(group(ArgGroup::new("which").required(true).args(["key", "all", "state"])))]
     Show {
         /// The record's key, or the beginning of it
