@@ -66,6 +66,10 @@ pub async fn once(
     if !is_refused(provider, call, &access, &outcome) {
         return outcome;
     }
+    // Behind the gateway a service may have begun before it found the credential wanting: the next attempt reads back first.
+    if mutating && outcome.as_ref().is_ok_and(|reply| reply.status >= 500) {
+        return outcome;
+    }
     // It may have ended, been revoked or been rotated since it was got: got once more, sent once more. What was refused was
     // certainly not applied.
     let refused = CredentialName::of(cloud, account, &access);

@@ -9,6 +9,7 @@ use offsite_shared::ports::Clock;
 use serde_json::{Value, json};
 
 use crate::accounts::{ARN, Site, accepted, command, key};
+use crate::faults::ports::admin;
 use crate::functions::batch;
 
 async fn requests(site: &Site, cloud: Cloud) -> usize {
@@ -71,6 +72,22 @@ async fn a_batch_does_not_wait_again_and_again_for_a_secret_that_cannot_be_had()
     assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 10, "{answer}");
     let took = site.clock.now().duration_since(begun);
     assert!(took < SignedDuration::from_secs(20), "{took}");
+}
+
+/// Huawei says so with 500 as well, where the gateway has let the call through.
+#[tokio::test]
+async fn a_start_that_was_refused_behind_the_gateway_is_not_sent_again_at_once() {
+    let site = Site::start().await.with("OFFSITE_HUAWEI_ACCOUNTS", json!({"default": {"secret": ARN}}).to_string());
+    site.aws.keep_secret(ARN, &key());
+    let handler = site.function(Cloud::Huawei).unwrap();
+    accepted(site.invoke(&handler, &backup(1)).await);
+    site.aws.keep_secret(ARN, &with_secret("another-one"));
+    let fault =
+        json!({"action": "CopyBackup", "kind": "code", "code": "BackupService.9998", "http_status": 500, "times": 1});
+    admin(&site.http, &site.simulators.huawei(), "faults", &json!({"faults": [fault]})).await;
+    site.invoke(&handler, &backup(2)).await.unwrap_err();
+    assert_eq!(site.calls(Cloud::Huawei, "CopyBackup"), 2);
+    assert_eq!(site.calls(Cloud::Huawei, "(refused before dispatch)"), 0, "not sent with the other key");
 }
 
 /// Two tokens of an account have one name, and the user behind them may have become another account's.

@@ -114,7 +114,7 @@ async fn a_forged_message_in_a_batch_goes_back_and_the_others_are_done() {
 }
 
 #[tokio::test]
-async fn age_is_not_asked_of_a_command_that_waited() {
+async fn a_command_may_have_waited_until_its_backup_was_too_old() {
     let guarded = Guarded::tencent(json!({"max_age": "1d"}), &[]).await;
     let created = (guarded.site.clock.now() - jiff::SignedDuration::from_hours(25)).to_string();
     let old = json!({"snapshots": [{"snapshot_id": "snap-old00001", "region": "ap-guangzhou", "name": "web-0", "created": created}]});
