@@ -1,6 +1,6 @@
 //! Who may act: the provider, the destination allow-list, the credential and its pause.
 
-use futures_util::lock::MutexGuard;
+use futures_util::lock::OwnedMutexGuard;
 
 use crate::command::{Cloud, Command, Replication};
 use crate::error::{Error, ErrorName};
@@ -133,7 +133,8 @@ impl Handler {
                 let read = self.ledger.pause_of(credential).await;
                 let pause = read.map_err(|error| Outcome::not_started(ledger_trouble(replication, &error)))?;
                 self.pauses.remember(credential, now, pause.clone());
-                pause
+                // While it was read another may have been refused with this very credential.
+                self.pauses.recent(credential, now).unwrap_or(pause)
             }
         };
         Ok(pause.filter(|pause| pause.until > now))
@@ -146,11 +147,11 @@ impl Handler {
         provider: &dyn Provider,
         replication: &Replication,
         credential: &CredentialName,
-    ) -> Result<Option<MutexGuard<'_, ()>>, Outcome> {
+    ) -> Result<Option<OwnedMutexGuard<()>>, Outcome> {
         if self.pauses.is_proven(credential) {
             return Ok(None);
         }
-        let gate = self.pauses.gate().await;
+        let gate = self.pauses.gate(credential).await;
         self.ready(provider, replication).await?;
         Ok((!self.pauses.is_proven(credential)).then_some(gate))
     }

@@ -1,10 +1,11 @@
 //! One exchange with a provider: wait for the rate limit, sign anew, send, sort what went wrong, retry what certainly was not applied.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use futures_util::lock::OwnedMutexGuard;
 use jiff::Timestamp;
 
 use crate::command::{Cloud, Replication};
@@ -61,8 +62,12 @@ pub async fn once(
         local(Disposition::Retryable, "credential", &error.message, "check the credential of this account")
     };
     let access = given(None).await.map_err(unusable)?;
-    let outcome = send_as(handler, provider, call, (account, &access), mutating, stop).await;
+    let outcome = in_turn(handler, provider, call, (account, &access), mutating, stop).await;
     if !is_refused(provider, call, &access, &outcome) {
+        return outcome;
+    }
+    // Behind the gateway a service may have begun before it found the credential wanting: the next attempt reads back first.
+    if mutating && outcome.as_ref().is_ok_and(|reply| reply.status >= 500) {
         return outcome;
     }
     // It may have ended, been revoked or been rotated since it was got: got once more, sent once more. What was refused was
@@ -73,7 +78,42 @@ pub async fn once(
         return outcome;
     }
     tracing::info!(provider = cloud.name(), account, "the credential was refused; another one is used");
-    send_as(handler, provider, call, (account, &renewed), mutating, stop).await
+    in_turn(handler, provider, call, (account, &renewed), mutating, stop).await
+}
+
+/// The same with this credential, and by one at a time until the provider has taken it: who waited for another's turn hears what that
+/// one was told of the credential.
+async fn in_turn(
+    handler: &Handler,
+    provider: &dyn Provider,
+    call: &Call,
+    (account, access): (&str, &Access),
+    mutating: bool,
+    stop: Timestamp,
+) -> Result<Reply, Failure> {
+    let name = CredentialName::of(provider.cloud(), account, access);
+    let asked = handler.clock.now();
+    let turn = (!handler.pauses.is_proven(&name)).then(|| handler.pauses.turn(&name));
+    let mut last = match &turn {
+        Some(turn) => Some(turn.lock().await),
+        None => None,
+    };
+    match last.as_deref() {
+        Some(Some((at, refusal))) if asked < *at => return refusal.clone(),
+        // The one before has proven it.
+        _ if handler.pauses.is_proven(&name) => last = None,
+        _ => {}
+    }
+    let outcome = send_as(handler, provider, call, (account, access), mutating, stop).await;
+    if is_refused(provider, call, access, &outcome) {
+        handler.pauses.doubt(&name);
+        if let Some(last) = &mut last {
+            **last = Some((handler.clock.now(), outcome.clone()));
+        }
+    } else if last.is_some() && outcome.as_ref().is_ok_and(|reply| provider.refused(call, reply).is_none()) {
+        handler.pauses.prove(name);
+    }
+    outcome
 }
 
 /// The same with this credential, after its owner has been confirmed.
@@ -277,10 +317,13 @@ impl Pacer {
 pub struct Pauses {
     known: Mutex<HashMap<CredentialName, (Timestamp, Option<Pause>)>>,
     proven: Mutex<HashSet<CredentialName>>,
-    /// Whose each credential is, as far as it was asked.
-    pub(crate) owners: futures_util::lock::Mutex<HashMap<CredentialName, String>>,
-    gate: futures_util::lock::Mutex<()>,
+    owners: Mutex<HashMap<String, String>>,
+    gates: Mutex<HashMap<CredentialName, Arc<futures_util::lock::Mutex<()>>>>,
+    turns: Mutex<HashMap<CredentialName, Arc<Turn>>>,
 }
+
+/// Held by the one that tries a credential; the last refusal and when it came.
+type Turn = futures_util::lock::Mutex<Option<(Timestamp, Result<Reply, Failure>)>>;
 
 impl Pauses {
     /// What was read, unless it is older than a moment.
@@ -313,10 +356,35 @@ impl Pauses {
         held(&self.proven).insert(credential);
     }
 
-    /// Lets one at a time try a credential that is not proven.
-    pub async fn gate(&self) -> futures_util::lock::MutexGuard<'_, ()> {
-        self.gate.lock().await
+    /// A provider has refused this credential: again it is used by one at a time.
+    fn doubt(&self, credential: &CredentialName) {
+        held(&self.proven).remove(credential);
     }
+
+    /// Lets one at a time try a credential that is not proven; other credentials are not held up by it.
+    pub async fn gate(&self, credential: &CredentialName) -> OwnedMutexGuard<()> {
+        of_credential(&self.gates, credential).lock_owned().await
+    }
+
+    fn turn(&self, credential: &CredentialName) -> Arc<Turn> {
+        of_credential(&self.turns, credential)
+    }
+
+    /// Whose a credential is, as far as it was asked.
+    pub(crate) fn owner(&self, credential: &str) -> Option<String> {
+        held(&self.owners).get(credential).cloned()
+    }
+
+    pub(crate) fn remember_owner(&self, credential: String, owner: String) {
+        held(&self.owners).insert(credential, owner);
+    }
+}
+
+/// What belongs to this credential; what nobody uses any more is dropped.
+fn of_credential<T: Default>(all: &Mutex<HashMap<CredentialName, Arc<T>>>, credential: &CredentialName) -> Arc<T> {
+    let mut all = held(all);
+    all.retain(|name, one| name == credential || Arc::strong_count(one) > 1);
+    all.entry(credential.clone()).or_default().clone()
 }
 
 fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

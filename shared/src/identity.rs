@@ -3,7 +3,9 @@
 //! **Invariant:** where an account's number is set, nothing but this question is sent with a credential of another account.
 
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 
+use crate::command::{Cloud, hash_of};
 use crate::disposition::{Disposition, Failure};
 use crate::exchange;
 use crate::handler::Handler;
@@ -27,17 +29,15 @@ pub(crate) async fn confirm(
 ) -> Result<(), Failure> {
     let cloud = provider.cloud();
     let Some(expected) = handler.secrets.identity(cloud, account) else { return Ok(()) };
-    let name = CredentialName::of(cloud, account, access);
-    // Held while asking, so that a batch asks once.
-    let mut owners = handler.pauses.owners.lock().await;
-    let owner = match owners.get(&name) {
-        Some(owner) => owner.clone(),
+    let name = name_of(cloud, account, access);
+    let owner = match handler.pauses.owner(&name) {
+        Some(owner) => owner,
         None => {
             let call = provider.sts().whose(region);
             let reply = exchange::send(handler, provider, &call, access, false, stop).await?;
             let owner = provider.sts().owner(&reply)?;
             tracing::info!(provider = cloud.name(), account, owner, "the credential's account was confirmed");
-            owners.insert(name, owner.clone());
+            handler.pauses.remember_owner(name, owner.clone());
             owner
         }
     };
@@ -54,4 +54,13 @@ pub(crate) async fn confirm(
         ),
         "correct the credential, or the identity that is set",
     ))
+}
+
+/// All tokens of an account share one name, and the account behind it may have been changed between two of them.
+fn name_of(cloud: Cloud, account: &str, access: &Access) -> String {
+    let CredentialName(name) = CredentialName::of(cloud, account, access);
+    match access {
+        Access::Key(_) => name,
+        Access::Token(token) => format!("{name}#{}", hash_of(&["token", token.expose_secret()])),
+    }
 }

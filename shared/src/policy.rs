@@ -24,6 +24,9 @@ pub use duration::{WANTED as DURATION_WANTED, read as read_duration, text as dur
 /// The JSON Schema of a policy, 2020-12. It says less than [`Policy::from_json`] checks: it cannot compare two values.
 pub const SCHEMA: &str = include_str!("../../schemas/policy.schema.json");
 
+/// The longest that a queue keeps a command. Source: Amazon SQS developer guide, message quotas, 2026.
+const LONGEST_WAIT: Duration = Duration::from_secs(14 * 86_400);
+
 /// A policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
@@ -134,13 +137,20 @@ impl Rule {
     /// asked: an ineligible backup that is covered is a verdict of its own.
     pub fn covers(&self, backup: &Backup, now: Timestamp) -> Coverage {
         match self.selects(backup) {
-            Coverage::Covered => misses_age(&self.source.select, backup, now).into(),
+            Coverage::Covered => misses_age(&self.source.select, backup, Duration::ZERO, now).into(),
             other => other,
         }
     }
 
-    /// The same but for its age, which goes on while a command waits.
-    pub fn selects(&self, backup: &Backup) -> Coverage {
+    /// The same for a command that may have waited in a queue: the backup may have grown too old meanwhile, and never too young.
+    pub fn covers_since(&self, backup: &Backup, now: Timestamp) -> Coverage {
+        match self.selects(backup) {
+            Coverage::Covered => misses_age(&self.source.select, backup, LONGEST_WAIT, now).into(),
+            other => other,
+        }
+    }
+
+    fn selects(&self, backup: &Backup) -> Coverage {
         let select = &self.source.select;
         let misses = [
             self.source.vault_id.as_deref().and_then(|vault| misses_vault(vault, backup)),
@@ -153,9 +163,8 @@ impl Rule {
 
     /// Whether a backup must be read to know if this rule covers it.
     pub fn is_choosy(&self) -> bool {
-        let Select { name_prefix, tags, resources, .. } = &self.source.select;
         let by_vault = self.source.vault_id.is_some() && self.operation.source_field() != "vault_id";
-        by_vault || name_prefix.is_some() || !tags.is_empty() || !resources.is_empty()
+        by_vault || !self.source.select.is_all()
     }
 
     /// The command that starts this backup's copies in every destination.
@@ -322,7 +331,7 @@ fn misses_resource(resources: &[String], backup: &Backup) -> Option<String> {
 }
 
 /// An age of exactly the limit is covered. A backup that the provider's clock puts into the future has no age yet.
-fn misses_age(select: &Select, backup: &Backup, now: Timestamp) -> Option<String> {
+fn misses_age(select: &Select, backup: &Backup, waited: Duration, now: Timestamp) -> Option<String> {
     if select.max_age.is_none() && select.min_age.is_none() {
         return None;
     }
@@ -331,7 +340,7 @@ fn misses_age(select: &Select, backup: &Backup, now: Timestamp) -> Option<String
     };
     let age = Duration::try_from(now.duration_since(created_at)).unwrap_or_default();
     match (select.max_age, select.min_age) {
-        (Some(limit), _) if age > limit => {
+        (Some(limit), _) if age > limit.saturating_add(waited) => {
             Some(format!("select.max_age: it is {} old, more than {}", rough(age), duration_text(limit)))
         }
         (_, Some(limit)) if age < limit => {

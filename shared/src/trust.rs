@@ -3,7 +3,7 @@
 //!
 //! **Invariant:** what is started follows from the policy in force, whoever wrote the command.
 
-use crate::command::{Command, Destination, Operation};
+use crate::command::{Command, Destination, Operation, Options};
 use crate::fields::FieldError;
 use crate::handler::{Handler, Invocation};
 use crate::hint::{Hint, What};
@@ -72,6 +72,8 @@ impl Handler {
         destination: &Destination,
         provider: &dyn Provider,
     ) -> Vec<&'p Rule> {
+        // A vault-wide call's options are not those of a backup's own.
+        let plain = command.options == Options::default();
         let fits = |rule: &&Rule| {
             let own = provider.complete(&rule.command_of(&command.source.id), &self.settings.defaults);
             // What a vault-wide call has lost can be copied again one by one only.
@@ -82,7 +84,7 @@ impl Handler {
                 && own.source.project_id == command.source.project_id
                 && (own.operation != command.operation || own.source.id == command.source.id)
                 && own.destinations.contains(destination)
-                && own.options == command.options
+                && if own.operation == command.operation { own.options == command.options } else { plain }
         };
         let mut rules: Vec<&Rule> = policy.rules.iter().filter(fits).collect();
         rules.sort_by_key(|rule| command.rule.as_deref() != Some(rule.name.as_str()));
@@ -108,7 +110,7 @@ impl Handler {
                 Some(backup) => backup,
                 None => backup.insert(self.read_source(command, rule, provider, invocation).await?),
             };
-            match rule.selects(backup) {
+            match rule.covers_since(backup, self.clock.now()) {
                 Coverage::Covered => return Ok(Ok(rule)),
                 Coverage::NotCovered(reason) => why = format!("rule {} does not cover it: {reason}", rule.name),
             }

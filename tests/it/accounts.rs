@@ -26,7 +26,7 @@ use tempfile::TempDir;
 use crate::events::sample;
 use crate::faults::ports::{JumpClock, admin};
 
-const ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:offsite/key-AbCdEf";
+pub const ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:offsite/key-AbCdEf";
 const AWS_KEY: (&str, &str) = ("AKIALOCALLOCALLOCAL0", "local-secret-that-opens-nothing");
 
 /// The clouds, AWS, and what a function finds in its environment.
@@ -84,7 +84,7 @@ impl Site {
     }
 
     /// A Tencent function whose account `default` is set up so.
-    async fn tencent(account: Value) -> (Site, Handler) {
+    pub async fn tencent(account: Value) -> (Site, Handler) {
         let site = Site::start().await.with("OFFSITE_TENCENT_ACCOUNTS", json!({ "default": account }).to_string());
         let handler = site.function(Cloud::Tencent).unwrap();
         (site, handler)
@@ -101,7 +101,7 @@ impl Site {
     }
 
     /// Takes on this key at the cloud instead of the one before.
-    async fn accept(&self, base: &str, secret: &str) {
+    pub async fn accept(&self, base: &str, secret: &str) {
         let key = json!({"access_key_id": SimOptions::default().access_key_id, "access_key_secret": secret});
         admin(&self.http, base, "key", &key).await;
     }
@@ -114,25 +114,35 @@ impl Site {
         self.simulators.state()["replications"].as_array().map_or(0, Vec::len)
     }
 
-    async fn pass(&self, seconds: u64) {
+    /// What this cloud's simulator tells.
+    pub async fn told(&self, cloud: Cloud, path: &str) -> Value {
+        let base = match cloud {
+            Cloud::Alibaba => self.simulators.alibaba(),
+            Cloud::Huawei => self.simulators.huawei(),
+            Cloud::Tencent => self.simulators.tencent(),
+        };
+        serde_json::from_slice(&get(self, &base, path).await).unwrap()
+    }
+
+    pub async fn pass(&self, seconds: u64) {
         self.clock.sleep(Duration::from_secs(seconds)).await;
     }
 }
 
-fn key() -> String {
+pub fn key() -> String {
     let options = SimOptions::default();
     json!({"access_key_id": options.access_key_id, "access_key_secret": options.access_key_secret}).to_string()
 }
 
 /// A command for another snapshot each time.
-fn command(number: usize) -> Value {
+pub fn command(number: usize) -> Value {
     json!({"action": "replicate", "provider": "tencent", "operation": "copy-snapshot",
         "source": {"region": "ap-guangzhou", "snapshot_id": format!("snap-acct{number:04}")},
         "destinations": [{"region": "ap-beijing"}]})
 }
 
 #[track_caller]
-fn accepted(answer: Result<Value, Error>) {
+pub fn accepted(answer: Result<Value, Error>) {
     let answer = answer.unwrap();
     assert_eq!(answer["results"][0]["state"], "accepted", "{answer}");
 }
@@ -179,7 +189,7 @@ async fn a_wrong_secret_is_tried_once_and_a_corrected_one_used_at_once() {
         assert!(!error.message.contains("mistyped"), "{error}");
     }
     assert_eq!(site.copies(), 0);
-    let log: Value = serde_json::from_slice(&get(&site, "log").await).unwrap();
+    let log: Value = serde_json::from_slice(&get(&site, &site.simulators.tencent(), "log").await).unwrap();
     let signed = log["requests"].as_array().unwrap().len();
     assert_eq!(signed, 1, "one wrong signature, then the credential is left alone: {log}");
     site.aws.keep_secret(ARN, &key());
@@ -187,10 +197,10 @@ async fn a_wrong_secret_is_tried_once_and_a_corrected_one_used_at_once() {
     accepted(site.invoke(&handler, &command(1)).await);
 }
 
-async fn get(site: &Site, path: &str) -> Vec<u8> {
+async fn get(site: &Site, base: &str, path: &str) -> Vec<u8> {
     let request = offsite_shared::ports::HttpRequest {
         method: "GET".into(),
-        url: format!("{}/_sim/{path}", site.simulators.tencent()),
+        url: format!("{base}/_sim/{path}"),
         headers: Vec::new(),
         body: Vec::new(),
         timeout: Duration::from_secs(5),

@@ -19,6 +19,7 @@ mod observe;
 mod policy;
 mod proof;
 mod report_page;
+mod rotation;
 mod schemas;
 mod secrets;
 mod sign_command;

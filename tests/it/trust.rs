@@ -1,6 +1,7 @@
 //! Where there is a policy, a command is taken only if a rule wants what it asks for, whoever sent it. The functions' own wiring, with
 //! the policy in SSM Parameter Store.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use offsite_shared::command::Cloud;
@@ -113,7 +114,7 @@ async fn a_forged_message_in_a_batch_goes_back_and_the_others_are_done() {
 }
 
 #[tokio::test]
-async fn age_is_not_asked_of_a_command_that_waited() {
+async fn a_command_may_have_waited_until_its_backup_was_too_old() {
     let guarded = Guarded::tencent(json!({"max_age": "1d"}), &[]).await;
     let created = (guarded.site.clock.now() - jiff::SignedDuration::from_hours(25)).to_string();
     let old = json!({"snapshots": [{"snapshot_id": "snap-old00001", "region": "ap-guangzhou", "name": "web-0", "created": created}]});
@@ -189,4 +190,111 @@ async fn what_a_sweep_hands_to_the_work_queue_is_wanted() {
     let answer = site.invoke(&worker, &batch(&bodies)).await.unwrap();
     assert_eq!(answer["batchItemFailures"], json!([]), "{answer}");
     assert_eq!(site.copies(), 2, "one snapshot in two regions");
+}
+
+/// A queue keeps a command for 14 days; what was too old for the rule before that was never wanted, nor what is too young yet.
+#[tokio::test]
+async fn an_age_that_the_rule_never_wanted_is_refused() {
+    for (select, hours, expected) in
+        [(json!({"max_age": "1d"}), 24 * 400, "select.max_age"), (json!({"min_age": "7d"}), 1, "select.min_age")]
+    {
+        let guarded = Guarded::tencent(select, &[]).await;
+        let created = (guarded.site.clock.now() - jiff::SignedDuration::from_hours(hours)).to_string();
+        let seed = json!({"snapshots": [{"snapshot_id": "snap-aged0001", "region": "ap-guangzhou", "name": "web-0", "created": created}]});
+        admin(&guarded.site.http, &guarded.site.simulators.tencent(), "seed", &seed).await;
+        guarded.refused(&copy("snap-aged0001", &["ap-beijing"]), expected).await;
+    }
+}
+
+/// What a vault-wide call has left in doubt is sent on as a command for that backup, which has none of the vault's options.
+#[tokio::test]
+async fn a_backup_of_a_vault_that_is_copied_as_a_whole_may_be_copied_alone() {
+    let vault = "3b5816b5-f29c-4172-9d9a-76c719a659ce";
+    let destination = json!({"region": "region2", "project_id": "68589cac08274b82b4e254268a3862d8", "vault_id": "0ca3eb86-8800-46da-9c37-9d657a825274"});
+    let rules = json!([{"name": "servers", "provider": "huawei", "operation": "copy-checkpoint", "options": {"auto_trigger": true},
+        "source": {"region": "region1", "vault_id": vault}, "destinations": [destination]}]);
+    let project = "4229d7a45436489f8c3dc2b1d35d4987";
+    let guarded = Guarded::start(Cloud::Huawei, rules, &[("HUAWEICLOUD_SDK_PROJECT_ID", project)]).await;
+    let backup = |id: &str| json!({"id": id, "project_id": project, "vault_id": if id.starts_with('1') { vault } else { "5b5816b5-f29c-4172-9d9a-76c719a659ce" }});
+    let (inside, outside) = ("1df2b54c-dd62-4059-a07c-1b8f24f2725d", "2df2b54c-dd62-4059-a07c-1b8f24f2725d");
+    let seed = json!({"backups": [backup(inside), backup(outside)]});
+    admin(&guarded.site.http, &guarded.site.simulators.huawei(), "seed", &seed).await;
+    let of = |id: &str| {
+        json!({"action": "replicate", "provider": "huawei", "operation": "copy-backup",
+        "source": {"region": "region1", "backup_id": id}, "destinations": [destination]})
+    };
+    guarded.refused(&of(outside), "source.vault_id").await;
+    let mut fast = of(inside);
+    fast["options"] = json!({"enable_acceleration": true});
+    guarded.refused(&fast, "no rule of the policy asks for this copy").await;
+    guarded.invoke(&of(inside)).await.unwrap();
+    assert_eq!(guarded.site.copies(), 1);
+}
+
+/// Every operation, with all that a rule may choose by, set as an option, or leave to the environment: what a sweep sends is what its
+/// own function takes.
+#[tokio::test]
+async fn nothing_that_a_sweep_of_any_cloud_hands_over_is_refused() {
+    for (cloud, wanted) in [
+        (Cloud::Alibaba, &["create-vault-replication"][..]),
+        (Cloud::Huawei, &["copy-backup", "copy-checkpoint", "copy-checkpoint-item"]),
+        (Cloud::Tencent, &["copy-snapshot"]),
+    ] {
+        let guarded = Guarded::start(cloud, json!([]), &[]).await;
+        let url = guarded.site.aws.create_queue("work").await.unwrap();
+        let mut site = guarded.site.with("OFFSITE_WORK_QUEUE_URL", url);
+        site.simulators.make_inventories(11, 300).unwrap();
+        let mut operations = BTreeSet::new();
+        let mut policy = site.told(cloud, "policy").await;
+        let rules = policy["rules"].as_array_mut().unwrap();
+        for rule in rules.iter_mut() {
+            rule["source"]["select"]["max_age"] = json!("3000d");
+            rule["source"]["select"]["min_age"] = json!("1s");
+        }
+        if cloud == Cloud::Huawei {
+            // Each project with its own function, which knows the project from its environment.
+            for rule in rules.clone() {
+                let mut rules = vec![rule.clone()];
+                if rule["operation"] == "copy-backup" {
+                    let mut whole = rule.clone();
+                    whole["name"] = json!("whole");
+                    whole["operation"] = json!("copy-checkpoint");
+                    whole["options"] = json!({"auto_trigger": true});
+                    whole["source"].as_object_mut().unwrap().remove("select");
+                    rules[0]["options"] = json!({"enable_acceleration": true, "name": "offsite"});
+                    rules.push(whole);
+                }
+                let project = rule["source"]["project_id"].as_str().unwrap().to_owned();
+                for rule in &mut rules {
+                    rule["source"].as_object_mut().unwrap().remove("project_id");
+                }
+                site = site.with("HUAWEICLOUD_SDK_PROJECT_ID", project);
+                operations.extend(all_taken(&site, cloud, &json!(rules)).await);
+            }
+        } else {
+            operations.extend(all_taken(&site, cloud, &policy["rules"]).await);
+        }
+        assert_eq!(operations.iter().map(String::as_str).collect::<Vec<_>>(), wanted);
+    }
+}
+
+/// Sweeps these rules, and gives what comes of it to the function that takes the work queue's messages; the operations that came.
+async fn all_taken(site: &Site, cloud: Cloud, rules: &Value) -> BTreeSet<String> {
+    site.aws.keep_parameter(PARAMETER, &json!({"version": 1, "rules": rules}).to_string());
+    let answer = site.invoke(&site.function(cloud).unwrap(), &json!({"action": "sweep"})).await.unwrap();
+    assert!(answer["swept"].as_array().unwrap().iter().all(|rule| rule["complete"] == true), "{answer}");
+    let handed = offsite_local::queue::Queue::named(site.database.clone(), "work").list(10_000).await.unwrap();
+    let worker = site.function(cloud).unwrap();
+    let mut operations = BTreeSet::new();
+    for message in handed {
+        let command: Value = serde_json::from_str(&message.body).unwrap();
+        if !rules.as_array().unwrap().iter().any(|rule| rule["name"] == command["rule"]) {
+            continue;
+        }
+        operations.insert(command["operation"].as_str().unwrap().to_owned());
+        if let Err(error) = site.invoke(&worker, &command).await {
+            assert_ne!(error.name, ErrorName::InvalidCommand, "{command}: {error}");
+        }
+    }
+    operations
 }

@@ -66,6 +66,8 @@ struct Kept {
 struct Slot {
     kept: Option<Kept>,
     refused: Option<(Error, Timestamp)>,
+    /// The last failure and when it came.
+    failed: Option<(Error, Timestamp)>,
 }
 
 /// Cloud, account, and for tokens, which hold in one region only, the region.
@@ -162,6 +164,7 @@ impl AccountSecrets {
     ) -> Result<Access, Error> {
         let set_up = self.account(cloud, account)?;
         let slot = self.slot(cloud, account, set_up, region);
+        let asked = self.desk.clock.now();
         // Held while getting one, so that a batch gets one.
         let mut slot = slot.lock().await;
         let now = self.desk.clock.now();
@@ -176,6 +179,12 @@ impl AccountSecrets {
         {
             return Err(error.clone());
         }
+        // Who waited while it could not be got does not wait as long again: ten of them would outlast the function.
+        if let Some((error, at)) = &slot.failed
+            && asked < *at
+        {
+            return Err(error.clone());
+        }
         let error = match self.get(cloud, account, set_up, region).await {
             Ok(mut new) => {
                 // The same one again would be refused again; and one that is refused when it is new is not got anew in a loop.
@@ -183,7 +192,7 @@ impl AccountSecrets {
                     new.again_at = later(now, AGAIN);
                 }
                 let access = new.access.clone();
-                *slot = Slot { kept: Some(new), refused: None };
+                *slot = Slot { kept: Some(new), ..Slot::default() };
                 return Ok(access);
             }
             Err(error) => error,
@@ -191,7 +200,8 @@ impl AccountSecrets {
         if error.name == ErrorName::Rejected {
             slot.refused = Some((error.clone(), later(now, REFUSED_FOR)));
         }
-        let Slot { kept, refused: held } = &mut *slot;
+        let failed_at = self.desk.clock.now();
+        let Slot { kept, refused: held, failed } = &mut *slot;
         match kept {
             Some(old) if old.ends_at.is_none_or(|end| later(now, LAST_MINUTE) < end) => {
                 tracing::warn!(provider = cloud.name(), account, %error, "the credential could not be got again; the one that is there stays in use");
@@ -199,7 +209,10 @@ impl AccountSecrets {
                 *held = None;
                 Ok(old.access.clone())
             }
-            _ => Err(error),
+            _ => {
+                *failed = Some((error.clone(), failed_at));
+                Err(error)
+            }
         }
     }
 
@@ -251,7 +264,7 @@ impl AccountSecrets {
                         &failure,
                     )
                 })?;
-                let renew_at = huawei::token::renew_at(token.expires_at);
+                let renew_at = huawei::token::renew_at(token.expires_at).max(later(now, AGAIN));
                 let access = Access::Token(Arc::new(token.value));
                 Ok(Kept::new(cloud, account, access, renew_at, Some(token.expires_at), now))
             }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::AGAIN;
 use crate::disposition::{Disposition, Failure};
 use crate::error::{Error, ErrorName};
+use crate::ledger::later;
 use crate::ports::{Access, Clock, HttpRequest, Reply, Transport};
 use crate::providers::{Call, Provider, huawei};
 use crate::settings::Settings;
@@ -52,11 +54,10 @@ impl Desk {
         token: &SecretString,
     ) -> Result<Temporary, Failure> {
         let call = provider.sts().exchange(region, federation, token);
-        let reply = self.unsigned(provider, &call).await?;
-        provider.sts().assumed(&reply).map_err(|mut failure| {
-            failure.message = failure.message.replace(token.expose_secret(), "(the token)");
-            failure
-        })
+        let mut reply = self.unsigned(provider, &call).await?;
+        // Before it is read, for a message that is cut short would hold a part of it.
+        reply.body = without(token.expose_secret(), &String::from_utf8_lossy(&reply.body)).into_bytes();
+        provider.sts().assumed(&reply)
     }
 
     /// Makes a password a token of this region.
@@ -109,6 +110,21 @@ impl Desk {
     }
 }
 
+/// A text without a token, or what somebody has left of it.
+fn without(token: &str, text: &str) -> String {
+    const TOLD_BY: usize = 12;
+    let Some(beginning) = token.get(..TOLD_BY) else { return text.replace(token, "(the token)") };
+    let mut parts = text.split(beginning);
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        kept.push_str("(the token)");
+        kept.push_str(
+            part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '=')),
+        );
+    }
+    kept
+}
+
 /// A failure to get a credential, as an error for those who wanted it.
 pub(super) fn error(what: &str, failure: &Failure) -> Error {
     let (name, next) = match is_final(failure) {
@@ -126,11 +142,36 @@ pub(super) fn is_final(failure: &Failure) -> bool {
 /// Until when a credential of this life is used before the next one is got: a quarter of its life is kept for failing attempts.
 pub(super) fn renew_at(now: Timestamp, expires_at: Timestamp) -> Timestamp {
     let life = expires_at.duration_since(now);
-    now.checked_add(life * 3 / 4).unwrap_or(expires_at)
+    // By a clock that is ahead it may have ended already; the next one would have, too.
+    now.checked_add(life * 3 / 4).unwrap_or(expires_at).max(later(now, AGAIN))
 }
 
 fn authority(base: &str) -> (&str, &str) {
     let rest = base.split_once("://").map_or(base, |(_, rest)| rest);
     let at = rest.find('/').unwrap_or(rest.len());
     rest.split_at(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_not_repeated_whole_or_in_part() {
+        let token = format!("eyJhbGciOiJSUzI1NiJ9.{}.{}", "p".repeat(700), "s".repeat(340));
+        for part in [token.as_str(), &token[..300], &token[..12]] {
+            let text = format!("the token \"{part}\" is wrong");
+            assert_eq!(without(&token, &text), "the token \"(the token)\" is wrong");
+        }
+        assert_eq!(without("short", "a short one"), "a (the token) one");
+        assert_eq!(without(&token, "no token"), "no token");
+    }
+
+    #[test]
+    fn a_credential_that_has_ended_by_our_clock_is_not_got_at_every_call() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert_eq!(renew_at(at(10_000), at(13_600)), at(12_700));
+        assert_eq!(renew_at(at(10_000), at(10_900)), at(10_675));
+        assert_eq!(renew_at(at(10_000), at(9_000)), at(10_030));
+    }
 }
