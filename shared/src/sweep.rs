@@ -97,7 +97,7 @@ impl Handler {
                 {
                     tracing::warn!(rule = rule.name, error = %again.reason(), "how far this sweep came is not recorded");
                 }
-                metering::measure_unfinished(self, rule, last.or(Some(sweep.course.begun)));
+                metering::measure_unfinished(self, rule, last.or(Some(sweep.course.tried_since())));
                 told(rule, &stop, Some(&sweep.course))
             }
         }

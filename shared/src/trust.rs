@@ -39,7 +39,17 @@ impl Handler {
         if self.settings.commands == Commands::ToItsDestinations {
             let strange = command.destinations.iter().position(|destination| !is_named(&policy, &command, destination));
             return match strange {
-                None => Ok(vec![command]),
+                None => {
+                    // A rule's name brings its limits with it, so it is not believed of what goes elsewhere.
+                    let rule = command.rule.clone().filter(|name| {
+                        let own = policy.rule(name);
+                        command
+                            .destinations
+                            .iter()
+                            .all(|destination| own.is_some_and(|rule| goes(rule, &command, destination)))
+                    });
+                    Ok(vec![Command { rule, ..command }])
+                }
                 Some(index) => Err(invalid(refusal(index, &command, "no rule of the policy copies there"))),
             };
         }
@@ -150,11 +160,14 @@ impl Handler {
 }
 
 fn is_named(policy: &Policy, command: &Command, destination: &Destination) -> bool {
-    policy.rules.iter().any(|rule| {
-        rule.operation.cloud() == command.operation.cloud()
-            && rule.account == command.account
-            && rule.destinations.contains(destination)
-    })
+    policy.rules.iter().any(|rule| goes(rule, command, destination))
+}
+
+/// Whether a rule copies there with the command's credential.
+fn goes(rule: &Rule, command: &Command, destination: &Destination) -> bool {
+    rule.operation.cloud() == command.operation.cloud()
+        && rule.account == command.account
+        && rule.destinations.contains(destination)
 }
 
 fn refusal(index: usize, command: &Command, why: &str) -> FieldError {

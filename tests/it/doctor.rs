@@ -207,7 +207,7 @@ async fn all_is_well_and_only_reads_were_sent() {
 #[tokio::test]
 async fn each_account_that_is_set_up_is_looked_at_and_a_policy_is_list_enough() {
     let folder = tempfile::tempdir().unwrap();
-    let key = SimOptions::default();
+    let key = SimOptions { access_key_secret: SECRET.to_owned(), ..SimOptions::default() };
     let file = folder.path().join("lab.json");
     let secret = json!({"access_key_id": key.access_key_id, "access_key_secret": key.access_key_secret});
     std::fs::write(&file, secret.to_string()).unwrap();

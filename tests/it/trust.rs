@@ -143,8 +143,15 @@ async fn options_that_cost_money_are_the_rule_s_own() {
 async fn direct_commands_may_be_allowed_to_the_policy_s_destinations() {
     let guarded = Guarded::tencent(json!({"name_prefix": "web-"}), &[("OFFSITE_DIRECT_COMMANDS", "allow")]).await;
     guarded.refused(&copy("snap-dbs00001", &["eu-frankfurt"]), "no rule of the policy copies there").await;
-    guarded.invoke(&copy("snap-dbs00001", &["ap-beijing"])).await.unwrap();
-    assert_eq!(guarded.site.copies(), 1);
+    for (snapshot, rule) in [("snap-dbs00001", "web"), ("snap-web00001", "no-such-rule")] {
+        let mut command = copy(snapshot, &["ap-beijing"]);
+        command["rule"] = json!(rule);
+        guarded.invoke(&command).await.unwrap();
+    }
+    assert_eq!(guarded.site.copies(), 2);
+    let page = guarded.handler.ledger.list(&Default::default(), None, 10).await.unwrap();
+    let rules: BTreeSet<Option<&str>> = page.records.iter().map(|record| record.rule()).collect();
+    assert_eq!(rules, BTreeSet::from([None, Some("web")]), "a rule that is not there is not believed");
     // And what the environment names narrows that further.
     let narrow = [("OFFSITE_DIRECT_COMMANDS", "allow"), ("OFFSITE_ALLOWED_DESTINATIONS", "tencent:ap-singapore")];
     let guarded = Guarded::tencent(json!({}), &narrow).await;

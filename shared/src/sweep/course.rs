@@ -53,6 +53,9 @@ pub(super) struct Course {
     pub rule_hash: String,
     /// When it began.
     pub begun: Timestamp,
+    /// When the first of the courses began that came to no end since the last one that did.
+    #[serde(default)]
+    pub tried_since: Option<Timestamp>,
     /// Which stretch.
     pub phase: Phase,
     /// Which destination is being listed.
@@ -101,6 +104,7 @@ impl Course {
             run,
             rule_hash,
             begun: now,
+            tried_since: None,
             phase: Phase::Copies,
             destination: 0,
             cursor: None,
@@ -121,6 +125,11 @@ impl Course {
             lease_until: now,
             error: None,
         }
+    }
+
+    /// Since when nobody has got to the end of this rule, if nobody ever had before.
+    pub(super) fn tried_since(&self) -> Timestamp {
+        self.tried_since.unwrap_or(self.begun)
     }
 
     /// One that has written what a summary lives on, to be dropped.
@@ -169,17 +178,21 @@ impl<'h> Sweep<'h> {
         let (course, resumed) = match found {
             Some(found) if fresh(&found) => (found, true),
             old => {
+                let mut course = Course::new(handler.clock.nonce().0, rule_hash, rule.destinations.len(), now);
                 if let Some(old) = old {
                     drop_chunks(&*handler.notes, &rule.name, &old, true).await?;
+                    course.tried_since = Some(old.tried_since());
                 }
-                (Course::new(handler.clock.nonce().0, rule_hash, rule.destinations.len(), now), false)
+                (course, false)
             }
         };
         let mut sweep = Sweep::of(handler, provider, rule, invocation, course, version);
         if resumed && let Err(stop) = sweep.restore().await {
             // A part is gone: what is left of the course proves nothing.
             tracing::warn!(rule = rule.name, reason = stop.reason(), "the sweep begins anew");
-            let course = Course::new(handler.clock.nonce().0, sweep.course.rule_hash, rule.destinations.len(), now);
+            let since = sweep.course.tried_since();
+            let mut course = Course::new(handler.clock.nonce().0, sweep.course.rule_hash, rule.destinations.len(), now);
+            course.tried_since = Some(since);
             sweep = Sweep::of(handler, provider, rule, invocation, course, version);
         }
         sweep.course.error = None;
