@@ -3,6 +3,7 @@
 //!
 //! Modules in reading order: [`handler`] is the whole path of one event, with `attempt` (read back, call) and `outbox`
 //! (emit, mark) beside it; [`event`], [`command`] and [`hint`] say what comes in, and `through_policy` turns a hint into commands;
+//! `trust` holds a command against the policy; [`accounts`], [`sts`] and `identity` say whose credential it is and where it comes from;
 //! [`ledger`] decides who may act; [`exchange`] talks to a provider; [`providers`] plan and interpret; [`sign`] signs;
 //! [`receipt`], [`outcome`] and [`metrics`] say what goes out. [`ports`] are the seams, [`io`] is the only impure module.
 //!
