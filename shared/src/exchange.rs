@@ -16,6 +16,8 @@ use crate::identity;
 use crate::ledger::later;
 use crate::ports::{Access, CredentialName, HttpRequest, Pause, Reply, TransportError};
 use crate::providers::{Call, Provider};
+use crate::settings::Settings;
+use crate::sign::Nonce;
 
 /// Time that is kept for recording and emitting after the last exchange.
 pub const RESERVE: Duration = Duration::from_millis(1_500);
@@ -154,9 +156,6 @@ pub(crate) async fn send(
     mutating: bool,
     stop: Timestamp,
 ) -> Result<Reply, Failure> {
-    let base = handler.settings.endpoint(provider, call.service, &call.region);
-    let host = base.split_once("://").map_or(base.as_str(), |(_, rest)| rest);
-    let (host, prefix) = host.split_once('/').map_or((host, ""), |(host, path)| (host, path));
     let now = handler.clock.now();
     let left = Duration::try_from(stop.duration_since(now)).unwrap_or_default();
     if left < Duration::from_millis(200) {
@@ -167,22 +166,14 @@ pub(crate) async fn send(
             "it is handed back and starts again",
         ));
     }
-    let mut draft = call.draft.clone();
-    draft.host = host.to_owned();
-    if !prefix.is_empty() {
-        draft.path = format!("/{prefix}{}", draft.path);
-    }
-    let signed = provider.sign(call, draft, access, now, &handler.clock.nonce()).map_err(|error| {
-        local(Disposition::Permanent, "signing", &error.to_string(), "check the credential and the command")
-    })?;
-    let scheme = base.split_once("://").map_or("https", |(scheme, _)| scheme);
-    let request = HttpRequest {
-        method: call.draft.method.clone(),
-        url: format!("{scheme}://{host}{}", signed.path_and_query),
-        headers: signed.headers,
-        body: call.draft.body.clone(),
-        timeout: handler.settings.timeout.min(left),
-    };
+    let (host, request) = signed(
+        &handler.settings,
+        provider,
+        call,
+        access,
+        (now, &handler.clock.nonce()),
+        handler.settings.timeout.min(left),
+    )?;
     let started = handler.clock.now();
     let result = handler.transport.send(request).await;
     let took_ms = handler.clock.now().duration_since(started).as_millis() as i64;
@@ -206,6 +197,39 @@ pub(crate) async fn send(
             Err(local(disposition, "no_answer", &format!("{host} gave no answer: {reason}"), ""))
         }
     }
+}
+
+/// The request of a call, signed for this moment with this nonce, and the host that it goes to.
+///
+/// # Errors
+/// It cannot be signed.
+pub(crate) fn signed(
+    settings: &Settings,
+    provider: &dyn Provider,
+    call: &Call,
+    access: &Access,
+    (at, nonce): (Timestamp, &Nonce),
+    timeout: Duration,
+) -> Result<(String, HttpRequest), Failure> {
+    let base = settings.endpoint(provider, call.service, &call.region);
+    let (scheme, rest) = base.split_once("://").unwrap_or(("https", base.as_str()));
+    let (host, prefix) = rest.split_once('/').map_or((rest, ""), |(host, path)| (host, path));
+    let mut draft = call.draft.clone();
+    draft.host = host.to_owned();
+    if !prefix.is_empty() {
+        draft.path = format!("/{prefix}{}", draft.path);
+    }
+    let signed = provider.sign(call, draft, access, at, nonce).map_err(|error| {
+        local(Disposition::Permanent, "signing", &error.to_string(), "check the credential and the command")
+    })?;
+    let request = HttpRequest {
+        method: call.draft.method.clone(),
+        url: format!("{scheme}://{host}{}", signed.path_and_query),
+        headers: signed.headers,
+        body: call.draft.body.clone(),
+        timeout,
+    };
+    Ok((host.to_owned(), request))
 }
 
 /// Sends a call that changes nothing, repeating what is worth repeating; an answer that is an error is a failure.

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use crate::disposition::Failure;
 use crate::ports::Reply;
 use crate::providers::Call;
-use crate::sign::Credential;
+use crate::sign::{Credential, Nonce};
 
 /// How long a temporary credential is asked for when nobody says otherwise, in seconds: what every cloud grants.
 pub const LIFE_S: u32 = 3_600;
@@ -57,8 +57,9 @@ pub trait Sts: Send + Sync {
     /// The call that takes on a role, to be signed by the key that may do so.
     fn assume(&self, region: &str, role: &Role) -> Call;
 
-    /// The call that exchanges an identity token for a role. It is sent without a signature.
-    fn exchange(&self, region: &str, federation: &Federation, token: &SecretString) -> Call;
+    /// The call that exchanges an identity token for a role. It is sent without a signature; some want date or nonce all the same.
+    fn exchange(&self, region: &str, federation: &Federation, token: &SecretString, stamp: (Timestamp, &Nonce))
+    -> Call;
 
     /// What either gave.
     ///

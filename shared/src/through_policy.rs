@@ -154,10 +154,7 @@ impl Handler {
                 "left_to_sweep",
                 format!("{what} is no backup that can be read; the next sweep finds what there is"),
             ),
-            (_, true) => {
-                let message = format!("{what} is not listed yet, or not there any more; it can be repeated");
-                Err(waiting("not_listed", message))
-            }
+            (_, true) => Err(not_listed(hint)),
         }]
     }
 
@@ -280,8 +277,14 @@ fn noted(state: &'static str, reason: impl AsRef<str>) -> Step {
     Err(Outcome::Noted { state, reason: one_line(reason.as_ref()) })
 }
 
+/// What is named is not there, or not there yet.
+pub(crate) fn not_listed(hint: &Hint) -> Outcome {
+    let message = format!("{} is not listed yet, or not there any more; it can be repeated", hint.describe());
+    waiting("not_listed", message)
+}
+
 /// Not yet: what a queue is to deliver again.
-pub(crate) fn waiting(code: &str, message: String) -> Outcome {
+fn waiting(code: &str, message: String) -> Outcome {
     Outcome::Not(Trouble {
         state: "not_started",
         error: Error::new(ErrorName::Unavailable, message),

@@ -12,7 +12,7 @@ use crate::outcome::Outcome;
 use crate::policy::{Coverage, Policy, Rule};
 use crate::providers::Provider;
 use crate::settings::Commands;
-use crate::through_policy::{Read, waiting};
+use crate::through_policy::{Read, not_listed};
 
 impl Handler {
     /// The command, divided among the rules that want it.
@@ -150,11 +150,7 @@ impl Handler {
         match self.read_named(&hint, rule, provider, invocation).await {
             Read::Shown(backup) => Ok(*backup),
             Read::Failed(outcome) => Err(outcome),
-            Read::Absent => {
-                let what = hint.describe();
-                let message = format!("{what} is not listed yet, or not there any more; it can be repeated");
-                Err(waiting("not_listed", message))
-            }
+            Read::Absent => Err(not_listed(&hint)),
         }
     }
 }

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::AGAIN;
 use crate::disposition::{Disposition, Failure};
 use crate::error::{Error, ErrorName};
+use crate::exchange;
 use crate::ledger::later;
 use crate::ports::{Access, Clock, HttpRequest, Reply, Transport};
 use crate::providers::{Call, Provider, huawei};
@@ -32,17 +33,9 @@ impl Desk {
         access: &Access,
     ) -> Result<Temporary, Failure> {
         let call = provider.sts().assume(region, role);
-        let base = self.settings.endpoint(provider, call.service, region);
-        let (host, prefix) = authority(&base);
-        let mut draft = call.draft.clone();
-        draft.host = host.to_owned();
-        draft.path = format!("{prefix}{}", draft.path);
-        let signed = provider.sign(&call, draft, access, self.clock.now(), &self.clock.nonce()).map_err(|error| {
-            Failure::local(Disposition::Permanent, "signing", error.to_string(), "check the credential")
-        })?;
-        let scheme = base.split_once("://").map_or("https", |(scheme, _)| scheme);
-        let url = format!("{scheme}://{host}{}", signed.path_and_query);
-        provider.sts().assumed(&self.send(&call, url, signed.headers).await?)
+        let stamp = (self.clock.now(), &self.clock.nonce());
+        let (_, request) = exchange::signed(&self.settings, provider, &call, access, stamp, self.settings.timeout)?;
+        provider.sts().assumed(&self.send(request).await?)
     }
 
     /// Exchanges an identity token for a role. The cloud's answer is not repeated where it quotes the token.
@@ -53,7 +46,8 @@ impl Desk {
         federation: &Federation,
         token: &SecretString,
     ) -> Result<Temporary, Failure> {
-        let call = provider.sts().exchange(region, federation, token);
+        let stamp = (self.clock.now(), &self.clock.nonce());
+        let call = provider.sts().exchange(region, federation, token, stamp);
         let mut reply = self.unsigned(provider, &call).await?;
         // Before it is read, for a message that is cut short would hold a part of it.
         reply.body = without(token.expose_secret(), &String::from_utf8_lossy(&reply.body)).into_bytes();
@@ -77,28 +71,12 @@ impl Desk {
             query => format!("?{}", canonical::sorted_query(query).unwrap_or_default()),
         };
         let url = format!("{base}{}{query}", call.draft.path);
-        let mut headers = call.draft.headers.clone();
-        // Tencent and Alibaba want to know when an unsigned request was made, too.
-        let now = self.clock.now();
-        match provider.cloud() {
-            crate::command::Cloud::Tencent => headers.push(("x-tc-timestamp".into(), now.as_second().to_string())),
-            crate::command::Cloud::Alibaba => {
-                headers.push(("x-acs-date".into(), now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()));
-                headers.push(("x-acs-signature-nonce".into(), self.clock.nonce().0));
-            }
-            crate::command::Cloud::Huawei => {}
-        }
-        self.send(call, url, headers).await
+        let headers = call.draft.headers.clone();
+        let (method, body) = (call.draft.method.clone(), call.draft.body.clone());
+        self.send(HttpRequest { method, url, headers, body, timeout: self.settings.timeout }).await
     }
 
-    async fn send(&self, call: &Call, url: String, headers: Vec<(String, String)>) -> Result<Reply, Failure> {
-        let request = HttpRequest {
-            method: call.draft.method.clone(),
-            url,
-            headers,
-            body: call.draft.body.clone(),
-            timeout: self.settings.timeout,
-        };
+    async fn send(&self, request: HttpRequest) -> Result<Reply, Failure> {
         self.transport.send(request).await.map_err(|error| {
             Failure::local(
                 Disposition::Retryable,
@@ -135,7 +113,7 @@ pub(super) fn error(what: &str, failure: &Failure) -> Error {
 }
 
 /// Whether asking again at once would only be refused again: wrong passwords lock users.
-pub(super) fn is_final(failure: &Failure) -> bool {
+fn is_final(failure: &Failure) -> bool {
     matches!(failure.disposition, Disposition::Authentication | Disposition::Permanent)
 }
 
@@ -144,12 +122,6 @@ pub(super) fn renew_at(now: Timestamp, expires_at: Timestamp) -> Timestamp {
     let life = expires_at.duration_since(now);
     // By a clock that is ahead it may have ended already; the next one would have, too.
     now.checked_add(life * 3 / 4).unwrap_or(expires_at).max(later(now, AGAIN))
-}
-
-fn authority(base: &str) -> (&str, &str) {
-    let rest = base.split_once("://").map_or(base, |(_, rest)| rest);
-    let at = rest.find('/').unwrap_or(rest.len());
-    rest.split_at(at)
 }
 
 #[cfg(test)]

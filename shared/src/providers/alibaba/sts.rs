@@ -8,7 +8,7 @@ use super::{Alibaba, call, read};
 use crate::disposition::Failure;
 use crate::ports::Reply;
 use crate::providers::{Call, Service, unreadable};
-use crate::sign::{Credential, Query, canonical};
+use crate::sign::{Credential, Nonce, Query, canonical};
 use crate::sts::{Federation, Role, SESSION, Sts, Temporary};
 
 impl Sts for Alibaba {
@@ -23,7 +23,13 @@ impl Sts for Alibaba {
     }
 
     /// Anonymous: no key and no signature. The token goes into the body, for URLs end up in logs.
-    fn exchange(&self, region: &str, federation: &Federation, token: &SecretString) -> Call {
+    fn exchange(
+        &self,
+        region: &str,
+        federation: &Federation,
+        token: &SecretString,
+        (at, nonce): (Timestamp, &Nonce),
+    ) -> Call {
         let form = [
             ("OIDCProviderArn", federation.provider.as_str()),
             ("RoleArn", federation.role.as_str()),
@@ -43,6 +49,8 @@ impl Sts for Alibaba {
         let mut call = to_sts(call("AssumeRoleWithOIDC", region, Vec::new()));
         call.draft.query = Query::None;
         call.draft.headers.push(("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
+        call.draft.headers.push(("x-acs-date".to_owned(), at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()));
+        call.draft.headers.push(("x-acs-signature-nonce".to_owned(), nonce.0.clone()));
         call.draft.body = body.into_bytes();
         call
     }
@@ -128,7 +136,12 @@ mod tests {
             algorithm: "RS256",
             life_s: 3_600,
         };
-        let call = Alibaba.exchange("cn-hangzhou", &federation, &SecretString::from("eyJ.eyJ+/x"));
+        let call = Alibaba.exchange(
+            "cn-hangzhou",
+            &federation,
+            &SecretString::from("eyJ.eyJ+/x"),
+            (Timestamp::UNIX_EPOCH, &Nonce("n".into())),
+        );
         assert_eq!(
             (call.action, call.service, &call.draft.query),
             ("AssumeRoleWithOIDC", Service::AlibabaSts, &Query::None)

@@ -11,7 +11,7 @@ use super::{Huawei, errors};
 use crate::disposition::Failure;
 use crate::ports::Reply;
 use crate::providers::{Call, Service, lenient, unreadable};
-use crate::sign::{Credential, RequestDraft};
+use crate::sign::{Credential, Nonce, RequestDraft};
 use crate::sts::{Federation, Role, SESSION, Sts, Temporary};
 
 impl Sts for Huawei {
@@ -26,7 +26,13 @@ impl Sts for Huawei {
         post("AssumeAgency", "/v5/agencies/assume", region, &body)
     }
 
-    fn exchange(&self, region: &str, federation: &Federation, token: &SecretString) -> Call {
+    fn exchange(
+        &self,
+        region: &str,
+        federation: &Federation,
+        token: &SecretString,
+        _stamp: (Timestamp, &Nonce),
+    ) -> Call {
         let body = json!({
             "provider_urn": federation.provider, "agency_urn": federation.role, "agency_session_name": SESSION,
             "duration_seconds": federation.life_s, "id_token": token.expose_secret(),
@@ -116,7 +122,12 @@ mod tests {
             algorithm: "RS256",
             life_s: 900,
         };
-        let call = Huawei.exchange("cn-north-4", &federation, &SecretString::from("eyJ"));
+        let call = Huawei.exchange(
+            "cn-north-4",
+            &federation,
+            &SecretString::from("eyJ"),
+            (Timestamp::UNIX_EPOCH, &Nonce("n".into())),
+        );
         assert_eq!(call.draft.path, "/v5/agencies/assume-with-oidc");
         let body: Value = serde_json::from_slice(&call.draft.body).unwrap();
         assert_eq!((&body["id_token"], &body["provider_urn"]), (&json!("eyJ"), &json!("iam::d:oidc-provider:aws")));

@@ -9,7 +9,7 @@ use super::{Tencent, call, read};
 use crate::disposition::Failure;
 use crate::ports::Reply;
 use crate::providers::{Call, Service, unreadable};
-use crate::sign::Credential;
+use crate::sign::{Credential, Nonce};
 use crate::sts::{Federation, Role, SESSION, Sts, Temporary};
 
 impl Sts for Tencent {
@@ -33,7 +33,13 @@ impl Sts for Tencent {
     }
 
     /// The one call that is not signed: its `Authorization` is the word SKIP.
-    fn exchange(&self, region: &str, federation: &Federation, token: &SecretString) -> Call {
+    fn exchange(
+        &self,
+        region: &str,
+        federation: &Federation,
+        token: &SecretString,
+        (at, _): (Timestamp, &Nonce),
+    ) -> Call {
         #[derive(Serialize)]
         #[serde(rename_all = "PascalCase")]
         struct AssumeRoleWithWebIdentity<'a> {
@@ -53,6 +59,7 @@ impl Sts for Tencent {
         let mut call = to_sts(call("AssumeRoleWithWebIdentity", region, &body));
         call.draft.headers.push(("authorization".to_owned(), "SKIP".to_owned()));
         call.draft.headers.push(("x-tc-region".to_owned(), region.to_owned()));
+        call.draft.headers.push(("x-tc-timestamp".to_owned(), at.as_second().to_string()));
         call
     }
 
@@ -152,11 +159,17 @@ mod tests {
             algorithm: "RS256",
             life_s: 7_200,
         };
-        let call = Tencent.exchange("ap-guangzhou", &federation, &SecretString::from("eyJ.eyJ.x"));
+        let call = Tencent.exchange(
+            "ap-guangzhou",
+            &federation,
+            &SecretString::from("eyJ.eyJ.x"),
+            (Timestamp::UNIX_EPOCH, &Nonce("n".into())),
+        );
         assert_eq!((call.action, call.service), ("AssumeRoleWithWebIdentity", Service::TencentSts));
         assert_eq!(header(&call, "authorization"), ["SKIP"]);
         assert_eq!(header(&call, "x-tc-version"), ["2018-08-13"]);
         assert_eq!(header(&call, "x-tc-region"), ["ap-guangzhou"]);
+        assert_eq!(header(&call, "x-tc-timestamp"), ["0"]);
         let body: Value = serde_json::from_slice(&call.draft.body).unwrap();
         let expected = json!({"ProviderId": "oidc", "WebIdentityToken": "eyJ.eyJ.x", "RoleSessionName": SESSION,
             "RoleArn": "qcs::cam::uin/100000000001:roleName/replicator", "DurationSeconds": 7_200});
