@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::command::Cloud;
-use crate::error::Error;
-use crate::fields::{FieldError, Fields};
+use crate::model::command::Cloud;
+use crate::model::error::Error;
+use crate::model::fields::{FieldError, Fields};
+use crate::providers::sts::{Federation, LIFE_S, Role};
 use crate::settings::Environment;
-use crate::sts::{Federation, LIFE_S, Role};
 
 /// One account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,7 +160,7 @@ fn federation(value: &Value, path: &str) -> Result<Federation, FieldError> {
     Ok(federation)
 }
 
-/// What every cloud takes: 15 minutes to 12 hours. Sources: the three token services, see [`crate::sts`].
+/// What every cloud takes: 15 minutes to 12 hours. Sources: the three token services, see [`crate::providers::sts`].
 fn life(fields: &mut Fields<'_>) -> Result<u32, FieldError> {
     match fields.value("duration_s") {
         None => Ok(LIFE_S),

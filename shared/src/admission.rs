@@ -2,13 +2,13 @@
 
 use futures_util::lock::OwnedMutexGuard;
 
-use crate::command::{Cloud, Command, Replication};
-use crate::error::{Error, ErrorName};
-use crate::fields::FieldError;
 use crate::handler::{Handler, Step};
+use crate::model::access::{CredentialName, Pause};
+use crate::model::command::{Cloud, Command, Replication};
+use crate::model::error::{Error, ErrorName};
+use crate::model::fields::FieldError;
 use crate::outcome::{Outcome, Trouble, ledger_trouble};
-use crate::ports::{CredentialName, Pause};
-use crate::providers::Provider;
+use crate::providers::provider::Provider;
 
 impl Handler {
     /// The provider of a cloud, if this process serves it.

@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::command::Replication;
-use crate::disposition::{Disposition, Failure};
-use crate::error::ErrorName;
-use crate::exchange::{self, RESERVE};
+use crate::exchange::RESERVE;
 use crate::handler::{Handler, Invocation};
-use crate::identity;
-use crate::ledger::{Ending, Record, State, later};
-use crate::ports::{CredentialName, Pause, Reply};
-use crate::providers::{Intent, Provider, ReadBack};
-use crate::settings::OnDoubt;
+use crate::ledger::limits::OnDoubt;
+use crate::ledger::{Ending, Record, State};
+use crate::model::access::{CredentialName, Pause};
+use crate::model::command::Replication;
+use crate::model::error::ErrorName;
+use crate::model::failure::{Disposition, Failure};
+use crate::model::http::Reply;
+use crate::model::time::later;
+use crate::providers::provider::{Intent, Provider, ReadBack};
+use crate::{exchange, identity};
 
 impl Handler {
     /// Reads back where there is reason to, and calls where nothing speaks against it.

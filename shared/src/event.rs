@@ -5,9 +5,10 @@ use aws_lambda_events::event::sns::SnsRecord;
 use aws_lambda_events::event::sqs::SqsMessage;
 use serde_json::Value;
 
-use crate::command::{Command, Operation};
-use crate::fields::{FieldError, Fields, kind};
-use crate::hint::{self, Heard, Hint};
+use crate::hint;
+use crate::hint::{Heard, Hint};
+use crate::model::command::{Command, Operation};
+use crate::model::fields::{FieldError, Fields, kind};
 
 /// How the caller wants to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

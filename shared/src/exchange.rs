@@ -8,14 +8,16 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::lock::OwnedMutexGuard;
 use jiff::Timestamp;
 
-use crate::command::{Cloud, Replication};
-use crate::disposition::{Disposition, Failure};
-use crate::error::Error;
 use crate::handler::Handler;
 use crate::identity;
-use crate::ledger::later;
-use crate::ports::{Access, CredentialName, HttpRequest, Pause, Reply, TransportError};
-use crate::providers::{Call, Provider};
+use crate::model::access::{Access, CredentialName, Pause};
+use crate::model::command::{Cloud, Replication};
+use crate::model::error::Error;
+use crate::model::failure::{Disposition, Failure};
+use crate::model::http::{HttpRequest, Reply, TransportError};
+use crate::model::time::later;
+use crate::providers::call::Call;
+use crate::providers::provider::Provider;
 use crate::settings::Settings;
 use crate::sign::Nonce;
 

@@ -8,20 +8,23 @@ use futures_util::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::command::Replication;
-use crate::error::{Error, ErrorName};
-use crate::event::{self, Answer, EventRecord, Item};
+use crate::event::{Answer, EventRecord, Item};
 use crate::exchange::{Pacer, Pauses, RESERVE};
-use crate::fields::one_line;
-use crate::ledger::{self, Attempts, Claim, Claimant, Ending, Record, State, later};
+use crate::ledger::limits::{Attempts, OnDoubt};
+use crate::ledger::store::{LedgerError, Put};
+use crate::ledger::{Claim, Claimant, Ending, Record, State};
 use crate::metrics::Metrics;
+use crate::model::command::Replication;
+use crate::model::error::{Error, ErrorName};
+use crate::model::text::one_line;
+use crate::model::time::later;
 use crate::outcome::{
-    self, Outcome, ReplicationResult, Trouble, in_doubt, ineligible, invalid, ledger_trouble, log_result, unavailable,
+    Outcome, ReplicationResult, Trouble, in_doubt, ineligible, invalid, ledger_trouble, log_result, unavailable,
 };
-use crate::ports::{Boxed, Clock, Emitter, Ledger, LedgerError, Notes, Policies, Put, Secrets, Transport, WorkQueue};
-use crate::providers::Provider;
-use crate::settings::{OnDoubt, Settings};
-use crate::sweep;
+use crate::ports::{Boxed, Clock, Emitter, Ledger, Notes, Policies, Secrets, Transport, WorkQueue};
+use crate::providers::provider::Provider;
+use crate::settings::Settings;
+use crate::{event, ledger, outcome, sweep};
 
 /// A handler: providers, settings and the ports to the world.
 pub struct Handler {

@@ -11,9 +11,10 @@ mod tests;
 
 use serde_json::{Map, Value};
 
-use crate::command::reading::{identifier_text, optional_identifier, project, region, region_text};
-use crate::command::{Cloud, Operation};
-use crate::fields::{FieldError, Fields, one_line};
+use crate::model::command::reading::{identifier_text, optional_identifier, project, region, region_text};
+use crate::model::command::{Cloud, Operation};
+use crate::model::fields::{FieldError, Fields};
+use crate::model::text::one_line;
 
 /// An event that names something to be copied.
 #[derive(Clone, Debug, PartialEq, Eq)]

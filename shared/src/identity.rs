@@ -5,12 +5,13 @@
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use crate::command::{Cloud, hash_of};
-use crate::disposition::{Disposition, Failure};
 use crate::exchange;
 use crate::handler::Handler;
-use crate::ports::{Access, CredentialName};
-use crate::providers::Provider;
+use crate::model::access::{Access, CredentialName};
+use crate::model::command::Cloud;
+use crate::model::failure::{Disposition, Failure};
+use crate::model::text::hash_of;
+use crate::providers::provider::Provider;
 
 /// The code of the failure that says so.
 pub(crate) const ANOTHER_ACCOUNT: &str = "another_account";

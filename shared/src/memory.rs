@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::command::Key;
+use crate::ledger::store::{Expect, Filter, LedgerError, Note, Page, Put};
 use crate::ledger::{Record, State};
-use crate::ports::{Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Note, Notes, Page, Pause, Put};
+use crate::model::access::{CredentialName, Pause};
+use crate::model::command::Key;
+use crate::ports::{Boxed, Ledger, Notes};
 
 /// Finished records kept before the oldest keys are dropped: this ledger proves nothing for long.
 const KEEP: usize = 10_000;

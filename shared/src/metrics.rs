@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::command::{Cloud, Replication};
+use crate::model::command::{Cloud, Replication};
 use crate::outcome::Outcome;
 use crate::ports::Meter;
 use crate::report::Counts;

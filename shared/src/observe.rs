@@ -6,16 +6,19 @@ mod together;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use crate::command::{Command, Key, Replication};
-use crate::disposition::Disposition;
-use crate::error::{Error, ErrorName};
 use crate::exchange;
 use crate::handler::{Handler, Invocation};
+use crate::ledger::observed::{is_done, observed};
+use crate::ledger::store::{Filter, LedgerError, Put};
 use crate::ledger::{Claimant, Record, State};
-use crate::observation::{Observation, is_done, observed};
+use crate::model::command::{Command, Key, Replication};
+use crate::model::error::{Error, ErrorName};
+use crate::model::evidence::Observation;
+use crate::model::failure::Disposition;
+use crate::model::http::Reply;
 use crate::outcome::invalid;
-use crate::ports::{Boxed, Filter, LedgerError, Put, Reply};
-use crate::providers::Provider;
+use crate::ports::Boxed;
+use crate::providers::provider::Provider;
 use arrivals::{Arrivals, Arrived};
 
 /// Records read at once: enough to fill shared questions.

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::command::Replication;
-use crate::error::{Error, ErrorName};
 use crate::handler::{Handler, Invocation};
-use crate::ledger::{self, Claimant, Ending, Record};
-use crate::ports::{Expect, Filter, LedgerError, Put};
-use crate::receipt::{self, Receipt};
+use crate::ledger::store::{Expect, Filter, LedgerError, Put};
+use crate::ledger::{Claimant, Ending, Record};
+use crate::model::command::Replication;
+use crate::model::error::{Error, ErrorName};
+use crate::model::receipt::Receipt;
+use crate::{ledger, receipt};
 
 impl Handler {
     /// Emits what earlier invocations left in the outbox. This is what a `sweep` does in this version.

@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::command::Replication;
-use crate::error::{Error, ErrorName};
 use crate::event::EventRecord;
-use crate::fields::FieldError;
-use crate::ports::LedgerError;
-use crate::receipt::{Receipt, source_of};
+use crate::ledger::store::LedgerError;
+use crate::model::command::Replication;
+use crate::model::error::{Error, ErrorName};
+use crate::model::fields::FieldError;
+use crate::model::receipt::Receipt;
+use crate::receipt::source_of;
 
 /// What became of one replication.
 #[derive(Clone, Debug, PartialEq)]

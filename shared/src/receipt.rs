@@ -1,43 +1,12 @@
 //! Receipts, and the messages that carry them on the queue.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::command::{Key, Replication, hash_of};
 use crate::ledger::{News, Record, State};
-
-/// A provider's acceptance of one copy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// For a vault-wide call: which backup of the vault this is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub backup_id: Option<String>,
-    /// TaskId, replication_record_id or the new SnapshotId; none for an adopted Alibaba pair.
-    pub replication_id: Option<String>,
-    /// The provider's request ID of the call that told us.
-    pub request_id: Option<String>,
-    /// Whether the copy was found by read-back rather than started by this attempt's call.
-    pub adopted: bool,
-    /// Of which attempt it is.
-    #[serde(default = "first_attempt")]
-    pub attempt: u32,
-    /// When we learned of it.
-    pub time: Timestamp,
-}
-
-fn first_attempt() -> u32 {
-    1
-}
-
-/// One message for the queue: a CloudEvents 1.0 JSON event.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Message {
-    /// Stable: the same receipt sent twice has the same ID.
-    pub id: String,
-    /// The whole event.
-    pub event: Value,
-}
+use crate::model::command::{Key, Replication};
+use crate::model::receipt::{Message, Receipt};
+use crate::model::text::hash_of;
 
 /// The type of the event that says that a provider accepted a replication.
 pub const ACCEPTED: &str = "offsite.replication.accepted";

@@ -1,9 +1,9 @@
 //! Answers from the ledger, when a replication is not (or no longer) ours to act on.
 
-use crate::command::Replication;
-use crate::error::{Error, ErrorName};
 use crate::handler::{Handler, Invocation};
 use crate::ledger::{Claim, Record, State};
+use crate::model::command::Replication;
+use crate::model::error::{Error, ErrorName};
 use crate::outcome::{Outcome, Trouble, ineligible, unavailable};
 
 impl Handler {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::command::{Cloud, Destination};
-use crate::error::Error;
-use crate::ledger::Attempts;
-use crate::observation::Looks;
-use crate::providers::{Defaults, Provider, Service};
+use crate::ledger::limits::OnDoubt;
+use crate::ledger::limits::{Attempts, Looks};
+use crate::model::command::{Cloud, Destination};
+use crate::model::error::Error;
+use crate::providers::call::Service;
+use crate::providers::provider::{Defaults, Provider};
 
 /// A captured environment. Empty variables count as absent.
 #[derive(Clone, Default)]
@@ -53,15 +54,6 @@ impl std::fmt::Debug for Environment {
         // Values may be secrets.
         f.debug_list().entries(self.0.keys()).finish()
     }
-}
-
-/// What to do with a doubt that read-back could not settle within the visibility wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnDoubt {
-    /// Call again: nothing was found although an accepted copy would be visible by now.
-    Recopy,
-    /// Stay in doubt until a person settles it.
-    Hold,
 }
 
 /// Which commands are taken from whoever sends them.

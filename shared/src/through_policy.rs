@@ -9,17 +9,20 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 
-use crate::command::{Command, Operation, Replication};
-use crate::disposition::{Disposition, Failure};
-use crate::error::{Error, ErrorName};
-use crate::exchange::{self, For};
-use crate::fields::{FieldError, one_line};
+use crate::exchange;
+use crate::exchange::For;
 use crate::handler::{Handler, Invocation, Step};
 use crate::hint::{Hint, What};
-use crate::inventory::{Backup, Scope, Standing};
+use crate::model::backup::{Backup, Standing};
+use crate::model::command::{Command, Operation, Replication};
+use crate::model::error::{Error, ErrorName};
+use crate::model::failure::{Disposition, Failure};
+use crate::model::fields::FieldError;
+use crate::model::text::one_line;
 use crate::outcome::{Outcome, Trouble};
 use crate::policy::{Coverage, Policy, Rule};
-use crate::providers::Provider;
+use crate::providers::inventory::Scope;
+use crate::providers::provider::Provider;
 
 /// What reading a backup in one place has come to.
 pub(crate) enum Read {

@@ -3,14 +3,14 @@
 //!
 //! **Invariant:** what is started follows from the policy in force, whoever wrote the command.
 
-use crate::command::{Command, Destination, Operation, Options};
-use crate::fields::FieldError;
 use crate::handler::{Handler, Invocation};
 use crate::hint::{Hint, What};
-use crate::inventory::Backup;
+use crate::model::backup::Backup;
+use crate::model::command::{Command, Destination, Operation, Options};
+use crate::model::fields::FieldError;
 use crate::outcome::Outcome;
 use crate::policy::{Coverage, Policy, Rule};
-use crate::providers::Provider;
+use crate::providers::provider::Provider;
 use crate::settings::Commands;
 use crate::through_policy::{Read, not_listed};
 

@@ -25,10 +25,12 @@
 
 use jiff::Timestamp;
 
-use crate::command::Destination;
-use crate::inventory::{Backup, CopyRecord, CopyState, DestinationCopy, Standing};
-use crate::ledger::{Attempts, Record, State, later};
-use crate::observation::{How, Looks};
+use crate::ledger::limits::{Attempts, Looks};
+use crate::ledger::{Record, State};
+use crate::model::backup::{Backup, CopyRecord, CopyState, DestinationCopy, Standing};
+use crate::model::command::Destination;
+use crate::model::evidence::How;
+use crate::model::time::later;
 
 /// What is to be said of one backup and one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -278,9 +280,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::command::{Operation, Options, Replication, Source};
-    use crate::ledger::{self, Claim, Claimant, Ending, Resolution};
-    use crate::receipt::Receipt;
+    use crate::ledger;
+    use crate::ledger::{Claim, Claimant, Ending, Resolution};
+    use crate::model::command::{Operation, Options, Replication, Source};
+    use crate::model::receipt::Receipt;
+    use crate::model::time;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -332,7 +336,7 @@ mod tests {
     }
 
     fn by(owner: &str) -> Claimant {
-        Claimant { owner: owner.into(), lease_until: ledger::later(now(), MINUTE), now: now() }
+        Claimant { owner: owner.into(), lease_until: time::later(now(), MINUTE), now: now() }
     }
 
     fn claimed() -> Record {
@@ -380,7 +384,7 @@ mod tests {
     }
 
     fn released() -> Record {
-        let name = crate::error::ErrorName::Throttled;
+        let name = crate::model::error::ErrorName::Throttled;
         settled(Ending::Released { name, code: "slow".into(), note: "down".into(), request_id: None })
     }
 
@@ -428,7 +432,7 @@ mod tests {
     #[test]
     fn what_was_or_may_have_been_started_is_not_missing() {
         assert_eq!(of(&usable(), Some(&claimed()), &Look::Nothing), Verdict::InProgress);
-        let later = ledger::later(now(), 2 * MINUTE);
+        let later = time::later(now(), 2 * MINUTE);
         let over = judge(&usable(), &destination(), Some(&claimed()), &Look::Nothing, later);
         assert_eq!(over, Verdict::InDoubt);
         assert_eq!(of(&with_record(CopyState::Failed), Some(&in_doubt()), &Look::Nothing), Verdict::InDoubt);
@@ -480,7 +484,7 @@ mod tests {
     fn a_sweep_works_on_what_the_ledger_would_let_it() {
         let attempts = Attempts::default();
         let due = |verdict: &Verdict, record: Option<&Record>, at| is_due(verdict, record, &attempts, at);
-        let day = ledger::later(now(), Duration::from_secs(86_400));
+        let day = time::later(now(), Duration::from_secs(86_400));
         let refusal = failed("Quota: full");
         assert!(due(&Verdict::Missing, None, now()));
         assert!(due(&Verdict::Missing, Some(&released()), now()));

@@ -3,7 +3,7 @@
 use offsite_local::cmd::demo::post;
 use offsite_local::identity_tokens::AUDIENCE;
 use offsite_local::sim::SimOptions;
-use offsite_shared::command::Cloud;
+use offsite_shared::model::command::Cloud;
 use serde_json::{Value, json};
 
 use crate::account::Account;

@@ -11,13 +11,13 @@ use offsite_local::database::Database;
 use offsite_local::home;
 use offsite_local::identity_tokens::AUDIENCE;
 use offsite_local::sim::{SimOptions, Simulators};
-use offsite_shared::command::Cloud;
-use offsite_shared::error::{Error, ErrorName};
 use offsite_shared::handler::{Handler, Invocation};
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::lambda;
+use offsite_shared::model::command::Cloud;
+use offsite_shared::model::error::{Error, ErrorName};
 use offsite_shared::ports::{Clock, Transport};
 use offsite_shared::settings::Environment;
 use serde_json::{Value, json};
@@ -198,7 +198,7 @@ async fn a_wrong_secret_is_tried_once_and_a_corrected_one_used_at_once() {
 }
 
 async fn get(site: &Site, base: &str, path: &str) -> Vec<u8> {
-    let request = offsite_shared::ports::HttpRequest {
+    let request = offsite_shared::model::http::HttpRequest {
         method: "GET".into(),
         url: format!("{base}/_sim/{path}"),
         headers: Vec::new(),

@@ -7,10 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use offsite_shared::command::{Cloud, Command, Operation, Replication};
-use offsite_shared::disposition::{Disposition, Failure, Row, find};
-use offsite_shared::ports::{Access, Reply};
-use offsite_shared::providers::{Acceptance, Call, Defaults, Intent, Provider, ReadBack, alibaba, huawei, tencent};
+use offsite_shared::model::access::Access;
+use offsite_shared::model::command::{Cloud, Command, Operation, Replication};
+use offsite_shared::model::failure::{Disposition, Failure, Row, find};
+use offsite_shared::model::http::Reply;
+use offsite_shared::providers::call::Call;
+use offsite_shared::providers::provider::{Acceptance, Defaults, Intent, Provider, ReadBack};
+use offsite_shared::providers::{alibaba, huawei, tencent};
 use offsite_shared::settings::{Environment, Settings};
 use offsite_shared::sign::{Credential, Nonce, Query};
 use secrecy::SecretString;

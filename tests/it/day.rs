@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::command::Cloud;
+use offsite_shared::model::command::Cloud;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::Clock;
 use offsite_shared::report::reading::{self, Wish};

@@ -12,20 +12,20 @@ use offsite_local::functions::{Binaries, FunctionOptions, FunctionProcess, Profi
 use offsite_local::queue::Queue;
 use offsite_local::runtime_api::InvokeError;
 use offsite_local::sim::SimOptions;
-use offsite_shared::command::Cloud;
-use offsite_shared::error::ErrorName;
 use offsite_shared::exchange::{Pacer, Pauses};
 use offsite_shared::handler::{Handler, Invocation};
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::credentials::AccountSecrets;
 use offsite_shared::ledger::State;
+use offsite_shared::ledger::store::Filter;
 use offsite_shared::memory::MemoryLedger;
 use offsite_shared::metrics::Metrics;
-use offsite_shared::ports::{
-    Boxed, Clock, EmitError, Emitter, Filter, FixedPolicy, HttpRequest, Reply, Transport, TransportError,
-};
+use offsite_shared::model::command::Cloud;
+use offsite_shared::model::error::{EmitError, ErrorName};
+use offsite_shared::model::http::{HttpRequest, Reply, TransportError};
+use offsite_shared::model::receipt::Message;
+use offsite_shared::ports::{Boxed, Clock, Emitter, FixedPolicy, Transport};
 use offsite_shared::providers::tencent::Tencent;
-use offsite_shared::receipt::Message;
 use offsite_shared::settings::{Environment, Settings};
 use serde_json::{Value, json};
 use tempfile::TempDir;

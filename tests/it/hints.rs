@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use offsite_shared::command::Cloud;
-use offsite_shared::error::Error;
-use offsite_shared::event::{self, Item};
+use offsite_shared::event;
+use offsite_shared::event::Item;
 use offsite_shared::hint::What;
+use offsite_shared::model::command::Cloud;
+use offsite_shared::model::error::Error;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Clock, FixedPolicy};
 use serde_json::{Value, json};

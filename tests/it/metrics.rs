@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::SignedDuration;
-use offsite_shared::command::{Cloud, Operation};
 use offsite_shared::handler::{Handler, Invocation};
 use offsite_shared::io::clock::SystemClock;
+use offsite_shared::ledger::store::{Filter, LedgerError, Note};
 use offsite_shared::metrics::Metrics;
-use offsite_shared::ports::{Boxed, Clock, Filter, Ledger, LedgerError, Meter, Note, Notes};
+use offsite_shared::model::command::{Cloud, Operation};
+use offsite_shared::ports::{Boxed, Clock, Ledger, Meter, Notes};
 use offsite_shared::report::Arrival;
 use serde_json::{Value, json};
 

@@ -7,19 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use offsite_shared::command::{Cloud, Command, Key, Replication};
-use offsite_shared::disposition::Failure;
-use offsite_shared::fields::FieldError;
-use offsite_shared::inventory::Inventory;
 use offsite_shared::ledger::Record;
-use offsite_shared::observation::{Evidence, Observation};
-use offsite_shared::ports::{
-    Access, Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put, Reply,
-};
-use offsite_shared::providers::{Acceptance, Call, Defaults, Intent, Provider, ReadBack, Service};
-use offsite_shared::receipt::Receipt;
+use offsite_shared::ledger::store::{Expect, Filter, LedgerError, Page, Put};
+use offsite_shared::model::access::{Access, CredentialName, Pause};
+use offsite_shared::model::command::{Cloud, Command, Key, Replication};
+use offsite_shared::model::evidence::{Evidence, Observation};
+use offsite_shared::model::failure::Failure;
+use offsite_shared::model::fields::FieldError;
+use offsite_shared::model::http::Reply;
+use offsite_shared::model::receipt::Receipt;
+use offsite_shared::ports::{Boxed, Ledger};
+use offsite_shared::providers::call::{Call, Service};
+use offsite_shared::providers::inventory::Inventory;
+use offsite_shared::providers::provider::{Acceptance, Defaults, Intent, Provider, ReadBack};
+use offsite_shared::providers::sts::Sts;
 use offsite_shared::sign::{Nonce, RequestDraft, SignError, Signed};
-use offsite_shared::sts::Sts;
 
 use crate::faults::cells::{Cell, Deliveries, matrix, run_all};
 use crate::faults::ports::Step;

@@ -4,7 +4,7 @@
 use jiff::SignedDuration;
 use offsite_local::aws::faults::Fault;
 use offsite_local::sim::SimOptions;
-use offsite_shared::command::Cloud;
+use offsite_shared::model::command::Cloud;
 use offsite_shared::ports::Clock;
 use serde_json::{Value, json};
 

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use jsonschema::Validator;
 use offsite_local::cmd::demo::post;
-use offsite_shared::command::{Cloud, Command, Operation};
-use offsite_shared::event;
 use offsite_shared::hint::of_body;
-use offsite_shared::receipt::{self, Receipt};
+use offsite_shared::model::command::{Cloud, Command, Operation};
+use offsite_shared::model::receipt::Receipt;
+use offsite_shared::{event, receipt};
 use serde_json::{Value, json};
 
 use crate::events::{commands_of, sample, samples};

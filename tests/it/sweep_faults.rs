@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
 use offsite_local::ledger::SqliteLedger;
-use offsite_shared::command::{Cloud, Key};
 use offsite_shared::handler::Invocation;
 use offsite_shared::ledger::Record;
+use offsite_shared::ledger::store::{Expect, Filter, LedgerError, Note, Page, Put};
+use offsite_shared::model::access::{CredentialName, Pause};
+use offsite_shared::model::command::{Cloud, Key};
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::{
-    Boxed, Clock, CredentialName, Expect, Filter, Ledger, LedgerError, Note, Notes, Page, Pause, Put,
-};
+use offsite_shared::ports::{Boxed, Clock, Ledger, Notes};
 use offsite_shared::report::Conclusion;
 use serde_json::{Value, json};
 

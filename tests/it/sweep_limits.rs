@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use offsite_shared::command::{Cloud, Command};
 use offsite_shared::handler::Handler;
 use offsite_shared::ledger::State;
+use offsite_shared::ledger::store::Filter;
+use offsite_shared::model::command::{Cloud, Command};
+use offsite_shared::model::error::EmitError;
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::{Boxed, Clock, EmitError, Filter, Ledger, WorkQueue};
+use offsite_shared::ports::{Boxed, Clock, Ledger, WorkQueue};
 use offsite_shared::report::{Conclusion, RuleReport};
 use serde_json::{Value, json};
 

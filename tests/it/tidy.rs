@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use offsite_shared::command::{Cloud, Operation};
+use offsite_shared::model::command::{Cloud, Operation};
 use serde_json::Value;
 
 /// Lines of a file before its tests.

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use jiff::SignedDuration;
-use offsite_shared::command::{Cloud, Key, Operation};
 use offsite_shared::handler::Invocation;
+use offsite_shared::ledger::store::{Expect, Filter, Put};
 use offsite_shared::ledger::{Claimant, Record, State};
-use offsite_shared::observation::{Evidence, How};
-use offsite_shared::ports::{Clock, Expect, Filter, Put};
+use offsite_shared::model::command::{Cloud, Key, Operation};
+use offsite_shared::model::evidence::{Evidence, How};
+use offsite_shared::model::receipt::Receipt;
+use offsite_shared::ports::Clock;
 use offsite_shared::providers::tencent::Tencent;
-use offsite_shared::receipt::Receipt;
 use serde_json::{Value, json};
 
 use crate::faults::ports::Process;

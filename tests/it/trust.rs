@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use offsite_shared::command::Cloud;
-use offsite_shared::error::{Error, ErrorName};
 use offsite_shared::handler::Handler;
+use offsite_shared::model::command::Cloud;
+use offsite_shared::model::error::{Error, ErrorName};
 use offsite_shared::ports::Clock;
 use serde_json::{Value, json};
 

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use offsite_shared::command::Cloud;
 use offsite_shared::exchange::{Pacer, Pauses};
 use offsite_shared::handler::Handler;
 use offsite_shared::io::aws::Aws;
@@ -15,6 +14,7 @@ use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::sqs::SqsEmitter;
 use offsite_shared::metrics::Metrics;
+use offsite_shared::model::command::Cloud;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Clock, FixedPolicy, Ledger, Transport};
 use offsite_shared::settings::{Environment, Settings};

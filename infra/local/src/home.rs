@@ -4,8 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use offsite_shared::command::{Cloud, Key};
-use offsite_shared::error::Error;
 use offsite_shared::exchange::{Pacer, Pauses};
 use offsite_shared::handler::Handler;
 use offsite_shared::io::aws::Aws;
@@ -15,14 +13,18 @@ use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::meter::{self, LineMeter};
 use offsite_shared::io::policies::StoredPolicy;
+use offsite_shared::ledger::store::{Filter, Page};
 use offsite_shared::memory::MemoryLedger;
 use offsite_shared::metrics::Metrics;
+use offsite_shared::model::command::{Cloud, Key};
+use offsite_shared::model::error::{EmitError, Error};
+use offsite_shared::model::receipt::Message;
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::{
-    Boxed, Clock, EmitError, Emitter, Filter, FixedPolicy, Ledger, Notes, Page, Policies, Transport,
-};
-use offsite_shared::providers::{Provider, alibaba::Alibaba, huawei::Huawei, tencent::Tencent};
-use offsite_shared::receipt::Message;
+use offsite_shared::ports::{Boxed, Clock, Emitter, FixedPolicy, Ledger, Notes, Policies, Transport};
+use offsite_shared::providers::alibaba::Alibaba;
+use offsite_shared::providers::huawei::Huawei;
+use offsite_shared::providers::provider::Provider;
+use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::settings::{ENDPOINT_VARIABLES, Environment, Settings, is_loopback};
 use rusqlite::OptionalExtension;
 

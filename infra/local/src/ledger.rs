@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use offsite_shared::command::Key;
 use offsite_shared::ledger::Record;
-use offsite_shared::ports::{
-    Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Note, Notes, Page, Pause, Put,
-};
+use offsite_shared::ledger::store::{Expect, Filter, LedgerError, Note, Page, Put};
+use offsite_shared::model::access::{CredentialName, Pause};
+use offsite_shared::model::command::Key;
+use offsite_shared::ports::{Boxed, Ledger, Notes};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::database::{Database, DatabaseError};

@@ -10,8 +10,9 @@ use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use offsite_shared::error::Error;
-use offsite_shared::fields::{FieldError, one_line};
+use offsite_shared::model::error::Error;
+use offsite_shared::model::fields::FieldError;
+use offsite_shared::model::text::one_line;
 use offsite_shared::policy::Policy;
 use offsite_shared::settings::Environment;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};

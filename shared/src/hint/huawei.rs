@@ -7,8 +7,8 @@
 use serde_json::{Map, Value};
 
 use super::{Heard, Hint, What, ignored, object_of, required, text, told_id, told_region};
-use crate::command::Cloud;
-use crate::fields::FieldError;
+use crate::model::command::Cloud;
+use crate::model::fields::FieldError;
 
 /// Reads an EventGrid event of `service`.
 pub(super) fn trace_event(event: &Value, service: &str) -> Result<Heard, FieldError> {

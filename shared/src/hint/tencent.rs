@@ -8,8 +8,8 @@
 use serde_json::{Map, Value};
 
 use super::{Heard, Hint, What, ignored, object_of, required, text, told_id, told_region};
-use crate::command::Cloud;
-use crate::fields::FieldError;
+use crate::model::command::Cloud;
+use crate::model::fields::FieldError;
 
 /// Reads an event of `product`.
 pub(super) fn audit_event(event: &Value, product: &str) -> Result<Heard, FieldError> {

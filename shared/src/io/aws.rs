@@ -11,10 +11,11 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use serde_json::Value;
 
-use crate::error::Error;
-use crate::fields::one_line;
-use crate::ledger::later;
-use crate::ports::{Clock, HttpRequest, Transport, TransportError};
+use crate::model::error::Error;
+use crate::model::http::{HttpRequest, TransportError};
+use crate::model::text::one_line;
+use crate::model::time::later;
+use crate::ports::{Clock, Transport};
 use crate::settings::{Environment, check_endpoint};
 
 /// Time for one exchange.

@@ -16,18 +16,21 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::sync::Mutex;
 
-use self::exchanges::Desk;
 use super::aws::Aws;
 use super::web_identity;
-use crate::accounts::{self, Account, Source};
-use crate::command::Cloud;
-use crate::error::{Error, ErrorName};
-use crate::ledger::later;
-use crate::ports::{Access, Boxed, Clock, CredentialName, Secrets, Transport};
-use crate::providers::{Provider, huawei};
+use crate::accounts;
+use crate::accounts::{Account, Source};
+use crate::model::access::{Access, CredentialName};
+use crate::model::command::Cloud;
+use crate::model::error::{Error, ErrorName};
+use crate::model::time::later;
+use crate::ports::{Boxed, Clock, Secrets, Transport};
+use crate::providers::huawei;
+use crate::providers::provider::Provider;
+use crate::providers::sts::Temporary;
 use crate::settings::{Environment, Settings};
 use crate::sign::Credential;
-use crate::sts::Temporary;
+use exchanges::Desk;
 
 pub use environment::key_variables;
 

@@ -12,10 +12,12 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::aws::{Aws, AwsError};
-use crate::command::Key;
-use crate::error::Error;
+use crate::ledger::store::{Expect, Filter, LedgerError, Note, Page, Put};
 use crate::ledger::{Record, State};
-use crate::ports::{Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Note, Notes, Page, Pause, Put};
+use crate::model::access::{CredentialName, Pause};
+use crate::model::command::Key;
+use crate::model::error::Error;
+use crate::ports::{Boxed, Ledger, Notes};
 use crate::settings::Environment;
 
 /// How long a call is repeated before the ledger counts as unreachable.

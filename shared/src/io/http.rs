@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::error::Error;
-use crate::fields::one_line;
-use crate::ports::{Boxed, HttpRequest, Reply, Transport, TransportError};
+use crate::model::error::Error;
+use crate::model::http::{HttpRequest, Reply, TransportError};
+use crate::model::text::one_line;
+use crate::ports::{Boxed, Transport};
 use crate::settings::is_loopback;
 
 /// The largest answer that is read, in bytes.

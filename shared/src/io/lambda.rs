@@ -12,16 +12,18 @@ use super::clock::SystemClock;
 use super::credentials::AccountSecrets;
 use super::dynamodb::DynamoLedger;
 use super::http::HttpTransport;
-use super::meter::{self, LineMeter};
+use super::meter;
+use super::meter::LineMeter;
 use super::policies::StoredPolicy;
 use super::sqs::{SqsEmitter, SqsWorkQueue};
-use crate::error::{Error, ErrorName};
 use crate::exchange::{Pacer, Pauses};
-use crate::fields::FieldError;
 use crate::handler::{Handler, Invocation};
 use crate::memory::MemoryLedger;
-use crate::ports::{Clock, FixedPolicy, HttpRequest, Ledger, Notes, Policies, Transport, WorkQueue};
-use crate::providers::Provider;
+use crate::model::error::{Error, ErrorName};
+use crate::model::fields::FieldError;
+use crate::model::http::HttpRequest;
+use crate::ports::{Clock, FixedPolicy, Ledger, Notes, Policies, Transport, WorkQueue};
+use crate::providers::provider::Provider;
 use crate::settings::{Commands, Environment, Settings};
 
 /// Runs one provider's handler until the platform ends the process.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::error::{Error, ErrorName};
 use crate::metrics::Metrics;
+use crate::model::error::{Error, ErrorName};
 use crate::ports::Meter;
 use crate::settings::Environment;
 

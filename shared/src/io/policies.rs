@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::aws::{Aws, AwsError};
-use crate::error::Error;
-use crate::ledger::later;
+use crate::model::error::Error;
+use crate::model::time::later;
 use crate::policy::Policy;
 use crate::ports::{Boxed, Clock, Policies};
 use crate::settings::Environment;

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::aws::Aws;
-use crate::command::{Command, hash_of};
-use crate::error::Error;
-use crate::ledger::later;
-use crate::ports::{Boxed, Clock, EmitError, Emitter, WorkQueue};
-use crate::receipt::Message;
+use crate::model::command::Command;
+use crate::model::error::{EmitError, Error};
+use crate::model::receipt::Message;
+use crate::model::text::hash_of;
+use crate::model::time::later;
+use crate::ports::{Boxed, Clock, Emitter, WorkQueue};
 use crate::settings::{Environment, check_endpoint};
 
 /// Entries of one SendMessageBatch. Source: SQS API reference, SendMessageBatch, 2026.

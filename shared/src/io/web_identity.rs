@@ -7,9 +7,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::aws::{Aws, element};
-use crate::error::{Error, ErrorName};
+use crate::model::error::{Error, ErrorName};
+use crate::providers::sts::Federation;
 use crate::sign::canonical::encode_into;
-use crate::sts::Federation;
 
 /// Time for the call.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -1,8 +1,8 @@
 //! How a person settles what only a person can.
 
+use super::store::Expect;
 use super::{Claimant, Record, State, note};
-use crate::ports::Expect;
-use crate::receipt::Receipt;
+use crate::model::receipt::Receipt;
 use jiff::Timestamp;
 
 /// How a person settles a doubt.

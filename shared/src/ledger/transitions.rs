@@ -1,10 +1,12 @@
 //! Claim, settle, mark: what may follow on what. Each gives the record to write and what the store must hold for it.
 
-use super::{Attempts, Claimant, News, Record, State, first, later, next_attempt, note};
-use crate::command::Replication;
-use crate::error::ErrorName;
-use crate::ports::Expect;
-use crate::receipt::Receipt;
+use super::limits::Attempts;
+use super::store::Expect;
+use super::{Claimant, News, Record, State, first, next_attempt, note};
+use crate::model::command::Replication;
+use crate::model::error::ErrorName;
+use crate::model::receipt::Receipt;
+use crate::model::time::later;
 use jiff::Timestamp;
 
 /// What a claim comes to.

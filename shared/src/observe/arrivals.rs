@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::{Cloud, Replication};
 use crate::handler::Handler;
 use crate::ledger::{Record, State};
 use crate::metrics::Metric;
-use crate::observation::How;
+use crate::model::command::{Cloud, Replication};
+use crate::model::evidence::How;
 use crate::report::Arrival;
 use crate::report::reading::arrivals_name;
 

@@ -8,14 +8,15 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 
 use super::is_awaited;
-use crate::command::Replication;
-use crate::disposition::Disposition;
-use crate::exchange::{self, For};
+use crate::exchange;
+use crate::exchange::For;
 use crate::handler::{Handler, Invocation};
 use crate::ledger::Record;
-use crate::observation::Observation;
+use crate::model::command::Replication;
+use crate::model::evidence::Observation;
+use crate::model::failure::Disposition;
 use crate::ports::Boxed;
-use crate::providers::{Accepted, Provider};
+use crate::providers::provider::{Accepted, Provider};
 
 /// Copies that one question can be put for: by their places.
 struct Group<'p> {

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Objective, RuleSource, Select, duration};
-use crate::command::{Cloud, Command, Destination, Operation, Options, Source};
-use crate::fields::{Complaints, FieldError};
-use crate::providers::Provider;
+use super::{Objective, RuleSource, Select};
+use crate::model::command::{Cloud, Command, Destination, Operation, Options, Source};
+use crate::model::duration;
+use crate::model::fields::{Complaints, FieldError};
 use crate::providers::alibaba::Alibaba;
 use crate::providers::huawei::Huawei;
+use crate::providers::provider::Provider;
 use crate::providers::tencent::Tencent;
 
 /// Durations that cannot hold together.

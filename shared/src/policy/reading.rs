@@ -9,10 +9,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::checks::{Trial, doubled_names, doubled_vaults, untimely};
-use super::{Limits, Objective, Policy, Rule, RuleSource, Select, duration};
-use crate::command::{Cloud, Operation, Options, reading};
-use crate::fields::{Complaints, FieldError, Fields, kind, one_line};
-use crate::settings::OnDoubt;
+use super::{Limits, Objective, Policy, Rule, RuleSource, Select};
+use crate::ledger::limits::OnDoubt;
+use crate::model::command::{Cloud, Operation, Options, reading};
+use crate::model::duration;
+use crate::model::fields::{Complaints, FieldError, Fields, kind};
+use crate::model::text::one_line;
 
 impl Policy {
     /// Reads a policy, strictly.

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::inventory::Standing;
+use crate::model::backup::Standing;
+use crate::model::duration;
 
 fn tencent(changes: Value) -> Value {
     let mut rule = json!({
@@ -36,7 +37,7 @@ fn merge(rule: &mut Value, changes: Value) {
 }
 
 fn read(rules: &[Value]) -> Result<Policy, Vec<String>> {
-    let errors = |errors: Vec<crate::fields::FieldError>| errors.iter().map(ToString::to_string).collect();
+    let errors = |errors: Vec<crate::model::fields::FieldError>| errors.iter().map(ToString::to_string).collect();
     Policy::from_json(&json!({"version": 1, "rules": rules})).map_err(errors)
 }
 

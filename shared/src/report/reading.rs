@@ -7,10 +7,14 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use super::{Arrival, Conclusion, Counts, Late, Line, Promise, Report, Rpo, RuleReport};
-use crate::command::{Key, hash_of};
-use crate::ledger::{Record, State, later};
-use crate::policy::{Policy, Rule, duration_text, rough};
-use crate::ports::{Boxed, Filter, Ledger, LedgerError, Notes};
+use crate::ledger::store::{Filter, LedgerError};
+use crate::ledger::{Record, State};
+use crate::model::command::Key;
+use crate::model::duration::rough;
+use crate::model::text::hash_of;
+use crate::model::time::later;
+use crate::policy::{Policy, Rule, duration_text};
+use crate::ports::{Boxed, Ledger, Notes};
 use crate::sweep::summary::{self, Summary, is_late};
 
 /// Lines of one list that a report for people holds; the figures count them all.

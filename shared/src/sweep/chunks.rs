@@ -2,7 +2,8 @@
 
 use super::Stop;
 use super::course::Course;
-use crate::ports::{LedgerError, Notes};
+use crate::ledger::store::LedgerError;
+use crate::ports::Notes;
 
 /// The size of one note, in bytes. Source: DynamoDB developer guide, "Item size": 400 KB, 2026.
 pub(super) const CHUNK: usize = 200_000;

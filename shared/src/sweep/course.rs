@@ -9,12 +9,13 @@ use std::time::Duration;
 use super::chunks::{CHUNK, drop_chunks, each_line, newest_of, short, write_chunks};
 use super::index::CopyIndex;
 use super::{Stop, Sweep};
-use crate::command::hash_of;
 use crate::handler::{Handler, Invocation};
-use crate::ledger::later;
+use crate::ledger::store::LedgerError;
+use crate::model::text::hash_of;
+use crate::model::time::later;
 use crate::policy::Rule;
-use crate::ports::{LedgerError, Notes};
-use crate::providers::Provider;
+use crate::ports::Notes;
+use crate::providers::provider::Provider;
 use crate::report::{Counts, Line};
 
 /// How often a course that goes on is written down.

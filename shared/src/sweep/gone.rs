@@ -2,11 +2,12 @@
 
 use super::chunks::short;
 use super::{Stop, Sweep};
-use crate::command::{Key, Replication};
-use crate::disposition::Disposition;
-use crate::ledger::{self, Claimant, Record, State};
-use crate::ports::{Filter, Put};
-use crate::providers::{Intent, ReadBack};
+use crate::ledger;
+use crate::ledger::store::{Filter, Put};
+use crate::ledger::{Claimant, Record, State};
+use crate::model::command::{Key, Replication};
+use crate::model::failure::Disposition;
+use crate::providers::provider::{Intent, ReadBack};
 use crate::report::Line;
 
 impl Sweep<'_> {

@@ -7,7 +7,8 @@
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::inventory::{CopyState, DestinationCopy, SourceKey};
+use crate::model::backup::{CopyState, DestinationCopy};
+use crate::providers::inventory::SourceKey;
 
 /// Hash, whether the source is known, and state, in one number each; the ID lies in `ids`.
 #[derive(Clone, Copy)]

@@ -6,13 +6,14 @@ use jiff::Timestamp;
 
 use super::Sweep;
 use super::summary::Summary;
-use crate::exchange::{self, For};
+use crate::exchange;
+use crate::exchange::For;
 use crate::handler::Handler;
-use crate::ledger::later;
 use crate::metrics::{Metric, unreplicated};
+use crate::model::http::Reply;
+use crate::model::time::later;
 use crate::policy::Rule;
-use crate::ports::Reply;
-use crate::providers::Headroom;
+use crate::providers::provider::Headroom;
 
 /// How long the room in the destinations may take to ask for.
 const PATIENCE: Duration = Duration::from_secs(5);

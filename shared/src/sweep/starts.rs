@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use super::pages::Judged;
 use super::{Stop, Sweep};
-use crate::command::{Command, Operation};
-use crate::ledger::{self, Claimant, State, later};
+use crate::ledger;
+use crate::ledger::store::Expect;
+use crate::ledger::{Claimant, State};
+use crate::model::command::{Command, Operation};
+use crate::model::time::later;
 use crate::outcome::{Outcome, ReplicationResult, log_result};
-use crate::ports::{Boxed, Expect};
+use crate::ports::Boxed;
 use crate::verdict::{Look, Proof, Verdict, is_due, judge};
 
 /// What was handed over is left alone for so long: a work queue that is behind must not be filled with the same again.
@@ -201,7 +204,7 @@ impl Sweep<'_> {
                                 self.course.started = self.course.started.saturating_sub(1);
                             }
                             // A key that is refused is not tried on every backup.
-                            self.no_more |= trouble.error.name == crate::error::ErrorName::Rejected;
+                            self.no_more |= trouble.error.name == crate::model::error::ErrorName::Rejected;
                         }
                     }
                 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::chunks::{drop_chunks, each_line, newest_of, read_chunk};
 use super::course::{Course, name_of};
 use super::{Stop, Sweep};
-use crate::ports::{LedgerError, Notes};
+use crate::ledger::store::LedgerError;
+use crate::ports::Notes;
 use crate::report::{Counts, Line, Orphan, Point};
 
 /// Orphans that are kept one by one.

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
-use offsite_shared::command::Operation;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::ledger::State;
+use offsite_shared::model::command::Operation;
 use offsite_shared::ports::Clock;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -206,7 +206,7 @@ async fn run(cell: Cell, store: &Arc<Store>, http: &HttpTransport, weakness: Wea
     }
     if cell.operation == Operation::CopyCheckpoint {
         for (key, _) in &copies {
-            let backup = store.ledger.get(&offsite_shared::command::Key(key.clone())).await.unwrap();
+            let backup = store.ledger.get(&offsite_shared::model::command::Key(key.clone())).await.unwrap();
             if backup.as_ref().is_none_or(|backup| backup.state != State::Accepted) {
                 problems.push(format!("the record of a vault's backup ends as {backup:?}"));
             }

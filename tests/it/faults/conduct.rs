@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use fastrand::Rng;
-use offsite_shared::command::{Cloud, Operation};
 use offsite_shared::ledger::State;
+use offsite_shared::model::command::{Cloud, Operation};
 use offsite_shared::ports::Clock;
 use serde_json::{Value, json};
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::SignedDuration;
-use offsite_shared::command::Operation;
 use offsite_shared::handler::Invocation;
 use offsite_shared::ledger::State;
+use offsite_shared::model::command::Operation;
 use offsite_shared::ports::Clock;
 use serde_json::{Value, json};
 

@@ -10,7 +10,6 @@ use offsite_local::database::Database;
 use offsite_local::home::{self, PROVIDERS};
 use offsite_local::queue::{Queue, RECEIPTS};
 use offsite_local::sim::{SimOptions, Simulators};
-use offsite_shared::command::{Cloud, Command, Operation, Replication};
 use offsite_shared::exchange::{Pacer, Pauses};
 use offsite_shared::handler::{Handler, Invocation};
 use offsite_shared::io::aws::Aws;
@@ -21,8 +20,9 @@ use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::sqs::SqsEmitter;
 use offsite_shared::memory::MemoryLedger;
 use offsite_shared::metrics::Metrics;
+use offsite_shared::model::command::{Cloud, Command, Operation, Replication};
 use offsite_shared::ports::{Clock, Emitter, FixedPolicy, Ledger};
-use offsite_shared::providers::Provider;
+use offsite_shared::providers::provider::Provider;
 use offsite_shared::settings::{Environment, Settings};
 use offsite_shared::sign::Nonce;
 use serde_json::{Value, json};
@@ -225,7 +225,7 @@ impl Clouds {
     }
 
     /// Invokes directly in a fresh, sound process.
-    pub async fn ask(&self, store: &Store, command: &Value) -> Result<Value, offsite_shared::error::Error> {
+    pub async fn ask(&self, store: &Store, command: &Value) -> Result<Value, offsite_shared::model::error::Error> {
         let process = Process::new(None, &self.clock);
         self.handler(&store.ledger, &store.emitter, &process).handle(command, &self.invocation()).await
     }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use offsite_local::ledger::SqliteLedger;
-use offsite_shared::command::Operation;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::dynamodb::DynamoLedger;
-use offsite_shared::ledger::{self, Claimant, Record, put_off};
+use offsite_shared::ledger;
+use offsite_shared::ledger::store::{Expect, Filter, Put};
+use offsite_shared::ledger::{Claimant, Record, put_off};
 use offsite_shared::memory::MemoryLedger;
-use offsite_shared::ports::{Expect, Filter, Ledger, Notes, Put};
+use offsite_shared::model::command::Operation;
+use offsite_shared::ports::{Ledger, Notes};
 use serde_json::json;
 
 use crate::faults::world::{Home, Store, aws_environment, command, http, replication};

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::command::{Operation, Replication};
-use offsite_shared::error::ErrorName;
-use offsite_shared::ledger::{self, Attempts, Claim, Claimant, Ending, Record, Resolution, State};
-use offsite_shared::observation::{Evidence, How, Looks, Observation, observed};
-use offsite_shared::ports::Expect;
-use offsite_shared::receipt::{self, Receipt};
+use offsite_shared::ledger::limits::{Attempts, Looks};
+use offsite_shared::ledger::observed::observed;
+use offsite_shared::ledger::store::Expect;
+use offsite_shared::ledger::{Claim, Claimant, Ending, Record, Resolution, State};
+use offsite_shared::model::command::{Operation, Replication};
+use offsite_shared::model::error::ErrorName;
+use offsite_shared::model::evidence::{Evidence, How, Observation};
+use offsite_shared::model::receipt::Receipt;
+use offsite_shared::{ledger, receipt};
 
 use crate::faults::world::{command, replication, seed};
 

@@ -13,8 +13,8 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use fastrand::Rng;
-use offsite_shared::command::Cloud;
 use offsite_shared::io::clock::SystemClock;
+use offsite_shared::model::command::Cloud;
 use offsite_shared::ports::Clock;
 use serde_json::json;
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use offsite_shared::command::Cloud;
 use offsite_shared::io::clock::SystemClock;
+use offsite_shared::model::command::Cloud;
 use offsite_shared::ports::Clock;
 use serde_json::{Value, json};
 
@@ -183,7 +183,8 @@ async fn fault(fleet: &Fleet, fault: Value) -> anyhow::Result<()> {
 /// The simulator refused.
 pub async fn post(base: &str, path: &str, body: Value) -> anyhow::Result<()> {
     use offsite_shared::io::http::HttpTransport;
-    use offsite_shared::ports::{HttpRequest, Transport};
+    use offsite_shared::model::http::HttpRequest;
+    use offsite_shared::ports::Transport;
     let transport = HttpTransport::new(Duration::from_secs(1))?;
     let request = HttpRequest {
         method: "POST".into(),

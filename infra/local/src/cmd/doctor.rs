@@ -13,12 +13,15 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use futures_util::future::join_all;
 use offsite_shared::accounts;
-use offsite_shared::command::{Cloud, Destination, Operation};
 use offsite_shared::io::clock::SystemClock;
+use offsite_shared::model::command::{Cloud, Destination, Operation};
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::Clock;
-use offsite_shared::probe::{Finding, Health, Probe, Route};
-use offsite_shared::providers::{Provider, alibaba::Alibaba, huawei::Huawei, tencent::Tencent};
+use offsite_shared::providers::alibaba::Alibaba;
+use offsite_shared::providers::huawei::Huawei;
+use offsite_shared::providers::probe::{Finding, Health, Probe, Route};
+use offsite_shared::providers::provider::Provider;
+use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::settings::{Environment, Settings};
 
 use crate::home;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use offsite_shared::error::Error;
 use offsite_shared::handler::Invocation;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ledger::later;
+use offsite_shared::model::error::Error;
+use offsite_shared::model::time::later;
 use offsite_shared::ports::Clock;
 use offsite_shared::settings::Environment;
 use serde_json::{Value, json};

@@ -4,10 +4,11 @@ use std::io::Write;
 
 use anyhow::{Context, bail, ensure};
 use clap::{ArgGroup, Args, Subcommand};
-use offsite_shared::command::Key;
 use offsite_shared::io::clock::SystemClock;
+use offsite_shared::ledger::store::{Filter, Page, Put};
 use offsite_shared::ledger::{Record, Resolution, State, resolve};
-use offsite_shared::ports::{Clock, Filter, Ledger, Page, Put};
+use offsite_shared::model::command::Key;
+use offsite_shared::ports::{Clock, Ledger};
 use offsite_shared::settings::Environment;
 
 use crate::home;

@@ -6,8 +6,10 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use offsite_shared::handler::{Handler, Invocation};
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ledger::{State, later};
-use offsite_shared::ports::{Clock, Filter, Page};
+use offsite_shared::ledger::State;
+use offsite_shared::ledger::store::{Filter, Page};
+use offsite_shared::model::time::later;
+use offsite_shared::ports::Clock;
 use offsite_shared::settings::Environment;
 use serde_json::{Value, json};
 

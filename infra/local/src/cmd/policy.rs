@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use offsite_shared::command::Cloud;
-use offsite_shared::disposition::Failure;
-use offsite_shared::exchange::{self, For};
-use offsite_shared::fields::one_line;
+use offsite_shared::exchange;
+use offsite_shared::exchange::For;
 use offsite_shared::handler::{Handler, Invocation};
-use offsite_shared::inventory::{Backup, Cursor, Scope, Standing};
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ledger::later;
+use offsite_shared::model::backup::{Backup, Standing};
+use offsite_shared::model::command::Cloud;
+use offsite_shared::model::failure::Failure;
+use offsite_shared::model::http::Reply;
+use offsite_shared::model::text::one_line;
+use offsite_shared::model::time::later;
 use offsite_shared::policy::{Coverage, Policy, Rule, SCHEMA, duration_text};
-use offsite_shared::ports::{Clock, Reply};
+use offsite_shared::ports::Clock;
+use offsite_shared::providers::inventory::{Cursor, Scope};
 use offsite_shared::settings::Environment;
 use offsite_shared::sweep::summary;
 use serde_json::{Value, json};
@@ -248,7 +251,7 @@ fn summary(rule: &Rule) -> [String; 5] {
         [one] => Some(one.clone()),
         many => Some(format!("{} resources", many.len())),
     });
-    let place = |destination: &offsite_shared::command::Destination| match &destination.vault_id {
+    let place = |destination: &offsite_shared::model::command::Destination| match &destination.vault_id {
         Some(vault) => format!("{} vault {vault}", destination.region),
         None => destination.region.clone(),
     };

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use offsite_shared::handler::Invocation;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ledger::later;
+use offsite_shared::model::time::later;
 use offsite_shared::policy::{DURATION_WANTED, read_duration};
 use offsite_shared::ports::Clock;
 use offsite_shared::report::reading::{self, Wish};

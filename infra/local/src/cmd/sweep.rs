@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use offsite_shared::handler::Invocation;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ledger::later;
+use offsite_shared::model::time::later;
 use offsite_shared::ports::Clock;
 use offsite_shared::settings::Environment;
 use serde_json::{Value, json};

@@ -3,8 +3,8 @@
 use secrecy::SecretString;
 
 use super::Means;
-use crate::command::Cloud;
-use crate::error::Error;
+use crate::model::command::Cloud;
+use crate::model::error::Error;
 use crate::settings::Environment;
 use crate::sign::Credential;
 

@@ -6,15 +6,19 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::AGAIN;
-use crate::disposition::{Disposition, Failure};
-use crate::error::{Error, ErrorName};
 use crate::exchange;
-use crate::ledger::later;
-use crate::ports::{Access, Clock, HttpRequest, Reply, Transport};
-use crate::providers::{Call, Provider, huawei};
+use crate::model::access::Access;
+use crate::model::error::{Error, ErrorName};
+use crate::model::failure::{Disposition, Failure};
+use crate::model::http::{HttpRequest, Reply};
+use crate::model::time::later;
+use crate::ports::{Clock, Transport};
+use crate::providers::call::Call;
+use crate::providers::huawei;
+use crate::providers::provider::Provider;
+use crate::providers::sts::{Federation, Role, Temporary};
 use crate::settings::Settings;
 use crate::sign::{Query, canonical};
-use crate::sts::{Federation, Role, Temporary};
 
 /// What an exchange needs.
 pub(super) struct Desk {

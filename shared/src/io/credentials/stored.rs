@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::Means;
 use super::environment::clean;
-use crate::command::Cloud;
-use crate::error::{Error, ErrorName};
-use crate::fields::{FieldError, Fields};
 use crate::io::aws::{Aws, AwsError};
+use crate::model::command::Cloud;
+use crate::model::error::{Error, ErrorName};
+use crate::model::fields::{FieldError, Fields};
 use crate::sign::Credential;
 
 /// Time for one read.

@@ -1,8 +1,8 @@
 //! Alibaba's error codes: what each means for what happens next. Match on the code, never on the HTTP status:
 //! products disagree about the status.
 
-use crate::disposition::Disposition::{Ambiguous, Authentication, Permanent, Retryable, Throttled};
-use crate::disposition::Row;
+use crate::model::failure::Disposition::{Ambiguous, Authentication, Permanent, Retryable, Throttled};
+use crate::model::failure::Row;
 
 const HBR: &str = "HBR error codes, api-hbr-2017-09-08-errorcodes, 2025";
 const GATEWAY: &str = "help.aliyun.com 434846, 48054, 51132";

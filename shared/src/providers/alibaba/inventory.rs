@@ -5,13 +5,20 @@
 
 use jiff::Timestamp;
 
+use super::Alibaba;
+use super::calls::{PAGE, call, target};
+use super::errors::read;
 use super::model::{Job, Vault, seconds};
-use super::{Alibaba, PAGE, call, find_vault, read, target};
-use crate::command::Replication;
-use crate::disposition::Failure;
-use crate::inventory::{Backup, CopyState, Cursor, Inventory, InventoryPage, Scope, Standing, incomplete};
-use crate::ports::Reply;
-use crate::providers::{Call, ReadBack, unreadable};
+use super::readback::find_vault;
+use crate::model::backup::{Backup, CopyState, Standing};
+use crate::model::command::Replication;
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::call::Call;
+use crate::providers::inventory::{Cursor, Inventory, InventoryPage, Scope, incomplete};
+use crate::providers::inventory::{PairRead, Pairing, VaultPair};
+use crate::providers::provider::ReadBack;
+use crate::providers::refusal::unreadable;
 use crate::verdict::{Look, Proof};
 
 /// The call asks for one of these at a time. Source: alibabacloud_hbr20170908 2.7.1; the last is younger than the others.
@@ -83,49 +90,6 @@ impl Inventory for Alibaba {
         let backups = jobs.iter().map(|job| backup(job, place.source_type())).collect::<Result<Vec<_>, _>>()?;
         Ok(InventoryPage { backups, next, total: None })
     }
-}
-
-/// How far a pair is, as its two vaults say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VaultPair {
-    /// Whether they are a pair.
-    pub pairing: Pairing,
-    /// The target's Status: UNKNOWN, INITIALIZING, CREATED, ERROR.
-    pub status: Option<String>,
-    /// Why the target is in the state ERROR.
-    pub status_message: Option<String>,
-    /// The target's ReplicationStatus, whose values nobody has published: for people.
-    pub replication_status: Option<String>,
-    /// Per cent carried of what was there before the pair.
-    pub historical_progress: Option<u64>,
-    /// Up to when newer data has been carried; `None` where the target does not tell, or zero.
-    pub new_progress_until: Option<Timestamp>,
-    /// The last synchronisation.
-    pub latest_replication_at: Option<Timestamp>,
-}
-
-/// Whether two vaults are a pair.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pairing {
-    /// They are.
-    Paired,
-    /// Neither has another partner.
-    Unpaired,
-    /// One of them has another partner, named here.
-    Elsewhere(String),
-    /// One of them, named here, is not there.
-    Missing(String),
-}
-
-/// What reading a pair has come to, given the replies so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PairRead {
-    /// Ask this next; the reply is appended to the replies.
-    Ask(Box<Call>),
-    /// How far it is.
-    Known(Box<VaultPair>),
-    /// A read failed.
-    Failed(Failure),
 }
 
 /// Reads the pair of a `create-vault-replication`: the target first, and the source only where the target names no partner.
@@ -308,7 +272,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::command::{Destination, Operation, Options, Source};
+    use crate::model::command::{Destination, Operation, Options, Source};
     use crate::sign::Query;
 
     fn at(second: i64) -> Timestamp {

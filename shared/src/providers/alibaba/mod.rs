@@ -3,30 +3,35 @@
 //! It sets up standing replication from one vault to another; it is not one copy of one backup.
 //! Source: API page createvaultreplication (2026-06-11), alibabacloud_hbr20170908 2.7.1.
 
+mod calls;
 pub mod codes;
+mod errors;
 pub mod inventory;
 pub mod model;
 pub mod probe;
+mod readback;
 mod sts;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Acceptance, Call, Intent, Provider, ReadBack, Service, refusal, unreadable};
-use crate::command::{Cloud, Command, Replication};
-use crate::disposition::{self, Disposition, Failure};
-use crate::fields::FieldError;
-use crate::inventory::Inventory;
-use crate::observation::{Evidence, How, Observation};
-use crate::ports::{Access, Reply};
-use crate::receipt::Receipt;
-use crate::sign::{Nonce, Query, RequestDraft, SignError, Signed, SignedHeaders, acs3};
-use crate::sts::Sts;
-use model::{Envelope, Vault};
-
-/// Page size of DescribeVaults. Source: alibabacloud_hbr20170908 2.7.1, 1 to 99.
-const PAGE: u64 = 99;
+use super::call::{Call, Service};
+use super::inventory::Inventory;
+use super::provider::{Acceptance, Intent, Provider, ReadBack};
+use super::refusal::unreadable;
+use super::sts::Sts;
+use crate::model::access::Access;
+use crate::model::command::{Cloud, Command, Replication};
+use crate::model::evidence::{Evidence, How, Observation};
+use crate::model::failure::Failure;
+use crate::model::fields::FieldError;
+use crate::model::http::Reply;
+use crate::model::receipt::Receipt;
+use crate::sign::{Nonce, RequestDraft, SignError, Signed, SignedHeaders, acs3};
+use calls::{call, target};
+use errors::{missing, read};
+use readback::find_vault;
 
 /// Alibaba Cloud.
 pub struct Alibaba;
@@ -219,98 +224,4 @@ impl Provider for Alibaba {
     fn requests_per_second(&self) -> u32 {
         10
     }
-}
-
-fn target(replication: &Replication) -> &str {
-    replication.destination.vault_id.as_deref().unwrap_or_default()
-}
-
-/// Looks for exactly this vault, page by page; the first element may be another one.
-/// `Err` is what to return from the read-back: the next question, or a failure.
-fn find_vault<'r>(
-    id: &str,
-    region: &str,
-    replies: &mut impl Iterator<Item = &'r Reply>,
-) -> Result<Option<Vault>, ReadBack> {
-    let mut seen = 0;
-    for page in 1.. {
-        let Some(reply) = replies.next() else {
-            let pairs = vec![
-                ("PageNumber", page.to_string()),
-                ("PageSize", PAGE.to_string()),
-                ("VaultId", id.to_owned()),
-                ("VaultRegionId", region.to_owned()),
-            ];
-            return Err(ReadBack::Ask(Box::new(call("DescribeVaults", region, pairs))));
-        };
-        let answer = match read(reply) {
-            Ok(answer) => answer,
-            Err(failure) if failure.code == "VaultNotExist" => return Ok(None),
-            Err(failure) => return Err(ReadBack::Failed(failure.of_read())),
-        };
-        let vaults = answer.vaults.map(|vaults| vaults.vault).unwrap_or_default();
-        seen += vaults.len() as u64;
-        let empty = vaults.is_empty();
-        if let Some(vault) = vaults.into_iter().find(|vault| vault.vault_id.as_deref() == Some(id)) {
-            return Ok(Some(vault));
-        }
-        if empty || seen >= answer.total_count.unwrap_or(0) {
-            break;
-        }
-    }
-    Ok(None)
-}
-
-fn missing(code: &str, message: String) -> Failure {
-    Failure::local(Disposition::Permanent, code, message, "check both vault IDs and their regions")
-}
-
-fn call(action: &'static str, region: &str, pairs: Vec<(&str, String)>) -> Call {
-    let headers = [("x-acs-action", action), ("x-acs-version", "2017-09-08"), ("accept", "application/json")];
-    Call {
-        action,
-        service: Service::Hbr,
-        region: region.to_owned(),
-        draft: RequestDraft {
-            method: "POST".into(),
-            host: String::new(),
-            path: "/".into(),
-            query: Query::Pairs(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
-            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
-            body: Vec::new(),
-        },
-    }
-}
-
-/// Reads an answer: success is a 2xx with `Success` true (or, where it is absent, Code "200").
-fn read(reply: &Reply) -> Result<Envelope, Failure> {
-    let header = reply.header("x-acs-request-id").map(str::to_owned);
-    let Ok(mut answer) = serde_json::from_slice::<Envelope>(&reply.body) else {
-        return Err(unreadable(reply, header, "the answer is not what this API documents"));
-    };
-    answer.request_id = answer.request_id.or(header);
-    let fine = (200..300).contains(&reply.status)
-        && match answer.success {
-            Some(success) => success,
-            None => answer.code.as_deref() == Some("200"),
-        };
-    if fine {
-        return Ok(answer);
-    }
-    let Some(code) = answer.code.as_deref().filter(|code| !code.is_empty() && *code != "200") else {
-        return Err(unreadable(reply, answer.request_id, "the answer says neither success nor a code"));
-    };
-    // A mismatch message can quote the canonical request, which can hold the security token.
-    let message = match code {
-        "SignatureDoesNotMatch" | "IncompleteSignature" => {
-            "the signature was refused (the provider's text is left out: it may quote a token)"
-        }
-        _ => answer.message.as_deref().unwrap_or_default(),
-    };
-    let mut failure = refusal(codes::TABLE, code, message, answer.request_id, reply);
-    // Codes of this young API are mostly unpublished: the vaults' state decides.
-    if disposition::find(codes::TABLE, code).is_none() {
-        failure.disposition = if code.contains("Throttling") { Disposition::Throttled } else { Disposition::Ambiguous };
-    }
-    Err(failure)
 }

@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::inventory::{PairRead, Pairing, VaultPair, read_pair};
+use super::calls::call;
+use super::errors::read;
+use super::inventory::read_pair;
 use super::model::Envelope;
-use super::{Alibaba, call, codes, read};
-use crate::command::{Operation, Options, Replication, Source};
-use crate::disposition::Failure;
-use crate::ports::Reply;
-use crate::probe::{Finding, Health, Probe, Route, Step, Topic};
-use crate::providers::{Call, refusal, unreadable};
-use crate::sts::Sts;
+use super::{Alibaba, codes};
+use crate::model::command::{Operation, Options, Replication, Source};
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::call::Call;
+use crate::providers::inventory::{PairRead, Pairing, VaultPair};
+use crate::providers::probe::{Finding, Health, Probe, Route, Step, Topic};
+use crate::providers::refusal::{refusal, unreadable};
+use crate::providers::sts::Sts;
 
 impl Probe for Alibaba {
     /// Source: V3 request structure and signature, help document 2593177.
@@ -263,10 +267,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::command::Destination;
-    use crate::disposition::Disposition;
-    use crate::providers::Provider;
-    use crate::providers::Service;
+    use crate::model::command::Destination;
+    use crate::model::failure::Disposition;
+    use crate::providers::call::Service;
+    use crate::providers::provider::Provider;
 
     fn route() -> Route {
         Route {

@@ -4,12 +4,15 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::{Alibaba, call, read};
-use crate::disposition::Failure;
-use crate::ports::Reply;
-use crate::providers::{Call, Service, unreadable};
+use super::Alibaba;
+use super::calls::call;
+use super::errors::read;
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::call::{Call, Service};
+use crate::providers::refusal::unreadable;
+use crate::providers::sts::{Federation, Role, SESSION, Sts, Temporary};
 use crate::sign::{Credential, Nonce, Query, canonical};
-use crate::sts::{Federation, Role, SESSION, Sts, Temporary};
 
 impl Sts for Alibaba {
     fn assume(&self, region: &str, role: &Role) -> Call {
@@ -121,7 +124,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::disposition::Disposition;
+    use crate::model::failure::Disposition;
 
     fn reply(status: u16, body: &Value) -> Reply {
         Reply { status, headers: Vec::new(), body: body.to_string().into_bytes() }

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::model::{Start, Wanted};
-use crate::command::{Operation, Replication};
-use crate::inventory::Scope;
-use crate::providers::{Call, Service};
+use crate::model::command::{Operation, Replication};
+use crate::providers::call::{Call, Service};
+use crate::providers::inventory::Scope;
 use crate::sign::{Query, RequestDraft};
 
 /// Page size of every list. Source: huawei-cloud-api-definitions-CBR 0.1.20261030, at most 1000.

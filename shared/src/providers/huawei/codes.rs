@@ -3,10 +3,10 @@
 //! HTTP statuses say little (400 and 500 cover temporary and permanent alike), so the code decides. Where one code means
 //! different things at different statuses, the status is appended to it: `APIGW.0201/4*`.
 
-use crate::disposition::Disposition::{
-    Ambiguous, Authentication, Conflict, NoWork, Permanent, Retryable, Throttled, Unfit,
+use crate::model::failure::Disposition::{
+    self, Ambiguous, Authentication, Conflict, NoWork, Permanent, Retryable, Throttled, Unfit,
 };
-use crate::disposition::{Disposition, Row};
+use crate::model::failure::Row;
 
 const CBR: &str = "support.huaweicloud.com/intl, api-cbr, ErrorCode, read 2026-11";
 const CSBS: &str = "Open Telekom Cloud, cloud-server-backup-service 8839849, 2026-06-30";

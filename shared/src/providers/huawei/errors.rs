@@ -4,10 +4,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::codes;
-use crate::disposition::{self, Disposition, Failure, Row};
-use crate::fields::one_line;
-use crate::ports::Reply;
-use crate::providers::{Service, refusal, unreadable};
+use crate::model::failure::{self, Disposition, Failure, Row};
+use crate::model::http::Reply;
+use crate::model::text::one_line;
+use crate::providers::call::Service;
+use crate::providers::refusal::{refusal, unreadable};
 
 /// Reads a successful answer.
 ///
@@ -58,7 +59,7 @@ fn failure(first: &[Row], service: Service, reply: &Reply) -> Failure {
     let message = without_canonical_request(&message);
     for key in keys(&code, service, reply.status) {
         for table in [first, codes::TABLE] {
-            if disposition::find(table, &key).is_some() {
+            if failure::find(table, &key).is_some() {
                 let failure = refusal(table, &key, &message, id, reply);
                 return Failure { code: one_line(&code), ..failure };
             }

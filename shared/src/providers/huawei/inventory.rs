@@ -3,17 +3,14 @@
 //! Source: huawei-cloud-api-definitions-CBR 0.1.20261030, ListBackups (without `show_replication` the list carries no records);
 //! for CSBS Open Telekom Cloud cloud-server-backup-service 8839849, 2026-06-30, and huaweicloud-sdk-java c1372d4, 2022-09-01.
 
-use super::model::{Backup, Page, Record, ShownBackup, ShownItem, given, time};
-use super::readback::is_live;
+use super::model::{Backup, Page, Record, ShownBackup, ShownItem, given, is_live, time};
 use super::{Huawei, calls, errors};
-use crate::disposition::{Disposition, Failure};
-use crate::fields::one_line;
-use crate::inventory::{
-    self, CopiesPage, CopyRecord, CopyState, Cursor, DestinationCopy, Inventory, InventoryPage, Scope, Standing,
-    incomplete, next_offset,
-};
-use crate::ports::Reply;
-use crate::providers::{Call, Service};
+use crate::model::backup::{self, CopyRecord, CopyState, DestinationCopy, Standing};
+use crate::model::failure::{Disposition, Failure};
+use crate::model::http::Reply;
+use crate::model::text::one_line;
+use crate::providers::call::{Call, Service};
+use crate::providers::inventory::{CopiesPage, Cursor, Inventory, InventoryPage, Scope, incomplete, next_offset};
 
 impl Inventory for Huawei {
     fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
@@ -35,7 +32,7 @@ impl Inventory for Huawei {
         Some(calls::get_in(action, scope.operation, (&scope.region, project), &path, &[]))
     }
 
-    fn shown(&self, scope: &Scope, id: &str, reply: &Reply) -> Result<Option<inventory::Backup>, Failure> {
+    fn shown(&self, scope: &Scope, id: &str, reply: &Reply) -> Result<Option<backup::Backup>, Failure> {
         if errors::is_gone(reply) {
             return Ok(None);
         }
@@ -140,8 +137,8 @@ fn page(scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<Items, 
     Ok((page.items, next, page.count))
 }
 
-fn backup(item: &Backup) -> Result<inventory::Backup, Failure> {
-    Ok(inventory::Backup {
+fn backup(item: &Backup) -> Result<backup::Backup, Failure> {
+    Ok(backup::Backup {
         id: id(item)?,
         name: item.name.clone(),
         tags: Vec::new(),
@@ -247,8 +244,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::command::{Destination, Operation};
-    use crate::providers::Service;
+    use crate::model::command::{Destination, Operation};
+    use crate::providers::call::Service;
     use crate::sign::Query;
 
     fn scope(operation: Operation) -> Scope {
@@ -289,7 +286,7 @@ mod tests {
         item
     }
 
-    fn listed(fields: Value) -> inventory::Backup {
+    fn listed(fields: Value) -> backup::Backup {
         let page = reply(&json!({"backups": [item(fields)], "count": 1}));
         let page = Huawei.listed(&scope(Operation::CopyBackup), None, &page).unwrap();
         page.backups.into_iter().next().unwrap()

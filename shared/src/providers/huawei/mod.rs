@@ -23,16 +23,19 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::de::IgnoredAny;
 
-use super::{Acceptance, Call, Defaults, Found, Headroom, Intent, Provider, ReadBack, Service, unreadable};
-use crate::command::{Cloud, Command, Destination, Operation, Replication};
-use crate::disposition::{Disposition, Failure};
-use crate::fields::FieldError;
-use crate::inventory::Inventory;
-use crate::observation::{Evidence, Observation};
-use crate::ports::{Access, Reply};
-use crate::receipt::Receipt;
+use super::call::{Call, Service};
+use super::inventory::Inventory;
+use super::provider::{Acceptance, Defaults, Found, Headroom, Intent, Provider, ReadBack};
+use super::refusal::unreadable;
+use super::sts::Sts;
+use crate::model::access::Access;
+use crate::model::command::{Cloud, Command, Destination, Operation, Replication};
+use crate::model::evidence::{Evidence, Observation};
+use crate::model::failure::{Disposition, Failure};
+use crate::model::fields::FieldError;
+use crate::model::http::Reply;
+use crate::model::receipt::Receipt;
 use crate::sign::{Nonce, RequestDraft, SignError, Signed, SignedHeaders, sdk_hmac};
-use crate::sts::Sts;
 use model::{Backup, OperationLog, Page, Record, ShownBackup, ShownItem, Started, given};
 
 /// Huawei Cloud.

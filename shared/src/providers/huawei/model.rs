@@ -284,6 +284,11 @@ fn records<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Record>>, D:
     }
 }
 
+/// A status that nobody knows counts as running: the costlier mistake is a second copy.
+pub fn is_live(status: &Option<String>) -> bool {
+    !matches!(status.as_deref(), Some("fail" | "failed" | "skip" | "skipped" | "timeout"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use super::model::{Backup, Record, ShownBackup, ShownItem, given, time};
 use super::{calls, errors};
-use crate::command::{Operation, Replication};
-use crate::disposition::Failure;
-use crate::observation::{Evidence, How, Observation};
-use crate::ports::Reply;
-use crate::receipt::Receipt;
+use crate::model::command::{Operation, Replication};
+use crate::model::evidence::{Evidence, How, Observation};
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::model::receipt::Receipt;
 
 /// What to ask next, or what the replies so far say: the source's record gives the copy's ID, the destination gives the evidence.
 pub fn observe(
@@ -93,7 +93,7 @@ fn in_destination(replication: &Replication, id: &str, reply: Option<&Reply>) ->
     }
 }
 
-fn show(replication: &Replication) -> crate::providers::Call {
+fn show(replication: &Replication) -> crate::providers::call::Call {
     match replication.operation {
         Operation::CopyCheckpointItem => calls::show_item(replication),
         _ => calls::show_backup(replication),

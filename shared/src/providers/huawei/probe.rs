@@ -9,13 +9,15 @@ use serde::Deserialize;
 
 use super::model::{Backup, Page};
 use super::{Huawei, calls, errors};
-use crate::command::{Destination, Operation};
-use crate::disposition::Failure;
-use crate::ports::Reply;
-use crate::probe::{Finding, Health, Probe, Route, Step, Topic};
-use crate::providers::{Call, Headroom, Service, lenient};
+use crate::model::command::{Destination, Operation};
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::call::{Call, Service};
+use crate::providers::lenient;
+use crate::providers::probe::{Finding, Health, Probe, Route, Step, Topic};
+use crate::providers::provider::Headroom;
+use crate::providers::sts::Sts;
 use crate::sign::{Query, RequestDraft};
-use crate::sts::Sts;
 
 impl Probe for Huawei {
     /// Source: API Request Signing Guide.
@@ -383,8 +385,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::command::Destination;
-    use crate::disposition::Disposition;
+    use crate::model::command::Destination;
+    use crate::model::failure::Disposition;
 
     fn route(operation: Operation) -> Route {
         Route {

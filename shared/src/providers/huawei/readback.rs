@@ -6,13 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 
 use super::inventory::standing;
+use super::model::is_live;
 use super::model::{Backup, OperationLog, Page, Record, ShownBackup, ShownItem, given, time};
 use super::{calls, errors};
-use crate::command::{Operation, Replication};
-use crate::disposition::Failure;
-use crate::inventory::Standing;
-use crate::ports::Reply;
-use crate::providers::{Acceptance, Call, Found, Intent, ReadBack, Service};
+use crate::model::backup::Standing;
+use crate::model::command::{Operation, Replication};
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::call::{Call, Service};
+use crate::providers::provider::{Acceptance, Found, Intent, ReadBack};
 
 /// How far the provider's clock may be behind ours.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -174,11 +176,6 @@ fn is_ours(replication: &Replication, record: &Record) -> bool {
         _ => given(&record.source_backup_id),
     };
     source.is_none_or(|id| id == replication.source.id)
-}
-
-/// A status that nobody knows counts as running: the costlier mistake is a second copy.
-pub fn is_live(status: &Option<String>) -> bool {
-    !matches!(status.as_deref(), Some("fail" | "failed" | "skip" | "skipped" | "timeout"))
 }
 
 fn is_live_log(replication: &Replication, log: &OperationLog, backup_id: Option<&str>) -> bool {

@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 
 use super::probe::list_projects;
 use super::{Huawei, errors};
-use crate::disposition::Failure;
-use crate::ports::Reply;
-use crate::providers::{Call, Service, lenient, unreadable};
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::call::{Call, Service};
+use crate::providers::lenient;
+use crate::providers::refusal::unreadable;
+use crate::providers::sts::{Federation, Role, SESSION, Sts, Temporary};
 use crate::sign::{Credential, Nonce, RequestDraft};
-use crate::sts::{Federation, Role, SESSION, Sts, Temporary};
 
 impl Sts for Huawei {
     /// Huawei calls it an agency.
@@ -101,7 +103,7 @@ fn post(action: &'static str, path: &str, region: &str, body: &Value) -> Call {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disposition::Disposition;
+    use crate::model::failure::Disposition;
 
     fn reply(status: u16, body: &Value) -> Reply {
         Reply { status, headers: Vec::new(), body: body.to_string().into_bytes() }

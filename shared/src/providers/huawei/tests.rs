@@ -6,8 +6,8 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::command::{Destination, Options, Source};
-use crate::disposition::{Disposition, Row};
+use crate::model::command::{Destination, Options, Source};
+use crate::model::failure::{Disposition, Row};
 use crate::sign::{Credential, Query};
 
 const PROJECT: &str = "4229d7a45436489f8c3dc2b1d35d4987";

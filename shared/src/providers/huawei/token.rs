@@ -8,9 +8,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{errors, model};
-use crate::disposition::Failure;
-use crate::ports::Reply;
-use crate::providers::{Call, Service, unreadable};
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::call::{Call, Service};
+use crate::providers::refusal::unreadable;
 use crate::sign::{Query, RequestDraft};
 
 /// How long before its end a token is replaced; IAM asks for at least this.
@@ -51,7 +52,7 @@ pub fn request(domain: &str, user: &str, password: &SecretString, region: &str) 
 /// Reads the answer: the token is a header, its end is in the body.
 ///
 /// # Errors
-/// A wrong password or missing right is [`crate::disposition::Disposition::Authentication`]; an answer that cannot be read may
+/// A wrong password or missing right is [`crate::model::failure::Disposition::Authentication`]; an answer that cannot be read may
 /// be asked for again.
 pub fn token(reply: &Reply) -> Result<Token, Failure> {
     let answer: Answer = errors::read(Service::Iam, reply).map_err(Failure::of_read)?;
@@ -81,7 +82,7 @@ struct Body {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disposition::Disposition;
+    use crate::model::failure::Disposition;
 
     fn reply(status: u16, token: Option<&str>, body: &str) -> Reply {
         let headers = token.map(|token| ("x-subject-token".to_owned(), token.to_owned()));

@@ -1,7 +1,7 @@
 //! Tencent's error codes: what each means for what happens next.
 
-use crate::disposition::Disposition::{Ambiguous, Authentication, Conflict, Permanent, Retryable, Throttled, Unfit};
-use crate::disposition::Row;
+use crate::model::failure::Disposition::{Ambiguous, Authentication, Conflict, Permanent, Retryable, Throttled, Unfit};
+use crate::model::failure::Row;
 
 const API: &str = "API page 362/45941, 2023-07-10 and 2026-05-15; tencentcloud-sdk-go cbs/v20170312";
 const COMMON: &str = "tencentcloud-sdk-python-cbs 3.1.175, error codes";

@@ -3,15 +3,19 @@
 //! Source: tencentcloud-sdk-python-cbs 3.1.175, DescribeSnapshots: no filter by time and none by tag, so pages come newest first
 //! and end where they get too old. A copy carries no ID of its source: its name is the only link.
 
+use super::Tencent;
+use super::calls::{PAGE, call};
+use super::errors::{NOT_FOUND, read};
 use super::model::{DescribeSnapshots, Described, Filter, Snapshot, time};
-use super::{NOT_FOUND, OURS, PAGE, Tencent, call, copy_names, name_of, read};
-use crate::disposition::Failure;
-use crate::inventory::{
-    Backup, CopiesPage, CopyRecord, CopyState, Cursor, DestinationCopy, Inventory, InventoryPage, Scope, SourceKey,
-    Standing, incomplete, next_offset,
+use super::names::{OURS, copy_names, name_of};
+use crate::model::backup::{Backup, CopyRecord, CopyState, DestinationCopy, Standing};
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::call::Call;
+use crate::providers::inventory::{
+    CopiesPage, Cursor, Inventory, InventoryPage, Scope, SourceKey, incomplete, next_offset,
 };
-use crate::ports::Reply;
-use crate::providers::{Call, unreadable};
+use crate::providers::refusal::unreadable;
 
 impl Inventory for Tencent {
     fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
@@ -220,8 +224,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::command::Operation;
-    use crate::disposition::Disposition;
+    use crate::model::command::Operation;
+    use crate::model::failure::Disposition;
 
     fn scope(since: Option<&str>) -> Scope {
         Scope {

@@ -3,38 +3,41 @@
 //! Source: international API page 362/45941 (2026-05-15), tencentcloud-sdk-python-cbs 3.1.175. Where the older page of
 //! 2023-07-10 calls Region "not required", the newer one requires it; it is always sent, as the region of the source.
 
+mod calls;
 pub mod codes;
+mod errors;
 pub mod inventory;
 pub mod model;
+mod names;
+mod observe;
 pub mod probe;
+mod readback;
 mod sts;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
-use super::{Acceptance, Accepted, Call, Intent, Provider, ReadBack, Service, refusal, unreadable};
-use crate::command::{Cloud, Command, Operation, Replication};
-use crate::disposition::Failure;
-use crate::fields::FieldError;
-use crate::inventory::Inventory;
-use crate::inventory::Standing;
-use crate::observation::{Evidence, How, Observation};
-use crate::ports::{Access, Reply};
-use crate::receipt::Receipt;
-use crate::sign::{Nonce, Query, RequestDraft, SignError, Signed, SignedHeaders, tc3};
-use crate::sts::Sts;
-use model::{
-    Answer, Copied, CopySnapshotCrossRegions, DescribeSnapshots, Described, Envelope, Filter, Head, Response, Snapshot,
-};
-
-/// Page size of DescribeSnapshots. Source: tencentcloud-sdk-python-cbs 3.1.175, at most 100.
-const PAGE: u64 = 100;
-
-/// Longest snapshot name. Source: tencentyun/intlcloud-documents, ModifySnapshotAttribute, 2023-07-10.
-const NAME_LIMIT: usize = 60;
+use super::call::{Call, Service};
+use super::inventory::Inventory;
+use super::provider::{Acceptance, Accepted, Intent, Provider, ReadBack};
+use super::refusal::{refusal, unreadable};
+use super::sts::Sts;
+use crate::model::access::Access;
+use crate::model::command::{Cloud, Command, Operation, Replication};
+use crate::model::evidence::{Evidence, Observation};
+use crate::model::failure::Failure;
+use crate::model::fields::FieldError;
+use crate::model::http::Reply;
+use crate::model::receipt::Receipt;
+use crate::sign::{Nonce, RequestDraft, SignError, Signed, SignedHeaders, tc3};
+use calls::{PAGE, call, name_of_service};
+use errors::{NOT_FOUND, read};
+use model::{Copied, CopySnapshotCrossRegions, DescribeSnapshots, Described, Filter, Head, Response, Snapshot};
+use names::{copy_names, snapshot_name};
+use observe::judge_copy;
+use readback::{is_copy, judge_source};
 
 /// Tencent Cloud.
 pub struct Tencent;
@@ -244,117 +247,5 @@ impl Provider for Tencent {
     /// 20 a second for each action. Source: API page 362/45941; cloud.tencent.com 1278/109059, 2025-04-15.
     fn requests_per_second(&self) -> u32 {
         20
-    }
-}
-
-fn name_of_service(service: Service) -> &'static str {
-    match service {
-        Service::TencentSts => "sts",
-        _ => "cbs",
-    }
-}
-
-/// The fixed name of a copy, from source, source region and attempt; at most 60 characters.
-pub fn snapshot_name(replication: &Replication, attempt: u32) -> String {
-    name_of(&replication.source.id, &replication.source.region, attempt)
-}
-
-/// Every name under which a copy of ours, or one made before us with the default name, can be found.
-pub fn copy_names(source_id: &str, source_region: &str, attempts: u32) -> Vec<String> {
-    let ours = (1..=attempts).map(|attempt| name_of(source_id, source_region, attempt));
-    // Source: API page 362/45941, default of SnapshotName; a recorded replica of 2022-09-29 has this very form.
-    ours.chain([format!("Copied {source_id} from {source_region}")]).collect()
-}
-
-/// A snapshot that is asked for by its ID and is not there. Source: API page 315/15647, error codes, 2026.
-const NOT_FOUND: &str = "InvalidSnapshotId.NotFound";
-
-/// How the names of our copies begin.
-const OURS: &str = "offsite-";
-
-fn name_of(source_id: &str, source_region: &str, attempt: u32) -> String {
-    let name = format!("{OURS}{source_id}-{source_region}-{attempt}");
-    if name.len() <= NAME_LIMIT {
-        return name;
-    }
-    let hash = crate::command::hash_of(&[source_id, source_region]);
-    format!("{OURS}{}-{attempt}", &hash[..40])
-}
-
-/// The name filter may match parts of names, so names are compared here, exactly.
-fn is_copy(snapshot: &Snapshot, names: &[String]) -> bool {
-    let named = snapshot.snapshot_name.as_ref().is_some_and(|name| names.contains(name));
-    let usable = matches!(snapshot.state.as_deref(), Some("COPYING_FROM_REMOTE" | "CHECKING_COPIED" | "NORMAL"));
-    // Recorded answers leave keys out, and a copy that is overlooked is paid for twice.
-    named && usable && snapshot.copy_from_remote != Some(false)
-}
-
-/// There is no failed state.
-fn judge_copy(id: &str, region: &str, copy: &Snapshot) -> Observation {
-    match copy.state.as_deref() {
-        Some(state @ "NORMAL") => Observation::Seen(Evidence {
-            destination_id: Some(id.to_owned()),
-            state: state.to_owned(),
-            time: Timestamp::UNIX_EPOCH,
-            size_gib: copy.disk_size,
-            expires_at: copy.deadline_time.as_deref().and_then(model::time),
-            how: How::Observed,
-        }),
-        Some("TORECYCLE") => Observation::Gone(format!("the snapshot {id} is in the recycle bin of {region}")),
-        state => Observation::Running(format!("{} ({} %)", state.unwrap_or("unknown"), copy.percent.unwrap_or(0))),
-    }
-}
-
-fn judge_source(replication: &Replication, source: &Snapshot) -> ReadBack {
-    let id = &replication.source.id;
-    if source.copying_to_regions.as_ref().is_some_and(|regions| regions.contains(&replication.destination.region)) {
-        return ReadBack::Running;
-    }
-    match inventory::standing(source) {
-        Standing::Usable => ReadBack::Absent,
-        Standing::NotReady(reason) => ReadBack::NotReady(format!("the snapshot {id} {reason}")),
-        Standing::Ineligible(reason) => ReadBack::Ineligible(format!("the snapshot {id} {reason}")),
-    }
-}
-
-fn call(action: &'static str, region: &str, body: &impl Serialize) -> Call {
-    let headers = [
-        ("content-type", "application/json"),
-        ("x-tc-action", action),
-        ("x-tc-version", "2017-03-12"),
-        // English messages: an operator of this tool reads English.
-        ("x-tc-language", "en-US"),
-    ];
-    Call {
-        action,
-        service: Service::Cbs,
-        region: region.to_owned(),
-        draft: RequestDraft {
-            method: "POST".into(),
-            host: String::new(),
-            path: "/".into(),
-            query: Query::None,
-            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
-            body: serde_json::to_vec(body).unwrap_or_default(),
-        },
-    }
-}
-
-/// Reads an answer. HTTP 200 may be a failure, and any other status is trouble of a gateway.
-fn read<T: Answer>(reply: &Reply) -> Result<Response<T>, Failure> {
-    // A page of a listing is read once. What is not as documented may still say why.
-    let (head, body) = match serde_json::from_slice::<Envelope<T>>(&reply.body) {
-        Ok(Envelope { response: mut body }) => (Some(std::mem::take(body.head())), Some(body)),
-        Err(_) => (serde_json::from_slice::<Envelope<Head>>(&reply.body).ok().map(|envelope| envelope.response), None),
-    };
-    if let Some(Head { error: Some(error), request_id }) = head {
-        return Err(refusal(codes::TABLE, &error.code, &error.message, request_id, reply));
-    }
-    if reply.status != 200 {
-        return Err(unreadable(reply, None, "a gateway answered instead of the service"));
-    }
-    match (head, body) {
-        (Some(head), Some(body)) => Ok(Response { request_id: head.request_id, body }),
-        _ => Err(unreadable(reply, None, "the answer is not what this API documents")),
     }
 }

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::Tencent;
+use super::calls::call;
+use super::errors::read;
 use super::model::{Answer, DescribeSnapshots, Described, Head};
-use super::{Tencent, call, read};
-use crate::command::Operation;
-use crate::disposition::Failure;
-use crate::ports::Reply;
-use crate::probe::{Finding, Health, Probe, Route, Step, Topic};
-use crate::sts::Sts;
+use crate::model::command::Operation;
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::probe::{Finding, Health, Probe, Route, Step, Topic};
+use crate::providers::sts::Sts;
 
 /// Snapshots that a region without disks holds, and how many each disk adds.
 /// Source: tencentyun/intlcloud-documents, usage limits, 2023-07-10.
@@ -136,10 +138,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::command::Destination;
-    use crate::disposition::Disposition;
-    use crate::providers::Provider;
-    use crate::providers::Service;
+    use crate::model::command::Destination;
+    use crate::model::failure::Disposition;
+    use crate::providers::call::Service;
+    use crate::providers::provider::Provider;
 
     fn route() -> Route {
         Route {

@@ -4,13 +4,16 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::Tencent;
+use super::calls::call;
+use super::errors::read;
 use super::model::{Answer, Head};
-use super::{Tencent, call, read};
-use crate::disposition::Failure;
-use crate::ports::Reply;
-use crate::providers::{Call, Service, unreadable};
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::call::{Call, Service};
+use crate::providers::refusal::unreadable;
+use crate::providers::sts::{Federation, Role, SESSION, Sts, Temporary};
 use crate::sign::{Credential, Nonce};
-use crate::sts::{Federation, Role, SESSION, Sts, Temporary};
 
 impl Sts for Tencent {
     fn assume(&self, region: &str, role: &Role) -> Call {
@@ -140,7 +143,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::disposition::Disposition;
+    use crate::model::failure::Disposition;
 
     fn reply(body: &Value) -> Reply {
         Reply { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() }

@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use offsite_shared::accounts::Source;
-use offsite_shared::command::Cloud;
-use offsite_shared::disposition::{Disposition, Failure};
 use offsite_shared::exchange;
 use offsite_shared::handler::Handler;
 use offsite_shared::io::credentials::{AccountSecrets, key_variables};
-use offsite_shared::ledger::later;
-use offsite_shared::ports::{CredentialName, Secrets};
-use offsite_shared::probe::{Finding, Health, Probe, Route, Step, Topic};
-use offsite_shared::providers::{Call, Provider};
+use offsite_shared::model::access::CredentialName;
+use offsite_shared::model::command::Cloud;
+use offsite_shared::model::failure::{Disposition, Failure};
+use offsite_shared::model::time::later;
+use offsite_shared::ports::Secrets;
+use offsite_shared::providers::call::Call;
+use offsite_shared::providers::probe::{Finding, Health, Probe, Route, Step, Topic};
+use offsite_shared::providers::provider::Provider;
 use offsite_shared::settings::Environment;
 
 use super::check::Check;
@@ -328,7 +330,7 @@ impl Account {
     /// The calls that make copies, once for each operation.
     fn starts(&self) -> Vec<Check> {
         let operations: BTreeSet<_> = self.routes.iter().map(|route| route.operation).collect();
-        let check = |operation: offsite_shared::command::Operation| {
+        let check = |operation: offsite_shared::model::command::Operation| {
             let finding = Finding::new(
                 Health::Unknown,
                 "cannot be checked without making a copy, so it was not",
@@ -357,7 +359,7 @@ fn subject(topic: Topic, route: &Route) -> String {
         place
     };
     let to = &route.destination;
-    let csbs = route.operation == offsite_shared::command::Operation::CopyCheckpointItem;
+    let csbs = route.operation == offsite_shared::model::command::Operation::CopyCheckpointItem;
     let service = if csbs { "CSBS " } else { "" };
     match topic {
         Topic::Identity => String::new(),

@@ -4,9 +4,9 @@ use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
-use offsite_shared::command::Cloud;
-use offsite_shared::fields::one_line;
-use offsite_shared::probe::{Finding, Health};
+use offsite_shared::model::command::Cloud;
+use offsite_shared::model::text::one_line;
+use offsite_shared::providers::probe::{Finding, Health};
 use serde_json::{Value, json};
 
 /// How a check ended.

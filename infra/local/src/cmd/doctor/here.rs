@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use offsite_shared::io::aws::Aws;
-use offsite_shared::ports::{CredentialName, Ledger, Pause, Transport};
-use offsite_shared::probe::{Finding, Health};
+use offsite_shared::model::access::{CredentialName, Pause};
+use offsite_shared::ports::{Ledger, Transport};
+use offsite_shared::providers::probe::{Finding, Health};
 use offsite_shared::settings::{Environment, check_endpoint};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde_json::json;

@@ -69,7 +69,7 @@ impl Failure {
         Failure {
             disposition,
             code: code.to_owned(),
-            message: crate::fields::one_line(&message.into()),
+            message: crate::model::text::one_line(&message.into()),
             request_id: None,
             advice,
             after: None,

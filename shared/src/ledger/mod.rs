@@ -5,19 +5,23 @@
 //! **Invariant:** an expired lease is doubt, never a fresh start. **Invariant:** `Accepted` and "in the outbox"
 //! are one write. **Invariant:** a receipt, once in a record, never leaves it.
 
+pub mod limits;
+pub mod observed;
 mod resolution;
+pub mod store;
 mod transitions;
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::command::{Command, Key, Replication};
-use crate::observation::Evidence;
-use crate::ports::LedgerError;
-use crate::receipt::Receipt;
+use crate::model::command::{Command, Key, Replication};
+use crate::model::evidence::Evidence;
+use crate::model::receipt::Receipt;
+use crate::model::time::later;
+use store::LedgerError;
 
 pub use resolution::{Resolution, ResolveError, resolve};
 pub use transitions::{Claim, Ending, claim, emitted, missed, put_off, settle};
@@ -176,33 +180,6 @@ pub struct Record {
     pub history: Vec<Entry>,
 }
 
-/// Limits on attempts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attempts {
-    /// How many attempts there may be.
-    pub limit: u32,
-    /// How long to wait after the first refusal; doubles with each.
-    pub backoff: Duration,
-    /// How long an ineligible source stays so before it is asked again.
-    pub ineligible_for: Duration,
-    /// How long after acceptance the destination is looked at first.
-    pub first_look: Duration,
-    /// Whether a copy that was lost is made again.
-    pub restart_lost: bool,
-}
-
-impl Default for Attempts {
-    fn default() -> Self {
-        Attempts {
-            limit: 5,
-            backoff: Duration::from_secs(300),
-            ineligible_for: Duration::from_secs(24 * 3600),
-            first_look: Duration::from_secs(60),
-            restart_lost: false,
-        }
-    }
-}
-
 /// Who claims, and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimant {
@@ -224,13 +201,13 @@ impl Record {
     ///
     /// # Errors
     /// The stored command cannot be read.
-    pub fn replication(&self) -> Result<Replication, crate::fields::FieldError> {
+    pub fn replication(&self) -> Result<Replication, crate::model::fields::FieldError> {
         let command = Command::from_json(&self.command)?;
         command
             .replications()
             .into_iter()
             .next()
-            .ok_or_else(|| crate::fields::FieldError::new("command.destinations", "is empty"))
+            .ok_or_else(|| crate::model::fields::FieldError::new("command.destinations", "is empty"))
     }
 
     /// An accepted record of a copy that another record's call started, such as a backup of a vault-wide call.
@@ -295,11 +272,6 @@ impl Record {
 pub fn next_attempt(attempt: u32, backoff: Duration, now: Timestamp) -> Timestamp {
     let doublings = attempt.saturating_sub(1).min(10);
     later(now, backoff.saturating_mul(2u32.pow(doublings)))
-}
-
-/// `at` plus a duration, or the end of time.
-pub fn later(at: Timestamp, by: Duration) -> Timestamp {
-    SignedDuration::try_from(by).ok().and_then(|by| at.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }
 
 fn corrupt(key: &str, error: &serde_json::Error) -> LedgerError {

@@ -1,5 +1,6 @@
 //! Strict reading of JSON objects: every complaint names the field by its path and says what was wanted.
 
+use super::text::one_line;
 use serde_json::{Map, Value};
 
 /// What is wrong with one field of an input.
@@ -17,16 +18,6 @@ impl FieldError {
     pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { field: field.into(), reason: one_line(&reason.into()) }
     }
-}
-
-/// `text` on one line and of bounded length, so that an input cannot flood or split a log line.
-pub fn one_line(text: &str) -> String {
-    const LIMIT: usize = 1000;
-    let mut out: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LIMIT + 1).collect();
-    if out.chars().count() > LIMIT {
-        out = out.chars().take(LIMIT).collect::<String>() + "…";
-    }
-    out
 }
 
 /// One JSON object being read; [`Fields::finish`] refuses what nobody asked for.

@@ -6,9 +6,9 @@
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use crate::disposition::Failure;
-use crate::ports::Reply;
-use crate::providers::Call;
+use super::call::Call;
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
 use crate::sign::{Credential, Nonce};
 
 /// How long a temporary credential is asked for when nobody says otherwise, in seconds: what every cloud grants.

@@ -1,6 +1,6 @@
 //! Errors that leave a handler, with the fixed names that workflow engines match on.
 
-use crate::fields::one_line;
+use super::text::one_line;
 
 /// The fixed names. They are an interface: a Step Functions `Catch` compares these strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,3 +54,8 @@ impl Error {
         Error::new(ErrorName::Configuration, message)
     }
 }
+
+/// Why the queue did not take a message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the queue did not take it: {0}")]
+pub struct EmitError(pub String);

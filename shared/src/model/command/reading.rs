@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Cloud, Command, Destination, Operation, Options, Source};
-use crate::fields::{Complaints, FieldError, Fields, kind, one_line};
+use crate::model::fields::{Complaints, FieldError, Fields, kind};
+use crate::model::text::one_line;
 
 impl Command {
     /// Reads a command, strictly.

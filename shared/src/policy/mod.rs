@@ -4,7 +4,6 @@
 //! texts such as `24h`.
 
 mod checks;
-mod duration;
 mod reading;
 #[cfg(test)]
 mod tests;
@@ -14,15 +13,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::command::{Command, Destination, Operation, Options, Source, options_json};
-use crate::fields::one_line;
-use crate::inventory::Backup;
-use crate::settings::OnDoubt;
+use crate::ledger::limits::OnDoubt;
+use crate::model::backup::Backup;
+use crate::model::command::{Command, Destination, Operation, Options, Source, options_json};
+use crate::model::duration::rough;
+use crate::model::text::one_line;
 
-pub use duration::{WANTED as DURATION_WANTED, read as read_duration, text as duration_text};
+pub use crate::model::duration::{WANTED as DURATION_WANTED, read as read_duration, text as duration_text};
 
 /// The JSON Schema of a policy, 2020-12. It says less than [`Policy::from_json`] checks: it cannot compare two values.
-pub const SCHEMA: &str = include_str!("../../schemas/policy.schema.json");
+pub const SCHEMA: &str = include_str!("../../../schemas/policy.schema.json");
 
 /// The longest that a queue keeps a command. Source: Amazon SQS developer guide, message quotas, 2026.
 const LONGEST_WAIT: Duration = Duration::from_secs(14 * 86_400);
@@ -355,17 +355,5 @@ fn listed(resources: &[String]) -> String {
         [one] => one.clone(),
         [first, rest @ ..] => format!("{first} or {} others that the rule names", rest.len()),
         [] => String::new(),
-    }
-}
-
-/// An age for people: the two largest units, rounded down.
-pub fn rough(age: Duration) -> String {
-    let seconds = age.as_secs();
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, minutes) => format!("{minutes}m {}s", seconds % 60),
-        (0, hours, minutes) => format!("{hours}h {minutes}m"),
-        (days, hours, _) => format!("{days}d {hours}h"),
     }
 }

@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use crate::command::{Destination, Operation};
-use crate::disposition::Failure;
-use crate::fields::one_line;
-use crate::ports::Reply;
-use crate::providers::Call;
+use super::call::Call;
+use crate::model::command::{Destination, Operation};
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::model::text::one_line;
 
 /// A way that copies go: from one source to one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,131 +6,11 @@
 
 use jiff::Timestamp;
 
-use crate::command::{Destination, Operation, Replication};
-use crate::disposition::{Disposition, Failure};
-use crate::ports::Reply;
-use crate::providers::Call;
-use crate::providers::alibaba::inventory::PairRead;
-
-/// One thing that can be copied, as its provider lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Backup {
-    /// Snapshot, backup, checkpoint item or backup job ID.
-    pub id: String,
-    /// Name, where it has one.
-    pub name: Option<String>,
-    /// Tags, where the list shows them.
-    pub tags: Vec<(String, String)>,
-    /// The disk or server it is a backup of.
-    pub resource: Option<String>,
-    /// The vault it lies in.
-    pub vault_id: Option<String>,
-    /// When it was made, or its making began.
-    pub created_at: Option<Timestamp>,
-    /// When its making ended, where the list tells.
-    pub completed_at: Option<Timestamp>,
-    /// Size in GiB.
-    pub size_gib: Option<u64>,
-    /// Whether it can be copied.
-    pub standing: Standing,
-    /// What may keep it from being copied although only the provider can tell, such as `system disk`.
-    pub hint: Option<String>,
-    /// What the provider's own records say of copies, where the list shows them: the newest word for each destination.
-    pub copies: Vec<CopyRecord>,
-    /// Whether `copies` is all there is: what is not in it does not exist.
-    pub copies_told: bool,
-}
-
-impl Backup {
-    /// What the provider's own records say of the copy to `destination`.
-    pub fn copy_to(&self, destination: &Destination) -> Option<&CopyRecord> {
-        self.copies.iter().find(|copy| copy.is_to(destination))
-    }
-}
-
-/// Whether a backup can be copied. The reasons follow an ID in a sentence: `is still being created`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It can, as far as can be told without trying.
-    Usable,
-    /// Not yet.
-    NotReady(String),
-    /// Never, and why.
-    Ineligible(String),
-}
-
-/// What a provider's own record, kept with the source, says of one copy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CopyRecord {
-    /// Destination region; empty where only the project is told.
-    pub region: String,
-    /// Huawei's destination project.
-    pub project_id: Option<String>,
-    /// The provider's ID of the replication (Huawei: replication_record_id).
-    pub id: Option<String>,
-    /// The ID of the copy in the destination, once there is one and it is told.
-    pub copy_id: Option<String>,
-    /// How far it is.
-    pub state: CopyState,
-    /// When the record was made.
-    pub created_at: Option<Timestamp>,
-    /// Why it failed, or what else the provider says.
-    pub note: Option<String>,
-}
-
-impl CopyRecord {
-    /// Whether it goes there. The region decides; a project belongs to one region.
-    pub fn is_to(&self, destination: &Destination) -> bool {
-        match self.region.as_str() {
-            "" => self.project_id.is_some() && self.project_id == destination.project_id,
-            region => region == destination.region,
-        }
-    }
-}
-
-/// How far a copy is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CopyState {
-    /// On its way.
-    Running,
-    /// Usable in the destination, or recorded as done.
-    Done,
-    /// The provider gave up, or threw it away.
-    Failed,
-}
-
-/// A copy as its destination lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DestinationCopy {
-    /// Snapshot, backup or checkpoint item ID in the destination.
-    pub id: String,
-    /// Its name there.
-    pub name: Option<String>,
-    /// What it is a copy of, where the destination tells.
-    pub source_id: Option<String>,
-    /// From which region, where the destination tells.
-    pub source_region: Option<String>,
-    /// The vault it lies in.
-    pub vault_id: Option<String>,
-    /// How far it is.
-    pub state: CopyState,
-    /// When it was made there.
-    pub created_at: Option<Timestamp>,
-    /// Size in GiB.
-    pub size_gib: Option<u64>,
-}
-
-/// Of several copies of one backup the one to go by: a usable one before a running one, then the older one.
-pub fn best<'c>(copies: impl IntoIterator<Item = &'c DestinationCopy>) -> Option<&'c DestinationCopy> {
-    let rank = |state| match state {
-        CopyState::Done => 0,
-        CopyState::Running => 1,
-        CopyState::Failed => 2,
-    };
-    copies
-        .into_iter()
-        .min_by_key(|copy| (rank(copy.state), copy.created_at.is_none(), copy.created_at, copy.id.as_str()))
-}
+use super::call::Call;
+use crate::model::backup::{Backup, DestinationCopy};
+use crate::model::command::{Operation, Replication};
+use crate::model::failure::{Disposition, Failure};
+use crate::model::http::Reply;
 
 /// Where an inventory is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -283,6 +163,49 @@ pub(crate) fn next_offset(offset: u64, come: u64, limit: u64, total: Option<u64>
     }
 }
 
+/// How far a pair is, as its two vaults say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultPair {
+    /// Whether they are a pair.
+    pub pairing: Pairing,
+    /// The target's Status: UNKNOWN, INITIALIZING, CREATED, ERROR.
+    pub status: Option<String>,
+    /// Why the target is in the state ERROR.
+    pub status_message: Option<String>,
+    /// The target's ReplicationStatus, whose values nobody has published: for people.
+    pub replication_status: Option<String>,
+    /// Per cent carried of what was there before the pair.
+    pub historical_progress: Option<u64>,
+    /// Up to when newer data has been carried; `None` where the target does not tell, or zero.
+    pub new_progress_until: Option<Timestamp>,
+    /// The last synchronisation.
+    pub latest_replication_at: Option<Timestamp>,
+}
+
+/// Whether two vaults are a pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pairing {
+    /// They are.
+    Paired,
+    /// Neither has another partner.
+    Unpaired,
+    /// One of them has another partner, named here.
+    Elsewhere(String),
+    /// One of them, named here, is not there.
+    Missing(String),
+}
+
+/// What reading a pair has come to, given the replies so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PairRead {
+    /// Ask this next; the reply is appended to the replies.
+    Ask(Box<Call>),
+    /// How far it is.
+    Known(Box<VaultPair>),
+    /// A read failed.
+    Failed(Failure),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,55 +227,5 @@ mod tests {
         assert_eq!(next(0, 0, Some(0)), None);
         let failure = next_offset(90, 0, 100, Some(200)).unwrap_err();
         assert_eq!((failure.code.as_str(), failure.disposition), ("incomplete_page", Disposition::Retryable));
-    }
-
-    #[test]
-    fn a_record_goes_to_its_region_or_else_its_project() {
-        let destination =
-            Destination { region: "region2".into(), project_id: Some("p2".into()), vault_id: Some("v".into()) };
-        let record = |region: &str, project: Option<&str>| CopyRecord {
-            region: region.into(),
-            project_id: project.map(str::to_owned),
-            id: None,
-            copy_id: None,
-            state: CopyState::Done,
-            created_at: None,
-            note: None,
-        };
-        for (region, project, wanted) in [
-            ("region2", None, true),
-            ("region2", Some("other"), true),
-            ("region3", Some("p2"), false),
-            ("", Some("p2"), true),
-            ("", Some("p3"), false),
-            ("", None, false),
-        ] {
-            assert_eq!(record(region, project).is_to(&destination), wanted, "{region} {project:?}");
-        }
-    }
-
-    #[test]
-    fn the_best_copy_is_usable_then_old() {
-        let copy = |id: &str, state, at: Option<i64>| DestinationCopy {
-            id: id.into(),
-            name: None,
-            source_id: None,
-            source_region: None,
-            vault_id: None,
-            state,
-            created_at: at.map(|at| Timestamp::from_second(at).unwrap()),
-            size_gib: None,
-        };
-        let copies = [
-            copy("a", CopyState::Failed, Some(1)),
-            copy("b", CopyState::Running, Some(1)),
-            copy("c", CopyState::Done, None),
-            copy("d", CopyState::Done, Some(3)),
-            copy("e", CopyState::Done, Some(2)),
-        ];
-        assert_eq!(best(&copies).map(|copy| copy.id.as_str()), Some("e"));
-        assert_eq!(best(&copies[..3]).map(|copy| copy.id.as_str()), Some("c"));
-        assert_eq!(best(&copies[..2]).map(|copy| copy.id.as_str()), Some("b"));
-        assert_eq!(best(&[]), None);
     }
 }

@@ -3,7 +3,8 @@
 pub(crate) mod reading;
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
+
+use super::text::hash_of;
 
 /// One of the three clouds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -335,16 +336,6 @@ impl Replication {
             self.destination.region,
         )
     }
-}
-
-/// SHA-256 over length-prefixed parts, lower-case hex: no two lists of parts share a hash.
-pub fn hash_of(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    crate::sign::canonical::hex(&hash.finalize())
 }
 
 fn source_json(operation: Operation, source: &Source) -> Value {

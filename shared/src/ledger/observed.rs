@@ -5,83 +5,11 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-
-use crate::disposition::Failure;
-use crate::ledger::{Claimant, Entry, News, Record, State, later, next_attempt};
-use crate::ports::Expect;
-use crate::providers::Call;
-
-/// What the destination said when the copy was seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
-    /// The copy's own ID in the destination.
-    pub destination_id: Option<String>,
-    /// The provider's word for its state.
-    pub state: String,
-    /// When it was last seen so.
-    pub time: Timestamp,
-    /// Its size in GiB, where it is told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub size_gib: Option<u64>,
-    /// When the provider will delete it by itself, where it is told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<Timestamp>,
-    /// Seen, or only concluded.
-    pub how: How,
-}
-
-/// How evidence came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum How {
-    /// The copy itself was seen, usable, in the destination.
-    Observed,
-    /// It can only be concluded from what the destination tells.
-    Inferred,
-}
-
-/// What a provider's replies so far say of a copy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Observation {
-    /// Ask this next.
-    Ask(Box<Call>),
-    /// On its way, and how far.
-    Running(String),
-    /// Usable in the destination. The time is filled in by the caller.
-    Seen(Evidence),
-    /// The provider gave up.
-    Failed(String),
-    /// It is not in the destination.
-    Gone(String),
-    /// The question could not be answered.
-    Unanswered(Failure),
-}
-
-/// When to look, and when to stop waiting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Looks {
-    /// The first look after acceptance, and the smallest interval; it doubles.
-    pub first: Duration,
-    /// The largest interval while a copy runs.
-    pub longest: Duration,
-    /// A copy that is not usable after this long has failed.
-    pub give_up: Duration,
-    /// How often a finished copy is looked at again.
-    pub audit: Duration,
-}
-
-impl Default for Looks {
-    fn default() -> Self {
-        Looks {
-            first: Duration::from_secs(60),
-            longest: Duration::from_secs(3_600),
-            give_up: Duration::from_secs(48 * 3_600),
-            audit: Duration::from_secs(7 * 24 * 3_600),
-        }
-    }
-}
+use super::limits::Looks;
+use super::store::Expect;
+use super::{Claimant, Entry, News, Record, State, next_attempt};
+use crate::model::evidence::{Evidence, Observation};
+use crate::model::time::later;
 
 /// Applies an observation to a record. `None`: nothing to write.
 pub fn observed(
