@@ -9,10 +9,7 @@ use super::{Objective, RuleSource, Select};
 use crate::model::command::{Cloud, Command, Destination, Operation, Options, Source};
 use crate::model::duration;
 use crate::model::fields::{Complaints, FieldError};
-use crate::providers::alibaba::Alibaba;
-use crate::providers::huawei::Huawei;
-use crate::providers::provider::Provider;
-use crate::providers::tencent::Tencent;
+use crate::providers;
 
 /// Durations that cannot hold together.
 pub fn untimely(select: &Select, objective: &Objective, path: &str) -> Vec<FieldError> {
@@ -86,11 +83,6 @@ impl Trial<'_> {
     }
 
     fn refused(&self, destination: Option<&Destination>, options: Options) -> Option<FieldError> {
-        let provider: &dyn Provider = match self.operation.cloud() {
-            Cloud::Alibaba => &Alibaba,
-            Cloud::Huawei => &Huawei,
-            Cloud::Tencent => &Tencent,
-        };
         // What is left out here comes with the backup or from the configuration.
         let source = Source {
             region: self.source.map(|source| source.region.clone()).unwrap_or_default(),
@@ -107,7 +99,7 @@ impl Trial<'_> {
             rule: None,
             dry_run: false,
         };
-        let error = provider.check(&command).err()?;
+        let error = providers::of(self.operation.cloud()).check(&command).err()?;
         Some(FieldError::new(format!("{}.{}", self.path, error.field), error.reason))
     }
 }

@@ -7,6 +7,16 @@ use crate::sign::{Query, RequestDraft};
 /// Page size of DescribeVaults. Source: alibabacloud_hbr20170908 2.7.1, 1 to 99.
 pub(crate) const PAGE: u64 = 99;
 
+/// Called in the destination's region, so the source's region must be said.
+pub(super) fn start(replication: &Replication) -> Call {
+    let pairs = vec![
+        ("ReplicationSourceRegionId", replication.source.region.clone()),
+        ("ReplicationSourceVaultId", replication.source.id.clone()),
+        ("ReplicationTargetVaultId", target(replication).to_owned()),
+    ];
+    call("CreateVaultReplication", &replication.destination.region, pairs)
+}
+
 pub(crate) fn target(replication: &Replication) -> &str {
     replication.destination.vault_id.as_deref().unwrap_or_default()
 }

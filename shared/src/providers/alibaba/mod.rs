@@ -8,6 +8,7 @@ pub mod codes;
 mod errors;
 pub mod inventory;
 pub mod model;
+mod observe;
 pub mod probe;
 mod readback;
 mod sts;
@@ -23,15 +24,13 @@ use super::refusal::unreadable;
 use super::sts::Sts;
 use crate::model::access::Access;
 use crate::model::command::{Cloud, Command, Replication};
-use crate::model::evidence::{Evidence, How, Observation};
+use crate::model::evidence::{Evidence, Observation};
 use crate::model::failure::Failure;
 use crate::model::fields::FieldError;
 use crate::model::http::Reply;
 use crate::model::receipt::Receipt;
 use crate::sign::{Nonce, RequestDraft, SignError, Signed, SignedHeaders, acs3};
-use calls::{call, target};
-use errors::{missing, read};
-use readback::find_vault;
+use errors::read;
 
 /// Alibaba Cloud.
 pub struct Alibaba;
@@ -58,14 +57,8 @@ impl Provider for Alibaba {
         Ok(())
     }
 
-    /// Called in the destination's region, so the source's region must be said.
     fn start(&self, replication: &Replication, _intent: &Intent) -> Call {
-        let pairs = vec![
-            ("ReplicationSourceRegionId", replication.source.region.clone()),
-            ("ReplicationSourceVaultId", replication.source.id.clone()),
-            ("ReplicationTargetVaultId", target(replication).to_owned()),
-        ];
-        call("CreateVaultReplication", &replication.destination.region, pairs)
+        calls::start(replication)
     }
 
     fn started(&self, _replication: &Replication, reply: &Reply) -> Result<Acceptance, Failure> {
@@ -81,74 +74,10 @@ impl Provider for Alibaba {
         read(reply).err().filter(|failure| failure.code != "VaultNotExist")
     }
 
-    /// First the target vault, which names its source; then the source vault, which names its one target.
     fn read_back(&self, replication: &Replication, _intent: &Intent, replies: &[Reply]) -> ReadBack {
-        let mut replies = replies.iter();
-        let wanted = target(replication);
-        let region = &replication.destination.region;
-        let found = match find_vault(wanted, region, &mut replies) {
-            Ok(Some(vault)) => vault,
-            Ok(None) => {
-                return ReadBack::Failed(missing(
-                    "VaultNotExist",
-                    format!("the target vault {wanted} is not in {region}"),
-                ));
-            }
-            Err(step) => return step,
-        };
-        let source = &replication.source;
-        match found.source_vault_id.as_deref().filter(|id| !id.is_empty()) {
-            Some(id)
-                if id == source.id
-                    && found
-                        .source_region_id
-                        .as_deref()
-                        .is_none_or(|found| found.is_empty() || found == source.region) =>
-            {
-                // No API gives the TaskId back.
-                return ReadBack::Found(Acceptance::one(None, None));
-            }
-            Some(id) => {
-                return ReadBack::Failed(missing(
-                    "TARGET_VAULT_HAS_OTHER_SOURCE",
-                    format!(
-                        "the target vault {wanted} already replicates from {id} in {}",
-                        found.source_region_id.as_deref().unwrap_or("another region")
-                    ),
-                ));
-            }
-            None => {}
-        }
-        match found.status.as_deref() {
-            Some("ERROR") => {
-                let reason = found.status_message.clone().unwrap_or_else(|| "UNKNOWN_ERROR".into());
-                return ReadBack::Failed(missing(
-                    &reason,
-                    format!("the target vault {wanted} is in the state ERROR: {reason}"),
-                ));
-            }
-            Some("INITIALIZING" | "UNKNOWN") => {
-                return ReadBack::NotReady(format!("the target vault {wanted} is still being made"));
-            }
-            _ => {}
-        }
-        match find_vault(&source.id, &source.region, &mut replies) {
-            Ok(Some(vault)) => match vault.target_vault_id.as_deref().filter(|id| !id.is_empty() && *id != wanted) {
-                Some(other) => ReadBack::Failed(missing(
-                    "SOURCE_VAULT_ALREADY_HAS_REPLICATION",
-                    format!(
-                        "the source vault {} already replicates to {other}, and a vault has one target only",
-                        source.id
-                    ),
-                )),
-                None => ReadBack::Absent,
-            },
-            Ok(None) => ReadBack::NoSource(format!("the source vault {} is not in {}", source.id, source.region)),
-            Err(step) => step,
-        }
+        readback::read_back(replication, replies)
     }
 
-    /// The target vault, which names its source. That what was in the source is in the target can only be concluded from its progress.
     fn observe(
         &self,
         replication: &Replication,
@@ -156,37 +85,7 @@ impl Provider for Alibaba {
         _known: Option<&Evidence>,
         replies: &[Reply],
     ) -> Observation {
-        let wanted = target(replication);
-        let region = &replication.destination.region;
-        let vault = match find_vault(wanted, region, &mut replies.iter()) {
-            Ok(Some(vault)) => vault,
-            Ok(None) => return Observation::Gone(format!("the target vault {wanted} is not in {region}")),
-            Err(ReadBack::Ask(call)) => return Observation::Ask(call),
-            Err(ReadBack::Failed(failure)) => return Observation::Unanswered(failure),
-            Err(_) => return Observation::Running("the target vault cannot be judged".into()),
-        };
-        if vault.source_vault_id.as_deref() != Some(&replication.source.id) {
-            return Observation::Gone(format!(
-                "the target vault {wanted} does not replicate from {}",
-                replication.source.id
-            ));
-        }
-        let historical = vault.progress.and_then(|progress| progress.historical);
-        match (vault.status.as_deref(), historical) {
-            (Some("ERROR"), _) => Observation::Failed(
-                vault.status_message.unwrap_or_else(|| "the target vault is in the state ERROR".into()),
-            ),
-            (status, Some(100)) => Observation::Seen(Evidence {
-                destination_id: Some(wanted.to_owned()),
-                state: status.unwrap_or("CREATED").to_owned(),
-                time: Timestamp::UNIX_EPOCH,
-                size_gib: None,
-                expires_at: None,
-                how: How::Inferred,
-            }),
-            (_, Some(percent)) => Observation::Running(format!("{percent} % of what was there before")),
-            (_, None) => Observation::Running("the target vault tells no progress yet".into()),
-        }
+        observe::observe(replication, replies)
     }
 
     fn sign(

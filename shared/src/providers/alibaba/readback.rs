@@ -1,10 +1,72 @@
 //! Reading back: whether the two vaults are a pair already.
 
-use super::calls::{PAGE, call};
-use super::errors::read;
+use super::calls::{PAGE, call, target};
+use super::errors::{missing, read};
 use super::model::Vault;
+use crate::model::command::Replication;
 use crate::model::http::Reply;
-use crate::providers::provider::ReadBack;
+use crate::providers::provider::{Acceptance, ReadBack};
+
+/// First the target vault, which names its source; then the source vault, which names its one target.
+pub(super) fn read_back(replication: &Replication, replies: &[Reply]) -> ReadBack {
+    let mut replies = replies.iter();
+    let wanted = target(replication);
+    let region = &replication.destination.region;
+    let found = match find_vault(wanted, region, &mut replies) {
+        Ok(Some(vault)) => vault,
+        Ok(None) => {
+            return ReadBack::Failed(missing("VaultNotExist", format!("the target vault {wanted} is not in {region}")));
+        }
+        Err(step) => return step,
+    };
+    let source = &replication.source;
+    match found.source_vault_id.as_deref().filter(|id| !id.is_empty()) {
+        Some(id)
+            if id == source.id
+                && found.source_region_id.as_deref().is_none_or(|found| found.is_empty() || found == source.region) =>
+        {
+            // No API gives the TaskId back.
+            return ReadBack::Found(Acceptance::one(None, None));
+        }
+        Some(id) => {
+            return ReadBack::Failed(missing(
+                "TARGET_VAULT_HAS_OTHER_SOURCE",
+                format!(
+                    "the target vault {wanted} already replicates from {id} in {}",
+                    found.source_region_id.as_deref().unwrap_or("another region")
+                ),
+            ));
+        }
+        None => {}
+    }
+    match found.status.as_deref() {
+        Some("ERROR") => {
+            let reason = found.status_message.clone().unwrap_or_else(|| "UNKNOWN_ERROR".into());
+            return ReadBack::Failed(missing(
+                &reason,
+                format!("the target vault {wanted} is in the state ERROR: {reason}"),
+            ));
+        }
+        Some("INITIALIZING" | "UNKNOWN") => {
+            return ReadBack::NotReady(format!("the target vault {wanted} is still being made"));
+        }
+        _ => {}
+    }
+    match find_vault(&source.id, &source.region, &mut replies) {
+        Ok(Some(vault)) => match vault.target_vault_id.as_deref().filter(|id| !id.is_empty() && *id != wanted) {
+            Some(other) => ReadBack::Failed(missing(
+                "SOURCE_VAULT_ALREADY_HAS_REPLICATION",
+                format!(
+                    "the source vault {} already replicates to {other}, and a vault has one target only",
+                    source.id
+                ),
+            )),
+            None => ReadBack::Absent,
+        },
+        Ok(None) => ReadBack::NoSource(format!("the source vault {} is not in {}", source.id, source.region)),
+        Err(step) => step,
+    }
+}
 
 /// Looks for exactly this vault, page by page; the first element may be another one.
 /// `Err` is what to return from the read-back: the next question, or a failure.

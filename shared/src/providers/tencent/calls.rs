@@ -2,11 +2,25 @@
 
 use serde::Serialize;
 
+use super::model::CopySnapshotCrossRegions;
+use super::names::snapshot_name;
+use crate::model::command::Replication;
 use crate::providers::call::{Call, Service};
+use crate::providers::provider::Intent;
 use crate::sign::{Query, RequestDraft};
 
 /// Page size of DescribeSnapshots. Source: tencentcloud-sdk-python-cbs 3.1.175, at most 100.
 pub(crate) const PAGE: u64 = 100;
+
+pub(super) fn start(replication: &Replication, intent: &Intent) -> Call {
+    let name = snapshot_name(replication, intent.attempt);
+    let body = CopySnapshotCrossRegions {
+        snapshot_id: &replication.source.id,
+        destination_regions: [&replication.destination.region],
+        snapshot_name: &name,
+    };
+    call("CopySnapshotCrossRegions", &replication.source.region, &body)
+}
 
 pub(crate) fn name_of_service(service: Service) -> &'static str {
     match service {

@@ -14,7 +14,6 @@ pub mod probe;
 mod readback;
 mod sts;
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -32,12 +31,9 @@ use crate::model::fields::FieldError;
 use crate::model::http::Reply;
 use crate::model::receipt::Receipt;
 use crate::sign::{Nonce, RequestDraft, SignError, Signed, SignedHeaders, tc3};
-use calls::{PAGE, call, name_of_service};
+use calls::{PAGE, name_of_service};
 use errors::{NOT_FOUND, read};
-use model::{Copied, CopySnapshotCrossRegions, DescribeSnapshots, Described, Filter, Head, Response, Snapshot};
-use names::{copy_names, snapshot_name};
-use observe::judge_copy;
-use readback::{is_copy, judge_source};
+use model::{Copied, Head, Response};
 
 /// Tencent Cloud.
 pub struct Tencent;
@@ -77,13 +73,7 @@ impl Provider for Tencent {
     }
 
     fn start(&self, replication: &Replication, intent: &Intent) -> Call {
-        let name = snapshot_name(replication, intent.attempt);
-        let body = CopySnapshotCrossRegions {
-            snapshot_id: &replication.source.id,
-            destination_regions: [&replication.destination.region],
-            snapshot_name: &name,
-        };
-        call("CopySnapshotCrossRegions", &replication.source.region, &body)
+        calls::start(replication, intent)
     }
 
     fn started(&self, replication: &Replication, reply: &Reply) -> Result<Acceptance, Failure> {
@@ -110,59 +100,10 @@ impl Provider for Tencent {
         read::<Head>(reply).err().filter(|failure| failure.code != NOT_FOUND)
     }
 
-    /// First the destination by name, then the source for running copies and its own state.
     fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> ReadBack {
-        let names = copy_names(&replication.source.id, &replication.source.region, intent.attempt);
-        let mut seen = 0;
-        let mut found: Vec<Snapshot> = Vec::new();
-        let mut total = u64::MAX;
-        let mut replies = replies.iter();
-        while seen < total {
-            let Some(reply) = replies.next() else {
-                let filter = Filter { name: "snapshot-name", values: &names };
-                let body =
-                    DescribeSnapshots { filters: Some([filter]), limit: PAGE, offset: seen, ..Default::default() };
-                return ReadBack::Ask(Box::new(call("DescribeSnapshots", &replication.destination.region, &body)));
-            };
-            let page = match read::<Described>(reply) {
-                Ok(answer) => answer.body,
-                Err(failure) => return ReadBack::Failed(failure.of_read()),
-            };
-            let snapshots = page.snapshots.unwrap_or_default();
-            total = page.total_count.unwrap_or(0);
-            if snapshots.is_empty() {
-                break;
-            }
-            seen += snapshots.len() as u64;
-            found.extend(snapshots.into_iter().filter(|snapshot| is_copy(snapshot, &names)));
-        }
-        // Two copies of one name would be a double; the older one is the one to keep.
-        found.sort_by(|a, b| a.create_time.cmp(&b.create_time));
-        if let Some(id) = found.into_iter().find_map(|snapshot| snapshot.snapshot_id) {
-            return ReadBack::Found(Acceptance::one(Some(id), None));
-        }
-        let Some(reply) = replies.next() else {
-            let body =
-                DescribeSnapshots { snapshot_ids: Some(&[&replication.source.id]), limit: 1, ..Default::default() };
-            return ReadBack::Ask(Box::new(call("DescribeSnapshots", &replication.source.region, &body)));
-        };
-        let snapshots = match read::<Described>(reply) {
-            Ok(answer) => answer.body.snapshots.unwrap_or_default(),
-            Err(failure) if failure.code == NOT_FOUND => Vec::new(),
-            Err(failure) => return ReadBack::Failed(failure.of_read()),
-        };
-        let Some(source) =
-            snapshots.into_iter().find(|snapshot| snapshot.snapshot_id.as_deref() == Some(&replication.source.id))
-        else {
-            return ReadBack::NoSource(format!(
-                "the snapshot {} is not in {}: it was deleted, or the region is wrong",
-                replication.source.id, replication.source.region
-            ));
-        };
-        judge_source(replication, &source)
+        readback::read_back(replication, intent, replies)
     }
 
-    /// The copy itself, by its ID, in the destination.
     fn observe(
         &self,
         replication: &Replication,
@@ -170,23 +111,7 @@ impl Provider for Tencent {
         _known: Option<&Evidence>,
         replies: &[Reply],
     ) -> Observation {
-        let Some(id) = receipt.replication_id.as_deref() else {
-            return Observation::Running("the copy's ID is not known".into());
-        };
-        let region = &replication.destination.region;
-        let Some(reply) = replies.first() else {
-            let body = DescribeSnapshots { snapshot_ids: Some(&[id]), limit: 1, ..Default::default() };
-            return Observation::Ask(Box::new(call("DescribeSnapshots", region, &body)));
-        };
-        let snapshots = match read::<Described>(reply) {
-            Ok(answer) => answer.body.snapshots.unwrap_or_default(),
-            Err(failure) if failure.code == NOT_FOUND => Vec::new(),
-            Err(failure) => return Observation::Unanswered(failure.of_read()),
-        };
-        match snapshots.iter().find(|copy| copy.snapshot_id.as_deref() == Some(id)) {
-            Some(copy) => judge_copy(id, region, copy),
-            None => Observation::Gone(format!("the snapshot {id} is not in {region}")),
-        }
+        observe::observe(replication, receipt, replies)
     }
 
     /// How many IDs one question may hold is not documented; a page holds 100.
@@ -195,24 +120,11 @@ impl Provider for Tencent {
     }
 
     fn observe_many(&self, copies: &[Accepted<'_>]) -> Option<Call> {
-        let region = &copies.first()?.replication.destination.region;
-        let ids: Vec<&str> = copies.iter().filter_map(|copy| copy.receipt.replication_id.as_deref()).collect();
-        let body = DescribeSnapshots { snapshot_ids: Some(&ids), limit: PAGE, ..Default::default() };
-        (!ids.is_empty()).then(|| call("DescribeSnapshots", region, &body))
+        observe::observe_many(copies)
     }
 
     fn observed_many(&self, copies: &[Accepted<'_>], reply: &Reply) -> Vec<Option<Observation>> {
-        let answer = read::<Described>(reply).map(|answer| answer.body.snapshots.unwrap_or_default());
-        let shown: HashMap<String, Snapshot> = answer
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|snapshot| Some((snapshot.snapshot_id.clone()?, snapshot)))
-            .collect();
-        let judge = |copy: &Accepted<'_>| {
-            let id = copy.receipt.replication_id.as_deref()?;
-            Some(judge_copy(id, &copy.replication.destination.region, shown.get(id)?))
-        };
-        copies.iter().map(judge).collect()
+        observe::observed_many(copies, reply)
     }
 
     fn sign(

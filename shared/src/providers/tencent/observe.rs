@@ -1,9 +1,60 @@
 //! What the destination says of a copy.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
-use super::model::{Snapshot, time};
+use super::calls::{PAGE, call};
+use super::errors::{NOT_FOUND, read};
+use super::model::{DescribeSnapshots, Described, Snapshot, time};
+use crate::model::command::Replication;
 use crate::model::evidence::{Evidence, How, Observation};
+use crate::model::http::Reply;
+use crate::model::receipt::Receipt;
+use crate::providers::call::Call;
+use crate::providers::provider::Accepted;
+
+/// The copy itself, by its ID, in the destination.
+pub(super) fn observe(replication: &Replication, receipt: &Receipt, replies: &[Reply]) -> Observation {
+    let Some(id) = receipt.replication_id.as_deref() else {
+        return Observation::Running("the copy's ID is not known".into());
+    };
+    let region = &replication.destination.region;
+    let Some(reply) = replies.first() else {
+        let body = DescribeSnapshots { snapshot_ids: Some(&[id]), limit: 1, ..Default::default() };
+        return Observation::Ask(Box::new(call("DescribeSnapshots", region, &body)));
+    };
+    let snapshots = match read::<Described>(reply) {
+        Ok(answer) => answer.body.snapshots.unwrap_or_default(),
+        Err(failure) if failure.code == NOT_FOUND => Vec::new(),
+        Err(failure) => return Observation::Unanswered(failure.of_read()),
+    };
+    match snapshots.iter().find(|copy| copy.snapshot_id.as_deref() == Some(id)) {
+        Some(copy) => judge_copy(id, region, copy),
+        None => Observation::Gone(format!("the snapshot {id} is not in {region}")),
+    }
+}
+
+pub(super) fn observe_many(copies: &[Accepted<'_>]) -> Option<Call> {
+    let region = &copies.first()?.replication.destination.region;
+    let ids: Vec<&str> = copies.iter().filter_map(|copy| copy.receipt.replication_id.as_deref()).collect();
+    let body = DescribeSnapshots { snapshot_ids: Some(&ids), limit: PAGE, ..Default::default() };
+    (!ids.is_empty()).then(|| call("DescribeSnapshots", region, &body))
+}
+
+pub(super) fn observed_many(copies: &[Accepted<'_>], reply: &Reply) -> Vec<Option<Observation>> {
+    let answer = read::<Described>(reply).map(|answer| answer.body.snapshots.unwrap_or_default());
+    let shown: HashMap<String, Snapshot> = answer
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|snapshot| Some((snapshot.snapshot_id.clone()?, snapshot)))
+        .collect();
+    let judge = |copy: &Accepted<'_>| {
+        let id = copy.receipt.replication_id.as_deref()?;
+        Some(judge_copy(id, &copy.replication.destination.region, shown.get(id)?))
+    };
+    copies.iter().map(judge).collect()
+}
 
 /// There is no failed state.
 pub(crate) fn judge_copy(id: &str, region: &str, copy: &Snapshot) -> Observation {
