@@ -1,0 +1,138 @@
+//! Two writers of one record: neither takes what the other wrote for its own, and neither loses it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use fastrand::Rng;
+use offsite_shared::command::{Key, Operation};
+use offsite_shared::ledger::{self, Attempts, Claimant, Ending, Record, State};
+use offsite_shared::ports::{Boxed, Clock, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
+use offsite_shared::receipt::Receipt;
+use serde_json::Value;
+
+use crate::faults::ports::Process;
+use crate::faults::world::{Clouds, Home, Store, command, replication};
+
+/// What the other writer makes of the record that it finds.
+type Other = Box<dyn Fn(&Record) -> (Record, Expect) + Send + Sync>;
+
+/// A ledger in which somebody else writes once, right before one write of the handler.
+struct Between {
+    inner: Arc<dyn Ledger>,
+    /// Before which write.
+    before: fn(&Record) -> bool,
+    other: Other,
+    /// The handler's write is stored already, its answer was lost, and this is the second time that it is sent.
+    second: bool,
+    done: AtomicBool,
+}
+
+impl Between {
+    fn new(store: &Store, before: fn(&Record) -> bool, other: Other) -> Between {
+        Between { inner: store.ledger.clone(), before, other, second: false, done: AtomicBool::new(false) }
+    }
+
+    async fn write_between(&self, record: &Record, expect: &Expect) -> Result<(), LedgerError> {
+        if self.second {
+            assert_eq!(self.inner.put(record, expect).await?, Put::Stored);
+        }
+        let found = self.inner.get(&record.key()).await?.unwrap();
+        let (next, was) = (self.other)(&found);
+        assert_eq!(self.inner.put(&next, &was).await?, Put::Stored);
+        Ok(())
+    }
+}
+
+impl Ledger for Between {
+    fn get<'a>(&'a self, key: &'a Key) -> Boxed<'a, Result<Option<Record>, LedgerError>> {
+        self.inner.get(key)
+    }
+
+    fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>> {
+        Box::pin(async move {
+            if (self.before)(record) && !self.done.swap(true, Ordering::SeqCst) {
+                self.write_between(record, expect).await?;
+            }
+            self.inner.put(record, expect).await
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        filter: &'a Filter,
+        after: Option<&'a Key>,
+        limit: u32,
+    ) -> Boxed<'a, Result<Page, LedgerError>> {
+        self.inner.list(filter, after, limit)
+    }
+
+    fn count(&self) -> Boxed<'_, Result<std::collections::BTreeMap<String, u64>, LedgerError>> {
+        self.inner.count()
+    }
+
+    fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
+        self.inner.pause_of(credential)
+    }
+
+    fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
+        self.inner.pause(credential, pause)
+    }
+}
+
+/// What a process says that reads and writes through such a ledger, and how many calls it sent.
+async fn ask(clouds: &Clouds, store: &Store, between: Between, event: &Value) -> (Value, u32) {
+    let between = Arc::new(between);
+    let ledger: Arc<dyn Ledger> = between.clone();
+    let process = Process::new(None, &clouds.clock);
+    let handler = clouds.handler(&ledger, &store.emitter, &process);
+    let answer = handler.handle(event, &clouds.invocation()).await.unwrap();
+    assert!(between.done.load(Ordering::SeqCst), "nobody wrote between: {answer}");
+    (answer, process.tally.counts()[0])
+}
+
+/// An acceptance that comes late, or from a call for the whole vault: it keeps the owner that it finds.
+fn accepts(clouds: &Clouds, id: &'static str) -> Other {
+    let now = clouds.clock.now();
+    let me = Claimant { owner: "another".to_owned(), lease_until: now, now };
+    Box::new(move |found| {
+        let receipt = Receipt {
+            backup_id: None,
+            replication_id: Some(id.to_owned()),
+            request_id: Some("of-another-call".to_owned()),
+            adopted: false,
+            attempt: 1,
+            time: now,
+        };
+        ledger::settle(found, &Ending::Accepted(vec![receipt]), &me, &Attempts::default()).unwrap()
+    })
+}
+
+async fn stored(store: &Store, command: &Value) -> Record {
+    store.ledger.get(&replication(command).key()).await.unwrap().unwrap()
+}
+
+fn ids(record: &Record) -> Vec<&str> {
+    record.receipts.iter().filter_map(|receipt| receipt.replication_id.as_deref()).collect()
+}
+
+/// A call for the whole vault is accepted while the call for one of its backups is out: equal version, equal owner, another record.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receipt_that_another_call_wrote_meanwhile_is_kept() {
+    for home in [Home::Sqlite, Home::Dynamo] {
+        let (clouds, store) = (Clouds::plain().await, Store::open(home).await);
+        let command = command(Operation::CopyBackup, &mut Rng::with_seed(21));
+        let settles = |record: &Record| record.state == State::Accepted && record.outbox;
+        let between = Between::new(&store, settles, accepts(&clouds, "of-the-vault-call"));
+        let (answer, calls) = ask(&clouds, &store, between, &command).await;
+        assert_eq!(calls, 1, "{home:?}: {answer}");
+        let record = stored(&store, &command).await;
+        let own = ids(&record).into_iter().find(|id| *id != "of-the-vault-call").unwrap();
+        assert_eq!(ids(&record), ["of-the-vault-call", own], "{home:?}: {record:#?}");
+        assert_eq!(answer["results"].as_array().unwrap().len(), 2, "{home:?}: {answer}");
+        let mut told: Vec<String> =
+            store.messages().await.iter().map(|message| message["id"].as_str().unwrap().to_owned()).collect();
+        told.sort();
+        told.dedup();
+        assert_eq!(told.len(), 2, "{home:?}: each copy has a message of its own");
+    }
+}
