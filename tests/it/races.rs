@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fastrand::Rng;
+use jiff::SignedDuration;
 use offsite_shared::command::{Key, Operation};
-use offsite_shared::ledger::{self, Attempts, Claimant, Ending, Record, State};
+use offsite_shared::ledger::{self, Attempts, Claim, Claimant, Ending, Record, State};
 use offsite_shared::ports::{Boxed, Clock, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
 use offsite_shared::receipt::Receipt;
 use serde_json::Value;
@@ -134,5 +135,28 @@ async fn a_receipt_that_another_call_wrote_meanwhile_is_kept() {
         told.sort();
         told.dedup();
         assert_eq!(told.len(), 2, "{home:?}: each copy has a message of its own");
+    }
+}
+
+/// A take-over is stored and its answer is lost; before it is sent again, the call that it took over from is accepted after all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_that_a_late_acceptance_ended_calls_nobody() {
+    for home in [Home::Sqlite, Home::Dynamo] {
+        let (clouds, store) = (Clouds::plain().await, Store::open(home).await);
+        let command = command(Operation::CopySnapshot, &mut Rng::with_seed(22));
+        let earlier = clouds.clock.now() - SignedDuration::from_mins(5);
+        let first = Claimant { owner: "first".to_owned(), lease_until: earlier, now: earlier };
+        let Claim::Write(claimed, expect) = ledger::claim(None, &replication(&command), &first, &Attempts::default())
+        else {
+            panic!("a new key can be claimed");
+        };
+        assert_eq!(store.ledger.put(&claimed, &expect).await.unwrap(), Put::Stored);
+        let takes_over = |record: &Record| record.state == State::InDoubt && record.lease_until.is_some();
+        let between = Between { second: true, ..Between::new(&store, takes_over, accepts(&clouds, "snap-late")) };
+        let (answer, calls) = ask(&clouds, &store, between, &command).await;
+        assert_eq!((calls, clouds.count()), (0, 0), "{home:?}: {answer}");
+        assert_eq!(answer["results"][0]["replication_id"], "snap-late", "{home:?}: {answer}");
+        assert_eq!(answer["results"][0]["replayed"], true, "{home:?}: {answer}");
+        assert_eq!(ids(&stored(&store, &command).await), ["snap-late"], "{home:?}");
     }
 }
