@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::SignedDuration;
-use offsite_shared::command::{Key, Operation};
+use offsite_shared::command::{Cloud, Key, Operation};
 use offsite_shared::ledger::{self, Attempts, Claim, Claimant, Ending, Record, State};
 use offsite_shared::ports::{Boxed, Clock, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
 use offsite_shared::receipt::Receipt;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::faults::ports::Process;
 use crate::faults::world::{Clouds, Home, Store, command, replication};
@@ -158,5 +159,59 @@ async fn a_claim_that_a_late_acceptance_ended_calls_nobody() {
         assert_eq!(answer["results"][0]["replication_id"], "snap-late", "{home:?}: {answer}");
         assert_eq!(answer["results"][0]["replayed"], true, "{home:?}: {answer}");
         assert_eq!(ids(&stored(&store, &command).await), ["snap-late"], "{home:?}");
+    }
+}
+
+/// A new attempt that has found the same copy: the record is about it anew.
+fn attempts_again(found: &Record) -> (Record, Expect) {
+    let was = Expect::Was { version: found.version, owner: found.owner.clone() };
+    let next = Record { version: found.version + 1, attempt: found.attempt + 1, ..found.clone() };
+    (next, was)
+}
+
+/// The copy that is asked about has failed, and before that is written down the record is about another one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_seen_of_one_copy_is_not_written_to_another() {
+    for (home, again) in [(Home::Sqlite, false), (Home::Dynamo, false), (Home::Sqlite, true)] {
+        let (clouds, store) = (Clouds::plain().await, Store::open(home).await);
+        let command = command(Operation::CopyBackup, &mut Rng::with_seed(23));
+        let fault = json!({ "faults": [{ "action": "CopyBackup", "kind": "fail_later", "times": 1 }] });
+        clouds.admin(Cloud::Huawei, "faults", &fault).await;
+        clouds.ask(&store, &command).await.unwrap();
+        let first = stored(&store, &command).await;
+        clouds.clock.sleep(Duration::from_secs(60)).await;
+        let other = if again { Box::new(attempts_again) } else { accepts(&clouds, "of-the-vault-call") };
+        let between = Between::new(&store, |record| record.state == State::Failed, other);
+        let mut wish = command.clone();
+        wish["action"] = json!("observe");
+        let (told, _) = ask(&clouds, &store, between, &wish).await;
+        assert_eq!((&told["state"], &told["done"]), (&json!("accepted"), &json!(false)), "{home:?} {again}: {told}");
+        let record = stored(&store, &command).await;
+        assert_eq!((record.state, record.looks), (State::Accepted, first.looks), "{home:?} {again}");
+        assert!(record.news.is_empty() && record.look_at.is_some(), "the next look tells: {record:#?}");
+        let failed = store.messages().await.into_iter().filter(|message| message["data"]["state"] == json!("failed"));
+        assert_eq!(failed.count(), 0, "{home:?} {again}");
+    }
+}
+
+/// The same where one question is about many copies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_seen_of_many_copies_is_written_to_none_but_those() {
+    let (clouds, store) = (Clouds::plain().await, Store::open(Home::Sqlite).await);
+    let mut rng = Rng::with_seed(24);
+    let commands = [(); 3].map(|()| command(Operation::CopySnapshot, &mut rng));
+    for command in &commands {
+        clouds.ask(&store, command).await.unwrap();
+    }
+    clouds.clock.sleep(Duration::from_secs(90)).await;
+    let between =
+        Between::new(&store, |record| record.state == State::Replicated, accepts(&clouds, "snap-of-another-call"));
+    let (answer, _) = ask(&clouds, &store, between, &json!({ "action": "observe" })).await;
+    assert_eq!((&answer["observed"]["looked"], &answer["observed"]["replicated"]), (&json!(3), &json!(2)), "{answer}");
+    for command in &commands {
+        let record = stored(&store, command).await;
+        let anew = ids(&record).last() == Some(&"snap-of-another-call");
+        assert_eq!(record.state, if anew { State::Accepted } else { State::Replicated }, "{record:#?}");
+        assert_eq!(record.evidence.is_none(), anew, "{record:#?}");
     }
 }
