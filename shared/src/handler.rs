@@ -308,9 +308,9 @@ impl Handler {
             };
             match self.ledger.put(&next, &expect).await {
                 Ok(Put::Stored) => return Some(next),
-                Ok(Put::Conflict(Some(found))) if found.version == next.version && found.owner == next.owner => {
-                    return Some(next);
-                }
+                // Ours, stored by a write whose answer was lost. Version and owner alone do not say so: an acceptance by another
+                // call keeps the owner that it finds.
+                Ok(Put::Conflict(Some(found))) if *found == next => return Some(next),
                 Ok(Put::Conflict(Some(found))) => current = *found,
                 Ok(Put::Conflict(None)) => {
                     tracing::error!(key = record.key, "the record vanished from the ledger");

@@ -167,7 +167,7 @@ impl Handler {
         told: Option<Observation>,
         invocation: &Invocation,
     ) -> Result<Looked, LedgerError> {
-        let before = record.state;
+        let mut before = record.state;
         let Some(provider) = self.provider(replication.operation.cloud()).filter(|_| is_awaited(&record)) else {
             return Ok(Looked::unchanged(record, None));
         };
@@ -188,6 +188,7 @@ impl Handler {
         if let Some(reason) = &unanswered {
             tracing::warn!(key = record.key, %reason, "the destination could not be asked");
         }
+        let asked = (record.receipts.last().cloned(), record.attempt);
         let (mut current, mut arrived) = (record, None);
         for _ in 0..4 {
             let now = self.clock.now();
@@ -208,7 +209,14 @@ impl Handler {
                     current = next;
                     break;
                 }
-                Put::Conflict(Some(found)) => current = *found,
+                Put::Conflict(Some(found)) => {
+                    current = *found;
+                    // The answer is about the copy that was asked about, and says nothing of any other: that is for the next look.
+                    if (current.receipts.last(), current.attempt) != (asked.0.as_ref(), asked.1) {
+                        before = current.state;
+                        break;
+                    }
+                }
                 Put::Conflict(None) => break,
             }
         }

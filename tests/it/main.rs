@@ -18,6 +18,7 @@ mod metrics;
 mod observe;
 mod policy;
 mod proof;
+mod races;
 mod report_page;
 mod rotation;
 mod schemas;

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 pub enum Claim {
     /// Write this record with this condition; if it is stored, the replication is ours.
     Write(Box<Record>, Expect),
-    /// It is already ours (an earlier write of ours succeeded unseen).
+    /// It is already ours, and its lease lives (an earlier write of ours succeeded unseen).
     Ours(Box<Record>),
     /// It has come to an end before: answer from the record.
     Replay(Box<Record>),
@@ -30,7 +30,8 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
         return Claim::Write(Box::new(first(replication, by)), Expect::Absent);
     };
     let was = Expect::Was { version: record.version, owner: record.owner.clone() };
-    if record.owner == by.owner {
+    // Whoever ended this claim meanwhile kept its owner and took its lease.
+    if record.owner == by.owner && record.lease_until.is_some() {
         return Claim::Ours(Box::new(record.clone()));
     }
     let nothing_applied = matches!(record.state, State::Seen | State::Refused | State::Ineligible | State::NoWork);
