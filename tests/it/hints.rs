@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use offsite_shared::event;
-use offsite_shared::event::Item;
+use offsite_shared::event::{self, Item};
 use offsite_shared::hint::What;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::model::error::Error;

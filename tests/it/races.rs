@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::SignedDuration;
-use offsite_shared::command::{Cloud, Key, Operation};
-use offsite_shared::ledger::{self, Attempts, Claim, Claimant, Ending, Record, State};
-use offsite_shared::ports::{Boxed, Clock, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
-use offsite_shared::receipt::Receipt;
+use offsite_shared::ledger::limits::Attempts;
+use offsite_shared::ledger::store::{Expect, Filter, LedgerError, Page, Put};
+use offsite_shared::ledger::{self, Claim, Claimant, Ending, Record, State};
+use offsite_shared::model::access::{CredentialName, Pause};
+use offsite_shared::model::command::{Cloud, Key, Operation};
+use offsite_shared::model::receipt::Receipt;
+use offsite_shared::ports::{Boxed, Clock, Ledger};
 use serde_json::{Value, json};
 
 use crate::faults::ports::Process;

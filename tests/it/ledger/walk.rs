@@ -7,12 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use offsite_shared::ledger::limits::{Attempts, Looks};
 use offsite_shared::ledger::observed::observed;
 use offsite_shared::ledger::store::Expect;
-use offsite_shared::ledger::{Claim, Claimant, Ending, Record, Resolution, State};
+use offsite_shared::ledger::{self, Claim, Claimant, Ending, Record, Resolution, State};
 use offsite_shared::model::command::{Operation, Replication};
 use offsite_shared::model::error::ErrorName;
 use offsite_shared::model::evidence::{Evidence, How, Observation};
 use offsite_shared::model::receipt::Receipt;
-use offsite_shared::{ledger, receipt};
+use offsite_shared::receipt;
 
 use crate::faults::world::{command, replication, seed};
 
