@@ -10,33 +10,21 @@
 //! **Invariant:** without the feature `io` nothing here reads a clock, the environment, or randomness, or opens a socket.
 //! **Invariant:** no mutating call is sent before the intent is durable, and none is repeated without a read-back in between.
 
-pub mod accounts;
-mod admission;
-mod attempt;
-mod dry_run;
-pub mod event;
+mod admit;
+pub mod context;
 pub mod exchange;
 pub mod handler;
-pub mod hint;
-mod identity;
 #[cfg(feature = "io")]
 pub mod io;
 pub mod ledger;
-pub mod memory;
-pub mod metrics;
 pub mod model;
-mod observe;
-mod outbox;
-pub mod outcome;
+pub mod observe;
 pub mod policy;
 pub mod ports;
 pub mod providers;
-pub mod receipt;
-mod replay;
+pub mod replicate;
 pub mod report;
 pub mod settings;
 pub mod sign;
 pub mod sweep;
-mod through_policy;
-mod trust;
-pub mod verdict;
+pub mod triggers;

@@ -68,16 +68,6 @@ pub trait Policies: Send + Sync {
     fn policy(&self) -> Boxed<'_, Result<Option<Arc<Policy>>, Error>>;
 }
 
-/// The same policy, or none, for ever.
-pub struct FixedPolicy(pub Option<Arc<Policy>>);
-
-impl Policies for FixedPolicy {
-    fn policy(&self) -> Boxed<'_, Result<Option<Arc<Policy>>, Error>> {
-        let policy = self.0.clone();
-        Box::pin(async move { Ok(policy) })
-    }
-}
-
 /// Hands commands to other functions.
 pub trait WorkQueue: Send + Sync {
     /// Sends all commands; for each whether the queue has it, in order.

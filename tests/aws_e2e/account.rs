@@ -14,7 +14,7 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::model::http::{HttpRequest, Reply};
 use offsite_shared::ports::{Clock, Transport};
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 
 use crate::front::OVER_TLS;

@@ -11,7 +11,7 @@ use offsite_local::database::Database;
 use offsite_local::home;
 use offsite_local::identity_tokens::AUDIENCE;
 use offsite_local::sim::{SimOptions, Simulators};
-use offsite_shared::handler::{Handler, Invocation};
+use offsite_shared::context::{Handler, Invocation};
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
@@ -19,7 +19,7 @@ use offsite_shared::io::lambda;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::model::error::{Error, ErrorName};
 use offsite_shared::ports::{Clock, Transport};
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -277,7 +277,7 @@ const ROLES: [(Cloud, &str, &str, &str, &str); 3] = [
 ];
 
 fn accounts_of(cloud: Cloud) -> String {
-    offsite_shared::accounts::variable(cloud)
+    offsite_shared::settings::accounts::variable(cloud)
 }
 
 #[tokio::test]

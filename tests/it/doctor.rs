@@ -12,7 +12,7 @@ use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::model::access::{Access, CredentialName, Pause};
 use offsite_shared::model::command::Cloud;
 use offsite_shared::ports::Ledger;
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
 use offsite_shared::sign::Credential;
 use secrecy::SecretString;
 use serde_json::{Value, json};

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use offsite_shared::event::{Answer, Event, EventRecord, Item, read};
 use offsite_shared::model::command::{Command, Operation};
 use offsite_shared::model::fields::FieldError;
+use offsite_shared::triggers::{Answer, Event, EventRecord, Item, read};
 use serde_json::{Value, json};
 
 fn root() -> PathBuf {

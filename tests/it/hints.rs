@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use offsite_shared::event::{self, Item};
-use offsite_shared::hint::What;
+use offsite_shared::io::memory::FixedPolicy;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::model::error::Error;
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::{Clock, FixedPolicy};
+use offsite_shared::ports::Clock;
+use offsite_shared::triggers::hint::What;
+use offsite_shared::triggers::{self, Item};
 use serde_json::{Value, json};
 
 use crate::events::{sample, samples};
@@ -165,7 +166,7 @@ fn every_sample_of_a_hint_is_read_as_one() {
         samples().into_iter().map(|(name, _)| name).filter(|name| name.contains("/hint")).collect();
     assert_eq!(names, expected.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
     for (name, wanted) in expected {
-        let items = event::read(&sample(name)).unwrap().records.into_iter().flat_map(|record| record.items);
+        let items = triggers::read(&sample(name)).unwrap().records.into_iter().flat_map(|record| record.items);
         let found: Vec<Option<What>> = items
             .map(|item| match item.unwrap() {
                 Item::Hint(hint) => Some(hint.what),

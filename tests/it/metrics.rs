@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::SignedDuration;
-use offsite_shared::handler::{Handler, Invocation};
+use offsite_shared::context::metrics::Metrics;
+use offsite_shared::context::{Handler, Invocation};
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::store::{Filter, LedgerError, Note};
-use offsite_shared::metrics::Metrics;
 use offsite_shared::model::command::{Cloud, Operation};
+use offsite_shared::observe::arrivals::Arrival;
 use offsite_shared::ports::{Boxed, Clock, Ledger, Meter, Notes};
-use offsite_shared::report::Arrival;
 use serde_json::{Value, json};
 
 use crate::faults::ports::Process;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use offsite_local::cmd::policy::{PolicyAction, PolicyArgs, run};
 use offsite_local::policy_file;
 use offsite_shared::policy::{Policy, SCHEMA};
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 
 fn samples() -> Vec<PathBuf> {

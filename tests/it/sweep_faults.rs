@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
 use offsite_local::ledger::SqliteLedger;
-use offsite_shared::handler::Invocation;
+use offsite_shared::context::Invocation;
 use offsite_shared::ledger::Record;
 use offsite_shared::ledger::store::{Expect, Filter, LedgerError, Note, Page, Put};
 use offsite_shared::model::access::{CredentialName, Pause};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use offsite_shared::handler::Handler;
+use offsite_shared::context::Handler;
 use offsite_shared::ledger::State;
 use offsite_shared::ledger::store::Filter;
 use offsite_shared::model::command::{Cloud, Command};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use jiff::SignedDuration;
-use offsite_shared::handler::Invocation;
+use offsite_shared::context::Invocation;
 use offsite_shared::ledger::store::{Expect, Filter, Put};
 use offsite_shared::ledger::{Claimant, Record, State};
 use offsite_shared::model::command::{Cloud, Key, Operation};

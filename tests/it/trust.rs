@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use offsite_shared::handler::Handler;
+use offsite_shared::context::Handler;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::model::error::{Error, ErrorName};
 use offsite_shared::ports::Clock;

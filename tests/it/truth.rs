@@ -20,14 +20,15 @@ use offsite_shared::model::receipt::Receipt;
 use offsite_shared::policy::{Coverage, Policy, Rule};
 use offsite_shared::ports::Transport;
 use offsite_shared::providers::alibaba::Alibaba;
-use offsite_shared::providers::alibaba::inventory::{look, read_pair};
+use offsite_shared::providers::alibaba::inventory::read_pair;
 use offsite_shared::providers::call::Call;
 use offsite_shared::providers::huawei::Huawei;
 use offsite_shared::providers::inventory::{Cursor, Inventory, PairRead, Scope};
 use offsite_shared::providers::provider::{Intent, Provider};
 use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::sign::{Credential, Nonce};
-use offsite_shared::verdict::{Look, Verdict, judge};
+use offsite_shared::sweep::pair::look;
+use offsite_shared::sweep::verdict::{Look, Verdict, judge};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 

@@ -11,8 +11,8 @@ use offsite_local::database::Database;
 use offsite_local::home;
 use offsite_local::queue::Queue;
 use offsite_local::sim::{SimOptions, Simulators};
-use offsite_shared::handler::{Handler, Invocation};
-use offsite_shared::settings::Environment;
+use offsite_shared::context::{Handler, Invocation};
+use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 
 /// Replications under way at once.

@@ -5,19 +5,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use offsite_shared::exchange::{Pacer, Pauses};
-use offsite_shared::handler::Handler;
+use offsite_shared::context::Handler;
+use offsite_shared::context::metrics::Metrics;
+use offsite_shared::context::pacer::Pacer;
+use offsite_shared::context::pauses::Pauses;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::credentials::AccountSecrets;
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
+use offsite_shared::io::memory::FixedPolicy;
 use offsite_shared::io::sqs::SqsEmitter;
-use offsite_shared::metrics::Metrics;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::{Clock, FixedPolicy, Ledger, Transport};
-use offsite_shared::settings::{Environment, Settings};
+use offsite_shared::ports::{Clock, Ledger, Transport};
+use offsite_shared::settings::Settings;
+use offsite_shared::settings::environment::Environment;
 use serde_json::Value;
 
 use crate::aws::{LocalAws, Options};

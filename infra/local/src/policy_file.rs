@@ -14,7 +14,7 @@ use offsite_shared::model::error::Error;
 use offsite_shared::model::fields::FieldError;
 use offsite_shared::model::text::one_line;
 use offsite_shared::policy::Policy;
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Number, Value};

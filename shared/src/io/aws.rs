@@ -16,7 +16,7 @@ use crate::model::http::{HttpRequest, TransportError};
 use crate::model::text::one_line;
 use crate::model::time::later;
 use crate::ports::{Clock, Transport};
-use crate::settings::{Environment, check_endpoint};
+use crate::settings::environment::{Environment, check_endpoint};
 
 /// Time for one exchange.
 const TIMEOUT: Duration = Duration::from_secs(5);

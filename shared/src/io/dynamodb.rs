@@ -18,7 +18,7 @@ use crate::model::access::{CredentialName, Pause};
 use crate::model::command::Key;
 use crate::model::error::Error;
 use crate::ports::{Boxed, Ledger, Notes};
-use crate::settings::Environment;
+use crate::settings::environment::Environment;
 
 /// How long a call is repeated before the ledger counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -1,6 +1,6 @@
 //! The process's environment, read once.
 
-use crate::settings::Environment;
+use crate::settings::environment::Environment;
 
 /// Captures the environment. Variables that are not Unicode are left out.
 #[allow(clippy::disallowed_methods)]

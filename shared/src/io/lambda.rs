@@ -12,19 +12,20 @@ use super::clock::SystemClock;
 use super::credentials::AccountSecrets;
 use super::dynamodb::DynamoLedger;
 use super::http::HttpTransport;
-use super::meter;
-use super::meter::LineMeter;
+use super::memory::{FixedPolicy, MemoryLedger};
+use super::meter::{self, LineMeter};
 use super::policies::StoredPolicy;
 use super::sqs::{SqsEmitter, SqsWorkQueue};
-use crate::exchange::{Pacer, Pauses};
-use crate::handler::{Handler, Invocation};
-use crate::memory::MemoryLedger;
+use crate::context::pacer::Pacer;
+use crate::context::pauses::Pauses;
+use crate::context::{Handler, Invocation};
 use crate::model::error::{Error, ErrorName};
 use crate::model::fields::FieldError;
 use crate::model::http::HttpRequest;
-use crate::ports::{Clock, FixedPolicy, Ledger, Notes, Policies, Transport, WorkQueue};
+use crate::ports::{Clock, Ledger, Notes, Policies, Transport, WorkQueue};
 use crate::providers::provider::Provider;
-use crate::settings::{Commands, Environment, Settings};
+use crate::settings::environment::Environment;
+use crate::settings::{Commands, Settings};
 
 /// Runs one provider's handler until the platform ends the process.
 ///

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::metrics::Metrics;
+use crate::context::metrics::Metrics;
 use crate::model::error::{Error, ErrorName};
 use crate::ports::Meter;
-use crate::settings::Environment;
+use crate::settings::environment::Environment;
 
 /// Writes each document as one line, at once: a line of the log beside it is never torn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

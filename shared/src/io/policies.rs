@@ -11,7 +11,7 @@ use crate::model::error::Error;
 use crate::model::time::later;
 use crate::policy::Policy;
 use crate::ports::{Boxed, Clock, Policies};
-use crate::settings::Environment;
+use crate::settings::environment::Environment;
 
 /// A changed policy is in force after this long at the latest.
 const KEPT_FOR: Duration = Duration::from_secs(300);

@@ -14,7 +14,7 @@ use crate::model::receipt::Message;
 use crate::model::text::hash_of;
 use crate::model::time::later;
 use crate::ports::{Boxed, Clock, Emitter, WorkQueue};
-use crate::settings::{Environment, check_endpoint};
+use crate::settings::environment::{Environment, check_endpoint};
 
 /// Entries of one SendMessageBatch. Source: SQS API reference, SendMessageBatch, 2026.
 const BATCH: usize = 10;

@@ -23,8 +23,8 @@ use crate::model::receipt::Receipt;
 use crate::model::time::later;
 use store::LedgerError;
 
-pub use resolution::{Resolution, ResolveError, resolve};
-pub use transitions::{Claim, Ending, claim, emitted, missed, put_off, settle};
+pub use crate::ledger::resolution::{Resolution, ResolveError, resolve};
+pub use crate::ledger::transitions::{Claim, Ending, claim, emitted, missed, put_off, settle};
 
 /// The newest record format that this version writes and reads.
 pub const FORMAT: u32 = 1;

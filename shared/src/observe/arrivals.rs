@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::handler::Handler;
+use crate::context::Handler;
+use crate::context::metrics::Metric;
 use crate::ledger::{Record, State};
-use crate::metrics::Metric;
 use crate::model::command::{Cloud, Replication};
 use crate::model::evidence::How;
-use crate::report::Arrival;
-use crate::report::reading::arrivals_name;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// Arrivals that are kept for the report of one rule.
 const KEPT: usize = 200;
@@ -86,6 +86,20 @@ fn newest(all: &mut Vec<Arrival>, more: &[Arrival]) {
     all.extend_from_slice(more);
     all.sort_by_key(|arrival| arrival.at);
     all.drain(..all.len().saturating_sub(KEPT));
+}
+
+/// One copy that arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// When it was first seen usable.
+    pub at: Timestamp,
+    /// Seconds from acceptance to then.
+    pub seconds: u64,
+}
+
+/// The name of the note that holds a rule's latest arrivals.
+pub(crate) fn arrivals_name(rule: &str) -> String {
+    format!("arrivals/{rule}")
 }
 
 #[cfg(test)]

@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 
 use super::is_awaited;
-use crate::exchange;
-use crate::exchange::For;
-use crate::handler::{Handler, Invocation};
+use crate::context::{Handler, Invocation};
+use crate::exchange::{self, For};
 use crate::ledger::Record;
 use crate::model::command::Replication;
 use crate::model::evidence::Observation;

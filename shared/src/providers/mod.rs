@@ -15,14 +15,13 @@ pub(crate) mod refusal;
 pub mod sts;
 pub mod tencent;
 
-pub(crate) use reading::{lenient, scalar, time_in};
+pub(crate) use crate::providers::reading::{lenient, scalar, time_in};
 
+use crate::model::command::Cloud;
 use alibaba::Alibaba;
 use huawei::Huawei;
 use provider::Provider;
 use tencent::Tencent;
-
-use crate::model::command::Cloud;
 
 /// The clouds, in the order of the documents.
 pub const ALL: [&dyn Provider; 3] = [&Alibaba, &Huawei, &Tencent];

@@ -6,15 +6,18 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
-use super::{Arrival, Conclusion, Counts, Late, Line, Promise, Report, Rpo, RuleReport};
+use super::{Conclusion, Late, Promise, Report, Rpo, RuleReport};
 use crate::ledger::store::{Filter, LedgerError};
 use crate::ledger::{Record, State};
 use crate::model::command::Key;
 use crate::model::duration::rough;
 use crate::model::text::hash_of;
 use crate::model::time::later;
+use crate::observe::arrivals::Arrival;
+use crate::observe::arrivals::arrivals_name;
 use crate::policy::{Policy, Rule, duration_text};
 use crate::ports::{Boxed, Ledger, Notes};
+use crate::sweep::findings::{Counts, Line};
 use crate::sweep::summary::{self, Summary, is_late};
 
 /// Lines of one list that a report for people holds; the figures count them all.
@@ -359,11 +362,6 @@ async fn outside(ledger: &dyn Ledger, rules: &[Rule]) -> Result<Vec<Line>, Ledge
         }
     }
     Ok(lines)
-}
-
-/// The name of the note that holds a rule's latest arrivals.
-pub(crate) fn arrivals_name(rule: &str) -> String {
-    format!("arrivals/{rule}")
 }
 
 async fn arrivals(notes: &dyn Notes, rule: &str) -> Result<Vec<Arrival>, LedgerError> {

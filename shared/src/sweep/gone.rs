@@ -1,14 +1,14 @@
 //! What the ledger knows as unfinished and the listing did not show: is the backup gone, and was it never copied?
 
 use super::chunks::short;
-use super::{Stop, Sweep};
-use crate::ledger;
+use super::findings::Line;
+use super::state::Sweep;
+use super::stop::Stop;
 use crate::ledger::store::{Filter, Put};
-use crate::ledger::{Claimant, Record, State};
+use crate::ledger::{self, Claimant, Record, State};
 use crate::model::command::{Key, Replication};
 use crate::model::failure::Disposition;
 use crate::providers::provider::{Intent, ReadBack};
-use crate::report::Line;
 
 impl Sweep<'_> {
     /// Goes through the unfinished business of the rule.

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Sweep;
+use super::findings::Counts;
+use super::state::Sweep;
 use super::summary::Summary;
-use crate::exchange;
-use crate::exchange::For;
-use crate::handler::Handler;
-use crate::metrics::{Metric, unreplicated};
+use crate::context::Handler;
+use crate::context::metrics::Metric;
+use crate::exchange::{self, For};
 use crate::model::http::Reply;
 use crate::model::time::later;
 use crate::policy::Rule;
@@ -90,4 +90,26 @@ fn put(handler: &Handler, rule: &Rule, now: Timestamp, mut measured: Vec<(Metric
 
 fn seconds(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0)
+}
+
+/// How many of a sweep's backups × destinations should have a usable copy and have none.
+pub fn unreplicated(counts: &Counts) -> u64 {
+    let Counts { missing, in_progress, failed, in_doubt, lost, missed, .. } = counts;
+    missing + in_progress + failed + in_doubt + lost + missed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sweep::summary::is_late;
+
+    /// The metric and the report's lag speak of the same backups.
+    #[test]
+    fn what_is_unreplicated_is_what_is_late() {
+        for (name, _) in serde_json::to_value(Counts::default()).unwrap().as_object().unwrap() {
+            let mut counts = Counts::default();
+            counts.add(name);
+            assert_eq!(unreplicated(&counts), u64::from(is_late(name)), "{name}");
+        }
+    }
 }

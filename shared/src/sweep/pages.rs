@@ -1,13 +1,17 @@
 //! Listing destinations and sources, and judging each backup and destination.
 
-use futures_util::{StreamExt, stream};
-use jiff::Timestamp;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use super::{Stop, Sweep};
-use crate::exchange;
-use crate::exchange::For;
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+
+use super::findings::Line;
+use super::pair;
+use super::state::Sweep;
+use super::stop::Stop;
+use super::verdict::{Look, Proof, Verdict, judge};
+use crate::exchange::{self, For};
 use crate::ledger::Record;
 use crate::ledger::store::LedgerError;
 use crate::model::backup::{Backup, CopyState, Standing};
@@ -18,11 +22,8 @@ use crate::model::text::one_line;
 use crate::model::time::later;
 use crate::policy::Coverage;
 use crate::ports::Boxed;
-use crate::providers::alibaba::inventory as vaults;
 use crate::providers::call::Call;
 use crate::providers::inventory::{Cursor, PairRead, Pairing, Scope};
-use crate::report::Line;
-use crate::verdict::{Look, Proof, Verdict, judge};
 
 /// Records read at once.
 const LOOKUPS: usize = 16;
@@ -199,7 +200,7 @@ impl Sweep<'_> {
                         record.as_ref().and_then(|record| record.receipts.iter().find(|receipt| !receipt.adopted));
                     // What no pair carries is not what the pair's record is about.
                     let about = record.clone().filter(|_| backup.standing == Standing::Usable);
-                    (vaults::look(&backup, pair, since.map(|receipt| receipt.time)), about)
+                    (pair::look(&backup, pair, since.map(|receipt| receipt.time)), about)
                 }
                 None => {
                     let look = match found {

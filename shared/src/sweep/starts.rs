@@ -4,15 +4,15 @@ use futures_util::{StreamExt, stream};
 use std::time::Duration;
 
 use super::pages::Judged;
-use super::{Stop, Sweep};
-use crate::ledger;
+use super::state::Sweep;
+use super::stop::Stop;
+use super::verdict::{Look, Proof, Verdict, is_due, judge};
 use crate::ledger::store::Expect;
-use crate::ledger::{Claimant, State};
+use crate::ledger::{self, Claimant, State};
 use crate::model::command::{Command, Operation};
 use crate::model::time::later;
-use crate::outcome::{Outcome, ReplicationResult, log_result};
 use crate::ports::Boxed;
-use crate::verdict::{Look, Proof, Verdict, is_due, judge};
+use crate::replicate::outcome::{Outcome, ReplicationResult, log_result};
 
 /// What was handed over is left alone for so long: a work queue that is behind must not be filled with the same again.
 const HANDED_OVER_FOR: Duration = Duration::from_secs(900);

@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::chunks::{drop_chunks, each_line, newest_of, read_chunk};
-use super::course::{Course, name_of};
-use super::{Stop, Sweep};
+use super::chunks::{each_line, newest_of, read_chunk};
+use super::findings::{Counts, Line, Orphan, Point};
+use super::progress::{Course, drop_chunks, name_of};
+use super::state::Sweep;
+use super::stop::Stop;
 use crate::ledger::store::LedgerError;
 use crate::ports::Notes;
-use crate::report::{Counts, Line, Orphan, Point};
 
 /// Orphans that are kept one by one.
 const ORPHANS: usize = 1_000;
@@ -66,7 +67,7 @@ pub async fn read(notes: &dyn Notes, rule: &str) -> Result<Option<(Summary, u64)
 /// # Errors
 /// The notes cannot be read.
 pub async fn trouble(notes: &dyn Notes, rule: &str) -> Result<Option<String>, LedgerError> {
-    super::course::trouble(notes, rule).await
+    super::progress::trouble(notes, rule).await
 }
 
 impl Summary {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::SignedDuration;
-use offsite_shared::handler::Invocation;
+use offsite_shared::context::Invocation;
 use offsite_shared::ledger::State;
 use offsite_shared::model::command::Operation;
 use offsite_shared::ports::Clock;

@@ -15,7 +15,7 @@ use offsite_shared::model::access::{CredentialName, Pause};
 use offsite_shared::model::command::{Key, Operation, Replication};
 use offsite_shared::model::receipt::Receipt;
 use offsite_shared::ports::Ledger;
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 
 use crate::faults::world::{Clouds, Store, TABLE, command, http, replication};

@@ -12,7 +12,7 @@ use offsite_shared::model::command::{Operation, Replication};
 use offsite_shared::model::error::ErrorName;
 use offsite_shared::model::evidence::{Evidence, How, Observation};
 use offsite_shared::model::receipt::Receipt;
-use offsite_shared::receipt;
+use offsite_shared::replicate::messages;
 
 use crate::faults::world::{command, replication, seed};
 
@@ -327,7 +327,7 @@ impl Walk {
         let events = events(&self.replication, &next);
         self.holds(events.starts_with(&self.events), "event IDs never change");
         self.events = events;
-        let news: Vec<_> = next.news.iter().map(|news| receipt::changed(&self.replication, &next, news).id).collect();
+        let news: Vec<_> = next.news.iter().map(|news| messages::changed(&self.replication, &next, news).id).collect();
         let taken = by == By::Emitted && news.is_empty();
         self.holds(taken || news.starts_with(&self.news), "news that nobody took stays the same");
         self.news = news;
@@ -351,7 +351,7 @@ fn events(replication: &Replication, record: &Record) -> Vec<String> {
     let id = |(index, one): (usize, &Receipt)| {
         let same = |other: &Receipt| other.backup_id == one.backup_id && other.attempt == one.attempt;
         let extra = record.receipts[..index].iter().any(same);
-        receipt::accepted(replication, one, extra).id
+        messages::accepted(replication, one, extra).id
     };
     record.receipts.iter().enumerate().map(id).collect()
 }

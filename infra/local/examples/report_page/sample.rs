@@ -1,9 +1,9 @@
 //! Made-up reports that show every part of a page, names that try to act among them.
 
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::report::{
-    Arrival, Conclusion, Counts, Late, Line, Orphan, Point, Promise, Report, Rpo, RuleReport,
-};
+use offsite_shared::observe::arrivals::Arrival;
+use offsite_shared::report::{Conclusion, Late, Promise, Report, Rpo, RuleReport};
+use offsite_shared::sweep::findings::{Counts, Line, Orphan, Point};
 
 const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use futures_util::future::join_all;
-use offsite_shared::accounts;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::model::command::{Cloud, Destination, Operation};
 use offsite_shared::policy::Policy;
@@ -22,7 +21,8 @@ use offsite_shared::providers::huawei::Huawei;
 use offsite_shared::providers::probe::{Finding, Health, Probe, Route};
 use offsite_shared::providers::provider::Provider;
 use offsite_shared::providers::tencent::Tencent;
-use offsite_shared::settings::{Environment, Settings};
+use offsite_shared::settings::environment::Environment;
+use offsite_shared::settings::{Settings, accounts};
 
 use crate::home;
 use crate::policy_file::{self, DEFAULT, VARIABLE};
@@ -148,7 +148,8 @@ fn beside_simulators(environment: Environment) -> Environment {
     .into_iter()
     .fold(environment, |environment, (service, identity)| match environment.get(service).map(str::to_owned) {
         Some(url)
-            if environment.get(identity).is_none() && offsite_shared::settings::is_loopback(reach::authority(&url)) =>
+            if environment.get(identity).is_none()
+                && offsite_shared::settings::environment::is_loopback(reach::authority(&url)) =>
         {
             environment.with(identity, url)
         }

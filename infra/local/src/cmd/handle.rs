@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use offsite_shared::handler::Invocation;
+use offsite_shared::context::Invocation;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::model::error::Error;
 use offsite_shared::model::time::later;
 use offsite_shared::ports::Clock;
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 
 use crate::home;

@@ -9,7 +9,7 @@ use offsite_shared::ledger::store::{Filter, Page, Put};
 use offsite_shared::ledger::{Record, Resolution, State, resolve};
 use offsite_shared::model::command::Key;
 use offsite_shared::ports::{Clock, Ledger};
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
 
 use crate::home;
 

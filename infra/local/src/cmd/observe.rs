@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use offsite_shared::handler::{Handler, Invocation};
+use offsite_shared::context::{Handler, Invocation};
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::State;
 use offsite_shared::ledger::store::{Filter, Page};
 use offsite_shared::model::time::later;
 use offsite_shared::ports::Clock;
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 
 use crate::home;

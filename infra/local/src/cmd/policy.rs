@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use offsite_shared::exchange;
-use offsite_shared::exchange::For;
-use offsite_shared::handler::{Handler, Invocation};
+use offsite_shared::context::{Handler, Invocation};
+use offsite_shared::exchange::{self, For};
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::model::backup::{Backup, Standing};
 use offsite_shared::model::command::Cloud;
@@ -19,7 +18,7 @@ use offsite_shared::model::time::later;
 use offsite_shared::policy::{Coverage, Policy, Rule, SCHEMA, duration_text};
 use offsite_shared::ports::Clock;
 use offsite_shared::providers::inventory::{Cursor, Scope};
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
 use offsite_shared::sweep::summary;
 use serde_json::{Value, json};
 

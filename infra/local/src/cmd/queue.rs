@@ -6,7 +6,7 @@ use anyhow::ensure;
 use clap::{Args, Subcommand};
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ports::Clock;
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
 
 use crate::database::Database;
 use crate::home;

@@ -7,14 +7,14 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use offsite_shared::handler::Invocation;
+use offsite_shared::context::Invocation;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::model::time::later;
 use offsite_shared::policy::{DURATION_WANTED, read_duration};
 use offsite_shared::ports::Clock;
 use offsite_shared::report::reading::{self, Wish};
 use offsite_shared::report::{Conclusion, Report};
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
 use serde_json::json;
 
 use crate::home;

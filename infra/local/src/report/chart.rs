@@ -5,7 +5,8 @@
 
 use jiff::Timestamp;
 use maud::{Markup, html};
-use offsite_shared::report::{Arrival, Counts, Point};
+use offsite_shared::observe::arrivals::Arrival;
+use offsite_shared::sweep::findings::{Counts, Point};
 
 use super::words::{self, VERDICTS, duration, number, share};
 

@@ -1,6 +1,7 @@
 //! The lists of a report as CSV (RFC 4180): one line for each exception, orphan and replication outside the policy.
 
-use offsite_shared::report::{Line, Report};
+use offsite_shared::report::Report;
+use offsite_shared::sweep::findings::Line;
 
 use super::words::age;
 

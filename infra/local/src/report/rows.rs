@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use maud::{Markup, PreEscaped, html};
-use offsite_shared::report::{Line, Orphan, Report};
+use offsite_shared::report::Report;
+use offsite_shared::sweep::findings::{Line, Orphan};
 use serde_json::{Value, json};
 
 use super::words::{self, VERDICTS, Weight, age, duration, minute, number, plain, shares};

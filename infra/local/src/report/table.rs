@@ -2,7 +2,8 @@
 
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
-use offsite_shared::report::{Conclusion, Line, Orphan, Report, RuleReport};
+use offsite_shared::report::{Conclusion, Report, RuleReport};
+use offsite_shared::sweep::findings::{Line, Orphan};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::words::{self, Weight, age, duration, minute, number, plain, plural};

@@ -1,7 +1,8 @@
 //! The words of a report: names and definitions of its figures, and how durations, times and numbers are spelt.
 
 use jiff::Timestamp;
-use offsite_shared::report::{Conclusion, Counts, Report};
+use offsite_shared::report::{Conclusion, Report};
+use offsite_shared::sweep::findings::Counts;
 
 /// What a verdict means for whoever reads the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use super::Means;
 use crate::model::command::Cloud;
 use crate::model::error::Error;
-use crate::settings::Environment;
+use crate::settings::environment::Environment;
 use crate::sign::Credential;
 
 /// The variables of one cloud: key ID, secret, session token.

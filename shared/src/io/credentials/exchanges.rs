@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::AGAIN;
-use crate::exchange;
+use crate::exchange::wire;
 use crate::model::access::Access;
 use crate::model::error::{Error, ErrorName};
 use crate::model::failure::{Disposition, Failure};
@@ -38,7 +38,7 @@ impl Desk {
     ) -> Result<Temporary, Failure> {
         let call = provider.sts().assume(region, role);
         let stamp = (self.clock.now(), &self.clock.nonce());
-        let (_, request) = exchange::signed(&self.settings, provider, &call, access, stamp, self.settings.timeout)?;
+        let (_, request) = wire::signed(&self.settings, provider, &call, access, stamp, self.settings.timeout)?;
         provider.sts().assumed(&self.send(request).await?)
     }
 

@@ -3,23 +3,19 @@
 //! A pair carries a vault, and no API says which of its backups have arrived: what can be told is concluded from the target's
 //! progress. Source: alibabacloud_hbr20170908 2.7.1, DescribeBackupJobs2 and DescribeVaults.
 
-use jiff::Timestamp;
-
 use super::Alibaba;
 use super::calls::{PAGE, call, target};
 use super::errors::read;
 use super::model::{Job, Vault, seconds};
 use super::readback::find_vault;
-use crate::model::backup::{Backup, CopyState, Standing};
+use crate::model::backup::{Backup, Standing};
 use crate::model::command::Replication;
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::providers::call::Call;
-use crate::providers::inventory::{Cursor, Inventory, InventoryPage, Scope, incomplete};
-use crate::providers::inventory::{PairRead, Pairing, VaultPair};
+use crate::providers::inventory::{Cursor, Inventory, InventoryPage, PairRead, Pairing, Scope, VaultPair, incomplete};
 use crate::providers::provider::ReadBack;
 use crate::providers::refusal::unreadable;
-use crate::verdict::{Look, Proof};
 
 /// The call asks for one of these at a time. Source: alibabacloud_hbr20170908 2.7.1; the last is younger than the others.
 const SOURCE_TYPES: [&str; 9] =
@@ -126,54 +122,6 @@ pub fn read_pair(replication: &Replication, replies: &[Reply]) -> PairRead {
     known(pairing, Some(&found))
 }
 
-/// Whether a pair has carried a backup job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carried {
-    /// Its progress says so; that is inferred, for the backup itself cannot be seen in the target.
-    Yes,
-    /// Not yet.
-    NotYet,
-    /// The provider does not tell enough.
-    Unknown,
-}
-
-/// Whether `pair`, which began at `pair_since` as far as is known, has carried `job`. The target's NewReplicationProgress must
-/// have reached the end of the job; for a job that may have begun before the pair, HistoricalReplicationProgress must be 100 too.
-/// A backup that is not [`Standing::Usable`] is never carried.
-pub fn is_carried(job: &Backup, pair: &VaultPair, pair_since: Option<Timestamp>) -> Carried {
-    if pair.pairing != Pairing::Paired || job.standing != Standing::Usable {
-        return Carried::NotYet;
-    }
-    let Some(completed) = job.completed_at else {
-        return Carried::Unknown;
-    };
-    let began = job.created_at.map_or(completed, |created| created.min(completed));
-    let is_younger = pair_since.is_some_and(|since| began >= since);
-    let history = match pair.historical_progress {
-        _ if is_younger => Carried::Yes,
-        Some(100..) => Carried::Yes,
-        Some(_) => Carried::NotYet,
-        None => Carried::Unknown,
-    };
-    match pair.new_progress_until {
-        Some(until) if until < completed => Carried::NotYet,
-        Some(_) => history,
-        // A first synchronisation that still runs explains why there is nothing newer to tell.
-        None if pair.historical_progress.is_some_and(|progress| progress < 100) => Carried::NotYet,
-        None => Carried::Unknown,
-    }
-}
-
-/// The same as a look at the destination: what is not carried yet is on its way while the vaults are a pair.
-pub fn look(job: &Backup, pair: &VaultPair, pair_since: Option<Timestamp>) -> Look {
-    let copy = |state| Look::Copy { id: None, state, proof: Proof::Inferred };
-    match is_carried(job, pair, pair_since) {
-        Carried::Yes => copy(CopyState::Done),
-        _ if pair.pairing == Pairing::Paired && job.standing == Standing::Usable => copy(CopyState::Running),
-        _ => Look::Nothing,
-    }
-}
-
 fn known(pairing: Pairing, target: Option<&Vault>) -> PairRead {
     let progress = target.and_then(|vault| vault.progress.as_ref());
     PairRead::Known(Box::new(VaultPair {
@@ -254,7 +202,7 @@ fn backup(job: &Job, asked: &str) -> Result<Backup, Failure> {
 
 /// Of whole-instance backups the SDK says that their own plan copies them. That the single disks of one (UDM_ECS_DISK) behave
 /// like the whole is inferred; to call them carried would be the costlier mistake.
-fn standing(source_type: &str, status: Option<&str>) -> Standing {
+pub(crate) fn standing(source_type: &str, status: Option<&str>) -> Standing {
     match (source_type, status) {
         ("UDM_ECS" | "UDM_ECS_DISK", _) => {
             Standing::Ineligible("is a whole-instance backup, and those do not follow a vault pair".to_owned())
@@ -269,6 +217,7 @@ fn standing(source_type: &str, status: Option<&str>) -> Standing {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use serde_json::{Value, json};
 
     use super::*;
@@ -485,56 +434,5 @@ mod tests {
             json!({"ReplicationSourceVaultId": "v-1", "ReplicationProgress": {"NewReplicationProgress": 0}}),
         )]);
         assert_eq!((untold.historical_progress, untold.new_progress_until), (None, None));
-    }
-
-    #[test]
-    fn carried_is_concluded_from_both_figures() {
-        let job = |created: i64, completed: Option<i64>| Backup {
-            created_at: Some(at(created)),
-            completed_at: completed.map(at),
-            ..listed(json!({}))
-        };
-        let pair = |historical: Option<u64>, new: Option<i64>| VaultPair {
-            pairing: Pairing::Paired,
-            status: None,
-            status_message: None,
-            replication_status: None,
-            historical_progress: historical,
-            new_progress_until: new.map(at),
-            latest_replication_at: None,
-        };
-        let since = Some(at(100));
-        let young = job(110, Some(120));
-        let old = job(50, Some(60));
-        let between = job(90, Some(110));
-        for (job, historical, new, since, wanted) in [
-            (&young, Some(0), Some(120), since, Carried::Yes),
-            (&young, None, Some(120), since, Carried::Yes),
-            (&young, Some(100), Some(119), since, Carried::NotYet),
-            (&young, Some(42), None, since, Carried::NotYet),
-            (&young, Some(100), None, since, Carried::Unknown),
-            (&young, None, None, since, Carried::Unknown),
-            (&old, Some(100), Some(120), since, Carried::Yes),
-            (&old, Some(99), Some(120), since, Carried::NotYet),
-            (&old, None, Some(120), since, Carried::Unknown),
-            (&old, Some(100), None, since, Carried::Unknown),
-            // A job that ran while the pair was made may belong to either figure.
-            (&between, Some(99), Some(120), since, Carried::NotYet),
-            (&between, Some(100), Some(120), since, Carried::Yes),
-            // When the pair began is not known: every job may be older.
-            (&young, Some(99), Some(120), None, Carried::NotYet),
-            (&young, Some(100), Some(120), None, Carried::Yes),
-        ] {
-            assert_eq!(is_carried(job, &pair(historical, new), since), wanted, "{historical:?} {new:?} {since:?}");
-        }
-        assert_eq!(is_carried(&job_without_end(), &pair(Some(100), Some(500)), since), Carried::Unknown);
-        let unpaired = VaultPair { pairing: Pairing::Unpaired, ..pair(Some(100), Some(500)) };
-        assert_eq!(is_carried(&young, &unpaired, since), Carried::NotYet);
-        let whole = Backup { standing: standing("UDM_ECS", Some("COMPLETE")), ..young };
-        assert_eq!(is_carried(&whole, &pair(Some(100), Some(500)), since), Carried::NotYet);
-    }
-
-    fn job_without_end() -> Backup {
-        Backup { completed_at: None, ..listed(json!({})) }
     }
 }

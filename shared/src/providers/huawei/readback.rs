@@ -6,8 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 
 use super::inventory::standing;
-use super::model::is_live;
-use super::model::{Backup, OperationLog, Page, Record, ShownBackup, ShownItem, given, time};
+use super::model::{Backup, OperationLog, Page, Record, ShownBackup, ShownItem, given, is_live, time};
 use super::{calls, errors};
 use crate::model::backup::Standing;
 use crate::model::command::{Operation, Replication};

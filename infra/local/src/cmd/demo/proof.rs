@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use offsite_shared::handler::{Handler, Invocation};
+use offsite_shared::context::{Handler, Invocation};
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::model::time::later;
 use offsite_shared::policy::Policy;

@@ -6,9 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use offsite_shared::accounts::Source;
+use offsite_shared::context::Handler;
 use offsite_shared::exchange;
-use offsite_shared::handler::Handler;
 use offsite_shared::io::credentials::{AccountSecrets, key_variables};
 use offsite_shared::model::access::CredentialName;
 use offsite_shared::model::command::Cloud;
@@ -18,7 +17,8 @@ use offsite_shared::ports::Secrets;
 use offsite_shared::providers::call::Call;
 use offsite_shared::providers::probe::{Finding, Health, Probe, Route, Step, Topic};
 use offsite_shared::providers::provider::Provider;
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::accounts::Source;
+use offsite_shared::settings::environment::Environment;
 
 use super::check::Check;
 use super::here::Pauses;

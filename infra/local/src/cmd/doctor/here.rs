@@ -9,7 +9,7 @@ use offsite_shared::io::aws::Aws;
 use offsite_shared::model::access::{CredentialName, Pause};
 use offsite_shared::ports::{Ledger, Transport};
 use offsite_shared::providers::probe::{Finding, Health};
-use offsite_shared::settings::{Environment, check_endpoint};
+use offsite_shared::settings::environment::{Environment, check_endpoint};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde_json::json;
 

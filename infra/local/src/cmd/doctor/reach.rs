@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::handler::Handler;
+use offsite_shared::context::Handler;
 use offsite_shared::model::http::{HttpRequest, TransportError};
-use offsite_shared::settings::{Environment, is_loopback};
+use offsite_shared::settings::environment::{Environment, is_loopback};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 

@@ -1,78 +1,18 @@
-//! Who may act: the provider, the destination allow-list, the credential and its pause.
+//! Whether a credential may be used: that there is one, that it is not paused, and that it is tried by one at a time.
 
 use futures_util::lock::OwnedMutexGuard;
 
-use crate::handler::{Handler, Step};
+use super::identity;
+use crate::context::Handler;
 use crate::model::access::{CredentialName, Pause};
-use crate::model::command::{Cloud, Command, Replication};
+use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
-use crate::model::fields::FieldError;
-use crate::outcome::{Outcome, Trouble, ledger_trouble};
+use crate::model::failure::Failure;
+use crate::model::time::later;
 use crate::providers::provider::Provider;
+use crate::replicate::outcome::{Outcome, Trouble, ledger_trouble};
 
 impl Handler {
-    /// The provider of a cloud, if this process serves it.
-    pub(crate) fn provider(&self, cloud: Cloud) -> Option<&'static dyn Provider> {
-        self.providers.iter().copied().find(|provider| provider.cloud() == cloud)
-    }
-
-    /// The provider of a cloud.
-    ///
-    /// # Errors
-    /// Names the function that serves it.
-    pub(crate) fn serving(&self, cloud: Cloud) -> Result<&'static dyn Provider, FieldError> {
-        self.provider(cloud).ok_or_else(|| {
-            let served: Vec<_> = self.providers.iter().map(|provider| provider.cloud().name()).collect();
-            FieldError::new(
-                "provider",
-                format!(
-                    "this function serves {}; send {} commands to offsite-{}",
-                    served.join(", "),
-                    cloud.name(),
-                    cloud.name()
-                ),
-            )
-        })
-    }
-
-    /// The replications of a command as steps, or why it is not admitted.
-    pub(crate) fn steps(&self, command: &Command, id: &str) -> Vec<Step> {
-        match self.admit(command) {
-            Ok((provider, command)) => {
-                let dry_run = command.dry_run;
-                command.replications().into_iter().map(|replication| Ok((provider, dry_run, replication))).collect()
-            }
-            Err(error) => vec![Err(Outcome::invalid(&error, id))],
-        }
-    }
-
-    /// Checks a command against the provider's limits and the destination allow-list.
-    pub(crate) fn admit(&self, command: &Command) -> Result<(&'static dyn Provider, Command), FieldError> {
-        let provider = self.serving(command.operation.cloud())?;
-        self.allowed(command)?;
-        let command = provider.complete(command, &self.settings.defaults);
-        provider.check(&command)?;
-        Ok((provider, command))
-    }
-
-    /// Checks a command against the destination allow-list.
-    pub(crate) fn allowed(&self, command: &Command) -> Result<(), FieldError> {
-        let cloud = command.operation.cloud();
-        for (index, destination) in command.destinations.iter().enumerate() {
-            if !self.settings.allows(cloud, destination) {
-                return Err(FieldError::new(
-                    format!("destinations[{index}].region"),
-                    format!(
-                        "{}:{} is not in OFFSITE_ALLOWED_DESTINATIONS; nothing was started",
-                        cloud.name(),
-                        destination.region
-                    ),
-                ));
-            }
-        }
-        Ok(())
-    }
-
     /// The name of the credential, if there is one and it is not paused.
     pub(crate) async fn ready(
         &self,
@@ -154,5 +94,26 @@ impl Handler {
         let gate = self.pauses.gate(credential).await;
         self.ready(provider, replication).await?;
         Ok((!self.pauses.is_proven(credential)).then_some(gate))
+    }
+
+    /// Pauses the credential for every function that shares the ledger.
+    pub(crate) async fn pause(&self, provider: &dyn Provider, replication: &Replication, failure: &Failure) {
+        let now = self.clock.now();
+        let reason = match failure.code.as_str() {
+            identity::ANOTHER_ACCOUNT => failure.to_string(),
+            _ => format!("the provider said {failure}"),
+        };
+        let pause = Pause { until: later(now, self.settings.pause), reason };
+        tracing::error!(provider = provider.cloud().name(), account = replication.account, until = %pause.until, %failure, "the credential was refused; no function uses it until then");
+        let Ok(access) =
+            self.secrets.access(provider.cloud(), &replication.account, &replication.source.region, None).await
+        else {
+            return;
+        };
+        let credential = CredentialName::of(provider.cloud(), &replication.account, &access);
+        self.pauses.remember(&credential, now, Some(pause.clone()));
+        if let Err(error) = self.ledger.pause(&credential, &pause).await {
+            tracing::warn!(%error, "the pause holds in this process only");
+        }
     }
 }

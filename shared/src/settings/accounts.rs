@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::environment::Environment;
 use crate::model::command::Cloud;
 use crate::model::error::Error;
 use crate::model::fields::{FieldError, Fields};
 use crate::providers::sts::{Federation, LIFE_S, Role};
-use crate::settings::Environment;
 
 /// One account.
 #[derive(Clone, Debug, PartialEq, Eq)]

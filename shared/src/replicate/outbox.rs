@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::handler::{Handler, Invocation};
+use super::messages;
+use crate::context::{Handler, Invocation};
 use crate::ledger::store::{Expect, Filter, LedgerError, Put};
-use crate::ledger::{Claimant, Ending, Record};
+use crate::ledger::{self, Claimant, Ending, Record};
 use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
 use crate::model::receipt::Receipt;
-use crate::{ledger, receipt};
 
 impl Handler {
     /// Emits what earlier invocations left in the outbox. This is what a `sweep` does in this version.
@@ -75,10 +75,10 @@ impl Handler {
             for (index, one) in record.receipts.iter().enumerate() {
                 let same = |other: &Receipt| other.backup_id == one.backup_id && other.attempt == one.attempt;
                 let extra = record.receipts.iter().take(index).any(same);
-                messages.push(receipt::accepted(replication, one, extra));
+                messages.push(messages::accepted(replication, one, extra));
             }
         }
-        messages.extend(record.news.iter().map(|news| receipt::changed(replication, record, news)));
+        messages.extend(record.news.iter().map(|news| messages::changed(replication, record, news)));
         let outcomes = self.emitter.emit(&messages, invocation.last_moment()).await;
         for (message, outcome) in messages.iter().zip(&outcomes) {
             if let Err(error) = outcome {

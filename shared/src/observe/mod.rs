@@ -1,13 +1,13 @@
 //! The action `observe`: look at accepted copies in the destination, record the evidence, tell the queue what changed.
 
-mod arrivals;
+pub mod arrivals;
 mod together;
 
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
+use crate::context::{Handler, Invocation};
 use crate::exchange;
-use crate::handler::{Handler, Invocation};
 use crate::ledger::observed::{is_done, observed};
 use crate::ledger::store::{Filter, LedgerError, Put};
 use crate::ledger::{Claimant, Record, State};
@@ -16,9 +16,9 @@ use crate::model::error::{Error, ErrorName};
 use crate::model::evidence::Observation;
 use crate::model::failure::Disposition;
 use crate::model::http::Reply;
-use crate::outcome::invalid;
 use crate::ports::Boxed;
 use crate::providers::provider::Provider;
+use crate::replicate::outcome::invalid;
 use arrivals::{Arrivals, Arrived};
 
 /// Records read at once: enough to fill shared questions.

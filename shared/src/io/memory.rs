@@ -1,13 +1,15 @@
 //! A ledger that lives in one process: for functions without a table, and for tests.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::ledger::store::{Expect, Filter, LedgerError, Note, Page, Put};
 use crate::ledger::{Record, State};
 use crate::model::access::{CredentialName, Pause};
 use crate::model::command::Key;
-use crate::ports::{Boxed, Ledger, Notes};
+use crate::model::error::Error;
+use crate::policy::Policy;
+use crate::ports::{Boxed, Ledger, Notes, Policies};
 
 /// Finished records kept before the oldest keys are dropped: this ledger proves nothing for long.
 const KEEP: usize = 10_000;
@@ -117,5 +119,15 @@ impl Notes for MemoryLedger {
     fn drop_note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<(), LedgerError>> {
         self.held().notes.remove(name);
         Box::pin(async { Ok(()) })
+    }
+}
+
+/// The same policy, or none, for ever.
+pub struct FixedPolicy(pub Option<Arc<Policy>>);
+
+impl Policies for FixedPolicy {
+    fn policy(&self) -> Boxed<'_, Result<Option<Arc<Policy>>, Error>> {
+        let policy = self.0.clone();
+        Box::pin(async move { Ok(policy) })
     }
 }

@@ -9,20 +9,20 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 
-use crate::exchange;
-use crate::exchange::For;
-use crate::handler::{Handler, Invocation, Step};
-use crate::hint::{Hint, What};
+use super::Step;
+use crate::context::{Handler, Invocation};
+use crate::exchange::{self, For};
 use crate::model::backup::{Backup, Standing};
 use crate::model::command::{Command, Operation, Replication};
 use crate::model::error::{Error, ErrorName};
 use crate::model::failure::{Disposition, Failure};
 use crate::model::fields::FieldError;
 use crate::model::text::one_line;
-use crate::outcome::{Outcome, Trouble};
 use crate::policy::{Coverage, Policy, Rule};
 use crate::providers::inventory::Scope;
 use crate::providers::provider::Provider;
+use crate::replicate::outcome::{Outcome, Trouble};
+use crate::triggers::hint::{Hint, What};
 
 /// What reading a backup in one place has come to.
 pub(crate) enum Read {

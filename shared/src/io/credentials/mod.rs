@@ -18,8 +18,6 @@ use tokio::sync::Mutex;
 
 use super::aws::Aws;
 use super::web_identity;
-use crate::accounts;
-use crate::accounts::{Account, Source};
 use crate::model::access::{Access, CredentialName};
 use crate::model::command::Cloud;
 use crate::model::error::{Error, ErrorName};
@@ -28,11 +26,13 @@ use crate::ports::{Boxed, Clock, Secrets, Transport};
 use crate::providers::huawei;
 use crate::providers::provider::Provider;
 use crate::providers::sts::Temporary;
-use crate::settings::{Environment, Settings};
+use crate::settings::Settings;
+use crate::settings::accounts::{self, Account, Source};
+use crate::settings::environment::Environment;
 use crate::sign::Credential;
 use exchanges::Desk;
 
-pub use environment::key_variables;
+pub use crate::io::credentials::environment::key_variables;
 
 /// A stored credential is read again after this long: a rotation is noticed by then, and at once when the old one is refused.
 const STORED_FOR: Duration = Duration::from_secs(600);

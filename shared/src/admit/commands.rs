@@ -3,16 +3,16 @@
 //!
 //! **Invariant:** what is started follows from the policy in force, whoever wrote the command.
 
-use crate::handler::{Handler, Invocation};
-use crate::hint::{Hint, What};
+use super::hints::{Read, not_listed};
+use crate::context::{Handler, Invocation};
 use crate::model::backup::Backup;
 use crate::model::command::{Command, Destination, Operation, Options};
 use crate::model::fields::FieldError;
-use crate::outcome::Outcome;
 use crate::policy::{Coverage, Policy, Rule};
 use crate::providers::provider::Provider;
+use crate::replicate::outcome::Outcome;
 use crate::settings::Commands;
-use crate::through_policy::{Read, not_listed};
+use crate::triggers::hint::{Hint, What};
 
 impl Handler {
     /// The command, divided among the rules that want it.

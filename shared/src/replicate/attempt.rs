@@ -4,18 +4,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::exchange::RESERVE;
-use crate::handler::{Handler, Invocation};
+use crate::context::{Handler, Invocation, RESERVE};
+use crate::exchange;
 use crate::ledger::limits::OnDoubt;
 use crate::ledger::{Ending, Record, State};
-use crate::model::access::{CredentialName, Pause};
 use crate::model::command::Replication;
 use crate::model::error::ErrorName;
 use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::model::time::later;
 use crate::providers::provider::{Intent, Provider, ReadBack};
-use crate::{exchange, identity};
 
 impl Handler {
     /// Reads back where there is reason to, and calls where nothing speaks against it.
@@ -177,27 +175,6 @@ impl Handler {
                 Ok(reply) => replies.push(reply),
                 Err(failure) => return ReadBack::Failed(failure),
             }
-        }
-    }
-
-    /// Pauses the credential for every function that shares the ledger.
-    pub(crate) async fn pause(&self, provider: &dyn Provider, replication: &Replication, failure: &Failure) {
-        let now = self.clock.now();
-        let reason = match failure.code.as_str() {
-            identity::ANOTHER_ACCOUNT => failure.to_string(),
-            _ => format!("the provider said {failure}"),
-        };
-        let pause = Pause { until: later(now, self.settings.pause), reason };
-        tracing::error!(provider = provider.cloud().name(), account = replication.account, until = %pause.until, %failure, "the credential was refused; no function uses it until then");
-        let Ok(access) =
-            self.secrets.access(provider.cloud(), &replication.account, &replication.source.region, None).await
-        else {
-            return;
-        };
-        let credential = CredentialName::of(provider.cloud(), &replication.account, &access);
-        self.pauses.remember(&credential, now, Some(pause.clone()));
-        if let Err(error) = self.ledger.pause(&credential, &pause).await {
-            tracing::warn!(%error, "the pause holds in this process only");
         }
     }
 }

@@ -5,8 +5,8 @@
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use crate::exchange;
-use crate::handler::Handler;
+use super::wire;
+use crate::context::Handler;
 use crate::model::access::{Access, CredentialName};
 use crate::model::command::Cloud;
 use crate::model::failure::{Disposition, Failure};
@@ -35,7 +35,7 @@ pub(crate) async fn confirm(
         Some(owner) => owner,
         None => {
             let call = provider.sts().whose(region);
-            let reply = exchange::send(handler, provider, &call, access, false, stop).await?;
+            let reply = wire::send(handler, provider, &call, access, false, stop).await?;
             let owner = provider.sts().owner(&reply)?;
             tracing::info!(provider = cloud.name(), account, owner, "the credential's account was confirmed");
             handler.pauses.remember_owner(name, owner.clone());
@@ -51,7 +51,7 @@ pub(crate) async fn confirm(
         format!(
             "the credential of account {account} belongs to {} account {owner}, and {} says {expected}: nothing was sent with it",
             cloud.name(),
-            crate::accounts::variable(cloud)
+            crate::settings::accounts::variable(cloud)
         ),
         "correct the credential, or the identity that is set",
     ))

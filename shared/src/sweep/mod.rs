@@ -7,32 +7,37 @@
 //! **Invariant:** a page that was not read, or that cannot be the whole truth, ends the course without a summary.
 //! **Invariant:** a sweep starts nothing by itself: it makes commands, and the path of every command is `handler.rs`.
 
+mod checkpoint;
 mod chunks;
-mod course;
+pub mod findings;
 mod gone;
 mod index;
 mod metering;
 mod pages;
+pub mod pair;
+mod progress;
 mod starts;
+mod state;
+mod stop;
 pub mod summary;
+pub mod verdict;
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::handler::{Handler, Invocation};
-use crate::ledger::Record;
+use crate::context::{Handler, Invocation};
 use crate::ledger::store::LedgerError;
 use crate::model::command::{Replication, Source};
 use crate::model::error::{Error, ErrorName};
 use crate::model::time::later;
 use crate::policy::Rule;
-use crate::providers::inventory::VaultPair;
 use crate::providers::provider::Provider;
-use course::{Course, Phase};
-use index::CopyIndex;
+use checkpoint::SAVED_EVERY_S;
+use progress::{Course, Phase};
+use state::Sweep;
+use stop::Stop;
 use summary::Summary;
 
 impl Handler {
@@ -105,68 +110,8 @@ impl Handler {
     }
 }
 
-/// How long one replication that a sweep starts may take.
-const STARTS_WITHIN: Duration = Duration::from_secs(60);
-
-/// Why a course does not go on now.
-#[derive(Debug)]
-pub(crate) enum Stop {
-    /// The time of this invocation is over; the next one goes on.
-    Time,
-    /// Another invocation is at it.
-    Busy(Timestamp),
-    /// Something could not be read; the next one tries again.
-    Failed(String),
-}
-
-impl Stop {
-    fn reason(&self) -> String {
-        match self {
-            Stop::Time => "the time of this invocation is over; the next one goes on from here".to_owned(),
-            Stop::Busy(until) => format!(
-                "another invocation is sweeping this rule; should it have died, the sweep is taken up after {until}"
-            ),
-            Stop::Failed(reason) => reason.clone(),
-        }
-    }
-}
-
-impl From<LedgerError> for Stop {
-    fn from(error: LedgerError) -> Stop {
-        Stop::Failed(error.to_string())
-    }
-}
-
-/// One rule's course, as far as this invocation takes it.
-pub(crate) struct Sweep<'h> {
-    handler: &'h Handler,
-    provider: &'static dyn Provider,
-    rule: &'h Rule,
-    invocation: &'h Invocation,
-    course: Course,
-    /// Of the note that holds the course.
-    version: u64,
-    saved_at: Timestamp,
-    /// One for each destination.
-    indexes: Vec<CopyIndex>,
-    /// Of a rule for a pair of vaults.
-    pair: Option<(VaultPair, Option<Record>)>,
-    /// The IDs of the last pages: pages overlap.
-    recent: VecDeque<u64>,
-    recent_set: HashSet<u64>,
-    /// Exceptions that are not written down yet.
-    lines: Vec<String>,
-    lines_bytes: usize,
-    /// The keys of all exceptions so far, cut short.
-    exceptions: HashSet<u64>,
-    /// For each resource the newest replicated backup, by destination.
-    newest: BTreeMap<String, Vec<i64>>,
-    /// Nothing more is started in this invocation: the credential is paused, or the limit is reached.
-    no_more: bool,
-}
-
 impl<'h> Sweep<'h> {
-    async fn run(&mut self) -> Result<Summary, Stop> {
+    pub(super) async fn run(&mut self) -> Result<Summary, Stop> {
         self.may_begin().await?;
         if self.course.phase == Phase::Copies {
             self.copies().await?;
@@ -182,7 +127,7 @@ impl<'h> Sweep<'h> {
 
     /// Whether the destinations are allowed, and the credential is there and not paused. What stands in the way is kept with the
     /// course, so that the report tells it.
-    async fn may_begin(&self) -> Result<(), Stop> {
+    pub(super) async fn may_begin(&self) -> Result<(), Stop> {
         let failed = |reason: String| Err(Stop::Failed(reason));
         if let Err(error) = self.handler.allowed(&self.rule.command_of("")) {
             return failed(error.to_string());
@@ -194,7 +139,7 @@ impl<'h> Sweep<'h> {
         }
     }
 
-    async fn enter(&mut self, phase: Phase) -> Result<(), Stop> {
+    pub(super) async fn enter(&mut self, phase: Phase) -> Result<(), Stop> {
         self.course.phase = phase;
         self.course.cursor = None;
         // Worth a write only where another invocation may have to go on from here.
@@ -202,26 +147,26 @@ impl<'h> Sweep<'h> {
     }
 
     /// Between two exchanges: is there time left, and is it time to write down how far this is?
-    async fn tick(&mut self) -> Result<(), Stop> {
+    pub(super) async fn tick(&mut self) -> Result<(), Stop> {
         let now = self.handler.clock.now();
         if now >= self.invocation.stop() {
             return Err(Stop::Time);
         }
         self.flush_if_many().await?;
-        if now.duration_since(self.saved_at).as_secs() >= course::SAVED_EVERY_S {
+        if now.duration_since(self.saved_at).as_secs() >= SAVED_EVERY_S {
             self.checkpoint(false).await?;
         }
         Ok(())
     }
 
     /// An invocation for one replication: a sweep may go on for hours, and a lease must not.
-    fn soon(&self) -> Invocation {
+    pub(super) fn soon(&self) -> Invocation {
         let deadline = later(self.handler.clock.now(), STARTS_WITHIN).min(self.invocation.deadline);
         Invocation { id: self.invocation.id.clone(), deadline }
     }
 
     /// The replication of a rule as a whole, for reads that are not about one backup.
-    fn whole(handler: &Handler, provider: &dyn Provider, rule: &Rule) -> Option<Replication> {
+    pub(super) fn whole(handler: &Handler, provider: &dyn Provider, rule: &Rule) -> Option<Replication> {
         let command = provider.complete(&rule.command_of("*"), &handler.settings.defaults);
         command.replications().into_iter().next().map(|replication| Replication {
             source: Source { region: rule.source.region.clone(), ..replication.source.clone() },
@@ -229,6 +174,9 @@ impl<'h> Sweep<'h> {
         })
     }
 }
+
+/// How long one replication that a sweep starts may take.
+pub(crate) const STARTS_WITHIN: Duration = Duration::from_secs(60);
 
 /// Why the first rule of this answer that failed did so.
 pub(crate) fn first_failure(answer: &Value) -> Option<String> {

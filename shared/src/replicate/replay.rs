@@ -1,10 +1,10 @@
 //! Answers from the ledger, when a replication is not (or no longer) ours to act on.
 
-use crate::handler::{Handler, Invocation};
+use super::outcome::{Outcome, Trouble, ineligible, unavailable};
+use crate::context::{Handler, Invocation};
 use crate::ledger::{Claim, Record, State};
 use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
-use crate::outcome::{Outcome, Trouble, ineligible, unavailable};
 
 impl Handler {
     /// Answers from what the ledger says when the replication is not ours to act on.

@@ -1,12 +1,11 @@
 //! A dry run: everything but the mutating call and the ledger's writes.
 
-use crate::handler::{Handler, Invocation};
-use crate::ledger;
-use crate::ledger::{Claim, Claimant, State};
+use super::outcome::{Outcome, Trouble, ledger_trouble};
+use crate::context::{Handler, Invocation};
+use crate::ledger::{self, Claim, Claimant, State};
 use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
 use crate::model::failure::Disposition;
-use crate::outcome::{Outcome, Trouble, ledger_trouble};
 use crate::providers::provider::{Acceptance, Intent, Provider, ReadBack};
 
 impl Handler {

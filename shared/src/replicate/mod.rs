@@ -1,63 +1,26 @@
-//! The whole path of one event, top to bottom: read, claim, read back, call, settle, emit, mark.
+//! The path of one replication: claim, read back, call, settle, emit, mark.
+
+mod attempt;
+mod dry_run;
+pub mod messages;
+mod outbox;
+pub mod outcome;
+mod replay;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt, stream};
-use jiff::Timestamp;
-use serde_json::Value;
+use futures_util::FutureExt;
 
-use crate::event::{Answer, EventRecord, Item};
-use crate::exchange::{Pacer, Pauses, RESERVE};
+use crate::context::{Handler, Invocation};
 use crate::ledger::limits::{Attempts, OnDoubt};
 use crate::ledger::store::{LedgerError, Put};
-use crate::ledger::{Claim, Claimant, Ending, Record, State};
-use crate::metrics::Metrics;
+use crate::ledger::{self, Claim, Claimant, Ending, Record, State};
 use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
-use crate::model::text::one_line;
 use crate::model::time::later;
-use crate::outcome::{
-    Outcome, ReplicationResult, Trouble, in_doubt, ineligible, invalid, ledger_trouble, log_result, unavailable,
-};
-use crate::ports::{Boxed, Clock, Emitter, Ledger, Notes, Policies, Secrets, Transport, WorkQueue};
 use crate::providers::provider::Provider;
-use crate::settings::Settings;
-use crate::{event, ledger, outcome, sweep};
-
-/// A handler: providers, settings and the ports to the world.
-pub struct Handler {
-    /// The clouds that this process serves.
-    pub providers: Vec<&'static dyn Provider>,
-    /// Settings.
-    pub settings: Settings,
-    /// HTTP.
-    pub transport: Arc<dyn Transport>,
-    /// The ledger.
-    pub ledger: Arc<dyn Ledger>,
-    /// What sweeps leave for their next invocation and for the report.
-    pub notes: Arc<dyn Notes>,
-    /// The policy.
-    pub policies: Arc<dyn Policies>,
-    /// Where a sweep hands its commands; without one it works on them itself.
-    pub work_queue: Option<Arc<dyn WorkQueue>>,
-    /// The queue.
-    pub emitter: Arc<dyn Emitter>,
-    /// Credentials.
-    pub secrets: Arc<dyn Secrets>,
-    /// Time and chance.
-    pub clock: Arc<dyn Clock>,
-    /// The rate limit of this process.
-    pub pacer: Pacer,
-    /// Pauses read lately.
-    pub pauses: Pauses,
-    /// What is measured.
-    pub metrics: Metrics,
-}
-
-/// A replication to be started (or with `true` only to be looked at), or what has become of it already.
-pub(crate) type Step = Result<(&'static dyn Provider, bool, Replication), Outcome>;
+use outcome::{Outcome, Trouble, in_doubt, ineligible, ledger_trouble, unavailable};
 
 /// What holds for one replication.
 struct Terms {
@@ -65,127 +28,7 @@ struct Terms {
     on_doubt: OnDoubt,
 }
 
-/// One invocation.
-#[derive(Clone, Debug)]
-pub struct Invocation {
-    /// Its ID, for messages to people.
-    pub id: String,
-    /// When the platform ends it.
-    pub deadline: Timestamp,
-}
-
-impl Invocation {
-    /// When receipts must be on the queue, or stay in the outbox, so that the answer still gets out.
-    pub(crate) fn last_moment(&self) -> Timestamp {
-        self.deadline.checked_sub(jiff::SignedDuration::from_millis(300)).unwrap_or(self.deadline)
-    }
-
-    /// The moment after which no exchange is begun.
-    pub(crate) fn stop(&self) -> Timestamp {
-        self.deadline.checked_sub(jiff::SignedDuration::try_from(RESERVE).unwrap_or_default()).unwrap_or(self.deadline)
-    }
-}
-
 impl Handler {
-    /// Handles one event.
-    ///
-    /// # Errors
-    /// The event is no known envelope, or a direct call of which nothing at all was accepted.
-    pub async fn handle(&self, payload: &Value, invocation: &Invocation) -> Result<Value, Error> {
-        let answer = self.handle_event(payload, invocation).await;
-        self.metrics.flush(self.clock.now());
-        answer
-    }
-
-    async fn handle_event(&self, payload: &Value, invocation: &Invocation) -> Result<Value, Error> {
-        let event = event::read(payload).map_err(|error| invalid(&error, &invocation.id))?;
-        if let Some(action) = event.only_action() {
-            return self.act(action, invocation).await;
-        }
-        let id_of = |record: &EventRecord| record.id.clone().unwrap_or_else(|| invocation.id.clone());
-        // Each record by itself, for what a hint names is read before it can be worked on, and nothing else waits for that. Boxed
-        // before they are streamed, so that whoever runs the handler may move it between threads.
-        let at_once = self.settings.concurrency;
-        let within = (at_once / event.records.len().max(1)).max(1);
-        let runs = event.records.iter().map(|record| -> Boxed<'_, Vec<ReplicationResult>> {
-            Box::pin(async move {
-                let steps = self.steps_of(record, &id_of(record), invocation).await.into_iter();
-                let runs = steps.map(|step| -> Boxed<'_, _> { Box::pin(self.guarded(step, invocation)) });
-                let runs: Vec<_> = runs.collect();
-                stream::iter(runs).buffered(within).collect().await
-            })
-        });
-        let runs: Vec<_> = runs.collect();
-        let done: Vec<Vec<ReplicationResult>> = stream::iter(runs).buffered(at_once).collect().await;
-        let numbered = done.into_iter().enumerate();
-        let mut results: Vec<(usize, ReplicationResult)> =
-            numbered.flat_map(|(index, results)| results.into_iter().map(move |result| (index, result))).collect();
-        // A sweep takes all the time there is, so it comes last.
-        for (index, action) in event.actions() {
-            results.push((index, self.acted(action, invocation).await));
-        }
-        for (index, result) in &results {
-            log_result(&event.records.get(*index).map_or_else(|| invocation.id.clone(), id_of), result);
-        }
-        match event.answer {
-            Answer::Results => outcome::answer(&results.into_iter().map(|(_, result)| result).collect::<Vec<_>>()),
-            Answer::Batch => outcome::batch_answer(&event.records, &results, &invocation.id),
-        }
-    }
-
-    /// The actions that are no commands.
-    async fn act(&self, action: &Value, invocation: &Invocation) -> Result<Value, Error> {
-        match action.get("action").and_then(Value::as_str) {
-            Some("sweep") => self.sweep(action, invocation).await,
-            _ => self.observe(action, invocation).await,
-        }
-    }
-
-    /// The same among other records: done, or to be repeated.
-    async fn acted(&self, action: &Value, invocation: &Invocation) -> ReplicationResult {
-        let outcome = match self.act(action, invocation).await {
-            Ok(answer) => match sweep::first_failure(&answer) {
-                None => Outcome::Noted { state: "done", reason: one_line(&answer.to_string()) },
-                Some(reason) => Outcome::not_started(Error::new(ErrorName::Unavailable, reason)),
-            },
-            Err(error) => Outcome::not_started(error),
-        };
-        ReplicationResult { replication: None, outcome }
-    }
-
-    /// What a record asks for, as steps that can be taken.
-    async fn steps_of(&self, record: &EventRecord, id: &str, invocation: &Invocation) -> Vec<Step> {
-        let mut steps = Vec::new();
-        for item in &record.items {
-            match item {
-                Ok(Item::Command(command)) => match self.wanted(command, id, invocation).await {
-                    Ok(commands) => steps.extend(commands.iter().flat_map(|command| self.steps(command, id))),
-                    Err(outcome) => steps.push(Err(outcome)),
-                },
-                Ok(Item::Hint(hint)) => steps.extend(self.follow(hint, id, invocation).await),
-                Ok(Item::Ignored(reason)) => {
-                    steps.push(Err(Outcome::Noted { state: "ignored", reason: reason.clone() }));
-                }
-                Ok(Item::Action(_)) => {}
-                Err(error) => steps.push(Err(Outcome::invalid(error, id))),
-            }
-        }
-        steps
-    }
-
-    /// Runs one step so that a panic in it is its own failure.
-    async fn guarded(&self, step: Step, invocation: &Invocation) -> ReplicationResult {
-        let (provider, dry_run, replication) = match step {
-            Ok(step) => step,
-            Err(outcome) => return ReplicationResult { replication: None, outcome },
-        };
-        let outcome = match dry_run {
-            true => unless_panic(&replication, self.look(provider, &replication, invocation)).await,
-            false => self.replicate_guarded(provider, &replication, invocation).await,
-        };
-        ReplicationResult { replication: Some(replication), outcome }
-    }
-
     /// Starts one replication; a panic underway is its own failure.
     pub(crate) async fn replicate_guarded(
         &self,
@@ -389,7 +232,7 @@ impl Handler {
     }
 }
 
-async fn unless_panic(replication: &Replication, run: impl Future<Output = Outcome>) -> Outcome {
+pub(crate) async fn unless_panic(replication: &Replication, run: impl Future<Output = Outcome>) -> Outcome {
     AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| {
         Outcome::Not(in_doubt(
             replication,

@@ -59,7 +59,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Its name in reports: a field of [`crate::report::Counts`].
+    /// Its name in reports: a field of [`crate::sweep::findings::Counts`].
     pub fn name(&self) -> &'static str {
         match self {
             Verdict::Replicated { .. } => "replicated",

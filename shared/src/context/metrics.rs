@@ -14,9 +14,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::model::command::{Cloud, Replication};
-use crate::outcome::Outcome;
 use crate::ports::Meter;
-use crate::report::Counts;
+use crate::replicate::outcome::Outcome;
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "Offsite";
@@ -113,12 +112,6 @@ pub fn documents(at: Timestamp, cloud: Cloud, rule: Option<&str>, measured: &[(M
         documents.push(Value::Object(document));
     }
     documents
-}
-
-/// How many of a sweep's backups × destinations should have a usable copy and have none.
-pub fn unreplicated(counts: &Counts) -> u64 {
-    let Counts { missing, in_progress, failed, in_doubt, lost, missed, .. } = counts;
-    missing + in_progress + failed + in_doubt + lost + missed
 }
 
 /// What became of the replications of one invocation, of one provider and rule.
@@ -220,7 +213,6 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sweep::summary::is_late;
 
     const AT: Timestamp = Timestamp::constant(1_795_000_000, 123_000_000);
 
@@ -270,16 +262,6 @@ mod tests {
         // What has one value is told once.
         assert_eq!(documents.iter().filter(|one| one.get("Throttled").is_some()).count(), 1);
         assert!(super::documents(AT, Cloud::Tencent, None, &[(Metric::ReplicationSeconds, vec![])]).is_empty());
-    }
-
-    /// The metric and the report's lag speak of the same backups.
-    #[test]
-    fn what_is_unreplicated_is_what_is_late() {
-        for (name, _) in serde_json::to_value(Counts::default()).unwrap().as_object().unwrap() {
-            let mut counts = Counts::default();
-            counts.add(name);
-            assert_eq!(unreplicated(&counts), u64::from(is_late(name)), "{name}");
-        }
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Wire envelopes to what they ask for, strictly. A trigger is recognised by its envelope.
 
+pub mod hint;
+
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_lambda_events::event::sns::SnsRecord;
 use aws_lambda_events::event::sqs::SqsMessage;
 use serde_json::Value;
 
-use crate::hint;
-use crate::hint::{Heard, Hint};
 use crate::model::command::{Command, Operation};
 use crate::model::fields::{FieldError, Fields, kind};
+use hint::{Heard, Hint};
 
 /// How the caller wants to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
