@@ -13,7 +13,7 @@ use offsite_shared::command::{Command, Destination, Operation, Replication};
 use offsite_shared::inventory::{Backup, CopyState, Cursor, DestinationCopy, Inventory, Scope, Standing, best};
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::ledger::{Claimant, Record, State};
-use offsite_shared::observation::{Evidence, How};
+use offsite_shared::observation::{Evidence, How, Looks};
 use offsite_shared::policy::{Coverage, Policy, Rule};
 use offsite_shared::ports::{Access, HttpRequest, Reply, Transport};
 use offsite_shared::providers::alibaba::Alibaba;
@@ -170,7 +170,7 @@ impl Estate {
                     None => self.looks_at_pair(&rule, &backups).await,
                 };
                 for (id, backup) in backups.iter().filter(|(_, one)| rule.covers(one, now) == Coverage::Covered) {
-                    let verdict = judge(backup, destination, None, &looks[id], now);
+                    let verdict = judge(backup, destination, None, &looks[id], &Looks::default(), now);
                     let key = (rule.name.clone(), id.clone(), destination.region.clone());
                     assert!(found.verdicts.insert(key.clone(), word(&verdict)).is_none());
                     // What no pair carries has nothing to do with the pair's record.
@@ -184,7 +184,9 @@ impl Estate {
                         (Look::Nothing, Some(copy)) => Look::of_listing(Some(copy)),
                         (look, _) => look.clone(),
                     };
-                    found.with_ledger.insert(key, word(&judge(backup, destination, record, &look, now)));
+                    found
+                        .with_ledger
+                        .insert(key, word(&judge(backup, destination, record, &look, &Looks::default(), now)));
                 }
             }
         }

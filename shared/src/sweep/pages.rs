@@ -177,7 +177,7 @@ impl Sweep<'_> {
         });
         let lookups: Vec<Boxed<'_, Result<Option<Record>, LedgerError>>> = lookups.collect();
         let records: Vec<Result<Option<Record>, LedgerError>> = stream::iter(lookups).buffered(LOOKUPS).collect().await;
-        let now = self.handler.clock.now();
+        let (looks, now) = (&self.handler.settings.looks, self.handler.clock.now());
         let mut judged = Vec::with_capacity(wanted.len());
         for ((at, backup, replication, found), record) in wanted.into_iter().zip(records) {
             let record = record?;
@@ -206,7 +206,7 @@ impl Sweep<'_> {
                     (look, record)
                 }
             };
-            let verdict = judge(&backup, &replication.destination, record.as_ref(), &look, now);
+            let verdict = judge(&backup, &replication.destination, record.as_ref(), &look, looks, now);
             judged.push(Judged { at, backup, replication, record, verdict });
         }
         Ok(Judgements { ids, replicated, judged })
