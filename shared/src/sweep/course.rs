@@ -32,6 +32,9 @@ const IDLE: Duration = Duration::from_secs(3600);
 /// IDs that are kept for the overlap: more than two pages.
 const KEPT: usize = 250;
 
+/// The format of a course. One of another format is not taken up: what it holds may not be what this version compares it with.
+const FORMAT: u32 = 2;
+
 /// Which stretch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -47,6 +50,9 @@ pub(super) enum Phase {
 /// How far a sweep is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Course {
+    /// In which format it is written.
+    #[serde(default = "first_format")]
+    pub format: u32,
     /// Names this sweep.
     pub run: String,
     /// Of the rule as it was when it began.
@@ -101,6 +107,7 @@ pub(super) struct Course {
 impl Course {
     fn new(run: String, rule_hash: String, destinations: usize, now: Timestamp) -> Course {
         Course {
+            format: FORMAT,
             run,
             rule_hash,
             begun: now,
@@ -138,6 +145,11 @@ impl Course {
     }
 }
 
+/// The first courses did not say.
+fn first_format() -> u32 {
+    1
+}
+
 /// The name of the note that holds a rule's course.
 pub(super) fn name_of(rule: &str) -> String {
     format!("course/{rule}")
@@ -173,7 +185,7 @@ impl<'h> Sweep<'h> {
         }
         let fresh = |found: &Course| {
             let moving = later(found.answered.unwrap_or(found.begun), IDLE) > now;
-            found.rule_hash == rule_hash && moving && later(found.begun, STALE) > now
+            found.format == FORMAT && found.rule_hash == rule_hash && moving && later(found.begun, STALE) > now
         };
         let (course, resumed) = match found {
             Some(found) if fresh(&found) => (found, true),
