@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::io::http::HttpTransport;
+use offsite_shared::ledger::limits::Looks;
 use offsite_shared::model::access::Access;
 use offsite_shared::model::backup::{Backup, CopyState, DestinationCopy, Standing, best};
 use offsite_shared::model::command::{Destination, Operation, Options, Replication, Source};
@@ -377,7 +378,7 @@ async fn tencent_s_verdicts_equal_what_was_done() {
     for (id, backup) in &listed.backups {
         let names = Tencent.copy_names(id, NANJING, 5);
         let copy = best(names.iter().filter_map(|name| named.get(name.as_str())).flatten().copied());
-        let verdict = judge(backup, &destination, None, &Look::of_listing(copy), estate.start);
+        let verdict = judge(backup, &destination, None, &Look::of_listing(copy), &Looks::default(), estate.start);
         if let Verdict::Replicated { id: copy_id, .. } = &verdict {
             assert_eq!(copy_id.as_ref(), ids.get(id), "{id}");
         }
@@ -513,7 +514,7 @@ async fn huawei_s_verdicts_equal_what_was_done() {
             let look = copies
                 .as_ref()
                 .map_or(Look::Untried, |copies| Look::of_listing(copies.iter().find(|copy| Some(&copy.id) == copy_id)));
-            (id.clone(), word(&judge(backup, &destination, None, &look, estate.start)))
+            (id.clone(), word(&judge(backup, &destination, None, &look, &Looks::default(), estate.start)))
         });
         judged.collect::<BTreeMap<_, _>>()
     };
@@ -573,7 +574,7 @@ async fn csbs_items_have_an_inventory_of_their_own() {
     let judged = listed.backups.iter().map(|(id, backup)| {
         let copy_id = backup.copy_to(&destination).and_then(|copy| copy.copy_id.as_ref());
         let look = Look::of_listing(copies.iter().find(|copy| Some(&copy.id) == copy_id));
-        (id.clone(), word(&judge(backup, &destination, None, &look, estate.start)))
+        (id.clone(), word(&judge(backup, &destination, None, &look, &Looks::default(), estate.start)))
     });
     assert_eq!(judged.collect::<BTreeMap<_, _>>(), wanted);
     estate.simulators.stopped().await;
@@ -693,7 +694,7 @@ async fn alibaba_s_verdicts_follow_the_pair() {
     let verdicts = |pair: &VaultPair, since: Option<Timestamp>| {
         let judged = jobs.iter().map(|(id, job)| {
             let look = look(job, pair, since);
-            (id.clone(), word(&judge(job, &vault_pair().destination, None, &look, estate.start)))
+            (id.clone(), word(&judge(job, &vault_pair().destination, None, &look, &Looks::default(), estate.start)))
         });
         judged.collect::<BTreeMap<_, _>>()
     };

@@ -185,3 +185,36 @@ async fn a_sweep_that_stood_still_for_hours_begins_anew() {
         assert!(complete > begun + SignedDuration::from_hours(4), "{}: {complete}, begun {begun}", rule.rule);
     }
 }
+
+/// A course that another version has left may hold what this one cannot compare with.
+#[tokio::test]
+async fn a_course_of_an_earlier_format_begins_anew() {
+    let estate = Estate::start(2, 400).await;
+    let policy = estate.policy(Cloud::Tencent).await;
+    let handler = estate.paused(&policy);
+    let source = json!({"kind": "http_500_before", "match": {"region": policy.rules[0].source.region}});
+    estate.post(Cloud::Tencent, "faults", &json!({ "faults": [source] })).await;
+    let name = format!("course/{}", policy.rules[0].name);
+    let notes = estate.ledger();
+    let mut runs = Vec::new();
+    for is_earlier in [false, false, true] {
+        if is_earlier {
+            let note = notes.note(&name).await.unwrap().unwrap();
+            let mut course: Value = serde_json::from_str(&note.text).unwrap();
+            course.as_object_mut().unwrap().remove("format");
+            assert!(notes.put_note(&name, &course.to_string(), note.version).await.unwrap());
+        }
+        handler.handle(&json!({ "action": "sweep" }), &estate.invocation(600)).await.unwrap();
+        let course: Value = serde_json::from_str(&notes.note(&name).await.unwrap().unwrap().text).unwrap();
+        runs.push(course["run"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(runs[0], runs[1], "one that this version has left is taken up");
+    assert_ne!(runs[1], runs[2], "one of an earlier format is not");
+    let kept = "SELECT count(*) FROM notes WHERE name LIKE '%/' || ?1 || '/%'";
+    let run = runs[0].clone();
+    let left: i64 =
+        estate.database.read(move |connection| connection.query_row(kept, [&run], |row| row.get(0))).await.unwrap();
+    assert_eq!(left, 0, "what it had written down is gone");
+    estate.post(Cloud::Tencent, "faults", &json!({ "clear": true, "faults": [] })).await;
+    estate.sweep(&handler).await;
+}

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use offsite_shared::context::Handler;
+use offsite_shared::io::memory::MemoryLedger;
 use offsite_shared::ledger::State;
 use offsite_shared::ledger::store::Filter;
 use offsite_shared::model::command::{Cloud, Command};
@@ -127,6 +128,51 @@ async fn what_is_carried_by_a_pair_that_a_sweep_sets_up_is_in_progress() {
     assert_eq!((&begun["missing"], begun["in_progress"].as_u64()), (&json!(0), Some(missing)), "{begun}");
     let told = report(&estate, &policy, "vault-unpaired").await;
     assert_eq!((told.counts.missing, told.counts.in_progress), (0, missing));
+}
+
+/// How long a copy may take to show is the setting's to say, in a sweep as in a look.
+#[tokio::test]
+async fn a_copy_that_does_not_show_is_lost_after_the_time_that_is_set() {
+    const VAULT: &str = "7c1f1f6e-52a9-4d0e-9a3f-7a4f6d1e9b01";
+    const PROJECT: &str = "f841e01fd2b14e7fa41b6ae7aa6b0594";
+    let mut estate = estate().await;
+    let policy = policy(&[json!({
+        "name": "servers", "provider": "huawei", "operation": "copy-backup",
+        "source": { "region": "cn-north-4", "project_id": PROJECT, "vault_id": VAULT },
+        "destinations": [{
+            "region": "cn-east-3", "project_id": "0605767b5780d5762fc5c0118072a564",
+            "vault_id": "d41f0e7b-9c02-4c8e-b7a5-2f9e1b3c4d02",
+        }],
+    })]);
+    let backup = json!({ "id": "a5200268-74a5-4806-acc6-95793ab0228b", "project_id": PROJECT, "vault_id": VAULT });
+    let seed = json!({ "vaults": [{ "id": VAULT, "project_id": PROJECT }], "backups": [backup] });
+    estate.post(Cloud::Huawei, "seed", &seed).await;
+    // Made by somebody whose ledger is not ours, and then deleted: the source's record still says that it was made.
+    let mut elsewhere = estate.handler(&policy);
+    elsewhere.ledger = Arc::new(MemoryLedger::default());
+    let mut command = policy.rules[0].command_of(backup["id"].as_str().unwrap()).to_json();
+    elsewhere.handle(&command, &estate.invocation(60)).await.unwrap();
+    pass(&estate, 1, 5).await;
+    command["action"] = json!("observe");
+    let seen = elsewhere.handle(&command, &estate.invocation(60)).await.unwrap();
+    estate.post(Cloud::Huawei, "seed", &json!({ "remove": [seen["evidence"]["destination_id"]] })).await;
+
+    let plain = estate.environment.clone();
+    for (set, hours, verdict) in
+        [(None, 0, "in_progress"), (Some("3600"), 0, "lost"), (Some("604800"), 48, "in_progress"), (None, 0, "lost")]
+    {
+        pass(&estate, hours, 0).await;
+        estate.environment = match set {
+            Some(seconds) => plain.clone().with("OFFSITE_COPY_DEADLINE_S", seconds),
+            None => plain.clone(),
+        };
+        let swept = estate.sweep(&estate.paused(&policy)).await["swept"][0].clone();
+        assert_eq!(
+            (&swept["counts"]["covered"], &swept["counts"][verdict]),
+            (&json!(1), &json!(1)),
+            "{set:?}: {swept}"
+        );
+    }
 }
 
 #[tokio::test]

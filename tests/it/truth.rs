@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::io::http::HttpTransport;
+use offsite_shared::ledger::limits::Looks;
 use offsite_shared::ledger::{Claimant, Record, State};
 use offsite_shared::model::access::Access;
 use offsite_shared::model::backup::{Backup, CopyState, DestinationCopy, Standing, best};
@@ -175,7 +176,7 @@ impl Estate {
                     None => self.looks_at_pair(&rule, &backups).await,
                 };
                 for (id, backup) in backups.iter().filter(|(_, one)| rule.covers(one, now) == Coverage::Covered) {
-                    let verdict = judge(backup, destination, None, &looks[id], now);
+                    let verdict = judge(backup, destination, None, &looks[id], &Looks::default(), now);
                     let key = (rule.name.clone(), id.clone(), destination.region.clone());
                     assert!(found.verdicts.insert(key.clone(), word(&verdict)).is_none());
                     // What no pair carries has nothing to do with the pair's record.
@@ -189,7 +190,9 @@ impl Estate {
                         (Look::Nothing, Some(copy)) => Look::of_listing(Some(copy)),
                         (look, _) => look.clone(),
                     };
-                    found.with_ledger.insert(key, word(&judge(backup, destination, record, &look, now)));
+                    found
+                        .with_ledger
+                        .insert(key, word(&judge(backup, destination, record, &look, &Looks::default(), now)));
                 }
             }
         }

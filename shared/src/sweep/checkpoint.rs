@@ -8,7 +8,7 @@ use serde_json::json;
 use super::chunks::{CHUNK, each_line, newest_of, short, write_chunks};
 use super::findings::Line;
 use super::index::CopyIndex;
-use super::progress::{Course, Phase, drop_chunks, name_of};
+use super::progress::{Course, FORMAT, Phase, drop_chunks, name_of};
 use super::state::Sweep;
 use super::stop::Stop;
 use crate::context::{Handler, Invocation};
@@ -55,7 +55,7 @@ impl<'h> Sweep<'h> {
         }
         let fresh = |found: &Course| {
             let moving = later(found.answered.unwrap_or(found.begun), IDLE) > now;
-            found.rule_hash == rule_hash && moving && later(found.begun, STALE) > now
+            found.format == FORMAT && found.rule_hash == rule_hash && moving && later(found.begun, STALE) > now
         };
         let (course, resumed) = match found {
             Some(found) if fresh(&found) => (found, true),

@@ -30,6 +30,9 @@ pub(super) async fn drop_chunks(notes: &dyn Notes, rule: &str, course: &Course, 
     Ok(())
 }
 
+/// The format of a course. One of another format is not taken up: what it holds may not be what this version compares it with.
+pub(super) const FORMAT: u32 = 2;
+
 /// Which stretch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -45,6 +48,9 @@ pub(crate) enum Phase {
 /// How far a sweep is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Course {
+    /// In which format it is written.
+    #[serde(default = "first_format")]
+    pub format: u32,
     /// Names this sweep.
     pub run: String,
     /// Of the rule as it was when it began.
@@ -99,6 +105,7 @@ pub(crate) struct Course {
 impl Course {
     pub(super) fn new(run: String, rule_hash: String, destinations: usize, now: Timestamp) -> Course {
         Course {
+            format: FORMAT,
             run,
             rule_hash,
             begun: now,
@@ -134,6 +141,11 @@ impl Course {
     pub(super) fn of_summary(run: &str, findings: u32, newest: u32, at: Timestamp) -> Course {
         Course { findings, newest, ..Course::new(run.to_owned(), String::new(), 0, at) }
     }
+}
+
+/// The first courses did not say.
+fn first_format() -> u32 {
+    1
 }
 
 /// The name of the note that holds a rule's course.

@@ -65,9 +65,9 @@ impl Sweep<'_> {
         self.start_vaults().await?;
         let Some(whole) = Sweep::whole(self.handler, self.provider, self.rule) else { return Ok(()) };
         let record = self.handler.ledger.get(&whole.key()).await?;
-        let now = self.handler.clock.now();
+        let (looks, now) = (&self.handler.settings.looks, self.handler.clock.now());
         for one in judged.iter_mut().filter(|one| one.verdict == Verdict::Missing) {
-            one.verdict = judge(&one.backup, &one.replication.destination, record.as_ref(), &Look::Nothing, now);
+            one.verdict = judge(&one.backup, &one.replication.destination, record.as_ref(), &Look::Nothing, looks, now);
         }
         if let Some((_, known)) = &mut self.pair {
             *known = record;

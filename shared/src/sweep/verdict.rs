@@ -11,7 +11,7 @@
 //! | 4 | ledger `Replicated`: gone after its planned expiry, or nobody looked | `Replicated` |
 //! | 5 | ledger `Replicated` and gone before its time, or `Lost` | `Lost` |
 //! | 5a | … done, and nobody has looked in the destination | `Replicated`, `inferred` |
-//! | 5b | … done, but the destination does not show it | `InProgress`: accepted is not copied; after 48 hours `Lost` |
+//! | 5b | … done, but the destination does not show it | `InProgress`: accepted is not copied; after [`Looks::give_up`] `Lost` |
 //! | 6 | ledger `Claimed`, lease running | `InProgress` |
 //! | 7 | ledger `Claimed`, lease over, or `InDoubt` | `InDoubt` |
 //! | 8 | ledger `Accepted`, unless the failed copy of row 11 or 12 is the accepted one | `InProgress` |
@@ -128,6 +128,7 @@ pub fn judge(
     destination: &Destination,
     record: Option<&Record>,
     look: &Look,
+    looks: &Looks,
     now: Timestamp,
 ) -> Verdict {
     let told = backup.copy_to(destination);
@@ -147,7 +148,7 @@ pub fn judge(
         _ => {}
     }
     match told.map(|copy| (copy.state, look)) {
-        Some((CopyState::Done, Look::Nothing)) if told.is_some_and(|copy| is_overdue(copy, now)) => {
+        Some((CopyState::Done, Look::Nothing)) if told.is_some_and(|copy| is_overdue(copy, looks, now)) => {
             return Verdict::Lost(
                 "the provider's own record says that it was made, and the destination does not show it".to_owned(),
             );
@@ -240,8 +241,8 @@ fn proven(record: Option<&Record>, look: &Look, now: Timestamp) -> Verdict {
 }
 
 /// Whether a copy recorded as done should have been visible for long.
-fn is_overdue(copy: &CopyRecord, now: Timestamp) -> bool {
-    copy.created_at.is_some_and(|made| later(made, Looks::default().give_up) <= now)
+fn is_overdue(copy: &CopyRecord, looks: &Looks, now: Timestamp) -> bool {
+    copy.created_at.is_some_and(|made| later(made, looks.give_up) <= now)
 }
 
 /// What failed, by the destination's word or else by the source's: its ID, and why.
@@ -393,7 +394,7 @@ mod tests {
     }
 
     fn of(backup: &Backup, record: Option<&Record>, look: &Look) -> Verdict {
-        judge(backup, &destination(), record, look, now())
+        judge(backup, &destination(), record, look, &Looks::default(), now())
     }
 
     fn failed(reason: &str) -> Verdict {
@@ -433,7 +434,7 @@ mod tests {
     fn what_was_or_may_have_been_started_is_not_missing() {
         assert_eq!(of(&usable(), Some(&claimed()), &Look::Nothing), Verdict::InProgress);
         let later = time::later(now(), 2 * MINUTE);
-        let over = judge(&usable(), &destination(), Some(&claimed()), &Look::Nothing, later);
+        let over = judge(&usable(), &destination(), Some(&claimed()), &Look::Nothing, &Looks::default(), later);
         assert_eq!(over, Verdict::InDoubt);
         assert_eq!(of(&with_record(CopyState::Failed), Some(&in_doubt()), &Look::Nothing), Verdict::InDoubt);
         assert_eq!(of(&usable(), Some(&accepted(Some("record-1"))), &Look::Nothing), Verdict::InProgress);
