@@ -305,8 +305,9 @@ fn first(replication: &Replication, by: &Claimant) -> Record {
     record
 }
 
-/// Adds a line of history; a repeated look at the same doubt updates the line instead of growing the record.
-fn note(
+/// Adds a line of history, of which there are 64 at most. A repeated look that says the same updates its line instead of adding one.
+/// Nothing else writes history.
+pub(crate) fn note(
     record: &mut Record,
     by: &Claimant,
     state: State,
@@ -323,11 +324,11 @@ fn note(
     let length = record.history.len();
     if length >= 2 && same(&record.history[length - 1]) {
         record.history[length - 1] = entry;
-    } else if length >= LIMIT {
-        // Keep the beginning and the newest lines: the middle of a long doubt says the same thing again and again.
-        record.history.remove(LIMIT / 2);
-        record.history.push(entry);
     } else {
+        // Keep the beginning and the newest lines: the middle of a long doubt says the same thing again and again.
+        while record.history.len() >= LIMIT {
+            record.history.remove(LIMIT / 2);
+        }
         record.history.push(entry);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::limits::Looks;
 use super::store::Expect;
-use super::{Claimant, Entry, News, Record, State, next_attempt};
+use super::{Claimant, News, Record, State, next_attempt, note};
 use crate::model::evidence::{Evidence, Observation};
 use crate::model::time::later;
 
@@ -44,7 +44,7 @@ pub fn observed(
         Observation::Gone(_) if current.state == State::Replicated && expired() => {
             // It went as planned; what was proven stays proven.
             next.look_at = None;
-            record(&mut next, State::Replicated, by, Some("expired as planned".to_owned()));
+            note(&mut next, by, State::Replicated, None, None, Some("expired as planned".to_owned()));
         }
         Observation::Gone(reason) if current.state == State::Replicated => {
             next.look_at = None;
@@ -78,21 +78,85 @@ fn fail(next: &mut Record, by: &Claimant, reason: String, backoff: Duration) {
 }
 
 /// A change that consumers of the queue are told of.
-fn enter(next: &mut Record, state: State, by: &Claimant, note: Option<String>) {
+fn enter(next: &mut Record, state: State, by: &Claimant, reason: Option<String>) {
     next.state = state;
     next.news.push(News { state, attempt: next.attempt });
-    record(next, state, by, note);
+    note(next, by, state, None, None, reason);
 }
 
-fn record(next: &mut Record, state: State, by: &Claimant, note: Option<String>) {
-    let attempt = next.attempt;
-    next.history.push(Entry {
-        state,
-        time: by.now,
-        owner: by.owner.clone(),
-        attempt,
-        code: None,
-        request_id: None,
-        note,
-    });
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::ledger::Entry;
+    use crate::model::command::{Destination, Operation, Options, Replication, Source};
+    use crate::model::evidence::How;
+    use crate::model::receipt::Receipt;
+
+    fn by(now: Timestamp) -> Claimant {
+        Claimant { owner: "a look".into(), lease_until: now, now }
+    }
+
+    fn accepted(now: Timestamp) -> Record {
+        let replication = Replication {
+            operation: Operation::CopySnapshot,
+            account: "default".into(),
+            source: Source { region: "ap-guangzhou".into(), project_id: None, id: "snap-1".into() },
+            destination: Destination { region: "ap-singapore".into(), project_id: None, vault_id: None },
+            options: Options::default(),
+            occurrence: None,
+            rule: None,
+        };
+        let receipt = Receipt {
+            backup_id: None,
+            replication_id: Some("snap-2".into()),
+            request_id: None,
+            adopted: false,
+            attempt: 1,
+            time: now,
+        };
+        Record::accepted(&replication, receipt, &by(now))
+    }
+
+    fn seen(now: Timestamp) -> Observation {
+        Observation::Seen(Evidence {
+            destination_id: Some("snap-2".into()),
+            state: "NORMAL".into(),
+            time: now,
+            size_gib: None,
+            expires_at: Some(now),
+            how: How::Observed,
+        })
+    }
+
+    fn look(record: &Record, observation: &Observation, now: Timestamp) -> Record {
+        observed(record, observation, &by(now), &Looks::default(), Duration::ZERO).unwrap().0
+    }
+
+    #[test]
+    fn a_look_keeps_to_the_limit_of_the_history() {
+        let now = "2026-11-21T08:30:00Z".parse().unwrap();
+        for lines in [64, 100] {
+            let mut long = accepted(now);
+            let first = long.history[0].clone();
+            long.history.extend((1..lines).map(|line| Entry { note: Some(format!("line {line}")), ..first.clone() }));
+            let after = look(&long, &seen(now), now);
+            assert_eq!((after.history.len(), &after.history[0]), (64, &first), "{lines} lines");
+            assert_eq!(after.last().map(|entry| entry.state), Some(State::Replicated));
+            assert_eq!(after.history[62], long.history[lines - 1], "the newest lines stay");
+        }
+    }
+
+    #[test]
+    fn a_copy_that_went_as_planned_is_looked_at_as_often_as_one_likes() {
+        let now = "2026-11-21T08:30:00Z".parse().unwrap();
+        let mut record = look(&accepted(now), &seen(now), now);
+        for hour in 1..200 {
+            let gone = Observation::Gone("it is not there".into());
+            record = look(&record, &gone, later(now, Duration::from_secs(hour * 3_600)));
+        }
+        let notes: Vec<Option<&str>> = record.history.iter().map(|entry| entry.note.as_deref()).collect();
+        assert_eq!(notes, [None, None, Some("expired as planned")]);
+    }
 }
