@@ -59,7 +59,7 @@ fn each_provider_is_complete() {
         let of_function = text(&format!("functions/{name}/Cargo.toml"));
         assert!(of_function.contains(&format!("name = \"offsite-{name}\"")), "functions/{name}/Cargo.toml");
         assert!(manifest.contains(&format!("\"functions/{name}\"")), "{name} is no member of the workspace");
-        for part in ["mod", "model", "codes"] {
+        for part in ["mod", "calls", "model", "codes", "errors", "readback", "observe", "inventory", "probe", "sts"] {
             let code = text(&format!("shared/src/providers/{name}/{part}.rs"));
             assert!(code.starts_with("//! "), "{name}/{part}.rs");
         }

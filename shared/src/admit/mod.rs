@@ -9,6 +9,9 @@ use crate::model::fields::FieldError;
 use crate::providers::provider::Provider;
 use crate::replicate::outcome::Outcome;
 
+/// A replication to be started (or with `true` only to be looked at), or what has become of it already.
+pub(crate) type Step = Result<(&'static dyn Provider, bool, Replication), Outcome>;
+
 impl Handler {
     /// The provider of a cloud.
     ///
@@ -67,6 +70,3 @@ impl Handler {
         Ok(())
     }
 }
-
-/// A replication to be started (or with `true` only to be looked at), or what has become of it already.
-pub(crate) type Step = Result<(&'static dyn Provider, bool, Replication), Outcome>;

@@ -13,9 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::model::command::{Cloud, Replication};
+use crate::model::command::Cloud;
 use crate::ports::Meter;
-use crate::replicate::outcome::Outcome;
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "Offsite";
@@ -159,23 +158,20 @@ impl Metrics {
 
     /// Counts an exchange that was put off because of a rate limit.
     pub fn count_throttled(&self, cloud: Cloud, rule: Option<&str>) {
-        self.count(cloud, rule, |tally| tally.throttled += 1);
+        self.count(cloud, rule, Tally { throttled: 1, ..Tally::default() });
     }
 
-    /// Counts what became of a replication.
-    pub fn count_outcome(&self, replication: &Replication, outcome: &Outcome) {
-        let started = match outcome {
-            Outcome::Accepted { receipts, replayed: false, .. } => {
-                receipts.iter().filter(|receipt| !receipt.adopted).count() as u64
-            }
-            _ => 0,
-        };
-        let in_doubt = matches!(outcome, Outcome::Not(trouble) if trouble.state == "in_doubt");
-        self.count(replication.operation.cloud(), replication.rule.as_deref(), |tally| {
-            tally.worked_on += 1;
-            tally.started += started;
-            tally.in_doubt += u64::from(in_doubt);
-        });
+    /// Adds to what was counted of a provider and rule.
+    pub fn count(&self, cloud: Cloud, rule: Option<&str>, more: Tally) {
+        if self.meter.is_none() {
+            return;
+        }
+        let mut held = self.held();
+        let tally = held.entry((cloud, rule.map(str::to_owned))).or_default();
+        tally.worked_on += more.worked_on;
+        tally.started += more.started;
+        tally.in_doubt += more.in_doubt;
+        tally.throttled += more.throttled;
     }
 
     /// Takes what was counted of one rule, for a document of its own.
@@ -196,12 +192,6 @@ impl Metrics {
                 measured.push((Metric::InDoubt, vec![tally.in_doubt]));
             }
             self.put(at, cloud, rule.as_deref(), &measured);
-        }
-    }
-
-    fn count(&self, cloud: Cloud, rule: Option<&str>, add: impl FnOnce(&mut Tally)) {
-        if self.meter.is_some() {
-            add(self.held().entry((cloud, rule.map(str::to_owned))).or_default());
         }
     }
 

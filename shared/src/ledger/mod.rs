@@ -5,6 +5,7 @@
 //! **Invariant:** an expired lease is doubt, never a fresh start. **Invariant:** `Accepted` and "in the outbox"
 //! are one write. **Invariant:** a receipt, once in a record, never leaves it.
 
+mod error;
 pub mod limits;
 pub mod observed;
 mod resolution;
@@ -21,7 +22,7 @@ use crate::model::command::{Command, Key, Replication};
 use crate::model::evidence::Evidence;
 use crate::model::receipt::Receipt;
 use crate::model::time::later;
-use store::LedgerError;
+use error::LedgerError;
 
 pub use crate::ledger::resolution::{Resolution, ResolveError, resolve};
 pub use crate::ledger::transitions::{Claim, Ending, claim, emitted, missed, put_off, settle};

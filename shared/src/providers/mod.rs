@@ -10,12 +10,10 @@ pub mod huawei;
 pub mod inventory;
 pub mod probe;
 pub mod provider;
-mod reading;
+pub(crate) mod reading;
 pub(crate) mod refusal;
 pub mod sts;
 pub mod tencent;
-
-pub(crate) use crate::providers::reading::{lenient, scalar, time_in};
 
 use crate::model::command::Cloud;
 use alibaba::Alibaba;

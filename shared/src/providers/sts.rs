@@ -1,5 +1,5 @@
 //! Temporary credentials: what each cloud's token service is asked, and what its answers mean. Plans and reads; who asks, and keeps
-//! what is given, is `io/credentials.rs`.
+//! what is given, is `io/credentials`.
 //!
 //! **Invariant:** a token or key never enters an error: a service that quotes what it was sent is not repeated.
 

@@ -37,7 +37,7 @@ impl Handler {
         invocation: &Invocation,
     ) -> Outcome {
         let outcome = unless_panic(replication, self.replicate(provider, replication, invocation)).await;
-        self.metrics.count_outcome(replication, &outcome);
+        self.metrics.count(replication.operation.cloud(), replication.rule.as_deref(), outcome.tally());
         outcome
     }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::messages::source_of;
+use crate::context::metrics::Tally;
 use crate::ledger::store::LedgerError;
 use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
@@ -70,6 +71,18 @@ impl Outcome {
     /// A command or an event that cannot be read, or is not allowed.
     pub(crate) fn invalid(error: &FieldError, id: &str) -> Outcome {
         Outcome::Not(Trouble { state: "invalid", error: invalid(error, id), code: None, request_id: None })
+    }
+
+    /// What it adds to the figures of its provider and rule.
+    pub(crate) fn tally(&self) -> Tally {
+        let started = match self {
+            Outcome::Accepted { receipts, replayed: false, .. } => {
+                receipts.iter().filter(|receipt| !receipt.adopted).count() as u64
+            }
+            _ => 0,
+        };
+        let in_doubt = matches!(self, Outcome::Not(trouble) if trouble.state == "in_doubt");
+        Tally { worked_on: 1, started, in_doubt: u64::from(in_doubt), throttled: 0 }
     }
 
     /// Why it was not accepted, in words; empty when it was.

@@ -5,7 +5,7 @@
 //! summary, which the report is made of. Where the time of one invocation ends, the next one goes on.
 //!
 //! **Invariant:** a page that was not read, or that cannot be the whole truth, ends the course without a summary.
-//! **Invariant:** a sweep starts nothing by itself: it makes commands, and the path of every command is `handler.rs`.
+//! **Invariant:** a sweep starts nothing by itself: it makes commands, and the path of every command is `replicate`.
 
 mod checkpoint;
 mod chunks;

@@ -1,11 +1,11 @@
 //! Credentials that are asked for: a role taken on, an identity token exchanged, a password made a Huawei token.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::AGAIN;
 use crate::exchange::wire;
 use crate::model::access::Access;
 use crate::model::error::{Error, ErrorName};
@@ -19,6 +19,9 @@ use crate::providers::provider::Provider;
 use crate::providers::sts::{Federation, Role, Temporary};
 use crate::settings::Settings;
 use crate::sign::{Query, canonical};
+
+/// Between two attempts to get a credential anew.
+pub(super) const AGAIN: Duration = Duration::from_secs(30);
 
 /// What an exchange needs.
 pub(super) struct Desk {

@@ -30,15 +30,12 @@ use crate::settings::Settings;
 use crate::settings::accounts::{self, Account, Source};
 use crate::settings::environment::Environment;
 use crate::sign::Credential;
-use exchanges::Desk;
+use exchanges::{AGAIN, Desk};
 
 pub use crate::io::credentials::environment::key_variables;
 
 /// A stored credential is read again after this long: a rotation is noticed by then, and at once when the old one is refused.
 const STORED_FOR: Duration = Duration::from_secs(600);
-
-/// Between two attempts to get a credential anew.
-const AGAIN: Duration = Duration::from_secs(30);
 
 /// How long a refusal by a token service or password check holds: wrong passwords lock users.
 const REFUSED_FOR: Duration = Duration::from_secs(300);

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
-use crate::providers::{lenient, scalar};
+use crate::providers::reading::{lenient, scalar};
 
 /// What every answer may hold. `Success` and `Code` decide, not the HTTP status.
 #[derive(Deserialize)]

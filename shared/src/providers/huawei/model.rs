@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::providers::{lenient, scalar, time_in};
+use crate::providers::reading::{lenient, scalar, time_in};
 
 /// The body of a call that starts a replication.
 #[derive(Serialize)]

@@ -13,9 +13,9 @@ use crate::model::command::{Destination, Operation};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::providers::call::{Call, Service};
-use crate::providers::lenient;
 use crate::providers::probe::{Finding, Health, Probe, Route, Step, Topic};
 use crate::providers::provider::Headroom;
+use crate::providers::reading::lenient;
 use crate::providers::sts::Sts;
 use crate::sign::{Query, RequestDraft};
 

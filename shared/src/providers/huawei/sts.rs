@@ -11,7 +11,7 @@ use super::{Huawei, errors};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::providers::call::{Call, Service};
-use crate::providers::lenient;
+use crate::providers::reading::lenient;
 use crate::providers::refusal::unreadable;
 use crate::providers::sts::{Federation, Role, SESSION, Sts, Temporary};
 use crate::sign::{Credential, Nonce, RequestDraft};

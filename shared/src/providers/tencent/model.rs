@@ -8,7 +8,7 @@ use jiff::tz::Offset;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::providers::{lenient, scalar, time_in};
+use crate::providers::reading::{lenient, scalar, time_in};
 
 /// CopySnapshotCrossRegions.
 #[derive(Serialize)]
