@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use offsite_shared::handler::handle;
 use offsite_shared::io::memory::FixedPolicy;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::model::error::Error;
@@ -72,9 +73,9 @@ impl World {
 
     async fn ask(&self, payload: &Value) -> Result<Value, Error> {
         let process = Process::new(None, &self.clouds.clock);
-        let mut handler = self.clouds.handler(&self.store.ledger, &self.store.emitter, &process);
-        handler.policies = Arc::new(FixedPolicy(self.policy.clone()));
-        let answer = handler.handle(payload, &self.clouds.invocation()).await;
+        let mut context = self.clouds.context(&self.store.ledger, &self.store.emitter, &process);
+        context.ports.policies = Arc::new(FixedPolicy(self.policy.clone()));
+        let answer = handle(&context, payload, &self.clouds.invocation()).await;
         answer.inspect(|answer| assert_fits(&validator("answer"), answer))
     }
 

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod command_line;
+mod context;
 mod contracts;
 mod day;
 mod doctor;

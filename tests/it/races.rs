@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::SignedDuration;
+use offsite_shared::handler::handle;
 use offsite_shared::ledger::limits::Attempts;
 use offsite_shared::ledger::store::{Expect, Filter, LedgerError, Page, Put};
 use offsite_shared::ledger::{self, Claim, Claimant, Ending, Record, State};
@@ -89,8 +90,8 @@ async fn ask(clouds: &Clouds, store: &Store, between: Between, event: &Value) ->
     let between = Arc::new(between);
     let ledger: Arc<dyn Ledger> = between.clone();
     let process = Process::new(None, &clouds.clock);
-    let handler = clouds.handler(&ledger, &store.emitter, &process);
-    let answer = handler.handle(event, &clouds.invocation()).await.unwrap();
+    let context = clouds.context(&ledger, &store.emitter, &process);
+    let answer = handle(&context, event, &clouds.invocation()).await.unwrap();
     assert!(between.done.load(Ordering::SeqCst), "nobody wrote between: {answer}");
     (answer, process.tally.counts()[0])
 }

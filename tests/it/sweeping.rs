@@ -13,10 +13,8 @@ use offsite_local::ledger::SqliteLedger;
 use offsite_local::queue::Queue;
 use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::context::metrics::Metrics;
-use offsite_shared::context::pacer::Pacer;
-use offsite_shared::context::pauses::Pauses;
-use offsite_shared::context::{Handler, Invocation};
-use offsite_shared::io::credentials::AccountSecrets;
+use offsite_shared::context::{Context, Invocation, Ports};
+use offsite_shared::handler::handle;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::memory::FixedPolicy;
 use offsite_shared::ledger::store::{Expect, Put};
@@ -34,6 +32,7 @@ use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::context::ports;
 use crate::faults::ports::{JumpClock, admin};
 
 /// Backups that a test takes where the number is not the matter.
@@ -106,38 +105,24 @@ impl Estate {
     }
 
     /// A process with this policy.
-    pub fn handler(&self, policy: &Arc<Policy>) -> Handler {
+    pub fn context(&self, policy: &Arc<Policy>) -> Context {
         let settings = Settings::from_environment(&self.environment, &PROVIDERS).unwrap();
-        let transport = Arc::new(self.http.clone());
-        let clock: Arc<dyn Clock> = self.clock.clone();
-        Handler {
-            secrets: Arc::new(AccountSecrets::new(
-                &self.environment,
-                settings.clone(),
-                &PROVIDERS,
-                transport.clone(),
-                clock.clone(),
-            )),
-            emitter: home::handler(&Environment::default(), &self.database).unwrap().emitter,
-            providers: PROVIDERS.to_vec(),
-            settings,
-            transport,
+        let emitter = home::context(&Environment::default(), &self.database).unwrap().ports.emitter;
+        let (http, clock) = (Arc::new(self.http.clone()), self.clock.clone());
+        let ports = Ports {
             ledger: Arc::new(self.ledger()),
             notes: Arc::new(self.ledger()),
             policies: Arc::new(FixedPolicy(Some(policy.clone()))),
-            work_queue: None,
-            clock,
-            pacer: Pacer::default(),
-            pauses: Pauses::default(),
-            metrics: Metrics::default(),
-        }
+            ..ports(&self.environment, &settings, &PROVIDERS, http, emitter, clock)
+        };
+        Context::new(ports, settings, Metrics::default())
     }
 
     /// One that starts nothing.
-    pub fn paused(&self, policy: &Arc<Policy>) -> Handler {
-        let mut handler = self.handler(policy);
-        handler.settings.paused = true;
-        handler
+    pub fn paused(&self, policy: &Arc<Policy>) -> Context {
+        let mut context = self.context(policy);
+        context.settings.paused = true;
+        context
     }
 
     pub fn invocation(&self, seconds: i64) -> Invocation {
@@ -145,8 +130,8 @@ impl Estate {
     }
 
     /// Sweeps everything to its end.
-    pub async fn sweep(&self, handler: &Handler) -> Value {
-        let answer = handler.handle(&json!({ "action": "sweep" }), &self.invocation(3_600)).await.unwrap();
+    pub async fn sweep(&self, context: &Context) -> Value {
+        let answer = handle(context, &json!({ "action": "sweep" }), &self.invocation(3_600)).await.unwrap();
         for one in answer["swept"].as_array().unwrap() {
             assert_eq!(one["complete"], json!(true), "{one}");
         }
@@ -276,9 +261,9 @@ async fn a_report_equals_the_truth_without_a_ledger() {
     let estate = Estate::start(1, SOME).await;
     for cloud in Cloud::ALL {
         let policy = estate.policy(cloud).await;
-        let mut handler = estate.paused(&policy);
-        handler.settings.looks_only = true;
-        estate.sweep(&handler).await;
+        let mut context = estate.paused(&policy);
+        context.settings.looks_only = true;
+        estate.sweep(&context).await;
         let truth = estate.get(cloud, "truth").await;
         for rule in &estate.report(&policy).await.rules {
             compare(rule, &truth, "without_ledger", cloud.name());
@@ -327,7 +312,7 @@ async fn a_sweep_goes_on_where_its_time_ended() {
             id: "short".into(),
             deadline: estate.clock.now() + SignedDuration::from_millis(2_300 + 40 * invocations),
         };
-        let answer = estate.paused(&policy).handle(&json!({ "action": "sweep" }), &invocation).await.unwrap();
+        let answer = handle(&estate.paused(&policy), &json!({ "action": "sweep" }), &invocation).await.unwrap();
         let report = estate.report(&policy).await;
         if report.rules.iter().all(|rule| rule.complete_as_of.is_some()) {
             break;
@@ -380,9 +365,9 @@ async fn a_source_that_the_api_refuses_for_good_is_ineligible() {
     let snapshot = json!({ "snapshot_id": "snap-system01", "region": "ap-shanghai", "name": "web-system", "disk_usage": "SYSTEM_DISK" });
     estate.post(Cloud::Tencent, "seed", &json!({ "snapshots": [snapshot] })).await;
     let policy = estate.policy(Cloud::Tencent).await;
-    let handler = estate.handler(&policy);
-    estate.sweep(&handler).await;
-    estate.sweep(&handler).await;
+    let context = estate.context(&policy);
+    estate.sweep(&context).await;
+    estate.sweep(&context).await;
     let report = estate.report(&policy).await;
     let lines = report.rules.iter().flat_map(|rule| &rule.exceptions);
     let of_it: Vec<_> = lines.filter(|line| line.backup_id == "snap-system01").collect();

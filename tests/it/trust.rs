@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use offsite_shared::context::Handler;
+use offsite_shared::context::Context;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::model::error::{Error, ErrorName};
 use offsite_shared::ports::Clock;
@@ -18,7 +18,7 @@ const PARAMETER: &str = "/offsite/policy";
 
 struct Guarded {
     site: Site,
-    handler: Handler,
+    context: Context,
 }
 
 impl Guarded {
@@ -35,8 +35,8 @@ impl Guarded {
             site = site.with(name, *value);
         }
         site.aws.keep_parameter(PARAMETER, &json!({"version": 1, "rules": rules}).to_string());
-        let handler = site.function(cloud).unwrap();
-        Guarded { site, handler }
+        let context = site.function(cloud).unwrap();
+        Guarded { site, context }
     }
 
     async fn tencent(select: Value, extra: &[(&str, &str)]) -> Guarded {
@@ -51,7 +51,7 @@ impl Guarded {
     }
 
     async fn invoke(&self, event: &Value) -> Result<Value, Error> {
-        self.site.invoke(&self.handler, event).await
+        self.site.invoke(&self.context, event).await
     }
 
     async fn refused(&self, event: &Value, expected: &str) {
@@ -74,7 +74,7 @@ async fn what_a_rule_wants_is_started_under_its_name() {
     let answer = guarded.invoke(&copy("snap-web00001", &["ap-beijing", "ap-singapore"])).await.unwrap();
     assert_eq!(answer["results"].as_array().unwrap().len(), 2, "{answer}");
     assert_eq!(guarded.site.copies(), 2);
-    let page = guarded.handler.ledger.list(&Default::default(), None, 10).await.unwrap();
+    let page = guarded.context.ports.ledger.list(&Default::default(), None, 10).await.unwrap();
     assert!(page.records.iter().all(|record| record.rule() == Some("web")), "the rule is on record");
 }
 
@@ -149,7 +149,7 @@ async fn direct_commands_may_be_allowed_to_the_policy_s_destinations() {
         guarded.invoke(&command).await.unwrap();
     }
     assert_eq!(guarded.site.copies(), 2);
-    let page = guarded.handler.ledger.list(&Default::default(), None, 10).await.unwrap();
+    let page = guarded.context.ports.ledger.list(&Default::default(), None, 10).await.unwrap();
     let rules: BTreeSet<Option<&str>> = page.records.iter().map(|record| record.rule()).collect();
     assert_eq!(rules, BTreeSet::from([None, Some("web")]), "a rule that is not there is not believed");
     // And what the environment names narrows that further.

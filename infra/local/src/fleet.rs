@@ -4,17 +4,13 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
-use offsite_shared::context::Handler;
+use anyhow::Context as _;
 use offsite_shared::context::metrics::Metrics;
-use offsite_shared::context::pacer::Pacer;
-use offsite_shared::context::pauses::Pauses;
+use offsite_shared::context::{Context, Ports};
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::io::credentials::AccountSecrets;
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
-use offsite_shared::io::memory::FixedPolicy;
 use offsite_shared::io::sqs::SqsEmitter;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::policy::Policy;
@@ -125,33 +121,23 @@ impl Fleet {
         messages.iter().map(|message| Ok(serde_json::from_str(&message.body)?)).collect()
     }
 
-    /// The handler of this process for all clouds, over the functions' ledger and queue, with a policy.
+    /// What this process holds for all clouds, over the functions' ledger and queue, with a policy.
     ///
     /// # Errors
     /// A client cannot be set up.
-    pub fn handler(&self, policy: Arc<Policy>) -> anyhow::Result<Handler> {
+    pub fn context(&self, policy: Arc<Policy>) -> anyhow::Result<Context> {
         let environment = self.environment();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let settings = Settings::from_environment(&environment, &home::PROVIDERS)?;
-        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
+        let (ports, _) = home::ports(&environment, &settings, clock.clone(), Some(policy))?;
         let table = Arc::new(self.dynamo()?);
-        let secrets =
-            AccountSecrets::new(&environment, settings.clone(), &home::PROVIDERS, transport.clone(), clock.clone());
-        Ok(Handler {
-            providers: home::PROVIDERS.to_vec(),
-            settings,
-            transport,
+        let ports = Ports {
             ledger: table.clone(),
             notes: table,
-            policies: Arc::new(FixedPolicy(Some(policy))),
-            work_queue: None,
-            emitter: Arc::new(SqsEmitter::from_environment(&environment, self.client()?, clock.clone())?),
-            secrets: Arc::new(secrets),
-            clock,
-            pacer: Pacer::default(),
-            pauses: Pauses::default(),
-            metrics: Metrics::default(),
-        })
+            emitter: Arc::new(SqsEmitter::from_environment(&environment, self.client()?, clock)?),
+            ..ports
+        };
+        Ok(Context::new(ports, settings, Metrics::default()))
     }
 
     fn dynamo(&self) -> anyhow::Result<DynamoLedger> {

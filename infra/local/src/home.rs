@@ -4,10 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use offsite_shared::context::Handler;
 use offsite_shared::context::metrics::Metrics;
-use offsite_shared::context::pacer::Pacer;
-use offsite_shared::context::pauses::Pauses;
+use offsite_shared::context::{Context, Ports};
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::credentials::{AccountSecrets, key_variables};
@@ -105,11 +103,11 @@ pub fn is_simulated(environment: &Environment) -> bool {
     })
 }
 
-/// The handler over the file.
+/// What this command holds, over the file.
 ///
 /// # Errors
 /// Names the variable that is missing or wrong, or what is wrong with the policy; or the ledger is elsewhere.
-pub fn handler(environment: &Environment, database: &Database) -> Result<Handler, Error> {
+pub fn context(environment: &Environment, database: &Database) -> Result<Context, Error> {
     if environment.get("OFFSITE_TABLE").is_some() && !is_simulated(environment) {
         return Err(Error::configuration(
             "OFFSITE_TABLE is set, and this command works on a file of this machine, which knows nothing of what is in the table: copies would be started again. Invoke the function instead, for instance with {\"action\":\"sweep\"}, or unset OFFSITE_TABLE to work on the file",
@@ -117,30 +115,52 @@ pub fn handler(environment: &Environment, database: &Database) -> Result<Handler
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let settings = Settings::from_environment(environment, &PROVIDERS)?;
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
-    let secrets = AccountSecrets::new(environment, settings.clone(), &PROVIDERS, transport.clone(), clock.clone());
-    Ok(Handler {
-        providers: PROVIDERS.to_vec(),
-        settings,
-        transport,
-        ledger: Arc::new(SqliteLedger::new(database.clone())),
-        notes: Arc::new(SqliteLedger::new(database.clone())),
-        policies: Arc::new(FixedPolicy(policy_file::in_force(environment)?.map(Arc::new))),
-        work_queue: None,
-        emitter: Arc::new(LocalEmitter { queue: Queue::receipts(database.clone()), clock: clock.clone() }),
-        secrets: Arc::new(secrets),
-        clock,
-        pacer: Pacer::default(),
-        pauses: Pauses::default(),
-        metrics: meter::from_environment(environment, LineMeter::Stderr, false)?,
-    })
+    let policy = policy_file::in_force(environment)?.map(Arc::new);
+    let (ports, _) = ports(environment, &settings, clock.clone(), policy)?;
+    let file = Arc::new(SqliteLedger::new(database.clone()));
+    let ports = Ports {
+        ledger: file.clone(),
+        notes: file,
+        emitter: Arc::new(LocalEmitter { queue: Queue::receipts(database.clone()), clock }),
+        ..ports
+    };
+    Ok(Context::new(ports, settings, meter::from_environment(environment, LineMeter::Stderr, false)?))
 }
 
-/// A handler that reads and starts nothing, over a ledger and notes that go with it.
+/// The ports of this machine to all clouds, over a ledger and notes that go with it and a queue that takes nothing; with what
+/// gives its credentials.
+///
+/// # Errors
+/// An HTTP client cannot be set up.
+pub fn ports(
+    environment: &Environment,
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    policy: Option<Arc<Policy>>,
+) -> Result<(Ports, Arc<AccountSecrets>), Error> {
+    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
+    let secrets = AccountSecrets::new(environment, settings.clone(), &PROVIDERS, transport.clone(), clock.clone());
+    let secrets = Arc::new(secrets);
+    let memory = Arc::new(MemoryLedger::default());
+    let ports = Ports {
+        providers: PROVIDERS.to_vec(),
+        transport,
+        ledger: memory.clone(),
+        notes: memory,
+        policies: Arc::new(FixedPolicy(policy)),
+        work_queue: None,
+        emitter: Arc::new(NoQueue),
+        secrets: secrets.clone(),
+        clock,
+    };
+    Ok((ports, secrets))
+}
+
+/// What a run holds that reads and starts nothing, over a ledger and notes that go with it.
 ///
 /// # Errors
 /// Names the variable that is missing or wrong.
-pub fn looking(environment: &Environment, policy: Option<Arc<Policy>>) -> Result<Handler, Error> {
+pub fn looking(environment: &Environment, policy: Option<Arc<Policy>>) -> Result<Context, Error> {
     let settings = Settings::from_environment(environment, &PROVIDERS)?;
     Ok(looking_with(environment, settings, Arc::new(SystemClock), policy)?.0)
 }
@@ -154,28 +174,10 @@ pub fn looking_with(
     mut settings: Settings,
     clock: Arc<dyn Clock>,
     policy: Option<Arc<Policy>>,
-) -> Result<(Handler, Arc<AccountSecrets>), Error> {
+) -> Result<(Context, Arc<AccountSecrets>), Error> {
     settings.looks_only = true;
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
-    let secrets = AccountSecrets::new(environment, settings.clone(), &PROVIDERS, transport.clone(), clock.clone());
-    let secrets = Arc::new(secrets);
-    let memory = Arc::new(MemoryLedger::default());
-    let handler = Handler {
-        providers: PROVIDERS.to_vec(),
-        settings,
-        transport,
-        ledger: memory.clone(),
-        notes: memory,
-        policies: Arc::new(FixedPolicy(policy)),
-        work_queue: None,
-        emitter: Arc::new(NoQueue),
-        secrets: secrets.clone(),
-        clock,
-        pacer: Pacer::default(),
-        pauses: Pauses::default(),
-        metrics: Metrics::default(),
-    };
-    Ok((handler, secrets))
+    let (ports, secrets) = ports(environment, &settings, clock, policy)?;
+    Ok((Context::new(ports, settings, Metrics::default()), secrets))
 }
 
 struct NoQueue;

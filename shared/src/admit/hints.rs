@@ -9,11 +9,11 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 
-use super::Step;
-use crate::context::{Handler, Invocation};
-use crate::exchange::{self, For};
+use super::steps::{self, Admitted};
+use crate::context::{Context, Invocation};
+use crate::exchange::{self, Target, credential};
 use crate::model::backup::{Backup, Standing};
-use crate::model::command::{Command, Operation, Replication};
+use crate::model::command::{Command, Operation};
 use crate::model::error::{Error, ErrorName};
 use crate::model::failure::{Disposition, Failure};
 use crate::model::fields::FieldError;
@@ -21,7 +21,7 @@ use crate::model::text::one_line;
 use crate::policy::{Coverage, Policy, Rule};
 use crate::providers::inventory::Scope;
 use crate::providers::provider::Provider;
-use crate::replicate::outcome::{Outcome, Trouble};
+use crate::replicate::outcome::{Outcome, Trouble, not_ready};
 use crate::triggers::hint::{Hint, What};
 
 /// What reading a backup in one place has come to.
@@ -31,240 +31,229 @@ pub(crate) enum Read {
     Failed(Outcome),
 }
 
-impl Handler {
-    /// The steps that follow from a hint; each replication comes once, however many rules ask for it.
-    pub(crate) async fn follow(&self, hint: &Hint, id: &str, invocation: &Invocation) -> Vec<Step> {
-        let steps = AssertUnwindSafe(self.followed(hint, id, invocation)).catch_unwind().await;
-        let mut keys = HashSet::new();
-        let mut steps = steps.unwrap_or_else(|_| {
-            let message =
-                format!("{} could not be looked at: this function failed inside (see the log)", hint.describe());
-            vec![Err(Outcome::not_started(Error::new(ErrorName::Unavailable, message)))]
-        });
-        steps.retain(|step| match step {
-            Ok((_, _, replication)) => keys.insert(replication.key()),
-            Err(_) => true,
-        });
-        steps
-    }
+/// The steps that follow from a hint; each replication comes once, however many rules ask for it.
+pub(crate) async fn follow(ctx: &Context, hint: &Hint, id: &str, invocation: &Invocation) -> Vec<Admitted> {
+    let steps = AssertUnwindSafe(followed(ctx, hint, id, invocation)).catch_unwind().await;
+    let mut keys = HashSet::new();
+    let mut steps = steps.unwrap_or_else(|_| {
+        let message = format!("{} could not be looked at: this function failed inside (see the log)", hint.describe());
+        vec![Err(Outcome::not_started(Error::new(ErrorName::Unavailable, message)))]
+    });
+    steps.retain(|step| match step {
+        Ok(step) => keys.insert(step.replication.key()),
+        Err(_) => true,
+    });
+    steps
+}
 
-    async fn followed(&self, hint: &Hint, id: &str, invocation: &Invocation) -> Vec<Step> {
-        let provider = match self.serving(hint.cloud) {
-            Ok(provider) => provider,
-            Err(error) => return vec![Err(Outcome::invalid(&error, id))],
-        };
-        let policy = match self.policies.policy().await {
-            Ok(Some(policy)) => policy,
-            Ok(None) => {
-                let reason = "is needed: an event that only names a backup or a vault says nothing about destinations; set OFFSITE_POLICY";
-                return vec![Err(Outcome::invalid(&FieldError::new("policy", reason), id))];
-            }
-            Err(error) => return vec![Err(Outcome::not_started(error))],
-        };
-        let rules = self.rules_for(hint, &policy, provider);
-        let of_vault: Vec<&Rule> =
-            rules.iter().copied().filter(|rule| rule.source.vault_id.as_deref() == Some(hint.what.id())).collect();
-        match &hint.what {
-            What::Vault(vault) => self.vault(hint, vault, &rules, id),
-            // An ID that a rule knows as that of its vault is one.
-            What::Resource(vault) if !of_vault.is_empty() => self.vault(hint, vault, &of_vault, id),
-            _ => self.backup(hint, &rules, provider, id, invocation).await,
+async fn followed(ctx: &Context, hint: &Hint, id: &str, invocation: &Invocation) -> Vec<Admitted> {
+    let provider = match ctx.serving(hint.cloud) {
+        Ok(provider) => provider,
+        Err(error) => return vec![Err(Outcome::invalid(&error, id))],
+    };
+    let policy = match ctx.ports.policies.policy().await {
+        Ok(Some(policy)) => policy,
+        Ok(None) => {
+            let reason = "is needed: an event that only names a backup or a vault says nothing about destinations; set OFFSITE_POLICY";
+            return vec![Err(Outcome::invalid(&FieldError::new("policy", reason), id))];
         }
+        Err(error) => return vec![Err(Outcome::not_started(error))],
+    };
+    let rules = rules_for(ctx, hint, &policy, provider);
+    let of_vault: Vec<&Rule> =
+        rules.iter().copied().filter(|rule| rule.source.vault_id.as_deref() == Some(hint.what.id())).collect();
+    match &hint.what {
+        What::Vault(vault) => vault_named(ctx, hint, vault, &rules, id),
+        // An ID that a rule knows as that of its vault is one.
+        What::Resource(vault) if !of_vault.is_empty() => vault_named(ctx, hint, vault, &of_vault, id),
+        _ => backup_named(ctx, hint, &rules, provider, id, invocation).await,
     }
+}
 
-    /// The rules whose source can be meant.
-    fn rules_for<'p>(&self, hint: &Hint, policy: &'p Policy, provider: &dyn Provider) -> Vec<&'p Rule> {
-        let fits = |told: &Option<String>, own: &str| told.as_deref().is_none_or(|told| told == own);
-        let project = |rule: &Rule| {
-            let own = provider.complete(&rule.command_of(""), &self.settings.defaults).source.project_id;
-            own.is_none_or(|own| fits(&hint.project_id, &own))
-        };
-        policy
-            .rules
-            .iter()
-            .filter(|rule| rule.operation.cloud() == hint.cloud && hint.what.is_for(rule.operation))
-            .filter(|rule| fits(&hint.account, &rule.account) && fits(&hint.region, &rule.source.region))
-            .filter(|rule| project(rule))
-            .collect()
-    }
+/// The rules whose source can be meant.
+fn rules_for<'p>(ctx: &Context, hint: &Hint, policy: &'p Policy, provider: &dyn Provider) -> Vec<&'p Rule> {
+    let fits = |told: &Option<String>, own: &str| told.as_deref().is_none_or(|told| told == own);
+    let project = |rule: &Rule| {
+        let own = provider.complete(&rule.command_of(""), &ctx.settings.defaults).source.project_id;
+        own.is_none_or(|own| fits(&hint.project_id, &own))
+    };
+    policy
+        .rules
+        .iter()
+        .filter(|rule| rule.operation.cloud() == hint.cloud && hint.what.is_for(rule.operation))
+        .filter(|rule| fits(&hint.account, &rule.account) && fits(&hint.region, &rule.source.region))
+        .filter(|rule| project(rule))
+        .collect()
+}
 
-    /// A vault needs no read: what is copied with it is the provider's own choice.
-    fn vault(&self, hint: &Hint, vault: &str, rules: &[&Rule], id: &str) -> Vec<Step> {
-        let mut steps = Vec::new();
-        for rule in rules.iter().filter(|rule| rule.source.vault_id.as_deref().is_none_or(|own| own == vault)) {
-            if rule.operation.source_field() != "vault_id" {
-                let reason = format!(
-                    "{}: rule {} copies its backups one by one; its next sweep finds them",
-                    hint.describe(),
-                    rule.name
-                );
-                steps.push(noted("left_to_sweep", reason));
-                continue;
-            }
-            let mut command = rule.command_of("");
-            if command.operation == Operation::CopyCheckpoint {
-                let Some(occurrence) = &hint.occurrence else {
-                    let reason = "is missing: copy-checkpoint needs it (an event ID or a scheduled time), so that one firing is started once";
-                    let error = FieldError::new("occurrence", reason);
-                    steps.push(Err(Outcome::invalid(&error, id)));
-                    continue;
-                };
-                command.occurrence = Some(occurrence.clone());
-            }
-            steps.extend(self.steps(&self.looking(command), id));
-        }
-        match steps.is_empty() {
-            true => vec![noted("not_covered", format!("{}: no rule covers it", hint.describe()))],
-            false => steps,
-        }
-    }
-
-    /// Reads the backup, in each place where it may lie until it is found, and asks the rules of that place.
-    async fn backup(
-        &self,
-        hint: &Hint,
-        rules: &[&Rule],
-        provider: &'static dyn Provider,
-        id: &str,
-        invocation: &Invocation,
-    ) -> Vec<Step> {
-        let (mut steps, mut failed) = (Vec::new(), Vec::new());
-        let mut absent = false;
-        let mut left: Vec<&Rule> = rules.to_vec();
-        while let Some(first) = left.first().copied() {
-            let (here, others): (Vec<&Rule>, Vec<&Rule>) =
-                left.into_iter().partition(|rule| is_same_place(rule, first));
-            left = others;
-            match self.read_named(hint, first, provider, invocation).await {
-                Read::Shown(backup) => {
-                    steps.extend(self.judged(hint, &backup, &here, id));
-                    if !matches!(backup.standing, Standing::Ineligible(_)) {
-                        return steps;
-                    }
-                }
-                Read::Absent => absent = true,
-                Read::Failed(outcome) => failed.push(Err(outcome)),
-            }
-        }
-        steps.append(&mut failed);
-        if !steps.is_empty() {
-            return steps;
-        }
-        let what = hint.describe();
-        vec![match (&hint.what, absent) {
-            (_, false) => noted("not_covered", format!("{what}: no rule covers it")),
-            (What::Resource(_), true) => noted(
-                "left_to_sweep",
-                format!("{what} is no backup that can be read; the next sweep finds what there is"),
-            ),
-            (_, true) => Err(not_listed(hint)),
-        }]
-    }
-
-    /// What the rules of a place make of a backup.
-    fn judged(&self, hint: &Hint, backup: &Backup, rules: &[&Rule], id: &str) -> Vec<Step> {
-        let now = self.clock.now();
-        let mut misses = Vec::new();
-        let mut covering = Vec::new();
-        for rule in rules {
-            match rule.covers(backup, now) {
-                Coverage::Covered => covering.push(*rule),
-                Coverage::NotCovered(why) => misses.push(format!("{}: {why}", rule.name)),
-            }
-        }
-        let what = hint.describe();
-        if covering.is_empty() {
-            return vec![noted("not_covered", format!("{what}: no rule covers it ({})", misses.join("; ")))];
-        }
-        match &backup.standing {
-            Standing::NotReady(why) => {
-                let message = format!("{what} {why}: not ready yet; it can be repeated");
-                vec![Err(waiting("not_ready", message))]
-            }
-            Standing::Ineligible(why) => vec![noted("ineligible", format!("{what} {why}"))],
-            Standing::Usable => {
-                let commands = covering.into_iter().map(|rule| {
-                    let mut command = rule.command(backup);
-                    if command.operation == Operation::CopyCheckpoint {
-                        command.occurrence = hint.occurrence.clone().or_else(|| Some(backup.id.clone()));
-                    }
-                    self.looking(command)
-                });
-                commands.flat_map(|command| self.steps(&command, id)).collect()
-            }
-        }
-    }
-
-    /// Where nothing is to be started, a hint starts nothing either.
-    fn looking(&self, command: Command) -> Command {
-        Command { dry_run: command.dry_run || self.settings.looks_only, ..command }
-    }
-
-    /// Reads what a hint names where a rule's source lies.
-    pub(crate) async fn read_named(
-        &self,
-        hint: &Hint,
-        rule: &Rule,
-        provider: &dyn Provider,
-        invocation: &Invocation,
-    ) -> Read {
-        let command = provider.complete(&rule.command_of(hint.what.id()), &self.settings.defaults);
-        let scope = Scope::of(rule.operation, &command.source.region, command.source.project_id.clone());
-        let replication = command.replications().into_iter().next();
-        let (Some(replication), Some(call)) = (replication, provider.inventory().show(&scope, hint.what.id())) else {
-            return Read::Absent;
-        };
-        if self.clock.now() >= invocation.stop() {
-            let message = format!(
-                "{} was not looked at: no time is left before this function's deadline; it can be repeated",
-                hint.describe()
+/// A vault needs no read: what is copied with it is the provider's own choice.
+fn vault_named(ctx: &Context, hint: &Hint, vault: &str, rules: &[&Rule], id: &str) -> Vec<Admitted> {
+    let mut steps = Vec::new();
+    for rule in rules.iter().filter(|rule| rule.source.vault_id.as_deref().is_none_or(|own| own == vault)) {
+        if rule.operation.source_field() != "vault_id" {
+            let reason = format!(
+                "{}: rule {} copies its backups one by one; its next sweep finds them",
+                hint.describe(),
+                rule.name
             );
-            return Read::Failed(waiting("deadline", message));
+            steps.push(noted("left_to_sweep", reason));
+            continue;
         }
-        let credential = match self.ready(provider, &replication).await {
-            Ok(credential) => credential,
-            Err(outcome) => return Read::Failed(outcome),
-        };
-        let _gate = match self.gate(provider, &replication, &credential).await {
-            Ok(gate) => gate,
-            Err(outcome) => return Read::Failed(outcome),
-        };
-        let whose = For { account: &replication.account, rule: replication.rule.as_deref() };
-        let reply = exchange::read(self, provider, &call, whose, invocation.stop()).await;
-        let shown = reply.and_then(|reply| provider.inventory().shown(&scope, hint.what.id(), &reply));
-        match shown {
-            Ok(found) => {
-                self.pauses.prove(credential);
-                found.map_or(Read::Absent, |backup| Read::Shown(Box::new(backup)))
-            }
-            Err(failure) => Read::Failed(self.unread(hint, provider, &replication, failure).await),
+        let mut command = rule.command_of("");
+        if command.operation == Operation::CopyCheckpoint {
+            let Some(occurrence) = &hint.occurrence else {
+                let reason = "is missing: copy-checkpoint needs it (an event ID or a scheduled time), so that one firing is started once";
+                let error = FieldError::new("occurrence", reason);
+                steps.push(Err(Outcome::invalid(&error, id)));
+                continue;
+            };
+            command.occurrence = Some(occurrence.clone());
         }
+        steps.extend(steps::of(ctx, &looking(ctx, command), id));
     }
+    if steps.is_empty() {
+        steps.push(noted("not_covered", format!("{}: no rule covers it", hint.describe())));
+    }
+    steps
+}
 
-    async fn unread(
-        &self,
-        hint: &Hint,
-        provider: &dyn Provider,
-        replication: &Replication,
-        failure: Failure,
-    ) -> Outcome {
-        let name = match failure.disposition {
-            Disposition::Authentication => {
-                self.pause(provider, replication, &failure).await;
-                ErrorName::Rejected
+/// Reads the backup, in each place where it may lie until it is found, and asks the rules of that place.
+async fn backup_named(
+    ctx: &Context,
+    hint: &Hint,
+    rules: &[&Rule],
+    provider: &'static dyn Provider,
+    id: &str,
+    invocation: &Invocation,
+) -> Vec<Admitted> {
+    let (mut steps, mut failed) = (Vec::new(), Vec::new());
+    let mut absent = false;
+    let mut left: Vec<&Rule> = rules.to_vec();
+    while let Some(first) = left.first().copied() {
+        let (here, others): (Vec<&Rule>, Vec<&Rule>) = left.into_iter().partition(|rule| is_same_place(rule, first));
+        left = others;
+        match read_named(ctx, hint, first, provider, invocation).await {
+            Read::Shown(backup) => {
+                steps.extend(judged(ctx, hint, &backup, &here, id));
+                if !matches!(backup.standing, Standing::Ineligible(_)) {
+                    return steps;
+                }
             }
-            Disposition::Permanent => ErrorName::Rejected,
-            Disposition::Throttled => ErrorName::Throttled,
-            _ => ErrorName::Unavailable,
-        };
-        let message = format!("{} could not be read: {failure}; nothing was started", hint.describe());
-        Outcome::Not(Trouble {
-            state: "not_started",
-            error: Error::new(name, message),
-            code: Some(failure.code),
-            request_id: failure.request_id,
-        })
+            Read::Absent => absent = true,
+            Read::Failed(outcome) => failed.push(Err(outcome)),
+        }
     }
+    steps.append(&mut failed);
+    if !steps.is_empty() {
+        return steps;
+    }
+    let what = hint.describe();
+    vec![match (&hint.what, absent) {
+        (_, false) => noted("not_covered", format!("{what}: no rule covers it")),
+        (What::Resource(_), true) => {
+            noted("left_to_sweep", format!("{what} is no backup that can be read; the next sweep finds what there is"))
+        }
+        (_, true) => Err(not_listed(hint)),
+    }]
+}
+
+/// What the rules of a place make of a backup.
+fn judged(ctx: &Context, hint: &Hint, backup: &Backup, rules: &[&Rule], id: &str) -> Vec<Admitted> {
+    let now = ctx.now();
+    let mut misses = Vec::new();
+    let mut covering = Vec::new();
+    for rule in rules {
+        match rule.covers(backup, now) {
+            Coverage::Covered => covering.push(*rule),
+            Coverage::NotCovered(why) => misses.push(format!("{}: {why}", rule.name)),
+        }
+    }
+    let what = hint.describe();
+    if covering.is_empty() {
+        return vec![noted("not_covered", format!("{what}: no rule covers it ({})", misses.join("; ")))];
+    }
+    match &backup.standing {
+        Standing::NotReady(why) => {
+            let message = format!("{what} {why}: not ready yet; it can be repeated");
+            vec![Err(waiting("not_ready", message))]
+        }
+        Standing::Ineligible(why) => vec![noted("ineligible", format!("{what} {why}"))],
+        Standing::Usable => {
+            let commands = covering.into_iter().map(|rule| {
+                let mut command = rule.command(backup);
+                if command.operation == Operation::CopyCheckpoint {
+                    command.occurrence = hint.occurrence.clone().or_else(|| Some(backup.id.clone()));
+                }
+                looking(ctx, command)
+            });
+            commands.flat_map(|command| steps::of(ctx, &command, id)).collect()
+        }
+    }
+}
+
+/// Where nothing is to be started, a hint starts nothing either.
+fn looking(ctx: &Context, command: Command) -> Command {
+    Command { dry_run: command.dry_run || ctx.settings.looks_only, ..command }
+}
+
+/// Reads what a hint names where a rule's source lies.
+pub(crate) async fn read_named(
+    ctx: &Context,
+    hint: &Hint,
+    rule: &Rule,
+    provider: &dyn Provider,
+    invocation: &Invocation,
+) -> Read {
+    let command = provider.complete(&rule.command_of(hint.what.id()), &ctx.settings.defaults);
+    let scope = Scope::of(rule.operation, &command.source.region, command.source.project_id.clone());
+    let replication = command.replications().into_iter().next();
+    let (Some(replication), Some(call)) = (replication, provider.inventory().show(&scope, hint.what.id())) else {
+        return Read::Absent;
+    };
+    if ctx.now() >= invocation.stop() {
+        let message = format!(
+            "{} was not looked at: no time is left before this function's deadline; it can be repeated",
+            hint.describe()
+        );
+        return Read::Failed(waiting("deadline", message));
+    }
+    let (target, region) = (Target::of(provider, &replication), &replication.source.region);
+    let credential = match credential::ready(ctx, target, region).await {
+        Ok(credential) => credential,
+        Err(why) => return Read::Failed(not_ready(&replication, why)),
+    };
+    let _gate = match credential::gate(ctx, target, region, &credential).await {
+        Ok(gate) => gate,
+        Err(why) => return Read::Failed(not_ready(&replication, why)),
+    };
+    let reply = exchange::read(ctx, target, &call, invocation.stop()).await;
+    let shown = reply.and_then(|reply| provider.inventory().shown(&scope, hint.what.id(), &reply));
+    match shown {
+        Ok(found) => {
+            ctx.memory.pauses.prove(credential);
+            found.map_or(Read::Absent, |backup| Read::Shown(Box::new(backup)))
+        }
+        Err(failure) => Read::Failed(unread(ctx, hint, target, region, failure).await),
+    }
+}
+
+async fn unread(ctx: &Context, hint: &Hint, target: Target<'_>, region: &str, failure: Failure) -> Outcome {
+    let name = match failure.disposition {
+        Disposition::Authentication => {
+            credential::pause(ctx, target, region, &failure).await;
+            ErrorName::Rejected
+        }
+        Disposition::Permanent => ErrorName::Rejected,
+        Disposition::Throttled => ErrorName::Throttled,
+        _ => ErrorName::Unavailable,
+    };
+    let message = format!("{} could not be read: {failure}; nothing was started", hint.describe());
+    Outcome::Not(Trouble {
+        state: "not_started",
+        error: Error::new(name, message),
+        code: Some(failure.code),
+        request_id: failure.request_id,
+    })
 }
 
 /// Whether one read serves both rules.
@@ -276,7 +265,7 @@ fn is_same_place(one: &Rule, other: &Rule) -> bool {
         && service(one) == service(other)
 }
 
-fn noted(state: &'static str, reason: impl AsRef<str>) -> Step {
+fn noted(state: &'static str, reason: impl AsRef<str>) -> Admitted {
     Err(Outcome::Noted { state, reason: one_line(reason.as_ref()) })
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::model::command::Cloud;
+use crate::model::fields::FieldError;
 use crate::ports::{Clock, Emitter, Ledger, Notes, Policies, Secrets, Transport, WorkQueue};
 use crate::providers::provider::Provider;
 use crate::settings::Settings;
@@ -20,34 +21,83 @@ use pauses::Pauses;
 /// Time that is kept for recording and emitting after the last exchange.
 pub const RESERVE: Duration = Duration::from_millis(1_500);
 
-/// A handler: providers, settings and the ports to the world.
-pub struct Handler {
+/// The ways out of a process: one for each seam, and the clouds that it serves.
+pub struct Ports {
     /// The clouds that this process serves.
     pub providers: Vec<&'static dyn Provider>,
-    /// Settings.
-    pub settings: Settings,
-    /// HTTP.
+    /// Sends HTTP requests.
     pub transport: Arc<dyn Transport>,
-    /// The ledger.
+    /// Holds a record for each replication.
     pub ledger: Arc<dyn Ledger>,
-    /// What sweeps leave for their next invocation and for the report.
+    /// Holds what sweeps leave for their next invocation and for the report.
     pub notes: Arc<dyn Notes>,
-    /// The policy.
+    /// Gives the policy in force.
     pub policies: Arc<dyn Policies>,
-    /// Where a sweep hands its commands; without one it works on them itself.
+    /// Takes the commands of a sweep; without one a sweep works on them itself.
     pub work_queue: Option<Arc<dyn WorkQueue>>,
-    /// The queue.
+    /// Puts messages on the queue.
     pub emitter: Arc<dyn Emitter>,
-    /// Credentials.
+    /// Gives credentials.
     pub secrets: Arc<dyn Secrets>,
-    /// Time and chance.
+    /// Gives time and chance.
     pub clock: Arc<dyn Clock>,
-    /// The rate limit of this process.
-    pub pacer: Pacer,
-    /// Pauses read lately.
-    pub pauses: Pauses,
+}
+
+/// What a process remembers from one invocation to the next. All of it may be lost: the ledger has what matters.
+pub struct Memory {
+    /// What is known of credentials.
+    pub(crate) pauses: Pauses,
+    /// The rate limit.
+    pub(crate) pacer: Pacer,
     /// What is measured.
     pub metrics: Metrics,
+}
+
+/// What a process holds. It has look-ups and nothing else: what is done with it is a function that takes it first.
+pub struct Context {
+    /// The ways out.
+    pub ports: Ports,
+    /// Settings, as they were read at the start.
+    pub settings: Settings,
+    /// What is remembered.
+    pub memory: Memory,
+}
+
+impl Context {
+    /// A process that remembers nothing yet.
+    pub fn new(ports: Ports, settings: Settings, metrics: Metrics) -> Context {
+        let memory = Memory { pauses: Pauses::default(), pacer: Pacer::default(), metrics };
+        Context { ports, settings, memory }
+    }
+
+    /// The time by the process's clock.
+    pub fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    /// The provider of a cloud, if this process serves it.
+    pub(crate) fn provider(&self, cloud: Cloud) -> Option<&'static dyn Provider> {
+        self.ports.providers.iter().copied().find(|provider| provider.cloud() == cloud)
+    }
+
+    /// The provider of a cloud.
+    ///
+    /// # Errors
+    /// This process does not serve it; the message names the function that does.
+    pub(crate) fn serving(&self, cloud: Cloud) -> Result<&'static dyn Provider, FieldError> {
+        self.provider(cloud).ok_or_else(|| {
+            let served: Vec<_> = self.ports.providers.iter().map(|provider| provider.cloud().name()).collect();
+            FieldError::new(
+                "provider",
+                format!(
+                    "this function serves {}; send {} commands to offsite-{}",
+                    served.join(", "),
+                    cloud.name(),
+                    cloud.name()
+                ),
+            )
+        })
+    }
 }
 
 /// One invocation.
@@ -68,12 +118,5 @@ impl Invocation {
     /// The moment after which no exchange is begun.
     pub(crate) fn stop(&self) -> Timestamp {
         self.deadline.checked_sub(jiff::SignedDuration::try_from(RESERVE).unwrap_or_default()).unwrap_or(self.deadline)
-    }
-}
-
-impl Handler {
-    /// The provider of a cloud, if this process serves it.
-    pub(crate) fn provider(&self, cloud: Cloud) -> Option<&'static dyn Provider> {
-        self.providers.iter().copied().find(|provider| provider.cloud() == cloud)
     }
 }

@@ -25,9 +25,10 @@ impl Pacer {
         }
         let mut sent = held(&self.sent);
         let slots = sent.entry(action).or_default();
-        let slot = match slots.len() >= limit as usize {
-            true => slots.pop_front().map_or(now, |oldest| later(oldest, WINDOW).max(now)),
-            false => now,
+        let slot = if slots.len() >= limit as usize {
+            slots.pop_front().map_or(now, |oldest| later(oldest, WINDOW).max(now))
+        } else {
+            now
         };
         slots.push_back(slot);
         Duration::try_from(slot.duration_since(now)).unwrap_or_default()

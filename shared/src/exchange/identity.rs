@@ -5,13 +5,13 @@
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
+use super::target::Target;
 use super::wire;
-use crate::context::Handler;
+use crate::context::Context;
 use crate::model::access::{Access, CredentialName};
 use crate::model::command::Cloud;
 use crate::model::failure::{Disposition, Failure};
 use crate::model::text::hash_of;
-use crate::providers::provider::Provider;
 
 /// The code of the failure that says so.
 pub(crate) const ANOTHER_ACCOUNT: &str = "another_account";
@@ -21,24 +21,24 @@ pub(crate) const ANOTHER_ACCOUNT: &str = "another_account";
 /// # Errors
 /// It belongs to another one, was refused, or its owner could not be asked for.
 pub(crate) async fn confirm(
-    handler: &Handler,
-    provider: &dyn Provider,
-    account: &str,
+    ctx: &Context,
+    target: Target<'_>,
     region: &str,
     access: &Access,
     stop: Timestamp,
 ) -> Result<(), Failure> {
+    let Target { provider, account, .. } = target;
     let cloud = provider.cloud();
-    let Some(expected) = handler.secrets.identity(cloud, account) else { return Ok(()) };
+    let Some(expected) = ctx.ports.secrets.identity(cloud, account) else { return Ok(()) };
     let name = name_of(cloud, account, access);
-    let owner = match handler.pauses.owner(&name) {
+    let owner = match ctx.memory.pauses.owner(&name) {
         Some(owner) => owner,
         None => {
             let call = provider.sts().whose(region);
-            let reply = wire::send(handler, provider, &call, access, false, stop).await?;
+            let reply = wire::send(ctx, provider, &call, access, false, stop).await?;
             let owner = provider.sts().owner(&reply)?;
             tracing::info!(provider = cloud.name(), account, owner, "the credential's account was confirmed");
-            handler.pauses.remember_owner(name, owner.clone());
+            ctx.memory.pauses.remember_owner(name, owner.clone());
             owner
         }
     };

@@ -1,7 +1,8 @@
 //! One exchange with a provider: wait for the rate limit, sign anew, send, sort what went wrong, retry what certainly was not applied.
 
-mod credential;
-pub(crate) mod identity;
+pub(crate) mod credential;
+mod identity;
+mod target;
 pub(crate) mod wire;
 
 use std::time::Duration;
@@ -9,9 +10,8 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 
-use crate::context::{Handler, RESERVE};
+use crate::context::{Context, RESERVE};
 use crate::model::access::{Access, CredentialName};
-use crate::model::command::{Cloud, Replication};
 use crate::model::error::Error;
 use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
@@ -20,34 +20,24 @@ use crate::providers::call::Call;
 use crate::providers::provider::Provider;
 use wire::{local, send};
 
-/// For whom an exchange is made.
-#[derive(Clone, Copy, Debug)]
-pub struct For<'a> {
-    /// Whose credential signs it.
-    pub account: &'a str,
-    /// Which rule wants it.
-    pub rule: Option<&'a str>,
-}
-
-impl<'a> From<&'a Replication> for For<'a> {
-    fn from(replication: &'a Replication) -> For<'a> {
-        For { account: &replication.account, rule: replication.rule.as_deref() }
-    }
-}
+pub use target::Target;
 
 /// Sends `call` once, signed for this moment. `mutating` decides what silence means.
-pub async fn once(
-    handler: &Handler,
-    provider: &dyn Provider,
+///
+/// # Errors
+/// There is no answer, or nothing could be sent. An answer that refuses is none.
+pub async fn send_once(
+    ctx: &Context,
+    target: Target<'_>,
     call: &Call,
-    account: &str,
     mutating: bool,
     stop: Timestamp,
 ) -> Result<Reply, Failure> {
+    let Target { provider, account, .. } = target;
     let cloud = provider.cloud();
-    let wait = handler.pacer.reserve(call.action, handler.settings.requests_per_second(cloud), handler.clock.now());
+    let wait = ctx.memory.pacer.reserve(call.action, ctx.settings.requests_per_second(cloud), ctx.now());
     if !wait.is_zero() {
-        if later(handler.clock.now(), wait) >= stop {
+        if later(ctx.now(), wait) >= stop {
             return Err(local(
                 Disposition::Throttled,
                 "rate_limit",
@@ -55,14 +45,14 @@ pub async fn once(
                 "",
             ));
         }
-        handler.clock.sleep(wait).await;
+        ctx.ports.clock.sleep(wait).await;
     }
-    let given = |refused| handler.secrets.access(cloud, account, &call.region, refused);
+    let given = |refused| ctx.ports.secrets.access(cloud, account, &call.region, refused);
     let unusable = |error: Error| {
         local(Disposition::Retryable, "credential", &error.message, "check the credential of this account")
     };
     let access = given(None).await.map_err(unusable)?;
-    let outcome = in_turn(handler, provider, call, (account, &access), mutating, stop).await;
+    let outcome = in_turn(ctx, target, call, &access, mutating, stop).await;
     if !is_refused(provider, call, &access, &outcome) {
         return outcome;
     }
@@ -78,22 +68,23 @@ pub async fn once(
         return outcome;
     }
     tracing::info!(provider = cloud.name(), account, "the credential was refused; another one is used");
-    in_turn(handler, provider, call, (account, &renewed), mutating, stop).await
+    in_turn(ctx, target, call, &renewed, mutating, stop).await
 }
 
-/// The same with this credential, and by one at a time until the provider has taken it: who waited for another's turn hears what that
-/// one was told of the credential.
+/// Sends with this credential, and by one at a time until the provider has taken it: who waited for another's turn hears what
+/// that one was told of the credential.
 async fn in_turn(
-    handler: &Handler,
-    provider: &dyn Provider,
+    ctx: &Context,
+    target: Target<'_>,
     call: &Call,
-    (account, access): (&str, &Access),
+    access: &Access,
     mutating: bool,
     stop: Timestamp,
 ) -> Result<Reply, Failure> {
-    let name = CredentialName::of(provider.cloud(), account, access);
-    let asked = handler.clock.now();
-    let turn = (!handler.pauses.is_proven(&name)).then(|| handler.pauses.turn(&name));
+    let provider = target.provider;
+    let name = CredentialName::of(provider.cloud(), target.account, access);
+    let asked = ctx.now();
+    let turn = (!ctx.memory.pauses.is_proven(&name)).then(|| ctx.memory.pauses.turn(&name));
     let mut last = match &turn {
         Some(turn) => Some(turn.lock().await),
         None => None,
@@ -101,32 +92,32 @@ async fn in_turn(
     match last.as_deref() {
         Some(Some((at, refusal))) if asked < *at => return refusal.clone(),
         // The one before has proven it.
-        _ if handler.pauses.is_proven(&name) => last = None,
+        _ if ctx.memory.pauses.is_proven(&name) => last = None,
         _ => {}
     }
-    let outcome = send_as(handler, provider, call, (account, access), mutating, stop).await;
+    let outcome = send_as(ctx, target, call, access, mutating, stop).await;
     if is_refused(provider, call, access, &outcome) {
-        handler.pauses.doubt(&name);
+        ctx.memory.pauses.doubt(&name);
         if let Some(last) = &mut last {
-            **last = Some((handler.clock.now(), outcome.clone()));
+            **last = Some((ctx.now(), outcome.clone()));
         }
     } else if last.is_some() && outcome.as_ref().is_ok_and(|reply| provider.refused(call, reply).is_none()) {
-        handler.pauses.prove(name);
+        ctx.memory.pauses.prove(name);
     }
     outcome
 }
 
-/// The same with this credential, after its owner has been confirmed.
+/// Sends with this credential, after its owner has been confirmed.
 async fn send_as(
-    handler: &Handler,
-    provider: &dyn Provider,
+    ctx: &Context,
+    target: Target<'_>,
     call: &Call,
-    (account, access): (&str, &Access),
+    access: &Access,
     mutating: bool,
     stop: Timestamp,
 ) -> Result<Reply, Failure> {
-    identity::confirm(handler, provider, account, &call.region, access, stop).await?;
-    send(handler, provider, call, access, mutating, stop).await
+    identity::confirm(ctx, target, &call.region, access, stop).await?;
+    send(ctx, target.provider, call, access, mutating, stop).await
 }
 
 /// Whether the credential was the reason. A list of backups is none, so long answers are not read twice.
@@ -147,14 +138,11 @@ fn is_refused(provider: &dyn Provider, call: &Call, access: &Access, outcome: &R
 }
 
 /// Sends a call that changes nothing, repeating what is worth repeating; an answer that is an error is a failure.
-pub async fn read(
-    handler: &Handler,
-    provider: &dyn Provider,
-    call: &Call,
-    whose: For<'_>,
-    stop: Timestamp,
-) -> Result<Reply, Failure> {
-    read_as(handler, provider, call, whose, stop, |reply| match provider.refused(call, &reply) {
+///
+/// # Errors
+/// The last failure, when it is not worth repeating or no time is left.
+pub async fn read(ctx: &Context, target: Target<'_>, call: &Call, stop: Timestamp) -> Result<Reply, Failure> {
+    read_as(ctx, target, call, stop, |reply| match target.provider.refused(call, &reply) {
         Some(failure) => Err(failure.of_read()),
         None => Ok(reply),
     })
@@ -166,33 +154,32 @@ pub async fn read(
 /// # Errors
 /// As [`read`], and what `interpret` says.
 pub async fn read_as<T>(
-    handler: &Handler,
-    provider: &dyn Provider,
+    ctx: &Context,
+    target: Target<'_>,
     call: &Call,
-    whose: For<'_>,
     stop: Timestamp,
     interpret: impl Fn(Reply) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    with_retry(handler, (provider.cloud(), whose.rule), stop, || async {
-        let reply = once(handler, provider, call, whose.account, false, stop).await?;
+    with_retry(ctx, target, stop, || async {
+        let reply = send_once(ctx, target, call, false, stop).await?;
         interpret(reply)
     })
     .await
 }
 
 /// Repeats `attempt` while it fails with something that certainly was not applied and time is left.
-pub async fn with_retry<T, F>(
-    handler: &Handler,
-    (cloud, rule): (Cloud, Option<&str>),
+pub(crate) async fn with_retry<T, F>(
+    ctx: &Context,
+    target: Target<'_>,
     stop: Timestamp,
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    let seed = u64::from_str_radix(handler.clock.nonce().0.get(..16).unwrap_or_default(), 16).unwrap_or(1);
+    let seed = u64::from_str_radix(ctx.ports.clock.nonce().0.get(..16).unwrap_or_default(), 16).unwrap_or(1);
     let mut delays = ExponentialBuilder::default()
-        .with_min_delay(handler.settings.backoff)
+        .with_min_delay(ctx.settings.backoff)
         .with_max_delay(Duration::from_secs(20))
         .with_max_times(6)
         .with_jitter()
@@ -204,7 +191,7 @@ where
             Err(failure) => failure,
         };
         if failure.disposition == Disposition::Throttled {
-            handler.metrics.count_throttled(cloud, rule);
+            ctx.memory.metrics.count_throttled(target.provider.cloud(), target.rule);
         }
         if !matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable) || failure.code == "deadline"
         {
@@ -212,10 +199,10 @@ where
         }
         let Some(delay) = delays.next() else { return Err(failure) };
         let delay = delay.max(failure.after.unwrap_or_default());
-        if later(handler.clock.now(), delay + RESERVE) >= stop {
+        if later(ctx.now(), delay + RESERVE) >= stop {
             return Err(failure);
         }
         tracing::info!(code = failure.code, delay_ms = delay.as_millis() as u64, "certainly not applied; trying again");
-        handler.clock.sleep(delay).await;
+        ctx.ports.clock.sleep(delay).await;
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::context::Handler;
+use crate::context::Context;
 use crate::model::access::Access;
 use crate::model::failure::{Disposition, Failure};
 use crate::model::http::{HttpRequest, Reply, TransportError};
@@ -14,14 +14,14 @@ use crate::settings::Settings;
 use crate::sign::Nonce;
 
 pub(crate) async fn send(
-    handler: &Handler,
+    ctx: &Context,
     provider: &dyn Provider,
     call: &Call,
     access: &Access,
     mutating: bool,
     stop: Timestamp,
 ) -> Result<Reply, Failure> {
-    let now = handler.clock.now();
+    let now = ctx.now();
     let left = Duration::try_from(stop.duration_since(now)).unwrap_or_default();
     if left < Duration::from_millis(200) {
         return Err(local(
@@ -31,17 +31,11 @@ pub(crate) async fn send(
             "it is handed back and starts again",
         ));
     }
-    let (host, request) = signed(
-        &handler.settings,
-        provider,
-        call,
-        access,
-        (now, &handler.clock.nonce()),
-        handler.settings.timeout.min(left),
-    )?;
-    let started = handler.clock.now();
-    let result = handler.transport.send(request).await;
-    let took_ms = handler.clock.now().duration_since(started).as_millis() as i64;
+    let (host, request) =
+        signed(&ctx.settings, provider, call, access, now, &ctx.ports.clock.nonce(), ctx.settings.timeout.min(left))?;
+    let started = ctx.now();
+    let result = ctx.ports.transport.send(request).await;
+    let took_ms = ctx.now().duration_since(started).as_millis() as i64;
     match result {
         Ok(reply) => {
             tracing::debug!(action = call.action, region = call.region, status = reply.status, took_ms, "exchange");
@@ -73,7 +67,8 @@ pub(crate) fn signed(
     provider: &dyn Provider,
     call: &Call,
     access: &Access,
-    (at, nonce): (Timestamp, &Nonce),
+    at: Timestamp,
+    nonce: &Nonce,
     timeout: Duration,
 ) -> Result<(String, HttpRequest), Failure> {
     let base = settings.endpoint(provider, call.service, &call.region);

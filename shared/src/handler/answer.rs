@@ -11,7 +11,7 @@ use crate::triggers::EventRecord;
 /// # Errors
 /// Nothing at all was accepted: the error that decides what the caller should do next comes first,
 /// and doubt before everything, because a doubt must not be repeated blindly.
-pub fn answer(results: &[ReplicationResult]) -> Result<Value, Error> {
+pub(crate) fn results(results: &[ReplicationResult]) -> Result<Value, Error> {
     let rank = |name: ErrorName| match name {
         ErrorName::InDoubt => 0,
         ErrorName::Throttled => 1,
@@ -43,7 +43,7 @@ pub fn answer(results: &[ReplicationResult]) -> Result<Value, Error> {
 ///
 /// # Errors
 /// A record that failed has no ID, and without it cannot be handed back alone.
-pub(crate) fn batch_answer(
+pub(crate) fn batch(
     records: &[EventRecord],
     results: &[(usize, ReplicationResult)],
     invocation_id: &str,

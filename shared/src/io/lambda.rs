@@ -16,9 +16,8 @@ use super::memory::{FixedPolicy, MemoryLedger};
 use super::meter::{self, LineMeter};
 use super::policies::StoredPolicy;
 use super::sqs::{SqsEmitter, SqsWorkQueue};
-use crate::context::pacer::Pacer;
-use crate::context::pauses::Pauses;
-use crate::context::{Handler, Invocation};
+use crate::context::{Context, Invocation, Ports};
+use crate::handler::handle;
 use crate::model::error::{Error, ErrorName};
 use crate::model::fields::FieldError;
 use crate::model::http::HttpRequest;
@@ -35,21 +34,21 @@ pub async fn run(provider: &'static dyn Provider) -> Result<(), lambda_runtime::
     lambda_runtime::tracing::init_default_subscriber();
     let environment = super::environment::capture();
     let clock = SystemClock;
-    let handler = match handler(provider, &environment, Arc::new(clock)) {
-        Ok(handler) => handler,
+    let ctx = match context(provider, &environment, Arc::new(clock)) {
+        Ok(ctx) => ctx,
         Err(error) => {
             tracing::error!("{error}");
             report(&environment, &error).await;
             return Err(error.to_string().into());
         }
     };
-    let handler = &handler;
+    let ctx = &ctx;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Payload>| async move {
         let deadline = i64::try_from(event.context.deadline).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
         let invocation =
             Invocation { id: event.context.request_id.clone(), deadline: deadline.unwrap_or(Timestamp::MAX) };
         let handled = match &event.payload.0 {
-            Ok(payload) => handler.handle(payload, &invocation).await,
+            Ok(payload) => handle(ctx, payload, &invocation).await,
             Err(error) => Err(Error::new(ErrorName::InvalidCommand, format!("event {}: {error}", invocation.id))),
         };
         handled.inspect_err(|error| tracing::error!("{error}"))
@@ -67,15 +66,15 @@ impl<'de> Deserialize<'de> for Payload {
     }
 }
 
-/// Builds the ports of one Lambda function.
+/// What one Lambda function holds.
 ///
 /// # Errors
 /// Names the variable that is missing or wrong.
-pub fn handler(
+pub fn context(
     provider: &'static dyn Provider,
     environment: &Environment,
     clock: Arc<dyn Clock>,
-) -> Result<Handler, Error> {
+) -> Result<Context, Error> {
     let mut settings = Settings::from_environment(environment, &[provider])?;
     settings.commands = commands(environment)?;
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
@@ -112,9 +111,8 @@ pub fn handler(
             "AWS_LAMBDA_LOG_LEVEL keeps the metrics out of the log, which count as INFO there: set it to INFO"
         );
     }
-    Ok(Handler {
+    let ports = Ports {
         providers: vec![provider],
-        settings,
         transport,
         ledger,
         notes,
@@ -123,10 +121,8 @@ pub fn handler(
         emitter: Arc::new(emitter),
         secrets: Arc::new(secrets),
         clock,
-        pacer: Pacer::default(),
-        pauses: Pauses::default(),
-        metrics,
-    })
+    };
+    Ok(Context::new(ports, settings, metrics))
 }
 
 /// Where there is a policy, it also says what may be commanded.

@@ -66,6 +66,13 @@ pub fn observed(
     Some((next, was))
 }
 
+/// Whether the destination has anything to say of it: a copy was accepted, under this very record.
+pub(crate) fn is_awaited(record: &Record) -> bool {
+    let receipt = record.receipts.last();
+    matches!(record.state, State::Accepted | State::Replicated)
+        && receipt.is_some_and(|receipt| receipt.backup_id.is_none())
+}
+
 /// Whether there is nothing more to wait for.
 pub fn is_done(state: State) -> bool {
     !matches!(state, State::Seen | State::Claimed | State::InDoubt | State::Accepted)

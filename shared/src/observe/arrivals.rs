@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::context::Handler;
+use crate::context::Context;
 use crate::context::metrics::Metric;
 use crate::ledger::{Record, State};
 use crate::model::command::{Cloud, Replication};
@@ -42,7 +42,7 @@ pub(super) struct Arrivals(BTreeMap<String, Vec<Arrival>>);
 
 impl Arrivals {
     /// Measures what arrived, and keeps it for the report.
-    pub(super) fn add(&mut self, handler: &Handler, arrived: Vec<Arrived>) {
+    pub(super) fn add(&mut self, ctx: &Context, arrived: Vec<Arrived>) {
         let mut seconds: BTreeMap<(Cloud, Option<String>), Vec<u64>> = BTreeMap::new();
         for Arrived { cloud, rule, arrival } in arrived {
             if let Some(rule) = &rule {
@@ -50,31 +50,31 @@ impl Arrivals {
             }
             seconds.entry((cloud, rule)).or_default().push(arrival.seconds);
         }
-        let now = handler.clock.now();
+        let now = ctx.now();
         for ((cloud, rule), seconds) in seconds {
-            handler.metrics.put(now, cloud, rule.as_deref(), &[(Metric::ReplicationSeconds, seconds)]);
+            ctx.memory.metrics.put(now, cloud, rule.as_deref(), &[(Metric::ReplicationSeconds, seconds)]);
         }
     }
 
     /// Writes them down. They are a drawing in the report and prove nothing, so a failure is only a warning.
-    pub(super) async fn write(self, handler: &Handler) {
+    pub(super) async fn write(self, ctx: &Context) {
         for (rule, arrivals) in self.0 {
-            if let Err(reason) = append(handler, &rule, &arrivals).await {
+            if let Err(reason) = append(ctx, &rule, &arrivals).await {
                 tracing::warn!(rule, reason, "how long copies took is not in the report");
             }
         }
     }
 }
 
-async fn append(handler: &Handler, rule: &str, arrivals: &[Arrival]) -> Result<(), String> {
+async fn append(ctx: &Context, rule: &str, arrivals: &[Arrival]) -> Result<(), String> {
     let name = arrivals_name(rule);
     for _ in 0..2 {
-        let note = handler.notes.note(&name).await.map_err(|error| error.to_string())?;
+        let note = ctx.ports.notes.note(&name).await.map_err(|error| error.to_string())?;
         let version = note.as_ref().map_or(0, |note| note.version);
         let mut all: Vec<Arrival> = note.and_then(|note| serde_json::from_str(&note.text).ok()).unwrap_or_default();
         newest(&mut all, arrivals);
         let text = serde_json::to_string(&all).map_err(|error| error.to_string())?;
-        if handler.notes.put_note(&name, &text, version).await.map_err(|error| error.to_string())? {
+        if ctx.ports.notes.put_note(&name, &text, version).await.map_err(|error| error.to_string())? {
             return Ok(());
         }
     }

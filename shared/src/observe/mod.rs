@@ -6,9 +6,9 @@ mod together;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use crate::context::{Handler, Invocation};
-use crate::exchange;
-use crate::ledger::observed::{is_done, observed};
+use crate::context::{Context, Invocation};
+use crate::exchange::{self, Target, credential};
+use crate::ledger::observed::{is_awaited, is_done, observed};
 use crate::ledger::store::{Filter, LedgerError, Put};
 use crate::ledger::{Claimant, Record, State};
 use crate::model::command::{Command, Key, Replication};
@@ -17,9 +17,10 @@ use crate::model::evidence::Observation;
 use crate::model::failure::Disposition;
 use crate::model::http::Reply;
 use crate::ports::Boxed;
-use crate::providers::provider::Provider;
+use crate::replicate::outbox;
 use crate::replicate::outcome::invalid;
 use arrivals::{Arrivals, Arrived};
+use together::ask_together;
 
 /// Records read at once: enough to fill shared questions.
 const PAGE: u32 = 500;
@@ -70,219 +71,212 @@ impl Sums {
     }
 }
 
-impl Handler {
-    /// Observes the replications of a command, or without one all that are due.
-    ///
-    /// # Errors
-    /// The command is wrong, a replication of it was never started, or the ledger cannot be read.
-    pub(crate) async fn observe(&self, payload: &Value, invocation: &Invocation) -> Result<Value, Error> {
-        if payload.get("source").is_none() {
-            return self.observe_due(invocation).await;
-        }
-        let mut wish = payload.clone();
-        wish["action"] = json!("replicate");
-        let mut command = Command::from_json(&wish).map_err(|error| invalid(&error, &invocation.id))?;
-        if let Some(provider) = self.provider(command.operation.cloud()) {
-            command = provider.complete(&command, &self.settings.defaults);
-        }
-        let (mut results, mut arrivals) = (Vec::new(), Arrivals::default());
-        for replication in command.replications() {
-            let record = self.ledger.get(&replication.key()).await.map_err(|error| unreadable(&error))?;
-            let record = record.ok_or_else(|| {
-                Error::new(
-                    ErrorName::InvalidCommand,
-                    format!("{} was never started: there is nothing to observe", replication.describe()),
-                )
-            })?;
-            let looked = self.look_at(&replication, record, None, invocation).await;
-            let mut looked = looked.map_err(|error| unreadable(&error))?;
-            arrivals.add(self, looked.arrived.take().into_iter().collect());
-            results.push(self.told(&replication, &looked));
-        }
-        arrivals.write(self).await;
-        match <[Value; 1]>::try_from(results) {
-            Ok([one]) => Ok(one),
-            Err(results) => {
-                Ok(json!({ "done": results.iter().all(|one| one["done"] == json!(true)), "results": results }))
-            }
-        }
+/// Observes the replications of a command.
+///
+/// # Errors
+/// The command is wrong, a replication of it was never started, or the ledger cannot be read.
+pub(crate) async fn command(ctx: &Context, payload: &Value, invocation: &Invocation) -> Result<Value, Error> {
+    let mut wish = payload.clone();
+    wish["action"] = json!("replicate");
+    let mut command = Command::from_json(&wish).map_err(|error| invalid(&error, &invocation.id))?;
+    if let Some(provider) = ctx.provider(command.operation.cloud()) {
+        command = provider.complete(&command, &ctx.settings.defaults);
     }
-
-    async fn observe_due(&self, invocation: &Invocation) -> Result<Value, Error> {
-        let filter = Filter { due: Some(self.clock.now()), ..Filter::default() };
-        let (mut sums, mut arrivals) = (Sums::default(), Arrivals::default());
-        let mut after: Option<Key> = None;
-        loop {
-            let page = self.ledger.list(&filter, after.as_ref(), PAGE).await.map_err(|error| unreadable(&error))?;
-            for error in &page.unreadable {
-                tracing::error!(%error, "a record that is due cannot be read");
-                sums.unreadable += 1;
-            }
-            let mut records = Vec::with_capacity(page.records.len());
-            for record in page.records {
-                match record.replication() {
-                    Ok(replication) => records.push((replication, record)),
-                    Err(error) => {
-                        tracing::error!(key = record.key, %error, "a record that is due cannot be read");
-                        sums.unreadable += 1;
-                    }
-                }
-            }
-            let told = self.ask_together(&records, invocation).await;
-            let looks =
-                records.into_iter().zip(told).map(|((replication, record), told)| -> Boxed<'_, Option<Looked>> {
-                    Box::pin(async move {
-                        if self.clock.now() >= invocation.stop() {
-                            return None;
-                        }
-                        self.look_at(&replication, record, told, invocation).await.ok()
-                    })
-                });
-            let results: Vec<Option<Looked>> =
-                stream::iter(looks.collect::<Vec<_>>()).buffered(self.settings.concurrency).collect().await;
-            let mut arrived = Vec::new();
-            for result in results {
-                let Some(one) = result else {
-                    sums.not_looked += 1;
-                    continue;
-                };
-                sums.add(&one);
-                arrived.extend(one.arrived);
-            }
-            arrivals.add(self, arrived);
-            after = page.next;
-            if after.is_none() || self.clock.now() >= invocation.stop() {
-                break;
-            }
-        }
-        arrivals.write(self).await;
-        Ok(sums.to_json())
+    let (mut results, mut arrivals) = (Vec::new(), Arrivals::default());
+    for replication in command.replications() {
+        let record = ctx.ports.ledger.get(&replication.key()).await.map_err(|error| unreadable(&error))?;
+        let record = record.ok_or_else(|| {
+            Error::new(
+                ErrorName::InvalidCommand,
+                format!("{} was never started: there is nothing to observe", replication.describe()),
+            )
+        })?;
+        let looked = look_at(ctx, &replication, record, None, invocation).await;
+        let mut looked = looked.map_err(|error| unreadable(&error))?;
+        arrivals.add(ctx, looked.arrived.take().into_iter().collect());
+        results.push(told(ctx, &replication, &looked));
     }
-
-    /// One look: ask unless it is `told` already, record, tell the queue. A record that nobody waits for is only told.
-    async fn look_at(
-        &self,
-        replication: &Replication,
-        record: Record,
-        told: Option<Observation>,
-        invocation: &Invocation,
-    ) -> Result<Looked, LedgerError> {
-        let mut before = record.state;
-        let Some(provider) = self.provider(replication.operation.cloud()).filter(|_| is_awaited(&record)) else {
-            return Ok(Looked::unchanged(record, None));
-        };
-        let observation = match told {
-            Some(told) => told,
-            None => {
-                if self.ready(provider, replication).await.is_err() {
-                    let why = "the credential is missing or paused".to_owned();
-                    return Ok(Looked::unchanged(record, Some(why)));
-                }
-                self.ask(provider, replication, &record, invocation).await
-            }
-        };
-        let unanswered = match &observation {
-            Observation::Unanswered(failure) => Some(failure.to_string()),
-            _ => None,
-        };
-        if let Some(reason) = &unanswered {
-            tracing::warn!(key = record.key, %reason, "the destination could not be asked");
-        }
-        let asked = (record.receipts.last().cloned(), record.attempt);
-        let (mut current, mut arrived) = (record, None);
-        for _ in 0..4 {
-            let now = self.clock.now();
-            let me = Claimant { owner: current.owner.clone(), lease_until: now, now };
-            let written = observed(&current, &observation, &me, &self.settings.looks, self.settings.attempts.backoff);
-            let Some((next, expect)) = written else { break };
-            match self.ledger.put(&next, &expect).await? {
-                Put::Stored => {
-                    if next.state != before {
-                        tracing::info!(
-                            key = next.key,
-                            replication = replication.describe(),
-                            state = next.state.name(),
-                            "observed"
-                        );
-                    }
-                    arrived = Arrived::of(replication, current.state, &next);
-                    current = next;
-                    break;
-                }
-                Put::Conflict(Some(found)) => {
-                    current = *found;
-                    // The answer is about the copy that was asked about, and says nothing of any other: that is for the next look.
-                    if (current.receipts.last(), current.attempt) != (asked.0.as_ref(), asked.1) {
-                        before = current.state;
-                        break;
-                    }
-                }
-                Put::Conflict(None) => break,
-            }
-        }
-        if current.in_outbox() {
-            self.deliver(replication, &current, invocation).await;
-        }
-        Ok(Looked { before, record: current, unanswered, arrived })
-    }
-
-    async fn ask(
-        &self,
-        provider: &dyn Provider,
-        replication: &Replication,
-        record: &Record,
-        invocation: &Invocation,
-    ) -> Observation {
-        let Some(receipt) = record.receipts.last() else { return Observation::Running("no receipt".into()) };
-        let stop = invocation.stop();
-        let mut replies: Vec<Reply> = Vec::new();
-        loop {
-            let call = match provider.observe(replication, receipt, record.evidence.as_ref(), &replies) {
-                Observation::Ask(call) => call,
-                answer => return answer,
-            };
-            match exchange::read(self, provider, &call, replication.into(), stop).await {
-                Ok(reply) => replies.push(reply),
-                Err(failure) => {
-                    if failure.disposition == Disposition::Authentication {
-                        self.pause(provider, replication, &failure).await;
-                    }
-                    return Observation::Unanswered(failure);
-                }
-            }
-        }
-    }
-
-    fn told(&self, replication: &Replication, looked: &Looked) -> Value {
-        let record = &looked.record;
-        let wait = record.look_at.map(|at| at.duration_since(self.clock.now()).as_secs().max(1));
-        let mut told = json!({
-            "done": is_done(record.state),
-            "state": record.state.name(),
-            "next_check_after_s": wait,
-            "source": replication.source_json(),
-            "destination": replication.destination.to_json(),
-            "replication_id": record.receipts.last().and_then(|receipt| receipt.replication_id.clone()),
-        });
-        if let Some(evidence) = &record.evidence {
-            told["evidence"] = json!(evidence);
-        }
-        if let Some(reason) = &looked.unanswered {
-            told["unanswered"] = json!(reason);
-        } else if let Some(note) =
-            record.last().and_then(|entry| entry.note.as_deref()).filter(|_| record.state != State::Accepted)
-        {
-            told["reason"] = json!(note);
-        }
-        told
+    arrivals.write(ctx).await;
+    match <[Value; 1]>::try_from(results) {
+        Ok([one]) => Ok(one),
+        Err(results) => Ok(json!({ "done": results.iter().all(|one| one["done"] == json!(true)), "results": results })),
     }
 }
 
-/// Whether the destination has anything to say of it: a copy was accepted, under this very record.
-fn is_awaited(record: &Record) -> bool {
-    let receipt = record.receipts.last();
-    matches!(record.state, State::Accepted | State::Replicated)
-        && receipt.is_some_and(|receipt| receipt.backup_id.is_none())
+/// Observes all replications that are due.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub(crate) async fn due(ctx: &Context, invocation: &Invocation) -> Result<Value, Error> {
+    let filter = Filter { due: Some(ctx.now()), ..Filter::default() };
+    let (mut sums, mut arrivals) = (Sums::default(), Arrivals::default());
+    let mut after: Option<Key> = None;
+    loop {
+        let page = ctx.ports.ledger.list(&filter, after.as_ref(), PAGE).await.map_err(|error| unreadable(&error))?;
+        for error in &page.unreadable {
+            tracing::error!(%error, "a record that is due cannot be read");
+            sums.unreadable += 1;
+        }
+        let mut records = Vec::with_capacity(page.records.len());
+        for record in page.records {
+            match record.replication() {
+                Ok(replication) => records.push((replication, record)),
+                Err(error) => {
+                    tracing::error!(key = record.key, %error, "a record that is due cannot be read");
+                    sums.unreadable += 1;
+                }
+            }
+        }
+        let told = ask_together(ctx, &records, invocation).await;
+        let looks = records.into_iter().zip(told).map(|((replication, record), told)| -> Boxed<'_, Option<Looked>> {
+            Box::pin(async move {
+                if ctx.now() >= invocation.stop() {
+                    return None;
+                }
+                look_at(ctx, &replication, record, told, invocation).await.ok()
+            })
+        });
+        let results: Vec<Option<Looked>> =
+            stream::iter(looks.collect::<Vec<_>>()).buffered(ctx.settings.concurrency).collect().await;
+        let mut arrived = Vec::new();
+        for result in results {
+            let Some(one) = result else {
+                sums.not_looked += 1;
+                continue;
+            };
+            sums.add(&one);
+            arrived.extend(one.arrived);
+        }
+        arrivals.add(ctx, arrived);
+        after = page.next;
+        if after.is_none() || ctx.now() >= invocation.stop() {
+            break;
+        }
+    }
+    arrivals.write(ctx).await;
+    Ok(sums.to_json())
+}
+
+/// One look: ask unless it is `told` already, record, tell the queue. A record that nobody waits for is only told.
+async fn look_at(
+    ctx: &Context,
+    replication: &Replication,
+    record: Record,
+    told: Option<Observation>,
+    invocation: &Invocation,
+) -> Result<Looked, LedgerError> {
+    let mut before = record.state;
+    if !is_awaited(&record) {
+        return Ok(Looked::unchanged(record, None));
+    }
+    let Some(provider) = ctx.provider(replication.operation.cloud()) else {
+        return Ok(Looked::unchanged(record, None));
+    };
+    let target = Target::of(provider, replication);
+    let observation = match told {
+        Some(told) => told,
+        None => {
+            if credential::ready(ctx, target, &replication.source.region).await.is_err() {
+                let why = "the credential is missing or paused".to_owned();
+                return Ok(Looked::unchanged(record, Some(why)));
+            }
+            ask(ctx, target, replication, &record, invocation).await
+        }
+    };
+    let unanswered = match &observation {
+        Observation::Unanswered(failure) => Some(failure.to_string()),
+        _ => None,
+    };
+    if let Some(reason) = &unanswered {
+        tracing::warn!(key = record.key, %reason, "the destination could not be asked");
+    }
+    let asked = (record.receipts.last().cloned(), record.attempt);
+    let (mut current, mut arrived) = (record, None);
+    for _ in 0..4 {
+        let now = ctx.now();
+        let me = Claimant { owner: current.owner.clone(), lease_until: now, now };
+        let written = observed(&current, &observation, &me, &ctx.settings.looks, ctx.settings.attempts.backoff);
+        let Some((next, expect)) = written else { break };
+        match ctx.ports.ledger.put(&next, &expect).await? {
+            Put::Stored => {
+                if next.state != before {
+                    tracing::info!(
+                        key = next.key,
+                        replication = replication.describe(),
+                        state = next.state.name(),
+                        "observed"
+                    );
+                }
+                arrived = Arrived::of(replication, current.state, &next);
+                current = next;
+                break;
+            }
+            Put::Conflict(Some(found)) => {
+                current = *found;
+                // The answer is about the copy that was asked about, and says nothing of any other: that is for the next look.
+                if (current.receipts.last(), current.attempt) != (asked.0.as_ref(), asked.1) {
+                    before = current.state;
+                    break;
+                }
+            }
+            Put::Conflict(None) => break,
+        }
+    }
+    if current.in_outbox() {
+        outbox::deliver(ctx, replication, &current, invocation).await;
+    }
+    Ok(Looked { before, record: current, unanswered, arrived })
+}
+
+async fn ask(
+    ctx: &Context,
+    target: Target<'_>,
+    replication: &Replication,
+    record: &Record,
+    invocation: &Invocation,
+) -> Observation {
+    let Some(receipt) = record.receipts.last() else { return Observation::Running("no receipt".into()) };
+    let stop = invocation.stop();
+    let mut replies: Vec<Reply> = Vec::new();
+    loop {
+        let call = match target.provider.observe(replication, receipt, record.evidence.as_ref(), &replies) {
+            Observation::Ask(call) => call,
+            answer => return answer,
+        };
+        match exchange::read(ctx, target, &call, stop).await {
+            Ok(reply) => replies.push(reply),
+            Err(failure) => {
+                if failure.disposition == Disposition::Authentication {
+                    credential::pause(ctx, target, &replication.source.region, &failure).await;
+                }
+                return Observation::Unanswered(failure);
+            }
+        }
+    }
+}
+
+fn told(ctx: &Context, replication: &Replication, looked: &Looked) -> Value {
+    let record = &looked.record;
+    let wait = record.look_at.map(|at| at.duration_since(ctx.now()).as_secs().max(1));
+    let mut told = json!({
+        "done": is_done(record.state),
+        "state": record.state.name(),
+        "next_check_after_s": wait,
+        "source": replication.source_json(),
+        "destination": replication.destination.to_json(),
+        "replication_id": record.receipts.last().and_then(|receipt| receipt.replication_id.clone()),
+    });
+    if let Some(evidence) = &record.evidence {
+        told["evidence"] = json!(evidence);
+    }
+    if let Some(reason) = &looked.unanswered {
+        told["unanswered"] = json!(reason);
+    } else if record.state != State::Accepted
+        && let Some(note) = record.last().and_then(|entry| entry.note.as_deref())
+    {
+        told["reason"] = json!(note);
+    }
+    told
 }
 
 fn unreadable(error: &LedgerError) -> Error {

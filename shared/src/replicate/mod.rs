@@ -1,18 +1,16 @@
 //! The path of one replication: claim, read back, call, settle, emit, mark.
 
 mod attempt;
-mod dry_run;
+pub(crate) mod dry_run;
 pub mod messages;
-mod outbox;
+pub(crate) mod outbox;
 pub mod outcome;
 mod replay;
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-
-use crate::context::{Handler, Invocation};
+use crate::context::{Context, Invocation};
+use crate::exchange::{Target, credential};
 use crate::ledger::limits::{Attempts, OnDoubt};
 use crate::ledger::store::{LedgerError, Put};
 use crate::ledger::{self, Claim, Claimant, Ending, Record, State};
@@ -20,7 +18,8 @@ use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
 use crate::model::time::later;
 use crate::providers::provider::Provider;
-use outcome::{Outcome, Trouble, in_doubt, ineligible, ledger_trouble, unavailable};
+pub(crate) use attempt::read_back;
+use outcome::{Outcome, Trouble, in_doubt, ineligible, ledger_trouble, not_ready, unavailable, unless_panic};
 
 /// What holds for one replication.
 struct Terms {
@@ -28,217 +27,214 @@ struct Terms {
     on_doubt: OnDoubt,
 }
 
-impl Handler {
-    /// Starts one replication; a panic underway is its own failure.
-    pub(crate) async fn replicate_guarded(
-        &self,
-        provider: &dyn Provider,
-        replication: &Replication,
-        invocation: &Invocation,
-    ) -> Outcome {
-        let outcome = unless_panic(replication, self.replicate(provider, replication, invocation)).await;
-        self.metrics.count(replication.operation.cloud(), replication.rule.as_deref(), outcome.tally());
-        outcome
-    }
-
-    /// Claim, work, settle, emit, mark.
-    async fn replicate(&self, provider: &dyn Provider, replication: &Replication, invocation: &Invocation) -> Outcome {
-        let now = self.clock.now();
-        if now >= invocation.stop() {
-            return Outcome::not_started(unavailable(
-                replication,
-                "no time is left before this function's deadline; it is handed back and starts again",
-            ));
-        }
-        if self.settings.paused {
-            return Outcome::Not(Trouble {
-                state: "not_started",
-                error: Error::new(
-                    ErrorName::Unavailable,
-                    format!(
-                        "{} was not started: OFFSITE_PAUSED is set, and nothing is started until it is not; it can be repeated",
-                        replication.describe()
-                    ),
-                ),
-                code: Some("paused".into()),
-                request_id: None,
-            });
-        }
-        // Before anything is written: a missing credential is nobody's doubt.
-        let credential = match self.ready(provider, replication).await {
-            Ok(credential) => credential,
-            Err(outcome) => return outcome,
-        };
-        let _gate = match self.gate(provider, replication, &credential).await {
-            Ok(gate) => gate,
-            Err(outcome) => return outcome,
-        };
-        let me = Claimant {
-            owner: self.clock.nonce().0,
-            lease_until: later(invocation.deadline, self.settings.lease_margin),
-            now,
-        };
-        let terms = self.terms(replication).await;
-        let record = match self.claim(replication, &me, &terms.attempts).await {
-            Ok(Ok(record)) => record,
-            Ok(Err(claim)) => return self.without_claim(replication, claim, invocation).await,
-            Err(error) => return Outcome::not_started(ledger_trouble(replication, &error)),
-        };
-        let ending = self.work(provider, replication, &record, terms.on_doubt, invocation).await;
-        let me = Claimant { now: self.clock.now(), ..me };
-        if matches!(
-            &ending,
-            Ending::Accepted(_) | Ending::Refused { .. } | Ending::Ineligible { .. } | Ending::NoWork { .. }
-        ) {
-            self.pauses.prove(credential);
-        }
-        drop(_gate);
-        if let Ending::Accepted(receipts) = &ending {
-            // First of all on record somewhere: whatever fails from here on, the IDs are in the log.
-            for receipt in receipts {
-                tracing::info!(
-                    key = %replication.key(), replication = replication.describe(), backup_id = receipt.backup_id, replication_id = receipt.replication_id,
-                    request_id = receipt.request_id, adopted = receipt.adopted, attempt = record.attempt, "accepted"
-                );
-            }
-        }
-        let settled = self.settle(&record, &ending, &me, invocation).await;
-        self.finish(replication, &record, settled, ending, invocation).await
-    }
-
-    /// What the rule that asks for a replication says of attempts and doubts, or else the settings.
-    async fn terms(&self, replication: &Replication) -> Terms {
-        let mut terms =
-            Terms { attempts: self.settings.attempts, on_doubt: self.settings.on_doubt(replication.operation.cloud()) };
-        let Some(name) = &replication.rule else { return terms };
-        // Without a policy the settings hold, which are the more careful ones.
-        let Ok(Some(policy)) = self.policies.policy().await else { return terms };
-        if let Some(rule) = policy.rule(name) {
-            terms.attempts.restart_lost = rule.limits.restart_lost;
-            terms.on_doubt = rule.limits.on_doubt.unwrap_or(terms.on_doubt);
-        }
-        terms
-    }
-
-    /// Takes the replication, or tells why not. The write is durable before this returns.
-    async fn claim(
-        &self,
-        replication: &Replication,
-        me: &Claimant,
-        attempts: &Attempts,
-    ) -> Result<Result<Record, Claim>, LedgerError> {
-        let mut existing: Option<Box<Record>> = None;
-        for _ in 0..8 {
-            match ledger::claim(existing.as_deref(), replication, me, attempts) {
-                Claim::Write(record, expect) => match self.ledger.put(&record, &expect).await? {
-                    Put::Stored => return Ok(Ok(*record)),
-                    Put::Conflict(found) => existing = found,
-                },
-                Claim::Ours(record) => return Ok(Ok(*record)),
-                other => return Ok(Err(other)),
-            }
-        }
-        Err(LedgerError::Unavailable("too many others write this record at the same time".into()))
-    }
-
-    /// Writes an ending. Returns the record as stored, or `None` when it could not be recorded.
-    async fn settle(&self, record: &Record, ending: &Ending, me: &Claimant, invocation: &Invocation) -> Option<Record> {
-        let mut current = record.clone();
-        let mut delay = Duration::from_millis(100);
-        for _ in 0..12 {
-            let Some((next, expect)) = ledger::settle(&current, ending, me, &self.settings.attempts) else {
-                return Some(current);
-            };
-            match self.ledger.put(&next, &expect).await {
-                Ok(Put::Stored) => return Some(next),
-                // Ours, stored by a write whose answer was lost. Version and owner alone do not say so: an acceptance by another
-                // call keeps the owner that it finds.
-                Ok(Put::Conflict(Some(found))) if *found == next => return Some(next),
-                Ok(Put::Conflict(Some(found))) => current = *found,
-                Ok(Put::Conflict(None)) => {
-                    tracing::error!(key = record.key, "the record vanished from the ledger");
-                    return None;
-                }
-                Err(error) => {
-                    tracing::error!(key = record.key, %error, "the outcome could not be recorded");
-                    if later(self.clock.now(), delay) >= invocation.deadline {
-                        return None;
-                    }
-                    self.clock.sleep(delay).await;
-                    delay *= 2;
-                }
-            }
-        }
-        None
-    }
-
-    /// Emits what is in the outbox and turns the ending into an answer.
-    async fn finish(
-        &self,
-        replication: &Replication,
-        claimed: &Record,
-        settled: Option<Record>,
-        ending: Ending,
-        invocation: &Invocation,
-    ) -> Outcome {
-        match ending {
-            Ending::Accepted(receipts) => {
-                let recorded = settled.is_some();
-                let record = settled.unwrap_or_else(|| {
-                    let mut record = claimed.clone();
-                    record.receipts.extend(receipts.iter().cloned());
-                    record
-                });
-                if receipts.is_empty() {
-                    return Outcome::NoWork { code: "no_backups".into() };
-                }
-                let queued = if recorded {
-                    !record.outbox || self.deliver(replication, &record, invocation).await
-                } else {
-                    self.emit(replication, &record, invocation).await
-                };
-                Outcome::Accepted { receipts: record.receipts, attempt: record.attempt, queued, replayed: false }
-            }
-            Ending::Released { name, code, note, request_id } => {
-                let doubtful = settled.as_ref().is_some_and(|record| record.state == State::InDoubt);
-                if doubtful {
-                    return Outcome::Not(in_doubt(replication, &code, &note, request_id));
-                }
-                let next = if name == ErrorName::Rejected { "" } else { ", it can be repeated" };
-                let message =
-                    format!("{} was not started: {code}: {note}; certainly not applied{next}", replication.describe());
-                Outcome::Not(Trouble {
-                    state: "not_started",
-                    error: Error::new(name, message),
-                    code: Some(code),
-                    request_id,
-                })
-            }
-            Ending::InDoubt { code, note, request_id, .. } => {
-                Outcome::Not(in_doubt(replication, &code, &note, request_id))
-            }
-            Ending::Refused { code, note, request_id } => {
-                let message = format!("{} was refused: {code}: {note}", replication.describe());
-                Outcome::Not(Trouble {
-                    state: "refused",
-                    error: Error::new(ErrorName::Rejected, message),
-                    code: Some(code),
-                    request_id,
-                })
-            }
-            Ending::Ineligible { reason } => Outcome::Not(ineligible(replication, &reason)),
-            Ending::NoWork { code, .. } => Outcome::NoWork { code },
-        }
-    }
+/// Starts one replication, or answers from the ledger what became of it; a panic underway is its own failure.
+pub(crate) async fn run(
+    ctx: &Context,
+    provider: &dyn Provider,
+    replication: &Replication,
+    invocation: &Invocation,
+) -> Outcome {
+    let outcome = unless_panic(replication, replicate(ctx, provider, replication, invocation)).await;
+    ctx.memory.metrics.count(replication.operation.cloud(), replication.rule.as_deref(), outcome.tally());
+    outcome
 }
 
-pub(crate) async fn unless_panic(replication: &Replication, run: impl Future<Output = Outcome>) -> Outcome {
-    AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| {
-        Outcome::Not(in_doubt(
+/// Claim, work, settle, emit, mark.
+async fn replicate(
+    ctx: &Context,
+    provider: &dyn Provider,
+    replication: &Replication,
+    invocation: &Invocation,
+) -> Outcome {
+    let now = ctx.now();
+    if now >= invocation.stop() {
+        return Outcome::not_started(unavailable(
             replication,
-            "panic",
-            "this function failed inside (see the log); the ledger keeps what was intended",
-            None,
-        ))
-    })
+            "no time is left before this function's deadline; it is handed back and starts again",
+        ));
+    }
+    if ctx.settings.paused {
+        return Outcome::Not(Trouble {
+            state: "not_started",
+            error: Error::new(
+                ErrorName::Unavailable,
+                format!(
+                    "{} was not started: OFFSITE_PAUSED is set, and nothing is started until it is not; it can be repeated",
+                    replication.describe()
+                ),
+            ),
+            code: Some("paused".into()),
+            request_id: None,
+        });
+    }
+    let (target, region) = (Target::of(provider, replication), &replication.source.region);
+    // Before anything is written: a missing credential is nobody's doubt.
+    let credential = match credential::ready(ctx, target, region).await {
+        Ok(credential) => credential,
+        Err(why) => return not_ready(replication, why),
+    };
+    let gate = match credential::gate(ctx, target, region, &credential).await {
+        Ok(gate) => gate,
+        Err(why) => return not_ready(replication, why),
+    };
+    let me = Claimant {
+        owner: ctx.ports.clock.nonce().0,
+        lease_until: later(invocation.deadline, ctx.settings.lease_margin),
+        now,
+    };
+    let terms = terms(ctx, replication).await;
+    let record = match claim(ctx, replication, &me, &terms.attempts).await {
+        Ok(Ok(record)) => record,
+        Ok(Err(claim)) => return replay::without_claim(ctx, replication, claim, invocation).await,
+        Err(error) => return Outcome::not_started(ledger_trouble(replication, &error)),
+    };
+    let ending = attempt::work(ctx, target, replication, &record, terms.on_doubt, invocation).await;
+    let me = Claimant { now: ctx.now(), ..me };
+    if matches!(
+        &ending,
+        Ending::Accepted(_) | Ending::Refused { .. } | Ending::Ineligible { .. } | Ending::NoWork { .. }
+    ) {
+        ctx.memory.pauses.prove(credential);
+    }
+    drop(gate);
+    if let Ending::Accepted(receipts) = &ending {
+        // First of all on record somewhere: whatever fails from here on, the IDs are in the log.
+        for receipt in receipts {
+            tracing::info!(
+                key = %replication.key(), replication = replication.describe(), backup_id = receipt.backup_id, replication_id = receipt.replication_id,
+                request_id = receipt.request_id, adopted = receipt.adopted, attempt = record.attempt, "accepted"
+            );
+        }
+    }
+    let settled = settle(ctx, &record, &ending, &me, invocation).await;
+    finish(ctx, replication, &record, settled, ending, invocation).await
+}
+
+/// What the rule that asks for a replication says of attempts and doubts, or else the settings.
+async fn terms(ctx: &Context, replication: &Replication) -> Terms {
+    let mut terms =
+        Terms { attempts: ctx.settings.attempts, on_doubt: ctx.settings.on_doubt(replication.operation.cloud()) };
+    let Some(name) = &replication.rule else { return terms };
+    // Without a policy the settings hold, which are the more careful ones.
+    let Ok(Some(policy)) = ctx.ports.policies.policy().await else { return terms };
+    if let Some(rule) = policy.rule(name) {
+        terms.attempts.restart_lost = rule.limits.restart_lost;
+        terms.on_doubt = rule.limits.on_doubt.unwrap_or(terms.on_doubt);
+    }
+    terms
+}
+
+/// Takes the replication, or tells why not. The write is durable before this returns.
+async fn claim(
+    ctx: &Context,
+    replication: &Replication,
+    me: &Claimant,
+    attempts: &Attempts,
+) -> Result<Result<Record, Claim>, LedgerError> {
+    let mut existing: Option<Box<Record>> = None;
+    for _ in 0..8 {
+        match ledger::claim(existing.as_deref(), replication, me, attempts) {
+            Claim::Write(record, expect) => match ctx.ports.ledger.put(&record, &expect).await? {
+                Put::Stored => return Ok(Ok(*record)),
+                Put::Conflict(found) => existing = found,
+            },
+            Claim::Ours(record) => return Ok(Ok(*record)),
+            other => return Ok(Err(other)),
+        }
+    }
+    Err(LedgerError::Unavailable("too many others write this record at the same time".into()))
+}
+
+/// Writes an ending. Returns the record as stored, or `None` when it could not be recorded.
+async fn settle(
+    ctx: &Context,
+    record: &Record,
+    ending: &Ending,
+    me: &Claimant,
+    invocation: &Invocation,
+) -> Option<Record> {
+    let mut current = record.clone();
+    let mut delay = Duration::from_millis(100);
+    for _ in 0..12 {
+        let Some((next, expect)) = ledger::settle(&current, ending, me, &ctx.settings.attempts) else {
+            return Some(current);
+        };
+        match ctx.ports.ledger.put(&next, &expect).await {
+            Ok(Put::Stored) => return Some(next),
+            // Ours, stored by a write whose answer was lost. Version and owner alone do not say so: an acceptance by another
+            // call keeps the owner that it finds.
+            Ok(Put::Conflict(Some(found))) if *found == next => return Some(next),
+            Ok(Put::Conflict(Some(found))) => current = *found,
+            Ok(Put::Conflict(None)) => {
+                tracing::error!(key = record.key, "the record vanished from the ledger");
+                return None;
+            }
+            Err(error) => {
+                tracing::error!(key = record.key, %error, "the outcome could not be recorded");
+                if later(ctx.now(), delay) >= invocation.deadline {
+                    return None;
+                }
+                ctx.ports.clock.sleep(delay).await;
+                delay *= 2;
+            }
+        }
+    }
+    None
+}
+
+/// Emits what is in the outbox and turns the ending into an answer.
+async fn finish(
+    ctx: &Context,
+    replication: &Replication,
+    claimed: &Record,
+    settled: Option<Record>,
+    ending: Ending,
+    invocation: &Invocation,
+) -> Outcome {
+    match ending {
+        Ending::Accepted(receipts) => {
+            let recorded = settled.is_some();
+            let record = settled.unwrap_or_else(|| {
+                let mut record = claimed.clone();
+                record.receipts.extend(receipts.iter().cloned());
+                record
+            });
+            if receipts.is_empty() {
+                return Outcome::NoWork { code: "no_backups".into() };
+            }
+            let queued = if recorded {
+                !record.outbox || outbox::deliver(ctx, replication, &record, invocation).await
+            } else {
+                outbox::emit(ctx, replication, &record, invocation).await
+            };
+            Outcome::Accepted { receipts: record.receipts, attempt: record.attempt, queued, replayed: false }
+        }
+        Ending::Released { name, code, note, request_id } => {
+            let doubtful = settled.as_ref().is_some_and(|record| record.state == State::InDoubt);
+            if doubtful {
+                return Outcome::Not(in_doubt(replication, &code, &note, request_id));
+            }
+            let next = if name == ErrorName::Rejected { "" } else { ", it can be repeated" };
+            let message =
+                format!("{} was not started: {code}: {note}; certainly not applied{next}", replication.describe());
+            Outcome::Not(Trouble {
+                state: "not_started",
+                error: Error::new(name, message),
+                code: Some(code),
+                request_id,
+            })
+        }
+        Ending::InDoubt { code, note, request_id, .. } => Outcome::Not(in_doubt(replication, &code, &note, request_id)),
+        Ending::Refused { code, note, request_id } => {
+            let message = format!("{} was refused: {code}: {note}", replication.describe());
+            Outcome::Not(Trouble {
+                state: "refused",
+                error: Error::new(ErrorName::Rejected, message),
+                code: Some(code),
+                request_id,
+            })
+        }
+        Ending::Ineligible { reason } => Outcome::Not(ineligible(replication, &reason)),
+        Ending::NoWork { code, .. } => Outcome::NoWork { code },
+    }
 }

@@ -1,123 +1,135 @@
 //! The outbox: receipts leave the ledger for the queue, and the record is marked only after the queue took them.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::messages;
-use crate::context::{Handler, Invocation};
+use crate::context::{Context, Invocation};
 use crate::ledger::store::{Expect, Filter, LedgerError, Put};
 use crate::ledger::{self, Claimant, Ending, Record};
 use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
 use crate::model::receipt::Receipt;
 
-impl Handler {
-    /// Emits what earlier invocations left in the outbox. This is what a `sweep` does in this version.
-    ///
-    /// # Errors
-    /// The ledger cannot be read.
-    pub async fn drain(&self, invocation: &Invocation) -> Result<Value, Error> {
-        let filter = Filter { outbox: true, ..Filter::default() };
-        let (mut drained, mut left, mut after) = (0_u64, 0_u64, None);
-        let unreadable = |error: LedgerError| {
-            Error::new(ErrorName::Unavailable, format!("the outbox was not drained: {error}; it can be repeated"))
-        };
-        loop {
-            let page = self.ledger.list(&filter, after.as_ref(), 100).await.map_err(unreadable)?;
-            for error in &page.unreadable {
-                tracing::error!(%error, "a record in the outbox cannot be read");
-                left += 1;
-            }
-            for record in &page.records {
-                let delivered = match record.replication() {
-                    Ok(replication) if self.clock.now() < invocation.stop() => {
-                        self.deliver(&replication, record, invocation).await
-                    }
-                    Ok(_) => false,
-                    Err(error) => {
-                        tracing::error!(key = record.key, %error, "a record in the outbox cannot be read");
-                        false
-                    }
-                };
-                if delivered {
-                    drained += 1;
-                } else {
-                    left += 1;
+/// What draining the outbox came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Drained {
+    /// Records whose receipts are on the queue now.
+    drained: u64,
+    /// Records whose receipts still wait.
+    left: u64,
+}
+
+/// Emits what earlier invocations left in the outbox.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub(crate) async fn drain(ctx: &Context, invocation: &Invocation) -> Result<Drained, Error> {
+    let filter = Filter { outbox: true, ..Filter::default() };
+    let (mut outbox, mut after) = (Drained::default(), None);
+    let unreadable = |error: LedgerError| {
+        Error::new(ErrorName::Unavailable, format!("the outbox was not drained: {error}; it can be repeated"))
+    };
+    loop {
+        let page = ctx.ports.ledger.list(&filter, after.as_ref(), 100).await.map_err(unreadable)?;
+        for error in &page.unreadable {
+            tracing::error!(%error, "a record in the outbox cannot be read");
+            outbox.left += 1;
+        }
+        for record in &page.records {
+            let delivered = match record.replication() {
+                Ok(replication) if ctx.now() < invocation.stop() => {
+                    deliver(ctx, &replication, record, invocation).await
                 }
-            }
-            after = page.next;
-            if after.is_none() {
-                return Ok(json!({ "outbox": { "drained": drained, "left": left } }));
-            }
-        }
-    }
-
-    /// Opens the records of a vault's backups, emits the receipts and marks the record. True when the queue has them.
-    pub(crate) async fn deliver(&self, replication: &Replication, record: &Record, invocation: &Invocation) -> bool {
-        // Opened once, when the acceptance is delivered.
-        for receipt in record.receipts.iter().filter(|receipt| record.outbox && receipt.backup_id.is_some()) {
-            self.open_backup(replication, receipt, record, invocation).await;
-        }
-        if !self.emit(replication, record, invocation).await {
-            return false;
-        }
-        let (next, expect) = ledger::emitted(record);
-        match self.ledger.put(&next, &expect).await {
-            Ok(_) => {}
-            // The receipts are on the queue; sending them again under the same event IDs is harmless.
-            Err(error) => tracing::warn!(key = record.key, %error, "emitted, but not marked so"),
-        }
-        true
-    }
-
-    pub(crate) async fn emit(&self, replication: &Replication, record: &Record, invocation: &Invocation) -> bool {
-        let mut messages = Vec::new();
-        if record.outbox || record.news.is_empty() {
-            for (index, one) in record.receipts.iter().enumerate() {
-                let same = |other: &Receipt| other.backup_id == one.backup_id && other.attempt == one.attempt;
-                let extra = record.receipts.iter().take(index).any(same);
-                messages.push(messages::accepted(replication, one, extra));
-            }
-        }
-        messages.extend(record.news.iter().map(|news| messages::changed(replication, record, news)));
-        let outcomes = self.emitter.emit(&messages, invocation.last_moment()).await;
-        for (message, outcome) in messages.iter().zip(&outcomes) {
-            if let Err(error) = outcome {
-                tracing::error!(event = %message.event, %error, "the queue has not taken this receipt; it stays in the outbox");
-            }
-        }
-        outcomes.iter().all(Result::is_ok)
-    }
-
-    /// The record of one backup that a vault-wide call started.
-    pub(crate) async fn open_backup(
-        &self,
-        replication: &Replication,
-        receipt: &Receipt,
-        vault: &Record,
-        invocation: &Invocation,
-    ) {
-        let Some(backup_id) = &receipt.backup_id else { return };
-        let backup = replication.of_backup(backup_id);
-        let me = Claimant { owner: vault.owner.clone(), lease_until: invocation.deadline, now: self.clock.now() };
-        let receipt = Receipt { backup_id: None, attempt: 1, ..receipt.clone() };
-        let record = Record::accepted(&backup, receipt.clone(), &me);
-        let mut result = self.ledger.put(&record, &Expect::Absent).await;
-        for _ in 0..4 {
-            let found = match result {
-                Ok(Put::Conflict(Some(found))) => found,
-                Ok(_) => return,
+                Ok(_) => false,
                 Err(error) => {
-                    tracing::warn!(backup_id, %error, "the backup's own record could not be written; the vault's record has the receipt");
-                    return;
+                    tracing::error!(key = record.key, %error, "a record in the outbox cannot be read");
+                    false
                 }
             };
-            let ending = Ending::Accepted(vec![receipt.clone()]);
-            let Some((mut next, expect)) = ledger::settle(&found, &ending, &me, &self.settings.attempts) else {
-                return;
-            };
-            // The vault's record carries the receipt to the queue, under the same event ID.
-            next.outbox = found.outbox;
-            result = self.ledger.put(&next, &expect).await;
+            if delivered {
+                outbox.drained += 1;
+            } else {
+                outbox.left += 1;
+            }
         }
+        after = page.next;
+        if after.is_none() {
+            return Ok(outbox);
+        }
+    }
+}
+
+/// Opens the records of a vault's backups, emits the receipts and marks the record. True when the queue has them.
+pub(crate) async fn deliver(
+    ctx: &Context,
+    replication: &Replication,
+    record: &Record,
+    invocation: &Invocation,
+) -> bool {
+    // Opened once, when the acceptance is delivered.
+    for receipt in record.receipts.iter().filter(|receipt| record.outbox && receipt.backup_id.is_some()) {
+        open_backup(ctx, replication, receipt, record, invocation).await;
+    }
+    if !emit(ctx, replication, record, invocation).await {
+        return false;
+    }
+    let (next, expect) = ledger::emitted(record);
+    match ctx.ports.ledger.put(&next, &expect).await {
+        Ok(_) => {}
+        // The receipts are on the queue; sending them again under the same event IDs is harmless.
+        Err(error) => tracing::warn!(key = record.key, %error, "emitted, but not marked so"),
+    }
+    true
+}
+
+pub(crate) async fn emit(ctx: &Context, replication: &Replication, record: &Record, invocation: &Invocation) -> bool {
+    let mut messages = Vec::new();
+    if record.outbox || record.news.is_empty() {
+        for (index, one) in record.receipts.iter().enumerate() {
+            let same = |other: &Receipt| other.backup_id == one.backup_id && other.attempt == one.attempt;
+            let extra = record.receipts.iter().take(index).any(same);
+            messages.push(messages::accepted(replication, one, extra));
+        }
+    }
+    messages.extend(record.news.iter().map(|news| messages::changed(replication, record, news)));
+    let outcomes = ctx.ports.emitter.emit(&messages, invocation.last_moment()).await;
+    for (message, outcome) in messages.iter().zip(&outcomes) {
+        if let Err(error) = outcome {
+            tracing::error!(event = %message.event, %error, "the queue has not taken this receipt; it stays in the outbox");
+        }
+    }
+    outcomes.iter().all(Result::is_ok)
+}
+
+/// The record of one backup that a vault-wide call started.
+async fn open_backup(
+    ctx: &Context,
+    replication: &Replication,
+    receipt: &Receipt,
+    vault: &Record,
+    invocation: &Invocation,
+) {
+    let Some(backup_id) = &receipt.backup_id else { return };
+    let backup = replication.of_backup(backup_id);
+    let me = Claimant { owner: vault.owner.clone(), lease_until: invocation.deadline, now: ctx.now() };
+    let receipt = Receipt { backup_id: None, attempt: 1, ..receipt.clone() };
+    let record = Record::accepted(&backup, receipt.clone(), &me);
+    let mut result = ctx.ports.ledger.put(&record, &Expect::Absent).await;
+    for _ in 0..4 {
+        let found = match result {
+            Ok(Put::Conflict(Some(found))) => found,
+            Ok(_) => return,
+            Err(error) => {
+                tracing::warn!(backup_id, %error, "the backup's own record could not be written; the vault's record has the receipt");
+                return;
+            }
+        };
+        let ending = Ending::Accepted(vec![receipt.clone()]);
+        let Some((mut next, expect)) = ledger::settle(&found, &ending, &me, &ctx.settings.attempts) else {
+            return;
+        };
+        // The vault's record carries the receipt to the queue, under the same event ID.
+        next.outbox = found.outbox;
+        result = ctx.ports.ledger.put(&next, &expect).await;
     }
 }

@@ -1,9 +1,13 @@
 //! What became of each replication, and how a caller is told.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
 use serde_json::{Map, Value, json};
 
 use super::messages::source_of;
 use crate::context::metrics::Tally;
+use crate::exchange::credential::NotReady;
 use crate::ledger::store::LedgerError;
 use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
@@ -214,6 +218,42 @@ pub(crate) fn unavailable(replication: &Replication, reason: &str) -> Error {
 
 pub(crate) fn ledger_trouble(replication: &Replication, error: &LedgerError) -> Error {
     unavailable(replication, &format!("{error}; nothing was started that could not be recorded, it can be repeated"))
+}
+
+/// Why a replication was not started, when its credential could not be used.
+pub(crate) fn not_ready(replication: &Replication, why: NotReady) -> Outcome {
+    let describe = replication.describe();
+    match why {
+        NotReady::Missing(error) => {
+            let message = format!("{describe} was not started: {}", error.message);
+            Outcome::not_started(Error::new(error.name, message))
+        }
+        NotReady::Paused(pause) => {
+            let message = format!(
+                "{describe} was not started: this credential of account {} is paused until {} because {}; a corrected credential is used within half a minute",
+                replication.account, pause.until, pause.reason
+            );
+            Outcome::Not(Trouble {
+                state: "not_started",
+                error: Error::new(ErrorName::Rejected, message),
+                code: Some("credential_paused".into()),
+                request_id: None,
+            })
+        }
+        NotReady::Unknown(error) => Outcome::not_started(ledger_trouble(replication, &error)),
+    }
+}
+
+/// What `run` comes to; a panic in it leaves the replication in doubt.
+pub(crate) async fn unless_panic(replication: &Replication, run: impl Future<Output = Outcome>) -> Outcome {
+    AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| {
+        Outcome::Not(in_doubt(
+            replication,
+            "panic",
+            "this function failed inside (see the log); the ledger keeps what was intended",
+            None,
+        ))
+    })
 }
 
 pub(crate) fn invalid(error: &FieldError, id: &str) -> Error {

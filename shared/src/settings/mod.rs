@@ -6,8 +6,9 @@ pub mod environment;
 use std::time::Duration;
 
 use crate::ledger::limits::{Attempts, Looks, OnDoubt};
-use crate::model::command::{Cloud, Destination};
+use crate::model::command::{Cloud, Command, Destination};
 use crate::model::error::Error;
+use crate::model::fields::FieldError;
 use crate::providers::call::Service;
 use crate::providers::provider::{Defaults, Provider};
 use environment::{Environment, check_endpoint};
@@ -173,6 +174,27 @@ impl Settings {
         allowed.iter().any(|pattern| {
             pattern.cloud.is_none_or(|only| only == cloud) && matches(&pattern.region, &destination.region)
         })
+    }
+
+    /// Checks where a command goes.
+    ///
+    /// # Errors
+    /// Names the first destination that the allow-list does not hold.
+    pub(crate) fn check_destinations(&self, command: &Command) -> Result<(), FieldError> {
+        let cloud = command.operation.cloud();
+        for (index, destination) in command.destinations.iter().enumerate() {
+            if !self.allows(cloud, destination) {
+                return Err(FieldError::new(
+                    format!("destinations[{index}].region"),
+                    format!(
+                        "{}:{} is not in OFFSITE_ALLOWED_DESTINATIONS; nothing was started",
+                        cloud.name(),
+                        destination.region
+                    ),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The base URL of a service in a region: the override, or the provider's own.

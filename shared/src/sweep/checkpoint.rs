@@ -11,7 +11,7 @@ use super::index::CopyIndex;
 use super::progress::{Course, FORMAT, Phase, drop_chunks, name_of};
 use super::state::Sweep;
 use super::stop::Stop;
-use crate::context::{Handler, Invocation};
+use crate::context::{Context, Invocation};
 use crate::model::text::hash_of;
 use crate::model::time::later;
 use crate::policy::Rule;
@@ -32,22 +32,18 @@ const IDLE: Duration = Duration::from_secs(3600);
 /// IDs that are kept for the overlap: more than two pages.
 const KEPT: usize = 250;
 
-impl<'h> Sweep<'h> {
+impl<'c> Sweep<'c> {
     /// Takes up the course where it was left, or begins a new one.
-    pub(super) async fn begin(
-        handler: &'h Handler,
-        rule: &'h Rule,
-        invocation: &'h Invocation,
-    ) -> Result<Sweep<'h>, Stop> {
+    pub(super) async fn begin(ctx: &'c Context, rule: &'c Rule, invocation: &'c Invocation) -> Result<Sweep<'c>, Stop> {
         let cloud = rule.operation.cloud();
         let provider =
-            handler.provider(cloud).ok_or_else(|| Stop::Failed("this function does not serve its cloud".into()))?;
-        let now = handler.clock.now();
+            ctx.provider(cloud).ok_or_else(|| Stop::Failed("this function does not serve its cloud".into()))?;
+        let now = ctx.now();
         if now >= invocation.stop() {
             return Err(Stop::Time);
         }
         let rule_hash = hash_of(&[&rule.to_json().to_string()]);
-        let note = handler.notes.note(&name_of(&rule.name)).await?;
+        let note = ctx.ports.notes.note(&name_of(&rule.name)).await?;
         let version = note.as_ref().map_or(0, |note| note.version);
         let found = note.and_then(|note| serde_json::from_str::<Course>(&note.text).ok());
         if let Some(found) = found.as_ref().filter(|found| found.lease_until > now) {
@@ -60,22 +56,23 @@ impl<'h> Sweep<'h> {
         let (course, resumed) = match found {
             Some(found) if fresh(&found) => (found, true),
             old => {
-                let mut course = Course::new(handler.clock.nonce().0, rule_hash, rule.destinations.len(), now);
+                let mut course = Course::new(ctx.ports.clock.nonce().0, rule_hash, rule.destinations.len(), now);
                 if let Some(old) = old {
-                    drop_chunks(&*handler.notes, &rule.name, &old, true).await?;
+                    drop_chunks(&*ctx.ports.notes, &rule.name, &old, true).await?;
                     course.tried_since = Some(old.tried_since());
                 }
                 (course, false)
             }
         };
-        let mut sweep = Sweep::of(handler, provider, rule, invocation, course, version);
+        let mut sweep = Sweep::of(ctx, provider, rule, invocation, course, version);
         if resumed && let Err(stop) = sweep.restore().await {
             // A part is gone: what is left of the course proves nothing.
             tracing::warn!(rule = rule.name, reason = stop.reason(), "the sweep begins anew");
             let since = sweep.course.tried_since();
-            let mut course = Course::new(handler.clock.nonce().0, sweep.course.rule_hash, rule.destinations.len(), now);
+            let mut course =
+                Course::new(ctx.ports.clock.nonce().0, sweep.course.rule_hash, rule.destinations.len(), now);
             course.tried_since = Some(since);
-            sweep = Sweep::of(handler, provider, rule, invocation, course, version);
+            sweep = Sweep::of(ctx, provider, rule, invocation, course, version);
         }
         sweep.course.error = None;
         // Takes the lease: of two that begin at once one stops here.
@@ -84,16 +81,16 @@ impl<'h> Sweep<'h> {
     }
 
     fn of(
-        handler: &'h Handler,
+        ctx: &'c Context,
         provider: &'static dyn Provider,
-        rule: &'h Rule,
-        invocation: &'h Invocation,
+        rule: &'c Rule,
+        invocation: &'c Invocation,
         course: Course,
         version: u64,
-    ) -> Sweep<'h> {
+    ) -> Sweep<'c> {
         Sweep {
             indexes: rule.destinations.iter().map(|_| CopyIndex::new(&course.run)).collect(),
-            handler,
+            ctx,
             provider,
             rule,
             invocation,
@@ -175,7 +172,7 @@ impl<'h> Sweep<'h> {
     }
 
     async fn restore(&mut self) -> Result<(), Stop> {
-        let (notes, course) = (&*self.handler.notes, &self.course);
+        let (notes, course) = (&*self.ctx.ports.notes, &self.course);
         let whose = (self.rule.name.as_str(), course.run.as_str());
         for (at, index) in self.indexes.iter_mut().enumerate() {
             let chunks = course.copies.get(at).copied().unwrap_or(0);
@@ -209,18 +206,18 @@ impl<'h> Sweep<'h> {
     }
 
     async fn write(&self, kind: &str, from: u32, lines: impl Iterator<Item = String>) -> Result<u32, Stop> {
-        write_chunks(&*self.handler.notes, &self.rule.name, &self.course.run, kind, from, lines).await
+        write_chunks(&*self.ctx.ports.notes, &self.rule.name, &self.course.run, kind, from, lines).await
     }
 
     async fn save(&mut self, leave: bool) -> Result<(), Stop> {
-        let now = self.handler.clock.now();
+        let now = self.ctx.now();
         self.course.recent = self.recent.iter().rev().take(KEPT).rev().copied().collect();
         self.course.lease_until = if leave { now } else { later(now, LEASE) };
         let text = serde_json::to_string(&self.course).map_err(|error| Stop::Failed(error.to_string()))?;
         let name = name_of(&self.rule.name);
-        if !self.handler.notes.put_note(&name, &text, self.version).await? {
+        if !self.ctx.ports.notes.put_note(&name, &text, self.version).await? {
             // A write of ours that was repeated underway looks like another's.
-            let found = self.handler.notes.note(&name).await?;
+            let found = self.ctx.ports.notes.note(&name).await?;
             if found.is_none_or(|found| found.text != text) {
                 return Err(Stop::Busy(later(now, LEASE)));
             }

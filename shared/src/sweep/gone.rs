@@ -4,11 +4,13 @@ use super::chunks::short;
 use super::findings::Line;
 use super::state::Sweep;
 use super::stop::Stop;
+use crate::exchange::Target;
 use crate::ledger::store::{Filter, Put};
 use crate::ledger::{self, Claimant, Record, State};
 use crate::model::command::{Key, Replication};
 use crate::model::failure::Disposition;
 use crate::providers::provider::{Intent, ReadBack};
+use crate::replicate::{self, outbox, read_back};
 
 impl Sweep<'_> {
     /// Goes through the unfinished business of the rule.
@@ -19,7 +21,7 @@ impl Sweep<'_> {
         let filter = Filter { rule: Some(self.rule.name.clone()), ..Filter::default() };
         loop {
             let after = self.course.cursor.clone().map(Key);
-            let page = self.handler.ledger.list(&filter, after.as_ref(), 100).await?;
+            let page = self.ctx.ports.ledger.list(&filter, after.as_ref(), 100).await?;
             if let Some(error) = page.unreadable.first() {
                 return Err(Stop::Failed(error.to_string()));
             }
@@ -46,27 +48,27 @@ impl Sweep<'_> {
             return Ok(());
         }
         match record.state {
-            State::Seen | State::Refused | State::Failed | State::Ineligible if !self.handler.settings.looks_only => {
+            State::Seen | State::Refused | State::Failed | State::Ineligible if !self.ctx.settings.looks_only => {
                 match self.read_back(&replication, &record, false).await? {
                     ReadBack::NoSource(reason) => self.miss(&replication, record, &reason).await,
                     // There is a copy that the ledger does not know: the path of every command adopts it.
-                    ReadBack::Found(_) if !self.handler.settings.paused => {
-                        self.handler.replicate_guarded(self.provider, &replication, &self.soon()).await;
+                    ReadBack::Found(_) if !self.ctx.settings.paused => {
+                        replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
                         Ok(())
                     }
                     _ => Ok(()),
                 }
             }
             // Whether there is a copy is asked again, and the path of every command settles it.
-            State::InDoubt if !self.handler.settings.looks_only => {
-                let paused = self.handler.settings.paused;
+            State::InDoubt if !self.ctx.settings.looks_only => {
+                let paused = self.ctx.settings.paused;
                 if paused && self.is_there(&replication, &record).await? {
                     return Ok(());
                 }
                 if !paused {
-                    self.handler.replicate_guarded(self.provider, &replication, &self.soon()).await;
+                    replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
                 }
-                let now = self.handler.ledger.get(&replication.key()).await?;
+                let now = self.ctx.ports.ledger.get(&replication.key()).await?;
                 if let Some(record) = now.filter(|now| now.state == State::InDoubt) {
                     self.list(&replication, &record, None);
                 }
@@ -90,7 +92,7 @@ impl Sweep<'_> {
         let intent = Intent { attempt: record.attempt, since: record.since, doubt };
         self.course.requests += 1;
         let stop = self.invocation.stop();
-        match self.handler.read_back(self.provider, replication, &intent, stop).await {
+        match read_back(self.ctx, Target::of(self.provider, replication), replication, &intent, stop).await {
             ReadBack::Failed(failure) if failure.disposition != Disposition::Permanent => {
                 Err(self.stopped_by(&failure))
             }
@@ -99,14 +101,14 @@ impl Sweep<'_> {
     }
 
     async fn miss(&mut self, replication: &Replication, record: Record, reason: &str) -> Result<(), Stop> {
-        let now = self.handler.clock.now();
+        let now = self.ctx.now();
         let me = Claimant { owner: record.owner.clone(), lease_until: now, now };
         let mut current = record;
         for _ in 0..4 {
             let Some((next, expect)) = ledger::missed(&current, &me, reason) else { return Ok(()) };
-            match self.handler.ledger.put(&next, &expect).await? {
+            match self.ctx.ports.ledger.put(&next, &expect).await? {
                 Put::Stored => {
-                    self.handler.deliver(replication, &next, self.invocation).await;
+                    outbox::deliver(self.ctx, replication, &next, self.invocation).await;
                     self.list(replication, &next, Some(reason));
                     return Ok(());
                 }

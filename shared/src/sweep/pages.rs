@@ -11,7 +11,7 @@ use super::pair;
 use super::state::Sweep;
 use super::stop::Stop;
 use super::verdict::{Look, Proof, Verdict, judge};
-use crate::exchange::{self, For};
+use crate::exchange::{self, credential};
 use crate::ledger::Record;
 use crate::ledger::store::LedgerError;
 use crate::model::backup::{Backup, CopyState, Standing};
@@ -115,7 +115,7 @@ impl Sweep<'_> {
     }
 
     fn scope(&self, region: &str, project_id: Option<&str>) -> Scope {
-        let defaults = &self.handler.settings.defaults;
+        let defaults = &self.ctx.settings.defaults;
         let select = &self.rule.source.select;
         let own = region == self.rule.source.region;
         let project = project_id.map(str::to_owned).or_else(|| defaults.huawei_project_id.clone().filter(|_| own));
@@ -133,7 +133,7 @@ impl Sweep<'_> {
         if self.rule.operation.cloud() != Cloud::Huawei {
             return Ok(false);
         }
-        let policy = self.handler.policies.policy().await.map_err(|error| Stop::Failed(error.message))?;
+        let policy = self.ctx.ports.policies.policy().await.map_err(|error| Stop::Failed(error.message))?;
         let others = policy.iter().flat_map(|policy| &policy.rules).filter(|rule| rule.name != self.rule.name);
         Ok(!others.flat_map(|rule| &rule.destinations).any(|other| {
             other.region == destination.region
@@ -151,7 +151,7 @@ impl Sweep<'_> {
             }
             ids.push(id);
             let keys = self.provider.inventory().source_keys(&backup.id, &self.rule.source.region);
-            let covered = self.rule.covers(&backup, self.handler.clock.now()) == Coverage::Covered;
+            let covered = self.rule.covers(&backup, self.ctx.now()) == Coverage::Covered;
             let mut replications = Vec::new();
             for (at, destination) in self.rule.destinations.iter().enumerate() {
                 // Also of a backup that is not covered: its copy is no orphan.
@@ -168,14 +168,14 @@ impl Sweep<'_> {
                 }
                 if replications.is_empty() {
                     let command = self.rule.command_of(&backup.id);
-                    replications = self.provider.complete(&command, &self.handler.settings.defaults).replications();
+                    replications = self.provider.complete(&command, &self.ctx.settings.defaults).replications();
                 }
                 if let Some(replication) = replications.get(at) {
                     wanted.push((at, backup.clone(), self.of_backup(replication.clone(), &backup), found));
                 }
             }
         }
-        let ledger = &*self.handler.ledger;
+        let ledger = &*self.ctx.ports.ledger;
         let whole = self.pair.is_some();
         let lookups = wanted.iter().map(|(_, _, replication, found)| -> Boxed<'_, _> {
             let known = whole || matches!(found, Some((CopyState::Done, _)));
@@ -183,7 +183,7 @@ impl Sweep<'_> {
         });
         let lookups: Vec<Boxed<'_, Result<Option<Record>, LedgerError>>> = lookups.collect();
         let records: Vec<Result<Option<Record>, LedgerError>> = stream::iter(lookups).buffered(LOOKUPS).collect().await;
-        let (looks, now) = (&self.handler.settings.looks, self.handler.clock.now());
+        let (looks, now) = (&self.ctx.settings.looks, self.ctx.now());
         let mut judged = Vec::with_capacity(wanted.len());
         for ((at, backup, replication, found), record) in wanted.into_iter().zip(records) {
             let record = record?;
@@ -291,7 +291,7 @@ impl Sweep<'_> {
     }
 
     async fn read_pair(&mut self) -> Result<(), Stop> {
-        let Some(whole) = Sweep::whole(self.handler, self.provider, self.rule) else { return Ok(()) };
+        let Some(whole) = Sweep::whole(self.ctx, self.provider, self.rule) else { return Ok(()) };
         let mut replies: Vec<Reply> = Vec::new();
         let pair = loop {
             match self.provider.inventory().read_pair(&whole, &replies) {
@@ -304,7 +304,7 @@ impl Sweep<'_> {
         if let Pairing::Missing(vault) = &pair.pairing {
             return Err(Stop::Failed(format!("the vault {vault}, which the rule names, is not there")));
         }
-        let record = self.handler.ledger.get(&whole.key()).await?;
+        let record = self.ctx.ports.ledger.get(&whole.key()).await?;
         self.pair = Some((pair, record));
         Ok(())
     }
@@ -321,18 +321,17 @@ impl Sweep<'_> {
 
     async fn ask_as<T>(&mut self, call: &Call, interpret: impl Fn(Reply) -> Result<T, Failure>) -> Result<T, Stop> {
         self.course.requests += 1;
-        let (handler, stop) = (self.handler, self.invocation.stop());
-        let whose = For { account: &self.rule.account, rule: Some(&self.rule.name) };
-        match exchange::read_as(handler, self.provider, call, whose, stop, interpret).await {
+        let (ctx, stop) = (self.ctx, self.invocation.stop());
+        match exchange::read_as(ctx, self.target(), call, stop, interpret).await {
             Ok(answer) => {
-                self.course.answered = Some(handler.clock.now());
+                self.course.answered = Some(ctx.now());
                 Ok(answer)
             }
             Err(failure) => {
                 if failure.disposition == Disposition::Authentication
-                    && let Some(whole) = Sweep::whole(handler, self.provider, self.rule)
+                    && let Some(whole) = Sweep::whole(ctx, self.provider, self.rule)
                 {
-                    handler.pause(self.provider, &whole, &failure).await;
+                    credential::pause(ctx, self.target(), &whole.source.region, &failure).await;
                 }
                 Err(self.stopped_by(&failure))
             }
@@ -341,7 +340,7 @@ impl Sweep<'_> {
 
     /// Whether a failure is only that this invocation's time is over.
     pub(super) fn stopped_by(&self, failure: &Failure) -> Stop {
-        let late = later(self.handler.clock.now(), Duration::from_secs(1)) >= self.invocation.stop();
+        let late = later(self.ctx.now(), Duration::from_secs(1)) >= self.invocation.stop();
         if failure.code == "deadline" || late { Stop::Time } else { self.unread(failure) }
     }
 

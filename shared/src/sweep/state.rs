@@ -6,18 +6,19 @@ use jiff::Timestamp;
 
 use super::index::CopyIndex;
 use super::progress::Course;
-use crate::context::{Handler, Invocation};
+use crate::context::{Context, Invocation};
+use crate::exchange::Target;
 use crate::ledger::Record;
 use crate::policy::Rule;
 use crate::providers::inventory::VaultPair;
 use crate::providers::provider::Provider;
 
 /// One rule's course, as far as this invocation takes it.
-pub(crate) struct Sweep<'h> {
-    pub(super) handler: &'h Handler,
+pub(crate) struct Sweep<'c> {
+    pub(super) ctx: &'c Context,
     pub(super) provider: &'static dyn Provider,
-    pub(super) rule: &'h Rule,
-    pub(super) invocation: &'h Invocation,
+    pub(super) rule: &'c Rule,
+    pub(super) invocation: &'c Invocation,
     pub(super) course: Course,
     /// Of the note that holds the course.
     pub(super) version: u64,
@@ -38,4 +39,11 @@ pub(crate) struct Sweep<'h> {
     pub(super) newest: BTreeMap<String, Vec<i64>>,
     /// Nothing more is started in this invocation: the credential is paused, or the limit is reached.
     pub(super) no_more: bool,
+}
+
+impl<'c> Sweep<'c> {
+    /// The rule's cloud and account.
+    pub(super) fn target(&self) -> Target<'c> {
+        Target { provider: self.provider, account: &self.rule.account, rule: Some(&self.rule.name) }
+    }
 }

@@ -106,7 +106,7 @@ impl Sweep<'_> {
     /// Puts the summary in force, and drops what only the course needed.
     pub(super) async fn publish(&mut self) -> Result<Summary, Stop> {
         self.write_findings().await?;
-        let notes = &*self.handler.notes;
+        let notes = &*self.ctx.ports.notes;
         let before = read(notes, &self.rule.name).await?;
         let version = match &before {
             Some((_, version)) => *version,
@@ -132,7 +132,7 @@ impl Sweep<'_> {
             }
         }
         let course = &self.course;
-        let now = self.handler.clock.now();
+        let now = self.ctx.now();
         let lag =
             course.oldest.map_or(0, |oldest| u64::try_from(course.begun.duration_since(oldest).as_secs()).unwrap_or(0));
         let mut points = before.as_ref().map(|before| before.points.clone()).unwrap_or_default();

@@ -111,9 +111,9 @@ async fn examine(args: &DoctorArgs, environment: &Environment) -> anyhow::Result
     let (ledger, pauses) = here::ledger(environment, simulated).await;
     report.checks.push(ledger);
     let in_force = policy.as_ref().map(|(_, policy)| Arc::new(policy.clone()));
-    let (handler, secrets) = home::looking_with(environment, settings, clock, in_force)?;
-    report.checks.extend(here::queues(environment, &handler.transport, &handler.clock).await);
-    let accounts = looked_at(args, environment, &handler.settings, policy.as_ref().map(|(_, policy)| policy));
+    let (context, secrets) = home::looking_with(environment, settings, clock, in_force)?;
+    report.checks.extend(here::queues(environment, &context.ports.transport, &context.ports.clock).await);
+    let accounts = looked_at(args, environment, &context.settings, policy.as_ref().map(|(_, policy)| policy));
     if accounts.is_empty() {
         let (found, advice) = match &policy {
             Some(_) => ("the policy has no rule of this provider and account", "check --provider and --account"),
@@ -125,7 +125,7 @@ async fn examine(args: &DoctorArgs, environment: &Environment) -> anyhow::Result
         report.checks.push(Check::here("accounts", "", Finding::new(Health::Fail, found, advice), ""));
     }
     let room = Room {
-        handler: &handler,
+        context: &context,
         secrets: &secrets,
         environment,
         pauses: &pauses,

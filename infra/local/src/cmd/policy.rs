@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use offsite_shared::context::{Handler, Invocation};
-use offsite_shared::exchange::{self, For};
+use offsite_shared::context::{Context, Invocation};
+use offsite_shared::exchange::{self, Target};
+use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::model::backup::{Backup, Standing};
 use offsite_shared::model::command::Cloud;
@@ -96,11 +97,11 @@ pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Wri
 
 /// For each rule whether it covers a backup, and why not; whether every rule could be asked about.
 async fn explain(policy: Policy, id: &str, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<bool> {
-    let handler = home::looking(environment, None)?;
+    let context = home::looking(environment, None)?;
     let clock = SystemClock;
     let mut well = true;
     for rule in &policy.rules {
-        let told = match find(&handler, rule, id).await {
+        let told = match find(&context, rule, id).await {
             Err(failure) => {
                 well = false;
                 format!("cannot be told: {failure}")
@@ -118,26 +119,26 @@ async fn explain(policy: Policy, id: &str, environment: &Environment, out: &mut 
     Ok(well)
 }
 
-async fn find(handler: &Handler, rule: &Rule, id: &str) -> Result<Option<Backup>, Failure> {
+async fn find(context: &Context, rule: &Rule, id: &str) -> Result<Option<Backup>, Failure> {
     let cloud = rule.operation.cloud();
     let Some(provider) = home::PROVIDERS.into_iter().find(|provider| provider.cloud() == cloud) else {
         return Ok(None);
     };
     let inventory = provider.inventory();
-    let command = provider.complete(&rule.command_of(id), &handler.settings.defaults);
+    let command = provider.complete(&rule.command_of(id), &context.settings.defaults);
     let mut scope = Scope::of(rule.operation, &rule.source.region, command.source.project_id);
     scope.vault_id = rule.source.vault_id.clone().filter(|_| cloud == Cloud::Alibaba);
-    let whose = For { account: &rule.account, rule: Some(&rule.name) };
+    let target = Target { provider, account: &rule.account, rule: Some(&rule.name) };
     let stop = later(SystemClock.now(), Duration::from_secs(600));
     if let Some(call) = inventory.show(&scope, id) {
         let shown = |reply: Reply| inventory.shown(&scope, id, &reply);
-        return exchange::read_as(handler, provider, &call, whose, stop, shown).await;
+        return exchange::read_as(context, target, &call, stop, shown).await;
     }
     let mut cursor: Option<Cursor> = None;
     loop {
         let call = inventory.list(&scope, cursor.as_ref());
         let listed = |reply: Reply| inventory.listed(&scope, cursor.as_ref(), &reply);
-        let page = exchange::read_as(handler, provider, &call, whose, stop, listed).await?;
+        let page = exchange::read_as(context, target, &call, stop, listed).await?;
         if let Some(found) = page.backups.into_iter().find(|backup| backup.id == id) {
             return Ok(Some(found));
         }
@@ -155,14 +156,14 @@ async fn first_sweep(
     json: bool,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
-    let handler = home::looking(environment, Some(policy.clone()))?;
+    let context = home::looking(environment, Some(policy.clone()))?;
     let deadline = later(SystemClock.now(), Duration::from_secs(86_400));
     let invocation = Invocation { id: "policy".into(), deadline };
-    let answer = handler.handle(&json!({ "action": "sweep" }), &invocation).await?;
+    let answer = handle(&context, &json!({ "action": "sweep" }), &invocation).await?;
     let mut well = true;
     for rule in &policy.rules {
         let swept = answer["swept"].as_array().into_iter().flatten().find(|one| one["rule"] == json!(rule.name));
-        let Some((found, _)) = summary::read(&*handler.notes, &rule.name).await? else {
+        let Some((found, _)) = summary::read(&*context.ports.notes, &rule.name).await? else {
             well = false;
             let reason = swept.and_then(|one| one["reason"].as_str()).unwrap_or("it was not read");
             match json {

@@ -40,8 +40,8 @@ impl Desk {
         access: &Access,
     ) -> Result<Temporary, Failure> {
         let call = provider.sts().assume(region, role);
-        let stamp = (self.clock.now(), &self.clock.nonce());
-        let (_, request) = wire::signed(&self.settings, provider, &call, access, stamp, self.settings.timeout)?;
+        let (now, nonce) = (self.clock.now(), self.clock.nonce());
+        let (_, request) = wire::signed(&self.settings, provider, &call, access, now, &nonce, self.settings.timeout)?;
         provider.sts().assumed(&self.send(request).await?)
     }
 

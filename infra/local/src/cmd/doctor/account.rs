@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use offsite_shared::context::Handler;
-use offsite_shared::exchange;
+use offsite_shared::context::Context;
+use offsite_shared::exchange::{self, Target};
 use offsite_shared::io::credentials::{AccountSecrets, key_variables};
 use offsite_shared::model::access::CredentialName;
 use offsite_shared::model::command::Cloud;
@@ -39,7 +39,7 @@ pub struct Account {
 /// What every check needs.
 pub struct Room<'a> {
     /// Sends.
-    pub handler: &'a Handler,
+    pub context: &'a Context,
     /// What the handler takes credentials from.
     pub secrets: &'a AccountSecrets,
     /// Variables.
@@ -112,7 +112,7 @@ impl Account {
                 return (check, Some("there is no credential".to_owned()));
             }
         };
-        let now = room.handler.clock.now();
+        let now = room.context.now();
         if let Some(pause) = room.pauses.of(&name, now).await {
             let found = format!("the provider refused it, and it is paused until {}: {}", pause.until, pause.reason);
             let advice = "correct the key; a corrected one is used within half a minute";
@@ -133,7 +133,7 @@ impl Account {
     }
 
     async fn destinations(&self, room: &Room<'_>) -> Check {
-        let settings = &room.handler.settings;
+        let settings = &room.context.settings;
         let regions: BTreeSet<&str> = self.routes.iter().map(|route| route.destination.region.as_str()).collect();
         let refused: Vec<&str> = self
             .routes
@@ -141,7 +141,7 @@ impl Account {
             .filter(|route| !settings.allows(self.cloud(), &route.destination))
             .map(|route| route.destination.region.as_str())
             .collect();
-        let with_policy = room.handler.policies.policy().await.is_ok_and(|policy| policy.is_some());
+        let with_policy = room.context.ports.policies.policy().await.is_ok_and(|policy| policy.is_some());
         let finding = match (settings.restricts_destinations(), refused.is_empty()) {
             (false, _) if with_policy => {
                 Finding::ok("no list narrows them; functions that have the policy take no command that no rule wants")
@@ -171,14 +171,14 @@ impl Account {
             }
         }
         let reached = bases.into_iter().map(|(base, topics)| async move {
-            let seen = reach(room.handler, room.environment, &base, room.patience).await;
+            let seen = reach(room.context, room.environment, &base, room.patience).await;
             (base, (seen, topics))
         });
         join_all(reached).await.into_iter().collect()
     }
 
     fn base(&self, room: &Room<'_>, call: &Call) -> String {
-        room.handler.settings.endpoint(self.provider, call.service, &call.region)
+        room.context.settings.endpoint(self.provider, call.service, &call.region)
     }
 
     fn endpoint(&self, base: &str, reached: &Reached, topics: &BTreeSet<Topic>) -> Check {
@@ -270,10 +270,11 @@ impl Account {
                     if dead.contains(&base) {
                         return skip(&format!("{} does not answer", authority(&base)));
                     }
-                    let started = room.handler.clock.now();
+                    let started = room.context.now();
                     let stop = later(started, room.patience);
-                    let asked = exchange::once(room.handler, self.provider, &call, &self.name, false, stop).await;
-                    took = Some(room.handler.clock.now().duration_since(started).as_millis() as i64);
+                    let target = Target { provider: self.provider, account: &self.name, rule: None };
+                    let asked = exchange::send_once(room.context, target, &call, false, stop).await;
+                    took = Some(room.context.now().duration_since(started).as_millis() as i64);
                     match asked {
                         Ok(reply) => {
                             replies.push(reply);
