@@ -12,6 +12,7 @@ mod emulators;
 mod events;
 mod faults;
 mod functions;
+mod golden;
 mod hints;
 mod inventory;
 mod ledger;
