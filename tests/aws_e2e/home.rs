@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 
 use offsite_local::cmd::demo::post;
 use offsite_local::functions::{Binaries, Profile, build};
-use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::command::Cloud;
+use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 
 use crate::account::{Account, elements, until};

@@ -9,8 +9,6 @@ use offsite_local::aws::faults::Fault;
 use offsite_local::aws::{LocalAws, Options};
 use offsite_local::database::Database;
 use offsite_local::home;
-use offsite_local::identity_tokens::AUDIENCE;
-use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::command::Cloud;
 use offsite_shared::error::{Error, ErrorName};
 use offsite_shared::handler::{Handler, Invocation};
@@ -20,6 +18,8 @@ use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::lambda;
 use offsite_shared::ports::{Clock, Transport};
 use offsite_shared::settings::Environment;
+use offsite_simulators::identity_tokens::AUDIENCE;
+use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

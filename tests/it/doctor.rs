@@ -8,11 +8,11 @@ use offsite_local::cmd::doctor::{DoctorArgs, Format, run};
 use offsite_local::database::Database;
 use offsite_local::home;
 use offsite_local::ledger::SqliteLedger;
-use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::command::Cloud;
 use offsite_shared::ports::{Access, CredentialName, Ledger, Pause};
 use offsite_shared::settings::Environment;
 use offsite_shared::sign::Credential;
+use offsite_simulators::{SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 

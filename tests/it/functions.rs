@@ -11,7 +11,6 @@ use offsite_local::fleet::Fleet;
 use offsite_local::functions::{Binaries, FunctionOptions, FunctionProcess, Profile, build};
 use offsite_local::queue::Queue;
 use offsite_local::runtime_api::InvokeError;
-use offsite_local::sim::SimOptions;
 use offsite_shared::command::Cloud;
 use offsite_shared::error::ErrorName;
 use offsite_shared::exchange::{Pacer, Pauses};
@@ -27,6 +26,7 @@ use offsite_shared::ports::{
 use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::receipt::Message;
 use offsite_shared::settings::{Environment, Settings};
+use offsite_simulators::SimOptions;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

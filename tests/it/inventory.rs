@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::command::{Destination, Operation, Options, Replication, Source};
 use offsite_shared::inventory::{Backup, CopyState, Cursor, DestinationCopy, Inventory, Scope, Standing, best};
 use offsite_shared::io::http::HttpTransport;
@@ -19,6 +18,7 @@ use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::providers::{Call, Intent, Provider, Service};
 use offsite_shared::sign::{Credential, Nonce};
 use offsite_shared::verdict::{Look, Proof, Verdict, judge};
+use offsite_simulators::{SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 

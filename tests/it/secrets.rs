@@ -8,7 +8,6 @@ use std::time::Duration;
 use offsite_local::aws::faults::Fault;
 use offsite_local::cmd::simulate::SimulateArgs;
 use offsite_local::functions::{FunctionOptions, FunctionProcess};
-use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::command::Cloud;
 use offsite_shared::ports::{Access, Reply};
 use offsite_shared::providers::alibaba::Alibaba;
@@ -16,6 +15,7 @@ use offsite_shared::providers::huawei::{Huawei, token};
 use offsite_shared::providers::{Provider, tencent::Tencent};
 use offsite_shared::settings::{Environment, Settings};
 use offsite_shared::sign::{Credential, Nonce, Query, RequestDraft, SignedHeaders, acs3, sdk_hmac, tc3};
+use offsite_simulators::{SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 

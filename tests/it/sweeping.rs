@@ -11,7 +11,6 @@ use offsite_local::database::Database;
 use offsite_local::home::{self, PROVIDERS};
 use offsite_local::ledger::SqliteLedger;
 use offsite_local::queue::Queue;
-use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::command::{Cloud, Command};
 use offsite_shared::exchange::{Pacer, Pauses};
 use offsite_shared::handler::{Handler, Invocation};
@@ -26,6 +25,7 @@ use offsite_shared::receipt::Receipt;
 use offsite_shared::report::reading::{self, Wish};
 use offsite_shared::report::{Conclusion, Report, RuleReport};
 use offsite_shared::settings::{Environment, Settings};
+use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

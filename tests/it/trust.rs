@@ -25,7 +25,7 @@ impl Guarded {
     /// A function of this cloud with the simulators' key, this policy, and whatever else is set.
     async fn start(cloud: Cloud, rules: Value, extra: &[(&str, &str)]) -> Guarded {
         let [id, secret, _] = offsite_shared::io::credentials::key_variables(cloud);
-        let key = offsite_local::sim::SimOptions::default();
+        let key = offsite_simulators::SimOptions::default();
         let mut site = Site::start()
             .await
             .with("OFFSITE_POLICY", format!("ssm:{PARAMETER}"))

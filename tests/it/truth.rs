@@ -8,7 +8,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::command::{Command, Destination, Operation, Replication};
 use offsite_shared::inventory::{Backup, CopyState, Cursor, DestinationCopy, Inventory, Scope, Standing, best};
 use offsite_shared::io::http::HttpTransport;
@@ -24,6 +23,7 @@ use offsite_shared::providers::{Call, Intent, Provider};
 use offsite_shared::receipt::Receipt;
 use offsite_shared::sign::{Credential, Nonce};
 use offsite_shared::verdict::{Look, Verdict, judge};
+use offsite_simulators::{SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 

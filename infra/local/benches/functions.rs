@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use offsite_local::fleet::Fleet;
 use offsite_local::functions::{FunctionProcess, Profile, build};
-use offsite_local::sim::SimOptions;
 use offsite_shared::command::Cloud;
+use offsite_simulators::SimOptions;
 use serde_json::{Value, json};
 
 const STARTS: usize = 15;

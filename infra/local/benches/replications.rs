@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use offsite_local::database::Database;
 use offsite_local::home;
 use offsite_local::queue::Queue;
-use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::handler::{Handler, Invocation};
 use offsite_shared::settings::Environment;
+use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 
 /// Replications under way at once.

@@ -25,7 +25,7 @@ use crate::database::Database;
 use crate::functions::{Binaries, FunctionOptions, FunctionProcess};
 use crate::home;
 use crate::queue::Queue;
-use crate::sim::{SimOptions, Simulators};
+use offsite_simulators::{SimOptions, Simulators};
 
 /// The keys of the emulated AWS. They open nothing.
 const AWS_KEY: (&str, &str) = ("AKIALOCALLOCALLOCAL0", "local-secret-that-opens-nothing");

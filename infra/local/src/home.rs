@@ -30,7 +30,7 @@ use crate::database::{Database, DatabaseError};
 use crate::ledger::SqliteLedger;
 use crate::policy_file;
 use crate::queue::{Outgoing, Queue};
-use crate::sim::{SimOptions, Simulators};
+use offsite_simulators::{SimOptions, Simulators};
 
 /// All clouds.
 pub const PROVIDERS: [&dyn Provider; 3] = [&Alibaba, &Huawei, &Tencent];

@@ -9,7 +9,6 @@ use offsite_local::aws::{LocalAws, Options};
 use offsite_local::database::Database;
 use offsite_local::home::{self, PROVIDERS};
 use offsite_local::queue::{Queue, RECEIPTS};
-use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::command::{Cloud, Command, Operation, Replication};
 use offsite_shared::exchange::{Pacer, Pauses};
 use offsite_shared::handler::{Handler, Invocation};
@@ -25,6 +24,7 @@ use offsite_shared::ports::{Clock, Emitter, FixedPolicy, Ledger};
 use offsite_shared::providers::Provider;
 use offsite_shared::settings::{Environment, Settings};
 use offsite_shared::sign::Nonce;
+use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::{ACCOUNT, Server, ServiceError, sigv4};
-use crate::identity_tokens;
+use offsite_simulators::identity_tokens;
 
 /// Whether a request is a form and not one of the JSON protocols.
 pub(super) fn is_meant(parts: &Parts) -> bool {
@@ -38,7 +38,7 @@ impl Server {
     fn token(&self, parts: &Parts, body: &[u8]) -> Result<(String, String), ServiceError> {
         let now = (self.clock)();
         sigv4::verify(parts, body, "sts", &self.key, now)?;
-        let fields = crate::sim::form(&String::from_utf8_lossy(body));
+        let fields = offsite_simulators::form(&String::from_utf8_lossy(body));
         let field = |name: &str| fields.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str());
         let wrong = |why: &str| ServiceError::new(400, "ValidationError", why);
         if field("Action") != Some("GetWebIdentityToken") || field("Version") != Some("2011-06-15") {

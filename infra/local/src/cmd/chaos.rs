@@ -21,9 +21,9 @@ use serde_json::json;
 use super::demo::{Folder, post, spinner};
 use crate::fleet::Fleet;
 use crate::functions::{Profile, build};
-use crate::sim::SimOptions;
 use count::count;
 use drive::drive;
+use offsite_simulators::SimOptions;
 use plan::plan;
 
 /// Options of `offsite chaos`.

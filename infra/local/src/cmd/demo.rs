@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::fleet::Fleet;
 use crate::functions::{Profile, build};
 use crate::runtime_api::InvokeError;
-use crate::sim::SimOptions;
+use offsite_simulators::SimOptions;
 
 /// Options of `offsite demo`.
 #[derive(Args, Debug)]

@@ -23,9 +23,9 @@ use offsite_shared::settings::{Environment, Settings};
 
 use crate::home;
 use crate::policy_file::{self, DEFAULT, VARIABLE};
-use crate::sim::{SimOptions, Simulators};
 use account::{Account, Room, variables};
 use check::{Check, Report};
+use offsite_simulators::{SimOptions, Simulators};
 
 /// Options of `offsite doctor`.
 #[derive(Args, Debug)]

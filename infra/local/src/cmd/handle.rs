@@ -15,7 +15,7 @@ use offsite_shared::settings::Environment;
 use serde_json::{Value, json};
 
 use crate::home;
-use crate::sim::{SimOptions, Simulators};
+use offsite_simulators::{SimOptions, Simulators};
 
 /// Options of `offsite handle`.
 #[derive(Args, Debug)]

@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::sim::{BACKUPS, MOST_BACKUPS, SimOptions, Simulators};
+use offsite_simulators::{BACKUPS, MOST_BACKUPS, SimOptions, Simulators};
 
 /// Options of `offsite simulate`.
 #[derive(Args, Debug)]
