@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use offsite_local::cmd::demo::post;
-use offsite_local::functions::{Binaries, Profile, build};
+use offsite_local::fleet::build::{Binaries, Profile, build};
 use offsite_shared::command::Cloud;
 use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};

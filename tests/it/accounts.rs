@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use offsite_local::aws::faults::Fault;
 use offsite_local::aws::{LocalAws, Options};
-use offsite_local::database::Database;
 use offsite_local::home;
+use offsite_local::home::database::Database;
 use offsite_shared::command::Cloud;
 use offsite_shared::error::{Error, ErrorName};
 use offsite_shared::handler::{Handler, Invocation};
@@ -59,7 +59,7 @@ impl Site {
             ("AWS_SECRET_ACCESS_KEY", AWS_KEY.1),
             ("AWS_REGION", "us-east-1"),
             ("AWS_ENDPOINT_URL", &aws.endpoint()),
-            ("QUEUE_URL", &aws.queue_url(offsite_local::queue::RECEIPTS)),
+            ("QUEUE_URL", &aws.queue_url(offsite_local::home::queue::RECEIPTS)),
             ("OFFSITE_TABLE", "offsite-ledger"),
             ("OFFSITE_METRICS", "none"),
         ] {

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use offsite_local::cmd::doctor::{DoctorArgs, Format, run};
-use offsite_local::database::Database;
 use offsite_local::home;
-use offsite_local::ledger::SqliteLedger;
+use offsite_local::home::database::Database;
+use offsite_local::home::ledger::SqliteLedger;
 use offsite_shared::command::Cloud;
 use offsite_shared::ports::{Access, CredentialName, Ledger, Pause};
 use offsite_shared::settings::Environment;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use offsite_local::aws::faults::Fault;
 use offsite_local::cmd::simulate::SimulateArgs;
-use offsite_local::functions::{FunctionOptions, FunctionProcess};
+use offsite_local::fleet::functions::{FunctionOptions, FunctionProcess};
 use offsite_shared::command::Cloud;
 use offsite_shared::ports::{Access, Reply};
 use offsite_shared::providers::alibaba::Alibaba;

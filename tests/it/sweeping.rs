@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use offsite_local::cmd::policy::{self, PolicyAction, PolicyArgs};
-use offsite_local::database::Database;
+use offsite_local::home::database::Database;
+use offsite_local::home::ledger::SqliteLedger;
+use offsite_local::home::queue::Queue;
 use offsite_local::home::{self, PROVIDERS};
-use offsite_local::ledger::SqliteLedger;
-use offsite_local::queue::Queue;
 use offsite_shared::command::{Cloud, Command};
 use offsite_shared::exchange::{Pacer, Pauses};
 use offsite_shared::handler::{Handler, Invocation};

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use offsite_local::fleet::Fleet;
-use offsite_local::functions::{FunctionProcess, Profile, build};
+use offsite_local::fleet::build::{Profile, build};
+use offsite_local::fleet::functions::FunctionProcess;
 use offsite_shared::command::Cloud;
 use offsite_simulators::SimOptions;
 use serde_json::{Value, json};

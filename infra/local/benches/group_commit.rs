@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use offsite_local::database::Database;
-use offsite_local::queue::{Outgoing, Queue};
+use offsite_local::home::database::Database;
+use offsite_local::home::queue::{Outgoing, Queue};
 
 const SECONDS: u64 = 3;
 

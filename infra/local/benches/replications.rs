@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use offsite_local::database::Database;
 use offsite_local::home;
-use offsite_local::queue::Queue;
+use offsite_local::home::database::Database;
+use offsite_local::home::queue::Queue;
 use offsite_shared::handler::{Handler, Invocation};
 use offsite_shared::settings::Environment;
 use offsite_simulators::{SimOptions, Simulators};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
-use offsite_local::database::{APPLICATION_ID, Database, DatabaseError, SCHEMA_VERSION};
-use offsite_local::queue::{Outgoing, Queue};
+use offsite_local::home::database::{APPLICATION_ID, Database, DatabaseError, SCHEMA_VERSION};
+use offsite_local::home::queue::{Outgoing, Queue};
 use rusqlite::Connection;
 
 fn note(number: usize) -> Outgoing {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use offsite_local::aws::faults::Fault;
-use offsite_local::queue::Queue;
+use offsite_local::home::queue::Queue;
 use serde_json::{Value, json};
 
 use super::{Answer, KEY_ID, SECRET, Signer, World};

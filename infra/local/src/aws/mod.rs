@@ -29,7 +29,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::database::{Database, DatabaseError};
+use crate::home::database::{Database, DatabaseError};
 use faults::{Fault, Faults};
 use listener::{CuttableListener, Peer};
 use wire::respond;
@@ -124,7 +124,7 @@ impl LocalAws {
             let _ = graceful.await;
         });
         let aws = LocalAws { address, kept, faults, database, clock, stop, server };
-        aws.create_queue(crate::queue::RECEIPTS).await?;
+        aws.create_queue(crate::home::queue::RECEIPTS).await?;
         Ok(aws)
     }
 

@@ -4,9 +4,9 @@ use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use offsite_simulators::identity_tokens;
 
 use super::{ACCOUNT, Server, ServiceError, sigv4};
-use offsite_simulators::identity_tokens;
 
 /// Whether a request is a form and not one of the JSON protocols.
 pub(super) fn is_meant(parts: &Parts) -> bool {

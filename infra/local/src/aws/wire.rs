@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::database::DatabaseError;
+use crate::home::database::DatabaseError;
 
 /// An error as AWS words it: `__type`, `message` and a status.
 #[derive(Debug, Clone, PartialEq)]

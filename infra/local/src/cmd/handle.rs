@@ -12,10 +12,10 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::later;
 use offsite_shared::ports::Clock;
 use offsite_shared::settings::Environment;
+use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 
 use crate::home;
-use offsite_simulators::{SimOptions, Simulators};
 
 /// Options of `offsite handle`.
 #[derive(Args, Debug)]

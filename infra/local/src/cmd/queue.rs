@@ -8,9 +8,9 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ports::Clock;
 use offsite_shared::settings::Environment;
 
-use crate::database::Database;
 use crate::home;
-use crate::queue::Queue;
+use crate::home::database::Database;
+use crate::home::queue::Queue;
 
 /// Options of `offsite queue`.
 #[derive(Args, Debug)]

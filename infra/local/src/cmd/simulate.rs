@@ -3,9 +3,8 @@
 use std::io::Write;
 
 use clap::Args;
-use secrecy::{ExposeSecret, SecretString};
-
 use offsite_simulators::{BACKUPS, MOST_BACKUPS, SimOptions, Simulators};
+use secrecy::{ExposeSecret, SecretString};
 
 /// Options of `offsite simulate`.
 #[derive(Args, Debug)]

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{Story, TIME_LIMIT, post};
 use crate::cmd::observe::under_way;
 use crate::fleet::Fleet;
-use crate::functions::FunctionProcess;
+use crate::fleet::functions::FunctionProcess;
 use crate::report;
 
 /// Copies that this part adds: one by an event, three by the sweep.

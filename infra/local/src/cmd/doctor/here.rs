@@ -13,8 +13,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde_json::json;
 
 use super::check::Check;
-use crate::database::{APPLICATION_ID, SCHEMA_VERSION};
 use crate::home;
+use crate::home::database::{APPLICATION_ID, SCHEMA_VERSION};
 
 /// How long AWS is asked.
 const PATIENCE: Duration = Duration::from_secs(6);

@@ -1,5 +1,10 @@
 //! The one-machine home: the same handler as on AWS, over the SQLite file.
 
+pub mod database;
+pub mod ledger;
+pub mod policy_file;
+pub mod queue;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,11 +31,10 @@ use offsite_shared::receipt::Message;
 use offsite_shared::settings::{ENDPOINT_VARIABLES, Environment, Settings, is_loopback};
 use rusqlite::OptionalExtension;
 
-use crate::database::{Database, DatabaseError};
-use crate::ledger::SqliteLedger;
-use crate::policy_file;
-use crate::queue::{Outgoing, Queue};
+use database::{Database, DatabaseError};
+use ledger::SqliteLedger;
 use offsite_simulators::{SimOptions, Simulators};
+use queue::{Outgoing, Queue};
 
 /// All clouds.
 pub const PROVIDERS: [&dyn Provider; 3] = [&Alibaba, &Huawei, &Tencent];

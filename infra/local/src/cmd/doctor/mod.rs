@@ -22,7 +22,7 @@ use offsite_shared::providers::{Provider, alibaba::Alibaba, huawei::Huawei, tenc
 use offsite_shared::settings::{Environment, Settings};
 
 use crate::home;
-use crate::policy_file::{self, DEFAULT, VARIABLE};
+use crate::home::policy_file::{self, DEFAULT, VARIABLE};
 use account::{Account, Room, variables};
 use check::{Check, Report};
 use offsite_simulators::{SimOptions, Simulators};

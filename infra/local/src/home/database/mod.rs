@@ -25,8 +25,13 @@ pub const APPLICATION_ID: i64 = 0x4f46_4653;
 
 /// What each schema version adds; a released step is never changed, a new one is appended.
 const SCHEMA_STEPS: &[&[&str]] = &[
-    &[crate::queue::SCHEMA, crate::aws::sqs::SCHEMA, crate::aws::dynamodb::table::SCHEMA, crate::ledger::SCHEMA],
-    &[crate::ledger::SCHEMA_2],
+    &[
+        crate::home::queue::SCHEMA,
+        crate::aws::sqs::SCHEMA,
+        crate::aws::dynamodb::table::SCHEMA,
+        crate::home::ledger::SCHEMA,
+    ],
+    &[crate::home::ledger::SCHEMA_2],
 ];
 
 /// How long SQLite waits for another process before it reports the file as locked.

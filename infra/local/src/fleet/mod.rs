@@ -1,5 +1,9 @@
 //! The three real binaries on this machine: simulated clouds on one side, SQS and DynamoDB from a SQLite file on the other.
 
+pub mod build;
+pub mod functions;
+pub mod runtime_api;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,10 +25,11 @@ use offsite_shared::settings::{Environment, Settings};
 use serde_json::Value;
 
 use crate::aws::{LocalAws, Options};
-use crate::database::Database;
-use crate::functions::{Binaries, FunctionOptions, FunctionProcess};
 use crate::home;
-use crate::queue::Queue;
+use crate::home::database::Database;
+use crate::home::queue::Queue;
+use build::Binaries;
+use functions::{FunctionOptions, FunctionProcess};
 use offsite_simulators::{SimOptions, Simulators};
 
 /// The keys of the emulated AWS. They open nothing.
@@ -65,7 +70,7 @@ impl Fleet {
             ("AWS_SECRET_ACCESS_KEY", AWS_KEY.1),
             ("AWS_REGION", "us-east-1"),
             ("AWS_ENDPOINT_URL", &aws.endpoint()),
-            ("QUEUE_URL", &aws.queue_url(crate::queue::RECEIPTS)),
+            ("QUEUE_URL", &aws.queue_url(crate::home::queue::RECEIPTS)),
             ("OFFSITE_TABLE", TABLE),
             ("AWS_LAMBDA_LOG_LEVEL", "WARN"),
         ] {

@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 
 use self::request::Call;
 use super::{ACCOUNT, Clock, ServiceError, Stop, internal, settle, unknown_operation};
-use crate::database::Database;
+use crate::home::database::Database;
 
 /// Queues by name, and what FIFO queues took lately (times in milliseconds since 1970).
 pub(crate) const SCHEMA: &str = "

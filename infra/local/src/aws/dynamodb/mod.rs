@@ -21,7 +21,7 @@ use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 
 use super::{Clock, ServiceError, Stop, internal, settle, unknown_operation};
-use crate::database::Database;
+use crate::home::database::Database;
 use table::Table;
 
 /// The emulated service.

@@ -13,12 +13,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use offsite_shared::command::Cloud;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ports::Clock;
+use offsite_simulators::SimOptions;
 use serde_json::{Value, json};
 
 use crate::fleet::Fleet;
-use crate::functions::{Profile, build};
-use crate::runtime_api::InvokeError;
-use offsite_simulators::SimOptions;
+use crate::fleet::build::{Profile, build};
+use crate::fleet::runtime_api::InvokeError;
 
 /// Options of `offsite demo`.
 #[derive(Args, Debug)]
@@ -39,27 +39,27 @@ const OPERATIONS: [(&str, Cloud, &str); 5] = [
     (
         "a timer (EventBridge Scheduler) starts a vault replication",
         Cloud::Alibaba,
-        include_str!("../../../../events/alibaba/scheduler-input.json"),
+        include_str!("../../../../../events/alibaba/scheduler-input.json"),
     ),
     (
         "a finished backup (EventBridge) is copied",
         Cloud::Huawei,
-        include_str!("../../../../events/huawei/copy-backup-eventbridge.json"),
+        include_str!("../../../../../events/huawei/copy-backup-eventbridge.json"),
     ),
     (
         "a timer copies every backup of a vault",
         Cloud::Huawei,
-        include_str!("../../../../events/huawei/copy-checkpoint-scheduler-input.json"),
+        include_str!("../../../../../events/huawei/copy-checkpoint-scheduler-input.json"),
     ),
     (
         "a notification (SNS) copies a legacy CSBS backup",
         Cloud::Huawei,
-        include_str!("../../../../events/huawei/copy-checkpoint-item-sns.json"),
+        include_str!("../../../../../events/huawei/copy-checkpoint-item-sns.json"),
     ),
     (
         "a workflow engine copies a snapshot to two regions",
         Cloud::Tencent,
-        include_str!("../../../../events/tencent/command.json"),
+        include_str!("../../../../../events/tencent/command.json"),
     ),
 ];
 
@@ -98,7 +98,7 @@ pub async fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<bool> {
     }
 
     story.step("tencent: a queue batch (SQS) of three records, one without its snapshot ID")?;
-    let batch = include_str!("../../../../events/tencent/sqs-batch-one-bad.json");
+    let batch = include_str!("../../../../../events/tencent/sqs-batch-one-bad.json");
     let answer = function(Cloud::Tencent)?.invoke(serde_json::from_str(batch)?, TIME_LIMIT).await;
     story.answer(&answer)?;
     story.say("   only the bad record is handed back; after its last try it is in the dead-letter queue")?;
@@ -108,7 +108,7 @@ pub async fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<bool> {
 
     story.step("tencent: the provider throttles twice; the function waits and tries again")?;
     fault(&fleet, json!({ "action": "CopySnapshotCrossRegions", "match": { "source": "snap-thr0ttle" }, "kind": "throttle", "times": 2 })).await?;
-    let throttled: Value = serde_json::from_str(include_str!("../../../../events/tencent/throttled.json"))?;
+    let throttled: Value = serde_json::from_str(include_str!("../../../../../events/tencent/throttled.json"))?;
     let answer = function(Cloud::Tencent)?.invoke(throttled, TIME_LIMIT + Duration::from_secs(4)).await;
     story.answer(&answer)?;
 
@@ -133,7 +133,7 @@ const COPIES: u64 = 12;
 /// Kills the function after the provider accepted and before the function knew, then delivers the event again.
 async fn crash(fleet: &Fleet, story: &mut Story<'_>) -> anyhow::Result<bool> {
     let source = "snap-cra0shed";
-    let event: Value = serde_json::from_str(include_str!("../../../../events/tencent/crash.json"))?;
+    let event: Value = serde_json::from_str(include_str!("../../../../../events/tencent/crash.json"))?;
     story.step("tencent: the function is killed after the provider accepted, before it could record the answer")?;
     fault(fleet, json!({ "action": "CopySnapshotCrossRegions", "match": { "source": source }, "kind": "timeout_after", "times": 1 })).await?;
     let mut function = fleet.function(Cloud::Tencent).await?;

@@ -20,7 +20,7 @@ use serde_json::json;
 
 use super::demo::{Folder, post, spinner};
 use crate::fleet::Fleet;
-use crate::functions::{Profile, build};
+use crate::fleet::build::{Profile, build};
 use count::count;
 use drive::drive;
 use offsite_simulators::SimOptions;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::database::{Database, DatabaseError};
+use crate::home::database::{Database, DatabaseError};
 
 /// The queue receipts go to.
 pub const RECEIPTS: &str = "receipts";

@@ -1,7 +1,5 @@
 //! The real Lambda binaries as processes of this machine: built, started, invoked, killed.
 
-mod build;
-
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -13,10 +11,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
 
-pub use build::{Binaries, BuildError, Profile, build};
-
 use crate::aws::machine_clock;
-use crate::runtime_api::{InvokeError, RuntimeApi};
+use crate::fleet::runtime_api::{InvokeError, RuntimeApi};
 
 /// Lines of output that are kept; older ones are dropped.
 const KEPT_LINES: usize = 1000;

@@ -15,7 +15,7 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 use jiff::Timestamp;
 use offsite_local::aws::{LocalAws, Options};
-use offsite_local::database::Database;
+use offsite_local::home::database::Database;
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -154,7 +154,7 @@ fn an_odd_name_cannot_split_a_line() {
 /// Every prefix of a policy, and thousands of damaged ones, end in a policy or in problems with a place, never in a panic.
 #[test]
 fn damaged_files_never_panic() {
-    let whole = include_str!("../../../../docs/policies/tencent.yaml");
+    let whole = include_str!("../../../../../docs/policies/tencent.yaml");
     for (end, _) in whole.char_indices() {
         let _ = parse("p", &whole.as_bytes()[..end]);
     }

@@ -10,7 +10,7 @@ use offsite_shared::ports::{
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::database::{Database, DatabaseError};
+use crate::home::database::{Database, DatabaseError};
 
 /// The tables.
 pub(crate) const SCHEMA: &str = "
