@@ -12,42 +12,6 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::home::database::{Database, DatabaseError};
 
-/// The tables.
-pub(crate) const SCHEMA: &str = "
-CREATE TABLE ledger (
-  key     TEXT PRIMARY KEY,
-  version INTEGER NOT NULL,
-  owner   TEXT NOT NULL,
-  state   TEXT NOT NULL,
-  outbox  INTEGER NOT NULL,
-  look_at INTEGER,
-  record  TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX ledger_state ON ledger (state, key);
-CREATE INDEX ledger_outbox ON ledger (key) WHERE outbox = 1;
-CREATE INDEX ledger_due ON ledger (look_at) WHERE look_at IS NOT NULL;
-CREATE TABLE pauses (
-  credential TEXT PRIMARY KEY,
-  until      TEXT NOT NULL,
-  reason     TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE home (
-  name  TEXT PRIMARY KEY,
-  value TEXT NOT NULL
-) WITHOUT ROWID;
-";
-
-/// Since version 2: unfinished business by rule, and notes.
-pub(crate) const SCHEMA_2: &str = "
-ALTER TABLE ledger ADD COLUMN rule TEXT;
-CREATE INDEX ledger_rule ON ledger (rule, key) WHERE rule IS NOT NULL;
-CREATE TABLE notes (
-  name    TEXT PRIMARY KEY,
-  version INTEGER NOT NULL,
-  text    TEXT NOT NULL
-) WITHOUT ROWID;
-";
-
 /// The ledger.
 #[derive(Clone, Debug)]
 pub struct SqliteLedger {

@@ -8,26 +8,6 @@ use crate::home::database::{Database, DatabaseError};
 /// The queue receipts go to.
 pub const RECEIPTS: &str = "receipts";
 
-/// The table; `aws::sqs` serves the same rows, so a message sent there is found here.
-/// `visible_at` is in milliseconds since 1970: a message in flight on SQS is invisible until then.
-pub(crate) const SCHEMA: &str = "
-CREATE TABLE queue (
-  seq           INTEGER PRIMARY KEY AUTOINCREMENT,
-  queue         TEXT NOT NULL,
-  id            TEXT NOT NULL,
-  body          TEXT NOT NULL,
-  attributes    TEXT,
-  enqueued_at   TEXT NOT NULL,
-  taken_at      TEXT,
-  visible_at    INTEGER NOT NULL,
-  receive_count INTEGER NOT NULL DEFAULT 0,
-  message_id    TEXT,
-  group_id      TEXT,
-  dedup_id      TEXT
-);
-CREATE INDEX queue_order ON queue (queue, seq);
-";
-
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {

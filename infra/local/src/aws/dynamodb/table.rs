@@ -9,36 +9,6 @@ use super::value::{Attr, Item, item_json, item_size, parse_item};
 use super::{error, validation};
 use crate::aws::{ACCOUNT, ServiceError, Stop};
 
-/// Keys are stored as bytes that sort as DynamoDB sorts them; no sort key is no bytes.
-pub(crate) const SCHEMA: &str = "
-CREATE TABLE dynamo_table (
-  name       TEXT PRIMARY KEY,
-  definition TEXT NOT NULL,
-  created_at INTEGER NOT NULL
-);
-CREATE TABLE dynamo_item (
-  tbl  TEXT NOT NULL,
-  pk   BLOB NOT NULL,
-  sk   BLOB NOT NULL,
-  item TEXT NOT NULL,
-  PRIMARY KEY (tbl, pk, sk)
-) WITHOUT ROWID;
-CREATE TABLE dynamo_index (
-  tbl TEXT NOT NULL,
-  idx TEXT NOT NULL,
-  ipk BLOB NOT NULL,
-  isk BLOB NOT NULL,
-  pk  BLOB NOT NULL,
-  sk  BLOB NOT NULL,
-  PRIMARY KEY (tbl, idx, ipk, isk, pk, sk)
-) WITHOUT ROWID;
-CREATE TABLE dynamo_token (
-  token  TEXT PRIMARY KEY,
-  digest TEXT NOT NULL,
-  at     INTEGER NOT NULL
-) WITHOUT ROWID;
-";
-
 /// Source: Amazon DynamoDB Developer Guide, "Quotas", 2026.
 const LARGEST_ITEM_BYTES: usize = 400 * 1024;
 const LARGEST_HASH_KEY_BYTES: usize = 2048;

@@ -21,24 +21,6 @@ use self::request::Call;
 use super::{ACCOUNT, Clock, ServiceError, Stop, internal, settle, unknown_operation};
 use crate::home::database::Database;
 
-/// Queues by name, and what FIFO queues took lately (times in milliseconds since 1970).
-pub(crate) const SCHEMA: &str = "
-CREATE TABLE sqs_queue (
-  name       TEXT PRIMARY KEY,
-  attributes TEXT NOT NULL,
-  created_at INTEGER NOT NULL,
-  purged_at  INTEGER
-);
-CREATE TABLE sqs_dedup (
-  queue      TEXT NOT NULL,
-  dedup_id   TEXT NOT NULL,
-  message_id TEXT NOT NULL,
-  seq        INTEGER NOT NULL,
-  sent_at    INTEGER NOT NULL,
-  PRIMARY KEY (queue, dedup_id)
-) WITHOUT ROWID;
-";
-
 /// The largest message and the largest batch: 1 MiB.
 /// Source: Amazon SQS API Reference, SendMessageBatch, 2026 (256 KiB until August 2025).
 pub(crate) const LARGEST_MESSAGE_BYTES: usize = 1_048_576;

@@ -5,6 +5,7 @@
 //! SAVEPOINT: a failing one does not harm its neighbours. A reply is sent only after COMMIT.
 
 mod error;
+mod schema;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -16,23 +17,10 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::DatabaseError;
-
-/// The schema version this build writes, kept in `PRAGMA user_version`.
-pub const SCHEMA_VERSION: i64 = SCHEMA_STEPS.len() as i64;
+pub use schema::SCHEMA_VERSION;
 
 /// "OFFS": tells our files from any other SQLite file, kept in `PRAGMA application_id`.
 pub const APPLICATION_ID: i64 = 0x4f46_4653;
-
-/// What each schema version adds; a released step is never changed, a new one is appended.
-const SCHEMA_STEPS: &[&[&str]] = &[
-    &[
-        crate::home::queue::SCHEMA,
-        crate::aws::sqs::SCHEMA,
-        crate::aws::dynamodb::table::SCHEMA,
-        crate::home::ledger::SCHEMA,
-    ],
-    &[crate::home::ledger::SCHEMA_2],
-];
 
 /// How long SQLite waits for another process before it reports the file as locked.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -299,7 +287,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), DatabaseError
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(fail)?;
     // Read again under the lock: another process may have created the schema meanwhile.
     let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fail)?;
-    for step in SCHEMA_STEPS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+    for step in schema::STEPS.iter().skip(usize::try_from(version).unwrap_or(0)) {
         step.iter().try_for_each(|sql| transaction.execute_batch(sql)).map_err(fail)?;
     }
     if version < SCHEMA_VERSION {
