@@ -7,7 +7,7 @@ mod dynamodb;
 mod runtime;
 mod sqs;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -22,29 +22,15 @@ use tempfile::TempDir;
 const KEY_ID: &str = "AKIDEXAMPLE";
 const SECRET: &str = "not-a-real-secret";
 
-/// A clock a test moves by hand.
-#[derive(Clone)]
-struct HandClock(Arc<Mutex<Timestamp>>);
-
-impl HandClock {
-    fn new() -> HandClock {
-        HandClock(Arc::new(Mutex::new("2026-11-21T12:00:00Z".parse().unwrap())))
-    }
-
-    fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
-    }
-
-    fn advance(&self, by: Duration) {
-        *self.0.lock().unwrap() += by;
-    }
+/// The time of every request.
+fn now() -> Timestamp {
+    "2026-11-21T12:00:00Z".parse().unwrap()
 }
 
 /// A local AWS on a file of its own, and a client that signs with the official signer.
 struct World {
     aws: LocalAws,
     database: Database,
-    clock: HandClock,
     http: reqwest::Client,
     _directory: TempDir,
 }
@@ -78,14 +64,10 @@ impl World {
     async fn start() -> World {
         let directory = tempfile::tempdir().unwrap();
         let database = Database::open(&directory.path().join("offsite.db")).unwrap();
-        let clock = HandClock::new();
         let mut options = Options::new(database.clone(), KEY_ID, SECRET.to_owned().into());
-        options.clock = Arc::new({
-            let clock = clock.clone();
-            move || clock.now()
-        });
+        options.clock = Arc::new(now);
         let aws = LocalAws::start(options).await.unwrap();
-        World { aws, database, clock, http: http_client(), _directory: directory }
+        World { aws, database, http: http_client(), _directory: directory }
     }
 
     async fn call(&self, target: &str, body: Value) -> Answer {
@@ -94,20 +76,20 @@ impl World {
 
     async fn try_call(&self, target: &str, body: Value) -> Result<Answer, reqwest::Error> {
         let service = if target.starts_with("AmazonSQS") { "sqs" } else { "dynamodb" };
-        let signer = Signer { key_id: KEY_ID, secret: SECRET, service, at: self.clock.now() };
+        let signer = Signer { key_id: KEY_ID, secret: SECRET, service, at: now() };
         self.send(target, body.to_string(), Some(signer)).await
     }
 
     async fn send(&self, target: &str, body: String, signer: Option<Signer<'_>>) -> Result<Answer, reqwest::Error> {
-        let url = format!("{}/", self.aws.endpoint());
-        let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", target)];
-        let mut request = self.http.post(&url).body(body.clone());
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        for (name, value) in signer.iter().flat_map(|signer| signer.headers(&url, &headers, &body)) {
-            request = request.header(name, value);
-        }
+        let mut headers = headers_to(target);
+        headers.extend(signer.iter().flat_map(|signer| signer.headers(&self.url(), &headers_to(target), &body)));
+        self.send_with(&headers, body).await
+    }
+
+    /// Sends exactly these headers, whatever was signed.
+    async fn send_with(&self, headers: &[(String, String)], body: String) -> Result<Answer, reqwest::Error> {
+        let request = self.http.post(self.url()).body(body);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
         let response = request.send().await?;
         let status = response.status().as_u16();
         let query_error = response.headers().get("x-amzn-query-error").map(|value| value.to_str().unwrap().to_owned());
@@ -116,6 +98,16 @@ impl World {
         let body = serde_json::from_str(&response.text().await?).unwrap();
         Ok(Answer { status, query_error, body })
     }
+
+    fn url(&self) -> String {
+        format!("{}/", self.aws.endpoint())
+    }
+}
+
+fn headers_to(target: &str) -> Vec<(String, String)> {
+    [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", target)]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
 }
 
 struct Signer<'a> {
@@ -126,7 +118,7 @@ struct Signer<'a> {
 }
 
 impl Signer<'_> {
-    fn headers(&self, url: &str, headers: &[(&str, &str)], body: &str) -> Vec<(String, String)> {
+    fn headers(&self, url: &str, headers: &[(String, String)], body: &str) -> Vec<(String, String)> {
         let identity = Credentials::new(self.key_id, self.secret, None, None, "test").into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
@@ -138,7 +130,8 @@ impl Signer<'_> {
             .unwrap()
             .into();
         let body = SignableBody::Bytes(body.as_bytes());
-        let request = SignableRequest::new("POST", url, headers.iter().copied(), body).unwrap();
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let request = SignableRequest::new("POST", url, headers, body).unwrap();
         let (instructions, _) = sign(request, &params).unwrap().into_parts();
         instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }

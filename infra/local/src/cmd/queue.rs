@@ -4,8 +4,6 @@ use std::io::Write;
 
 use anyhow::ensure;
 use clap::{Args, Subcommand};
-use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ports::Clock;
 use offsite_shared::settings::Environment;
 
 use crate::home;
@@ -51,7 +49,7 @@ pub async fn run(args: &QueueArgs, environment: &Environment, out: &mut dyn Writ
     let queue = Queue::receipts(Database::open(&path)?);
     let messages = match args.action {
         QueueAction::List { limit } => queue.list(limit).await?,
-        QueueAction::Take { max } => queue.take(max, SystemClock.now()).await?,
+        QueueAction::Take { max } => queue.take(max).await?,
     };
     for message in messages {
         writeln!(out, "{}", message.body)?;

@@ -289,7 +289,7 @@ impl Emitter for LocalEmitter {
         Box::pin(async move {
             let mut outcomes = Vec::with_capacity(messages.len());
             for message in messages {
-                let outgoing = Outgoing { id: message.id.clone(), body: message.event.to_string(), attributes: None };
+                let outgoing = Outgoing { id: message.id.clone(), body: message.event.to_string() };
                 let sent = self.queue.send(outgoing, self.clock.now()).await;
                 outcomes.push(sent.map(drop).map_err(|error| EmitError(error.to_string())));
             }

@@ -1,7 +1,7 @@
 //! The embedded queue: the messages a consumer would find on SQS, in the order they were sent.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use crate::home::database::{Database, DatabaseError};
 
@@ -15,8 +15,6 @@ pub struct Outgoing {
     pub id: String,
     /// The message itself, JSON text.
     pub body: String,
-    /// Message attributes as JSON text, if any.
-    pub attributes: Option<String>,
 }
 
 /// A message on the queue.
@@ -28,12 +26,6 @@ pub struct Message {
     pub id: String,
     /// The message itself, JSON text.
     pub body: String,
-    /// Message attributes as JSON text, if any.
-    pub attributes: Option<String>,
-    /// When it was sent.
-    pub enqueued_at: Timestamp,
-    /// When an SQS consumer first received it, if it has not deleted it.
-    pub taken_at: Option<Timestamp>,
 }
 
 /// One named queue of the file.
@@ -72,16 +64,16 @@ impl Queue {
         self.database.read(move |connection| list(connection, &name, limit)).await
     }
 
-    /// Removes and returns the oldest visible messages; no two callers get the same one.
+    /// Removes and returns the oldest messages; no two callers get the same one.
     ///
     /// # Errors
     /// [`DatabaseError`]: nothing was removed.
-    pub async fn take(&self, max: usize, now: Timestamp) -> Result<Vec<Message>, DatabaseError> {
+    pub async fn take(&self, max: usize) -> Result<Vec<Message>, DatabaseError> {
         let name = self.name.clone();
-        self.database.write(move |connection| take(connection, &name, max, now)).await
+        self.database.write(move |connection| take(connection, &name, max)).await
     }
 
-    /// How many messages there are, in flight or not.
+    /// How many messages there are.
     ///
     /// # Errors
     /// [`DatabaseError`].
@@ -102,53 +94,27 @@ impl Queue {
 /// SQLite's.
 pub fn insert(connection: &Connection, queue: &str, message: &Outgoing, now: Timestamp) -> rusqlite::Result<i64> {
     connection
-        .prepare_cached(
-            "INSERT INTO queue (queue, id, body, attributes, enqueued_at, visible_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .insert(params![queue, message.id, message.body, message.attributes, now.to_string(), now.as_millisecond()])
+        .prepare_cached("INSERT INTO queue (queue, id, body, enqueued_at, visible_at) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .insert(params![queue, message.id, message.body, now.to_string(), now.as_millisecond()])
 }
 
 fn list(connection: &Connection, queue: &str, limit: usize) -> rusqlite::Result<Vec<Message>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     connection
-        .prepare_cached(
-            "SELECT seq, id, body, attributes, enqueued_at, taken_at FROM queue
-             WHERE queue = ?1 ORDER BY seq LIMIT ?2",
-        )?
+        .prepare_cached("SELECT seq, id, body FROM queue WHERE queue = ?1 ORDER BY seq LIMIT ?2")?
         .query_map(params![queue, limit], message)?
         .collect()
 }
 
-fn take(connection: &Connection, queue: &str, max: usize, now: Timestamp) -> rusqlite::Result<Vec<Message>> {
-    let mut oldest = connection.prepare_cached(
-        "SELECT seq, id, body, attributes, enqueued_at, taken_at FROM queue
-         WHERE queue = ?1 AND seq > ?2 AND visible_at <= ?3 ORDER BY seq LIMIT 1",
-    )?;
+fn take(connection: &Connection, queue: &str, max: usize) -> rusqlite::Result<Vec<Message>> {
+    let taken = list(connection, queue, max)?;
     let mut delete = connection.prepare_cached("DELETE FROM queue WHERE seq = ?1")?;
-    let mut taken: Vec<Message> = Vec::new();
-    while taken.len() < max {
-        let after = taken.last().map_or(0, |message| message.seq);
-        let next = oldest.query_row(params![queue, after, now.as_millisecond()], message).optional()?;
-        let Some(next) = next else { break };
-        delete.execute([next.seq])?;
-        taken.push(next);
+    for message in &taken {
+        delete.execute([message.seq])?;
     }
     Ok(taken)
 }
 
 fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
-    Ok(Message {
-        seq: row.get(0)?,
-        id: row.get(1)?,
-        body: row.get(2)?,
-        attributes: row.get(3)?,
-        enqueued_at: time(row, 4)?,
-        taken_at: row.get_ref(5)?.as_str_or_null()?.is_some().then(|| time(row, 5)).transpose()?,
-    })
-}
-
-fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
-    row.get::<_, String>(column)?.parse().map_err(|error: jiff::Error| {
-        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
-    })
+    Ok(Message { seq: row.get(0)?, id: row.get(1)?, body: row.get(2)? })
 }

@@ -1,32 +1,35 @@
-//! Checks AWS Signature Version 4, written from the specification and not from any signer.
+//! Checks AWS Signature Version 4 by signing again with the official signer and comparing.
 //! Source: AWS IAM User Guide, "Create a signed AWS API request", 2026.
 
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use hmac::{Hmac, KeyInit, Mac};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 
-use super::{ServiceError, hex};
+use super::wire::ServiceError;
 
 /// How far the time of a signature may be from the server's.
 const WINDOW: SignedDuration = SignedDuration::from_mins(5);
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// The one key that is accepted.
-pub(crate) struct Key {
-    pub(crate) id: String,
-    pub(crate) secret: SecretString,
+pub(super) struct Key {
+    pub(super) id: String,
+    pub(super) secret: SecretString,
 }
 
 /// Verifies the `Authorization` header of a request over its exact bytes.
 ///
 /// # Errors
 /// The error AWS answers with: no token, incomplete, unknown key, wrong scope, expired, mismatch.
-pub(crate) fn verify(parts: &Parts, body: &[u8], service: &str, key: &Key, now: Timestamp) -> Result<(), ServiceError> {
+pub(super) fn verify(parts: &Parts, body: &[u8], service: &str, key: &Key, now: Timestamp) -> Result<(), ServiceError> {
     let Some(header) = text(&parts.headers, "authorization") else {
         return Err(failure(service, "MissingAuthenticationTokenException", "Request is missing Authentication Token"));
     };
@@ -49,21 +52,16 @@ pub(crate) fn verify(parts: &Parts, body: &[u8], service: &str, key: &Key, now: 
             "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
         ));
     };
-    check_time(&time, &claim.date, now).map_err(|message| wrong(&message))?;
+    let at = time_of(&time, &claim.date, now).map_err(|message| wrong(&message))?;
     for needed in ["host", "x-amz-date"] {
         if !claim.signed_headers.iter().any(|name| name == needed) {
             return Err(wrong(&format!("'{needed}' must be a 'SignedHeader' in the AWS Authorization.")));
         }
     }
-    let canonical = canonical_request(parts, body, &claim.signed_headers)
-        .ok_or_else(|| wrong("A signed header is not in the request."))?;
-    let scope = format!("{}/{}/{service}/aws4_request", claim.date, claim.region);
-    let to_sign = format!("{ALGORITHM}\n{time}\n{scope}\n{}", hex(Sha256::digest(canonical)));
-    let seed = format!("AWS4{}", key.secret.expose_secret());
-    let signing_key = [claim.date.as_str(), &claim.region, service, "aws4_request"]
-        .iter()
-        .fold(seed.into_bytes(), |key, part| hmac(&key, part));
-    if hex(hmac(&signing_key, &to_sign)) == claim.signature {
+    let headers: Option<Vec<(&str, String)>> =
+        claim.signed_headers.iter().map(|name| Some((name.as_str(), text(&parts.headers, name)?))).collect();
+    let headers = headers.ok_or_else(|| wrong("A signed header is not in the request."))?;
+    if signature(parts, body, &headers, &claim, key, at).as_ref() == Some(&claim.signature) {
         return Ok(());
     }
     Err(wrong(
@@ -108,7 +106,34 @@ impl Claim {
     }
 }
 
-fn check_time(time: &str, scope_date: &str, now: Timestamp) -> Result<(), String> {
+/// The signature of the same request, made with the key that is accepted; `None` if it cannot be signed at all.
+fn signature(
+    parts: &Parts,
+    body: &[u8],
+    headers: &[(&str, String)],
+    claim: &Claim,
+    key: &Key,
+    at: Timestamp,
+) -> Option<String> {
+    let identity = Credentials::new(&key.id, key.secret.expose_secret(), None, None, "the local AWS").into();
+    let params = SigningParams::builder()
+        .identity(&identity)
+        .region(&claim.region)
+        .name(&claim.service)
+        .time(SystemTime::from(at))
+        .settings(SigningSettings::default())
+        .build()
+        .ok()?
+        .into();
+    // The host is among the headers; the signer wants one in the URL as well.
+    let url = format!("http://localhost{}", parts.uri.path_and_query().map_or("/", |path| path.as_str()));
+    let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
+    let request = SignableRequest::new(parts.method.as_str(), url, headers, SignableBody::Bytes(body)).ok()?;
+    Some(sign(request, &params).ok()?.into_parts().1)
+}
+
+/// The time of a signature, if it is near enough.
+fn time_of(time: &str, scope_date: &str, now: Timestamp) -> Result<Timestamp, String> {
     let parsed = DateTime::strptime("%Y%m%dT%H%M%SZ", time)
         .and_then(|time| time.to_zoned(TimeZone::UTC))
         .map_err(|_| format!("Date must be in ISO-8601 'basic format'. Got '{time}'."))?;
@@ -124,64 +149,12 @@ fn check_time(time: &str, scope_date: &str, now: Timestamp) -> Result<(), String
     if age < -WINDOW {
         return Err(format!("Signature not yet current: {time} is still later than the allowed 5 minutes."));
     }
-    Ok(())
-}
-
-fn canonical_request(parts: &Parts, body: &[u8], signed_headers: &[String]) -> Option<String> {
-    let mut headers = String::new();
-    for name in signed_headers {
-        let value = text(&parts.headers, name)?;
-        let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
-        headers.push_str(&format!("{name}:{value}\n"));
-    }
-    // Outside S3 every path segment is encoded once more than on the wire.
-    let path: Vec<String> = parts.uri.path().split('/').map(encode).collect();
-    let mut query: Vec<(&str, &str)> = parts
-        .uri
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .collect();
-    query.sort_unstable();
-    let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    Some(format!(
-        "{}\n{}\n{}\n{headers}\n{}\n{}",
-        parts.method,
-        path.join("/"),
-        query.join("&"),
-        signed_headers.join(";"),
-        hex(Sha256::digest(body))
-    ))
-}
-
-fn encode(segment: &str) -> String {
-    let mut encoded = String::new();
-    for byte in segment.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
+    Ok(parsed.timestamp())
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
     (!values.is_empty()).then(|| values.join(","))
-}
-
-fn hmac(key: &[u8], message: &str) -> Vec<u8> {
-    match Hmac::<Sha256>::new_from_slice(key) {
-        Ok(mut mac) => {
-            mac.update(message.as_bytes());
-            mac.finalize().into_bytes().to_vec()
-        }
-        // HMAC takes keys of any length; an empty signature never matches.
-        Err(_) => Vec::new(),
-    }
 }
 
 /// DynamoDB answers 400 to a bad signature, SQS 403 with the query protocol's name beside it.
