@@ -1,6 +1,6 @@
 //! Where the functions get the clouds' keys from: Secrets Manager, and nowhere at all.
 
-use offsite_local::cmd::demo::post;
+use offsite_local::cmd::stage::post;
 use offsite_shared::command::Cloud;
 use offsite_simulators::SimOptions;
 use offsite_simulators::identity_tokens::AUDIENCE;

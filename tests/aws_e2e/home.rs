@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use offsite_local::cmd::demo::post;
+use offsite_local::cmd::stage::post;
 use offsite_local::fleet::build::{Binaries, Profile, build};
 use offsite_shared::command::Cloud;
 use offsite_simulators::{SimOptions, Simulators};

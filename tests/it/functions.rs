@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use offsite_local::aws::faults::Fault;
-use offsite_local::cmd::demo::post;
+use offsite_local::cmd::stage::post;
 use offsite_local::fleet::Fleet;
 use offsite_local::fleet::build::{Binaries, Profile, build};
 use offsite_local::fleet::functions::{FunctionOptions, FunctionProcess};

@@ -6,13 +6,14 @@ use std::sync::atomic::Ordering;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::cloud::{Answer, BadAdmin, Received, lock};
-use crate::server::Port;
+use crate::cloud::{Answer, Received};
+use crate::port::Port;
+use crate::text::{BadAdmin, lock};
 
 /// Backups of a seeded inventory where nobody says how many.
-pub(crate) const BACKUPS: u64 = 10_000;
+pub const BACKUPS: u64 = 10_000;
 /// Backups of a seeded inventory at most.
-pub(crate) const MOST_BACKUPS: u64 = 1_000_000;
+pub const MOST_BACKUPS: u64 = 1_000_000;
 
 /// Answers one admin request.
 pub(crate) fn handle(port: &Port, request: &Received) -> Answer {

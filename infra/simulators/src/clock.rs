@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::cloud::{BadAdmin, lock};
+use crate::text::{BadAdmin, lock};
 
 /// What time it is for the resources, and what time the signature check believes it is.
 #[derive(Clone, Copy, Debug)]

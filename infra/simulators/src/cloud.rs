@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard};
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Moment;
 use crate::credentials::Account;
+use crate::text::BadAdmin;
 
 /// One simulated cloud. Everything it knows is in memory and behind one mutex per port.
 pub(crate) trait Cloud: Send {
@@ -150,17 +150,6 @@ pub(crate) struct Twist {
     pub(crate) partial_region: Option<String>,
     /// Accept the copy and let it fail when it is due.
     pub(crate) fail_later: bool,
-}
-
-/// An admin request that cannot be followed.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct BadAdmin(Cow<'static, str>);
-
-impl BadAdmin {
-    pub(crate) fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        Self(message.into())
-    }
 }
 
 /// One switch for each thing the provider references call unknown, plus the speed of copies.
@@ -324,9 +313,4 @@ impl Copies {
             })
             .collect()
     }
-}
-
-/// The state even if a thread died holding it: the simulators have no invariant a panic could break half-way.
-pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::SimOptions;
+use crate::options::SimOptions;
 
 /// The accepted key pair and the temporary ones issued by the simulated STS.
 #[derive(Clone)]

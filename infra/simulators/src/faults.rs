@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cloud::{BadAdmin, Call};
-use crate::text::Draw;
+use crate::cloud::Call;
+use crate::text::{BadAdmin, Draw};
 
 /// The scripted faults of one port.
 #[derive(Debug)]

@@ -1,11 +1,10 @@
 //! One listening port: connections that can be cut, the path of a request, and what faults do to it.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,51 +15,21 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::admin;
-use crate::clock::SimClock;
-use crate::cloud::{Answer, Call, Cloud, Received, Refusal, Stock, Twist, lock};
-use crate::faults::{Faults, Kind, Rule};
+use crate::cloud::{Answer, Call, Received, Refusal, Stock, Twist};
+use crate::faults::{Kind, Rule};
+use crate::port::Port;
+use crate::text::lock;
 
 /// Longest time an unanswered request is held open.
 const LONGEST_HOLD: Duration = Duration::from_secs(120);
 /// Source: API gateway of Huawei, the largest body of the three (12 MB); 2026-11-21.
 const LARGEST_BODY_BYTES: usize = 12 * 1024 * 1024;
-const LOG_LENGTH: usize = 1000;
-
-/// Everything behind one port.
-pub(crate) struct Port {
-    pub(crate) cloud: Mutex<Box<dyn Cloud>>,
-    pub(crate) faults: Mutex<Faults>,
-    pub(crate) traffic: Mutex<Traffic>,
-    pub(crate) clock: Arc<SimClock>,
-    pub(crate) stopping: watch::Receiver<bool>,
-    /// Whether an inventory was made; there is one for each port at most.
-    pub(crate) inventory: AtomicBool,
-}
-
-/// What went through a port: counters per action and the last requests.
-#[derive(Debug, Default)]
-pub(crate) struct Traffic {
-    pub(crate) calls: BTreeMap<String, u64>,
-    pub(crate) log: VecDeque<Value>,
-}
-
-impl Port {
-    fn note(&self, action: &str, source: Option<&str>, outcome: &str) {
-        let now = self.clock.now().state.to_string();
-        let mut traffic = lock(&self.traffic);
-        *traffic.calls.entry(action.to_owned()).or_default() += 1;
-        if traffic.log.len() == LOG_LENGTH {
-            traffic.log.pop_front();
-        }
-        traffic.log.push_back(json!({"time": now, "action": action, "source": source, "outcome": outcome}));
-    }
-}
 
 /// Serves `port` on `listener` until the stop signal.
 pub(crate) async fn serve(listener: TcpListener, port: Arc<Port>) -> io::Result<()> {

@@ -1,6 +1,9 @@
-//! The simulators' own hashing, percent coding and pseudo-random identifiers.
+//! The simulators' own hashing, percent coding and pseudo-random identifiers; the complaint about an admin request, and the lock.
 //!
 //! Nothing here is shared with the signer of the product: two independent readings of one rule are the point.
+
+use std::borrow::Cow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -132,6 +135,22 @@ pub(crate) fn is_uuid(text: &str) -> bool {
             8 | 13 | 18 | 23 => byte == b'-',
             _ => byte.is_ascii_hexdigit(),
         })
+}
+
+/// An admin request that cannot be followed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct BadAdmin(Cow<'static, str>);
+
+impl BadAdmin {
+    pub(crate) fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        Self(message.into())
+    }
+}
+
+/// The state even if a thread died holding it: the simulators have no invariant a panic could break half-way.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn uuid_from(digits: &str) -> String {

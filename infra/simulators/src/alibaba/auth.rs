@@ -4,13 +4,29 @@ use std::collections::{HashSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::VERSIONS;
 use crate::cloud::{Call, Received, Refusal};
 use crate::credentials::{Account, Key};
 use crate::text::{encode, hex, hmac_sha256, pairs, sha256_hex};
 
 /// Source: V3 request structure and signature, help document 2593177; 2026-11-21.
 const WINDOW: SignedDuration = SignedDuration::from_mins(15);
+
+/// Actions by version: HBR and STS.
+const VERSIONS: [(&str, &[&str]); 2] = [
+    (
+        "2017-09-08",
+        &[
+            "CreateVaultReplication",
+            "DeleteVaultReplication",
+            "DescribeVaults",
+            "DescribeTask",
+            "CreateVault",
+            "DescribeVaultReplicationRegions",
+            "DescribeBackupJobs2",
+        ],
+    ),
+    ("2015-04-01", &["GetCallerIdentity", "AssumeRole", "AssumeRoleWithOIDC"]),
+];
 
 /// Nonces seen within the clock window; an older request is refused by its date anyway.
 #[derive(Default)]

@@ -3,10 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Alibaba;
-use super::jobs::Job;
+use super::state::Alibaba;
+use super::store::{Job, Pair, Task, Vault};
 use super::truth::{Pairing, RULES, Rule, SOURCE, TARGET};
-use super::vaults::{Pair, Task, Vault};
 use crate::clock::later;
 use crate::fates::{Backing, DAY, Fates, HOUR, base_of};
 use crate::truth::{Entry, Held};

@@ -4,64 +4,12 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Alibaba, invalid, number, required};
-use crate::clock::{self, later};
-use crate::cloud::{BadAdmin, Call, Refusal};
-
-/// One backup job of a vault.
-pub(super) struct Job {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) vault: String,
-    pub(super) source_type: String,
-    pub(super) status: String,
-    pub(super) instance: String,
-    pub(super) created: Timestamp,
-    pub(super) completed: Timestamp,
-}
-
-impl Job {
-    /// Two finished jobs in the primary vault and a whole-instance job that does not follow the pair.
-    pub(super) fn default_inventory(now: Timestamp) -> Vec<Self> {
-        let job = |id: &str, source_type: &str, age_s: f64| Self {
-            id: id.to_owned(),
-            name: id.to_owned(),
-            vault: "v-0003rf9m17pap3ltpqx5".to_owned(),
-            source_type: source_type.to_owned(),
-            status: "COMPLETE".to_owned(),
-            instance: "i-bp1simulated0000001".to_owned(),
-            created: later(now, -age_s - 600.0),
-            completed: later(now, -age_s),
-        };
-        vec![
-            job("job-000g1simulated0001", "ECS_FILE", 90_000.0),
-            job("job-000g1simulated0002", "ECS_FILE", 3_600.0),
-            job("job-000g1simulated0003", "UDM_ECS", 3_500.0),
-        ]
-    }
-
-    fn field(&self, key: &str) -> Option<String> {
-        Some(match key {
-            "JobId" => self.id.clone(),
-            "VaultId" => self.vault.clone(),
-            "InstanceId" => self.instance.clone(),
-            "Status" => self.status.clone(),
-            "CreatedTime" => self.created.as_second().to_string(),
-            "CompleteTime" => self.completed.as_second().to_string(),
-            "RegionId" | "PlanId" | "Bucket" | "FileSystemId" | "InstanceName" => String::new(),
-            _ => return None,
-        })
-    }
-
-    fn show(&self) -> Value {
-        json!({
-            "JobId": self.id, "JobName": self.name, "VaultId": self.vault, "PlanId": "plan-simulated", "SourceType": self.source_type,
-            "Status": self.status, "BackupType": "COMPLETE", "InstanceId": self.instance,
-            "CreatedTime": self.created.as_second(), "StartTime": self.created.as_second(), "UpdatedTime": self.completed.as_second(),
-            "CompleteTime": self.completed.as_second(), "Progress": 10_000, "BytesDone": 800, "BytesTotal": 1_000, "ErrorMessage": "",
-        })
-    }
-}
+use super::fields::{invalid, number, required};
+use super::state::Alibaba;
+use super::store::Job;
+use crate::clock;
+use crate::cloud::{Call, Refusal};
+use crate::text::BadAdmin;
 
 impl Alibaba {
     pub(super) fn describe_jobs(&self, call: &Call) -> Result<Value, Refusal> {

@@ -4,124 +4,32 @@
 //! names the called one. Source: HBR API pages, alibabacloud_hbr20170908 2.7.1; 2026-11-21.
 
 mod auth;
+mod fields;
 mod inventory;
 mod jobs;
 mod pairs;
+mod state;
+mod store;
 mod truth;
 mod vaults;
-
-use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::auth::Nonces;
-use self::jobs::{Job, SeedJob};
-use self::vaults::{SeedVault, Task, Vault, Vaults};
-use crate::SimOptions;
+use self::fields::{number, required};
+use self::jobs::SeedJob;
+use self::store::REGIONS;
+use self::vaults::SeedVault;
 use crate::clock::{self, Moment};
-use crate::cloud::{Answer, BadAdmin, Call, Cloud, Copies, Received, Refusal, Stock, Switches, Twist};
+use crate::cloud::{Answer, Call, Cloud, Received, Refusal, Stock, Switches, Twist};
 use crate::credentials::Account;
 use crate::identity_tokens;
-use crate::text::Draw;
-use crate::truth::Entry;
+use crate::text::BadAdmin;
 
-/// The simulated cloud.
-pub(super) struct Alibaba {
-    account: Account,
-    nonces: Nonces,
-    switches: Switches,
-    vaults: Vaults,
-    tasks: HashMap<String, Task>,
-    jobs: Vec<Job>,
-    /// Keyed by source vault and target vault; the state names the target's region.
-    copies: Copies,
-    draw: Draw,
-    /// What Offsite's ledger would hold of the seeded inventory.
-    ledger: Vec<Entry>,
-}
-
-/// Regions with HBR endpoints that follow the naming rule. Source: OpenAPI metadata; 2026-11-21.
-const REGIONS: [&str; 29] = [
-    "cn-qingdao",
-    "cn-beijing",
-    "cn-zhangjiakou",
-    "cn-huhehaote",
-    "cn-wulanchabu",
-    "cn-hangzhou",
-    "cn-shanghai",
-    "cn-shenzhen",
-    "cn-heyuan",
-    "cn-guangzhou",
-    "cn-chengdu",
-    "cn-hongkong",
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-southeast-1",
-    "ap-southeast-3",
-    "ap-southeast-5",
-    "ap-southeast-6",
-    "ap-southeast-7",
-    "us-east-1",
-    "us-west-1",
-    "eu-west-1",
-    "eu-central-1",
-    "me-east-1",
-    "me-central-1",
-    "cn-hangzhou-finance",
-    "cn-shanghai-finance-1",
-    "cn-shenzhen-finance-1",
-    "cn-beijing-finance-1",
-];
-
-/// Actions by version: HBR and STS.
-const VERSIONS: [(&str, &[&str]); 2] = [
-    (
-        "2017-09-08",
-        &[
-            "CreateVaultReplication",
-            "DeleteVaultReplication",
-            "DescribeVaults",
-            "DescribeTask",
-            "CreateVault",
-            "DescribeVaultReplicationRegions",
-            "DescribeBackupJobs2",
-        ],
-    ),
-    ("2015-04-01", &["GetCallerIdentity", "AssumeRole", "AssumeRoleWithOIDC"]),
-];
+pub(crate) use self::state::Alibaba;
 
 impl Alibaba {
-    pub(super) fn new(account: Account, options: &SimOptions, now: Timestamp) -> Self {
-        let mut vaults = Vaults::default();
-        if !options.any_source {
-            let old = clock::later(now, -86_400.0);
-            vaults.insert(Vault::new("v-0003rf9m17pap3ltpqx5", Some("cn-hangzhou"), "primary", old));
-            vaults.insert(Vault::new("v-0001aa2b3c4d5e6f7g8h", Some("cn-hangzhou"), "secondary", old));
-            vaults.insert(Vault {
-                target_made: true,
-                ..Vault::new("v-000bj2yk5r6zmm1q7d2c", Some("cn-shanghai"), "mirror", old)
-            });
-            vaults.insert(Vault {
-                target_made: true,
-                ..Vault::new("v-0002zz9y8x7w6v5u4t3s", Some("cn-beijing"), "mirror-beijing", old)
-            });
-        }
-        let jobs = if options.any_source { Vec::new() } else { Job::default_inventory(now) };
-        Self {
-            account,
-            nonces: Nonces::default(),
-            switches: Switches { any_source: options.any_source, ..Switches::default() },
-            vaults,
-            tasks: HashMap::new(),
-            jobs,
-            copies: Copies::default(),
-            draw: Draw::new(options.seed ^ 0xA11),
-            ledger: Vec::new(),
-        }
-    }
-
     fn assume_role(&mut self, call: &Call, now: Timestamp) -> Result<Value, Refusal> {
         let role = required(call, "RoleArn")?;
         let session = required(call, "RoleSessionName")?.to_owned();
@@ -282,19 +190,6 @@ fn error(request_id: &str, host: &str, refusal: &Refusal) -> Answer {
         "Recommend": format!("https://error-center.aliyun.com/status/search?Keyword={}&source=PopGw", refusal.code),
     });
     Answer::json(refusal.status, &body, refusal.code.clone()).with_header("x-acs-request-id", request_id)
-}
-
-fn required<'a>(call: &'a Call, name: &str) -> Result<&'a str, Refusal> {
-    call.parameter(name)
-        .ok_or_else(|| Refusal::new(400, format!("Missing{name}"), format!("{name} is mandatory for this action.")))
-}
-
-fn number(call: &Call, name: &str) -> Result<Option<i64>, Refusal> {
-    call.parameter(name).map(|text| text.parse().map_err(|_| invalid(name))).transpose()
-}
-
-fn invalid(name: &str) -> Refusal {
-    Refusal::new(400, format!("Invalid{name}"), format!("The specified {name} is invalid."))
 }
 
 fn seconds_utc(at: Timestamp) -> String {

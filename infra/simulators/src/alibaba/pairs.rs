@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::vaults::{Pair, Task, Vault, no_vault, percent};
-use super::{Alibaba, required};
+use super::fields::required;
+use super::state::Alibaba;
+use super::store::{Pair, Task, Vault, percent};
+use super::vaults::no_vault;
 use crate::clock::later;
 use crate::cloud::{Call, ExistingPair, Refusal, Twist};
 

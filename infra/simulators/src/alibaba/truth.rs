@@ -3,9 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Alibaba;
-use super::jobs::Job;
-use super::vaults::Pair;
+use super::state::Alibaba;
+use super::store::{Job, Pair};
 use crate::truth::{Index, Known, Life, RuleTruth, Standing, document};
 
 /// Region of the source vaults.

@@ -1,145 +1,15 @@
 //! Vaults, replication pairs and their tasks.
 
-use std::collections::HashMap;
-
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Alibaba, REGIONS, invalid, number, required};
-use crate::clock::{self, later};
-use crate::cloud::{BadAdmin, Call, Refusal};
-
-/// All vaults, in the order they came to be.
-#[derive(Default)]
-pub(super) struct Vaults {
-    pub(super) by_id: HashMap<String, Vault>,
-    order: Vec<String>,
-}
-
-/// A backup vault.
-#[derive(Clone)]
-pub(super) struct Vault {
-    pub(super) id: String,
-    /// None only in any-source mode, until somebody names it.
-    pub(super) region: Option<String>,
-    pub(super) name: String,
-    pub(super) kind: String,
-    pub(super) status: String,
-    pub(super) created: Timestamp,
-    /// Created as a replication target.
-    pub(super) target_made: bool,
-    /// On a target: the pair it belongs to.
-    pub(super) pair: Option<Pair>,
-    /// On a source: its one target.
-    pub(super) target: Option<String>,
-    pub(super) status_message: Option<&'static str>,
-}
-
-/// Standing replication into a vault.
-#[derive(Clone)]
-pub(super) struct Pair {
-    pub(super) source: String,
-    pub(super) source_region: Option<String>,
-    pub(super) started: Timestamp,
-    pub(super) visible: Timestamp,
-    pub(super) ready: Timestamp,
-    pub(super) fails: bool,
-    /// Since then nothing newer has been carried.
-    pub(super) stalled: Option<Timestamp>,
-}
-
-/// What DescribeTask knows.
-pub(super) struct Task {
-    pub(super) created: Timestamp,
-    pub(super) ready: Timestamp,
-    pub(super) fails: bool,
-}
-
-impl Pair {
-    pub(super) fn alive(&self, now: Timestamp) -> bool {
-        !(self.fails && now >= self.ready)
-    }
-
-    fn progress(&self, now: Timestamp) -> i64 {
-        percent(self.started, self.ready, now)
-    }
-
-    /// Up to when everything has been carried; none during the first synchronisation.
-    pub(super) fn carried_until(&self, lag_s: f64, now: Timestamp) -> Option<Timestamp> {
-        let newest = later(now, -lag_s);
-        (now >= self.ready).then(|| self.stalled.map_or(newest, |stalled| stalled.min(newest)))
-    }
-}
-
-impl Task {
-    pub(super) fn state(&self, now: Timestamp) -> &'static str {
-        match (now >= self.ready, self.fails) {
-            (false, _) => "running",
-            (true, false) => "done",
-            (true, true) => "failed",
-        }
-    }
-}
-
-impl Vault {
-    pub(super) fn new(id: &str, region: Option<&str>, name: &str, created: Timestamp) -> Self {
-        Self {
-            id: id.to_owned(),
-            region: region.map(str::to_owned),
-            name: name.to_owned(),
-            kind: "STANDARD".to_owned(),
-            status: "CREATED".to_owned(),
-            created,
-            target_made: false,
-            pair: None,
-            target: None,
-            status_message: None,
-        }
-    }
-}
-
-impl Vaults {
-    /// Adds a vault; a pair that it brings along is noted at the source too.
-    pub(super) fn insert(&mut self, vault: Vault) {
-        if let Some(source) = vault.pair.as_ref().and_then(|pair| self.by_id.get_mut(&pair.source)) {
-            source.target = Some(vault.id.clone());
-        }
-        if self.by_id.insert(vault.id.clone(), vault.clone()).is_none() {
-            self.order.push(vault.id);
-        }
-    }
-
-    pub(super) fn get(&self, id: &str) -> Option<&Vault> {
-        self.by_id.get(id)
-    }
-
-    pub(super) fn remove(&mut self, id: &str) -> bool {
-        self.order.retain(|other| other != id);
-        self.by_id.remove(id).is_some()
-    }
-
-    /// The vault, made up in any-source mode; `region` is what the caller says about an unknown region.
-    pub(super) fn find(
-        &mut self,
-        id: &str,
-        region: Option<&str>,
-        any_source: bool,
-        now: Timestamp,
-    ) -> Option<&mut Vault> {
-        if any_source && is_vault_id(id) && !self.by_id.contains_key(id) {
-            let named =
-                REGIONS.iter().filter(|region| id.contains(**region)).max_by_key(|region| region.len()).copied();
-            self.insert(Vault::new(id, named.or(region), id, later(now, -3_600.0)));
-        }
-        let vault = self.by_id.get_mut(id)?;
-        if vault.region.is_none() {
-            vault.region = region.map(str::to_owned);
-        }
-        Some(vault)
-    }
-}
-
+use super::fields::{invalid, number, required};
+use super::state::Alibaba;
+use super::store::{Pair, Task, Vault, is_vault_id};
+use crate::clock;
+use crate::cloud::{Call, Refusal};
+use crate::text::BadAdmin;
 impl Alibaba {
     pub(super) fn create_vault(&mut self, call: &Call, now: Timestamp) -> Result<Value, Refusal> {
         let region = call
@@ -290,21 +160,6 @@ fn is_target(vault: &Vault, now: Timestamp) -> bool {
     vault.target_made || vault.pair.as_ref().is_some_and(|pair| pair.alive(now) && now >= pair.visible)
 }
 
-fn is_vault_id(id: &str) -> bool {
-    id.len() >= 5
-        && (id.starts_with("v-") || id.starts_with("r-"))
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-}
-
 pub(super) fn no_vault() -> Refusal {
     Refusal::new(404, "VaultNotExist", "The specified vault doesn't exist")
-}
-
-pub(super) fn percent(from: Timestamp, to: Timestamp, now: Timestamp) -> i64 {
-    let whole = to.duration_since(from);
-    if now >= to || whole <= SignedDuration::ZERO {
-        return 100;
-    }
-    // Below 100, since `now` is before `to`.
-    (now.duration_since(from).as_secs_f64() / whole.as_secs_f64() * 100.0) as i64
 }

@@ -1,11 +1,9 @@
-//! SDK-HMAC-SHA256 as the API gateway reads it, tokens, and the lock after five wrong signatures.
-
-use std::collections::HashMap;
+//! SDK-HMAC-SHA256 as the API gateway reads it, and tokens.
 
 use jiff::civil::DateTime;
-use jiff::{SignedDuration, Timestamp, tz::Offset};
+use jiff::{SignedDuration, tz::Offset};
 
-use super::Huawei;
+use super::state::Huawei;
 use crate::clock::Moment;
 use crate::cloud::{Received, Refusal};
 use crate::credentials::Key;
@@ -13,39 +11,6 @@ use crate::text::{decode, encode, hex, hmac_sha256, pairs, sha256_hex};
 
 /// Source: API Request Signing Guide; 2026-11-21.
 const WINDOW: SignedDuration = SignedDuration::from_mins(15);
-/// Source: API gateway documentation, `AK access failed to reach the limit`; 2026-11-21.
-const WRONG_SIGNATURES: u32 = 5;
-const LOCK: SignedDuration = SignedDuration::from_mins(5);
-
-/// Wrong signatures counted per access key.
-#[derive(Default)]
-pub(super) struct Locks(HashMap<String, (u32, Option<Timestamp>)>);
-
-impl Locks {
-    fn locked(&mut self, id: &str, now: Timestamp) -> bool {
-        match self.0.get(id).and_then(|(_, until)| *until) {
-            Some(until) if now < until => true,
-            Some(_) => {
-                self.0.remove(id);
-                false
-            }
-            None => false,
-        }
-    }
-
-    fn wrong(&mut self, id: &str, now: Timestamp) {
-        let (count, until) = self.0.entry(id.to_owned()).or_default();
-        *count += 1;
-        if *count >= WRONG_SIGNATURES {
-            *until = now.checked_add(LOCK).ok();
-        }
-    }
-
-    fn right(&mut self, id: &str) {
-        self.0.remove(id);
-    }
-}
-
 impl Huawei {
     /// Accepts a token of the simulated IAM or a signature.
     ///

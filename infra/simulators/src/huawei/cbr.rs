@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::answers::verification_failed;
 use super::fields::{flag, is_name_character, optional, required};
+use super::state::Huawei;
 use super::store::{Backup, Record};
-use super::{Huawei, verification_failed};
 use crate::clock::later;
 use crate::cloud::{Call, Refusal, Twist};
 use crate::text::is_uuid;

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::answers::naive_time;
+use super::state::Huawei;
 use super::store::{Item, Record};
-use super::{Huawei, naive_time};
 use crate::clock::later;
 use crate::cloud::{Call, Refusal, Twist};
 use crate::text::uuid_of;

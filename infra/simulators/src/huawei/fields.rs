@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::verification_failed;
+use super::answers::verification_failed;
 use crate::cloud::Refusal;
 
 pub(super) fn required<'a>(body: &'a Map<String, Value>, key: &str) -> Result<&'a str, Refusal> {

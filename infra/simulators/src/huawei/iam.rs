@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Huawei, PROJECTS, error, naive_time};
+use super::answers::{error, naive_time};
+use super::state::{Huawei, PROJECTS};
 use crate::clock::later;
 use crate::cloud::{Answer, Call, Refusal};
 use crate::text::sha256_hex;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Huawei;
+use super::state::Huawei;
 use super::store::{Backup, Item, Record, Vault};
 use super::truth::{RULES, Rule};
 use crate::clock::later;

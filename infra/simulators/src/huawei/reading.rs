@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::answers::{naive_time, verification_failed};
 use super::cbr::{no_backup, provider_of};
+use super::state::Huawei;
 use super::store::{Backup, Record, Vault};
-use super::{Huawei, naive_time, verification_failed};
 use crate::cloud::{Call, Refusal};
 use crate::text::uuid_of;
 

@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use super::store::{Backup, Item, Vault};
 use crate::clock;
-use crate::cloud::BadAdmin;
-use crate::text::is_uuid;
+use crate::text::{BadAdmin, is_uuid};
 
 /// The body of the seed, without the switches.
 #[derive(Default, Deserialize)]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Huawei;
+use super::state::Huawei;
 use crate::clock::later;
 use crate::cloud::{Call, Refusal};
 use crate::identity_tokens;

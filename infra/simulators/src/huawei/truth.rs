@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Huawei;
+use super::state::Huawei;
 use super::store::{Backup, Item, Record};
 use crate::clock::later;
 use crate::truth::{Entry, Index, Known, Life, RuleTruth, Standing, document, is_missed};

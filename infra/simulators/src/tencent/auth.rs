@@ -3,13 +3,29 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::{SERVICES, missing, refusal};
+use super::fields::{missing, refusal};
 use crate::cloud::{Call, Received, Refusal};
 use crate::credentials::{Account, Key};
 use crate::text::{hex, hmac_sha256, pairs, sha256_hex};
 
 /// Source: signature v3 page; 2026-11-21.
 const WINDOW: SignedDuration = SignedDuration::from_secs(300);
+
+/// Actions by service, with the version each belongs to.
+const SERVICES: [(&str, &str, &[&str]); 2] = [
+    (
+        "cbs",
+        "2017-03-12",
+        &[
+            "CopySnapshotCrossRegions",
+            "DescribeSnapshots",
+            "DeleteSnapshots",
+            "ModifySnapshotAttribute",
+            "CreateSnapshot",
+        ],
+    ),
+    ("sts", "2018-08-13", &["AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity"]),
+];
 
 /// Authenticates `request` and reads which action it is.
 ///

@@ -4,8 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::auth::is_region;
+use super::fields::{missing, object, refusal, text, texts};
+use super::state::Tencent;
 use super::store::{CopyLife, NewSnapshot, Origin, is_snapshot_id};
-use super::{Tencent, missing, object, refusal, text, texts};
 use crate::cloud::{Call, FailedElementId, Refusal, Twist};
 
 /// Source: CBS documentation on limits and ModifySnapshotAttribute; 2026-11-21.

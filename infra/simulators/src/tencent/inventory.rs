@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Tencent;
+use super::state::Tencent;
 use super::store::{CopyLife, NewSnapshot, Origin};
 use super::truth::{RULES, Rule, default_name, own_name};
 use crate::clock::later;

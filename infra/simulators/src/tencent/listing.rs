@@ -4,8 +4,9 @@ use jiff::tz::Offset;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
+use super::fields::{missing, number, object, refusal, text, texts};
+use super::state::Tencent;
 use super::store::{Listing, Snapshot, is_snapshot_id};
-use super::{Tencent, missing, number, object, refusal, text, texts};
 use crate::cloud::{Call, NameFilter, Refusal};
 
 /// Source: DescribeSnapshots, tencentcloud-sdk-python-cbs 3.1.175; `zone` from the official example; 2026-11-21.

@@ -5,91 +5,29 @@
 
 mod auth;
 mod copies;
+mod fields;
 mod inventory;
 mod listing;
 mod names;
 mod seed;
+mod state;
 mod store;
 mod truth;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use self::store::{NewSnapshot, Store};
-use crate::SimOptions;
+use self::fields::{missing, number, object, refusal, text};
+use self::store::NewSnapshot;
 use crate::clock::{self, Moment};
-use crate::cloud::{Answer, BadAdmin, Call, Cloud, Copies, Received, Refusal, Stock, Switches, Twist};
+use crate::cloud::{Answer, Call, Cloud, Received, Refusal, Stock, Switches, Twist};
 use crate::credentials::Account;
 use crate::identity_tokens;
-use crate::text::Draw;
-use crate::truth::Entry;
+use crate::text::BadAdmin;
 
-/// The simulated cloud.
-pub(super) struct Tencent {
-    account: Account,
-    switches: Switches,
-    store: Store,
-    copies: Copies,
-    draw: Draw,
-    /// What Offsite's ledger would hold of the seeded inventory.
-    ledger: Vec<Entry>,
-}
-
-/// Actions by service, with the version each belongs to.
-const SERVICES: [(&str, &str, &[&str]); 2] = [
-    (
-        "cbs",
-        "2017-03-12",
-        &[
-            "CopySnapshotCrossRegions",
-            "DescribeSnapshots",
-            "DeleteSnapshots",
-            "ModifySnapshotAttribute",
-            "CreateSnapshot",
-        ],
-    ),
-    ("sts", "2018-08-13", &["AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity"]),
-];
+pub(crate) use self::state::Tencent;
 
 impl Tencent {
-    pub(super) fn new(account: Account, options: &SimOptions, now: Timestamp) -> Self {
-        let mut cloud = Self {
-            account,
-            switches: Switches { any_source: options.any_source, ..Switches::default() },
-            store: Store::new(now),
-            copies: Copies::default(),
-            draw: Draw::new(options.seed ^ 0x7C3),
-            ledger: Vec::new(),
-        };
-        if !options.any_source {
-            cloud.default_inventory(now);
-        }
-        cloud
-    }
-
-    /// The documented small inventory: copyable disks, and one of each kind that cannot be copied.
-    fn default_inventory(&mut self, now: Timestamp) {
-        let plain = |id: &str, region: &str, name: &str, age_s: f64| NewSnapshot {
-            name: name.to_owned(),
-            created: clock::later(now, -age_s),
-            ..NewSnapshot::plain(id, region, now)
-        };
-        let inventory = [
-            plain("snap-ckgjwkqh", "ap-guangzhou", "web-data-1", 3_600.0),
-            plain("snap-0jfkjwl1", "ap-guangzhou", "web-data-2", 7_200.0),
-            plain("snap-9k2m4q7r", "ap-singapore", "db-data-1", 5_400.0),
-            NewSnapshot { system_disk: true, ..plain("snap-obgelzpb", "ap-guangzhou", "web-system", 3_500.0) },
-            NewSnapshot { encrypt: true, ..plain("snap-e7c1r4pt", "ap-guangzhou", "secret-data", 3_400.0) },
-            NewSnapshot {
-                creating_until: Some(clock::later(now, 600.0)),
-                ..plain("snap-cr8at1ng", "ap-guangzhou", "web-data-fresh", 5.0)
-            },
-        ];
-        for snapshot in inventory {
-            self.store.insert(snapshot);
-        }
-    }
-
     fn create(&mut self, call: &Call, now: Timestamp) -> Result<Value, Refusal> {
         let body = object(call, &["DiskId", "SnapshotName", "Deadline", "DiskBackupId", "Tags"])?;
         let disk = text(body, "DiskId")?.ok_or_else(|| missing("DiskId"))?.to_owned();
@@ -234,54 +172,4 @@ fn error(request_id: &str, refusal: &Refusal) -> Answer {
         "RequestId": request_id,
     }});
     Answer::json(status, &body, refusal.code.clone())
-}
-
-fn refusal(code: &'static str, message: impl Into<String>) -> Refusal {
-    Refusal::new(200, code, message)
-}
-
-fn missing(parameter: &str) -> Refusal {
-    refusal("MissingParameter", format!("The request is missing the required parameter `{parameter}`."))
-}
-
-/// The parameters as an object that has no keys but `known`.
-fn object<'a>(call: &'a Call, known: &[&str]) -> Result<&'a serde_json::Map<String, Value>, Refusal> {
-    let object = call
-        .body
-        .as_ref()
-        .and_then(Value::as_object)
-        .ok_or_else(|| refusal("InvalidParameter", "The request body must be a JSON object."))?;
-    match object.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(key) => Err(refusal("UnknownParameter", format!("The parameter `{key}` is not recognized."))),
-        None => Ok(object),
-    }
-}
-
-fn text<'a>(body: &'a serde_json::Map<String, Value>, name: &str) -> Result<Option<&'a str>, Refusal> {
-    match body.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(refusal("InvalidParameter", format!("The value type of parameter `{name}` is incorrect."))),
-    }
-}
-
-fn texts<'a>(body: &'a serde_json::Map<String, Value>, name: &str) -> Result<Option<Vec<&'a str>>, Refusal> {
-    let wrong = || refusal("InvalidParameter", format!("The value type of parameter `{name}` is incorrect."));
-    match body.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Array(items)) => {
-            items.iter().map(|item| item.as_str().ok_or_else(wrong)).collect::<Result<_, _>>().map(Some)
-        }
-        Some(_) => Err(wrong()),
-    }
-}
-
-/// A number; in a GET request it necessarily comes as text.
-fn number(call: &Call, body: &serde_json::Map<String, Value>, name: &str) -> Result<Option<u64>, Refusal> {
-    let wrong = || refusal("InvalidParameter", format!("The value type of parameter `{name}` is incorrect."));
-    match body.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if !call.query.is_empty() => text.parse().map(Some).map_err(|_| wrong()),
-        Some(value) => value.as_u64().map(Some).ok_or_else(wrong),
-    }
 }

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Tencent;
+use super::state::Tencent;
 use super::store::{NewSnapshot, is_snapshot_id};
 use crate::clock;
-use crate::cloud::BadAdmin;
+use crate::text::BadAdmin;
 
 impl Tencent {
     /// Adds and removes snapshots as the body of the seed says.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::Tencent;
+use super::state::Tencent;
 use super::store::{Origin, Snapshot};
 use crate::text::hex;
 use crate::truth::{Entry, Index, Known, Life, RuleTruth, Standing, document, is_missed};

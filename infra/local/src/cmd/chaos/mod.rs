@@ -16,14 +16,14 @@ use fastrand::Rng;
 use offsite_shared::command::Cloud;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ports::Clock;
+use offsite_simulators::SimOptions;
 use serde_json::json;
 
-use super::demo::{Folder, post, spinner};
+use super::stage::{Folder, post, spinner};
 use crate::fleet::Fleet;
 use crate::fleet::build::{Profile, build};
 use count::count;
 use drive::drive;
-use offsite_simulators::SimOptions;
 use plan::plan;
 
 /// Options of `offsite chaos`.

@@ -1,24 +1,25 @@
 //! `offsite demo`: the three real binaries at work against simulators, step by step, and at the end the proof.
 
 mod proof;
+mod story;
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use offsite_shared::command::Cloud;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ports::Clock;
 use offsite_simulators::SimOptions;
 use serde_json::{Value, json};
 
+use super::stage::{Folder, post, spinner};
 use crate::fleet::Fleet;
 use crate::fleet::build::{Profile, build};
-use crate::fleet::runtime_api::InvokeError;
+use proof::TIME_LIMIT;
+use story::{Story, verdict};
 
 /// Options of `offsite demo`.
 #[derive(Args, Debug)]
@@ -30,9 +31,6 @@ pub struct DemoArgs {
     #[arg(long)]
     pub release: bool,
 }
-
-/// The functions' time limit in the demo: short, so that the lease of a killed one ends soon.
-const TIME_LIMIT: Duration = Duration::from_secs(4);
 
 /// One event per operation, and what it shows.
 const OPERATIONS: [(&str, Cloud, &str); 5] = [
@@ -177,184 +175,7 @@ async fn fault(fleet: &Fleet, fault: Value) -> anyhow::Result<()> {
     post(&fleet.simulators.tencent(), "/_sim/faults", json!({ "faults": [fault] })).await
 }
 
-/// Posts to a simulator's admin interface.
-///
-/// # Errors
-/// The simulator refused.
-pub async fn post(base: &str, path: &str, body: Value) -> anyhow::Result<()> {
-    use offsite_shared::io::http::HttpTransport;
-    use offsite_shared::ports::{HttpRequest, Transport};
-    let transport = HttpTransport::new(Duration::from_secs(1))?;
-    let request = HttpRequest {
-        method: "POST".into(),
-        url: format!("{base}{path}"),
-        headers: vec![("content-type".into(), "application/json".into())],
-        body: body.to_string().into_bytes(),
-        timeout: Duration::from_secs(5),
-    };
-    let reply = transport.send(request).await?;
-    ensure!(reply.status == 200, "{path} answered {}: {}", reply.status, String::from_utf8_lossy(&reply.body));
-    Ok(())
-}
-
 fn created(fleet: &Fleet, source: &str) -> u64 {
     let of_source = |row: &&Value| row.get("source").and_then(Value::as_str) == Some(source);
     fleet.copies().iter().filter(of_source).filter_map(|row| row.get("created")?.as_u64()).sum()
-}
-
-/// What the simulated clouds made against what the queue tells.
-struct Verdict {
-    messages: Vec<Value>,
-    copies: u64,
-    problems: Vec<String>,
-}
-
-async fn verdict(fleet: &Fleet, expected: u64) -> anyhow::Result<Verdict> {
-    let messages = fleet.messages().await?;
-    let is_receipt = |message: &&Value| message.get("type") == Some(&json!("offsite.replication.accepted"));
-    let mut problems = Vec::new();
-    let mut copies = 0;
-    for row in fleet.copies() {
-        let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let made = row.get("created").and_then(Value::as_u64).unwrap_or(0);
-        copies += made;
-        if made != 1 {
-            problems.push(format!(
-                "{} of {} to {} was made {made} times",
-                text("operation"),
-                text("source"),
-                text("destination")
-            ));
-        }
-        let on_queue = messages
-            .iter()
-            .filter(is_receipt)
-            .filter(|message| message.pointer("/data/replication_id").and_then(Value::as_str) == Some(&text("id")))
-            .count();
-        if on_queue != 1 {
-            problems.push(format!("the ID {} is on the queue {on_queue} times", text("id")));
-        }
-    }
-    if copies != expected {
-        problems.push(format!("{copies} copies were made, {expected} were asked for"));
-    }
-    Ok(Verdict { messages, copies, problems })
-}
-
-/// What a person reads; silent with `--json`.
-struct Story<'a> {
-    out: &'a mut dyn Write,
-    quiet: bool,
-    steps: u32,
-}
-
-impl Story<'_> {
-    fn say(&mut self, text: &str) -> anyhow::Result<()> {
-        if !self.quiet {
-            writeln!(self.out, "{text}")?;
-        }
-        Ok(())
-    }
-
-    fn step(&mut self, title: &str) -> anyhow::Result<()> {
-        self.steps += 1;
-        let bold = anstyle::Style::new().bold();
-        let line = format!("\n{bold}{:>2}. {title}{bold:#}", self.steps);
-        self.say(&line)
-    }
-
-    fn answer(&mut self, answer: &Result<Value, InvokeError>) -> anyhow::Result<()> {
-        match answer {
-            Ok(answer) => {
-                for result in answer.get("results").and_then(Value::as_array).into_iter().flatten() {
-                    let line = line(result);
-                    self.say(&format!("   {line}"))?;
-                }
-                if let Some(failures) = answer.get("batchItemFailures") {
-                    self.say(&format!("   batchItemFailures: {failures}"))?;
-                }
-                Ok(())
-            }
-            Err(error) => self.say(&format!("   {error}")),
-        }
-    }
-
-    fn table(&mut self, verdict: &Verdict) -> anyhow::Result<()> {
-        self.say(&format!("\nThe queue holds {} receipts for {} copies:", verdict.messages.len(), verdict.copies))?;
-        for message in &verdict.messages {
-            let line = line(message.get("data").unwrap_or(&Value::Null));
-            self.say(&format!("   {line}"))?;
-        }
-        let green = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Green.into()));
-        if verdict.problems.is_empty() {
-            return self.say(&format!(
-                "\n{green}Every copy was made once, and every ID is on the queue exactly once.{green:#}"
-            ));
-        }
-        self.problems(&verdict.problems)
-    }
-
-    fn problems(&mut self, problems: &[String]) -> anyhow::Result<()> {
-        let red = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Red.into()));
-        for problem in problems {
-            self.say(&format!("{red}{problem}{red:#}"))?;
-        }
-        Ok(())
-    }
-}
-
-/// One result or message in a line.
-fn line(result: &Value) -> String {
-    let text = |pointer: &str| result.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let source = ["snapshot_id", "backup_id", "checkpoint_item_id", "vault_id"]
-        .iter()
-        .map(|name| text(&format!("/source/{name}")))
-        .find(|id| !id.is_empty());
-    let outcome = match result.pointer("/error/message").and_then(Value::as_str) {
-        Some(message) => message.to_owned(),
-        None => format!(
-            "{} {}",
-            text("/state"),
-            result.get("replication_id").and_then(Value::as_str).unwrap_or("(the ID of an adopted pair is not known)")
-        ),
-    };
-    let adopted = if result.get("adopted") == Some(&json!(true)) { ", adopted" } else { "" };
-    format!("{} -> {}: {outcome}{adopted}", source.unwrap_or_default(), text("/destination/region"))
-}
-
-/// A spinner on a terminal, nothing in a pipe.
-pub fn spinner(message: &'static str) -> ProgressBar {
-    let bar = ProgressBar::new_spinner().with_message(message);
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} [{elapsed}]") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(120));
-    bar
-}
-
-/// A folder of our own that goes when we do.
-pub struct Folder(pub PathBuf);
-
-impl Folder {
-    /// Makes it in the system's place for such.
-    ///
-    /// # Errors
-    /// It cannot be made.
-    pub fn new() -> anyhow::Result<Folder> {
-        let path = std::env::temp_dir().join(format!("offsite-{}", SystemClock.nonce().0));
-        std::fs::create_dir(&path).with_context(|| format!("{} could not be made", path.display()))?;
-        Ok(Folder(path))
-    }
-}
-
-impl AsRef<Path> for Folder {
-    fn as_ref(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

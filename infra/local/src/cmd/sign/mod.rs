@@ -5,6 +5,7 @@
 //! since the stages could not be compared without it.
 
 mod input;
+mod scheme;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -17,6 +18,8 @@ use offsite_shared::sign::{Credential, Nonce, RequestDraft, Signed, SignedHeader
 use secrecy::{ExposeSecret, SecretString};
 
 use input::{Input, lacks};
+
+pub use scheme::Scheme;
 
 /// Explains the signature of a request: canonical request, string to sign, signature, headers
 ///
@@ -33,27 +36,6 @@ pub struct SignArgs {
     /// The request as JSON; `-` reads standard input
     #[arg(long, value_name = "FILE")]
     pub input: PathBuf,
-}
-
-/// A signature scheme of one of the three clouds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Scheme {
-    /// Alibaba Cloud: ACS3-HMAC-SHA256
-    Acs3,
-    /// Huawei Cloud: SDK-HMAC-SHA256
-    SdkHmac,
-    /// Tencent Cloud: TC3-HMAC-SHA256
-    Tc3,
-}
-
-impl Scheme {
-    fn algorithm(self) -> &'static str {
-        match self {
-            Self::Acs3 => acs3::ALGORITHM,
-            Self::SdkHmac => sdk_hmac::ALGORITHM,
-            Self::Tc3 => tc3::ALGORITHM,
-        }
-    }
 }
 
 /// What the command prints.
