@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 /// Who makes them out. The form is that of AWS's issuers. Source: IAM User Guide, outbound identity federation, 2026.
-pub const ISSUER: &str = "https://00000000-0000-4000-8000-000000000000.tokens.sts.global.api.aws";
+pub(crate) const ISSUER: &str = "https://00000000-0000-4000-8000-000000000000.tokens.sts.global.api.aws";
 
 /// The audience that the simulated clouds' identity providers are set up with.
 pub const AUDIENCE: &str = "offsite";

@@ -9,6 +9,6 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The machine's clock.
 #[allow(clippy::disallowed_methods, reason = "the edge: everything else takes a `Clock`")]
-pub fn machine_clock() -> Clock {
+pub(crate) fn machine_clock() -> Clock {
     Arc::new(Timestamp::now)
 }

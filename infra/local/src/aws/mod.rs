@@ -34,7 +34,8 @@ use faults::{Fault, Faults};
 use listener::{CuttableListener, Peer};
 use wire::{Service, ServiceError, respond, unknown_operation};
 
-pub use clock::{Clock, machine_clock};
+pub use clock::Clock;
+pub(crate) use clock::machine_clock;
 pub(crate) use wire::{ACCOUNT, uuid_of};
 
 /// The largest request read: DynamoDB's largest is 16 MiB.

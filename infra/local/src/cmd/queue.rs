@@ -15,12 +15,12 @@ use crate::home::queue::Queue;
 pub struct QueueArgs {
     /// What to do
     #[command(subcommand)]
-    pub action: QueueAction,
+    pub(crate) action: QueueAction,
 }
 
 /// What to do with the queue.
 #[derive(Subcommand, Debug)]
-pub enum QueueAction {
+pub(crate) enum QueueAction {
     /// Show messages, oldest first, and leave them there
     List {
         /// At most this many

@@ -69,7 +69,7 @@ fn shown(secret: Option<SecretString>) -> Option<String> {
 }
 
 /// Returns when the process is asked to end.
-pub async fn wait_for_end() {
+pub(crate) async fn wait_for_end() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {

@@ -114,7 +114,7 @@ impl Fleet {
     }
 
     /// The copies as the simulated clouds count them.
-    pub fn copies(&self) -> Vec<Value> {
+    pub(crate) fn copies(&self) -> Vec<Value> {
         self.simulators.state().get("replications").and_then(Value::as_array).cloned().unwrap_or_default()
     }
 
@@ -131,7 +131,7 @@ impl Fleet {
     ///
     /// # Errors
     /// A client cannot be set up.
-    pub fn handler(&self, policy: Arc<Policy>) -> anyhow::Result<Handler> {
+    pub(crate) fn handler(&self, policy: Arc<Policy>) -> anyhow::Result<Handler> {
         let environment = self.environment();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let settings = Settings::from_environment(&environment, &home::PROVIDERS)?;

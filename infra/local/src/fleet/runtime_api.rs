@@ -96,7 +96,7 @@ impl RuntimeApi {
     ///
     /// # Errors
     /// When no port can be bound.
-    pub async fn start_with(function_name: &str, clock: Clock) -> std::io::Result<RuntimeApi> {
+    pub(crate) async fn start_with(function_name: &str, clock: Clock) -> std::io::Result<RuntimeApi> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let arn = format!("arn:aws:lambda:us-east-1:{ACCOUNT}:function:{function_name}");

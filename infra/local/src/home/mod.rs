@@ -40,7 +40,7 @@ use queue::{Outgoing, Queue};
 pub const PROVIDERS: [&dyn Provider; 3] = [&Alibaba, &Huawei, &Tencent];
 
 /// The file of the one-machine home: `OFFSITE_DB`, or `./offsite.db`.
-pub fn database_path(environment: &Environment) -> PathBuf {
+pub(crate) fn database_path(environment: &Environment) -> PathBuf {
     environment.get("OFFSITE_DB").unwrap_or("offsite.db").into()
 }
 
@@ -98,7 +98,7 @@ pub fn point_at(simulators: &Simulators, options: &SimOptions, environment: Envi
 }
 
 /// Whether any provider endpoint of this environment is a simulator on this machine.
-pub fn is_simulated(environment: &Environment) -> bool {
+pub(crate) fn is_simulated(environment: &Environment) -> bool {
     ENDPOINT_VARIABLES.iter().filter_map(|(name, _)| environment.get(name)).any(|url| {
         let authority = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
         is_loopback(authority)
@@ -140,7 +140,7 @@ pub fn handler(environment: &Environment, database: &Database) -> Result<Handler
 ///
 /// # Errors
 /// Names the variable that is missing or wrong.
-pub fn looking(environment: &Environment, policy: Option<Arc<Policy>>) -> Result<Handler, Error> {
+pub(crate) fn looking(environment: &Environment, policy: Option<Arc<Policy>>) -> Result<Handler, Error> {
     let settings = Settings::from_environment(environment, &PROVIDERS)?;
     Ok(looking_with(environment, settings, Arc::new(SystemClock), policy)?.0)
 }
@@ -149,7 +149,7 @@ pub fn looking(environment: &Environment, policy: Option<Arc<Policy>>) -> Result
 ///
 /// # Errors
 /// An HTTP client cannot be set up.
-pub fn looking_with(
+pub(crate) fn looking_with(
     environment: &Environment,
     mut settings: Settings,
     clock: Arc<dyn Clock>,
@@ -188,7 +188,7 @@ impl Emitter for NoQueue {
 }
 
 /// What a report is made of.
-pub struct Reading {
+pub(crate) struct Reading {
     /// The ledger.
     pub ledger: Arc<dyn Ledger>,
     /// What sweeps left.
@@ -201,7 +201,7 @@ pub struct Reading {
 ///
 /// # Errors
 /// Names the variable that is missing or wrong, or what is the matter with the file or the policy.
-pub async fn reading(environment: &Environment, policy: Option<&Path>) -> anyhow::Result<Reading> {
+pub(crate) async fn reading(environment: &Environment, policy: Option<&Path>) -> anyhow::Result<Reading> {
     let given = policy.map(policy_file::read).transpose()?.map(Arc::new);
     if let Some(table) = environment.get("OFFSITE_TABLE") {
         let aws = aws(environment)?;
@@ -245,7 +245,7 @@ fn aws(environment: &Environment) -> anyhow::Result<Arc<Aws>> {
 ///
 /// # Errors
 /// Names the variable that is missing or wrong, or what is the matter with the file.
-pub fn ledger(environment: &Environment) -> anyhow::Result<Arc<dyn Ledger>> {
+pub(crate) fn ledger(environment: &Environment) -> anyhow::Result<Arc<dyn Ledger>> {
     let Some(table) = environment.get("OFFSITE_TABLE") else {
         let path = database_path(environment);
         anyhow::ensure!(
@@ -262,7 +262,7 @@ pub fn ledger(environment: &Environment) -> anyhow::Result<Arc<dyn Ledger>> {
 ///
 /// # Errors
 /// The ledger cannot be read, or `see` refuses a page.
-pub async fn each_page(
+pub(crate) async fn each_page(
     ledger: &dyn Ledger,
     filter: &Filter,
     mut see: impl FnMut(Page) -> anyhow::Result<()>,

@@ -92,7 +92,12 @@ impl Queue {
 ///
 /// # Errors
 /// SQLite's.
-pub fn insert(connection: &Connection, queue: &str, message: &Outgoing, now: Timestamp) -> rusqlite::Result<i64> {
+pub(crate) fn insert(
+    connection: &Connection,
+    queue: &str,
+    message: &Outgoing,
+    now: Timestamp,
+) -> rusqlite::Result<i64> {
     connection
         .prepare_cached("INSERT INTO queue (queue, id, body, enqueued_at, visible_at) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .insert(params![queue, message.id, message.body, now.to_string(), now.as_millisecond()])

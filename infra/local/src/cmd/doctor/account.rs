@@ -23,7 +23,7 @@ use super::here::Pauses;
 use super::reach::{Reached, authority, reach};
 
 /// An account and the ways its copies go.
-pub struct Account {
+pub(crate) struct Account {
     /// Which cloud.
     pub provider: &'static dyn Provider,
     /// Its probes.
@@ -35,7 +35,7 @@ pub struct Account {
 }
 
 /// What every check needs.
-pub struct Room<'a> {
+pub(crate) struct Room<'a> {
     /// Sends.
     pub handler: &'a Handler,
     /// What the handler takes credentials from.
@@ -58,7 +58,7 @@ impl Account {
     }
 
     /// All checks of this account, in order.
-    pub async fn checks(&self, room: &Room<'_>) -> Vec<Check> {
+    pub(crate) async fn checks(&self, room: &Room<'_>) -> Vec<Check> {
         let (credential, mut barred) = self.credential(room).await;
         let mut checks = vec![credential, self.destinations(room).await];
         let reached = self.endpoints(room).await;
@@ -370,7 +370,7 @@ fn subject(topic: Topic, route: &Route) -> String {
 }
 
 /// Every variable that may hold a part of the credential.
-pub fn variables(cloud: Cloud) -> impl Iterator<Item = &'static str> {
+pub(crate) fn variables(cloud: Cloud) -> impl Iterator<Item = &'static str> {
     let password: &[&str] = match cloud {
         Cloud::Huawei => &["OFFSITE_HUAWEI_IAM_DOMAIN", "OFFSITE_HUAWEI_IAM_USER", "OFFSITE_HUAWEI_IAM_PASSWORD"],
         _ => &[],

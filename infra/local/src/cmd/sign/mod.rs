@@ -40,7 +40,7 @@ pub struct SignArgs {
 
 /// What the command prints.
 #[derive(serde::Serialize)]
-pub struct Explanation {
+pub(crate) struct Explanation {
     /// The canonical request.
     pub canonical_request: String,
     /// The string to sign.
@@ -55,7 +55,7 @@ pub struct Explanation {
 
 /// The time and the nonce for a request that gives none.
 #[derive(Clone, Debug)]
-pub struct Stamp {
+pub(crate) struct Stamp {
     /// Now.
     pub at: Timestamp,
     /// Random.
@@ -77,7 +77,7 @@ pub fn run(args: SignArgs, out: &mut dyn Write) -> Result<()> {
 ///
 /// # Errors
 /// As [`run`].
-pub fn explain(scheme: Scheme, input: &str, stamp: &Stamp) -> Result<Explanation> {
+pub(crate) fn explain(scheme: Scheme, input: &str, stamp: &Stamp) -> Result<Explanation> {
     let mut input = Input::parse(input)?;
     let secret = input.text("access_key_secret")?;
     let credential = Credential {

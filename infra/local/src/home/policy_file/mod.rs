@@ -19,13 +19,13 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Number, Value};
 
 /// The variable that names the policy.
-pub const VARIABLE: &str = "OFFSITE_POLICY";
+pub(crate) const VARIABLE: &str = "OFFSITE_POLICY";
 
 /// The policy where nothing names one.
-pub const DEFAULT: &str = "./offsite.yaml";
+pub(crate) const DEFAULT: &str = "./offsite.yaml";
 
 /// The greatest policy that is read.
-pub const MAX_BYTES: u64 = 1024 * 1024;
+pub(crate) const MAX_BYTES: u64 = 1024 * 1024;
 
 /// How deep a policy may be nested; six levels have a meaning.
 const MAX_DEPTH: usize = 16;
@@ -63,7 +63,7 @@ pub struct Problems {
 ///
 /// # Errors
 /// The environment names an S3 or SSM URI, which only the functions on AWS read.
-pub fn location(argument: Option<&Path>, environment: &Environment) -> anyhow::Result<PathBuf> {
+pub(crate) fn location(argument: Option<&Path>, environment: &Environment) -> anyhow::Result<PathBuf> {
     if let Some(path) = argument {
         return Ok(path.to_owned());
     }
@@ -80,7 +80,7 @@ pub fn location(argument: Option<&Path>, environment: &Environment) -> anyhow::R
 ///
 /// # Errors
 /// It cannot be read, or is wrong.
-pub fn in_force(environment: &Environment) -> Result<Option<Policy>, Error> {
+pub(crate) fn in_force(environment: &Environment) -> Result<Option<Policy>, Error> {
     let path = location(None, environment).map_err(|error| Error::configuration(error.to_string()))?;
     if environment.get(VARIABLE).is_none() && !path.exists() {
         return Ok(None);
@@ -89,7 +89,7 @@ pub fn in_force(environment: &Environment) -> Result<Option<Policy>, Error> {
 }
 
 /// The name of a policy for people.
-pub fn name(path: &Path) -> String {
+pub(crate) fn name(path: &Path) -> String {
     if path.as_os_str() == "-" { "standard input".to_owned() } else { one_line(&path.display().to_string()) }
 }
 
