@@ -7,10 +7,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use offsite_local::aws::faults::Fault;
 use offsite_local::aws::{LocalAws, Options};
-use offsite_local::database::Database;
 use offsite_local::home;
-use offsite_local::identity_tokens::AUDIENCE;
-use offsite_local::sim::{SimOptions, Simulators};
+use offsite_local::home::database::Database;
 use offsite_shared::context::{Context, Invocation};
 use offsite_shared::handler::handle;
 use offsite_shared::io::aws::Aws;
@@ -21,6 +19,8 @@ use offsite_shared::model::command::Cloud;
 use offsite_shared::model::error::{Error, ErrorName};
 use offsite_shared::ports::{Clock, Transport};
 use offsite_shared::settings::environment::Environment;
+use offsite_simulators::identity_tokens::AUDIENCE;
+use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -60,7 +60,7 @@ impl Site {
             ("AWS_SECRET_ACCESS_KEY", AWS_KEY.1),
             ("AWS_REGION", "us-east-1"),
             ("AWS_ENDPOINT_URL", &aws.endpoint()),
-            ("QUEUE_URL", &aws.queue_url(offsite_local::queue::RECEIPTS)),
+            ("QUEUE_URL", &aws.queue_url(offsite_local::home::queue::RECEIPTS)),
             ("OFFSITE_TABLE", "offsite-ledger"),
             ("OFFSITE_METRICS", "none"),
         ] {

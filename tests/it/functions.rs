@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use offsite_local::aws::faults::Fault;
-use offsite_local::cmd::demo::post;
+use offsite_local::cmd::stage::post;
 use offsite_local::fleet::Fleet;
-use offsite_local::functions::{Binaries, FunctionOptions, FunctionProcess, Profile, build};
-use offsite_local::queue::Queue;
-use offsite_local::runtime_api::InvokeError;
-use offsite_local::sim::SimOptions;
+use offsite_local::fleet::build::{Binaries, Profile, build};
+use offsite_local::fleet::functions::{FunctionOptions, FunctionProcess};
+use offsite_local::fleet::runtime_api::InvokeError;
+use offsite_local::home::queue::Queue;
 use offsite_shared::context::metrics::Metrics;
 use offsite_shared::context::{Context, Invocation};
 use offsite_shared::handler::handle;
@@ -26,6 +26,7 @@ use offsite_shared::ports::{Boxed, Clock, Emitter, Transport};
 use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::settings::Settings;
 use offsite_shared::settings::environment::Environment;
+use offsite_simulators::SimOptions;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

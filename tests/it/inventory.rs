@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::ledger::limits::Looks;
 use offsite_shared::model::access::Access;
@@ -25,6 +24,7 @@ use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::sign::{Credential, Nonce};
 use offsite_shared::sweep::pair::look;
 use offsite_shared::sweep::verdict::{Look, Proof, Verdict, judge};
+use offsite_simulators::{SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 

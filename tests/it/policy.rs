@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use offsite_local::cmd::policy::{PolicyAction, PolicyArgs, run};
-use offsite_local::policy_file;
+use offsite_local::home::policy_file;
 use offsite_shared::policy::{Policy, SCHEMA};
 use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};

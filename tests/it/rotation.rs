@@ -3,9 +3,9 @@
 
 use jiff::SignedDuration;
 use offsite_local::aws::faults::Fault;
-use offsite_local::sim::SimOptions;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::ports::Clock;
+use offsite_simulators::SimOptions;
 use serde_json::{Value, json};
 
 use crate::accounts::{ARN, Site, accepted, command, key};

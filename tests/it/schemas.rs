@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jsonschema::Validator;
-use offsite_local::cmd::demo::post;
+use offsite_local::cmd::stage::post;
 use offsite_shared::model::command::{Cloud, Command, Operation};
 use offsite_shared::model::receipt::Receipt;
 use offsite_shared::replicate::messages;

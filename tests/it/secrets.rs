@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use offsite_local::aws::faults::Fault;
 use offsite_local::cmd::simulate::SimulateArgs;
-use offsite_local::functions::{FunctionOptions, FunctionProcess};
-use offsite_local::sim::{SimOptions, Simulators};
+use offsite_local::fleet::functions::{FunctionOptions, FunctionProcess};
 use offsite_shared::model::access::Access;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::model::http::Reply;
@@ -19,6 +18,7 @@ use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::settings::Settings;
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::sign::{Credential, Nonce, Query, RequestDraft, SignedHeaders, acs3, sdk_hmac, tc3};
+use offsite_simulators::{SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 

@@ -4,8 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use offsite_local::sim::{SimError, SimOptions, Simulators};
 use offsite_shared::sign::{Credential, Nonce, Query, RequestDraft, Signed, SignedHeaders, acs3, sdk_hmac, tc3};
+use offsite_simulators::{SimError, SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
-use offsite_local::ledger::SqliteLedger;
+use offsite_local::home::ledger::SqliteLedger;
 use offsite_shared::context::Invocation;
 use offsite_shared::handler::handle;
 use offsite_shared::ledger::Record;

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use offsite_local::cmd::policy::{self, PolicyAction, PolicyArgs};
-use offsite_local::database::Database;
+use offsite_local::home::database::Database;
+use offsite_local::home::ledger::SqliteLedger;
+use offsite_local::home::queue::Queue;
 use offsite_local::home::{self, PROVIDERS};
-use offsite_local::ledger::SqliteLedger;
-use offsite_local::queue::Queue;
-use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::context::metrics::Metrics;
 use offsite_shared::context::{Context, Invocation, Ports};
 use offsite_shared::handler::handle;
@@ -29,6 +28,7 @@ use offsite_shared::report::reading::{self, Wish};
 use offsite_shared::report::{Conclusion, Report, RuleReport};
 use offsite_shared::settings::Settings;
 use offsite_shared::settings::environment::Environment;
+use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -25,7 +25,7 @@ impl Guarded {
     /// A function of this cloud with the simulators' key, this policy, and whatever else is set.
     async fn start(cloud: Cloud, rules: Value, extra: &[(&str, &str)]) -> Guarded {
         let [id, secret, _] = offsite_shared::io::credentials::key_variables(cloud);
-        let key = offsite_local::sim::SimOptions::default();
+        let key = offsite_simulators::SimOptions::default();
         let mut site = Site::start()
             .await
             .with("OFFSITE_POLICY", format!("ssm:{PARAMETER}"))
@@ -190,7 +190,7 @@ async fn what_a_sweep_hands_to_the_work_queue_is_wanted() {
     let sweeper = site.function(Cloud::Tencent).unwrap();
     let answer = site.invoke(&sweeper, &json!({"action": "sweep"})).await.unwrap();
     assert_eq!(site.copies(), 0, "handed over, not started: {answer}");
-    let handed = offsite_local::queue::Queue::named(site.database.clone(), "work").list(100).await.unwrap();
+    let handed = offsite_local::home::queue::Queue::named(site.database.clone(), "work").list(100).await.unwrap();
     let bodies: Vec<Value> = handed.iter().map(|message| serde_json::from_str(&message.body).unwrap()).collect();
     assert!(!bodies.is_empty(), "{answer}");
     let worker = Arc::new(site.function(Cloud::Tencent).unwrap());
@@ -290,7 +290,7 @@ async fn all_taken(site: &Site, cloud: Cloud, rules: &Value) -> BTreeSet<String>
     site.aws.keep_parameter(PARAMETER, &json!({"version": 1, "rules": rules}).to_string());
     let answer = site.invoke(&site.function(cloud).unwrap(), &json!({"action": "sweep"})).await.unwrap();
     assert!(answer["swept"].as_array().unwrap().iter().all(|rule| rule["complete"] == true), "{answer}");
-    let handed = offsite_local::queue::Queue::named(site.database.clone(), "work").list(10_000).await.unwrap();
+    let handed = offsite_local::home::queue::Queue::named(site.database.clone(), "work").list(10_000).await.unwrap();
     let worker = site.function(cloud).unwrap();
     let mut operations = BTreeSet::new();
     for message in handed {

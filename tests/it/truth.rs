@@ -8,7 +8,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use offsite_local::sim::{SimOptions, Simulators};
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::ledger::limits::Looks;
 use offsite_shared::ledger::{Claimant, Record, State};
@@ -30,6 +29,7 @@ use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::sign::{Credential, Nonce};
 use offsite_shared::sweep::pair::look;
 use offsite_shared::sweep::verdict::{Look, Verdict, judge};
+use offsite_simulators::{SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 

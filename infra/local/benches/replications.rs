@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use offsite_local::database::Database;
 use offsite_local::home;
-use offsite_local::queue::Queue;
-use offsite_local::sim::{SimOptions, Simulators};
+use offsite_local::home::database::Database;
+use offsite_local::home::queue::Queue;
 use offsite_shared::context::{Context, Invocation};
 use offsite_shared::handler::handle;
 use offsite_shared::settings::environment::Environment;
+use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 
 /// Replications under way at once.

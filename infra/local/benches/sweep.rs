@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use offsite_local::database::Database;
+use offsite_local::home::database::Database;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::ledger::{Claimant, Record};
 use offsite_shared::model::command::Command as Wish;

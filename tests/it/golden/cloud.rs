@@ -5,13 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::command::{Cloud, Command};
-use offsite_shared::error::Error;
-use offsite_shared::ports::{
-    Access, Boxed, Clock, CredentialName, EmitError, Emitter, HttpRequest, Reply, Secrets, Transport, TransportError,
-    WorkQueue,
-};
-use offsite_shared::receipt::Message;
+use offsite_shared::model::access::{Access, CredentialName};
+use offsite_shared::model::command::{Cloud, Command};
+use offsite_shared::model::error::{EmitError, Error};
+use offsite_shared::model::http::{HttpRequest, Reply, TransportError};
+use offsite_shared::model::receipt::Message;
+use offsite_shared::ports::{Boxed, Clock, Emitter, Secrets, Transport, WorkQueue};
 use offsite_shared::sign::{Credential, Nonce};
 use serde_json::{Value, json};
 

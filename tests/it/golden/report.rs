@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::command::hash_of;
+use offsite_shared::io::memory::MemoryLedger;
 use offsite_shared::ledger::State;
-use offsite_shared::memory::MemoryLedger;
+use offsite_shared::ledger::store::{Expect, Put};
+use offsite_shared::model::text::hash_of;
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::{Expect, Ledger, Notes, Put};
+use offsite_shared::ports::{Ledger, Notes};
 use offsite_shared::report::reading::{self, Wish};
 use serde_json::{Value, json};
 

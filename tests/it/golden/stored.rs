@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::command::{Command, Operation, hash_of};
-use offsite_shared::error::ErrorName;
-use offsite_shared::ledger::{self, Attempts, Claim, Claimant, Ending, Record, Resolution, State};
-use offsite_shared::observation::{Evidence, How, Looks, Observation, observed};
+use offsite_shared::ledger::limits::{Attempts, Looks};
+use offsite_shared::ledger::observed::observed;
+use offsite_shared::ledger::{self, Claim, Claimant, Ending, Record, Resolution, State};
+use offsite_shared::model::command::{Command, Operation};
+use offsite_shared::model::error::ErrorName;
+use offsite_shared::model::evidence::{Evidence, How, Observation};
+use offsite_shared::model::receipt::Receipt;
+use offsite_shared::model::text::hash_of;
 use offsite_shared::policy::Policy;
-use offsite_shared::receipt::{self, Receipt};
+use offsite_shared::replicate::messages;
 use serde_json::{Value, json};
 
 use super::Lines;
@@ -166,20 +170,21 @@ pub fn records() -> Lines {
 
 pub fn messages() -> Lines {
     let replication = replication(&command());
-    let one = |extra| receipt::accepted(&replication, &receipt(None, Some("snap-2"), false), extra);
+    let one = |extra| messages::accepted(&replication, &receipt(None, Some("snap-2"), false), extra);
     let vault = super::world::replication(&vault());
     let mut messages = vec![
         ("accepted".to_owned(), one(false)),
         ("accepted, a further copy".to_owned(), one(true)),
-        ("accepted, adopted".to_owned(), receipt::accepted(&replication, &receipt(None, None, true), false)),
+        ("accepted, adopted".to_owned(), messages::accepted(&replication, &receipt(None, None, true), false)),
         (
             "accepted, a backup of a vault".to_owned(),
-            receipt::accepted(&vault, &receipt(Some("backup-1"), Some("record-1"), false), false),
+            messages::accepted(&vault, &receipt(Some("backup-1"), Some("record-1"), false), false),
         ),
     ];
     for (name, record) in named_records() {
         for news in &record.news {
-            messages.push((format!("{}, of {name}", news.state.name()), receipt::changed(&replication, &record, news)));
+            messages
+                .push((format!("{}, of {name}", news.state.name()), messages::changed(&replication, &record, news)));
         }
     }
     for kind in ["accepted", "replicated", "failed", "lost", "missed"] {
@@ -242,7 +247,7 @@ pub fn keys() -> Lines {
     let (source, far) = (replication(&vault()), replication(&of_operation(Operation::CopySnapshot)));
     lines.push(("a backup of a vault, key".to_owned(), source.of_backup("backup-1").key().0));
     for kind in ["accepted", "replicated", "failed", "lost", "missed"] {
-        let id = receipt::event_id(&far.key(), 2, &format!("offsite.replication.{kind}"));
+        let id = messages::event_id(&far.key(), 2, &format!("offsite.replication.{kind}"));
         lines.push((format!("the second attempt's event {kind}"), id));
     }
     lines.push(("two parts".to_owned(), hash_of(&["one", "two"])));

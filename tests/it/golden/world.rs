@@ -1,4 +1,4 @@
-//! One ledger with its queue, and handlers over it: everything that a golden answer depends on is fixed.
+//! One ledger with its queue, and processes over it: everything that a golden answer depends on is fixed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use offsite_local::home::PROVIDERS;
-use offsite_shared::command::{Command, Replication};
-use offsite_shared::error::Error;
-use offsite_shared::exchange::{Pacer, Pauses};
-use offsite_shared::handler::{Handler, Invocation};
+use offsite_shared::context::metrics::Metrics;
+use offsite_shared::context::{Context, Invocation, Ports};
+use offsite_shared::handler::handle;
+use offsite_shared::io::memory::{FixedPolicy, MemoryLedger};
 use offsite_shared::ledger::Record;
-use offsite_shared::memory::MemoryLedger;
-use offsite_shared::metrics::Metrics;
+use offsite_shared::ledger::store::{Expect, Put};
+use offsite_shared::model::command::{Command, Replication};
+use offsite_shared::model::error::Error;
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::{Clock, Expect, FixedPolicy, Ledger, Put};
-use offsite_shared::settings::{Environment, Settings};
+use offsite_shared::ports::{Clock, Ledger};
+use offsite_shared::settings::Settings;
+use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 
 use super::cloud::{Clouds, HERE, Keys, Queue, Still};
@@ -29,7 +31,7 @@ pub struct World {
     pub work: Option<Arc<Queue>>,
     pub environment: Environment,
     pub policy: Option<Arc<Policy>>,
-    handlers: AtomicU32,
+    processes: AtomicU32,
 }
 
 impl World {
@@ -42,7 +44,7 @@ impl World {
             work: None,
             environment: Environment::default().with("OFFSITE_TENCENT_RPS", "0").with("OFFSITE_HUAWEI_RPS", "0"),
             policy: None,
-            handlers: AtomicU32::new(0),
+            processes: AtomicU32::new(0),
         }
     }
 
@@ -52,12 +54,11 @@ impl World {
     }
 
     /// A fresh process. All chance in it is the same, and another than in the one before.
-    fn handler(&self) -> Handler {
-        let number = self.handlers.fetch_add(1, Ordering::SeqCst) + 1;
+    fn process(&self) -> Context {
+        let number = self.processes.fetch_add(1, Ordering::SeqCst) + 1;
         *self.clock.nonce.lock().unwrap() = format!("{number:032x}");
-        Handler {
+        let ports = Ports {
             providers: PROVIDERS.to_vec(),
-            settings: Settings::from_environment(&self.environment, &PROVIDERS).unwrap(),
             transport: self.clouds.clone(),
             ledger: self.ledger.clone(),
             notes: self.ledger.clone(),
@@ -66,10 +67,9 @@ impl World {
             emitter: self.queue.clone(),
             secrets: Arc::new(Keys),
             clock: self.clock.clone(),
-            pacer: Pacer::default(),
-            pauses: Pauses::default(),
-            metrics: Metrics::default(),
-        }
+        };
+        let settings = Settings::from_environment(&self.environment, &PROVIDERS).unwrap();
+        Context::new(ports, settings, Metrics::default())
     }
 
     /// What a fresh process answers.
@@ -78,9 +78,9 @@ impl World {
     }
 
     pub async fn ask_within(&self, event: &Value, milliseconds: i64) -> Result<Value, Error> {
-        let handler = self.handler();
+        let context = self.process();
         let deadline = self.clock.now() + SignedDuration::from_millis(milliseconds);
-        handler.handle(event, &Invocation { id: "invocation-1".to_owned(), deadline }).await
+        handle(&context, event, &Invocation { id: "invocation-1".to_owned(), deadline }).await
     }
 
     /// The same as the text that leaves the function.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use offsite_local::database::{Database, DatabaseError};
+use offsite_local::home::database::{Database, DatabaseError};
 use offsite_shared::ledger::State;
 use offsite_shared::model::command::{Cloud, Operation};
 use offsite_shared::ports::Clock;

@@ -13,10 +13,10 @@ use offsite_shared::model::error::Error;
 use offsite_shared::model::time::later;
 use offsite_shared::ports::Clock;
 use offsite_shared::settings::environment::Environment;
+use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 
 use crate::home;
-use crate::sim::{SimOptions, Simulators};
 
 /// Options of `offsite handle`.
 #[derive(Args, Debug)]

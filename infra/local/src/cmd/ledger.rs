@@ -18,12 +18,12 @@ use crate::home;
 pub struct LedgerArgs {
     /// What to do
     #[command(subcommand)]
-    pub action: LedgerAction,
+    pub(crate) action: LedgerAction,
 }
 
 /// What to do with the ledger.
 #[derive(Subcommand, Debug)]
-pub enum LedgerAction {
+pub(crate) enum LedgerAction {
     /// Print records with their history: one that is named in full, several one JSON object a line
     #[command(group(ArgGroup::new("which").required(true).args(["key", "all", "state"])))]
     Show {

@@ -24,7 +24,7 @@ use offsite_shared::sweep::summary;
 use serde_json::{Value, json};
 
 use crate::home;
-use crate::policy_file::{self, Problem, Problems};
+use crate::home::policy_file::{self, Problem, Problems};
 
 /// Options of `offsite policy`.
 #[derive(Args, Debug)]

@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::plan::Work;
 use crate::fleet::Fleet;
-use crate::functions::FunctionProcess;
+use crate::fleet::functions::FunctionProcess;
 
 /// The functions' time limit: short, so that the lease of a killed one ends soon.
 const TIME_LIMIT: Duration = Duration::from_secs(4);

@@ -15,11 +15,15 @@ use offsite_shared::report::reading::{self, LINES, Wish};
 use offsite_shared::report::{Conclusion, Report};
 use serde_json::{Value, json};
 
-use super::{Story, TIME_LIMIT, post};
+use super::story::Story;
 use crate::cmd::observe::under_way;
+use crate::cmd::stage::post;
 use crate::fleet::Fleet;
-use crate::functions::FunctionProcess;
+use crate::fleet::functions::FunctionProcess;
 use crate::report;
+
+/// The functions' time limit in the demo: short, so that the lease of a killed one ends soon.
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(4);
 
 /// Copies that this part adds: one by an event, three by the sweep.
 pub(super) const COPIES: u64 = 4;

@@ -25,7 +25,7 @@ use super::here::Pauses;
 use super::reach::{Reached, authority, reach};
 
 /// An account and the ways its copies go.
-pub struct Account {
+pub(crate) struct Account {
     /// Which cloud.
     pub provider: &'static dyn Provider,
     /// Its probes.
@@ -37,7 +37,7 @@ pub struct Account {
 }
 
 /// What every check needs.
-pub struct Room<'a> {
+pub(crate) struct Room<'a> {
     /// Sends.
     pub context: &'a Context,
     /// What the handler takes credentials from.
@@ -60,7 +60,7 @@ impl Account {
     }
 
     /// All checks of this account, in order.
-    pub async fn checks(&self, room: &Room<'_>) -> Vec<Check> {
+    pub(crate) async fn checks(&self, room: &Room<'_>) -> Vec<Check> {
         let (credential, mut barred) = self.credential(room).await;
         let mut checks = vec![credential, self.destinations(room).await];
         let reached = self.endpoints(room).await;
@@ -373,7 +373,7 @@ fn subject(topic: Topic, route: &Route) -> String {
 }
 
 /// Every variable that may hold a part of the credential.
-pub fn variables(cloud: Cloud) -> impl Iterator<Item = &'static str> {
+pub(crate) fn variables(cloud: Cloud) -> impl Iterator<Item = &'static str> {
     let password: &[&str] = match cloud {
         Cloud::Huawei => &["OFFSITE_HUAWEI_IAM_DOMAIN", "OFFSITE_HUAWEI_IAM_USER", "OFFSITE_HUAWEI_IAM_PASSWORD"],
         _ => &[],

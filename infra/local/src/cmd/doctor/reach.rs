@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 /// What was seen of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reached {
+pub(crate) struct Reached {
     /// How it went, in words.
     pub found: String,
     /// What to do where it did not answer.
@@ -23,12 +23,12 @@ pub struct Reached {
 }
 
 /// The host, with the port where one is named.
-pub fn authority(base: &str) -> &str {
+pub(crate) fn authority(base: &str) -> &str {
     base.split_once("://").map_or(base, |(_, rest)| rest).split('/').next().unwrap_or_default()
 }
 
 /// Looks at one endpoint: DNS and TCP by themselves where no proxy is in between, then one unsigned request.
-pub async fn reach(context: &Context, environment: &Environment, base: &str, patience: Duration) -> Reached {
+pub(crate) async fn reach(context: &Context, environment: &Environment, base: &str, patience: Duration) -> Reached {
     let mut told = Vec::new();
     match proxy(environment, base) {
         Some(proxy) => told.push(format!("through the proxy {proxy}")),
@@ -109,7 +109,7 @@ async fn direct(context: &Context, base: &str, patience: Duration) -> Result<Str
 
 /// The proxy that the client takes for a URL, without user and password. What `NO_PROXY` says is read more simply than the
 /// client reads it: names, their endings, and `*`.
-pub fn proxy(environment: &Environment, base: &str) -> Option<String> {
+pub(crate) fn proxy(environment: &Environment, base: &str) -> Option<String> {
     let named = authority(base);
     if is_loopback(named) {
         return None;
