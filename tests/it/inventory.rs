@@ -23,7 +23,7 @@ use offsite_shared::providers::provider::{Intent, Provider};
 use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::sign::{Credential, Nonce};
 use offsite_shared::sweep::pair::look;
-use offsite_shared::sweep::verdict::{Look, Proof, Verdict, judge};
+use offsite_shared::sweep::verdict::{Judgement, Look, Proof, judge};
 use offsite_simulators::{SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -203,17 +203,17 @@ fn kind(backup: &Backup) -> &'static str {
     }
 }
 
-fn word(verdict: &Verdict) -> &'static str {
+fn word(verdict: &Judgement) -> &'static str {
     match verdict {
-        Verdict::Replicated { proof: Proof::Observed, .. } => "observed",
-        Verdict::Replicated { proof: Proof::Inferred, .. } => "inferred",
-        Verdict::InProgress => "in progress",
-        Verdict::Missing => "missing",
-        Verdict::Ineligible(_) => "ineligible",
-        Verdict::Failed(_) => "failed",
-        Verdict::Lost(_) => "lost",
-        Verdict::InDoubt => "in doubt",
-        Verdict::NotReady(_) => "not ready",
+        Judgement::Replicated { proof: Proof::Observed, .. } => "observed",
+        Judgement::Replicated { proof: Proof::Inferred, .. } => "inferred",
+        Judgement::InProgress => "in progress",
+        Judgement::Missing => "missing",
+        Judgement::Ineligible(_) => "ineligible",
+        Judgement::Failed(_) => "failed",
+        Judgement::Lost(_) => "lost",
+        Judgement::InDoubt => "in doubt",
+        Judgement::NotReady(_) => "not ready",
     }
 }
 
@@ -379,7 +379,7 @@ async fn tencent_s_verdicts_equal_what_was_done() {
         let names = Tencent.copy_names(id, NANJING, 5);
         let copy = best(names.iter().filter_map(|name| named.get(name.as_str())).flatten().copied());
         let verdict = judge(backup, &destination, None, &Look::of_listing(copy), &Looks::default(), estate.start);
-        if let Verdict::Replicated { id: copy_id, .. } = &verdict {
+        if let Judgement::Replicated { id: copy_id, .. } = &verdict {
             assert_eq!(copy_id.as_ref(), ids.get(id), "{id}");
         }
         if word(&verdict) == "in progress" {

@@ -28,7 +28,7 @@ use offsite_shared::providers::provider::{Intent, Provider};
 use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::sign::{Credential, Nonce};
 use offsite_shared::sweep::pair::look;
-use offsite_shared::sweep::verdict::{Look, Verdict, judge};
+use offsite_shared::sweep::verdict::{Judgement, Look, judge};
 use offsite_simulators::{SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -370,7 +370,7 @@ fn copy_id(look: &Look) -> Option<&str> {
 }
 
 /// The verdict's name as the truth writes it.
-fn word(verdict: &Verdict) -> String {
+fn word(verdict: &Judgement) -> String {
     let shown = format!("{verdict:?}");
     let name: String = shown.chars().take_while(char::is_ascii_alphanumeric).collect();
     let mut word = String::new();

@@ -21,7 +21,7 @@ use crate::model::text::one_line;
 use crate::policy::{Coverage, Policy, Rule};
 use crate::providers::inventory::Scope;
 use crate::providers::provider::Provider;
-use crate::replicate::outcome::{Outcome, Trouble, not_ready};
+use crate::replicate::outcome::{NoteState, Outcome, Trouble, TroubleState, not_ready};
 use crate::triggers::hint::{Hint, What};
 
 /// What reading a backup in one place has come to.
@@ -96,7 +96,7 @@ fn vault_named(ctx: &Context, hint: &Hint, vault: &str, rules: &[&Rule], id: &st
                 hint.describe(),
                 rule.name
             );
-            steps.push(noted("left_to_sweep", reason));
+            steps.push(noted(NoteState::LeftToSweep, reason));
             continue;
         }
         let mut command = rule.command_of("");
@@ -112,7 +112,7 @@ fn vault_named(ctx: &Context, hint: &Hint, vault: &str, rules: &[&Rule], id: &st
         steps.extend(steps::of(ctx, &looking(ctx, command), id));
     }
     if steps.is_empty() {
-        steps.push(noted("not_covered", format!("{}: no rule covers it", hint.describe())));
+        steps.push(noted(NoteState::NotCovered, format!("{}: no rule covers it", hint.describe())));
     }
     steps
 }
@@ -149,10 +149,11 @@ async fn backup_named(
     }
     let what = hint.describe();
     vec![match (&hint.what, absent) {
-        (_, false) => noted("not_covered", format!("{what}: no rule covers it")),
-        (What::Resource(_), true) => {
-            noted("left_to_sweep", format!("{what} is no backup that can be read; the next sweep finds what there is"))
-        }
+        (_, false) => noted(NoteState::NotCovered, format!("{what}: no rule covers it")),
+        (What::Resource(_), true) => noted(
+            NoteState::LeftToSweep,
+            format!("{what} is no backup that can be read; the next sweep finds what there is"),
+        ),
         (_, true) => Err(not_listed(hint)),
     }]
 }
@@ -170,14 +171,14 @@ fn judged(ctx: &Context, hint: &Hint, backup: &Backup, rules: &[&Rule], id: &str
     }
     let what = hint.describe();
     if covering.is_empty() {
-        return vec![noted("not_covered", format!("{what}: no rule covers it ({})", misses.join("; ")))];
+        return vec![noted(NoteState::NotCovered, format!("{what}: no rule covers it ({})", misses.join("; ")))];
     }
     match &backup.standing {
         Standing::NotReady(why) => {
             let message = format!("{what} {why}: not ready yet; it can be repeated");
             vec![Err(waiting("not_ready", message))]
         }
-        Standing::Ineligible(why) => vec![noted("ineligible", format!("{what} {why}"))],
+        Standing::Ineligible(why) => vec![noted(NoteState::Ineligible, format!("{what} {why}"))],
         Standing::Usable => {
             let commands = covering.into_iter().map(|rule| {
                 let mut command = rule.command(backup);
@@ -249,7 +250,7 @@ async fn unread(ctx: &Context, hint: &Hint, target: Target<'_>, region: &str, fa
     };
     let message = format!("{} could not be read: {failure}; nothing was started", hint.describe());
     Outcome::Not(Trouble {
-        state: "not_started",
+        state: TroubleState::NotStarted,
         error: Error::new(name, message),
         code: Some(failure.code),
         request_id: failure.request_id,
@@ -265,7 +266,7 @@ fn is_same_place(one: &Rule, other: &Rule) -> bool {
         && service(one) == service(other)
 }
 
-fn noted(state: &'static str, reason: impl AsRef<str>) -> Admitted {
+fn noted(state: NoteState, reason: impl AsRef<str>) -> Admitted {
     Err(Outcome::Noted { state, reason: one_line(reason.as_ref()) })
 }
 
@@ -278,7 +279,7 @@ pub(crate) fn not_listed(hint: &Hint) -> Outcome {
 /// Not yet: what a queue is to deliver again.
 fn waiting(code: &str, message: String) -> Outcome {
     Outcome::Not(Trouble {
-        state: "not_started",
+        state: TroubleState::NotStarted,
         error: Error::new(ErrorName::Unavailable, message),
         code: Some(code.to_owned()),
         request_id: None,

@@ -11,7 +11,7 @@ use crate::context::{Context, Invocation};
 use crate::model::error::{Error, ErrorName};
 use crate::model::text::one_line;
 use crate::ports::Boxed;
-use crate::replicate::outcome::{Outcome, ReplicationResult, invalid, log_result, unless_panic};
+use crate::replicate::outcome::{NoteState, Outcome, ReplicationResult, invalid, log_result, unless_panic};
 use crate::replicate::{self, dry_run};
 use crate::triggers::{self, Answer, EventRecord, Item};
 use crate::{observe, sweep};
@@ -86,7 +86,9 @@ async fn act(ctx: &Context, action: &Value, invocation: &Invocation) -> Result<D
 /// Does an action among other records: it is done, or to be repeated.
 async fn acted(ctx: &Context, action: &Value, invocation: &Invocation) -> ReplicationResult {
     let outcome = match act(ctx, action, invocation).await {
-        Ok(Done { answer, failure: None }) => Outcome::Noted { state: "done", reason: one_line(&answer.to_string()) },
+        Ok(Done { answer, failure: None }) => {
+            Outcome::Noted { state: NoteState::Done, reason: one_line(&answer.to_string()) }
+        }
         Ok(Done { failure: Some(reason), .. }) => Outcome::not_started(Error::new(ErrorName::Unavailable, reason)),
         Err(error) => Outcome::not_started(error),
     };
@@ -104,7 +106,7 @@ async fn steps_of(ctx: &Context, record: &EventRecord, id: &str, invocation: &In
             },
             Ok(Item::Hint(hint)) => found.extend(hints::follow(ctx, hint, id, invocation).await),
             Ok(Item::Ignored(reason)) => {
-                found.push(Err(Outcome::Noted { state: "ignored", reason: reason.clone() }));
+                found.push(Err(Outcome::Noted { state: NoteState::Ignored, reason: reason.clone() }));
             }
             Ok(Item::Action(_)) => {}
             Err(error) => found.push(Err(Outcome::invalid(error, id))),

@@ -1,7 +1,7 @@
 //! A dry run: everything but the mutating call and the ledger's writes.
 
 use super::attempt::read_back;
-use super::outcome::{Outcome, Trouble, ledger_trouble, not_ready};
+use super::outcome::{Outcome, Trouble, TroubleState, Would, ledger_trouble, not_ready};
 use super::replay::without_claim;
 use crate::context::{Context, Invocation};
 use crate::exchange::{Target, credential};
@@ -33,26 +33,26 @@ pub(crate) async fn look(
         Claim::Write(next, _) | Claim::Ours(next) => {
             Intent { attempt: next.attempt, since: next.since, doubt: next.state == State::InDoubt }
         }
-        Claim::Busy(until) => return would("wait", format!("another delivery works on it until {until}"), None),
+        Claim::Busy(until) => return would(Would::Wait, format!("another delivery works on it until {until}"), None),
         claim @ Claim::Mismatch(_) => return without_claim(ctx, replication, claim, invocation).await,
         Claim::Replay(record) => {
             let id = record.receipts.first().and_then(|receipt| receipt.replication_id.clone());
-            return would("replay", format!("the ledger has it as {}", record.state.name()), id);
+            return would(Would::Replay, format!("the ledger has it as {}", record.state.name()), id);
         }
     };
     match read_back(ctx, target, replication, &intent, invocation.stop()).await {
         ReadBack::Found(Acceptance { receipts, .. }) => would(
-            "adopt",
+            Would::Adopt,
             "the provider has this copy already".into(),
             receipts.into_iter().find_map(|found| found.replication_id),
         ),
-        ReadBack::Running => would("wait", "a copy to this destination is running".into(), None),
+        ReadBack::Running => would(Would::Wait, "a copy to this destination is running".into(), None),
         ReadBack::Absent if intent.doubt => {
-            would("wait", "an earlier call's outcome is unknown, and no copy can be seen".into(), None)
+            would(Would::Wait, "an earlier call's outcome is unknown, and no copy can be seen".into(), None)
         }
-        ReadBack::Absent => would("start", "there is no copy yet".into(), None),
-        ReadBack::NotReady(reason) => would("wait", reason, None),
-        ReadBack::Ineligible(reason) | ReadBack::NoSource(reason) => would("nothing", reason, None),
+        ReadBack::Absent => would(Would::Start, "there is no copy yet".into(), None),
+        ReadBack::NotReady(reason) => would(Would::Wait, reason, None),
+        ReadBack::Ineligible(reason) | ReadBack::NoSource(reason) => would(Would::Nothing, reason, None),
         ReadBack::Failed(failure) => {
             let name = if failure.disposition == Disposition::Permanent {
                 ErrorName::Rejected
@@ -61,12 +61,12 @@ pub(crate) async fn look(
             };
             let message = format!("{} cannot be looked at: {failure}", replication.describe());
             Outcome::Not(Trouble {
-                state: "not_started",
+                state: TroubleState::NotStarted,
                 error: Error::new(name, message),
                 code: Some(failure.code),
                 request_id: failure.request_id,
             })
         }
-        ReadBack::Ask(_) => would("wait", "reading back did not come to an end".into(), None),
+        ReadBack::Ask(_) => would(Would::Wait, "reading back did not come to an end".into(), None),
     }
 }

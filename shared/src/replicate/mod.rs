@@ -19,7 +19,9 @@ use crate::model::error::{Error, ErrorName};
 use crate::model::time::later;
 use crate::providers::provider::Provider;
 pub(crate) use attempt::read_back;
-use outcome::{Outcome, Trouble, in_doubt, ineligible, ledger_trouble, not_ready, unavailable, unless_panic};
+use outcome::{
+    Outcome, Trouble, TroubleState, in_doubt, ineligible, ledger_trouble, not_ready, unavailable, unless_panic,
+};
 
 /// What holds for one replication.
 struct Terms {
@@ -55,7 +57,7 @@ async fn replicate(
     }
     if ctx.settings.paused {
         return Outcome::Not(Trouble {
-            state: "not_started",
+            state: TroubleState::NotStarted,
             error: Error::new(
                 ErrorName::Unavailable,
                 format!(
@@ -218,7 +220,7 @@ async fn finish(
             let message =
                 format!("{} was not started: {code}: {note}; certainly not applied{next}", replication.describe());
             Outcome::Not(Trouble {
-                state: "not_started",
+                state: TroubleState::NotStarted,
                 error: Error::new(name, message),
                 code: Some(code),
                 request_id,
@@ -228,7 +230,7 @@ async fn finish(
         Ending::Refused { code, note, request_id } => {
             let message = format!("{} was refused: {code}: {note}", replication.describe());
             Outcome::Not(Trouble {
-                state: "refused",
+                state: TroubleState::Refused,
                 error: Error::new(ErrorName::Rejected, message),
                 code: Some(code),
                 request_id,

@@ -3,7 +3,8 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::messages::source_of;
 use crate::context::metrics::Tally;
@@ -37,8 +38,8 @@ pub enum Outcome {
     Not(Trouble),
     /// A dry run: what would be done.
     Would {
-        /// One of `start`, `adopt`, `replay`, `wait`, `nothing`.
-        action: &'static str,
+        /// What.
+        action: Would,
         /// Why.
         reason: String,
         /// What exists already.
@@ -46,18 +47,96 @@ pub enum Outcome {
     },
     /// Nothing was to be started, which is no failure.
     Noted {
-        /// `ignored`, `not_covered`, `ineligible` or `left_to_sweep`; `done` for another action.
-        state: &'static str,
+        /// Why not, in a word.
+        state: NoteState,
         /// Why.
         reason: String,
     },
 }
 
+/// Why a replication was not accepted, as the `state` of its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "&str")]
+pub enum TroubleState {
+    /// The provider said no.
+    Refused,
+    /// An earlier copy came to nothing.
+    Failed,
+    /// An earlier copy is gone.
+    Lost,
+    /// A call may have been applied, and nobody knows.
+    InDoubt,
+    /// The source cannot be copied.
+    Ineligible,
+    /// Nothing was sent that could have been applied.
+    NotStarted,
+    /// The command or event cannot be read, or is not allowed.
+    Invalid,
+}
+
+/// Why nothing was to be started, as the `state` of its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "&str")]
+pub enum NoteState {
+    /// The event is not about a backup.
+    Ignored,
+    /// No rule wants a copy.
+    NotCovered,
+    /// The source cannot be copied.
+    Ineligible,
+    /// The next sweep decides.
+    LeftToSweep,
+    /// Another action was done.
+    Done,
+}
+
+impl From<TroubleState> for &str {
+    fn from(state: TroubleState) -> Self {
+        match state {
+            TroubleState::Refused => "refused",
+            TroubleState::Failed => "failed",
+            TroubleState::Lost => "lost",
+            TroubleState::InDoubt => "in_doubt",
+            TroubleState::Ineligible => "ineligible",
+            TroubleState::NotStarted => "not_started",
+            TroubleState::Invalid => "invalid",
+        }
+    }
+}
+
+impl From<NoteState> for &str {
+    fn from(state: NoteState) -> Self {
+        match state {
+            NoteState::Ignored => "ignored",
+            NoteState::NotCovered => "not_covered",
+            NoteState::Ineligible => "ineligible",
+            NoteState::LeftToSweep => "left_to_sweep",
+            NoteState::Done => "done",
+        }
+    }
+}
+
+/// What a dry run would have done, as the `would` of its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Would {
+    /// Call the provider.
+    Start,
+    /// Take a copy that exists as this replication's.
+    Adopt,
+    /// Answer from the ledger's record.
+    Replay,
+    /// Leave it for a later delivery.
+    Wait,
+    /// Leave it for good.
+    Nothing,
+}
+
 /// Why a replication was not accepted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trouble {
-    /// `refused`, `failed`, `lost`, `in_doubt`, `ineligible`, `not_started` or `invalid`.
-    pub state: &'static str,
+    /// Why, in a word.
+    pub state: TroubleState,
     /// Fixed name and message.
     pub error: Error,
     /// The provider's code, or ours.
@@ -69,12 +148,12 @@ pub struct Trouble {
 impl Outcome {
     /// Nothing was started, for a reason of ours.
     pub fn not_started(error: Error) -> Outcome {
-        Outcome::Not(Trouble { state: "not_started", error, code: None, request_id: None })
+        Outcome::Not(Trouble { state: TroubleState::NotStarted, error, code: None, request_id: None })
     }
 
     /// A command or an event that cannot be read, or is not allowed.
     pub(crate) fn invalid(error: &FieldError, id: &str) -> Outcome {
-        Outcome::Not(Trouble { state: "invalid", error: invalid(error, id), code: None, request_id: None })
+        Outcome::Not(Trouble { state: TroubleState::Invalid, error: invalid(error, id), code: None, request_id: None })
     }
 
     /// What it adds to the figures of its provider and rule.
@@ -85,7 +164,7 @@ impl Outcome {
             }
             _ => 0,
         };
-        let in_doubt = matches!(self, Outcome::Not(trouble) if trouble.state == "in_doubt");
+        let in_doubt = matches!(self, Outcome::Not(trouble) if trouble.state == TroubleState::InDoubt);
         Tally { worked_on: 1, started, in_doubt: u64::from(in_doubt), throttled: 0 }
     }
 
@@ -103,7 +182,7 @@ impl Outcome {
             Outcome::Accepted { queued, .. } => *queued,
             Outcome::NoWork { .. } | Outcome::Would { .. } | Outcome::Noted { .. } => true,
             // A verdict, not a failure: repeating it changes nothing, and the ledger keeps the reason.
-            Outcome::Not(trouble) => trouble.state == "ineligible",
+            Outcome::Not(trouble) => trouble.state == TroubleState::Ineligible,
         }
     }
 }
@@ -117,80 +196,112 @@ pub struct ReplicationResult {
     pub outcome: Outcome,
 }
 
+/// One object of an answer: which replication, and what became of it.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    of: Option<Of<'a>>,
+    #[serde(flatten)]
+    what: What<'a>,
+}
+
+/// Which replication an object is about.
+#[derive(Serialize)]
+struct Of<'a> {
+    provider: &'static str,
+    operation: &'static str,
+    account: &'a str,
+    source: Value,
+    destination: Value,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum What<'a> {
+    Done(Done<'a>),
+    Not { state: TroubleState, error: ToldError<'a> },
+    Noted { state: NoteState, reason: &'a str },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+enum Done<'a> {
+    Accepted {
+        replication_id: Option<&'a str>,
+        adopted: bool,
+        request_id: Option<&'a str>,
+        attempt: u32,
+        queued: bool,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        replayed: bool,
+    },
+    NoWork {
+        code: &'a str,
+    },
+    DryRun {
+        would: Would,
+        reason: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        replication_id: Option<&'a str>,
+    },
+}
+
+#[derive(Serialize)]
+struct ToldError<'a> {
+    name: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
 impl ReplicationResult {
     /// The result's JSON objects: one, or for a vault-wide call one for each backup.
     pub fn to_json(&self) -> Vec<Value> {
-        let base = self.base();
+        let one = |what| vec![self.told(None, what)];
         match &self.outcome {
             Outcome::Accepted { receipts, attempt, queued, replayed } => receipts
                 .iter()
                 .map(|receipt| {
-                    let mut object = base.clone();
-                    if let Some(replication) = &self.replication {
-                        object.insert("source".into(), source_of(replication, receipt));
-                    }
-                    object.insert("state".into(), json!("accepted"));
-                    object.insert("replication_id".into(), json!(receipt.replication_id));
-                    object.insert("adopted".into(), json!(receipt.adopted));
-                    object.insert("request_id".into(), json!(receipt.request_id));
-                    object.insert("attempt".into(), json!(attempt));
-                    object.insert("queued".into(), json!(queued));
-                    if *replayed {
-                        object.insert("replayed".into(), json!(true));
-                    }
-                    Value::Object(object)
+                    let accepted = Done::Accepted {
+                        replication_id: receipt.replication_id.as_deref(),
+                        adopted: receipt.adopted,
+                        request_id: receipt.request_id.as_deref(),
+                        attempt: *attempt,
+                        queued: *queued,
+                        replayed: *replayed,
+                    };
+                    self.told(Some(receipt), What::Done(accepted))
                 })
                 .collect(),
-            Outcome::NoWork { code } => {
-                let mut object = base;
-                object.insert("state".into(), json!("no_work"));
-                object.insert("code".into(), json!(code));
-                vec![Value::Object(object)]
-            }
+            Outcome::NoWork { code } => one(What::Done(Done::NoWork { code })),
             Outcome::Not(trouble) => {
-                let mut object = base;
-                object.insert("state".into(), json!(trouble.state));
-                let mut error = Map::new();
-                error.insert("name".into(), json!(trouble.error.name.name()));
-                if let Some(code) = &trouble.code {
-                    error.insert("code".into(), json!(code));
-                }
-                error.insert("message".into(), json!(trouble.error.message));
-                if let Some(id) = &trouble.request_id {
-                    error.insert("request_id".into(), json!(id));
-                }
-                object.insert("error".into(), Value::Object(error));
-                vec![Value::Object(object)]
+                let error = ToldError {
+                    name: trouble.error.name.name(),
+                    code: trouble.code.as_deref(),
+                    message: &trouble.error.message,
+                    request_id: trouble.request_id.as_deref(),
+                };
+                one(What::Not { state: trouble.state, error })
             }
             Outcome::Would { action, reason, replication_id } => {
-                let mut object = base;
-                object.insert("state".into(), json!("dry_run"));
-                object.insert("would".into(), json!(action));
-                object.insert("reason".into(), json!(reason));
-                if let Some(id) = replication_id {
-                    object.insert("replication_id".into(), json!(id));
-                }
-                vec![Value::Object(object)]
+                one(What::Done(Done::DryRun { would: *action, reason, replication_id: replication_id.as_deref() }))
             }
-            Outcome::Noted { state, reason } => {
-                let mut object = base;
-                object.insert("state".into(), json!(state));
-                object.insert("reason".into(), json!(reason));
-                vec![Value::Object(object)]
-            }
+            Outcome::Noted { state, reason } => one(What::Noted { state: *state, reason }),
         }
     }
 
-    fn base(&self) -> Map<String, Value> {
-        let mut object = Map::new();
-        if let Some(replication) = &self.replication {
-            object.insert("provider".into(), json!(replication.operation.cloud().name()));
-            object.insert("operation".into(), json!(replication.operation.name()));
-            object.insert("account".into(), json!(replication.account));
-            object.insert("source".into(), replication.source_json());
-            object.insert("destination".into(), replication.destination.to_json());
-        }
-        object
+    fn told(&self, receipt: Option<&Receipt>, what: What<'_>) -> Value {
+        let of = self.replication.as_ref().map(|replication| Of {
+            provider: replication.operation.cloud().name(),
+            operation: replication.operation.name(),
+            account: &replication.account,
+            source: receipt.map_or_else(|| replication.source_json(), |receipt| source_of(replication, receipt)),
+            destination: replication.destination.to_json(),
+        });
+        // Of texts and numbers with texts as keys: nothing in it can fail.
+        serde_json::to_value(Told { of, what }).unwrap_or_default()
     }
 }
 
@@ -200,7 +311,7 @@ pub(crate) fn in_doubt(replication: &Replication, code: &str, note: &str, reques
         replication.describe()
     );
     Trouble {
-        state: "in_doubt",
+        state: TroubleState::InDoubt,
         error: Error::new(ErrorName::InDoubt, message),
         code: Some(code.to_owned()),
         request_id,
@@ -209,7 +320,7 @@ pub(crate) fn in_doubt(replication: &Replication, code: &str, note: &str, reques
 
 pub(crate) fn ineligible(replication: &Replication, reason: &str) -> Trouble {
     let error = Error::new(ErrorName::Rejected, format!("{} cannot be done: {reason}", replication.describe()));
-    Trouble { state: "ineligible", error, code: None, request_id: None }
+    Trouble { state: TroubleState::Ineligible, error, code: None, request_id: None }
 }
 
 pub(crate) fn unavailable(replication: &Replication, reason: &str) -> Error {
@@ -234,7 +345,7 @@ pub(crate) fn not_ready(replication: &Replication, why: NotReady) -> Outcome {
                 replication.account, pause.until, pause.reason
             );
             Outcome::Not(Trouble {
-                state: "not_started",
+                state: TroubleState::NotStarted,
                 error: Error::new(ErrorName::Rejected, message),
                 code: Some("credential_paused".into()),
                 request_id: None,
@@ -262,12 +373,14 @@ pub(crate) fn invalid(error: &FieldError, id: &str) -> Error {
 
 pub(crate) fn log_result(event_id: &str, result: &ReplicationResult) {
     if let Outcome::Noted { state, reason } = &result.outcome {
+        let state: &str = (*state).into();
         tracing::info!(event_id, state, "{reason}");
     }
     if let Outcome::Not(trouble) = &result.outcome {
+        let state: &str = trouble.state.into();
         tracing::warn!(
             event_id,
-            state = trouble.state,
+            state,
             name = trouble.error.name.name(),
             code = trouble.code,
             request_id = trouble.request_id,

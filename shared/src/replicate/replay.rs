@@ -1,7 +1,7 @@
 //! Answers from the ledger, when a replication is not (or no longer) ours to act on.
 
 use super::outbox::deliver;
-use super::outcome::{Outcome, Trouble, ineligible, unavailable};
+use super::outcome::{Outcome, Trouble, TroubleState, ineligible, unavailable};
 use crate::context::{Context, Invocation};
 use crate::ledger::{Claim, Record, State};
 use crate::model::command::Replication;
@@ -29,7 +29,12 @@ pub(crate) async fn without_claim(
                 record.key
             );
             let error = Error::new(ErrorName::InvalidCommand, message);
-            Outcome::Not(Trouble { state: "refused", error, code: Some("payload_mismatch".into()), request_id: None })
+            Outcome::Not(Trouble {
+                state: TroubleState::Refused,
+                error,
+                code: Some("payload_mismatch".into()),
+                request_id: None,
+            })
         }
         Claim::Write(..) | Claim::Ours(_) => {
             Outcome::not_started(unavailable(replication, "the claim was not decided"))
@@ -55,7 +60,12 @@ async fn replay(ctx: &Context, replication: &Replication, record: Record, invoca
                 replication.describe(),
                 record.key
             );
-            Outcome::Not(Trouble { state: "lost", error: Error::new(ErrorName::Rejected, message), code, request_id })
+            Outcome::Not(Trouble {
+                state: TroubleState::Lost,
+                error: Error::new(ErrorName::Rejected, message),
+                code,
+                request_id,
+            })
         }
         state => {
             let next = match (state, record.not_before) {
@@ -75,7 +85,7 @@ async fn replay(ctx: &Context, replication: &Replication, record: Record, invoca
             let message =
                 format!("{} {how} before (attempt {}): {said}; {next}", replication.describe(), record.attempt);
             Outcome::Not(Trouble {
-                state: if state == State::Failed { "failed" } else { "refused" },
+                state: if state == State::Failed { TroubleState::Failed } else { TroubleState::Refused },
                 error: Error::new(ErrorName::Rejected, message),
                 code,
                 request_id,

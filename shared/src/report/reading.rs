@@ -18,7 +18,8 @@ use crate::observe::arrivals::arrivals_name;
 use crate::policy::{Policy, Rule, duration_text};
 use crate::ports::{Boxed, Ledger, Notes};
 use crate::sweep::findings::{Counts, Line};
-use crate::sweep::summary::{self, Summary, is_late};
+use crate::sweep::summary::{self, Summary};
+use crate::sweep::verdict::Verdict;
 
 /// Lines of one list that a report for people holds; the figures count them all.
 pub const LINES: usize = 10_000;
@@ -134,7 +135,7 @@ async fn of_rule(
                     Err(reason) => unknown(&mut report, reason),
                 }
             }
-            report.exceptions.retain(|line| line.verdict != "replicated");
+            report.exceptions.retain(|line| line.verdict != Verdict::Replicated);
             report.exceptions.truncate(wish.lines);
             conclude(&mut report, rule);
         }
@@ -238,20 +239,20 @@ async fn now_of(
             // What the sweep knew is in its verdict already, with what the provider said beside it.
             let news = |record: &Record| record.last().is_some_and(|entry| entry.time >= summary.complete_as_of);
             if let Some(record) = record?.filter(news) {
-                let verdict = verdict_now(&line.verdict, &record);
+                let verdict = Verdict::of_state(record.state).unwrap_or(line.verdict);
                 if verdict != line.verdict {
-                    report.counts.change(&line.verdict, verdict);
+                    report.counts.change(line.verdict, verdict);
                     line.reason = record.last().and_then(|entry| entry.note.clone());
-                    line.verdict = verdict.to_owned();
+                    line.verdict = verdict;
                 }
             }
-            if is_late(&line.verdict)
+            if line.verdict.is_late()
                 && let Some(made) = line.created_at
             {
                 oldest = Some(oldest.map_or(made, |oldest| oldest.min(made)));
             }
             // One that came meanwhile stays in the list only as long as the newest copies are counted.
-            if line.verdict != "replicated" {
+            if line.verdict != Verdict::Replicated {
                 report.exceptions_total += 1;
             }
             report.exceptions.push(line);
@@ -267,24 +268,8 @@ async fn now_of(
 }
 
 /// What needs somebody comes first, and of that the oldest.
-fn order(line: &Line) -> (usize, Option<Timestamp>, &str, &str) {
-    let urgency = ["missed", "lost", "in_doubt", "failed", "missing", "in_progress", "not_ready"];
-    let rank = urgency.iter().position(|verdict| *verdict == line.verdict).unwrap_or(urgency.len());
-    (rank, line.created_at, &line.backup_id, &line.destination)
-}
-
-/// What the ledger says now of what was `verdict` when it was swept.
-fn verdict_now<'v>(verdict: &'v str, record: &Record) -> &'v str {
-    match record.state {
-        State::Replicated => "replicated",
-        State::Accepted => "in_progress",
-        State::InDoubt => "in_doubt",
-        State::Refused | State::Failed => "failed",
-        State::Lost => "lost",
-        State::Missed => "missed",
-        State::Abandoned | State::Ineligible => "ineligible",
-        State::Claimed | State::Seen | State::NoWork => verdict,
-    }
+fn order(line: &Line) -> (Verdict, Option<Timestamp>, &str, &str) {
+    (line.verdict, line.created_at, &line.backup_id, &line.destination)
 }
 
 async fn newest(
@@ -296,7 +281,7 @@ async fn newest(
     promised: Duration,
 ) -> Result<Rpo, String> {
     let mut newest: HashMap<String, Vec<i64>> = summary.newest(notes, &rule.name).await?.into_iter().collect();
-    for line in report.exceptions.iter().filter(|line| line.verdict == "replicated") {
+    for line in report.exceptions.iter().filter(|line| line.verdict == Verdict::Replicated) {
         let place = rule.destinations.iter().position(|destination| destination.region == line.destination);
         if let (Some(place), Some(resource), Some(made)) = (place, &line.resource, line.created_at)
             && let Some(time) = newest.get_mut(resource).and_then(|times| times.get_mut(place))
@@ -341,9 +326,10 @@ async fn outside(ledger: &dyn Ledger, rules: &[Rule]) -> Result<Vec<Line>, Ledge
                     return Ok(lines);
                 }
                 let of_rule = record.rule().is_some_and(|name| rules.iter().any(|rule| rule.name == name));
-                if let (false, Ok(replication)) = (of_rule, record.replication()) {
+                let verdict = Verdict::of_state(record.state);
+                if let (false, Some(verdict), Ok(replication)) = (of_rule, verdict, record.replication()) {
                     lines.push(Line {
-                        verdict: verdict_now("failed", &record).to_owned(),
+                        verdict,
                         backup_id: replication.source.id,
                         name: None,
                         resource: None,

@@ -1,7 +1,11 @@
 //! What a sweep finds: counts by verdict, exceptions, orphans, and a point for the history.
 
+use std::ops::{Index, IndexMut};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use super::verdict::Verdict;
 
 /// Backups × destinations by verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,45 +34,58 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts a verdict by its name.
-    pub fn add(&mut self, verdict: &str) {
+    /// Counts one more with this verdict.
+    pub fn add(&mut self, verdict: Verdict) {
         self.covered += 1;
-        if let Some(count) = self.of(verdict) {
-            *count += 1;
-        }
+        self[verdict] += 1;
     }
 
     /// Counts one that had the verdict `from` under `to`.
-    pub fn change(&mut self, from: &str, to: &str) {
-        if let Some(count) = self.of(from) {
-            *count = count.saturating_sub(1);
-        }
-        if let Some(count) = self.of(to) {
-            *count += 1;
+    pub fn change(&mut self, from: Verdict, to: Verdict) {
+        self[from] = self[from].saturating_sub(1);
+        self[to] += 1;
+    }
+}
+
+impl Index<Verdict> for Counts {
+    type Output = u64;
+
+    fn index(&self, verdict: Verdict) -> &u64 {
+        match verdict {
+            Verdict::Replicated => &self.replicated,
+            Verdict::InProgress => &self.in_progress,
+            Verdict::Missing => &self.missing,
+            Verdict::NotReady => &self.not_ready,
+            Verdict::Ineligible => &self.ineligible,
+            Verdict::Failed => &self.failed,
+            Verdict::InDoubt => &self.in_doubt,
+            Verdict::Lost => &self.lost,
+            Verdict::Missed => &self.missed,
         }
     }
+}
 
-    fn of(&mut self, verdict: &str) -> Option<&mut u64> {
-        Some(match verdict {
-            "replicated" => &mut self.replicated,
-            "in_progress" => &mut self.in_progress,
-            "missing" => &mut self.missing,
-            "not_ready" => &mut self.not_ready,
-            "ineligible" => &mut self.ineligible,
-            "failed" => &mut self.failed,
-            "in_doubt" => &mut self.in_doubt,
-            "lost" => &mut self.lost,
-            "missed" => &mut self.missed,
-            _ => return None,
-        })
+impl IndexMut<Verdict> for Counts {
+    fn index_mut(&mut self, verdict: Verdict) -> &mut u64 {
+        match verdict {
+            Verdict::Replicated => &mut self.replicated,
+            Verdict::InProgress => &mut self.in_progress,
+            Verdict::Missing => &mut self.missing,
+            Verdict::NotReady => &mut self.not_ready,
+            Verdict::Ineligible => &mut self.ineligible,
+            Verdict::Failed => &mut self.failed,
+            Verdict::InDoubt => &mut self.in_doubt,
+            Verdict::Lost => &mut self.lost,
+            Verdict::Missed => &mut self.missed,
+        }
     }
 }
 
 /// One backup and one destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
-    /// The verdict's name: a field of [`Counts`].
-    pub verdict: String,
+    /// What is to be said of it.
+    pub verdict: Verdict,
     /// The backup.
     pub backup_id: String,
     /// Its name.

@@ -4,6 +4,7 @@ use super::chunks::short;
 use super::findings::Line;
 use super::state::Sweep;
 use super::stop::Stop;
+use super::verdict::Verdict;
 use crate::exchange::Target;
 use crate::ledger::store::{Filter, Put};
 use crate::ledger::{self, Claimant, Record, State};
@@ -120,11 +121,11 @@ impl Sweep<'_> {
     }
 
     fn list(&mut self, replication: &Replication, record: &Record, reason: Option<&str>) {
-        let verdict = record.state.name();
+        let Some(verdict) = Verdict::of_state(record.state) else { return };
         self.course.counts.add(verdict);
         let said = record.last().and_then(|entry| entry.note.clone());
         let line = Line {
-            verdict: verdict.to_owned(),
+            verdict,
             backup_id: replication.source.id.clone(),
             name: None,
             resource: None,

@@ -10,7 +10,7 @@ use super::findings::Line;
 use super::pair;
 use super::state::Sweep;
 use super::stop::Stop;
-use super::verdict::{Look, Proof, Verdict, judge};
+use super::verdict::{Judgement, Look, Proof, Verdict, judge};
 use crate::exchange::{self, credential};
 use crate::ledger::Record;
 use crate::ledger::store::LedgerError;
@@ -40,7 +40,7 @@ pub(super) struct Judged {
     pub(super) backup: Backup,
     pub(super) replication: Replication,
     pub(super) record: Option<Record>,
-    pub(super) verdict: Verdict,
+    pub(super) judgement: Judgement,
 }
 
 /// One page, judged and not counted yet.
@@ -212,8 +212,8 @@ impl Sweep<'_> {
                     (look, record)
                 }
             };
-            let verdict = judge(&backup, &replication.destination, record.as_ref(), &look, looks, now);
-            judged.push(Judged { at, backup, replication, record, verdict });
+            let judgement = judge(&backup, &replication.destination, record.as_ref(), &look, looks, now);
+            judged.push(Judged { at, backup, replication, record, judgement });
         }
         Ok(Judgements { ids, replicated, judged })
     }
@@ -230,7 +230,7 @@ impl Sweep<'_> {
             }
         }
         for (at, resource, created_at) in page.replicated {
-            self.course.counts.add("replicated");
+            self.course.counts.add(Verdict::Replicated);
             self.note_newest(at, resource.as_deref(), created_at, true);
         }
         for one in page.judged {
@@ -247,30 +247,31 @@ impl Sweep<'_> {
 
     /// Counts a verdict, and lists what is not replicated.
     fn count(&mut self, one: Judged) {
-        self.course.counts.add(one.verdict.name());
-        if let Verdict::Replicated { proof, .. } = &one.verdict {
+        let verdict = one.judgement.verdict();
+        self.course.counts.add(verdict);
+        if let Judgement::Replicated { proof, .. } = &one.judgement {
             self.course.inferred += u64::from(*proof == Proof::Inferred);
         }
-        let replicated = matches!(one.verdict, Verdict::Replicated { .. });
-        if !matches!(one.verdict, Verdict::Ineligible(_) | Verdict::NotReady(_)) {
+        let replicated = verdict == Verdict::Replicated;
+        if !matches!(verdict, Verdict::Ineligible | Verdict::NotReady) {
             self.note_newest(one.at, one.backup.resource.as_deref(), one.backup.created_at, replicated);
         }
         if replicated {
             return;
         }
-        if super::summary::is_late(one.verdict.name()) {
+        if verdict.is_late() {
             let made = one.backup.created_at.unwrap_or(self.course.begun);
             self.course.oldest = Some(self.course.oldest.map_or(made, |oldest| oldest.min(made)));
         }
         let line = Line {
-            verdict: one.verdict.name().to_owned(),
+            verdict,
             backup_id: one.backup.id,
             name: one.backup.name.as_deref().map(one_line),
             resource: one.backup.resource,
             source_region: one.replication.source.region.clone(),
             destination: place(&one.replication.destination),
             created_at: one.backup.created_at,
-            reason: one.verdict.reason().map(one_line).or(one.backup.hint),
+            reason: one.judgement.reason().map(one_line).or(one.backup.hint),
             // A pair's record says nothing of one job.
             key: self.pair.is_none().then(|| one.replication.key().0),
         };

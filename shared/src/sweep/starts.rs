@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::pages::Judged;
 use super::state::Sweep;
 use super::stop::Stop;
-use super::verdict::{Look, Proof, Verdict, is_due, judge};
+use super::verdict::{Judgement, Look, Proof, is_due, judge};
 use crate::ledger::store::Expect;
 use crate::ledger::{self, Claimant, State};
 use crate::model::command::{Command, Operation};
 use crate::model::time::later;
 use crate::ports::Boxed;
 use crate::replicate;
-use crate::replicate::outcome::{Outcome, ReplicationResult, log_result};
+use crate::replicate::outcome::{Outcome, ReplicationResult, TroubleState, log_result};
 
 /// What was handed over is left alone for so long: a work queue that is behind must not be filled with the same again.
 const HANDED_OVER_FOR: Duration = Duration::from_secs(900);
@@ -27,10 +27,10 @@ impl Sweep<'_> {
         let vault_wide = self.rule.operation.source_field() == "vault_id";
         let mut due = Vec::new();
         for (at, one) in judged.iter().enumerate() {
-            if !is_due(&one.verdict, one.record.as_ref(), &attempts, now) {
+            if !is_due(&one.judgement, one.record.as_ref(), &attempts, now) {
                 continue;
             }
-            let doubt = one.verdict == Verdict::InDoubt;
+            let doubt = one.judgement == Judgement::InDoubt;
             self.course.due += u64::from(!doubt);
             if vault_wide && !doubt {
                 if let Some(due) = self.course.vault_due.get_mut(one.at) {
@@ -67,8 +67,9 @@ impl Sweep<'_> {
         let Some(whole) = Sweep::whole(self.ctx, self.provider, self.rule) else { return Ok(()) };
         let record = self.ctx.ports.ledger.get(&whole.key()).await?;
         let (looks, now) = (&self.ctx.settings.looks, self.ctx.now());
-        for one in judged.iter_mut().filter(|one| one.verdict == Verdict::Missing) {
-            one.verdict = judge(&one.backup, &one.replication.destination, record.as_ref(), &Look::Nothing, looks, now);
+        for one in judged.iter_mut().filter(|one| one.judgement == Judgement::Missing) {
+            one.judgement =
+                judge(&one.backup, &one.replication.destination, record.as_ref(), &Look::Nothing, looks, now);
         }
         if let Some((_, known)) = &mut self.pair {
             *known = record;
@@ -124,7 +125,7 @@ impl Sweep<'_> {
         let handed_over = self.ctx.ports.work_queue.is_some();
         for (at, one) in judged.iter().enumerate() {
             let starts = due.contains(&at);
-            if one.record.is_some() || one.verdict != Verdict::Missing || (starts && !handed_over) {
+            if one.record.is_some() || one.judgement != Judgement::Missing || (starts && !handed_over) {
                 continue;
             }
             let now = self.ctx.now();
@@ -186,9 +187,11 @@ impl Sweep<'_> {
             match outcome {
                 Outcome::Accepted { replayed, .. } => {
                     let record = ctx.ports.ledger.get(&one.replication.key()).await?;
-                    one.verdict = match record.map(|record| record.state) {
-                        Some(State::Replicated) if replayed => Verdict::Replicated { proof: Proof::Observed, id: None },
-                        _ => Verdict::InProgress,
+                    one.judgement = match record.map(|record| record.state) {
+                        Some(State::Replicated) if replayed => {
+                            Judgement::Replicated { proof: Proof::Observed, id: None }
+                        }
+                        _ => Judgement::InProgress,
                     };
                 }
                 Outcome::NoWork { .. } | Outcome::Would { .. } | Outcome::Noted { .. } => {}
@@ -196,12 +199,12 @@ impl Sweep<'_> {
                     let words =
                         format!("{}: {}", trouble.code.as_deref().unwrap_or("not started"), trouble.error.message);
                     match trouble.state {
-                        "refused" | "failed" => one.verdict = Verdict::Failed(words),
-                        "in_doubt" => one.verdict = Verdict::InDoubt,
-                        "ineligible" => one.verdict = Verdict::Ineligible(trouble.error.message),
-                        "lost" => one.verdict = Verdict::Lost(words),
-                        _ => {
-                            if one.verdict != Verdict::InDoubt {
+                        TroubleState::Refused | TroubleState::Failed => one.judgement = Judgement::Failed(words),
+                        TroubleState::InDoubt => one.judgement = Judgement::InDoubt,
+                        TroubleState::Ineligible => one.judgement = Judgement::Ineligible(trouble.error.message),
+                        TroubleState::Lost => one.judgement = Judgement::Lost(words),
+                        TroubleState::NotStarted | TroubleState::Invalid => {
+                            if one.judgement != Judgement::InDoubt {
                                 self.course.started = self.course.started.saturating_sub(1);
                             }
                             // A key that is refused is not tried on every backup.

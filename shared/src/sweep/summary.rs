@@ -48,11 +48,6 @@ pub struct Summary {
     newest: u32,
 }
 
-/// Whether a backup with this verdict counts for the lag: it should have a copy and has none that is usable.
-pub fn is_late(verdict: &str) -> bool {
-    matches!(verdict, "missing" | "in_progress" | "failed" | "in_doubt" | "lost" | "missed")
-}
-
 /// The last summary of a rule, with the version of its note.
 ///
 /// # Errors

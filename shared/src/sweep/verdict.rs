@@ -24,6 +24,7 @@
 //! | 15 | ledger `Seen`, `Missed` or `NoWork`, or no record | `Missing` |
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::ledger::limits::{Attempts, Looks};
 use crate::ledger::{Record, State};
@@ -32,9 +33,92 @@ use crate::model::command::Destination;
 use crate::model::evidence::How;
 use crate::model::time::later;
 
-/// What is to be said of one backup and one destination.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The word for one backup and one destination, as reports and stored findings have it.
+///
+/// The order is that of urgency: what needs somebody comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
+    /// The source is gone and was never copied.
+    Missed,
+    /// There was a copy, and it is gone before its time.
+    Lost,
+    /// A call may have been applied, and nobody knows.
+    InDoubt,
+    /// The copy failed or was refused.
+    Failed,
+    /// There is no copy, and nothing stands in its way.
+    Missing,
+    /// A copy is on its way, or accepted and not seen yet.
+    InProgress,
+    /// The backup itself is not finished yet.
+    NotReady,
+    /// It can or shall not be copied.
+    Ineligible,
+    /// A usable copy was seen, or can be concluded.
+    Replicated,
+}
+
+impl Verdict {
+    /// All verdicts, most urgent first.
+    pub const ALL: [Verdict; 9] = [
+        Verdict::Missed,
+        Verdict::Lost,
+        Verdict::InDoubt,
+        Verdict::Failed,
+        Verdict::Missing,
+        Verdict::InProgress,
+        Verdict::NotReady,
+        Verdict::Ineligible,
+        Verdict::Replicated,
+    ];
+
+    /// The name that it has in JSON and CSV.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Missed => "missed",
+            Verdict::Lost => "lost",
+            Verdict::InDoubt => "in_doubt",
+            Verdict::Failed => "failed",
+            Verdict::Missing => "missing",
+            Verdict::InProgress => "in_progress",
+            Verdict::NotReady => "not_ready",
+            Verdict::Ineligible => "ineligible",
+            Verdict::Replicated => "replicated",
+        }
+    }
+
+    /// What the ledger's record says by itself; `None` where the backup has to be seen to tell.
+    pub fn of_state(state: State) -> Option<Verdict> {
+        match state {
+            State::Replicated => Some(Verdict::Replicated),
+            State::Accepted => Some(Verdict::InProgress),
+            State::InDoubt => Some(Verdict::InDoubt),
+            State::Refused | State::Failed => Some(Verdict::Failed),
+            State::Lost => Some(Verdict::Lost),
+            State::Missed => Some(Verdict::Missed),
+            State::Abandoned | State::Ineligible => Some(Verdict::Ineligible),
+            State::Claimed | State::Seen | State::NoWork => None,
+        }
+    }
+
+    /// Whether it counts for the lag: there should be a usable copy, and there is none.
+    pub fn is_late(self) -> bool {
+        match self {
+            Verdict::Missed
+            | Verdict::Lost
+            | Verdict::InDoubt
+            | Verdict::Failed
+            | Verdict::Missing
+            | Verdict::InProgress => true,
+            Verdict::NotReady | Verdict::Ineligible | Verdict::Replicated => false,
+        }
+    }
+}
+
+/// What is to be said of one backup and one destination, with what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
     /// There is a usable copy.
     Replicated {
         /// How that is known.
@@ -58,28 +142,28 @@ pub enum Verdict {
     NotReady(String),
 }
 
-impl Verdict {
-    /// Its name in reports: a field of [`crate::sweep::findings::Counts`].
-    pub fn name(&self) -> &'static str {
+impl Judgement {
+    /// The word for it.
+    pub fn verdict(&self) -> Verdict {
         match self {
-            Verdict::Replicated { .. } => "replicated",
-            Verdict::InProgress => "in_progress",
-            Verdict::Missing => "missing",
-            Verdict::Ineligible(_) => "ineligible",
-            Verdict::Failed(_) => "failed",
-            Verdict::Lost(_) => "lost",
-            Verdict::InDoubt => "in_doubt",
-            Verdict::NotReady(_) => "not_ready",
+            Judgement::Replicated { .. } => Verdict::Replicated,
+            Judgement::InProgress => Verdict::InProgress,
+            Judgement::Missing => Verdict::Missing,
+            Judgement::Ineligible(_) => Verdict::Ineligible,
+            Judgement::Failed(_) => Verdict::Failed,
+            Judgement::Lost(_) => Verdict::Lost,
+            Judgement::InDoubt => Verdict::InDoubt,
+            Judgement::NotReady(_) => Verdict::NotReady,
         }
     }
 
     /// Why, where there is something to say.
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Verdict::Ineligible(reason)
-            | Verdict::Failed(reason)
-            | Verdict::Lost(reason)
-            | Verdict::NotReady(reason) => Some(reason),
+            Judgement::Ineligible(reason)
+            | Judgement::Failed(reason)
+            | Judgement::Lost(reason)
+            | Judgement::NotReady(reason) => Some(reason),
             _ => None,
         }
     }
@@ -130,12 +214,12 @@ pub fn judge(
     look: &Look,
     looks: &Looks,
     now: Timestamp,
-) -> Verdict {
+) -> Judgement {
     let told = backup.copy_to(destination);
     if let Look::Copy { id, state, proof } = look {
         match state {
-            CopyState::Done => return Verdict::Replicated { proof: *proof, id: id.clone() },
-            CopyState::Running => return Verdict::InProgress,
+            CopyState::Done => return Judgement::Replicated { proof: *proof, id: id.clone() },
+            CopyState::Running => return Judgement::InProgress,
             CopyState::Failed => {}
         }
     }
@@ -143,64 +227,64 @@ pub fn judge(
     match record.map(|record| record.state).filter(|_| !remade) {
         Some(State::Replicated) => return proven(record, look, now),
         Some(State::Lost) => {
-            return Verdict::Lost(record.and_then(last_word).unwrap_or_else(|| "the copy is gone".to_owned()));
+            return Judgement::Lost(record.and_then(last_word).unwrap_or_else(|| "the copy is gone".to_owned()));
         }
         _ => {}
     }
     match told.map(|copy| (copy.state, look)) {
         Some((CopyState::Done, Look::Nothing)) if told.is_some_and(|copy| is_overdue(copy, looks, now)) => {
-            return Verdict::Lost(
+            return Judgement::Lost(
                 "the provider's own record says that it was made, and the destination does not show it".to_owned(),
             );
         }
         Some((CopyState::Done, Look::Untried)) => {
             let id = told.and_then(|copy| copy.copy_id.clone());
-            return Verdict::Replicated { proof: Proof::Inferred, id };
+            return Judgement::Replicated { proof: Proof::Inferred, id };
         }
         // The destination's word that it came to nothing goes before the source's that it was made.
         Some((CopyState::Done, Look::Copy { .. })) => {}
-        Some((CopyState::Done | CopyState::Running, _)) => return Verdict::InProgress,
+        Some((CopyState::Done | CopyState::Running, _)) => return Judgement::InProgress,
         Some((CopyState::Failed, _)) | None => {}
     }
     let failed = failure(told, look);
     match record {
-        Some(record) if record.state == State::Claimed && is_leased(record, now) => return Verdict::InProgress,
-        Some(record) if matches!(record.state, State::Claimed | State::InDoubt) => return Verdict::InDoubt,
+        Some(record) if record.state == State::Claimed && is_leased(record, now) => return Judgement::InProgress,
+        Some(record) if matches!(record.state, State::Claimed | State::InDoubt) => return Judgement::InDoubt,
         Some(record) if record.state == State::Accepted => {
             let told_id = told.and_then(|copy| copy.id.as_deref());
             let ours = failed.as_ref().filter(|(id, _)| {
                 is_accepted(record, id.as_deref()) || told_id.is_some_and(|id| is_accepted(record, Some(id)))
             });
-            return ours.map_or(Verdict::InProgress, |(_, reason)| Verdict::Failed(reason.clone()));
+            return ours.map_or(Judgement::InProgress, |(_, reason)| Judgement::Failed(reason.clone()));
         }
         Some(record) if record.state == State::Abandoned => {
             let why = last_word(record).map(|word| format!(": {word}")).unwrap_or_default();
-            return Verdict::Ineligible(format!("was given up by a person{why}"));
+            return Judgement::Ineligible(format!("was given up by a person{why}"));
         }
         _ => {}
     }
     match &backup.standing {
-        Standing::NotReady(reason) => return Verdict::NotReady(reason.clone()),
-        Standing::Ineligible(reason) => return Verdict::Ineligible(reason.clone()),
+        Standing::NotReady(reason) => return Judgement::NotReady(reason.clone()),
+        Standing::Ineligible(reason) => return Judgement::Ineligible(reason.clone()),
         Standing::Usable => {}
     }
     if let Some((_, reason)) = failed {
-        return Verdict::Failed(reason);
+        return Judgement::Failed(reason);
     }
     match record.map(|record| (record.state, last_word(record))) {
         Some((State::Refused | State::Failed, word)) => {
-            Verdict::Failed(word.unwrap_or_else(|| "was refused".to_owned()))
+            Judgement::Failed(word.unwrap_or_else(|| "was refused".to_owned()))
         }
         Some((State::Ineligible, word)) => {
-            Verdict::Ineligible(word.unwrap_or_else(|| "cannot be copied, the provider says".to_owned()))
+            Judgement::Ineligible(word.unwrap_or_else(|| "cannot be copied, the provider says".to_owned()))
         }
-        _ => Verdict::Missing,
+        _ => Judgement::Missing,
     }
 }
 
 /// Whether a sweep should have this replication worked on now: started, tried again, or read back. The claim on the ledger's
 /// record decides again, so a stale answer costs a read and never a copy.
-pub fn is_due(verdict: &Verdict, record: Option<&Record>, attempts: &Attempts, now: Timestamp) -> bool {
+pub fn is_due(verdict: &Judgement, record: Option<&Record>, attempts: &Attempts, now: Timestamp) -> bool {
     let leased = record.is_some_and(|record| is_leased(record, now));
     let again = |record: &Record| {
         record.attempt < attempts.limit && record.not_before.is_none_or(|not_before| not_before <= now)
@@ -208,24 +292,24 @@ pub fn is_due(verdict: &Verdict, record: Option<&Record>, attempts: &Attempts, n
     let of_state = |state| record.filter(|record| record.state == state);
     match verdict {
         _ if leased => false,
-        Verdict::Missing => record.is_none_or(|record| match record.state {
+        Judgement::Missing => record.is_none_or(|record| match record.state {
             State::Seen => record.not_before.is_none_or(|not_before| not_before <= now),
             state => state == State::Missed,
         }),
-        Verdict::Lost(_) => attempts.restart_lost && of_state(State::Lost).is_some_and(again),
-        Verdict::InDoubt => true,
-        Verdict::Failed(_) => match record.map(|record| record.state) {
+        Judgement::Lost(_) => attempts.restart_lost && of_state(State::Lost).is_some_and(again),
+        Judgement::InDoubt => true,
+        Judgement::Failed(_) => match record.map(|record| record.state) {
             None | Some(State::Seen) => true,
             Some(State::Refused | State::Failed) => record.is_some_and(again),
             _ => false,
         },
-        Verdict::Ineligible(_) => of_state(State::Ineligible).is_some_and(again),
-        Verdict::Replicated { .. } | Verdict::InProgress | Verdict::NotReady(_) => false,
+        Judgement::Ineligible(_) => of_state(State::Ineligible).is_some_and(again),
+        Judgement::Replicated { .. } | Judgement::InProgress | Judgement::NotReady(_) => false,
     }
 }
 
 /// A copy that was seen once: what became of it.
-fn proven(record: Option<&Record>, look: &Look, now: Timestamp) -> Verdict {
+fn proven(record: Option<&Record>, look: &Look, now: Timestamp) -> Judgement {
     let seen = record.and_then(|record| record.evidence.as_ref());
     let proof = match seen.map(|seen| seen.how) {
         Some(How::Observed) => Proof::Observed,
@@ -234,10 +318,10 @@ fn proven(record: Option<&Record>, look: &Look, now: Timestamp) -> Verdict {
     let id = seen.and_then(|seen| seen.destination_id.clone());
     let planned = seen.and_then(|seen| seen.expires_at).is_some_and(|at| at <= now);
     if planned || *look == Look::Untried {
-        return Verdict::Replicated { proof, id };
+        return Judgement::Replicated { proof, id };
     }
     let named = id.as_deref().unwrap_or("that was seen");
-    Verdict::Lost(format!("the copy {named} is no longer usable in the destination"))
+    Judgement::Lost(format!("the copy {named} is no longer usable in the destination"))
 }
 
 /// Whether a copy recorded as done should have been visible for long.
@@ -393,37 +477,37 @@ mod tests {
         ledger::resolve(&in_doubt(), &Resolution::Abandon, "ann", "not wanted", now()).unwrap().0
     }
 
-    fn of(backup: &Backup, record: Option<&Record>, look: &Look) -> Verdict {
+    fn of(backup: &Backup, record: Option<&Record>, look: &Look) -> Judgement {
         judge(backup, &destination(), record, look, &Looks::default(), now())
     }
 
-    fn failed(reason: &str) -> Verdict {
-        Verdict::Failed(reason.into())
+    fn failed(reason: &str) -> Judgement {
+        Judgement::Failed(reason.into())
     }
 
     #[test]
     fn the_destination_goes_before_all_else() {
-        let observed = Verdict::Replicated { proof: Proof::Observed, id: Some("snap-copy".into()) };
+        let observed = Judgement::Replicated { proof: Proof::Observed, id: Some("snap-copy".into()) };
         let not_usable = backup(Standing::Ineligible("is itself a copy".into()));
         for record in [None, Some(in_doubt()), Some(refused()), Some(abandoned()), Some(ineligible())] {
             for backup in
                 [usable(), with_record(CopyState::Failed), with_record(CopyState::Running), not_usable.clone()]
             {
                 assert_eq!(of(&backup, record.as_ref(), &seen(CopyState::Done)), observed);
-                assert_eq!(of(&backup, record.as_ref(), &seen(CopyState::Running)), Verdict::InProgress);
+                assert_eq!(of(&backup, record.as_ref(), &seen(CopyState::Running)), Judgement::InProgress);
             }
         }
         let inferred = Look::Copy { id: None, state: CopyState::Done, proof: Proof::Inferred };
-        assert_eq!(of(&usable(), None, &inferred), Verdict::Replicated { proof: Proof::Inferred, id: None });
+        assert_eq!(of(&usable(), None, &inferred), Judgement::Replicated { proof: Proof::Inferred, id: None });
     }
 
     #[test]
     fn the_source_s_record_is_not_the_destination() {
         let done = with_record(CopyState::Done);
-        let inferred = Verdict::Replicated { proof: Proof::Inferred, id: Some("replica-1".into()) };
+        let inferred = Judgement::Replicated { proof: Proof::Inferred, id: Some("replica-1".into()) };
         assert_eq!(of(&done, None, &Look::Untried), inferred);
-        assert_eq!(of(&done, None, &Look::Nothing), Verdict::InProgress);
-        assert_eq!(of(&with_record(CopyState::Running), Some(&refused()), &Look::Nothing), Verdict::InProgress);
+        assert_eq!(of(&done, None, &Look::Nothing), Judgement::InProgress);
+        assert_eq!(of(&with_record(CopyState::Running), Some(&refused()), &Look::Nothing), Judgement::InProgress);
         assert_eq!(
             of(&with_record(CopyState::Failed), None, &Look::Nothing),
             failed("the copy failed: X.1: disk full")
@@ -432,15 +516,15 @@ mod tests {
 
     #[test]
     fn what_was_or_may_have_been_started_is_not_missing() {
-        assert_eq!(of(&usable(), Some(&claimed()), &Look::Nothing), Verdict::InProgress);
+        assert_eq!(of(&usable(), Some(&claimed()), &Look::Nothing), Judgement::InProgress);
         let later = time::later(now(), 2 * MINUTE);
         let over = judge(&usable(), &destination(), Some(&claimed()), &Look::Nothing, &Looks::default(), later);
-        assert_eq!(over, Verdict::InDoubt);
-        assert_eq!(of(&with_record(CopyState::Failed), Some(&in_doubt()), &Look::Nothing), Verdict::InDoubt);
-        assert_eq!(of(&usable(), Some(&accepted(Some("record-1"))), &Look::Nothing), Verdict::InProgress);
+        assert_eq!(over, Judgement::InDoubt);
+        assert_eq!(of(&with_record(CopyState::Failed), Some(&in_doubt()), &Look::Nothing), Judgement::InDoubt);
+        assert_eq!(of(&usable(), Some(&accepted(Some("record-1"))), &Look::Nothing), Judgement::InProgress);
         let gone = backup(Standing::Ineligible("is in the recycle bin".into()));
-        assert_eq!(of(&gone, Some(&accepted(Some("record-1"))), &Look::Nothing), Verdict::InProgress);
-        assert_eq!(of(&gone, Some(&in_doubt()), &Look::Nothing), Verdict::InDoubt);
+        assert_eq!(of(&gone, Some(&accepted(Some("record-1"))), &Look::Nothing), Judgement::InProgress);
+        assert_eq!(of(&gone, Some(&in_doubt()), &Look::Nothing), Judgement::InDoubt);
     }
 
     #[test]
@@ -449,7 +533,7 @@ mod tests {
         let told = failed("the copy failed: X.1: disk full");
         assert_eq!(of(&backup, Some(&accepted(Some("record-1"))), &Look::Nothing), told);
         assert_eq!(of(&backup, Some(&accepted(None)), &Look::Nothing), told);
-        assert_eq!(of(&backup, Some(&accepted(Some("record-2"))), &Look::Nothing), Verdict::InProgress);
+        assert_eq!(of(&backup, Some(&accepted(Some("record-2"))), &Look::Nothing), Judgement::InProgress);
         let thrown_away = of(&usable(), Some(&accepted(Some("snap-copy"))), &seen(CopyState::Failed));
         assert_eq!(thrown_away, failed("the copy snap-copy was given up or thrown away"));
     }
@@ -457,7 +541,7 @@ mod tests {
     #[test]
     fn what_cannot_be_copied_says_why() {
         let looked = &Look::Nothing;
-        let is = |reason: &str| Verdict::Ineligible(reason.into());
+        let is = |reason: &str| Judgement::Ineligible(reason.into());
         assert_eq!(of(&backup(Standing::Ineligible("is a replica".into())), None, looked), is("is a replica"));
         assert_eq!(
             of(&backup(Standing::Ineligible("is a replica".into())), Some(&refused()), looked),
@@ -468,42 +552,42 @@ mod tests {
         let acknowledged = of(&with_record(CopyState::Failed), Some(&abandoned()), looked);
         assert_eq!(acknowledged, is("was given up by a person: not wanted"));
         let not_ready = backup(Standing::NotReady("is still being created".into()));
-        assert_eq!(of(&not_ready, None, looked), Verdict::NotReady("is still being created".into()));
+        assert_eq!(of(&not_ready, None, looked), Judgement::NotReady("is still being created".into()));
     }
 
     #[test]
     fn the_rest_is_refused_or_missing() {
         assert_eq!(of(&usable(), Some(&refused()), &Look::Nothing), failed("Quota: full"));
-        assert_eq!(of(&usable(), Some(&released()), &Look::Nothing), Verdict::Missing);
+        assert_eq!(of(&usable(), Some(&released()), &Look::Nothing), Judgement::Missing);
         let no_work = settled(Ending::NoWork { code: "6130".into(), request_id: None });
-        assert_eq!(of(&usable(), Some(&no_work), &Look::Nothing), Verdict::Missing);
-        assert_eq!(of(&usable(), None, &Look::Nothing), Verdict::Missing);
-        assert_eq!(of(&usable(), None, &Look::Untried), Verdict::Missing);
+        assert_eq!(of(&usable(), Some(&no_work), &Look::Nothing), Judgement::Missing);
+        assert_eq!(of(&usable(), None, &Look::Nothing), Judgement::Missing);
+        assert_eq!(of(&usable(), None, &Look::Untried), Judgement::Missing);
     }
 
     #[test]
     fn a_sweep_works_on_what_the_ledger_would_let_it() {
         let attempts = Attempts::default();
-        let due = |verdict: &Verdict, record: Option<&Record>, at| is_due(verdict, record, &attempts, at);
+        let due = |verdict: &Judgement, record: Option<&Record>, at| is_due(verdict, record, &attempts, at);
         let day = time::later(now(), Duration::from_secs(86_400));
         let refusal = failed("Quota: full");
-        assert!(due(&Verdict::Missing, None, now()));
-        assert!(due(&Verdict::Missing, Some(&released()), now()));
-        assert!(!due(&Verdict::Missing, Some(&claimed()), now()), "somebody is at it");
-        assert!(due(&Verdict::InDoubt, Some(&in_doubt()), now()));
+        assert!(due(&Judgement::Missing, None, now()));
+        assert!(due(&Judgement::Missing, Some(&released()), now()));
+        assert!(!due(&Judgement::Missing, Some(&claimed()), now()), "somebody is at it");
+        assert!(due(&Judgement::InDoubt, Some(&in_doubt()), now()));
         assert!(!due(&refusal, Some(&refused()), now()), "the backoff has not passed");
         assert!(due(&refusal, Some(&refused()), day));
         let last = Record { attempt: attempts.limit, ..refused() };
         assert!(!due(&refusal, Some(&last), day), "no attempt is left");
         assert!(due(&failed("the copy failed"), None, now()));
         assert!(!due(&failed("the copy failed"), Some(&accepted(None)), now()), "it has to be seen as failed first");
-        let asked = Verdict::Ineligible("cannot be copied".into());
+        let asked = Judgement::Ineligible("cannot be copied".into());
         assert!(!due(&asked, Some(&ineligible()), now()) && due(&asked, Some(&ineligible()), day));
         assert!(!due(&asked, None, day) && !due(&asked, Some(&abandoned()), day));
         for verdict in [
-            Verdict::InProgress,
-            Verdict::NotReady(String::new()),
-            Verdict::Replicated { proof: Proof::Observed, id: None },
+            Judgement::InProgress,
+            Judgement::NotReady(String::new()),
+            Judgement::Replicated { proof: Proof::Observed, id: None },
         ] {
             assert!(!due(&verdict, None, day));
         }

@@ -71,7 +71,7 @@ fn of_line(report: &Report, kind: &str, of: &[String; 3], line: &Line) -> [Strin
         rule,
         provider,
         account,
-        line.verdict.clone(),
+        line.verdict.name().to_owned(),
         line.backup_id.clone(),
         line.name.clone().unwrap_or_default(),
         line.resource.clone().unwrap_or_default(),
