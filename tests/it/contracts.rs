@@ -11,6 +11,7 @@ use offsite_shared::model::access::Access;
 use offsite_shared::model::command::{Cloud, Command, Operation, Replication};
 use offsite_shared::model::failure::{Disposition, Failure, Row, find};
 use offsite_shared::model::http::Reply;
+use offsite_shared::providers::asked::Need;
 use offsite_shared::providers::call::Call;
 use offsite_shared::providers::provider::{Acceptance, Defaults, Intent, Provider, ReadBack};
 use offsite_shared::providers::{alibaba, huawei, tencent};
@@ -399,7 +400,7 @@ fn converse(provider: &dyn Provider, replication: &Replication, read: &Value) ->
     let mut replies = Vec::new();
     for (step, ask) in list(read, "asks").iter().enumerate() {
         let call = match provider.read_back(replication, &intent, &replies) {
-            ReadBack::Ask(call) => call,
+            Err(Need::Ask(call)) => call,
             other => {
                 return Some(format!("after {step} replies it asks nothing more but says {other:?}"));
             }
@@ -415,14 +416,14 @@ fn converse(provider: &dyn Provider, replication: &Replication, read: &Value) ->
         replies.push(reply);
     }
     let said = match provider.read_back(replication, &intent, &replies) {
-        ReadBack::Ask(call) => json!({ "asks_further": wire(provider, &call) }),
-        ReadBack::Found(acceptance) => json!({ "found": acceptance_json(&acceptance) }),
-        ReadBack::Running => json!({ "running": true }),
-        ReadBack::Absent => json!({ "absent": true }),
-        ReadBack::NotReady(reason) => json!({ "not_ready": reason }),
-        ReadBack::Ineligible(reason) => json!({ "ineligible": reason }),
-        ReadBack::NoSource(reason) => json!({ "no_source": reason }),
-        ReadBack::Failed(failure) => json!({ "failed": failure_json(&failure) }),
+        Err(Need::Ask(call)) => json!({ "asks_further": wire(provider, &call) }),
+        Ok(ReadBack::Found(acceptance)) => json!({ "found": acceptance_json(&acceptance) }),
+        Ok(ReadBack::Running) => json!({ "running": true }),
+        Ok(ReadBack::Absent) => json!({ "absent": true }),
+        Ok(ReadBack::NotReady(reason)) => json!({ "not_ready": reason }),
+        Ok(ReadBack::Ineligible(reason)) => json!({ "ineligible": reason }),
+        Ok(ReadBack::NoSource(reason)) => json!({ "no_source": reason }),
+        Err(Need::Failed(failure)) => json!({ "failed": failure_json(&failure) }),
     };
     differs("says", &said, &read["says"])
 }

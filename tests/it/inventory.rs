@@ -7,18 +7,20 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use offsite_shared::exchange;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::ledger::limits::Looks;
 use offsite_shared::model::access::Access;
 use offsite_shared::model::backup::{Backup, CopyState, DestinationCopy, Standing, best};
 use offsite_shared::model::command::{Destination, Operation, Options, Replication, Source};
+use offsite_shared::model::failure::Failure;
 use offsite_shared::model::http::{HttpRequest, Reply};
 use offsite_shared::ports::Transport;
 use offsite_shared::providers::alibaba::Alibaba;
 use offsite_shared::providers::alibaba::inventory::read_pair;
 use offsite_shared::providers::call::{Call, Service};
 use offsite_shared::providers::huawei::Huawei;
-use offsite_shared::providers::inventory::{Cursor, Inventory, PairRead, Pairing, Scope, VaultPair};
+use offsite_shared::providers::inventory::{Cursor, Inventory, Pairing, Scope, VaultPair};
 use offsite_shared::providers::provider::{Intent, Provider};
 use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::sign::{Credential, Nonce};
@@ -646,14 +648,9 @@ fn vault_pair() -> Replication {
 
 impl Estate {
     async fn pair(&self) -> VaultPair {
-        let mut replies = Vec::new();
-        loop {
-            match read_pair(&vault_pair(), &replies) {
-                PairRead::Ask(call) => replies.push(self.ask(&Alibaba, &call).await),
-                PairRead::Known(pair) => return *pair,
-                PairRead::Failed(failure) => panic!("{failure}"),
-            }
-        }
+        let says = |replies: &[Reply]| read_pair(&vault_pair(), replies);
+        let answer = |call| async move { Ok::<_, Failure>(self.ask(&Alibaba, &call).await) };
+        exchange::ask_on(says, answer).await.unwrap()
     }
 }
 

@@ -17,6 +17,7 @@ use offsite_shared::model::fields::FieldError;
 use offsite_shared::model::http::Reply;
 use offsite_shared::model::receipt::Receipt;
 use offsite_shared::ports::{Boxed, Ledger};
+use offsite_shared::providers::asked::Asked;
 use offsite_shared::providers::call::{Call, Service};
 use offsite_shared::providers::inventory::Inventory;
 use offsite_shared::providers::provider::{Acceptance, Defaults, Intent, Provider, ReadBack};
@@ -31,8 +32,8 @@ use crate::faults::world::{Home, Store, Weakness, seed};
 pub struct Blind(pub &'static dyn Provider);
 
 impl Provider for Blind {
-    fn read_back(&self, _replication: &Replication, _intent: &Intent, _replies: &[Reply]) -> ReadBack {
-        ReadBack::Absent
+    fn read_back(&self, _replication: &Replication, _intent: &Intent, _replies: &[Reply]) -> Asked<ReadBack> {
+        Ok(ReadBack::Absent)
     }
 
     fn cloud(&self) -> Cloud {
@@ -73,7 +74,7 @@ impl Provider for Blind {
         receipt: &Receipt,
         known: Option<&Evidence>,
         replies: &[Reply],
-    ) -> Observation {
+    ) -> Asked<Observation> {
         self.0.observe(replication, receipt, known, replies)
     }
 

@@ -28,6 +28,7 @@ use offsite_shared::report::reading::{self, Wish};
 use offsite_shared::report::{Conclusion, Report, RuleReport};
 use offsite_shared::settings::Settings;
 use offsite_shared::settings::environment::Environment;
+use offsite_shared::sweep::verdict::Verdict;
 use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -231,7 +232,7 @@ pub fn compare(rule: &RuleReport, truth: &Value, column: &str, hint: &str) {
     let found: BTreeMap<(String, String), String> = rule
         .exceptions
         .iter()
-        .map(|line| ((line.backup_id.clone(), line.destination.clone()), line.verdict.clone()))
+        .map(|line| ((line.backup_id.clone(), line.destination.clone()), line.verdict.name().to_owned()))
         .collect();
     let wrong: Vec<String> = wanted
         .iter()
@@ -374,7 +375,7 @@ async fn a_source_that_the_api_refuses_for_good_is_ineligible() {
     assert_eq!(of_it.len(), 2, "one for each destination");
     for line in of_it {
         let reason = line.reason.as_deref().unwrap_or_default();
-        assert_eq!(line.verdict, "ineligible", "{line:?}");
+        assert_eq!(line.verdict, Verdict::Ineligible, "{line:?}");
         assert!(reason.contains("UnsupportedOperation.SnapshotNotSupportCopy"), "{reason}");
     }
     let calls = estate.simulators.state()["calls"].to_string();

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use offsite_shared::exchange;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::ledger::limits::Looks;
 use offsite_shared::ledger::{Claimant, Record, State};
@@ -15,6 +16,7 @@ use offsite_shared::model::access::Access;
 use offsite_shared::model::backup::{Backup, CopyState, DestinationCopy, Standing, best};
 use offsite_shared::model::command::{Command, Destination, Operation, Replication};
 use offsite_shared::model::evidence::{Evidence, How};
+use offsite_shared::model::failure::Failure;
 use offsite_shared::model::http::{HttpRequest, Reply};
 use offsite_shared::model::receipt::Receipt;
 use offsite_shared::policy::{Coverage, Policy, Rule};
@@ -23,7 +25,7 @@ use offsite_shared::providers::alibaba::Alibaba;
 use offsite_shared::providers::alibaba::inventory::read_pair;
 use offsite_shared::providers::call::Call;
 use offsite_shared::providers::huawei::Huawei;
-use offsite_shared::providers::inventory::{Cursor, Inventory, PairRead, Scope};
+use offsite_shared::providers::inventory::{Cursor, Inventory, Scope};
 use offsite_shared::providers::provider::{Intent, Provider};
 use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::sign::{Credential, Nonce};
@@ -201,14 +203,9 @@ impl Estate {
 
     async fn looks_at_pair(&self, rule: &Rule, jobs: &BTreeMap<String, Backup>) -> HashMap<String, Look> {
         let replication = rule.command(jobs.values().next().unwrap()).replications().remove(0);
-        let mut replies = Vec::new();
-        let pair = loop {
-            match read_pair(&replication, &replies) {
-                PairRead::Ask(call) => replies.push(self.ask(&Alibaba, &call).await),
-                PairRead::Known(pair) => break *pair,
-                PairRead::Failed(failure) => panic!("{failure}"),
-            }
-        };
+        let says = |replies: &[Reply]| read_pair(&replication, replies);
+        let answer = |call| async move { Ok::<_, Failure>(self.ask(&Alibaba, &call).await) };
+        let pair = exchange::ask_on(says, answer).await.unwrap();
         jobs.iter().map(|(id, job)| (id.clone(), look(job, &pair, None))).collect()
     }
 

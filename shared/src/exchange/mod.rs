@@ -16,6 +16,7 @@ use crate::model::error::Error;
 use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::model::time::later;
+use crate::providers::asked::{Asked, Need};
 use crate::providers::call::Call;
 use crate::providers::provider::Provider;
 use wire::{local, send};
@@ -165,6 +166,41 @@ pub async fn read_as<T>(
         interpret(reply)
     })
     .await
+}
+
+/// Asks on by reads until the replies say something.
+///
+/// # Errors
+/// As [`read`], and what the replies say.
+pub async fn converse<T>(
+    ctx: &Context,
+    target: Target<'_>,
+    stop: Timestamp,
+    says: impl FnMut(&[Reply]) -> Asked<T>,
+) -> Result<T, Failure> {
+    ask_on(says, |call| async move { read(ctx, target, &call, stop).await }).await
+}
+
+/// Asks on until the replies say something: the one loop that does, whoever answers.
+///
+/// # Errors
+/// What `answer` and the replies say.
+pub async fn ask_on<T, E, F>(
+    mut says: impl FnMut(&[Reply]) -> Asked<T>,
+    mut answer: impl FnMut(Call) -> F,
+) -> Result<T, E>
+where
+    E: From<Failure>,
+    F: Future<Output = Result<Reply, E>>,
+{
+    let mut replies = Vec::new();
+    loop {
+        match says(&replies) {
+            Ok(said) => return Ok(said),
+            Err(Need::Failed(failure)) => return Err(failure.into()),
+            Err(Need::Ask(call)) => replies.push(answer(*call).await?),
+        }
+    }
 }
 
 /// Repeats `attempt` while it fails with something that certainly was not applied and time is left.

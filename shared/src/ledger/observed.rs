@@ -32,7 +32,7 @@ pub fn observed(
     next.look_at = Some(later(by.now, interval));
     let expired = || current.evidence.as_ref().and_then(|seen| seen.expires_at).is_some_and(|at| at <= by.now);
     match observation {
-        Observation::Ask(_) | Observation::Unanswered(_) => {}
+        Observation::Unanswered(_) => {}
         Observation::Seen(evidence) => {
             next.evidence = Some(Evidence { time: by.now, ..evidence.clone() });
             next.look_at = Some(later(by.now, looks.audit));

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
-use crate::providers::call::Call;
 
 /// What the destination said when the copy was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,11 +34,9 @@ pub enum How {
     Inferred,
 }
 
-/// What a provider's replies so far say of a copy.
+/// What a provider's replies say of a copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observation {
-    /// Ask this next.
-    Ask(Box<Call>),
     /// On its way, and how far.
     Running(String),
     /// Usable in the destination. The time is filled in by the caller.

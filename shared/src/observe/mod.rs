@@ -236,21 +236,15 @@ async fn ask(
     invocation: &Invocation,
 ) -> Observation {
     let Some(receipt) = record.receipts.last() else { return Observation::Running("no receipt".into()) };
-    let stop = invocation.stop();
-    let mut replies: Vec<Reply> = Vec::new();
-    loop {
-        let call = match target.provider.observe(replication, receipt, record.evidence.as_ref(), &replies) {
-            Observation::Ask(call) => call,
-            answer => return answer,
-        };
-        match exchange::read(ctx, target, &call, stop).await {
-            Ok(reply) => replies.push(reply),
-            Err(failure) => {
-                if failure.disposition == Disposition::Authentication {
-                    credential::pause(ctx, target, &replication.source.region, &failure).await;
-                }
-                return Observation::Unanswered(failure);
+    let known = record.evidence.as_ref();
+    let says = |replies: &[Reply]| target.provider.observe(replication, receipt, known, replies);
+    match exchange::converse(ctx, target, invocation.stop(), says).await {
+        Ok(observation) => observation,
+        Err(failure) => {
+            if failure.disposition == Disposition::Authentication {
+                credential::pause(ctx, target, &replication.source.region, &failure).await;
             }
+            Observation::Unanswered(failure)
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use jiff::Timestamp;
 
+use super::asked::Asked;
 use super::call::Call;
 use crate::model::backup::{Backup, DestinationCopy};
 use crate::model::command::{Operation, Replication};
@@ -128,9 +129,12 @@ pub trait Inventory: Send + Sync {
         vec![source_id.to_owned()]
     }
 
-    /// Where no list shows copies: what is asked next of a pair of vaults, or how far the pair is.
-    fn read_pair(&self, _replication: &Replication, _replies: &[Reply]) -> Option<PairRead> {
-        None
+    /// Where no list shows copies: how far the pair of vaults is that a replication sets up. `None` where lists show them.
+    ///
+    /// # Errors
+    /// What to ask next, or a failed read.
+    fn read_pair(&self, _replication: &Replication, _replies: &[Reply]) -> Asked<Option<VaultPair>> {
+        Ok(None)
     }
 
     /// Every name under which a copy of this source can be found in a destination, ours of the attempts 1 to `attempts` first;
@@ -193,17 +197,6 @@ pub enum Pairing {
     Elsewhere(String),
     /// One of them, named here, is not there.
     Missing(String),
-}
-
-/// What reading a pair has come to, given the replies so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PairRead {
-    /// Ask this next; the reply is appended to the replies.
-    Ask(Box<Call>),
-    /// How far it is.
-    Known(Box<VaultPair>),
-    /// A read failed.
-    Failed(Failure),
 }
 
 #[cfg(test)]

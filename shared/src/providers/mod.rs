@@ -5,6 +5,7 @@
 //! is the trait. A new cloud is one folder, and one line here.
 
 pub mod alibaba;
+pub mod asked;
 pub mod call;
 pub mod huawei;
 pub mod inventory;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::call::Call;
+use super::asked::Asked;
 use crate::model::command::{Destination, Operation};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
@@ -106,26 +106,16 @@ impl Finding {
     }
 }
 
-/// What a look has come to, given the replies so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Ask this next; the reply is appended to the replies.
-    Ask(Box<Call>),
-    /// What was found.
-    Known(Finding),
-    /// A read failed.
-    Failed(Failure),
-    /// This provider has nothing of the kind.
-    Nothing,
-}
-
 /// A provider's probes: plain functions, like everything in [`crate::providers`].
 pub trait Probe: Send + Sync {
     /// The largest difference between our clock and the provider's with which a signature is still taken.
     fn clock_limit(&self) -> Duration;
 
-    /// What to ask next about a topic, or what the replies so far say. Called with no replies first.
-    fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Step;
+    /// What is found about a topic; `None` where this provider has nothing of the kind.
+    ///
+    /// # Errors
+    /// What to ask next, or a failed read.
+    fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Asked<Option<Finding>>;
 
     /// The right that the calls of a topic need.
     fn permission(&self, topic: Topic, operation: Operation) -> &'static str;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::asked::Asked;
 use super::call::{Call, Service};
 use super::inventory::Inventory;
 use super::sts::Sts;
@@ -65,11 +66,9 @@ impl Acceptance {
     }
 }
 
-/// What reading back has come to, given the replies so far.
+/// What reading back has come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadBack {
-    /// Ask this next; the reply is appended to the replies.
-    Ask(Box<Call>),
     /// The copy exists or is running: adopt it.
     Found(Acceptance),
     /// A copy to this destination is running, but its ID cannot be seen yet.
@@ -82,19 +81,6 @@ pub enum ReadBack {
     NoSource(String),
     /// The source can never be copied, and why.
     Ineligible(String),
-    /// The provider's state forbids this copy, or a read failed.
-    Failed(Failure),
-}
-
-/// What is left of what a destination takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Headroom {
-    /// Ask this, a cheap read.
-    Ask(Box<Call>),
-    /// So many gigabytes.
-    Known(u64),
-    /// Nobody tells, or it grows by itself.
-    Unknown,
 }
 
 /// One accepted copy that is to be looked at together with others of its account, operation and destination region.
@@ -145,17 +131,23 @@ pub trait Provider: Send + Sync {
     /// A failure with its disposition; an unreadable success is [`crate::model::failure::Disposition::Ambiguous`].
     fn started(&self, replication: &Replication, reply: &Reply) -> Result<Acceptance, Failure>;
 
-    /// What to ask next, or what the replies so far say. Called with no replies first.
-    fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> ReadBack;
+    /// Whether there is a copy already, or can be one.
+    ///
+    /// # Errors
+    /// What to ask next, a failed read, or a state of the provider's that forbids this copy.
+    fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack>;
 
-    /// What the destination says of an accepted copy. Called with no replies first; `known` is what was seen before.
+    /// What the destination says of an accepted copy; `known` is what was seen before.
+    ///
+    /// # Errors
+    /// What to ask next, or a failed read.
     fn observe(
         &self,
         replication: &Replication,
         receipt: &Receipt,
         known: Option<&Evidence>,
         replies: &[Reply],
-    ) -> Observation;
+    ) -> Asked<Observation>;
 
     /// How many copies one question can tell of; with 1 each is asked for by itself.
     fn observes_at_once(&self, _operation: Operation) -> usize {
@@ -173,9 +165,12 @@ pub trait Provider: Send + Sync {
         vec![None; copies.len()]
     }
 
-    /// What is left of what a destination takes. Called without a reply first.
-    fn headroom(&self, _operation: Operation, _destination: &Destination, _reply: Option<&Reply>) -> Headroom {
-        Headroom::Unknown
+    /// How many more gigabytes a destination takes; `None` where nobody tells, or it grows by itself. It costs a cheap read.
+    ///
+    /// # Errors
+    /// What to ask next, or a failed read.
+    fn headroom(&self, _operation: Operation, _destination: &Destination, _replies: &[Reply]) -> Asked<Option<u64>> {
+        Ok(None)
     }
 
     /// What is wrong with the reply to a read, if anything is.

@@ -33,48 +33,47 @@ pub(crate) async fn work(
             .is_none_or(|since| later(since, ctx.settings.visibility_wait(provider.cloud())) <= ctx.now());
         let conclusive = !intent.doubt || waited;
         match read_back(ctx, target, replication, &intent, stop).await {
-            ReadBack::Found(acceptance) if conclusive || provider.settles_at_once(replication) => {
+            Ok(ReadBack::Found(acceptance)) if conclusive || provider.settles_at_once(replication) => {
                 return Ending::Accepted(acceptance.receipts(intent.attempt, true, ctx.now()));
             }
-            ReadBack::Found(_) => {
+            Ok(ReadBack::Found(_)) => {
                 return still_in_doubt("partly_visible", "further copies may still become visible");
             }
-            ReadBack::Running => {
+            Ok(ReadBack::Running) => {
                 return still_in_doubt(
                     "running",
                     "a copy to this destination is running, but its ID cannot be seen yet",
                 );
             }
-            ReadBack::Absent if !conclusive => {
+            Ok(ReadBack::Absent) if !conclusive => {
                 return still_in_doubt(
                     "not_visible_yet",
                     "no copy can be seen; it may take the provider some time to show one",
                 );
             }
-            ReadBack::Absent if record.doubtful_calls >= ctx.settings.attempts.limit => {
+            Ok(ReadBack::Absent) if record.doubtful_calls >= ctx.settings.attempts.limit => {
                 return still_in_doubt(
                     "too_many_doubts",
                     "every call so far had an unknown outcome, and no copy can be seen; a person must settle it (`offsite ledger resolve`)",
                 );
             }
-            ReadBack::Absent if intent.doubt && on_doubt == OnDoubt::Hold => {
+            Ok(ReadBack::Absent) if intent.doubt && on_doubt == OnDoubt::Hold => {
                 return still_in_doubt(
                     "held",
                     "no copy can be seen, and this provider's doubts are held for a person (`offsite ledger resolve`)",
                 );
             }
-            ReadBack::Absent => {}
-            ReadBack::NotReady(reason) => return released(ErrorName::Unavailable, "not_ready", reason, None),
-            ReadBack::Ineligible(reason) | ReadBack::NoSource(reason) if !conclusive => {
+            Ok(ReadBack::Absent) => {}
+            Ok(ReadBack::NotReady(reason)) => return released(ErrorName::Unavailable, "not_ready", reason, None),
+            Ok(ReadBack::Ineligible(reason) | ReadBack::NoSource(reason)) if !conclusive => {
                 return still_in_doubt("not_visible_yet", &reason);
             }
-            ReadBack::Ineligible(reason) => return Ending::Ineligible { reason },
+            Ok(ReadBack::Ineligible(reason)) => return Ending::Ineligible { reason },
             // Not a verdict for good: a backup that was just made may not be listed yet, so it is asked for again.
-            ReadBack::NoSource(note) => {
+            Ok(ReadBack::NoSource(note)) => {
                 return Ending::Refused { code: "source_not_found".into(), note, request_id: None };
             }
-            ReadBack::Failed(failure) => return failed_read(ctx, target, replication, failure, conclusive).await,
-            ReadBack::Ask(_) => return still_in_doubt("read_back", "reading back did not come to an end"),
+            Err(failure) => return failed_read(ctx, target, replication, failure, conclusive).await,
         }
     }
     let call = provider.start(replication, &intent);
@@ -120,10 +119,10 @@ async fn second_look(
         }
         ctx.ports.clock.sleep(wait).await;
         match read_back(ctx, target, replication, &intent, stop).await {
-            ReadBack::Found(acceptance) if target.provider.settles_at_once(replication) || nothing_to_do => {
+            Ok(ReadBack::Found(acceptance)) if target.provider.settles_at_once(replication) || nothing_to_do => {
                 return Ending::Accepted(acceptance.receipts(intent.attempt, true, ctx.now()));
             }
-            ReadBack::Absent if nothing_to_do => {
+            Ok(ReadBack::Absent) if nothing_to_do => {
                 return Ending::NoWork { code: failure.code, request_id: failure.request_id };
             }
             _ => {}
@@ -153,24 +152,18 @@ async fn failed_read(
 }
 
 /// Asks the provider what there is, page by page.
+///
+/// # Errors
+/// A read failed, or the provider's state forbids this copy.
 pub(crate) async fn read_back(
     ctx: &Context,
     target: Target<'_>,
     replication: &Replication,
     intent: &Intent,
     stop: Timestamp,
-) -> ReadBack {
-    let mut replies: Vec<Reply> = Vec::new();
-    loop {
-        let call = match target.provider.read_back(replication, intent, &replies) {
-            ReadBack::Ask(call) => call,
-            other => return other,
-        };
-        match exchange::read(ctx, target, &call, stop).await {
-            Ok(reply) => replies.push(reply),
-            Err(failure) => return ReadBack::Failed(failure),
-        }
-    }
+) -> Result<ReadBack, Failure> {
+    let says = |replies: &[Reply]| target.provider.read_back(replication, intent, replies);
+    exchange::converse(ctx, target, stop, says).await
 }
 
 fn told(failure: &Failure) -> String {

@@ -41,19 +41,19 @@ pub(crate) async fn look(
         }
     };
     match read_back(ctx, target, replication, &intent, invocation.stop()).await {
-        ReadBack::Found(Acceptance { receipts, .. }) => would(
+        Ok(ReadBack::Found(Acceptance { receipts, .. })) => would(
             Would::Adopt,
             "the provider has this copy already".into(),
             receipts.into_iter().find_map(|found| found.replication_id),
         ),
-        ReadBack::Running => would(Would::Wait, "a copy to this destination is running".into(), None),
-        ReadBack::Absent if intent.doubt => {
+        Ok(ReadBack::Running) => would(Would::Wait, "a copy to this destination is running".into(), None),
+        Ok(ReadBack::Absent) if intent.doubt => {
             would(Would::Wait, "an earlier call's outcome is unknown, and no copy can be seen".into(), None)
         }
-        ReadBack::Absent => would(Would::Start, "there is no copy yet".into(), None),
-        ReadBack::NotReady(reason) => would(Would::Wait, reason, None),
-        ReadBack::Ineligible(reason) | ReadBack::NoSource(reason) => would(Would::Nothing, reason, None),
-        ReadBack::Failed(failure) => {
+        Ok(ReadBack::Absent) => would(Would::Start, "there is no copy yet".into(), None),
+        Ok(ReadBack::NotReady(reason)) => would(Would::Wait, reason, None),
+        Ok(ReadBack::Ineligible(reason) | ReadBack::NoSource(reason)) => would(Would::Nothing, reason, None),
+        Err(failure) => {
             let name = if failure.disposition == Disposition::Permanent {
                 ErrorName::Rejected
             } else {
@@ -67,6 +67,5 @@ pub(crate) async fn look(
                 request_id: failure.request_id,
             })
         }
-        ReadBack::Ask(_) => would(Would::Wait, "reading back did not come to an end".into(), None),
     }
 }

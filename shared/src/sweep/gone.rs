@@ -51,9 +51,9 @@ impl Sweep<'_> {
         match record.state {
             State::Seen | State::Refused | State::Failed | State::Ineligible if !self.ctx.settings.looks_only => {
                 match self.read_back(&replication, &record, false).await? {
-                    ReadBack::NoSource(reason) => self.miss(&replication, record, &reason).await,
+                    Some(ReadBack::NoSource(reason)) => self.miss(&replication, record, &reason).await,
                     // There is a copy that the ledger does not know: the path of every command adopts it.
-                    ReadBack::Found(_) if !self.ctx.settings.paused => {
+                    Some(ReadBack::Found(_)) if !self.ctx.settings.paused => {
                         replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
                         Ok(())
                     }
@@ -85,19 +85,23 @@ impl Sweep<'_> {
     }
 
     async fn is_there(&mut self, replication: &Replication, record: &Record) -> Result<bool, Stop> {
-        Ok(matches!(self.read_back(replication, record, true).await?, ReadBack::Found(_)))
+        Ok(matches!(self.read_back(replication, record, true).await?, Some(ReadBack::Found(_))))
     }
 
-    /// A question that nobody answered must not pass for an answer.
-    async fn read_back(&mut self, replication: &Replication, record: &Record, doubt: bool) -> Result<ReadBack, Stop> {
+    /// `None` where the provider's state forbids the copy. A question that nobody answered must not pass for an answer.
+    async fn read_back(
+        &mut self,
+        replication: &Replication,
+        record: &Record,
+        doubt: bool,
+    ) -> Result<Option<ReadBack>, Stop> {
         let intent = Intent { attempt: record.attempt, since: record.since, doubt };
         self.course.requests += 1;
-        let stop = self.invocation.stop();
-        match read_back(self.ctx, Target::of(self.provider, replication), replication, &intent, stop).await {
-            ReadBack::Failed(failure) if failure.disposition != Disposition::Permanent => {
-                Err(self.stopped_by(&failure))
-            }
-            answer => Ok(answer),
+        let target = Target::of(self.provider, replication);
+        match read_back(self.ctx, target, replication, &intent, self.invocation.stop()).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(failure) if failure.disposition == Disposition::Permanent => Ok(None),
+            Err(failure) => Err(self.stopped_by(&failure)),
         }
     }
 

@@ -14,7 +14,6 @@ use crate::exchange;
 use crate::model::http::Reply;
 use crate::model::time::later;
 use crate::policy::Rule;
-use crate::providers::provider::Headroom;
 
 /// How long the room in the destinations may take to ask for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,24 +39,13 @@ impl Sweep<'_> {
     /// The room in each destination that tells it. What is not told is left out.
     async fn headroom(&self) -> Vec<u64> {
         let stop = later(self.ctx.now(), PATIENCE).min(self.invocation.stop());
-        let target = self.target();
         let mut rooms = Vec::new();
         for destination in &self.rule.destinations {
-            let mut reply: Option<Reply> = None;
-            loop {
-                match self.provider.headroom(self.rule.operation, destination, reply.as_ref()) {
-                    Headroom::Ask(call) => match exchange::read(self.ctx, target, &call, stop).await {
-                        Ok(answer) => reply = Some(answer),
-                        Err(failure) => {
-                            tracing::info!(rule = self.rule.name, %failure, "the room in the destination is not told");
-                            break;
-                        }
-                    },
-                    Headroom::Known(gigabytes) => {
-                        rooms.push(gigabytes);
-                        break;
-                    }
-                    Headroom::Unknown => break,
+            let says = |replies: &[Reply]| self.provider.headroom(self.rule.operation, destination, replies);
+            match exchange::converse(self.ctx, self.target(), stop, says).await {
+                Ok(room) => rooms.extend(room),
+                Err(failure) => {
+                    tracing::info!(rule = self.rule.name, %failure, "the room in the destination is not told");
                 }
             }
         }

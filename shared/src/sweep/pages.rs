@@ -22,8 +22,9 @@ use crate::model::text::one_line;
 use crate::model::time::later;
 use crate::policy::Coverage;
 use crate::ports::Boxed;
+use crate::providers::asked::Need;
 use crate::providers::call::Call;
-use crate::providers::inventory::{Cursor, PairRead, Pairing, Scope};
+use crate::providers::inventory::{Cursor, Pairing, Scope};
 
 /// Records read at once.
 const LOOKUPS: usize = 16;
@@ -293,14 +294,23 @@ impl Sweep<'_> {
 
     async fn read_pair(&mut self) -> Result<(), Stop> {
         let Some(whole) = Sweep::whole(self.ctx, self.provider, self.rule) else { return Ok(()) };
-        let mut replies: Vec<Reply> = Vec::new();
-        let pair = loop {
-            match self.provider.inventory().read_pair(&whole, &replies) {
-                None => return Ok(()),
-                Some(PairRead::Ask(call)) => replies.push(self.ask(&call).await?),
-                Some(PairRead::Known(pair)) => break *pair,
-                Some(PairRead::Failed(failure)) => return Err(self.unread(&failure)),
+        let (provider, ctx) = (self.provider, self.ctx);
+        let (mut requests, mut answered) = (0, None);
+        let says = |replies: &[Reply]| {
+            if !replies.is_empty() {
+                answered = Some(ctx.now());
             }
+            let pair = provider.inventory().read_pair(&whole, replies);
+            requests += u64::from(matches!(pair, Err(Need::Ask(_))));
+            pair
+        };
+        let read = exchange::converse(ctx, self.target(), self.invocation.stop(), says).await;
+        self.course.requests += requests;
+        self.course.answered = answered.or(self.course.answered);
+        let pair = match read {
+            Ok(Some(pair)) => pair,
+            Ok(None) => return Ok(()),
+            Err(failure) => return Err(self.failed(&failure).await),
         };
         if let Pairing::Missing(vault) = &pair.pairing {
             return Err(Stop::Failed(format!("the vault {vault}, which the rule names, is not there")));
@@ -310,16 +320,7 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// One read, repeated where that is worth while.
-    async fn ask(&mut self, call: &Call) -> Result<Reply, Stop> {
-        let provider = self.provider;
-        let unless_refused = |reply: Reply| match provider.refused(call, &reply) {
-            Some(failure) => Err(failure.of_read()),
-            None => Ok(reply),
-        };
-        self.ask_as(call, unless_refused).await
-    }
-
+    /// One read of a page, repeated where that is worth while.
     async fn ask_as<T>(&mut self, call: &Call, interpret: impl Fn(Reply) -> Result<T, Failure>) -> Result<T, Stop> {
         self.course.requests += 1;
         let (ctx, stop) = (self.ctx, self.invocation.stop());
@@ -328,15 +329,18 @@ impl Sweep<'_> {
                 self.course.answered = Some(ctx.now());
                 Ok(answer)
             }
-            Err(failure) => {
-                if failure.disposition == Disposition::Authentication
-                    && let Some(whole) = Sweep::whole(ctx, self.provider, self.rule)
-                {
-                    credential::pause(ctx, self.target(), &whole.source.region, &failure).await;
-                }
-                Err(self.stopped_by(&failure))
-            }
+            Err(failure) => Err(self.failed(&failure).await),
         }
+    }
+
+    /// Pauses a credential that was refused, and stops.
+    async fn failed(&self, failure: &Failure) -> Stop {
+        if failure.disposition == Disposition::Authentication
+            && let Some(whole) = Sweep::whole(self.ctx, self.provider, self.rule)
+        {
+            credential::pause(self.ctx, self.target(), &whole.source.region, failure).await;
+        }
+        self.stopped_by(failure)
     }
 
     /// Whether a failure is only that this invocation's time is over.

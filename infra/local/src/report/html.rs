@@ -10,10 +10,10 @@ use offsite_shared::report::{Conclusion, Report};
 use offsite_shared::sweep::verdict::Verdict;
 use sha2::{Digest, Sha256};
 
+use super::chart;
 use super::rows::List;
 use super::rule::{self, time};
 use super::words::{self, COVERED, ORDER, TERMS, number};
-use super::{chart, words::Figure};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");

@@ -12,9 +12,9 @@ use crate::model::backup::{Backup, Standing};
 use crate::model::command::Replication;
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
+use crate::providers::asked::Asked;
 use crate::providers::call::Call;
-use crate::providers::inventory::{Cursor, Inventory, InventoryPage, PairRead, Pairing, Scope, VaultPair, incomplete};
-use crate::providers::provider::ReadBack;
+use crate::providers::inventory::{Cursor, Inventory, InventoryPage, Pairing, Scope, VaultPair, incomplete};
 use crate::providers::refusal::unreadable;
 
 /// The call asks for one of these at a time. Source: alibabacloud_hbr20170908 2.7.1; the last is younger than the others.
@@ -26,8 +26,8 @@ const YOUNGEST: &str = "CONTAINER";
 const FINISHED: [&str; 2] = ["COMPLETE", "PARTIAL_COMPLETE"];
 
 impl Inventory for Alibaba {
-    fn read_pair(&self, replication: &Replication, replies: &[Reply]) -> Option<PairRead> {
-        Some(read_pair(replication, replies))
+    fn read_pair(&self, replication: &Replication, replies: &[Reply]) -> Asked<Option<VaultPair>> {
+        read_pair(replication, replies).map(Some)
     }
 
     /// Newest first, by page number: what expires meanwhile is at the end and shifts nothing.
@@ -89,20 +89,15 @@ impl Inventory for Alibaba {
 }
 
 /// Reads the pair of a `create-vault-replication`: the target first, and the source only where the target names no partner.
-pub fn read_pair(replication: &Replication, replies: &[Reply]) -> PairRead {
+///
+/// # Errors
+/// What to ask next, or a failed read.
+pub fn read_pair(replication: &Replication, replies: &[Reply]) -> Asked<VaultPair> {
     let mut replies = replies.iter();
     let wanted = target(replication);
     let source = &replication.source;
-    let mut find = |id, region| match find_vault(id, region, &mut replies) {
-        Ok(vault) => Ok(vault),
-        Err(ReadBack::Ask(call)) => Err(PairRead::Ask(call)),
-        Err(ReadBack::Failed(failure)) => Err(PairRead::Failed(failure)),
-        Err(_) => Err(PairRead::Failed(incomplete("the vaults could not be read"))),
-    };
-    let found = match find(wanted, &replication.destination.region) {
-        Ok(Some(vault)) => vault,
-        Ok(None) => return known(Pairing::Missing(wanted.to_owned()), None),
-        Err(step) => return step,
+    let Some(found) = find_vault(wanted, &replication.destination.region, &mut replies)? else {
+        return Ok(known(Pairing::Missing(wanted.to_owned()), None));
     };
     let named = |id: &Option<String>| id.clone().filter(|id| !id.is_empty());
     let pairing = match named(&found.source_vault_id) {
@@ -110,21 +105,20 @@ pub fn read_pair(replication: &Replication, replies: &[Reply]) -> PairRead {
             Pairing::Paired
         }
         Some(id) => Pairing::Elsewhere(id),
-        None => match find(&source.id, &source.region) {
-            Ok(Some(vault)) => match named(&vault.target_vault_id).filter(|id| id != wanted) {
+        None => match find_vault(&source.id, &source.region, &mut replies)? {
+            Some(vault) => match named(&vault.target_vault_id).filter(|id| id != wanted) {
                 Some(other) => Pairing::Elsewhere(other),
                 None => Pairing::Unpaired,
             },
-            Ok(None) => Pairing::Missing(source.id.clone()),
-            Err(step) => return step,
+            None => Pairing::Missing(source.id.clone()),
         },
     };
-    known(pairing, Some(&found))
+    Ok(known(pairing, Some(&found)))
 }
 
-fn known(pairing: Pairing, target: Option<&Vault>) -> PairRead {
+fn known(pairing: Pairing, target: Option<&Vault>) -> VaultPair {
     let progress = target.and_then(|vault| vault.progress.as_ref());
-    PairRead::Known(Box::new(VaultPair {
+    VaultPair {
         pairing,
         status: target.and_then(|vault| vault.status.clone()),
         status_message: target.and_then(|vault| vault.status_message.clone()).filter(|message| !message.is_empty()),
@@ -132,7 +126,7 @@ fn known(pairing: Pairing, target: Option<&Vault>) -> PairRead {
         historical_progress: progress.and_then(|progress| progress.historical),
         new_progress_until: progress.and_then(|progress| seconds(&progress.new)),
         latest_replication_at: target.and_then(|vault| seconds(&vault.latest_replication_time)),
-    }))
+    }
 }
 
 /// Which source type, which page of it, and how many of its jobs came before.
@@ -222,6 +216,7 @@ mod tests {
 
     use super::*;
     use crate::model::command::{Destination, Operation, Options, Source};
+    use crate::providers::asked::Need;
     use crate::sign::Query;
 
     fn at(second: i64) -> Timestamp {
@@ -382,15 +377,12 @@ mod tests {
     }
 
     fn read_known(replies: &[Reply]) -> VaultPair {
-        match read_pair(&replication(), replies) {
-            PairRead::Known(pair) => *pair,
-            other => panic!("{other:?}"),
-        }
+        read_pair(&replication(), replies).unwrap()
     }
 
     #[test]
     fn a_pair_is_read_from_its_target() {
-        let PairRead::Ask(call) = read_pair(&replication(), &[]) else { panic!("nothing asked") };
+        let Err(Need::Ask(call)) = read_pair(&replication(), &[]) else { panic!("nothing asked") };
         assert_eq!((call.action, call.region.as_str()), ("DescribeVaults", "cn-shanghai"));
         let target = json!({"VaultId": "v-2", "Status": "CREATED", "ReplicationSourceVaultId": "v-1", "ReplicationSourceRegionId": "cn-hangzhou",
             "ReplicationStatus": "SYNCING", "LatestReplicationTime": "1795249001",
@@ -417,7 +409,7 @@ mod tests {
             vaults(&[vault])
         };
         let source = |target: &str| vaults(&[json!({"VaultId": "v-1", "ReplicationTargetVaultId": target})]);
-        let PairRead::Ask(call) = read_pair(&replication(), &[target(json!({}))]) else { panic!("nothing asked") };
+        let Err(Need::Ask(call)) = read_pair(&replication(), &[target(json!({}))]) else { panic!("nothing asked") };
         assert_eq!(call.region, "cn-hangzhou");
         assert_eq!(read_known(&[target(json!({})), source("")]).pairing, Pairing::Unpaired);
         // A new pair may show at the source first.
@@ -429,7 +421,7 @@ mod tests {
         assert_eq!(read_known(&[other]).pairing, Pairing::Elsewhere("v-9".into()));
         let abroad = target(json!({"ReplicationSourceVaultId": "v-1", "ReplicationSourceRegionId": "cn-beijing"}));
         assert_eq!(read_known(&[abroad]).pairing, Pairing::Elsewhere("v-1".into()));
-        assert!(matches!(read_pair(&replication(), &[refused("Throttling")]), PairRead::Failed(_)));
+        assert!(matches!(read_pair(&replication(), &[refused("Throttling")]), Err(Need::Failed(_))));
         let untold = read_known(&[target(
             json!({"ReplicationSourceVaultId": "v-1", "ReplicationProgress": {"NewReplicationProgress": 0}}),
         )]);

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::asked::Asked;
 use super::call::{Call, Service};
 use super::inventory::Inventory;
 use super::provider::{Acceptance, Intent, Provider, ReadBack};
@@ -74,7 +75,7 @@ impl Provider for Alibaba {
         read(reply).err().filter(|failure| failure.code != "VaultNotExist")
     }
 
-    fn read_back(&self, replication: &Replication, _intent: &Intent, replies: &[Reply]) -> ReadBack {
+    fn read_back(&self, replication: &Replication, _intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
         readback::read_back(replication, replies)
     }
 
@@ -84,7 +85,7 @@ impl Provider for Alibaba {
         _receipt: &Receipt,
         _known: Option<&Evidence>,
         replies: &[Reply],
-    ) -> Observation {
+    ) -> Asked<Observation> {
         observe::observe(replication, replies)
     }
 

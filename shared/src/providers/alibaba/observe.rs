@@ -7,27 +7,21 @@ use super::readback::find_vault;
 use crate::model::command::Replication;
 use crate::model::evidence::{Evidence, How, Observation};
 use crate::model::http::Reply;
-use crate::providers::provider::ReadBack;
+use crate::providers::asked::Asked;
 
 /// The target vault, which names its source. That what was in the source is in the target can only be concluded from its progress.
-pub(super) fn observe(replication: &Replication, replies: &[Reply]) -> Observation {
+pub(super) fn observe(replication: &Replication, replies: &[Reply]) -> Asked<Observation> {
     let wanted = target(replication);
     let region = &replication.destination.region;
-    let vault = match find_vault(wanted, region, &mut replies.iter()) {
-        Ok(Some(vault)) => vault,
-        Ok(None) => return Observation::Gone(format!("the target vault {wanted} is not in {region}")),
-        Err(ReadBack::Ask(call)) => return Observation::Ask(call),
-        Err(ReadBack::Failed(failure)) => return Observation::Unanswered(failure),
-        Err(_) => return Observation::Running("the target vault cannot be judged".into()),
+    let Some(vault) = find_vault(wanted, region, &mut replies.iter())? else {
+        return Ok(Observation::Gone(format!("the target vault {wanted} is not in {region}")));
     };
     if vault.source_vault_id.as_deref() != Some(&replication.source.id) {
-        return Observation::Gone(format!(
-            "the target vault {wanted} does not replicate from {}",
-            replication.source.id
-        ));
+        let why = format!("the target vault {wanted} does not replicate from {}", replication.source.id);
+        return Ok(Observation::Gone(why));
     }
     let historical = vault.progress.and_then(|progress| progress.historical);
-    match (vault.status.as_deref(), historical) {
+    Ok(match (vault.status.as_deref(), historical) {
         (Some("ERROR"), _) => {
             Observation::Failed(vault.status_message.unwrap_or_else(|| "the target vault is in the state ERROR".into()))
         }
@@ -41,5 +35,5 @@ pub(super) fn observe(replication: &Replication, replies: &[Reply]) -> Observati
         }),
         (_, Some(percent)) => Observation::Running(format!("{percent} % of what was there before")),
         (_, None) => Observation::Running("the target vault tells no progress yet".into()),
-    }
+    })
 }

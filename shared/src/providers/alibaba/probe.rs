@@ -14,9 +14,9 @@ use super::{Alibaba, codes};
 use crate::model::command::{Operation, Options, Replication, Source};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
-use crate::providers::call::Call;
-use crate::providers::inventory::{PairRead, Pairing, VaultPair};
-use crate::providers::probe::{Finding, Health, Probe, Route, Step, Topic};
+use crate::providers::asked::{Asked, ask};
+use crate::providers::inventory::{Pairing, VaultPair};
+use crate::providers::probe::{Finding, Health, Probe, Route, Topic};
 use crate::providers::refusal::{refusal, unreadable};
 use crate::providers::sts::Sts;
 
@@ -26,20 +26,21 @@ impl Probe for Alibaba {
         Duration::from_secs(900)
     }
 
-    fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Step {
-        match topic {
+    fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Asked<Option<Finding>> {
+        let finding = match topic {
             Topic::Identity => identity(route, replies.first()),
             Topic::Sources => sources(route, replies.first()),
             Topic::Copies => copies(route, replies.first()),
             Topic::Vault => vault(route, replies),
             Topic::Capability => capability(route, replies.first()),
-            Topic::Quota => Step::Known(Finding::new(
+            Topic::Quota => Ok(Finding::new(
                 Health::Unknown,
                 "HBR documents no call for quotas and no limit on what a target vault holds",
                 "",
             )),
-            Topic::Projects => Step::Nothing,
-        }
+            Topic::Projects => return Ok(None),
+        };
+        finding.map(Some)
     }
 
     /// Source: HBR RAM page; actions are named after operations.
@@ -74,12 +75,9 @@ impl Probe for Alibaba {
     }
 }
 
-fn identity(route: &Route, reply: Option<&Reply>) -> Step {
-    let Some(reply) = reply else { return Step::Ask(Box::new(Alibaba.whose(&route.region))) };
-    match caller(reply) {
-        Ok(caller) => Step::Known(caller),
-        Err(failure) => Step::Failed(failure.of_read()),
-    }
+fn identity(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
+    let Some(reply) = reply else { return ask(Alibaba.whose(&route.region)) };
+    Ok(caller(reply)?)
 }
 
 /// STS says neither Success nor Code when all is well.
@@ -113,7 +111,7 @@ fn caller(reply: &Reply) -> Result<Finding, Failure> {
 }
 
 /// The smallest page, of one source type.
-fn sources(route: &Route, reply: Option<&Reply>) -> Step {
+fn sources(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
     let Some(reply) = reply else {
         let mut pairs = vec![
             ("SourceType", "ECS_FILE".to_owned()),
@@ -128,7 +126,7 @@ fn sources(route: &Route, reply: Option<&Reply>) -> Step {
                 ("Filters.1.Values.1", vault.clone()),
             ]);
         }
-        return ask("DescribeBackupJobs2", &route.region, pairs);
+        return ask(call("DescribeBackupJobs2", &route.region, pairs));
     };
     read_answer(reply, |answer| {
         let total = answer.total_count.unwrap_or(0);
@@ -136,14 +134,14 @@ fn sources(route: &Route, reply: Option<&Reply>) -> Step {
     })
 }
 
-fn copies(route: &Route, reply: Option<&Reply>) -> Step {
+fn copies(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
     let Some(reply) = reply else {
         let pairs = vec![
             ("PageNumber", "1".to_owned()),
             ("PageSize", "1".to_owned()),
             ("VaultRegionId", route.destination.region.clone()),
         ];
-        return ask("DescribeVaults", &route.destination.region, pairs);
+        return ask(call("DescribeVaults", &route.destination.region, pairs));
     };
     read_answer(reply, |answer| {
         Finding::ok(format!("vaults can be listed; {} in this region", answer.total_count.unwrap_or(0)))
@@ -151,9 +149,9 @@ fn copies(route: &Route, reply: Option<&Reply>) -> Step {
 }
 
 /// Both vaults, by their exact IDs: the target first, and the source where the target names no partner.
-fn vault(route: &Route, replies: &[Reply]) -> Step {
+fn vault(route: &Route, replies: &[Reply]) -> Asked<Finding> {
     let (Some(source), Some(target)) = (&route.vault_id, &route.destination.vault_id) else {
-        return unnamed();
+        return Ok(unnamed());
     };
     let replication = Replication {
         operation: Operation::CreateVaultReplication,
@@ -164,19 +162,11 @@ fn vault(route: &Route, replies: &[Reply]) -> Step {
         occurrence: None,
         rule: None,
     };
-    match read_pair(&replication, replies) {
-        PairRead::Ask(call) => Step::Ask(call),
-        PairRead::Failed(failure) => Step::Failed(failure.of_read()),
-        PairRead::Known(pair) => Step::Known(judge(&pair, source, target)),
-    }
+    Ok(judge(&read_pair(&replication, replies)?, source, target))
 }
 
-fn unnamed() -> Step {
-    Step::Known(Finding::new(
-        Health::Unknown,
-        "no vault is named, so none was looked at",
-        "give a policy that names the vaults",
-    ))
+fn unnamed() -> Finding {
+    Finding::new(Health::Unknown, "no vault is named, so none was looked at", "give a policy that names the vaults")
 }
 
 fn judge(pair: &VaultPair, source: &str, target: &str) -> Finding {
@@ -213,7 +203,7 @@ fn judge(pair: &VaultPair, source: &str, target: &str) -> Finding {
     }
 }
 
-fn capability(route: &Route, reply: Option<&Reply>) -> Step {
+fn capability(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
     #[derive(Deserialize)]
     struct Answer {
         #[serde(rename = "Regions")]
@@ -225,39 +215,33 @@ fn capability(route: &Route, reply: Option<&Reply>) -> Step {
         ids: Vec<String>,
     }
     let Some(reply) = reply else {
-        return ask("DescribeVaultReplicationRegions", &route.region, Vec::new());
+        return ask(call("DescribeVaultReplicationRegions", &route.region, Vec::new()));
     };
-    if let Err(failure) = read(reply) {
-        return Step::Failed(failure.of_read());
-    }
+    read(reply)?;
     let regions = serde_json::from_slice::<Answer>(&reply.body).ok().and_then(|answer| answer.regions);
     let Some(Regions { ids }) = regions else {
-        return Step::Failed(unreadable(reply, None, "the answer holds no regions").of_read());
+        return Err(unreadable(reply, None, "the answer holds no regions").into());
     };
     let wanted = &route.destination.region;
-    Step::Known(match ids.contains(wanted) {
-        true => Finding::ok(format!("HBR replicates to {wanted}")),
-        false => Finding::new(
+    Ok(if ids.contains(wanted) {
+        Finding::ok(format!("HBR replicates to {wanted}"))
+    } else {
+        Finding::new(
             Health::Fail,
             format!("{wanted} is not among the {} regions to which HBR says it replicates", ids.len()),
             format!("choose one of: {}", ids.join(", ")),
-        ),
+        )
     })
 }
 
-fn ask(action: &'static str, region: &str, pairs: Vec<(&str, String)>) -> Step {
-    let call: Call = call(action, region, pairs);
-    Step::Ask(Box::new(call))
-}
-
 /// A code that the table does not know is a refusal here: there is nothing to read back.
-fn read_answer(reply: &Reply, found: impl FnOnce(&Envelope) -> Finding) -> Step {
+fn read_answer(reply: &Reply, found: impl FnOnce(&Envelope) -> Finding) -> Asked<Finding> {
     match read(reply) {
-        Ok(answer) => Step::Known(found(&answer)),
-        Err(failure) if failure.advice.is_empty() => Step::Failed(failure.of_read()),
+        Ok(answer) => Ok(found(&answer)),
+        Err(failure) if failure.advice.is_empty() => Err(failure.into()),
         Err(failure) => {
             let known = refusal(codes::TABLE, &failure.code, &failure.message, failure.request_id.clone(), reply);
-            Step::Failed(known.of_read())
+            Err(known.into())
         }
     }
 }
@@ -269,6 +253,7 @@ mod tests {
     use super::*;
     use crate::model::command::Destination;
     use crate::model::failure::Disposition;
+    use crate::providers::asked::Need;
     use crate::providers::call::Service;
     use crate::providers::provider::Provider;
 
@@ -286,17 +271,14 @@ mod tests {
         Reply { status, headers: Vec::new(), body: body.to_string().into_bytes() }
     }
 
-    fn found(step: Step) -> Finding {
-        match step {
-            Step::Known(finding) => finding,
-            other => panic!("{other:?}"),
-        }
+    fn found(found: Asked<Option<Finding>>) -> Finding {
+        found.unwrap().unwrap()
     }
 
     #[test]
     fn only_reads_are_planned() {
         for topic in Topic::ALL {
-            if let Step::Ask(call) = Alibaba.look(topic, &route(), &[]) {
+            if let Err(Need::Ask(call)) = Alibaba.look(topic, &route(), &[]) {
                 assert!(call.action.starts_with("Describe") || call.action == "GetCallerIdentity", "{}", call.action);
             }
         }
@@ -317,7 +299,7 @@ mod tests {
         assert_eq!(of("RAMUser").found, "account 1000000000000001: RAMUser acs:ram::1:user/o");
         assert_eq!((of("RAMUser").health, of("Account").health), (Health::Ok, Health::Warn));
         let refused = reply(404, &json!({"Code": "InvalidAccessKeyId.NotFound", "Message": "m"}));
-        let Step::Failed(failure) = Alibaba.look(Topic::Identity, &route(), &[refused]) else { panic!() };
+        let Err(Need::Failed(failure)) = Alibaba.look(Topic::Identity, &route(), &[refused]) else { panic!() };
         assert_eq!(failure.disposition, Disposition::Authentication);
         assert!(!Alibaba.is_denied(&failure));
     }
@@ -325,7 +307,7 @@ mod tests {
     #[test]
     fn a_missing_right_is_not_a_wrong_key() {
         let refused = reply(403, &json!({"Code": "NoPermission", "Message": "m"}));
-        let Step::Failed(failure) = Alibaba.look(Topic::Sources, &route(), &[refused]) else { panic!() };
+        let Err(Need::Failed(failure)) = Alibaba.look(Topic::Sources, &route(), &[refused]) else { panic!() };
         assert!(Alibaba.is_denied(&failure), "{failure:?}");
     }
 
@@ -362,6 +344,6 @@ mod tests {
         assert_eq!(of(json!(["cn-hangzhou", "cn-shanghai"])), Health::Ok);
         assert_eq!(of(json!(["cn-hangzhou"])), Health::Fail);
         let silent = reply(200, &json!({"Success": true}));
-        assert!(matches!(Alibaba.look(Topic::Capability, &route(), &[silent]), Step::Failed(_)));
+        assert!(matches!(Alibaba.look(Topic::Capability, &route(), &[silent]), Err(Need::Failed(_))));
     }
 }

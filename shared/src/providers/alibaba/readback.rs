@@ -5,19 +5,16 @@ use super::errors::{missing, read};
 use super::model::Vault;
 use crate::model::command::Replication;
 use crate::model::http::Reply;
+use crate::providers::asked::{Asked, ask};
 use crate::providers::provider::{Acceptance, ReadBack};
 
 /// First the target vault, which names its source; then the source vault, which names its one target.
-pub(super) fn read_back(replication: &Replication, replies: &[Reply]) -> ReadBack {
+pub(super) fn read_back(replication: &Replication, replies: &[Reply]) -> Asked<ReadBack> {
     let mut replies = replies.iter();
     let wanted = target(replication);
     let region = &replication.destination.region;
-    let found = match find_vault(wanted, region, &mut replies) {
-        Ok(Some(vault)) => vault,
-        Ok(None) => {
-            return ReadBack::Failed(missing("VaultNotExist", format!("the target vault {wanted} is not in {region}")));
-        }
-        Err(step) => return step,
+    let Some(found) = find_vault(wanted, region, &mut replies)? else {
+        return Err(missing("VaultNotExist", format!("the target vault {wanted} is not in {region}")).into());
     };
     let source = &replication.source;
     match found.source_vault_id.as_deref().filter(|id| !id.is_empty()) {
@@ -26,55 +23,47 @@ pub(super) fn read_back(replication: &Replication, replies: &[Reply]) -> ReadBac
                 && found.source_region_id.as_deref().is_none_or(|found| found.is_empty() || found == source.region) =>
         {
             // No API gives the TaskId back.
-            return ReadBack::Found(Acceptance::one(None, None));
+            return Ok(ReadBack::Found(Acceptance::one(None, None)));
         }
         Some(id) => {
-            return ReadBack::Failed(missing(
-                "TARGET_VAULT_HAS_OTHER_SOURCE",
-                format!(
-                    "the target vault {wanted} already replicates from {id} in {}",
-                    found.source_region_id.as_deref().unwrap_or("another region")
-                ),
-            ));
+            let region = found.source_region_id.as_deref().unwrap_or("another region");
+            let why = format!("the target vault {wanted} already replicates from {id} in {region}");
+            return Err(missing("TARGET_VAULT_HAS_OTHER_SOURCE", why).into());
         }
         None => {}
     }
     match found.status.as_deref() {
         Some("ERROR") => {
             let reason = found.status_message.clone().unwrap_or_else(|| "UNKNOWN_ERROR".into());
-            return ReadBack::Failed(missing(
-                &reason,
-                format!("the target vault {wanted} is in the state ERROR: {reason}"),
-            ));
+            let why = format!("the target vault {wanted} is in the state ERROR: {reason}");
+            return Err(missing(&reason, why).into());
         }
         Some("INITIALIZING" | "UNKNOWN") => {
-            return ReadBack::NotReady(format!("the target vault {wanted} is still being made"));
+            return Ok(ReadBack::NotReady(format!("the target vault {wanted} is still being made")));
         }
         _ => {}
     }
-    match find_vault(&source.id, &source.region, &mut replies) {
-        Ok(Some(vault)) => match vault.target_vault_id.as_deref().filter(|id| !id.is_empty() && *id != wanted) {
-            Some(other) => ReadBack::Failed(missing(
-                "SOURCE_VAULT_ALREADY_HAS_REPLICATION",
-                format!(
-                    "the source vault {} already replicates to {other}, and a vault has one target only",
-                    source.id
-                ),
-            )),
-            None => ReadBack::Absent,
-        },
-        Ok(None) => ReadBack::NoSource(format!("the source vault {} is not in {}", source.id, source.region)),
-        Err(step) => step,
+    let Some(vault) = find_vault(&source.id, &source.region, &mut replies)? else {
+        return Ok(ReadBack::NoSource(format!("the source vault {} is not in {}", source.id, source.region)));
+    };
+    match vault.target_vault_id.as_deref().filter(|id| !id.is_empty() && *id != wanted) {
+        Some(other) => {
+            let why = format!(
+                "the source vault {} already replicates to {other}, and a vault has one target only",
+                source.id
+            );
+            Err(missing("SOURCE_VAULT_ALREADY_HAS_REPLICATION", why).into())
+        }
+        None => Ok(ReadBack::Absent),
     }
 }
 
 /// Looks for exactly this vault, page by page; the first element may be another one.
-/// `Err` is what to return from the read-back: the next question, or a failure.
 pub(crate) fn find_vault<'r>(
     id: &str,
     region: &str,
     replies: &mut impl Iterator<Item = &'r Reply>,
-) -> Result<Option<Vault>, ReadBack> {
+) -> Asked<Option<Vault>> {
     let mut seen = 0;
     for page in 1.. {
         let Some(reply) = replies.next() else {
@@ -84,12 +73,12 @@ pub(crate) fn find_vault<'r>(
                 ("VaultId", id.to_owned()),
                 ("VaultRegionId", region.to_owned()),
             ];
-            return Err(ReadBack::Ask(Box::new(call("DescribeVaults", region, pairs))));
+            return ask(call("DescribeVaults", region, pairs));
         };
         let answer = match read(reply) {
             Ok(answer) => answer,
             Err(failure) if failure.code == "VaultNotExist" => return Ok(None),
-            Err(failure) => return Err(ReadBack::Failed(failure.of_read())),
+            Err(failure) => return Err(failure.into()),
         };
         let vaults = answer.vaults.map(|vaults| vaults.vault).unwrap_or_default();
         seen += vaults.len() as u64;

@@ -23,9 +23,10 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::de::IgnoredAny;
 
+use super::asked::Asked;
 use super::call::{Call, Service};
 use super::inventory::Inventory;
-use super::provider::{Acceptance, Defaults, Found, Headroom, Intent, Provider, ReadBack};
+use super::provider::{Acceptance, Defaults, Found, Intent, Provider, ReadBack};
 use super::refusal::unreadable;
 use super::sts::Sts;
 use crate::model::access::Access;
@@ -106,7 +107,7 @@ impl Provider for Huawei {
         Ok(Acceptance { receipts, request_id })
     }
 
-    fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> ReadBack {
+    fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
         readback::read_back(replication, intent, replies)
     }
 
@@ -141,12 +142,12 @@ impl Provider for Huawei {
         receipt: &Receipt,
         known: Option<&Evidence>,
         replies: &[Reply],
-    ) -> Observation {
+    ) -> Asked<Observation> {
         observe::observe(replication, receipt, known, replies)
     }
 
-    fn headroom(&self, operation: Operation, destination: &Destination, reply: Option<&Reply>) -> Headroom {
-        probe::headroom(operation, destination, reply)
+    fn headroom(&self, operation: Operation, destination: &Destination, replies: &[Reply]) -> Asked<Option<u64>> {
+        probe::headroom(operation, destination, replies.first())
     }
 
     fn sign(

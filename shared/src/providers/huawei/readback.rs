@@ -12,20 +12,20 @@ use crate::model::backup::Standing;
 use crate::model::command::{Operation, Replication};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
-use crate::providers::call::{Call, Service};
+use crate::providers::asked::{Asked, ask};
+use crate::providers::call::Service;
 use crate::providers::provider::{Acceptance, Found, Intent, ReadBack};
 
 /// How far the provider's clock may be behind ours.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-/// What to ask next, or what the replies so far say.
-pub fn read_back(replication: &Replication, intent: &Intent, replies: &[Reply]) -> ReadBack {
-    let read = match replication.operation {
+/// What the replies so far say.
+pub(super) fn read_back(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
+    match replication.operation {
         Operation::CopyCheckpoint => vault(replication, intent, replies),
         Operation::CopyCheckpointItem => item(replication, intent, replies),
         _ => backup(replication, intent, replies),
-    };
-    read.unwrap_or_else(|failure| ReadBack::Failed(failure.of_read()))
+    }
 }
 
 /// Whether a reply to the listing of CSBS's records says that there is no such listing. No vendor page has it, only the Java SDK.
@@ -35,14 +35,12 @@ pub fn is_no_listing(reply: &Reply) -> bool {
 
 /// The backup's own records; where they are not told (partner clouds, or the backup is gone) and a call of ours may have been
 /// applied, the task list.
-fn backup(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Result<ReadBack, Failure> {
+fn backup(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
     let Some((first, rest)) = replies.split_first() else {
-        return Ok(ask(calls::show_backup(replication)));
+        return ask(calls::show_backup(replication));
     };
-    let source = match errors::is_gone(first) {
-        true => None,
-        false => Some(errors::read::<ShownBackup>(Service::Cbr, first)?.backup),
-    };
+    let source =
+        if errors::is_gone(first) { None } else { Some(errors::read::<ShownBackup>(Service::Cbr, first)?.backup) };
     let records = source.as_ref().and_then(|source| source.replication_records.as_deref());
     if let Some(found) = newest(replication, records.unwrap_or_default().iter()) {
         return Ok(one(found));
@@ -54,20 +52,21 @@ fn backup(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Resu
             return Ok(ReadBack::Found(Acceptance::one(None, None)));
         }
         if let Some(offset) = logs.next {
-            return Ok(ask(calls::list_operation_logs(replication, offset)));
+            return ask(calls::list_operation_logs(replication, offset));
         }
     }
     Ok(judge(replication, source.as_ref()))
 }
 
 /// The item's own records; where they are not told, or a call of ours may have been applied, the service's records.
-fn item(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Result<ReadBack, Failure> {
+fn item(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
     let Some((first, rest)) = replies.split_first() else {
-        return Ok(ask(calls::show_item(replication)));
+        return ask(calls::show_item(replication));
     };
-    let source = match errors::is_gone(first) {
-        true => None,
-        false => Some(errors::read::<ShownItem>(Service::Csbs, first)?.checkpoint_item),
+    let source = if errors::is_gone(first) {
+        None
+    } else {
+        Some(errors::read::<ShownItem>(Service::Csbs, first)?.checkpoint_item)
     };
     let records = source.as_ref().and_then(|source| source.replication_records.as_deref());
     if let Some(found) = newest(replication, records.unwrap_or_default().iter()) {
@@ -82,18 +81,20 @@ fn item(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Result
             return Ok(one(found));
         }
         // Without doubt one page is enough: what it misses, the service refuses, and then there is doubt.
-        if let Some(offset) = listed.next.filter(|_| intent.doubt || rest.is_empty()) {
-            return Ok(ask(calls::list_records(replication, offset)));
+        if let Some(offset) = listed.next
+            && (intent.doubt || rest.is_empty())
+        {
+            return ask(calls::list_records(replication, offset));
         }
     }
     Ok(judge(replication, source.as_ref()))
 }
 
 /// Every backup of the vault that went to the region since the call may have been made.
-fn vault(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Result<ReadBack, Failure> {
+fn vault(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
     let mut backups: Listing<Backup> = Listing::of(Service::Cbr, replies)?;
     if let Some(offset) = backups.next {
-        return Ok(ask(calls::list_backups(replication, offset)));
+        return ask(calls::list_backups(replication, offset));
     }
     // Offset paging may show a backup twice when others come or go meanwhile.
     let mut ids = BTreeSet::new();
@@ -114,7 +115,7 @@ fn vault(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Resul
     if !told && !backups.items.is_empty() {
         let logs: Listing<OperationLog> = Listing::of(Service::Cbr, &replies[backups.used..])?;
         if let Some(offset) = logs.next {
-            return Ok(ask(calls::list_operation_logs(replication, offset)));
+            return ask(calls::list_operation_logs(replication, offset));
         }
         let live = |id: &str| {
             let recent = logs.items.iter().filter(|log| is_since(&log.created_at, intent.since));
@@ -128,18 +129,11 @@ fn vault(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Resul
                 .map(|backup| receipt(backup, None)),
         );
     }
-    Ok(match receipts.is_empty() {
-        true => ReadBack::Absent,
-        false => ReadBack::Found(Acceptance { receipts, request_id: None }),
-    })
+    Ok(if receipts.is_empty() { ReadBack::Absent } else { ReadBack::Found(Acceptance { receipts, request_id: None }) })
 }
 
 fn receipt(backup: &Backup, record_id: Option<&str>) -> Found {
     Found { backup_id: backup.id.clone(), replication_id: record_id.map(str::to_owned) }
-}
-
-fn ask(call: Call) -> ReadBack {
-    ReadBack::Ask(Box::new(call))
 }
 
 fn one(record: &Record) -> ReadBack {

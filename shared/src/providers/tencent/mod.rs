@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::asked::Asked;
 use super::call::{Call, Service};
 use super::inventory::Inventory;
 use super::provider::{Acceptance, Accepted, Intent, Provider, ReadBack};
@@ -100,7 +101,7 @@ impl Provider for Tencent {
         read::<Head>(reply).err().filter(|failure| failure.code != NOT_FOUND)
     }
 
-    fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> ReadBack {
+    fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
         readback::read_back(replication, intent, replies)
     }
 
@@ -110,7 +111,7 @@ impl Provider for Tencent {
         receipt: &Receipt,
         _known: Option<&Evidence>,
         replies: &[Reply],
-    ) -> Observation {
+    ) -> Asked<Observation> {
         observe::observe(replication, receipt, replies)
     }
 
@@ -145,9 +146,10 @@ impl Provider for Tencent {
     /// Source: tencentcloud-sdk-python-cbs 3.1.175 (default host); the finance zones' own hosts: API page 362/15647.
     fn endpoint(&self, service: Service, region: &str) -> String {
         let name = name_of_service(service);
-        match region.ends_with("-fsi") {
-            true => format!("https://{name}.{region}.tencentcloudapi.com"),
-            false => format!("https://{name}.tencentcloudapi.com"),
+        if region.ends_with("-fsi") {
+            format!("https://{name}.{region}.tencentcloudapi.com")
+        } else {
+            format!("https://{name}.tencentcloudapi.com")
         }
     }
 

@@ -11,28 +11,29 @@ use crate::model::command::Replication;
 use crate::model::evidence::{Evidence, How, Observation};
 use crate::model::http::Reply;
 use crate::model::receipt::Receipt;
+use crate::providers::asked::{Asked, ask};
 use crate::providers::call::Call;
 use crate::providers::provider::Accepted;
 
 /// The copy itself, by its ID, in the destination.
-pub(super) fn observe(replication: &Replication, receipt: &Receipt, replies: &[Reply]) -> Observation {
+pub(super) fn observe(replication: &Replication, receipt: &Receipt, replies: &[Reply]) -> Asked<Observation> {
     let Some(id) = receipt.replication_id.as_deref() else {
-        return Observation::Running("the copy's ID is not known".into());
+        return Ok(Observation::Running("the copy's ID is not known".into()));
     };
     let region = &replication.destination.region;
     let Some(reply) = replies.first() else {
         let body = DescribeSnapshots { snapshot_ids: Some(&[id]), limit: 1, ..Default::default() };
-        return Observation::Ask(Box::new(call("DescribeSnapshots", region, &body)));
+        return ask(call("DescribeSnapshots", region, &body));
     };
     let snapshots = match read::<Described>(reply) {
         Ok(answer) => answer.body.snapshots.unwrap_or_default(),
         Err(failure) if failure.code == NOT_FOUND => Vec::new(),
-        Err(failure) => return Observation::Unanswered(failure.of_read()),
+        Err(failure) => return Err(failure.into()),
     };
-    match snapshots.iter().find(|copy| copy.snapshot_id.as_deref() == Some(id)) {
+    Ok(match snapshots.iter().find(|copy| copy.snapshot_id.as_deref() == Some(id)) {
         Some(copy) => judge_copy(id, region, copy),
         None => Observation::Gone(format!("the snapshot {id} is not in {region}")),
-    }
+    })
 }
 
 pub(super) fn observe_many(copies: &[Accepted<'_>]) -> Option<Call> {

@@ -8,10 +8,11 @@ use super::names::copy_names;
 use crate::model::backup::Standing;
 use crate::model::command::Replication;
 use crate::model::http::Reply;
+use crate::providers::asked::{Asked, ask};
 use crate::providers::provider::{Acceptance, Intent, ReadBack};
 
 /// First the destination by name, then the source for running copies and its own state.
-pub(super) fn read_back(replication: &Replication, intent: &Intent, replies: &[Reply]) -> ReadBack {
+pub(super) fn read_back(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
     let names = copy_names(&replication.source.id, &replication.source.region, intent.attempt);
     let mut seen = 0;
     let mut found: Vec<Snapshot> = Vec::new();
@@ -21,12 +22,9 @@ pub(super) fn read_back(replication: &Replication, intent: &Intent, replies: &[R
         let Some(reply) = replies.next() else {
             let filter = Filter { name: "snapshot-name", values: &names };
             let body = DescribeSnapshots { filters: Some([filter]), limit: PAGE, offset: seen, ..Default::default() };
-            return ReadBack::Ask(Box::new(call("DescribeSnapshots", &replication.destination.region, &body)));
+            return ask(call("DescribeSnapshots", &replication.destination.region, &body));
         };
-        let page = match read::<Described>(reply) {
-            Ok(answer) => answer.body,
-            Err(failure) => return ReadBack::Failed(failure.of_read()),
-        };
+        let page = read::<Described>(reply)?.body;
         let snapshots = page.snapshots.unwrap_or_default();
         total = page.total_count.unwrap_or(0);
         if snapshots.is_empty() {
@@ -38,26 +36,26 @@ pub(super) fn read_back(replication: &Replication, intent: &Intent, replies: &[R
     // Two copies of one name would be a double; the older one is the one to keep.
     found.sort_by(|a, b| a.create_time.cmp(&b.create_time));
     if let Some(id) = found.into_iter().find_map(|snapshot| snapshot.snapshot_id) {
-        return ReadBack::Found(Acceptance::one(Some(id), None));
+        return Ok(ReadBack::Found(Acceptance::one(Some(id), None)));
     }
     let Some(reply) = replies.next() else {
         let body = DescribeSnapshots { snapshot_ids: Some(&[&replication.source.id]), limit: 1, ..Default::default() };
-        return ReadBack::Ask(Box::new(call("DescribeSnapshots", &replication.source.region, &body)));
+        return ask(call("DescribeSnapshots", &replication.source.region, &body));
     };
     let snapshots = match read::<Described>(reply) {
         Ok(answer) => answer.body.snapshots.unwrap_or_default(),
         Err(failure) if failure.code == NOT_FOUND => Vec::new(),
-        Err(failure) => return ReadBack::Failed(failure.of_read()),
+        Err(failure) => return Err(failure.into()),
     };
     let Some(source) =
         snapshots.into_iter().find(|snapshot| snapshot.snapshot_id.as_deref() == Some(&replication.source.id))
     else {
-        return ReadBack::NoSource(format!(
+        return Ok(ReadBack::NoSource(format!(
             "the snapshot {} is not in {}: it was deleted, or the region is wrong",
             replication.source.id, replication.source.region
-        ));
+        )));
     };
-    judge_source(replication, &source)
+    Ok(judge_source(replication, &source))
 }
 
 /// The name filter may match parts of names, so names are compared here, exactly.

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** after a refused key no further request is signed with it, for five wrong signatures lock a Huawei key.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -14,8 +15,9 @@ use offsite_shared::model::command::Cloud;
 use offsite_shared::model::failure::{Disposition, Failure};
 use offsite_shared::model::time::later;
 use offsite_shared::ports::Secrets;
+use offsite_shared::providers::asked::Need;
 use offsite_shared::providers::call::Call;
-use offsite_shared::providers::probe::{Finding, Health, Probe, Route, Step, Topic};
+use offsite_shared::providers::probe::{Finding, Health, Probe, Route, Topic};
 use offsite_shared::providers::provider::Provider;
 use offsite_shared::settings::accounts::Source;
 use offsite_shared::settings::environment::Environment;
@@ -48,6 +50,20 @@ pub(crate) struct Room<'a> {
     pub pauses: &'a Pauses,
     /// For each exchange.
     pub patience: Duration,
+}
+
+/// Why a look came to no finding.
+enum Unasked {
+    /// It was not asked for at all, and why.
+    Skipped(String),
+    /// It was asked for in vain, and of which endpoint; without one an answer came that says nothing.
+    Failed(Failure, Option<String>),
+}
+
+impl From<Failure> for Unasked {
+    fn from(failure: Failure) -> Unasked {
+        Unasked::Failed(failure, None)
+    }
 }
 
 impl Account {
@@ -166,7 +182,7 @@ impl Account {
     async fn endpoints(&self, room: &Room<'_>) -> BTreeMap<String, (Reached, BTreeSet<Topic>)> {
         let mut bases: BTreeMap<String, BTreeSet<Topic>> = BTreeMap::new();
         for (topic, _, route) in self.looks() {
-            if let Step::Ask(call) = self.probe.look(topic, route, &[]) {
+            if let Err(Need::Ask(call)) = self.probe.look(topic, route, &[]) {
                 bases.entry(self.base(room, &call)).or_default().insert(topic);
             }
         }
@@ -248,54 +264,43 @@ impl Account {
         dead: &mut BTreeSet<String>,
     ) -> Option<Check> {
         let blind = self.probe.blind_spot(topic, route.operation);
-        let skip = |why: &str| {
-            let finding = Finding::new(Health::Unknown, format!("not asked: {why}"), "");
-            Some(self.check(topic.name(), subject, finding, blind).skipped())
-        };
-        let mut replies = Vec::new();
-        let mut took = None;
-        loop {
-            let failure = match self.probe.look(topic, route, &replies) {
-                Step::Nothing => return None,
-                Step::Known(finding) => {
-                    let check = self.check(topic.name(), subject, finding, blind);
-                    return Some(Check { latency_ms: took, ..check });
+        let took = Cell::new(None);
+        let (barred_by, unreachable) = (barred.as_deref(), &*dead);
+        let answer = |call: Call| {
+            let took = &took;
+            async move {
+                if let Some(why) = barred_by {
+                    return Err(Unasked::Skipped(why.to_owned()));
                 }
-                Step::Failed(failure) => failure,
-                Step::Ask(call) => {
-                    if let Some(why) = barred {
-                        return skip(why);
-                    }
-                    let base = self.base(room, &call);
-                    if dead.contains(&base) {
-                        return skip(&format!("{} does not answer", authority(&base)));
-                    }
-                    let started = room.context.now();
-                    let stop = later(started, room.patience);
-                    let target = Target { provider: self.provider, account: &self.name, rule: None };
-                    let asked = exchange::send_once(room.context, target, &call, false, stop).await;
-                    took = Some(room.context.now().duration_since(started).as_millis() as i64);
-                    match asked {
-                        Ok(reply) => {
-                            replies.push(reply);
-                            continue;
-                        }
-                        Err(failure) => {
-                            if matches!(failure.code.as_str(), "connect" | "no_answer" | "deadline") {
-                                dead.insert(base);
-                            }
-                            failure
-                        }
-                    }
+                let base = self.base(room, &call);
+                if unreachable.contains(&base) {
+                    return Err(Unasked::Skipped(format!("{} does not answer", authority(&base))));
                 }
-            };
-            if self.is_refused_key(&failure) {
-                *barred = Some("the key was refused above, and wrong signatures can lock it".to_owned());
+                let started = room.context.now();
+                let stop = later(started, room.patience);
+                let target = Target { provider: self.provider, account: &self.name, rule: None };
+                let asked = exchange::send_once(room.context, target, &call, false, stop).await;
+                took.set(Some(room.context.now().duration_since(started).as_millis() as i64));
+                asked.map_err(|failure| Unasked::Failed(failure, Some(base)))
             }
-            let finding = self.judge(topic, route, &failure);
-            let check = self.check(topic.name(), subject, finding, blind);
-            return Some(Check { latency_ms: took, ..check });
-        }
+        };
+        let finding = match exchange::ask_on(|replies| self.probe.look(topic, route, replies), answer).await {
+            Ok(finding) => finding?,
+            Err(Unasked::Skipped(why)) => {
+                let finding = Finding::new(Health::Unknown, format!("not asked: {why}"), "");
+                return Some(self.check(topic.name(), subject, finding, blind).skipped());
+            }
+            Err(Unasked::Failed(failure, base)) => {
+                if matches!(failure.code.as_str(), "connect" | "no_answer" | "deadline") {
+                    dead.extend(base);
+                }
+                if self.is_refused_key(&failure) {
+                    *barred = Some("the key was refused above, and wrong signatures can lock it".to_owned());
+                }
+                self.judge(topic, route, &failure)
+            }
+        };
+        Some(Check { latency_ms: took.get(), ..self.check(topic.name(), subject, finding, blind) })
     }
 
     /// `credential` is what a refused password, or a variable that is wrong, comes to.
