@@ -33,3 +33,4 @@ mod together;
 mod trust;
 mod truth;
 mod vectors;
+mod wire;
