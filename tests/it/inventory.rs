@@ -187,6 +187,7 @@ fn scope(operation: Operation, region: &str, project: Option<&str>, vault: Optio
         vault_id: vault.map(str::to_owned),
         name_prefix: None,
         since: None,
+        source_types: Vec::new(),
     }
 }
 
@@ -199,7 +200,7 @@ fn kind(backup: &Backup) -> &'static str {
     match &backup.standing {
         Standing::Usable => "usable",
         Standing::NotReady(_) => "not ready",
-        Standing::Ineligible(_) => "ineligible",
+        Standing::Ineligible(_) | Standing::NotCovered(_) => "ineligible",
     }
 }
 

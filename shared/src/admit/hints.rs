@@ -138,7 +138,7 @@ impl Handler {
             match self.read_named(hint, first, provider, invocation).await {
                 Read::Shown(backup) => {
                     steps.extend(self.judged(hint, &backup, &here, id));
-                    if !matches!(backup.standing, Standing::Ineligible(_)) {
+                    if !matches!(backup.standing, Standing::Ineligible(_) | Standing::NotCovered(_)) {
                         return steps;
                     }
                 }
@@ -182,6 +182,7 @@ impl Handler {
                 vec![Err(waiting("not_ready", message))]
             }
             Standing::Ineligible(why) => vec![noted("ineligible", format!("{what} {why}"))],
+            Standing::NotCovered(why) => vec![noted("ineligible", format!("{what} {why}"))],
             Standing::Usable => {
                 let commands = covering.into_iter().map(|rule| {
                     let mut command = rule.command(backup);

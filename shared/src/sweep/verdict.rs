@@ -182,6 +182,7 @@ pub fn judge(
     match &backup.standing {
         Standing::NotReady(reason) => return Verdict::NotReady(reason.clone()),
         Standing::Ineligible(reason) => return Verdict::Ineligible(reason.clone()),
+        Standing::NotCovered(reason) => return Verdict::Ineligible((*reason).to_owned()),
         Standing::Usable => {}
     }
     if let Some((_, reason)) = failed {
@@ -303,6 +304,7 @@ mod tests {
             name: None,
             tags: Vec::new(),
             resource: None,
+            resource_kind: None,
             vault_id: None,
             created_at: None,
             completed_at: None,
