@@ -67,7 +67,7 @@ impl Transport for HttpTransport {
             let says_zero = request.body.is_empty() && matches!(method.as_str(), "POST" | "PUT" | "PATCH");
             let mut builder = client.request(method, &request.url).timeout(request.timeout).body(request.body);
             if says_zero {
-                builder = builder.header(reqwest::header::CONTENT_LENGTH, 0);
+                builder = builder.header(reqwest::header::CONTENT_LENGTH, "0");
             }
             for (name, value) in &request.headers {
                 builder = builder.header(name, value);

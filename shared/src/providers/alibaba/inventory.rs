@@ -178,9 +178,10 @@ struct Place<'s> {
 
 impl<'s> Place<'s> {
     fn of(scope: &'s Scope, cursor: Option<&Cursor>) -> Place<'s> {
-        let types: Vec<&str> = match scope.source_types.is_empty() {
-            true => SOURCE_TYPES.to_vec(),
-            false => scope.source_types.iter().map(String::as_str).collect(),
+        let types: Vec<&str> = if scope.source_types.is_empty() {
+            SOURCE_TYPES.to_vec()
+        } else {
+            scope.source_types.iter().map(String::as_str).collect()
         };
         let read = |text: &str| {
             let [name, page, seen] = text.split(' ').collect::<Vec<_>>()[..] else {

@@ -17,7 +17,7 @@ use crate::providers::inventory::{
 impl Inventory for Huawei {
     fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
         // CBR is asked for every kind: `sync` is copied as `backup` is, and no value of the filter is documented for it.
-        let kind = Some("backup").filter(|_| calls::service(scope.operation) == Service::Csbs);
+        let kind = (calls::service(scope.operation) == Service::Csbs).then_some("backup");
         calls::list_kind(scope, kind, Place::of(cursor).offset)
     }
 
