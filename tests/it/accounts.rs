@@ -198,6 +198,31 @@ async fn a_wrong_secret_is_tried_once_and_a_corrected_one_used_at_once() {
     accepted(site.invoke(&context, &command(1)).await);
 }
 
+/// What the key may not do with one snapshot says nothing of the next, nor of the key.
+#[tokio::test]
+async fn one_source_that_the_key_may_not_touch_pauses_nobody() {
+    for action in ["CopySnapshotCrossRegions", "DescribeSnapshots"] {
+        for code in ["UnauthorizedOperation", "AuthFailure.UnauthorizedOperation"] {
+            let (site, handler) = Site::tencent(json!({ "secret": ARN })).await;
+            site.aws.keep_secret(ARN, &key());
+            let denied = json!({"faults": [{"action": action, "kind": "code", "code": code, "times": 1}]});
+            admin(&site.http, &site.simulators.tencent(), "faults", &denied).await;
+            let error = site.invoke(&handler, &command(1)).await.unwrap_err();
+            assert_eq!(error.name, ErrorName::Rejected, "{error}");
+            assert!(error.message.contains(code) && error.message.contains("may not do this here"), "{error}");
+            accepted(site.invoke(&handler, &command(2)).await);
+            let other = site.function(Cloud::Tencent).unwrap();
+            accepted(site.invoke(&other, &command(3)).await);
+            assert_eq!(site.copies(), 2);
+            // The ledger has the refusal, so nothing is asked again before its backoff has ended.
+            let asked = site.calls(Cloud::Tencent, action);
+            let error = site.invoke(&other, &command(1)).await.unwrap_err();
+            assert!(!error.message.contains("paused"), "{error}");
+            assert_eq!(site.calls(Cloud::Tencent, action), asked);
+        }
+    }
+}
+
 async fn get(site: &Site, base: &str, path: &str) -> Vec<u8> {
     let request = offsite_shared::model::http::HttpRequest {
         method: "GET".into(),

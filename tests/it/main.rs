@@ -35,3 +35,4 @@ mod together;
 mod trust;
 mod truth;
 mod vectors;
+mod wire;

@@ -256,6 +256,7 @@ fn source_scope(rule: &Rule) -> Scope {
         vault_id: rule.source.vault_id.clone(),
         name_prefix: None,
         since: None,
+        source_types: Vec::new(),
     }
 }
 
@@ -704,6 +705,7 @@ fn any_backup(id: &str) -> Backup {
         name: None,
         tags: Vec::new(),
         resource: None,
+        resource_kind: None,
         vault_id: None,
         created_at: None,
         completed_at: None,

@@ -135,7 +135,7 @@ async fn backup_named(
         match read_named(ctx, hint, first, provider, invocation).await {
             Read::Shown(backup) => {
                 steps.extend(judged(ctx, hint, &backup, &here, id));
-                if !matches!(backup.standing, Standing::Ineligible(_)) {
+                if !matches!(backup.standing, Standing::Ineligible(_) | Standing::NotCovered(_)) {
                     return steps;
                 }
             }
@@ -179,6 +179,7 @@ fn judged(ctx: &Context, hint: &Hint, backup: &Backup, rules: &[&Rule], id: &str
             vec![Err(waiting("not_ready", message))]
         }
         Standing::Ineligible(why) => vec![noted(NoteState::Ineligible, format!("{what} {why}"))],
+        Standing::NotCovered(why) => vec![noted(NoteState::Ineligible, format!("{what} {why}"))],
         Standing::Usable => {
             let commands = covering.into_iter().map(|rule| {
                 let mut command = rule.command(backup);

@@ -13,8 +13,11 @@ pub struct Backup {
     pub name: Option<String>,
     /// Tags, where the list shows them.
     pub tags: Vec<(String, String)>,
-    /// The disk or server it is a backup of.
+    /// What it is a backup of: disk, server, instance, file system or bucket.
     pub resource: Option<String>,
+    /// What kind of thing that is, in a word. An ID is unique only together with it: Alibaba's instances, file systems and buckets
+    /// are numbered apart, and one instance has backups of several source types.
+    pub resource_kind: Option<String>,
     /// The vault it lies in.
     pub vault_id: Option<String>,
     /// When it was made, or its making began.
@@ -47,8 +50,11 @@ pub enum Standing {
     Usable,
     /// Not yet.
     NotReady(String),
-    /// Never, and why.
+    /// Never, and why: a person who wants it protected must find another way.
     Ineligible(String),
+    /// No rule is about it, for it is none of the account's own finished backups: a copy, somebody else's, on its way out, or failed
+    /// by itself. It is counted by this text, which is one of a few and names no ID.
+    NotCovered(&'static str),
 }
 
 /// What a provider's own record, kept with the source, says of one copy.

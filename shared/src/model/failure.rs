@@ -24,6 +24,39 @@ pub enum Disposition {
     NoWork,
 }
 
+/// Whose matter a refusal is, and so whom it stops. What is not the backup's uses up nothing of the backup's, and holds up alike
+/// all that goes the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Whose {
+    /// The backup's, or that of the pair of vaults that is to be made: its state, its kind, or that this key may not do this with it.
+    Backup,
+    /// The destination's: its vault, its room, its region's quota.
+    Destination,
+    /// The account's: its money, its quota, its standing with the provider.
+    Account,
+    /// This installation's: a region, an endpoint or a parameter that is set here, this machine's clock, this program.
+    Installation,
+    /// Nobody says. Counts as not the backup's.
+    Unknown,
+}
+
+impl Whose {
+    /// All of them, in the order of the documents.
+    pub const ALL: [Whose; 5] =
+        [Whose::Backup, Whose::Destination, Whose::Account, Whose::Installation, Whose::Unknown];
+
+    /// The word for it, in documents and in what is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Whose::Backup => "backup",
+            Whose::Destination => "destination",
+            Whose::Account => "account",
+            Whose::Installation => "installation",
+            Whose::Unknown => "unknown",
+        }
+    }
+}
+
 /// One row of a provider's table of error codes.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
@@ -31,10 +64,25 @@ pub struct Row {
     pub code: &'static str,
     /// What it means for us.
     pub disposition: Disposition,
+    /// Whose matter it is.
+    pub whose: Whose,
     /// What a person should do.
     pub advice: &'static str,
     /// Page or package and date.
     pub source: &'static str,
+}
+
+impl Row {
+    /// A row, written on one line.
+    pub const fn new(
+        code: &'static str,
+        disposition: Disposition,
+        whose: Whose,
+        advice: &'static str,
+        source: &'static str,
+    ) -> Row {
+        Row { code, disposition, whose, advice, source }
+    }
 }
 
 /// The row for `code`: an exact match first, then the longest prefix.
@@ -51,6 +99,8 @@ pub fn find<'t>(table: &'t [Row], code: &str) -> Option<&'t Row> {
 pub struct Failure {
     /// May it have been applied, and is it worth repeating?
     pub disposition: Disposition,
+    /// Whose matter it is, as far as the code tells.
+    pub whose: Whose,
     /// The provider's code, or one of ours in lower case (`timeout`, `connect`, `unreadable`).
     pub code: String,
     /// The provider's message, on one line.
@@ -68,6 +118,7 @@ impl Failure {
     pub fn local(disposition: Disposition, code: &str, message: impl Into<String>, advice: &'static str) -> Failure {
         Failure {
             disposition,
+            whose: Whose::Unknown,
             code: code.to_owned(),
             message: crate::model::text::one_line(&message.into()),
             request_id: None,
@@ -82,6 +133,17 @@ impl Failure {
             self.disposition = Disposition::Retryable;
         }
         self
+    }
+
+    /// The same failure of a read that a credential must pass before it is used for anything. There is no backup that a missing
+    /// right could be about, and nothing may be sent without an answer, so the credential is what is refused.
+    pub fn of_sign_in(self) -> Failure {
+        let failure = self.of_read();
+        if failure.disposition == Disposition::Permanent && failure.whose == Whose::Backup {
+            let advice = "check the role's name and its trust, and that this key may be used so";
+            return Failure { disposition: Disposition::Authentication, whose: Whose::Installation, advice, ..failure };
+        }
+        failure
     }
 }
 

@@ -57,6 +57,7 @@ fn backup() -> Backup {
         name: Some("web-7".into()),
         tags: vec![("env".into(), "prod".into()), ("team".into(), "a".into())],
         resource: Some("disk-1".into()),
+        resource_kind: None,
         vault_id: Some("v-1".into()),
         created_at: Some("2026-11-01T00:00:00Z".parse().unwrap()),
         completed_at: None,

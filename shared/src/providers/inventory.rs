@@ -10,7 +10,7 @@ use super::asked::Asked;
 use super::call::Call;
 use crate::model::backup::{Backup, DestinationCopy};
 use crate::model::command::{Operation, Replication};
-use crate::model::failure::{Disposition, Failure};
+use crate::model::failure::{Disposition, Failure, Whose};
 use crate::model::http::Reply;
 
 /// Where an inventory is read.
@@ -28,6 +28,8 @@ pub struct Scope {
     pub name_prefix: Option<String>,
     /// Only backups made after this, where the API can filter or stop early; the caller filters again.
     pub since: Option<Timestamp>,
+    /// Only these source types (Alibaba), in the provider's spelling; empty: every one that the API can list.
+    pub source_types: Vec<String>,
 }
 
 impl Scope {
@@ -37,7 +39,15 @@ impl Scope {
             Operation::CopyCheckpoint => Operation::CopyBackup,
             other => other,
         };
-        Scope { operation, region: region.to_owned(), project_id, vault_id: None, name_prefix: None, since: None }
+        Scope {
+            operation,
+            region: region.to_owned(),
+            project_id,
+            vault_id: None,
+            name_prefix: None,
+            since: None,
+            source_types: Vec::new(),
+        }
     }
 }
 
@@ -46,7 +56,7 @@ impl Scope {
 pub struct Cursor(pub String);
 
 /// One page of source backups.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InventoryPage {
     /// The backups, in the provider's order.
     pub backups: Vec<Backup>,
@@ -54,6 +64,32 @@ pub struct InventoryPage {
     pub next: Option<Cursor>,
     /// How many the provider says there are in all, before what we leave out.
     pub total: Option<u64>,
+    /// The source types that the provider would not list, each with what it said. The pages go on with the others, and what is
+    /// listed is everything but these.
+    pub refused_types: Vec<(String, String)>,
+}
+
+impl InventoryPage {
+    /// The refused source types as one failure that names them.
+    pub fn refusal(&self) -> Option<Failure> {
+        if self.refused_types.is_empty() {
+            return None;
+        }
+        let named: Vec<String> =
+            self.refused_types.iter().map(|(name, said)| format!("{name} cannot be listed ({said})")).collect();
+        let advice = "name the source types that this region has in the rule's select";
+        let failure = Failure::local(Disposition::Permanent, "refused_source_type", named.join("; "), advice);
+        Some(Failure { whose: Whose::Installation, ..failure })
+    }
+}
+
+/// A kind of backup that a listing cannot show, so that it is said instead of left out in silence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HiddenKind {
+    /// The kind, in the provider's spelling.
+    pub name: &'static str,
+    /// Why it is not listed, and what that means.
+    pub why: &'static str,
 }
 
 /// One page of a destination.
@@ -86,6 +122,11 @@ pub trait Inventory: Send + Sync {
     /// # Errors
     /// A failed read, or a page that cannot be the whole truth.
     fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure>;
+
+    /// The kinds of backups that [`Inventory::list`] cannot show in this scope. None of them is judged.
+    fn hidden_kinds(&self, _scope: &Scope) -> &'static [HiddenKind] {
+        &[]
+    }
 
     /// The call that shows one backup of which the ID is known; `None` where only vaults are copied.
     fn show(&self, _scope: &Scope, _id: &str) -> Option<Call> {

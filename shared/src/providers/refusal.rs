@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::failure::{self, Disposition, Failure, Row};
+use crate::model::failure::{self, Disposition, Failure, Row, Whose};
 use crate::model::http::Reply;
 use crate::model::text::one_line;
 
@@ -17,6 +17,7 @@ pub fn refusal(table: &[Row], code: &str, message: &str, request_id: Option<Stri
     };
     Failure {
         disposition: row.map_or(unknown, |row| row.disposition),
+        whose: row.map_or(Whose::Unknown, |row| row.whose),
         code: one_line(code),
         message: one_line(message),
         request_id,
@@ -30,6 +31,7 @@ pub fn unreadable(reply: &Reply, request_id: Option<String>, why: &str) -> Failu
     let disposition = if reply.status == 429 { Disposition::Throttled } else { Disposition::Ambiguous };
     Failure {
         disposition,
+        whose: Whose::Unknown,
         code: format!("http_{}", reply.status),
         message: why.to_owned(),
         request_id,

@@ -102,6 +102,9 @@ impl Sweep<'_> {
             let cursor = self.course.cursor.clone().map(Cursor);
             let call = inventory.list(&scope, cursor.as_ref());
             let page = self.ask_as(&call, |reply| inventory.listed(&scope, cursor.as_ref(), &reply)).await?;
+            if let Some(failure) = page.refusal() {
+                return Err(self.unread(&failure));
+            }
             let mut judgements = self.judge_page(page.backups).await?;
             self.start_due(&mut judgements.judged).await?;
             // From here to the cursor nothing can fail: a page is counted as a whole or, when this stops before, not at all.

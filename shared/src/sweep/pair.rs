@@ -68,6 +68,7 @@ mod tests {
             name: Some("nightly".into()),
             tags: Vec::new(),
             resource: Some("i-1".into()),
+            resource_kind: None,
             vault_id: Some("v-1".into()),
             created_at: Some(at(1_554_347_313)),
             completed_at: Some(at(1_554_347_999)),

@@ -266,6 +266,7 @@ pub fn judge(
     match &backup.standing {
         Standing::NotReady(reason) => return Judgement::NotReady(reason.clone()),
         Standing::Ineligible(reason) => return Judgement::Ineligible(reason.clone()),
+        Standing::NotCovered(reason) => return Judgement::Ineligible((*reason).to_owned()),
         Standing::Usable => {}
     }
     if let Some((_, reason)) = failed {
@@ -387,6 +388,7 @@ mod tests {
             name: None,
             tags: Vec::new(),
             resource: None,
+            resource_kind: None,
             vault_id: None,
             created_at: None,
             completed_at: None,

@@ -112,6 +112,7 @@ async fn explain(policy: Policy, id: &str, environment: &Environment, out: &mut 
                 (Coverage::Covered, Standing::Usable) => "covered".to_owned(),
                 (Coverage::Covered, Standing::NotReady(why)) => format!("covered, and not ready: it {why}"),
                 (Coverage::Covered, Standing::Ineligible(why)) => format!("covered, and cannot be copied: it {why}"),
+                (Coverage::Covered, Standing::NotCovered(why)) => format!("not covered: it {why}"),
             },
         };
         writeln!(out, "{}: {told}", rule.name)?;
@@ -135,16 +136,18 @@ async fn find(context: &Context, rule: &Rule, id: &str) -> Result<Option<Backup>
         return exchange::read_as(context, target, &call, stop, shown).await;
     }
     let mut cursor: Option<Cursor> = None;
+    let mut refused = None;
     loop {
         let call = inventory.list(&scope, cursor.as_ref());
         let listed = |reply: Reply| inventory.listed(&scope, cursor.as_ref(), &reply);
         let page = exchange::read_as(context, target, &call, stop, listed).await?;
+        refused = page.refusal().or(refused);
         if let Some(found) = page.backups.into_iter().find(|backup| backup.id == id) {
             return Ok(Some(found));
         }
         match page.next {
             Some(next) => cursor = Some(next),
-            None => return Ok(None),
+            None => return refused.map_or(Ok(None), Err),
         }
     }
 }

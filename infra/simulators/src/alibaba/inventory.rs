@@ -11,7 +11,7 @@ use crate::fates::{Backing, DAY, Fates, HOUR, base_of};
 use crate::truth::{Entry, Held};
 
 /// What the jobs of a vault back up; whole instances come by another way.
-const SOURCE_TYPES: [&str; 8] = ["ECS_FILE", "ECS_FILE", "ECS_FILE", "NAS", "NAS", "OSS", "OTS", "CONTAINER"];
+const SOURCE_TYPES: [&str; 8] = ["ECS_FILE", "ECS_FILE", "ECS_FILE", "NAS", "COMMON_NAS", "OSS", "OTS", "File"];
 
 impl Alibaba {
     /// Makes so many jobs for the rules of the reference policy.
@@ -83,7 +83,8 @@ impl Alibaba {
                 // What expired has left nothing: the pair and not the job has a record.
                 Backing::GoneCopied { .. } | Backing::GoneExpired | Backing::GoneMissed { .. } => continue,
                 Backing::Ineligible(_) => ("UDM_ECS", "COMPLETE"),
-                Backing::Refused => ("UDM_ECS_DISK", "COMPLETE"),
+                // No listing has these.
+                Backing::Refused => ("CONTAINER", "COMPLETE"),
                 Backing::Unfinished => (usual, "RUNNING"),
                 Backing::Unlisted => (usual, "FAILED"),
                 _ if fates.below(25) == 0 => (usual, "PARTIAL_COMPLETE"),

@@ -27,6 +27,21 @@ impl Alibaba {
             Some("ASCEND") => true,
             Some(_) => return Err(invalid("SortDirection")),
         };
+        // Source: alibabacloud_hbr20170908 2.7.1, DescribeBackupJobs2Request: the values, and the filters that two of them need.
+        // How the service refuses is not documented.
+        let is_filtered_by = |wanted: &str| {
+            call.query.iter().any(|(name, key)| name.starts_with("Filters.") && name.ends_with(".Key") && key == wanted)
+        };
+        match source_type {
+            "ECS_FILE" | "OSS" | "NAS" | "OTS" | "UDM_ECS" | "File" | "SYNC" => {}
+            "UDM_ECS_DISK" if is_filtered_by("ParentId") => {}
+            "COMMON_NAS" if is_filtered_by("BackupType") => {}
+            "UDM_ECS_DISK" => return Err(Refusal::new(400, "MissingParentId", "ParentId is mandatory for sub-tasks.")),
+            "COMMON_NAS" => {
+                return Err(Refusal::new(400, "MissingBackupType", "BackupType is mandatory for COMMON_NAS."));
+            }
+            _ => return Err(invalid("SourceType")),
+        }
         let mut matching: Vec<&Job> = self.jobs.iter().filter(|job| job.source_type == source_type).collect();
         for at in 1..=5 {
             let Some(key) = call.parameter(&format!("Filters.{at}.Key")) else {
@@ -45,7 +60,13 @@ impl Alibaba {
             }
             let mut kept = Vec::new();
             for job in matching {
-                let actual = job.field(key).ok_or_else(|| invalid("Filters"))?;
+                let actual = match key {
+                    "BackupType" => Some("COMPLETE".to_owned()),
+                    // No disk is seeded with the job that it is a part of.
+                    "ParentId" => Some(String::new()),
+                    key => job.field(key),
+                };
+                let actual = actual.ok_or_else(|| invalid("Filters"))?;
                 if accepts(operator, &actual, &values).ok_or_else(|| invalid("Filters"))? {
                     kept.push(job);
                 }

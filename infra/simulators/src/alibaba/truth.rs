@@ -82,14 +82,15 @@ impl Alibaba {
     fn truth_of(&self, rule: &Rule, index: &Index<'_>, now: Timestamp) -> RuleTruth {
         let mut truth = RuleTruth::new(rule.name);
         let pair = self.pair_of(rule, now);
-        // A job that runs or failed has made no backup.
+        // A job that runs or failed has made no backup, and container backups have no listing.
         let is_covered = |job: &&Job| {
             job.vault == rule.vault
                 && matches!(job.status.as_str(), "COMPLETE" | "PARTIAL_COMPLETE")
+                && job.source_type != "CONTAINER"
                 && rule.prefix.is_none_or(|prefix| job.name.starts_with(prefix))
         };
         for job in self.jobs.iter().filter(is_covered) {
-            if matches!(job.source_type.as_str(), "UDM_ECS" | "UDM_ECS_DISK") {
+            if job.source_type == "UDM_ECS" {
                 // The pair does not carry these, so what the ledger says of the pair says nothing of them.
                 let known = Known { standing: Standing::Ineligible, seen: None, told: None, overdue: false };
                 truth.add(&job.id, TARGET, None, [known; 2], now);

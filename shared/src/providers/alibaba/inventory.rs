@@ -14,13 +14,33 @@ use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::providers::asked::Asked;
 use crate::providers::call::Call;
-use crate::providers::inventory::{Cursor, Inventory, InventoryPage, Pairing, Scope, VaultPair, incomplete};
+use crate::providers::inventory::{
+    Cursor, HiddenKind, Inventory, InventoryPage, Pairing, Scope, VaultPair, incomplete,
+};
 use crate::providers::refusal::unreadable;
 
-/// The call asks for one of these at a time. Source: alibabacloud_hbr20170908 2.7.1; the last is younger than the others.
-const SOURCE_TYPES: [&str; 9] =
-    ["ECS_FILE", "OSS", "NAS", "OTS", "UDM_ECS", "UDM_ECS_DISK", "COMMON_NAS", "File", YOUNGEST];
-const YOUNGEST: &str = "CONTAINER";
+/// The call asks for one of these at a time. Of the values that its model names two are left out: UDM_ECS_DISK (see [`HIDDEN`]),
+/// and SYNC, whose jobs move data between sources and leave no backup in a vault.
+/// Source: alibabacloud_hbr20170908 2.7.1, DescribeBackupJobs2Request.
+const SOURCE_TYPES: [&str; 7] = ["ECS_FILE", "OSS", "NAS", "OTS", "UDM_ECS", GENERIC_NAS, "File"];
+
+/// This type is listed only with a filter by backup type. Source: as above.
+const GENERIC_NAS: &str = "COMMON_NAS";
+
+/// The only backup type that the API documents outside SAP HANA. Source: alibabacloud_hbr20170908 2.7.1, CreateBackupPlan,
+/// UpdatePolicyV2, ListSnapshots.
+const FULL: &str = "COMPLETE";
+
+const HIDDEN: &[HiddenKind] = &[
+    HiddenKind {
+        name: "CONTAINER",
+        why: "DescribeBackupJobs2 has no such source type, so container backups cannot be listed",
+    },
+    HiddenKind {
+        name: "UDM_ECS_DISK",
+        why: "the disks of a whole-instance backup are listed only for one UDM_ECS job at a time, and that job stands for them",
+    },
+];
 
 /// Of finished jobs; a job that still runs has made no backup yet.
 const FINISHED: [&str; 2] = ["COMPLETE", "PARTIAL_COMPLETE"];
@@ -32,47 +52,40 @@ impl Inventory for Alibaba {
 
     /// Newest first, by page number: what expires meanwhile is at the end and shifts nothing.
     fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
-        let place = Place::of(cursor);
+        let place = Place::of(scope, cursor);
+        let mut filters = vec![("Status", "IN", FINISHED.to_vec())];
+        if place.source_type == GENERIC_NAS {
+            filters.push(("BackupType", "IN", vec![FULL]));
+        }
+        filters.extend(scope.vault_id.as_deref().map(|vault| ("VaultId", "IN", vec![vault])));
+        let since = scope.since.map(|since| since.as_second().to_string());
+        filters.extend(since.as_deref().map(|since| ("CompleteTime", "GREATER_THAN_OR_EQUAL", vec![since])));
         let mut pairs = vec![
-            ("SourceType", place.source_type().to_owned()),
-            ("PageNumber", place.page.to_string()),
-            ("PageSize", PAGE.to_string()),
-            ("SortDirection", "DESCEND".to_owned()),
-            ("Filters.1.Key", "Status".to_owned()),
-            ("Filters.1.Operator", "IN".to_owned()),
-            ("Filters.1.Values.1", FINISHED[0].to_owned()),
-            ("Filters.1.Values.2", FINISHED[1].to_owned()),
+            ("SourceType".to_owned(), place.source_type.to_owned()),
+            ("PageNumber".to_owned(), place.page.to_string()),
+            ("PageSize".to_owned(), PAGE.to_string()),
+            ("SortDirection".to_owned(), "DESCEND".to_owned()),
         ];
-        if let Some(vault) = &scope.vault_id {
-            pairs.extend([
-                ("Filters.2.Key", "VaultId".to_owned()),
-                ("Filters.2.Operator", "IN".to_owned()),
-                ("Filters.2.Values.1", vault.clone()),
-            ]);
+        // Numbers without a gap, in case somebody stops at the first missing one.
+        for (number, (key, operator, values)) in (1..).zip(filters) {
+            pairs.push((format!("Filters.{number}.Key"), key.to_owned()));
+            pairs.push((format!("Filters.{number}.Operator"), operator.to_owned()));
+            let values = (1..).zip(values);
+            pairs.extend(values.map(|(at, value)| (format!("Filters.{number}.Values.{at}"), value.to_owned())));
         }
-        if let Some(since) = scope.since {
-            // Numbers without a gap, in case somebody stops at the first missing one.
-            let [key, operator, value] = match scope.vault_id {
-                Some(_) => ["Filters.3.Key", "Filters.3.Operator", "Filters.3.Values.1"],
-                None => ["Filters.2.Key", "Filters.2.Operator", "Filters.2.Values.1"],
-            };
-            pairs.extend([
-                (key, "CompleteTime".to_owned()),
-                (operator, "GREATER_THAN_OR_EQUAL".to_owned()),
-                (value, since.as_second().to_string()),
-            ]);
-        }
+        let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         call("DescribeBackupJobs2", &scope.region, pairs)
     }
 
     /// The total is told for each source type only, so there is none.
-    fn listed(&self, _scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
-        let place = Place::of(cursor);
+    fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
+        let place = Place::of(scope, cursor);
         let answer = match read(reply) {
             Ok(answer) => answer,
-            // Inferred: a region that does not know the youngest type yet says so in this way, after it took all others.
-            Err(failure) if place.is_first_of(YOUNGEST) && failure.code.starts_with("Invalid") => {
-                return Ok(InventoryPage { backups: Vec::new(), next: None, total: None });
+            Err(failure) if place.page == 1 && is_about_type(&failure, reply) => {
+                let refused = (place.source_type.to_owned(), format!("{}: {}", failure.code, failure.message));
+                let next = place.next_type();
+                return Ok(InventoryPage { next, refused_types: vec![refused], ..Default::default() });
             }
             Err(failure) => return Err(failure.of_read()),
         };
@@ -83,9 +96,27 @@ impl Inventory for Alibaba {
             (None, _) => return Err(unreadable(reply, answer.request_id, "the answer holds no jobs").of_read()),
         };
         let next = place.after(jobs.len() as u64, total)?;
-        let backups = jobs.iter().map(|job| backup(job, place.source_type())).collect::<Result<Vec<_>, _>>()?;
-        Ok(InventoryPage { backups, next, total: None })
+        let backups = jobs.iter().map(|job| backup(job, place.source_type)).collect::<Result<Vec<_>, _>>()?;
+        Ok(InventoryPage { backups, next, ..Default::default() })
     }
+
+    fn hidden_kinds(&self, _scope: &Scope) -> &'static [HiddenKind] {
+        HIDDEN
+    }
+}
+
+/// Whether a listing was refused for what it asked, which for its first page can only be its source type or the filter that this
+/// type needs: not for who asks, nor because the place has no such call. Inferred: no code is published for a type that a region
+/// does not know.
+fn is_about_type(failure: &Failure, reply: &Reply) -> bool {
+    let is_request = ["Invalid", "Missing", "BadRequest", "UnsupportedOperation"]
+        .iter()
+        .any(|beginning| failure.code.starts_with(beginning));
+    let is_other = ["InvalidTimeStamp", "InvalidAccessKeyId", "InvalidSecurityToken", "InvalidSignatureMethod"]
+        .iter()
+        .chain(&["InvalidAction", "InvalidApi", "InvalidProduct", "InvalidProtocol", "InvalidVersion"])
+        .any(|beginning| failure.code.starts_with(beginning));
+    (400..500).contains(&reply.status) && is_request && !is_other
 }
 
 /// Reads the pair of a `create-vault-replication`: the target first, and the source only where the target names no partner.
@@ -130,47 +161,49 @@ fn known(pairing: Pairing, target: Option<&Vault>) -> VaultPair {
 }
 
 /// Which source type, which page of it, and how many of its jobs came before.
-#[derive(Clone, Copy)]
-struct Place {
+struct Place<'s> {
+    /// All that are asked for, in order.
+    types: Vec<&'s str>,
     index: usize,
+    source_type: &'s str,
     page: u64,
     seen: u64,
 }
 
-impl Place {
-    fn of(cursor: Option<&Cursor>) -> Place {
+impl<'s> Place<'s> {
+    fn of(scope: &'s Scope, cursor: Option<&Cursor>) -> Place<'s> {
+        let types: Vec<&str> = if scope.source_types.is_empty() {
+            SOURCE_TYPES.to_vec()
+        } else {
+            scope.source_types.iter().map(String::as_str).collect()
+        };
         let read = |text: &str| {
             let [name, page, seen] = text.split(' ').collect::<Vec<_>>()[..] else {
                 return None;
             };
-            let index = SOURCE_TYPES.iter().position(|known| *known == name)?;
-            Some(Place { index, page: page.parse().ok()?, seen: seen.parse().ok()? })
+            let index = types.iter().position(|known| *known == name)?;
+            Some((index, page.parse().ok()?, seen.parse().ok()?))
         };
-        let start = Place { index: 0, page: 1, seen: 0 };
-        cursor.and_then(|cursor| read(&cursor.0)).unwrap_or(start)
-    }
-
-    fn source_type(self) -> &'static str {
-        SOURCE_TYPES.get(self.index).copied().unwrap_or(YOUNGEST)
-    }
-
-    fn is_first_of(self, source_type: &str) -> bool {
-        self.source_type() == source_type && self.page == 1
+        let (index, page, seen) = cursor.and_then(|cursor| read(&cursor.0)).unwrap_or((0, 1, 0));
+        let source_type = types.get(index).copied().unwrap_or(SOURCE_TYPES[0]);
+        Place { types, index, source_type, page, seen }
     }
 
     /// The place after a page of `come` jobs: its next page, or the next type.
-    fn after(self, come: u64, total: Option<u64>) -> Result<Option<Cursor>, Failure> {
+    fn after(&self, come: u64, total: Option<u64>) -> Result<Option<Cursor>, Failure> {
         let seen = self.seen + come;
         let counted = total.is_some_and(|total| total > seen);
         if come == 0 && counted {
             return Err(incomplete("the page is empty, but the count says that there is more"));
         }
-        let next = match come > 0 && (counted || (total.is_none() && come >= PAGE)) {
-            true => Place { page: self.page + 1, seen, ..self },
-            false => Place { index: self.index + 1, page: 1, seen: 0 },
-        };
-        let name = SOURCE_TYPES.get(next.index);
-        Ok(name.map(|name| Cursor(format!("{name} {} {}", next.page, next.seen))))
+        if come > 0 && (counted || (total.is_none() && come >= PAGE)) {
+            return Ok(Some(Cursor(format!("{} {} {seen}", self.source_type, self.page + 1))));
+        }
+        Ok(self.next_type())
+    }
+
+    fn next_type(&self) -> Option<Cursor> {
+        self.types.get(self.index + 1).map(|name| Cursor(format!("{name} 1 0")))
     }
 }
 
@@ -182,7 +215,11 @@ fn backup(job: &Job, asked: &str) -> Result<Backup, Failure> {
         id: named(&job.id).ok_or_else(|| incomplete("the page holds a job without its ID"))?,
         name: named(&job.name),
         tags: Vec::new(),
-        resource: named(&job.instance_id).or(named(&job.file_system_id)).or(named(&job.bucket)),
+        resource: named(&job.instance_id)
+            .or(named(&job.file_system_id))
+            .or(named(&job.bucket))
+            .or(named(&job.instance_name)),
+        resource_kind: Some(source_type.to_owned()),
         vault_id: named(&job.vault_id),
         created_at: seconds(&job.created_time),
         completed_at: seconds(&job.complete_time),
@@ -201,9 +238,7 @@ pub(crate) fn standing(source_type: &str, status: Option<&str>) -> Standing {
         ("UDM_ECS" | "UDM_ECS_DISK", _) => {
             Standing::Ineligible("is a whole-instance backup, and those do not follow a vault pair".to_owned())
         }
-        (_, Some("FAILED" | "UNAVAILABLE" | "CANCELED" | "EXPIRED")) => {
-            Standing::Ineligible("has not succeeded".to_owned())
-        }
+        (_, Some("FAILED" | "UNAVAILABLE" | "CANCELED" | "EXPIRED")) => Standing::NotCovered("has not succeeded"),
         (_, status) if status.is_none_or(|status| FINISHED.contains(&status)) => Standing::Usable,
         _ => Standing::NotReady("is still running".to_owned()),
     }
@@ -216,6 +251,7 @@ mod tests {
 
     use super::*;
     use crate::model::command::{Destination, Operation, Options, Source};
+    use crate::model::failure::{Disposition, Whose};
     use crate::providers::asked::Need;
     use crate::sign::Query;
 
@@ -231,6 +267,7 @@ mod tests {
             vault_id: Some("v-1".into()),
             name_prefix: None,
             since: None,
+            source_types: Vec::new(),
         }
     }
 
@@ -311,6 +348,50 @@ mod tests {
         assert_eq!(types, SOURCE_TYPES);
     }
 
+    /// Source: alibabacloud_hbr20170908 2.7.1, DescribeBackupJobs2Request and its Filters.
+    #[test]
+    fn each_type_is_asked_for_as_the_vendor_s_model_demands() {
+        let asked = |name: &str| query(&Alibaba.list(&scope(), Some(&Cursor(format!("{name} 1 0")))));
+        let documented = ["ECS_FILE", "OSS", "NAS", "OTS", "UDM_ECS", "UDM_ECS_DISK", "COMMON_NAS", "File", "SYNC"];
+        for name in SOURCE_TYPES {
+            assert!(documented.contains(&name), "{name}");
+            assert!(name != "UDM_ECS_DISK", "sub-tasks are listed for one parent at a time");
+            assert_eq!(asked(name).contains("Key=BackupType&"), name == "COMMON_NAS", "{name}");
+        }
+        assert!(asked("COMMON_NAS").ends_with(
+            "&Filters.2.Key=BackupType&Filters.2.Operator=IN&Filters.2.Values.1=COMPLETE\
+             &Filters.3.Key=VaultId&Filters.3.Operator=IN&Filters.3.Values.1=v-1"
+        ));
+        let hidden: Vec<_> = Alibaba.hidden_kinds(&scope()).iter().map(|kind| kind.name).collect();
+        assert_eq!(hidden, ["CONTAINER", "UDM_ECS_DISK"]);
+    }
+
+    #[test]
+    fn a_type_that_is_refused_is_named_and_the_others_go_on() {
+        let at = |cursor: &str, reply: &Reply| Alibaba.listed(&scope(), Some(&Cursor(cursor.into())), reply).unwrap();
+        let page = at("OSS 1 0", &refused("InvalidSourceType"));
+        assert_eq!((page.backups.len(), page.next), (0, Some(Cursor("NAS 1 0".into()))));
+        assert_eq!(page.refused_types, [("OSS".to_owned(), "InvalidSourceType: m".to_owned())]);
+        let last = at("File 1 0", &refused("MissingBackupType"));
+        assert_eq!(last.next, None);
+        let failure = last.refusal().unwrap();
+        assert_eq!((failure.disposition, failure.whose), (Disposition::Permanent, Whose::Installation));
+        assert_eq!(failure.message, "File cannot be listed (MissingBackupType: m)");
+        assert_eq!(at("NAS 1 0", &jobs(&[job(json!({}))], 1)).refusal(), None);
+    }
+
+    #[test]
+    fn a_scope_narrows_the_types() {
+        let scope = Scope { source_types: vec!["NAS".into(), "OTS".into()], ..scope() };
+        assert!(query(&Alibaba.list(&scope, None)).starts_with("SourceType=NAS&"));
+        let none = reply(json!({"BackupJobs": {}, "TotalCount": 0}));
+        let next = Alibaba.listed(&scope, None, &none).unwrap().next.unwrap();
+        assert!(query(&Alibaba.list(&scope, Some(&next))).starts_with("SourceType=OTS&"));
+        assert_eq!(Alibaba.listed(&scope, Some(&next), &none).unwrap().next, None);
+        // A place that is not in this scope begins anew.
+        assert_eq!(Alibaba.list(&scope, Some(&Cursor("OSS 2 99".into()))), Alibaba.list(&scope, None));
+    }
+
     #[test]
     fn what_may_leave_something_out_is_a_failure() {
         for body in [
@@ -321,10 +402,11 @@ mod tests {
         ] {
             assert!(next("ECS_FILE 1 0", &reply(body.clone())).is_err(), "{body}");
         }
-        assert_eq!(next("CONTAINER 1 0", &refused("InvalidSourceType")).unwrap(), None);
-        assert!(next("CONTAINER 2 99", &refused("InvalidSourceType")).is_err());
-        assert!(next("CONTAINER 1 0", &refused("Throttling.User")).is_err());
-        assert!(next("OSS 1 0", &refused("InvalidSourceType")).is_err());
+        assert!(next("File 2 99", &refused("InvalidSourceType")).is_err());
+        for code in ["Throttling.User", "InvalidAccessKeyId.NotFound", "InvalidApi.NotFound", "NoPermission", "Strange"]
+        {
+            assert!(next("File 1 0", &refused(code)).is_err(), "{code}");
+        }
     }
 
     #[test]
@@ -335,6 +417,7 @@ mod tests {
             name: Some("nightly".into()),
             tags: Vec::new(),
             resource: Some("i-1".into()),
+            resource_kind: Some("ECS_FILE".into()),
             vault_id: Some("v-1".into()),
             created_at: Some(at(1_554_347_313)),
             completed_at: Some(at(1_554_347_999)),
@@ -345,6 +428,8 @@ mod tests {
             copies_told: false,
         };
         assert_eq!(found, wanted);
+        let table = listed(json!({"InstanceId": "", "InstanceName": "orders", "SourceType": "OTS"}));
+        assert_eq!((table.resource.as_deref(), table.resource_kind.as_deref()), (Some("orders"), Some("OTS")));
         let bucket = listed(json!({"InstanceId": "", "Bucket": "hbr-backup-oss", "Detail": {"DoCopy": "true"}}));
         assert_eq!(bucket.resource.as_deref(), Some("hbr-backup-oss"));
         assert_eq!(bucket.hint.as_deref(), Some("its own plan copies it to another region"));
@@ -357,7 +442,7 @@ mod tests {
         assert_eq!(listed(json!({"SourceType": "UDM_ECS_DISK"})).standing, whole);
         assert_eq!(listed(json!({"Status": "PARTIAL_COMPLETE"})).standing, Standing::Usable);
         assert_eq!(listed(json!({"Status": "RUNNING"})).standing, Standing::NotReady("is still running".into()));
-        assert_eq!(listed(json!({"Status": "FAILED"})).standing, Standing::Ineligible("has not succeeded".into()));
+        assert_eq!(listed(json!({"Status": "FAILED"})).standing, Standing::NotCovered("has not succeeded"));
     }
 
     fn replication() -> Replication {

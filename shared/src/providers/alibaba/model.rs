@@ -123,6 +123,9 @@ pub struct Job {
     /// Bucket.
     #[serde(rename = "Bucket", default, deserialize_with = "scalar")]
     pub bucket: Option<String>,
+    /// Tablestore instance, by its name; of others a name for people.
+    #[serde(rename = "InstanceName", default, deserialize_with = "scalar")]
+    pub instance_name: Option<String>,
     /// When it was created; see [`seconds`].
     #[serde(rename = "CreatedTime", default, deserialize_with = "lenient_text")]
     pub created_time: Option<String>,

@@ -71,7 +71,8 @@ impl Probe for Alibaba {
     }
 
     fn is_denied(&self, failure: &Failure) -> bool {
-        failure.code == "NoPermission" || failure.code == "Forbidden" || failure.code.starts_with("Forbidden.")
+        let of = |name: &str| failure.code.split('.').next() == Some(name);
+        (of("NoPermission") || of("Forbidden")) && failure.code != "Forbidden.RiskControl"
     }
 }
 

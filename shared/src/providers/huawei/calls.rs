@@ -71,10 +71,9 @@ pub fn show_backup(replication: &Replication) -> Call {
     get(SHOW_BACKUP, replication, &path, &[], None)
 }
 
-/// The vault's own backups. Without `show_replication` the list carries no records.
+/// The vault's own backups of every kind. Without `show_replication` the list carries no records.
 pub fn list_backups(replication: &Replication, offset: u64) -> Call {
-    let filters =
-        [("vault_id", replication.source.id.as_str()), ("show_replication", "true"), ("image_type", "backup")];
+    let filters = [("vault_id", replication.source.id.as_str()), ("show_replication", "true")];
     get(LIST_BACKUPS, replication, "backups", &filters, Some(offset))
 }
 
@@ -103,10 +102,10 @@ pub fn service(operation: Operation) -> Service {
     }
 }
 
-/// A page of a project's backups (CSBS: checkpoint items) of one kind, newest first where the service can sort.
-pub fn list_kind(scope: &Scope, image_type: &str, offset: u64) -> Call {
+/// A page of a project's backups (CSBS: checkpoint items) of one kind or of all, newest first where the service can sort.
+pub fn list_kind(scope: &Scope, image_type: Option<&str>, offset: u64) -> Call {
     let place = Place::of_scope(scope);
-    let mut filters = vec![("image_type", image_type)];
+    let mut filters: Vec<_> = image_type.map(|kind| ("image_type", kind)).into_iter().collect();
     if place.service == Service::Csbs {
         // CSBS publishes neither the form of `sort` nor that of its times, and a wrong one might be refused.
         return get_at(LIST_ITEMS, &place, "checkpoint_items", &filters, Some(offset));

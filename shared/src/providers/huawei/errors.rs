@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::codes;
-use crate::model::failure::{self, Disposition, Failure, Row};
+use crate::model::failure::{self, Disposition, Failure, Row, Whose};
 use crate::model::http::Reply;
 use crate::model::text::one_line;
 use crate::providers::call::Service;
@@ -54,7 +54,7 @@ fn failure(first: &[Row], service: Service, reply: &Reply) -> Failure {
     let id = request_id(reply);
     let Some((code, message)) = body(reply).as_ref().and_then(parts) else {
         let failure = unreadable(reply, id, "the answer holds no error code: a gateway or a proxy gave it");
-        return unauthorised(failure, reply);
+        return without_code(failure, service, reply);
     };
     let message = without_canonical_request(&message);
     for key in keys(&code, service, reply.status) {
@@ -73,10 +73,31 @@ fn failure(first: &[Row], service: Service, reply: &Reply) -> Failure {
     unauthorised(failure, reply)
 }
 
+/// Of an answer without a code the status must do. 400, 403 and 404 of the two services are said before anything is begun.
+/// Source: Huawei CSBS API page "Replicating a Backup" and CopyBackup of huawei-cloud-api-definitions-CBR 0.1.20261030, statuses.
+fn without_code(mut failure: Failure, service: Service, reply: &Reply) -> Failure {
+    if matches!(service, Service::Cbr | Service::Csbs) {
+        match reply.status {
+            400 | 404 => {
+                failure.disposition = Disposition::Permanent;
+                failure.advice = codes::NO_CODE;
+            }
+            403 => {
+                failure.disposition = Disposition::Permanent;
+                failure.whose = Whose::Backup;
+                failure.advice = codes::DENIED;
+            }
+            _ => {}
+        }
+    }
+    unauthorised(failure, reply)
+}
+
 /// 401 is an answer about the credential whatever else it says, and reading back would only send another wrong signature.
 fn unauthorised(mut failure: Failure, reply: &Reply) -> Failure {
     if reply.status == 401 {
         failure.disposition = Disposition::Authentication;
+        failure.whose = Whose::Installation;
         failure.advice = codes::REFUSED_KEY;
     }
     failure
@@ -174,6 +195,41 @@ mod tests {
         }
         assert_eq!(failed(Service::Cbr, 429, "").disposition, Disposition::Throttled);
         assert_eq!(failed(Service::Cbr, 200, "<html>").disposition, Disposition::Ambiguous);
+    }
+
+    #[test]
+    fn a_bare_400_403_or_404_of_the_services_is_a_refusal() {
+        let of = |service, status| failed(service, status, "<html>no</html>");
+        for service in [Service::Cbr, Service::Csbs] {
+            for (status, whose) in [(400, Whose::Unknown), (403, Whose::Backup), (404, Whose::Unknown)] {
+                let failure = of(service, status);
+                assert_eq!((failure.disposition, failure.whose), (Disposition::Permanent, whose), "{status}");
+                assert_eq!(failure.code, format!("http_{status}"));
+                assert!(!failure.advice.is_empty());
+            }
+            // A gateway may say these after the service has begun.
+            for status in [408, 409, 500, 502, 504] {
+                assert_eq!(of(service, status).disposition, Disposition::Ambiguous, "{status}");
+            }
+        }
+        assert_eq!(of(Service::Iam, 403).disposition, Disposition::Ambiguous);
+    }
+
+    #[test]
+    fn a_missing_right_is_no_refused_key() {
+        let of =
+            |status, code: &str| failed(Service::Cbr, status, &format!(r#"{{"error_code":"{code}","error_msg":""}}"#));
+        for code in ["APIGW.0302", "APIGW.0304", "APIGW.0306", "APIGW.0802"] {
+            let failure = of(403, code);
+            assert_eq!((failure.disposition, failure.whose), (Disposition::Permanent, Whose::Backup), "{code}");
+        }
+        let iam =
+            failed(Service::Iam, 403, r#"{"error":{"code":403,"message":"You have no right to do this action"}}"#);
+        assert_eq!((iam.disposition, iam.whose), (Disposition::Permanent, Whose::Backup));
+        assert_eq!(iam.of_sign_in().disposition, Disposition::Authentication);
+        for code in ["APIGW.0301", "APIGW.0303", "APIGW.0305", "APIGW.0307", "APIGW.0311"] {
+            assert_eq!(of(401, code).disposition, Disposition::Authentication, "{code}");
+        }
     }
 
     #[test]

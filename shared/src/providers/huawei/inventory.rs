@@ -10,17 +10,31 @@ use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::model::text::one_line;
 use crate::providers::call::{Call, Service};
-use crate::providers::inventory::{CopiesPage, Cursor, Inventory, InventoryPage, Scope, incomplete, next_offset};
+use crate::providers::inventory::{
+    CopiesPage, Cursor, HiddenKind, Inventory, InventoryPage, Scope, incomplete, next_offset,
+};
 
 impl Inventory for Huawei {
     fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
-        calls::list_kind(scope, "backup", Place::of(cursor).offset)
+        // CBR is asked for every kind: `sync` is copied as `backup` is, and no value of the filter is documented for it.
+        let kind = (calls::service(scope.operation) == Service::Csbs).then_some("backup");
+        calls::list_kind(scope, kind, Place::of(cursor).offset)
     }
 
     fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
         let (items, next, total) = page(scope, cursor, reply)?;
         let backups = items.iter().map(backup).collect::<Result<Vec<_>, _>>()?;
-        Ok(InventoryPage { backups, next, total })
+        Ok(InventoryPage { backups, next, total, ..Default::default() })
+    }
+
+    fn hidden_kinds(&self, scope: &Scope) -> &'static [HiddenKind] {
+        match calls::service(scope.operation) {
+            Service::Csbs => &[HiddenKind { name: "replication", why: "replicas are never copied on" }],
+            _ => &[HiddenKind {
+                name: "shared",
+                why: "belongs to another account, which shares it; that account's own rules are about it",
+            }],
+        }
     }
 
     fn show(&self, scope: &Scope, id: &str) -> Option<Call> {
@@ -50,7 +64,7 @@ impl Inventory for Huawei {
 
     /// The replicas in the destination's project: what a record calls a success must be seen there.
     fn list_copies(&self, destination: &Scope, cursor: Option<&Cursor>) -> Option<Call> {
-        Some(calls::list_kind(destination, "replication", Place::of(cursor).offset))
+        Some(calls::list_kind(destination, Some("replication"), Place::of(cursor).offset))
     }
 
     fn listed_copies(
@@ -70,7 +84,14 @@ impl Inventory for Huawei {
 /// Source: Open Telekom Cloud, cloud-backup-recovery user manual cbr_03_0018 and cbr_03_0009, 2025-10-17.
 pub fn standing(backup: &Backup) -> Standing {
     if backup.image_type() == Some("replication") {
-        return Standing::Ineligible("is itself a replica, and replicas are never copied on".to_owned());
+        return Standing::NotCovered("is itself a replica, and replicas are never copied on");
+    }
+    match backup.status.as_deref() {
+        Some("error") => return Standing::NotCovered("is in the state error"),
+        Some("deleting") => return Standing::NotCovered("is in the state deleting"),
+        Some("waiting_delete") => return Standing::NotCovered("is in the state waiting_delete"),
+        Some("deleted") => return Standing::NotCovered("is in the state deleted"),
+        _ => {}
     }
     match backup.resource_type() {
         // Some regions copy these, and only the API knows which.
@@ -89,9 +110,6 @@ pub fn standing(backup: &Backup) -> Standing {
     }
     match backup.status.as_deref() {
         None | Some("" | "available") => Standing::Usable,
-        Some(state @ ("error" | "deleting" | "waiting_delete" | "deleted")) => {
-            Standing::Ineligible(format!("is in the state {state}"))
-        }
         Some(state) => {
             Standing::NotReady(format!("is in the state {}; it can be copied once it is available", one_line(state)))
         }
@@ -143,6 +161,7 @@ fn backup(item: &Backup) -> Result<backup::Backup, Failure> {
         name: item.name.clone(),
         tags: Vec::new(),
         resource: given(&item.resource_id).map(str::to_owned),
+        resource_kind: item.resource_type().map(resource_kind),
         vault_id: given(&item.vault_id).map(str::to_owned),
         created_at: item.created_at.as_deref().and_then(time),
         completed_at: None,
@@ -152,6 +171,17 @@ fn backup(item: &Backup) -> Result<backup::Backup, Failure> {
         copies: copies(item),
         copies_told: item.replication_records.is_some(),
     })
+}
+
+/// The provider's name of a resource type, as a word for people; one that nobody knows stays as it is.
+fn resource_kind(resource_type: &str) -> String {
+    match resource_type {
+        "OS::Nova::Server" => "server".to_owned(),
+        "OS::Cinder::Volume" => "disk".to_owned(),
+        "OS::Sfs::Turbo" => "file system".to_owned(),
+        "OS::Workspace::DesktopV2" => "desktop".to_owned(),
+        other => one_line(other),
+    }
 }
 
 fn copy(item: &Backup) -> Result<DestinationCopy, Failure> {
@@ -256,6 +286,7 @@ mod tests {
             vault_id: None,
             name_prefix: None,
             since: None,
+            source_types: Vec::new(),
         }
     }
 
@@ -301,15 +332,12 @@ mod tests {
     fn cbr_is_asked_with_records_and_filters() {
         let call = Huawei.list(&scope(Operation::CopyBackup), None);
         assert_eq!((call.action, call.service, call.region.as_str()), ("ListBackups", Service::Cbr, "cn-north-4"));
-        assert_eq!(
-            line(&call),
-            "GET /v3/p1/backups?image_type=backup&show_replication=true&sort=created_at:desc&limit=100&offset=0"
-        );
+        assert_eq!(line(&call), "GET /v3/p1/backups?show_replication=true&sort=created_at:desc&limit=100&offset=0");
         let since = Some(at("2026-11-21T08:30:00.5Z"));
         let narrow = Scope { vault_id: Some("v-1".into()), since, ..scope(Operation::CopyCheckpoint) };
         assert_eq!(
             line(&Huawei.list(&narrow, Some(&Cursor("90 b-1".into())))),
-            "GET /v3/p1/backups?image_type=backup&show_replication=true&sort=created_at:desc&vault_id=v-1\
+            "GET /v3/p1/backups?show_replication=true&sort=created_at:desc&vault_id=v-1\
              &start_time=2026-11-21T08:30:00Z&limit=100&offset=90"
         );
         let copies = Huawei.list_copies(&scope(Operation::CopyBackup), None).unwrap();
@@ -417,9 +445,20 @@ mod tests {
             ),
             (
                 json!({"image_type": "replication"}),
-                Standing::Ineligible("is itself a replica, and replicas are never copied on".into()),
+                Standing::NotCovered("is itself a replica, and replicas are never copied on"),
             ),
-            (json!({"status": "error"}), Standing::Ineligible("is in the state error".into())),
+            (json!({"image_type": "sync"}), Standing::Usable),
+            (json!({"status": "error"}), Standing::NotCovered("is in the state error")),
+            (json!({"status": "deleting"}), Standing::NotCovered("is in the state deleting")),
+            (
+                json!({"status": "waiting_delete", "image_type": "sync"}),
+                Standing::NotCovered("is in the state waiting_delete"),
+            ),
+            // Whatever it is a backup of, it protects nothing.
+            (
+                json!({"status": "error", "resource_type": "OS::Cinder::Volume"}),
+                Standing::NotCovered("is in the state error"),
+            ),
             (
                 json!({"status": "waiting_protect"}),
                 Standing::NotReady("is in the state waiting_protect; it can be copied once it is available".into()),
@@ -434,6 +473,16 @@ mod tests {
         let found = listed(json!({}));
         assert_eq!((found.id.as_str(), found.name.as_deref()), ("b-1", Some("server-backup")));
         assert_eq!((found.resource.as_deref(), found.vault_id.as_deref()), (Some("s-1"), Some("v-1")));
+        let kind = |resource_type: Value| listed(json!({"resource_type": resource_type})).resource_kind;
+        for (resource_type, wanted) in [
+            ("OS::Nova::Server", "server"),
+            ("OS::Cinder::Volume", "disk"),
+            ("OS::Sfs::Turbo", "file system"),
+            ("OS::New::Kind", "OS::New::Kind"),
+        ] {
+            assert_eq!(kind(json!(resource_type)).as_deref(), Some(wanted));
+        }
+        assert_eq!(kind(Value::Null), None);
         assert_eq!((found.size_gib, found.created_at), (Some(50), Some(at("2025-03-25T06:32:07.951164Z"))));
     }
 

@@ -450,7 +450,8 @@ mod tests {
         for (status, code, denied) in [(403, "APIGW.0302", true), (401, "APIGW.0301", false)] {
             let refused = reply(status, &json!({"error_code": code, "error_msg": "m"}));
             let Err(Need::Failed(failure)) = look(Topic::Sources, &[refused]) else { panic!() };
-            assert_eq!((failure.disposition, Huawei.is_denied(&failure)), (Disposition::Authentication, denied));
+            let wanted = if denied { Disposition::Permanent } else { Disposition::Authentication };
+            assert_eq!((failure.disposition, Huawei.is_denied(&failure)), (wanted, denied));
         }
     }
 }

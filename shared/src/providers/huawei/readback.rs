@@ -98,7 +98,10 @@ fn vault(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked
     }
     // Offset paging may show a backup twice when others come or go meanwhile.
     let mut ids = BTreeSet::new();
-    backups.items.retain(|backup| given(&backup.id).is_some_and(|id| ids.insert(id.to_owned())));
+    // A replica carries the record that made it, and that is no record of a copy from here.
+    backups.items.retain(|backup| {
+        backup.image_type() != Some("replication") && given(&backup.id).is_some_and(|id| ids.insert(id.to_owned()))
+    });
     let mut receipts = Vec::new();
     for backup in &backups.items {
         let records = backup.replication_records.iter().flatten();
@@ -198,6 +201,7 @@ fn judge(replication: &Replication, source: Option<&Backup>) -> ReadBack {
         Standing::Usable => ReadBack::Absent,
         Standing::NotReady(reason) => ReadBack::NotReady(format!("{id} {reason}")),
         Standing::Ineligible(reason) => ReadBack::Ineligible(format!("{id} {reason}")),
+        Standing::NotCovered(reason) => ReadBack::Ineligible(format!("{id} {reason}")),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::providers::call::Call;
 use crate::providers::inventory::{
-    CopiesPage, Cursor, Inventory, InventoryPage, Scope, SourceKey, incomplete, next_offset,
+    CopiesPage, Cursor, HiddenKind, Inventory, InventoryPage, Scope, SourceKey, incomplete, next_offset,
 };
 use crate::providers::refusal::unreadable;
 
@@ -25,7 +25,14 @@ impl Inventory for Tencent {
     fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
         let Page { snapshots, next, total } = page(scope, cursor, reply)?;
         let backups = snapshots.into_iter().map(backup).collect::<Result<Vec<_>, _>>()?;
-        Ok(InventoryPage { backups, next, total })
+        Ok(InventoryPage { backups, next, total, ..Default::default() })
+    }
+
+    fn hidden_kinds(&self, _scope: &Scope) -> &'static [HiddenKind] {
+        &[HiddenKind {
+            name: "SHARED_SNAPSHOT",
+            why: "belongs to another account, which shares it; that account's own rules are about it",
+        }]
     }
 
     fn show(&self, scope: &Scope, id: &str) -> Option<Call> {
@@ -97,15 +104,15 @@ impl Inventory for Tencent {
 pub fn standing(snapshot: &Snapshot) -> Standing {
     let state = snapshot.state.as_deref();
     if snapshot.copy_from_remote == Some(true) || matches!(state, Some("COPYING_FROM_REMOTE" | "CHECKING_COPIED")) {
-        return Standing::Ineligible("is itself a copy from another region, and copies are never copied on".to_owned());
+        return Standing::NotCovered("is itself a copy from another region, and copies are never copied on");
     }
     if snapshot.snapshot_type.as_deref() == Some("SHARED_SNAPSHOT") {
-        return Standing::Ineligible("belongs to another account, which shares it".to_owned());
+        return Standing::NotCovered("belongs to another account, which shares it");
     }
     match state {
         Some("CREATING") => Standing::NotReady("is still being created".to_owned()),
         Some("ROLLBACKING") => Standing::NotReady("is being rolled back to its disk".to_owned()),
-        Some("TORECYCLE") => Standing::Ineligible("is in the recycle bin".to_owned()),
+        Some("TORECYCLE") => Standing::NotCovered("is in the recycle bin"),
         _ => Standing::Usable,
     }
 }
@@ -176,6 +183,7 @@ fn backup(snapshot: Snapshot) -> Result<Backup, Failure> {
         name: snapshot.snapshot_name,
         tags: snapshot.tags.into_iter().flatten().map(|tag| (tag.key, tag.value)).collect(),
         resource: snapshot.disk_id.filter(|id| !id.is_empty()),
+        resource_kind: Some("disk".to_owned()),
         vault_id: None,
         created_at: snapshot.create_time.as_deref().and_then(time),
         completed_at: None,
@@ -235,6 +243,7 @@ mod tests {
             vault_id: None,
             name_prefix: None,
             since: since.map(at),
+            source_types: Vec::new(),
         }
     }
 
@@ -304,6 +313,7 @@ mod tests {
             name: Some("web-1".into()),
             tags: vec![("team".into(), "web".into())],
             resource: Some("disk-1".into()),
+            resource_kind: Some("disk".into()),
             vault_id: None,
             created_at: Some(at("2026-11-21T08:30:00Z")),
             completed_at: None,
@@ -339,6 +349,7 @@ mod tests {
             Standing::Usable => "usable".to_owned(),
             Standing::NotReady(reason) => format!("not ready: {reason}"),
             Standing::Ineligible(reason) => format!("never: {reason}"),
+            Standing::NotCovered(reason) => format!("not covered: {reason}"),
         };
         for (fields, wanted) in [
             (json!({}), "usable"),
@@ -346,16 +357,16 @@ mod tests {
             (json!({"SnapshotState": "NEWLY_INVENTED"}), "usable"),
             (json!({"SnapshotState": "CREATING"}), "not ready: is still being created"),
             (json!({"SnapshotState": "ROLLBACKING"}), "not ready: is being rolled back to its disk"),
-            (json!({"SnapshotState": "TORECYCLE"}), "never: is in the recycle bin"),
+            (json!({"SnapshotState": "TORECYCLE"}), "not covered: is in the recycle bin"),
             (
                 json!({"CopyFromRemote": true}),
-                "never: is itself a copy from another region, and copies are never copied on",
+                "not covered: is itself a copy from another region, and copies are never copied on",
             ),
             (
                 json!({"SnapshotState": "CHECKING_COPIED"}),
-                "never: is itself a copy from another region, and copies are never copied on",
+                "not covered: is itself a copy from another region, and copies are never copied on",
             ),
-            (json!({"SnapshotType": "SHARED_SNAPSHOT"}), "never: belongs to another account, which shares it"),
+            (json!({"SnapshotType": "SHARED_SNAPSHOT"}), "not covered: belongs to another account, which shares it"),
         ] {
             assert_eq!(standing(fields.clone()), wanted, "{fields}");
         }

@@ -12,7 +12,7 @@ use super::calls::call;
 use super::errors::read;
 use super::model::{Answer, DescribeSnapshots, Described, Head};
 use crate::model::command::Operation;
-use crate::model::failure::Failure;
+use crate::model::failure::{Disposition, Failure, Whose};
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::probe::{Finding, Health, Probe, Route, Topic};
@@ -74,7 +74,9 @@ impl Probe for Tencent {
     }
 
     fn is_denied(&self, failure: &Failure) -> bool {
-        matches!(failure.code.as_str(), "AuthFailure.UnauthorizedOperation" | "UnauthorizedOperation")
+        let named =
+            failure.code == "AuthFailure.UnauthorizedOperation" || failure.code.starts_with("UnauthorizedOperation");
+        named && failure.disposition == Disposition::Permanent && failure.whose == Whose::Backup
     }
 }
 
@@ -135,7 +137,6 @@ mod tests {
 
     use super::*;
     use crate::model::command::Destination;
-    use crate::model::failure::Disposition;
     use crate::providers::asked::Need;
     use crate::providers::call::Service;
     use crate::providers::provider::Provider;
@@ -196,7 +197,8 @@ mod tests {
             else {
                 panic!()
             };
-            assert_eq!((failure.disposition, Tencent.is_denied(&failure)), (Disposition::Authentication, denied));
+            let wanted = if denied { Disposition::Permanent } else { Disposition::Authentication };
+            assert_eq!((failure.disposition, Tencent.is_denied(&failure)), (wanted, denied));
         }
     }
 

@@ -75,5 +75,6 @@ pub(crate) fn judge_source(replication: &Replication, source: &Snapshot) -> Read
         Standing::Usable => ReadBack::Absent,
         Standing::NotReady(reason) => ReadBack::NotReady(format!("the snapshot {id} {reason}")),
         Standing::Ineligible(reason) => ReadBack::Ineligible(format!("the snapshot {id} {reason}")),
+        Standing::NotCovered(reason) => ReadBack::Ineligible(format!("the snapshot {id} {reason}")),
     }
 }
