@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::model::backup::Standing;
 use crate::model::duration;
+use crate::model::text::hash_of;
 
 fn tencent(changes: Value) -> Value {
     let mut rule = json!({
@@ -193,6 +194,68 @@ fn the_normalised_form_reads_back_as_the_same_policy() {
     assert_eq!(written["rules"][2]["account"], "default");
     let empty = Policy { rules: Vec::new() };
     assert_eq!(Policy::from_json(&empty.to_json()), Ok(empty));
+}
+
+/// A rule's hash ties what is stored beside the ledger to the rule: a sweep that is under way, its summary. With another hash a policy
+/// that nobody has touched would count as changed, so what existing policies normalise to stays as it is, byte for byte.
+#[test]
+fn what_a_rule_is_hashed_by_stays_byte_for_byte() {
+    let vault = json!({"region": "cn-north-4", "project_id": "p1", "vault_id": "v1"});
+    let csbs = json!([{"region": "cn-south-1", "project_id": "p2"}]);
+    let full = tencent(json!({
+        "account": "prod",
+        "source": {"region": "ap-guangzhou", "select": {
+            "name_prefix": "web-", "tags": {"b": "2", "a": ""}, "max_age": "168h", "min_age": "90s", "resource": "disk-1",
+        }},
+        "objective": {"max_lag": "1440m", "rpo": "2d"},
+        "limits": {"max_new_per_sweep": 200, "on_doubt": "hold", "restart_lost": true, "allow_empty": true},
+    }));
+    let golden = [
+        (
+            tencent(json!({})),
+            r#"{"account":"default","destinations":[{"region":"ap-beijing"}],"name":"web","operation":"copy-snapshot","provider":"tencent","source":{"region":"ap-guangzhou"}}"#,
+            "ab0458313f910a171f61532e71d89d2a93d4d963d9d30fd73b4f4f372eaded51",
+        ),
+        (
+            full,
+            r#"{"account":"prod","destinations":[{"region":"ap-beijing"}],"limits":{"allow_empty":true,"max_new_per_sweep":200,"on_doubt":"hold","restart_lost":true},"name":"web","objective":{"max_lag":"1d","rpo":"2d"},"operation":"copy-snapshot","provider":"tencent","source":{"region":"ap-guangzhou","select":{"max_age":"7d","min_age":"90s","name_prefix":"web-","resource":["disk-1"],"tags":{"a":"","b":"2"}}}}"#,
+            "dfc9cc43789f5d4cf1f497e692bb5cac249c8d96839332f2e307747140de5a6b",
+        ),
+        (
+            tencent(json!({"objective": {"rpo": "2d"}, "limits": {}})),
+            r#"{"account":"default","destinations":[{"region":"ap-beijing"}],"name":"web","objective":{"rpo":"2d"},"operation":"copy-snapshot","provider":"tencent","source":{"region":"ap-guangzhou"}}"#,
+            "a6a8371c587d2fc7605b9e02e8aa0329ac8d79b3b91b1831f550f39ca527af8f",
+        ),
+        (
+            tencent(json!({"objective": {}})),
+            r#"{"account":"default","destinations":[{"region":"ap-beijing"}],"name":"web","operation":"copy-snapshot","provider":"tencent","source":{"region":"ap-guangzhou"}}"#,
+            "ab0458313f910a171f61532e71d89d2a93d4d963d9d30fd73b4f4f372eaded51",
+        ),
+        (
+            alibaba("files", "v-2"),
+            r#"{"account":"default","destinations":[{"region":"cn-shanghai","vault_id":"v-2"}],"name":"files","operation":"create-vault-replication","provider":"alibaba","source":{"region":"cn-hangzhou","vault_id":"v-1"}}"#,
+            "14ff267f80382ef362a34c16e27118fe42978c2a4d040fdb6d05d3d019885ca1",
+        ),
+        (
+            huawei(json!({"options": {"name": "copy", "enable_acceleration": true}})),
+            r#"{"account":"default","destinations":[{"project_id":"p2","region":"cn-south-1","vault_id":"v2"}],"name":"ecs","operation":"copy-backup","options":{"enable_acceleration":true,"name":"copy"},"provider":"huawei","source":{"region":"cn-north-4"}}"#,
+            "1b95461bb11b710cfb799217bacad1f29a54a13af69f86b004661c981f623d25",
+        ),
+        (
+            huawei(json!({"operation": "copy-checkpoint", "source": vault, "objective": {"max_lag": "3d"}})),
+            r#"{"account":"default","destinations":[{"project_id":"p2","region":"cn-south-1","vault_id":"v2"}],"name":"ecs","objective":{"max_lag":"3d"},"operation":"copy-checkpoint","provider":"huawei","source":{"project_id":"p1","region":"cn-north-4","vault_id":"v1"}}"#,
+            "9b899feb9ab9efcf3fe54a99d227b17bccb9ae9c57e6d31d1c68f3cf2213cf1c",
+        ),
+        (
+            huawei(json!({"operation": "copy-checkpoint-item", "destinations": csbs})),
+            r#"{"account":"default","destinations":[{"project_id":"p2","region":"cn-south-1"}],"name":"ecs","operation":"copy-checkpoint-item","provider":"huawei","source":{"region":"cn-north-4"}}"#,
+            "a85813907a6740252595d91b950139e5c4e175c4741a290b391dfd21b5fa939b",
+        ),
+    ];
+    for (rule, text, hash) in golden {
+        let written = one(rule).to_json().to_string();
+        assert_eq!((written.as_str(), hash_of(&[&written]).as_str()), (text, hash));
+    }
 }
 
 #[test]
