@@ -89,11 +89,6 @@ impl Select {
 }
 
 impl Exclude {
-    /// Whether nothing is excluded.
-    pub fn is_none(&self) -> bool {
-        *self == Exclude::default()
-    }
-
     fn to_json(&self) -> Value {
         let mut exclude = Map::new();
         if !self.resources.is_empty() {

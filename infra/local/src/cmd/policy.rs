@@ -216,7 +216,8 @@ async fn first_sweep(
 fn covers_nothing(rule: &Rule, covered: u64) -> Option<String> {
     (covered == 0 && !rule.limits.allow_empty).then(|| {
         let [_, _, source, ..] = summary(rule);
-        format!("covers nothing now: no backup is in {source}; widen source.select, or say limits.allow_empty: true")
+        let change = if rule.source.select.is_all() { "name another source" } else { "widen source.select" };
+        format!("covers nothing now: no backup is in {source}; {change}, or say limits.allow_empty: true")
     })
 }
 
