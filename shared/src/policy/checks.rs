@@ -1,18 +1,19 @@
-//! What is wrong with a policy although each of its fields is well-formed: durations that cannot hold together, doubled names
-//! and vaults, and what the provider would refuse in any command.
+//! What is wrong with a policy although each of its fields is well-formed: durations that cannot hold together, what is
+//! selected and excluded at once, doubled names and vaults, and what the provider would refuse in any command.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Objective, RuleSource, Select};
+use super::{Copies, Objective, RuleSource, Select};
 use crate::model::command::{Cloud, Command, Destination, Operation, Options, Source};
 use crate::model::duration;
 use crate::model::fields::{Complaints, FieldError};
+use crate::model::text::one_line;
 use crate::providers;
 
 /// Durations that cannot hold together.
-pub fn untimely(select: &Select, objective: &Objective, path: &str) -> Vec<FieldError> {
+pub fn untimely(select: &Select, objective: &Objective, copies: &Copies, path: &str) -> Vec<FieldError> {
     let mut complaints = Complaints::default();
     let words = duration::text;
     if let (Some(min), Some(max)) = (select.min_age, select.max_age)
@@ -40,6 +41,48 @@ pub fn untimely(select: &Select, objective: &Objective, path: &str) -> Vec<Field
             words(max)
         );
         complaints.add(format!("{path}.objective.max_lag"), reason);
+    }
+    if let (Some(keep), Some(promise)) = (copies.keep, objective.effective(select)) {
+        let lag = if promise.is_default { "objective.max_lag (by default)" } else { "objective.max_lag" };
+        // One is enough to see: the larger of the two is the one that binds.
+        let longest = [(Some(promise.max_lag), lag), (promise.rpo, "objective.rpo")].into_iter().max();
+        if let Some((Some(wanted), name)) = longest
+            && keep < wanted
+        {
+            let reason = format!(
+                "{} is less than {name}, {}: what is promised would be let go; keep copies for {} at least",
+                words(keep),
+                words(wanted),
+                words(wanted)
+            );
+            complaints.add(format!("{path}.copies.keep"), reason);
+        }
+    }
+    complaints.into_vec()
+}
+
+/// What is selected and excluded at once, so that nothing would be covered.
+pub fn excluded_again(select: &Select, path: &str) -> Vec<FieldError> {
+    let mut complaints = Complaints::default();
+    let exclude = &select.exclude;
+    let path = format!("{path}.source.select.exclude");
+    if !select.resources.is_empty() && select.resources.iter().all(|resource| exclude.resources.contains(resource)) {
+        let reason = "excludes every one of select.resource: nothing would be covered; name each in one of the two";
+        complaints.add(format!("{path}.resources"), reason);
+    }
+    for (key, value) in exclude.tags.iter().filter(|tag| select.tags.contains(tag)) {
+        let reason = format!(
+            "\"{value}\" is what select.tags asks for: nothing would be covered; name the tag in one of the two"
+        );
+        complaints.add(format!("{path}.tags.{}", one_line(key)), reason);
+    }
+    if let (Some(out), Some(wanted)) = (&exclude.name_prefix, &select.name_prefix)
+        && wanted.starts_with(out.as_str())
+    {
+        let reason = format!(
+            "\"{out}\" begins every name that select.name_prefix, \"{wanted}\", asks for: nothing would be covered; exclude a longer one"
+        );
+        complaints.add(format!("{path}.name_prefix"), reason);
     }
     complaints.into_vec()
 }

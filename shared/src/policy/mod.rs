@@ -1,10 +1,14 @@
 //! The policy: which sources go to which destinations, and how late a copy may be.
 //!
-//! `reading` makes one from JSON, strictly and with every complaint at once, and `checks` compares its parts; `duration` are
-//! texts such as `24h`.
+//! `reading` makes one from JSON, strictly and with every complaint at once, and `checks` compares its parts. `select` judges a
+//! backup, `objective` says what is promised where a rule is silent, and `scope` to which rule a replication belongs. Durations
+//! are texts such as `24h`.
 
 mod checks;
+mod objective;
 mod reading;
+mod scope;
+mod select;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +20,10 @@ use serde_json::{Map, Value, json};
 use crate::ledger::limits::OnDoubt;
 use crate::model::backup::Backup;
 use crate::model::command::{Command, Destination, Operation, Options, Source, options_json};
-use crate::model::duration::rough;
 use crate::model::text::one_line;
+
+pub use objective::{Effective, Objective};
+pub use select::{Exclude, Select};
 
 pub use crate::model::duration::{WANTED as DURATION_WANTED, read as read_duration, text as duration_text};
 
@@ -49,8 +55,10 @@ pub struct Rule {
     pub destinations: Vec<Destination>,
     /// Options of the calls.
     pub options: Options,
-    /// How late a copy may be.
+    /// How late a copy may be, as it is written; [`Rule::effective`] has the defaults.
     pub objective: Objective,
+    /// How long copies are wanted.
+    pub copies: Copies,
     /// Limits.
     pub limits: Limits,
 }
@@ -68,28 +76,11 @@ pub struct RuleSource {
     pub select: Select,
 }
 
-/// Which backups of a source. Everything given must hold.
+/// Copies after a while.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Select {
-    /// Name begins so.
-    pub name_prefix: Option<String>,
-    /// Has all these tags.
-    pub tags: Vec<(String, String)>,
-    /// Not older.
-    pub max_age: Option<Duration>,
-    /// Not younger.
-    pub min_age: Option<Duration>,
-    /// Is a backup of one of these disks or servers.
-    pub resources: Vec<String>,
-}
-
-/// How late a copy may be.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Objective {
-    /// Age of the oldest covered backup without a usable copy.
-    pub max_lag: Option<Duration>,
-    /// Age of the newest usable copy, for each resource.
-    pub rpo: Option<Duration>,
+pub struct Copies {
+    /// A copy whose source backup is older may go without a breach; left out, it may not while its source is covered.
+    pub keep: Option<Duration>,
 }
 
 /// Limits of a rule.
@@ -126,7 +117,8 @@ impl Policy {
         self.rules.iter().find(|rule| rule.name == name)
     }
 
-    /// The normalised form: every default that decides something is written out. [`Policy::from_json`] reads it back.
+    /// The normalised form, which [`Policy::from_json`] reads back. Every default that decides what is started is written out. That of
+    /// the objective is not: a rule's hash is made of this form, and would change for policies that nobody has touched.
     pub fn to_json(&self) -> Value {
         json!({ "version": 1, "rules": self.rules.iter().map(Rule::to_json).collect::<Vec<_>>() })
     }
@@ -137,7 +129,7 @@ impl Rule {
     /// asked: an ineligible backup that is covered is a verdict of its own.
     pub fn covers(&self, backup: &Backup, now: Timestamp) -> Coverage {
         match self.selects(backup) {
-            Coverage::Covered => misses_age(&self.source.select, backup, Duration::ZERO, now).into(),
+            Coverage::Covered => self.source.select.misses_age(backup, Duration::ZERO, now).into(),
             other => other,
         }
     }
@@ -145,20 +137,26 @@ impl Rule {
     /// The same for a command that may have waited in a queue: the backup may have grown too old meanwhile, and never too young.
     pub fn covers_since(&self, backup: &Backup, now: Timestamp) -> Coverage {
         match self.selects(backup) {
-            Coverage::Covered => misses_age(&self.source.select, backup, LONGEST_WAIT, now).into(),
+            Coverage::Covered => self.source.select.misses_age(backup, LONGEST_WAIT, now).into(),
             other => other,
         }
     }
 
     fn selects(&self, backup: &Backup) -> Coverage {
-        let select = &self.source.select;
-        let misses = [
-            self.source.vault_id.as_deref().and_then(|vault| misses_vault(vault, backup)),
-            select.name_prefix.as_deref().and_then(|prefix| misses_prefix(prefix, backup)),
-            select.tags.iter().find_map(|(key, value)| misses_tag(key, value, backup)),
-            misses_resource(&select.resources, backup),
-        ];
-        misses.into_iter().flatten().next().into()
+        let elsewhere = self.source.vault_id.as_deref().and_then(|vault| misses_vault(vault, backup));
+        elsewhere.or_else(|| self.source.select.misses(backup)).into()
+    }
+
+    /// What is promised, defaults included; nothing where the rule is not judged.
+    pub fn effective(&self) -> Option<Effective> {
+        self.objective.effective(&self.source.select)
+    }
+
+    /// Whether the copy of a backup that was made then may be gone without a breach (`copies.keep`). A copy is as old as its source
+    /// backup; where nobody tells when that was made, the copy may not go.
+    pub fn lets_go(&self, made: Option<Timestamp>, now: Timestamp) -> bool {
+        let (Some(keep), Some(made)) = (self.copies.keep, made) else { return false };
+        Duration::try_from(now.duration_since(made)).is_ok_and(|age| age > keep)
     }
 
     /// Whether a backup must be read to know if this rule covers it.
@@ -206,6 +204,7 @@ impl Rule {
         for (name, value) in [
             ("options", options_json(&self.options)),
             ("objective", self.objective.to_json()),
+            ("copies", self.copies.to_json()),
             ("limits", self.limits.to_json()),
         ] {
             insert_if_any(&mut rule, name, value);
@@ -225,32 +224,11 @@ impl RuleSource {
     }
 }
 
-impl Select {
-    /// Whether every backup of the source is meant.
-    pub fn is_all(&self) -> bool {
-        *self == Select::default()
-    }
-
+impl Copies {
     fn to_json(&self) -> Value {
-        let mut select = Map::new();
-        insert_some(&mut select, "name_prefix", &self.name_prefix);
-        let tags: Map<String, Value> = self.tags.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
-        insert_if_any(&mut select, "tags", Value::Object(tags));
-        insert_some(&mut select, "max_age", &self.max_age.map(duration_text));
-        insert_some(&mut select, "min_age", &self.min_age.map(duration_text));
-        if !self.resources.is_empty() {
-            select.insert("resource".into(), json!(self.resources));
-        }
-        Value::Object(select)
-    }
-}
-
-impl Objective {
-    fn to_json(&self) -> Value {
-        let mut objective = Map::new();
-        insert_some(&mut objective, "max_lag", &self.max_lag.map(duration_text));
-        insert_some(&mut objective, "rpo", &self.rpo.map(duration_text));
-        Value::Object(objective)
+        let mut copies = Map::new();
+        insert_some(&mut copies, "keep", &self.keep.map(duration_text));
+        Value::Object(copies)
     }
 }
 
@@ -282,8 +260,9 @@ fn insert_some(object: &mut Map<String, Value>, name: &str, value: &Option<Strin
     }
 }
 
+/// A section that says nothing is left out.
 fn insert_if_any(object: &mut Map<String, Value>, name: &str, value: Value) {
-    if value.as_object().is_some_and(|inner| !inner.is_empty()) {
+    if value.as_object().is_none_or(|inner| !inner.is_empty()) {
         object.insert(name.to_owned(), value);
     }
 }
@@ -295,65 +274,5 @@ fn misses_vault(vault: &str, backup: &Backup) -> Option<String> {
         None => {
             Some(format!("source.vault_id: the provider does not say which vault it lies in; the rule says {vault}"))
         }
-    }
-}
-
-fn misses_prefix(prefix: &str, backup: &Backup) -> Option<String> {
-    match backup.name.as_deref() {
-        Some(name) if name.starts_with(prefix) => None,
-        Some(name) => Some(format!("select.name_prefix: its name \"{name}\" does not begin with \"{prefix}\"")),
-        None => Some(format!("select.name_prefix: it has no name, and one that begins with \"{prefix}\" is wanted")),
-    }
-}
-
-fn misses_tag(key: &str, value: &str, backup: &Backup) -> Option<String> {
-    if backup.tags.iter().any(|(found_key, found)| found_key == key && found == value) {
-        return None;
-    }
-    Some(match backup.tags.iter().find(|(found_key, _)| found_key == key) {
-        Some((_, found)) => format!("select.tags.{key}: its value is \"{found}\", not \"{value}\""),
-        None => format!("select.tags.{key}: it has no such tag, and \"{value}\" is wanted"),
-    })
-}
-
-fn misses_resource(resources: &[String], backup: &Backup) -> Option<String> {
-    if resources.is_empty() {
-        return None;
-    }
-    match &backup.resource {
-        Some(found) if resources.contains(found) => None,
-        Some(found) => Some(format!("select.resource: it is a backup of {found}, not of {}", listed(resources))),
-        None => Some(format!(
-            "select.resource: the provider does not say what it is a backup of; wanted is {}",
-            listed(resources)
-        )),
-    }
-}
-
-/// An age of exactly the limit is covered. A backup that the provider's clock puts into the future has no age yet.
-fn misses_age(select: &Select, backup: &Backup, waited: Duration, now: Timestamp) -> Option<String> {
-    if select.max_age.is_none() && select.min_age.is_none() {
-        return None;
-    }
-    let Some(created_at) = backup.created_at else {
-        return Some("select: the provider does not say when it was made, and the rule selects by age".to_owned());
-    };
-    let age = Duration::try_from(now.duration_since(created_at)).unwrap_or_default();
-    match (select.max_age, select.min_age) {
-        (Some(limit), _) if age > limit.saturating_add(waited) => {
-            Some(format!("select.max_age: it is {} old, more than {}", rough(age), duration_text(limit)))
-        }
-        (_, Some(limit)) if age < limit => {
-            Some(format!("select.min_age: it is {} old, less than {}", rough(age), duration_text(limit)))
-        }
-        _ => None,
-    }
-}
-
-fn listed(resources: &[String]) -> String {
-    match resources {
-        [one] => one.clone(),
-        [first, rest @ ..] => format!("{first} or {} others that the rule names", rest.len()),
-        [] => String::new(),
     }
 }

@@ -16,12 +16,12 @@ use offsite_shared::model::failure::Failure;
 use offsite_shared::model::http::Reply;
 use offsite_shared::model::text::one_line;
 use offsite_shared::model::time::later;
-use offsite_shared::policy::{Coverage, Policy, Rule, SCHEMA, duration_text};
+use offsite_shared::policy::{Coverage, Effective, Policy, Rule, SCHEMA, duration_text};
 use offsite_shared::ports::Clock;
 use offsite_shared::providers::inventory::{Cursor, Scope};
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::sweep::summary;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::home;
 use crate::home::policy_file::{self, Problem, Problems};
@@ -48,7 +48,7 @@ pub enum PolicyAction {
         /// Read the providers too: what each rule covers now, and what its first sweep would start. Nothing is started
         #[arg(long)]
         live: bool,
-        /// Read this backup at the provider and say for each rule why it is or is not covered
+        /// Read this backup at the one provider that its ID can be of, and say for each rule why it is or is not covered
         #[arg(long, value_name = "ID", conflicts_with = "live")]
         explain: Option<String>,
     },
@@ -101,6 +101,13 @@ async fn explain(policy: Policy, id: &str, environment: &Environment, out: &mut 
     let clock = SystemClock;
     let mut well = true;
     for rule in &policy.rules {
+        let cloud = rule.operation.cloud();
+        // The other clouds' keys may not even be here.
+        if cloud != Cloud::of_backup_id(id) {
+            let name = cloud.name();
+            writeln!(out, "{}: not covered: {} has not the form of a backup's ID of {name}", rule.name, one_line(id))?;
+            continue;
+        }
         let told = match find(&context, rule, id).await {
             Err(failure) => {
                 well = false;
@@ -179,12 +186,18 @@ async fn first_sweep(
         // A vault-wide call is one, whatever it copies.
         let due = if rule.operation.source_field() == "vault_id" { found.due.min(1) } else { found.due };
         let (covered, would) = (found.counts.covered, due.min(limit));
-        match json {
-            true => {
-                let told = json!({ "rule": rule.name, "counts": found.counts, "due": found.due, "would_start": would });
+        let advice = covers_nothing(rule, covered);
+        match (json, advice) {
+            (true, advice) => {
+                let mut told =
+                    json!({ "rule": rule.name, "counts": found.counts, "due": found.due, "would_start": would });
+                if let Some(advice) = advice {
+                    told["advice"] = json!(advice);
+                }
                 writeln!(out, "{told}")?;
             }
-            false => {
+            (false, Some(advice)) => writeln!(out, "{}: {advice}", rule.name)?,
+            (false, None) => {
                 let counts = found.counts;
                 writeln!(
                     out,
@@ -203,6 +216,15 @@ async fn first_sweep(
     Ok(well)
 }
 
+/// What to do about a rule that covers nothing and does not say that it may.
+fn covers_nothing(rule: &Rule, covered: u64) -> Option<String> {
+    (covered == 0 && !rule.limits.allow_empty).then(|| {
+        let [_, _, source, ..] = summary(rule);
+        let change = if rule.source.select.is_all() { "name another source" } else { "widen source.select" };
+        format!("covers nothing now: no backup is in {source}; {change}, or say limits.allow_empty: true")
+    })
+}
+
 fn as_json(file: &str, read: &Result<Policy, Problems>) -> Value {
     let problem = |problem: &Problem| {
         json!({
@@ -213,12 +235,26 @@ fn as_json(file: &str, read: &Result<Policy, Problems>) -> Value {
         })
     };
     match read {
-        Ok(policy) => json!({ "file": file, "valid": true, "policy": policy.to_json(), "errors": [] }),
+        Ok(policy) => {
+            let promised = |rule: &Rule| (rule.name.clone(), rule.effective().map_or(Value::Null, promise));
+            let promises: Map<String, Value> = policy.rules.iter().map(promised).collect();
+            json!({ "file": file, "valid": true, "policy": policy.to_json(), "objectives": promises, "errors": [] })
+        }
         Err(problems) => {
             let errors: Vec<Value> = problems.list.iter().map(problem).collect();
             json!({ "file": file, "valid": false, "errors": errors })
         }
     }
+}
+
+/// What a rule promises, defaults included. The normalised policy is without them.
+fn promise(told: Effective) -> Value {
+    json!({
+        "max_lag": duration_text(told.max_lag),
+        "max_lag_is_default": told.is_default,
+        "rpo": told.rpo.map(duration_text),
+        "history": told.history,
+    })
 }
 
 fn write_text(file: &str, read: &Result<Policy, Problems>, out: &mut dyn Write) -> std::io::Result<()> {
@@ -249,22 +285,27 @@ fn summary(rule: &Rule) -> [String; 5] {
     source.extend(select.tags.iter().map(|(key, value)| format!("tag {key}={value}")));
     source.extend(select.min_age.map(|age| format!("from {} old", duration_text(age))));
     source.extend(select.max_age.map(|age| format!("up to {} old", duration_text(age))));
-    source.extend(match select.resources.as_slice() {
-        [] => None,
-        [one] => Some(one.clone()),
-        many => Some(format!("{} resources", many.len())),
-    });
+    source.extend(resources(&select.resources));
+    let exclude = &select.exclude;
+    source.extend(resources(&exclude.resources).map(|these| format!("without {these}")));
+    source.extend(exclude.tags.iter().map(|(key, value)| format!("without tag {key}={value}")));
+    source.extend(exclude.name_prefix.as_ref().map(|prefix| format!("without name {prefix}*")));
     let place = |destination: &offsite_shared::model::command::Destination| match &destination.vault_id {
         Some(vault) => format!("{} vault {vault}", destination.region),
         None => destination.region.clone(),
     };
     let destinations: Vec<String> = rule.destinations.iter().map(place).collect();
     let mut objective: Vec<String> = Vec::new();
-    objective.extend(rule.objective.max_lag.map(|lag| format!("lag up to {}", duration_text(lag))));
-    objective.extend(rule.objective.rpo.map(|rpo| format!("rpo {}", duration_text(rpo))));
-    if objective.is_empty() {
-        objective.push("no objective".to_owned());
+    match rule.effective() {
+        None => objective.push("not judged".to_owned()),
+        Some(Effective { max_lag, is_default, rpo, history }) => {
+            let default = if is_default { " (default)" } else { "" };
+            objective.push(format!("lag up to {}{default}", duration_text(max_lag)));
+            objective.extend(rpo.map(|rpo| format!("rpo {}", duration_text(rpo))));
+            objective.extend(history.then(|| "with history".to_owned()));
+        }
     }
+    objective.extend(rule.copies.keep.map(|keep| format!("copies kept {}", duration_text(keep))));
     [
         rule.name.clone(),
         one_line(&format!("{} {}{account}", rule.operation.cloud().name(), rule.operation.name())),
@@ -272,4 +313,12 @@ fn summary(rule: &Rule) -> [String; 5] {
         destinations.join(", "),
         objective.join(", "),
     ]
+}
+
+fn resources(names: &[String]) -> Option<String> {
+    match names {
+        [] => None,
+        [one] => Some(one.clone()),
+        many => Some(format!("{} resources", many.len())),
+    }
 }

@@ -34,6 +34,16 @@ impl Cloud {
     pub fn from_name(name: &str) -> Option<Cloud> {
         Cloud::ALL.into_iter().find(|cloud| cloud.name() == name)
     }
+
+    /// The only cloud to which a backup with this ID can belong: Tencent's snapshot IDs begin with `snap-`, Huawei's backups and
+    /// checkpoint items have UUIDs, and the job IDs of Alibaba are neither. So a question about one ID needs one cloud's key.
+    pub fn of_backup_id(id: &str) -> Cloud {
+        match id {
+            _ if id.starts_with("snap-") => Cloud::Tencent,
+            _ if is_uuid(id) => Cloud::Huawei,
+            _ => Cloud::Alibaba,
+        }
+    }
 }
 
 /// One of the five operations.
@@ -336,6 +346,12 @@ impl Replication {
             self.destination.region,
         )
     }
+}
+
+/// 8-4-4-4-12 hexadecimal digits, in either case.
+fn is_uuid(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
 fn source_json(operation: Operation, source: &Source) -> Value {
