@@ -119,12 +119,15 @@ pub struct Entry {
 }
 
 /// A change after acceptance that consumers of the queue are told of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct News {
     /// The state entered.
     pub state: State,
     /// In which attempt: a later one must not speak in its place.
     pub attempt: u32,
+    /// Of which copy, where it has an ID: an attempt can have several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replication_id: Option<String>,
 }
 
 /// The record of one replication.

@@ -87,7 +87,8 @@ fn fail(next: &mut Record, by: &Claimant, reason: String, backoff: Duration) {
 /// A change that consumers of the queue are told of.
 fn enter(next: &mut Record, state: State, by: &Claimant, reason: Option<String>) {
     next.state = state;
-    next.news.push(News { state, attempt: next.attempt });
+    let replication_id = next.receipts.last().and_then(|receipt| receipt.replication_id.clone());
+    next.news.push(News { state, attempt: next.attempt, replication_id });
     note(next, by, state, None, None, reason);
 }
 

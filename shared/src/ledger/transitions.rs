@@ -57,6 +57,8 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
         State::Claimed | State::InDoubt => {
             next.state = State::InDoubt;
             next.doubt_since = record.doubt_since.max(record.lease_until).or(Some(record.since));
+            // Whoever died over it may have called, and can no longer say so. The limit of doubts counts the dead as well.
+            next.doubtful_calls += u32::from(record.lease_until.is_some());
         }
         State::Refused | State::Ineligible | State::Failed | State::Lost | State::Missed => {
             let waiting = record.not_before.is_some_and(|at| at > by.now);
@@ -148,13 +150,8 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
     let mut next = current.clone();
     match ending {
         Ending::Accepted(receipts) => {
-            let known = |receipt: &Receipt| {
-                current
-                    .receipts
-                    .iter()
-                    .any(|old| old.backup_id == receipt.backup_id && old.replication_id == receipt.replication_id)
-            };
-            let fresh: Vec<Receipt> = receipts.iter().filter(|receipt| !known(receipt)).cloned().collect();
+            let is_known = |receipt: &&Receipt| is_among(receipt, &current.receipts);
+            let fresh: Vec<Receipt> = receipts.iter().filter(|receipt| !is_known(receipt)).cloned().collect();
             // What is known already changes nothing, least of all a verdict that came after it, or a further attempt.
             let settled = matches!(current.state, State::Accepted | State::Replicated | State::Lost | State::Failed);
             if fresh.is_empty() && (settled || !ours) {
@@ -162,7 +159,17 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
             }
             let request_id = receipts.first().and_then(|receipt| receipt.request_id.clone());
             let adopted = receipts.iter().any(|receipt| receipt.adopted);
-            next.receipts.extend(fresh);
+            if ours {
+                // The copy that was just found to be there is the one to look at, wherever its receipt stood.
+                let (found, others): (Vec<Receipt>, Vec<Receipt>) =
+                    next.receipts.into_iter().partition(|old| fresh.is_empty() && is_among(old, receipts));
+                next.receipts = others.into_iter().chain(found).chain(fresh).collect();
+            } else if matches!(current.state, State::Accepted | State::Replicated) {
+                // An acceptance that comes late is older than the one that was recorded meanwhile, and is not to hide it.
+                next.receipts.splice(0..0, fresh);
+            } else {
+                next.receipts.extend(fresh);
+            }
             next.state = State::Accepted;
             next.outbox = !next.receipts.is_empty();
             next.doubt_since = None;
@@ -212,6 +219,10 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
     Some((next, was))
 }
 
+fn is_among(receipt: &Receipt, others: &[Receipt]) -> bool {
+    others.iter().any(|other| other.backup_id == receipt.backup_id && other.replication_id == receipt.replication_id)
+}
+
 /// The record after the queue took its receipts.
 pub fn emitted(current: &Record) -> (Record, Expect) {
     let was = Expect::Was { version: current.version, owner: current.owner.clone() };
@@ -245,7 +256,7 @@ pub fn missed(current: &Record, by: &Claimant, reason: &str) -> Option<(Record, 
     next.state = State::Missed;
     next.not_before = None;
     next.version += 1;
-    next.news.push(News { state: State::Missed, attempt: next.attempt });
+    next.news.push(News { state: State::Missed, attempt: next.attempt, replication_id: None });
     note(&mut next, by, State::Missed, None, None, Some(reason.to_owned()));
     Some((next, was))
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::context::{Context, Invocation};
 use crate::exchange::{self, Target, credential};
 use crate::ledger::observed::{is_awaited, is_done, observed};
-use crate::ledger::store::{Filter, LedgerError, Put};
+use crate::ledger::store::{Filter, LedgerError};
 use crate::ledger::{Claimant, Record, State};
 use crate::model::command::{Command, Key, Replication};
 use crate::model::error::{Error, ErrorName};
@@ -17,8 +17,8 @@ use crate::model::evidence::Observation;
 use crate::model::failure::Disposition;
 use crate::model::http::Reply;
 use crate::ports::Boxed;
-use crate::replicate::outbox;
 use crate::replicate::outcome::invalid;
+use crate::replicate::{Written, outbox, update};
 use arrivals::{Arrivals, Arrived};
 use together::ask_together;
 
@@ -191,37 +191,36 @@ async fn look_at(
         tracing::warn!(key = record.key, %reason, "the destination could not be asked");
     }
     let asked = (record.receipts.last().cloned(), record.attempt);
-    let (mut current, mut arrived) = (record, None);
-    for _ in 0..4 {
-        let now = ctx.now();
-        let me = Claimant { owner: current.owner.clone(), lease_until: now, now };
-        let written = observed(&current, &observation, &me, &ctx.settings.looks, ctx.settings.attempts.backoff);
-        let Some((next, expect)) = written else { break };
-        match ctx.ports.ledger.put(&next, &expect).await? {
-            Put::Stored => {
-                if next.state != before {
-                    tracing::info!(
-                        key = next.key,
-                        replication = replication.describe(),
-                        state = next.state.name(),
-                        "observed"
-                    );
-                }
-                arrived = Arrived::of(replication, current.state, &next);
-                current = next;
-                break;
-            }
-            Put::Conflict(Some(found)) => {
-                current = *found;
-                // The answer is about the copy that was asked about, and says nothing of any other: that is for the next look.
-                if (current.receipts.last(), current.attempt) != (asked.0.as_ref(), asked.1) {
-                    before = current.state;
-                    break;
-                }
-            }
-            Put::Conflict(None) => break,
+    let mut was = before;
+    let observe = |found: Option<&Record>| {
+        let found = found.ok_or(None)?;
+        // The answer is about the copy that was asked about, and says nothing of any other: that is for the next look.
+        if (found.receipts.last(), found.attempt) != (asked.0.as_ref(), asked.1) {
+            before = found.state;
+            return Err(Some(found.clone()));
         }
-    }
+        was = found.state;
+        let now = ctx.now();
+        let me = Claimant { owner: found.owner.clone(), lease_until: now, now };
+        observed(found, &observation, &me, &ctx.settings.looks, ctx.settings.attempts.backoff)
+            .ok_or_else(|| Some(found.clone()))
+    };
+    let mut arrived = None;
+    let current = match update(&*ctx.ports.ledger, Some(record.clone()), observe).await? {
+        Written::Stored(next) => {
+            if next.state != before {
+                tracing::info!(
+                    key = next.key,
+                    replication = replication.describe(),
+                    state = next.state.name(),
+                    "observed"
+                );
+            }
+            arrived = Arrived::of(replication, was, &next);
+            *next
+        }
+        Written::Left(found) => found.unwrap_or(record),
+    };
     if current.in_outbox() {
         outbox::deliver(ctx, replication, &current, invocation).await;
     }

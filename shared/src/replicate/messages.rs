@@ -12,18 +12,12 @@ use crate::model::text::hash_of;
 pub const ACCEPTED: &str = "offsite.replication.accepted";
 
 /// The message about an accepted replication.
-///
-/// `extra` tells apart further receipts of one attempt: a copy that was made twice after all
-/// must not hide behind the first one's ID.
-pub fn accepted(replication: &Replication, receipt: &Receipt, extra: bool) -> Message {
+pub fn accepted(replication: &Replication, receipt: &Receipt) -> Message {
     // One backup of a vault-wide call has the key, and a first attempt, that a call for it alone would have.
     let of_backup = receipt.backup_id.as_deref().map(|backup| replication.of_backup(backup));
     let attempt = if of_backup.is_some() { 1 } else { receipt.attempt };
     let key = of_backup.as_ref().unwrap_or(replication).key();
-    let mut id = event_id(&key, attempt, ACCEPTED);
-    if extra {
-        id = hash_of(&[&id, receipt.replication_id.as_deref().unwrap_or_default()]);
-    }
+    let id = event_id(&key, ACCEPTED, receipt.replication_id.as_deref(), attempt);
     let data = json!({
         "source": source_of(replication, receipt),
         "replication_id": receipt.replication_id,
@@ -37,11 +31,17 @@ pub fn accepted(replication: &Replication, receipt: &Receipt, extra: bool) -> Me
 
 /// The message about a later change: replicated, failed or lost.
 pub fn changed(replication: &Replication, record: &Record, news: &News) -> Message {
-    let News { state, attempt } = *news;
+    let News { state, attempt, replication_id } = news;
+    let (state, attempt) = (*state, *attempt);
     let key = record.key();
     let event_type = format!("offsite.replication.{}", state.name());
     let entry = record.history.iter().rev().find(|entry| entry.state == state && entry.attempt == attempt);
-    let receipt = record.receipts.iter().rev().find(|receipt| receipt.attempt == attempt).or(record.receipts.last());
+    // A record can hold several receipts of one attempt, and the news is about one of them.
+    let is_it = |receipt: &&Receipt| match replication_id {
+        Some(id) => receipt.replication_id.as_ref() == Some(id),
+        None => receipt.attempt == attempt,
+    };
+    let receipt = record.receipts.iter().rev().find(is_it).or(record.receipts.last());
     let mut data = json!({
         "source": replication.source_json(),
         "replication_id": receipt.and_then(|receipt| receipt.replication_id.clone()),
@@ -57,7 +57,8 @@ pub fn changed(replication: &Replication, record: &Record, news: &News) -> Messa
         data["error"] = json!({ "message": reason });
     }
     let time = entry.map_or(record.since, |entry| entry.time);
-    message(event_id(&key, attempt, &event_type), &event_type, replication, &key, time, data)
+    let id = event_id(&key, &event_type, replication_id.as_deref(), attempt);
+    message(id, &event_type, replication, &key, time, data)
 }
 
 fn message(
@@ -97,7 +98,14 @@ pub fn source_of(replication: &Replication, receipt: &Receipt) -> Value {
     source
 }
 
-/// The stable ID of the event of this type about this attempt.
-pub fn event_id(key: &Key, attempt: u32, event_type: &str) -> String {
-    hash_of(&[&key.0, &attempt.to_string(), event_type])
+/// The stable ID of the event of this type about one copy.
+///
+/// A copy that has an ID is named by it alone: it is the same copy whoever tells of it and in whichever attempt, and another copy of
+/// the same attempt is another one. Without an ID (an Alibaba pair that existed before, a source that was never copied) the attempt
+/// stands for it.
+pub fn event_id(key: &Key, event_type: &str, replication_id: Option<&str>, attempt: u32) -> String {
+    match replication_id {
+        Some(id) => hash_of(&[&key.0, event_type, "copy", id]),
+        None => hash_of(&[&key.0, event_type, "attempt", &attempt.to_string()]),
+    }
 }

@@ -6,13 +6,14 @@ pub mod messages;
 pub(crate) mod outbox;
 pub mod outcome;
 mod replay;
+mod update;
 
 use std::time::Duration;
 
 use crate::context::{Context, Invocation};
 use crate::exchange::{Target, credential};
 use crate::ledger::limits::{Attempts, OnDoubt};
-use crate::ledger::store::{LedgerError, Put};
+use crate::ledger::store::LedgerError;
 use crate::ledger::{self, Claim, Claimant, Ending, Record, State};
 use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
@@ -22,6 +23,7 @@ pub(crate) use attempt::read_back;
 use outcome::{
     Outcome, Trouble, TroubleState, in_doubt, ineligible, ledger_trouble, not_ready, unavailable, unless_panic,
 };
+pub(crate) use update::{Written, update};
 
 /// What holds for one replication.
 struct Terms {
@@ -86,8 +88,8 @@ async fn replicate(
     };
     let terms = terms(ctx, replication).await;
     let record = match claim(ctx, replication, &me, &terms.attempts).await {
-        Ok(Ok(record)) => record,
-        Ok(Err(claim)) => return replay::without_claim(ctx, replication, claim, invocation).await,
+        Ok(Written::Stored(record)) => record,
+        Ok(Written::Left(claim)) => return replay::without_claim(ctx, replication, claim, invocation).await,
         Err(error) => return Outcome::not_started(ledger_trouble(replication, &error)),
     };
     let ending = attempt::work(ctx, target, replication, &record, terms.on_doubt, invocation).await;
@@ -132,19 +134,15 @@ async fn claim(
     replication: &Replication,
     me: &Claimant,
     attempts: &Attempts,
-) -> Result<Result<Record, Claim>, LedgerError> {
-    let mut existing: Option<Box<Record>> = None;
-    for _ in 0..8 {
-        match ledger::claim(existing.as_deref(), replication, me, attempts) {
-            Claim::Write(record, expect) => match ctx.ports.ledger.put(&record, &expect).await? {
-                Put::Stored => return Ok(Ok(*record)),
-                Put::Conflict(found) => existing = found,
-            },
-            Claim::Ours(record) => return Ok(Ok(*record)),
-            other => return Ok(Err(other)),
-        }
+) -> Result<Written<Claim>, LedgerError> {
+    let claim = |found: Option<&Record>| match ledger::claim(found, replication, me, attempts) {
+        Claim::Write(record, expect) => Ok((*record, expect)),
+        other => Err(other),
+    };
+    match update(&*ctx.ports.ledger, None, claim).await? {
+        Written::Left(Claim::Ours(record)) => Ok(Written::Stored(record)),
+        written => Ok(written),
     }
-    Err(LedgerError::Unavailable("too many others write this record at the same time".into()))
 }
 
 /// Writes an ending. Returns the record as stored, or `None` when it could not be recorded.
@@ -155,19 +153,16 @@ async fn settle(
     me: &Claimant,
     invocation: &Invocation,
 ) -> Option<Record> {
-    let mut current = record.clone();
     let mut delay = Duration::from_millis(100);
-    for _ in 0..12 {
-        let Some((next, expect)) = ledger::settle(&current, ending, me, &ctx.settings.attempts) else {
-            return Some(current);
+    loop {
+        let settle = |found: Option<&Record>| {
+            let found = found.ok_or(None)?;
+            ledger::settle(found, ending, me, &ctx.settings.attempts).ok_or_else(|| Some(found.clone()))
         };
-        match ctx.ports.ledger.put(&next, &expect).await {
-            Ok(Put::Stored) => return Some(next),
-            // Ours, stored by a write whose answer was lost. Version and owner alone do not say so: an acceptance by another
-            // call keeps the owner that it finds.
-            Ok(Put::Conflict(Some(found))) if *found == next => return Some(next),
-            Ok(Put::Conflict(Some(found))) => current = *found,
-            Ok(Put::Conflict(None)) => {
+        match update(&*ctx.ports.ledger, Some(record.clone()), settle).await {
+            Ok(Written::Stored(stored)) => return Some(*stored),
+            Ok(Written::Left(Some(found))) => return Some(found),
+            Ok(Written::Left(None)) => {
                 tracing::error!(key = record.key, "the record vanished from the ledger");
                 return None;
             }
@@ -181,7 +176,6 @@ async fn settle(
             }
         }
     }
-    None
 }
 
 /// Emits what is in the outbox and turns the ending into an answer.
@@ -193,6 +187,12 @@ async fn finish(
     ending: Ending,
     invocation: &Invocation,
 ) -> Outcome {
+    if settled.is_none() && matches!(&ending, Ending::Ineligible { .. } | Ending::NoWork { .. }) {
+        return Outcome::not_started(unavailable(
+            replication,
+            "what became of it could not be recorded; nothing was started, and it can be repeated",
+        ));
+    }
     match ending {
         Ending::Accepted(receipts) => {
             let recorded = settled.is_some();
@@ -207,7 +207,10 @@ async fn finish(
             let queued = if recorded {
                 !record.outbox || outbox::deliver(ctx, replication, &record, invocation).await
             } else {
-                outbox::emit(ctx, replication, &record, invocation).await
+                // The receipt is told, and the replication is handed back: its record is still claimed, and only another delivery
+                // settles it.
+                outbox::emit(ctx, replication, &record, invocation).await;
+                false
             };
             Outcome::Accepted { receipts: record.receipts, attempt: record.attempt, queued, replayed: false }
         }

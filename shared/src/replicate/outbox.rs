@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::messages;
+use super::update;
 use crate::context::{Context, Invocation};
-use crate::ledger::store::{Expect, Filter, LedgerError, Put};
+use crate::ledger::store::{Expect, Filter, LedgerError};
 use crate::ledger::{self, Claimant, Ending, Record};
 use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
@@ -67,10 +68,12 @@ pub(crate) async fn deliver(
     invocation: &Invocation,
 ) -> bool {
     // Opened once, when the acceptance is delivered.
+    let mut opened = true;
     for receipt in record.receipts.iter().filter(|receipt| record.outbox && receipt.backup_id.is_some()) {
-        open_backup(ctx, replication, receipt, record, invocation).await;
+        opened &= open_backup(ctx, replication, receipt, record, invocation).await;
     }
-    if !emit(ctx, replication, record, invocation).await {
+    // A backup without a record of its own would never be looked at, so the vault's record stays in the outbox until each has one.
+    if !emit(ctx, replication, record, invocation).await || !opened {
         return false;
     }
     let (next, expect) = ledger::emitted(record);
@@ -85,11 +88,7 @@ pub(crate) async fn deliver(
 pub(crate) async fn emit(ctx: &Context, replication: &Replication, record: &Record, invocation: &Invocation) -> bool {
     let mut messages = Vec::new();
     if record.outbox || record.news.is_empty() {
-        for (index, one) in record.receipts.iter().enumerate() {
-            let same = |other: &Receipt| other.backup_id == one.backup_id && other.attempt == one.attempt;
-            let extra = record.receipts.iter().take(index).any(same);
-            messages.push(messages::accepted(replication, one, extra));
-        }
+        messages.extend(record.receipts.iter().map(|receipt| messages::accepted(replication, receipt)));
     }
     messages.extend(record.news.iter().map(|news| messages::changed(replication, record, news)));
     let outcomes = ctx.ports.emitter.emit(&messages, invocation.last_moment()).await;
@@ -101,35 +100,35 @@ pub(crate) async fn emit(ctx: &Context, replication: &Replication, record: &Reco
     outcomes.iter().all(Result::is_ok)
 }
 
-/// The record of one backup that a vault-wide call started.
+/// Writes the record of one backup that a vault-wide call started. True when it is there.
 async fn open_backup(
     ctx: &Context,
     replication: &Replication,
     receipt: &Receipt,
     vault: &Record,
     invocation: &Invocation,
-) {
-    let Some(backup_id) = &receipt.backup_id else { return };
+) -> bool {
+    let Some(backup_id) = &receipt.backup_id else { return true };
     let backup = replication.of_backup(backup_id);
     let me = Claimant { owner: vault.owner.clone(), lease_until: invocation.deadline, now: ctx.now() };
     let receipt = Receipt { backup_id: None, attempt: 1, ..receipt.clone() };
-    let record = Record::accepted(&backup, receipt.clone(), &me);
-    let mut result = ctx.ports.ledger.put(&record, &Expect::Absent).await;
-    for _ in 0..4 {
-        let found = match result {
-            Ok(Put::Conflict(Some(found))) => found,
-            Ok(_) => return,
-            Err(error) => {
-                tracing::warn!(backup_id, %error, "the backup's own record could not be written; the vault's record has the receipt");
-                return;
+    let accepted = Ending::Accepted(vec![receipt.clone()]);
+    let open = |found: Option<&Record>| -> Result<(Record, Expect), ()> {
+        match found {
+            None => Ok((Record::accepted(&backup, receipt.clone(), &me), Expect::Absent)),
+            Some(found) => {
+                let (mut next, expect) = ledger::settle(found, &accepted, &me, &ctx.settings.attempts).ok_or(())?;
+                // The vault's record carries the receipt to the queue, under the same event ID.
+                next.outbox = found.outbox;
+                Ok((next, expect))
             }
-        };
-        let ending = Ending::Accepted(vec![receipt.clone()]);
-        let Some((mut next, expect)) = ledger::settle(&found, &ending, &me, &ctx.settings.attempts) else {
-            return;
-        };
-        // The vault's record carries the receipt to the queue, under the same event ID.
-        next.outbox = found.outbox;
-        result = ctx.ports.ledger.put(&next, &expect).await;
+        }
+    };
+    match update(&*ctx.ports.ledger, None, open).await {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::warn!(backup_id, %error, "the backup's own record could not be written; the vault's record stays in the outbox until it is");
+            false
+        }
     }
 }

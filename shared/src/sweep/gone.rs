@@ -6,12 +6,12 @@ use super::state::Sweep;
 use super::stop::Stop;
 use super::verdict::Verdict;
 use crate::exchange::Target;
-use crate::ledger::store::{Filter, Put};
+use crate::ledger::store::Filter;
 use crate::ledger::{self, Claimant, Record, State};
 use crate::model::command::{Key, Replication};
 use crate::model::failure::Disposition;
 use crate::providers::provider::{Intent, ReadBack};
-use crate::replicate::{self, outbox, read_back};
+use crate::replicate::{self, Written, outbox, read_back, update};
 
 impl Sweep<'_> {
     /// Goes through the unfinished business of the rule.
@@ -108,18 +108,10 @@ impl Sweep<'_> {
     async fn miss(&mut self, replication: &Replication, record: Record, reason: &str) -> Result<(), Stop> {
         let now = self.ctx.now();
         let me = Claimant { owner: record.owner.clone(), lease_until: now, now };
-        let mut current = record;
-        for _ in 0..4 {
-            let Some((next, expect)) = ledger::missed(&current, &me, reason) else { return Ok(()) };
-            match self.ctx.ports.ledger.put(&next, &expect).await? {
-                Put::Stored => {
-                    outbox::deliver(self.ctx, replication, &next, self.invocation).await;
-                    self.list(replication, &next, Some(reason));
-                    return Ok(());
-                }
-                Put::Conflict(Some(found)) => current = *found,
-                Put::Conflict(None) => return Ok(()),
-            }
+        let miss = |found: Option<&Record>| found.and_then(|found| ledger::missed(found, &me, reason)).ok_or(());
+        if let Written::Stored(next) = update(&*self.ctx.ports.ledger, Some(record), miss).await? {
+            outbox::deliver(self.ctx, replication, &next, self.invocation).await;
+            self.list(replication, &next, Some(reason));
         }
         Ok(())
     }
