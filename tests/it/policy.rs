@@ -432,7 +432,7 @@ async fn an_explanation_asks_the_one_cloud_that_the_id_can_be_of() {
     let rules: Vec<Value> = ["tencent", "alibaba", "huawei"].into_iter().map(rule).collect();
     let file = file(&json!({"version": 1, "rules": rules}).to_string());
     let id = "0d9d2b7c-6f0e-4a58-9b61-3c5d7e8f9a0b";
-    for (id, asked, host) in [("snap-9", "t", "tencent"), (id, "h", "huawei"), ("job-9", "a", "alibaba")] {
+    for (id, asked, host) in [("snap-absent01", "t", "tencent"), (id, "h", "huawei"), ("job-9", "a", "alibaba")] {
         // The clouds that have no business here have no key.
         let variables = estate.environment.variables().iter();
         let needed = |name: &str| name.starts_with("OFFSITE_") || name.starts_with(&host.to_uppercase());
