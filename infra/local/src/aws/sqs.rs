@@ -28,6 +28,9 @@ pub(super) struct Sqs {
     clock: Clock,
 }
 
+/// An entry of a batch, with its id.
+type Entry<'a> = (&'a str, &'a Map<String, Value>);
+
 /// One request under way.
 struct Call<'a> {
     connection: &'a Connection,
@@ -97,7 +100,7 @@ impl<'a> Call<'a> {
     }
 
     /// The entries of a batch with their ids, once the batch as a whole is in order.
-    fn entries(&self) -> Result<Vec<(&'a str, &'a Map<String, Value>)>, ServiceError> {
+    fn entries(&self) -> Result<Vec<Entry<'a>>, ServiceError> {
         let list = self.input.get("Entries").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         if list.is_empty() {
             let message = "There should be at least one SendMessageBatchRequestEntry in the request.";
@@ -107,7 +110,7 @@ impl<'a> Call<'a> {
             let message = format!("Maximum number of entries per request are 10. You have sent {}.", list.len());
             return Err(error("TooManyEntriesInBatchRequest", message));
         }
-        let mut entries: Vec<(&str, &Map<String, Value>)> = Vec::new();
+        let mut entries: Vec<Entry<'_>> = Vec::new();
         for entry in list {
             let entry = entry.as_object().ok_or_else(malformed)?;
             let id = required(entry, "Id")?;
