@@ -204,7 +204,7 @@ fn messages_of(operation: Operation) -> Vec<Value> {
         attempt: 1,
         time: "2026-11-21T08:30:00.123Z".parse().unwrap(),
     };
-    let accepted = messages::accepted(&replication, &receipt, false).event;
+    let accepted = messages::accepted(&replication, &receipt).event;
     let of_type = |kind: &&str| {
         let mut message = accepted.clone();
         message["type"] = json!(format!("offsite.replication.{kind}"));

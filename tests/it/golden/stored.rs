@@ -170,15 +170,15 @@ pub fn records() -> Lines {
 
 pub fn messages() -> Lines {
     let replication = replication(&command());
-    let one = |extra| messages::accepted(&replication, &receipt(None, Some("snap-2"), false), extra);
+    let one = |id| messages::accepted(&replication, &receipt(None, Some(id), false));
     let vault = super::world::replication(&vault());
     let mut messages = vec![
-        ("accepted".to_owned(), one(false)),
-        ("accepted, a further copy".to_owned(), one(true)),
-        ("accepted, adopted".to_owned(), messages::accepted(&replication, &receipt(None, None, true), false)),
+        ("accepted".to_owned(), one("snap-2")),
+        ("accepted, a further copy".to_owned(), one("snap-3")),
+        ("accepted, adopted".to_owned(), messages::accepted(&replication, &receipt(None, None, true))),
         (
             "accepted, a backup of a vault".to_owned(),
-            messages::accepted(&vault, &receipt(Some("backup-1"), Some("record-1"), false), false),
+            messages::accepted(&vault, &receipt(Some("backup-1"), Some("record-1"), false)),
         ),
     ];
     for (name, record) in named_records() {
@@ -247,8 +247,10 @@ pub fn keys() -> Lines {
     let (source, far) = (replication(&vault()), replication(&of_operation(Operation::CopySnapshot)));
     lines.push(("a backup of a vault, key".to_owned(), source.of_backup("backup-1").key().0));
     for kind in ["accepted", "replicated", "failed", "lost", "missed"] {
-        let id = messages::event_id(&far.key(), 2, &format!("offsite.replication.{kind}"));
-        lines.push((format!("the second attempt's event {kind}"), id));
+        let event_type = format!("offsite.replication.{kind}");
+        let of = |copy| messages::event_id(&far.key(), &event_type, copy, 2);
+        lines.push((format!("the second attempt's event {kind}"), of(None)));
+        lines.push((format!("a copy's event {kind}"), of(Some("snap-2"))));
     }
     lines.push(("two parts".to_owned(), hash_of(&["one", "two"])));
     lines
