@@ -164,9 +164,6 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
                 let (found, others): (Vec<Receipt>, Vec<Receipt>) =
                     next.receipts.into_iter().partition(|old| fresh.is_empty() && is_among(old, receipts));
                 next.receipts = others.into_iter().chain(found).chain(fresh).collect();
-            } else if matches!(current.state, State::Accepted | State::Replicated) {
-                // An acceptance that comes late is older than the one that was recorded meanwhile, and is not to hide it.
-                next.receipts.splice(0..0, fresh);
             } else {
                 next.receipts.extend(fresh);
             }

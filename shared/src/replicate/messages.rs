@@ -17,7 +17,7 @@ pub fn accepted(replication: &Replication, receipt: &Receipt) -> Message {
     let of_backup = receipt.backup_id.as_deref().map(|backup| replication.of_backup(backup));
     let attempt = if of_backup.is_some() { 1 } else { receipt.attempt };
     let key = of_backup.as_ref().unwrap_or(replication).key();
-    let id = event_id(&key, ACCEPTED, receipt.replication_id.as_deref(), attempt);
+    let id = event_id(&key, ACCEPTED, named(replication, &receipt.replication_id), attempt);
     let data = json!({
         "source": source_of(replication, receipt),
         "replication_id": receipt.replication_id,
@@ -57,8 +57,13 @@ pub fn changed(replication: &Replication, record: &Record, news: &News) -> Messa
         data["error"] = json!({ "message": reason });
     }
     let time = entry.map_or(record.since, |entry| entry.time);
-    let id = event_id(&key, &event_type, replication_id.as_deref(), attempt);
+    let id = event_id(&key, &event_type, named(replication, replication_id), attempt);
     message(id, &event_type, replication, &key, time, data)
+}
+
+/// The ID that names the copy, where one does.
+fn named<'r>(replication: &Replication, replication_id: &'r Option<String>) -> Option<&'r str> {
+    replication_id.as_deref().filter(|_| replication.operation.names_each_copy())
 }
 
 fn message(
@@ -101,8 +106,7 @@ pub fn source_of(replication: &Replication, receipt: &Receipt) -> Value {
 /// The stable ID of the event of this type about one copy.
 ///
 /// A copy that has an ID is named by it alone: it is the same copy whoever tells of it and in whichever attempt, and another copy of
-/// the same attempt is another one. Without an ID (an Alibaba pair that existed before, a source that was never copied) the attempt
-/// stands for it.
+/// the same attempt is another one. Without such an ID (a pair of vaults, a source that was never copied) the attempt stands for it.
 pub fn event_id(key: &Key, event_type: &str, replication_id: Option<&str>, attempt: u32) -> String {
     match replication_id {
         Some(id) => hash_of(&[&key.0, event_type, "copy", id]),

@@ -96,6 +96,12 @@ impl Operation {
         }
     }
 
+    /// Whether a replication ID names one copy. The ID of a task that sets up a pair of vaults does not: the pair is the same one
+    /// whichever task made it, and no API tells the task of a pair that exists.
+    pub fn names_each_copy(self) -> bool {
+        self != Operation::CreateVaultReplication
+    }
+
     /// The field of `source` that holds the ID.
     pub fn source_field(self) -> &'static str {
         match self {
