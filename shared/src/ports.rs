@@ -1,4 +1,4 @@
-//! The few seams between the handler and the world.
+//! The traits that stand between the core and the world: network, stores, policy, queues, secrets, time and chance.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -22,77 +22,77 @@ use crate::sign::Nonce;
 /// A boxed future, so that ports can be trait objects.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Sends HTTP requests. Never retries, never follows redirects.
+/// Sends HTTP requests. It never retries and never follows redirects.
 pub trait Transport: Send + Sync {
-    /// One exchange.
+    /// Sends one request and returns the reply, whatever its status.
     fn send(&self, request: HttpRequest) -> Boxed<'_, Result<Reply, TransportError>>;
 }
 
-/// One record per replication, written conditionally. Stores apply the transitions of [`crate::ledger`]; they decide nothing.
+/// The store of records, one for each replication. It applies the transitions of [`crate::ledger`] conditionally and decides nothing.
 pub trait Ledger: Send + Sync {
-    /// The record, read consistently.
+    /// The record under this key, read consistently; `None` if there is none.
     fn get<'a>(&'a self, key: &'a Key) -> Boxed<'a, Result<Option<Record>, LedgerError>>;
-    /// Writes the record if the store holds what is expected. On [`Put::Stored`] the write is durable.
+    /// Writes the record if the store holds what `expect` says. After [`Put::Stored`] the write is durable.
     fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>>;
-    /// A page of at most `limit` records after `after`.
+    /// A page of at most `limit` records that pass `filter`, after the key `after` or from the beginning.
     fn list<'a>(
         &'a self,
         filter: &'a Filter,
         after: Option<&'a Key>,
         limit: u32,
     ) -> Boxed<'a, Result<Page, LedgerError>>;
-    /// How many records are in each state, by its name; states without any are left out. Records that cannot be read count too.
+    /// The number of records in each state, by the state's name. A state without records is left out. Unreadable records count too.
     fn count(&self) -> Boxed<'_, Result<BTreeMap<String, u64>, LedgerError>>;
-    /// The pause of a credential, if any was set (it may be over).
+    /// The pause that is stored for a credential, if there is one. It may be over already.
     fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>>;
-    /// Pauses a credential for every function.
+    /// Pauses a credential for every function that uses this ledger.
     fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>>;
 }
 
-/// Texts kept beside the ledger: how far a sweep is, what it found, and its summary.
+/// Texts stored beside the ledger: how far a sweep has come, what it found, and its summary.
 pub trait Notes: Send + Sync {
-    /// The note, read consistently.
+    /// The note of this name, read consistently; `None` if there is none.
     fn note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Option<Note>, LedgerError>>;
-    /// Writes the note if its version is still `was`; 0 is no note yet. Whether it was written.
+    /// Writes the note if its stored version is `was`, where 0 means that there is no note yet. Returns whether it was written.
     fn put_note<'a>(&'a self, name: &'a str, text: &'a str, was: u64) -> Boxed<'a, Result<bool, LedgerError>>;
-    /// Drops a note, whatever it is.
+    /// Deletes the note of this name, whatever its version.
     fn drop_note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<(), LedgerError>>;
 }
 
 /// Gives the policy in force.
 pub trait Policies: Send + Sync {
-    /// The policy, if there is one.
+    /// The policy in force; `None` if no policy is configured.
     ///
     /// # Errors
-    /// It cannot be read, or is wrong.
+    /// The policy cannot be read, or is not valid.
     fn policy(&self) -> Boxed<'_, Result<Option<Arc<Policy>>, Error>>;
 }
 
 /// Hands commands to other functions.
 pub trait WorkQueue: Send + Sync {
-    /// Sends all commands; for each whether the queue has it, in order.
+    /// Sends all commands. The answer says for each command, in order, whether the queue has it.
     fn hand_over<'a>(&'a self, commands: &'a [Command]) -> Boxed<'a, Vec<Result<(), EmitError>>>;
 }
 
-/// Puts messages on the queue.
+/// Puts messages on the queue that consumers read.
 pub trait Emitter: Send + Sync {
-    /// Sends all messages; the answer tells for each whether the queue has it, in order. It comes by `until`.
+    /// Sends all messages. The answer comes by `until` and says for each message, in order, whether the queue has it.
     fn emit<'a>(&'a self, messages: &'a [Message], until: Timestamp) -> Boxed<'a, Vec<Result<(), EmitError>>>;
 }
 
-/// Takes metrics. Losing one harms nothing, so it tells nothing back.
+/// Takes metrics. A lost metric harms nothing, so no result is returned.
 pub trait Meter: Send + Sync {
-    /// One document of the embedded metric format.
+    /// Writes one document in the embedded metric format.
     fn put(&self, line: &Value);
 }
 
-/// Gives the means of authentication of an account.
+/// Gives what authenticates the calls of an account.
 pub trait Secrets: Send + Sync {
-    /// For calls to this cloud, account and region. `refused`: this one was given before and the cloud refused it; if there is
-    /// another one by now, it is given, and else the same again.
+    /// The access for calls to this cloud, account and region. `refused` names a credential that was given before and that the cloud
+    /// refused: if there is another one by now, that is given, and otherwise the same one again.
     ///
     /// # Errors
-    /// [`crate::model::error::ErrorName::Configuration`] when the account has no credential, naming the variables.
+    /// [`crate::model::error::ErrorName::Configuration`] when the account has no credential; the message names the variables.
     fn access<'a>(
         &'a self,
         cloud: Cloud,
@@ -101,15 +101,15 @@ pub trait Secrets: Send + Sync {
         refused: Option<&'a CredentialName>,
     ) -> Boxed<'a, Result<Access, Error>>;
 
-    /// The number of the provider account that the credential must belong to, if one is set.
+    /// The number of the provider account that the credential must belong to; `None` if none is set.
     fn identity(&self, cloud: Cloud, account: &str) -> Option<&str>;
 }
 
-/// Time and chance.
+/// The source of time and of randomness.
 pub trait Clock: Send + Sync {
-    /// Now.
+    /// The current time.
     fn now(&self) -> Timestamp;
-    /// Waits.
+    /// Waits for this long.
     fn sleep(&self, duration: Duration) -> Boxed<'_, ()>;
     /// 128 fresh random bits in lower-case hex.
     fn nonce(&self) -> Nonce;

@@ -1,17 +1,17 @@
-//! Limits on attempts, looks and doubts.
+//! Limits on attempts at a copy, on looks at destinations, and on doubts.
 
 use std::time::Duration;
 
-/// Limits on attempts.
+/// Limits on the attempts at one replication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempts {
     /// How many attempts there may be.
     pub limit: u32,
-    /// How long to wait after the first refusal; doubles with each.
+    /// How long to wait after the first refusal. The wait doubles with each attempt.
     pub backoff: Duration,
-    /// How long an ineligible source stays so before it is asked again.
+    /// How long an ineligible source stays ineligible before it is tried again.
     pub ineligible_for: Duration,
-    /// How long after acceptance the destination is looked at first.
+    /// The time from acceptance to the first look at the destination.
     pub first_look: Duration,
     /// Whether a copy that was lost is made again.
     pub restart_lost: bool,
@@ -29,16 +29,16 @@ impl Default for Attempts {
     }
 }
 
-/// When to look, and when to stop waiting.
+/// When destinations are looked at, and when to stop waiting for a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Looks {
-    /// The first look after acceptance, and the smallest interval; it doubles.
+    /// The time from acceptance to the first look, and the smallest interval between looks. The interval doubles.
     pub first: Duration,
-    /// The largest interval while a copy runs.
+    /// The largest interval between looks at a copy that is being made.
     pub longest: Duration,
-    /// A copy that is not usable after this long has failed.
+    /// A copy that is not usable this long after acceptance has failed.
     pub give_up: Duration,
-    /// How often a finished copy is looked at again.
+    /// The interval between looks at a finished copy.
     pub audit: Duration,
 }
 

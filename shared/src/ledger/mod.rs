@@ -1,6 +1,7 @@
-//! The ledger's records and their transitions: pure functions; the stores only apply them, conditionally.
+//! The ledger's records and their transitions. Transitions are pure functions; stores only apply them, conditionally.
 //!
-//! `Seen` → `Claimed(owner, lease)` → `Accepted(receipts)`; sideways `InDoubt`, `Refused`, `Ineligible`, `NoWork`, `Abandoned`.
+//! The usual way is `Seen` → `Claimed(owner, lease)` → `Accepted(receipts)`. Other ends of a claim are `InDoubt`, `Refused`,
+//! `Ineligible` and `NoWork`; a person can end a record as `Abandoned`.
 //!
 //! **Invariant:** an expired lease is doubt, never a fresh start. **Invariant:** `Accepted` and "in the outbox"
 //! are one write. **Invariant:** a receipt, once in a record, never leaves it.
@@ -34,13 +35,13 @@ pub const FORMAT: u32 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Known; nothing is under way and nothing was applied.
+    /// The replication is known; nothing is under way and nothing was applied.
     Seen,
     /// An owner acts on it until its lease ends.
     Claimed,
     /// A call may have been applied; only read-back or a person settles it.
     InDoubt,
-    /// The provider accepted, or an existing copy was adopted.
+    /// The provider accepted the copy, or an existing copy was adopted.
     Accepted,
     /// The provider refused for good; a further attempt may follow after a backoff.
     Refused,
@@ -52,16 +53,16 @@ pub enum State {
     Abandoned,
     /// The copy was seen usable in the destination.
     Replicated,
-    /// The provider accepted, and the copy came to nothing; a further attempt may follow after a backoff.
+    /// The provider accepted, but no usable copy came of it; a further attempt may follow after a backoff.
     Failed,
-    /// The copy was seen once and is gone before its time.
+    /// The copy was seen usable and is gone, before its planned expiry or without one.
     Lost,
     /// The source is gone and was never copied: a breach until a person acknowledges it.
     Missed,
 }
 
 impl State {
-    /// All states.
+    /// All states, in the order of declaration.
     pub const ALL: [State; 12] = [
         State::Seen,
         State::Claimed,
@@ -99,33 +100,33 @@ impl State {
 /// One line of a record's history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The state entered.
+    /// The state that the record entered.
     pub state: State,
-    /// When.
+    /// When this line was written.
     pub time: Timestamp,
-    /// By which claim, or which person.
+    /// The claim or the person that caused this line.
     pub owner: String,
-    /// In which attempt.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// The provider's code, or ours.
+    /// The provider's code, or one of Offsite's own such as `adopted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The provider's request ID.
+    /// The provider's request ID, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// A message or a person's reason.
+    /// A message, or a person's reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
-/// A change after acceptance that consumers of the queue are told of.
+/// A later change of state that consumers of the queue are told of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct News {
-    /// The state entered.
+    /// The state that the record entered.
     pub state: State,
-    /// In which attempt: a later one must not speak in its place.
+    /// The attempt that the change is about, so that a later attempt is not reported in its place.
     pub attempt: u32,
-    /// Of which copy, where it has an ID: an attempt can have several.
+    /// The ID of the copy that the change is about, where it has one. An attempt can have several copies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replication_id: Option<String>,
 }
@@ -133,75 +134,75 @@ pub struct News {
 /// The record of one replication.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Record format; a newer one is refused, never overwritten.
+    /// The format of the record. A newer format is refused and never overwritten.
     pub format: u32,
     /// The replication's key.
     pub key: String,
-    /// The command with this one destination: enough to repeat, show and read back.
+    /// The command with this one destination: enough to repeat, show and read back the replication.
     pub command: Value,
-    /// Hash of what the key leaves out.
+    /// A hash of what the key leaves out, such as options.
     pub payload_hash: String,
-    /// Counts writes.
+    /// The number of writes so far, from 1.
     pub version: u64,
-    /// Who wrote last with a claim.
+    /// The owner of the last claim.
     pub owner: String,
-    /// Until when the owner may act; absent when nobody does.
+    /// The time until which the owner may act; absent when nobody acts on the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_until: Option<Timestamp>,
-    /// State.
+    /// Where the replication stands.
     pub state: State,
-    /// Which attempt, from 1.
+    /// The number of the current attempt, from 1.
     pub attempt: u32,
     /// When this attempt was first claimed.
     pub since: Timestamp,
-    /// The last moment at which a call of unknown outcome can have been sent.
+    /// The latest time at which a call of unknown outcome can have been sent; absent when there is no doubt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt_since: Option<Timestamp>,
     /// How many calls of this attempt had an unknown outcome.
     #[serde(default)]
     pub doubtful_calls: u32,
-    /// No further attempt before this time.
+    /// The time before which there is no further attempt; absent when none has to wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
-    /// What the provider gave.
+    /// The provider's acceptances of copies. The last one is the one to observe.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub receipts: Vec<Receipt>,
-    /// Whether the queue still has to take the receipts.
+    /// Whether the receipts have still to be sent to the queue.
     pub outbox: bool,
-    /// What the destination said.
+    /// What the destination last said of a usable copy; absent before one was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
     /// When the destination is looked at next; absent when there is nothing to look for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look_at: Option<Timestamp>,
-    /// Looks since the last change.
+    /// The number of looks at the destination since the last change, from which the next interval follows.
     #[serde(default)]
     pub looks: u32,
-    /// Changes since acceptance that the queue still has to take, oldest first.
+    /// Later changes of state that have still to be sent to the queue, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub news: Vec<News>,
-    /// All that happened, oldest first.
+    /// What happened, oldest first, in at most 64 lines.
     pub history: Vec<Entry>,
 }
 
-/// Who claims, and until when.
+/// Who acts on a record, when, and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimant {
-    /// Unique to this claim.
+    /// The owner's name, unique to this claim.
     pub owner: String,
-    /// End of the lease.
+    /// When the lease of this claim ends.
     pub lease_until: Timestamp,
-    /// Now.
+    /// The time of the claim.
     pub now: Timestamp,
 }
 
 impl Record {
-    /// The record's key.
+    /// The record's key as a value of its own type.
     pub fn key(&self) -> Key {
         Key(self.key.clone())
     }
 
-    /// The replication it is about.
+    /// The replication that the record is about.
     ///
     /// # Errors
     /// The stored command cannot be read.
@@ -227,7 +228,7 @@ impl Record {
         record
     }
 
-    /// The form in which stores keep a record.
+    /// The JSON text in which stores keep the record.
     ///
     /// # Errors
     /// It cannot be written as JSON.
@@ -235,7 +236,7 @@ impl Record {
         serde_json::to_string(self).map_err(|error| corrupt(&self.key, &error))
     }
 
-    /// Reads the stored form; a newer format is refused.
+    /// Reads the text that [`Record::to_text`] wrote. A newer format is refused.
     ///
     /// # Errors
     /// [`LedgerError::Newer`], or [`LedgerError::Corrupt`].
@@ -251,28 +252,28 @@ impl Record {
         serde_json::from_str(text).map_err(|error| corrupt(key, &error))
     }
 
-    /// Which rule of the policy asked for it.
+    /// The rule of the policy that asked for the replication, if one did.
     pub fn rule(&self) -> Option<&str> {
         self.command.get("rule").and_then(Value::as_str)
     }
 
-    /// Whether it is unfinished business: neither copied, nor on its way, nor given up.
+    /// Whether the replication is unfinished: neither accepted, nor copied, nor given up, nor without anything to copy.
     pub fn is_open(&self) -> bool {
         !matches!(self.state, State::Accepted | State::Replicated | State::NoWork | State::Abandoned)
     }
 
-    /// Whether the queue still has to be told something.
+    /// Whether receipts or news have still to be sent to the queue.
     pub fn in_outbox(&self) -> bool {
         self.outbox || !self.news.is_empty()
     }
 
-    /// The last line of history.
+    /// The newest line of the history.
     pub fn last(&self) -> Option<&Entry> {
         self.history.last()
     }
 }
 
-/// When the attempt after this one may start: the backoff doubles with each attempt.
+/// The earliest start of the attempt that follows `attempt`. The backoff doubles with each attempt.
 pub fn next_attempt(attempt: u32, backoff: Duration, now: Timestamp) -> Timestamp {
     let doublings = attempt.saturating_sub(1).min(10);
     later(now, backoff.saturating_mul(2u32.pow(doublings)))
@@ -309,8 +310,8 @@ fn first(replication: &Replication, by: &Claimant) -> Record {
     record
 }
 
-/// Adds a line of history, of which there are 64 at most. A repeated look that says the same updates its line instead of adding one.
-/// Nothing else writes history.
+/// Adds a line to the history, which keeps at most 64. A line that says the same as the last one replaces it, as repeated looks do.
+/// Nothing else adds lines to the history.
 pub(crate) fn note(
     record: &mut Record,
     by: &Claimant,
@@ -329,7 +330,7 @@ pub(crate) fn note(
     if length >= 2 && same(&record.history[length - 1]) {
         record.history[length - 1] = entry;
     } else {
-        // Keep the beginning and the newest lines: the middle of a long doubt says the same thing again and again.
+        // The first and the newest lines are kept. The middle of a long doubt says the same thing again and again.
         while record.history.len() >= LIMIT {
             record.history.remove(LIMIT / 2);
         }

@@ -1,7 +1,7 @@
 //! Observations: what the destination says of a copy, and the record's transitions that follow.
 //!
-//! `Accepted` → `Replicated(evidence)` → `Lost`; `Accepted` → `Failed`. Accepted is not copied, and a source's record is
-//! not the destination: only the destination's own word is evidence, or, where it shows nothing, a marked inference.
+//! `Accepted` → `Replicated(evidence)` → `Lost`; `Accepted` → `Failed`. An accepted copy may still fail, and the source's record of
+//! it proves nothing. Only what the destination itself says is evidence; what is only concluded from it is marked as inferred.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{Claimant, News, Record, State, next_attempt, note};
 use crate::model::evidence::{Evidence, Observation};
 use crate::model::time::later;
 
-/// Applies an observation to a record. `None`: nothing to write.
+/// Applies an observation to a record, and gives what to write and what the store must hold for it; `None` if nothing is to be written.
 pub fn observed(
     current: &Record,
     observation: &Observation,
@@ -42,7 +42,7 @@ pub fn observed(
             }
         }
         Observation::Gone(_) if current.state == State::Replicated && expired() => {
-            // It went as planned; what was proven stays proven.
+            // The copy expired as planned, so it stays proven.
             next.look_at = None;
             note(&mut next, by, State::Replicated, None, None, Some("expired as planned".to_owned()));
         }
@@ -66,14 +66,14 @@ pub fn observed(
     Some((next, was))
 }
 
-/// Whether the destination has anything to say of it: a copy was accepted, under this very record.
+/// Whether the destination can be asked about this record: a copy was accepted, and that copy has no record of its own.
 pub(crate) fn is_awaited(record: &Record) -> bool {
     let receipt = record.receipts.last();
     matches!(record.state, State::Accepted | State::Replicated)
         && receipt.is_some_and(|receipt| receipt.backup_id.is_none())
 }
 
-/// Whether there is nothing more to wait for.
+/// Whether a record in this state has nothing more to wait for.
 pub fn is_done(state: State) -> bool {
     !matches!(state, State::Seen | State::Claimed | State::InDoubt | State::Accepted)
 }
@@ -84,7 +84,7 @@ fn fail(next: &mut Record, by: &Claimant, reason: String, backoff: Duration) {
     enter(next, State::Failed, by, Some(reason));
 }
 
-/// A change that consumers of the queue are told of.
+/// Enters a state, and adds the news of it for consumers of the queue.
 fn enter(next: &mut Record, state: State, by: &Claimant, reason: Option<String>) {
     next.state = state;
     let replication_id = next.receipts.last().and_then(|receipt| receipt.replication_id.clone());

@@ -1,4 +1,4 @@
-//! What a store is asked and what it answers: conditional writes, pages of records, notes, and why it cannot answer.
+//! What a store is asked and what it answers: conditional writes, pages of records, notes, and errors.
 
 use jiff::Timestamp;
 
@@ -7,16 +7,16 @@ use crate::model::command::Key;
 
 pub use super::error::LedgerError;
 
-/// What a conditional write expects to find.
+/// What a conditional write expects the store to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expect {
     /// No record under this key.
     Absent,
     /// A record of this version and owner.
     Was {
-        /// Version as read.
+        /// The version that was read.
         version: u64,
-        /// Owner as read.
+        /// The owner that was read.
         owner: String,
     },
 }
@@ -24,27 +24,27 @@ pub enum Expect {
 /// The outcome of a conditional write.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Put {
-    /// Stored durably.
+    /// The record was stored durably.
     Stored,
-    /// Something else is there (or nothing any more).
+    /// Nothing was written, because the store holds this record instead, or none.
     Conflict(Option<Box<Record>>),
 }
 
-/// Which records to list.
+/// Which records to list. A record must meet every condition that is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Only records in this state.
+    /// Only records in the state with this name.
     pub state: Option<String>,
-    /// Only records of which the queue has not taken everything.
+    /// Only records with receipts or news that have still to be sent to the queue.
     pub outbox: bool,
-    /// Only records whose destination is to be looked at by then.
+    /// Only records whose destination is to be looked at by this time.
     pub due: Option<Timestamp>,
-    /// Only unfinished business ([`Record::is_open`]) of this rule.
+    /// Only unfinished records ([`Record::is_open`]) of the rule with this name.
     pub rule: Option<String>,
 }
 
 impl Filter {
-    /// Whether a record passes.
+    /// Whether a record meets all conditions.
     pub fn takes(&self, record: &Record) -> bool {
         self.state.as_deref().is_none_or(|state| record.state.name() == state)
             && (!self.outbox || record.in_outbox())
@@ -53,19 +53,19 @@ impl Filter {
     }
 }
 
-/// A page of records.
+/// One page of a list of records.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
     /// The records, in key order.
     pub records: Vec<Record>,
-    /// Those among them that cannot be read: one of them must not hide the others.
+    /// Why other records of this page cannot be read. One unreadable record must not hide the rest.
     pub unreadable: Vec<LedgerError>,
-    /// Where the next page starts.
+    /// The key after which the next page starts; absent when there is no next page.
     pub next: Option<Key>,
 }
 
 impl Page {
-    /// Adds what a store read.
+    /// Adds a record, or the reason why it cannot be read.
     pub fn add(&mut self, record: Result<Record, LedgerError>) {
         match record {
             Ok(record) => self.records.push(record),
@@ -77,8 +77,8 @@ impl Page {
 /// A text that a store keeps for a later invocation, with the version of its last write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// Counts writes, from 1.
+    /// The number of writes so far, from 1.
     pub version: u64,
-    /// At most 300,000 bytes.
+    /// The text itself, at most 300,000 bytes.
     pub text: String,
 }

@@ -1,4 +1,4 @@
-//! How a provider account is authenticated, how a credential is named without giving it away, and its pause.
+//! How a provider account is authenticated, how a credential is named without revealing it, and how it is paused.
 
 use std::sync::Arc;
 
@@ -12,27 +12,27 @@ use crate::sign::Credential;
 /// The pause of a credential after an authentication failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {
-    /// Until when.
+    /// When the pause ends.
     pub until: Timestamp,
-    /// What the provider said.
+    /// What the provider said when it refused the credential.
     pub reason: String,
 }
 
-/// A provider account's means of authentication.
+/// What authenticates the calls of a provider account.
 #[derive(Clone, Debug)]
 pub enum Access {
-    /// Sign with a key pair.
+    /// A key pair that signs each call.
     Key(Arc<Credential>),
-    /// Send a token (Huawei `X-Auth-Token`).
+    /// A token that is sent with each call (Huawei `X-Auth-Token`).
     Token(Arc<secrecy::SecretString>),
 }
 
-/// Names a credential without giving it away: a corrected key is another credential, so its predecessor's pause does not hold it.
+/// A name for a credential that does not reveal it. A corrected key has another name, so the pause of the wrong key does not stop it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CredentialName(pub String);
 
 impl CredentialName {
-    /// Cloud, account, key ID, and 32 bits of a hash of the secret: enough to notice another one, too little to test guesses.
+    /// Cloud and account; for a key also its ID and 32 bits of a hash of the secret: enough to notice a new one, too few to test guesses.
     pub fn of(cloud: Cloud, account: &str, access: &Access) -> CredentialName {
         let name = format!("{}#{account}", cloud.name());
         match access {

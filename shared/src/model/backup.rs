@@ -1,83 +1,83 @@
-//! Backups and their copies, as inventories show them.
+//! Backups and their copies, as the providers list them.
 
 use jiff::Timestamp;
 
 use super::command::Destination;
 
-/// One thing that can be copied, as its provider lists it.
+/// A backup in its source region, as its provider lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backup {
-    /// Snapshot, backup, checkpoint item or backup job ID.
+    /// The ID of the snapshot, backup, checkpoint item or backup job.
     pub id: String,
-    /// Name, where it has one.
+    /// The backup's name, where it has one.
     pub name: Option<String>,
-    /// Tags, where the list shows them.
+    /// Its tags as names and values; empty where the list shows none.
     pub tags: Vec<(String, String)>,
-    /// What it is a backup of: disk, server, instance, file system or bucket.
+    /// The resource that was backed up: a disk, server, instance, file system or bucket.
     pub resource: Option<String>,
-    /// What kind of thing that is, in a word. An ID is unique only together with it: Alibaba's instances, file systems and buckets
-    /// are numbered apart, and one instance has backups of several source types.
+    /// The kind of the resource, in one word. A resource's ID is unique only together with its kind: Alibaba numbers instances, file
+    /// systems and buckets separately, and one instance has backups of several source types.
     pub resource_kind: Option<String>,
-    /// The vault it lies in.
+    /// The vault that holds it, where the list shows one.
     pub vault_id: Option<String>,
-    /// When it was made, or its making began.
+    /// When the backup was made, or when its making began.
     pub created_at: Option<Timestamp>,
-    /// When its making ended, where the list tells.
+    /// When the making of the backup ended, where the list says so.
     pub completed_at: Option<Timestamp>,
-    /// Size in GiB.
+    /// Its size in GiB, where the list says so.
     pub size_gib: Option<u64>,
     /// Whether it can be copied.
     pub standing: Standing,
-    /// What may keep it from being copied although only the provider can tell, such as `system disk`.
+    /// What may keep it from being copied, such as `system disk`, where only the provider can decide.
     pub hint: Option<String>,
-    /// What the provider's own records say of copies, where the list shows them: the newest word for each destination.
+    /// The provider's own records of copies, where the list shows them: the newest record for each destination.
     pub copies: Vec<CopyRecord>,
-    /// Whether `copies` is all there is: what is not in it does not exist.
+    /// Whether `copies` is complete, so that a copy that is not in it does not exist.
     pub copies_told: bool,
 }
 
 impl Backup {
-    /// What the provider's own records say of the copy to `destination`.
+    /// The provider's own record of the copy to `destination`, if `copies` has one.
     pub fn copy_to(&self, destination: &Destination) -> Option<&CopyRecord> {
         self.copies.iter().find(|copy| copy.is_to(destination))
     }
 }
 
-/// Whether a backup can be copied. The reasons follow an ID in a sentence: `is still being created`.
+/// Whether a backup can be copied. A reason continues a sentence that begins with the ID, such as `is still being created`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It can, as far as can be told without trying.
+    /// It can be copied, as far as can be told without trying.
     Usable,
-    /// Not yet.
+    /// It cannot be copied yet, and why.
     NotReady(String),
-    /// Never, and why: a person who wants it protected must find another way.
+    /// It can never be copied, and why. A person who wants it protected must find another way.
     Ineligible(String),
-    /// No rule is about it, for it is none of the account's own finished backups: a copy, somebody else's, on its way out, or failed
-    /// by itself. It is counted by this text, which is one of a few and names no ID.
+    /// No rule covers it, because it is not a finished backup of the account's own: it is a copy, belongs to another account, is being
+    /// deleted, or failed. It is counted under this text, which is one of a few and names no ID.
     NotCovered(&'static str),
 }
 
-/// What a provider's own record, kept with the source, says of one copy.
+/// A record of one copy that the provider itself keeps with the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CopyRecord {
-    /// Destination region; empty where only the project is told.
+    /// The destination region; empty where the record names only the project.
     pub region: String,
-    /// Huawei's destination project.
+    /// The Huawei project in the destination, where the record names it.
     pub project_id: Option<String>,
     /// The provider's ID of the replication (Huawei: replication_record_id).
     pub id: Option<String>,
-    /// The ID of the copy in the destination, once there is one and it is told.
+    /// The ID of the copy in the destination, once the record shows one.
     pub copy_id: Option<String>,
-    /// How far it is.
+    /// How far the copy has come.
     pub state: CopyState,
-    /// When the record was made.
+    /// When the provider made this record.
     pub created_at: Option<Timestamp>,
-    /// Why it failed, or what else the provider says.
+    /// Why the copy failed, or what else the provider says of it.
     pub note: Option<String>,
 }
 
 impl CopyRecord {
-    /// Whether it goes there. The region decides; a project belongs to one region.
+    /// Whether the copy goes to `destination`. The region decides; without one the project does, because a project has one region.
     pub fn is_to(&self, destination: &Destination) -> bool {
         match self.region.as_str() {
             "" => self.project_id.is_some() && self.project_id == destination.project_id,
@@ -86,39 +86,39 @@ impl CopyRecord {
     }
 }
 
-/// How far a copy is.
+/// How far a copy has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyState {
-    /// On its way.
+    /// The copy is being made.
     Running,
-    /// Usable in the destination, or recorded as done.
+    /// The copy is usable in the destination, or recorded as done.
     Done,
-    /// The provider gave up, or threw it away.
+    /// The provider gave up, or threw the copy away.
     Failed,
 }
 
-/// A copy as its destination lists it.
+/// A copy, as its destination region lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationCopy {
-    /// Snapshot, backup or checkpoint item ID in the destination.
+    /// The ID of the snapshot, backup or checkpoint item in the destination.
     pub id: String,
-    /// Its name there.
+    /// The copy's name in the destination, where it has one.
     pub name: Option<String>,
-    /// What it is a copy of, where the destination tells.
+    /// The ID of the backup that was copied, where the destination says so.
     pub source_id: Option<String>,
-    /// From which region, where the destination tells.
+    /// The region that it was copied from, where the destination says so.
     pub source_region: Option<String>,
-    /// The vault it lies in.
+    /// The vault that holds it, where the list shows one.
     pub vault_id: Option<String>,
-    /// How far it is.
+    /// How far the copy has come.
     pub state: CopyState,
-    /// When it was made there.
+    /// When the copy was made in the destination, where the list says so.
     pub created_at: Option<Timestamp>,
-    /// Size in GiB.
+    /// Its size in GiB, where the list says so.
     pub size_gib: Option<u64>,
 }
 
-/// Of several copies of one backup the one to go by: a usable one before a running one, then the older one.
+/// The best of several copies of one backup: usable before running before failed, and among equals the oldest.
 pub fn best<'c>(copies: impl IntoIterator<Item = &'c DestinationCopy>) -> Option<&'c DestinationCopy> {
     let rank = |state| match state {
         CopyState::Done => 0,

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-/// What a duration must look like, for complaints.
+/// What an error message says that a duration must look like.
 pub const WANTED: &str =
     "must be a whole number of at most 5 digits and one of d, h, m, s, such as 7d, 24h, 30m or 45s";
 
-/// Reads a duration; zero is one.
+/// Reads a duration, which may be zero; `None` if the text is not one.
 pub fn read(text: &str) -> Option<Duration> {
     let unit = text.chars().next_back()?;
     let (_, seconds) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
@@ -20,7 +20,7 @@ pub fn read(text: &str) -> Option<Duration> {
     digits.parse::<u64>().ok().map(|number| Duration::from_secs(number * seconds))
 }
 
-/// A duration in the largest unit that divides it; less than a second is dropped.
+/// Writes a duration in the largest unit that divides it evenly. A fraction of a second is dropped.
 pub fn text(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match UNITS.into_iter().find(|(_, unit)| seconds != 0 && seconds.is_multiple_of(*unit)) {
@@ -29,7 +29,7 @@ pub fn text(duration: Duration) -> String {
     }
 }
 
-/// An age for people: the two largest units, rounded down.
+/// Writes an age for people in its two largest units, rounded down.
 pub fn rough(age: Duration) -> String {
     let seconds = age.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);

@@ -2,25 +2,25 @@
 
 use super::text::one_line;
 
-/// The fixed names. They are an interface: a Step Functions `Catch` compares these strings.
+/// The fixed name of an error. The names are an interface: a Step Functions `Catch` compares these strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorName {
-    /// The provider refused for too many requests; certainly not applied.
+    /// The provider refused because of too many requests. Certainly nothing was applied.
     Throttled,
     /// It is unknown whether the copy was started; read-back will tell.
     InDoubt,
-    /// The provider said no.
+    /// The provider refused to make the copy.
     Rejected,
     /// The command is wrong or not allowed.
     InvalidCommand,
     /// This function's configuration is wrong.
     Configuration,
-    /// Something that is needed cannot be reached or is busy; certainly not applied.
+    /// Something that is needed cannot be reached or is busy. Certainly nothing was applied.
     Unavailable,
 }
 
 impl ErrorName {
-    /// The name on the wire.
+    /// The string that callers see and compare.
     pub fn name(self) -> &'static str {
         match self {
             ErrorName::Throttled => "Offsite.Throttled",
@@ -37,19 +37,19 @@ impl ErrorName {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", name.name())]
 pub struct Error {
-    /// The fixed name.
+    /// The kind of error, by its fixed name.
     pub name: ErrorName,
-    /// What failed, on what, what happens next, what to do.
+    /// One line for a person: what failed, on what, what happens next, and what to do.
     pub message: String,
 }
 
 impl Error {
-    /// An error of this name.
+    /// An error with this name. The message is put on one line.
     pub fn new(name: ErrorName, message: impl Into<String>) -> Error {
         Error { name, message: one_line(&message.into()) }
     }
 
-    /// A wrong or missing setting.
+    /// An error about a wrong or missing setting.
     pub fn configuration(message: impl Into<String>) -> Error {
         Error::new(ErrorName::Configuration, message)
     }

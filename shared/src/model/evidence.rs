@@ -1,50 +1,50 @@
-//! What the destination says of a copy, and how that came about.
+//! What the destination says of a copy, and whether the copy itself was seen.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
 
-/// What the destination said when the copy was seen.
+/// What the destination said of a copy when it was last found usable there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// The copy's own ID in the destination.
+    /// The copy's own ID in the destination, where it has one.
     pub destination_id: Option<String>,
-    /// The provider's word for its state.
+    /// The state of the copy, in the provider's word.
     pub state: String,
-    /// When it was last seen so.
+    /// When the copy was last seen in this state.
     pub time: Timestamp,
-    /// Its size in GiB, where it is told.
+    /// The copy's size in GiB, where the destination says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_gib: Option<u64>,
-    /// When the provider will delete it by itself, where it is told.
+    /// When the provider will delete the copy by itself, where the destination says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// Seen, or only concluded.
+    /// Whether the copy was seen or only concluded.
     pub how: How,
 }
 
-/// How evidence came about.
+/// How the evidence was obtained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     /// The copy itself was seen, usable, in the destination.
     Observed,
-    /// It can only be concluded from what the destination tells.
+    /// The copy can only be concluded from what the destination shows.
     Inferred,
 }
 
 /// What a provider's replies say of a copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observation {
-    /// On its way, and how far.
+    /// The copy is being made; the text says how far it is.
     Running(String),
-    /// Usable in the destination. The time is filled in by the caller.
+    /// The copy is usable in the destination. The caller fills in the time.
     Seen(Evidence),
-    /// The provider gave up.
+    /// The provider gave up; the text says why.
     Failed(String),
-    /// It is not in the destination.
+    /// The copy is not in the destination; the text says how that shows.
     Gone(String),
-    /// The question could not be answered.
+    /// The provider was asked and did not answer; the failure says why.
     Unanswered(Failure),
 }

@@ -13,8 +13,7 @@ pub enum Disposition {
     Permanent,
     /// Certainly not applied: this source can never be copied.
     Unfit,
-    /// Certainly not applied because the credential was refused. Never repeated in a loop:
-    /// five bad signatures lock a Huawei key.
+    /// Certainly not applied: the credential was refused. Never repeated in a loop, because five bad signatures lock a Huawei key.
     Authentication,
     /// May have been applied: read back before anything else.
     Ambiguous,
@@ -24,28 +23,28 @@ pub enum Disposition {
     NoWork,
 }
 
-/// Whose matter a refusal is, and so whom it stops. What is not the backup's uses up nothing of the backup's, and holds up alike
-/// all that goes the same way.
+/// What a refusal is about, and so what it stops. A refusal that is not about the backup uses up none of the backup's attempts, and
+/// stops everything else that depends on the same thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Whose {
-    /// The backup's, or that of the pair of vaults that is to be made: its state, its kind, or that this key may not do this with it.
+    /// The backup, or the pair of vaults that is to be made: its state, its kind, or a right to it that this key lacks.
     Backup,
-    /// The destination's: its vault, its room, its region's quota.
+    /// The destination: its vault, its free space, its region's quota.
     Destination,
-    /// The account's: its money, its quota, its standing with the provider.
+    /// The account: its money, its quota, its standing with the provider.
     Account,
-    /// This installation's: a region, an endpoint or a parameter that is set here, this machine's clock, this program.
+    /// This installation: a region, an endpoint or a parameter that is set here, this machine's clock, this program.
     Installation,
-    /// Nobody says. Counts as not the backup's.
+    /// No source says. It counts as not being about the backup.
     Unknown,
 }
 
 impl Whose {
-    /// All of them, in the order of the documents.
+    /// All values, in the order in which the documents list them.
     pub const ALL: [Whose; 5] =
         [Whose::Backup, Whose::Destination, Whose::Account, Whose::Installation, Whose::Unknown];
 
-    /// The word for it, in documents and in what is stored.
+    /// The word that documents and stored data use.
     pub fn name(self) -> &'static str {
         match self {
             Whose::Backup => "backup",
@@ -60,20 +59,20 @@ impl Whose {
 /// One row of a provider's table of error codes.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// The code; a trailing `*` matches every code that starts so.
+    /// The provider's code. A trailing `*` matches every code that begins with what stands before it.
     pub code: &'static str,
-    /// What it means for us.
+    /// What the code means for the next step.
     pub disposition: Disposition,
-    /// Whose matter it is.
+    /// What a refusal with this code is about.
     pub whose: Whose,
     /// What a person should do.
     pub advice: &'static str,
-    /// Page or package and date.
+    /// Where the meaning is documented: page or package, and date.
     pub source: &'static str,
 }
 
 impl Row {
-    /// A row, written on one line.
+    /// A row from its five fields, so that a table needs few lines.
     pub const fn new(
         code: &'static str,
         disposition: Disposition,
@@ -94,27 +93,27 @@ pub fn find<'t>(table: &'t [Row], code: &str) -> Option<&'t Row> {
         .or_else(|| table.iter().filter(prefix_of).max_by_key(|row| row.code.len()))
 }
 
-/// A call that did not give what was asked for.
+/// Why a call did not give what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// May it have been applied, and is it worth repeating?
+    /// Whether the call may have been applied, and whether it is worth repeating.
     pub disposition: Disposition,
-    /// Whose matter it is, as far as the code tells.
+    /// What the failure is about, as far as the code says.
     pub whose: Whose,
-    /// The provider's code, or one of ours in lower case (`timeout`, `connect`, `unreadable`).
+    /// The provider's code, or one of Offsite's own in lower case (`timeout`, `connect`, `unreadable`).
     pub code: String,
     /// The provider's message, on one line.
     pub message: String,
-    /// The provider's request ID.
+    /// The provider's request ID, if the provider gave one.
     pub request_id: Option<String>,
     /// What a person should do.
     pub advice: &'static str,
-    /// How long the provider asks to wait.
+    /// How long the provider asks to wait, if it does.
     pub after: Option<Duration>,
 }
 
 impl Failure {
-    /// A failure without a provider's answer behind it.
+    /// A failure that does not come from a provider's answer.
     pub fn local(disposition: Disposition, code: &str, message: impl Into<String>, advice: &'static str) -> Failure {
         Failure {
             disposition,
@@ -127,7 +126,7 @@ impl Failure {
         }
     }
 
-    /// The same failure seen by a call that changes nothing: what would be ambiguous is worth repeating.
+    /// This failure, if the call was a read. A read changes nothing, so what would be ambiguous is worth repeating.
     pub fn of_read(mut self) -> Failure {
         if matches!(self.disposition, Disposition::Ambiguous | Disposition::Conflict | Disposition::NoWork) {
             self.disposition = Disposition::Retryable;
@@ -135,8 +134,8 @@ impl Failure {
         self
     }
 
-    /// The same failure of a read that a credential must pass before it is used for anything. There is no backup that a missing
-    /// right could be about, and nothing may be sent without an answer, so the credential is what is refused.
+    /// This failure, if the call was a read that a credential must pass before any other use. A missing right cannot be about a backup
+    /// there, and nothing may be sent without an answer, so the failure counts as a refusal of the credential.
     pub fn of_sign_in(self) -> Failure {
         let failure = self.of_read();
         if failure.disposition == Disposition::Permanent && failure.whose == Whose::Backup {

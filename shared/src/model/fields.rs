@@ -14,13 +14,13 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// A complaint about `field`.
+    /// An error about `field`. The reason is put on one line.
     pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { field: field.into(), reason: one_line(&reason.into()) }
     }
 }
 
-/// One JSON object being read; [`Fields::finish`] refuses what nobody asked for.
+/// A JSON object that is being read. [`Fields::finish`] refuses the fields that no method was asked for.
 pub struct Fields<'a> {
     path: String,
     object: &'a Map<String, Value>,
@@ -47,13 +47,13 @@ impl<'a> Fields<'a> {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
-    /// The field's value; JSON null counts as absent.
+    /// The value of a field, if it is there. JSON null counts as absent.
     pub fn value(&mut self, name: &'static str) -> Option<&'a Value> {
         self.known.push(name);
         self.object.get(name).filter(|value| !value.is_null())
     }
 
-    /// An optional, non-empty text.
+    /// The string in an optional field. An empty string is an error.
     pub fn text(&mut self, name: &'static str) -> Result<Option<String>, FieldError> {
         match self.value(name) {
             None => Ok(None),
@@ -63,12 +63,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A required, non-empty text.
+    /// The string in a required field. An empty string is an error.
     pub fn required(&mut self, name: &'static str) -> Result<String, FieldError> {
         self.text(name)?.ok_or_else(|| FieldError::new(self.path(name), "is missing"))
     }
 
-    /// An optional boolean.
+    /// The boolean in an optional field.
     pub fn boolean(&mut self, name: &'static str) -> Result<Option<bool>, FieldError> {
         match self.value(name) {
             None => Ok(None),
@@ -77,7 +77,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Whether a field is not there, or null.
+    /// Whether a field is missing or null.
     pub fn is_absent(&self, name: &str) -> bool {
         self.object.get(name).is_none_or(Value::is_null)
     }
@@ -108,35 +108,35 @@ impl Complaints {
         self.0.push(FieldError::new(field, reason));
     }
 
-    /// Adds complaints.
+    /// Adds all of these complaints.
     pub fn extend(&mut self, errors: impl IntoIterator<Item = FieldError>) {
         self.0.extend(errors);
     }
 
-    /// The value, or one complaint more.
+    /// Returns the value, or adds the error to the complaints and returns `None`.
     pub fn keep<T>(&mut self, read: Result<T, FieldError>) -> Option<T> {
         read.map_err(|error| self.0.push(error)).ok()
     }
 
-    /// The value, or several complaints more.
+    /// Returns the value, or adds all of the errors to the complaints and returns `None`.
     pub fn keep_all<T>(&mut self, read: Result<T, Complaints>) -> Option<T> {
         read.map_err(|errors| self.0.extend(errors.0)).ok()
     }
 
-    /// `value`, if there is nothing to complain about.
+    /// Returns `value` if there are no complaints.
     ///
     /// # Errors
-    /// These complaints, at least one.
+    /// All complaints, if there is at least one.
     pub fn or<T>(self, value: T) -> Result<T, Complaints> {
         if self.0.is_empty() { Ok(value) } else { Err(self) }
     }
 
-    /// The first complaint, for those who want one only.
+    /// The first complaint, for callers that report only one.
     pub fn first(self) -> FieldError {
         self.0.into_iter().next().unwrap_or_else(|| FieldError::new("", "is wrong"))
     }
 
-    /// The complaints.
+    /// All complaints, in the order of reading.
     pub fn into_vec(self) -> Vec<FieldError> {
         self.0
     }
@@ -148,7 +148,7 @@ impl From<FieldError> for Complaints {
     }
 }
 
-/// The JSON kind of a value, in words.
+/// The JSON type of a value, in the words of error messages.
 pub fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

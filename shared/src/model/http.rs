@@ -1,4 +1,4 @@
-//! One exchange of HTTP as values: the request, the reply, and why there is none.
+//! One HTTP exchange as values: the request, the reply, and the error if there is no reply.
 
 use std::time::Duration;
 
@@ -7,26 +7,26 @@ use crate::sign::without_secrets;
 /// A request as it goes on the wire.
 #[derive(Clone)]
 pub struct HttpRequest {
-    /// Method.
+    /// The HTTP method, such as `POST`.
     pub method: String,
-    /// Absolute URL.
+    /// The absolute URL with its query.
     pub url: String,
-    /// Headers; may hold secrets, so there is no `Debug`.
+    /// All headers to send. They may hold secrets, so this type has no `Debug`.
     pub headers: Vec<(String, String)>,
-    /// Body.
+    /// The exact bytes of the body.
     pub body: Vec<u8>,
-    /// Give up after this long.
+    /// How long to wait for the reply before giving up.
     pub timeout: Duration,
 }
 
-/// An answer. Its headers may hold a token and its body may quote one, so `Debug` leaves those out.
+/// A reply. Its headers may hold a token and its body may quote one, so `Debug` leaves those out.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// HTTP status.
+    /// The HTTP status code.
     pub status: u16,
-    /// Headers, names in lower case.
+    /// All headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// Body.
+    /// The exact bytes of the body.
     pub body: Vec<u8>,
 }
 
@@ -41,19 +41,19 @@ impl std::fmt::Debug for Reply {
 }
 
 impl Reply {
-    /// The first header of this (lower-case) name.
+    /// The value of the first header with this name, which is given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// Why there is no answer.
+/// Why there is no reply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    /// No connection: certainly not applied.
+    /// No connection was made: certainly not applied.
     #[error("cannot connect: {0}")]
     NotSent(String),
-    /// The request may have been received.
+    /// No reply came, but the provider may have received the request.
     #[error("no answer: {0}")]
     NoAnswer(String),
 }

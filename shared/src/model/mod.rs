@@ -1,4 +1,4 @@
-//! Values that everything above speaks of: they know no provider, no store and no clock.
+//! Values that all folders above this one use. They know no provider, no store and no clock.
 
 pub mod access;
 pub mod backup;

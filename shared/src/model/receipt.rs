@@ -1,4 +1,4 @@
-//! What a provider gives for an accepted copy, and the messages that tell of it.
+//! What a provider gives for an accepted copy, and the messages that announce it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,19 +7,19 @@ use serde_json::Value;
 /// A provider's acceptance of one copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// For a vault-wide call: which backup of the vault this is about.
+    /// For a vault-wide call, the backup of the vault that this is about; otherwise absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_id: Option<String>,
-    /// TaskId, replication_record_id or the new SnapshotId; none for an adopted Alibaba pair.
+    /// The provider's TaskId, replication_record_id or new SnapshotId; absent for an adopted Alibaba pair.
     pub replication_id: Option<String>,
-    /// The provider's request ID of the call that told us.
+    /// The provider's request ID of the call that showed the acceptance.
     pub request_id: Option<String>,
     /// Whether the copy was found by read-back rather than started by this attempt's call.
     pub adopted: bool,
-    /// Of which attempt it is.
+    /// The number of the attempt that it belongs to, from 1.
     #[serde(default = "first_attempt")]
     pub attempt: u32,
-    /// When we learned of it.
+    /// When Offsite learned of the acceptance.
     pub time: Timestamp,
 }
 
@@ -30,8 +30,8 @@ fn first_attempt() -> u32 {
 /// One message for the queue: a CloudEvents 1.0 JSON event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// Stable: the same receipt sent twice has the same ID.
+    /// The event's ID. A receipt that is sent twice has the same ID both times.
     pub id: String,
-    /// The whole event.
+    /// The whole event, as it is sent.
     pub event: Value,
 }

@@ -1,4 +1,4 @@
-//! Texts: on one line for people, and hashed for keys.
+//! Two uses of text: on one line for people, and hashed for keys.
 
 use sha2::{Digest, Sha256};
 

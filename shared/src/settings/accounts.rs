@@ -1,4 +1,4 @@
-//! Accounts: how the credential of each is got, as `OFFSITE_<CLOUD>_ACCOUNTS` says. Nothing here is a secret.
+//! Accounts: where the credential of each comes from, as `OFFSITE_<CLOUD>_ACCOUNTS` says. Nothing here is a secret.
 
 use std::collections::BTreeMap;
 
@@ -10,34 +10,34 @@ use crate::model::error::Error;
 use crate::model::fields::{FieldError, Fields};
 use crate::providers::sts::{Federation, LIFE_S, Role};
 
-/// One account.
+/// How the credential of one account is got and checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Where its credential comes from.
+    /// The origin of the credential.
     pub source: Source,
-    /// The role that the credential takes on before anything else.
+    /// The role that the credential takes on before anything else, if any.
     pub role: Option<Role>,
-    /// The region whose token service is asked; without it that of the call.
+    /// The region whose token service is asked; if absent, the region of the call.
     pub sts_region: Option<String>,
-    /// The number of the provider account that the credential must belong to.
+    /// The number of the provider account that the credential must belong to, if it is to be checked.
     pub identity: Option<String>,
 }
 
 /// Where a credential comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The vendors' own variables.
+    /// The environment variables that the vendors themselves define.
     Environment,
     /// A secret of AWS Secrets Manager, by ARN.
     Secret(String),
-    /// A file with the same content.
+    /// A file, by its path, with the content of such a secret.
     File(String),
     /// The AWS role of this process, exchanged at the cloud's token service.
     Federation(Federation),
 }
 
 impl Source {
-    /// Where to correct it.
+    /// The place where a person corrects a wrong credential, for messages.
     pub fn place(&self) -> &str {
         match self {
             Source::Environment => "the environment",
@@ -48,21 +48,21 @@ impl Source {
 }
 
 impl Account {
-    /// The account that needs no configuration.
+    /// An account from the vendors' own variables. It needs no configuration.
     pub fn of_environment() -> Account {
         Account { source: Source::Environment, role: None, sts_region: None, identity: None }
     }
 }
 
-/// The variable that lists a cloud's accounts.
+/// The name of the variable that lists a cloud's accounts.
 pub fn variable(cloud: Cloud) -> String {
     format!("OFFSITE_{}_ACCOUNTS", cloud.name().to_ascii_uppercase())
 }
 
-/// The accounts of a cloud by name; without the variable the account `default` of the vendors' variables.
+/// The accounts of a cloud by name. Without the variable there is one account, `default`, from the vendors' own variables.
 ///
 /// # Errors
-/// Names the variable, the field and what it must be.
+/// An account is wrong; the error names the variable and the field, and says what it must be.
 pub fn read(environment: &Environment, cloud: Cloud) -> Result<BTreeMap<String, Account>, Error> {
     let name = variable(cloud);
     let Some(text) = environment.get(&name) else {
@@ -160,7 +160,7 @@ fn federation(value: &Value, path: &str) -> Result<Federation, FieldError> {
     Ok(federation)
 }
 
-/// What every cloud takes: 15 minutes to 12 hours. Sources: the three token services, see [`crate::providers::sts`].
+/// Reads a life in seconds. Every cloud takes 15 minutes to 12 hours. Sources: the three token services, see [`crate::providers::sts`].
 fn life(fields: &mut Fields<'_>) -> Result<u32, FieldError> {
     match fields.value("duration_s") {
         None => Ok(LIFE_S),

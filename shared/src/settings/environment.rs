@@ -1,4 +1,4 @@
-//! The environment as a value, and the rules for endpoints in it.
+//! The environment as a value, and the check of the endpoints in it.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,22 @@ use crate::model::error::Error;
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    /// From names and values.
+    /// An environment of these names and values.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Environment {
         Environment(variables.into_iter().filter(|(_, value)| !value.is_empty()).collect())
     }
 
-    /// The value of a variable.
+    /// The value of a variable, if it is set.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// All names and values. They may be secrets.
+    /// All names and values. A value may be a secret.
     pub fn variables(&self) -> &BTreeMap<String, String> {
         &self.0
     }
 
-    /// The same environment with a variable set, or unset when the value is empty.
+    /// This environment with a variable set, or unset when the value is empty.
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Environment {
         match value.into() {
             value if value.is_empty() => self.0.remove(name),
@@ -45,15 +45,15 @@ impl Environment {
 
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Values may be secrets.
+        // Only names are shown, because values may be secrets.
         f.debug_list().entries(self.0.keys()).finish()
     }
 }
 
-/// Checks that a URL is https, or http to loopback.
+/// Checks that `value`, the URL in the variable `name`, is https, or http to a loopback address.
 ///
 /// # Errors
-/// Names the variable.
+/// The URL is refused; the error names the variable and the reason.
 pub fn check_endpoint(name: &str, value: &str) -> Result<(), Error> {
     let wrong = |reason: &str| Err(Error::configuration(format!("{name} {reason}")));
     let (plain, rest) = match (value.strip_prefix("https://"), value.strip_prefix("http://")) {

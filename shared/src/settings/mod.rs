@@ -1,4 +1,4 @@
-//! Settings as values, read once from an environment that comes in as a map.
+//! The settings of a handler, read once from an environment that is given as a value.
 
 pub mod accounts;
 pub mod environment;
@@ -13,14 +13,14 @@ use crate::providers::call::Service;
 use crate::providers::provider::{Defaults, Provider};
 use environment::{Environment, check_endpoint};
 
-/// Which commands are taken from whoever sends them.
+/// Which commands are accepted, whoever sends them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Commands {
-    /// All, as far as `OFFSITE_ALLOWED_DESTINATIONS` allows: a person sends them.
+    /// All commands that `OFFSITE_ALLOWED_DESTINATIONS` allows: a person sends them.
     Any,
-    /// Those to a destination that a rule of the policy names.
+    /// Only commands to a destination that a rule of the policy names.
     ToItsDestinations,
-    /// Those that a rule of the policy covers.
+    /// Only commands that a rule of the policy covers.
     Covered,
 }
 
@@ -31,37 +31,37 @@ struct Allowed {
     region: String,
 }
 
-/// Settings of one handler.
+/// The settings of one handler.
 #[derive(Clone, Debug)]
 pub struct Settings {
     allowed: Option<Vec<Allowed>>,
     endpoints: Vec<(Service, String)>,
     per_cloud: Vec<(Cloud, PerCloud)>,
-    /// What commands may leave out.
+    /// Values for what a command leaves out.
     pub defaults: Defaults,
-    /// Time to connect.
+    /// The longest time to connect to a provider.
     pub connect_timeout: Duration,
-    /// Time for one exchange with a provider.
+    /// The longest time for one exchange with a provider.
     pub timeout: Duration,
-    /// Replications worked on at once.
+    /// How many replications are worked on at once.
     pub concurrency: usize,
-    /// First delay of a retry; doubles, with jitter.
+    /// The delay before the first retry. It doubles with each retry, with jitter.
     pub backoff: Duration,
-    /// Waits before the looks that follow a call of unknown outcome.
+    /// The waits before the further looks after a call of unknown outcome. The first look comes at once.
     pub second_looks: Vec<Duration>,
     /// How long a lease outlives the invocation's deadline.
     pub lease_margin: Duration,
-    /// Limits on attempts.
+    /// Limits on the attempts at one replication.
     pub attempts: Attempts,
-    /// When destinations are looked at.
+    /// When destinations are looked at, and when to stop waiting for a copy.
     pub looks: Looks,
     /// How long an authentication failure pauses a credential.
     pub pause: Duration,
-    /// Which commands are taken. A queue is not trusted: whoever can send to it could have copies made anywhere.
+    /// Which commands are accepted. A queue is not trusted: whoever can send to it could have copies made anywhere.
     pub commands: Commands,
-    /// Nothing is started: no mutating call leaves this process.
+    /// If set, nothing is started: no mutating call leaves this process.
     pub paused: bool,
-    /// A sweep reads only: it starts nothing and opens no record. What a hint leads to is only looked at.
+    /// If set, a sweep only reads: it starts nothing and opens no record. What a hint leads to is only looked at.
     pub looks_only: bool,
 }
 
@@ -72,7 +72,7 @@ struct PerCloud {
     on_doubt: OnDoubt,
 }
 
-/// The variables that override endpoints.
+/// The variables that override endpoints, each with its service.
 pub const ENDPOINT_VARIABLES: [(&str, Service); 8] = [
     ("OFFSITE_ALIBABA_ENDPOINT", Service::Hbr),
     ("OFFSITE_ALIBABA_STS_ENDPOINT", Service::AlibabaSts),
@@ -85,10 +85,10 @@ pub const ENDPOINT_VARIABLES: [(&str, Service); 8] = [
 ];
 
 impl Settings {
-    /// Reads the settings for these providers.
+    /// Reads the settings of a handler that serves these providers.
     ///
     /// # Errors
-    /// Names the variable and what it must be.
+    /// A variable is wrong; the error names it and says what it must be.
     pub fn from_environment(environment: &Environment, providers: &[&dyn Provider]) -> Result<Settings, Error> {
         let seconds = |name: &str, default: Duration| -> Result<Duration, Error> {
             Ok(Duration::from_secs(environment.number(name, default.as_secs(), 0..=604_800)?))
@@ -163,12 +163,12 @@ impl Settings {
         })
     }
 
-    /// Whether a destination list is in force.
+    /// Whether there is an allow-list of destinations.
     pub fn restricts_destinations(&self) -> bool {
         self.allowed.is_some()
     }
 
-    /// Whether copies may go there.
+    /// Whether copies may go to this destination. Without an allow-list they may go anywhere.
     pub fn allows(&self, cloud: Cloud, destination: &Destination) -> bool {
         let Some(allowed) = &self.allowed else { return true };
         allowed.iter().any(|pattern| {
@@ -176,10 +176,10 @@ impl Settings {
         })
     }
 
-    /// Checks where a command goes.
+    /// Checks the destinations of a command against the allow-list.
     ///
     /// # Errors
-    /// Names the first destination that the allow-list does not hold.
+    /// A destination is not allowed; the error names the first one.
     pub(crate) fn check_destinations(&self, command: &Command) -> Result<(), FieldError> {
         let cloud = command.operation.cloud();
         for (index, destination) in command.destinations.iter().enumerate() {
@@ -205,17 +205,17 @@ impl Settings {
         }
     }
 
-    /// Requests per second for each action of a cloud; 0 is no limit.
+    /// The limit of requests per second for each action of a cloud; 0 means no limit.
     pub fn requests_per_second(&self, cloud: Cloud) -> u32 {
         self.of(cloud).map_or(20, |of| of.requests_per_second)
     }
 
-    /// How long an accepted copy may stay invisible.
+    /// How long an accepted copy may stay invisible to read-back.
     pub fn visibility_wait(&self, cloud: Cloud) -> Duration {
         self.of(cloud).map_or(Duration::from_secs(900), |of| of.visibility_wait)
     }
 
-    /// What to do with a doubt that stays.
+    /// What to do with a doubt that read-back could not settle.
     pub fn on_doubt(&self, cloud: Cloud) -> OnDoubt {
         self.of(cloud).map_or(OnDoubt::Hold, |of| of.on_doubt)
     }

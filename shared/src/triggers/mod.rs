@@ -1,4 +1,4 @@
-//! Wire envelopes to what they ask for, strictly. A trigger is recognised by its envelope.
+//! Strict reading of events, from the envelope to what it asks for. A trigger is recognized by its envelope.
 
 pub mod hint;
 
@@ -16,43 +16,43 @@ use hint::{Heard, Hint};
 pub enum Answer {
     /// `{"results":[…]}`, or an error with a fixed name when nothing at all was accepted.
     Results,
-    /// `{"batchItemFailures":[…]}`: each record stands alone.
+    /// `{"batchItemFailures":[…]}`: each record succeeds or fails alone.
     Batch,
 }
 
-/// One record of an event: what fails or succeeds together.
+/// One record of an event. Its items succeed or fail together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventRecord {
-    /// Its ID: SQS or SNS message ID, EventBridge or CloudEvents event ID.
+    /// The SQS or SNS message ID, or the EventBridge or CloudEvents event ID; absent if there is none.
     pub id: Option<String>,
-    /// What it asks for, each read on its own.
+    /// What the record asks for. Each item is read on its own.
     pub items: Vec<Result<Item, FieldError>>,
 }
 
-/// What is asked for.
+/// One thing that a record asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Item {
-    /// Start copies.
+    /// A command to start copies.
     Command(Box<Command>),
-    /// Look whether a rule covers this, and then start copies.
+    /// A hint: look whether a rule covers what it names, and if so start copies.
     Hint(Hint),
-    /// `sweep` or `observe`, as it came.
+    /// The action `sweep` or `observe`, as it was received.
     Action(Value),
-    /// Nothing: an event that is none of our business, and why.
+    /// Nothing: the event is of no concern to Offsite, and why.
     Ignored(String),
 }
 
-/// An event, read.
+/// An event after it was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// How to answer.
+    /// The form of answer that the caller wants.
     pub answer: Answer,
-    /// The records.
+    /// The records of the event, in their order.
     pub records: Vec<EventRecord>,
 }
 
 impl Event {
-    /// The action that is all there is, if it is.
+    /// The action of an event that consists of one action and is no batch; otherwise `None`.
     pub fn only_action(&self) -> Option<&Value> {
         match (self.answer, self.records.as_slice()) {
             (Answer::Results, [EventRecord { items, .. }]) => match items.as_slice() {
@@ -63,7 +63,7 @@ impl Event {
         }
     }
 
-    /// All actions, with the index of their record.
+    /// All actions, each with the index of its record.
     pub fn actions(&self) -> impl Iterator<Item = (usize, &Value)> {
         self.records.iter().enumerate().flat_map(|(index, record)| {
             record.items.iter().filter_map(move |item| match item {
@@ -74,13 +74,13 @@ impl Event {
     }
 }
 
-/// How deep envelopes may be nested: EventBridge in SNS in SQS.
+/// How deep envelopes may be nested, such as EventBridge in SNS in SQS.
 const DEPTH: u8 = 4;
 
-/// Reads a payload.
+/// Reads the payload of an event.
 ///
 /// # Errors
-/// The payload is no known envelope. What is wrong inside a record is that record's own matter.
+/// The payload is no known envelope. An error inside a record fails only that record.
 pub fn read(payload: &Value) -> Result<Event, FieldError> {
     if let Some(records) = payload.get("Records").and_then(Value::as_array) {
         let source = records.first().and_then(|record| record.get("eventSource").or(record.get("EventSource")));
@@ -96,14 +96,14 @@ pub fn read(payload: &Value) -> Result<Event, FieldError> {
     }
     let record = match (record_of(payload, None, DEPTH), payload.get("id").and_then(Value::as_str)) {
         (Ok(record), _) => record,
-        // An event with an ID is complained about under that ID.
+        // An error in an event with an ID is reported under that ID.
         (Err(error), Some(id)) => EventRecord { id: Some(id.to_owned()), items: vec![Err(error)] },
         (Err(error), None) => return Err(error),
     };
     Ok(Event { answer: Answer::Results, records: vec![record] })
 }
 
-/// One record for each item; one that has not the shape it should have fails alone.
+/// Reads one record from each item. An item of the wrong shape fails alone.
 fn each(items: &[Value], read: impl Fn(&Value, &str) -> EventRecord) -> Vec<EventRecord> {
     items.iter().enumerate().map(|(index, item)| read(item, &format!("Records[{index}]"))).collect()
 }
@@ -118,7 +118,7 @@ fn sqs(value: &Value, path: &str) -> EventRecord {
 
 fn sns(value: &Value, path: &str) -> EventRecord {
     let inner = value.get("Sns").unwrap_or(&Value::Null);
-    // Named first, because the whole record's shape cannot say which field of the inner object is wrong.
+    // Checked first, because the parser of the whole record cannot say which field of the inner object is wrong.
     let texts = ["MessageId", "Message", "Type", "TopicArn", "Timestamp"];
     let checked = text_fields(inner, &format!("{path}.Sns"), &texts);
     match checked
@@ -207,11 +207,11 @@ fn record_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventRecord
     ))
 }
 
-/// The elements of an array, each a command or an event.
+/// Reads the elements of an array, each of which is a command or an event.
 fn several(items: &[Value], field: &str, id: Option<&str>, depth: u8) -> Vec<Result<Item, FieldError>> {
     let one = |(index, item): (usize, &Value)| {
         let at = |error: FieldError| FieldError::new(format!("{field}[{index}].{}", error.field), error.reason);
-        // What is no event at all is complained about as a command.
+        // An element that cannot be an event is read as a command, and its error is that of a command.
         let is_event = item.as_object().is_some_and(|object| !object.is_empty() && !object.contains_key("action"));
         if !is_event {
             return vec![command(item, id).map_err(at)];
@@ -224,7 +224,7 @@ fn several(items: &[Value], field: &str, id: Option<&str>, depth: u8) -> Vec<Res
     items.iter().enumerate().flat_map(one).collect()
 }
 
-/// The firing that a hint belongs to is that of its event, unless it says so itself.
+/// A record with what was read from an event. A hint without an occurrence of its own gets the event's ID as its occurrence.
 fn heard_record(heard: Result<Heard, FieldError>, id: Option<String>) -> EventRecord {
     let item = heard.map(|heard| match heard {
         Heard::Hint(hint) => Item::Hint(Hint { occurrence: hint.occurrence.or_else(|| id.clone()), ..hint }),
@@ -284,7 +284,7 @@ fn parse_text(text: &str, field: &str) -> Result<Value, FieldError> {
     })
 }
 
-/// Reads an envelope. The parser's own words are about this program's types, so the complaint is worded here.
+/// Reads an envelope. The parser's own messages are about this program's types, so the error is worded here.
 fn parse<T: serde::de::DeserializeOwned>(value: &Value, path: &str, texts: &[&str]) -> Result<T, FieldError> {
     T::deserialize(value).or_else(|_| {
         text_fields(value, path, texts)?;
@@ -293,7 +293,7 @@ fn parse<T: serde::de::DeserializeOwned>(value: &Value, path: &str, texts: &[&st
     })
 }
 
-/// Checks that these fields are there and texts.
+/// Checks that these fields are present and are strings.
 fn text_fields(value: &Value, path: &str, names: &[&str]) -> Result<(), FieldError> {
     Fields::of(value, path)?;
     let at = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };

@@ -1,4 +1,4 @@
-//! Commands: what every trigger is turned into, and the replications that a command asks for.
+//! Commands, into which every trigger is turned, and the replications that a command asks for.
 
 pub(crate) mod reading;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::text::hash_of;
 
-/// One of the three clouds.
+/// A cloud whose backups can be copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Cloud {
     /// Alibaba Cloud (HBR).
@@ -18,7 +18,7 @@ pub enum Cloud {
 }
 
 impl Cloud {
-    /// All clouds, in the order of the documents.
+    /// All clouds, in the order in which the documents list them.
     pub const ALL: [Cloud; 3] = [Cloud::Alibaba, Cloud::Huawei, Cloud::Tencent];
 
     /// The name used in commands, records and messages.
@@ -30,13 +30,13 @@ impl Cloud {
         }
     }
 
-    /// The cloud of this name.
+    /// The cloud with this name, if there is one.
     pub fn from_name(name: &str) -> Option<Cloud> {
         Cloud::ALL.into_iter().find(|cloud| cloud.name() == name)
     }
 
-    /// The only cloud to which a backup with this ID can belong: Tencent's snapshot IDs begin with `snap-`, Huawei's backups and
-    /// checkpoint items have UUIDs, and the job IDs of Alibaba are neither. So a question about one ID needs one cloud's key.
+    /// The only cloud to which a backup with this ID can belong. Tencent's snapshot IDs begin with `snap-`, Huawei's backups and
+    /// checkpoint items have UUIDs, and Alibaba's job IDs are neither. So a question about one ID needs only one cloud's key.
     pub fn of_backup_id(id: &str) -> Cloud {
         match id {
             _ if id.starts_with("snap-") => Cloud::Tencent,
@@ -46,7 +46,7 @@ impl Cloud {
     }
 }
 
-/// One of the five operations.
+/// A provider's call that starts copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Operation {
     /// Alibaba HBR 2017-09-08 CreateVaultReplication.
@@ -62,7 +62,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// All operations.
+    /// All operations, grouped by cloud.
     pub const ALL: [Operation; 5] = [
         Operation::CreateVaultReplication,
         Operation::CopyBackup,
@@ -82,7 +82,7 @@ impl Operation {
         }
     }
 
-    /// The operation of this name.
+    /// The operation with this name, if there is one.
     pub fn from_name(name: &str) -> Option<Operation> {
         Operation::ALL.into_iter().find(|operation| operation.name() == name)
     }
@@ -112,12 +112,12 @@ impl Operation {
         }
     }
 
-    /// Whether a destination names a vault.
+    /// Whether a destination of this operation names a vault.
     pub fn destination_has_vault(self) -> bool {
         matches!(self, Operation::CreateVaultReplication | Operation::CopyBackup | Operation::CopyCheckpoint)
     }
 
-    /// The options that the API has. Tencent's SnapshotName is absent: read-back needs it to be ours.
+    /// The options that a command may give. Tencent's SnapshotName is not one: read-back finds a copy by the name that Offsite gives.
     pub(crate) fn options(self) -> &'static [&'static str] {
         match self {
             Operation::CreateVaultReplication | Operation::CopySnapshot => &[],
@@ -130,27 +130,27 @@ impl Operation {
 /// The backup (or vault) to be copied.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Source {
-    /// Region code.
+    /// The code of the region that the source is in.
     pub region: String,
-    /// Huawei's project of that region.
+    /// Huawei's project ID in the source region. Other clouds have none.
     pub project_id: Option<String>,
-    /// Snapshot, backup, checkpoint item or vault ID, by operation.
+    /// The snapshot, backup, checkpoint item or vault ID; the operation says which.
     pub id: String,
 }
 
 /// Where a copy goes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Destination {
-    /// Region code.
+    /// The code of the region that the copy goes to.
     pub region: String,
-    /// Huawei's project in that region.
+    /// Huawei's project ID in the destination region. Other clouds have none.
     pub project_id: Option<String>,
-    /// Target vault, where the API has one.
+    /// The ID of the target vault; absent where the API takes none.
     pub vault_id: Option<String>,
 }
 
 impl Destination {
-    /// The form used in commands, answers and messages.
+    /// The JSON form that commands, answers and messages use.
     pub fn to_json(&self) -> Value {
         let mut object = Map::new();
         object.insert("region".into(), json!(self.region));
@@ -164,60 +164,60 @@ impl Destination {
     }
 }
 
-/// Options that some of the APIs have.
+/// Optional parameters of a call. Each is known to some operations only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Options {
     /// Name of the replica (Huawei).
     pub name: Option<String>,
     /// Description of the replica (Huawei).
     pub description: Option<String>,
-    /// Pay for a faster copy (Huawei).
+    /// Whether to pay for a faster copy (Huawei).
     pub enable_acceleration: Option<bool>,
-    /// Mark a vault replication as triggered automatically (Huawei copy-checkpoint).
+    /// Whether to mark a vault replication as triggered automatically (Huawei copy-checkpoint).
     pub auto_trigger: Option<bool>,
 }
 
-/// A wish to have copies started.
+/// A request to copy one source to one or more destinations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// What to start.
+    /// The call that starts the copies.
     pub operation: Operation,
-    /// Which account's credential to use.
+    /// The name of the account whose credential is used.
     pub account: String,
-    /// What to copy.
+    /// The backup or vault to copy.
     pub source: Source,
-    /// Where to.
+    /// The places that the copies go to, at least one.
     pub destinations: Vec<Destination>,
-    /// With which options.
+    /// Optional parameters of the call.
     pub options: Options,
-    /// Which firing of a trigger this is; part of the key of `copy-checkpoint`.
+    /// Which firing of a trigger this is. It is part of the key of `copy-checkpoint`.
     pub occurrence: Option<String>,
-    /// Which rule of the policy asks for it; decides nothing about what is copied.
+    /// The rule of the policy that asks for the copies. It does not affect what is copied.
     pub rule: Option<String>,
-    /// Tell what would be done, and start nothing.
+    /// Whether to say what would be done and start nothing.
     pub dry_run: bool,
 }
 
-/// One backup × one destination: the unit of everything.
+/// One source × one destination. Each replication has one key, one ledger record and one verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replication {
-    /// What is started.
+    /// The call that starts the copy.
     pub operation: Operation,
-    /// Whose credential.
+    /// The name of the account whose credential is used, as in the command.
     pub account: String,
-    /// What is copied.
+    /// The backup or vault that is copied.
     pub source: Source,
-    /// Where to.
+    /// The place that the copy goes to.
     pub destination: Destination,
-    /// Options.
+    /// Optional parameters of the call.
     pub options: Options,
-    /// Which firing of a trigger, for `copy-checkpoint`.
+    /// Which firing of a trigger this is. It is part of the key of `copy-checkpoint`.
     pub occurrence: Option<String>,
-    /// Which rule of the policy asks for it.
+    /// The rule of the policy that asks for the copy, if one does.
     pub rule: Option<String>,
 }
 
-/// The identity of a replication: SHA-256 in lower-case hex, as the provider's own uniqueness has it.
+/// The identity of a replication: the SHA-256, in lower-case hex, of what the provider itself treats as unique.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(pub String);
 
@@ -228,7 +228,7 @@ impl std::fmt::Display for Key {
 }
 
 impl Command {
-    /// The form that [`Command::from_json`] reads.
+    /// The JSON form, which [`Command::from_json`] reads.
     pub fn to_json(&self) -> Value {
         let mut object = Map::new();
         object.insert("action".into(), json!("replicate"));
@@ -285,8 +285,8 @@ impl Replication {
         }
     }
 
-    /// The key. Huawei: backup × destination region, whichever call starts it; a vault-wide call has
-    /// one of its own per occurrence. Tencent: snapshot × region. Alibaba: source vault × target vault.
+    /// The key, which is unique by account and: for Huawei backup × destination region, whichever call starts it (a vault-wide call has
+    /// a key of its own for each occurrence); for Tencent snapshot × region; for Alibaba source vault × target vault.
     pub fn key(&self) -> Key {
         let source = &self.source;
         let destination = &self.destination;
@@ -311,19 +311,19 @@ impl Replication {
         Key(hash_of(&parts))
     }
 
-    /// A hash over all that the key leaves out, so that the same key with other options is noticed.
+    /// A hash of everything that the key leaves out. It shows that the same key came with other options.
     pub fn payload_hash(&self) -> String {
         let options = options_json(&self.options).to_string();
         let destination = self.destination.to_json().to_string();
         hash_of(&[self.operation.name(), &destination, &options])
     }
 
-    /// The source in the form of commands and messages.
+    /// The JSON form of the source that commands and messages use.
     pub fn source_json(&self) -> Value {
         source_json(self.operation, &self.source)
     }
 
-    /// The options in the form of commands.
+    /// The JSON form of the options that commands use.
     pub fn options_json(&self) -> Value {
         options_json(&self.options)
     }
@@ -339,7 +339,7 @@ impl Replication {
         }
     }
 
-    /// For people: operation, source and destination in a few words.
+    /// Names operation, source and destination in a few words, for people.
     pub fn describe(&self) -> String {
         let vault = self.destination.vault_id.as_deref().map(|vault| format!(" (vault {vault})")).unwrap_or_default();
         format!(
@@ -354,7 +354,7 @@ impl Replication {
     }
 }
 
-/// 8-4-4-4-12 hexadecimal digits, in either case.
+/// Whether the text is 8-4-4-4-12 hexadecimal digits, in either case.
 fn is_uuid(text: &str) -> bool {
     let lengths = text.split('-').map(str::len);
     lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())

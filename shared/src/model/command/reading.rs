@@ -1,5 +1,5 @@
-//! Reading a command, strictly: every complaint names the field and the reason. A policy reads its destinations and options
-//! with the same functions and wants all complaints; a command answers with the first.
+//! Strict reading of commands: every complaint names the field and the reason. A policy reads its destinations and options with
+//! the same functions and reports all complaints; a command is answered with the first.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use crate::model::fields::{Complaints, FieldError, Fields, kind};
 use crate::model::text::one_line;
 
 impl Command {
-    /// Reads a command, strictly.
+    /// Reads a command. A field that is missing, wrong or unknown is an error.
     ///
     /// # Errors
-    /// Names the field and the reason.
+    /// The first complaint, which names the field and the reason.
     pub fn from_json(value: &Value) -> Result<Command, FieldError> {
         let mut fields = Fields::of(value, "")?;
         match fields.required("action")?.as_str() {
@@ -64,10 +64,10 @@ fn source(value: &Value, operation: Operation) -> Result<Source, FieldError> {
     Ok(Source { region, project_id, id })
 }
 
-/// Reads destinations found at `path`; the source's region is `None` where it could not be read itself.
+/// Reads the destinations at `path`. `source_region` is `None` where the source's region could not be read.
 ///
 /// # Errors
-/// Everything that is wrong.
+/// All complaints, not only the first.
 pub(crate) fn destinations(
     value: &Value,
     path: &str,
@@ -118,10 +118,10 @@ fn destination(item: &Value, path: &str, operation: Operation) -> Result<Destina
     complaints.or(Destination { region: region.unwrap_or_default(), project_id, vault_id })
 }
 
-/// Reads options found at `path`.
+/// Reads the options at `path`.
 ///
 /// # Errors
-/// Everything that is wrong.
+/// All complaints, not only the first.
 pub(crate) fn options(value: &Value, path: &str, operation: Operation) -> Result<Options, Complaints> {
     let Value::Object(object) = value else {
         return Err(FieldError::new(path, format!("must be an object, not {}", kind(value))).into());
@@ -148,7 +148,7 @@ pub(crate) fn options(value: &Value, path: &str, operation: Operation) -> Result
     complaints.or(Options { name, description, enable_acceleration, auto_trigger })
 }
 
-/// Huawei's `project_id`; the other clouds have none.
+/// Reads Huawei's `project_id`; `None` for the other clouds, which have none.
 ///
 /// # Errors
 /// It is not an ID.
@@ -159,7 +159,7 @@ pub(crate) fn project(fields: &mut Fields<'_>, operation: Operation) -> Result<O
     }
 }
 
-/// The required `region`. Region codes go into host names: letters, digits, `.`, `_`, `-`, at most 255.
+/// Reads the required `region`. A region code goes into host names, so it has letters, digits, `.`, `_`, `-` only, at most 255.
 /// Source: Huawei CBR definition 0.1.20261030, `destination_region`; the other clouds' codes fit it.
 ///
 /// # Errors
@@ -169,7 +169,7 @@ pub(crate) fn region(fields: &mut Fields<'_>) -> Result<String, FieldError> {
     region_text(&text, &fields.path("region"))
 }
 
-/// The same for a region found elsewhere, at `field`.
+/// Checks a region code that stands at `field`: letters, digits, `.`, `_`, `-`, at most 255, a letter or digit first.
 ///
 /// # Errors
 /// It is not a region code.
@@ -183,7 +183,7 @@ pub(crate) fn region_text(text: &str, field: &str) -> Result<String, FieldError>
     }
 }
 
-/// A required ID. IDs go into paths and names: visible ASCII without `/`, at most 255.
+/// Reads a required ID. IDs go into paths and names, so they have letters, digits, `.`, `_`, `-` only, at most 255.
 ///
 /// # Errors
 /// It is missing or not an ID.
@@ -191,7 +191,7 @@ pub(crate) fn identifier(fields: &mut Fields<'_>, name: &'static str) -> Result<
     optional_identifier(fields, name)?.ok_or_else(|| FieldError::new(fields.path(name), "is missing"))
 }
 
-/// An ID that may be left out.
+/// Reads an ID that may be left out.
 ///
 /// # Errors
 /// It is not an ID.
@@ -200,7 +200,7 @@ pub(crate) fn optional_identifier(fields: &mut Fields<'_>, name: &'static str) -
     text.map(|text| identifier_text(&text, &fields.path(name))).transpose()
 }
 
-/// The same for an ID found elsewhere, at `field`.
+/// Checks an ID that stands at `field`: letters, digits, `.`, `_`, `-`, at most 255, and neither `.` nor `..`.
 ///
 /// # Errors
 /// It is not an ID.

@@ -2,7 +2,7 @@
 //!
 //! Source: Open Telekom Cloud cloud-backup-recovery cbr_03_0036 (trace names), cloud-trace-service cdc75f7, 2025-11-12 (fields);
 //! cloud-eye 0ef5555, 2026-06-11 (events of `SYS.CBR`). That EventGrid calls CBR's source `HC.CBR`, and what an alarm's
-//! `metric_name` and `ResourceId` are for such an event, is inferred. No trace tells region or project.
+//! `metric_name` and `ResourceId` are for such an event, is inferred. No trace names a region or project.
 
 use serde_json::{Map, Value};
 
@@ -10,7 +10,7 @@ use super::{Heard, Hint, What, ignored, object_of, required, text, told_id, told
 use crate::model::command::Cloud;
 use crate::model::fields::FieldError;
 
-/// Reads an EventGrid event of `service`.
+/// Reads an EventGrid event of this Huawei service.
 pub(super) fn trace_event(event: &Value, service: &str) -> Result<Heard, FieldError> {
     if !service.eq_ignore_ascii_case("CBR") {
         return ignored(format!("it is an event of Huawei's {service}, not of CBR"));
@@ -19,7 +19,7 @@ pub(super) fn trace_event(event: &Value, service: &str) -> Result<Heard, FieldEr
     trace(&data, "data.")
 }
 
-/// Reads a trace found at `path`. An asynchronous operation leaves two, so the first may come before there is a backup.
+/// Reads the trace at `path`. An asynchronous operation leaves two traces, so the first may come before there is a backup.
 pub(super) fn trace(trace: &Map<String, Value>, path: &str) -> Result<Heard, FieldError> {
     let service = required(trace, path, "service_type")?;
     if !service.eq_ignore_ascii_case("CBR") {
@@ -46,7 +46,7 @@ pub(super) fn trace(trace: &Map<String, Value>, path: &str) -> Result<Heard, Fie
     })))
 }
 
-/// Reads an alarm of CES.
+/// Reads an alarm of CES, Huawei's monitoring service.
 pub(super) fn alarm(alarm: &Map<String, Value>) -> Result<Heard, FieldError> {
     let namespace = required(alarm, "", "namespace")?;
     if namespace != "SYS.CBR" {

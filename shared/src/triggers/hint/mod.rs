@@ -1,8 +1,8 @@
 //! Hints: events that only name a backup or a vault.
 //!
-//! A hint is never trusted: what it names is read before anything is done, and the sweep finds what no event told of. So a hint
-//! only makes things faster. Providers publish next to nothing about their events, and what they send is read leniently; our own
-//! form is read as strictly as a command.
+//! A hint is never trusted: what it names is read from the provider before anything is done. The sweep finds what no event named,
+//! so a hint only makes things faster. Providers publish next to nothing about their events, so those are read leniently. Offsite's
+//! own form is read as strictly as a command.
 
 mod huawei;
 mod tencent;
@@ -19,35 +19,35 @@ use crate::model::text::one_line;
 /// An event that names something to be copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
-    /// Which cloud it is of.
+    /// The cloud that holds what the event names.
     pub cloud: Cloud,
-    /// Whose credential sees it, where that is told.
+    /// The account whose credential can read it, where the event says so.
     pub account: Option<String>,
-    /// Where it lies, where that is told.
+    /// The region that it is in, where the event says so.
     pub region: Option<String>,
-    /// Huawei's project, where that is told.
+    /// The Huawei project that it is in, where the event says so.
     pub project_id: Option<String>,
-    /// What it names.
+    /// The backup, vault or other resource that the event names.
     pub what: What,
-    /// Which firing of a trigger this is: the event's ID, or its own word.
+    /// Which firing of a trigger this is: what the event itself says, or else the event's ID.
     pub occurrence: Option<String>,
 }
 
-/// What a hint names.
+/// What a hint names, by its ID.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// A Tencent snapshot or a CBR backup.
     Backup(String),
     /// A CSBS checkpoint item.
     CheckpointItem(String),
-    /// A vault.
+    /// A vault of Huawei or Alibaba.
     Vault(String),
     /// A backup, or something else: the event does not say.
     Resource(String),
 }
 
 impl What {
-    /// The ID, of whatever it is.
+    /// The ID, whatever kind of resource it belongs to.
     pub fn id(&self) -> &str {
         match self {
             What::Backup(id) | What::CheckpointItem(id) | What::Vault(id) | What::Resource(id) => id,
@@ -64,7 +64,7 @@ impl What {
 }
 
 impl Hint {
-    /// For people: what it names, and where.
+    /// Says what the hint names and where it is, for people.
     pub fn describe(&self) -> String {
         let (kind, id) = match &self.what {
             What::Backup(id) if self.cloud == Cloud::Tencent => ("snapshot", id),
@@ -78,16 +78,16 @@ impl Hint {
     }
 }
 
-/// What an event comes to.
+/// What was read from an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// It names something.
+    /// The event names something to be copied.
     Hint(Hint),
-    /// It is none of our business, and why.
+    /// The event is of no concern to Offsite, and why.
     Ignored(String),
 }
 
-/// Reads a CloudEvent of a cloud's own; `None` for one of somebody else's.
+/// Reads a CloudEvent that a cloud itself sends; `None` for one from any other sender.
 pub fn of_cloud_event(event: &Value) -> Option<Result<Heard, FieldError>> {
     let source = event.get("source").and_then(Value::as_str)?;
     if let Some(product) = source.strip_suffix(".cloud.tencent") {
@@ -97,7 +97,7 @@ pub fn of_cloud_event(event: &Value) -> Option<Result<Heard, FieldError>> {
     Some(huawei::trace_event(event, service))
 }
 
-/// Reads a body that is no envelope: our own form, or one that a cloud's notification carries; `None` for anything else.
+/// Reads a body that is no envelope: Offsite's own form, or the body of a cloud's notification; `None` for anything else.
 pub fn of_body(body: &Value) -> Option<Result<Heard, FieldError>> {
     let object = body.as_object()?;
     let has = |name: &str| object.contains_key(name);
@@ -117,10 +117,10 @@ pub fn of_body(body: &Value) -> Option<Result<Heard, FieldError>> {
     None
 }
 
-/// Makes of an ID what its field says it is.
+/// Turns the ID in a field into the kind of thing that the field names.
 type Named = fn(String) -> What;
 
-/// Our own form: a provider, a region and one ID.
+/// Reads Offsite's own form: a provider, a region and one ID.
 fn own(body: &Value, object: &Map<String, Value>) -> Result<Hint, FieldError> {
     if object.contains_key("operation") || object.contains_key("destinations") {
         return Err(FieldError::new(
@@ -161,17 +161,17 @@ fn own(body: &Value, object: &Map<String, Value>) -> Result<Hint, FieldError> {
     Ok(Hint { cloud, account, region: Some(region), project_id, what, occurrence })
 }
 
-/// A text that is there and not empty.
+/// The string in a field; `None` if there is no string or it is empty.
 fn text<'v>(object: &'v Map<String, Value>, name: &str) -> Option<&'v str> {
     object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-/// A text that must be there.
+/// The string in a field that must be there and not be empty.
 fn required<'v>(object: &'v Map<String, Value>, path: &str, name: &str) -> Result<&'v str, FieldError> {
     text(object, name).ok_or_else(|| FieldError::new(format!("{path}{name}"), "is missing or no text"))
 }
 
-/// An object, or the text of one.
+/// A JSON object, given as it is or as text.
 fn object_of(value: Option<&Value>) -> Option<Map<String, Value>> {
     match value? {
         Value::Object(object) => Some(object.clone()),
@@ -187,12 +187,12 @@ fn ignored(reason: impl AsRef<str>) -> Result<Heard, FieldError> {
     Ok(Heard::Ignored(one_line(reason.as_ref())))
 }
 
-/// A region that an event tells in passing.
+/// Checks a region code that an event gives; `None` if it gives none.
 fn told_region(text: Option<&str>, field: &str) -> Result<Option<String>, FieldError> {
     text.map(|text| region_text(text, field)).transpose()
 }
 
-/// An ID that an event tells.
+/// Checks an ID that an event gives.
 fn told_id(text: &str, field: &str) -> Result<String, FieldError> {
     identifier_text(text, field)
 }

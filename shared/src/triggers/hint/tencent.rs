@@ -1,9 +1,9 @@
 //! Records of API calls that Tencent's CloudAudit sends through its EventBridge.
 //!
-//! There is no event "snapshot finished": this one tells that CreateSnapshot was called, so the snapshot is still being created.
+//! There is no event "snapshot finished". This one says that CreateSnapshot was called, so the snapshot is still being created.
 //! Source: CloudAudit event, intl 1108/46246, 2024-07-23; CBS event names, cloud.tencent.com 629/100762; record format, tccli
 //! 3.1.189.1, cloudaudit DescribeEvents. That CBS sends it with the source `cbs.cloud.tencent` is inferred; an older list has CBS
-//! under `cvm`. Types vary between the published samples, so each is taken as it comes.
+//! under `cvm`. Types vary between the published samples, so every type in them is accepted.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ use super::{Heard, Hint, What, ignored, object_of, required, text, told_id, told
 use crate::model::command::Cloud;
 use crate::model::fields::FieldError;
 
-/// Reads an event of `product`.
+/// Reads a CloudAudit event of this Tencent product, such as `cbs`.
 pub(super) fn audit_event(event: &Value, product: &str) -> Result<Heard, FieldError> {
     if !matches!(product, "cbs" | "cvm") {
         return ignored(format!("it is an event of Tencent's {product}, not of CBS"));
@@ -47,7 +47,7 @@ pub(super) fn audit_event(event: &Value, product: &str) -> Result<Heard, FieldEr
     }))
 }
 
-/// The code of a call that failed. A zero, as a number or a text, is none.
+/// The error code of a failed call; `None` if the call succeeded. A zero, as a number or a string, means success.
 fn failure(data: &Map<String, Value>, response: &Map<String, Value>) -> Option<String> {
     let told =
         ["errorCode", "apiErrorCode"].into_iter().filter_map(|name| data.get(name)).find_map(|code| match code {
