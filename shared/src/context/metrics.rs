@@ -1,8 +1,8 @@
-//! Metrics: what calls, looks and sweeps tell CloudWatch, as documents of its embedded metric format.
+//! Metrics: what calls, observations and sweeps report to CloudWatch, as documents of its embedded metric format.
 //!
-//! A document is one line of JSON in the log, which CloudWatch turns into metrics by itself: no request, no library, no queue.
-//! What is counted here is kept in the process until the invocation ends. **Invariant:** a metric never costs a read of the
-//! ledger, and its dimensions are provider and rule, nothing of which there can be many.
+//! A document is one line of JSON in the log. CloudWatch turns it into metrics by itself: no request, no library, no queue. The process
+//! keeps its counts until the invocation ends. **Invariant:** a metric never costs a read of the ledger, and its dimensions are provider
+//! and rule, of neither of which there can be many.
 //!
 //! Source: Amazon CloudWatch user guide, "Specification: Embedded metric format", 2026: at most 100 metrics and 30 dimensions in a
 //! set, at most 100 values of one metric, time in milliseconds.
@@ -16,35 +16,35 @@ use serde_json::{Map, Value, json};
 use crate::model::command::Cloud;
 use crate::ports::Meter;
 
-/// The namespace of all metrics.
+/// The CloudWatch namespace of all metrics.
 pub const NAMESPACE: &str = "Offsite";
 
-/// Values of one metric in one document.
+/// How many values of one metric a document may hold.
 const VALUES: usize = 100;
 
-/// What is measured; `docs/metrics.md` says when, and what to do about it.
+/// What is measured. `docs/metrics.md` says when, and what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
     /// Covered backups × destinations that should have a usable copy and have none.
     Unreplicated,
-    /// Age of the oldest of them.
+    /// Age of the oldest of the unreplicated, in seconds.
     OldestUnreplicatedSeconds,
-    /// Age of what the last complete sweep says.
+    /// Age of what the last complete sweep reported, in seconds.
     SweepAgeSeconds,
-    /// From acceptance to the first sight of the usable copy.
+    /// Time from acceptance to the first sight of the usable copy, in seconds.
     ReplicationSeconds,
-    /// Replications in doubt: of a call those that it left so, of a sweep all of its rule.
+    /// Replications in doubt. A call counts those that it left in doubt, a sweep counts all of its rule.
     InDoubt,
-    /// Copies that a provider accepted, without those that were found to exist.
+    /// Copies that a provider newly accepted. Copies that were found to exist do not count.
     Started,
     /// Exchanges that were put off because of a rate limit.
     Throttled,
-    /// Room left in the destination.
+    /// How much more the destination takes, in gigabytes.
     QuotaHeadroom,
 }
 
 impl Metric {
-    /// All metrics.
+    /// Every metric, once.
     pub const ALL: [Metric; 8] = [
         Metric::Unreplicated,
         Metric::OldestUnreplicatedSeconds,
@@ -56,7 +56,7 @@ impl Metric {
         Metric::QuotaHeadroom,
     ];
 
-    /// The name in CloudWatch.
+    /// The metric's name in CloudWatch.
     pub fn name(self) -> &'static str {
         match self {
             Metric::Unreplicated => "Unreplicated",
@@ -70,7 +70,7 @@ impl Metric {
         }
     }
 
-    /// The unit, as CloudWatch spells it.
+    /// The metric's unit, as CloudWatch spells it.
     pub fn unit(self) -> &'static str {
         match self {
             Metric::OldestUnreplicatedSeconds | Metric::SweepAgeSeconds | Metric::ReplicationSeconds => "Seconds",
@@ -80,7 +80,7 @@ impl Metric {
     }
 }
 
-/// The documents of these measurements; more than one only where a metric has more values than a document takes.
+/// The documents for these measurements. There are several only if a metric has more values than one document takes.
 pub fn documents(at: Timestamp, cloud: Cloud, rule: Option<&str>, measured: &[(Metric, Vec<u64>)]) -> Vec<Value> {
     let dimensions = match rule {
         Some(_) => json!([["provider"], ["provider", "rule"]]),
@@ -113,12 +113,12 @@ pub fn documents(at: Timestamp, cloud: Cloud, rule: Option<&str>, measured: &[(M
     documents
 }
 
-/// What became of the replications of one invocation, of one provider and rule.
+/// Counts of what became of the replications of one invocation, for one provider and rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Replications that were worked on.
     pub worked_on: u64,
-    /// Copies accepted anew.
+    /// Copies that a provider newly accepted.
     pub started: u64,
     /// Replications left in doubt.
     pub in_doubt: u64,
@@ -126,29 +126,29 @@ pub struct Tally {
     pub throttled: u64,
 }
 
-/// Whose a measurement is.
+/// The provider and rule that a measurement is about.
 type Whose = (Cloud, Option<String>);
 
-/// What this process measures, and where it goes. By default nowhere.
+/// What this process measures, and the meter that it goes to. By default there is none.
 #[derive(Default)]
 pub struct Metrics {
     meter: Option<Arc<dyn Meter>>,
-    /// Shared by concurrent invocations: each count leaves with the one that ends first, once.
+    /// Shared by concurrent invocations: the one that ends first sends each count, once.
     tallies: Mutex<BTreeMap<Whose, Tally>>,
 }
 
 impl Metrics {
-    /// To this meter.
+    /// Metrics that go to this meter.
     pub fn to(meter: Arc<dyn Meter>) -> Metrics {
         Metrics { meter: Some(meter), tallies: Mutex::default() }
     }
 
-    /// Whether anybody listens.
+    /// Whether there is a meter that receives the metrics.
     pub fn is_on(&self) -> bool {
         self.meter.is_some()
     }
 
-    /// Sends measurements.
+    /// Sends measurements to the meter.
     pub fn put(&self, at: Timestamp, cloud: Cloud, rule: Option<&str>, measured: &[(Metric, Vec<u64>)]) {
         let Some(meter) = &self.meter else { return };
         for document in documents(at, cloud, rule, measured) {
@@ -161,7 +161,7 @@ impl Metrics {
         self.count(cloud, rule, Tally { throttled: 1, ..Tally::default() });
     }
 
-    /// Adds to what was counted of a provider and rule.
+    /// Adds `more` to the counts of a provider and rule.
     pub fn count(&self, cloud: Cloud, rule: Option<&str>, more: Tally) {
         if self.meter.is_none() {
             return;
@@ -174,12 +174,12 @@ impl Metrics {
         tally.throttled += more.throttled;
     }
 
-    /// Takes what was counted of one rule, for a document of its own.
+    /// Takes out the counts of one rule, for a document of their own.
     pub fn take(&self, cloud: Cloud, rule: &str) -> Tally {
         self.held().remove(&(cloud, Some(rule.to_owned()))).unwrap_or_default()
     }
 
-    /// Sends all that was counted and not taken.
+    /// Sends all counts that were not taken out.
     pub fn flush(&self, at: Timestamp) {
         if self.meter.is_none() {
             return;
@@ -249,7 +249,7 @@ mod tests {
             documents.iter().map(|one| serde_json::from_value(one["ReplicationSeconds"].clone()).unwrap()).collect();
         assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [100, 100, 50]);
         assert_eq!(parts.concat(), many);
-        // What has one value is told once.
+        // A metric with a single value is written once.
         assert_eq!(documents.iter().filter(|one| one.get("Throttled").is_some()).count(), 1);
         assert!(super::documents(AT, Cloud::Tencent, None, &[(Metric::ReplicationSeconds, vec![])]).is_empty());
     }
@@ -283,7 +283,7 @@ mod tests {
         let lines = kept.0.lock().unwrap();
         assert_eq!(lines.len(), 1, "{lines:?}");
         assert_eq!((&lines[0]["rule"], &lines[0]["Throttled"]), (&json!("b"), &json!(2)));
-        // Nothing was worked on, so nothing is said of it.
+        // No replication was worked on, so nothing is reported about any.
         assert!(lines[0].get("Started").is_none() && lines[0].get("InDoubt").is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! What a process holds: the ports, the settings, and what it remembers.
+//! The context of a process: its ports, its settings, and what it remembers.
 
 pub mod metrics;
 pub mod pacer;
@@ -18,10 +18,10 @@ use metrics::Metrics;
 use pacer::Pacer;
 use pauses::Pauses;
 
-/// Time that is kept for recording and emitting after the last exchange.
+/// The time that is kept free for recording and emitting after the last exchange.
 pub const RESERVE: Duration = Duration::from_millis(1_500);
 
-/// The ways out of a process: one for each seam, and the clouds that it serves.
+/// The ways out of a process, one for each seam, and the clouds that it serves.
 pub struct Ports {
     /// The clouds that this process serves.
     pub providers: Vec<&'static dyn Provider>,
@@ -33,44 +33,44 @@ pub struct Ports {
     pub notes: Arc<dyn Notes>,
     /// Gives the policy in force.
     pub policies: Arc<dyn Policies>,
-    /// Takes the commands of a sweep; without one a sweep works on them itself.
+    /// Takes the commands of a sweep. Without one, the sweep works on them itself.
     pub work_queue: Option<Arc<dyn WorkQueue>>,
     /// Puts messages on the queue.
     pub emitter: Arc<dyn Emitter>,
-    /// Gives credentials.
+    /// Gives the credentials of accounts.
     pub secrets: Arc<dyn Secrets>,
-    /// Gives time and chance.
+    /// Gives the time and randomness.
     pub clock: Arc<dyn Clock>,
 }
 
-/// What a process remembers from one invocation to the next. All of it may be lost: the ledger has what matters.
+/// What a process remembers from one invocation to the next. All of it may be lost: the ledger holds what matters.
 pub struct Memory {
-    /// What is known of credentials.
+    /// What is known about credentials: their pauses, their owners, and which have worked.
     pub(crate) pauses: Pauses,
-    /// The rate limit.
+    /// The rate limit of each action.
     pub(crate) pacer: Pacer,
-    /// What is measured.
+    /// What is measured, until it is sent.
     pub metrics: Metrics,
 }
 
-/// What a process holds. It has look-ups and nothing else: what is done with it is a function that takes it first.
+/// What a process holds. It only looks things up. Work is done by functions that take the context as their first argument.
 pub struct Context {
-    /// The ways out.
+    /// The ways out of the process.
     pub ports: Ports,
-    /// Settings, as they were read at the start.
+    /// The settings, as they were read when the process started.
     pub settings: Settings,
-    /// What is remembered.
+    /// What is remembered from one invocation to the next.
     pub memory: Memory,
 }
 
 impl Context {
-    /// A process that remembers nothing yet.
+    /// A context that remembers nothing yet.
     pub fn new(ports: Ports, settings: Settings, metrics: Metrics) -> Context {
         let memory = Memory { pauses: Pauses::default(), pacer: Pacer::default(), metrics };
         Context { ports, settings, memory }
     }
 
-    /// The time by the process's clock.
+    /// The current time by the process's clock.
     pub fn now(&self) -> Timestamp {
         self.ports.clock.now()
     }
@@ -80,10 +80,10 @@ impl Context {
         self.ports.providers.iter().copied().find(|provider| provider.cloud() == cloud)
     }
 
-    /// The provider of a cloud.
+    /// The provider of a cloud that this process serves.
     ///
     /// # Errors
-    /// This process does not serve it; the message names the function that does.
+    /// This process does not serve the cloud; the message names the function that does.
     pub(crate) fn serving(&self, cloud: Cloud) -> Result<&'static dyn Provider, FieldError> {
         self.provider(cloud).ok_or_else(|| {
             let served: Vec<_> = self.ports.providers.iter().map(|provider| provider.cloud().name()).collect();
@@ -100,17 +100,17 @@ impl Context {
     }
 }
 
-/// One invocation.
+/// One invocation of a process: a call of the function, or a command.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// Its ID, for messages to people.
+    /// An ID that messages to people name.
     pub id: String,
-    /// When the platform ends it.
+    /// When the platform ends the invocation.
     pub deadline: Timestamp,
 }
 
 impl Invocation {
-    /// When receipts must be on the queue, or stay in the outbox, so that the answer still gets out.
+    /// The latest moment to put receipts on the queue. After it they stay in the outbox, so that the answer still gets out.
     pub(crate) fn last_moment(&self) -> Timestamp {
         self.deadline.checked_sub(jiff::SignedDuration::from_millis(300)).unwrap_or(self.deadline)
     }

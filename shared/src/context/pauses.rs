@@ -1,4 +1,4 @@
-//! What a process knows of its credentials: their pauses, which have worked, and whose turn it is to try one.
+//! What a process knows about its credentials: their pauses, which have worked, and whose turn it is to try one.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -12,8 +12,8 @@ use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::model::time::later;
 
-/// What this process knows of its credentials: pauses read lately, so that a batch does not ask for each record,
-/// and which credentials have worked.
+/// What this process knows about its credentials: their owners, which have worked, and the pauses read lately, so that a batch does not
+/// read one for each record.
 #[derive(Default)]
 pub struct Pauses {
     known: Mutex<HashMap<CredentialName, (Timestamp, Option<Pause>)>>,
@@ -23,21 +23,21 @@ pub struct Pauses {
     turns: Mutex<HashMap<CredentialName, Arc<Turn>>>,
 }
 
-/// Held by the one that tries a credential; the last refusal and when it came.
+/// Locked by the caller that tries a credential. It holds the last refusal and when that came.
 type Turn = futures_util::lock::Mutex<Option<(Timestamp, Result<Reply, Failure>)>>;
 
 impl Pauses {
-    /// What was read, unless it is older than a moment.
+    /// The pause last read or set (inner `None`: there is none); `None` if that is 2 seconds old or unknown.
     pub fn recent(&self, credential: &CredentialName, now: Timestamp) -> Option<Option<Pause>> {
         let known = held(&self.known);
         let (read_at, pause) = known.get(credential)?;
         (now < later(*read_at, Duration::from_secs(2))).then(|| pause.clone())
     }
 
-    /// Remembers what was set at `now`, or read by a reading that began then.
+    /// Remembers a pause, or that there is none: set at `now`, or read by a read that began then.
     pub fn remember(&self, credential: &CredentialName, now: Timestamp, pause: Option<Pause>) {
         let mut known = held(&self.known);
-        // A reading that began before a pause was set, and ended after it, knows nothing of it and must not undo it.
+        // A read that began before a pause was set, and ended after it, knows nothing of the pause and must not undo it.
         if known.get(credential).is_some_and(|(since, _)| *since > now) {
             return;
         }
@@ -47,22 +47,22 @@ impl Pauses {
         known.insert(credential.clone(), (now, pause));
     }
 
-    /// Whether a provider has taken this credential.
+    /// Whether a provider has accepted this credential, and has not refused it since.
     pub fn is_proven(&self, credential: &CredentialName) -> bool {
         held(&self.proven).contains(credential)
     }
 
-    /// A provider has taken this credential.
+    /// Records that a provider has accepted this credential.
     pub fn prove(&self, credential: CredentialName) {
         held(&self.proven).insert(credential);
     }
 
-    /// A provider has refused this credential: again it is used by one at a time.
+    /// Records that a provider has refused this credential: again only one caller at a time uses it.
     pub(crate) fn doubt(&self, credential: &CredentialName) {
         held(&self.proven).remove(credential);
     }
 
-    /// Lets one at a time try a credential that is not proven; other credentials are not held up by it.
+    /// Waits until nobody else tries this credential, and locks it until the guard is dropped. Other credentials do not wait.
     pub async fn gate(&self, credential: &CredentialName) -> OwnedMutexGuard<()> {
         of_credential(&self.gates, credential).lock_owned().await
     }
@@ -71,7 +71,7 @@ impl Pauses {
         of_credential(&self.turns, credential)
     }
 
-    /// Whose a credential is, as far as it was asked.
+    /// The account that a credential belongs to, if it was asked.
     pub(crate) fn owner(&self, credential: &str) -> Option<String> {
         held(&self.owners).get(credential).cloned()
     }
@@ -81,7 +81,7 @@ impl Pauses {
     }
 }
 
-/// What belongs to this credential; what nobody uses any more is dropped.
+/// The entry for this credential. Entries that nobody uses any more are dropped.
 fn of_credential<T: Default>(all: &Mutex<HashMap<CredentialName, Arc<T>>>, credential: &CredentialName) -> Arc<T> {
     let mut all = held(all);
     all.retain(|name, one| name == credential || Arc::strong_count(one) > 1);
@@ -107,7 +107,7 @@ mod tests {
         pauses.remember(&credential, at(101), pause.clone());
         pauses.remember(&credential, at(100), None);
         assert_eq!(pauses.recent(&credential, at(102)), Some(pause));
-        // One that began later counts.
+        // A read that began later counts.
         pauses.remember(&credential, at(103), None);
         assert_eq!(pauses.recent(&credential, at(103)), Some(None));
     }

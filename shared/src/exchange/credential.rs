@@ -1,4 +1,4 @@
-//! Whether a credential may be used: that there is one, that it is not paused, and that it is tried by one at a time.
+//! Whether a credential may be used: it exists, it is not paused, and it is tried by one caller at a time.
 
 use futures_util::lock::OwnedMutexGuard;
 
@@ -14,23 +14,23 @@ use crate::model::time::later;
 /// Why nothing may be sent with a credential now.
 #[derive(Debug)]
 pub(crate) enum NotReady {
-    /// There is none, or it could not be got.
+    /// The account has none, or it could not be fetched.
     Missing(Error),
-    /// The provider refused it before.
+    /// The provider refused it before, and the pause has not ended.
     Paused(Pause),
-    /// Whether it is paused could not be read.
+    /// The ledger could not be asked whether it is paused.
     Unknown(LedgerError),
 }
 
-/// The name of the credential for this region.
+/// The name of the account's credential in this region, if it may be used.
 ///
 /// # Errors
-/// There is none, or it is paused, or that could not be found out.
+/// There is no credential, it is paused, or that could not be found out.
 pub(crate) async fn ready(ctx: &Context, target: Target<'_>, region: &str) -> Result<CredentialName, NotReady> {
     let mut credential = name(ctx, target, region, None).await?;
     let mut pause = pause_of(ctx, &credential).await?;
     if pause.is_some() {
-        // It may have been corrected where it is kept.
+        // The credential may have been corrected where it is kept.
         let renewed = name(ctx, target, region, Some(&credential)).await?;
         if renewed != credential {
             pause = pause_of(ctx, &renewed).await?;
@@ -54,7 +54,7 @@ async fn name(
     Ok(CredentialName::of(cloud, account, &access))
 }
 
-/// The pause in force.
+/// The pause of a credential, if one is in force.
 async fn pause_of(ctx: &Context, credential: &CredentialName) -> Result<Option<Pause>, NotReady> {
     let (now, pauses) = (ctx.now(), &ctx.memory.pauses);
     let pause = match pauses.recent(credential, now) {
@@ -62,18 +62,18 @@ async fn pause_of(ctx: &Context, credential: &CredentialName) -> Result<Option<P
         None => {
             let pause = ctx.ports.ledger.pause_of(credential).await.map_err(NotReady::Unknown)?;
             pauses.remember(credential, now, pause.clone());
-            // While it was read another may have been refused with this very credential.
+            // While the ledger was read, another call may have been refused with this very credential.
             pauses.recent(credential, now).unwrap_or(pause)
         }
     };
     Ok(pause.filter(|pause| pause.until > now))
 }
 
-/// Waits for one's turn with a credential that has not worked in this process yet, and gives what ends the turn when it is
-/// dropped: a batch must not turn one wrong key into as many wrong signatures as lock it.
+/// Waits for a turn with a credential that has not worked in this process yet; the turn ends when the guard is dropped. A proven credential
+/// needs no turn: `None`. Without turns a batch could send a wrong key often enough to lock it.
 ///
 /// # Errors
-/// As [`ready`]: who was before may have been refused.
+/// There is no credential, it is paused, or that could not be found out: the caller before may have been refused.
 pub(crate) async fn gate(
     ctx: &Context,
     target: Target<'_>,

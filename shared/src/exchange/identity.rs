@@ -1,4 +1,4 @@
-//! Whose credential it is: asked once for each, before anything else is sent with it.
+//! Whose a credential is: asked once for each credential, before anything else is sent with it.
 //!
 //! **Invariant:** where an account's number is set, nothing but this question is sent with a credential of another account.
 
@@ -13,13 +13,13 @@ use crate::model::command::Cloud;
 use crate::model::failure::{Disposition, Failure};
 use crate::model::text::hash_of;
 
-/// The code of the failure that says so.
+/// The code of the failure that a credential belongs to another account.
 pub(crate) const ANOTHER_ACCOUNT: &str = "another_account";
 
 /// Confirms that a credential belongs to the account that the configuration names.
 ///
 /// # Errors
-/// It belongs to another one, was refused, or its owner could not be asked for.
+/// The credential belongs to another account or was refused, or its owner could not be asked for.
 pub(crate) async fn confirm(
     ctx: &Context,
     target: Target<'_>,
@@ -57,7 +57,7 @@ pub(crate) async fn confirm(
     ))
 }
 
-/// All tokens of an account share one name, and the account behind it may have been changed between two of them.
+/// The key of a remembered owner. A token's hash is in it: all tokens of an account share one name, but their owner may change.
 fn name_of(cloud: Cloud, account: &str, access: &Access) -> String {
     let CredentialName(name) = CredentialName::of(cloud, account, access);
     match access {

@@ -1,4 +1,4 @@
-//! One exchange with a provider: wait for the rate limit, sign anew, send, sort what went wrong, retry what certainly was not applied.
+//! One exchange with a provider: wait for the rate limit, sign anew, send, sort failures, retry what certainly was not applied.
 
 pub(crate) mod credential;
 mod identity;
@@ -23,10 +23,10 @@ use wire::{local, send};
 
 pub use target::Target;
 
-/// Sends `call` once, signed for this moment. `mutating` decides what silence means.
+/// Sends `call` once, signed for this moment. If it is `mutating`, silence means that it may have been applied.
 ///
 /// # Errors
-/// There is no answer, or nothing could be sent. An answer that refuses is none.
+/// Nothing could be sent, or no answer came. An answer that refuses the call is no error here.
 pub async fn send_once(
     ctx: &Context,
     target: Target<'_>,
@@ -57,12 +57,12 @@ pub async fn send_once(
     if !is_refused(provider, call, &access, &outcome) {
         return outcome;
     }
-    // Behind the gateway a service may have begun before it found the credential wanting: the next attempt reads back first.
+    // A service behind the gateway may have begun before it refused the credential: the next attempt reads back first.
     if mutating && outcome.as_ref().is_ok_and(|reply| reply.status >= 500) {
         return outcome;
     }
-    // It may have ended, been revoked or been rotated since it was got: got once more, sent once more. What was refused was
-    // certainly not applied.
+    // The credential may have ended, been revoked or been rotated since it was fetched: fetch it again and send once more. The refused call
+    // was certainly not applied.
     let refused = CredentialName::of(cloud, account, &access);
     let Ok(renewed) = given(Some(&refused)).await else { return outcome };
     if matches!(renewed, Access::Key(_)) && CredentialName::of(cloud, account, &renewed) == refused {
@@ -72,8 +72,8 @@ pub async fn send_once(
     in_turn(ctx, target, call, &renewed, mutating, stop).await
 }
 
-/// Sends with this credential, and by one at a time until the provider has taken it: who waited for another's turn hears what
-/// that one was told of the credential.
+/// Sends with this credential, one call at a time until the provider has accepted it. A caller that waited for another's turn gets the
+/// refusal that the other one got.
 async fn in_turn(
     ctx: &Context,
     target: Target<'_>,
@@ -92,7 +92,7 @@ async fn in_turn(
     };
     match last.as_deref() {
         Some(Some((at, refusal))) if asked < *at => return refusal.clone(),
-        // The one before has proven it.
+        // The caller before has proven it.
         _ if ctx.memory.pauses.is_proven(&name) => last = None,
         _ => {}
     }
@@ -108,7 +108,7 @@ async fn in_turn(
     outcome
 }
 
-/// Sends with this credential, after its owner has been confirmed.
+/// Sends with this credential, after confirming its owner.
 async fn send_as(
     ctx: &Context,
     target: Target<'_>,
@@ -121,7 +121,7 @@ async fn send_as(
     send(ctx, target.provider, call, access, mutating, stop).await
 }
 
-/// Whether the credential was the reason. A list of backups is none, so long answers are not read twice.
+/// Whether the credential was refused. A list of backups is no refusal, so long answers are not parsed twice.
 fn is_refused(provider: &dyn Provider, call: &Call, access: &Access, outcome: &Result<Reply, Failure>) -> bool {
     const LONGEST_ERROR: usize = 16_384;
     match (outcome, access) {
@@ -138,10 +138,10 @@ fn is_refused(provider: &dyn Provider, call: &Call, access: &Access, outcome: &R
     }
 }
 
-/// Sends a call that changes nothing, repeating what is worth repeating; an answer that is an error is a failure.
+/// Sends a call that changes nothing, and repeats it while that may help. An answer that is an error is a failure.
 ///
 /// # Errors
-/// The last failure, when it is not worth repeating or no time is left.
+/// The last failure, if repeating it cannot help or no time is left.
 pub async fn read(ctx: &Context, target: Target<'_>, call: &Call, stop: Timestamp) -> Result<Reply, Failure> {
     read_as(ctx, target, call, stop, |reply| match target.provider.refused(call, &reply) {
         Some(failure) => Err(failure.of_read()),
@@ -150,10 +150,10 @@ pub async fn read(ctx: &Context, target: Target<'_>, call: &Call, stop: Timestam
     .await
 }
 
-/// One read of which `interpret` makes something. What it cannot read is a failure that may be repeated.
+/// Sends a call that changes nothing, and interprets the reply. A retryable failure of `interpret` repeats the call.
 ///
 /// # Errors
-/// As [`read`], and what `interpret` says.
+/// The last failure, of the call or of `interpret`, if repeating it cannot help or no time is left.
 pub async fn read_as<T>(
     ctx: &Context,
     target: Target<'_>,
@@ -168,10 +168,10 @@ pub async fn read_as<T>(
     .await
 }
 
-/// Asks on by reads until the replies say something.
+/// Sends the reads that `says` asks for until the replies give a result.
 ///
 /// # Errors
-/// As [`read`], and what the replies say.
+/// A read that failed for good, or a failure that the replies stand for.
 pub async fn converse<T>(
     ctx: &Context,
     target: Target<'_>,
@@ -181,10 +181,10 @@ pub async fn converse<T>(
     ask_on(says, |call| async move { read(ctx, target, &call, stop).await }).await
 }
 
-/// Asks on until the replies say something: the one loop that does, whoever answers.
+/// Has `answer` reply to the calls that `says` asks for until there is a result. No other loop does this.
 ///
 /// # Errors
-/// What `answer` and the replies say.
+/// A failure of `answer`, or one that the replies stand for.
 pub async fn ask_on<T, E, F>(
     mut says: impl FnMut(&[Reply]) -> Asked<T>,
     mut answer: impl FnMut(Call) -> F,
@@ -203,7 +203,7 @@ where
     }
 }
 
-/// Repeats `attempt` while it fails with something that certainly was not applied and time is left.
+/// Repeats `attempt` while time is left and its failure means that the call certainly was not applied.
 pub(crate) async fn with_retry<T, F>(
     ctx: &Context,
     target: Target<'_>,

@@ -1,4 +1,4 @@
-//! One request on the wire: signed, sent, and its answer or the failure that stands for it.
+//! One request on the wire: signed and sent, with its answer or the failure that stands for it.
 
 use std::time::Duration;
 
@@ -58,10 +58,10 @@ pub(crate) async fn send(
     }
 }
 
-/// The request of a call, signed for this moment with this nonce, and the host that it goes to.
+/// The request for a call, signed for the time `at` with `nonce`, and the host that it goes to.
 ///
 /// # Errors
-/// It cannot be signed.
+/// The request cannot be signed.
 pub(crate) fn signed(
     settings: &Settings,
     provider: &dyn Provider,

@@ -1,8 +1,8 @@
 //! The policy: which sources go to which destinations, and how late a copy may be.
 //!
-//! `reading` makes one from JSON, strictly and with every complaint at once, and `checks` compares its parts. `select` judges a
-//! backup, `objective` says what is promised where a rule is silent, and `scope` to which rule a replication belongs. Durations
-//! are texts such as `24h`.
+//! `reading` reads a policy from JSON, strictly and with every complaint at once; `checks` compares its parts. `select` decides whether a
+//! rule covers a backup, `objective` what a rule promises by default, and `scope` to which rule a replication belongs. Durations are texts
+//! such as `24h`.
 
 mod checks;
 mod objective;
@@ -27,81 +27,81 @@ pub use select::{Exclude, Select};
 
 pub use crate::model::duration::{WANTED as DURATION_WANTED, read as read_duration, text as duration_text};
 
-/// The JSON Schema of a policy, 2020-12. It says less than [`Policy::from_json`] checks: it cannot compare two values.
+/// The JSON Schema (2020-12) of a policy. It checks less than [`Policy::from_json`], because it cannot compare two values.
 pub const SCHEMA: &str = include_str!("../../../schemas/policy.schema.json");
 
-/// The longest that a queue keeps a command. Source: Amazon SQS developer guide, message quotas, 2026.
+/// The longest time that a queue keeps a command. Source: Amazon SQS developer guide, message quotas, 2026.
 const LONGEST_WAIT: Duration = Duration::from_secs(14 * 86_400);
 
-/// A policy.
+/// Which backups are copied where, and how late a copy may be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    /// The rules, in order.
+    /// The rules, in the order in which they are written.
     pub rules: Vec<Rule>,
 }
 
-/// One rule.
+/// One source with its destinations, and what is promised for them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
-    /// Unique name.
+    /// The name, unique in the policy: 1 to 64 letters, digits, `-` or `_`.
     pub name: String,
-    /// What starts its copies; follows from the provider and the source.
+    /// The operation that starts its copies. It follows from the provider unless the rule names it.
     pub operation: Operation,
-    /// Whose credential.
+    /// The account whose credential is used; `default` if the rule names none.
     pub account: String,
-    /// What it covers.
+    /// The backups that the rule covers.
     pub source: RuleSource,
-    /// Where copies go.
+    /// The regions, projects and vaults that copies go to.
     pub destinations: Vec<Destination>,
-    /// Options of the calls.
+    /// Options of the calls that start copies.
     pub options: Options,
-    /// How late a copy may be, as it is written; [`Rule::effective`] has the defaults.
+    /// How late a copy may be, as it is written. [`Rule::effective`] adds the defaults.
     pub objective: Objective,
     /// How long copies are wanted.
     pub copies: Copies,
-    /// Limits.
+    /// Limits on what the rule may start and cover.
     pub limits: Limits,
 }
 
-/// What a rule covers.
+/// The place that a rule covers, and which backups there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleSource {
-    /// Region.
+    /// The region of the backups, in the provider's spelling.
     pub region: String,
-    /// Huawei's project.
+    /// Huawei: the ID of the project; `None` if the configuration gives it.
     pub project_id: Option<String>,
-    /// Only this vault.
+    /// The only vault that is covered; `None` for every vault.
     pub vault_id: Option<String>,
-    /// Which of the backups there.
+    /// The conditions on the backups there.
     pub select: Select,
 }
 
-/// Copies after a while.
+/// How long copies are wanted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Copies {
-    /// A copy whose source backup is older may go without a breach; left out, it may not while its source is covered.
+    /// The age of a source backup after which its copy may go without a breach. `None`: it may not go while its source is covered.
     pub keep: Option<Duration>,
 }
 
-/// Limits of a rule.
+/// Limits on what a rule may start and cover.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Limits {
-    /// New copies that one sweep may start.
+    /// How many new copies one sweep may start.
     pub max_new_per_sweep: Option<u32>,
-    /// What to do with a doubt that stays.
+    /// What to do with a replication that stays in doubt.
     pub on_doubt: Option<OnDoubt>,
     /// Whether a copy that was lost is made again.
     pub restart_lost: bool,
-    /// Whether the rule may cover nothing.
+    /// Whether the rule may cover no backup at all.
     pub allow_empty: bool,
 }
 
 /// Whether a rule covers a backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Coverage {
-    /// It does.
+    /// The rule covers the backup.
     Covered,
-    /// It does not: the condition and the value that does not meet it, in words.
+    /// The rule does not cover the backup: the condition, and the value that does not meet it, in words.
     NotCovered(String),
 }
 
@@ -112,21 +112,21 @@ impl From<Option<String>> for Coverage {
 }
 
 impl Policy {
-    /// The rule of this name.
+    /// The rule with this name, if there is one.
     pub fn rule(&self, name: &str) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.name == name)
     }
 
-    /// The normalised form, which [`Policy::from_json`] reads back. Every default that decides what is started is written out. That of
-    /// the objective is not: a rule's hash is made of this form, and would change for policies that nobody has touched.
+    /// The normalized form, which [`Policy::from_json`] reads back. Every default that decides what is started is written out. The defaults
+    /// of the objective are not: a rule's hash is made of this form, and would change for policies that nobody has touched.
     pub fn to_json(&self) -> Value {
         json!({ "version": 1, "rules": self.rules.iter().map(Rule::to_json).collect::<Vec<_>>() })
     }
 }
 
 impl Rule {
-    /// Whether this rule covers a backup that lies in its source's region and project. Whether the backup can be copied is not
-    /// asked: an ineligible backup that is covered is a verdict of its own.
+    /// Whether this rule covers a backup that lies in its source's region and project. Whether the backup can be copied is not checked: a
+    /// covered backup that is ineligible gets a verdict of its own.
     pub fn covers(&self, backup: &Backup, now: Timestamp) -> Coverage {
         match self.selects(backup) {
             Coverage::Covered => self.source.select.misses_age(backup, Duration::ZERO, now).into(),
@@ -134,7 +134,7 @@ impl Rule {
         }
     }
 
-    /// The same for a command that may have waited in a queue: the backup may have grown too old meanwhile, and never too young.
+    /// Whether this rule covers a backup whose command may have waited in a queue: it may have grown too old since, never too young.
     pub fn covers_since(&self, backup: &Backup, now: Timestamp) -> Coverage {
         match self.selects(backup) {
             Coverage::Covered => self.source.select.misses_age(backup, LONGEST_WAIT, now).into(),
@@ -147,13 +147,13 @@ impl Rule {
         elsewhere.or_else(|| self.source.select.misses(backup)).into()
     }
 
-    /// What is promised, defaults included; nothing where the rule is not judged.
+    /// What the rule promises, defaults included; `None` if it is not judged.
     pub fn effective(&self) -> Option<Effective> {
         self.objective.effective(&self.source.select)
     }
 
-    /// Whether the copy of a backup that was made then may be gone without a breach (`copies.keep`). A copy is as old as its source
-    /// backup; where nobody tells when that was made, the copy may not go.
+    /// Whether the copy of a backup made at `made` may be gone without a breach (`copies.keep`). A copy is as old as its source backup. If
+    /// nobody tells when the backup was made, the copy may not go.
     pub fn lets_go(&self, made: Option<Timestamp>, now: Timestamp) -> bool {
         let (Some(keep), Some(made)) = (self.copies.keep, made) else { return false };
         Duration::try_from(now.duration_since(made)).is_ok_and(|age| age > keep)
@@ -168,15 +168,15 @@ impl Rule {
     /// The command that starts this backup's copies in every destination.
     ///
     /// `create-vault-replication` and `copy-checkpoint` act on the whole vault, so all backups of a vault give the same command.
-    /// The latter has no `occurrence` yet: whoever sends it says which firing it is.
+    /// A `copy-checkpoint` command has no `occurrence` yet: whoever sends it says which firing it is.
     pub fn command(&self, backup: &Backup) -> Command {
         self.command_of(&backup.id)
     }
 
-    /// The same for a backup of which only the ID is known.
+    /// The command that starts copies in every destination, of a backup of which only the ID is known.
     pub fn command_of(&self, backup_id: &str) -> Command {
         let id = match self.operation.source_field() {
-            // The reader refuses a rule for a whole vault that names none.
+            // The reader refuses a rule for a whole vault that names no vault.
             "vault_id" => self.source.vault_id.clone().unwrap_or_default(),
             _ => backup_id.to_owned(),
         };
@@ -192,7 +192,7 @@ impl Rule {
         }
     }
 
-    /// The normalised form.
+    /// The normalized form of the rule, of which its hash is made.
     pub fn to_json(&self) -> Value {
         let mut rule = Map::new();
         rule.insert("name".into(), json!(self.name));
@@ -260,7 +260,7 @@ fn insert_some(object: &mut Map<String, Value>, name: &str, value: &Option<Strin
     }
 }
 
-/// A section that says nothing is left out.
+/// Inserts a section, unless it is an empty object.
 fn insert_if_any(object: &mut Map<String, Value>, name: &str, value: Value) {
     if value.as_object().is_none_or(|inner| !inner.is_empty()) {
         object.insert(name.to_owned(), value);

@@ -1,7 +1,7 @@
-//! Reading a policy, strictly: all complaints at once, each with the path of its field.
+//! Reads a policy strictly: all complaints at once, each with the path of its field.
 //!
-//! Null is a complaint, not an absence: a `select:` whose lines were commented out must not come to mean everything.
-//! Here each field is read by itself; `checks` compares what was read.
+//! Null is a complaint, not an absence: a `select:` whose lines were commented out must not come to mean everything. This module reads each
+//! field by itself; `checks` compares what was read.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::model::fields::{Complaints, FieldError, Fields, kind};
 use crate::model::text::one_line;
 
 impl Policy {
-    /// Reads a policy, strictly.
+    /// Reads a policy. Anything unknown, malformed or null is refused.
     ///
     /// # Errors
-    /// Everything that is wrong, rule by rule.
+    /// All complaints, rule by rule.
     pub fn from_json(value: &Value) -> Result<Policy, Vec<FieldError>> {
         let mut empty = Vec::new();
         nulls(value, "", &mut empty);
@@ -80,7 +80,7 @@ fn rule(value: &Value, path: &str) -> Result<Rule, Complaints> {
     if to.is_none() {
         complaints.add(fields.path("destinations"), "is missing");
     }
-    // Without the operation nobody knows what these must look like.
+    // Without the operation nobody knows what the source, destinations and options must look like.
     let Some(operation) = operation else { return Err(complaints) };
     let region = from.and_then(|from| from.get("region")).and_then(Value::as_str);
     let source = from.and_then(|from| complaints.keep_all(source(from, &fields.path("source"), operation)));
@@ -110,7 +110,7 @@ fn name(fields: &mut Fields<'_>) -> Result<String, FieldError> {
     Err(FieldError::new(fields.path("name"), "must be 1 to 64 letters, digits, '-' or '_'"))
 }
 
-/// The operation follows from the provider; only Huawei has several.
+/// Reads the operation. It follows from the provider; only Huawei has several.
 fn operation(fields: &mut Fields<'_>) -> Result<Operation, Complaints> {
     let mut complaints = Complaints::default();
     let provider = complaints.keep(fields.required("provider"));
@@ -164,7 +164,7 @@ fn source(value: &Value, path: &str, operation: Operation) -> Result<RuleSource,
     complaints.or(RuleSource { region: region.unwrap_or_default(), project_id, vault_id, select })
 }
 
-/// One of the objects of a rule that may be left out.
+/// Reads one of the objects of a rule that may be left out.
 fn section<T>(
     fields: &mut Fields<'_>,
     name: &'static str,
@@ -209,7 +209,7 @@ fn exclude(mut fields: Fields<'_>, path: &str) -> Result<Exclude, Complaints> {
     complaints.or(exclude)
 }
 
-/// `verb` is what leaving it out does without tags.
+/// Reads tags. `verb` is what a rule without them does: select or exclude.
 fn tags(fields: &mut Fields<'_>, verb: &str) -> Result<Vec<(String, String)>, Complaints> {
     let path = fields.path("tags");
     let object = match fields.value("tags") {
@@ -236,7 +236,7 @@ fn tags(fields: &mut Fields<'_>, verb: &str) -> Result<Vec<(String, String)>, Co
     complaints.or(tags)
 }
 
-/// `absent` is what leaving it out does.
+/// Reads the IDs of disks or servers: one text, or an array of them. `absent` is what leaving them out does.
 fn resources(fields: &mut Fields<'_>, name: &'static str, absent: &str) -> Result<Vec<String>, Complaints> {
     let path = fields.path(name);
     let items = match fields.value(name) {
@@ -267,7 +267,7 @@ fn resources(fields: &mut Fields<'_>, name: &'static str, absent: &str) -> Resul
     complaints.or(items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
 }
 
-/// An object, or the text `none`. What is not judged promises nothing, so `none` stands alone.
+/// Reads the objective: an object, or the text `none`. A rule that is not judged promises nothing, so `none` stands alone.
 fn objective(fields: &mut Fields<'_>) -> Result<Objective, Complaints> {
     let path = fields.path("objective");
     let inner = match fields.value("objective") {
@@ -341,7 +341,7 @@ fn any_duration(fields: &mut Fields<'_>, name: &'static str) -> Result<Option<Du
     duration::read(&text).map(Some).ok_or_else(|| FieldError::new(path, duration::WANTED))
 }
 
-/// Keys without a value. YAML writes them by leaving a line empty, most often by accident.
+/// Finds keys without a value. YAML writes one by leaving a line empty, most often by accident.
 fn nulls(value: &Value, path: &str, found: &mut Vec<FieldError>) {
     match value {
         Value::Null if !path.is_empty() => {

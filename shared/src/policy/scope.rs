@@ -1,4 +1,4 @@
-//! The places of a rule, whatever it is called: what an edit of its name, selection or limits leaves as it is.
+//! The places of a rule: its source and destinations, which an edit of its name, selection or limits leaves as they are.
 
 use super::Rule;
 use crate::model::command::{Cloud, Destination, Replication};
@@ -6,11 +6,11 @@ use crate::model::text::hash_of;
 use crate::providers::provider::Defaults;
 
 impl Rule {
-    /// The identity of one source and one destination of this rule, by which is remembered since when the two are swept: cloud,
-    /// account, region, project and vault of the source, region, project and vault of the destination. Neither the rule's name nor
-    /// what it selects is in it, so renaming a rule makes none of its backups historic.
+    /// A hash that identifies one source and one destination of this rule. Since when the two are swept is remembered under it. It is made
+    /// of cloud, account, region, project and vault of the source, and region, project and vault of the destination. Neither the rule's
+    /// name nor what it selects is in it, so renaming a rule makes none of its backups historic.
     ///
-    /// `defaults` fill the project that a rule leaves out, so that writing it out is no new source either.
+    /// `defaults` fill in the project that a rule leaves out, so writing it out later makes no new source either.
     pub fn scope_hash(&self, destination: &Destination, defaults: &Defaults) -> String {
         hash_of(&[
             "scope",
@@ -25,11 +25,11 @@ impl Rule {
         ])
     }
 
-    /// Whether a replication, whatever rule it bears, goes with this rule's credential from this rule's source to one of its
-    /// destinations. What the rule selects is not asked: that needs the backup.
+    /// Whether a replication, whatever rule it names, goes with this rule's credential from this rule's source to one of its destinations.
+    /// What the rule selects is not checked, because that needs the backup.
     ///
-    /// A replication of one backup does not say in which vault that lies, so a rule for one vault contains those of the whole
-    /// region and project. Where nobody says which project the rule's source is in, it may be any.
+    /// A replication of one backup does not say in which vault the backup lies. So a rule for one vault contains the replications of its
+    /// whole region and project. If nobody says which project the rule's source is in, it may be any.
     pub fn contains(&self, replication: &Replication, defaults: &Defaults) -> bool {
         let source = &replication.source;
         let project = self.project(defaults);

@@ -1,4 +1,4 @@
-//! Which backups of a source a rule covers, and the words for those that it does not.
+//! Which backups of a source a rule covers, and why it does not cover the others, in words.
 
 use std::time::Duration;
 
@@ -9,36 +9,36 @@ use super::{insert_if_any, insert_some};
 use crate::model::backup::Backup;
 use crate::model::duration::{rough, text as duration_text};
 
-/// Which backups of a source. Everything given must hold, and nothing of `exclude`.
+/// Conditions on the backups of a source. All that are given must hold, and none of `exclude`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Select {
-    /// Name begins so.
+    /// The name begins with this.
     pub name_prefix: Option<String>,
-    /// Has all these tags.
+    /// The backup has all these tags, each a key and a value.
     pub tags: Vec<(String, String)>,
-    /// Not older.
+    /// The backup is not older than this.
     pub max_age: Option<Duration>,
-    /// Not younger.
+    /// The backup is not younger than this.
     pub min_age: Option<Duration>,
-    /// Is a backup of one of these disks or servers.
+    /// The backup is of one of these disks or servers. Empty means any.
     pub resources: Vec<String>,
-    /// Is none of these.
+    /// The backup matches none of these.
     pub exclude: Exclude,
 }
 
-/// What a rule leaves out of what it selects: a backup that matches any of these, one tag of several included.
+/// What a rule leaves out of what it selects: a backup that meets any of these conditions. One tag of several is enough.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Exclude {
-    /// Is a backup of one of these disks or servers, or is itself one of these where the provider names neither.
+    /// The backup is of one of these disks or servers or, where the provider names neither, has one of these IDs itself.
     pub resources: Vec<String>,
-    /// Has one of these tags.
+    /// The backup has one of these tags, each a key and a value.
     pub tags: Vec<(String, String)>,
-    /// Name begins so.
+    /// The name begins with this.
     pub name_prefix: Option<String>,
 }
 
 impl Select {
-    /// Whether every backup of the source is meant.
+    /// Whether the rule covers every backup of the source.
     pub fn is_all(&self) -> bool {
         *self == Select::default()
     }
@@ -56,7 +56,7 @@ impl Select {
         Value::Object(select)
     }
 
-    /// The first condition that a backup does not meet, its age aside.
+    /// The first condition that a backup does not meet, in words. Its age is not checked.
     pub(super) fn misses(&self, backup: &Backup) -> Option<String> {
         let misses = [
             self.name_prefix.as_deref().and_then(|prefix| misses_prefix(prefix, backup)),
@@ -67,7 +67,8 @@ impl Select {
         misses.into_iter().flatten().next()
     }
 
-    /// An age of exactly the limit is covered. A backup that the provider's clock puts into the future has no age yet.
+    /// The age limit that a backup does not meet, in words. An age of exactly the limit is covered, and `waited` extends `max_age`.
+    /// A backup that the provider's clock puts into the future has the age zero.
     pub(super) fn misses_age(&self, backup: &Backup, waited: Duration, now: Timestamp) -> Option<String> {
         if self.max_age.is_none() && self.min_age.is_none() {
             return None;
@@ -99,9 +100,9 @@ impl Exclude {
         Value::Object(exclude)
     }
 
-    /// Why a backup is excluded. What the provider does not tell excludes nothing: in doubt a backup is covered.
+    /// Why a backup is excluded, in words. What the provider does not tell excludes nothing: in doubt a backup is covered.
     fn takes_out(&self, backup: &Backup) -> Option<String> {
-        // Where nobody names what it is a backup of, a backup is a resource of its own.
+        // A backup is its own resource if the provider does not name what it is a backup of.
         let resource = backup.resource.as_ref().unwrap_or(&backup.id);
         if self.resources.contains(resource) {
             let what = if backup.resource.is_some() { format!("a backup of {resource}") } else { resource.clone() };

@@ -1,4 +1,4 @@
-//! What a rule covers and commands, and what the reader complains of. Whole files are in tests/it/policy.rs.
+//! Tests of what a rule covers and commands, and of the reader's complaints. The tests of whole files are in tests/it/policy.rs.
 
 use serde_json::{Value, json};
 
@@ -198,8 +198,8 @@ fn the_normalised_form_reads_back_as_the_same_policy() {
     assert_eq!(Policy::from_json(&empty.to_json()), Ok(empty));
 }
 
-/// A rule's hash ties what is stored beside the ledger to the rule: a sweep that is under way, its summary. With another hash a policy
-/// that nobody has touched would count as changed, so what existing policies normalise to stays as it is, byte for byte.
+/// A rule's hash ties what is stored beside the ledger to the rule: a sweep that is under way, and its summary. With another hash a policy
+/// that nobody has touched would count as changed, so the normalized form of existing policies stays as it is, byte for byte.
 #[test]
 fn what_a_rule_is_hashed_by_stays_byte_for_byte() {
     let vault = json!({"region": "cn-north-4", "project_id": "p1", "vault_id": "v1"});
@@ -427,7 +427,7 @@ fn a_rule_that_excludes_must_read_the_backup_first() {
     for exclude in [json!({"resources": ["disk-1"]}), json!({"tags": {"a": ""}}), json!({"name_prefix": "x"})] {
         let rule = one(tencent(json!({"source": {"region": "ap-guangzhou", "select": {"exclude": exclude}}})));
         assert!(rule.is_choosy());
-        // A command that has waited is held against it, too.
+        // The exclusion also applies to a command that has waited.
         let seen = Backup { name: Some("x".into()), tags: vec![("a".into(), String::new())], ..backup() };
         assert!(matches!(rule.covers_since(&seen, Timestamp::UNIX_EPOCH), Coverage::NotCovered(_)), "{exclude}");
     }
@@ -537,7 +537,7 @@ fn only_the_lag_has_a_default_and_what_is_written_stands() {
     assert_eq!(one(tencent(json!({}))).effective(), told(hours(24), true, None, false));
 }
 
-/// A default is told where a rule is shown, and never becomes part of what the rule is.
+/// A default is shown with its rule, and never becomes part of the rule.
 #[test]
 fn a_default_is_not_part_of_the_normalised_form() {
     let bare = one(tencent(json!({}))).to_json();
@@ -644,7 +644,7 @@ fn a_scope_is_the_places_and_not_the_name() {
     assert_eq!(scope(tencent(edited.clone()), &none), here);
     let rule = one(tencent(edited));
     assert_ne!(rule.scope_hash(&rule.destinations[1], &none), here, "each destination has its own");
-    // What is remembered by it must be found again by the next release.
+    // What is remembered under this hash must be found again by the next release.
     assert_eq!(here, "7d98a34ad5398e164d59502cf5701bb1e3ff9a620b6a7ecf4f385eac0b9ae265");
     let elsewhere = |region: &str| json!({"region": region, "project_id": "p2", "vault_id": "v2"});
     let mut all = vec![
@@ -693,7 +693,7 @@ fn a_replication_belongs_to_every_rule_whose_places_contain_it() {
     merge(&mut other, json!({"source": {"region": "cn-hangzhou", "vault_id": "v-9"}}));
     assert!(!one(other).contains(&pair, &none), "another vault's pair");
 
-    // A backup does not say in which vault it lies, a vault-wide call does.
+    // A backup does not say in which vault it lies; a vault-wide call does.
     let (ours, theirs) = (project("p1"), project("p3"));
     let of_vault = |vault: &str, operation: &str| {
         huawei(json!({"operation": operation, "source": {"region": "cn-north-4", "vault_id": vault}}))

@@ -1,37 +1,37 @@
-//! A call as planned, and the service that it goes to.
+//! A planned call, and the service that it goes to.
 
 use crate::sign::RequestDraft;
 
-/// A service of a provider, as far as its endpoint is concerned.
+/// A provider's service. It decides which endpoint a call goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Service {
-    /// Alibaba HBR.
+    /// Alibaba HBR (Hybrid Backup Recovery): backup vaults.
     Hbr,
-    /// Alibaba STS, which tells whose key it is and hands out temporary ones.
+    /// Alibaba STS: tells whose a key is and issues temporary keys.
     AlibabaSts,
-    /// Huawei CBR.
+    /// Huawei CBR (Cloud Backup and Recovery): backups and vaults.
     Cbr,
-    /// Huawei CSBS.
+    /// Huawei CSBS (Cloud Server Backup Service): checkpoint items.
     Csbs,
-    /// Huawei IAM.
+    /// Huawei IAM: tokens, projects and the owner of a credential.
     Iam,
-    /// Huawei STS, which hands out temporary keys.
+    /// Huawei STS: issues temporary keys.
     HuaweiSts,
-    /// Tencent CBS.
+    /// Tencent CBS (Cloud Block Storage): disk snapshots.
     Cbs,
-    /// Tencent STS, which tells whose key it is and hands out temporary ones.
+    /// Tencent STS: tells whose a key is and issues temporary keys.
     TencentSts,
 }
 
-/// A call as planned.
+/// A planned call, without a host and unsigned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// The provider's name of the action; also what the rate limit counts by.
+    /// The provider's name for the action. The rate limit counts calls by it.
     pub action: &'static str,
-    /// Which endpoint.
+    /// The service whose endpoint receives the call.
     pub service: Service,
-    /// In which region.
+    /// The region in which the call is made.
     pub region: String,
-    /// The request; its `host` is filled in from the endpoint.
+    /// The request. Its `host` is filled in from the endpoint.
     pub draft: RequestDraft,
 }

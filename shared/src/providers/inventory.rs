@@ -1,8 +1,8 @@
-//! Inventories: what backups a source holds, and what copies a destination holds, as a provider lists them, page by page.
+//! Inventories: the backups in a source and the copies in a destination, as a provider lists them page by page.
 //!
-//! A page can show a backup again that an earlier one has shown: where a provider pages by offset, consecutive pages overlap, so
-//! that a deletion meanwhile hides nothing. The caller drops repeats. **Invariant:** an answer that may leave something out
-//! without saying so is a failure, never a shorter inventory.
+//! A page can show a backup that an earlier page has shown. Where a provider pages by offset, consecutive pages overlap, so that a deletion
+//! in between hides nothing. The caller drops repeats. **Invariant:** an answer that may leave something out without saying so is a
+//! failure, never a shorter inventory.
 
 use jiff::Timestamp;
 
@@ -13,22 +13,22 @@ use crate::model::command::{Operation, Replication};
 use crate::model::failure::{Disposition, Failure, Whose};
 use crate::model::http::Reply;
 
-/// Where an inventory is read.
+/// The place where an inventory is read, and what to list there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
-    /// What the backups are listed for: it decides which service has them.
+    /// The operation that the backups are listed for. It decides which service lists them.
     pub operation: Operation,
-    /// Region.
+    /// The region to list, in the provider's spelling.
     pub region: String,
-    /// Huawei's project.
+    /// Huawei: the ID of the project in that region.
     pub project_id: Option<String>,
-    /// Only this vault.
+    /// List only this vault; `None` lists all.
     pub vault_id: Option<String>,
-    /// Only names that begin so, where the API can filter; the caller filters again.
+    /// List only names that begin with this, where the API can filter. The caller filters again.
     pub name_prefix: Option<String>,
-    /// Only backups made after this, where the API can filter or stop early; the caller filters again.
+    /// List only backups made after this, where the API can filter or stop early. The caller filters again.
     pub since: Option<Timestamp>,
-    /// Only these source types (Alibaba), in the provider's spelling; empty: every one that the API can list.
+    /// List only these source types (Alibaba), in the provider's spelling. Empty means every type that the API can list.
     pub source_types: Vec<String>,
 }
 
@@ -51,26 +51,26 @@ impl Scope {
     }
 }
 
-/// Where the next page begins, as text that can be stored. One that cannot be read begins anew.
+/// Where the next page begins, as text that can be stored. A cursor that cannot be read starts from the first page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub String);
 
-/// One page of source backups.
+/// One page of the backups in a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InventoryPage {
     /// The backups, in the provider's order.
     pub backups: Vec<Backup>,
-    /// The next page, if there is one.
+    /// Where the next page begins; `None` on the last page.
     pub next: Option<Cursor>,
-    /// How many the provider says there are in all, before what we leave out.
+    /// How many backups the provider counts in all, including those that we leave out.
     pub total: Option<u64>,
-    /// The source types that the provider would not list, each with what it said. The pages go on with the others, and what is
-    /// listed is everything but these.
+    /// The source types that the provider refused to list, each with what it said. The listing goes on with the other types and is complete
+    /// but for these.
     pub refused_types: Vec<(String, String)>,
 }
 
 impl InventoryPage {
-    /// The refused source types as one failure that names them.
+    /// The refused source types as one failure that names them; `None` if there are none.
     pub fn refusal(&self) -> Option<Failure> {
         if self.refused_types.is_empty() {
             return None;
@@ -83,7 +83,7 @@ impl InventoryPage {
     }
 }
 
-/// A kind of backup that a listing cannot show, so that it is said instead of left out in silence.
+/// A kind of backup that a listing cannot show. It is named, so that it is not left out in silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HiddenKind {
     /// The kind, in the provider's spelling.
@@ -92,48 +92,48 @@ pub struct HiddenKind {
     pub why: &'static str,
 }
 
-/// One page of a destination.
+/// One page of the copies in a destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CopiesPage {
-    /// The copies, in the provider's order; what is no copy is left out.
+    /// The copies, in the provider's order. Items that are no copies are left out.
     pub copies: Vec<DestinationCopy>,
-    /// The next page, if there is one.
+    /// Where the next page begins; `None` on the last page.
     pub next: Option<Cursor>,
-    /// How many the provider says there are in all, before what we leave out.
+    /// How many items the provider counts in all, including those that we leave out.
     pub total: Option<u64>,
 }
 
-/// What a copy is a copy of.
+/// The source of a copy, as a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceKey {
-    /// The key.
+    /// An ID, or what the name of the copy was made of.
     pub text: String,
-    /// Whether the source certainly lies in the region that was asked about: then, if it is not there, the copy is an orphan.
+    /// Whether the source certainly lies in the region that was asked about. If it does and is not there, the copy is an orphan.
     pub certain: bool,
 }
 
-/// A provider's inventories: plain functions, like everything in [`crate::providers`].
+/// A provider's inventories: plain functions that plan calls and interpret replies.
 pub trait Inventory: Send + Sync {
-    /// The call for a page of source backups.
+    /// The call for one page of source backups.
     fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call;
 
-    /// What the reply to [`Inventory::list`] holds.
+    /// The page that the reply to [`Inventory::list`] holds.
     ///
     /// # Errors
-    /// A failed read, or a page that cannot be the whole truth.
+    /// A failed read, or a page that cannot be complete.
     fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure>;
 
-    /// The kinds of backups that [`Inventory::list`] cannot show in this scope. None of them is judged.
+    /// The kinds of backups that [`Inventory::list`] cannot show in this scope. They get no verdict.
     fn hidden_kinds(&self, _scope: &Scope) -> &'static [HiddenKind] {
         &[]
     }
 
-    /// The call that shows one backup of which the ID is known; `None` where only vaults are copied.
+    /// The call that shows one backup by its ID; `None` where only vaults are copied.
     fn show(&self, _scope: &Scope, _id: &str) -> Option<Call> {
         None
     }
 
-    /// What the reply to [`Inventory::show`] holds; `None` when it is not there, or not yet.
+    /// The backup that the reply to [`Inventory::show`] holds; `None` if it does not exist, or not yet.
     ///
     /// # Errors
     /// A failed read.
@@ -141,15 +141,15 @@ pub trait Inventory: Send + Sync {
         Ok(None)
     }
 
-    /// The call for a page of the copies in a destination, so that many are seen with one read; `None` where no list shows them.
+    /// The call for one page of the copies in a destination, so that one read shows many; `None` where no list shows them.
     fn list_copies(&self, _destination: &Scope, _cursor: Option<&Cursor>) -> Option<Call> {
         None
     }
 
-    /// What the reply to [`Inventory::list_copies`] holds.
+    /// The page that the reply to [`Inventory::list_copies`] holds.
     ///
     /// # Errors
-    /// A failed read, or a page that cannot be the whole truth.
+    /// A failed read, or a page that cannot be complete.
     fn listed_copies(
         &self,
         _destination: &Scope,
@@ -159,39 +159,39 @@ pub trait Inventory: Send + Sync {
         Ok(CopiesPage::default())
     }
 
-    /// What a copy is a copy of, as a key that [`Inventory::source_keys`] also gives: an ID, or what a name was made of.
+    /// The source of a copy, as a key that [`Inventory::source_keys`] also gives: an ID, or what the copy's name was made of.
     fn key_of(&self, copy: &DestinationCopy, source_region: &str) -> Option<SourceKey> {
         let certain = copy.source_region.as_deref() == Some(source_region);
         copy.source_id.clone().map(|text| SourceKey { text, certain })
     }
 
-    /// The keys under which the copies of this source are found.
+    /// The keys under which the copies of a source are found.
     fn source_keys(&self, source_id: &str, _source_region: &str) -> Vec<String> {
         vec![source_id.to_owned()]
     }
 
-    /// Where no list shows copies: how far the pair of vaults is that a replication sets up. `None` where lists show them.
+    /// For a cloud whose lists show no copies: the state of the vault pair that a replication sets up. `None` where lists show copies.
     ///
     /// # Errors
-    /// What to ask next, or a failed read.
+    /// The next call to send, or a failed read.
     fn read_pair(&self, _replication: &Replication, _replies: &[Reply]) -> Asked<Option<VaultPair>> {
         Ok(None)
     }
 
-    /// Every name under which a copy of this source can be found in a destination, ours of the attempts 1 to `attempts` first;
-    /// empty where copies are found by ID.
+    /// Every name under which a copy of a source can be found in a destination, those of our attempts 1 to `attempts` first. Empty where
+    /// copies are found by ID.
     fn copy_names(&self, _source_id: &str, _source_region: &str, _attempts: u32) -> Vec<String> {
         Vec::new()
     }
 }
 
-/// The failure of a page that leaves something out. Reading it again may help.
+/// The failure of a page that leaves something out. Another read may help.
 pub(crate) fn incomplete(why: &str) -> Failure {
     Failure::local(Disposition::Retryable, "incomplete_page", why, "")
 }
 
-/// Where the next page of an offset listing begins. It goes back a tenth of this page: so many may be deleted meanwhile without
-/// hiding one. A full page is followed even when the count says that it is the last, for counts are loosely documented.
+/// Where the next page of an offset listing begins; `None` after the last page. The step is a tenth of this page shorter, so that as many
+/// deletions in between hide nothing. A full page is followed even if the count calls it the last, because counts are loosely documented.
 ///
 /// # Errors
 /// The page is empty although the count says that there is more.
@@ -208,35 +208,35 @@ pub(crate) fn next_offset(offset: u64, come: u64, limit: u64, total: Option<u64>
     }
 }
 
-/// How far a pair is, as its two vaults say.
+/// The state of a vault pair, as its two vaults report it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VaultPair {
-    /// Whether they are a pair.
+    /// Whether the two vaults are a pair.
     pub pairing: Pairing,
-    /// The target's Status: UNKNOWN, INITIALIZING, CREATED, ERROR.
+    /// The target's `Status`: UNKNOWN, INITIALIZING, CREATED, ERROR.
     pub status: Option<String>,
     /// Why the target is in the state ERROR.
     pub status_message: Option<String>,
-    /// The target's ReplicationStatus, whose values nobody has published: for people.
+    /// The target's `ReplicationStatus`, for people only: nobody has published its values.
     pub replication_status: Option<String>,
-    /// Per cent carried of what was there before the pair.
+    /// How much of what existed before the pair has been carried, in percent.
     pub historical_progress: Option<u64>,
-    /// Up to when newer data has been carried; `None` where the target does not tell, or zero.
+    /// The time up to which newer data has been carried; `None` if the target says nothing, or zero.
     pub new_progress_until: Option<Timestamp>,
-    /// The last synchronisation.
+    /// When the target was last synchronized.
     pub latest_replication_at: Option<Timestamp>,
 }
 
 /// Whether two vaults are a pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pairing {
-    /// They are.
+    /// The two vaults are a pair.
     Paired,
-    /// Neither has another partner.
+    /// The two vaults are no pair, and neither has another partner.
     Unpaired,
-    /// One of them has another partner, named here.
+    /// One of the two vaults is paired with this other vault.
     Elsewhere(String),
-    /// One of them, named here, is not there.
+    /// This one of the two vaults does not exist.
     Missing(String),
 }
 
@@ -250,10 +250,10 @@ mod tests {
         assert_eq!(next(0, 100, Some(250)), Some(90));
         assert_eq!(next(90, 100, Some(250)), Some(180));
         assert_eq!(next(180, 70, Some(250)), None);
-        // A service that caps its pages is followed by its count.
+        // A service that caps its pages is read on until its count is reached.
         assert_eq!(next(0, 20, Some(45)), Some(18));
         assert_eq!(next(44, 1, Some(46)), Some(45));
-        // A full last page is looked behind once: the count may be the page's own.
+        // A full last page is followed once more: the count may be that of the page alone.
         assert_eq!(next(0, 100, Some(100)), Some(90));
         assert_eq!(next(90, 10, Some(100)), None);
         assert_eq!(next(0, 100, None), Some(90));

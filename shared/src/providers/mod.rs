@@ -1,8 +1,8 @@
-//! Providers plan calls and interpret replies: plain functions over values. `exchange` awaits.
+//! The clouds. A provider plans calls and interprets replies with plain functions over values; only `exchange` sends and waits.
 //!
-//! Each cloud is a folder of the same files: `calls` (the requests as planned), `model` (the wire), `codes` (the table of error codes, each
-//! with its source), `errors` (answers, read), `readback`, `observe`, `inventory`, `probe` and `sts`, and what is its own. Its `mod.rs`
-//! is the trait. A new cloud is one folder, and one line here.
+//! Each cloud is a folder with the same files: `calls` (the planned requests), `model` (the wire format), `codes` (the table of error
+//! codes, each with its source), `errors` (reading answers), `readback`, `observe`, `inventory`, `probe`, `sts`, and what only this cloud
+//! needs. Its `mod.rs` implements [`Provider`]. A new cloud is one folder, and its entries here.
 
 pub mod alibaba;
 pub mod asked;
@@ -22,10 +22,10 @@ use huawei::Huawei;
 use provider::Provider;
 use tencent::Tencent;
 
-/// The clouds, in the order of the documents.
+/// The clouds, in the order in which the documents list them.
 pub const ALL: [&dyn Provider; 3] = [&Alibaba, &Huawei, &Tencent];
 
-/// The provider of a cloud.
+/// The provider for a cloud.
 pub fn of(cloud: Cloud) -> &'static dyn Provider {
     match cloud {
         Cloud::Alibaba => &Alibaba,

@@ -1,4 +1,4 @@
-//! Probes: what can be learned of an account and of a route before anything is copied, by reads alone.
+//! Probes: what reads alone can tell about an account and a route before anything is copied.
 //!
 //! **Invariant:** no probe plans a call that changes anything.
 
@@ -10,25 +10,25 @@ use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::model::text::one_line;
 
-/// A way that copies go: from one source to one destination.
+/// The way that copies take, from one source to one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// What starts the copies.
+    /// The operation that starts the copies.
     pub operation: Operation,
-    /// Region of the source.
+    /// The region of the source, in the provider's spelling.
     pub region: String,
-    /// Huawei's project of the source.
+    /// Huawei: the ID of the source's project.
     pub project_id: Option<String>,
-    /// The vault that is the source, where one is named.
+    /// The source vault, if one is named.
     pub vault_id: Option<String>,
-    /// Where copies go.
+    /// The region, project and vault that copies go to.
     pub destination: Destination,
 }
 
-/// What is looked at.
+/// What a probe checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Topic {
-    /// Whose key it is.
+    /// Which account the key belongs to.
     Identity,
     /// Whether the projects of the route belong to its regions (Huawei).
     Projects,
@@ -45,7 +45,7 @@ pub enum Topic {
 }
 
 impl Topic {
-    /// All topics, in the order in which they are looked at: the first one proves the key.
+    /// All topics, in the order in which they are probed. The first one proves that the key works.
     pub const ALL: [Topic; 7] = [
         Topic::Identity,
         Topic::Projects,
@@ -56,7 +56,7 @@ impl Topic {
         Topic::Quota,
     ];
 
-    /// The check's name.
+    /// The name of the topic's check, in kebab case.
     pub fn name(self) -> &'static str {
         match self {
             Topic::Identity => "identity",
@@ -70,62 +70,62 @@ impl Topic {
     }
 }
 
-/// How well something is.
+/// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Health {
-    /// As it should be.
+    /// Everything is as it should be.
     Ok,
     /// Copies can be made, but somebody should look.
     Warn,
     /// Copies cannot be made.
     Fail,
-    /// It cannot be told.
+    /// The check could not tell.
     Unknown,
 }
 
-/// What was found.
+/// What a check found, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How well it is.
+    /// How the check came out.
     pub health: Health,
-    /// What was found.
+    /// What was found, in words on one line.
     pub found: String,
-    /// What to do about it; empty where nothing is to be done.
+    /// What to do about it; empty if nothing is to be done.
     pub advice: String,
 }
 
 impl Finding {
-    /// Nothing to be done.
+    /// A finding about which nothing is to be done.
     pub fn ok(found: impl AsRef<str>) -> Finding {
         Finding::new(Health::Ok, found, "")
     }
 
-    /// Of any health, on one line whatever a provider wrote.
+    /// A finding of any health, put on one line whatever a provider wrote.
     pub fn new(health: Health, found: impl AsRef<str>, advice: impl AsRef<str>) -> Finding {
         Finding { health, found: one_line(found.as_ref()), advice: one_line(advice.as_ref()) }
     }
 }
 
-/// A provider's probes: plain functions, like everything in [`crate::providers`].
+/// A provider's probes: plain functions that plan reads and interpret replies.
 pub trait Probe: Send + Sync {
-    /// The largest difference between our clock and the provider's with which a signature is still taken.
+    /// The largest difference between our clock and the provider's at which a signature is still accepted.
     fn clock_limit(&self) -> Duration;
 
-    /// What is found about a topic; `None` where this provider has nothing of the kind.
+    /// What the replies tell about a topic; `None` if this provider has no such topic.
     ///
     /// # Errors
-    /// What to ask next, or a failed read.
+    /// The next call to send, or a failed read.
     fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Asked<Option<Finding>>;
 
-    /// The right that the calls of a topic need.
+    /// The permission that the calls of a topic need.
     fn permission(&self, topic: Topic, operation: Operation) -> &'static str;
 
-    /// The right that starting a copy needs, and why it cannot be checked without starting one.
+    /// The permission that starting a copy needs, and why it cannot be checked without starting one.
     fn start_permission(&self, operation: Operation) -> &'static str;
 
-    /// What a good answer about a topic does not say.
+    /// What a good finding about a topic does not tell.
     fn blind_spot(&self, topic: Topic, operation: Operation) -> &'static str;
 
-    /// Whether a refusal is about a right that the key lacks, not about the key.
+    /// Whether a failure means that the key lacks a permission, not that the key itself was refused.
     fn is_denied(&self, failure: &Failure) -> bool;
 }

@@ -1,4 +1,4 @@
-//! What an answer that refuses, or that cannot be read, stands for.
+//! The failure for an answer that refuses, or that cannot be read.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use crate::model::failure::{self, Disposition, Failure, Row, Whose};
 use crate::model::http::Reply;
 use crate::model::text::one_line;
 
-/// The failure that a provider's code stands for. An unknown code is [`Disposition::Permanent`] with a 4xx and ambiguous otherwise;
-/// a provider whose unknown codes must be read back first says so in its own table.
+/// The failure for a provider's error code. A code that `table` does not have is [`Disposition::Permanent`] with a 4xx, throttled with 429,
+/// and otherwise ambiguous. A provider that must read back after an unknown code changes that itself.
 pub fn refusal(table: &[Row], code: &str, message: &str, request_id: Option<String>, reply: &Reply) -> Failure {
     let row = failure::find(table, code);
     let unknown = match reply.status {
@@ -26,7 +26,7 @@ pub fn refusal(table: &[Row], code: &str, message: &str, request_id: Option<Stri
     }
 }
 
-/// The failure of an answer that says neither yes nor no: the call may have been applied.
+/// The failure for an answer that says neither yes nor no: the call may have been applied.
 pub fn unreadable(reply: &Reply, request_id: Option<String>, why: &str) -> Failure {
     let disposition = if reply.status == 429 { Disposition::Throttled } else { Disposition::Ambiguous };
     Failure {

@@ -1,7 +1,7 @@
-//! Temporary credentials: what each cloud's token service is asked, and what its answers mean. Plans and reads; who asks, and keeps
-//! what is given, is `io/credentials`.
+//! Temporary credentials: what each cloud's token service is asked, and what its answers mean. This module plans and reads;
+//! `io/credentials` sends the calls and keeps the credentials.
 //!
-//! **Invariant:** a token or key never enters an error: a service that quotes what it was sent is not repeated.
+//! **Invariant:** a token or key never enters an error: the text of a service that quotes what it was sent is not repeated.
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -11,68 +11,68 @@ use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::sign::{Credential, Nonce};
 
-/// How long a temporary credential is asked for when nobody says otherwise, in seconds: what every cloud grants.
+/// The lifetime that is asked for if none is configured, in seconds. Every cloud grants it.
 pub const LIFE_S: u32 = 3_600;
 
-/// How our sessions are named in the cloud's own audit log.
+/// The name of our sessions in the cloud's own audit log.
 pub const SESSION: &str = "offsite";
 
-/// A role to take on.
+/// A role to assume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
     /// The role in the cloud's own spelling: RAM or CAM role ARN, Huawei agency URN.
     pub role: String,
-    /// What the role's trust policy may ask for. No secret.
+    /// The external ID that the role's trust policy may demand. It is no secret.
     pub external_id: Option<String>,
-    /// For how long, in seconds.
+    /// How long the credential is to be valid, in seconds.
     pub life_s: u32,
 }
 
-/// How this program's AWS role becomes a role of the cloud.
+/// How this program's role in AWS is exchanged for a role in the cloud.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Federation {
-    /// The role, as in [`Role`].
+    /// The role in the cloud's own spelling, as in [`Role::role`].
     pub role: String,
     /// The identity provider that was set up in the cloud: its ARN, URN, or (Tencent) name.
     pub provider: String,
-    /// For whom AWS makes the token out; the cloud's provider must name the same.
+    /// The audience for which AWS issues the token. The cloud's identity provider must name the same.
     pub audience: String,
-    /// `RS256` or `ES384`.
+    /// The algorithm that signs the token: `RS256` or `ES384`.
     pub algorithm: &'static str,
-    /// For how long, in seconds.
+    /// How long the credential is to be valid, in seconds.
     pub life_s: u32,
 }
 
-/// A credential that ends.
+/// A credential that expires.
 #[derive(Clone, Debug)]
 pub struct Temporary {
     /// Key, secret and session token.
     pub credential: Credential,
-    /// When it ends.
+    /// When the credential expires.
     pub expires_at: Timestamp,
 }
 
 /// One cloud's token service.
 pub trait Sts: Send + Sync {
-    /// The call that takes on a role, to be signed by the key that may do so.
+    /// The call that assumes a role. It is to be signed with a key that may do so.
     fn assume(&self, region: &str, role: &Role) -> Call;
 
-    /// The call that exchanges an identity token for a role. It is sent without a signature; some want date or nonce all the same.
+    /// The call that exchanges an identity token for a role. It is not signed; some services want a date or nonce all the same.
     fn exchange(&self, region: &str, federation: &Federation, token: &SecretString, stamp: (Timestamp, &Nonce))
     -> Call;
 
-    /// What either gave.
+    /// The credential in the reply to [`Sts::assume`] or [`Sts::exchange`].
     ///
     /// # Errors
-    /// As the cloud's table of codes says; nothing was changed anywhere.
+    /// The failure that the cloud's table of codes names; nothing was changed anywhere.
     fn assumed(&self, reply: &Reply) -> Result<Temporary, Failure>;
 
-    /// The read that tells whose credential signs it.
+    /// The read that tells which account the credential that signs it belongs to.
     fn whose(&self, region: &str) -> Call;
 
-    /// The number of the account that the credential belongs to.
+    /// The number of the account that the credential belongs to, from the reply to [`Sts::whose`].
     ///
     /// # Errors
-    /// The credential was refused, or the answer does not tell.
+    /// The credential was refused, or the answer does not name its account.
     fn owner(&self, reply: &Reply) -> Result<String, Failure>;
 }

@@ -1,4 +1,4 @@
-//! Calls of HBR, as planned.
+//! Plans the calls of HBR.
 
 use crate::model::command::Replication;
 use crate::providers::call::{Call, Service};
@@ -7,7 +7,7 @@ use crate::sign::{Query, RequestDraft};
 /// Page size of DescribeVaults. Source: alibabacloud_hbr20170908 2.7.1, 1 to 99.
 pub(crate) const PAGE: u64 = 99;
 
-/// Called in the destination's region, so the source's region must be said.
+/// The call is made in the destination's region, so it must name the source's region.
 pub(super) fn start(replication: &Replication) -> Call {
     let pairs = vec![
         ("ReplicationSourceRegionId", replication.source.region.clone()),

@@ -1,8 +1,8 @@
-//! Alibaba's error codes: what each means for what happens next. Match on the code, never on the HTTP status:
-//! products disagree about the status.
+//! Alibaba's error codes, and what each means for what happens next. Match on the code, never on the HTTP status: products disagree about
+//! the status.
 //!
-//! What HBR copies is a vault, so [`Backup`] stands for the pair of vaults that was to be made: what is wrong with it says nothing
-//! of another pair.
+//! HBR copies a vault, so [`Backup`] stands for the pair of vaults that was to be made: what is wrong with it says nothing about another
+//! pair.
 
 use crate::model::failure::Disposition::{Ambiguous, Authentication, Permanent, Retryable, Throttled};
 use crate::model::failure::Row;
@@ -27,7 +27,7 @@ const VAULTS: &str = "check both vault IDs and their regions";
 const ENDPOINT: &str = "check OFFSITE_ALIBABA_ENDPOINT";
 const REGION: &str = "check OFFSITE_ALIBABA_ENDPOINT and that the region has this API";
 
-/// The table.
+/// The codes of HBR, STS and the gateway before them.
 pub const TABLE: &[Row] = &[
     // Throttled in front of the service, usually with HTTP 400.
     Row::new("Throttling", Throttled, Unknown, SLOWER, GATEWAY),
@@ -35,9 +35,9 @@ pub const TABLE: &[Row] = &[
     Row::new("Rejected.Throttling", Throttled, Unknown, SLOWER, TERRAFORM),
     Row::new("ServiceUnavailable", Ambiguous, Unknown, "", GATEWAY),
     Row::new("InternalError", Ambiguous, Unknown, "", HBR),
-    // The nonce is new for every request, so an earlier copy of this very request was received.
+    // Each request has a new nonce, so an earlier copy of this very request was received.
     Row::new("SignatureNonceUsed", Ambiguous, Unknown, "", NONCE),
-    // Signed anew at the next try; a clock that is really wrong runs out of tries.
+    // The next try is signed anew; a clock that is really wrong runs out of tries.
     Row::new("InvalidTimeStamp.Expired", Retryable, Installation, CLOCK, GATEWAY),
     Row::new("InvalidTimeStamp.Format", Permanent, Installation, BUG, GATEWAY),
     Row::new("SignatureDoesNotMatch", Authentication, Installation, SECRET, GATEWAY),
@@ -45,7 +45,7 @@ pub const TABLE: &[Row] = &[
     Row::new("InvalidSignatureMethod", Permanent, Installation, BUG, GATEWAY),
     Row::new("InvalidAccessKeyId.*", Authentication, Installation, KEY, GATEWAY),
     Row::new("InvalidSecurityToken.*", Authentication, Installation, KEY, STS),
-    // The key is good and lacks a right, which may be given for some resources and not for others.
+    // The key is good but lacks a permission, which may be granted for some resources and not for others.
     Row::new("Forbidden", Permanent, Backup, RIGHTS, GATEWAY),
     Row::new("Forbidden.*", Permanent, Backup, RIGHTS, GATEWAY),
     Row::new("NoPermission", Permanent, Backup, RIGHTS, HBR),

@@ -1,4 +1,4 @@
-//! Answers of HBR, read: a success, or the failure that its code stands for.
+//! Reads the answers of HBR: a success, or the failure that its code stands for.
 
 use super::codes;
 use super::model::Envelope;
@@ -6,13 +6,13 @@ use crate::model::failure::{self, Disposition, Failure, Whose};
 use crate::model::http::Reply;
 use crate::providers::refusal::{refusal, unreadable};
 
-/// What the vaults say against this pair.
+/// The failure of a pair that its two vaults rule out.
 pub(crate) fn missing(code: &str, message: String) -> Failure {
     let failure = Failure::local(Disposition::Permanent, code, message, "check both vault IDs and their regions");
     Failure { whose: Whose::Backup, ..failure }
 }
 
-/// Reads an answer: success is a 2xx with `Success` true (or, where it is absent, Code "200").
+/// Reads an answer. A success is a 2xx with `Success` true or, if that is absent, with Code "200".
 pub(crate) fn read(reply: &Reply) -> Result<Envelope, Failure> {
     let header = reply.header("x-acs-request-id").map(str::to_owned);
     let Ok(mut answer) = serde_json::from_slice::<Envelope>(&reply.body) else {
@@ -30,7 +30,7 @@ pub(crate) fn read(reply: &Reply) -> Result<Envelope, Failure> {
     let Some(code) = answer.code.as_deref().filter(|code| !code.is_empty() && *code != "200") else {
         return Err(unreadable(reply, answer.request_id, "the answer says neither success nor a code"));
     };
-    // A mismatch message can quote the canonical request, which can hold the security token.
+    // The message about a wrong signature can quote the canonical request, which can hold the security token.
     let message = match code {
         "SignatureDoesNotMatch" | "IncompleteSignature" => {
             "the signature was refused (the provider's text is left out: it may quote a token)"
@@ -38,7 +38,7 @@ pub(crate) fn read(reply: &Reply) -> Result<Envelope, Failure> {
         _ => answer.message.as_deref().unwrap_or_default(),
     };
     let mut failure = refusal(codes::TABLE, code, message, answer.request_id, reply);
-    // Codes of this young API are mostly unpublished: the vaults' state decides.
+    // Most codes of this young API are unpublished, so after an unknown one the vaults' state decides.
     if failure::find(codes::TABLE, code).is_none() {
         failure.disposition = if code.contains("Throttling") { Disposition::Throttled } else { Disposition::Ambiguous };
     }

@@ -1,7 +1,7 @@
 //! The backup jobs of a source vault, and how far the pair has carried them.
 //!
-//! A pair carries a vault, and no API says which of its backups have arrived: what can be told is concluded from the target's
-//! progress. Source: alibabacloud_hbr20170908 2.7.1, DescribeBackupJobs2 and DescribeVaults.
+//! A pair carries a whole vault, and no API says which of its backups have arrived: that is inferred from the target's progress.
+//! Source: alibabacloud_hbr20170908 2.7.1, DescribeBackupJobs2 and DescribeVaults.
 
 use super::Alibaba;
 use super::calls::{PAGE, call, target};
@@ -19,12 +19,11 @@ use crate::providers::inventory::{
 };
 use crate::providers::refusal::unreadable;
 
-/// The call asks for one of these at a time. Of the values that its model names two are left out: UDM_ECS_DISK (see [`HIDDEN`]),
-/// and SYNC, whose jobs move data between sources and leave no backup in a vault.
-/// Source: alibabacloud_hbr20170908 2.7.1, DescribeBackupJobs2Request.
+/// The source types, of which a call lists one. Two values of its model are left out: UDM_ECS_DISK (see [`HIDDEN`]), and SYNC, whose jobs
+/// move data between sources and leave no backup in a vault. Source: alibabacloud_hbr20170908 2.7.1, DescribeBackupJobs2Request.
 const SOURCE_TYPES: [&str; 7] = ["ECS_FILE", "OSS", "NAS", "OTS", "UDM_ECS", GENERIC_NAS, "File"];
 
-/// This type is listed only with a filter by backup type. Source: as above.
+/// Listed only with a filter by backup type. Source: alibabacloud_hbr20170908 2.7.1, DescribeBackupJobs2Request.
 const GENERIC_NAS: &str = "COMMON_NAS";
 
 /// The only backup type that the API documents outside SAP HANA. Source: alibabacloud_hbr20170908 2.7.1, CreateBackupPlan,
@@ -42,7 +41,7 @@ const HIDDEN: &[HiddenKind] = &[
     },
 ];
 
-/// Of finished jobs; a job that still runs has made no backup yet.
+/// The states of finished jobs. A job that still runs has made no backup yet.
 const FINISHED: [&str; 2] = ["COMPLETE", "PARTIAL_COMPLETE"];
 
 impl Inventory for Alibaba {
@@ -50,7 +49,7 @@ impl Inventory for Alibaba {
         read_pair(replication, replies).map(Some)
     }
 
-    /// Newest first, by page number: what expires meanwhile is at the end and shifts nothing.
+    /// Lists by page number, newest first: what expires meanwhile is at the end and shifts nothing.
     fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
         let place = Place::of(scope, cursor);
         let mut filters = vec![("Status", "IN", FINISHED.to_vec())];
@@ -66,7 +65,7 @@ impl Inventory for Alibaba {
             ("PageSize".to_owned(), PAGE.to_string()),
             ("SortDirection".to_owned(), "DESCEND".to_owned()),
         ];
-        // Numbers without a gap, in case somebody stops at the first missing one.
+        // The numbers have no gap, in case a reader stops at the first missing one.
         for (number, (key, operator, values)) in (1..).zip(filters) {
             pairs.push((format!("Filters.{number}.Key"), key.to_owned()));
             pairs.push((format!("Filters.{number}.Operator"), operator.to_owned()));
@@ -77,7 +76,7 @@ impl Inventory for Alibaba {
         call("DescribeBackupJobs2", &scope.region, pairs)
     }
 
-    /// The total is told for each source type only, so there is none.
+    /// The page has no total, because the provider counts each source type by itself.
     fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
         let place = Place::of(scope, cursor);
         let answer = match read(reply) {
@@ -105,9 +104,8 @@ impl Inventory for Alibaba {
     }
 }
 
-/// Whether a listing was refused for what it asked, which for its first page can only be its source type or the filter that this
-/// type needs: not for who asks, nor because the place has no such call. Inferred: no code is published for a type that a region
-/// does not know.
+/// Whether a listing was refused for what it asked, not for who asks, nor because the place has no such call. On a first page only the
+/// source type or the filter that this type needs can be the reason. Inferred: no code is published for a type that a region does not know.
 fn is_about_type(failure: &Failure, reply: &Reply) -> bool {
     let is_request = ["Invalid", "Missing", "BadRequest", "UnsupportedOperation"]
         .iter()
@@ -119,10 +117,10 @@ fn is_about_type(failure: &Failure, reply: &Reply) -> bool {
     (400..500).contains(&reply.status) && is_request && !is_other
 }
 
-/// Reads the pair of a `create-vault-replication`: the target first, and the source only where the target names no partner.
+/// Reads the pair of a `create-vault-replication`: the target first, and the source only if the target names no partner.
 ///
 /// # Errors
-/// What to ask next, or a failed read.
+/// The next call to send, or a failed read.
 pub fn read_pair(replication: &Replication, replies: &[Reply]) -> Asked<VaultPair> {
     let mut replies = replies.iter();
     let wanted = target(replication);
@@ -160,9 +158,9 @@ fn known(pairing: Pairing, target: Option<&Vault>) -> VaultPair {
     }
 }
 
-/// Which source type, which page of it, and how many of its jobs came before.
+/// A position in a listing: the source type, its page, and how many of its jobs came before.
 struct Place<'s> {
-    /// All that are asked for, in order.
+    /// All source types that are listed, in order.
     types: Vec<&'s str>,
     index: usize,
     source_type: &'s str,
@@ -189,7 +187,7 @@ impl<'s> Place<'s> {
         Place { types, index, source_type, page, seen }
     }
 
-    /// The place after a page of `come` jobs: its next page, or the next type.
+    /// The position after a page of `come` jobs: its next page, or the first page of the next type.
     fn after(&self, come: u64, total: Option<u64>) -> Result<Option<Cursor>, Failure> {
         let seen = self.seen + come;
         let counted = total.is_some_and(|total| total > seen);
@@ -231,8 +229,8 @@ fn backup(job: &Job, asked: &str) -> Result<Backup, Failure> {
     })
 }
 
-/// Of whole-instance backups the SDK says that their own plan copies them. That the single disks of one (UDM_ECS_DISK) behave
-/// like the whole is inferred; to call them carried would be the costlier mistake.
+/// Whether a pair carries a job's backup. The SDK says that whole-instance backups are copied by their own plan. That the single disks of
+/// one (UDM_ECS_DISK) behave alike is inferred; to call them carried would be the costlier mistake.
 pub(crate) fn standing(source_type: &str, status: Option<&str>) -> Standing {
     match (source_type, status) {
         ("UDM_ECS" | "UDM_ECS_DISK", _) => {
@@ -336,7 +334,7 @@ mod tests {
         let full: Vec<Value> = (0..99).map(|n| job(json!({"JobId": format!("job-{n}")}))).collect();
         assert_eq!(next("ECS_FILE 1 0", &jobs(&full, 100)).unwrap().as_deref(), Some("ECS_FILE 2 99"));
         assert_eq!(next("ECS_FILE 2 99", &jobs(&full[..1], 100)).unwrap().as_deref(), Some("OSS 1 0"));
-        // A service that caps its pages is followed by its count.
+        // A service that caps its pages is read on until its count is reached.
         assert_eq!(next("OSS 2 10", &jobs(&full[..10], 25)).unwrap().as_deref(), Some("OSS 3 20"));
         let none = reply(json!({"BackupJobs": {}, "TotalCount": 0}));
         let mut place = Some("ECS_FILE 1 0".to_owned());
@@ -388,7 +386,7 @@ mod tests {
         let next = Alibaba.listed(&scope, None, &none).unwrap().next.unwrap();
         assert!(query(&Alibaba.list(&scope, Some(&next))).starts_with("SourceType=OTS&"));
         assert_eq!(Alibaba.listed(&scope, Some(&next), &none).unwrap().next, None);
-        // A place that is not in this scope begins anew.
+        // A position that is not in this scope starts from the first page.
         assert_eq!(Alibaba.list(&scope, Some(&Cursor("OSS 2 99".into()))), Alibaba.list(&scope, None));
     }
 

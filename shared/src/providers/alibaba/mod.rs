@@ -1,6 +1,6 @@
 //! Alibaba Cloud: HBR CreateVaultReplication.
 //!
-//! It sets up standing replication from one vault to another; it is not one copy of one backup.
+//! It sets up a standing replication from one vault to another, not one copy of one backup.
 //! Source: API page createvaultreplication (2026-06-11), alibabacloud_hbr20170908 2.7.1.
 
 mod calls;
@@ -33,7 +33,7 @@ use crate::model::receipt::Receipt;
 use crate::sign::{Nonce, RequestDraft, SignError, Signed, SignedHeaders, acs3};
 use errors::read;
 
-/// Alibaba Cloud.
+/// Alibaba Cloud as a provider, with its vault pairs.
 pub struct Alibaba;
 
 impl Provider for Alibaba {
@@ -71,7 +71,7 @@ impl Provider for Alibaba {
     }
 
     fn refused(&self, _call: &Call, reply: &Reply) -> Option<Failure> {
-        // A vault that is not there is an answer, which the read-back interprets.
+        // A vault that does not exist is an answer, which the read-back interprets.
         read(reply).err().filter(|failure| failure.code != "VaultNotExist")
     }
 
@@ -103,8 +103,8 @@ impl Provider for Alibaba {
         acs3::sign(&draft, credential, at, nonce, SignedHeaders::Minimal)
     }
 
-    /// Source: alibabacloud_hbr20170908 2.7.1, endpoint rule and map; the map's internal regions need the override.
-    /// That of STS: alibabacloud_sts20150401 1.2.0, where two finance regions have the global one only.
+    /// Source: alibabacloud_hbr20170908 2.7.1, endpoint rule and map; the map's internal regions need the endpoint setting.
+    /// For STS: alibabacloud_sts20150401 1.2.0, where two finance regions have only the global endpoint.
     fn endpoint(&self, service: Service, region: &str) -> String {
         match (service, region) {
             (Service::AlibabaSts, "cn-hangzhou-finance" | "cn-shenzhen-finance-1") => {
@@ -115,12 +115,12 @@ impl Provider for Alibaba {
         }
     }
 
-    /// Not documented; inferred.
+    /// The wait is not documented; five minutes are inferred.
     fn visibility_wait(&self) -> Duration {
         Duration::from_secs(300)
     }
 
-    /// Not documented for HBR; an old page gives the gateway 100 a second for each user (help.aliyun.com 48054), so this is cautious.
+    /// HBR documents no limit. An old page gives the gateway 100 a second for each user (help.aliyun.com 48054), so this is cautious.
     fn requests_per_second(&self) -> u32 {
         10
     }

@@ -1,4 +1,4 @@
-//! What the target vault says of what a pair has carried.
+//! Observation: what the target vault says about what a pair has carried.
 
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use crate::model::evidence::{Evidence, How, Observation};
 use crate::model::http::Reply;
 use crate::providers::asked::Asked;
 
-/// The target vault, which names its source. That what was in the source is in the target can only be concluded from its progress.
+/// Asks for the target vault, which names its source. That the target holds what was in the source is inferred from its progress.
 pub(super) fn observe(replication: &Replication, replies: &[Reply]) -> Asked<Observation> {
     let wanted = target(replication);
     let region = &replication.destination.region;

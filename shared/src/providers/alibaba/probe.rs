@@ -1,4 +1,4 @@
-//! Probes of HBR: who the key is, whether the vaults can be read and paired, and where HBR replicates to.
+//! Probes of HBR: whose the key is, whether the vaults can be read and paired, and where HBR replicates to.
 //!
 //! Source: alibabacloud_hbr20170908 2.7.1; alibabacloud_sts20150401 1.2.0, GetCallerIdentity.
 
@@ -43,7 +43,7 @@ impl Probe for Alibaba {
         finding.map(Some)
     }
 
-    /// Source: HBR RAM page; actions are named after operations.
+    /// Source: HBR RAM page, where actions are named after operations.
     fn permission(&self, topic: Topic, _operation: Operation) -> &'static str {
         match topic {
             Topic::Identity => "none (sts:GetCallerIdentity is open to every key)",
@@ -81,7 +81,7 @@ fn identity(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
     Ok(caller(reply)?)
 }
 
-/// STS says neither Success nor Code when all is well.
+/// Reads the caller's account. STS sends neither Success nor Code when all is well.
 fn caller(reply: &Reply) -> Result<Finding, Failure> {
     #[derive(Deserialize)]
     struct Caller {
@@ -111,7 +111,7 @@ fn caller(reply: &Reply) -> Result<Finding, Failure> {
     }
 }
 
-/// The smallest page, of one source type.
+/// Asks for the smallest page, of one source type.
 fn sources(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
     let Some(reply) = reply else {
         let mut pairs = vec![
@@ -149,7 +149,7 @@ fn copies(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
     })
 }
 
-/// Both vaults, by their exact IDs: the target first, and the source where the target names no partner.
+/// Asks for both vaults by their exact IDs: the target first, and the source if the target names no partner.
 fn vault(route: &Route, replies: &[Reply]) -> Asked<Finding> {
     let (Some(source), Some(target)) = (&route.vault_id, &route.destination.vault_id) else {
         return Ok(unnamed());
@@ -235,7 +235,7 @@ fn capability(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
     })
 }
 
-/// A code that the table does not know is a refusal here: there is nothing to read back.
+/// Reads an answer. A code that the table does not have is a refusal here, because there is nothing to read back.
 fn read_answer(reply: &Reply, found: impl FnOnce(&Envelope) -> Finding) -> Asked<Finding> {
     match read(reply) {
         Ok(answer) => Ok(found(&answer)),

@@ -1,4 +1,4 @@
-//! Reading back: whether the two vaults are a pair already.
+//! Read-back: whether the two vaults are a pair already.
 
 use super::calls::{PAGE, call, target};
 use super::errors::{missing, read};
@@ -8,7 +8,7 @@ use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::provider::{Acceptance, ReadBack};
 
-/// First the target vault, which names its source; then the source vault, which names its one target.
+/// Asks first for the target vault, which names its source, then for the source vault, which names its one target.
 pub(super) fn read_back(replication: &Replication, replies: &[Reply]) -> Asked<ReadBack> {
     let mut replies = replies.iter();
     let wanted = target(replication);
@@ -22,7 +22,7 @@ pub(super) fn read_back(replication: &Replication, replies: &[Reply]) -> Asked<R
             if id == source.id
                 && found.source_region_id.as_deref().is_none_or(|found| found.is_empty() || found == source.region) =>
         {
-            // No API gives the TaskId back.
+            // No API returns the TaskId later.
             return Ok(ReadBack::Found(Acceptance::one(None, None)));
         }
         Some(id) => {
@@ -58,7 +58,7 @@ pub(super) fn read_back(replication: &Replication, replies: &[Reply]) -> Asked<R
     }
 }
 
-/// Looks for exactly this vault, page by page; the first element may be another one.
+/// Asks for exactly this vault, page by page. The first vault of an answer may be another one.
 pub(crate) fn find_vault<'r>(
     id: &str,
     region: &str,

@@ -25,7 +25,7 @@ impl Sts for Alibaba {
         to_sts(call("AssumeRole", region, pairs))
     }
 
-    /// Anonymous: no key and no signature. The token goes into the body, for URLs end up in logs.
+    /// The call has no key and no signature. The token goes into the body, because URLs end up in logs.
     fn exchange(
         &self,
         region: &str,
@@ -95,7 +95,7 @@ impl Sts for Alibaba {
     }
 }
 
-/// STS says neither Success nor Code when all is well.
+/// Reads an answer of STS, which sends neither Success nor Code when all is well.
 fn answer<T: for<'de> Deserialize<'de>>(reply: &Reply, otherwise: &str) -> Result<T, Failure> {
     if (200..300).contains(&reply.status)
         && let Ok(answer) = serde_json::from_slice::<T>(&reply.body)

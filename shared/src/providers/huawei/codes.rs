@@ -1,7 +1,7 @@
-//! Huawei's error codes: what each means for what happens next.
+//! Huawei's error codes, and what each means for what happens next.
 //!
-//! HTTP statuses say little (400 and 500 cover temporary and permanent alike), so the code decides. Where one code means
-//! different things at different statuses, the status is appended to it: `APIGW.0201/4*`.
+//! HTTP statuses say little (400 and 500 cover temporary and permanent errors alike), so the code decides. If one code means different
+//! things at different statuses, the status is appended to it: `APIGW.0201/4*`.
 
 use crate::model::failure::Disposition::{
     Ambiguous, Authentication, Conflict, NoWork, Permanent, Retryable, Throttled, Unfit,
@@ -32,14 +32,14 @@ const ENDPOINT: &str = "check source.region and OFFSITE_HUAWEI_CBR_ENDPOINT or O
 const SLOWER: &str = "lower OFFSITE_HUAWEI_RPS or the concurrency if this stays";
 const SUPPORT: &str = "if this stays, give the request ID to the provider's support";
 
-/// What goes for every call.
+/// The codes as every call reads them.
 pub const TABLE: &[Row] = &[
     // The copy exists.
     Row::new("BackupService.1009", Conflict, Unknown, ADOPT, CBR),
-    // "A manual copy is executing": the nearest that CSBS has to a duplicate error.
+    // CSBS documents no duplicate error. The nearest is "A manual copy is executing".
     Row::new("CSBS.6031", Conflict, Unknown, ADOPT, CSBS),
-    // Preconditions that the service checks before it makes a replication record: certainly not applied.
-    // About one backup, "nothing to back up" can only mean that its data is not there yet.
+    // Preconditions that the service checks before it makes a replication record, so the call certainly was not applied.
+    // For a single backup, "nothing to back up" can only mean that its data is not there yet.
     Row::new("BackupService.0001", Retryable, Backup, "the backup may still be running; it is tried again", SWAGGER),
     Row::new("BackupService.0002", Retryable, Backup, BUSY, CBR),
     Row::new("BackupService.4005", Retryable, Destination, TARGET, CBR),
@@ -57,15 +57,15 @@ pub const TABLE: &[Row] = &[
     Row::new("BackupService.7203", Retryable, Backup, BUSY, CBR),
     Row::new("CSBS.2003", Retryable, Backup, BUSY, CSBS),
     Row::new("CSBS.2004", Retryable, Backup, BUSY, CSBS),
-    // May have been applied.
+    // The call may have been applied.
     Row::new("BackupService.9910", Ambiguous, Unknown, SUPPORT, CBR),
-    // Importing comes after the copy was begun.
+    // The import comes after the copy has begun.
     Row::new("BackupService.1006", Ambiguous, Unknown, SUPPORT, CBR),
     Row::new("CSBS.9998", Ambiguous, Unknown, SUPPORT, CSBS),
     Row::new("CSBS.9999", Ambiguous, Unknown, SUPPORT, CSBS),
-    // CSBS documents no code for "a replica exists"; this one, "wrong parameter", is the other candidate, so the records decide.
+    // CSBS documents no code for "a replica exists". This one, "wrong parameter", is the other candidate, so the records decide.
     Row::new("CSBS.9001", Ambiguous, Installation, PARAMETER, CSBS),
-    // Certainly not applied, and a person is needed.
+    // The call certainly was not applied, and a person is needed.
     Row::new("BackupService.1002", Permanent, Backup, SOURCE, CBR),
     Row::new("BackupService.1003", Unfit, Backup, SOURCE, CBR),
     Row::new("BackupService.1005", Permanent, Installation, REGION, CBR),
@@ -113,10 +113,10 @@ pub const TABLE: &[Row] = &[
     Row::new("CSBS.3001", Permanent, Backup, GONE, CSBS),
     Row::new("CSBS.9006", Permanent, Account, "raise the quota", CSBS),
     Row::new("CSBS.9009", Permanent, Account, ACCOUNT, CSBS),
-    // The credential was refused, before the service saw the call. Also said with HTTP 500.
+    // The credential was refused, before the service saw the call. Also sent with HTTP 500.
     Row::new("BackupService.9998", Authentication, Installation, KEY, CBR),
-    // Wrong signature, unknown or locked key, wrong or expired token, clock skew: all come as 0301. None is repeated in a loop,
-    // not even skew, because repeating wrong signatures is what locks the key.
+    // Wrong signature, unknown or locked key, wrong or expired token, clock skew: all come as 0301. None is repeated in a loop, not even
+    // skew, because repeated wrong signatures lock the key.
     Row::new("APIGW.0301", Authentication, Installation, KEY, GATEWAY),
     Row::new("APIGW.0303", Authentication, Installation, KEY, GATEWAY),
     Row::new("APIGW.0305", Authentication, Installation, KEY, GATEWAY),
@@ -128,9 +128,9 @@ pub const TABLE: &[Row] = &[
         GATEWAY,
     ),
     Row::new("APIGW.0311", Authentication, Installation, KEY, GATEWAY),
-    // IAM v3 has the HTTP status as its code.
+    // IAM v3 uses the HTTP status as its code.
     Row::new("401", Authentication, Installation, "correct the account name, user name and password", IAM),
-    // The key is good and lacks a right, which may be given for some resources and projects and not for others.
+    // The key is good but lacks a permission, which may be granted for some resources and projects and not for others.
     Row::new("APIGW.0302", Permanent, Backup, RIGHTS, GATEWAY),
     Row::new("APIGW.0304", Permanent, Backup, RIGHTS, GATEWAY),
     Row::new("APIGW.0306", Permanent, Backup, RIGHTS, GATEWAY),
@@ -173,8 +173,8 @@ pub const TABLE: &[Row] = &[
     Row::new("APIGW.0705", Ambiguous, Unknown, SUPPORT, GATEWAY),
 ];
 
-/// What copy-checkpoint reads differently. It covers many backups, and nobody documents whether trouble with one of them comes
-/// before the first copy is begun; a repeat would list only the rest, and the first ones' IDs would be lost. So it reads back.
+/// Codes that copy-checkpoint reads differently, so that it reads back. It covers many backups, and no document says whether trouble with
+/// one comes before the first copy is begun. A repeat would list only the rest, and the first ones' IDs would be lost.
 pub const VAULT_WIDE: &[Row] = &[
     Row::new("BackupService.0001", NoWork, Backup, "", SWAGGER),
     Row::new("BackupService.0002", Ambiguous, Backup, BUSY, CBR),
@@ -184,11 +184,11 @@ pub const VAULT_WIDE: &[Row] = &[
     Row::new("BackupService.7203", Ambiguous, Backup, BUSY, CBR),
 ];
 
-/// Advice for an HTTP 400 or 404 without a code.
+/// The advice for an HTTP 400 or 404 without a code.
 pub const NO_CODE: &str = "the service has no such place, or something between refuses the request: check the endpoint, source.region and the proxy";
 
-/// Advice for an HTTP 403 without a code.
+/// The advice for an HTTP 403 without a code.
 pub const DENIED: &str = RIGHTS;
 
-/// Advice for an HTTP 401 whose code, if any, is not in the table.
+/// The advice for an HTTP 401 whose code, if any, is not in the table.
 pub const REFUSED_KEY: &str = KEY;

@@ -16,7 +16,7 @@ use crate::providers::inventory::{
 
 impl Inventory for Huawei {
     fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
-        // CBR is asked for every kind: `sync` is copied as `backup` is, and no value of the filter is documented for it.
+        // CBR is asked for every kind: `sync` is copied just like `backup`, and no value of the filter is documented for it.
         let kind = (calls::service(scope.operation) == Service::Csbs).then_some("backup");
         calls::list_kind(scope, kind, Place::of(cursor).offset)
     }
@@ -62,7 +62,7 @@ impl Inventory for Huawei {
         }
     }
 
-    /// The replicas in the destination's project: what a record calls a success must be seen there.
+    /// Lists the replicas in the destination's project: what a record calls a success must be seen there.
     fn list_copies(&self, destination: &Scope, cursor: Option<&Cursor>) -> Option<Call> {
         Some(calls::list_kind(destination, Some("replication"), Place::of(cursor).offset))
     }
@@ -80,7 +80,7 @@ impl Inventory for Huawei {
     }
 }
 
-/// Whether a backup can be copied at all, and now. What an answer leaves out is left to the API.
+/// Whether a backup can be copied at all, and whether now. What an answer leaves out is left to the API.
 /// Source: Open Telekom Cloud, cloud-backup-recovery user manual cbr_03_0018 and cbr_03_0009, 2025-10-17.
 pub fn standing(backup: &Backup) -> Standing {
     if backup.image_type() == Some("replication") {
@@ -116,7 +116,7 @@ pub fn standing(backup: &Backup) -> Standing {
     }
 }
 
-/// Where a page begins, and with what the one before it began.
+/// Where a page begins, and the ID with which the page before it began.
 #[derive(Default)]
 struct Place<'c> {
     offset: u64,
@@ -141,7 +141,7 @@ fn page(scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<Items, 
     let page: Page<Backup> = errors::read(service, reply).map_err(Failure::of_read)?;
     let first = page.items.first().and_then(|item| given(&item.id)).unwrap_or_default();
     if place.before.is_some_and(|before| before == first) {
-        // A service that does not know `offset` answers with the same page for ever.
+        // A service that does not know `offset` answers with the same page forever.
         let why = "a further page is the same as the one before it";
         return Err(Failure::local(
             Disposition::Permanent,
@@ -173,7 +173,7 @@ fn backup(item: &Backup) -> Result<backup::Backup, Failure> {
     })
 }
 
-/// The provider's name of a resource type, as a word for people; one that nobody knows stays as it is.
+/// The provider's name of a resource type as a word for people. An unknown type stays as it is.
 fn resource_kind(resource_type: &str) -> String {
     match resource_type {
         "OS::Nova::Server" => "server".to_owned(),
@@ -207,13 +207,13 @@ fn id(item: &Backup) -> Result<String, Failure> {
     given(&item.id).map(str::to_owned).ok_or_else(|| incomplete("the page holds an item without its ID"))
 }
 
-/// The newest record of each destination. A skip says that nothing was done, so it counts only where nothing else is told.
+/// The newest record of each destination. A skip means that nothing was done, so it counts only if there is no other record.
 fn copies(item: &Backup) -> Vec<CopyRecord> {
     let mut copies: Vec<CopyRecord> = Vec::new();
     let mut records: Vec<&Record> = item.replication_records.iter().flatten().collect();
-    // A replica may carry the record that made it, with another source.
+    // A replica may carry the record that made it, which has another source.
     records.retain(|record| given(source_of(record)).is_none_or(|source| Some(source) == item.id.as_deref()));
-    // A stable order: of records without a time the later one in the list counts.
+    // The order is stable: of records without a time the later one in the list counts.
     records.sort_by_key(|record| (!is_skip(record), record.created_at.as_deref().and_then(time)));
     for record in records.into_iter().rev() {
         let copy = copy_record(record);
@@ -304,7 +304,7 @@ mod tests {
         format!("{} {}?{}", call.draft.method, call.draft.path, query.join("&"))
     }
 
-    /// From the recorded answer of 2025-03-25, shortened.
+    /// An item of the recorded answer of 2025-03-25, shortened.
     fn item(fields: Value) -> Value {
         let mut item = json!({
             "id": "b-1", "name": "server-backup", "status": "available", "image_type": "backup", "resource_type": "OS::Nova::Server",

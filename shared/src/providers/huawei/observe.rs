@@ -1,4 +1,4 @@
-//! What the destination says of a copy. The source's record only tells where to look.
+//! Observation: what the destination says about a copy. The source's record only tells where to look.
 
 use jiff::Timestamp;
 
@@ -12,14 +12,14 @@ use crate::model::receipt::Receipt;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::call::Call;
 
-/// What the replies so far say: the source's record gives the copy's ID, the destination gives the evidence.
+/// What the replies so far say: the source's record gives the copy's ID, and the destination gives the evidence.
 pub(super) fn observe(
     replication: &Replication,
     receipt: &Receipt,
     known: Option<&Evidence>,
     replies: &[Reply],
 ) -> Asked<Observation> {
-    // Seen before: its ID is known, and the source may be gone by now.
+    // The copy was seen before: its ID is known, and the source may be gone by now.
     if let Some(id) = known.and_then(|seen| seen.destination_id.as_deref()) {
         return in_destination(replication, id, replies.first());
     }
@@ -60,7 +60,7 @@ pub(super) fn observe(
 fn in_destination(replication: &Replication, id: &str, reply: Option<&Reply>) -> Asked<Observation> {
     let destination = &replication.destination;
     let Some(reply) = reply else {
-        // The same question, put to the destination.
+        // The destination is asked in the same form as the source.
         let mut there = replication.clone();
         there.source.region = destination.region.clone();
         there.source.project_id = destination.project_id.clone();
@@ -104,7 +104,7 @@ fn shown(replication: &Replication, reply: &Reply) -> Result<Option<Backup>, Fai
     }))
 }
 
-/// The record of this receipt; without its ID the newest one for the region.
+/// The record that the receipt names or, if it names none, the newest one for the region.
 fn ours<'r>(replication: &Replication, receipt: &Receipt, records: &'r [Record]) -> Option<&'r Record> {
     let by_id = records.iter().find(|record| record.id.is_some() && record.id == receipt.replication_id);
     let there = |record: &&Record| given(&record.destination_region) == Some(&replication.destination.region);

@@ -1,4 +1,4 @@
-//! Probes of CBR and CSBS: whose projects these are, whether backups can be listed, what the destination vault is.
+//! Probes of CBR and CSBS: whose the projects are, whether backups can be listed, and what the destination vault is.
 //!
 //! Source: huawei-cloud-api-definitions-CBR 0.1.20261030 (ShowVault, ShowReplicationCapabilities); IAM v3 ListProjects, as
 //! huaweicloudsdkcore 3.1.219 calls it; Open Telekom Cloud cloud-backup-recovery 3cca460, 2025-10-17 (what a destination vault is).
@@ -46,7 +46,7 @@ impl Probe for Huawei {
         finding.map(Some)
     }
 
-    /// Source: huawei-cloud-api-definitions-CBR 0.1.20261030 for backups and capability; that of the vault is inferred.
+    /// Source: huawei-cloud-api-definitions-CBR 0.1.20261030 for backups and capability. The permission for the vault is inferred.
     fn permission(&self, topic: Topic, operation: Operation) -> &'static str {
         match (topic, operation) {
             (Topic::Identity | Topic::Projects, _) => "iam:projects:listProjects (the name is inferred)",
@@ -100,7 +100,7 @@ struct Project {
     domain_id: Option<String>,
 }
 
-/// The project that bears a region's name. Asked of the source's region throughout, for a token is good there only.
+/// Asks for the project that bears a region's name. The source's region is always asked, because a token is good only there.
 pub(super) fn list_projects(asked: &str, name: &str) -> Call {
     Call {
         action: "ListProjects",
@@ -171,7 +171,7 @@ fn no_project(whose: &str) -> Finding {
     )
 }
 
-/// The smallest page of backups of one kind.
+/// Asks for the smallest page of backups of one kind.
 fn backups(route: &Route, region: &str, project: Option<&str>, kind: &str, reply: Option<&Reply>) -> Asked<Finding> {
     let Some(project) = project else { return Ok(no_project(region)) };
     let csbs = route.operation == Operation::CopyCheckpointItem;
@@ -209,10 +209,10 @@ struct Billing {
     object_type: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     status: Option<String>,
-    /// GB.
+    /// Size in GB.
     #[serde(default, deserialize_with = "lenient")]
     size: Option<u64>,
-    /// MB.
+    /// Space in use, in MB.
     #[serde(default, deserialize_with = "lenient")]
     used: Option<u64>,
 }
@@ -242,7 +242,7 @@ fn vault(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
     Ok(judge(id, &shown.vault))
 }
 
-/// What is left in the destination vault. One that grows by itself, and one that is paid by use, has no end that is told.
+/// The gigabytes that are left in the destination vault; `None` if it grows by itself or is paid by use, because then nobody tells.
 pub(super) fn headroom(operation: Operation, destination: &Destination, reply: Option<&Reply>) -> Asked<Option<u64>> {
     let (Some(vault), Some(project)) = (&destination.vault_id, destination.project_id.as_deref()) else {
         return Ok(None);
@@ -260,7 +260,7 @@ fn show_vault(operation: Operation, destination: &Destination, project: &str, va
     calls::get_in("ShowVault", operation, (&destination.region, project), &format!("vaults/{vault}"), &[])
 }
 
-/// A replication vault for servers, available, with room.
+/// Judges a vault, which must be a replication vault for servers, available, with room.
 fn judge(id: &str, vault: &Vault) -> Finding {
     let billing = &vault.billing;
     let name = vault.name.as_deref().unwrap_or(id);
@@ -298,7 +298,7 @@ fn judge(id: &str, vault: &Vault) -> Finding {
     match vault.auto_expand {
         Some(true) => Finding::ok(format!("{state}; it grows by itself")),
         _ if used >= room => fail(format!("{state}: it is full"), "enlarge the vault, or let it grow by itself"),
-        // The vendor's own default threshold for notices.
+        // This is the vendor's own default threshold for notices.
         _ if percent >= 80 => Finding::new(Health::Warn, state, "enlarge the vault, or let it grow by itself"),
         _ => Finding::ok(state),
     }
@@ -321,7 +321,7 @@ fn capability(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
     let (source, wanted) = (&route.region, &route.destination.region);
     let Some(project) = route.project_id.as_deref() else { return Ok(no_project(source)) };
     let Some(reply) = reply else {
-        // CSBS spells it with an underscore.
+        // CSBS spells the path with an underscore.
         let path = match route.operation {
             Operation::CopyCheckpointItem => "replication_capabilities",
             _ => "replication-capabilities",

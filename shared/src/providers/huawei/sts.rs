@@ -1,5 +1,5 @@
-//! Huawei STS v5, and IAM for the owner of a credential, since IAM takes tokens too and serves every site.
-//! Source: huaweicloudsdksts 3.1.219; of IAM: huawei-cloud-api-definitions e05e9a0, 2026-07-24.
+//! Huawei STS v5. The owner of a credential is asked of IAM, because IAM takes tokens too and serves every site.
+//! Source: huaweicloudsdksts 3.1.219; for IAM: huawei-cloud-api-definitions e05e9a0, 2026-07-24.
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -17,7 +17,7 @@ use crate::providers::sts::{Federation, Role, SESSION, Sts, Temporary};
 use crate::sign::{Credential, Nonce, RequestDraft};
 
 impl Sts for Huawei {
-    /// Huawei calls it an agency.
+    /// Assumes a role, which Huawei calls an agency.
     fn assume(&self, region: &str, role: &Role) -> Call {
         let mut body = json!({
             "agency_urn": role.role, "agency_session_name": SESSION, "duration_seconds": role.life_s,

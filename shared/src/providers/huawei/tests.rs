@@ -1,4 +1,4 @@
-//! The provider as the handler sees it: calls, answers, read-back.
+//! Tests of the provider as the handler sees it: calls, answers, read-back.
 
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ fn asked(read: Asked<ReadBack>) -> Call {
     }
 }
 
-/// Path, then `name=value` of the query in the order planned.
+/// The path of a call, then `name=value` of its query, in the planned order.
 fn line(read: Asked<ReadBack>) -> String {
     let call = asked(read);
     let query = match &call.draft.query {

@@ -1,4 +1,4 @@
-//! Calls of CBS, as planned.
+//! Plans the calls of CBS.
 
 use serde::Serialize;
 
@@ -34,7 +34,7 @@ pub(crate) fn call(action: &'static str, region: &str, body: &impl Serialize) ->
         ("content-type", "application/json"),
         ("x-tc-action", action),
         ("x-tc-version", "2017-03-12"),
-        // English messages: an operator of this tool reads English.
+        // Messages in English, because operators of this tool read English.
         ("x-tc-language", "en-US"),
     ];
     Call {

@@ -1,7 +1,7 @@
 //! Tencent Cloud: CBS CopySnapshotCrossRegions.
 //!
-//! Source: international API page 362/45941 (2026-05-15), tencentcloud-sdk-python-cbs 3.1.175. Where the older page of
-//! 2023-07-10 calls Region "not required", the newer one requires it; it is always sent, as the region of the source.
+//! Source: international API page 362/45941 (2026-05-15), tencentcloud-sdk-python-cbs 3.1.175. The older page of 2023-07-10 calls Region
+//! "not required", the newer one requires it. It is always sent, as the region of the source.
 
 mod calls;
 pub mod codes;
@@ -36,7 +36,7 @@ use calls::{PAGE, name_of_service};
 use errors::{NOT_FOUND, read};
 use model::{Copied, Head, Response};
 
-/// Tencent Cloud.
+/// Tencent Cloud as a provider, with CBS.
 pub struct Tencent;
 
 impl Provider for Tencent {
@@ -60,7 +60,7 @@ impl Provider for Tencent {
                 format!("\"{id}\" is not a snapshot ID: it must begin with snap-"),
             ));
         }
-        // Finance zones are a world of their own. Source: tencentyun/intlcloud-documents, cross-region replication, 2023-07-10.
+        // Finance zones are apart from all others. Source: tencentyun/intlcloud-documents, cross-region replication, 2023-07-10.
         let finance = |region: &str| region.ends_with("-fsi");
         for (index, destination) in command.destinations.iter().enumerate() {
             if finance(&destination.region) != finance(&command.source.region) {
@@ -81,7 +81,7 @@ impl Provider for Tencent {
         let answer: Response<Copied> = read(reply)?;
         let wanted = &replication.destination.region;
         let mut results = answer.body.results.unwrap_or_default().into_iter();
-        // Matched by region: the order is not promised.
+        // The result is found by its region, because the order is not promised.
         let Some(result) =
             results.find(|result| result.destination_region.as_deref().is_none_or(|region| region == wanted))
         else {
@@ -97,7 +97,7 @@ impl Provider for Tencent {
     }
 
     fn refused(&self, _call: &Call, reply: &Reply) -> Option<Failure> {
-        // A snapshot that is not there is an answer, which whoever asked interprets.
+        // A snapshot that does not exist is an answer, which the caller interprets.
         read::<Head>(reply).err().filter(|failure| failure.code != NOT_FOUND)
     }
 
@@ -115,7 +115,7 @@ impl Provider for Tencent {
         observe::observe(replication, receipt, replies)
     }
 
-    /// How many IDs one question may hold is not documented; a page holds 100.
+    /// How many IDs one call may hold is not documented; a page holds 100.
     fn observes_at_once(&self, _operation: Operation) -> usize {
         PAGE as usize
     }
@@ -143,7 +143,7 @@ impl Provider for Tencent {
         tc3::sign(&draft, credential, at, name_of_service(call.service), SignedHeaders::Minimal)
     }
 
-    /// Source: tencentcloud-sdk-python-cbs 3.1.175 (default host); the finance zones' own hosts: API page 362/15647.
+    /// Source: tencentcloud-sdk-python-cbs 3.1.175 (default host); API page 362/15647 (the finance zones' own hosts).
     fn endpoint(&self, service: Service, region: &str) -> String {
         let name = name_of_service(service);
         if region.ends_with("-fsi") {
@@ -153,7 +153,7 @@ impl Provider for Tencent {
         }
     }
 
-    /// Not documented; a quarter of an hour is far above what anybody reports.
+    /// The wait is not documented; a quarter of an hour is far above what anybody reports.
     fn visibility_wait(&self) -> Duration {
         Duration::from_secs(900)
     }

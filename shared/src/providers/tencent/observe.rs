@@ -1,4 +1,4 @@
-//! What the destination says of a copy.
+//! Observation: what the destination says about a copy.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::providers::asked::{Asked, ask};
 use crate::providers::call::Call;
 use crate::providers::provider::Accepted;
 
-/// The copy itself, by its ID, in the destination.
+/// Asks the destination for the copy by its ID.
 pub(super) fn observe(replication: &Replication, receipt: &Receipt, replies: &[Reply]) -> Asked<Observation> {
     let Some(id) = receipt.replication_id.as_deref() else {
         return Ok(Observation::Running("the copy's ID is not known".into()));
@@ -57,7 +57,7 @@ pub(super) fn observed_many(copies: &[Accepted<'_>], reply: &Reply) -> Vec<Optio
     copies.iter().map(judge).collect()
 }
 
-/// There is no failed state.
+/// What the copy's state says. CBS has no failed state.
 pub(crate) fn judge_copy(id: &str, region: &str, copy: &Snapshot) -> Observation {
     match copy.state.as_deref() {
         Some(state @ "NORMAL") => Observation::Seen(Evidence {

@@ -1,4 +1,4 @@
-//! Probes of CBS: who the key is, whether snapshots can be listed in both regions, and how many more a region takes.
+//! Probes of CBS: whose the key is, whether snapshots can be listed in both regions, and how many more a region takes.
 //!
 //! Source: tencentcloud-sdk-python-cbs 3.1.175; tencentcloud-sdk-python-sts 3.0.1459, GetCallerIdentity. No action of CBS
 //! tells which regions replicate, and CopySnapshotCrossRegions has no dry run (API page 362/45941, 2026-05-15).
@@ -18,7 +18,7 @@ use crate::providers::asked::{Asked, ask};
 use crate::providers::probe::{Finding, Health, Probe, Route, Topic};
 use crate::providers::sts::Sts;
 
-/// Snapshots that a region without disks holds, and how many each disk adds.
+/// How many snapshots a region without disks holds, and how many each disk adds.
 /// Source: tencentyun/intlcloud-documents, usage limits, 2023-07-10.
 const QUOTA: u64 = 64;
 
@@ -108,7 +108,7 @@ fn identity(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
     Ok(Finding::ok(format!("account {account}: {kind} {arn}")))
 }
 
-/// The smallest page: what counts is how many there are.
+/// Asks for the smallest page, because only the count matters.
 fn count(region: &str, reply: Option<&Reply>, found: impl FnOnce(u64) -> Finding) -> Asked<Finding> {
     let Some(reply) = reply else {
         let body = DescribeSnapshots { limit: 1, ..Default::default() };

@@ -1,4 +1,4 @@
-//! Reading back: whether the copy exists, and whether its source can be copied.
+//! Read-back: whether the copy exists, and whether its source can be copied.
 
 use super::calls::{PAGE, call};
 use super::errors::{NOT_FOUND, read};
@@ -11,7 +11,7 @@ use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::provider::{Acceptance, Intent, ReadBack};
 
-/// First the destination by name, then the source for running copies and its own state.
+/// Asks the destination for copies by name, then the source for running copies and its own state.
 pub(super) fn read_back(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
     let names = copy_names(&replication.source.id, &replication.source.region, intent.attempt);
     let mut seen = 0;
@@ -33,7 +33,7 @@ pub(super) fn read_back(replication: &Replication, intent: &Intent, replies: &[R
         seen += snapshots.len() as u64;
         found.extend(snapshots.into_iter().filter(|snapshot| is_copy(snapshot, &names)));
     }
-    // Two copies of one name would be a double; the older one is the one to keep.
+    // Two copies of one name are duplicates, of which the older one is kept.
     found.sort_by(|a, b| a.create_time.cmp(&b.create_time));
     if let Some(id) = found.into_iter().find_map(|snapshot| snapshot.snapshot_id) {
         return Ok(ReadBack::Found(Acceptance::one(Some(id), None)));
@@ -58,7 +58,7 @@ pub(super) fn read_back(replication: &Replication, intent: &Intent, replies: &[R
     Ok(judge_source(replication, &source))
 }
 
-/// The name filter may match parts of names, so names are compared here, exactly.
+/// Whether a snapshot is a copy of one of these names. The name filter may match parts of names, so they are compared here, exactly.
 pub(crate) fn is_copy(snapshot: &Snapshot, names: &[String]) -> bool {
     let named = snapshot.snapshot_name.as_ref().is_some_and(|name| names.contains(name));
     let usable = matches!(snapshot.state.as_deref(), Some("COPYING_FROM_REMOTE" | "CHECKING_COPIED" | "NORMAL"));

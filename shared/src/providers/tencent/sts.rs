@@ -35,7 +35,7 @@ impl Sts for Tencent {
         to_sts(call("AssumeRole", region, &body))
     }
 
-    /// The one call that is not signed: its `Authorization` is the word SKIP.
+    /// The only call that is not signed: its `Authorization` is the word SKIP.
     fn exchange(
         &self,
         region: &str,
