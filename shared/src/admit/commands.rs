@@ -1,5 +1,5 @@
-//! Whether the policy wants what a command asks for. Whoever can send to a queue can send a command, so where there is a policy, a
-//! command is taken for what a rule says and for nothing else.
+//! Holds commands against the policy. Whoever can write to the queue can send a command, so where there is a policy, a command
+//! may start what the policy allows and nothing else.
 //!
 //! **Invariant:** what is started follows from the policy in force, whoever wrote the command.
 
@@ -14,10 +14,10 @@ use crate::replicate::outcome::Outcome;
 use crate::settings::Commands;
 use crate::triggers::hint::{Hint, What};
 
-/// Divides a command among the rules that want it.
+/// Divides a command into one command for each rule that wants a part of it.
 ///
 /// # Errors
-/// A destination that no rule wants, and then nothing of the command is started; or that this could not be found out.
+/// No rule wants one of the destinations, and then nothing of the command is started; or this could not be found out.
 pub(crate) async fn divide(
     ctx: &Context,
     command: &Command,
@@ -39,7 +39,7 @@ pub(crate) async fn divide(
         let strange = command.destinations.iter().position(|destination| !is_named(&policy, &command, destination));
         return match strange {
             None => {
-                // A rule's name brings its limits with it, so it is not believed of what goes elsewhere.
+                // A rule's name brings that rule's limits with it, so it is dropped if the rule does not copy to every destination.
                 let rule = command.rule.clone().filter(|name| {
                     let own = policy.rule(name);
                     command
@@ -72,8 +72,8 @@ pub(crate) async fn divide(
     Ok(parts)
 }
 
-/// The rules that want a copy of something in this place in this destination with these options; the one that the command
-/// names comes first.
+/// The rules that copy from the place of the command's source to this destination with the command's options. The rule that the
+/// command names comes first.
 fn rules_that_fit<'p>(
     ctx: &Context,
     policy: &'p Policy,
@@ -81,11 +81,11 @@ fn rules_that_fit<'p>(
     destination: &Destination,
     provider: &dyn Provider,
 ) -> Vec<&'p Rule> {
-    // A vault-wide call's options are not those of a backup's own.
+    // The options of a vault-wide call do not apply to a call for one of its backups.
     let plain = command.options == Options::default();
     let fits = |rule: &&Rule| {
         let own = provider.complete(&rule.command_of(&command.source.id), &ctx.settings.defaults);
-        // What a vault-wide call has lost can be copied again one by one only.
+        // A lost copy of a vault-wide call can be made again only by a call for its one backup.
         let same = own.operation == command.operation
             || (own.operation == Operation::CopyCheckpoint && command.operation == Operation::CopyBackup);
         same && own.account == command.account
@@ -100,7 +100,7 @@ fn rules_that_fit<'p>(
     rules
 }
 
-/// The first of these rules that covers the backup, which is read where that is needed to know.
+/// The first of these rules that covers the backup, or why none does. The backup is read only if a rule depends on it.
 async fn chosen<'p>(
     ctx: &Context,
     rules: &[&'p Rule],
@@ -157,7 +157,7 @@ fn is_named(policy: &Policy, command: &Command, destination: &Destination) -> bo
     policy.rules.iter().any(|rule| goes(rule, command, destination))
 }
 
-/// Whether a rule copies there with the command's credential.
+/// Whether a rule copies to this destination, with the command's cloud and account.
 fn goes(rule: &Rule, command: &Command, destination: &Destination) -> bool {
     rule.operation.cloud() == command.operation.cloud()
         && rule.account == command.account

@@ -1,8 +1,8 @@
-//! Events through the policy: what a hint names becomes the commands of every rule that covers it.
+//! Turns a hint, an event that only names a backup or a vault, into a command for each rule that covers what it names.
 //!
-//! **Invariant:** nothing follows from a hint but a read. What the provider then shows is judged by the rule, and from there the
-//! path is that of every command. What no rule covers, or what cannot be copied, is told and done, never a failure; what is not
-//! there yet is one, so that it comes again.
+//! **Invariant:** nothing follows from a hint but a read. The rule judges what the provider then shows, and from there the path is
+//! that of every command. What no rule covers, or what cannot be copied, is reported and done, never a failure. What is not there
+//! yet is a failure, so that the event is delivered again.
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
@@ -24,7 +24,7 @@ use crate::providers::provider::Provider;
 use crate::replicate::outcome::{NoteState, Outcome, Trouble, TroubleState, not_ready};
 use crate::triggers::hint::{Hint, What};
 
-/// What reading a backup in one place has come to.
+/// The outcome of looking for a backup in one place.
 pub(crate) enum Read {
     Shown(Box<Backup>),
     Absent,
@@ -64,13 +64,13 @@ async fn followed(ctx: &Context, hint: &Hint, id: &str, invocation: &Invocation)
         rules.iter().copied().filter(|rule| rule.source.vault_id.as_deref() == Some(hint.what.id())).collect();
     match &hint.what {
         What::Vault(vault) => vault_named(ctx, hint, vault, &rules, id),
-        // An ID that a rule knows as that of its vault is one.
+        // The event does not say what kind of ID this is. If a rule names a vault by it, it is a vault.
         What::Resource(vault) if !of_vault.is_empty() => vault_named(ctx, hint, vault, &of_vault, id),
         _ => backup_named(ctx, hint, &rules, provider, id, invocation).await,
     }
 }
 
-/// The rules whose source can be meant.
+/// The rules whose source the hint may be about.
 fn rules_for<'p>(ctx: &Context, hint: &Hint, policy: &'p Policy, provider: &dyn Provider) -> Vec<&'p Rule> {
     let fits = |told: &Option<String>, own: &str| told.as_deref().is_none_or(|told| told == own);
     let project = |rule: &Rule| {
@@ -86,7 +86,7 @@ fn rules_for<'p>(ctx: &Context, hint: &Hint, policy: &'p Policy, provider: &dyn 
         .collect()
 }
 
-/// A vault needs no read: what is copied with it is the provider's own choice.
+/// Makes the steps for a named vault. This needs no read: the provider itself chooses which backups of the vault it copies.
 fn vault_named(ctx: &Context, hint: &Hint, vault: &str, rules: &[&Rule], id: &str) -> Vec<Admitted> {
     let mut steps = Vec::new();
     for rule in rules.iter().filter(|rule| rule.source.vault_id.as_deref().is_none_or(|own| own == vault)) {
@@ -117,7 +117,7 @@ fn vault_named(ctx: &Context, hint: &Hint, vault: &str, rules: &[&Rule], id: &st
     steps
 }
 
-/// Reads the backup, in each place where it may lie until it is found, and asks the rules of that place.
+/// Reads the backup in each place where it may lie until it is found, and holds it against the rules of that place.
 async fn backup_named(
     ctx: &Context,
     hint: &Hint,
@@ -158,7 +158,7 @@ async fn backup_named(
     }]
 }
 
-/// What the rules of a place make of a backup.
+/// Holds a backup against the rules of the place where it lies.
 fn judged(ctx: &Context, hint: &Hint, backup: &Backup, rules: &[&Rule], id: &str) -> Vec<Admitted> {
     let now = ctx.now();
     let mut misses = Vec::new();
@@ -193,12 +193,12 @@ fn judged(ctx: &Context, hint: &Hint, backup: &Backup, rules: &[&Rule], id: &str
     }
 }
 
-/// Where nothing is to be started, a hint starts nothing either.
+/// Makes the command a dry run if this process may start nothing.
 fn looking(ctx: &Context, command: Command) -> Command {
     Command { dry_run: command.dry_run || ctx.settings.looks_only, ..command }
 }
 
-/// Reads what a hint names where a rule's source lies.
+/// Reads the backup that a hint names, in the place of a rule's source.
 pub(crate) async fn read_named(
     ctx: &Context,
     hint: &Hint,
@@ -258,7 +258,7 @@ async fn unread(ctx: &Context, hint: &Hint, target: Target<'_>, region: &str, fa
     })
 }
 
-/// Whether one read serves both rules.
+/// Whether the sources of both rules lie in one place, so that one read serves both.
 fn is_same_place(one: &Rule, other: &Rule) -> bool {
     let service = |rule: &Rule| rule.operation == Operation::CopyCheckpointItem;
     one.account == other.account
@@ -271,13 +271,13 @@ fn noted(state: NoteState, reason: impl AsRef<str>) -> Admitted {
     Err(Outcome::Noted { state, reason: one_line(reason.as_ref()) })
 }
 
-/// What is named is not there, or not there yet.
+/// The outcome when the backup that a hint names is not there, or not there yet.
 pub(crate) fn not_listed(hint: &Hint) -> Outcome {
     let message = format!("{} is not listed yet, or not there any more; it can be repeated", hint.describe());
     waiting("not_listed", message)
 }
 
-/// Not yet: what a queue is to deliver again.
+/// An outcome that makes a queue deliver the event again.
 fn waiting(code: &str, message: String) -> Outcome {
     Outcome::Not(Trouble {
         state: TroubleState::NotStarted,

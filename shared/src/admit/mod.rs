@@ -1,4 +1,4 @@
-//! May it be worked on: commands, hints, and the policy that both go by.
+//! Decides what may be worked on: commands and hints are held against the policy.
 
 pub(crate) mod commands;
 pub(crate) mod hints;

@@ -1,4 +1,4 @@
-//! A command as steps: the provider that serves it, the destinations that are allowed, the limits that are kept.
+//! Checks a command and turns it into steps: its provider is served here, its destinations are allowed, its limits are kept.
 
 use crate::context::Context;
 use crate::model::command::{Command, Replication};
@@ -8,15 +8,15 @@ use crate::replicate::outcome::Outcome;
 
 /// A replication that may be worked on.
 pub(crate) struct Step {
-    /// Its cloud.
+    /// The provider that makes the call.
     pub(crate) provider: &'static dyn Provider,
     /// What is to be copied, and where to.
     pub(crate) replication: Replication,
-    /// Whether it is only to be looked at.
+    /// Whether this is a dry run, which starts nothing.
     pub(crate) dry_run: bool,
 }
 
-/// A step, or what has become of it already.
+/// A step to work on, or the outcome if there is nothing to work on.
 pub(crate) type Admitted = Result<Step, Outcome>;
 
 /// The replications of a command as steps, or why it is not admitted.

@@ -1,4 +1,4 @@
-//! How a caller is told: results, or the records of a batch to be delivered again.
+//! What a caller gets: results, or the list of the records of a batch that are to be delivered again.
 
 use serde_json::{Value, json};
 
@@ -9,8 +9,8 @@ use crate::triggers::EventRecord;
 /// The answer to a direct call.
 ///
 /// # Errors
-/// Nothing at all was accepted: the error that decides what the caller should do next comes first,
-/// and doubt before everything, because a doubt must not be repeated blindly.
+/// All results are failures. The error returned is the one that decides what the caller should do next. Doubt comes before all
+/// others, because a call in doubt must not be repeated blindly.
 pub(crate) fn results(results: &[ReplicationResult]) -> Result<Value, Error> {
     let rank = |name: ErrorName| match name {
         ErrorName::InDoubt => 0,
@@ -42,7 +42,7 @@ pub(crate) fn results(results: &[ReplicationResult]) -> Result<Value, Error> {
 /// The answer to an SQS batch: which records are to be delivered again.
 ///
 /// # Errors
-/// A record that failed has no ID, and without it cannot be handed back alone.
+/// A record that failed has no ID, without which it cannot be handed back alone.
 pub(crate) fn batch(
     records: &[EventRecord],
     results: &[(usize, ReplicationResult)],
@@ -59,7 +59,7 @@ pub(crate) fn batch(
         failures.push(json!({ "itemIdentifier": id }));
     }
     let mut answer = json!({ "batchItemFailures": failures });
-    // A dry run is for a person, who wants to read what would be done; Lambda ignores the field.
+    // The results of a dry run are for a person; Lambda ignores the field.
     let dry = results.iter().filter(|(_, result)| matches!(result.outcome, Outcome::Would { .. }));
     let would: Vec<Value> = dry.flat_map(|(_, result)| result.to_json()).collect();
     if !would.is_empty() {

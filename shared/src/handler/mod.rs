@@ -19,7 +19,7 @@ use crate::{observe, sweep};
 /// Handles one event.
 ///
 /// # Errors
-/// The event is no known envelope, or a direct call of which nothing at all was accepted.
+/// The event has no known form, or it is a direct call or a single action and all of it failed.
 pub async fn handle(ctx: &Context, payload: &Value, invocation: &Invocation) -> Result<Value, Error> {
     let answer = handle_event(ctx, payload, invocation).await;
     ctx.memory.metrics.flush(ctx.now());
@@ -32,8 +32,8 @@ async fn handle_event(ctx: &Context, payload: &Value, invocation: &Invocation) -
         return Ok(act(ctx, action, invocation).await?.answer);
     }
     let id_of = |record: &EventRecord| record.id.clone().unwrap_or_else(|| invocation.id.clone());
-    // Each record by itself, for what a hint names is read before it can be worked on, and nothing else waits for that. Boxed
-    // before they are streamed, so that whoever runs the handler may move it between threads.
+    // Each record runs by itself: a hint needs a read before its work begins, and no other record waits for that. The futures are
+    // boxed before they are streamed, so that the handler's own future may move between threads.
     let at_once = ctx.settings.concurrency;
     let within = (at_once / event.records.len().max(1)).max(1);
     let runs = event.records.iter().map(|record| -> Boxed<'_, Vec<ReplicationResult>> {
@@ -62,14 +62,14 @@ async fn handle_event(ctx: &Context, payload: &Value, invocation: &Invocation) -
     }
 }
 
-/// What an action that is no command came to.
+/// What an `observe` or `sweep` action came to.
 struct Done {
     answer: Value,
-    /// Why a part of it has to be repeated.
+    /// Why the action has to be repeated; absent if all of it is done.
     failure: Option<String>,
 }
 
-/// Does an action that is no command.
+/// Does an `observe` or `sweep` action.
 async fn act(ctx: &Context, action: &Value, invocation: &Invocation) -> Result<Done, Error> {
     if action.get("action").and_then(Value::as_str) == Some("sweep") {
         let swept = sweep::run(ctx, action, invocation).await?;
@@ -83,7 +83,7 @@ async fn act(ctx: &Context, action: &Value, invocation: &Invocation) -> Result<D
     Ok(Done { answer, failure: None })
 }
 
-/// Does an action among other records: it is done, or to be repeated.
+/// Does an action that came among other records. The result says whether its record is done or to be delivered again.
 async fn acted(ctx: &Context, action: &Value, invocation: &Invocation) -> ReplicationResult {
     let outcome = match act(ctx, action, invocation).await {
         Ok(Done { answer, failure: None }) => {
@@ -95,7 +95,7 @@ async fn acted(ctx: &Context, action: &Value, invocation: &Invocation) -> Replic
     ReplicationResult { replication: None, outcome }
 }
 
-/// What a record asks for, as steps that can be taken.
+/// What a record asks for, as steps to work on.
 async fn steps_of(ctx: &Context, record: &EventRecord, id: &str, invocation: &Invocation) -> Vec<Admitted> {
     let mut found = Vec::new();
     for item in &record.items {
@@ -115,7 +115,7 @@ async fn steps_of(ctx: &Context, record: &EventRecord, id: &str, invocation: &In
     found
 }
 
-/// Takes one step so that a panic in it is its own failure.
+/// Works on one step. A panic fails this step only.
 async fn take(ctx: &Context, step: Admitted, invocation: &Invocation) -> ReplicationResult {
     let Step { provider, replication, dry_run } = match step {
         Ok(step) => step,

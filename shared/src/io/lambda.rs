@@ -1,4 +1,4 @@
-//! A handler as a Lambda function.
+//! Runs the handler as a Lambda function.
 
 use std::sync::Arc;
 
@@ -56,17 +56,17 @@ pub async fn run(provider: &'static dyn Provider) -> Result<(), lambda_runtime::
     .await
 }
 
-/// A payload, or why it cannot be read: the runtime's own complaint would name this program's types.
+/// A payload, or why it cannot be read. The runtime's own error message would name this program's types.
 struct Payload(Result<Value, FieldError>);
 
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Payload, D::Error> {
-        // Lambda itself has made sure that it is JSON; what the parser can refuse is its depth.
+        // Lambda has checked that it is JSON. The parser can still refuse how deeply it is nested.
         Ok(Payload(Value::deserialize(from).map_err(|_| FieldError::new("event", "is nested too deeply"))))
     }
 }
 
-/// What one Lambda function holds.
+/// Builds the context of one provider's function from the environment.
 ///
 /// # Errors
 /// Names the variable that is missing or wrong.
@@ -125,7 +125,7 @@ pub fn context(
     Ok(Context::new(ports, settings, metrics))
 }
 
-/// Where there is a policy, it also says what may be commanded.
+/// Which commands the function takes. A policy allows those that a rule covers or, if set so, any to one of its destinations.
 fn commands(environment: &Environment) -> Result<Commands, Error> {
     let policy = environment.get("OFFSITE_POLICY").is_some();
     match (environment.get("OFFSITE_DIRECT_COMMANDS"), policy) {

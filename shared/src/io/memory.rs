@@ -11,10 +11,10 @@ use crate::model::error::Error;
 use crate::policy::Policy;
 use crate::ports::{Boxed, Ledger, Notes, Policies};
 
-/// Finished records kept before the oldest keys are dropped: this ledger proves nothing for long.
+/// If there are more records than this, a write drops the oldest accepted one. This ledger proves nothing for long.
 const KEEP: usize = 10_000;
 
-/// The ledger.
+/// A ledger whose records, pauses and notes end with the process.
 #[derive(Default)]
 pub struct MemoryLedger {
     held: Mutex<Held>,
@@ -122,7 +122,7 @@ impl Notes for MemoryLedger {
     }
 }
 
-/// The same policy, or none, for ever.
+/// A policy that never changes, or none.
 pub struct FixedPolicy(pub Option<Arc<Policy>>);
 
 impl Policies for FixedPolicy {

@@ -10,10 +10,10 @@ use crate::model::evidence::How;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Arrivals that are kept for the report of one rule.
+/// How many arrivals of one rule are kept for the report.
 const KEPT: usize = 200;
 
-/// A copy that arrived.
+/// An arrival, with the cloud and the rule that it counts for.
 pub(super) struct Arrived {
     cloud: Cloud,
     rule: Option<String>,
@@ -21,8 +21,8 @@ pub(super) struct Arrived {
 }
 
 impl Arrived {
-    /// What the change from `before` to `after` tells. Of a copy that was found to exist nobody knows when it began, and of one that
-    /// is only concluded nobody knows when it came.
+    /// The arrival that the change from `before` to `after` shows, if it shows one. An adopted copy is none, for nobody knows when it
+    /// began; nor is an inferred one, for nobody knows when it came.
     pub(super) fn of(replication: &Replication, before: State, after: &Record) -> Option<Arrived> {
         let receipt = after.receipts.last().filter(|receipt| !receipt.adopted)?;
         let seen = after.evidence.as_ref().filter(|seen| seen.how == How::Observed)?;
@@ -36,12 +36,12 @@ impl Arrived {
     }
 }
 
-/// What one run has seen arrive, by rule; no more than the report keeps.
+/// The arrivals that one run has seen, by rule; no more than the report keeps.
 #[derive(Default)]
 pub(super) struct Arrivals(BTreeMap<String, Vec<Arrival>>);
 
 impl Arrivals {
-    /// Measures what arrived, and keeps it for the report.
+    /// Adds arrivals to the metrics, and collects them for the report.
     pub(super) fn add(&mut self, ctx: &Context, arrived: Vec<Arrived>) {
         let mut seconds: BTreeMap<(Cloud, Option<String>), Vec<u64>> = BTreeMap::new();
         for Arrived { cloud, rule, arrival } in arrived {
@@ -56,7 +56,7 @@ impl Arrivals {
         }
     }
 
-    /// Writes them down. They are a drawing in the report and prove nothing, so a failure is only a warning.
+    /// Stores the arrivals with those of earlier runs. The report only draws them, so a failure is no more than a warning.
     pub(super) async fn write(self, ctx: &Context) {
         for (rule, arrivals) in self.0 {
             if let Err(reason) = append(ctx, &rule, &arrivals).await {
@@ -81,19 +81,19 @@ async fn append(ctx: &Context, rule: &str, arrivals: &[Arrival]) -> Result<(), S
     Err("others write at the same time".to_owned())
 }
 
-/// Adds arrivals and keeps the newest, oldest first.
+/// Adds `more` to `all` and keeps the newest `KEPT`, oldest first.
 fn newest(all: &mut Vec<Arrival>, more: &[Arrival]) {
     all.extend_from_slice(more);
     all.sort_by_key(|arrival| arrival.at);
     all.drain(..all.len().saturating_sub(KEPT));
 }
 
-/// One copy that arrived.
+/// One copy that was seen to arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrival {
-    /// When it was first seen usable.
+    /// When the copy was first seen usable in the destination.
     pub at: Timestamp,
-    /// Seconds from acceptance to then.
+    /// Seconds from the provider's acceptance to `at`.
     pub seconds: u64,
 }
 

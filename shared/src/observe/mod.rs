@@ -22,16 +22,16 @@ use crate::replicate::{Written, outbox, update};
 use arrivals::{Arrivals, Arrived};
 use together::ask_together;
 
-/// Records read at once: enough to fill shared questions.
+/// Records per page: enough that one question can ask for many copies.
 const PAGE: u32 = 500;
 
-/// What one look came to.
+/// One record after the destination was asked for its copy.
 struct Looked {
     before: State,
     record: Record,
-    /// The question could not be answered.
+    /// Why the destination could not be asked; absent if it answered.
     unanswered: Option<String>,
-    /// It was seen for the first time.
+    /// The copy, if it was seen now for the first time.
     arrived: Option<Arrived>,
 }
 
@@ -41,7 +41,7 @@ impl Looked {
     }
 }
 
-/// What looking at everything that is due came to.
+/// Counts of one run over all records that are due.
 #[derive(Default)]
 struct Sums {
     looked: u64,
@@ -71,7 +71,7 @@ impl Sums {
     }
 }
 
-/// Observes the replications of a command.
+/// Observes the replications that a command names, whether they are due or not.
 ///
 /// # Errors
 /// The command is wrong, a replication of it was never started, or the ledger cannot be read.
@@ -157,7 +157,8 @@ pub(crate) async fn due(ctx: &Context, invocation: &Invocation) -> Result<Value,
     Ok(sums.to_json())
 }
 
-/// One look: ask unless it is `told` already, record, tell the queue. A record that nobody waits for is only told.
+/// Asks the destination for the copy of `record` unless `told` is the answer already, records what it said, and tells the queue. A
+/// record without an awaited copy is returned as it is.
 async fn look_at(
     ctx: &Context,
     replication: &Replication,
@@ -194,7 +195,7 @@ async fn look_at(
     let mut was = before;
     let observe = |found: Option<&Record>| {
         let found = found.ok_or(None)?;
-        // The answer is about the copy that was asked about, and says nothing of any other: that is for the next look.
+        // The answer is about the copy that was asked for. If the record has another copy by now, the next look asks for that.
         if (found.receipts.last(), found.attempt) != (asked.0.as_ref(), asked.1) {
             before = found.state;
             return Err(Some(found.clone()));

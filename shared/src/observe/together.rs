@@ -1,7 +1,7 @@
-//! Many copies in one question, where the provider has one for them.
+//! Asks for many copies with one question, where the provider has such a question.
 //!
-//! **Invariant:** what many are asked for together makes no difference to any of them. The shared answer counts for the copies that
-//! it shows; one that it does not show is asked for by itself, because only that answer says that it is not there.
+//! **Invariant:** a shared question makes no difference to any of its copies. The shared answer counts for the copies that it shows.
+//! One that it does not show is asked for by itself, because only that answer says that it is not there.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,13 @@ use crate::model::failure::Disposition;
 use crate::ports::Boxed;
 use crate::providers::provider::{Accepted, Provider};
 
-/// Copies that one question can be put for: by their places.
+/// Records whose copies one question asks for, as positions in the list of records.
 struct Group {
     provider: &'static dyn Provider,
     places: Vec<usize>,
 }
 
-/// What shared questions say of these records, in order. `None`: to be asked for by itself.
+/// The answers of shared questions, one for each record in order. `None`: this copy is to be asked for by itself.
 pub(super) async fn ask_together(
     ctx: &Context,
     records: &[(Replication, Record)],
@@ -44,7 +44,7 @@ pub(super) async fn ask_together(
     answers
 }
 
-/// One question each: records of one account, operation and destination region, as many as the provider takes.
+/// Groups two or more records of one account, operation and destination region for one question, as many as the provider takes.
 fn groups(ctx: &Context, records: &[(Replication, Record)]) -> Vec<Group> {
     let mut alike: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (place, (replication, record)) in records.iter().enumerate() {
@@ -82,7 +82,7 @@ async fn ask_group(
         return Vec::new();
     }
     let Some(call) = group.provider.observe_many(&copies) else { return Vec::new() };
-    // What many rules may want together is measured for none.
+    // The copies may be those of several rules, so the request counts for none of them.
     match exchange::read(ctx, Target { rule: None, ..target }, &call, stop).await {
         Ok(reply) => {
             let told = group.provider.observed_many(&copies, &reply);
@@ -92,11 +92,11 @@ async fn ask_group(
             credential::pause(ctx, target, region, &failure).await;
             Vec::new()
         }
-        // Nobody is there, or too many ask: each by itself would hear the same.
+        // The provider did not answer or throttles: asking for each copy by itself would end the same.
         Err(failure) if failure.disposition == Disposition::Throttled || failure.request_id.is_none() => {
             group.places.into_iter().map(|place| (place, Observation::Unanswered(failure.clone()))).collect()
         }
-        // One of them, or their number, may be what is wrong.
+        // The reason may be one of the copies, or how many they are.
         Err(failure) => {
             tracing::info!(%failure, copies = copies.len(), "the question for many was refused; each is asked for by itself");
             Vec::new()

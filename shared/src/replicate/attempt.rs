@@ -15,7 +15,7 @@ use crate::model::http::Reply;
 use crate::model::time::later;
 use crate::providers::provider::{Intent, ReadBack};
 
-/// Reads back where there is reason to, and calls where nothing speaks against it.
+/// Makes one attempt at a claimed replication, and returns how it ended.
 pub(crate) async fn work(
     ctx: &Context,
     target: Target<'_>,
@@ -69,7 +69,7 @@ pub(crate) async fn work(
                 return still_in_doubt("not_visible_yet", &reason);
             }
             Ok(ReadBack::Ineligible(reason)) => return Ending::Ineligible { reason },
-            // Not a verdict for good: a backup that was just made may not be listed yet, so it is asked for again.
+            // This is not final: a backup that was just made may not be listed yet, so a later attempt asks again.
             Ok(ReadBack::NoSource(note)) => {
                 return Ending::Refused { code: "source_not_found".into(), note, request_id: None };
             }
@@ -101,7 +101,7 @@ pub(crate) async fn work(
     }
 }
 
-/// After a call whose outcome only the provider's records can tell.
+/// Reads back after a call of unknown outcome: only the provider's records can tell what became of it.
 async fn second_look(
     ctx: &Context,
     target: Target<'_>,
@@ -151,7 +151,7 @@ async fn failed_read(
     }
 }
 
-/// Asks the provider what there is, page by page.
+/// Asks the provider, page by page, whether the copy exists already.
 ///
 /// # Errors
 /// A read failed, or the provider's state forbids this copy.

@@ -11,7 +11,7 @@ use crate::model::error::{Error, ErrorName};
 use crate::model::failure::Disposition;
 use crate::providers::provider::{Acceptance, Intent, Provider, ReadBack};
 
-/// What would be done, and what exists already.
+/// Finds out what a replication would do now, and which copy exists already.
 pub(crate) async fn look(
     ctx: &Context,
     provider: &dyn Provider,

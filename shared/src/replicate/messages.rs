@@ -13,7 +13,7 @@ pub const ACCEPTED: &str = "offsite.replication.accepted";
 
 /// The message about an accepted replication.
 pub fn accepted(replication: &Replication, receipt: &Receipt) -> Message {
-    // One backup of a vault-wide call has the key, and a first attempt, that a call for it alone would have.
+    // For one backup of a vault-wide call, the event has the key and the attempt 1 of a call for that backup alone.
     let of_backup = receipt.backup_id.as_deref().map(|backup| replication.of_backup(backup));
     let attempt = if of_backup.is_some() { 1 } else { receipt.attempt };
     let key = of_backup.as_ref().unwrap_or(replication).key();
@@ -94,7 +94,7 @@ fn message(
     Message { id, event }
 }
 
-/// The source of one receipt: for a vault-wide call the vault and the one backup.
+/// The source that a receipt is about; for a vault-wide call, the vault together with the receipt's one backup.
 pub fn source_of(replication: &Replication, receipt: &Receipt) -> Value {
     let mut source = replication.source_json();
     if let (Value::Object(source), Some(backup)) = (&mut source, &receipt.backup_id) {

@@ -25,13 +25,13 @@ use outcome::{
 };
 pub(crate) use update::{Written, update};
 
-/// What holds for one replication.
+/// The limits that hold for one replication.
 struct Terms {
     attempts: Attempts,
     on_doubt: OnDoubt,
 }
 
-/// Starts one replication, or answers from the ledger what became of it; a panic underway is its own failure.
+/// Starts one replication, or answers from the ledger what became of it. A panic underway fails this replication only.
 pub(crate) async fn run(
     ctx: &Context,
     provider: &dyn Provider,
@@ -43,7 +43,7 @@ pub(crate) async fn run(
     outcome
 }
 
-/// Claim, work, settle, emit, mark.
+/// Works on one replication: claims it, makes the attempt, settles, emits and marks the record.
 async fn replicate(
     ctx: &Context,
     provider: &dyn Provider,
@@ -72,7 +72,7 @@ async fn replicate(
         });
     }
     let (target, region) = (Target::of(provider, replication), &replication.source.region);
-    // Before anything is written: a missing credential is nobody's doubt.
+    // Checked before anything is written: a missing credential must not leave a claim behind.
     let credential = match credential::ready(ctx, target, region).await {
         Ok(credential) => credential,
         Err(why) => return not_ready(replication, why),
@@ -102,7 +102,7 @@ async fn replicate(
     }
     drop(gate);
     if let Ending::Accepted(receipts) = &ending {
-        // First of all on record somewhere: whatever fails from here on, the IDs are in the log.
+        // Logged first: whatever fails from here on, the IDs are not lost.
         for receipt in receipts {
             tracing::info!(
                 key = %replication.key(), replication = replication.describe(), backup_id = receipt.backup_id, replication_id = receipt.replication_id,
@@ -114,12 +114,12 @@ async fn replicate(
     finish(ctx, replication, &record, settled, ending, invocation).await
 }
 
-/// What the rule that asks for a replication says of attempts and doubts, or else the settings.
+/// The limits of the rule that asks for a replication, or else those of the settings.
 async fn terms(ctx: &Context, replication: &Replication) -> Terms {
     let mut terms =
         Terms { attempts: ctx.settings.attempts, on_doubt: ctx.settings.on_doubt(replication.operation.cloud()) };
     let Some(name) = &replication.rule else { return terms };
-    // Without a policy the settings hold, which are the more careful ones.
+    // Without a policy that can be read the settings hold, which are the more careful ones.
     let Ok(Some(policy)) = ctx.ports.policies.policy().await else { return terms };
     if let Some(rule) = policy.rule(name) {
         terms.attempts.restart_lost = rule.limits.restart_lost;
@@ -128,7 +128,7 @@ async fn terms(ctx: &Context, replication: &Replication) -> Terms {
     terms
 }
 
-/// Takes the replication, or tells why not. The write is durable before this returns.
+/// Claims the replication, or returns why it cannot be claimed. The write is durable before this returns.
 async fn claim(
     ctx: &Context,
     replication: &Replication,
@@ -145,7 +145,7 @@ async fn claim(
     }
 }
 
-/// Writes an ending. Returns the record as stored, or `None` when it could not be recorded.
+/// Writes to the ledger how an attempt ended. Returns the stored record, or `None` if it could not be written.
 async fn settle(
     ctx: &Context,
     record: &Record,
@@ -178,7 +178,7 @@ async fn settle(
     }
 }
 
-/// Emits what is in the outbox and turns the ending into an answer.
+/// Sends what is in the outbox to the queue, and turns the ending of an attempt into an outcome.
 async fn finish(
     ctx: &Context,
     replication: &Replication,
@@ -207,8 +207,8 @@ async fn finish(
             let queued = if recorded {
                 !record.outbox || outbox::deliver(ctx, replication, &record, invocation).await
             } else {
-                // The receipt is told, and the replication is handed back: its record is still claimed, and only another delivery
-                // settles it.
+                // The receipt is emitted, but the replication counts as unfinished: its record is still claimed, and only another
+                // delivery settles it.
                 outbox::emit(ctx, replication, &record, invocation).await;
                 false
             };

@@ -11,7 +11,7 @@ use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
 use crate::model::receipt::Receipt;
 
-/// What draining the outbox came to.
+/// How many records left the outbox, and how many did not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Drained {
     /// Records whose receipts are on the queue now.
@@ -20,7 +20,7 @@ pub(crate) struct Drained {
     left: u64,
 }
 
-/// Emits what earlier invocations left in the outbox.
+/// Sends to the queue what earlier invocations left in the outbox.
 ///
 /// # Errors
 /// The ledger cannot be read.
@@ -60,19 +60,20 @@ pub(crate) async fn drain(ctx: &Context, invocation: &Invocation) -> Result<Drai
     }
 }
 
-/// Opens the records of a vault's backups, emits the receipts and marks the record. True when the queue has them.
+/// Writes the own records of a vault's backups, emits the receipts and marks the record. True if each backup has its record and
+/// the queue has the receipts.
 pub(crate) async fn deliver(
     ctx: &Context,
     replication: &Replication,
     record: &Record,
     invocation: &Invocation,
 ) -> bool {
-    // Opened once, when the acceptance is delivered.
+    // Done once, while the acceptance is still in the outbox.
     let mut opened = true;
     for receipt in record.receipts.iter().filter(|receipt| record.outbox && receipt.backup_id.is_some()) {
         opened &= open_backup(ctx, replication, receipt, record, invocation).await;
     }
-    // A backup without a record of its own would never be looked at, so the vault's record stays in the outbox until each has one.
+    // A backup without a record of its own would never be observed, so the vault's record stays in the outbox until each has one.
     if !emit(ctx, replication, record, invocation).await || !opened {
         return false;
     }
@@ -100,7 +101,7 @@ pub(crate) async fn emit(ctx: &Context, replication: &Replication, record: &Reco
     outcomes.iter().all(Result::is_ok)
 }
 
-/// Writes the record of one backup that a vault-wide call started. True when it is there.
+/// Writes the own record of one backup of a vault-wide call. True if that record exists afterwards.
 async fn open_backup(
     ctx: &Context,
     replication: &Replication,

@@ -1,4 +1,4 @@
-//! What became of each replication, and how a caller is told.
+//! What became of each replication, and the JSON that tells a caller.
 
 use std::panic::AssertUnwindSafe;
 
@@ -18,11 +18,11 @@ use crate::model::receipt::Receipt;
 /// What became of one replication.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// The provider has it.
+    /// The provider accepted the replication, or a copy that existed was adopted.
     Accepted {
-        /// What the provider gave.
+        /// One receipt, or for a vault-wide call one for each backup.
         receipts: Vec<Receipt>,
-        /// Which attempt.
+        /// The number of the attempt that succeeded, from 1.
         attempt: u32,
         /// Whether the queue has the receipts.
         queued: bool,
@@ -31,30 +31,30 @@ pub enum Outcome {
     },
     /// There was nothing to copy.
     NoWork {
-        /// The provider's code.
+        /// The provider's code, or `no_backups` if a vault-wide call copied none.
         code: String,
     },
-    /// Not accepted.
+    /// The replication was not accepted.
     Not(Trouble),
-    /// A dry run: what would be done.
+    /// A dry run: nothing was done.
     Would {
-        /// What.
+        /// What would be done now.
         action: Would,
-        /// Why.
+        /// The reason, in words for a person.
         reason: String,
-        /// What exists already.
+        /// The ID of the copy that exists already, if there is one.
         replication_id: Option<String>,
     },
-    /// Nothing was to be started, which is no failure.
+    /// There was nothing to start, and that is no failure.
     Noted {
-        /// Why not, in a word.
+        /// The reason as a fixed word.
         state: NoteState,
-        /// Why.
+        /// The reason, in words for a person.
         reason: String,
     },
 }
 
-/// Why a replication was not accepted, as the `state` of its result.
+/// The kind of reason why a replication was not accepted, as the `state` of its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(into = "&str")]
 pub enum TroubleState {
@@ -74,7 +74,7 @@ pub enum TroubleState {
     Invalid,
 }
 
-/// Why nothing was to be started, as the `state` of its result.
+/// Why there was nothing to start, as the `state` of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(into = "&str")]
 pub enum NoteState {
@@ -84,9 +84,9 @@ pub enum NoteState {
     NotCovered,
     /// The source cannot be copied.
     Ineligible,
-    /// The next sweep decides.
+    /// The next sweep decides whether a copy is wanted.
     LeftToSweep,
-    /// Another action was done.
+    /// An `observe` or `sweep` action was done.
     Done,
 }
 
@@ -120,7 +120,7 @@ impl From<NoteState> for &str {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Would {
-    /// Call the provider.
+    /// Call the provider, which starts a copy.
     Start,
     /// Take a copy that exists as this replication's.
     Adopt,
@@ -128,20 +128,20 @@ pub enum Would {
     Replay,
     /// Leave it for a later delivery.
     Wait,
-    /// Leave it for good.
+    /// Start nothing, now or later.
     Nothing,
 }
 
-/// Why a replication was not accepted.
+/// Why a replication was not accepted, in full.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trouble {
-    /// Why, in a word.
+    /// The reason as a fixed word.
     pub state: TroubleState,
-    /// Fixed name and message.
+    /// The fixed name of the error, and a message for a person.
     pub error: Error,
-    /// The provider's code, or ours.
+    /// The provider's code, or one of ours; absent if there is none.
     pub code: Option<String>,
-    /// The provider's request ID.
+    /// The provider's ID of the request that failed; absent if it gave none.
     pub request_id: Option<String>,
 }
 
@@ -156,7 +156,7 @@ impl Outcome {
         Outcome::Not(Trouble { state: TroubleState::Invalid, error: invalid(error, id), code: None, request_id: None })
     }
 
-    /// What it adds to the figures of its provider and rule.
+    /// What this outcome adds to the metrics of its provider and rule.
     pub(crate) fn tally(&self) -> Tally {
         let started = match self {
             Outcome::Accepted { receipts, replayed: false, .. } => {
@@ -176,7 +176,7 @@ impl Outcome {
         }
     }
 
-    /// Whether a queue's record with this outcome is done.
+    /// Whether a queue may drop the record with this outcome. If not, the queue delivers it again.
     pub fn is_done(&self) -> bool {
         match self {
             Outcome::Accepted { queued, .. } => *queued,
@@ -187,10 +187,10 @@ impl Outcome {
     }
 }
 
-/// One replication (or one command that never became one) with its outcome.
+/// One replication (or what never became one) with its outcome.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplicationResult {
-    /// Which; none for a command that could not be read.
+    /// Absent for a command that could not be read, and for what is no command.
     pub replication: Option<Replication>,
     /// What became of it.
     pub outcome: Outcome,
@@ -300,7 +300,7 @@ impl ReplicationResult {
             source: receipt.map_or_else(|| replication.source_json(), |receipt| source_of(replication, receipt)),
             destination: replication.destination.to_json(),
         });
-        // Of texts and numbers with texts as keys: nothing in it can fail.
+        // This cannot fail: the object holds only texts and numbers, under text keys.
         serde_json::to_value(Told { of, what }).unwrap_or_default()
     }
 }
@@ -331,7 +331,7 @@ pub(crate) fn ledger_trouble(replication: &Replication, error: &LedgerError) -> 
     unavailable(replication, &format!("{error}; nothing was started that could not be recorded, it can be repeated"))
 }
 
-/// Why a replication was not started, when its credential could not be used.
+/// The outcome of a replication that was not started because its credential could not be used.
 pub(crate) fn not_ready(replication: &Replication, why: NotReady) -> Outcome {
     let describe = replication.describe();
     match why {
@@ -355,7 +355,7 @@ pub(crate) fn not_ready(replication: &Replication, why: NotReady) -> Outcome {
     }
 }
 
-/// What `run` comes to; a panic in it leaves the replication in doubt.
+/// Awaits `run`. If it panics, the outcome is a replication in doubt.
 pub(crate) async fn unless_panic(replication: &Replication, run: impl Future<Output = Outcome>) -> Outcome {
     AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| {
         Outcome::Not(in_doubt(

@@ -7,7 +7,7 @@ use crate::ledger::{Claim, Record, State};
 use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
 
-/// Answers from what the ledger says when the replication is not ours to act on.
+/// The outcome when `claim` does not let this invocation act: it comes from the record that was found.
 pub(crate) async fn without_claim(
     ctx: &Context,
     replication: &Replication,

@@ -4,7 +4,7 @@ use crate::ledger::Record;
 use crate::ledger::store::{Expect, LedgerError, Put};
 use crate::ports::Ledger;
 
-/// How often a write may meet somebody else's before it is given up.
+/// A write that conflicts with those of others this often is given up.
 const TRIES: usize = 12;
 
 /// What a transition came to.
@@ -16,10 +16,10 @@ pub(crate) enum Written<T> {
 }
 
 /// Applies `transition` to what the ledger holds, and again to what others have written meanwhile, until it is stored or does not
-/// apply. `known` is what the ledger is believed to hold; the first write tells when that is not so.
+/// apply. `known` is the record as last read; if it is outdated, the first write finds that out.
 ///
-/// A write whose answer was lost looks like a conflict with oneself. It is one's own only if the whole record is equal: version and
-/// owner alone do not say so, since an acceptance by another call keeps the owner that it finds.
+/// A write that was stored but whose answer was lost looks like a conflict. The record found is our own only if all of it is equal:
+/// version and owner are not enough, since an acceptance by another call keeps the owner that it finds.
 ///
 /// # Errors
 /// The ledger cannot be written, or others write the same record at the same time for too long.

@@ -55,7 +55,7 @@ pub struct RuleReport {
     pub provider: String,
     /// The operation that starts its copies.
     pub operation: String,
-    /// Account.
+    /// The name of the account whose credential the rule uses.
     pub account: String,
     /// Region, and vault where the rule names one.
     pub source: String,
@@ -107,7 +107,7 @@ pub struct Promise {
 pub struct Rpo {
     /// Age of the worst one, in seconds; absent when there is no resource.
     pub worst_seconds: Option<u64>,
-    /// Which one that is.
+    /// The resource with that age.
     pub worst_resource: Option<String>,
     /// How many resources there are.
     pub resources: u64,

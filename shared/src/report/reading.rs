@@ -21,22 +21,22 @@ use crate::sweep::findings::{Counts, Line};
 use crate::sweep::summary::{self, Summary};
 use crate::sweep::verdict::Verdict;
 
-/// Lines of one list that a report for people holds; the figures count them all.
+/// How many lines a list in a report for people holds. The figures count all.
 pub const LINES: usize = 10_000;
 
 /// Records read at once.
 const LOOKUPS: usize = 64;
 
-/// What is asked for.
+/// Which report is asked for.
 #[derive(Clone, Debug)]
 pub struct Wish<'a> {
     /// The moment for which it is to be true.
     pub at: Timestamp,
     /// A sweep older than this proves nothing.
     pub max_age: Duration,
-    /// Only this rule.
+    /// The one rule to report on; absent for all rules.
     pub rule: Option<&'a str>,
-    /// Read from the providers without a ledger.
+    /// Whether the providers were read without a ledger (`report --live`).
     pub live: bool,
     /// How long a list may be: [`LINES`], or without end.
     pub lines: usize,
@@ -236,7 +236,7 @@ async fn now_of(
         });
         let records: Vec<_> = stream::iter(records.collect::<Vec<_>>()).buffered(LOOKUPS).collect().await;
         for (mut line, record) in lines.into_iter().zip(records) {
-            // What the sweep knew is in its verdict already, with what the provider said beside it.
+            // Only what came after the listing counts: the sweep's verdict rests on all before it, and on the provider's word.
             let news = |record: &Record| record.last().is_some_and(|entry| entry.time >= summary.complete_as_of);
             if let Some(record) = record?.filter(news) {
                 let verdict = Verdict::of_state(record.state).unwrap_or(line.verdict);
@@ -251,13 +251,13 @@ async fn now_of(
             {
                 oldest = Some(oldest.map_or(made, |oldest| oldest.min(made)));
             }
-            // One that came meanwhile stays in the list only as long as the newest copies are counted.
+            // A copy that came after the sweep stays in the list until the newest copies are counted.
             if line.verdict != Verdict::Replicated {
                 report.exceptions_total += 1;
             }
             report.exceptions.push(line);
         }
-        // Bounded, and what is most urgent stays.
+        // The list is cut to bound memory. What is most urgent stays.
         if report.exceptions.len() > wish.lines.saturating_mul(4) {
             report.exceptions.sort_by(|a, b| order(a).cmp(&order(b)));
             report.exceptions.truncate(wish.lines.saturating_mul(2));
@@ -295,7 +295,7 @@ async fn newest(
     };
     let mut ages: Vec<Late> =
         newest.iter().map(|(resource, times)| Late { resource: resource.clone(), seconds: age(times) }).collect();
-    // Without any copy is worse than any age.
+    // A resource without any copy is worse than one with a copy of any age.
     ages.sort_by(|a, b| {
         (b.seconds.is_none(), b.seconds, &a.resource).cmp(&(a.seconds.is_none(), a.seconds, &b.resource))
     });

@@ -1,4 +1,4 @@
-//! What a sweep answers.
+//! The answer of a `sweep` action.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -61,7 +61,7 @@ impl Done {
 }
 
 impl Swept {
-    /// It came to its end.
+    /// The answer for a sweep that came to its end.
     pub(super) fn complete(rule: &str, summary: &Summary, course: &Course) -> Swept {
         Swept {
             rule: rule.to_owned(),
@@ -75,7 +75,7 @@ impl Swept {
         }
     }
 
-    /// It does not go on now; without a course it did not begin.
+    /// The answer for a sweep that does not go on now; without a course it did not begin.
     pub(super) fn stopped(rule: &str, stop: &Stop, course: Option<&Course>) -> Swept {
         Swept {
             rule: rule.to_owned(),

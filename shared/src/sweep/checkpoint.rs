@@ -26,7 +26,7 @@ const LEASE: Duration = Duration::from_secs(300);
 /// A course older than this began too long ago to say what is there now.
 const STALE: Duration = Duration::from_secs(24 * 3600);
 
-/// A course that has come no further for so long is not worth its rest: after an outage the sweep begins anew.
+/// A course that has come no further for so long is not resumed: after an outage the sweep begins anew.
 const IDLE: Duration = Duration::from_secs(3600);
 
 /// IDs that are kept for the overlap: more than two pages.
@@ -75,7 +75,7 @@ impl<'c> Sweep<'c> {
             sweep = Sweep::of(ctx, provider, rule, invocation, course, version);
         }
         sweep.course.error = None;
-        // Takes the lease: of two that begin at once one stops here.
+        // This takes the lease: of two invocations that begin at once, one stops here.
         sweep.save(false).await?;
         Ok(sweep)
     }
@@ -108,7 +108,7 @@ impl<'c> Sweep<'c> {
         }
     }
 
-    /// Writes down all that the next invocation needs. `leave`: this one goes no further.
+    /// Writes down all that the next invocation needs. `leave`: this one stops, and the lease ends.
     pub(super) async fn checkpoint(&mut self, leave: bool) -> Result<(), Stop> {
         for at in 0..self.indexes.len() {
             let (Some(index), Some(from)) = (self.indexes.get(at), self.course.copies.get(at)) else { continue };
@@ -118,7 +118,7 @@ impl<'c> Sweep<'c> {
                 *count = until;
             }
         }
-        // Written anew each time. Should this invocation die before the course is saved, what is matched twice is matched once.
+        // All of it is written anew each time. If this invocation dies before the course is saved, matching again changes nothing.
         if self.course.phase != Phase::Copies {
             for at in 0..self.indexes.len() {
                 let lines = self.indexes.get(at).map(CopyIndex::matched).unwrap_or_default();
@@ -132,7 +132,7 @@ impl<'c> Sweep<'c> {
         self.save(leave).await
     }
 
-    /// Writes down what a summary lives on.
+    /// Writes down what the summary needs: the exceptions and the newest backups.
     pub(super) async fn write_findings(&mut self) -> Result<(), Stop> {
         self.flush().await?;
         let lines = self.newest_lines();
@@ -153,7 +153,7 @@ impl<'c> Sweep<'c> {
         if self.lines_bytes >= CHUNK { self.flush().await } else { Ok(()) }
     }
 
-    /// Adds an exception. It cannot fail: what is counted is listed.
+    /// Adds an exception. This cannot fail, so that each one that is counted is also listed.
     pub(super) fn find(&mut self, line: &Line) {
         self.exceptions.extend(line.key.as_deref().map(short));
         let text = json!(line).to_string();
@@ -216,7 +216,7 @@ impl<'c> Sweep<'c> {
         let text = serde_json::to_string(&self.course).map_err(|error| Stop::Failed(error.to_string()))?;
         let name = name_of(&self.rule.name);
         if !self.ctx.ports.notes.put_note(&name, &text, self.version).await? {
-            // A write of ours that was repeated underway looks like another's.
+            // A write of ours that was sent twice looks like a write by somebody else.
             let found = self.ctx.ports.notes.note(&name).await?;
             if found.is_none_or(|found| found.text != text) {
                 return Err(Stop::Busy(later(now, LEASE)));

@@ -94,9 +94,9 @@ pub struct Line {
     /// The disk or server it is a backup of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
-    /// Where it lies.
+    /// The region that the backup lies in.
     pub source_region: String,
-    /// Where its copy goes.
+    /// The region that its copy goes to.
     pub destination: String,
     /// When it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]

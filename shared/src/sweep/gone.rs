@@ -1,4 +1,4 @@
-//! What the ledger knows as unfinished and the listing did not show: is the backup gone, and was it never copied?
+//! Asks after unfinished records whose backup the listing did not show: is the backup gone, and was it never copied?
 
 use super::chunks::short;
 use super::findings::Line;
@@ -31,7 +31,7 @@ impl Sweep<'_> {
                 if !self.exceptions.contains(&short(&key)) {
                     self.ask_after(record).await?;
                 }
-                // Each question is a step: however short the invocations, they come to an end.
+                // The cursor moves after each question, so that even very short invocations come to an end.
                 self.course.cursor = Some(key);
                 self.tick().await?;
             }
@@ -60,7 +60,7 @@ impl Sweep<'_> {
                     _ => Ok(()),
                 }
             }
-            // Whether there is a copy is asked again, and the path of every command settles it.
+            // The path of every command asks again whether there is a copy, and settles the doubt.
             State::InDoubt if !self.ctx.settings.looks_only => {
                 let paused = self.ctx.settings.paused;
                 if paused && self.is_there(&replication, &record).await? {
@@ -88,7 +88,7 @@ impl Sweep<'_> {
         Ok(matches!(self.read_back(replication, record, true).await?, Some(ReadBack::Found(_))))
     }
 
-    /// `None` where the provider's state forbids the copy. A question that nobody answered must not pass for an answer.
+    /// Reads back. `None` if the provider's state forbids the copy; a question without an answer stops the sweep.
     async fn read_back(
         &mut self,
         replication: &Replication,

@@ -15,11 +15,11 @@ use crate::model::http::Reply;
 use crate::model::time::later;
 use crate::policy::Rule;
 
-/// How long the room in the destinations may take to ask for.
+/// How long it may take to ask all destinations for the room that is left.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Sweep<'_> {
-    /// After a sweep that came to its end.
+    /// Measures a sweep that came to its end.
     pub(super) async fn measure(&self, summary: &Summary) {
         if !self.ctx.memory.metrics.is_on() {
             return;
@@ -36,7 +36,7 @@ impl Sweep<'_> {
         put(self.ctx, self.rule, now, measured, false);
     }
 
-    /// The room in each destination that tells it. What is not told is left out.
+    /// How many more gigabytes each destination takes. A destination that does not tell is left out.
     async fn headroom(&self) -> Vec<u64> {
         let stop = later(self.ctx.now(), PATIENCE).min(self.invocation.stop());
         let mut rooms = Vec::new();
@@ -53,7 +53,7 @@ impl Sweep<'_> {
     }
 }
 
-/// After a sweep that goes on later: how old what is known has become. `since` is the last complete sweep, or when this one began.
+/// Measures the age of what is known, after a sweep that goes on later. `since`: the last complete sweep, or when this one began.
 pub(super) fn measure_unfinished(ctx: &Context, rule: &Rule, since: Option<Timestamp>) {
     if !ctx.memory.metrics.is_on() {
         return;
@@ -63,7 +63,7 @@ pub(super) fn measure_unfinished(ctx: &Context, rule: &Rule, since: Option<Times
     put(ctx, rule, now, age.into_iter().collect(), true);
 }
 
-/// With what the replications that this invocation worked on came to; their doubts are among a complete sweep's already.
+/// Adds what became of this invocation's replications. `with_doubts` is false after a complete sweep, which has counted the doubts.
 fn put(ctx: &Context, rule: &Rule, now: Timestamp, mut measured: Vec<(Metric, Vec<u64>)>, with_doubts: bool) {
     let cloud = rule.operation.cloud();
     let tally = ctx.memory.metrics.take(cloud, &rule.name);

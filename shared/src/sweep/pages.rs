@@ -29,10 +29,10 @@ use crate::providers::inventory::{Cursor, Pairing, Scope};
 /// Records read at once.
 const LOOKUPS: usize = 16;
 
-/// Pages overlap by a tenth; what comes meanwhile pushes a backup at most this far.
+/// How many IDs are remembered. Pages overlap by a tenth, and new backups push an old one at most this far to a later page.
 const REMEMBERED: usize = 2_000;
 
-/// Slack for clocks that disagree, where a listing stops at an age.
+/// Added to the age at which a listing stops, because clocks disagree.
 const SLACK: Duration = Duration::from_secs(3_600);
 
 /// One backup and one destination, judged.
@@ -48,9 +48,9 @@ pub(super) struct Judged {
 struct Judgements {
     /// Hashes of the IDs that no page before has shown.
     ids: Vec<u64>,
-    /// Those of which a usable copy was seen: which destination, resource where the rule asks for it, time of making.
+    /// Backups whose usable copy was seen: position of the destination, resource if the rule has an `rpo`, and when it was made.
     replicated: Vec<(usize, Option<String>, Option<Timestamp>)>,
-    /// The others.
+    /// All other backups.
     judged: Vec<Judged>,
 }
 
@@ -96,7 +96,7 @@ impl Sweep<'_> {
         self.read_pair().await?;
         let source = &self.rule.source;
         let mut scope = self.scope(&source.region, source.project_id.as_deref());
-        // A Huawei rule for one vault lists the whole project all the same: a copy whose source is in another vault is no orphan.
+        // A Huawei rule for one vault still lists the whole project: a copy whose source is in another vault is no orphan.
         scope.vault_id = source.vault_id.clone().filter(|_| self.pair.is_some());
         loop {
             let cursor = self.course.cursor.clone().map(Cursor);
@@ -107,7 +107,7 @@ impl Sweep<'_> {
             }
             let mut judgements = self.judge_page(page.backups).await?;
             self.start_due(&mut judgements.judged).await?;
-            // From here to the cursor nothing can fail: a page is counted as a whole or, when this stops before, not at all.
+            // From here until the cursor moves nothing can fail, so a page is counted as a whole or not at all.
             self.settle(judgements);
             self.course.cursor = page.next.map(|next| next.0);
             if self.course.cursor.is_none() {
@@ -131,8 +131,8 @@ impl Sweep<'_> {
         Scope { since: select.max_age.and_then(oldest), ..Scope::of(self.rule.operation, region, project) }
     }
 
-    /// Whether no other rule copies to this place. Then a replica there that no backup leads to is an orphan, although Huawei's
-    /// replicas do not say what they are replicas of.
+    /// Whether no other rule copies to this place. Huawei's replicas do not name their source; in such a place, one that no backup
+    /// leads to is an orphan.
     async fn is_alone(&self, destination: &Destination) -> Result<bool, Stop> {
         if self.rule.operation.cloud() != Cloud::Huawei {
             return Ok(false);
@@ -158,14 +158,14 @@ impl Sweep<'_> {
             let covered = self.rule.covers(&backup, self.ctx.now()) == Coverage::Covered;
             let mut replications = Vec::new();
             for (at, destination) in self.rule.destinations.iter().enumerate() {
-                // Also of a backup that is not covered: its copy is no orphan.
+                // This is done for a backup that is not covered too, because its copy is no orphan.
                 let told = backup.copy_to(destination).and_then(|copy| copy.copy_id.as_deref());
                 let found = self.indexes.get_mut(at).and_then(|index| index.look(&keys, told));
                 if !covered {
                     continue;
                 }
                 if self.pair.is_none() && matches!(found, Some((CopyState::Done, _))) {
-                    // By far the most: a usable copy was seen, and nothing else matters.
+                    // Most backups end here: a usable copy was seen, and nothing else matters.
                     let resource = backup.resource.clone().filter(|_| self.rule.objective.rpo.is_some());
                     replicated.push((at, resource, backup.created_at));
                     continue;
@@ -202,14 +202,14 @@ impl Sweep<'_> {
                 Some((pair, record)) => {
                     let since =
                         record.as_ref().and_then(|record| record.receipts.iter().find(|receipt| !receipt.adopted));
-                    // What no pair carries is not what the pair's record is about.
+                    // The pair's record says nothing of a backup that the pair does not carry.
                     let about = record.clone().filter(|_| backup.standing == Standing::Usable);
                     (pair::look(&backup, pair, since.map(|receipt| receipt.time)), about)
                 }
                 None => {
                     let look = match found {
                         Some((state, id)) => Look::Copy { id: Some(id), state, proof: Proof::Observed },
-                        // The listing may be hours old, and what was seen since then is the newer word.
+                        // The listing may be hours old. A copy that was seen since then counts more.
                         None if seen_since(record.as_ref(), self.course.begun) => Look::Untried,
                         None => Look::Nothing,
                     };
@@ -282,7 +282,7 @@ impl Sweep<'_> {
         self.find(&line);
     }
 
-    /// The newest replicated backup of each resource; a resource without any counts too.
+    /// Keeps when the newest replicated backup of a resource was made. A resource without one is kept as well, with 0.
     fn note_newest(&mut self, at: usize, resource: Option<&str>, created_at: Option<Timestamp>, replicated: bool) {
         let (Some(resource), Some(_)) = (resource, self.rule.objective.rpo) else { return };
         let many = self.rule.destinations.len();
@@ -346,7 +346,7 @@ impl Sweep<'_> {
         self.stopped_by(failure)
     }
 
-    /// Whether a failure is only that this invocation's time is over.
+    /// Why a failed request stops the sweep: this invocation's time is over, or something cannot be read.
     pub(super) fn stopped_by(&self, failure: &Failure) -> Stop {
         let late = later(self.ctx.now(), Duration::from_secs(1)) >= self.invocation.stop();
         if failure.code == "deadline" || late { Stop::Time } else { self.unread(failure) }

@@ -6,7 +6,7 @@ use super::verdict::{Look, Proof};
 use crate::model::backup::{Backup, CopyState, Standing};
 use crate::providers::inventory::{Pairing, VaultPair};
 
-/// Whether a pair has carried a backup job.
+/// Whether a pair of vaults has copied a backup job to its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carried {
     /// Its progress says so; that is inferred, for the backup itself cannot be seen in the target.
@@ -44,7 +44,7 @@ pub fn is_carried(job: &Backup, pair: &VaultPair, pair_since: Option<Timestamp>)
     }
 }
 
-/// The same as a look at the destination: what is not carried yet is on its way while the vaults are a pair.
+/// What [`is_carried`] says, as a look at the destination. A job that is not carried yet is on its way while the vaults are a pair.
 pub fn look(job: &Backup, pair: &VaultPair, pair_since: Option<Timestamp>) -> Look {
     let copy = |state| Look::Copy { id: None, state, proof: Proof::Inferred };
     match is_carried(job, pair, pair_since) {

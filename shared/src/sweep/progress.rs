@@ -8,7 +8,7 @@ use super::findings::Counts;
 use crate::ledger::store::LedgerError;
 use crate::ports::Notes;
 
-/// Drops what a course has written; `all`: its findings too, which a summary lives on.
+/// Drops the chunks that a course has written. `all`: also its findings, which a summary still needs.
 pub(super) async fn drop_chunks(notes: &dyn Notes, rule: &str, course: &Course, all: bool) -> Result<(), LedgerError> {
     let mut names = Vec::new();
     let mut add = |kind: String, count: u32| {
@@ -30,10 +30,10 @@ pub(super) async fn drop_chunks(notes: &dyn Notes, rule: &str, course: &Course, 
     Ok(())
 }
 
-/// The format of a course. One of another format is not taken up: what it holds may not be what this version compares it with.
+/// The format of a course. A course of another format is not resumed, because its fields may mean something else.
 pub(super) const FORMAT: u32 = 2;
 
-/// Which stretch.
+/// The stretches of a course, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Phase {
@@ -45,60 +45,60 @@ pub(crate) enum Phase {
     Gone,
 }
 
-/// How far a sweep is.
+/// The course of one rule's sweep: how far it is, as a note keeps it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Course {
     /// In which format it is written.
     #[serde(default = "first_format")]
     pub format: u32,
-    /// Names this sweep.
+    /// A random name of this sweep, which is part of its notes' names.
     pub run: String,
-    /// Of the rule as it was when it began.
+    /// The hash of the rule as it was when the course began.
     pub rule_hash: String,
-    /// When it began.
+    /// When the course began.
     pub begun: Timestamp,
-    /// When the first of the courses began that came to no end since the last one that did.
+    /// When the first course began after the last one that came to its end; absent if that is this one.
     #[serde(default)]
     pub tried_since: Option<Timestamp>,
-    /// Which stretch.
+    /// The stretch that it is in.
     pub phase: Phase,
     /// Which destination is being listed.
     pub destination: usize,
     /// Where the next page begins.
     pub cursor: Option<String>,
-    /// Chunks of copies, by destination.
+    /// How many chunks of copies are written, by destination.
     pub copies: Vec<u32>,
-    /// Chunks of exceptions.
+    /// How many chunks of exceptions are written.
     pub findings: u32,
-    /// Chunks of what was matched, by destination.
+    /// How many chunks say which copies were found, by destination.
     pub matched: Vec<u32>,
-    /// Chunks of the newest backups.
+    /// How many chunks of each resource's newest backups are written.
     pub newest: u32,
-    /// Verdicts so far.
+    /// Counts by verdict so far.
     pub counts: Counts,
-    /// Replicated ones that are only concluded.
+    /// How many of the replicated ones are concluded and not seen.
     pub inferred: u64,
     /// The oldest backup without a usable copy.
     pub oldest: Option<Timestamp>,
     /// Copies that should be started, whether they were or not.
     #[serde(default)]
     pub due: u64,
-    /// Copies that it started, or had the work queue start.
+    /// How many copies were started here or handed to the work queue.
     pub started: u64,
     /// Commands that it handed to the work queue.
     pub handed_over: u64,
     /// Requests that it sent, for pages.
     pub requests: u64,
-    /// When one of them was last answered.
+    /// When a request was last answered.
     #[serde(default)]
     pub answered: Option<Timestamp>,
     /// Which destinations of a vault-wide rule have something to copy.
     pub vault_due: Vec<bool>,
     /// Hashes of the IDs of the last pages: the next page overlaps them.
     pub recent: Vec<u64>,
-    /// Until when others leave it alone.
+    /// Until when no other invocation takes up this course.
     pub lease_until: Timestamp,
-    /// Why it did not go on last time.
+    /// Why the last invocation did not go on, if something failed.
     pub error: Option<String>,
 }
 
@@ -132,18 +132,18 @@ impl Course {
         }
     }
 
-    /// Since when nobody has got to the end of this rule, if nobody ever had before.
+    /// Since when the rule has had no complete sweep, if it never had one before.
     pub(super) fn tried_since(&self) -> Timestamp {
         self.tried_since.unwrap_or(self.begun)
     }
 
-    /// One that has written what a summary lives on, to be dropped.
+    /// A course that stands for the chunks of a summary, so that they can be dropped.
     pub(super) fn of_summary(run: &str, findings: u32, newest: u32, at: Timestamp) -> Course {
         Course { findings, newest, ..Course::new(run.to_owned(), String::new(), 0, at) }
     }
 }
 
-/// The first courses did not say.
+/// The format of a course that does not say it: the first version wrote none.
 fn first_format() -> u32 {
     1
 }

@@ -15,11 +15,11 @@ use crate::ports::Boxed;
 use crate::replicate;
 use crate::replicate::outcome::{Outcome, ReplicationResult, TroubleState, log_result};
 
-/// What was handed over is left alone for so long: a work queue that is behind must not be filled with the same again.
+/// How long a command that was handed over is not sent again, so that a work queue that is behind does not fill with repetitions.
 const HANDED_OVER_FOR: Duration = Duration::from_secs(900);
 
 impl Sweep<'_> {
-    /// Starts what is due on this page, within the limits; the verdicts then say what came of it.
+    /// Starts what is due on this page, within the limits, and updates the verdicts with what came of it.
     pub(super) async fn start_due(&mut self, judged: &mut [Judged]) -> Result<(), Stop> {
         let now = self.ctx.now();
         let mut attempts = self.ctx.settings.attempts;
@@ -56,8 +56,8 @@ impl Sweep<'_> {
         }
     }
 
-    /// A pair of vaults is set up as soon as one of its backups is due, so that this one and all after it count as on their way.
-    /// It is tried here once; [`Sweep::start_vaults`] tries again at the end of the list.
+    /// Sets up a pair of vaults as soon as one of its backups is due, so that this backup and all after it count as on their way.
+    /// This is tried once; [`Sweep::start_vaults`] tries again at the end of the list.
     async fn start_pair(&mut self, judged: &mut [Judged]) -> Result<(), Stop> {
         if self.pair.is_none() || self.no_more || !self.course.vault_due.contains(&true) {
             return Ok(());
@@ -77,7 +77,7 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// Vault-wide calls are made once for the whole vault.
+    /// Makes the vault-wide call, once for each destination that is due.
     pub(super) async fn start_vaults(&mut self) -> Result<(), Stop> {
         if self.is_looking_only() || !self.course.vault_due.contains(&true) {
             return Ok(());
@@ -117,7 +117,7 @@ impl Sweep<'_> {
         self.ctx.settings.paused || self.ctx.settings.looks_only
     }
 
-    /// A backup that is missing and stays so for now is remembered: should it go, it was missed and not merely forgotten.
+    /// Records each backup that stays without a copy for now. If its source goes, the record shows that it was missed.
     async fn remember_missing(&self, judged: &[Judged], due: &[usize]) -> Result<(), Stop> {
         if self.pair.is_some() {
             return Ok(());
@@ -132,13 +132,13 @@ impl Sweep<'_> {
             let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
             let until = starts.then(|| later(now, HANDED_OVER_FOR));
             let record = ledger::put_off(&one.replication, &me, until);
-            // Somebody else who is there first knows more.
+            // If somebody else has written a record first, that one knows more and stays.
             self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;
         }
         Ok(())
     }
 
-    /// One command for each backup, with the destinations that are due.
+    /// Hands one command for each backup to the work queue, with the destinations that are due.
     async fn hand_over(&mut self, judged: &[Judged], due: &[usize]) -> Result<(), Stop> {
         let Some(queue) = &self.ctx.ports.work_queue else { return Ok(()) };
         let mut commands: Vec<Command> = Vec::new();
@@ -164,7 +164,7 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// The path of every command, some at once.
+    /// Starts replications in this function by the path of every command, several at once.
     async fn run_here(&mut self, judged: &mut [Judged], due: &[usize]) -> Result<(), Stop> {
         let (ctx, provider, invocation) = (self.ctx, self.provider, &self.soon());
         let runs: Vec<Boxed<'_, (usize, Outcome)>> = due
@@ -207,7 +207,7 @@ impl Sweep<'_> {
                             if one.judgement != Judgement::InDoubt {
                                 self.course.started = self.course.started.saturating_sub(1);
                             }
-                            // A key that is refused is not tried on every backup.
+                            // A credential that is refused is not tried for every other backup.
                             self.no_more |= trouble.error.name == crate::model::error::ErrorName::Rejected;
                         }
                     }

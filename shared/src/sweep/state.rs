@@ -13,21 +13,21 @@ use crate::policy::Rule;
 use crate::providers::inventory::VaultPair;
 use crate::providers::provider::Provider;
 
-/// One rule's course, as far as this invocation takes it.
+/// What one invocation holds while it sweeps one rule.
 pub(crate) struct Sweep<'c> {
     pub(super) ctx: &'c Context,
     pub(super) provider: &'static dyn Provider,
     pub(super) rule: &'c Rule,
     pub(super) invocation: &'c Invocation,
     pub(super) course: Course,
-    /// Of the note that holds the course.
+    /// The version of the note that holds the course.
     pub(super) version: u64,
     pub(super) saved_at: Timestamp,
-    /// One for each destination.
+    /// The copies of each destination, in the order of the rule.
     pub(super) indexes: Vec<CopyIndex>,
-    /// Of a rule for a pair of vaults.
+    /// The pair and the ledger's record of it; absent unless the rule is for a pair of vaults.
     pub(super) pair: Option<(VaultPair, Option<Record>)>,
-    /// The IDs of the last pages: pages overlap.
+    /// Hashes of the IDs on the last pages, because pages overlap.
     pub(super) recent: VecDeque<u64>,
     pub(super) recent_set: HashSet<u64>,
     /// Exceptions that are not written down yet.
@@ -35,7 +35,7 @@ pub(crate) struct Sweep<'c> {
     pub(super) lines_bytes: usize,
     /// The keys of all exceptions so far, cut short.
     pub(super) exceptions: HashSet<u64>,
-    /// For each resource the newest replicated backup, by destination.
+    /// For each resource, when its newest replicated backup was made, by destination: seconds since 1970, or 0 for none.
     pub(super) newest: BTreeMap<String, Vec<i64>>,
     /// Nothing more is started in this invocation: the credential is paused, or the limit is reached.
     pub(super) no_more: bool,

@@ -20,19 +20,19 @@ const POINTS: usize = 300;
 /// What a complete sweep of a rule found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Of the rule as it was.
+    /// The hash of the rule as it was.
     pub rule_hash: String,
     /// When the listing began: what came later is not counted.
     pub complete_as_of: Timestamp,
-    /// When it ended.
+    /// When the sweep ended.
     pub finished_at: Timestamp,
-    /// Verdicts.
+    /// Counts by verdict.
     pub counts: Counts,
-    /// Replicated ones that are only concluded.
+    /// How many of the replicated ones are concluded and not seen.
     pub inferred: u64,
-    /// Orphans, the first of them.
+    /// The first orphans.
     pub orphans: Vec<Orphan>,
-    /// How many there are.
+    /// How many orphans there are in all.
     pub orphans_total: u64,
     /// Copies that should have been started, whether they were or not.
     #[serde(default)]
@@ -158,7 +158,7 @@ impl Sweep<'_> {
         if !notes.put_note(&summary_name(&self.rule.name), &text, version).await? {
             return Err(Stop::Busy(now));
         }
-        // From here on the sweep is proven; what is left over costs a little room and nothing else.
+        // From here on the sweep counts as complete. Notes that are not dropped cost a little room and nothing else.
         let tidy = async {
             drop_chunks(notes, &self.rule.name, course, false).await?;
             if let Some(before) = before {

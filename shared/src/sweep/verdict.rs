@@ -88,7 +88,7 @@ impl Verdict {
         }
     }
 
-    /// What the ledger's record says by itself; `None` where the backup has to be seen to tell.
+    /// The verdict that a record's state gives by itself; `None` if it depends on the backup.
     pub fn of_state(state: State) -> Option<Verdict> {
         match state {
             State::Replicated => Some(Verdict::Replicated),
@@ -143,7 +143,7 @@ pub enum Judgement {
 }
 
 impl Judgement {
-    /// The word for it.
+    /// The verdict without what it rests on.
     pub fn verdict(&self) -> Verdict {
         match self {
             Judgement::Replicated { .. } => Verdict::Replicated,
@@ -189,7 +189,7 @@ pub enum Look {
     Copy {
         /// Its ID, where it has one.
         id: Option<String>,
-        /// How far it is.
+        /// Whether the copy is done, running or failed.
         state: CopyState,
         /// Whether it was seen or only concluded.
         proof: Proof,
@@ -241,7 +241,7 @@ pub fn judge(
             let id = told.and_then(|copy| copy.copy_id.clone());
             return Judgement::Replicated { proof: Proof::Inferred, id };
         }
-        // The destination's word that it came to nothing goes before the source's that it was made.
+        // The source says that the copy was made. The destination says that it failed, and that counts.
         Some((CopyState::Done, Look::Copy { .. })) => {}
         Some((CopyState::Done | CopyState::Running, _)) => return Judgement::InProgress,
         Some((CopyState::Failed, _)) | None => {}
@@ -309,7 +309,7 @@ pub fn is_due(verdict: &Judgement, record: Option<&Record>, attempts: &Attempts,
     }
 }
 
-/// A copy that was seen once: what became of it.
+/// Judges a copy that the ledger has as `Replicated`.
 fn proven(record: Option<&Record>, look: &Look, now: Timestamp) -> Judgement {
     let seen = record.and_then(|record| record.evidence.as_ref());
     let proof = match seen.map(|seen| seen.how) {
@@ -325,12 +325,12 @@ fn proven(record: Option<&Record>, look: &Look, now: Timestamp) -> Judgement {
     Judgement::Lost(format!("the copy {named} is no longer usable in the destination"))
 }
 
-/// Whether a copy recorded as done should have been visible for long.
+/// Whether a copy that the provider recorded as done should have been visible long ago.
 fn is_overdue(copy: &CopyRecord, looks: &Looks, now: Timestamp) -> bool {
     copy.created_at.is_some_and(|made| later(made, looks.give_up) <= now)
 }
 
-/// What failed, by the destination's word or else by the source's: its ID, and why.
+/// The ID of the copy that failed and why, as the destination says it or else the source's record.
 fn failure(told: Option<&CopyRecord>, look: &Look) -> Option<(Option<String>, String)> {
     if let Look::Copy { id, state: CopyState::Failed, .. } = look {
         let named = id.as_deref().unwrap_or("in the destination");
@@ -341,7 +341,7 @@ fn failure(told: Option<&CopyRecord>, look: &Look) -> Option<(Option<String>, St
     Some((told.id.clone(), format!("the copy failed: {reason}")))
 }
 
-/// Whether the accepted copy may be this one; where an ID is missing it may.
+/// Whether the copy with this ID may be the accepted one. If either has no ID, it may.
 fn is_accepted(record: &Record, id: Option<&str>) -> bool {
     let mut receipts = record.receipts.iter();
     id.is_none()

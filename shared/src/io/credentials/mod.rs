@@ -1,8 +1,8 @@
 //! The credentials of all accounts: where each comes from, how long it is kept, and when it is got again.
 //!
-//! Got when it is first needed, kept, and got again in three cases: its time is up (three quarters of its life, or ten minutes for
-//! a stored one, which may have been rotated), or the cloud has refused it. When it cannot be got again, the one that is there goes on
-//! being used for as long as it lives.
+//! A credential is got when it is first needed, and kept. It is got again after three quarters of its life; after ten minutes if it
+//! is a stored one, which may have been rotated; and when the cloud has refused it. If it cannot be got again, the old one is used
+//! for as long as it lives.
 
 mod environment;
 mod exchanges;
@@ -37,28 +37,28 @@ pub use crate::io::credentials::environment::key_variables;
 /// A stored credential is read again after this long: a rotation is noticed by then, and at once when the old one is refused.
 const STORED_FOR: Duration = Duration::from_secs(600);
 
-/// How long a refusal by a token service or password check holds: wrong passwords lock users.
+/// How long nothing is asked again after a token service or password check refused: repeating a wrong password locks the user.
 const REFUSED_FOR: Duration = Duration::from_secs(300);
 
 /// A temporary credential is not used in its last minute: the call that it signs would come too late.
 const LAST_MINUTE: Duration = Duration::from_secs(60);
 
-/// What a credential is made of.
+/// A credential as the environment, a file or a secret holds it.
 enum Means {
     Key(Credential),
     Password { domain: String, user: String, password: SecretString },
 }
 
-/// One credential in use.
+/// A credential in use.
 #[derive(Clone)]
 struct Kept {
     access: Access,
     name: CredentialName,
-    /// When the next one is got.
+    /// When the next credential is got.
     renew_at: Timestamp,
-    /// When it ends, if it does.
+    /// When the credential expires; absent if it does not.
     ends_at: Option<Timestamp>,
-    /// A refused one is not got again before this time.
+    /// Before this time, a refusal of it does not make us get the next one.
     again_at: Timestamp,
 }
 
@@ -66,11 +66,11 @@ struct Kept {
 struct Slot {
     kept: Option<Kept>,
     refused: Option<(Error, Timestamp)>,
-    /// The last failure and when it came.
+    /// The last failure to get a credential, and when it came.
     failed: Option<(Error, Timestamp)>,
 }
 
-/// Cloud, account, and for tokens, which hold in one region only, the region.
+/// Cloud, account and region. The region is empty unless the credential may be a token, which holds in one region only.
 type SlotName = (Cloud, String, String);
 
 /// The credentials of all accounts of the clouds that this process serves.
@@ -85,7 +85,7 @@ pub struct AccountSecrets {
 }
 
 impl AccountSecrets {
-    /// Reads how the accounts of these clouds get their credentials; what is wrong is told when they are asked for.
+    /// Reads how the accounts of these clouds get their credentials. A mistake is reported when a credential is asked for.
     pub fn new(
         environment: &Environment,
         settings: Settings,
@@ -111,7 +111,7 @@ impl AccountSecrets {
         }
     }
 
-    /// Whether the accounts of this cloud are set up well, as far as that can be told without asking anybody.
+    /// Checks the setup of this cloud's accounts, as far as that is possible without a call.
     ///
     /// # Errors
     /// Names the variable that is missing or wrong.
@@ -134,7 +134,7 @@ impl AccountSecrets {
         Ok(())
     }
 
-    /// Where the credential of an account comes from.
+    /// Where the credential of an account comes from; absent if the account is not set up.
     pub fn source(&self, cloud: Cloud, account: &str) -> Option<&Source> {
         self.accounts.get(&(cloud, account.to_owned())).map(|account| &account.source)
     }
@@ -165,7 +165,7 @@ impl AccountSecrets {
         let set_up = self.account(cloud, account)?;
         let slot = self.slot(cloud, account, set_up, region);
         let asked = self.desk.clock.now();
-        // Held while getting one, so that a batch gets one.
+        // The lock is held while a credential is got, so that a batch gets it only once.
         let mut slot = slot.lock().await;
         let now = self.desk.clock.now();
         if let Some(kept) = &slot.kept {
@@ -179,7 +179,7 @@ impl AccountSecrets {
         {
             return Err(error.clone());
         }
-        // Who waited while it could not be got does not wait as long again: ten of them would outlast the function.
+        // A caller that waited for an attempt that failed makes no attempt of its own: ten such callers would outlast the function.
         if let Some((error, at)) = &slot.failed
             && asked < *at
         {
@@ -187,7 +187,7 @@ impl AccountSecrets {
         }
         let error = match self.get(cloud, account, set_up, region).await {
             Ok(mut new) => {
-                // The same one again would be refused again; and one that is refused when it is new is not got anew in a loop.
+                // If the old one was refused or the new one is the same, a refusal of it counts only later: no loop of refusals.
                 if refused.is_some() || slot.kept.as_ref().is_some_and(|old| old.name == new.name) {
                     new.again_at = later(now, AGAIN);
                 }
@@ -216,7 +216,7 @@ impl AccountSecrets {
         }
     }
 
-    /// Gets a credential from where it comes from.
+    /// Gets a new credential from the place that the account is set up with.
     async fn get(&self, cloud: Cloud, account: &str, set_up: &Account, region: &str) -> Result<Kept, Error> {
         let whose = format!("no credential for account {account} of {}", cloud.name());
         let provider = self.provider(cloud)?;
@@ -280,7 +280,7 @@ impl AccountSecrets {
     }
 
     fn slot(&self, cloud: Cloud, account: &str, set_up: &Account, region: &str) -> Arc<Mutex<Slot>> {
-        // A token is good in its region only; whether there will be one is known once the credential is read.
+        // A token holds in its region only. Whether a password, and so a token, comes is not known before the credential is read.
         let by_region =
             cloud == Cloud::Huawei && set_up.role.is_none() && !matches!(set_up.source, Source::Federation(_));
         let region = if by_region { region } else { "" };
