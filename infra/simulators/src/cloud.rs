@@ -24,7 +24,7 @@ pub(crate) trait Cloud: Send {
     fn refuse(&mut self, call: &Call, refusal: &Refusal) -> Answer;
     /// The refusals this cloud gives when it throttles and when it breaks.
     fn stock_refusal(&self, kind: Stock) -> Refusal;
-    /// Rows of `GET /_sim/state`.
+    /// The rows of `GET /_sim/state`: one for each operation, source and destination.
     fn replications(&self, now: Timestamp) -> Vec<Value>;
     /// Puts resources into the inventory or takes them out.
     fn seed(&mut self, inventory: &Value, now: Timestamp) -> Result<Value, BadAdmin>;
@@ -35,11 +35,11 @@ pub(crate) trait Cloud: Send {
     fn make_inventory(&mut self, seed: u64, backups: u64, now: Timestamp) -> Value;
     /// The policy that the inventory is made for.
     fn policy(&self) -> Value;
-    /// What is true of that policy's rules now.
+    /// The verdicts that are true of that policy's rules now, as `GET /_sim/truth` answers them.
     fn truth(&self, now: Timestamp) -> Value;
 }
 
-/// Which stock refusal is wanted.
+/// The refusals that every cloud has in its own words: too many requests, and an internal error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stock {
     Throttle,
@@ -52,7 +52,7 @@ pub(crate) struct Received {
     pub(crate) method: String,
     /// Path as sent, still percent-encoded.
     pub(crate) path: String,
-    /// What follows `?`, as sent.
+    /// The query as sent: what follows `?`.
     pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -141,14 +141,14 @@ impl Refusal {
     }
 }
 
-/// How a scripted fault bends an action while it is applied.
+/// How a scripted fault changes what an action does.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Twist {
-    /// Apply only a part and refuse the rest with this.
+    /// The refusal of one part of the call, while the rest of it is done.
     pub(crate) partial: Option<Refusal>,
-    /// For a partial answer: the destination region that is refused; otherwise the last one.
+    /// The destination region that a partial answer refuses; without it the last one.
     pub(crate) partial_region: Option<String>,
-    /// Accept the copy and let it fail when it is due.
+    /// Whether the copy is accepted, and fails when it is due.
     pub(crate) fail_later: bool,
 }
 
@@ -164,7 +164,7 @@ pub(crate) struct Switches {
     /// How long a new replication record stays invisible at its source (Huawei).
     pub(crate) record_visible_delay_s: f64,
     pub(crate) name_filter: NameFilter,
-    /// Tencent: a finished copy can be made again.
+    /// Tencent: whether a copy that is finished can be made a second time.
     pub(crate) double_finished: bool,
     /// Tencent: a second copy while one runs is refused with the conflict code; otherwise it is doubled.
     pub(crate) queue_conflict_while_running: bool,
@@ -235,7 +235,7 @@ impl Default for Switches {
 }
 
 impl Switches {
-    /// Overlays the switches named in `changes`.
+    /// Sets the switches that `changes` names, and leaves the others as they are.
     ///
     /// # Errors
     /// `BadAdmin` names the unknown switch or the wrong value.

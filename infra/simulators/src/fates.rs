@@ -13,7 +13,7 @@ pub(crate) const DAY: f64 = 86_400.0;
 /// What became of one backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backing {
-    /// It can be copied; what became of that, its fate says.
+    /// The backup can be copied; a [`Fate`] says what became of its copy.
     Finished,
     /// It is still being made.
     Unfinished,
@@ -38,7 +38,7 @@ pub(crate) enum Backing {
 pub(crate) enum Fate {
     /// Made by Offsite and recorded.
     Own,
-    /// Made by Offsite, by a ledger that is no more.
+    /// Made by Offsite, whose ledger of that time no longer exists.
     OwnUnrecorded,
     /// Made by Offsite and accepted; nobody has looked since.
     OwnUnseen,
@@ -48,18 +48,18 @@ pub(crate) enum Fate {
     Running,
     RunningUnrecorded,
     Gap,
-    /// None, and the ledger has seen the backup.
+    /// There is no copy, and the ledger has a record of the backup as seen.
     GapSeen,
-    /// Given up by the provider or thrown away, of an accepted copy.
+    /// Accepted, and then given up by the provider or thrown away.
     Failed,
     FailedUnrecorded,
     /// Failed, and made again.
     FailedThenMade,
     /// Recorded as usable, and gone.
     Lost,
-    /// The same, and the ledger knows that it is gone.
+    /// Recorded as usable and gone, and the ledger knows that it is gone.
     LostKnown,
-    /// The same, and made again by somebody else.
+    /// Recorded as usable and gone, and made again by somebody else.
     LostThenMade,
     /// Gone, and nobody had recorded it.
     DeletedUnrecorded,
@@ -73,7 +73,7 @@ pub(crate) enum Fate {
     Silent,
 }
 
-/// Shares of a thousand; the rest is finished.
+/// How many of a thousand backups become what; the rest is finished.
 const BACKINGS: [(Backing, u64); 14] = [
     (Backing::Unfinished, 15),
     (Backing::Ineligible(0), 10),
@@ -91,7 +91,7 @@ const BACKINGS: [(Backing, u64); 14] = [
     (Backing::Finished, 771),
 ];
 
-/// Shares of a thousand; a doubt occurs once for each rule.
+/// How many of a thousand copies become what. A doubt without a copy occurs once for each rule, where each kind comes first once.
 const FATES: [(Fate, u64); 20] = [
     (Fate::Own, 640),
     (Fate::OwnUnrecorded, 40),
@@ -148,7 +148,7 @@ impl Fates {
         self.draw.next() % limit.max(1)
     }
 
-    /// The next backup, until all are drawn. Each kind comes first once.
+    /// The next backup, until all are drawn. Each kind occurs once before chance decides.
     pub(crate) fn next_backup(&mut self) -> Option<Drawn> {
         if self.made == self.count {
             return None;
@@ -187,7 +187,7 @@ pub(crate) fn base_of(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second().div_euclid(3_600) * 3_600).unwrap_or(now)
 }
 
-/// The middle of a time.
+/// The moment halfway between two others.
 pub(crate) fn between(from: Timestamp, to: Timestamp) -> Timestamp {
     later(from, (to.duration_since(from).as_secs_f64() / 2.0).floor())
 }

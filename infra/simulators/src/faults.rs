@@ -30,7 +30,7 @@ pub(crate) struct Rule {
     pub(crate) http_status: Option<u16>,
     #[serde(default)]
     pub(crate) delay_ms: u64,
-    /// How many calls are hit; none: until cleared.
+    /// How many calls are hit; without it, every one until the faults are cleared.
     #[serde(default)]
     pub(crate) times: Option<u64>,
     #[serde(default = "always")]

@@ -9,11 +9,11 @@ pub struct SimOptions {
     pub port: Option<u16>,
     /// The one access key ID that all three clouds accept.
     pub access_key_id: String,
-    /// Its secret.
+    /// The secret of that key.
     pub access_key_secret: String,
     /// If set, the key is a temporary one and every request must carry this token.
     pub security_token: Option<String>,
-    /// Every well-formed source exists and can be copied.
+    /// Whether every well-formed source exists and can be copied.
     pub any_source: bool,
     /// Seed of the identifiers and of the fault draws.
     pub seed: u64,

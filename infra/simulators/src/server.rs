@@ -28,7 +28,7 @@ use crate::text::lock;
 
 /// Longest time an unanswered request is held open.
 const LONGEST_HOLD: Duration = Duration::from_secs(120);
-/// Source: API gateway of Huawei, the largest body of the three (12 MB); 2026-11-21.
+/// The largest request body, which is that of the most generous cloud. Source: API gateway of Huawei, 12 MB; 2026-11-21.
 const LARGEST_BODY_BYTES: usize = 12 * 1024 * 1024;
 
 /// Serves `port` on `listener` until the stop signal.

@@ -55,15 +55,15 @@ pub(crate) struct Entry {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known<'a> {
     pub(crate) standing: Standing,
-    /// The best copy that can be told to be one, seen in the destination: ID and how far.
+    /// The best copy that the destination shows and that can be recognized as one: its ID, and how far it is.
     pub(crate) seen: Option<(&'a str, Life)>,
-    /// The provider's record at the source: ID and how far.
+    /// The copy that the provider's record at the source tells of: its ID, and how far it is.
     pub(crate) told: Option<(&'a str, Life)>,
-    /// Whether that record is so old that its copy should have been visible for long.
+    /// Whether that record is so old that its copy should have been visible long ago.
     pub(crate) overdue: bool,
 }
 
-/// The word for one backup and destination.
+/// The verdict on one backup and destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Word {
     Replicated,
@@ -82,7 +82,7 @@ pub(crate) struct Row {
     pub(crate) backup: String,
     pub(crate) destination: String,
     pub(crate) with_ledger: Word,
-    /// None for a missed one: without the ledger nobody knows that it ever was.
+    /// The verdict without the ledger; `None` for a missed backup, of which only the ledger knows.
     pub(crate) without_ledger: Option<Word>,
 }
 
@@ -188,14 +188,14 @@ pub(crate) fn judge(known: Known<'_>, entry: Option<&Entry>, now: Timestamp) -> 
         return Word::InProgress;
     }
     match entry.map(|entry| (entry.state, entry.expires_at)) {
-        // It was seen usable, and is not any more.
+        // The copy was seen usable once, and is not seen any more.
         Some((Held::Replicated, Some(expires))) if expires <= now => return Word::Replicated,
         Some((Held::Replicated | Held::Lost, _)) => return Word::Lost,
         _ => {}
     }
     let seen_failed = known.seen.is_some();
     if !seen_failed && known.told.is_some_and(|(_, life)| life == Life::Done) {
-        // Recorded as done and not to be seen: late, or gone.
+        // The provider's record says that the copy is done, and the destination does not show it: it is late, or gone.
         return if known.overdue { Word::Lost } else { Word::InProgress };
     }
     let failed = seen_failed || known.told.is_some();

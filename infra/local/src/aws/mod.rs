@@ -48,11 +48,11 @@ pub struct Options {
     pub database: Database,
     /// The only access key that is accepted.
     pub access_key_id: String,
-    /// Its secret.
+    /// The secret of that access key.
     pub secret_access_key: SecretString,
     /// A fixed port, or any free one.
     pub port: Option<u16>,
-    /// The clock for visibility timeouts and the window in which a signature is valid.
+    /// The clock for the times of messages and the window in which a signature is valid.
     pub clock: Clock,
 }
 

@@ -33,7 +33,7 @@ impl Service {
         }
     }
 
-    /// Its name in the scope of a signature.
+    /// The service's name in the scope of a signature.
     pub(super) fn scope(self) -> &'static str {
         match self {
             Service::Sqs => "sqs",

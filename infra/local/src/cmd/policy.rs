@@ -62,7 +62,7 @@ pub enum PolicyAction {
     },
 }
 
-/// Does it, and tells whether the policy is good.
+/// Runs the subcommand, and tells whether the policy is good.
 ///
 /// # Errors
 /// Standard output is gone; for `render`, all that is wrong with the policy.
@@ -95,7 +95,7 @@ pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Wri
     }
 }
 
-/// For each rule whether it covers a backup, and why not; whether every rule could be asked about.
+/// Tells for each rule whether it covers a backup, and why not. True when every rule could be asked about.
 async fn explain(policy: Policy, id: &str, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<bool> {
     let context = home::looking(environment, None)?;
     let clock = SystemClock;
@@ -159,7 +159,7 @@ async fn find(context: &Context, rule: &Rule, id: &str) -> Result<Option<Backup>
     }
 }
 
-/// What each rule covers now, and what its first sweep would start; whether every rule could be read.
+/// Tells what each rule covers now, and what its first sweep would start. True when every rule could be read.
 async fn first_sweep(
     policy: Arc<Policy>,
     environment: &Environment,

@@ -39,11 +39,11 @@ pub(super) fn spinner(message: &'static str) -> ProgressBar {
     bar
 }
 
-/// A folder of our own that goes when we do.
+/// A temporary folder that is removed when this value is dropped.
 pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    /// Makes it in the system's place for such.
+    /// Makes a folder in the system's folder for temporary files.
     ///
     /// # Errors
     /// It cannot be made.

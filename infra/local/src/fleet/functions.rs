@@ -16,7 +16,7 @@ use crate::fleet::runtime_api::{InvokeError, RuntimeApi};
 
 /// Lines of output that are kept; older ones are dropped.
 const KEPT_LINES: usize = 1000;
-/// Of a longer line only so much is kept.
+/// How much of a longer line is kept.
 const KEPT_LINE_BYTES: usize = 16 * 1024;
 /// Lines of output in the reason for an exit.
 const LINES_IN_REASON: usize = 5;

@@ -12,14 +12,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::home::database::{Database, DatabaseError};
 
-/// The ledger.
+/// The ledger of one machine, with the notes beside it.
 #[derive(Clone, Debug)]
 pub struct SqliteLedger {
     database: Database,
 }
 
 impl SqliteLedger {
-    /// On this file.
+    /// The ledger in this file.
     pub fn new(database: Database) -> SqliteLedger {
         SqliteLedger { database }
     }

@@ -38,7 +38,7 @@ use ledger::SqliteLedger;
 use offsite_simulators::{SimOptions, Simulators};
 use queue::{Outgoing, Queue};
 
-/// All clouds.
+/// The providers of all clouds: one machine serves them together.
 pub const PROVIDERS: [&dyn Provider; 3] = [&Alibaba, &Huawei, &Tencent];
 
 /// The file of the one-machine home: `OFFSITE_DB`, or `./offsite.db`.
@@ -107,7 +107,7 @@ pub(crate) fn is_simulated(environment: &Environment) -> bool {
     })
 }
 
-/// What this command holds, over the file.
+/// The context of a command that works on the file: ledger, notes and queue are in it, and all clouds are served.
 ///
 /// # Errors
 /// Names the variable that is missing or wrong, or what is wrong with the policy; or the ledger is elsewhere.
@@ -131,8 +131,8 @@ pub fn context(environment: &Environment, database: &Database) -> Result<Context
     Ok(Context::new(ports, settings, meter::from_environment(environment, LineMeter::Stderr, false)?))
 }
 
-/// The ports of this machine to all clouds, over a ledger and notes that go with it and a queue that takes nothing; with what
-/// gives its credentials.
+/// The ports of this machine to all clouds, and what gives their credentials. Ledger and notes are in memory, and the queue takes
+/// nothing.
 ///
 /// # Errors
 /// An HTTP client cannot be set up.
@@ -160,7 +160,7 @@ pub fn ports(
     Ok((ports, secrets))
 }
 
-/// What a run holds that reads and starts nothing, over a ledger and notes that go with it.
+/// The context of a run that only reads: it starts nothing, and its ledger and notes are in memory.
 ///
 /// # Errors
 /// Names the variable that is missing or wrong.
@@ -169,7 +169,7 @@ pub(crate) fn looking(environment: &Environment, policy: Option<Arc<Policy>>) ->
     Ok(looking_with(environment, settings, Arc::new(SystemClock), policy)?.0)
 }
 
-/// The same with these settings and this clock; with what gives its credentials.
+/// The context of a run that only reads, by these settings and this clock, and what gives its credentials.
 ///
 /// # Errors
 /// An HTTP client cannot be set up.
@@ -284,7 +284,7 @@ pub(crate) async fn each_page(
     }
 }
 
-/// The queue in the file.
+/// Puts messages on the queue in the file.
 struct LocalEmitter {
     queue: Queue,
     clock: Arc<dyn Clock>,

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::home::database::{Database, DatabaseError};
 
-/// The queue receipts go to.
+/// The name of the queue that receipts go to.
 pub const RECEIPTS: &str = "receipts";
 
 /// A message to send.

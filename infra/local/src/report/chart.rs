@@ -18,7 +18,7 @@ const BOTTOM: f64 = 24.0;
 const WIDE: f64 = 1000.0;
 /// More points than this are drawn as ranges.
 const POINTS: usize = 300;
-/// How many ranges.
+/// How many ranges are drawn in place of too many points.
 const RANGES: usize = 100;
 /// A part of a bar that is not nothing has at least this many per cent of it, so that one in a million can be seen.
 const LEAST: f64 = 1.5;
@@ -191,7 +191,7 @@ fn chart(title: &str, caption: &str, samples: &[(Timestamp, u64)], allowed: Opti
     }
 }
 
-/// When, the lowest, the middle and the highest.
+/// One range: its time, and its lowest, middle and highest value.
 type Drawn = (Timestamp, u64, u64, u64);
 
 /// Many samples as few: of each part of them the range, so that no peak is hidden.
@@ -218,14 +218,14 @@ impl Span {
         if from == to { Self { from: from - 1800, to: to + 1800 } } else { Self { from, to } }
     }
 
-    /// From 0 to 1, with a little room at both ends.
+    /// The place of a moment in the chart, from 0 to 1, with a little room at both ends.
     fn place(&self, at: Timestamp) -> f64 {
         let whole = u64::try_from(self.to - self.from).unwrap_or(1);
         let part = u64::try_from(at.as_second() - self.from).unwrap_or(0);
         0.01 + 0.98 * percent(part, whole) / 100.0
     }
 
-    /// The time at `part` halves of it.
+    /// The label for the time at `part` halves of the span.
     fn label(&self, part: u8) -> String {
         let second = self.from + (self.to - self.from) / 2 * i64::from(part);
         let format = if self.to - self.from > 5 * 86_400 { "%-d %b" } else { "%-d %b %H:%M" };

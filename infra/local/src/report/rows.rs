@@ -20,7 +20,7 @@ pub(super) struct List {
     caption: &'static str,
     columns: &'static [&'static str],
     rows: Vec<Row>,
-    /// How many there are, in the page or not.
+    /// How many rows there are, in the page or not.
     total: u64,
 }
 
@@ -81,7 +81,7 @@ impl List {
         }
     }
 
-    /// How many there are.
+    /// How many rows the list has, in the page or not.
     pub(super) fn total(&self) -> u64 {
         self.total
     }
@@ -147,7 +147,7 @@ fn weight(verdict: Verdict) -> &'static str {
     words::figure(verdict).weight.class()
 }
 
-/// Worst first.
+/// The place of a verdict in a list that begins with the worst.
 fn rank(verdict: Verdict) -> usize {
     ORDER.iter().rev().position(|one| *one == verdict).unwrap_or(ORDER.len())
 }

@@ -37,13 +37,13 @@ impl Weight {
 pub(super) struct Figure {
     /// Its name for people.
     pub(super) label: &'static str,
-    /// How it is to be taken.
+    /// What it means for whoever reads the report.
     pub(super) weight: Weight,
     /// Its definition.
     pub(super) meaning: &'static str,
 }
 
-/// What all verdicts are parts of.
+/// The figure of all that is covered, of which every verdict is a part.
 pub(super) const COVERED: Figure = Figure {
     label: "covered",
     weight: Weight::Neutral,

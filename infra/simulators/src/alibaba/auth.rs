@@ -8,10 +8,11 @@ use crate::cloud::{Call, Received, Refusal};
 use crate::credentials::{Account, Key};
 use crate::text::{encode, hex, hmac_sha256, pairs, sha256_hex};
 
-/// Source: V3 request structure and signature, help document 2593177; 2026-11-21.
+/// How far the date of a request may be from the clock. Source: V3 request structure and signature, help document 2593177;
+/// 2026-11-21.
 const WINDOW: SignedDuration = SignedDuration::from_mins(15);
 
-/// Actions by version: HBR and STS.
+/// The actions of HBR and of STS, each group with the API version that a request for it must name.
 const VERSIONS: [(&str, &[&str]); 2] = [
     (
         "2017-09-08",
@@ -36,9 +37,9 @@ pub(super) struct Nonces {
 }
 
 impl Nonces {
-    /// `false` if the nonce was used already.
+    /// Notes a nonce; `false` if it was used already.
     fn take(&mut self, nonce: &str, now: Timestamp) -> bool {
-        // Dates may lie ahead by one window and behind by one.
+        // A date may be one window ahead of the clock or one behind, so a nonce matters for two windows.
         let memory = SignedDuration::from_mins(30);
         while self.by_age.front().is_some_and(|(at, _)| now.duration_since(*at) > memory) {
             if let Some((_, old)) = self.by_age.pop_front() {
@@ -92,7 +93,7 @@ pub(super) fn identify(
             "Specified api is not found, please check your url and method.",
         ));
     }
-    // The one action that is anonymous.
+    // AssumeRoleWithOIDC is the one action that may come without a signature.
     if action != "AssumeRoleWithOIDC" || request.header("authorization").is_some() {
         authenticate(request, account, now)?;
         let nonce = header("x-acs-signature-nonce", "MissingSignatureNonce")?;

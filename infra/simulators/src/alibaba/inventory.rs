@@ -10,11 +10,11 @@ use crate::clock::later;
 use crate::fates::{Backing, DAY, Fates, HOUR, base_of};
 use crate::truth::{Entry, Held};
 
-/// What the jobs of a vault back up; whole instances come by another way.
+/// The source types of seeded jobs, as often as they are to occur. Jobs of whole instances and of containers are made apart.
 const SOURCE_TYPES: [&str; 8] = ["ECS_FILE", "ECS_FILE", "ECS_FILE", "NAS", "COMMON_NAS", "OSS", "OTS", "File"];
 
 impl Alibaba {
-    /// Makes so many jobs for the rules of the reference policy.
+    /// Makes `backups` jobs, shared out among the rules of the reference policy.
     pub(super) fn make(&mut self, seed: u64, backups: u64, now: Timestamp) -> Value {
         let base = base_of(now);
         let others: u64 = RULES.iter().skip(1).map(|rule| backups * rule.share / 100).sum();
@@ -80,10 +80,10 @@ impl Alibaba {
         while let Some(drawn) = fates.next_backup() {
             let usual = SOURCE_TYPES[(fates.below(SOURCE_TYPES.len() as u64)) as usize];
             let (source_type, status) = match drawn.backing {
-                // What expired has left nothing: the pair and not the job has a record.
+                // A job that expired leaves nothing: the ledger has a record of the pair and none of the job.
                 Backing::GoneCopied { .. } | Backing::GoneExpired | Backing::GoneMissed { .. } => continue,
                 Backing::Ineligible(_) => ("UDM_ECS", "COMPLETE"),
-                // No listing has these.
+                // No listing shows container backups.
                 Backing::Refused => ("CONTAINER", "COMPLETE"),
                 Backing::Unfinished => (usual, "RUNNING"),
                 Backing::Unlisted => (usual, "FAILED"),

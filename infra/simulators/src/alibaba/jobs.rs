@@ -85,7 +85,7 @@ impl Alibaba {
     }
 }
 
-/// Whether a field passes a filter; none if operator and values do not fit together.
+/// Whether a field passes a filter; `None` where the operator and its values do not fit together.
 fn accepts(operator: &str, actual: &str, values: &[&str]) -> Option<bool> {
     let first = *values.first()?;
     let compare = |value: &str| match (actual.parse::<i64>(), value.parse::<i64>()) {

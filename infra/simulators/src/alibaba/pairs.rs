@@ -68,7 +68,8 @@ impl Alibaba {
         Ok(json!({"TaskId": task}))
     }
 
-    /// The answer for a pair that is there, or stands in the way. What the live service says is not published.
+    /// The answer to a request for a pair that exists already, or that another pair stands in the way of. What the live service
+    /// answers is not published.
     fn existing_pair(
         &mut self,
         source: &str,

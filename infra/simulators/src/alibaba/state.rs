@@ -1,4 +1,4 @@
-//! The simulated cloud and what it starts with.
+//! What the simulated Alibaba Cloud holds, and its default inventory.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::options::SimOptions;
 use crate::text::Draw;
 use crate::truth::Entry;
 
-/// The simulated cloud.
+/// The simulated Alibaba Cloud: HBR and STS.
 pub(crate) struct Alibaba {
     pub(super) account: Account,
     pub(super) nonces: Nonces,
@@ -21,7 +21,7 @@ pub(crate) struct Alibaba {
     pub(super) vaults: Vaults,
     pub(super) tasks: HashMap<String, Task>,
     pub(super) jobs: Vec<Job>,
-    /// Keyed by source vault and target vault; the state names the target's region.
+    /// The pairs that were made, by source vault and target vault; `GET /_sim/state` names the target's region instead.
     pub(super) copies: Copies,
     pub(super) draw: Draw,
     /// What Offsite's ledger would hold of the seeded inventory.

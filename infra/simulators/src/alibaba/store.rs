@@ -51,17 +51,17 @@ pub(super) struct Vaults {
 #[derive(Clone)]
 pub(super) struct Vault {
     pub(super) id: String,
-    /// None only in any-source mode, until somebody names it.
+    /// The vault's region; `None` only in any-source mode, until a call names it.
     pub(super) region: Option<String>,
     pub(super) name: String,
     pub(super) kind: String,
     pub(super) status: String,
     pub(super) created: Timestamp,
-    /// Created as a replication target.
+    /// Whether the vault was created as a replication target.
     pub(super) target_made: bool,
-    /// On a target: the pair it belongs to.
+    /// The pair that this vault is the target of.
     pub(super) pair: Option<Pair>,
-    /// On a source: its one target.
+    /// The target of this vault, of which there can be one only.
     pub(super) target: Option<String>,
     pub(super) status_message: Option<&'static str>,
 }
@@ -75,11 +75,11 @@ pub(super) struct Pair {
     pub(super) visible: Timestamp,
     pub(super) ready: Timestamp,
     pub(super) fails: bool,
-    /// Since then nothing newer has been carried.
+    /// The moment since which the pair has carried nothing newer, if it has stopped.
     pub(super) stalled: Option<Timestamp>,
 }
 
-/// What DescribeTask knows.
+/// A replication task, as DescribeTask tells of it.
 pub(super) struct Task {
     pub(super) created: Timestamp,
     pub(super) ready: Timestamp,
@@ -95,7 +95,7 @@ impl Pair {
         percent(self.started, self.ready, now)
     }
 
-    /// Up to when everything has been carried; none during the first synchronisation.
+    /// The moment up to which everything has been carried; `None` while the first synchronization runs.
     pub(super) fn carried_until(&self, lag_s: f64, now: Timestamp) -> Option<Timestamp> {
         let newest = later(now, -lag_s);
         (now >= self.ready).then(|| self.stalled.map_or(newest, |stalled| stalled.min(newest)))
@@ -149,7 +149,7 @@ impl Vaults {
         self.by_id.remove(id).is_some()
     }
 
-    /// The vault, made up in any-source mode; `region` is what the caller says about an unknown region.
+    /// The vault of this ID. Any-source mode makes one up where there is none, in the `region` that the caller names.
     pub(super) fn find(
         &mut self,
         id: &str,

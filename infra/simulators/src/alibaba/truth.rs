@@ -15,17 +15,17 @@ pub(super) const TARGET: &str = "cn-chengdu";
 /// What became of the pair of a rule's vaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pairing {
-    /// It has carried everything.
+    /// The pair has carried every job.
     Complete,
-    /// It stopped to carry ten days ago.
+    /// The pair has carried nothing for ten days.
     Behind,
-    /// Its first synchronisation runs.
+    /// The first synchronization of the pair still runs.
     Starting,
-    /// There is none.
+    /// There is no pair.
     None,
-    /// There is none, and the ledger is in doubt.
+    /// There is no pair, and the ledger's record is in doubt.
     Doubt,
-    /// There is none any more, and the ledger has seen it.
+    /// The pair is gone, and the ledger has seen that.
     Lost,
 }
 
@@ -34,10 +34,10 @@ pub(super) struct Rule {
     pub(super) name: &'static str,
     pub(super) vault: &'static str,
     pub(super) target: &'static str,
-    /// Only jobs whose names begin so.
+    /// The rule selects only jobs whose names begin with this.
     pub(super) prefix: Option<&'static str>,
     pub(super) pairing: Pairing,
-    /// How many of a hundred backups.
+    /// How many of a hundred backups belong to this rule.
     pub(super) share: u64,
 }
 
@@ -113,7 +113,7 @@ impl Alibaba {
         truth
     }
 
-    /// The pair of a rule, if it lives and is shown.
+    /// The pair of a rule, if it exists now and DescribeVaults shows it.
     fn pair_of(&self, rule: &Rule, now: Timestamp) -> Option<&Pair> {
         let target = self.vaults.get(rule.target).filter(|vault| vault.region.as_deref() == Some(TARGET))?;
         let from_there = |pair: &&Pair| {

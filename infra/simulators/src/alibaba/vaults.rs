@@ -125,7 +125,7 @@ pub(super) struct SeedVault {
     status: Option<String>,
     #[serde(default)]
     replication: bool,
-    /// Pairs this vault, as a target, with a source: a pair made before anybody asked.
+    /// The source vault that this vault is the target of: the pair exists from the start.
     source_vault_id: Option<String>,
     source_region: Option<String>,
     created: Option<Value>,

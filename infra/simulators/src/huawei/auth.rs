@@ -9,7 +9,7 @@ use crate::cloud::{Received, Refusal};
 use crate::credentials::Key;
 use crate::text::{decode, encode, hex, hmac_sha256, pairs, sha256_hex};
 
-/// Source: API Request Signing Guide; 2026-11-21.
+/// How far the date of a request may be from the clock. Source: API Request Signing Guide; 2026-11-21.
 const WINDOW: SignedDuration = SignedDuration::from_mins(15);
 impl Huawei {
     /// Accepts a token of the simulated IAM or a signature.

@@ -50,7 +50,7 @@ impl Huawei {
         let backup = self.store.backup(&id, &project, self.switches.any_source, now).cloned().ok_or_else(no_backup)?;
         check_source(&backup)?;
         self.check_destination(&destination, &source_region)?;
-        // The key is the region: another vault there does not widen it.
+        // There is one copy for each backup and region: naming another vault of that region does not allow a second one.
         if self
             .store
             .records_of(&id)
@@ -246,7 +246,7 @@ impl Huawei {
     }
 }
 
-/// The published rule: an available server backup with its system disk, and no replica.
+/// Refuses what the published rule does not allow: it allows an available server backup with its system disk, and no replica.
 pub(super) fn check_source(backup: &Backup) -> Result<(), Refusal> {
     if backup.image_type != "backup" && backup.image_type != "sync" {
         return Err(Refusal::new(400, "BackupService.1002", "The backup type does not support replication."));

@@ -10,7 +10,7 @@ use crate::clock::later;
 use crate::cloud::{Call, Refusal, Twist};
 use crate::text::uuid_of;
 
-/// The one provider. Source: CSBS API page of the call; 2026-11-21.
+/// The ID of the one backup provider that CSBS has. Source: CSBS API page of the call; 2026-11-21.
 const PROVIDER: &str = "fc4d5750-22e7-4798-8a46-f48f62c4c1da";
 
 impl Huawei {

@@ -25,7 +25,8 @@ pub(super) fn flag(body: &Map<String, Value>, key: &str) -> Result<Option<bool>,
     }
 }
 
-/// Source: CopyBackup definition, `^[\u4E00-\u9FA5\uf900-\ufa2da-zA-Z0-9_\-]*$`; 2026-11-21.
+/// Whether a name may hold this character. Source: CopyBackup definition, `^[\u4E00-\u9FA5\uf900-\ufa2da-zA-Z0-9_\-]*$`;
+/// 2026-11-21.
 pub(super) fn is_name_character(character: char) -> bool {
     character.is_ascii_alphanumeric()
         || "_-".contains(character)

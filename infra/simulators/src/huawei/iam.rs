@@ -13,7 +13,7 @@ use crate::text::sha256_hex;
 pub(super) const DOMAIN: &str = "offsite-domain";
 const USER: &str = "offsite-user";
 const PASSWORD: &str = "offsite-password";
-/// Source: IAM documentation, validity of a user token; 2026-11-21.
+/// How long a token is valid. Source: IAM documentation, validity of a user token; 2026-11-21.
 const TOKEN_LIFE_S: f64 = 24.0 * 3_600.0;
 
 impl Huawei {

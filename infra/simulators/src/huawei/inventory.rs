@@ -14,7 +14,7 @@ use crate::text::uuid_of;
 use crate::truth::{Entry, Held};
 
 impl Huawei {
-    /// Makes so many backups for the rules of the reference policy, one in ten for the legacy service.
+    /// Makes `backups` backups for the rules of the reference policy, one in ten of them for the legacy service.
     pub(super) fn make(&mut self, seed: u64, backups: u64, now: Timestamp) -> Value {
         let base = base_of(now);
         let legacy = backups / 10;
@@ -44,7 +44,7 @@ struct Maker<'a> {
     rule: &'static Rule,
     fates: Fates,
     base: Timestamp,
-    /// Their IDs, by name prefix and number.
+    /// The IDs of the servers that were made so far, by name prefix and number.
     servers: HashMap<(&'static str, u64), String>,
 }
 
@@ -207,13 +207,13 @@ impl Maker<'_> {
         };
         let image_type = match backing {
             Backing::Unlisted => "replication",
-            // What was brought in from elsewhere is copied like what was made here.
+            // A backup of the kind `sync` was brought in from elsewhere, and is copied like one that was made here.
             _ if !self.rule.is_legacy() && facts.id.ends_with(['3', '7']) => "sync",
             _ => "backup",
         };
         let resource_type = match backing {
             Backing::Ineligible(0) => "OS::Cinder::Volume",
-            // Only the API knows that this region does not copy them.
+            // Only the API knows that this region does not copy file systems.
             Backing::Refused => "OS::Sfs::Turbo",
             _ => "OS::Nova::Server",
         };

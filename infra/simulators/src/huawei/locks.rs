@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Source: API gateway documentation, `AK access failed to reach the limit`; 2026-11-21.
+/// How many wrong signatures lock a key. Source: API gateway documentation, `AK access failed to reach the limit`; 2026-11-21.
 const WRONG_SIGNATURES: u32 = 5;
 const LOCK: SignedDuration = SignedDuration::from_mins(5);
 

@@ -277,7 +277,7 @@ fn number(call: &Call, name: &str) -> Result<Option<usize>, Refusal> {
         .transpose()
 }
 
-/// Source: ListBackups, `%Y-%m-%dT%H:%M:%SZ`; 2026-11-21.
+/// The time that a parameter holds, if it is given. Source of the form: ListBackups, `%Y-%m-%dT%H:%M:%SZ`; 2026-11-21.
 fn time(call: &Call, name: &str) -> Result<Option<Timestamp>, Refusal> {
     let read = |text: &str| text.parse::<Timestamp>().ok().filter(|_| text.len() == 20 && text.ends_with('Z'));
     call.parameter(name)

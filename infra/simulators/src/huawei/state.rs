@@ -1,4 +1,4 @@
-//! The simulated cloud and what it starts with.
+//! What the simulated Huawei Cloud holds, and its default inventory.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::options::SimOptions;
 use crate::text::Draw;
 use crate::truth::Entry;
 
-/// The simulated cloud.
+/// The simulated Huawei Cloud: CBR, CSBS, IAM and STS.
 pub(crate) struct Huawei {
     pub(super) account: Account,
     /// Project tokens issued by the simulated IAM, with their end.

@@ -9,7 +9,7 @@ use crate::text::{is_uuid, uuid_of};
 
 /// Everything the account has.
 pub(super) struct Store {
-    /// Project ID to region.
+    /// The region of each project, by project ID.
     pub(super) projects: HashMap<String, String>,
     pub(super) vaults: HashMap<String, Vault>,
     pub(super) items: HashMap<String, Item>,
@@ -19,7 +19,7 @@ pub(super) struct Store {
     by_checkpoint: HashMap<String, String>,
     records: Vec<Record>,
     record_ids: HashMap<String, usize>,
-    /// Record numbers by source backup or item.
+    /// The places in `records`, by source backup or item.
     records_of: HashMap<String, Vec<usize>>,
     /// IDs that existed once: they are never made up again.
     gone: HashSet<String>,
@@ -54,7 +54,7 @@ pub(super) struct Backup {
     pub(super) resource_id: String,
     pub(super) created: Timestamp,
     pub(super) contain_system_disk: bool,
-    /// A replica is not there before this.
+    /// The moment at which a replica appears in its destination; before that nobody sees it.
     pub(super) appears: Option<Timestamp>,
 }
 
@@ -91,7 +91,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// The API's word.
+    /// The status as the API tells it.
     pub(super) fn status(&self, now: Timestamp) -> &'static str {
         match self.neutral_state(now) {
             "failed" => "fail",
@@ -140,7 +140,7 @@ impl Backup {
         Self::of_server(uuid_of(&format!("server/{id}")), id, project, vault, created)
     }
 
-    /// The same of a server that is known.
+    /// A finished backup of this server, with the system disk.
     pub(super) fn of_server(server: String, id: &str, project: &str, vault: &str, created: Timestamp) -> Self {
         Self {
             id: id.to_owned(),

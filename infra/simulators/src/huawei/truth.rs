@@ -10,7 +10,7 @@ use super::store::{Backup, Item, Record};
 use crate::clock::later;
 use crate::truth::{Entry, Index, Known, Life, RuleTruth, Standing, document, is_missed};
 
-/// So long after a copy was begun nobody waits for its replica to appear: two days.
+/// How long after its copy was begun a replica may take to appear: two days.
 const LATE_S: f64 = 172_800.0;
 
 /// One rule of the reference policy: of CBR with vaults, or of CSBS without.
@@ -20,7 +20,7 @@ pub(super) struct Rule {
     pub(super) region: &'static str,
     pub(super) project: &'static str,
     pub(super) vault: Option<&'static str>,
-    /// Only backups whose names begin so.
+    /// The rule selects only backups whose names begin with this.
     pub(super) prefix: Option<&'static str>,
     pub(super) to_region: &'static str,
     pub(super) to_project: &'static str,
@@ -63,7 +63,7 @@ impl Rule {
         destination
     }
 
-    /// Whether it is of the legacy service.
+    /// Whether the rule is about the legacy service, CSBS.
     pub(super) fn is_legacy(&self) -> bool {
         self.vault.is_none()
     }
@@ -167,7 +167,7 @@ impl Huawei {
         let done = records().filter(|record| record.status(now) == "success").map(|record| record.replica.as_str());
         let held = entry.and_then(|entry| entry.destination_id.as_deref());
         let seen = done.chain(held).filter_map(|id| Some((id, self.replica(rule, id, now)?)));
-        // Of those of one age the later record.
+        // Of records of one age the later one counts.
         let newest = records().max_by_key(|record| record.started);
         let told = newest.map(|record| {
             let life = match record.status(now) {
@@ -199,7 +199,8 @@ impl Huawei {
     }
 }
 
-/// The published rule. Source: cloud-backup-recovery user manual cbr_03_0018 and cbr_03_0009; 2026-11-21.
+/// Whether a backup can be copied, by the published rule. Source: cloud-backup-recovery user manual cbr_03_0018 and cbr_03_0009;
+/// 2026-11-21.
 fn standing(backup: &Backup) -> Standing {
     if backup.image_type == "replication" {
         return Standing::Ineligible;

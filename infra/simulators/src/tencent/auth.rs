@@ -8,7 +8,7 @@ use crate::cloud::{Call, Received, Refusal};
 use crate::credentials::{Account, Key};
 use crate::text::{hex, hmac_sha256, pairs, sha256_hex};
 
-/// Source: signature v3 page; 2026-11-21.
+/// How far the time of a request may be from the clock. Source: signature v3 page; 2026-11-21.
 const WINDOW: SignedDuration = SignedDuration::from_secs(300);
 
 /// Actions by service, with the version each belongs to.
@@ -39,7 +39,7 @@ pub(super) fn identify(
     any_source: bool,
 ) -> Result<Call, Refusal> {
     let action = request.header("x-tc-action").ok_or_else(|| missing("Action"))?;
-    // The one action that is not signed, and says so.
+    // AssumeRoleWithWebIdentity is the one action that is not signed, which it says by `SKIP`.
     let service = match (action.as_str(), request.header("authorization").as_deref()) {
         ("AssumeRoleWithWebIdentity", Some("SKIP")) => "sts".to_owned(),
         _ => authenticate(request, account, now)?,

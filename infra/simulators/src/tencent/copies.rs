@@ -9,7 +9,7 @@ use super::state::Tencent;
 use super::store::{CopyLife, NewSnapshot, Origin, is_snapshot_id};
 use crate::cloud::{Call, FailedElementId, Refusal, Twist};
 
-/// Source: CBS documentation on limits and ModifySnapshotAttribute; 2026-11-21.
+/// The longest name of a snapshot. Source: CBS documentation on limits and ModifySnapshotAttribute; 2026-11-21.
 const LONGEST_NAME: usize = 60;
 
 impl Tencent {
@@ -158,7 +158,7 @@ impl Tencent {
         element
     }
 
-    /// Deletes all or nothing.
+    /// Deletes all the snapshots that a call names, or none of them.
     pub(super) fn delete(&mut self, call: &Call, now: Timestamp) -> Result<Value, Refusal> {
         let body = object(call, &["SnapshotIds", "DeleteBindImages"])?;
         let ids = texts(body, "SnapshotIds")?.ok_or_else(|| missing("SnapshotIds"))?;

@@ -11,7 +11,7 @@ use crate::fates::{Backing, DAY, Drawn, Fate, Fates, HOUR, base_of, between};
 use crate::truth::{Entry, Held};
 
 impl Tencent {
-    /// Makes so many snapshots for the rules of the reference policy, seven in ten for the first.
+    /// Makes `backups` snapshots for the rules of the reference policy, seven in ten of them for the first rule.
     pub(super) fn make(&mut self, seed: u64, backups: u64, now: Timestamp) -> Value {
         let base = base_of(now);
         let first = backups * 7 / 10;
@@ -39,7 +39,7 @@ struct Maker<'a> {
 /// A copy to be made.
 struct NewCopy<'a> {
     source: &'a Origin,
-    /// None if the source is gone.
+    /// The slot of the source; `None` if it is gone.
     slot: Option<u32>,
     destination: &'static str,
     name: String,
@@ -212,7 +212,7 @@ impl Maker<'_> {
         id
     }
 
-    /// Where there is no copy there is now and then something that only looks like one.
+    /// Now and then puts into the destination, where there is no copy, something that only looks like one.
     fn decoy(&mut self, source: &Origin, destination: &'static str, created: Timestamp) {
         let (name, from_remote) = match self.fates.below(6) {
             0 => (format!("{}-kept", own_name(source, 1)), true),
@@ -257,7 +257,7 @@ impl Maker<'_> {
         }
     }
 
-    /// The ID of a copy that is there no more.
+    /// An ID for a copy that no longer exists.
     fn gone_id(&mut self) -> String {
         let id = self.new_id();
         self.cloud.store.note_gone(&id);

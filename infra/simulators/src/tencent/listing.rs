@@ -9,7 +9,8 @@ use super::state::Tencent;
 use super::store::{Listing, Snapshot, is_snapshot_id};
 use crate::cloud::{Call, NameFilter, Refusal};
 
-/// Source: DescribeSnapshots, tencentcloud-sdk-python-cbs 3.1.175; `zone` from the official example; 2026-11-21.
+/// The filters that DescribeSnapshots knows. Source: tencentcloud-sdk-python-cbs 3.1.175; `zone` from the official example;
+/// 2026-11-21.
 const FILTERS: [&str; 9] = [
     "snapshot-id",
     "snapshot-name",

@@ -75,7 +75,7 @@ struct SeedSnapshot {
     region: String,
     name: Option<String>,
     created: Option<Value>,
-    /// CREATING for so long from now, then NORMAL.
+    /// For how many seconds from now the snapshot is CREATING, before it is NORMAL.
     creating_s: Option<f64>,
     disk_id: Option<String>,
     disk_usage: Option<String>,

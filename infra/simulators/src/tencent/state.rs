@@ -1,4 +1,4 @@
-//! The simulated cloud and what it starts with.
+//! What the simulated Tencent Cloud holds, and its default inventory.
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use crate::options::SimOptions;
 use crate::text::Draw;
 use crate::truth::Entry;
 
-/// The simulated cloud.
+/// The simulated Tencent Cloud: CBS and STS.
 pub(crate) struct Tencent {
     pub(super) account: Account,
     pub(super) switches: Switches,

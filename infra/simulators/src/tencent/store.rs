@@ -42,13 +42,13 @@ pub(super) struct Listing {
 pub(super) struct Snapshot {
     pub(super) facts: NewSnapshot,
     pub(super) deadline: Option<Timestamp>,
-    /// Set on copies.
+    /// The stages of a copy; `None` for a snapshot that is no copy.
     pub(super) life: Option<CopyLife>,
     /// Copies made of this snapshot: destination region and slot.
     pub(super) copies: Vec<(String, u32)>,
 }
 
-/// What is said when a snapshot comes into being.
+/// The facts of a snapshot that is to be added.
 #[derive(Clone)]
 pub(super) struct NewSnapshot {
     pub(super) id: String,
@@ -63,9 +63,9 @@ pub(super) struct NewSnapshot {
     pub(super) instant: bool,
     pub(super) from_remote: bool,
     pub(super) policy_id: Option<String>,
-    /// Thrown away, and still to be seen in the recycle bin.
+    /// Whether it was thrown away, and is still to be seen in the recycle bin.
     pub(super) recycled: bool,
-    /// On a copy: what it was made of, as far as is known.
+    /// The snapshot that a copy was made of, as far as is known.
     pub(super) origin: Option<Origin>,
 }
 
@@ -333,7 +333,7 @@ impl Store {
         snapshot.copies.iter().any(|(to, slot)| to == region && alive(*slot))
     }
 
-    /// `running`, `done` or `failed` for a copy; a copy deleted later was done.
+    /// The state of a copy: `running`, `done` or `failed`. One that was deleted later counts as done.
     pub(super) fn copy_state(&self, id: &str, now: Timestamp) -> &'static str {
         match self.by_id.get(id).and_then(|slot| self.get(*slot)).and_then(|copy| copy.life) {
             Some(life) if now < life.ready => "running",

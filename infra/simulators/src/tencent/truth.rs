@@ -15,7 +15,7 @@ use crate::truth::{Entry, Index, Known, Life, RuleTruth, Standing, document, is_
 pub(super) struct Rule {
     pub(super) name: &'static str,
     pub(super) region: &'static str,
-    /// Only snapshots whose names begin so.
+    /// The rule selects only snapshots whose names begin with this.
     pub(super) prefix: Option<&'static str>,
     pub(super) destinations: &'static [&'static str],
 }
@@ -31,7 +31,7 @@ pub(super) const RULES: [Rule; 2] = [
     Rule { name: "database-disks", region: "ap-tokyo", prefix: None, destinations: &["ap-seoul"] },
 ];
 
-/// Attempts under whose names a copy of ours is looked for.
+/// How many attempts a copy of Offsite's may have had, under whose names it is looked for.
 const ATTEMPTS: u32 = 5;
 
 /// The policy as JSON.
@@ -165,7 +165,7 @@ impl Copy<'_> {
 }
 
 impl Copies<'_> {
-    /// The best copy that can be told to be one: by its name, or because the ledger holds its ID.
+    /// The best copy that can be recognized as one: by its name, or because the ledger holds its ID.
     fn best(&self, source: &str, entry: Option<&Entry>) -> Option<(&str, Life)> {
         let found = self.0.get(source).into_iter().flatten().filter(|copy| copy.can_be_found(entry));
         found.min_by_key(|copy| copy.life).map(|copy| (copy.id, copy.life))

@@ -60,7 +60,7 @@ impl Condition {
         })
     }
 
-    /// The condition as one on a key.
+    /// The condition as one on the keys of an index.
     pub(super) fn on_key(&self, hash: &str, sort: &str) -> Result<Range<'_>, ServiceError> {
         let (mut found, mut bound) = (None, None);
         for (name, test) in &self.0 {

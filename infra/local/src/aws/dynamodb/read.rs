@@ -95,7 +95,7 @@ impl Select {
     }
 }
 
-/// Where the page before ended: the values of these attributes.
+/// Where the page before ended, as the values of the attributes `names`; `None` for the first page.
 fn start_of(call: &Call<'_>, names: &[&String]) -> Result<Option<Vec<String>>, ServiceError> {
     let Some(start) = call.input.get("ExclusiveStartKey") else { return Ok(None) };
     let start = parse_item(start)?;

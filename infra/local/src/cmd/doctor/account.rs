@@ -28,27 +28,27 @@ use super::reach::{Reached, authority, reach};
 
 /// An account and the ways its copies go.
 pub(crate) struct Account {
-    /// Which cloud.
+    /// The provider of its cloud.
     pub provider: &'static dyn Provider,
-    /// Its probes.
+    /// The probes of that cloud.
     pub probe: &'static dyn Probe,
     /// The account's name.
     pub name: String,
-    /// At least one.
+    /// The ways its copies go, of which there is at least one.
     pub routes: Vec<Route>,
 }
 
-/// What every check needs.
+/// What all checks of a run share.
 pub(crate) struct Room<'a> {
-    /// Sends.
+    /// The context whose transport, settings and clock the requests go by.
     pub context: &'a Context,
     /// What the handler takes credentials from.
     pub secrets: &'a AccountSecrets,
-    /// Variables.
+    /// The variables of this process.
     pub environment: &'a Environment,
-    /// Pauses of credentials.
+    /// The pauses of credentials that the ledger holds.
     pub pauses: &'a Pauses,
-    /// For each exchange.
+    /// How long one exchange may take.
     pub patience: Duration,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Room<'a> {
 enum Unasked {
     /// It was not asked for at all, and why.
     Skipped(String),
-    /// It was asked for in vain, and of which endpoint; without one an answer came that says nothing.
+    /// The question failed, at this endpoint; without an endpoint an answer came that says nothing.
     Failed(Failure, Option<String>),
 }
 
@@ -201,7 +201,7 @@ impl Account {
         let health = match (reached.latency_ms.is_some(), topics.iter().any(|topic| is_needed(*topic))) {
             (true, _) => Health::Ok,
             (false, true) => Health::Fail,
-            // No copy needs it: only checks of ours do.
+            // No copy needs this endpoint: only checks of the doctor do.
             (false, false) => Health::Warn,
         };
         let finding = Finding::new(health, &reached.found, reached.advice);
@@ -303,7 +303,8 @@ impl Account {
         Some(Check { latency_ms: took.get(), ..self.check(topic.name(), subject, finding, blind) })
     }
 
-    /// `credential` is what a refused password, or a variable that is wrong, comes to.
+    /// Whether a failure means that the key is refused. Its code is `credential` where a password was refused or a variable is
+    /// wrong.
     fn is_refused_key(&self, failure: &Failure) -> bool {
         let refused = failure.disposition == Disposition::Authentication && !self.probe.is_denied(failure);
         refused || matches!(failure.code.as_str(), "credential" | "signing")
@@ -312,7 +313,7 @@ impl Account {
     fn judge(&self, topic: Topic, route: &Route, failure: &Failure) -> Finding {
         let id = failure.request_id.as_ref().map(|id| format!(" (request ID {id})")).unwrap_or_default();
         let said = format!("{}: {}{id}", failure.code, failure.message);
-        // Without what only a check of ours asks for, copies can be made all the same.
+        // Copies can be made without what only a check of the doctor asks for.
         let weight = if is_needed(topic) { Health::Fail } else { Health::Unknown };
         if self.is_refused_key(failure) {
             let advice = format!("{}; no further request is signed with this key in this run", failure.advice);
@@ -348,7 +349,7 @@ impl Account {
     }
 }
 
-/// What copies need, as against what only these checks ask for.
+/// Whether copies need what is looked at, and not only these checks.
 fn is_needed(topic: Topic) -> bool {
     matches!(topic, Topic::Sources | Topic::Copies)
 }

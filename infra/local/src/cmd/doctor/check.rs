@@ -28,7 +28,7 @@ impl Status {
     /// All of them, in the order of the summary.
     pub(crate) const ALL: [Status; 5] = [Status::Ok, Status::Warn, Status::Fail, Status::Unknown, Status::Skipped];
 
-    /// The word for it.
+    /// The word for a status in the output.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Status::Ok => "ok",
@@ -62,12 +62,12 @@ impl From<Health> for Status {
     }
 }
 
-/// One check.
+/// One check, and what it found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Check {
     /// Its name, which stays the same from version to version.
     pub name: &'static str,
-    /// Of which cloud and account; `None` for this installation.
+    /// The cloud and account that it is about; `None` for this installation.
     pub of: Option<(Cloud, String)>,
     /// What was looked at: a host, a region, a vault, a file.
     pub subject: String,
@@ -103,12 +103,12 @@ impl Check {
         }
     }
 
-    /// The same as a check of an account.
+    /// This check, made one of an account.
     pub(crate) fn of(self, cloud: Cloud, account: &str) -> Check {
         Check { of: Some((cloud, account.to_owned())), ..self }
     }
 
-    /// The same as one that was not made.
+    /// This check, told as one that was not made.
     pub(crate) fn skipped(self) -> Check {
         Check { status: Status::Skipped, ..self }
     }

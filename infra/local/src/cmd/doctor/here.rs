@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(6);
 pub(crate) enum Pauses {
     /// Those that the file holds.
     Held(Vec<(String, Pause)>),
-    /// In the table.
+    /// Those in the table, which is asked for each credential.
     Table(Arc<dyn Ledger>),
 }
 
@@ -39,7 +39,7 @@ impl Pauses {
     }
 }
 
-/// Whether everything is paused.
+/// The check whether `OFFSITE_PAUSED` stops everything.
 pub(crate) fn paused(environment: &Environment) -> Check {
     let finding = match environment.get("OFFSITE_PAUSED") {
         None => Finding::ok("OFFSITE_PAUSED is not set"),

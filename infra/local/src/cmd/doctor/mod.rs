@@ -249,7 +249,7 @@ fn looked_at(
     accounts
 }
 
-/// A way that copies often go, where nobody says which.
+/// A usual way of copies, for when neither a policy nor an argument names one.
 fn usual(cloud: Cloud, args: &DoctorArgs) -> Route {
     let (operation, from, to) = match cloud {
         Cloud::Alibaba => (Operation::CreateVaultReplication, "cn-hangzhou", "cn-shanghai"),

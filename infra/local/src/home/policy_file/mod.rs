@@ -34,20 +34,20 @@ const MAX_DEPTH: usize = 16;
 /// A place in a file, both counted from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// Line.
+    /// The line, counted from 1.
     pub line: usize,
-    /// Column.
+    /// The column, counted from 1 in characters.
     pub column: usize,
 }
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where, if the file could be read at all.
+    /// The place, if the file could be read at all.
     pub at: Option<Position>,
     /// Path of the field, such as `rules[0].source.region`; empty for the file as a whole.
     pub path: String,
-    /// What, in one line.
+    /// What is wrong, in one line.
     pub reason: String,
 }
 
@@ -56,7 +56,7 @@ pub struct Problem {
 pub struct Problems {
     /// The file's name, for people.
     pub file: String,
-    /// At least one.
+    /// The problems, of which there is at least one.
     pub list: Vec<Problem>,
 }
 
