@@ -454,12 +454,11 @@ fn resolved(units: &BTreeMap<Module, Unit>, path: &[String]) -> Option<Module> {
         .find_map(|length| units.get_key_value(&path[..length]))
         .map(|(module, unit)| (module.clone(), unit))?;
     let Some(name) = path.get(module.len()) else { return Some(module) };
-    let passed_on = uses(&unit.code).into_iter().filter(|(public, _)| *public).flat_map(|(_, tree)| leaves(&tree));
-    for leaf in passed_on.filter(|leaf| leaf.last() == Some(name)) {
-        let there = absolute(units, &module, leaf)?;
-        return resolved(units, &there);
+    let mut passed_on = uses(&unit.code).into_iter().filter(|(public, _)| *public).flat_map(|(_, tree)| leaves(&tree));
+    match passed_on.find(|leaf| leaf.last() == Some(name)) {
+        Some(leaf) => resolved(units, &absolute(units, &module, leaf)?),
+        None => Some(module),
     }
-    Some(module)
 }
 
 /// A path as seen from a module, from the root; `None` for another crate.

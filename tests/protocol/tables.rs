@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use serde_json::Value;
-
 use crate::product::{Key, Message, Record, State};
 use crate::provider::copy_number;
 
@@ -155,7 +153,7 @@ impl Tables {
             subject: self.key(message.event["subject"].as_str().unwrap()),
             attempt: data["attempt"].as_u64().unwrap() as u32,
             copy: data["replication_id"].as_str().map(copy_number),
-            of_vault: data["operation"] == Value::from("copy-checkpoint"),
+            of_vault: data["operation"] == "copy-checkpoint",
         }
     }
 

@@ -36,6 +36,7 @@ pub enum Question {
 }
 
 /// An answer from the outside.
+#[allow(clippy::large_enum_variant)] // One at a time, and only while it is handed over.
 pub enum Reaction {
     Got(Result<Option<Record>, LedgerError>),
     Put(Result<Put, LedgerError>),

@@ -194,17 +194,16 @@ async fn look_at(
     let asked = (record.receipts.last().cloned(), record.attempt);
     let mut was = before;
     let observe = |found: Option<&Record>| {
-        let found = found.ok_or(None)?;
+        let found = found.ok_or(())?;
         // The answer is about the copy that was asked for. If the record has another copy by now, the next look asks for that.
         if (found.receipts.last(), found.attempt) != (asked.0.as_ref(), asked.1) {
             before = found.state;
-            return Err(Some(found.clone()));
+            return Err(());
         }
         was = found.state;
         let now = ctx.now();
         let me = Claimant { owner: found.owner.clone(), lease_until: now, now };
-        observed(found, &observation, &me, &ctx.settings.looks, ctx.settings.attempts.backoff)
-            .ok_or_else(|| Some(found.clone()))
+        observed(found, &observation, &me, &ctx.settings.looks, ctx.settings.attempts.backoff).ok_or(())
     };
     let mut arrived = None;
     let current = match update(&*ctx.ports.ledger, Some(record.clone()), observe).await? {
@@ -220,7 +219,7 @@ async fn look_at(
             arrived = Arrived::of(replication, was, &next);
             *next
         }
-        Written::Left(found) => found.unwrap_or(record),
+        Written::Left((), found) => found.map_or(record, |found| *found),
     };
     if current.in_outbox() {
         outbox::deliver(ctx, replication, &current, invocation).await;

@@ -89,7 +89,7 @@ async fn replicate(
     let terms = terms(ctx, replication).await;
     let record = match claim(ctx, replication, &me, &terms.attempts).await {
         Ok(Written::Stored(record)) => record,
-        Ok(Written::Left(claim)) => return replay::without_claim(ctx, replication, claim, invocation).await,
+        Ok(Written::Left(claim, _)) => return replay::without_claim(ctx, replication, claim, invocation).await,
         Err(error) => return Outcome::not_started(ledger_trouble(replication, &error)),
     };
     let ending = attempt::work(ctx, target, replication, &record, terms.on_doubt, invocation).await;
@@ -140,7 +140,7 @@ async fn claim(
         other => Err(other),
     };
     match update(&*ctx.ports.ledger, None, claim).await? {
-        Written::Left(Claim::Ours(record)) => Ok(Written::Stored(record)),
+        Written::Left(Claim::Ours(record), _) => Ok(Written::Stored(record)),
         written => Ok(written),
     }
 }
@@ -156,13 +156,11 @@ async fn settle(
     let mut delay = Duration::from_millis(100);
     loop {
         let settle = |found: Option<&Record>| {
-            let found = found.ok_or(None)?;
-            ledger::settle(found, ending, me, &ctx.settings.attempts).ok_or_else(|| Some(found.clone()))
+            found.and_then(|found| ledger::settle(found, ending, me, &ctx.settings.attempts)).ok_or(())
         };
         match update(&*ctx.ports.ledger, Some(record.clone()), settle).await {
-            Ok(Written::Stored(stored)) => return Some(*stored),
-            Ok(Written::Left(Some(found))) => return Some(found),
-            Ok(Written::Left(None)) => {
+            Ok(Written::Stored(record) | Written::Left((), Some(record))) => return Some(*record),
+            Ok(Written::Left((), None)) => {
                 tracing::error!(key = record.key, "the record vanished from the ledger");
                 return None;
             }

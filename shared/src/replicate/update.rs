@@ -11,8 +11,8 @@ const TRIES: usize = 12;
 pub(crate) enum Written<T> {
     /// This record is stored.
     Stored(Box<Record>),
-    /// The transition did not apply to what is there, for this reason.
-    Left(T),
+    /// The transition does not apply, for this reason, to this record; or there is none.
+    Left(T, Option<Box<Record>>),
 }
 
 /// Applies `transition` to what the ledger holds, and again to what others have written meanwhile, until it is stored or does not
@@ -32,7 +32,7 @@ pub(crate) async fn update<T>(
     for _ in 0..TRIES {
         let (next, expect) = match transition(current.as_deref()) {
             Ok(write) => write,
-            Err(reason) => return Ok(Written::Left(reason)),
+            Err(reason) => return Ok(Written::Left(reason, current)),
         };
         match ledger.put(&next, &expect).await? {
             Put::Stored => return Ok(Written::Stored(Box::new(next))),
