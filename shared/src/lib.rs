@@ -1,49 +1,40 @@
 //! The core of Offsite: a trigger becomes commands, a command becomes replications, and each replication is
 //! started once, recorded, and put on the queue.
 //!
-//! Modules in reading order: [`handler`] is the whole path of one event, with `attempt` (read back, call) and `outbox`
-//! (emit, mark) beside it; [`event`], [`command`] and [`hint`] say what comes in, and `through_policy` turns a hint into commands;
-//! `trust` holds a command against the policy; [`accounts`], [`sts`] and `identity` say whose credential it is and where it comes from;
-//! [`ledger`] decides who may act; [`exchange`] talks to a provider; [`providers`] plan and interpret; [`sign`] signs;
-//! [`receipt`], [`outcome`] and [`metrics`] say what goes out. [`ports`] are the seams, [`io`] is the only impure module.
+//! Modules in reading order, from the front door down. A module uses only what stands below it.
+//!
+//! - [`io`]: clock, environment, HTTP, AWS, Lambda; the only impure module.
+//! - [`handler`]: one event in, one answer out. [`report`]: what sweeps left, judged now.
+//! - `admit`: whether it may be worked on: commands, hints, policy. [`observe`]: looks at accepted copies. [`sweep`]: finds what
+//!   has no copy.
+//! - [`replicate`]: one replication: claim, read back, call, settle, emit, mark.
+//! - [`exchange`]: one call to a provider: credential, turn, identity, wire, retry.
+//! - [`context`]: what a process holds: ports, settings, and what it remembers (pauses, pacer, metrics).
+//! - [`ports`]: the seams on one page: traits only.
+//! - [`policy`]: which backup goes where. [`settings`]: numbers, accounts, environment.
+//! - [`providers`]: the trait, calls, and a folder for each cloud, each of the same files.
+//! - [`ledger`]: the record, its transitions, limits, and what a store is asked. [`triggers`]: envelopes and hints.
+//! - [`model`]: values: command, backup, receipt, evidence, failure, access, HTTP, time, text.
+//! - [`sign`]: three schemes over values.
 //!
 //! **Invariant:** without the feature `io` nothing here reads a clock, the environment, or randomness, or opens a socket.
 //! **Invariant:** no mutating call is sent before the intent is durable, and none is repeated without a read-back in between.
 
-pub mod accounts;
-mod admission;
-mod attempt;
-pub mod command;
-pub mod disposition;
-mod dry_run;
-pub mod error;
-pub mod event;
+mod admit;
+pub mod context;
 pub mod exchange;
-pub mod fields;
 pub mod handler;
-pub mod hint;
-mod identity;
-pub mod inventory;
 #[cfg(feature = "io")]
 pub mod io;
 pub mod ledger;
-pub mod memory;
-pub mod metrics;
-pub mod observation;
-mod observe;
-mod outbox;
-pub mod outcome;
+pub mod model;
+pub mod observe;
 pub mod policy;
 pub mod ports;
-pub mod probe;
 pub mod providers;
-pub mod receipt;
-mod replay;
+pub mod replicate;
 pub mod report;
 pub mod settings;
 pub mod sign;
-pub mod sts;
 pub mod sweep;
-mod through_policy;
-mod trust;
-pub mod verdict;
+pub mod triggers;

@@ -12,8 +12,9 @@ use aws_sigv4::sign::v4;
 use jiff::SignedDuration;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::http::HttpTransport;
-use offsite_shared::ports::{Clock, HttpRequest, Reply, Transport};
-use offsite_shared::settings::Environment;
+use offsite_shared::model::http::{HttpRequest, Reply};
+use offsite_shared::ports::{Clock, Transport};
+use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 
 use crate::front::OVER_TLS;

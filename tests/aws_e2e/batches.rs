@@ -1,6 +1,6 @@
 //! Commands on the work queue.
 
-use offsite_shared::command::Cloud;
+use offsite_shared::model::command::Cloud;
 use serde_json::json;
 
 use crate::home::{Home, Wish, copy};

@@ -1,9 +1,9 @@
 //! Where the functions get the clouds' keys from: Secrets Manager, and nowhere at all.
 
-use offsite_local::cmd::demo::post;
-use offsite_local::identity_tokens::AUDIENCE;
-use offsite_local::sim::SimOptions;
-use offsite_shared::command::Cloud;
+use offsite_local::cmd::stage::post;
+use offsite_shared::model::command::Cloud;
+use offsite_simulators::SimOptions;
+use offsite_simulators::identity_tokens::AUDIENCE;
 use serde_json::{Value, json};
 
 use crate::account::Account;

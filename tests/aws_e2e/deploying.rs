@@ -1,6 +1,6 @@
 //! What the template makes.
 
-use offsite_shared::command::Cloud;
+use offsite_shared::model::command::Cloud;
 use serde_json::{Value, json};
 
 use crate::account::Account;

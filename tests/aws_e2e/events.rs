@@ -1,6 +1,6 @@
 //! From an event on the bus to the receipt.
 
-use offsite_shared::command::Cloud;
+use offsite_shared::model::command::Cloud;
 use serde_json::{Value, json};
 
 use crate::account::until;

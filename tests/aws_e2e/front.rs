@@ -14,9 +14,10 @@ use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use offsite_local::identity_tokens;
 use offsite_shared::io::http::HttpTransport;
-use offsite_shared::ports::{HttpRequest, Transport};
+use offsite_shared::model::http::HttpRequest;
+use offsite_shared::ports::Transport;
+use offsite_simulators::identity_tokens;
 use serde_json::Value;
 
 use crate::account::elements;

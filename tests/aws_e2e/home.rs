@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use offsite_local::cmd::demo::post;
-use offsite_local::functions::{Binaries, Profile, build};
-use offsite_local::sim::{SimOptions, Simulators};
-use offsite_shared::command::Cloud;
+use offsite_local::cmd::stage::post;
+use offsite_local::fleet::build::{Binaries, Profile, build};
+use offsite_shared::model::command::Cloud;
+use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 
 use crate::account::{Account, elements, until};

@@ -3,7 +3,7 @@
 #[path = "../it/ledger/contract.rs"]
 pub mod contract;
 
-use offsite_local::database::Database;
+use offsite_local::home::database::Database;
 
 use crate::account::Account;
 use crate::faults::world::Store;

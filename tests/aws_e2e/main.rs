@@ -6,6 +6,8 @@
 
 mod account;
 mod batches;
+#[path = "../it/context.rs"]
+mod context;
 mod credentials;
 mod deploying;
 mod events;

@@ -1,6 +1,6 @@
 //! A role that lacks what it needs: the function says so, and nothing is lost.
 
-use offsite_shared::command::Cloud;
+use offsite_shared::model::command::Cloud;
 use serde_json::{Value, json};
 
 use crate::account::{Account, elements};

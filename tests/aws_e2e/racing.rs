@@ -1,6 +1,6 @@
 //! Deliveries that race make one copy.
 
-use offsite_shared::command::Cloud;
+use offsite_shared::model::command::Cloud;
 use serde_json::{Value, json};
 
 use crate::home::{Answer, Home, Wish, bucket, copy, stack};

@@ -1,8 +1,8 @@
 //! EventBridge Scheduler, the sweep over the policy, and observation.
 
 use jiff::tz::TimeZone;
-use offsite_shared::command::Cloud;
 use offsite_shared::io::clock::SystemClock;
+use offsite_shared::model::command::Cloud;
 use offsite_shared::ports::Clock;
 use serde_json::{Value, json};
 

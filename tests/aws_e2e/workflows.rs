@@ -1,6 +1,6 @@
 //! The state machines: a command to its evidence, each way to fail, and many commands at once.
 
-use offsite_shared::command::Cloud;
+use offsite_shared::model::command::Cloud;
 use serde_json::{Value, json};
 
 use crate::home::{Home, Wish, copy, sample};

@@ -7,19 +7,20 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use offsite_local::aws::faults::Fault;
 use offsite_local::aws::{LocalAws, Options};
-use offsite_local::database::Database;
 use offsite_local::home;
-use offsite_local::identity_tokens::AUDIENCE;
-use offsite_local::sim::{SimOptions, Simulators};
-use offsite_shared::command::Cloud;
-use offsite_shared::error::{Error, ErrorName};
-use offsite_shared::handler::{Handler, Invocation};
+use offsite_local::home::database::Database;
+use offsite_shared::context::{Context, Invocation};
+use offsite_shared::handler::handle;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::lambda;
+use offsite_shared::model::command::Cloud;
+use offsite_shared::model::error::{Error, ErrorName};
 use offsite_shared::ports::{Clock, Transport};
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
+use offsite_simulators::identity_tokens::AUDIENCE;
+use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -59,7 +60,7 @@ impl Site {
             ("AWS_SECRET_ACCESS_KEY", AWS_KEY.1),
             ("AWS_REGION", "us-east-1"),
             ("AWS_ENDPOINT_URL", &aws.endpoint()),
-            ("QUEUE_URL", &aws.queue_url(offsite_local::queue::RECEIPTS)),
+            ("QUEUE_URL", &aws.queue_url(offsite_local::home::queue::RECEIPTS)),
             ("OFFSITE_TABLE", "offsite-ledger"),
             ("OFFSITE_METRICS", "none"),
         ] {
@@ -84,20 +85,20 @@ impl Site {
     }
 
     /// A Tencent function whose account `default` is set up so.
-    pub async fn tencent(account: Value) -> (Site, Handler) {
+    pub async fn tencent(account: Value) -> (Site, Context) {
         let site = Site::start().await.with("OFFSITE_TENCENT_ACCOUNTS", json!({ "default": account }).to_string());
-        let handler = site.function(Cloud::Tencent).unwrap();
-        (site, handler)
+        let context = site.function(Cloud::Tencent).unwrap();
+        (site, context)
     }
 
-    pub fn function(&self, cloud: Cloud) -> Result<Handler, Error> {
+    pub fn function(&self, cloud: Cloud) -> Result<Context, Error> {
         let provider = home::PROVIDERS.into_iter().find(|provider| provider.cloud() == cloud).unwrap();
-        lambda::handler(provider, &self.environment, self.clock.clone())
+        lambda::context(provider, &self.environment, self.clock.clone())
     }
 
-    pub async fn invoke(&self, handler: &Handler, event: &Value) -> Result<Value, Error> {
+    pub async fn invoke(&self, context: &Context, event: &Value) -> Result<Value, Error> {
         let deadline = self.clock.now() + SignedDuration::from_secs(60);
-        handler.handle(event, &Invocation { id: "test".into(), deadline }).await
+        handle(context, event, &Invocation { id: "test".into(), deadline }).await
     }
 
     /// Takes on this key at the cloud instead of the one before.
@@ -149,29 +150,29 @@ pub fn accepted(answer: Result<Value, Error>) {
 
 #[tokio::test]
 async fn a_secret_is_fetched_once_and_again_when_it_was_rotated() {
-    let (site, handler) = Site::tencent(json!({ "secret": ARN })).await;
+    let (site, context) = Site::tencent(json!({ "secret": ARN })).await;
     site.aws.keep_secret(ARN, &key());
-    accepted(site.invoke(&handler, &command(1)).await);
+    accepted(site.invoke(&context, &command(1)).await);
     // Not asked again: another text under this ARN is not noticed while the key works.
     site.aws.keep_secret(ARN, "no JSON at all");
-    accepted(site.invoke(&handler, &command(2)).await);
+    accepted(site.invoke(&context, &command(2)).await);
 
     site.aws.keep_secret(ARN, &key().replace("simulated-secret", "rotated-secret"));
     let rotated = SimOptions::default().access_key_secret.replace("simulated-secret", "rotated-secret");
     site.accept(&site.simulators.tencent(), &rotated).await;
-    accepted(site.invoke(&handler, &command(3)).await);
+    accepted(site.invoke(&context, &command(3)).await);
     assert_eq!(site.copies(), 3);
 }
 
 #[tokio::test]
 async fn a_rotation_is_noticed_by_the_clock_as_well() {
-    let (site, handler) = Site::tencent(json!({ "secret": ARN })).await;
+    let (site, context) = Site::tencent(json!({ "secret": ARN })).await;
     site.aws.keep_secret(ARN, &key());
-    accepted(site.invoke(&handler, &command(1)).await);
+    accepted(site.invoke(&context, &command(1)).await);
     site.aws.keep_secret(ARN, "no JSON at all");
     site.pass(700).await;
     // What was kept cannot be read now, and the key that is there still works.
-    accepted(site.invoke(&handler, &command(2)).await);
+    accepted(site.invoke(&context, &command(2)).await);
     let fresh = site.function(Cloud::Tencent).unwrap();
     let error = site.invoke(&fresh, &command(3)).await.unwrap_err();
     assert_eq!(error.name, ErrorName::Configuration, "{error}");
@@ -181,10 +182,10 @@ async fn a_rotation_is_noticed_by_the_clock_as_well() {
 
 #[tokio::test]
 async fn a_wrong_secret_is_tried_once_and_a_corrected_one_used_at_once() {
-    let (site, handler) = Site::tencent(json!({ "secret": ARN })).await;
+    let (site, context) = Site::tencent(json!({ "secret": ARN })).await;
     site.aws.keep_secret(ARN, &key().replace("simulated-secret", "mistyped-secret"));
     for number in 1..=4 {
-        let error = site.invoke(&handler, &command(number)).await.unwrap_err();
+        let error = site.invoke(&context, &command(number)).await.unwrap_err();
         assert_eq!(error.name, ErrorName::Rejected, "{error}");
         assert!(!error.message.contains("mistyped"), "{error}");
     }
@@ -194,11 +195,36 @@ async fn a_wrong_secret_is_tried_once_and_a_corrected_one_used_at_once() {
     assert_eq!(signed, 1, "one wrong signature, then the credential is left alone: {log}");
     site.aws.keep_secret(ARN, &key());
     site.pass(31).await;
-    accepted(site.invoke(&handler, &command(1)).await);
+    accepted(site.invoke(&context, &command(1)).await);
+}
+
+/// What the key may not do with one snapshot says nothing of the next, nor of the key.
+#[tokio::test]
+async fn one_source_that_the_key_may_not_touch_pauses_nobody() {
+    for action in ["CopySnapshotCrossRegions", "DescribeSnapshots"] {
+        for code in ["UnauthorizedOperation", "AuthFailure.UnauthorizedOperation"] {
+            let (site, handler) = Site::tencent(json!({ "secret": ARN })).await;
+            site.aws.keep_secret(ARN, &key());
+            let denied = json!({"faults": [{"action": action, "kind": "code", "code": code, "times": 1}]});
+            admin(&site.http, &site.simulators.tencent(), "faults", &denied).await;
+            let error = site.invoke(&handler, &command(1)).await.unwrap_err();
+            assert_eq!(error.name, ErrorName::Rejected, "{error}");
+            assert!(error.message.contains(code) && error.message.contains("may not do this here"), "{error}");
+            accepted(site.invoke(&handler, &command(2)).await);
+            let other = site.function(Cloud::Tencent).unwrap();
+            accepted(site.invoke(&other, &command(3)).await);
+            assert_eq!(site.copies(), 2);
+            // The ledger has the refusal, so nothing is asked again before its backoff has ended.
+            let asked = site.calls(Cloud::Tencent, action);
+            let error = site.invoke(&other, &command(1)).await.unwrap_err();
+            assert!(!error.message.contains("paused"), "{error}");
+            assert_eq!(site.calls(Cloud::Tencent, action), asked);
+        }
+    }
 }
 
 async fn get(site: &Site, base: &str, path: &str) -> Vec<u8> {
-    let request = offsite_shared::ports::HttpRequest {
+    let request = offsite_shared::model::http::HttpRequest {
         method: "GET".into(),
         url: format!("{base}/_sim/{path}"),
         headers: Vec::new(),
@@ -210,13 +236,13 @@ async fn get(site: &Site, base: &str, path: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_secret_that_cannot_be_read_says_which_and_what_to_do() {
-    let (site, handler) = Site::tencent(json!({ "secret": ARN })).await;
-    let error = site.invoke(&handler, &command(1)).await.unwrap_err();
+    let (site, context) = Site::tencent(json!({ "secret": ARN })).await;
+    let error = site.invoke(&context, &command(1)).await.unwrap_err();
     assert_eq!(error.name, ErrorName::Unavailable, "{error}");
     assert!(error.message.contains("ResourceNotFoundException") && error.message.contains("check the ARN"), "{error}");
     let denied = Fault::Refuse { status: 400, kind: "com.amazonaws#AccessDeniedException" };
     site.aws.faults().next("GetSecretValue", 1, denied);
-    let error = site.invoke(&handler, &command(1)).await.unwrap_err();
+    let error = site.invoke(&context, &command(1)).await.unwrap_err();
     assert!(error.message.contains("secretsmanager:GetSecretValue"), "{error}");
     assert_eq!(site.copies(), 0);
 }
@@ -228,8 +254,8 @@ async fn a_secret_of_another_region_and_a_missing_account_are_named_at_once() {
     let error = site.function(Cloud::Tencent).err().unwrap();
     assert!(error.message.contains("eu-central-1") && error.message.contains("us-east-1"), "{error}");
     let site = Site::start().await.with("OFFSITE_TENCENT_ACCOUNTS", json!({"prod": {"secret": ARN}}).to_string());
-    let handler = site.function(Cloud::Tencent).unwrap();
-    let error = site.invoke(&handler, &command(1)).await.unwrap_err();
+    let context = site.function(Cloud::Tencent).unwrap();
+    let error = site.invoke(&context, &command(1)).await.unwrap_err();
     assert_eq!(error.name, ErrorName::Configuration);
     assert!(error.message.contains("account \"default\" of tencent") && error.message.contains("prod"), "{error}");
 }
@@ -242,11 +268,11 @@ async fn several_accounts_have_a_credential_each() {
     let accounts = json!({"prod": {"secret": ARN}, "lab": {"secret": format!("file:{}", file.display())}});
     let site = Site::start().await.with("OFFSITE_TENCENT_ACCOUNTS", accounts.to_string());
     site.aws.keep_secret(ARN, &key());
-    let handler = site.function(Cloud::Tencent).unwrap();
+    let context = site.function(Cloud::Tencent).unwrap();
     for (number, account) in ["prod", "lab"].into_iter().enumerate() {
         let mut command = command(number);
         command["account"] = json!(account);
-        accepted(site.invoke(&handler, &command).await);
+        accepted(site.invoke(&context, &command).await);
     }
     assert_eq!(site.copies(), 2);
 }
@@ -277,7 +303,7 @@ const ROLES: [(Cloud, &str, &str, &str, &str); 3] = [
 ];
 
 fn accounts_of(cloud: Cloud) -> String {
-    offsite_shared::accounts::variable(cloud)
+    offsite_shared::settings::accounts::variable(cloud)
 }
 
 #[tokio::test]
@@ -285,16 +311,16 @@ async fn the_aws_role_becomes_a_role_of_each_cloud_without_a_stored_key() {
     for (cloud, event, role, _, action) in ROLES {
         let account = json!({"federation": {"role": role, "provider": "aws", "audience": AUDIENCE}});
         let site = Site::start().await.with(&accounts_of(cloud), json!({ "default": account }).to_string());
-        let handler = site.function(cloud).unwrap();
-        accepted(site.invoke(&handler, &sample(event)).await);
+        let context = site.function(cloud).unwrap();
+        accepted(site.invoke(&context, &sample(event)).await);
         assert_eq!(site.calls(cloud, action), 1, "{action}");
         // It is used as long as it lives, and got anew in the last quarter of its life.
         site.pass(2_600).await;
-        site.invoke(&handler, &sample(event)).await.unwrap();
-        site.invoke(&handler, &json!({"action": "observe"})).await.unwrap();
+        site.invoke(&context, &sample(event)).await.unwrap();
+        site.invoke(&context, &json!({"action": "observe"})).await.unwrap();
         assert_eq!(site.calls(cloud, action), 1, "{action}");
         site.pass(200).await;
-        site.invoke(&handler, &sample(event)).await.unwrap();
+        site.invoke(&context, &sample(event)).await.unwrap();
         assert_eq!(site.calls(cloud, action), 2, "{action}");
         assert!(site.copies() >= 1);
     }
@@ -305,11 +331,11 @@ async fn a_token_for_another_audience_is_refused_and_not_shown() {
     for (cloud, event, role, _, action) in ROLES {
         let account = json!({"federation": {"role": role, "provider": "aws", "audience": "somebody-else"}});
         let site = Site::start().await.with(&accounts_of(cloud), json!({ "default": account }).to_string());
-        let handler = site.function(cloud).unwrap();
-        let error = site.invoke(&handler, &sample(event)).await.unwrap_err();
+        let context = site.function(cloud).unwrap();
+        let error = site.invoke(&context, &sample(event)).await.unwrap_err();
         assert!(error.message.contains("audience"), "{error}");
         assert!(!error.message.contains("eyJ"), "no part of the token: {error}");
-        site.invoke(&handler, &sample(event)).await.unwrap_err();
+        site.invoke(&context, &sample(event)).await.unwrap_err();
         assert!(site.calls(cloud, action) <= 2);
         assert_eq!(site.copies(), 0);
     }
@@ -317,14 +343,14 @@ async fn a_token_for_another_audience_is_refused_and_not_shown() {
 
 #[tokio::test]
 async fn a_federation_that_aws_has_not_switched_on_says_how() {
-    let (site, handler) = Site::tencent(
+    let (site, context) = Site::tencent(
         json!({"federation": {"role": ROLES[2].2, "provider": "aws", "audience": AUDIENCE, "algorithm": "ES384"}}),
     )
     .await;
     site.aws.faults().next("GetWebIdentityToken", 1, Fault::DropBefore);
-    let error = site.invoke(&handler, &command(1)).await.unwrap_err();
+    let error = site.invoke(&context, &command(1)).await.unwrap_err();
     assert!(error.message.contains("enable-outbound-web-identity-federation"), "{error}");
-    accepted(site.invoke(&handler, &command(1)).await);
+    accepted(site.invoke(&context, &command(1)).await);
 }
 
 #[tokio::test]
@@ -333,8 +359,8 @@ async fn a_stored_key_takes_on_a_role_of_each_cloud_and_a_failing_renewal_keeps_
         let account = json!({"secret": ARN, "role": {"role": role, "external_id": "offsite-0001", "duration_s": 3600}});
         let site = Site::start().await.with(&accounts_of(cloud), json!({ "default": account }).to_string());
         site.aws.keep_secret(ARN, &key());
-        let handler = site.function(cloud).unwrap();
-        accepted(site.invoke(&handler, &sample(event)).await);
+        let context = site.function(cloud).unwrap();
+        accepted(site.invoke(&context, &sample(event)).await);
         assert_eq!(site.calls(cloud, action), 1, "{action}");
         // In its last quarter, with a token service that fails: the old one goes on.
         let base = match cloud {
@@ -345,14 +371,14 @@ async fn a_stored_key_takes_on_a_role_of_each_cloud_and_a_failing_renewal_keeps_
         let broken = json!({"faults": [{"action": action, "kind": "http_500_before"}]});
         admin(&site.http, &base, "faults", &broken).await;
         site.pass(2_800).await;
-        site.invoke(&handler, &json!({"action": "observe"})).await.unwrap();
-        site.invoke(&handler, &sample(event)).await.unwrap();
+        site.invoke(&context, &json!({"action": "observe"})).await.unwrap();
+        site.invoke(&context, &sample(event)).await.unwrap();
         // Past its end it is not used.
         site.pass(900).await;
-        let error = site.invoke(&handler, &command_of(&sample(event), 7)).await.unwrap_err();
+        let error = site.invoke(&context, &command_of(&sample(event), 7)).await.unwrap_err();
         assert!(error.message.contains(role), "{error}");
         admin(&site.http, &base, "faults", &json!({"clear": true, "faults": []})).await;
-        accepted(site.invoke(&handler, &command_of(&sample(event), 7)).await);
+        accepted(site.invoke(&context, &command_of(&sample(event), 7)).await);
     }
 }
 
@@ -360,12 +386,12 @@ async fn a_stored_key_takes_on_a_role_of_each_cloud_and_a_failing_renewal_keeps_
 #[tokio::test]
 async fn a_role_that_does_not_work_is_not_taken_on_in_a_loop() {
     let account = json!({"secret": ARN, "role": {"role": ROLES[2].2}});
-    let (site, handler) = Site::tencent(account).await;
+    let (site, context) = Site::tencent(account).await;
     site.aws.keep_secret(ARN, &key());
     let refused = json!({"action": "DescribeSnapshots", "kind": "code", "code": "AuthFailure.SecretIdNotFound"});
     admin(&site.http, &site.simulators.tencent(), "faults", &json!({"faults": [refused]})).await;
     for number in 1..=6 {
-        let error = site.invoke(&handler, &command(number)).await.unwrap_err();
+        let error = site.invoke(&context, &command(number)).await.unwrap_err();
         assert_eq!(error.name, ErrorName::Rejected, "{error}");
     }
     assert_eq!(site.calls(Cloud::Tencent, "AssumeRole"), 2, "once, and once more after it was refused");
@@ -399,8 +425,8 @@ async fn a_credential_of_another_account_is_used_for_the_one_question_only() {
         let set_up = |identity: &str| json!({"default": {"secret": ARN, "identity": identity}}).to_string();
         let site = Site::start().await.with(&accounts_of(cloud), set_up("4711"));
         site.aws.keep_secret(ARN, &key());
-        let handler = site.function(cloud).unwrap();
-        let error = site.invoke(&handler, &sample(event)).await.unwrap_err();
+        let context = site.function(cloud).unwrap();
+        let error = site.invoke(&context, &sample(event)).await.unwrap_err();
         assert!(error.message.contains(right) && error.message.contains("4711"), "{error}");
         let state = site.simulators.state();
         let calls = state["calls"][cloud.name()].as_object().unwrap().clone();
@@ -409,9 +435,9 @@ async fn a_credential_of_another_account_is_used_for_the_one_question_only() {
         // Confirmed once, the right one works.
         let site = Site::start().await.with(&accounts_of(cloud), set_up(right));
         site.aws.keep_secret(ARN, &key());
-        let handler = site.function(cloud).unwrap();
-        accepted(site.invoke(&handler, &sample(event)).await);
-        accepted(site.invoke(&handler, &command_of(&sample(event), 3)).await);
+        let context = site.function(cloud).unwrap();
+        accepted(site.invoke(&context, &sample(event)).await);
+        accepted(site.invoke(&context, &command_of(&sample(event), 3)).await);
         let question = if cloud == Cloud::Huawei { "ListProjects" } else { "GetCallerIdentity" };
         assert_eq!(site.calls(cloud, question), 1);
     }

@@ -450,7 +450,7 @@ async fn the_demo_prints_its_queue_as_json_lines() {
         assert_eq!(ids.len(), 16, "{kind}: each once");
     }
     assert_eq!(messages.len(), 32);
-    for operation in offsite_shared::command::Operation::ALL {
+    for operation in offsite_shared::model::command::Operation::ALL {
         assert!(
             messages.iter().any(|message| message["data"]["operation"] == operation.name()),
             "{}",

@@ -7,11 +7,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use offsite_shared::command::{Cloud, Command, Operation, Replication};
-use offsite_shared::disposition::{Disposition, Failure, Row, find};
-use offsite_shared::ports::{Access, Reply};
-use offsite_shared::providers::{Acceptance, Call, Defaults, Intent, Provider, ReadBack, alibaba, huawei, tencent};
-use offsite_shared::settings::{Environment, Settings};
+use offsite_shared::model::access::Access;
+use offsite_shared::model::command::{Cloud, Command, Operation, Replication};
+use offsite_shared::model::failure::{Disposition, Failure, Row, Whose, find};
+use offsite_shared::model::http::Reply;
+use offsite_shared::providers::asked::Need;
+use offsite_shared::providers::call::Call;
+use offsite_shared::providers::provider::{Acceptance, Defaults, Intent, Provider, ReadBack};
+use offsite_shared::providers::{alibaba, huawei, tencent};
+use offsite_shared::settings::Settings;
+use offsite_shared::settings::environment::Environment;
 use offsite_shared::sign::{Credential, Nonce, Query};
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
@@ -181,6 +186,7 @@ fn every_row_of_every_code_table_decides() {
                     assert_eq!(failure.code, code, "{}", operation.name());
                     assert_eq!(failure.request_id.as_deref(), Some("REQ-1"), "{code}");
                     assert_eq!(failure.advice, row.advice, "{code}");
+                    assert_eq!(failure.whose, row.whose, "{code}");
                 }
             }
         }
@@ -207,6 +213,131 @@ fn no_row_hides_another() {
             let probe =
                 row.code.strip_suffix('*').map_or_else(|| row.code.to_owned(), |prefix| format!("{prefix}Unheard"));
             assert_eq!(find(table, &probe).unwrap().code, row.code, "{probe} is answered by another row");
+        }
+    }
+}
+
+fn tables() -> [(&'static str, Vec<&'static Row>); 3] {
+    let huawei = huawei::codes::TABLE.iter().chain(huawei::codes::VAULT_WIDE);
+    [
+        ("Alibaba", alibaba::codes::TABLE.iter().collect()),
+        ("Huawei", huawei.collect()),
+        ("Tencent", tencent::codes::TABLE.iter().collect()),
+    ]
+}
+
+fn is_refusal(row: &Row) -> bool {
+    matches!(row.disposition, Disposition::Permanent | Disposition::Unfit)
+}
+
+/// A certain refusal stops whom it is about, so it must say whom; of these two no source tells.
+#[test]
+fn every_refusal_says_whose_it_is() {
+    let untold = ["FailedOperation", "BackupService.6500"];
+    for (cloud, rows) in tables() {
+        for row in rows {
+            if is_refusal(row) {
+                assert_eq!(row.whose == Whose::Unknown, untold.contains(&row.code), "{cloud} {}", row.code);
+                assert!(!row.advice.is_empty(), "{cloud} {}: what should a person do?", row.code);
+            }
+            match row.disposition {
+                Disposition::Unfit => assert_eq!(row.whose, Whose::Backup, "{cloud} {}", row.code),
+                Disposition::Throttled => assert_eq!(row.whose, Whose::Unknown, "{cloud} {}", row.code),
+                // The key is a setting of this installation.
+                Disposition::Authentication => assert_eq!(row.whose, Whose::Installation, "{cloud} {}", row.code),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// docs/errors.md lists for each cloud and each answer to "whose?" the codes that are certain refusals.
+#[test]
+fn the_documents_list_every_refusal_under_whose_it_is() {
+    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/errors.md")).unwrap();
+    let mut wanted = Vec::new();
+    for (cloud, rows) in tables() {
+        for whose in Whose::ALL {
+            let mut codes: Vec<String> = rows
+                .iter()
+                .filter(|row| is_refusal(row) && row.whose == whose)
+                .map(|row| format!("`{}`", row.code))
+                .collect();
+            codes.sort();
+            if !codes.is_empty() {
+                wanted.push(format!("| {cloud} | {} | {} |", whose.name(), codes.join(", ")));
+            }
+        }
+    }
+    let clouds = ["| Alibaba | ", "| Huawei | ", "| Tencent | "];
+    let listed: Vec<&str> =
+        document.lines().filter(|line| clouds.iter().any(|beginning| line.starts_with(beginning))).collect();
+    assert_eq!(listed, wanted, "docs/errors.md should say:\n{}", wanted.join("\n"));
+}
+
+/// "Not authorised for this" is about one resource, and pauses nobody; a wrong key, signature or token is about the credential.
+#[test]
+fn a_missing_right_refuses_one_resource_and_a_wrong_key_the_credential() {
+    let rights = [
+        (alibaba::codes::TABLE, vec!["Forbidden", "Forbidden.RAM", "NoPermission", "NoPermission.Other"]),
+        (
+            tencent::codes::TABLE,
+            vec!["AuthFailure.UnauthorizedOperation", "UnauthorizedOperation", "UnauthorizedOperation.MFAExpired"],
+        ),
+        (huawei::codes::TABLE, vec!["APIGW.0302", "APIGW.0304", "APIGW.0306", "APIGW.0802", "403"]),
+    ];
+    for (table, codes) in rights {
+        for code in codes {
+            let row = find(table, code).unwrap();
+            assert_eq!((row.disposition, row.whose), (Disposition::Permanent, Whose::Backup), "{code}");
+            assert!(row.advice.contains("may not"), "{code}: {}", row.advice);
+        }
+    }
+    let keys = [
+        (
+            alibaba::codes::TABLE,
+            vec!["SignatureDoesNotMatch", "InvalidAccessKeyId.Inactive", "InvalidSecurityToken.Expired"],
+        ),
+        (
+            tencent::codes::TABLE,
+            vec![
+                "AuthFailure",
+                "AuthFailure.SignatureFailure",
+                "AuthFailure.TokenFailure",
+                "UnauthorizedOperation.InvalidToken",
+            ],
+        ),
+        (
+            huawei::codes::TABLE,
+            vec!["APIGW.0301", "APIGW.0303", "APIGW.0305", "APIGW.0307", "BackupService.9998", "401"],
+        ),
+    ];
+    for (table, codes) in keys {
+        for code in codes {
+            assert_eq!(find(table, code).unwrap().disposition, Disposition::Authentication, "{code}");
+        }
+    }
+}
+
+/// Each of these says that nothing was made, so none of them is a doubt.
+#[test]
+fn what_tencent_checks_before_it_begins_is_certain() {
+    use Disposition::{Permanent, Retryable};
+    for (code, disposition, whose) in [
+        ("LimitExceeded", Permanent, Whose::Account),
+        ("ResourceInsufficient", Permanent, Whose::Destination),
+        ("ResourceNotFound.NotFound", Permanent, Whose::Backup),
+        ("ResourceUnavailable.SnapshotCreating", Retryable, Whose::Backup),
+        ("ResourceUnavailable.TooManyCreatingSnapshot", Retryable, Whose::Account),
+        ("FailedOperation", Permanent, Whose::Unknown),
+        ("InvalidDisk.Busy", Retryable, Whose::Backup),
+        ("DiskSnapshotChainTooLarge", Permanent, Whose::Backup),
+        ("TradeDealConflict", Permanent, Whose::Account),
+        ("UnauthorizedOperation.NotCertification", Permanent, Whose::Account),
+    ] {
+        for reply in [tencent_error(code), tencent_result(code)] {
+            let failure = tencent::Tencent.started(&sample(Operation::CopySnapshot), &reply).unwrap_err();
+            assert_eq!((failure.disposition, failure.whose), (disposition, whose), "{code}");
         }
     }
 }
@@ -395,7 +526,7 @@ fn converse(provider: &dyn Provider, replication: &Replication, read: &Value) ->
     let mut replies = Vec::new();
     for (step, ask) in list(read, "asks").iter().enumerate() {
         let call = match provider.read_back(replication, &intent, &replies) {
-            ReadBack::Ask(call) => call,
+            Err(Need::Ask(call)) => call,
             other => {
                 return Some(format!("after {step} replies it asks nothing more but says {other:?}"));
             }
@@ -411,14 +542,14 @@ fn converse(provider: &dyn Provider, replication: &Replication, read: &Value) ->
         replies.push(reply);
     }
     let said = match provider.read_back(replication, &intent, &replies) {
-        ReadBack::Ask(call) => json!({ "asks_further": wire(provider, &call) }),
-        ReadBack::Found(acceptance) => json!({ "found": acceptance_json(&acceptance) }),
-        ReadBack::Running => json!({ "running": true }),
-        ReadBack::Absent => json!({ "absent": true }),
-        ReadBack::NotReady(reason) => json!({ "not_ready": reason }),
-        ReadBack::Ineligible(reason) => json!({ "ineligible": reason }),
-        ReadBack::NoSource(reason) => json!({ "no_source": reason }),
-        ReadBack::Failed(failure) => json!({ "failed": failure_json(&failure) }),
+        Err(Need::Ask(call)) => json!({ "asks_further": wire(provider, &call) }),
+        Ok(ReadBack::Found(acceptance)) => json!({ "found": acceptance_json(&acceptance) }),
+        Ok(ReadBack::Running) => json!({ "running": true }),
+        Ok(ReadBack::Absent) => json!({ "absent": true }),
+        Ok(ReadBack::NotReady(reason)) => json!({ "not_ready": reason }),
+        Ok(ReadBack::Ineligible(reason)) => json!({ "ineligible": reason }),
+        Ok(ReadBack::NoSource(reason)) => json!({ "no_source": reason }),
+        Err(Need::Failed(failure)) => json!({ "failed": failure_json(&failure) }),
     };
     differs("says", &said, &read["says"])
 }

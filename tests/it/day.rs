@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::command::Cloud;
+use offsite_shared::handler::handle;
+use offsite_shared::model::command::Cloud;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::Clock;
 use offsite_shared::report::reading::{self, Wish};
@@ -202,8 +203,8 @@ impl Day {
         let waiting = std::mem::take(&mut self.waiting);
         for records in waiting.chunks(10) {
             let commands: Vec<Value> = records.iter().map(|(command, _)| command.clone()).collect();
-            let handler = self.estate.handler(&self.policy);
-            let answer = handler.handle(&batch(&commands), &self.estate.invocation(60)).await.unwrap();
+            let context = self.estate.context(&self.policy);
+            let answer = handle(&context, &batch(&commands), &self.estate.invocation(60)).await.unwrap();
             for failure in answer["batchItemFailures"].as_array().unwrap() {
                 let index: usize = failure["itemIdentifier"].as_str().unwrap().parse().unwrap();
                 let (command, receives) = &records[index];
@@ -216,8 +217,8 @@ impl Day {
     }
 
     async fn observe(&self) {
-        let handler = self.estate.handler(&self.policy);
-        handler.handle(&json!({ "action": "observe" }), &self.estate.invocation(600)).await.unwrap();
+        let context = self.estate.context(&self.policy);
+        handle(&context, &json!({ "action": "observe" }), &self.estate.invocation(600)).await.unwrap();
     }
 
     /// What the simulated clouds say of each copy: by source and destination its state.
@@ -269,9 +270,9 @@ impl Day {
         for rule in ["disks", "servers", "files"] {
             let before = self.truth(rule);
             let began = self.estate.clock.now();
-            let handler = self.estate.handler(&self.policy);
+            let context = self.estate.context(&self.policy);
             let wish = json!({ "action": "sweep", "rule": rule });
-            let answer = handler.handle(&wish, &self.estate.invocation(600)).await.unwrap();
+            let answer = handle(&context, &wish, &self.estate.invocation(600)).await.unwrap();
             let after = self.truth(rule);
             let swept = &answer["swept"][0];
             let hint = format!("step {step}, {rule}: {swept}");

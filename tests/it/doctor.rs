@@ -5,14 +5,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use offsite_local::cmd::doctor::{DoctorArgs, Format, run};
-use offsite_local::database::Database;
 use offsite_local::home;
-use offsite_local::ledger::SqliteLedger;
-use offsite_local::sim::{SimOptions, Simulators};
-use offsite_shared::command::Cloud;
-use offsite_shared::ports::{Access, CredentialName, Ledger, Pause};
-use offsite_shared::settings::Environment;
+use offsite_local::home::database::Database;
+use offsite_local::home::ledger::SqliteLedger;
+use offsite_shared::model::access::{Access, CredentialName, Pause};
+use offsite_shared::model::command::Cloud;
+use offsite_shared::ports::Ledger;
+use offsite_shared::settings::environment::Environment;
 use offsite_shared::sign::Credential;
+use offsite_simulators::{SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use offsite_shared::command::{Command, Operation};
-use offsite_shared::event::{Answer, Event, EventRecord, Item, read};
-use offsite_shared::fields::FieldError;
+use offsite_shared::model::command::{Command, Operation};
+use offsite_shared::model::fields::FieldError;
+use offsite_shared::triggers::{Answer, Event, EventRecord, Item, read};
 use serde_json::{Value, json};
 
 fn root() -> PathBuf {
@@ -671,7 +671,7 @@ fn a_command_survives_being_written() {
     for (name, event) in samples() {
         let commands = read(&event).unwrap().records.into_iter().flat_map(commands_of).flatten();
         for command in commands {
-            let again = offsite_shared::command::Command::from_json(&command.to_json());
+            let again = offsite_shared::model::command::Command::from_json(&command.to_json());
             assert_eq!(again.as_ref(), Ok(&command), "{name}");
         }
     }

@@ -6,30 +6,31 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use offsite_local::aws::faults::Fault;
-use offsite_local::cmd::demo::post;
+use offsite_local::cmd::stage::post;
 use offsite_local::fleet::Fleet;
-use offsite_local::functions::{Binaries, FunctionOptions, FunctionProcess, Profile, build};
-use offsite_local::queue::Queue;
-use offsite_local::runtime_api::InvokeError;
-use offsite_local::sim::SimOptions;
-use offsite_shared::command::Cloud;
-use offsite_shared::error::ErrorName;
-use offsite_shared::exchange::{Pacer, Pauses};
-use offsite_shared::handler::{Handler, Invocation};
+use offsite_local::fleet::build::{Binaries, Profile, build};
+use offsite_local::fleet::functions::{FunctionOptions, FunctionProcess};
+use offsite_local::fleet::runtime_api::InvokeError;
+use offsite_local::home::queue::Queue;
+use offsite_shared::context::metrics::Metrics;
+use offsite_shared::context::{Context, Invocation};
+use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::io::credentials::AccountSecrets;
 use offsite_shared::ledger::State;
-use offsite_shared::memory::MemoryLedger;
-use offsite_shared::metrics::Metrics;
-use offsite_shared::ports::{
-    Boxed, Clock, EmitError, Emitter, Filter, FixedPolicy, HttpRequest, Reply, Transport, TransportError,
-};
+use offsite_shared::ledger::store::Filter;
+use offsite_shared::model::command::Cloud;
+use offsite_shared::model::error::{EmitError, ErrorName};
+use offsite_shared::model::http::{HttpRequest, Reply, TransportError};
+use offsite_shared::model::receipt::Message;
+use offsite_shared::ports::{Boxed, Clock, Emitter, Transport};
 use offsite_shared::providers::tencent::Tencent;
-use offsite_shared::receipt::Message;
-use offsite_shared::settings::{Environment, Settings};
+use offsite_shared::settings::Settings;
+use offsite_shared::settings::environment::Environment;
+use offsite_simulators::SimOptions;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::context::ports;
 use crate::events::sample;
 
 /// Time for one invocation when time is not what is tested.
@@ -943,33 +944,12 @@ async fn a_panic_in_one_record_does_not_touch_the_others() {
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
     );
     let settings = Settings::from_environment(&environment, &[&Tencent]).unwrap();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let transport: Arc<dyn Transport> = Arc::new(Panicking);
     let kept = Arc::new(Kept::default());
-    let handler = Handler {
-        providers: vec![&Tencent],
-        secrets: Arc::new(AccountSecrets::new(
-            &environment,
-            settings.clone(),
-            &[&Tencent],
-            transport.clone(),
-            clock.clone(),
-        )),
-        settings,
-        transport,
-        ledger: Arc::new(MemoryLedger::default()),
-        notes: Arc::new(MemoryLedger::default()),
-        policies: Arc::new(FixedPolicy(None)),
-        work_queue: None,
-        emitter: kept.clone(),
-        clock,
-        pacer: Pacer::default(),
-        pauses: Pauses::default(),
-        metrics: Metrics::default(),
-    };
+    let ports = ports(&environment, &settings, &[&Tencent], Arc::new(Panicking), kept.clone(), Arc::new(SystemClock));
+    let context = Context::new(ports, settings, Metrics::default());
     let bodies = ["snap-fine0001", "snap-panic001", "snap-fine0002"].map(|snapshot| copy(snapshot, &["ap-beijing"]));
     let invocation = Invocation { id: "i-1".into(), deadline: SystemClock.now() + jiff::SignedDuration::from_secs(30) };
-    let answer = handler.handle(&batch(&bodies), &invocation).await.unwrap();
+    let answer = handle(&context, &batch(&bodies), &invocation).await.unwrap();
     assert_eq!(handed_back(&answer), ["m-1"]);
     let ids: BTreeSet<String> = kept
         .0
@@ -979,11 +959,7 @@ async fn a_panic_in_one_record_does_not_touch_the_others() {
         .map(|message| message.event["data"]["replication_id"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(ids, BTreeSet::from(["copy-of-snap-fine0001".to_owned(), "copy-of-snap-fine0002".to_owned()]));
-    let error = handler
-        .handle(
-            &bodies[1],
-            &Invocation { deadline: SystemClock.now() + jiff::SignedDuration::from_secs(30), ..invocation },
-        )
-        .await;
+    let invocation = Invocation { deadline: SystemClock.now() + jiff::SignedDuration::from_secs(30), ..invocation };
+    let error = handle(&context, &bodies[1], &invocation).await;
     assert_ne!(error.unwrap_err().name, ErrorName::Rejected);
 }

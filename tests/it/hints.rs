@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use offsite_shared::command::Cloud;
-use offsite_shared::error::Error;
-use offsite_shared::event::{self, Item};
-use offsite_shared::hint::What;
+use offsite_shared::handler::handle;
+use offsite_shared::io::memory::FixedPolicy;
+use offsite_shared::model::command::Cloud;
+use offsite_shared::model::error::Error;
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::{Clock, FixedPolicy};
+use offsite_shared::ports::Clock;
+use offsite_shared::triggers::hint::What;
+use offsite_shared::triggers::{self, Item};
 use serde_json::{Value, json};
 
 use crate::events::{sample, samples};
@@ -71,9 +73,9 @@ impl World {
 
     async fn ask(&self, payload: &Value) -> Result<Value, Error> {
         let process = Process::new(None, &self.clouds.clock);
-        let mut handler = self.clouds.handler(&self.store.ledger, &self.store.emitter, &process);
-        handler.policies = Arc::new(FixedPolicy(self.policy.clone()));
-        let answer = handler.handle(payload, &self.clouds.invocation()).await;
+        let mut context = self.clouds.context(&self.store.ledger, &self.store.emitter, &process);
+        context.ports.policies = Arc::new(FixedPolicy(self.policy.clone()));
+        let answer = handle(&context, payload, &self.clouds.invocation()).await;
         answer.inspect(|answer| assert_fits(&validator("answer"), answer))
     }
 
@@ -165,7 +167,7 @@ fn every_sample_of_a_hint_is_read_as_one() {
         samples().into_iter().map(|(name, _)| name).filter(|name| name.contains("/hint")).collect();
     assert_eq!(names, expected.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
     for (name, wanted) in expected {
-        let items = event::read(&sample(name)).unwrap().records.into_iter().flat_map(|record| record.items);
+        let items = triggers::read(&sample(name)).unwrap().records.into_iter().flat_map(|record| record.items);
         let found: Vec<Option<What>> = items
             .map(|item| match item.unwrap() {
                 Item::Hint(hint) => Some(hint.what),

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod command_line;
+mod context;
 mod contracts;
 mod day;
 mod doctor;
@@ -11,6 +12,7 @@ mod emulators;
 mod events;
 mod faults;
 mod functions;
+mod golden;
 mod hints;
 mod inventory;
 mod ledger;
@@ -18,6 +20,7 @@ mod metrics;
 mod observe;
 mod policy;
 mod proof;
+mod races;
 mod report_page;
 mod rotation;
 mod schemas;
@@ -32,3 +35,4 @@ mod together;
 mod trust;
 mod truth;
 mod vectors;
+mod wire;

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::SignedDuration;
-use offsite_shared::command::{Cloud, Operation};
-use offsite_shared::handler::{Handler, Invocation};
+use offsite_shared::context::metrics::Metrics;
+use offsite_shared::context::{Context, Invocation};
+use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::metrics::Metrics;
-use offsite_shared::ports::{Boxed, Clock, Filter, Ledger, LedgerError, Meter, Note, Notes};
-use offsite_shared::report::Arrival;
+use offsite_shared::ledger::store::{Filter, LedgerError, Note};
+use offsite_shared::model::command::{Cloud, Operation};
+use offsite_shared::observe::arrivals::Arrival;
+use offsite_shared::ports::{Boxed, Clock, Ledger, Meter, Notes};
 use serde_json::{Value, json};
 
 use crate::faults::ports::Process;
@@ -31,9 +33,9 @@ impl Meter for Kept {
 }
 
 impl Kept {
-    fn listen(handler: &mut Handler) -> Arc<Kept> {
+    fn listen(context: &mut Context) -> Arc<Kept> {
         let kept = Arc::new(Kept::default());
-        handler.metrics = Metrics::to(kept.clone());
+        context.memory.metrics = Metrics::to(kept.clone());
         kept
     }
 
@@ -155,28 +157,28 @@ fn of_rule(operation: Operation, rule: Option<&str>, rng: &mut Rng) -> Value {
 async fn a_call_says_what_it_started_by_rule_and_a_replay_starts_nothing() {
     let (clouds, store) = (Clouds::plain().await, Store::open(Home::Sqlite).await);
     let process = Process::new(None, &clouds.clock);
-    let mut handler = clouds.handler(&store.ledger, &store.emitter, &process);
-    let kept = Kept::listen(&mut handler);
+    let mut context = clouds.context(&store.ledger, &store.emitter, &process);
+    let kept = Kept::listen(&mut context);
     let mut rng = Rng::with_seed(21);
     let rules = [Some("web"), Some("web"), Some("db"), None];
     let commands: Vec<Value> = rules.iter().map(|rule| of_rule(Operation::CopySnapshot, *rule, &mut rng)).collect();
-    handler.handle(&batch(&commands), &clouds.invocation()).await.unwrap();
+    handle(&context, &batch(&commands), &clouds.invocation()).await.unwrap();
     let lines = kept.take();
     let wanted = [("-", 1), ("db", 1), ("web", 2)].map(|(rule, count)| (rule.to_owned(), count));
     assert_eq!(named(&lines, "Started"), wanted);
     assert_eq!((sum(&lines, "InDoubt"), sum(&lines, "Throttled")), (0, 0));
 
-    handler.handle(&batch(&commands), &clouds.invocation()).await.unwrap();
+    handle(&context, &batch(&commands), &clouds.invocation()).await.unwrap();
     let lines = kept.take();
     assert_eq!((lines.len(), sum(&lines, "Started")), (3, 0), "{lines:?}");
 
     let mut dry = of_rule(Operation::CopySnapshot, None, &mut rng);
     dry["dry_run"] = json!(true);
-    handler.handle(&dry, &clouds.invocation()).await.unwrap();
+    handle(&context, &dry, &clouds.invocation()).await.unwrap();
     assert_eq!(kept.take(), [] as [Value; 0], "a dry run starts nothing and measures nothing");
 
     // A vault-wide call starts as many copies as the provider tells of.
-    handler.handle(&of_rule(Operation::CopyCheckpoint, None, &mut rng), &clouds.invocation()).await.unwrap();
+    handle(&context, &of_rule(Operation::CopyCheckpoint, None, &mut rng), &clouds.invocation()).await.unwrap();
     assert_eq!(sum(&kept.take(), "Started"), 3);
 }
 
@@ -184,15 +186,15 @@ async fn a_call_says_what_it_started_by_rule_and_a_replay_starts_nothing() {
 async fn throttling_and_doubt_are_told() {
     let (clouds, store) = (Clouds::plain().await, Store::open(Home::Sqlite).await);
     let process = Process::new(None, &clouds.clock);
-    let mut handler = clouds.handler(&store.ledger, &store.emitter, &process);
-    let kept = Kept::listen(&mut handler);
+    let mut context = clouds.context(&store.ledger, &store.emitter, &process);
+    let kept = Kept::listen(&mut context);
     let mut rng = Rng::with_seed(22);
     let action = "CopySnapshotCrossRegions";
     for (kind, wanted) in [("throttle", [1, 2, 0]), ("timeout_before", [0, 0, 1])] {
         let fault = json!({ "faults": [{ "action": action, "kind": kind, "times": 2 }] });
         clouds.admin(Cloud::Tencent, "faults", &fault).await;
         let one = of_rule(Operation::CopySnapshot, Some("web"), &mut rng);
-        handler.handle(&batch(&[one]), &clouds.invocation()).await.unwrap();
+        handle(&context, &batch(&[one]), &clouds.invocation()).await.unwrap();
         let lines = kept.take();
         let found = ["Started", "Throttled", "InDoubt"].map(|metric| sum(&lines, metric));
         assert_eq!((lines.len(), found), (1, wanted), "{kind}: {lines:?}");
@@ -206,8 +208,8 @@ async fn how_long_copies_took_is_measured_and_kept_for_the_report() {
     let clouds = Clouds::start(&http(), 23, &json!({ "copy_duration_s": COPY_S }), Weakness::default()).await;
     let store = Store::open(Home::Sqlite).await;
     let process = Process::new(None, &clouds.clock);
-    let mut handler = clouds.handler(&store.ledger, &store.emitter, &process);
-    let kept = Kept::listen(&mut handler);
+    let mut context = clouds.context(&store.ledger, &store.emitter, &process);
+    let kept = Kept::listen(&mut context);
     let mut rng = Rng::with_seed(23);
     for (operation, rule) in [
         (Operation::CopySnapshot, Some("web")),
@@ -216,7 +218,7 @@ async fn how_long_copies_took_is_measured_and_kept_for_the_report() {
         (Operation::CopyBackup, Some("servers")),
         (Operation::CreateVaultReplication, Some("vaults")),
     ] {
-        handler.handle(&of_rule(operation, rule, &mut rng), &clouds.invocation()).await.unwrap();
+        handle(&context, &of_rule(operation, rule, &mut rng), &clouds.invocation()).await.unwrap();
     }
     // One that somebody else made, and that is found: nobody knows when it began.
     let found = of_rule(Operation::CopySnapshot, Some("adopted"), &mut rng);
@@ -225,12 +227,12 @@ async fn how_long_copies_took_is_measured_and_kept_for_the_report() {
         "snapshot_id": "snap-elsewhere", "region": "ap-singapore", "name": name, "copy_from_remote": true,
     }] });
     clouds.admin(Cloud::Tencent, "seed", &seed).await;
-    let answer = handler.handle(&found, &clouds.invocation()).await.unwrap();
+    let answer = handle(&context, &found, &clouds.invocation()).await.unwrap();
     assert_eq!(answer["results"][0]["adopted"], json!(true), "{answer}");
     kept.take();
 
     clouds.clock.sleep(Duration::from_secs(COPY_S + 5)).await;
-    let answer = handler.handle(&json!({ "action": "observe" }), &clouds.invocation()).await.unwrap();
+    let answer = handle(&context, &json!({ "action": "observe" }), &clouds.invocation()).await.unwrap();
     assert_eq!(answer["observed"]["replicated"], json!(6), "{answer}");
     let mut seen: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for line in kept.take() {
@@ -245,7 +247,7 @@ async fn how_long_copies_took_is_measured_and_kept_for_the_report() {
     assert!(seen.values().flatten().all(|seconds| (COPY_S..COPY_S + 120).contains(seconds)), "{seen:?}");
 
     let arrivals = |note: Option<Note>| -> Vec<Arrival> { serde_json::from_str(&note.unwrap().text).unwrap() };
-    let web = arrivals(handler.notes.note("arrivals/web").await.unwrap());
+    let web = arrivals(context.ports.notes.note("arrivals/web").await.unwrap());
     let mut kept_seconds: Vec<u64> = web.iter().map(|arrival| arrival.seconds).collect();
     let mut told = seen["tencent/web"].clone();
     kept_seconds.sort_unstable();
@@ -253,22 +255,22 @@ async fn how_long_copies_took_is_measured_and_kept_for_the_report() {
     assert_eq!(kept_seconds, told);
     assert!(web.is_sorted_by_key(|arrival| arrival.at));
     for none in ["vaults", "adopted"] {
-        assert_eq!(handler.notes.note(&format!("arrivals/{none}")).await.unwrap(), None, "{none}");
+        assert_eq!(context.ports.notes.note(&format!("arrivals/{none}")).await.unwrap(), None, "{none}");
     }
 
     // A look for a workflow engine tells the same, and adds to the same list.
     let one = of_rule(Operation::CopySnapshot, Some("web"), &mut rng);
-    handler.handle(&one, &clouds.invocation()).await.unwrap();
+    handle(&context, &one, &clouds.invocation()).await.unwrap();
     clouds.clock.sleep(Duration::from_secs(COPY_S + 5)).await;
     kept.take();
     let mut wish = one.clone();
     wish["action"] = json!("observe");
     for (round, count) in [("first", 1), ("second", 0)] {
-        let answer = handler.handle(&wish, &clouds.invocation()).await.unwrap();
+        let answer = handle(&context, &wish, &clouds.invocation()).await.unwrap();
         assert_eq!(answer["done"], json!(true), "{answer}");
         assert_eq!(named(&kept.take(), "ReplicationSeconds").len(), count, "{round}");
     }
-    assert_eq!(arrivals(handler.notes.note("arrivals/web").await.unwrap()).len(), 3);
+    assert_eq!(arrivals(context.ports.notes.note("arrivals/web").await.unwrap()).len(), 3);
 }
 
 /// Other writers of the same list do not lose each other's arrivals, and a note that cannot be written harms nothing.
@@ -288,12 +290,12 @@ async fn arrivals_that_cannot_be_kept_are_only_a_warning() {
     }
     let (clouds, store) = (Clouds::plain().await, Store::open(Home::Sqlite).await);
     let process = Process::new(None, &clouds.clock);
-    let mut handler = clouds.handler(&store.ledger, &store.emitter, &process);
-    handler.notes = Arc::new(Stubborn);
+    let mut context = clouds.context(&store.ledger, &store.emitter, &process);
+    context.ports.notes = Arc::new(Stubborn);
     let one = of_rule(Operation::CopySnapshot, Some("web"), &mut Rng::with_seed(24));
-    handler.handle(&one, &clouds.invocation()).await.unwrap();
+    handle(&context, &one, &clouds.invocation()).await.unwrap();
     clouds.clock.sleep(Duration::from_secs(120)).await;
-    let answer = handler.handle(&json!({ "action": "observe" }), &clouds.invocation()).await.unwrap();
+    let answer = handle(&context, &json!({ "action": "observe" }), &clouds.invocation()).await.unwrap();
     assert_eq!(answer["observed"]["replicated"], json!(1), "{answer}");
 }
 
@@ -306,9 +308,9 @@ async fn a_sweep_tells_of_each_rule_what_the_report_does() {
         let policy = estate.policy(cloud).await;
         let truth = estate.get(cloud, "truth").await;
         estate.remember(&truth, &policy).await;
-        let mut handler = estate.paused(&policy);
-        let kept = Kept::listen(&mut handler);
-        estate.sweep(&handler).await;
+        let mut context = estate.paused(&policy);
+        let kept = Kept::listen(&mut context);
+        estate.sweep(&context).await;
         let lines = kept.take();
         let report = estate.report(&policy).await;
         assert_eq!(lines.len(), report.rules.len(), "{cloud:?}: {lines:?}");
@@ -344,9 +346,9 @@ async fn room_that_is_not_told_is_left_out_and_nobody_listening_asks_nothing() {
     let fault =
         json!({ "faults": [{ "action": "ShowVault", "kind": "code", "code": "APIGW.0302", "http_status": 403 }] });
     estate.post(Cloud::Huawei, "faults", &fault).await;
-    let mut handler = estate.paused(&policy);
-    let kept = Kept::listen(&mut handler);
-    let answer = estate.sweep(&handler).await;
+    let mut context = estate.paused(&policy);
+    let kept = Kept::listen(&mut context);
+    let answer = estate.sweep(&context).await;
     assert_eq!(answer["swept"][0]["complete"], json!(true));
     let lines = kept.take();
     assert!(lines.iter().all(|line| line.get("QuotaHeadroom").is_none() && line.get("Unreplicated").is_some()));
@@ -356,9 +358,9 @@ async fn room_that_is_not_told_is_left_out_and_nobody_listening_asks_nothing() {
 async fn what_a_sweep_starts_is_counted_once() {
     let estate = Estate::start(33, 120).await;
     let policy = estate.policy(Cloud::Tencent).await;
-    let mut handler = estate.handler(&policy);
-    let kept = Kept::listen(&mut handler);
-    estate.sweep(&handler).await;
+    let mut context = estate.context(&policy);
+    let kept = Kept::listen(&mut context);
+    estate.sweep(&context).await;
     let lines = kept.take();
     let made = calls(&estate, Cloud::Tencent, "CopySnapshotCrossRegions");
     assert!(made > 0 && sum(&lines, "Started") > 0, "{lines:?}");
@@ -375,14 +377,14 @@ async fn what_a_sweep_starts_is_counted_once() {
 async fn an_unfinished_sweep_tells_how_old_what_is_known_has_become() {
     let estate = Estate::start(34, 300).await;
     let policy = estate.policy(Cloud::Tencent).await;
-    let mut handler = estate.paused(&policy);
-    let kept = Kept::listen(&mut handler);
+    let mut context = estate.paused(&policy);
+    let kept = Kept::listen(&mut context);
     let sweep = json!({ "action": "sweep" });
     let fault = json!({ "faults": [{ "action": "DescribeSnapshots", "kind": "html_503" }] });
     let deadline =
         |seconds| Invocation { id: "sweep".into(), deadline: estate.clock.now() + SignedDuration::from_secs(seconds) };
     estate.post(Cloud::Tencent, "faults", &fault).await;
-    handler.handle(&sweep, &deadline(60)).await.unwrap();
+    handle(&context, &sweep, &deadline(60)).await.unwrap();
     let lines = kept.take();
     assert_eq!(lines.len(), policy.rules.len(), "{lines:?}");
     for line in &lines {
@@ -391,29 +393,29 @@ async fn an_unfinished_sweep_tells_how_old_what_is_known_has_become() {
     }
     // Nobody knows anything yet, and it gets older.
     estate.clock.sleep(Duration::from_secs(4_000)).await;
-    handler.handle(&sweep, &deadline(60)).await.unwrap();
+    handle(&context, &sweep, &deadline(60)).await.unwrap();
     assert!(named(&kept.take(), "SweepAgeSeconds").iter().all(|(_, age)| *age >= 4_000));
 
     estate.post(Cloud::Tencent, "faults", &json!({ "faults": [], "clear": true })).await;
-    estate.sweep(&handler).await;
+    estate.sweep(&context).await;
     let whole = kept.take();
     // What got no answer for an hour was begun anew, so what is known now is of now.
     assert!(named(&whole, "SweepAgeSeconds").iter().all(|(_, age)| *age <= 600), "{whole:?}");
     // A course that is taken up again is as old as its beginning.
     estate.post(Cloud::Tencent, "faults", &fault).await;
-    handler.handle(&sweep, &deadline(60)).await.unwrap();
+    handle(&context, &sweep, &deadline(60)).await.unwrap();
     estate.clock.sleep(Duration::from_secs(2_000)).await;
     estate.post(Cloud::Tencent, "faults", &json!({ "faults": [], "clear": true })).await;
     kept.take();
-    estate.sweep(&handler).await;
+    estate.sweep(&context).await;
     let whole = kept.take();
     assert!(named(&whole, "SweepAgeSeconds").iter().all(|(_, age)| *age >= 2_000), "{whole:?}");
-    estate.sweep(&handler).await;
+    estate.sweep(&context).await;
     assert!(named(&kept.take(), "SweepAgeSeconds").iter().all(|(_, age)| *age <= 30));
 
     estate.post(Cloud::Tencent, "faults", &fault).await;
     estate.clock.sleep(Duration::from_secs(9_000)).await;
-    handler.handle(&sweep, &deadline(60)).await.unwrap();
+    handle(&context, &sweep, &deadline(60)).await.unwrap();
     let lines = kept.take();
     assert!(named(&lines, "SweepAgeSeconds").iter().all(|(_, age)| (9_000..9_200).contains(age)), "{lines:?}");
     assert_eq!(named(&lines, "Unreplicated"), [], "what was true then is not told as of now");

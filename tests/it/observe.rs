@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use offsite_shared::command::Operation;
 use offsite_shared::ledger::State;
+use offsite_shared::model::command::Operation;
 use offsite_shared::ports::Clock;
 use serde_json::{Value, json};
 

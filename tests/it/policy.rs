@@ -5,10 +5,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use offsite_local::cmd::policy::{PolicyAction, PolicyArgs, run};
-use offsite_local::policy_file;
+use offsite_local::home::policy_file;
 use offsite_shared::policy::{Policy, SCHEMA};
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
+
+use crate::sweeping::Estate;
 
 fn samples() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/policies");
@@ -114,6 +116,14 @@ fn the_schema_and_the_strict_reader_agree() {
             )],
         ),
         with(t, &[("/limits", json!({"max_new_per_sweep": 1.0}))]),
+        select(json!({"exclude": {"resources": ["d-1", "d-2"], "tags": {"a": ""}, "name_prefix": "tmp-"}})),
+        select(json!({"exclude": {"resources": "d-1"}})),
+        with(a, &[("/source/select", json!({"exclude": {"resources": ["i-1"], "name_prefix": "tmp-"}}))]),
+        with(h, &[("/source/select", json!({"exclude": {"tags": {"a": "1"}}}))]),
+        with(t, &[("/objective", json!("none"))]),
+        with(t, &[("/objective", json!({"history": true}))]),
+        with(t, &[("/objective", json!({"max_lag": "1h", "history": false})), ("/copies", json!({"keep": "30d"}))]),
+        with(t, &[("/objective", json!({})), ("/copies", json!({}))]),
     ];
     let bad = [
         json!([]),
@@ -193,6 +203,32 @@ fn the_schema_and_the_strict_reader_agree() {
         with(t, &[("/limits", json!({"max_new_per_sweep": "1"}))]),
         with(t, &[("/limits", json!({"on_doubt": "guess"}))]),
         with(t, &[("/limits", json!({"restart_lost": "yes"}))]),
+        select(json!({"exclude": {}})),
+        select(json!({"exclude": []})),
+        select(json!({"exclude": {"resource": "d-1"}})),
+        select(json!({"exclude": {"resources": []}})),
+        select(json!({"exclude": {"resources": ["d-1", "d-1"]}})),
+        select(json!({"exclude": {"tags": {}}})),
+        select(json!({"exclude": {"tags": {"a": 1}}})),
+        select(json!({"exclude": {"name_prefix": ""}})),
+        select(json!({"exclude": {"max_age": "1d"}})),
+        with(a, &[("/source/select", json!({"exclude": {"tags": {"a": "b"}}}))]),
+        with(
+            h,
+            &[
+                checkpoint.clone(),
+                ("/source/vault_id", json!("v")),
+                ("/source/select", json!({"exclude": {"name_prefix": "a"}})),
+            ],
+        ),
+        with(t, &[("/objective", json!("None"))]),
+        with(t, &[("/objective", json!(["none"]))]),
+        with(t, &[("/objective", json!({"none": true, "max_lag": "1d"}))]),
+        with(t, &[("/objective", json!({"history": "yes"}))]),
+        with(t, &[("/copies", json!("30d"))]),
+        with(t, &[("/copies", json!({"keep": "0d"}))]),
+        with(t, &[("/copies", json!({"keep": 30}))]),
+        with(t, &[("/copies", json!({"for": "30d"}))]),
     ];
     let schema = schema();
     for policy in &good {
@@ -231,6 +267,19 @@ fn what_the_schema_cannot_say_the_reader_does() {
         (
             with(t, &[("/source/select", json!({"max_age": "2d"})), ("/objective", json!({"max_lag": "48h"}))]),
             "rules[0].objective.max_lag",
+        ),
+        (with(t, &[("/copies", json!({"keep": "23h"}))]), "rules[0].copies.keep"),
+        (
+            select(json!({"resource": "d-1", "exclude": {"resources": ["d-1", "d-2"]}})),
+            "rules[0].source.select.exclude.resources",
+        ),
+        (
+            select(json!({"name_prefix": "web-", "exclude": {"name_prefix": "w"}})),
+            "rules[0].source.select.exclude.name_prefix",
+        ),
+        (
+            select(json!({"tags": {"env": "dev"}, "exclude": {"tags": {"env": "dev"}}})),
+            "rules[0].source.select.exclude.tags.env",
         ),
     ];
     let schema = schema();
@@ -298,10 +347,144 @@ async fn check_says_each_rule_on_a_line() {
         lines,
         [
             "web    tencent copy-snapshot as prod     ap-guangzhou, name web-*, up to 7d old  -> ap-beijing, ap-singapore  lag up to 1d",
-            "files  alibaba create-vault-replication  cn-hangzhou, vault v-1                  -> cn-shanghai vault v-2     no objective",
+            "files  alibaba create-vault-replication  cn-hangzhou, vault v-1                  -> cn-shanghai vault v-2     lag up to 1d (default)",
             &format!("{}: good, 2 rules", file.path().display()),
         ]
     );
+}
+
+#[tokio::test]
+async fn check_tells_what_is_excluded_promised_and_kept() {
+    let file = file(
+        "\
+version: 1
+rules:
+  - {name: a, provider: tencent, destinations: [{region: ap-beijing}], objective: none,
+     source: {region: ap-seoul, select: {resource: d-1, exclude: {tags: {env: dev}, name_prefix: tmp-}}}}
+  - {name: b, provider: tencent, destinations: [{region: ap-beijing}], objective: {rpo: 2d, history: true},
+     source: {region: ap-seoul, select: {max_age: 12h, exclude: {resources: [d-1, d-2]}}}, copies: {keep: 30d}}
+",
+    );
+    let check = |json| PolicyAction::Check { file: Some(file.path().to_owned()), json, live: false, explain: None };
+    let (result, text) = command(check(false), &Environment::default()).await;
+    assert!(result.unwrap(), "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[..2],
+        [
+            "a  tencent copy-snapshot  ap-seoul, d-1, without tag env=dev, without name tmp-*  -> ap-beijing  not judged",
+            "b  tencent copy-snapshot  ap-seoul, up to 12h old, without 2 resources            -> ap-beijing  lag up to 6h (default), rpo 2d, with history, copies kept 30d",
+        ]
+    );
+    let (_, text) = command(check(true), &Environment::default()).await;
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    let told = json!({"max_lag": "6h", "max_lag_is_default": true, "rpo": "2d", "history": true});
+    assert_eq!(answer["objectives"], json!({"a": null, "b": told}));
+    assert_eq!(answer["policy"]["rules"][0]["objective"], json!("none"));
+    assert_eq!(answer["policy"]["rules"][1]["objective"], json!({"rpo": "2d", "history": true}), "as it is written");
+}
+
+#[tokio::test]
+async fn check_names_what_contradicts_itself_with_its_place() {
+    let file = file(
+        "\
+version: 1
+rules:
+  - name: web
+    provider: tencent
+    source:
+      region: ap-guangzhou
+      select:
+        name_prefix: web-
+        exclude:
+          name_prefix: web
+    destinations: [{region: ap-beijing}]
+    objective:
+      none: true
+      history: true
+  - name: db
+    provider: tencent
+    source: {region: ap-guangzhou}
+    destinations: [{region: ap-beijing}]
+    copies:
+      keep: 6h
+",
+    );
+    let name = file.path().display().to_string();
+    let check = PolicyAction::Check { file: Some(file.path().to_owned()), json: false, live: false, explain: None };
+    let (result, text) = command(check, &Environment::default()).await;
+    assert!(!result.unwrap());
+    let lines: Vec<String> = text.lines().map(|line| line.replace(&name, "F")).collect();
+    assert_eq!(
+        lines,
+        [
+            "F:10:11: rules[0].source.select.exclude.name_prefix: \"web\" begins every name that select.name_prefix, \"web-\", asks for: nothing would be covered; exclude a longer one",
+            "F:13:7: rules[0].objective.none: stands alone: write objective: none, and no other key, for a rule that is not judged",
+            "F:20:7: rules[1].copies.keep: 6h is less than objective.max_lag (by default), 1d: what is promised would be let go; keep copies for 1d at least",
+        ]
+    );
+}
+
+/// A key of each cloud is not needed to learn about one backup.
+#[tokio::test]
+async fn an_explanation_asks_the_one_cloud_that_the_id_can_be_of() {
+    let estate = Estate::plain().await;
+    let rules: Vec<Value> = ["tencent", "alibaba", "huawei"].into_iter().map(rule).collect();
+    let file = file(&json!({"version": 1, "rules": rules}).to_string());
+    let id = "0d9d2b7c-6f0e-4a58-9b61-3c5d7e8f9a0b";
+    for (id, asked, host) in [("snap-absent01", "t", "tencent"), (id, "h", "huawei"), ("job-9", "a", "alibaba")] {
+        // The clouds that have no business here have no key.
+        let variables = estate.environment.variables().iter();
+        let needed = |name: &str| name.starts_with("OFFSITE_") || name.starts_with(&host.to_uppercase());
+        let environment = variables
+            .filter(|(name, _)| needed(name))
+            .fold(Environment::default(), |environment, (name, value)| environment.with(name, value))
+            .with("HUAWEICLOUD_SDK_PROJECT_ID", "0605767b3d80d5762fd7c0133d4bf09e");
+        let check = PolicyAction::Check {
+            file: Some(file.path().to_owned()),
+            json: false,
+            live: false,
+            explain: Some(id.into()),
+        };
+        let (result, text) = command(check, &environment).await;
+        assert!(result.unwrap(), "{text}");
+        let mut told = 0;
+        for (rule, cloud, region) in
+            [("t", "tencent", "ap-guangzhou"), ("a", "alibaba", "cn-hangzhou"), ("h", "huawei", "cn-north-4")]
+        {
+            let line = match rule == asked {
+                true => format!("{rule}: not covered: {id} is not among the backups of {region}"),
+                false => format!("{rule}: not covered: {id} has not the form of a backup's ID of {cloud}"),
+            };
+            told += usize::from(text.lines().any(|found| found == line));
+        }
+        assert_eq!(told, 3, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_that_covers_nothing_gets_a_line_that_says_what_to_do() {
+    let estate = Estate::plain().await;
+    let named = |name: &str, limits: Value| {
+        json!({
+            "name": name, "provider": "tencent", "source": {"region": "ap-seoul", "select": {"name_prefix": "wbe-"}},
+            "destinations": [{"region": "ap-beijing"}], "limits": limits,
+        })
+    };
+    let rules = [named("typo", json!({})), named("empty", json!({"allow_empty": true}))];
+    let file = file(&json!({"version": 1, "rules": rules}).to_string());
+    let check = |json| PolicyAction::Check { file: Some(file.path().to_owned()), json, live: true, explain: None };
+    let advice = "covers nothing now: no backup is in ap-seoul, name wbe-*; widen source.select, or say limits.allow_empty: true";
+    let (result, text) = command(check(false), &estate.environment).await;
+    assert!(result.unwrap(), "{text}");
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("covers")).collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert_eq!(lines[0], format!("typo: {advice}"));
+    assert!(lines[1].starts_with("empty: covers 0 now: "), "{text}");
+    let (_, text) = command(check(true), &estate.environment).await;
+    let told: Vec<Value> = text.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&told[0]["rule"], &told[0]["advice"]), (&json!("typo"), &json!(advice)));
+    assert_eq!(told[1].get("advice"), None);
 }
 
 #[tokio::test]

@@ -7,19 +7,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use offsite_shared::command::{Cloud, Command, Key, Replication};
-use offsite_shared::disposition::Failure;
-use offsite_shared::fields::FieldError;
-use offsite_shared::inventory::Inventory;
 use offsite_shared::ledger::Record;
-use offsite_shared::observation::{Evidence, Observation};
-use offsite_shared::ports::{
-    Access, Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put, Reply,
-};
-use offsite_shared::providers::{Acceptance, Call, Defaults, Intent, Provider, ReadBack, Service};
-use offsite_shared::receipt::Receipt;
+use offsite_shared::ledger::store::{Expect, Filter, LedgerError, Page, Put};
+use offsite_shared::model::access::{Access, CredentialName, Pause};
+use offsite_shared::model::command::{Cloud, Command, Key, Replication};
+use offsite_shared::model::evidence::{Evidence, Observation};
+use offsite_shared::model::failure::Failure;
+use offsite_shared::model::fields::FieldError;
+use offsite_shared::model::http::Reply;
+use offsite_shared::model::receipt::Receipt;
+use offsite_shared::ports::{Boxed, Ledger};
+use offsite_shared::providers::asked::Asked;
+use offsite_shared::providers::call::{Call, Service};
+use offsite_shared::providers::inventory::Inventory;
+use offsite_shared::providers::provider::{Acceptance, Defaults, Intent, Provider, ReadBack};
+use offsite_shared::providers::sts::Sts;
 use offsite_shared::sign::{Nonce, RequestDraft, SignError, Signed};
-use offsite_shared::sts::Sts;
 
 use crate::faults::cells::{Cell, Deliveries, matrix, run_all};
 use crate::faults::ports::Step;
@@ -29,8 +32,8 @@ use crate::faults::world::{Home, Store, Weakness, seed};
 pub struct Blind(pub &'static dyn Provider);
 
 impl Provider for Blind {
-    fn read_back(&self, _replication: &Replication, _intent: &Intent, _replies: &[Reply]) -> ReadBack {
-        ReadBack::Absent
+    fn read_back(&self, _replication: &Replication, _intent: &Intent, _replies: &[Reply]) -> Asked<ReadBack> {
+        Ok(ReadBack::Absent)
     }
 
     fn cloud(&self) -> Cloud {
@@ -71,7 +74,7 @@ impl Provider for Blind {
         receipt: &Receipt,
         known: Option<&Evidence>,
         replies: &[Reply],
-    ) -> Observation {
+    ) -> Asked<Observation> {
         self.0.observe(replication, receipt, known, replies)
     }
 

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use offsite_local::report::{csv, html, table};
-use offsite_shared::report::{Conclusion, Counts, Report};
+use offsite_shared::report::{Conclusion, Report};
+use offsite_shared::sweep::findings::Counts;
 use serde_json::Value;
 
 #[path = "../../infra/local/examples/report_page/sample.rs"]

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use jsonschema::Validator;
-use offsite_local::cmd::demo::post;
-use offsite_shared::command::{Cloud, Command, Operation};
-use offsite_shared::event;
-use offsite_shared::hint::of_body;
-use offsite_shared::receipt::{self, Receipt};
+use offsite_local::cmd::stage::post;
+use offsite_shared::model::command::{Cloud, Command, Operation};
+use offsite_shared::model::receipt::Receipt;
+use offsite_shared::replicate::messages;
+use offsite_shared::triggers;
+use offsite_shared::triggers::hint::of_body;
 use serde_json::{Value, json};
 
 use crate::events::{commands_of, sample, samples};
@@ -97,7 +98,7 @@ fn every_sample_command_fits_the_schema() {
         if event.get("action").is_some() {
             assert_fits(&validator, &event);
         }
-        for command in event::read(&event).unwrap().records.into_iter().flat_map(commands_of).flatten() {
+        for command in triggers::read(&event).unwrap().records.into_iter().flat_map(commands_of).flatten() {
             assert_fits(&validator, &command.to_json());
             seen += 1;
         }
@@ -203,7 +204,7 @@ fn messages_of(operation: Operation) -> Vec<Value> {
         attempt: 1,
         time: "2026-11-21T08:30:00.123Z".parse().unwrap(),
     };
-    let accepted = receipt::accepted(&replication, &receipt, false).event;
+    let accepted = messages::accepted(&replication, &receipt).event;
     let of_type = |kind: &&str| {
         let mut message = accepted.clone();
         message["type"] = json!(format!("offsite.replication.{kind}"));

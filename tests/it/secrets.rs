@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use offsite_local::aws::faults::Fault;
 use offsite_local::cmd::simulate::SimulateArgs;
-use offsite_local::functions::{FunctionOptions, FunctionProcess};
-use offsite_local::sim::{SimOptions, Simulators};
-use offsite_shared::command::Cloud;
-use offsite_shared::ports::{Access, Reply};
+use offsite_local::fleet::functions::{FunctionOptions, FunctionProcess};
+use offsite_shared::model::access::Access;
+use offsite_shared::model::command::Cloud;
+use offsite_shared::model::http::Reply;
 use offsite_shared::providers::alibaba::Alibaba;
 use offsite_shared::providers::huawei::{Huawei, token};
-use offsite_shared::providers::{Provider, tencent::Tencent};
-use offsite_shared::settings::{Environment, Settings};
+use offsite_shared::providers::provider::Provider;
+use offsite_shared::providers::tencent::Tencent;
+use offsite_shared::settings::Settings;
+use offsite_shared::settings::environment::Environment;
 use offsite_shared::sign::{Credential, Nonce, Query, RequestDraft, SignedHeaders, acs3, sdk_hmac, tc3};
+use offsite_simulators::{SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -246,7 +249,8 @@ async fn no_secret_shows_when_credentials_are_kept_exchanged_or_taken_on() {
             (federation("offsite"), String::new(), true),
             (federation("another"), String::new(), false),
         ] {
-            let accounts = (offsite_shared::accounts::variable(cloud), json!({ "default": account }).to_string());
+            let accounts =
+                (offsite_shared::settings::accounts::variable(cloud), json!({ "default": account }).to_string());
             let extra: Vec<(&str, &str)> =
                 LOUD.into_iter().chain([(accounts.0.as_str(), accounts.1.as_str())]).collect();
             let bench = Bench::with(SimOptions { security_token: None, ..options() }, &extra).await;

@@ -4,8 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use offsite_local::sim::{SimError, SimOptions, Simulators};
 use offsite_shared::sign::{Credential, Nonce, Query, RequestDraft, Signed, SignedHeaders, acs3, sdk_hmac, tc3};
+use offsite_simulators::{SimError, SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -832,7 +832,7 @@ async fn required_fields_and_limits_are_checked() {
     let (source, target) = (("ReplicationSourceVaultId", HBR_SOURCE), ("ReplicationTargetVaultId", HBR_TARGET));
     /// Action, parameters, HTTP status, code.
     type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, u16, &'a str);
-    let alibaba: [Case<'_>; 9] = [
+    let alibaba: [Case<'_>; 12] = [
         ("CreateVaultReplication", vec![target], 400, "MissingReplicationSourceVaultId"),
         ("CreateVaultReplication", vec![source], 400, "MissingReplicationTargetVaultId"),
         // The default source region is the one being called: the target's.
@@ -841,6 +841,9 @@ async fn required_fields_and_limits_are_checked() {
         ("DescribeVaults", vec![("PageSize", "101")], 400, "InvalidPageSize"),
         ("DescribeTask", vec![("TaskId", "t-unknown")], 404, "TaskNotFound"),
         ("DescribeBackupJobs2", vec![], 400, "MissingSourceType"),
+        ("DescribeBackupJobs2", vec![("SourceType", "CONTAINER")], 400, "InvalidSourceType"),
+        ("DescribeBackupJobs2", vec![("SourceType", "UDM_ECS_DISK")], 400, "MissingParentId"),
+        ("DescribeBackupJobs2", vec![("SourceType", "COMMON_NAS")], 400, "MissingBackupType"),
         (
             "DescribeBackupJobs2",
             vec![("SourceType", "ECS_FILE"), ("Filters.1.Key", "CompleteTime"), ("Filters.1.Values.1", "1")],

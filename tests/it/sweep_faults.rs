@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
-use offsite_local::ledger::SqliteLedger;
-use offsite_shared::command::{Cloud, Key};
-use offsite_shared::handler::Invocation;
+use offsite_local::home::ledger::SqliteLedger;
+use offsite_shared::context::Invocation;
+use offsite_shared::handler::handle;
 use offsite_shared::ledger::Record;
+use offsite_shared::ledger::store::{Expect, Filter, LedgerError, Note, Page, Put};
+use offsite_shared::model::access::{CredentialName, Pause};
+use offsite_shared::model::command::{Cloud, Key};
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::{
-    Boxed, Clock, CredentialName, Expect, Filter, Ledger, LedgerError, Note, Notes, Page, Pause, Put,
-};
+use offsite_shared::ports::{Boxed, Clock, Ledger, Notes};
 use offsite_shared::report::Conclusion;
 use serde_json::{Value, json};
 
@@ -115,12 +116,12 @@ async fn a_ledger_that_falters_changes_no_figure() {
     loop {
         rounds += 1;
         assert!(rounds < 300, "it does not come to an end: {last}");
-        let mut handler = estate.paused(&policy);
-        handler.ledger = store.clone();
-        handler.notes = store.clone();
+        let mut context = estate.paused(&policy);
+        context.ports.ledger = store.clone();
+        context.ports.notes = store.clone();
         let deadline = estate.clock.now() + SignedDuration::from_millis(2_000 + 40 * rounds);
         let invocation = Invocation { id: "faltering".into(), deadline };
-        let answer = handler.handle(&json!({ "action": "sweep" }), &invocation).await.unwrap();
+        let answer = handle(&context, &json!({ "action": "sweep" }), &invocation).await.unwrap();
         last = answer["swept"].clone();
         for rule in &policy.rules {
             end_lease(&store.inner, &format!("course/{}", rule.name)).await;
@@ -147,8 +148,8 @@ async fn a_rule_that_cannot_begin_says_why_in_the_report() {
         rule.account = "prod".into();
     }
     let policy = Arc::new(policy);
-    let handler = estate.handler(&policy);
-    let answer = handler.handle(&json!({ "action": "sweep" }), &estate.invocation(60)).await.unwrap();
+    let context = estate.context(&policy);
+    let answer = handle(&context, &json!({ "action": "sweep" }), &estate.invocation(60)).await.unwrap();
     assert_eq!(answer["swept"][0]["failed"], json!(true), "{answer}");
     let report = estate.report(&policy).await;
     assert_eq!(report.conclusion, Conclusion::Unknown);
@@ -167,21 +168,54 @@ async fn a_rule_that_cannot_begin_says_why_in_the_report() {
 async fn a_sweep_that_stood_still_for_hours_begins_anew() {
     let estate = Estate::start(2, 400).await;
     let policy = estate.policy(Cloud::Tencent).await;
-    let handler = estate.paused(&policy);
+    let context = estate.paused(&policy);
     // The copies are listed, the backups are not.
     let source = json!({"kind": "http_500_before", "match": {"region": policy.rules[0].source.region}});
     estate.post(Cloud::Tencent, "faults", &json!({ "faults": [source] })).await;
-    handler.handle(&json!({ "action": "sweep" }), &estate.invocation(600)).await.unwrap();
+    handle(&context, &json!({ "action": "sweep" }), &estate.invocation(600)).await.unwrap();
     let begun = estate.clock.now();
     for hours in [0.5, 4.0] {
         estate.clock.sleep(std::time::Duration::from_secs_f64(hours * 3_600.0)).await;
-        handler.handle(&json!({ "action": "sweep" }), &estate.invocation(600)).await.unwrap();
+        handle(&context, &json!({ "action": "sweep" }), &estate.invocation(600)).await.unwrap();
     }
     estate.post(Cloud::Tencent, "faults", &json!({ "clear": true, "faults": [] })).await;
-    estate.sweep(&handler).await;
+    estate.sweep(&context).await;
     let report = estate.report(&policy).await;
     for rule in &report.rules {
         let complete = rule.complete_as_of.unwrap();
         assert!(complete > begun + SignedDuration::from_hours(4), "{}: {complete}, begun {begun}", rule.rule);
     }
+}
+
+/// A course that another version has left may hold what this one cannot compare with.
+#[tokio::test]
+async fn a_course_of_an_earlier_format_begins_anew() {
+    let estate = Estate::start(2, 400).await;
+    let policy = estate.policy(Cloud::Tencent).await;
+    let context = estate.paused(&policy);
+    let source = json!({"kind": "http_500_before", "match": {"region": policy.rules[0].source.region}});
+    estate.post(Cloud::Tencent, "faults", &json!({ "faults": [source] })).await;
+    let name = format!("course/{}", policy.rules[0].name);
+    let notes = estate.ledger();
+    let mut runs = Vec::new();
+    for is_earlier in [false, false, true] {
+        if is_earlier {
+            let note = notes.note(&name).await.unwrap().unwrap();
+            let mut course: Value = serde_json::from_str(&note.text).unwrap();
+            course.as_object_mut().unwrap().remove("format");
+            assert!(notes.put_note(&name, &course.to_string(), note.version).await.unwrap());
+        }
+        handle(&context, &json!({ "action": "sweep" }), &estate.invocation(600)).await.unwrap();
+        let course: Value = serde_json::from_str(&notes.note(&name).await.unwrap().unwrap().text).unwrap();
+        runs.push(course["run"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(runs[0], runs[1], "one that this version has left is taken up");
+    assert_ne!(runs[1], runs[2], "one of an earlier format is not");
+    let kept = "SELECT count(*) FROM notes WHERE name LIKE '%/' || ?1 || '/%'";
+    let run = runs[0].clone();
+    let left: i64 =
+        estate.database.read(move |connection| connection.query_row(kept, [&run], |row| row.get(0))).await.unwrap();
+    assert_eq!(left, 0, "what it had written down is gone");
+    estate.post(Cloud::Tencent, "faults", &json!({ "clear": true, "faults": [] })).await;
+    estate.sweep(&context).await;
 }

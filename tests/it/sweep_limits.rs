@@ -4,11 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use offsite_shared::command::{Cloud, Command};
-use offsite_shared::handler::Handler;
+use offsite_shared::context::Context;
+use offsite_shared::handler::handle;
+use offsite_shared::io::memory::MemoryLedger;
 use offsite_shared::ledger::State;
+use offsite_shared::ledger::store::Filter;
+use offsite_shared::model::command::{Cloud, Command};
+use offsite_shared::model::error::EmitError;
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::{Boxed, Clock, EmitError, Filter, Ledger, WorkQueue};
+use offsite_shared::ports::{Boxed, Clock, Ledger, WorkQueue};
 use offsite_shared::report::{Conclusion, RuleReport};
 use serde_json::{Value, json};
 
@@ -83,8 +87,8 @@ async fn pass(estate: &Estate, hours: u64, minutes: u64) {
     estate.clock.sleep(Duration::from_secs(hours * 3_600 + minutes * 60)).await;
 }
 
-async fn observe(estate: &Estate, handler: &Handler) {
-    handler.handle(&json!({ "action": "observe" }), &estate.invocation(600)).await.unwrap();
+async fn observe(estate: &Estate, context: &Context) {
+    handle(context, &json!({ "action": "observe" }), &estate.invocation(600)).await.unwrap();
 }
 
 async fn report(estate: &Estate, policy: &Policy, rule: &str) -> RuleReport {
@@ -100,9 +104,9 @@ async fn a_sweep_starts_no_more_than_its_rule_allows() {
     let estate = estate().await;
     let policy = policy(&[rule("slow", json!({ "max_new_per_sweep": 5 }))]);
     make(&estate, "slow", 12).await;
-    let handler = estate.handler(&policy);
+    let context = estate.context(&policy);
     for (started, missing) in [(5, 7), (5, 2), (2, 0), (0, 0)] {
-        let swept = estate.sweep(&handler).await["swept"][0].clone();
+        let swept = estate.sweep(&context).await["swept"][0].clone();
         assert_eq!((&swept["started"], &swept["counts"]["missing"]), (&json!(started), &json!(missing)), "{swept}");
     }
     let copies = copies(&estate);
@@ -121,10 +125,55 @@ async fn what_is_carried_by_a_pair_that_a_sweep_sets_up_is_in_progress() {
     let held = counts(&estate.sweep(&estate.paused(&policy)).await);
     let missing = held["missing"].as_u64().unwrap();
     assert!(missing > 100 && held["in_progress"] == 0, "more than a page: {held}");
-    let begun = counts(&estate.sweep(&estate.handler(&policy)).await);
+    let begun = counts(&estate.sweep(&estate.context(&policy)).await);
     assert_eq!((&begun["missing"], begun["in_progress"].as_u64()), (&json!(0), Some(missing)), "{begun}");
     let told = report(&estate, &policy, "vault-unpaired").await;
     assert_eq!((told.counts.missing, told.counts.in_progress), (0, missing));
+}
+
+/// How long a copy may take to show is the setting's to say, in a sweep as in a look.
+#[tokio::test]
+async fn a_copy_that_does_not_show_is_lost_after_the_time_that_is_set() {
+    const VAULT: &str = "7c1f1f6e-52a9-4d0e-9a3f-7a4f6d1e9b01";
+    const PROJECT: &str = "f841e01fd2b14e7fa41b6ae7aa6b0594";
+    let mut estate = estate().await;
+    let policy = policy(&[json!({
+        "name": "servers", "provider": "huawei", "operation": "copy-backup",
+        "source": { "region": "cn-north-4", "project_id": PROJECT, "vault_id": VAULT },
+        "destinations": [{
+            "region": "cn-east-3", "project_id": "0605767b5780d5762fc5c0118072a564",
+            "vault_id": "d41f0e7b-9c02-4c8e-b7a5-2f9e1b3c4d02",
+        }],
+    })]);
+    let backup = json!({ "id": "a5200268-74a5-4806-acc6-95793ab0228b", "project_id": PROJECT, "vault_id": VAULT });
+    let seed = json!({ "vaults": [{ "id": VAULT, "project_id": PROJECT }], "backups": [backup] });
+    estate.post(Cloud::Huawei, "seed", &seed).await;
+    // Made by somebody whose ledger is not ours, and then deleted: the source's record still says that it was made.
+    let mut elsewhere = estate.context(&policy);
+    elsewhere.ports.ledger = Arc::new(MemoryLedger::default());
+    let mut command = policy.rules[0].command_of(backup["id"].as_str().unwrap()).to_json();
+    handle(&elsewhere, &command, &estate.invocation(60)).await.unwrap();
+    pass(&estate, 1, 5).await;
+    command["action"] = json!("observe");
+    let seen = handle(&elsewhere, &command, &estate.invocation(60)).await.unwrap();
+    estate.post(Cloud::Huawei, "seed", &json!({ "remove": [seen["evidence"]["destination_id"]] })).await;
+
+    let plain = estate.environment.clone();
+    for (set, hours, verdict) in
+        [(None, 0, "in_progress"), (Some("3600"), 0, "lost"), (Some("604800"), 48, "in_progress"), (None, 0, "lost")]
+    {
+        pass(&estate, hours, 0).await;
+        estate.environment = match set {
+            Some(seconds) => plain.clone().with("OFFSITE_COPY_DEADLINE_S", seconds),
+            None => plain.clone(),
+        };
+        let swept = estate.sweep(&estate.paused(&policy)).await["swept"][0].clone();
+        assert_eq!(
+            (&swept["counts"]["covered"], &swept["counts"][verdict]),
+            (&json!(1), &json!(1)),
+            "{set:?}: {swept}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -132,13 +181,13 @@ async fn nothing_is_started_while_it_is_paused() {
     let estate = estate().await;
     let policy = policy(&[rule("held", json!({}))]);
     let ids = make(&estate, "held", 3).await;
-    let handler = estate.paused(&policy);
-    let swept = estate.sweep(&handler).await["swept"][0].clone();
+    let context = estate.paused(&policy);
+    let swept = estate.sweep(&context).await["swept"][0].clone();
     assert_eq!((&swept["started"], &swept["counts"]["missing"]), (&json!(0), &json!(3)), "{swept}");
     let command = policy.rules[0].command_of(&ids[0]).to_json();
-    let refused = handler.handle(&command, &estate.invocation(30)).await.unwrap_err();
+    let refused = handle(&context, &command, &estate.invocation(30)).await.unwrap_err();
     assert!(refused.message.contains("OFFSITE_PAUSED"), "{refused}");
-    let answer = handler.handle(&batch(std::slice::from_ref(&command)), &estate.invocation(30)).await.unwrap();
+    let answer = handle(&context, &batch(std::slice::from_ref(&command)), &estate.invocation(30)).await.unwrap();
     assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 1, "{answer}");
 
     let mut environment = command_environment(&estate, &policy);
@@ -174,24 +223,24 @@ async fn a_lost_copy_is_made_again_only_where_the_rule_says_so() {
     let policy = policy(&[rule("once", json!({})), rule("again", json!({ "restart_lost": true }))]);
     make(&estate, "once", 1).await;
     make(&estate, "again", 1).await;
-    let handler = estate.handler(&policy);
-    estate.sweep(&handler).await;
+    let context = estate.context(&policy);
+    estate.sweep(&context).await;
     pass(&estate, 1, 5).await;
-    observe(&estate, &handler).await;
+    observe(&estate, &context).await;
     let state = estate.simulators.state();
     let ids: Vec<&str> =
         state["replications"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap()).collect();
     estate.post(Cloud::Tencent, "seed", &json!({ "remove": ids })).await;
     pass(&estate, 8 * 24, 0).await;
-    observe(&estate, &handler).await;
-    estate.sweep(&handler).await;
+    observe(&estate, &context).await;
+    estate.sweep(&context).await;
     assert_eq!(copies(&estate), [("snap-again0000".to_owned(), 2), ("snap-once0000".to_owned(), 1)]);
     let once = report(&estate, &policy, "once").await;
     assert_eq!((once.counts.lost, once.conclusion), (1, Conclusion::Broken), "{:?}", once.why);
     assert_eq!(report(&estate, &policy, "again").await.counts.in_progress, 1);
     pass(&estate, 1, 5).await;
-    observe(&estate, &handler).await;
-    estate.sweep(&handler).await;
+    observe(&estate, &context).await;
+    estate.sweep(&context).await;
     assert_eq!(report(&estate, &policy, "again").await.conclusion, Conclusion::Holds);
     let receipts = estate.receipts().await;
     assert_eq!((told(&receipts, "lost"), told(&receipts, "replicated")), (2, 3));
@@ -203,18 +252,18 @@ async fn each_rule_says_what_becomes_of_a_doubt() {
     let policy = policy(&[rule("bold", json!({ "on_doubt": "recopy" })), rule("meek", json!({ "on_doubt": "hold" }))]);
     make(&estate, "bold", 2).await;
     make(&estate, "meek", 2).await;
-    let handler = estate.handler(&policy);
+    let context = estate.context(&policy);
     fault(&estate, json!([{ "action": "CopySnapshotCrossRegions", "kind": "http_500_before" }])).await;
-    estate.sweep(&handler).await;
+    estate.sweep(&context).await;
     for rule in ["bold", "meek"] {
         assert_eq!(report(&estate, &policy, rule).await.counts.in_doubt, 2, "{rule}");
     }
     fault(&estate, json!([])).await;
     // A copy might still become visible: neither is called again yet.
-    estate.sweep(&handler).await;
+    estate.sweep(&context).await;
     assert_eq!(copies(&estate), []);
     pass(&estate, 24, 0).await;
-    estate.sweep(&handler).await;
+    estate.sweep(&context).await;
     assert_eq!(copies(&estate), [("snap-bold0000".to_owned(), 1), ("snap-bold0001".to_owned(), 1)]);
     assert_eq!(report(&estate, &policy, "bold").await.counts.in_progress, 2);
     assert_eq!(report(&estate, &policy, "meek").await.counts.in_doubt, 2);
@@ -232,7 +281,7 @@ async fn a_rule_that_protects_nothing_is_a_breach_unless_it_may() {
         });
         estate.post(Cloud::Tencent, "seed", &json!({ "snapshots": [snapshot] })).await;
     }
-    estate.sweep(&estate.handler(&policy)).await;
+    estate.sweep(&estate.context(&policy)).await;
     for (name, ineligible, why) in [
         ("none", 0, Some("covers nothing")),
         ("nobody", 0, None),
@@ -272,8 +321,8 @@ async fn a_command_is_handed_to_the_work_queue_once_and_makes_its_copy_once() {
     let policy = policy(&[rule("fleet", json!({}))]);
     let ids = make(&estate, "fleet", 150).await;
     let kept = Arc::new(Kept::default());
-    let mut sweeper = estate.handler(&policy);
-    sweeper.work_queue = Some(kept.clone());
+    let mut sweeper = estate.context(&policy);
+    sweeper.ports.work_queue = Some(kept.clone());
     let swept = estate.sweep(&sweeper).await["swept"][0].clone();
     assert_eq!((&swept["handed_over"], &swept["counts"]["missing"]), (&json!(150), &json!(150)), "{swept}");
     let commands = kept.take();
@@ -293,8 +342,8 @@ async fn a_command_is_handed_to_the_work_queue_once_and_makes_its_copy_once() {
     // Both deliveries are worked on.
     for commands in [commands, again] {
         let bodies: Vec<Value> = commands.iter().map(Command::to_json).collect();
-        let worker = estate.handler(&policy);
-        let answer = worker.handle(&batch(&bodies), &estate.invocation(300)).await.unwrap();
+        let worker = estate.context(&policy);
+        let answer = handle(&worker, &batch(&bodies), &estate.invocation(300)).await.unwrap();
         assert_eq!(answer, json!({ "batchItemFailures": [] }));
     }
     let copies = copies(&estate);
@@ -311,8 +360,8 @@ async fn the_limit_holds_for_what_is_handed_over_too() {
     let policy = policy(&[rule("many", json!({ "max_new_per_sweep": 130 }))]);
     make(&estate, "many", 150).await;
     let kept = Arc::new(Kept::default());
-    let mut sweeper = estate.handler(&policy);
-    sweeper.work_queue = Some(kept.clone());
+    let mut sweeper = estate.context(&policy);
+    sweeper.ports.work_queue = Some(kept.clone());
     estate.sweep(&sweeper).await;
     assert_eq!(kept.take().len(), 130);
     estate.sweep(&sweeper).await;
@@ -327,12 +376,12 @@ async fn a_backup_that_went_without_a_copy_is_a_breach_until_somebody_acknowledg
     estate.post(Cloud::Tencent, "seed", &json!({ "switches": { "copy_duration_s": 0 } })).await;
     estate.sweep(&estate.paused(&policy)).await;
     estate.post(Cloud::Tencent, "seed", &json!({ "remove": [ids[0]] })).await;
-    let handler = estate.handler(&policy);
+    let context = estate.context(&policy);
     for _ in 0..2 {
-        let swept = estate.sweep(&handler).await["swept"][0].clone();
+        let swept = estate.sweep(&context).await["swept"][0].clone();
         assert_eq!(swept["counts"]["missed"], json!(1), "{swept}");
     }
-    observe(&estate, &handler).await;
+    observe(&estate, &context).await;
     let receipts = estate.receipts().await;
     assert_eq!(told(&receipts, "missed"), 1, "{receipts:#?}");
     assert_eq!(copies(&estate), [(ids[1].clone(), 1)]);
@@ -348,7 +397,7 @@ async fn a_backup_that_went_without_a_copy_is_a_breach_until_somebody_acknowledg
     assert_eq!(resolved.code, 0, "{}", resolved.stderr);
     let after = command_line::run(&["report"], &environment, None).await;
     assert_eq!(after.code, 0, "{}{}", after.stdout, after.stderr);
-    let swept = estate.sweep(&handler).await["swept"][0].clone();
+    let swept = estate.sweep(&context).await["swept"][0].clone();
     assert_eq!(swept["counts"]["missed"], json!(0), "{swept}");
     assert_eq!(told(&estate.receipts().await, "missed"), 1);
 }
@@ -361,16 +410,16 @@ async fn a_copy_that_arrives_while_a_sweep_waits_is_not_lost() {
     two["destinations"] = json!([{ "region": FAR }, { "region": "ap-beijing" }]);
     let policy = policy(&[two]);
     let ids = make(&estate, "late", 1).await;
-    let handler = estate.handler(&policy);
+    let context = estate.context(&policy);
     let down =
         json!([{ "action": "DescribeSnapshots", "match": { "region": "ap-beijing" }, "kind": "http_500_before" }]);
     fault(&estate, down).await;
-    let answer = handler.handle(&json!({ "action": "sweep" }), &estate.invocation(600)).await.unwrap();
+    let answer = handle(&context, &json!({ "action": "sweep" }), &estate.invocation(600)).await.unwrap();
     assert_eq!(answer["swept"][0]["failed"], json!(true), "{answer}");
     fault(&estate, json!([])).await;
-    handler.handle(&policy.rules[0].command_of(&ids[0]).to_json(), &estate.invocation(60)).await.unwrap();
+    handle(&context, &policy.rules[0].command_of(&ids[0]).to_json(), &estate.invocation(60)).await.unwrap();
     pass(&estate, 1, 5).await;
-    observe(&estate, &handler).await;
-    let swept = estate.sweep(&handler).await["swept"][0].clone();
+    observe(&estate, &context).await;
+    let swept = estate.sweep(&context).await["swept"][0].clone();
     assert_eq!((&swept["counts"]["lost"], &swept["counts"]["replicated"]), (&json!(0), &json!(2)), "{swept}");
 }

@@ -7,28 +7,33 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use offsite_local::cmd::policy::{self, PolicyAction, PolicyArgs};
-use offsite_local::database::Database;
+use offsite_local::home::database::Database;
+use offsite_local::home::ledger::SqliteLedger;
+use offsite_local::home::queue::Queue;
 use offsite_local::home::{self, PROVIDERS};
-use offsite_local::ledger::SqliteLedger;
-use offsite_local::queue::Queue;
-use offsite_local::sim::{SimOptions, Simulators};
-use offsite_shared::command::{Cloud, Command};
-use offsite_shared::exchange::{Pacer, Pauses};
-use offsite_shared::handler::{Handler, Invocation};
-use offsite_shared::io::credentials::AccountSecrets;
+use offsite_shared::context::metrics::Metrics;
+use offsite_shared::context::{Context, Invocation, Ports};
+use offsite_shared::handler::handle;
 use offsite_shared::io::http::HttpTransport;
+use offsite_shared::io::memory::FixedPolicy;
+use offsite_shared::ledger::store::{Expect, Put};
 use offsite_shared::ledger::{Claimant, Record, State, put_off};
-use offsite_shared::metrics::Metrics;
-use offsite_shared::observation::{Evidence, How};
+use offsite_shared::model::command::{Cloud, Command};
+use offsite_shared::model::evidence::{Evidence, How};
+use offsite_shared::model::http::HttpRequest;
+use offsite_shared::model::receipt::Receipt;
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::{Clock, Expect, FixedPolicy, HttpRequest, Ledger, Put, Transport};
-use offsite_shared::receipt::Receipt;
+use offsite_shared::ports::{Clock, Ledger, Transport};
 use offsite_shared::report::reading::{self, Wish};
 use offsite_shared::report::{Conclusion, Report, RuleReport};
-use offsite_shared::settings::{Environment, Settings};
+use offsite_shared::settings::Settings;
+use offsite_shared::settings::environment::Environment;
+use offsite_shared::sweep::verdict::Verdict;
+use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::context::ports;
 use crate::faults::ports::{JumpClock, admin};
 
 /// Backups that a test takes where the number is not the matter.
@@ -101,38 +106,24 @@ impl Estate {
     }
 
     /// A process with this policy.
-    pub fn handler(&self, policy: &Arc<Policy>) -> Handler {
+    pub fn context(&self, policy: &Arc<Policy>) -> Context {
         let settings = Settings::from_environment(&self.environment, &PROVIDERS).unwrap();
-        let transport = Arc::new(self.http.clone());
-        let clock: Arc<dyn Clock> = self.clock.clone();
-        Handler {
-            secrets: Arc::new(AccountSecrets::new(
-                &self.environment,
-                settings.clone(),
-                &PROVIDERS,
-                transport.clone(),
-                clock.clone(),
-            )),
-            emitter: home::handler(&Environment::default(), &self.database).unwrap().emitter,
-            providers: PROVIDERS.to_vec(),
-            settings,
-            transport,
+        let emitter = home::context(&Environment::default(), &self.database).unwrap().ports.emitter;
+        let (http, clock) = (Arc::new(self.http.clone()), self.clock.clone());
+        let ports = Ports {
             ledger: Arc::new(self.ledger()),
             notes: Arc::new(self.ledger()),
             policies: Arc::new(FixedPolicy(Some(policy.clone()))),
-            work_queue: None,
-            clock,
-            pacer: Pacer::default(),
-            pauses: Pauses::default(),
-            metrics: Metrics::default(),
-        }
+            ..ports(&self.environment, &settings, &PROVIDERS, http, emitter, clock)
+        };
+        Context::new(ports, settings, Metrics::default())
     }
 
     /// One that starts nothing.
-    pub fn paused(&self, policy: &Arc<Policy>) -> Handler {
-        let mut handler = self.handler(policy);
-        handler.settings.paused = true;
-        handler
+    pub fn paused(&self, policy: &Arc<Policy>) -> Context {
+        let mut context = self.context(policy);
+        context.settings.paused = true;
+        context
     }
 
     pub fn invocation(&self, seconds: i64) -> Invocation {
@@ -140,8 +131,8 @@ impl Estate {
     }
 
     /// Sweeps everything to its end.
-    pub async fn sweep(&self, handler: &Handler) -> Value {
-        let answer = handler.handle(&json!({ "action": "sweep" }), &self.invocation(3_600)).await.unwrap();
+    pub async fn sweep(&self, context: &Context) -> Value {
+        let answer = handle(context, &json!({ "action": "sweep" }), &self.invocation(3_600)).await.unwrap();
         for one in answer["swept"].as_array().unwrap() {
             assert_eq!(one["complete"], json!(true), "{one}");
         }
@@ -241,7 +232,7 @@ pub fn compare(rule: &RuleReport, truth: &Value, column: &str, hint: &str) {
     let found: BTreeMap<(String, String), String> = rule
         .exceptions
         .iter()
-        .map(|line| ((line.backup_id.clone(), line.destination.clone()), line.verdict.clone()))
+        .map(|line| ((line.backup_id.clone(), line.destination.clone()), line.verdict.name().to_owned()))
         .collect();
     let wrong: Vec<String> = wanted
         .iter()
@@ -271,9 +262,9 @@ async fn a_report_equals_the_truth_without_a_ledger() {
     let estate = Estate::start(1, SOME).await;
     for cloud in Cloud::ALL {
         let policy = estate.policy(cloud).await;
-        let mut handler = estate.paused(&policy);
-        handler.settings.looks_only = true;
-        estate.sweep(&handler).await;
+        let mut context = estate.paused(&policy);
+        context.settings.looks_only = true;
+        estate.sweep(&context).await;
         let truth = estate.get(cloud, "truth").await;
         for rule in &estate.report(&policy).await.rules {
             compare(rule, &truth, "without_ledger", cloud.name());
@@ -322,7 +313,7 @@ async fn a_sweep_goes_on_where_its_time_ended() {
             id: "short".into(),
             deadline: estate.clock.now() + SignedDuration::from_millis(2_300 + 40 * invocations),
         };
-        let answer = estate.paused(&policy).handle(&json!({ "action": "sweep" }), &invocation).await.unwrap();
+        let answer = handle(&estate.paused(&policy), &json!({ "action": "sweep" }), &invocation).await.unwrap();
         let report = estate.report(&policy).await;
         if report.rules.iter().all(|rule| rule.complete_as_of.is_some()) {
             break;
@@ -375,16 +366,16 @@ async fn a_source_that_the_api_refuses_for_good_is_ineligible() {
     let snapshot = json!({ "snapshot_id": "snap-system01", "region": "ap-shanghai", "name": "web-system", "disk_usage": "SYSTEM_DISK" });
     estate.post(Cloud::Tencent, "seed", &json!({ "snapshots": [snapshot] })).await;
     let policy = estate.policy(Cloud::Tencent).await;
-    let handler = estate.handler(&policy);
-    estate.sweep(&handler).await;
-    estate.sweep(&handler).await;
+    let context = estate.context(&policy);
+    estate.sweep(&context).await;
+    estate.sweep(&context).await;
     let report = estate.report(&policy).await;
     let lines = report.rules.iter().flat_map(|rule| &rule.exceptions);
     let of_it: Vec<_> = lines.filter(|line| line.backup_id == "snap-system01").collect();
     assert_eq!(of_it.len(), 2, "one for each destination");
     for line in of_it {
         let reason = line.reason.as_deref().unwrap_or_default();
-        assert_eq!(line.verdict, "ineligible", "{line:?}");
+        assert_eq!(line.verdict, Verdict::Ineligible, "{line:?}");
         assert!(reason.contains("UnsupportedOperation.SnapshotNotSupportCopy"), "{reason}");
     }
     let calls = estate.simulators.state()["calls"].to_string();

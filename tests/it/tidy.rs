@@ -1,10 +1,10 @@
 //! House rules as tests: what a new provider must bring, how files look, what may depend on what.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use offsite_shared::command::{Cloud, Operation};
+use offsite_shared::model::command::{Cloud, Operation};
 use serde_json::Value;
 
 /// Lines of a file before its tests.
@@ -59,7 +59,7 @@ fn each_provider_is_complete() {
         let of_function = text(&format!("functions/{name}/Cargo.toml"));
         assert!(of_function.contains(&format!("name = \"offsite-{name}\"")), "functions/{name}/Cargo.toml");
         assert!(manifest.contains(&format!("\"functions/{name}\"")), "{name} is no member of the workspace");
-        for part in ["mod", "model", "codes"] {
+        for part in ["mod", "calls", "model", "codes", "errors", "readback", "observe", "inventory", "probe", "sts"] {
             let code = text(&format!("shared/src/providers/{name}/{part}.rs"));
             assert!(code.starts_with("//! "), "{name}/{part}.rs");
         }
@@ -330,4 +330,214 @@ fn every_json_file_can_be_read() {
         assert!(parsed.is_ok(), "{path}: {}", parsed.unwrap_err());
         assert!(path.starts_with("tests/vectors/") || content.ends_with('\n'), "{path} does not end its last line");
     }
+}
+
+/// The folders of the core, top to bottom. A folder uses only what stands on a line below its own.
+const ORDER: [&[&str]; 12] = [
+    &["io"],
+    &["handler", "report"],
+    &["admit", "observe", "sweep"],
+    &["replicate"],
+    &["exchange"],
+    &["context"],
+    &["ports"],
+    &["policy", "settings"],
+    &["providers"],
+    &["ledger", "triggers"],
+    &["model"],
+    &["sign"],
+];
+
+/// A path of modules, from the root of the core.
+type Module = Vec<String>;
+
+/// A module of the core: its file, and its code without comments and tests.
+struct Unit {
+    file: String,
+    code: String,
+}
+
+fn units() -> BTreeMap<Module, Unit> {
+    let mut units = BTreeMap::new();
+    for (file, text) in rust_files() {
+        let Some(inner) = file.strip_prefix("shared/src/").and_then(|path| path.strip_suffix(".rs")) else { continue };
+        let mut module: Module = inner.split('/').map(str::to_owned).collect();
+        if module.last().is_some_and(|last| last == "tests") || inner == "lib" {
+            continue;
+        }
+        if module.last().is_some_and(|last| last == "mod") {
+            module.pop();
+        }
+        let lines: Vec<&str> =
+            before_tests(&text).into_iter().filter(|line| !line.trim_start().starts_with("//")).collect();
+        units.insert(module, Unit { file, code: lines.join("\n") });
+    }
+    units
+}
+
+/// The statement `use` that begins here, without its semicolon, and whether it is a re-export.
+fn uses(code: &str) -> Vec<(bool, String)> {
+    let mut found = Vec::new();
+    let mut open: Option<(bool, String)> = None;
+    for line in code.lines() {
+        let line = line.trim();
+        if open.is_none() {
+            let public = line.starts_with("pub");
+            let rest = line.split_once("use ").filter(|(before, _)| before.is_empty() || before.starts_with("pub"));
+            open = rest.map(|_| (public, String::new()));
+        }
+        if let Some((public, mut text)) = open.take() {
+            text.push_str(line);
+            match text.strip_suffix(';') {
+                Some(whole) => {
+                    let tree = whole.split_once("use ").map(|(_, tree)| tree.to_owned()).unwrap_or_default();
+                    found.push((public, tree));
+                }
+                None => open = Some((public, text)),
+            }
+        }
+    }
+    found
+}
+
+/// The paths of a tree such as `a::{b, c::{self, D as E}}`.
+fn leaves(tree: &str) -> Vec<Vec<String>> {
+    let tree = tree.trim();
+    let Some((before, inner)) = tree.split_once('{') else {
+        let path = tree.split(" as ").next().unwrap_or_default();
+        return vec![path.split("::").map(|part| part.trim().to_owned()).filter(|part| part != "self").collect()];
+    };
+    let inner = inner.trim_end().strip_suffix('}').unwrap_or(inner);
+    let (mut parts, mut depth, mut from) = (Vec::new(), 0, 0);
+    for (at, character) in inner.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(&inner[from..at]);
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&inner[from..]);
+    let head: Vec<String> =
+        before.split("::").map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect();
+    let under = parts.into_iter().filter(|part| !part.trim().is_empty()).flat_map(leaves);
+    under.map(|rest| head.iter().cloned().chain(rest).collect()).collect()
+}
+
+/// The paths that begin with `crate::` or `super::` outside of `use`.
+fn inline_paths(code: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for line in code.lines().filter(|line| !line.contains("use ")) {
+        for start in ["crate::", "super::"] {
+            for (at, _) in line.match_indices(start) {
+                let part_of_another =
+                    line[..at].ends_with(|before: char| before.is_alphanumeric() || ":_".contains(before));
+                let end =
+                    line[at..].find(|c: char| !c.is_alphanumeric() && !":_".contains(c)).unwrap_or(line.len() - at);
+                if !part_of_another {
+                    let path = line[at..at + end].split("::").filter(|part| !part.is_empty());
+                    found.push(path.map(str::to_owned).collect());
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The module that a path from the root leads to: where a module only passes a name on, the one that has it.
+fn resolved(units: &BTreeMap<Module, Unit>, path: &[String]) -> Option<Module> {
+    let (module, unit) = (1..=path.len())
+        .rev()
+        .find_map(|length| units.get_key_value(&path[..length]))
+        .map(|(module, unit)| (module.clone(), unit))?;
+    let Some(name) = path.get(module.len()) else { return Some(module) };
+    let mut passed_on = uses(&unit.code).into_iter().filter(|(public, _)| *public).flat_map(|(_, tree)| leaves(&tree));
+    match passed_on.find(|leaf| leaf.last() == Some(name)) {
+        Some(leaf) => resolved(units, &absolute(units, &module, leaf)?),
+        None => Some(module),
+    }
+}
+
+/// A path as seen from a module, from the root; `None` for another crate.
+fn absolute(units: &BTreeMap<Module, Unit>, module: &[String], path: Vec<String>) -> Option<Module> {
+    let first = path.first()?;
+    if first == "crate" {
+        return Some(path[1..].to_vec());
+    }
+    let up = path.iter().take_while(|part| *part == "super").count();
+    let own = &module[..module.len().checked_sub(up)?];
+    let there: Module = own.iter().chain(&path[up..]).cloned().collect();
+    let is_child = units.contains_key(&[module, std::slice::from_ref(first)].concat());
+    (up > 0 || is_child).then_some(there)
+}
+
+/// Which module imports which, and the path that says so.
+fn imports() -> (BTreeMap<Module, Unit>, BTreeMap<Module, BTreeMap<Module, String>>) {
+    let units = units();
+    let mut imports: BTreeMap<Module, BTreeMap<Module, String>> = BTreeMap::new();
+    for (module, unit) in &units {
+        // What a module passes on it does not use.
+        let trees = uses(&unit.code).into_iter().filter(|(public, _)| !public);
+        let paths = trees.flat_map(|(_, tree)| leaves(&tree)).chain(inline_paths(&unit.code));
+        for path in paths {
+            let Some(path) = absolute(&units, module, path) else { continue };
+            if let Some(found) = resolved(&units, &path).filter(|found| found != module) {
+                imports.entry(module.clone()).or_default().insert(found, format!("crate::{}", path.join("::")));
+            }
+        }
+    }
+    (units, imports)
+}
+
+/// So that one reads the core from the front door down, and no folder knows who calls it.
+#[test]
+fn a_folder_of_the_core_uses_only_what_stands_below_it() {
+    let (units, imports) = imports();
+    let line_of = |folder: &str| ORDER.iter().position(|line| line.contains(&folder));
+    let mut wrong = Vec::new();
+    let mut crossings = 0;
+    for module in units.keys() {
+        assert!(line_of(&module[0]).is_some(), "{} stands in no line of the order", module[0]);
+    }
+    for (module, used) in &imports {
+        for (found, path) in used.iter().filter(|(found, _)| found[0] != module[0]) {
+            crossings += 1;
+            if line_of(&found[0]) <= line_of(&module[0]) {
+                wrong.push(format!("{} uses {} by {path}", units[module].file, units[found].file));
+            }
+        }
+    }
+    assert!(crossings > 200, "only {crossings} imports between folders were found: they are not read any more");
+    assert!(wrong.is_empty(), "upwards:\n{}", wrong.join("\n"));
+}
+
+/// Files that import each other can only be read all at once.
+#[test]
+fn no_two_files_of_the_core_import_each_other_in_a_circle() {
+    let (units, imports) = imports();
+    let reach = |from: &Module| {
+        let mut seen = BTreeSet::new();
+        let mut next = vec![from.clone()];
+        while let Some(module) = next.pop() {
+            for found in imports.get(&module).into_iter().flat_map(BTreeMap::keys) {
+                if seen.insert(found.clone()) {
+                    next.push(found.clone());
+                }
+            }
+        }
+        seen
+    };
+    let reached: BTreeMap<&Module, BTreeSet<Module>> = imports.keys().map(|module| (module, reach(module))).collect();
+    let mut circles = Vec::new();
+    for (module, used) in &imports {
+        for (found, path) in used {
+            if reached.get(found).is_some_and(|back| back.contains(module)) {
+                circles.push(format!("{} uses {} by {path}", units[module].file, units[found].file));
+            }
+        }
+    }
+    assert!(circles.is_empty(), "in circles:\n{}", circles.join("\n"));
 }

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use jiff::SignedDuration;
-use offsite_shared::command::{Cloud, Key, Operation};
-use offsite_shared::handler::Invocation;
+use offsite_shared::context::Invocation;
+use offsite_shared::handler::handle;
+use offsite_shared::ledger::store::{Expect, Filter, Put};
 use offsite_shared::ledger::{Claimant, Record, State};
-use offsite_shared::observation::{Evidence, How};
-use offsite_shared::ports::{Clock, Expect, Filter, Put};
+use offsite_shared::model::command::{Cloud, Key, Operation};
+use offsite_shared::model::evidence::{Evidence, How};
+use offsite_shared::model::receipt::Receipt;
+use offsite_shared::ports::Clock;
 use offsite_shared::providers::tencent::Tencent;
-use offsite_shared::receipt::Receipt;
 use serde_json::{Value, json};
 
 use crate::faults::ports::Process;
@@ -95,12 +97,12 @@ async fn run(clouds: &Clouds, home: Home, cases: &[Case], one_by_one: bool) -> R
         assert_eq!(stored, Put::Stored);
     }
     let process = Process::new(None, &clouds.clock);
-    let mut handler = clouds.handler(&store.ledger, &store.emitter, &process);
+    let mut context = clouds.context(&store.ledger, &store.emitter, &process);
     if one_by_one {
-        handler.providers = vec![Box::leak(Box::new(Blind(&Tencent)))];
+        context.ports.providers = vec![Box::leak(Box::new(Blind(&Tencent)))];
     }
     let invocation = Invocation { id: "look".into(), deadline: now + SignedDuration::from_mins(15) };
-    let answer = handler.handle(&json!({ "action": "observe" }), &invocation).await.unwrap();
+    let answer = handle(&context, &json!({ "action": "observe" }), &invocation).await.unwrap();
     let mut records = Vec::new();
     let mut after: Option<Key> = None;
     loop {

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use offsite_shared::command::Cloud;
-use offsite_shared::error::{Error, ErrorName};
-use offsite_shared::handler::Handler;
+use offsite_shared::context::Context;
+use offsite_shared::model::command::Cloud;
+use offsite_shared::model::error::{Error, ErrorName};
 use offsite_shared::ports::Clock;
 use serde_json::{Value, json};
 
@@ -18,14 +18,14 @@ const PARAMETER: &str = "/offsite/policy";
 
 struct Guarded {
     site: Site,
-    handler: Handler,
+    context: Context,
 }
 
 impl Guarded {
     /// A function of this cloud with the simulators' key, this policy, and whatever else is set.
     async fn start(cloud: Cloud, rules: Value, extra: &[(&str, &str)]) -> Guarded {
         let [id, secret, _] = offsite_shared::io::credentials::key_variables(cloud);
-        let key = offsite_local::sim::SimOptions::default();
+        let key = offsite_simulators::SimOptions::default();
         let mut site = Site::start()
             .await
             .with("OFFSITE_POLICY", format!("ssm:{PARAMETER}"))
@@ -35,8 +35,8 @@ impl Guarded {
             site = site.with(name, *value);
         }
         site.aws.keep_parameter(PARAMETER, &json!({"version": 1, "rules": rules}).to_string());
-        let handler = site.function(cloud).unwrap();
-        Guarded { site, handler }
+        let context = site.function(cloud).unwrap();
+        Guarded { site, context }
     }
 
     async fn tencent(select: Value, extra: &[(&str, &str)]) -> Guarded {
@@ -51,7 +51,7 @@ impl Guarded {
     }
 
     async fn invoke(&self, event: &Value) -> Result<Value, Error> {
-        self.site.invoke(&self.handler, event).await
+        self.site.invoke(&self.context, event).await
     }
 
     async fn refused(&self, event: &Value, expected: &str) {
@@ -74,7 +74,7 @@ async fn what_a_rule_wants_is_started_under_its_name() {
     let answer = guarded.invoke(&copy("snap-web00001", &["ap-beijing", "ap-singapore"])).await.unwrap();
     assert_eq!(answer["results"].as_array().unwrap().len(), 2, "{answer}");
     assert_eq!(guarded.site.copies(), 2);
-    let page = guarded.handler.ledger.list(&Default::default(), None, 10).await.unwrap();
+    let page = guarded.context.ports.ledger.list(&Default::default(), None, 10).await.unwrap();
     assert!(page.records.iter().all(|record| record.rule() == Some("web")), "the rule is on record");
 }
 
@@ -149,7 +149,7 @@ async fn direct_commands_may_be_allowed_to_the_policy_s_destinations() {
         guarded.invoke(&command).await.unwrap();
     }
     assert_eq!(guarded.site.copies(), 2);
-    let page = guarded.handler.ledger.list(&Default::default(), None, 10).await.unwrap();
+    let page = guarded.context.ports.ledger.list(&Default::default(), None, 10).await.unwrap();
     let rules: BTreeSet<Option<&str>> = page.records.iter().map(|record| record.rule()).collect();
     assert_eq!(rules, BTreeSet::from([None, Some("web")]), "a rule that is not there is not believed");
     // And what the environment names narrows that further.
@@ -190,7 +190,7 @@ async fn what_a_sweep_hands_to_the_work_queue_is_wanted() {
     let sweeper = site.function(Cloud::Tencent).unwrap();
     let answer = site.invoke(&sweeper, &json!({"action": "sweep"})).await.unwrap();
     assert_eq!(site.copies(), 0, "handed over, not started: {answer}");
-    let handed = offsite_local::queue::Queue::named(site.database.clone(), "work").list(100).await.unwrap();
+    let handed = offsite_local::home::queue::Queue::named(site.database.clone(), "work").list(100).await.unwrap();
     let bodies: Vec<Value> = handed.iter().map(|message| serde_json::from_str(&message.body).unwrap()).collect();
     assert!(!bodies.is_empty(), "{answer}");
     let worker = Arc::new(site.function(Cloud::Tencent).unwrap());
@@ -290,7 +290,7 @@ async fn all_taken(site: &Site, cloud: Cloud, rules: &Value) -> BTreeSet<String>
     site.aws.keep_parameter(PARAMETER, &json!({"version": 1, "rules": rules}).to_string());
     let answer = site.invoke(&site.function(cloud).unwrap(), &json!({"action": "sweep"})).await.unwrap();
     assert!(answer["swept"].as_array().unwrap().iter().all(|rule| rule["complete"] == true), "{answer}");
-    let handed = offsite_local::queue::Queue::named(site.database.clone(), "work").list(10_000).await.unwrap();
+    let handed = offsite_local::home::queue::Queue::named(site.database.clone(), "work").list(10_000).await.unwrap();
     let worker = site.function(cloud).unwrap();
     let mut operations = BTreeSet::new();
     for message in handed {

@@ -8,22 +8,30 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use offsite_local::sim::{SimOptions, Simulators};
-use offsite_shared::command::{Command, Destination, Operation, Replication};
-use offsite_shared::inventory::{Backup, CopyState, Cursor, DestinationCopy, Inventory, Scope, Standing, best};
+use offsite_shared::exchange;
 use offsite_shared::io::http::HttpTransport;
+use offsite_shared::ledger::limits::Looks;
 use offsite_shared::ledger::{Claimant, Record, State};
-use offsite_shared::observation::{Evidence, How};
+use offsite_shared::model::access::Access;
+use offsite_shared::model::backup::{Backup, CopyState, DestinationCopy, Standing, best};
+use offsite_shared::model::command::{Command, Destination, Operation, Replication};
+use offsite_shared::model::evidence::{Evidence, How};
+use offsite_shared::model::failure::Failure;
+use offsite_shared::model::http::{HttpRequest, Reply};
+use offsite_shared::model::receipt::Receipt;
 use offsite_shared::policy::{Coverage, Policy, Rule};
-use offsite_shared::ports::{Access, HttpRequest, Reply, Transport};
+use offsite_shared::ports::Transport;
 use offsite_shared::providers::alibaba::Alibaba;
-use offsite_shared::providers::alibaba::inventory::{PairRead, look, read_pair};
+use offsite_shared::providers::alibaba::inventory::read_pair;
+use offsite_shared::providers::call::Call;
 use offsite_shared::providers::huawei::Huawei;
+use offsite_shared::providers::inventory::{Cursor, Inventory, Scope};
+use offsite_shared::providers::provider::{Intent, Provider};
 use offsite_shared::providers::tencent::Tencent;
-use offsite_shared::providers::{Call, Intent, Provider};
-use offsite_shared::receipt::Receipt;
 use offsite_shared::sign::{Credential, Nonce};
-use offsite_shared::verdict::{Look, Verdict, judge};
+use offsite_shared::sweep::pair::look;
+use offsite_shared::sweep::verdict::{Judgement, Look, judge};
+use offsite_simulators::{SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -170,7 +178,7 @@ impl Estate {
                     None => self.looks_at_pair(&rule, &backups).await,
                 };
                 for (id, backup) in backups.iter().filter(|(_, one)| rule.covers(one, now) == Coverage::Covered) {
-                    let verdict = judge(backup, destination, None, &looks[id], now);
+                    let verdict = judge(backup, destination, None, &looks[id], &Looks::default(), now);
                     let key = (rule.name.clone(), id.clone(), destination.region.clone());
                     assert!(found.verdicts.insert(key.clone(), word(&verdict)).is_none());
                     // What no pair carries has nothing to do with the pair's record.
@@ -184,7 +192,9 @@ impl Estate {
                         (Look::Nothing, Some(copy)) => Look::of_listing(Some(copy)),
                         (look, _) => look.clone(),
                     };
-                    found.with_ledger.insert(key, word(&judge(backup, destination, record, &look, now)));
+                    found
+                        .with_ledger
+                        .insert(key, word(&judge(backup, destination, record, &look, &Looks::default(), now)));
                 }
             }
         }
@@ -193,14 +203,9 @@ impl Estate {
 
     async fn looks_at_pair(&self, rule: &Rule, jobs: &BTreeMap<String, Backup>) -> HashMap<String, Look> {
         let replication = rule.command(jobs.values().next().unwrap()).replications().remove(0);
-        let mut replies = Vec::new();
-        let pair = loop {
-            match read_pair(&replication, &replies) {
-                PairRead::Ask(call) => replies.push(self.ask(&Alibaba, &call).await),
-                PairRead::Known(pair) => break *pair,
-                PairRead::Failed(failure) => panic!("{failure}"),
-            }
-        };
+        let says = |replies: &[Reply]| read_pair(&replication, replies);
+        let answer = |call| async move { Ok::<_, Failure>(self.ask(&Alibaba, &call).await) };
+        let pair = exchange::ask_on(says, answer).await.unwrap();
         jobs.iter().map(|(id, job)| (id.clone(), look(job, &pair, None))).collect()
     }
 
@@ -251,6 +256,7 @@ fn source_scope(rule: &Rule) -> Scope {
         vault_id: rule.source.vault_id.clone(),
         name_prefix: None,
         since: None,
+        source_types: Vec::new(),
     }
 }
 
@@ -362,7 +368,7 @@ fn copy_id(look: &Look) -> Option<&str> {
 }
 
 /// The verdict's name as the truth writes it.
-fn word(verdict: &Verdict) -> String {
+fn word(verdict: &Judgement) -> String {
     let shown = format!("{verdict:?}");
     let name: String = shown.chars().take_while(char::is_ascii_alphanumeric).collect();
     let mut word = String::new();
@@ -699,6 +705,7 @@ fn any_backup(id: &str) -> Backup {
         name: None,
         tags: Vec::new(),
         resource: None,
+        resource_kind: None,
         vault_id: None,
         created_at: None,
         completed_at: None,

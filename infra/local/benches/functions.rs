@@ -6,9 +6,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use offsite_local::fleet::Fleet;
-use offsite_local::functions::{FunctionProcess, Profile, build};
-use offsite_local::sim::SimOptions;
-use offsite_shared::command::Cloud;
+use offsite_local::fleet::build::{Profile, build};
+use offsite_local::fleet::functions::FunctionProcess;
+use offsite_shared::model::command::Cloud;
+use offsite_simulators::SimOptions;
 use serde_json::{Value, json};
 
 const STARTS: usize = 15;

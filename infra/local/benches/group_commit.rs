@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use offsite_local::database::Database;
-use offsite_local::queue::{Outgoing, Queue};
+use offsite_local::home::database::Database;
+use offsite_local::home::queue::{Outgoing, Queue};
 
 const SECONDS: u64 = 3;
 
@@ -31,8 +31,7 @@ async fn run(database: &Database, writers: usize, started: Instant) -> usize {
             tokio::spawn(async move {
                 let mut written = 0;
                 while started.elapsed() < Duration::from_secs(SECONDS) {
-                    let message =
-                        Outgoing { id: format!("{writer}-{written}"), body: "x".repeat(400), attributes: None };
+                    let message = Outgoing { id: format!("{writer}-{written}"), body: "x".repeat(400) };
                     queue.send(message, now).await.expect("a write");
                     written += 1;
                 }

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use offsite_local::database::Database;
 use offsite_local::home;
-use offsite_local::queue::Queue;
-use offsite_local::sim::{SimOptions, Simulators};
-use offsite_shared::handler::{Handler, Invocation};
-use offsite_shared::settings::Environment;
+use offsite_local::home::database::Database;
+use offsite_local::home::queue::Queue;
+use offsite_shared::context::{Context, Invocation};
+use offsite_shared::handler::handle;
+use offsite_shared::settings::environment::Environment;
+use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 
 /// Replications under way at once.
@@ -41,10 +42,10 @@ async fn measure(workers: u64, time: Duration) -> f64 {
         .fold(home::point_at(&simulators, &options, Environment::default()), |environment, name| {
             environment.with(name, "0")
         });
-    let handler = Arc::new(home::handler(&environment, &database).expect("the settings are right"));
+    let context = Arc::new(home::context(&environment, &database).expect("the settings are right"));
     let (started, next) = (Instant::now(), Arc::new(AtomicU64::new(0)));
     let tasks: Vec<_> =
-        (0..workers).map(|_| tokio::spawn(work(handler.clone(), next.clone(), started, time))).collect();
+        (0..workers).map(|_| tokio::spawn(work(context.clone(), next.clone(), started, time))).collect();
     let mut took = Vec::new();
     for task in tasks {
         took.extend(task.await.expect("a worker"));
@@ -61,7 +62,7 @@ async fn measure(workers: u64, time: Duration) -> f64 {
         at(0.5),
         at(0.99)
     );
-    drop(handler);
+    drop(context);
     drop(database);
     simulators.stopped().await;
     std::fs::remove_dir_all(&directory).expect("the temporary directory can be removed");
@@ -69,14 +70,14 @@ async fn measure(workers: u64, time: Duration) -> f64 {
 }
 
 /// Starts one replication after the other; how long each took.
-async fn work(handler: Arc<Handler>, next: Arc<AtomicU64>, started: Instant, time: Duration) -> Vec<Duration> {
+async fn work(context: Arc<Context>, next: Arc<AtomicU64>, started: Instant, time: Duration) -> Vec<Duration> {
     let mut took = Vec::new();
     while started.elapsed() < time {
         let begun = Instant::now();
         let command = command(next.fetch_add(1, Ordering::Relaxed));
         let deadline = Timestamp::now() + SignedDuration::from_secs(60);
         let answer =
-            handler.handle(&command, &Invocation { id: "bench".to_owned(), deadline }).await.expect("it is accepted");
+            handle(&context, &command, &Invocation { id: "bench".to_owned(), deadline }).await.expect("it is accepted");
         assert_eq!(answer.pointer("/results/0/queued"), Some(&json!(true)), "{answer}");
         took.push(begun.elapsed());
     }

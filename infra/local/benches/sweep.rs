@@ -11,12 +11,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use offsite_local::database::Database;
-use offsite_shared::command::Command as Wish;
+use offsite_local::home::database::Database;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::ledger::{Claimant, Record};
-use offsite_shared::ports::{HttpRequest, Transport};
-use offsite_shared::receipt::Receipt;
+use offsite_shared::model::command::Command as Wish;
+use offsite_shared::model::http::HttpRequest;
+use offsite_shared::model::receipt::Receipt;
+use offsite_shared::ports::Transport;
 use serde_json::{Value, json};
 
 const SECRET: &str = "bench-secret-not-a-real-one";

@@ -11,16 +11,17 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use serde_json::Value;
 
-use crate::error::Error;
-use crate::fields::one_line;
-use crate::ledger::later;
-use crate::ports::{Clock, HttpRequest, Transport, TransportError};
-use crate::settings::{Environment, check_endpoint};
+use crate::model::error::Error;
+use crate::model::http::{HttpRequest, TransportError};
+use crate::model::text::one_line;
+use crate::model::time::later;
+use crate::ports::{Clock, Transport};
+use crate::settings::environment::{Environment, check_endpoint};
 
-/// Time for one exchange.
+/// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What every AWS call needs.
+/// Signs and sends calls to AWS, to one region and with one credential.
 pub struct Aws {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
@@ -34,9 +35,9 @@ pub struct Aws {
 pub struct AwsError {
     /// The error's short name, such as `ConditionalCheckFailedException`, or `connect`, `no_answer`.
     pub code: String,
-    /// Its message.
+    /// The service's message, as one line.
     pub message: String,
-    /// The whole error body.
+    /// The whole body of the error; null if there was none that is JSON.
     pub body: Value,
 }
 
@@ -47,7 +48,7 @@ impl std::fmt::Display for AwsError {
 }
 
 impl Aws {
-    /// Reads region and credentials.
+    /// Reads the region and the credential from the environment.
     ///
     /// # Errors
     /// Names the variable that is missing or wrong.
@@ -102,10 +103,10 @@ impl Aws {
         format!("https://{service}.{}.amazonaws.com{suffix}", self.region)
     }
 
-    /// Whether a resource lies in the region that calls go to.
+    /// Checks that a resource lies in the region that calls go to.
     ///
     /// # Errors
-    /// Names both regions.
+    /// It lies in another one; the message names both regions.
     pub fn check_region(&self, arn: &str) -> Result<(), Error> {
         match arn.split(':').nth(3) {
             Some(region) if region == self.region => Ok(()),
@@ -117,8 +118,8 @@ impl Aws {
         }
     }
 
-    /// Calls `target`, repeating what is worth repeating until `patience` is used up. The callers' calls are safe to repeat:
-    /// conditional writes recognise their own owner, and a message sent twice has the same event ID.
+    /// Calls `target`, and repeats a call that may succeed later until `patience` is used up. What is called here is safe to repeat:
+    /// a conditional write recognizes what it wrote itself, and a message sent twice has the same event ID.
     ///
     /// # Errors
     /// The service's error, or that there was no answer.
@@ -149,7 +150,7 @@ impl Aws {
         }
     }
 
-    /// Reads an object. Source: AWS S3 API reference, GetObject (path-style), 2026.
+    /// Reads an S3 object with one request. Source: AWS S3 API reference, GetObject (path-style), 2026.
     ///
     /// # Errors
     /// The service's status, or that there was no answer.
@@ -175,7 +176,7 @@ impl Aws {
         }
     }
 
-    /// Calls an action of a query protocol once.
+    /// Calls an action of a service that takes a form and answers with XML, with one request.
     ///
     /// # Errors
     /// The service's error, or that there was no answer.
@@ -279,7 +280,7 @@ impl Aws {
     }
 }
 
-/// The text of the first XML element of this name; what is asked for here holds neither markup nor entities.
+/// The text of the first XML element of this name. It must hold neither markup nor entities, for none are read.
 pub(super) fn element<'t>(xml: &'t str, name: &str) -> Option<&'t str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     rest.split_once(&format!("</{name}>")).map(|(text, _)| text.trim()).filter(|text| !text.is_empty())

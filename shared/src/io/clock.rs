@@ -1,4 +1,4 @@
-//! The real clock and the real chance: the one place that may use them.
+//! The real clock and real random numbers: no other module may use them.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::sign::{Nonce, canonical};
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    /// To the millisecond: what is recorded and sent should be readable.
+    /// The time in whole milliseconds, so that what is recorded and sent is easy to read.
     #[allow(clippy::disallowed_methods)]
     fn now(&self) -> Timestamp {
         let now = Timestamp::now();
@@ -28,7 +28,7 @@ impl Clock for SystemClock {
     fn nonce(&self) -> Nonce {
         let mut bytes = [0u8; 16];
         if let Err(error) = getrandom::fill(&mut bytes) {
-            // Without randomness no request may be signed: stop this record, not the process.
+            // Without randomness no request may be signed. The panic stops this record, not the process.
             panic!("the operating system gives no random numbers: {error}");
         }
         Nonce(canonical::hex(&bytes))

@@ -1,7 +1,7 @@
 //! The ledger on DynamoDB: one item per replication, written conditionally on version and owner.
 //!
-//! Table: hash key `pk`. Indexes: `outbox` (hash `outbox`, range `pk`; sparse), `state` (hash `state`, range `pk`) and
-//! `due` (hash `due`, range `look_at`; sparse).
+//! Table: hash key `pk`. Indexes, with the hash key of their own name: `state`, `outbox` and `rule` (range `pk`) and `due` (range
+//! `look_at`). All but `state` are sparse.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,16 +12,18 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::aws::{Aws, AwsError};
-use crate::command::Key;
-use crate::error::Error;
+use crate::ledger::store::{Expect, Filter, LedgerError, Note, Page, Put};
 use crate::ledger::{Record, State};
-use crate::ports::{Boxed, CredentialName, Expect, Filter, Ledger, LedgerError, Note, Notes, Page, Pause, Put};
-use crate::settings::Environment;
+use crate::model::access::{CredentialName, Pause};
+use crate::model::command::Key;
+use crate::model::error::Error;
+use crate::ports::{Boxed, Ledger, Notes};
+use crate::settings::environment::Environment;
 
 /// How long a call is repeated before the ledger counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The ledger.
+/// A ledger in one DynamoDB table, which also holds the pauses and notes.
 pub struct DynamoLedger {
     aws: Arc<Aws>,
     endpoint: String,
@@ -46,7 +48,7 @@ pub fn table_definition(name: &str) -> Value {
 }
 
 impl DynamoLedger {
-    /// Reads `AWS_ENDPOINT_URL_DYNAMODB`.
+    /// Uses the endpoint that `AWS_ENDPOINT_URL_DYNAMODB` names, or else the default one.
     ///
     /// # Errors
     /// Names the variable that is wrong.
@@ -59,7 +61,7 @@ impl DynamoLedger {
     /// Creates the table, for a local home or a test; on AWS the template does it.
     ///
     /// # Errors
-    /// It cannot be created.
+    /// DynamoDB refused it or did not answer.
     pub async fn create_table(&self) -> Result<(), LedgerError> {
         self.call("CreateTable", table_definition(&self.table)).await.map(|_| ()).map_err(|error| unavailable(&error))
     }
@@ -102,7 +104,7 @@ impl DynamoLedger {
     }
 
     async fn page(&self, filter: &Filter, after: Option<&Key>, limit: u32) -> Result<Page, LedgerError> {
-        // Each index with its hash key's value; what is due is also bounded by its range key.
+        // The index that serves the filter, and the value of its hash key. What is due is also bounded by the range key.
         let index = match (filter.outbox, filter.due, &filter.state) {
             (true, _, _) => Some(("outbox", "1")),
             (false, Some(_), _) => Some(("due", "1")),
@@ -144,7 +146,7 @@ impl DynamoLedger {
         Ok(page)
     }
 
-    /// Counts by the index `state`: DynamoDB reads the items, up to 1 MiB a page, and sends none of them.
+    /// Counts the records in a state through the index `state`. DynamoDB reads the items, up to 1 MiB a page, and sends none of them.
     async fn count_of(&self, state: State) -> Result<u64, LedgerError> {
         let mut body = json!({
             "IndexName": "state",
@@ -265,12 +267,12 @@ fn pause_key(credential: &CredentialName) -> String {
     format!("pause#{}", credential.0)
 }
 
-/// A time as text that sorts as the times do.
+/// A time as text, such that the texts sort as the times do.
 fn sortable(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
-/// Where a page ended, as a cursor: the key, and for what is due the time before it.
+/// Where a page ended, as a cursor: the key, and in the index `due` the time of the next look before the key.
 fn cursor_of(last: &Value) -> Option<Key> {
     let text = |name: &str| last.get(name).and_then(|value| value.get("S")).and_then(Value::as_str);
     let key = text("pk")?;

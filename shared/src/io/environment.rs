@@ -1,8 +1,8 @@
 //! The process's environment, read once.
 
-use crate::settings::Environment;
+use crate::settings::environment::Environment;
 
-/// Captures the environment. Variables that are not Unicode are left out.
+/// Reads all variables of this process. Those that are not Unicode are left out.
 #[allow(clippy::disallowed_methods)]
 pub fn capture() -> Environment {
     Environment::new(

@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::error::Error;
-use crate::fields::one_line;
-use crate::ports::{Boxed, HttpRequest, Reply, Transport, TransportError};
-use crate::settings::is_loopback;
+use crate::model::error::Error;
+use crate::model::http::{HttpRequest, Reply, TransportError};
+use crate::model::text::one_line;
+use crate::ports::{Boxed, Transport};
+use crate::settings::environment::is_loopback;
 
 /// The largest answer that is read, in bytes.
 const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
 
-/// Sends requests; through the proxy of the environment, but never to loopback.
+/// Sends requests through the proxy that the environment names, except those to loopback.
 #[derive(Clone)]
 pub struct HttpTransport {
     outside: reqwest::Client,
@@ -22,7 +23,7 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// Builds the two clients.
+    /// Sets up a client for other hosts and one for loopback.
     ///
     /// # Errors
     /// The proxy variables or the TLS setup are wrong.
@@ -40,7 +41,7 @@ impl HttpTransport {
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .connect_timeout(connect_timeout)
-                // A connection that idled through a freeze may be dead, and a dead connection makes a doubt.
+                // A connection that idled while Lambda froze the process may be dead, and then nobody knows what became of a call.
                 .pool_idle_timeout(Duration::from_secs(4))
                 .user_agent(concat!("offsite/", env!("CARGO_PKG_VERSION")))
         };
@@ -62,7 +63,12 @@ impl Transport for HttpTransport {
             let authority =
                 request.url.split("://").nth(1).and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
             let client = if is_loopback(authority) { &self.loopback } else { &self.outside };
+            // Hyper sends no length for an empty body, and some gateways answer 411 to a POST without one. No scheme signs this header.
+            let says_zero = request.body.is_empty() && matches!(method.as_str(), "POST" | "PUT" | "PATCH");
             let mut builder = client.request(method, &request.url).timeout(request.timeout).body(request.body);
+            if says_zero {
+                builder = builder.header(reqwest::header::CONTENT_LENGTH, "0");
+            }
             for (name, value) in &request.headers {
                 builder = builder.header(name, value);
             }
@@ -84,7 +90,7 @@ impl Transport for HttpTransport {
     }
 }
 
-/// Sorts a transport error by the one question: may it have been sent?
+/// Sorts an error by one question: may the request have been sent?
 fn sorted(error: reqwest::Error) -> TransportError {
     let reason = reason(&error);
     if error.is_connect() || error.is_builder() {
@@ -94,7 +100,7 @@ fn sorted(error: reqwest::Error) -> TransportError {
     }
 }
 
-/// The innermost cause; never the URL, whose query is nobody's business in a log.
+/// The innermost cause of an error. It never holds the URL, whose query must not get into a log.
 fn reason(error: &reqwest::Error) -> String {
     let mut cause = error.source();
     let mut text = if error.is_timeout() { "timed out".to_owned() } else { String::new() };

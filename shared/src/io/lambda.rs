@@ -1,4 +1,4 @@
-//! A handler as a Lambda function.
+//! Runs the handler as a Lambda function.
 
 use std::sync::Arc;
 
@@ -12,17 +12,19 @@ use super::clock::SystemClock;
 use super::credentials::AccountSecrets;
 use super::dynamodb::DynamoLedger;
 use super::http::HttpTransport;
+use super::memory::{FixedPolicy, MemoryLedger};
 use super::meter::{self, LineMeter};
 use super::policies::StoredPolicy;
 use super::sqs::{SqsEmitter, SqsWorkQueue};
-use crate::error::{Error, ErrorName};
-use crate::exchange::{Pacer, Pauses};
-use crate::fields::FieldError;
-use crate::handler::{Handler, Invocation};
-use crate::memory::MemoryLedger;
-use crate::ports::{Clock, FixedPolicy, HttpRequest, Ledger, Notes, Policies, Transport, WorkQueue};
-use crate::providers::Provider;
-use crate::settings::{Commands, Environment, Settings};
+use crate::context::{Context, Invocation, Ports};
+use crate::handler::handle;
+use crate::model::error::{Error, ErrorName};
+use crate::model::fields::FieldError;
+use crate::model::http::HttpRequest;
+use crate::ports::{Clock, Ledger, Notes, Policies, Transport, WorkQueue};
+use crate::providers::provider::Provider;
+use crate::settings::environment::Environment;
+use crate::settings::{Commands, Settings};
 
 /// Runs one provider's handler until the platform ends the process.
 ///
@@ -32,21 +34,21 @@ pub async fn run(provider: &'static dyn Provider) -> Result<(), lambda_runtime::
     lambda_runtime::tracing::init_default_subscriber();
     let environment = super::environment::capture();
     let clock = SystemClock;
-    let handler = match handler(provider, &environment, Arc::new(clock)) {
-        Ok(handler) => handler,
+    let ctx = match context(provider, &environment, Arc::new(clock)) {
+        Ok(ctx) => ctx,
         Err(error) => {
             tracing::error!("{error}");
             report(&environment, &error).await;
             return Err(error.to_string().into());
         }
     };
-    let handler = &handler;
+    let ctx = &ctx;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Payload>| async move {
         let deadline = i64::try_from(event.context.deadline).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
         let invocation =
             Invocation { id: event.context.request_id.clone(), deadline: deadline.unwrap_or(Timestamp::MAX) };
         let handled = match &event.payload.0 {
-            Ok(payload) => handler.handle(payload, &invocation).await,
+            Ok(payload) => handle(ctx, payload, &invocation).await,
             Err(error) => Err(Error::new(ErrorName::InvalidCommand, format!("event {}: {error}", invocation.id))),
         };
         handled.inspect_err(|error| tracing::error!("{error}"))
@@ -54,25 +56,25 @@ pub async fn run(provider: &'static dyn Provider) -> Result<(), lambda_runtime::
     .await
 }
 
-/// A payload, or why it cannot be read: the runtime's own complaint would name this program's types.
+/// A payload, or why it cannot be read. The runtime's own error message would name this program's types.
 struct Payload(Result<Value, FieldError>);
 
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Payload, D::Error> {
-        // Lambda itself has made sure that it is JSON; what the parser can refuse is its depth.
+        // Lambda has checked that it is JSON. The parser can still refuse how deeply it is nested.
         Ok(Payload(Value::deserialize(from).map_err(|_| FieldError::new("event", "is nested too deeply"))))
     }
 }
 
-/// Builds the ports of one Lambda function.
+/// Builds the context of one provider's function from the environment.
 ///
 /// # Errors
 /// Names the variable that is missing or wrong.
-pub fn handler(
+pub fn context(
     provider: &'static dyn Provider,
     environment: &Environment,
     clock: Arc<dyn Clock>,
-) -> Result<Handler, Error> {
+) -> Result<Context, Error> {
     let mut settings = Settings::from_environment(environment, &[provider])?;
     settings.commands = commands(environment)?;
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
@@ -109,9 +111,8 @@ pub fn handler(
             "AWS_LAMBDA_LOG_LEVEL keeps the metrics out of the log, which count as INFO there: set it to INFO"
         );
     }
-    Ok(Handler {
+    let ports = Ports {
         providers: vec![provider],
-        settings,
         transport,
         ledger,
         notes,
@@ -120,13 +121,11 @@ pub fn handler(
         emitter: Arc::new(emitter),
         secrets: Arc::new(secrets),
         clock,
-        pacer: Pacer::default(),
-        pauses: Pauses::default(),
-        metrics,
-    })
+    };
+    Ok(Context::new(ports, settings, metrics))
 }
 
-/// Where there is a policy, it also says what may be commanded.
+/// Which commands the function takes. A policy allows those that a rule covers or, if set so, any to one of its destinations.
 fn commands(environment: &Environment) -> Result<Commands, Error> {
     let policy = environment.get("OFFSITE_POLICY").is_some();
     match (environment.get("OFFSITE_DIRECT_COMMANDS"), policy) {

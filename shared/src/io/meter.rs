@@ -1,19 +1,19 @@
-//! Where metrics go: one line of JSON each, on standard output for Lambda's log, on standard error beside a command's answer.
+//! Writes metrics as lines of JSON: to standard output for Lambda's log, or to standard error beside a command's answer.
 
 use std::io::Write;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::error::{Error, ErrorName};
-use crate::metrics::Metrics;
+use crate::context::metrics::Metrics;
+use crate::model::error::{Error, ErrorName};
 use crate::ports::Meter;
-use crate::settings::Environment;
+use crate::settings::environment::Environment;
 
-/// Writes each document as one line, at once: a line of the log beside it is never torn.
+/// Writes each document as one line with one write, so that a line of the log beside it is never torn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineMeter {
-    /// For Lambda, whose log this is. CloudWatch wants the bare line, so it does not go through the log's formatter.
+    /// For Lambda, which logs standard output. CloudWatch wants the bare line, so it does not go through the log's formatter.
     Stdout,
     /// For a command, whose answer is on standard output.
     Stderr,
@@ -33,10 +33,10 @@ impl Meter for LineMeter {
     }
 }
 
-/// What `OFFSITE_METRICS` asks for; where it is not set, `usual`.
+/// The metrics that `OFFSITE_METRICS` asks for. `usual` says whether there are any if it is not set.
 ///
 /// # Errors
-/// It is neither `emf` nor `none`.
+/// The variable is neither `emf` nor `none`.
 pub fn from_environment(environment: &Environment, to: LineMeter, usual: bool) -> Result<Metrics, Error> {
     let on = match environment.get("OFFSITE_METRICS") {
         None => usual,

@@ -7,6 +7,7 @@ pub mod dynamodb;
 pub mod environment;
 pub mod http;
 pub mod lambda;
+pub mod memory;
 pub mod meter;
 pub mod policies;
 pub mod sqs;

@@ -7,16 +7,16 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::aws::{Aws, AwsError};
-use crate::error::Error;
-use crate::ledger::later;
+use crate::model::error::Error;
+use crate::model::time::later;
 use crate::policy::Policy;
 use crate::ports::{Boxed, Clock, Policies};
-use crate::settings::Environment;
+use crate::settings::environment::Environment;
 
-/// A changed policy is in force after this long at the latest.
+/// How long a policy is used before it is read again: a changed one is in force after this long at the latest.
 const KEPT_FOR: Duration = Duration::from_secs(300);
 
-/// Time for one read.
+/// How long one read may take.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 enum Place {
@@ -34,10 +34,10 @@ pub struct StoredPolicy {
 }
 
 impl StoredPolicy {
-    /// Reads `OFFSITE_POLICY`: `ssm:NAME` or `s3://BUCKET/KEY`. `None`: it is not set.
+    /// Takes the place from `OFFSITE_POLICY`: `ssm:NAME` or `s3://BUCKET/KEY`. `None` if that is not set.
     ///
     /// # Errors
-    /// It is neither.
+    /// The variable has neither form, or that of the endpoint is wrong.
     pub fn from_environment(
         environment: &Environment,
         aws: Arc<Aws>,
@@ -86,7 +86,7 @@ impl StoredPolicy {
 }
 
 impl Policies for StoredPolicy {
-    /// When it cannot be read again the one that was read last holds on: a sweep must not stop for want of a copy of what it knows.
+    /// If the policy cannot be read again, the one that was read last stays in force: a sweep must not stop while it knows the policy.
     fn policy(&self) -> Boxed<'_, Result<Option<Arc<Policy>>, Error>> {
         Box::pin(async move {
             let now = self.clock.now();

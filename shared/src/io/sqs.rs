@@ -1,4 +1,4 @@
-//! The queue on SQS: batches of up to ten, in which what failed is sent again.
+//! The queue on SQS. Messages go in batches of up to ten, and entries that failed are sent again.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,17 +8,18 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::aws::Aws;
-use crate::command::{Command, hash_of};
-use crate::error::Error;
-use crate::ledger::later;
-use crate::ports::{Boxed, Clock, EmitError, Emitter, WorkQueue};
-use crate::receipt::Message;
-use crate::settings::{Environment, check_endpoint};
+use crate::model::command::Command;
+use crate::model::error::{EmitError, Error};
+use crate::model::receipt::Message;
+use crate::model::text::hash_of;
+use crate::model::time::later;
+use crate::ports::{Boxed, Clock, Emitter, WorkQueue};
+use crate::settings::environment::{Environment, check_endpoint};
 
 /// Entries of one SendMessageBatch. Source: SQS API reference, SendMessageBatch, 2026.
 const BATCH: usize = 10;
 
-/// Sends a failed entry this often in all.
+/// How often an entry that fails is sent in all.
 const TRIES: u32 = 4;
 
 /// How long one send is repeated while the queue does not answer.
@@ -26,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 type Outcome = Result<(), EmitError>;
 
-/// Emits to one SQS queue. Concurrent emissions share batches: whoever holds the lead sends for all who wait.
+/// Sends messages to one SQS queue. Concurrent calls share batches: the one that holds `lead` sends for all that wait.
 pub struct SqsEmitter {
     aws: Arc<Aws>,
     clock: Arc<dyn Clock>,
@@ -37,7 +38,7 @@ pub struct SqsEmitter {
 }
 
 impl SqsEmitter {
-    /// Reads `QUEUE_URL`, and `AWS_ENDPOINT_URL_SQS`.
+    /// The emitter for the queue at `QUEUE_URL`, called at `AWS_ENDPOINT_URL_SQS` if that is set.
     ///
     /// # Errors
     /// Names the variable that is missing or wrong.
@@ -165,7 +166,7 @@ impl Emitter for SqsEmitter {
                 let outcomes =
                     self.send_batch(&batch.iter().map(|(message, _)| message).collect::<Vec<_>>(), until).await;
                 for ((_, sender), outcome) in batch.into_iter().zip(outcomes) {
-                    // Whoever waited may be gone; its receipt stays in the ledger's outbox.
+                    // The caller that waited may be gone; its receipt stays in the ledger's outbox.
                     let _ = sender.send(outcome);
                 }
             }
@@ -178,14 +179,14 @@ impl Emitter for SqsEmitter {
     }
 }
 
-/// The work queue: commands for other functions.
+/// The SQS queue through which a sweep hands commands to other functions.
 pub struct SqsWorkQueue {
     queue: SqsEmitter,
     clock: Arc<dyn Clock>,
 }
 
 impl SqsWorkQueue {
-    /// Reads `OFFSITE_WORK_QUEUE_URL`. `None`: it is not set.
+    /// The work queue at `OFFSITE_WORK_QUEUE_URL`, or `None` if that is not set.
     ///
     /// # Errors
     /// Names the variable that is wrong.

@@ -1,4 +1,4 @@
-//! The identity token of this process's AWS role, which the clouds' token services take for a role of theirs.
+//! Gets an identity token of this process's AWS role. The clouds' token services exchange it for a role of theirs.
 //!
 //! Source: AWS STS API reference, GetWebIdentityToken, 2026. Not verified against the live service.
 
@@ -7,14 +7,14 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::aws::{Aws, element};
-use crate::error::{Error, ErrorName};
+use crate::model::error::{Error, ErrorName};
+use crate::providers::sts::Federation;
 use crate::sign::canonical::encode_into;
-use crate::sts::Federation;
 
-/// Time for the call.
+/// How long the call may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The token is exchanged at once, so the default life will do.
+/// Life of the token in seconds. It is exchanged at once, so the default life will do.
 const LIFE_S: u32 = 300;
 
 /// Asks AWS for a token made out for the federation's audience.

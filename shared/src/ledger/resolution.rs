@@ -1,43 +1,43 @@
-//! How a person settles what only a person can.
+//! How a person settles a record that only a person can settle.
 
+use super::store::Expect;
 use super::{Claimant, Record, State, note};
-use crate::ports::Expect;
-use crate::receipt::Receipt;
+use crate::model::receipt::Receipt;
 use jiff::Timestamp;
 
-/// How a person settles a doubt.
+/// A person's decision about a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolution {
-    /// This is the copy's ID.
+    /// The copy exists and has this ID.
     Adopt(String),
-    /// There is no copy and there shall be none.
+    /// There is no copy, and none shall be made.
     Abandon,
-    /// Seen; a refused or ineligible replication that needs no further attempt.
+    /// The person knows how the replication ended, such as refused or lost, and wants no further attempt.
     Acknowledge,
 }
 
-/// Why a record cannot be resolved so.
+/// Why a decision cannot be applied to a record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
-    /// Somebody acts on it.
+    /// A claim acts on the record until this time.
     #[error("it is being worked on until {0}; wait for that and look again")]
     Busy(Timestamp),
-    /// Its state does not allow it.
+    /// The record's state does not allow the decision.
     #[error("it is {state}, and {wish} is for records that are {allowed}")]
     State {
-        /// Its state.
+        /// The name of the record's state.
         state: &'static str,
-        /// What was asked for.
+        /// The option that was asked for, such as `--adopt`.
         wish: &'static str,
-        /// What that is for.
+        /// The states that the option is for, in words.
         allowed: &'static str,
     },
 }
 
-/// Applies a person's decision. Who and why go into the history.
+/// Applies a person's decision. The history records who decided, and why.
 ///
 /// # Errors
-/// The record is leased, or in a state that the resolution is not for.
+/// The record is leased, or in a state that the decision is not for.
 pub fn resolve(
     current: &Record,
     how: &Resolution,
@@ -71,7 +71,7 @@ pub fn resolve(
             });
             next.state = State::Accepted;
             next.outbox = true;
-            // A person's word is looked up in the destination like a provider's.
+            // The destination is asked about a copy that a person named, as about one that a provider accepted.
             next.evidence = None;
             next.look_at = Some(now);
         }

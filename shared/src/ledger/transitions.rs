@@ -1,34 +1,37 @@
-//! Claim, settle, mark: what may follow on what. Each gives the record to write and what the store must hold for it.
+//! The transitions of a record: claim, settle, mark. Each gives the record to write and what the store must hold for it.
 
-use super::{Attempts, Claimant, News, Record, State, first, later, next_attempt, note};
-use crate::command::Replication;
-use crate::error::ErrorName;
-use crate::ports::Expect;
-use crate::receipt::Receipt;
+use super::limits::Attempts;
+use super::store::Expect;
+use super::{Claimant, News, Record, State, first, next_attempt, note};
+use crate::model::command::Replication;
+use crate::model::error::ErrorName;
+use crate::model::receipt::Receipt;
+use crate::model::time::later;
 use jiff::Timestamp;
 
-/// What a claim comes to.
+/// The outcome of an attempt to claim a replication.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Claim {
-    /// Write this record with this condition; if it is stored, the replication is ours.
+    /// Write this record under this condition. If it is stored, the claimant owns the replication.
     Write(Box<Record>, Expect),
-    /// It is already ours (an earlier write of ours succeeded unseen).
+    /// The claimant owns the replication already: its earlier write succeeded, but the answer was lost.
     Ours(Box<Record>),
-    /// It has come to an end before: answer from the record.
+    /// An outcome is recorded and no attempt is due. Answer from this record.
     Replay(Box<Record>),
-    /// Somebody else acts on it until then.
+    /// Another claim acts on it until this time.
     Busy(Timestamp),
-    /// The same key was used with other options.
+    /// The same key was used with other options, as this record shows.
     Mismatch(Box<Record>),
 }
 
-/// Decides a claim on what the store holds.
+/// Decides a claim from `existing`, the record that the store holds.
 pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant, attempts: &Attempts) -> Claim {
     let Some(record) = existing else {
         return Claim::Write(Box::new(first(replication, by)), Expect::Absent);
     };
     let was = Expect::Was { version: record.version, owner: record.owner.clone() };
-    if record.owner == by.owner {
+    // If this claim was ended meanwhile, the record still names its owner but has no lease.
+    if record.owner == by.owner && record.lease_until.is_some() {
         return Claim::Ours(Box::new(record.clone()));
     }
     let nothing_applied = matches!(record.state, State::Seen | State::Refused | State::Ineligible | State::NoWork);
@@ -48,12 +51,14 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
         }
         State::Seen => {
             next.state = State::Claimed;
-            // Nothing of this attempt was applied, so nothing of ours can be older than this claim.
+            // Nothing of this attempt was applied, so no copy of this attempt can be older than this claim.
             next.since = by.now;
         }
         State::Claimed | State::InDoubt => {
             next.state = State::InDoubt;
             next.doubt_since = record.doubt_since.max(record.lease_until).or(Some(record.since));
+            // An owner that died may have sent a call that it could not record. The limit of doubts counts it.
+            next.doubtful_calls += u32::from(record.lease_until.is_some());
         }
         State::Refused | State::Ineligible | State::Failed | State::Lost | State::Missed => {
             let waiting = record.not_before.is_some_and(|at| at > by.now);
@@ -77,7 +82,7 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
     next.not_before = None;
     take(&mut next, by);
     match next.state {
-        // Another look at a known doubt is told by how it ends.
+        // Another look at a known doubt adds its line when that look ends.
         State::InDoubt if record.lease_until.is_none() => {}
         State::InDoubt => note(&mut next, by, State::InDoubt, Some("lease_ended".to_owned()), None, None),
         state => note(&mut next, by, state, None, None, None),
@@ -88,91 +93,92 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
 /// How a claimed replication ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ending {
-    /// The provider has it.
+    /// The provider accepted, with these receipts.
     Accepted(Vec<Receipt>),
-    /// Certainly not applied; may be tried again at once.
+    /// The call was certainly not applied and may be tried again at once.
     Released {
-        /// How a caller is told.
+        /// The error name that the caller is given.
         name: ErrorName,
-        /// Code.
+        /// The provider's code, or one of Offsite's own.
         code: String,
-        /// Message.
+        /// The provider's message, or one of Offsite's own.
         note: String,
-        /// Request ID.
+        /// The provider's request ID, if there was one.
         request_id: Option<String>,
     },
-    /// Unknown. `called`: a call was sent in this claim, so the doubt is as young as now.
+    /// It is unknown whether a call was applied.
     InDoubt {
-        /// Code.
+        /// The provider's code, or one of Offsite's own.
         code: String,
-        /// Message.
+        /// The provider's message, or one of Offsite's own.
         note: String,
-        /// Request ID.
+        /// The provider's request ID, if there was one.
         request_id: Option<String>,
-        /// Whether this claim sent a call.
+        /// Whether this claim sent a call. If it did, the doubt begins anew now.
         called: bool,
     },
     /// The provider refused.
     Refused {
-        /// Code.
+        /// The provider's code, or one of Offsite's own.
         code: String,
-        /// Message.
+        /// The provider's message, or one of Offsite's own.
         note: String,
-        /// Request ID.
+        /// The provider's request ID, if there was one.
         request_id: Option<String>,
     },
     /// The source cannot be copied.
     Ineligible {
-        /// Why.
+        /// Why it cannot be copied.
         reason: String,
     },
     /// There was nothing to copy.
     NoWork {
-        /// Code.
+        /// The provider's code, or one of Offsite's own.
         code: String,
-        /// Request ID.
+        /// The provider's request ID, if there was one.
         request_id: Option<String>,
     },
 }
 
-/// Applies an ending to what the store holds now. The holder's own record is the usual case;
-/// when the lease was lost meanwhile only an acceptance still counts, because a receipt is never dropped.
+/// Applies an ending to `current`, the record that the store holds now; `None` when there is nothing to write.
 ///
-/// Returns `None` when there is nothing to write.
+/// If the claim lost its lease meanwhile, only an acceptance still counts, because a receipt is never dropped.
 pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attempts) -> Option<(Record, Expect)> {
     let was = Expect::Was { version: current.version, owner: current.owner.clone() };
     let ours = current.owner == by.owner && current.lease_until.is_some();
     let mut next = current.clone();
     match ending {
         Ending::Accepted(receipts) => {
-            let known = |receipt: &Receipt| {
-                current
-                    .receipts
-                    .iter()
-                    .any(|old| old.backup_id == receipt.backup_id && old.replication_id == receipt.replication_id)
-            };
-            let fresh: Vec<Receipt> = receipts.iter().filter(|receipt| !known(receipt)).cloned().collect();
-            // What is known already changes nothing, least of all a verdict that came after it, or a further attempt.
+            let is_known = |receipt: &&Receipt| is_among(receipt, &current.receipts);
+            let fresh: Vec<Receipt> = receipts.iter().filter(|receipt| !is_known(receipt)).cloned().collect();
+            // A receipt that is known already changes nothing. It undoes neither a later verdict nor a further attempt.
             let settled = matches!(current.state, State::Accepted | State::Replicated | State::Lost | State::Failed);
             if fresh.is_empty() && (settled || !ours) {
                 return None;
             }
             let request_id = receipts.first().and_then(|receipt| receipt.request_id.clone());
             let adopted = receipts.iter().any(|receipt| receipt.adopted);
-            next.receipts.extend(fresh);
+            if ours {
+                // The last receipt is the one to observe, so the receipt of the copy that was just found moves to the end.
+                let (found, others): (Vec<Receipt>, Vec<Receipt>) =
+                    next.receipts.into_iter().partition(|old| fresh.is_empty() && is_among(old, receipts));
+                next.receipts = others.into_iter().chain(found).chain(fresh).collect();
+            } else {
+                next.receipts.extend(fresh);
+            }
             next.state = State::Accepted;
             next.outbox = !next.receipts.is_empty();
             next.doubt_since = None;
-            // A vault-wide call's copies are looked at under their own records.
+            // The copies of a vault-wide call are looked at under records of their own.
             let own = next.receipts.iter().all(|receipt| receipt.backup_id.is_none());
             next.look_at = own.then(|| later(by.now, attempts.first_look));
-            // Whoever took the lease meanwhile has nothing left to find out, and nothing that may replace this.
+            // Another claim that took the lease meanwhile has nothing left to find out, and nothing that may replace this.
             next.lease_until = None;
             note(&mut next, by, State::Accepted, adopted.then(|| "adopted".to_owned()), request_id, None);
         }
         _ if !ours => return None,
         Ending::Released { code, note: text, request_id, .. } => {
-            // An older doubt does not go away because this claim sent nothing.
+            // An older doubt stays, although this claim sent nothing.
             next.state = if current.doubt_since.is_some() { State::InDoubt } else { State::Seen };
             let state = next.state;
             note(&mut next, by, state, Some(code.clone()), request_id.clone(), Some(text.clone()));
@@ -209,7 +215,11 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
     Some((next, was))
 }
 
-/// The record after the queue took its receipts.
+fn is_among(receipt: &Receipt, others: &[Receipt]) -> bool {
+    others.iter().any(|other| other.backup_id == receipt.backup_id && other.replication_id == receipt.replication_id)
+}
+
+/// The record after the queue took its receipts and news.
 pub fn emitted(current: &Record) -> (Record, Expect) {
     let was = Expect::Was { version: current.version, owner: current.owner.clone() };
     let mut next = current.clone();
@@ -219,7 +229,7 @@ pub fn emitted(current: &Record) -> (Record, Expect) {
     (next, was)
 }
 
-/// The record of a replication that was seen to be wanted, and is left for later: nothing was started.
+/// A new record of a replication that is wanted but left for later. Nothing was started.
 pub fn put_off(replication: &Replication, by: &Claimant, until: Option<Timestamp>) -> Record {
     let mut record = first(replication, by);
     record.state = State::Seen;
@@ -230,8 +240,8 @@ pub fn put_off(replication: &Replication, by: &Claimant, until: Option<Timestamp
     record
 }
 
-/// The record of a source that is gone and was never copied. `None`: something was or may have been copied, or a person has
-/// settled it.
+/// The record of a source that is gone and was never copied; `None` if something was or may have been copied, or a person has
+/// settled the record.
 pub fn missed(current: &Record, by: &Claimant, reason: &str) -> Option<(Record, Expect)> {
     let open = matches!(current.state, State::Seen | State::Refused | State::Ineligible | State::Failed);
     if !open || current.lease_until.is_some_and(|until| until > by.now) {
@@ -242,7 +252,7 @@ pub fn missed(current: &Record, by: &Claimant, reason: &str) -> Option<(Record, 
     next.state = State::Missed;
     next.not_before = None;
     next.version += 1;
-    next.news.push(News { state: State::Missed, attempt: next.attempt });
+    next.news.push(News { state: State::Missed, attempt: next.attempt, replication_id: None });
     note(&mut next, by, State::Missed, None, None, Some(reason.to_owned()));
     Some((next, was))
 }

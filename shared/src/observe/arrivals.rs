@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::{Cloud, Replication};
-use crate::handler::Handler;
+use crate::context::Context;
+use crate::context::metrics::Metric;
 use crate::ledger::{Record, State};
-use crate::metrics::Metric;
-use crate::observation::How;
-use crate::report::Arrival;
-use crate::report::reading::arrivals_name;
+use crate::model::command::{Cloud, Replication};
+use crate::model::evidence::How;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-/// Arrivals that are kept for the report of one rule.
+/// How many arrivals of one rule are kept for the report.
 const KEPT: usize = 200;
 
-/// A copy that arrived.
+/// An arrival, with the cloud and the rule that it counts for.
 pub(super) struct Arrived {
     cloud: Cloud,
     rule: Option<String>,
@@ -21,8 +21,8 @@ pub(super) struct Arrived {
 }
 
 impl Arrived {
-    /// What the change from `before` to `after` tells. Of a copy that was found to exist nobody knows when it began, and of one that
-    /// is only concluded nobody knows when it came.
+    /// The arrival that the change from `before` to `after` shows, if it shows one. An adopted copy is none, for nobody knows when it
+    /// began; nor is an inferred one, for nobody knows when it came.
     pub(super) fn of(replication: &Replication, before: State, after: &Record) -> Option<Arrived> {
         let receipt = after.receipts.last().filter(|receipt| !receipt.adopted)?;
         let seen = after.evidence.as_ref().filter(|seen| seen.how == How::Observed)?;
@@ -36,13 +36,13 @@ impl Arrived {
     }
 }
 
-/// What one run has seen arrive, by rule; no more than the report keeps.
+/// The arrivals that one run has seen, by rule; no more than the report keeps.
 #[derive(Default)]
 pub(super) struct Arrivals(BTreeMap<String, Vec<Arrival>>);
 
 impl Arrivals {
-    /// Measures what arrived, and keeps it for the report.
-    pub(super) fn add(&mut self, handler: &Handler, arrived: Vec<Arrived>) {
+    /// Adds arrivals to the metrics, and collects them for the report.
+    pub(super) fn add(&mut self, ctx: &Context, arrived: Vec<Arrived>) {
         let mut seconds: BTreeMap<(Cloud, Option<String>), Vec<u64>> = BTreeMap::new();
         for Arrived { cloud, rule, arrival } in arrived {
             if let Some(rule) = &rule {
@@ -50,42 +50,56 @@ impl Arrivals {
             }
             seconds.entry((cloud, rule)).or_default().push(arrival.seconds);
         }
-        let now = handler.clock.now();
+        let now = ctx.now();
         for ((cloud, rule), seconds) in seconds {
-            handler.metrics.put(now, cloud, rule.as_deref(), &[(Metric::ReplicationSeconds, seconds)]);
+            ctx.memory.metrics.put(now, cloud, rule.as_deref(), &[(Metric::ReplicationSeconds, seconds)]);
         }
     }
 
-    /// Writes them down. They are a drawing in the report and prove nothing, so a failure is only a warning.
-    pub(super) async fn write(self, handler: &Handler) {
+    /// Stores the arrivals with those of earlier runs. The report only draws them, so a failure is no more than a warning.
+    pub(super) async fn write(self, ctx: &Context) {
         for (rule, arrivals) in self.0 {
-            if let Err(reason) = append(handler, &rule, &arrivals).await {
+            if let Err(reason) = append(ctx, &rule, &arrivals).await {
                 tracing::warn!(rule, reason, "how long copies took is not in the report");
             }
         }
     }
 }
 
-async fn append(handler: &Handler, rule: &str, arrivals: &[Arrival]) -> Result<(), String> {
+async fn append(ctx: &Context, rule: &str, arrivals: &[Arrival]) -> Result<(), String> {
     let name = arrivals_name(rule);
     for _ in 0..2 {
-        let note = handler.notes.note(&name).await.map_err(|error| error.to_string())?;
+        let note = ctx.ports.notes.note(&name).await.map_err(|error| error.to_string())?;
         let version = note.as_ref().map_or(0, |note| note.version);
         let mut all: Vec<Arrival> = note.and_then(|note| serde_json::from_str(&note.text).ok()).unwrap_or_default();
         newest(&mut all, arrivals);
         let text = serde_json::to_string(&all).map_err(|error| error.to_string())?;
-        if handler.notes.put_note(&name, &text, version).await.map_err(|error| error.to_string())? {
+        if ctx.ports.notes.put_note(&name, &text, version).await.map_err(|error| error.to_string())? {
             return Ok(());
         }
     }
     Err("others write at the same time".to_owned())
 }
 
-/// Adds arrivals and keeps the newest, oldest first.
+/// Adds `more` to `all` and keeps the newest `KEPT`, oldest first.
 fn newest(all: &mut Vec<Arrival>, more: &[Arrival]) {
     all.extend_from_slice(more);
     all.sort_by_key(|arrival| arrival.at);
     all.drain(..all.len().saturating_sub(KEPT));
+}
+
+/// One copy that was seen to arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// When the copy was first seen usable in the destination.
+    pub at: Timestamp,
+    /// Seconds from the provider's acceptance to `at`.
+    pub seconds: u64,
+}
+
+/// The name of the note that holds a rule's latest arrivals.
+pub(crate) fn arrivals_name(rule: &str) -> String {
+    format!("arrivals/{rule}")
 }
 
 #[cfg(test)]

@@ -1,20 +1,19 @@
-//! What is wrong with a policy although each of its fields is well-formed: durations that cannot hold together, doubled names
-//! and vaults, and what the provider would refuse in any command.
+//! What is wrong with a policy whose fields are each well-formed: durations that cannot hold together, backups selected and excluded at
+//! once, duplicate names and vaults, and what the provider would refuse in any command.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Objective, RuleSource, Select, duration};
-use crate::command::{Cloud, Command, Destination, Operation, Options, Source};
-use crate::fields::{Complaints, FieldError};
-use crate::providers::Provider;
-use crate::providers::alibaba::Alibaba;
-use crate::providers::huawei::Huawei;
-use crate::providers::tencent::Tencent;
+use super::{Copies, Objective, RuleSource, Select};
+use crate::model::command::{Cloud, Command, Destination, Operation, Options, Source};
+use crate::model::duration;
+use crate::model::fields::{Complaints, FieldError};
+use crate::model::text::one_line;
+use crate::providers;
 
-/// Durations that cannot hold together.
-pub fn untimely(select: &Select, objective: &Objective, path: &str) -> Vec<FieldError> {
+/// Finds durations that cannot hold together.
+pub fn untimely(select: &Select, objective: &Objective, copies: &Copies, path: &str) -> Vec<FieldError> {
     let mut complaints = Complaints::default();
     let words = duration::text;
     if let (Some(min), Some(max)) = (select.min_age, select.max_age)
@@ -43,24 +42,66 @@ pub fn untimely(select: &Select, objective: &Objective, path: &str) -> Vec<Field
         );
         complaints.add(format!("{path}.objective.max_lag"), reason);
     }
+    if let (Some(keep), Some(promise)) = (copies.keep, objective.effective(select)) {
+        let lag = if promise.is_default { "objective.max_lag (by default)" } else { "objective.max_lag" };
+        // One complaint is enough: the larger of the two is the one that binds.
+        let longest = [(Some(promise.max_lag), lag), (promise.rpo, "objective.rpo")].into_iter().max();
+        if let Some((Some(wanted), name)) = longest
+            && keep < wanted
+        {
+            let reason = format!(
+                "{} is less than {name}, {}: what is promised would be let go; keep copies for {} at least",
+                words(keep),
+                words(wanted),
+                words(wanted)
+            );
+            complaints.add(format!("{path}.copies.keep"), reason);
+        }
+    }
     complaints.into_vec()
 }
 
-/// Asks the provider's own check what it would refuse in any command of a rule. Each part is tried by itself, so that one complaint
-/// does not hide another.
+/// Finds what is selected and excluded at once, so that nothing would be covered.
+pub fn excluded_again(select: &Select, path: &str) -> Vec<FieldError> {
+    let mut complaints = Complaints::default();
+    let exclude = &select.exclude;
+    let path = format!("{path}.source.select.exclude");
+    if !select.resources.is_empty() && select.resources.iter().all(|resource| exclude.resources.contains(resource)) {
+        let reason = "excludes every one of select.resource: nothing would be covered; name each in one of the two";
+        complaints.add(format!("{path}.resources"), reason);
+    }
+    for (key, value) in exclude.tags.iter().filter(|tag| select.tags.contains(tag)) {
+        let reason = format!(
+            "\"{value}\" is what select.tags asks for: nothing would be covered; name the tag in one of the two"
+        );
+        complaints.add(format!("{path}.tags.{}", one_line(key)), reason);
+    }
+    if let (Some(out), Some(wanted)) = (&exclude.name_prefix, &select.name_prefix)
+        && wanted.starts_with(out.as_str())
+    {
+        let reason = format!(
+            "\"{out}\" begins every name that select.name_prefix, \"{wanted}\", asks for: nothing would be covered; exclude a longer one"
+        );
+        complaints.add(format!("{path}.name_prefix"), reason);
+    }
+    complaints.into_vec()
+}
+
+/// Runs the provider's own check on a rule, to find what the provider would refuse in any command of it. Each part is checked by itself, so
+/// that one complaint does not hide another.
 pub struct Trial<'a> {
-    /// The rule's operation.
+    /// The operation of the rule's commands.
     pub operation: Operation,
-    /// Its source, as far as it could be read.
+    /// The rule's source; `None` if it could not be read.
     pub source: Option<&'a RuleSource>,
-    /// Where the rule is.
+    /// The path of the rule in the policy, such as `rules[0]`.
     pub path: &'a str,
 }
 
 impl Trial<'_> {
-    /// What is wrong with the source, or else with each of the destinations.
+    /// Complaints about the source or, if it has none, about each of the destinations.
     pub fn of_destinations(&self, destinations: &[Destination]) -> Vec<FieldError> {
-        // Whether a destination suits depends on the source.
+        // The source decides whether a destination suits.
         if self.source.is_none() {
             return Vec::new();
         }
@@ -75,22 +116,17 @@ impl Trial<'_> {
         destinations.iter().enumerate().filter_map(one).collect()
     }
 
-    /// What is wrong with each of the options.
+    /// Complaints about each of the options.
     pub fn of_options(&self, options: &Options) -> Vec<FieldError> {
         let Options { name, description, .. } = options.clone();
         let parts = [Options { name, ..Options::default() }, Options { description, ..Options::default() }];
-        // Options are tried without the source, whose own complaint came with the destinations.
+        // Options are checked without the source, whose own complaint came with the destinations.
         let trial = Trial { source: None, ..*self };
         parts.into_iter().filter_map(|part| trial.refused(None, part)).collect()
     }
 
     fn refused(&self, destination: Option<&Destination>, options: Options) -> Option<FieldError> {
-        let provider: &dyn Provider = match self.operation.cloud() {
-            Cloud::Alibaba => &Alibaba,
-            Cloud::Huawei => &Huawei,
-            Cloud::Tencent => &Tencent,
-        };
-        // What is left out here comes with the backup or from the configuration.
+        // A placeholder stands for what comes later, with the backup or from the configuration.
         let source = Source {
             region: self.source.map(|source| source.region.clone()).unwrap_or_default(),
             project_id: self.source.and_then(|source| source.project_id.clone()).or_else(|| Some("project".to_owned())),
@@ -106,12 +142,12 @@ impl Trial<'_> {
             rule: None,
             dry_run: false,
         };
-        let error = provider.check(&command).err()?;
+        let error = providers::of(self.operation.cloud()).check(&command).err()?;
         Some(FieldError::new(format!("{}.{}", self.path, error.field), error.reason))
     }
 }
 
-/// Names are compared even where the rest of a rule cannot be read.
+/// Finds rules of the same name. Names are compared even if the rest of a rule cannot be read.
 pub fn doubled_names(rules: &[Value]) -> Vec<FieldError> {
     let mut first = BTreeMap::new();
     let mut complaints = Complaints::default();
@@ -126,7 +162,7 @@ pub fn doubled_names(rules: &[Value]) -> Vec<FieldError> {
     complaints.into_vec()
 }
 
-/// An Alibaba vault replicates to one target, whichever rules say so; compared even where the rest of a rule cannot be read.
+/// Finds Alibaba vaults that go to two targets: a vault has one, whichever rules say so. A rule is compared even if its rest is unreadable.
 pub fn doubled_vaults(rules: &[Value]) -> Vec<FieldError> {
     let text = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_str).map(str::to_owned);
     let mut first = BTreeMap::new();

@@ -1,24 +1,26 @@
-//! Reading a policy, strictly: all complaints at once, each with the path of its field.
+//! Reads a policy strictly: all complaints at once, each with the path of its field.
 //!
-//! Null is a complaint, not an absence: a `select:` whose lines were commented out must not come to mean everything.
-//! Here each field is read by itself; `checks` compares what was read.
+//! Null is a complaint, not an absence: a `select:` whose lines were commented out must not come to mean everything. This module reads each
+//! field by itself; `checks` compares what was read.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::checks::{Trial, doubled_names, doubled_vaults, untimely};
-use super::{Limits, Objective, Policy, Rule, RuleSource, Select, duration};
-use crate::command::{Cloud, Operation, Options, reading};
-use crate::fields::{Complaints, FieldError, Fields, kind, one_line};
-use crate::settings::OnDoubt;
+use super::checks::{Trial, doubled_names, doubled_vaults, excluded_again, untimely};
+use super::{Copies, Exclude, Limits, Objective, Policy, Rule, RuleSource, Select};
+use crate::ledger::limits::OnDoubt;
+use crate::model::command::{Cloud, Operation, Options, reading};
+use crate::model::duration;
+use crate::model::fields::{Complaints, FieldError, Fields, kind};
+use crate::model::text::one_line;
 
 impl Policy {
-    /// Reads a policy, strictly.
+    /// Reads a policy. Anything unknown, malformed or null is refused.
     ///
     /// # Errors
-    /// Everything that is wrong, rule by rule.
+    /// All complaints, rule by rule.
     pub fn from_json(value: &Value) -> Result<Policy, Vec<FieldError>> {
         let mut empty = Vec::new();
         nulls(value, "", &mut empty);
@@ -68,7 +70,8 @@ fn rule(value: &Value, path: &str) -> Result<Rule, Complaints> {
     let operation = complaints.keep_all(operation(&mut fields));
     let account = complaints.keep(fields.text("account")).flatten().unwrap_or_else(|| "default".to_owned());
     let (from, to, with) = (fields.value("source"), fields.value("destinations"), fields.value("options"));
-    let objective = section(&mut fields, "objective", &mut complaints, objective).unwrap_or_default();
+    let objective = complaints.keep_all(objective(&mut fields)).unwrap_or_default();
+    let copies = section(&mut fields, "copies", &mut complaints, copies).unwrap_or_default();
     let limits = section(&mut fields, "limits", &mut complaints, limits).unwrap_or_default();
     complaints.extend(fields.unknown());
     if from.is_none() {
@@ -77,7 +80,7 @@ fn rule(value: &Value, path: &str) -> Result<Rule, Complaints> {
     if to.is_none() {
         complaints.add(fields.path("destinations"), "is missing");
     }
-    // Without the operation nobody knows what these must look like.
+    // Without the operation nobody knows what the source, destinations and options must look like.
     let Some(operation) = operation else { return Err(complaints) };
     let region = from.and_then(|from| from.get("region")).and_then(Value::as_str);
     let source = from.and_then(|from| complaints.keep_all(source(from, &fields.path("source"), operation)));
@@ -93,8 +96,9 @@ fn rule(value: &Value, path: &str) -> Result<Rule, Complaints> {
     let (Some(name), Some(source), Some(destinations), Some(options)) = (name, source, destinations, options) else {
         return Err(complaints);
     };
-    complaints.extend(untimely(&source.select, &objective, path));
-    complaints.or(Rule { name, operation, account, source, destinations, options, objective, limits })
+    complaints.extend(untimely(&source.select, &objective, &copies, path));
+    complaints.extend(excluded_again(&source.select, path));
+    complaints.or(Rule { name, operation, account, source, destinations, options, objective, copies, limits })
 }
 
 fn name(fields: &mut Fields<'_>) -> Result<String, FieldError> {
@@ -106,7 +110,7 @@ fn name(fields: &mut Fields<'_>) -> Result<String, FieldError> {
     Err(FieldError::new(fields.path("name"), "must be 1 to 64 letters, digits, '-' or '_'"))
 }
 
-/// The operation follows from the provider; only Huawei has several.
+/// Reads the operation. It follows from the provider; only Huawei has several.
 fn operation(fields: &mut Fields<'_>) -> Result<Operation, Complaints> {
     let mut complaints = Complaints::default();
     let provider = complaints.keep(fields.required("provider"));
@@ -152,11 +156,15 @@ fn source(value: &Value, path: &str, operation: Operation) -> Result<RuleSource,
     if operation == Operation::CreateVaultReplication && !select.tags.is_empty() {
         complaints.add(format!("{path}.select.tags"), "Alibaba's backup jobs carry no tags: nothing would be covered");
     }
+    if operation == Operation::CreateVaultReplication && !select.exclude.tags.is_empty() {
+        let reason = "Alibaba's backup jobs carry no tags: nothing would be excluded";
+        complaints.add(format!("{path}.select.exclude.tags"), reason);
+    }
     complaints.extend(fields.unknown());
     complaints.or(RuleSource { region: region.unwrap_or_default(), project_id, vault_id, select })
 }
 
-/// One of the objects of a rule that may be left out.
+/// Reads one of the objects of a rule that may be left out.
 fn section<T>(
     fields: &mut Fields<'_>,
     name: &'static str,
@@ -170,18 +178,39 @@ fn section<T>(
 
 fn select(mut fields: Fields<'_>) -> Result<Select, Complaints> {
     let mut complaints = Complaints::default();
+    let excluded = fields.path("exclude");
     let select = Select {
         name_prefix: complaints.keep(fields.text("name_prefix")).flatten(),
-        tags: complaints.keep_all(tags(&mut fields)).unwrap_or_default(),
+        tags: complaints.keep_all(tags(&mut fields, "select")).unwrap_or_default(),
         max_age: complaints.keep(positive(&mut fields, "max_age")).flatten(),
         min_age: complaints.keep(any_duration(&mut fields, "min_age")).flatten(),
-        resources: complaints.keep_all(resources(&mut fields)).unwrap_or_default(),
+        resources: complaints.keep_all(resources(&mut fields, "resource", "select all")).unwrap_or_default(),
+        exclude: section(&mut fields, "exclude", &mut complaints, |inner| exclude(inner, &excluded))
+            .unwrap_or_default(),
     };
     complaints.extend(fields.unknown());
     complaints.or(select)
 }
 
-fn tags(fields: &mut Fields<'_>) -> Result<Vec<(String, String)>, Complaints> {
+fn exclude(mut fields: Fields<'_>, path: &str) -> Result<Exclude, Complaints> {
+    let mut complaints = Complaints::default();
+    let says_nothing = ["resources", "tags", "name_prefix"].iter().all(|name| fields.is_absent(name));
+    let exclude = Exclude {
+        resources: complaints.keep_all(resources(&mut fields, "resources", "exclude none")).unwrap_or_default(),
+        tags: complaints.keep_all(tags(&mut fields, "exclude")).unwrap_or_default(),
+        name_prefix: complaints.keep(fields.text("name_prefix")).flatten(),
+    };
+    let unknown = fields.unknown();
+    if says_nothing && unknown.is_empty() {
+        let reason = "must say at least one of resources, tags, name_prefix; leave it out to exclude nothing";
+        complaints.add(path, reason);
+    }
+    complaints.extend(unknown);
+    complaints.or(exclude)
+}
+
+/// Reads tags. `verb` is what a rule without them does: select or exclude.
+fn tags(fields: &mut Fields<'_>, verb: &str) -> Result<Vec<(String, String)>, Complaints> {
     let path = fields.path("tags");
     let object = match fields.value("tags") {
         None => return Ok(Vec::new()),
@@ -193,7 +222,7 @@ fn tags(fields: &mut Fields<'_>) -> Result<Vec<(String, String)>, Complaints> {
     };
     let mut complaints = Complaints::default();
     if object.is_empty() {
-        complaints.add(&path, "must name at least one tag; leave it out to select without tags");
+        complaints.add(&path, format!("must name at least one tag; leave it out to {verb} without tags"));
     }
     let mut tags = Vec::with_capacity(object.len());
     for (key, value) in object {
@@ -207,12 +236,13 @@ fn tags(fields: &mut Fields<'_>) -> Result<Vec<(String, String)>, Complaints> {
     complaints.or(tags)
 }
 
-fn resources(fields: &mut Fields<'_>) -> Result<Vec<String>, Complaints> {
-    let path = fields.path("resource");
-    let items = match fields.value("resource") {
+/// Reads the IDs of disks or servers: one text, or an array of them. `absent` is what leaving them out does.
+fn resources(fields: &mut Fields<'_>, name: &'static str, absent: &str) -> Result<Vec<String>, Complaints> {
+    let path = fields.path(name);
+    let items = match fields.value(name) {
         None => return Ok(Vec::new()),
         Some(Value::Array(items)) => items,
-        Some(Value::String(_)) => return Ok(fields.text("resource")?.into_iter().collect()),
+        Some(Value::String(_)) => return Ok(fields.text(name)?.into_iter().collect()),
         Some(other) => {
             let reason = format!("must be a text or an array of texts, not {}", kind(other));
             return Err(FieldError::new(path, reason).into());
@@ -220,7 +250,7 @@ fn resources(fields: &mut Fields<'_>) -> Result<Vec<String>, Complaints> {
     };
     let mut complaints = Complaints::default();
     if items.is_empty() {
-        complaints.add(&path, "must name at least one disk or server; leave it out to select all");
+        complaints.add(&path, format!("must name at least one disk or server; leave it out to {absent}"));
     }
     let mut seen = BTreeSet::new();
     for (index, item) in items.iter().enumerate() {
@@ -237,14 +267,42 @@ fn resources(fields: &mut Fields<'_>) -> Result<Vec<String>, Complaints> {
     complaints.or(items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
 }
 
-fn objective(mut fields: Fields<'_>) -> Result<Objective, Complaints> {
+/// Reads the objective: an object, or the text `none`. A rule that is not judged promises nothing, so `none` stands alone.
+fn objective(fields: &mut Fields<'_>) -> Result<Objective, Complaints> {
+    let path = fields.path("objective");
+    let inner = match fields.value("objective") {
+        None => return Ok(Objective::default()),
+        Some(Value::String(text)) if text == "none" => {
+            return Ok(Objective { not_judged: true, ..Objective::default() });
+        }
+        Some(Value::Object(inner)) if inner.contains_key("none") => {
+            let reason = "stands alone: write objective: none, and no other key, for a rule that is not judged";
+            return Err(FieldError::new(format!("{path}.none"), reason).into());
+        }
+        Some(inner @ Value::Object(_)) => inner,
+        Some(other) => {
+            let reason =
+                format!("must be an object, or the text none for a rule that is not judged; this is {}", kind(other));
+            return Err(FieldError::new(path, reason).into());
+        }
+    };
+    let mut fields = Fields::of(inner, &path)?;
     let mut complaints = Complaints::default();
     let objective = Objective {
         max_lag: complaints.keep(positive(&mut fields, "max_lag")).flatten(),
         rpo: complaints.keep(positive(&mut fields, "rpo")).flatten(),
+        history: complaints.keep(fields.boolean("history")).flatten().unwrap_or(false),
+        not_judged: false,
     };
     complaints.extend(fields.unknown());
     complaints.or(objective)
+}
+
+fn copies(mut fields: Fields<'_>) -> Result<Copies, Complaints> {
+    let mut complaints = Complaints::default();
+    let keep = complaints.keep(positive(&mut fields, "keep")).flatten();
+    complaints.extend(fields.unknown());
+    complaints.or(Copies { keep })
 }
 
 fn limits(mut fields: Fields<'_>) -> Result<Limits, Complaints> {
@@ -283,7 +341,7 @@ fn any_duration(fields: &mut Fields<'_>, name: &'static str) -> Result<Option<Du
     duration::read(&text).map(Some).ok_or_else(|| FieldError::new(path, duration::WANTED))
 }
 
-/// Keys without a value. YAML writes them by leaving a line empty, most often by accident.
+/// Finds keys without a value. YAML writes one by leaving a line empty, most often by accident.
 fn nulls(value: &Value, path: &str, found: &mut Vec<FieldError>) {
     match value {
         Value::Null if !path.is_empty() => {

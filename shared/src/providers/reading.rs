@@ -1,4 +1,4 @@
-//! What the clouds' answers share: times without a zone, and values of another type than documented.
+//! Reading that the clouds share: times without a zone, and values of a type other than documented.
 
 use std::marker::PhantomData;
 
@@ -8,7 +8,7 @@ use jiff::tz::{Offset, TimeZone};
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// A time of an answer, which is of the zone `zone` where it names none; a month or day may be unpadded. `None` when it cannot be read.
+/// Reads a time, which is in `zone` if it names none itself. A month or day may be unpadded. `None` if it cannot be read.
 pub(crate) fn time_in(zone: Offset, text: &str) -> Option<Timestamp> {
     if let Some(time) = padded(text) {
         return zone.to_timestamp(time).ok();
@@ -22,7 +22,7 @@ pub(crate) fn time_in(zone: Offset, text: &str) -> Option<Timestamp> {
     text.parse::<Timestamp>().ok().or_else(naive)
 }
 
-/// `YYYY-MM-DD HH:MM:SS` and nothing else, as lists have it a million times; what differs is left to the parser.
+/// Reads only `YYYY-MM-DD HH:MM:SS`, fast, because lists hold millions of such times. Other forms are left to the parser.
 fn padded(text: &str) -> Option<DateTime> {
     let text = text.as_bytes();
     let [b'-', b'-', b'T' | b' ', b':', b':'] = [4, 7, 10, 13, 16].map(|at| text.get(at).copied().unwrap_or(0)) else {
@@ -37,17 +37,17 @@ fn padded(text: &str) -> Option<DateTime> {
         .flatten()
 }
 
-/// A plain value that counts as absent where it is of another type. Read in place: lists have thousands of them.
+/// A plain value that counts as absent if it has another type. It is read in place, because lists hold thousands of them.
 pub(crate) trait Scalar: Sized {
-    /// Of a text.
+    /// The value for a text; `None` if texts do not count.
     fn of_text(_text: &str) -> Option<Self> {
         None
     }
-    /// Of a whole number.
+    /// The value for a whole number; `None` if numbers do not count.
     fn of_number(_number: u64) -> Option<Self> {
         None
     }
-    /// Of a boolean.
+    /// The value for a boolean; `None` if booleans do not count.
     fn of_flag(_flag: bool) -> Option<Self> {
         None
     }
@@ -77,7 +77,7 @@ impl Scalar for bool {
     }
 }
 
-/// Reads a [`Scalar`].
+/// Reads a [`Scalar`]. A value of another type is `None`.
 pub(crate) fn scalar<'de, D: Deserializer<'de>, T: Scalar>(from: D) -> Result<Option<T>, D::Error> {
     struct Visit<T>(PhantomData<T>);
     impl<'de, T: Scalar> Visitor<'de> for Visit<T> {
@@ -124,7 +124,7 @@ pub(crate) fn scalar<'de, D: Deserializer<'de>, T: Scalar>(from: D) -> Result<Op
     from.deserialize_any(Visit(PhantomData))
 }
 
-/// A value of another type than expected counts as absent.
+/// Reads a value. One of another type than expected is `None`.
 pub(crate) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
     Ok(serde_json::from_value(serde_json::Value::deserialize(from)?).ok())
 }
@@ -149,7 +149,7 @@ mod tests {
         ] {
             assert_eq!(at(text), same, "{text}");
         }
-        // A leap second is left to the parser, which takes it for the one before.
+        // A leap second is left to the parser, which reads it as the second before.
         assert_eq!(at("2016-12-31 23:59:60"), at("2016-12-31 23:59:59"));
         for text in
             ["", "soon", "2026-02-30 00:00:00", "2026-13-01 00:00:00", "2026-03-01 24:00:00", "2026-03-01 +1:00:00"]

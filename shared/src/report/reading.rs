@@ -6,29 +6,37 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
-use super::{Arrival, Conclusion, Counts, Late, Line, Promise, Report, Rpo, RuleReport};
-use crate::command::{Key, hash_of};
-use crate::ledger::{Record, State, later};
-use crate::policy::{Policy, Rule, duration_text, rough};
-use crate::ports::{Boxed, Filter, Ledger, LedgerError, Notes};
-use crate::sweep::summary::{self, Summary, is_late};
+use super::{Conclusion, Late, Promise, Report, Rpo, RuleReport};
+use crate::ledger::store::{Filter, LedgerError};
+use crate::ledger::{Record, State};
+use crate::model::command::Key;
+use crate::model::duration::rough;
+use crate::model::text::hash_of;
+use crate::model::time::later;
+use crate::observe::arrivals::Arrival;
+use crate::observe::arrivals::arrivals_name;
+use crate::policy::{Policy, Rule, duration_text};
+use crate::ports::{Boxed, Ledger, Notes};
+use crate::sweep::findings::{Counts, Line};
+use crate::sweep::summary::{self, Summary};
+use crate::sweep::verdict::Verdict;
 
-/// Lines of one list that a report for people holds; the figures count them all.
+/// How many lines a list in a report for people holds. The figures count all.
 pub const LINES: usize = 10_000;
 
 /// Records read at once.
 const LOOKUPS: usize = 64;
 
-/// What is asked for.
+/// Which report is asked for.
 #[derive(Clone, Debug)]
 pub struct Wish<'a> {
     /// The moment for which it is to be true.
     pub at: Timestamp,
     /// A sweep older than this proves nothing.
     pub max_age: Duration,
-    /// Only this rule.
+    /// The one rule to report on; absent for all rules.
     pub rule: Option<&'a str>,
-    /// Read from the providers without a ledger.
+    /// Whether the providers were read without a ledger (`report --live`).
     pub live: bool,
     /// How long a list may be: [`LINES`], or without end.
     pub lines: usize,
@@ -127,7 +135,7 @@ async fn of_rule(
                     Err(reason) => unknown(&mut report, reason),
                 }
             }
-            report.exceptions.retain(|line| line.verdict != "replicated");
+            report.exceptions.retain(|line| line.verdict != Verdict::Replicated);
             report.exceptions.truncate(wish.lines);
             conclude(&mut report, rule);
         }
@@ -228,28 +236,28 @@ async fn now_of(
         });
         let records: Vec<_> = stream::iter(records.collect::<Vec<_>>()).buffered(LOOKUPS).collect().await;
         for (mut line, record) in lines.into_iter().zip(records) {
-            // What the sweep knew is in its verdict already, with what the provider said beside it.
+            // Only what came after the listing counts: the sweep's verdict rests on all before it, and on the provider's word.
             let news = |record: &Record| record.last().is_some_and(|entry| entry.time >= summary.complete_as_of);
             if let Some(record) = record?.filter(news) {
-                let verdict = verdict_now(&line.verdict, &record);
+                let verdict = Verdict::of_state(record.state).unwrap_or(line.verdict);
                 if verdict != line.verdict {
-                    report.counts.change(&line.verdict, verdict);
+                    report.counts.change(line.verdict, verdict);
                     line.reason = record.last().and_then(|entry| entry.note.clone());
-                    line.verdict = verdict.to_owned();
+                    line.verdict = verdict;
                 }
             }
-            if is_late(&line.verdict)
+            if line.verdict.is_late()
                 && let Some(made) = line.created_at
             {
                 oldest = Some(oldest.map_or(made, |oldest| oldest.min(made)));
             }
-            // One that came meanwhile stays in the list only as long as the newest copies are counted.
-            if line.verdict != "replicated" {
+            // A copy that came after the sweep stays in the list until the newest copies are counted.
+            if line.verdict != Verdict::Replicated {
                 report.exceptions_total += 1;
             }
             report.exceptions.push(line);
         }
-        // Bounded, and what is most urgent stays.
+        // The list is cut to bound memory. What is most urgent stays.
         if report.exceptions.len() > wish.lines.saturating_mul(4) {
             report.exceptions.sort_by(|a, b| order(a).cmp(&order(b)));
             report.exceptions.truncate(wish.lines.saturating_mul(2));
@@ -260,24 +268,8 @@ async fn now_of(
 }
 
 /// What needs somebody comes first, and of that the oldest.
-fn order(line: &Line) -> (usize, Option<Timestamp>, &str, &str) {
-    let urgency = ["missed", "lost", "in_doubt", "failed", "missing", "in_progress", "not_ready"];
-    let rank = urgency.iter().position(|verdict| *verdict == line.verdict).unwrap_or(urgency.len());
-    (rank, line.created_at, &line.backup_id, &line.destination)
-}
-
-/// What the ledger says now of what was `verdict` when it was swept.
-fn verdict_now<'v>(verdict: &'v str, record: &Record) -> &'v str {
-    match record.state {
-        State::Replicated => "replicated",
-        State::Accepted => "in_progress",
-        State::InDoubt => "in_doubt",
-        State::Refused | State::Failed => "failed",
-        State::Lost => "lost",
-        State::Missed => "missed",
-        State::Abandoned | State::Ineligible => "ineligible",
-        State::Claimed | State::Seen | State::NoWork => verdict,
-    }
+fn order(line: &Line) -> (Verdict, Option<Timestamp>, &str, &str) {
+    (line.verdict, line.created_at, &line.backup_id, &line.destination)
 }
 
 async fn newest(
@@ -289,7 +281,7 @@ async fn newest(
     promised: Duration,
 ) -> Result<Rpo, String> {
     let mut newest: HashMap<String, Vec<i64>> = summary.newest(notes, &rule.name).await?.into_iter().collect();
-    for line in report.exceptions.iter().filter(|line| line.verdict == "replicated") {
+    for line in report.exceptions.iter().filter(|line| line.verdict == Verdict::Replicated) {
         let place = rule.destinations.iter().position(|destination| destination.region == line.destination);
         if let (Some(place), Some(resource), Some(made)) = (place, &line.resource, line.created_at)
             && let Some(time) = newest.get_mut(resource).and_then(|times| times.get_mut(place))
@@ -303,7 +295,7 @@ async fn newest(
     };
     let mut ages: Vec<Late> =
         newest.iter().map(|(resource, times)| Late { resource: resource.clone(), seconds: age(times) }).collect();
-    // Without any copy is worse than any age.
+    // A resource without any copy is worse than one with a copy of any age.
     ages.sort_by(|a, b| {
         (b.seconds.is_none(), b.seconds, &a.resource).cmp(&(a.seconds.is_none(), a.seconds, &b.resource))
     });
@@ -334,9 +326,10 @@ async fn outside(ledger: &dyn Ledger, rules: &[Rule]) -> Result<Vec<Line>, Ledge
                     return Ok(lines);
                 }
                 let of_rule = record.rule().is_some_and(|name| rules.iter().any(|rule| rule.name == name));
-                if let (false, Ok(replication)) = (of_rule, record.replication()) {
+                let verdict = Verdict::of_state(record.state);
+                if let (false, Some(verdict), Ok(replication)) = (of_rule, verdict, record.replication()) {
                     lines.push(Line {
-                        verdict: verdict_now("failed", &record).to_owned(),
+                        verdict,
                         backup_id: replication.source.id,
                         name: None,
                         resource: None,
@@ -355,11 +348,6 @@ async fn outside(ledger: &dyn Ledger, rules: &[Rule]) -> Result<Vec<Line>, Ledge
         }
     }
     Ok(lines)
-}
-
-/// The name of the note that holds a rule's latest arrivals.
-pub(crate) fn arrivals_name(rule: &str) -> String {
-    format!("arrivals/{rule}")
 }
 
 async fn arrivals(notes: &dyn Notes, rule: &str) -> Result<Vec<Arrival>, LedgerError> {

@@ -15,10 +15,10 @@ use super::{Credential, Nonce, RequestDraft, SignError, Signed, SignedHeaders, S
 /// The scheme's name, as it stands in `Authorization`.
 pub const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 
-/// Signs a request. `x-acs-action` and `-version` come in the draft's headers; an action call has the path `/`.
+/// Signs a request whose headers already hold `x-acs-action` and `x-acs-version`. A call of an action has the path `/`.
 ///
 /// # Errors
-/// [`SignError`] when a key, header, path or query cannot be signed, or a given `x-acs-content-sha256` is not the body's.
+/// [`SignError`] when a key, header, path or query cannot be signed, or a given `x-acs-content-sha256` is not the body's hash.
 pub fn sign(
     draft: &RequestDraft,
     credential: &Credential,
@@ -39,7 +39,7 @@ pub fn sign(
     if let Some(token) = &credential.security_token {
         headers.add_missing("x-acs-security-token", || token.expose_secret().to_owned())?;
     }
-    // The header and the last line of the canonical request are one value, so another hash could only be refused.
+    // This header is also the last line of the canonical request, so the provider would refuse any other hash.
     if headers.get("x-acs-content-sha256") != Some(&payload_hash) {
         return Err(SignError::invalid("x-acs-content-sha256", "it is not the lower-case SHA-256 of the body"));
     }
@@ -68,7 +68,7 @@ pub fn sign(
     })
 }
 
-/// Host, content type and every `x-acs-` header: what the documentation's own code signs.
+/// Host, content type and every `x-acs-` header, as the sample code in the documentation signs them.
 fn is_minimal(name: &str) -> bool {
     matches!(name, "host" | "content-type") || name.starts_with("x-acs-")
 }

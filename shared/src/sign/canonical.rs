@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 
 use super::{Credential, Query, RequestDraft, SignError, SignedHeaders};
 
-/// SHA-256 as lower-case hex.
+/// The SHA-256 of these bytes in lower-case hex.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// HMAC-SHA256.
+/// The HMAC-SHA256 of `message` under `key`.
 pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { unreachable!("HMAC takes a key of any length") };
     mac.update(message);
@@ -31,7 +31,7 @@ pub fn hex(bytes: &[u8]) -> String {
     out
 }
 
-/// Appends bytes percent-encoded: all but the RFC 3986 unreserved set, upper-case hex, a space as `%20`.
+/// Appends bytes percent-encoded: all but the RFC 3986 unreserved set, in upper-case hex, with a space as `%20`.
 pub fn encode_into(out: &mut String, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in bytes {
@@ -46,7 +46,7 @@ pub fn encode_into(out: &mut String, bytes: &[u8]) {
     }
 }
 
-/// Appends bytes form-encoded: like [`encode_into`], but a space as `+`.
+/// Appends bytes form-encoded: as [`encode_into`] does, but with a space as `+`.
 pub fn form_encode_into(out: &mut String, bytes: &[u8]) {
     for (position, word) in bytes.split(|&byte| byte == b' ').enumerate() {
         if position > 0 {
@@ -56,7 +56,7 @@ pub fn form_encode_into(out: &mut String, bytes: &[u8]) {
     }
 }
 
-/// Decodes `%XX`; a `%` that starts no such group stands for itself.
+/// Decodes `%XX`. A `%` without two hexadecimal digits after it stands for itself.
 pub fn percent_decode(text: &str) -> Cow<'_, [u8]> {
     if !text.contains('%') {
         return Cow::Borrowed(text.as_bytes());
@@ -94,7 +94,7 @@ pub fn sorted_query(query: &Query) -> Result<String, SignError> {
     Ok(joined(&pairs, encode_into))
 }
 
-/// The query for TC3: a string as it is, pairs form-encoded in the given order.
+/// The query for TC3: a raw string as it is, pairs form-encoded in the given order.
 pub fn query_as_given(query: &Query) -> Result<Cow<'_, str>, SignError> {
     match query {
         Query::None => Ok(Cow::Borrowed("")),
@@ -106,7 +106,7 @@ pub fn query_as_given(query: &Query) -> Result<Cow<'_, str>, SignError> {
     }
 }
 
-/// What goes after the host in the request line.
+/// Path and query, as they go into the request line.
 pub fn path_and_query(path: &str, query: &str) -> String {
     if query.is_empty() { path.to_owned() } else { [path, "?", query].concat() }
 }
@@ -122,7 +122,7 @@ pub fn check_path(path: &str) -> Result<(), SignError> {
     Ok(())
 }
 
-/// Refuses what cannot stand in a request line: blanks, control characters, anything beyond ASCII, a fragment.
+/// Refuses text that cannot stand in a request line: blanks, control characters, anything beyond ASCII, a fragment.
 pub fn check_wire(field: &'static str, text: &str) -> Result<(), SignError> {
     if text.bytes().any(|byte| !byte.is_ascii_graphic() || byte == b'#') {
         return Err(SignError::invalid(field, "it is not percent-encoded"));
@@ -155,11 +155,11 @@ pub fn check_credential(credential: &Credential) -> Result<(), SignError> {
     }
 }
 
-/// Headers to send: names in lower case and each once, values trimmed, sorted by name.
+/// The headers to send, sorted by name. Each name is in lower case and occurs once; values are trimmed.
 pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
-    /// The draft's headers and its host, checked.
+    /// Checks the headers and the host of a draft, and takes them over.
     pub fn of(draft: &RequestDraft) -> Result<Self, SignError> {
         if draft.host.is_empty() {
             return Err(SignError::missing("host"));
@@ -167,7 +167,7 @@ impl Headers {
         if !draft.host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/?#@".contains(&byte)) {
             return Err(SignError::invalid("host", "it is not a host name with an optional port"));
         }
-        // Room for what a scheme adds, so that the list is allocated once.
+        // Capacity also for what a scheme adds, so that the list is allocated once.
         let mut headers = Self(Vec::with_capacity(draft.headers.len() + 6));
         for (position, (name, value)) in draft.headers.iter().enumerate() {
             if name.is_empty() || !name.bytes().all(is_token) {
@@ -194,7 +194,7 @@ impl Headers {
         self.0.get(at).map(|(_, value)| value.as_str())
     }
 
-    /// Adds a header unless it is there; an empty one counts as missing.
+    /// Adds a header unless it is there. An empty value, found or added, is an error.
     pub fn add_missing(&mut self, name: &'static str, value: impl FnOnce() -> String) -> Result<(), SignError> {
         match self.get(name) {
             Some("") => return Err(SignError::missing(name)),
@@ -227,13 +227,13 @@ impl Headers {
         Ok(SignedSet(set))
     }
 
-    /// The list to send, with its `Authorization`.
+    /// The headers to send, with this `Authorization`.
     pub fn authorised(mut self, authorization: String) -> Vec<(String, String)> {
         self.0.push(("Authorization".to_owned(), authorization));
         self.0
     }
 
-    /// The list to send, without a signature.
+    /// The headers to send without a signature.
     pub fn unauthorised(self) -> Vec<(String, String)> {
         self.0
     }
@@ -261,12 +261,12 @@ impl Headers {
 pub struct SignedSet<'a>(Vec<&'a (String, String)>);
 
 impl SignedSet<'_> {
-    /// Leaves out the names that fail the test.
+    /// Keeps only the headers whose names pass the test.
     pub fn retain(&mut self, keep: fn(&str) -> bool) {
         self.0.retain(|(name, _)| keep(name));
     }
 
-    /// The names, `;`-joined.
+    /// The names of the signed headers, joined by `;`.
     pub fn names(&self) -> String {
         let mut out = String::with_capacity(self.0.iter().map(|(name, _)| name.len() + 1).sum());
         for (position, (name, _)) in self.0.iter().enumerate() {
@@ -282,9 +282,9 @@ impl SignedSet<'_> {
 /// How header values enter the canonical request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum ValueCase {
-    /// As they are sent.
+    /// Values enter as they are sent.
     AsSent,
-    /// In lower case.
+    /// Values enter in lower case.
     Lower,
 }
 

@@ -1,7 +1,7 @@
-//! Signing as functions over values: no clock, no randomness, no environment.
+//! Request signing as functions over values: no clock, no randomness, no environment.
 //!
-//! One scheme per file. [`canonical`] holds what the three share: encoders, hashes, checks and the six-line canonical
-//! request. A date, nonce or token that the draft's headers already give is kept; the scheme adds only what is missing.
+//! Each scheme has a file. [`canonical`] holds what the three share: encoders, hashes, checks and the canonical request of six
+//! parts. A date, nonce or token that the draft's headers already give is kept; the scheme adds only what is missing.
 //!
 //! **Invariant:** [`Signed::path_and_query`] and [`Signed::headers`] are what was signed; sending them unchanged, with the
 //! draft's method and body, is all that a transport has to do.
@@ -18,7 +18,7 @@ use std::fmt;
 
 use secrecy::SecretString;
 
-/// A key pair of one provider account, with its token when it is a temporary one.
+/// A key pair of one provider account, with its session token if it is temporary.
 ///
 /// The secret parts cannot be printed; `Debug` shows the key ID only.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub struct Credential {
 /// The query string of a request, before or after encoding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Query {
-    /// No query.
+    /// The request has no query.
     #[default]
     None,
     /// Names and values, unencoded; the scheme sorts and encodes them.
@@ -45,16 +45,16 @@ pub enum Query {
 
 /// A request as planned, before it is signed: what every scheme needs and nothing more.
 ///
-/// A body may hold a password (Huawei's token request), so `Debug` tells its length only.
+/// A body may hold a password (Huawei's token request), so `Debug` shows only its length.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct RequestDraft {
-    /// HTTP method.
+    /// The HTTP method, such as `POST`.
     pub method: String,
     /// The `Host` header, with the port when it is not the default one.
     pub host: String,
     /// Absolute path, percent-encoded once. SDK-HMAC also encodes what is still raw in it.
     pub path: String,
-    /// Query.
+    /// The query, encoded or not.
     pub query: Query,
     /// Headers to send beside `host` and those that the scheme adds.
     pub headers: Vec<(String, String)>,
@@ -62,7 +62,7 @@ pub struct RequestDraft {
     pub body: Vec<u8>,
 }
 
-/// A value that the provider accepts once; ACS3 alone needs it.
+/// A value that the provider accepts only once. Only ACS3 needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nonce(pub String);
 
@@ -71,33 +71,33 @@ pub struct Nonce(pub String);
 pub enum SignedHeaders<'a> {
     /// The scheme's minimal set: a proxy that rewrites anything else cannot break the signature.
     Minimal,
-    /// Exactly these (any case, any order). SDK-HMAC leaves out names with an underscore, as its server does.
+    /// Exactly these names, in any case and any order. SDK-HMAC leaves out names with an underscore, as its server does.
     Exactly(&'a [String]),
 }
 
 /// Every stage of a signature, for comparison with what a provider says it computed.
 ///
-/// Holds strings to sign: never log it. `offsite sign` is the one place that prints it.
+/// It holds strings to sign, so never log it. `offsite sign` is the only place that prints it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SigningTrace {
     /// The six parts of the canonical request, joined by line feeds.
     pub canonical_request: String,
     /// The string to sign.
     pub string_to_sign: String,
-    /// The signed header names, `;`-joined.
+    /// The signed header names, joined by `;`.
     pub signed_headers: String,
     /// The signature, lower-case hex.
     pub signature: String,
 }
 
-/// A signed request.
+/// A signed request, to be sent with the draft's method and body.
 #[derive(Clone)]
 pub struct Signed {
     /// All headers to send, `host` and `Authorization` among them, names in lower case except `Authorization`.
     pub headers: Vec<(String, String)>,
     /// Path and query exactly as signed and as they must go on the wire.
     pub path_and_query: String,
-    /// The stages.
+    /// The stages of the signature.
     pub trace: SigningTrace,
 }
 
@@ -114,7 +114,7 @@ impl fmt::Debug for RequestDraft {
     }
 }
 
-/// Headers as they may be shown: those that authenticate keep their names only.
+/// Headers in a form that may be shown: a header that authenticates keeps its name and loses its value.
 pub(crate) fn without_secrets(headers: &[(String, String)]) -> Vec<(&str, &str)> {
     let secret =
         |name: &str| ["token", "authorization", "cookie"].iter().any(|part| name.to_ascii_lowercase().contains(part));
@@ -135,19 +135,19 @@ impl fmt::Debug for Signed {
     }
 }
 
-/// Why a request cannot be signed. Names the field; never holds its value.
+/// Why a request cannot be signed. It names the field and never holds the field's value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
     /// Something that the scheme needs is absent or empty.
     #[error("{field} is missing")]
     Missing {
-        /// The field or header.
+        /// The name of the field or header.
         field: String,
     },
     /// A field holds what cannot be signed or sent.
     #[error("{field} is not valid: {problem}")]
     Invalid {
-        /// The field or header.
+        /// The name of the field or header.
         field: String,
         /// What is wrong, in fixed words.
         problem: &'static str,

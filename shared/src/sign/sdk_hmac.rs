@@ -14,7 +14,7 @@ use super::{Credential, RequestDraft, SignError, Signed, SignedHeaders, SigningT
 /// The scheme's name, as it stands in `Authorization`.
 pub const ALGORITHM: &str = "SDK-HMAC-SHA256";
 
-/// Signs a request. `x-project-id` and `x-domain-id` come in the draft's headers.
+/// Signs a request whose headers already hold `x-project-id` and `x-domain-id`, where they are needed.
 ///
 /// The path sent is encoded like the canonical one but has no slash appended.
 ///
@@ -36,14 +36,14 @@ pub fn sign(
         headers.add_missing("x-security-token", || token.expose_secret().to_owned())?;
     }
     let date = headers.get("x-sdk-date").unwrap_or_default();
-    // The Python SDK heeds this header only when there is a body, the Go one always; an empty body has but one hash.
+    // The Python SDK heeds this header only when there is a body, the Go SDK always. An empty body has only one hash.
     let payload_hash = match headers.get("x-sdk-content-sha256") {
         Some(given) if !draft.body.is_empty() => given.to_owned(),
         _ => sha256_hex(&draft.body),
     };
 
     let mut set = headers.signed(signed, is_minimal)?;
-    // The gateway drops such names, so they cannot be verified.
+    // The gateway drops headers with an underscore in the name, so it cannot verify them.
     set.retain(|name| !name.contains('_'));
     let signed_headers = set.names();
     let canonical_request = canonical_request(
@@ -68,7 +68,7 @@ pub fn sign(
     })
 }
 
-/// The request without a signature, for calls that carry a token or a password: path, query and host as [`sign`] sends them.
+/// A request without a signature, for calls that carry a token or a password. It has path, query and host as [`sign`] sends them.
 ///
 /// # Errors
 /// [`SignError`] when a header, path or query cannot be sent.
@@ -82,7 +82,7 @@ pub fn unsigned(draft: &RequestDraft) -> Result<Signed, SignError> {
     })
 }
 
-/// Decoded as a whole, so that `%2F` becomes a separator, then encoded by segment, with a slash at the end.
+/// The path to sign: decoded as a whole, so that `%2F` becomes a separator, then encoded by segment, with a slash at the end.
 fn canonical_uri(path: &str) -> String {
     let decoded = percent_decode(path);
     let mut out = String::with_capacity(path.len() + 1);
@@ -98,7 +98,7 @@ fn canonical_uri(path: &str) -> String {
     out
 }
 
-/// The same encoding, but a `%2F` stays inside its segment: the resource named must not change.
+/// The path to send: decoded and encoded by segment, so that a `%2F` stays in its segment and the path names the same resource.
 fn wire_path(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     for (position, segment) in path.split('/').enumerate() {
@@ -110,7 +110,7 @@ fn wire_path(path: &str) -> String {
     out
 }
 
-/// What no proxy alters; the vendor's SDKs also sign `user-agent`, which proxies do alter.
+/// Headers that no proxy alters. The vendor's SDKs also sign `user-agent`, which proxies do alter.
 fn is_minimal(name: &str) -> bool {
     matches!(name, "content-type" | "host" | "x-project-id" | "x-sdk-date" | "x-security-token")
 }

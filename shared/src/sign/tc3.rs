@@ -18,7 +18,7 @@ pub const ALGORITHM: &str = "TC3-HMAC-SHA256";
 /// The value of `x-tc-content-sha256` that leaves the body out of the signature.
 pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
-/// Signs a request. `x-tc-action`, `-version` and `-region` come in the draft's headers; `service` is `cbs`, `sts` and so on.
+/// Signs a request whose headers already hold `x-tc-action`, `x-tc-version` and `x-tc-region`. `service` is `cbs`, `sts` and so on.
 ///
 /// # Errors
 /// [`SignError`] when a key, header or query cannot be signed, `content-type` is missing, the path is not `/`, or a
@@ -75,14 +75,14 @@ pub fn sign(
     })
 }
 
-/// The key of one day and one service, derived from the secret.
+/// The signing key of one UTC day and one service, derived from the secret.
 pub fn signing_key(secret: &SecretString, date: &str, service: &str) -> [u8; 32] {
     let start = SecretString::from(["TC3", secret.expose_secret()].concat());
     let day = hmac_sha256(start.expose_secret().as_bytes(), date.as_bytes());
     hmac_sha256(&hmac_sha256(&day, service.as_bytes()), b"tc3_request")
 }
 
-/// The UTC day of a timestamp in seconds; a local day would fail for eight hours of every day in China.
+/// The UTC day of a timestamp in seconds. A local day would fail for eight hours of every day in China.
 fn utc_date(timestamp: &str) -> Result<String, SignError> {
     const PROBLEM: &str = "it is not a UNIX time in seconds";
     if !timestamp.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -105,7 +105,7 @@ fn check_service(service: &str) -> Result<(), SignError> {
     Ok(())
 }
 
-/// The two mandatory headers, and the action: without it a captured request could be aimed at another action.
+/// The two mandatory headers and the action. With an unsigned action a captured request could be aimed at another action.
 fn is_minimal(name: &str) -> bool {
     matches!(name, "content-type" | "host" | "x-tc-action")
 }

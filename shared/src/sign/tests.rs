@@ -43,7 +43,7 @@ fn all(draft: &RequestDraft, credential: &Credential, signed: SignedHeaders<'_>)
     ]
 }
 
-/// All three refuse, and their message starts with the field.
+/// Asserts that all three schemes refuse, with a message that starts with the field.
 fn refused(field: &str, draft: &RequestDraft, credential: &Credential) {
     for result in all(draft, credential, SignedHeaders::Minimal) {
         let message = result.unwrap_err().to_string();

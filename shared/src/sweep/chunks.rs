@@ -1,8 +1,7 @@
 //! Long lists as notes of bounded size.
 
-use super::Stop;
-use super::course::Course;
-use crate::ports::{LedgerError, Notes};
+use super::stop::Stop;
+use crate::ports::Notes;
 
 /// The size of one note, in bytes. Source: DynamoDB developer guide, "Item size": 400 KB, 2026.
 pub(super) const CHUNK: usize = 200_000;
@@ -19,7 +18,7 @@ pub(super) fn newest_of(line: &str) -> Option<(&str, Vec<i64>)> {
     Some((resource, times.ok()?))
 }
 
-fn chunk_name(rule: &str, run: &str, kind: &str, chunk: u32) -> String {
+pub(crate) fn chunk_name(rule: &str, run: &str, kind: &str, chunk: u32) -> String {
     format!("sweep/{rule}/{run}/{kind}/{chunk}")
 }
 
@@ -78,28 +77,6 @@ pub(super) async fn write_chunks(
         }
     }
     Ok(chunk)
-}
-
-/// Drops what a course has written; `all`: its findings too, which a summary lives on.
-pub(super) async fn drop_chunks(notes: &dyn Notes, rule: &str, course: &Course, all: bool) -> Result<(), LedgerError> {
-    let mut names = Vec::new();
-    let mut add = |kind: String, count: u32| {
-        names.extend((0..count).map(|chunk| chunk_name(rule, &course.run, &kind, chunk)));
-    };
-    for (at, count) in course.copies.iter().enumerate() {
-        add(format!("copies{at}"), *count);
-    }
-    for (at, count) in course.matched.iter().enumerate() {
-        add(format!("matched{at}"), *count);
-    }
-    if all {
-        add("newest".to_owned(), course.newest);
-        add("findings".to_owned(), course.findings);
-    }
-    for name in names {
-        notes.drop_note(&name).await?;
-    }
-    Ok(())
 }
 
 fn lost_chunk(kind: &str) -> Stop {

@@ -1,13 +1,17 @@
-//! What the ledger knows as unfinished and the listing did not show: is the backup gone, and was it never copied?
+//! Asks after unfinished records whose backup the listing did not show: is the backup gone, and was it never copied?
 
 use super::chunks::short;
-use super::{Stop, Sweep};
-use crate::command::{Key, Replication};
-use crate::disposition::Disposition;
+use super::findings::Line;
+use super::state::Sweep;
+use super::stop::Stop;
+use super::verdict::Verdict;
+use crate::exchange::Target;
+use crate::ledger::store::Filter;
 use crate::ledger::{self, Claimant, Record, State};
-use crate::ports::{Filter, Put};
-use crate::providers::{Intent, ReadBack};
-use crate::report::Line;
+use crate::model::command::{Key, Replication};
+use crate::model::failure::Disposition;
+use crate::providers::provider::{Intent, ReadBack};
+use crate::replicate::{self, Written, outbox, read_back, update};
 
 impl Sweep<'_> {
     /// Goes through the unfinished business of the rule.
@@ -18,7 +22,7 @@ impl Sweep<'_> {
         let filter = Filter { rule: Some(self.rule.name.clone()), ..Filter::default() };
         loop {
             let after = self.course.cursor.clone().map(Key);
-            let page = self.handler.ledger.list(&filter, after.as_ref(), 100).await?;
+            let page = self.ctx.ports.ledger.list(&filter, after.as_ref(), 100).await?;
             if let Some(error) = page.unreadable.first() {
                 return Err(Stop::Failed(error.to_string()));
             }
@@ -27,7 +31,7 @@ impl Sweep<'_> {
                 if !self.exceptions.contains(&short(&key)) {
                     self.ask_after(record).await?;
                 }
-                // Each question is a step: however short the invocations, they come to an end.
+                // The cursor moves after each question, so that even very short invocations come to an end.
                 self.course.cursor = Some(key);
                 self.tick().await?;
             }
@@ -45,27 +49,27 @@ impl Sweep<'_> {
             return Ok(());
         }
         match record.state {
-            State::Seen | State::Refused | State::Failed | State::Ineligible if !self.handler.settings.looks_only => {
+            State::Seen | State::Refused | State::Failed | State::Ineligible if !self.ctx.settings.looks_only => {
                 match self.read_back(&replication, &record, false).await? {
-                    ReadBack::NoSource(reason) => self.miss(&replication, record, &reason).await,
+                    Some(ReadBack::NoSource(reason)) => self.miss(&replication, record, &reason).await,
                     // There is a copy that the ledger does not know: the path of every command adopts it.
-                    ReadBack::Found(_) if !self.handler.settings.paused => {
-                        self.handler.replicate_guarded(self.provider, &replication, &self.soon()).await;
+                    Some(ReadBack::Found(_)) if !self.ctx.settings.paused => {
+                        replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
                         Ok(())
                     }
                     _ => Ok(()),
                 }
             }
-            // Whether there is a copy is asked again, and the path of every command settles it.
-            State::InDoubt if !self.handler.settings.looks_only => {
-                let paused = self.handler.settings.paused;
+            // The path of every command asks again whether there is a copy, and settles the doubt.
+            State::InDoubt if !self.ctx.settings.looks_only => {
+                let paused = self.ctx.settings.paused;
                 if paused && self.is_there(&replication, &record).await? {
                     return Ok(());
                 }
                 if !paused {
-                    self.handler.replicate_guarded(self.provider, &replication, &self.soon()).await;
+                    replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
                 }
-                let now = self.handler.ledger.get(&replication.key()).await?;
+                let now = self.ctx.ports.ledger.get(&replication.key()).await?;
                 if let Some(record) = now.filter(|now| now.state == State::InDoubt) {
                     self.list(&replication, &record, None);
                 }
@@ -81,47 +85,43 @@ impl Sweep<'_> {
     }
 
     async fn is_there(&mut self, replication: &Replication, record: &Record) -> Result<bool, Stop> {
-        Ok(matches!(self.read_back(replication, record, true).await?, ReadBack::Found(_)))
+        Ok(matches!(self.read_back(replication, record, true).await?, Some(ReadBack::Found(_))))
     }
 
-    /// A question that nobody answered must not pass for an answer.
-    async fn read_back(&mut self, replication: &Replication, record: &Record, doubt: bool) -> Result<ReadBack, Stop> {
+    /// Reads back. `None` if the provider's state forbids the copy; a question without an answer stops the sweep.
+    async fn read_back(
+        &mut self,
+        replication: &Replication,
+        record: &Record,
+        doubt: bool,
+    ) -> Result<Option<ReadBack>, Stop> {
         let intent = Intent { attempt: record.attempt, since: record.since, doubt };
         self.course.requests += 1;
-        let stop = self.invocation.stop();
-        match self.handler.read_back(self.provider, replication, &intent, stop).await {
-            ReadBack::Failed(failure) if failure.disposition != Disposition::Permanent => {
-                Err(self.stopped_by(&failure))
-            }
-            answer => Ok(answer),
+        let target = Target::of(self.provider, replication);
+        match read_back(self.ctx, target, replication, &intent, self.invocation.stop()).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(failure) if failure.disposition == Disposition::Permanent => Ok(None),
+            Err(failure) => Err(self.stopped_by(&failure)),
         }
     }
 
     async fn miss(&mut self, replication: &Replication, record: Record, reason: &str) -> Result<(), Stop> {
-        let now = self.handler.clock.now();
+        let now = self.ctx.now();
         let me = Claimant { owner: record.owner.clone(), lease_until: now, now };
-        let mut current = record;
-        for _ in 0..4 {
-            let Some((next, expect)) = ledger::missed(&current, &me, reason) else { return Ok(()) };
-            match self.handler.ledger.put(&next, &expect).await? {
-                Put::Stored => {
-                    self.handler.deliver(replication, &next, self.invocation).await;
-                    self.list(replication, &next, Some(reason));
-                    return Ok(());
-                }
-                Put::Conflict(Some(found)) => current = *found,
-                Put::Conflict(None) => return Ok(()),
-            }
+        let miss = |found: Option<&Record>| found.and_then(|found| ledger::missed(found, &me, reason)).ok_or(());
+        if let Written::Stored(next) = update(&*self.ctx.ports.ledger, Some(record), miss).await? {
+            outbox::deliver(self.ctx, replication, &next, self.invocation).await;
+            self.list(replication, &next, Some(reason));
         }
         Ok(())
     }
 
     fn list(&mut self, replication: &Replication, record: &Record, reason: Option<&str>) {
-        let verdict = record.state.name();
+        let Some(verdict) = Verdict::of_state(record.state) else { return };
         self.course.counts.add(verdict);
         let said = record.last().and_then(|entry| entry.note.clone());
         let line = Line {
-            verdict: verdict.to_owned(),
+            verdict,
             backup_id: replication.source.id.clone(),
             name: None,
             resource: None,

@@ -1,15 +1,15 @@
 //! The copies of one destination in a few bytes each: a million of them fit into some 30 MiB.
 //!
-//! A copy is found by the backup that it is a copy of where the destination tells that, else by its own ID. Only 61 bits of a
-//! hash are kept. Its salt is another one in each sweep, so that an accident of 1 in 2 million per million backups does not
-//! outlive the sweep that it happened in.
+//! A copy is found by its source backup where the destination names that, else by its own ID. Only 61 bits of a hash are kept, so a
+//! collision has a chance of 1 in 2 million per million backups. Each sweep has another salt: no collision outlives its sweep.
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::inventory::{CopyState, DestinationCopy, SourceKey};
+use crate::model::backup::{CopyState, DestinationCopy};
+use crate::providers::inventory::SourceKey;
 
-/// Hash, whether the source is known, and state, in one number each; the ID lies in `ids`.
+/// One copy: hash, whether the source is known, and state, packed into one number. Its ID lies in `ids`.
 #[derive(Clone, Copy)]
 struct Entry {
     key: u64,
@@ -17,7 +17,7 @@ struct Entry {
     made: u32,
 }
 
-/// A copy that is an orphan unless a backup of the rule's source leads to it.
+/// The bit of a copy that is an orphan unless a backup of the rule's source leads to it.
 const SOURCE_KNOWN: u64 = 0b100;
 const DETAILS: u64 = 0b111;
 
@@ -26,7 +26,7 @@ const DETAILS: u64 = 0b111;
 pub(crate) struct CopyIndex {
     salt: String,
     entries: Vec<Entry>,
-    /// Where the entries begin whose hashes begin with each number; so a look need not search them all. See [`CopyIndex::seal`].
+    /// For each leading number of a hash, where its entries begin, so that a search is short. Set by [`CopyIndex::seal`].
     starts: Vec<usize>,
     ids: String,
     matched: Vec<u64>,
@@ -45,7 +45,7 @@ impl CopyIndex {
         self.entries.reserve_exact(with_overlap.saturating_sub(self.entries.len()));
     }
 
-    /// Adds a copy, and what it is a copy of where that is known. `ours`: where it lies nobody but this rule puts copies.
+    /// Adds a copy, with its source where that is known. `ours`: no other rule puts copies where this one lies.
     pub(crate) fn add(&mut self, copy: &DestinationCopy, source: Option<&SourceKey>, ours: bool) {
         let state = match copy.state {
             CopyState::Done => 0,
@@ -60,10 +60,10 @@ impl CopyIndex {
         self.put(hash | known | state, made, &copy.id);
     }
 
-    /// To be called once after the last copy was added, and before any is looked for.
+    /// Sorts the copies. To be called once, after the last copy was added and before the first search.
     pub(crate) fn seal(&mut self) {
         let ids = std::mem::take(&mut self.ids);
-        // Pages overlap, so a copy can be here twice; the one that came last knows best.
+        // Pages overlap, so a copy can be here twice. The entry that came last is the newest and is kept.
         self.entries.sort_unstable_by(|a, b| {
             let keys = (a.key & !DETAILS).cmp(&(b.key & !DETAILS));
             keys.then_with(|| id(&ids, a).cmp(id(&ids, b))).then(b.at.cmp(&a.at))
@@ -77,7 +77,7 @@ impl CopyIndex {
         self.starts = (0..=buckets).map(start).collect();
     }
 
-    /// Enough that some 16 entries share a bucket.
+    /// How many leading bits of a hash choose its bucket: so many that some 16 entries share one.
     fn bits(&self) -> u32 {
         self.entries.len().max(1).ilog2().saturating_sub(4).min(16)
     }
@@ -86,7 +86,7 @@ impl CopyIndex {
         hash.checked_shr(u64::BITS - self.bits()).unwrap_or(0)
     }
 
-    /// The best of the copies with these source keys or these IDs of their own. What is found is no orphan.
+    /// The best copy that has one of these source keys, or one of these IDs as its own. Copies that match are no orphans.
     pub(crate) fn look<'a>(
         &mut self,
         sources: &[String],
@@ -106,7 +106,7 @@ impl CopyIndex {
         best.map(|entry| (state(entry.key), id(&self.ids, &entry).to_owned()))
     }
 
-    /// Those of which the source is known and was not looked for: ID and time of making.
+    /// The copies to whose source no backup led: ID, and the time when the copy was made.
     pub(crate) fn orphans(&self) -> impl Iterator<Item = (&str, Option<Timestamp>)> {
         let lonely = |(at, entry): &(usize, &Entry)| {
             let matched = self.matched.get(at / 64).is_some_and(|word| word & (1 << (at % 64)) != 0);
@@ -120,18 +120,18 @@ impl CopyIndex {
         })
     }
 
-    /// What was added since [`CopyIndex::kept_all`], as lines for [`CopyIndex::restore`], one at a time.
+    /// The copies that were added since [`CopyIndex::kept_all`], as one line each for [`CopyIndex::restore`].
     pub(crate) fn fresh_lines(&self) -> impl Iterator<Item = String> + '_ {
         let fresh = self.entries.iter().filter(|entry| entry.at as usize >= self.kept);
         fresh.map(|entry| format!("{:x} {} {}", entry.key, entry.made, id(&self.ids, entry)))
     }
 
-    /// All that was added is written down.
+    /// Notes that all copies so far are written down.
     pub(crate) fn kept_all(&mut self) {
         self.kept = self.ids.len();
     }
 
-    /// Reads a line of [`CopyIndex::fresh_lines`]. `None`: it is none.
+    /// Adds the copy of a line from [`CopyIndex::fresh_lines`]. `None` if the line cannot be read.
     pub(crate) fn restore(&mut self, line: &str) -> Option<()> {
         let mut parts = line.splitn(3, ' ');
         let key = u64::from_str_radix(parts.next()?, 16).ok()?;
@@ -141,7 +141,7 @@ impl CopyIndex {
         Some(())
     }
 
-    /// What was found so far, for [`CopyIndex::restore_matched`].
+    /// Which copies were found so far, as lines for [`CopyIndex::restore_matched`].
     pub(crate) fn matched(&self) -> Vec<String> {
         self.matched
             .chunks(1_000)
@@ -149,7 +149,7 @@ impl CopyIndex {
             .collect()
     }
 
-    /// After [`CopyIndex::seal`].
+    /// Restores which copies were found, from lines of [`CopyIndex::matched`]. To be called after [`CopyIndex::seal`].
     pub(crate) fn restore_matched(&mut self, lines: &[String]) {
         let words = lines.iter().flat_map(|line| line.split(' ')).filter_map(|word| u64::from_str_radix(word, 16).ok());
         for (word, found) in self.matched.iter_mut().zip(words) {
@@ -158,7 +158,7 @@ impl CopyIndex {
     }
 
     fn put(&mut self, key: u64, made: u32, id: &str) {
-        // Four GiB of IDs are more than any inventory has; what would not fit is not forgotten silently: it stays unknown.
+        // No inventory has four GiB of IDs. A copy that would not fit is left out, as if it had not been listed.
         let Ok(at) = u32::try_from(self.ids.len()) else { return };
         self.ids.push_str(id);
         self.ids.push('\n');

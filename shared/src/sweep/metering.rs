@@ -4,27 +4,28 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Sweep;
+use super::findings::Counts;
+use super::state::Sweep;
 use super::summary::Summary;
-use crate::exchange::{self, For};
-use crate::handler::Handler;
-use crate::ledger::later;
-use crate::metrics::{Metric, unreplicated};
+use super::verdict::Verdict;
+use crate::context::Context;
+use crate::context::metrics::Metric;
+use crate::exchange;
+use crate::model::http::Reply;
+use crate::model::time::later;
 use crate::policy::Rule;
-use crate::ports::Reply;
-use crate::providers::Headroom;
 
-/// How long the room in the destinations may take to ask for.
+/// How long it may take to ask all destinations for the room that is left.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Sweep<'_> {
-    /// After a sweep that came to its end.
+    /// Measures a sweep that came to its end.
     pub(super) async fn measure(&self, summary: &Summary) {
-        if !self.handler.metrics.is_on() {
+        if !self.ctx.memory.metrics.is_on() {
             return;
         }
         let rooms = self.headroom().await;
-        let now = self.handler.clock.now();
+        let now = self.ctx.now();
         let mut measured = vec![
             (Metric::Unreplicated, vec![unreplicated(&summary.counts)]),
             (Metric::OldestUnreplicatedSeconds, vec![self.course.oldest.map_or(0, |oldest| seconds(oldest, now))]),
@@ -32,32 +33,19 @@ impl Sweep<'_> {
             (Metric::InDoubt, vec![summary.counts.in_doubt]),
         ];
         measured.extend(rooms.into_iter().min().map(|least| (Metric::QuotaHeadroom, vec![least])));
-        put(self.handler, self.rule, now, measured, false);
+        put(self.ctx, self.rule, now, measured, false);
     }
 
-    /// The room in each destination that tells it. What is not told is left out.
+    /// How many more gigabytes each destination takes. A destination that does not tell is left out.
     async fn headroom(&self) -> Vec<u64> {
-        let stop = later(self.handler.clock.now(), PATIENCE).min(self.invocation.stop());
-        let whose = For { account: &self.rule.account, rule: Some(&self.rule.name) };
+        let stop = later(self.ctx.now(), PATIENCE).min(self.invocation.stop());
         let mut rooms = Vec::new();
         for destination in &self.rule.destinations {
-            let mut reply: Option<Reply> = None;
-            loop {
-                match self.provider.headroom(self.rule.operation, destination, reply.as_ref()) {
-                    Headroom::Ask(call) => {
-                        match exchange::read(self.handler, self.provider, &call, whose, stop).await {
-                            Ok(answer) => reply = Some(answer),
-                            Err(failure) => {
-                                tracing::info!(rule = self.rule.name, %failure, "the room in the destination is not told");
-                                break;
-                            }
-                        }
-                    }
-                    Headroom::Known(gigabytes) => {
-                        rooms.push(gigabytes);
-                        break;
-                    }
-                    Headroom::Unknown => break,
+            let says = |replies: &[Reply]| self.provider.headroom(self.rule.operation, destination, replies);
+            match exchange::converse(self.ctx, self.target(), stop, says).await {
+                Ok(room) => rooms.extend(room),
+                Err(failure) => {
+                    tracing::info!(rule = self.rule.name, %failure, "the room in the destination is not told");
                 }
             }
         }
@@ -65,28 +53,33 @@ impl Sweep<'_> {
     }
 }
 
-/// After a sweep that goes on later: how old what is known has become. `since` is the last complete sweep, or when this one began.
-pub(super) fn measure_unfinished(handler: &Handler, rule: &Rule, since: Option<Timestamp>) {
-    if !handler.metrics.is_on() {
+/// Measures the age of what is known, after a sweep that goes on later. `since`: the last complete sweep, or when this one began.
+pub(super) fn measure_unfinished(ctx: &Context, rule: &Rule, since: Option<Timestamp>) {
+    if !ctx.memory.metrics.is_on() {
         return;
     }
-    let now = handler.clock.now();
+    let now = ctx.now();
     let age = since.map(|since| (Metric::SweepAgeSeconds, vec![seconds(since, now)]));
-    put(handler, rule, now, age.into_iter().collect(), true);
+    put(ctx, rule, now, age.into_iter().collect(), true);
 }
 
-/// With what the replications that this invocation worked on came to; their doubts are among a complete sweep's already.
-fn put(handler: &Handler, rule: &Rule, now: Timestamp, mut measured: Vec<(Metric, Vec<u64>)>, with_doubts: bool) {
+/// Adds what became of this invocation's replications. `with_doubts` is false after a complete sweep, which has counted the doubts.
+fn put(ctx: &Context, rule: &Rule, now: Timestamp, mut measured: Vec<(Metric, Vec<u64>)>, with_doubts: bool) {
     let cloud = rule.operation.cloud();
-    let tally = handler.metrics.take(cloud, &rule.name);
+    let tally = ctx.memory.metrics.take(cloud, &rule.name);
     measured.push((Metric::Started, vec![tally.started]));
     measured.push((Metric::Throttled, vec![tally.throttled]));
     if with_doubts && tally.worked_on > 0 {
         measured.push((Metric::InDoubt, vec![tally.in_doubt]));
     }
-    handler.metrics.put(now, cloud, Some(&rule.name), &measured);
+    ctx.memory.metrics.put(now, cloud, Some(&rule.name), &measured);
 }
 
 fn seconds(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0)
+}
+
+/// How many of a sweep's backups × destinations should have a usable copy and have none.
+pub fn unreplicated(counts: &Counts) -> u64 {
+    Verdict::ALL.into_iter().filter(|verdict| verdict.is_late()).map(|verdict| counts[verdict]).sum()
 }

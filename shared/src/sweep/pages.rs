@@ -1,31 +1,38 @@
 //! Listing destinations and sources, and judging each backup and destination.
 
-use futures_util::{StreamExt, stream};
-use jiff::Timestamp;
-use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use super::{Stop, Sweep};
-use crate::command::{Cloud, Destination, Operation, Replication};
-use crate::disposition::{Disposition, Failure};
-use crate::exchange::{self, For};
-use crate::fields::one_line;
-use crate::inventory::{Backup, CopyState, Cursor, Scope, Standing};
-use crate::ledger::{Record, later};
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::findings::Line;
+use super::pair;
+use super::state::Sweep;
+use super::stop::Stop;
+use super::verdict::{Judgement, Look, Proof, Verdict, judge};
+use crate::exchange::{self, credential};
+use crate::ledger::Record;
+use crate::ledger::store::LedgerError;
+use crate::model::backup::{Backup, CopyState, Standing};
+use crate::model::command::{Cloud, Destination, Operation, Replication};
+use crate::model::failure::{Disposition, Failure};
+use crate::model::http::Reply;
+use crate::model::text::one_line;
+use crate::model::time::later;
 use crate::policy::Coverage;
-use crate::ports::{Boxed, LedgerError, Reply};
-use crate::providers::Call;
-use crate::providers::alibaba::inventory::{self as vaults, PairRead, Pairing};
-use crate::report::Line;
-use crate::verdict::{Look, Proof, Verdict, judge};
+use crate::ports::Boxed;
+use crate::providers::asked::Need;
+use crate::providers::call::Call;
+use crate::providers::inventory::{Cursor, Pairing, Scope};
 
 /// Records read at once.
 const LOOKUPS: usize = 16;
 
-/// Pages overlap by a tenth; what comes meanwhile pushes a backup at most this far.
+/// How many IDs are remembered. Pages overlap by a tenth, and new backups push an old one at most this far to a later page.
 const REMEMBERED: usize = 2_000;
 
-/// Slack for clocks that disagree, where a listing stops at an age.
+/// Added to the age at which a listing stops, because clocks disagree.
 const SLACK: Duration = Duration::from_secs(3_600);
 
 /// One backup and one destination, judged.
@@ -34,16 +41,16 @@ pub(super) struct Judged {
     pub(super) backup: Backup,
     pub(super) replication: Replication,
     pub(super) record: Option<Record>,
-    pub(super) verdict: Verdict,
+    pub(super) judgement: Judgement,
 }
 
 /// One page, judged and not counted yet.
 struct Judgements {
     /// Hashes of the IDs that no page before has shown.
     ids: Vec<u64>,
-    /// Those of which a usable copy was seen: which destination, resource where the rule asks for it, time of making.
+    /// Backups whose usable copy was seen: position of the destination, resource if the rule has an `rpo`, and when it was made.
     replicated: Vec<(usize, Option<String>, Option<Timestamp>)>,
-    /// The others.
+    /// All other backups.
     judged: Vec<Judged>,
 }
 
@@ -89,15 +96,18 @@ impl Sweep<'_> {
         self.read_pair().await?;
         let source = &self.rule.source;
         let mut scope = self.scope(&source.region, source.project_id.as_deref());
-        // A Huawei rule for one vault lists the whole project all the same: a copy whose source is in another vault is no orphan.
+        // A Huawei rule for one vault still lists the whole project: a copy whose source is in another vault is no orphan.
         scope.vault_id = source.vault_id.clone().filter(|_| self.pair.is_some());
         loop {
             let cursor = self.course.cursor.clone().map(Cursor);
             let call = inventory.list(&scope, cursor.as_ref());
             let page = self.ask_as(&call, |reply| inventory.listed(&scope, cursor.as_ref(), &reply)).await?;
+            if let Some(failure) = page.refusal() {
+                return Err(self.unread(&failure));
+            }
             let mut judgements = self.judge_page(page.backups).await?;
             self.start_due(&mut judgements.judged).await?;
-            // From here to the cursor nothing can fail: a page is counted as a whole or, when this stops before, not at all.
+            // From here until the cursor moves nothing can fail, so a page is counted as a whole or not at all.
             self.settle(judgements);
             self.course.cursor = page.next.map(|next| next.0);
             if self.course.cursor.is_none() {
@@ -109,7 +119,7 @@ impl Sweep<'_> {
     }
 
     fn scope(&self, region: &str, project_id: Option<&str>) -> Scope {
-        let defaults = &self.handler.settings.defaults;
+        let defaults = &self.ctx.settings.defaults;
         let select = &self.rule.source.select;
         let own = region == self.rule.source.region;
         let project = project_id.map(str::to_owned).or_else(|| defaults.huawei_project_id.clone().filter(|_| own));
@@ -121,13 +131,13 @@ impl Sweep<'_> {
         Scope { since: select.max_age.and_then(oldest), ..Scope::of(self.rule.operation, region, project) }
     }
 
-    /// Whether no other rule copies to this place. Then a replica there that no backup leads to is an orphan, although Huawei's
-    /// replicas do not say what they are replicas of.
+    /// Whether no other rule copies to this place. Huawei's replicas do not name their source; in such a place, one that no backup
+    /// leads to is an orphan.
     async fn is_alone(&self, destination: &Destination) -> Result<bool, Stop> {
         if self.rule.operation.cloud() != Cloud::Huawei {
             return Ok(false);
         }
-        let policy = self.handler.policies.policy().await.map_err(|error| Stop::Failed(error.message))?;
+        let policy = self.ctx.ports.policies.policy().await.map_err(|error| Stop::Failed(error.message))?;
         let others = policy.iter().flat_map(|policy| &policy.rules).filter(|rule| rule.name != self.rule.name);
         Ok(!others.flat_map(|rule| &rule.destinations).any(|other| {
             other.region == destination.region
@@ -145,31 +155,31 @@ impl Sweep<'_> {
             }
             ids.push(id);
             let keys = self.provider.inventory().source_keys(&backup.id, &self.rule.source.region);
-            let covered = self.rule.covers(&backup, self.handler.clock.now()) == Coverage::Covered;
+            let covered = self.rule.covers(&backup, self.ctx.now()) == Coverage::Covered;
             let mut replications = Vec::new();
             for (at, destination) in self.rule.destinations.iter().enumerate() {
-                // Also of a backup that is not covered: its copy is no orphan.
+                // This is done for a backup that is not covered too, because its copy is no orphan.
                 let told = backup.copy_to(destination).and_then(|copy| copy.copy_id.as_deref());
                 let found = self.indexes.get_mut(at).and_then(|index| index.look(&keys, told));
                 if !covered {
                     continue;
                 }
                 if self.pair.is_none() && matches!(found, Some((CopyState::Done, _))) {
-                    // By far the most: a usable copy was seen, and nothing else matters.
+                    // Most backups end here: a usable copy was seen, and nothing else matters.
                     let resource = backup.resource.clone().filter(|_| self.rule.objective.rpo.is_some());
                     replicated.push((at, resource, backup.created_at));
                     continue;
                 }
                 if replications.is_empty() {
                     let command = self.rule.command_of(&backup.id);
-                    replications = self.provider.complete(&command, &self.handler.settings.defaults).replications();
+                    replications = self.provider.complete(&command, &self.ctx.settings.defaults).replications();
                 }
                 if let Some(replication) = replications.get(at) {
                     wanted.push((at, backup.clone(), self.of_backup(replication.clone(), &backup), found));
                 }
             }
         }
-        let ledger = &*self.handler.ledger;
+        let ledger = &*self.ctx.ports.ledger;
         let whole = self.pair.is_some();
         let lookups = wanted.iter().map(|(_, _, replication, found)| -> Boxed<'_, _> {
             let known = whole || matches!(found, Some((CopyState::Done, _)));
@@ -177,7 +187,7 @@ impl Sweep<'_> {
         });
         let lookups: Vec<Boxed<'_, Result<Option<Record>, LedgerError>>> = lookups.collect();
         let records: Vec<Result<Option<Record>, LedgerError>> = stream::iter(lookups).buffered(LOOKUPS).collect().await;
-        let now = self.handler.clock.now();
+        let (looks, now) = (&self.ctx.settings.looks, self.ctx.now());
         let mut judged = Vec::with_capacity(wanted.len());
         for ((at, backup, replication, found), record) in wanted.into_iter().zip(records) {
             let record = record?;
@@ -192,22 +202,22 @@ impl Sweep<'_> {
                 Some((pair, record)) => {
                     let since =
                         record.as_ref().and_then(|record| record.receipts.iter().find(|receipt| !receipt.adopted));
-                    // What no pair carries is not what the pair's record is about.
+                    // The pair's record says nothing of a backup that the pair does not carry.
                     let about = record.clone().filter(|_| backup.standing == Standing::Usable);
-                    (vaults::look(&backup, pair, since.map(|receipt| receipt.time)), about)
+                    (pair::look(&backup, pair, since.map(|receipt| receipt.time)), about)
                 }
                 None => {
                     let look = match found {
                         Some((state, id)) => Look::Copy { id: Some(id), state, proof: Proof::Observed },
-                        // The listing may be hours old, and what was seen since then is the newer word.
+                        // The listing may be hours old. A copy that was seen since then counts more.
                         None if seen_since(record.as_ref(), self.course.begun) => Look::Untried,
                         None => Look::Nothing,
                     };
                     (look, record)
                 }
             };
-            let verdict = judge(&backup, &replication.destination, record.as_ref(), &look, now);
-            judged.push(Judged { at, backup, replication, record, verdict });
+            let judgement = judge(&backup, &replication.destination, record.as_ref(), &look, looks, now);
+            judged.push(Judged { at, backup, replication, record, judgement });
         }
         Ok(Judgements { ids, replicated, judged })
     }
@@ -224,7 +234,7 @@ impl Sweep<'_> {
             }
         }
         for (at, resource, created_at) in page.replicated {
-            self.course.counts.add("replicated");
+            self.course.counts.add(Verdict::Replicated);
             self.note_newest(at, resource.as_deref(), created_at, true);
         }
         for one in page.judged {
@@ -241,37 +251,38 @@ impl Sweep<'_> {
 
     /// Counts a verdict, and lists what is not replicated.
     fn count(&mut self, one: Judged) {
-        self.course.counts.add(one.verdict.name());
-        if let Verdict::Replicated { proof, .. } = &one.verdict {
+        let verdict = one.judgement.verdict();
+        self.course.counts.add(verdict);
+        if let Judgement::Replicated { proof, .. } = &one.judgement {
             self.course.inferred += u64::from(*proof == Proof::Inferred);
         }
-        let replicated = matches!(one.verdict, Verdict::Replicated { .. });
-        if !matches!(one.verdict, Verdict::Ineligible(_) | Verdict::NotReady(_)) {
+        let replicated = verdict == Verdict::Replicated;
+        if !matches!(verdict, Verdict::Ineligible | Verdict::NotReady) {
             self.note_newest(one.at, one.backup.resource.as_deref(), one.backup.created_at, replicated);
         }
         if replicated {
             return;
         }
-        if super::summary::is_late(one.verdict.name()) {
+        if verdict.is_late() {
             let made = one.backup.created_at.unwrap_or(self.course.begun);
             self.course.oldest = Some(self.course.oldest.map_or(made, |oldest| oldest.min(made)));
         }
         let line = Line {
-            verdict: one.verdict.name().to_owned(),
+            verdict,
             backup_id: one.backup.id,
             name: one.backup.name.as_deref().map(one_line),
             resource: one.backup.resource,
             source_region: one.replication.source.region.clone(),
             destination: place(&one.replication.destination),
             created_at: one.backup.created_at,
-            reason: one.verdict.reason().map(one_line).or(one.backup.hint),
+            reason: one.judgement.reason().map(one_line).or(one.backup.hint),
             // A pair's record says nothing of one job.
             key: self.pair.is_none().then(|| one.replication.key().0),
         };
         self.find(&line);
     }
 
-    /// The newest replicated backup of each resource; a resource without any counts too.
+    /// Keeps when the newest replicated backup of a resource was made. A resource without one is kept as well, with 0.
     fn note_newest(&mut self, at: usize, resource: Option<&str>, created_at: Option<Timestamp>, replicated: bool) {
         let (Some(resource), Some(_)) = (resource, self.rule.objective.rpo) else { return };
         let many = self.rule.destinations.len();
@@ -285,57 +296,59 @@ impl Sweep<'_> {
     }
 
     async fn read_pair(&mut self) -> Result<(), Stop> {
-        let Some(whole) = Sweep::whole(self.handler, self.provider, self.rule) else { return Ok(()) };
-        let mut replies: Vec<Reply> = Vec::new();
-        let pair = loop {
-            match self.provider.inventory().read_pair(&whole, &replies) {
-                None => return Ok(()),
-                Some(PairRead::Ask(call)) => replies.push(self.ask(&call).await?),
-                Some(PairRead::Known(pair)) => break *pair,
-                Some(PairRead::Failed(failure)) => return Err(self.unread(&failure)),
+        let Some(whole) = Sweep::whole(self.ctx, self.provider, self.rule) else { return Ok(()) };
+        let (provider, ctx) = (self.provider, self.ctx);
+        let (mut requests, mut answered) = (0, None);
+        let says = |replies: &[Reply]| {
+            if !replies.is_empty() {
+                answered = Some(ctx.now());
             }
+            let pair = provider.inventory().read_pair(&whole, replies);
+            requests += u64::from(matches!(pair, Err(Need::Ask(_))));
+            pair
+        };
+        let read = exchange::converse(ctx, self.target(), self.invocation.stop(), says).await;
+        self.course.requests += requests;
+        self.course.answered = answered.or(self.course.answered);
+        let pair = match read {
+            Ok(Some(pair)) => pair,
+            Ok(None) => return Ok(()),
+            Err(failure) => return Err(self.failed(&failure).await),
         };
         if let Pairing::Missing(vault) = &pair.pairing {
             return Err(Stop::Failed(format!("the vault {vault}, which the rule names, is not there")));
         }
-        let record = self.handler.ledger.get(&whole.key()).await?;
+        let record = self.ctx.ports.ledger.get(&whole.key()).await?;
         self.pair = Some((pair, record));
         Ok(())
     }
 
-    /// One read, repeated where that is worth while.
-    async fn ask(&mut self, call: &Call) -> Result<Reply, Stop> {
-        let provider = self.provider;
-        let unless_refused = |reply: Reply| match provider.refused(call, &reply) {
-            Some(failure) => Err(failure.of_read()),
-            None => Ok(reply),
-        };
-        self.ask_as(call, unless_refused).await
-    }
-
+    /// One read of a page, repeated where that is worth while.
     async fn ask_as<T>(&mut self, call: &Call, interpret: impl Fn(Reply) -> Result<T, Failure>) -> Result<T, Stop> {
         self.course.requests += 1;
-        let (handler, stop) = (self.handler, self.invocation.stop());
-        let whose = For { account: &self.rule.account, rule: Some(&self.rule.name) };
-        match exchange::read_as(handler, self.provider, call, whose, stop, interpret).await {
+        let (ctx, stop) = (self.ctx, self.invocation.stop());
+        match exchange::read_as(ctx, self.target(), call, stop, interpret).await {
             Ok(answer) => {
-                self.course.answered = Some(handler.clock.now());
+                self.course.answered = Some(ctx.now());
                 Ok(answer)
             }
-            Err(failure) => {
-                if failure.disposition == Disposition::Authentication
-                    && let Some(whole) = Sweep::whole(handler, self.provider, self.rule)
-                {
-                    handler.pause(self.provider, &whole, &failure).await;
-                }
-                Err(self.stopped_by(&failure))
-            }
+            Err(failure) => Err(self.failed(&failure).await),
         }
     }
 
-    /// Whether a failure is only that this invocation's time is over.
+    /// Pauses a credential that was refused, and stops.
+    async fn failed(&self, failure: &Failure) -> Stop {
+        if failure.disposition == Disposition::Authentication
+            && let Some(whole) = Sweep::whole(self.ctx, self.provider, self.rule)
+        {
+            credential::pause(self.ctx, self.target(), &whole.source.region, failure).await;
+        }
+        self.stopped_by(failure)
+    }
+
+    /// Why a failed request stops the sweep: this invocation's time is over, or something cannot be read.
     pub(super) fn stopped_by(&self, failure: &Failure) -> Stop {
-        let late = later(self.handler.clock.now(), Duration::from_secs(1)) >= self.invocation.stop();
+        let late = later(self.ctx.now(), Duration::from_secs(1)) >= self.invocation.stop();
         if failure.code == "deadline" || late { Stop::Time } else { self.unread(failure) }
     }
 
@@ -358,13 +371,27 @@ fn seen_since(record: Option<&Record>, moment: Timestamp) -> bool {
     record.and_then(|record| record.evidence.as_ref()).is_some_and(|seen| seen.time >= moment)
 }
 
+/// The first 64 bits of SHA-256. It is kept with the course, so it must be the same in every version of this program; another one
+/// needs another format of the course.
 fn hash_of_id(id: &str) -> u64 {
-    let mut hasher = std::hash::DefaultHasher::new();
-    id.hash(&mut hasher);
-    hasher.finish()
+    let bytes: [u8; 32] = Sha256::digest(id.as_bytes()).into();
+    let mut first = [0; 8];
+    first.copy_from_slice(&bytes[..8]);
+    u64::from_be_bytes(first)
 }
 
 /// A destination for people and for lists.
 pub(super) fn place(destination: &Destination) -> String {
     destination.region.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It is stored, and read by the next version of this program. Source of the value: FIPS 180-4, the example "abc".
+    #[test]
+    fn the_hash_of_an_id_is_the_same_in_every_build() {
+        assert_eq!(hash_of_id("abc"), 0xba78_16bf_8f01_cfea);
+    }
 }

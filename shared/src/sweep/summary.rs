@@ -3,11 +3,13 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::chunks::{drop_chunks, each_line, newest_of, read_chunk};
-use super::course::{Course, name_of};
-use super::{Stop, Sweep};
-use crate::ports::{LedgerError, Notes};
-use crate::report::{Counts, Line, Orphan, Point};
+use super::chunks::{each_line, newest_of, read_chunk};
+use super::findings::{Counts, Line, Orphan, Point};
+use super::progress::{Course, drop_chunks, name_of};
+use super::state::Sweep;
+use super::stop::Stop;
+use crate::ledger::store::LedgerError;
+use crate::ports::Notes;
 
 /// Orphans that are kept one by one.
 const ORPHANS: usize = 1_000;
@@ -18,19 +20,19 @@ const POINTS: usize = 300;
 /// What a complete sweep of a rule found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Of the rule as it was.
+    /// The hash of the rule as it was.
     pub rule_hash: String,
     /// When the listing began: what came later is not counted.
     pub complete_as_of: Timestamp,
-    /// When it ended.
+    /// When the sweep ended.
     pub finished_at: Timestamp,
-    /// Verdicts.
+    /// Counts by verdict.
     pub counts: Counts,
-    /// Replicated ones that are only concluded.
+    /// How many of the replicated ones are concluded and not seen.
     pub inferred: u64,
-    /// Orphans, the first of them.
+    /// The first orphans.
     pub orphans: Vec<Orphan>,
-    /// How many there are.
+    /// How many orphans there are in all.
     pub orphans_total: u64,
     /// Copies that should have been started, whether they were or not.
     #[serde(default)]
@@ -44,11 +46,6 @@ pub struct Summary {
     run: String,
     findings: u32,
     newest: u32,
-}
-
-/// Whether a backup with this verdict counts for the lag: it should have a copy and has none that is usable.
-pub fn is_late(verdict: &str) -> bool {
-    matches!(verdict, "missing" | "in_progress" | "failed" | "in_doubt" | "lost" | "missed")
 }
 
 /// The last summary of a rule, with the version of its note.
@@ -65,7 +62,7 @@ pub async fn read(notes: &dyn Notes, rule: &str) -> Result<Option<(Summary, u64)
 /// # Errors
 /// The notes cannot be read.
 pub async fn trouble(notes: &dyn Notes, rule: &str) -> Result<Option<String>, LedgerError> {
-    super::course::trouble(notes, rule).await
+    super::progress::trouble(notes, rule).await
 }
 
 impl Summary {
@@ -104,7 +101,7 @@ impl Sweep<'_> {
     /// Puts the summary in force, and drops what only the course needed.
     pub(super) async fn publish(&mut self) -> Result<Summary, Stop> {
         self.write_findings().await?;
-        let notes = &*self.handler.notes;
+        let notes = &*self.ctx.ports.notes;
         let before = read(notes, &self.rule.name).await?;
         let version = match &before {
             Some((_, version)) => *version,
@@ -130,7 +127,7 @@ impl Sweep<'_> {
             }
         }
         let course = &self.course;
-        let now = self.handler.clock.now();
+        let now = self.ctx.now();
         let lag =
             course.oldest.map_or(0, |oldest| u64::try_from(course.begun.duration_since(oldest).as_secs()).unwrap_or(0));
         let mut points = before.as_ref().map(|before| before.points.clone()).unwrap_or_default();
@@ -161,7 +158,7 @@ impl Sweep<'_> {
         if !notes.put_note(&summary_name(&self.rule.name), &text, version).await? {
             return Err(Stop::Busy(now));
         }
-        // From here on the sweep is proven; what is left over costs a little room and nothing else.
+        // From here on the sweep counts as complete. Notes that are not dropped cost a little room and nothing else.
         let tidy = async {
             drop_chunks(notes, &self.rule.name, course, false).await?;
             if let Some(before) = before {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
-use offsite_local::database::{APPLICATION_ID, Database, DatabaseError, SCHEMA_VERSION};
-use offsite_local::queue::{Outgoing, Queue};
+use offsite_local::home::database::{APPLICATION_ID, Database, DatabaseError, SCHEMA_VERSION};
+use offsite_local::home::queue::{Outgoing, Queue};
 use rusqlite::Connection;
 
 fn note(number: usize) -> Outgoing {
-    Outgoing { id: format!("id-{number}"), body: format!("{{\"n\":{number}}}"), attributes: None }
+    Outgoing { id: format!("id-{number}"), body: format!("{{\"n\":{number}}}") }
 }
 
 fn noon() -> Timestamp {
@@ -197,7 +197,7 @@ async fn eight_takers_never_share_a_message_and_keep_the_order() {
             tokio::spawn(async move {
                 let mut mine = Vec::new();
                 while left.load(Ordering::SeqCst) > 0 {
-                    let taken = queue.take(3, noon()).await.unwrap();
+                    let taken = queue.take(3).await.unwrap();
                     left.fetch_sub(taken.len(), Ordering::SeqCst);
                     mine.extend(taken.into_iter().map(|message| message.seq));
                 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use offsite_local::functions::{FunctionOptions, FunctionProcess, Profile, build};
-use offsite_local::runtime_api::{InvokeError, RuntimeApi};
+use offsite_local::fleet::build::{Profile, build};
+use offsite_local::fleet::functions::{FunctionOptions, FunctionProcess};
+use offsite_local::fleet::runtime_api::{InvokeError, RuntimeApi};
 use serde_json::{Value, json};
 
 use super::http_client;

@@ -3,56 +3,23 @@
 use std::time::Duration;
 
 use offsite_local::aws::faults::Fault;
-use offsite_local::queue::Queue;
+use offsite_local::home::queue::Queue;
 use serde_json::{Value, json};
 
-use super::{Answer, KEY_ID, SECRET, Signer, World};
+use super::{Answer, KEY_ID, SECRET, Signer, World, headers_to, now};
 
 impl World {
     async fn sqs(&self, action: &str, mut body: Value) -> Answer {
-        if body.get("QueueUrl").is_none() && !matches!(action, "CreateQueue" | "GetQueueUrl") {
+        if body.get("QueueUrl").is_none() {
             body["QueueUrl"] = self.aws.queue_url("receipts").into();
         }
         self.call(&format!("AmazonSQS.{action}"), body).await
-    }
-
-    async fn send_receipt(&self, id: &str) -> Value {
-        let body = json!({"specversion": "1.0", "id": id}).to_string();
-        self.sqs("SendMessage", json!({ "MessageBody": body })).await.ok()
-    }
-
-    async fn receive(&self, max: u32) -> Vec<Value> {
-        let answer = self.sqs("ReceiveMessage", json!({ "MaxNumberOfMessages": max })).await.ok();
-        answer["Messages"].as_array().cloned().unwrap_or_default()
     }
 }
 
 fn entries(ids: &[&str]) -> Value {
     let entry = |id: &&str| json!({"Id": id, "MessageBody": json!({ "id": format!("event-{id}") }).to_string()});
     json!({ "Entries": ids.iter().map(entry).collect::<Vec<_>>() })
-}
-
-#[tokio::test]
-async fn a_message_is_sent_received_and_deleted() {
-    let world = World::start().await;
-    let attributes = json!({
-        "kind": {"DataType": "String", "StringValue": "receipt"},
-        "blob": {"DataType": "Binary", "BinaryValue": "AAEC"},
-    });
-    let sent = world.sqs("SendMessage", json!({"MessageBody": "hello", "MessageAttributes": attributes})).await.ok();
-    assert_eq!(sent["MD5OfMessageBody"], "5d41402abc4b2a76b9719d911017c592");
-    let wanted = json!({"MessageAttributeNames": ["All"], "MessageSystemAttributeNames": ["All"]});
-    let received = world.sqs("ReceiveMessage", wanted).await.ok();
-    let message = &received["Messages"][0];
-    assert_eq!(message["Body"], "hello");
-    assert_eq!(message["MessageId"], sent["MessageId"]);
-    assert_eq!(message["MD5OfMessageAttributes"], sent["MD5OfMessageAttributes"]);
-    assert_eq!(message["MessageAttributes"], attributes);
-    assert_eq!(message["Attributes"]["ApproximateReceiveCount"], "1");
-    assert_eq!(message["Attributes"]["SentTimestamp"], "1795262400000");
-    world.sqs("DeleteMessage", json!({ "ReceiptHandle": message["ReceiptHandle"] })).await.ok();
-    world.clock.advance(Duration::from_secs(60));
-    assert_eq!(world.receive(10).await, Vec::<Value>::new());
 }
 
 #[tokio::test]
@@ -103,121 +70,168 @@ async fn a_batch_out_of_bounds_is_refused_whole() {
 }
 
 #[tokio::test]
-async fn a_message_in_flight_is_hidden_until_its_time_is_up() {
+async fn a_queue_is_made_once_and_keeps_its_messages_to_itself() {
     let world = World::start().await;
-    world.send_receipt("one").await;
-    let first = world.receive(10).await;
-    assert_eq!(first.len(), 1);
-    assert!(world.receive(10).await.is_empty());
-    let queue = Queue::receipts(world.database.clone());
-    assert!(queue.take(10, world.clock.now()).await.unwrap().is_empty(), "in flight is not takeable");
-    let counts = world.sqs("GetQueueAttributes", json!({ "AttributeNames": ["All"] })).await.ok();
-    assert_eq!(counts["Attributes"]["ApproximateNumberOfMessages"], "0");
-    assert_eq!(counts["Attributes"]["ApproximateNumberOfMessagesNotVisible"], "1");
-    world.clock.advance(Duration::from_secs(30));
-    let second = world.receive(10).await;
-    assert_eq!(second[0]["MessageId"], first[0]["MessageId"]);
-    // The first handle no longer deletes: the message is in other hands.
-    world.sqs("DeleteMessage", json!({ "ReceiptHandle": first[0]["ReceiptHandle"] })).await.ok();
-    let zero = json!({"ReceiptHandle": second[0]["ReceiptHandle"], "VisibilityTimeout": 0});
-    world.sqs("ChangeMessageVisibility", zero).await.ok();
-    let third = world.receive(10).await;
-    let batch = json!({"Entries": [
-        {"Id": "good", "ReceiptHandle": third[0]["ReceiptHandle"]},
-        {"Id": "bad", "ReceiptHandle": "nonsense"},
-    ]});
-    let answer = world.sqs("DeleteMessageBatch", batch).await.ok();
-    assert_eq!(answer["Successful"], json!([{"Id": "good"}]));
-    assert_eq!(answer["Failed"][0]["Code"], "ReceiptHandleIsInvalid");
-    assert_eq!(queue.count().await.unwrap(), 0);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_long_poll_ends_when_a_message_arrives() {
-    let world = World::start().await;
-    let wait = world.sqs("ReceiveMessage", json!({ "WaitTimeSeconds": 20 }));
-    let send = async {
-        // Other requests are answered while the poll waits.
-        world.sqs("GetQueueAttributes", json!({})).await.ok();
-        world.send_receipt("late").await
-    };
-    let (received, _) = tokio::time::timeout(Duration::from_secs(10), async { tokio::join!(wait, send) })
-        .await
-        .expect("the poll ends long before its 20 seconds");
-    assert_eq!(received.ok()["Messages"].as_array().unwrap().len(), 1);
-}
-
-#[tokio::test]
-async fn queues_are_created_found_and_purged() {
-    let world = World::start().await;
-    let missing = world.sqs("GetQueueUrl", json!({ "QueueName": "work" })).await;
+    let ask = |url: &str| json!({ "QueueUrl": url, "AttributeNames": ["QueueArn"] });
+    let missing = world.sqs("GetQueueAttributes", ask(&world.aws.queue_url("work"))).await;
     assert_eq!(missing.refused(), (400, "QueueDoesNotExist", "The specified queue does not exist."));
     assert_eq!(missing.query_error.as_deref(), Some("AWS.SimpleQueueService.NonExistentQueue;Sender"));
-    let create = json!({"QueueName": "work", "Attributes": {"VisibilityTimeout": "5"}});
-    let url = world.sqs("CreateQueue", create.clone()).await.ok()["QueueUrl"].clone();
-    assert_eq!(url, world.aws.queue_url("work"));
-    assert_eq!(world.sqs("CreateQueue", create).await.ok()["QueueUrl"], url, "the same again is no error");
-    let other = json!({"QueueName": "work", "Attributes": {"VisibilityTimeout": "6"}});
-    assert_eq!(world.sqs("CreateQueue", other).await.refused().1, "QueueNameExists");
-    world.sqs("SendMessage", json!({"QueueUrl": url, "MessageBody": "x"})).await.ok();
-    assert!(world.receive(1).await.is_empty(), "queues do not share messages");
-    world.sqs("PurgeQueue", json!({ "QueueUrl": url })).await.ok();
-    assert_eq!(world.sqs("PurgeQueue", json!({ "QueueUrl": url })).await.refused().1, "PurgeQueueInProgress");
-    let empty = world.sqs("ReceiveMessage", json!({ "QueueUrl": url })).await.ok();
-    assert_eq!(empty, json!({}));
+    let url = world.aws.create_queue("work").await.unwrap();
+    assert_eq!(world.aws.create_queue("work").await.unwrap(), url, "the same again is no error");
+    let arn = world.sqs("GetQueueAttributes", ask(&url)).await.ok()["Attributes"]["QueueArn"].clone();
+    assert_eq!(arn, "arn:aws:sqs:us-east-1:000000000000:work");
+    let mut request = entries(&["a"]);
+    request["QueueUrl"] = url.into();
+    world.sqs("SendMessageBatch", request).await.ok();
+    assert_eq!(Queue::named(world.database.clone(), "work").count().await.unwrap(), 1);
+    assert_eq!(Queue::receipts(world.database.clone()).count().await.unwrap(), 0);
 }
 
 #[tokio::test]
-async fn a_fifo_queue_drops_doubles_and_holds_back_its_groups() {
+async fn only_a_fifo_queue_has_groups_and_deduplication_and_it_needs_both() {
     let world = World::start().await;
-    let create = json!({"QueueName": "q.fifo", "Attributes": {"FifoQueue": "true"}});
-    let url = world.sqs("CreateQueue", create).await.ok()["QueueUrl"].clone();
-    let message = |body: &str, group: &str, dedup: &str| json!({"QueueUrl": url, "MessageBody": body, "MessageGroupId": group, "MessageDeduplicationId": dedup});
-    let first = world.sqs("SendMessage", message("1", "g", "a")).await.ok();
-    let again = world.sqs("SendMessage", message("1", "g", "a")).await.ok();
-    assert_eq!(first, again);
-    world.sqs("SendMessage", message("2", "g", "b")).await.ok();
-    world.sqs("SendMessage", message("3", "h", "c")).await.ok();
-    let receive = json!({ "QueueUrl": url });
-    let bodies = |answer: Value| answer["Messages"][0]["Body"].clone();
-    assert_eq!(bodies(world.sqs("ReceiveMessage", receive.clone()).await.ok()), "1");
-    assert_eq!(bodies(world.sqs("ReceiveMessage", receive).await.ok()), "3");
-    let bare = json!({"QueueUrl": url, "MessageBody": "x"});
-    assert_eq!(world.sqs("SendMessage", bare).await.refused().1, "MissingParameter");
+    let ordered = world.aws.create_queue("q.fifo").await.unwrap();
+    let standard = world.aws.queue_url("receipts");
+    let both = json!({"MessageGroupId": "g", "MessageDeduplicationId": "d"});
+    let cases = [
+        (&ordered, json!({}), "MissingParameter"),
+        (&ordered, json!({"MessageGroupId": "g"}), "MissingParameter"),
+        (&ordered, json!({"MessageGroupId": "a b", "MessageDeduplicationId": "d"}), "InvalidParameterValue"),
+        (&standard, both.clone(), "UnsupportedOperation"),
+    ];
+    for (url, ids, name) in cases {
+        let mut request = entries(&["a"]);
+        request["QueueUrl"] = url.as_str().into();
+        request["Entries"][0].as_object_mut().unwrap().extend(ids.as_object().unwrap().clone());
+        let answer = world.sqs("SendMessageBatch", request).await.ok();
+        assert_eq!(answer["Failed"][0]["Code"], name, "{ids}");
+    }
+    let mut request = entries(&["a"]);
+    request["QueueUrl"] = ordered.into();
+    request["Entries"][0].as_object_mut().unwrap().extend(both.as_object().unwrap().clone());
+    assert_eq!(world.sqs("SendMessageBatch", request).await.ok().get("Failed"), None);
 }
 
 #[tokio::test]
 async fn what_is_not_emulated_is_refused() {
     let world = World::start().await;
-    let answer = world.sqs("AddPermission", json!({})).await;
-    assert_eq!(answer.refused().1, "UnknownOperationException");
-    let answer = world.sqs("SendMessage", json!({"MessageBody": "x", "Surprise": 1})).await;
-    assert_eq!(answer.refused().1, "UnsupportedOperation");
+    for action in ["AddPermission", "SendMessage", "ReceiveMessage", "DeleteMessage", "CreateQueue", "PurgeQueue"] {
+        let answer = world.sqs(action, json!({})).await;
+        assert_eq!(answer.refused().1, "UnknownOperationException", "{action}");
+    }
+    let mut request = entries(&["a"]);
+    request["Surprise"] = 1.into();
+    assert_eq!(world.sqs("SendMessageBatch", request).await.refused().1, "UnsupportedOperation");
+    let mut request = entries(&["a"]);
+    request["Entries"][0]["DelaySeconds"] = 1.into();
+    let answer = world.sqs("SendMessageBatch", request).await;
+    assert_eq!((answer.refused().1, answer.refused().2), ("UnsupportedOperation", "DelaySeconds is not emulated"));
+    assert_eq!(
+        world.sqs("GetQueueAttributes", json!({"AttributeNames": ["All"]})).await.refused().1,
+        "UnsupportedOperation"
+    );
     assert_eq!(world.call("Kinesis_20131202.PutRecord", json!({})).await.refused().1, "UnknownOperationException");
 }
+
+const SEND: &str = "AmazonSQS.SendMessageBatch";
 
 #[tokio::test]
 async fn only_a_valid_signature_is_let_in() {
     let world = World::start().await;
-    let body = json!({"QueueUrl": world.aws.queue_url("receipts"), "MessageBody": "x"}).to_string();
-    let now = world.clock.now();
-    let good = || Signer { key_id: KEY_ID, secret: SECRET, service: "sqs", at: now };
+    let mut request = entries(&["a"]);
+    request["QueueUrl"] = world.aws.queue_url("receipts").into();
+    let body = request.to_string();
+    let good = || Signer { key_id: KEY_ID, secret: SECRET, service: "sqs", at: now() };
     let cases = [
         (None, "MissingAuthenticationTokenException"),
         (Some(Signer { key_id: "AKIDOTHER", ..good() }), "UnrecognizedClientException"),
         (Some(Signer { secret: "wrong", ..good() }), "InvalidSignatureException"),
         (Some(Signer { service: "dynamodb", ..good() }), "InvalidSignatureException"),
-        (Some(Signer { at: now - Duration::from_secs(301), ..good() }), "InvalidSignatureException"),
-        (Some(Signer { at: now + Duration::from_secs(301), ..good() }), "InvalidSignatureException"),
+        (Some(Signer { at: now() - Duration::from_secs(301), ..good() }), "InvalidSignatureException"),
+        (Some(Signer { at: now() + Duration::from_secs(301), ..good() }), "InvalidSignatureException"),
     ];
     for (signer, name) in cases {
-        let answer = world.send("AmazonSQS.SendMessage", body.clone(), signer).await.unwrap();
+        let answer = world.send(SEND, body.clone(), signer).await.unwrap();
         assert_eq!((answer.refused().0, answer.refused().1), (403, name));
         assert!(!answer.body.to_string().contains(SECRET));
     }
     assert_eq!(Queue::receipts(world.database.clone()).count().await.unwrap(), 0);
-    let answer = world.send("AmazonSQS.SendMessage", body, Some(good())).await.unwrap();
+    let answer = world.send(SEND, body, Some(good())).await.unwrap();
     answer.ok();
+}
+
+#[tokio::test]
+async fn what_was_changed_after_it_was_signed_is_refused() {
+    let world = World::start().await;
+    let mut request = entries(&["a"]);
+    request["QueueUrl"] = world.aws.queue_url("receipts").into();
+    let body = request.to_string();
+    let signer = Signer { key_id: KEY_ID, secret: SECRET, service: "sqs", at: now() };
+    let mut signed = headers_to(SEND);
+    signed.extend(signer.headers(&world.url(), &headers_to(SEND), &body));
+    let changed = |name: &str, change: &dyn Fn(&str) -> Option<String>| -> Vec<(String, String)> {
+        let change = |(found, value): &(String, String)| {
+            let value = if found == name { change(value)? } else { value.clone() };
+            Some((found.clone(), value))
+        };
+        signed.iter().filter_map(change).collect()
+    };
+    let mismatch = "The request signature we calculated does not match";
+    let cases = [
+        (signed.clone(), body.replace("event-a", "event-b"), 403, "InvalidSignatureException", mismatch),
+        (
+            changed("content-type", &|_| Some("application/x-amz-json-1.1".into())),
+            body.clone(),
+            403,
+            "InvalidSignatureException",
+            mismatch,
+        ),
+        (changed("content-type", &|_| None), body.clone(), 403, "InvalidSignatureException", "is not in the request"),
+        (
+            changed("x-amz-date", &|_| Some("20261121T120001Z".into())),
+            body.clone(),
+            403,
+            "InvalidSignatureException",
+            mismatch,
+        ),
+        (
+            changed("x-amz-date", &|_| Some("20261122T120000Z".into())),
+            body.clone(),
+            403,
+            "InvalidSignatureException",
+            "Date in Credential scope does not match",
+        ),
+        (changed("x-amz-date", &|_| None), body.clone(), 403, "IncompleteSignatureException", "X-Amz-Date"),
+        (
+            changed("authorization", &|text| Some(text.replace("host;", ""))),
+            body.clone(),
+            403,
+            "InvalidSignatureException",
+            "'host' must be a 'SignedHeader'",
+        ),
+        (
+            changed("authorization", &|text| Some(text.replace("content-type;", ""))),
+            body.clone(),
+            403,
+            "InvalidSignatureException",
+            mismatch,
+        ),
+        (
+            changed("authorization", &|text| Some(text.replace("Signature=", "Signet="))),
+            body.clone(),
+            403,
+            "IncompleteSignatureException",
+            "'Signature' parameter",
+        ),
+    ];
+    for (headers, body, status, name, reason) in cases {
+        let answer = world.send_with(&headers, body).await.unwrap();
+        let (found, kind, message) = answer.refused();
+        assert_eq!((found, kind), (status, name), "{headers:?}");
+        assert!(message.contains(reason), "{message}: {headers:?}");
+    }
+    assert_eq!(Queue::receipts(world.database.clone()).count().await.unwrap(), 0);
+    world.send_with(&signed, body).await.unwrap().ok();
 }
 
 #[tokio::test]

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use offsite_shared::command::{Cloud, Operation};
+use offsite_shared::handler::handle;
 use offsite_shared::ledger::State;
+use offsite_shared::model::command::{Cloud, Operation};
 use offsite_shared::ports::Clock;
 use serde_json::{Value, json};
 
@@ -164,8 +165,8 @@ async fn nothing_is_called_again_before_the_wait_for_visibility() {
         assert_eq!(clouds.count(), 0, "{operation:?}: nobody called again");
         clouds.clock.sleep(Duration::from_secs(900)).await;
         let process = super::ports::Process::new(None, &clouds.clock);
-        let handler = clouds.handler(&store.ledger, &store.emitter, &process);
-        let answer = handler.handle(&batch(&[command]), &clouds.invocation()).await.unwrap();
+        let context = clouds.context(&store.ledger, &store.emitter, &process);
+        let answer = handle(&context, &batch(&[command]), &clouds.invocation()).await.unwrap();
         assert_eq!(answer, json!({ "batchItemFailures": [] }));
         let wanted = if operation == Operation::CopyCheckpoint { 3 } else { 1 };
         assert_eq!((clouds.count(), process.tally.counts()[0]), (wanted, 1), "{operation:?}");

@@ -5,8 +5,9 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use fastrand::Rng;
-use offsite_shared::command::{Cloud, Operation};
+use offsite_shared::handler::handle;
 use offsite_shared::ledger::State;
+use offsite_shared::model::command::{Cloud, Operation};
 use offsite_shared::ports::Clock;
 use serde_json::{Value, json};
 
@@ -27,8 +28,8 @@ async fn the_same_key_with_other_options_is_a_named_error() {
     elsewhere["destinations"][0]["vault_id"] = json!("11111111-2222-4333-8444-555555555555");
     for other in [named, elsewhere] {
         let process = Process::new(None, &clouds.clock);
-        let handler = clouds.handler(&store.ledger, &store.emitter, &process);
-        let error = handler.handle(&other, &clouds.invocation()).await.unwrap_err();
+        let context = clouds.context(&store.ledger, &store.emitter, &process);
+        let error = handle(&context, &other, &clouds.invocation()).await.unwrap_err();
         assert_eq!(error.name.name(), "Offsite.InvalidCommand");
         assert!(error.message.contains("with other options"), "{error:?}");
         let [mutating, reads, _, sends] = process.tally.counts();
@@ -103,8 +104,8 @@ async fn what_cannot_be_copied_is_a_verdict_and_is_not_asked_again_and_again() {
         assert!(error.message.contains(reason), "{error:?}");
         // For a queue it is done: no retry changes it.
         let process = Process::new(None, &clouds.clock);
-        let handler = clouds.handler(&store.ledger, &store.emitter, &process);
-        let answer = handler.handle(&batch(std::slice::from_ref(&command)), &clouds.invocation()).await.unwrap();
+        let context = clouds.context(&store.ledger, &store.emitter, &process);
+        let answer = handle(&context, &batch(std::slice::from_ref(&command)), &clouds.invocation()).await.unwrap();
         assert_eq!(answer, json!({ "batchItemFailures": [] }));
         let [mutating, reads, _, sends] = process.tally.counts();
         assert_eq!((mutating, reads, sends), (0, 0, 0), "answered from the ledger");
@@ -131,20 +132,20 @@ async fn a_refused_credential_is_paused_for_every_function_that_shares_the_ledge
             let commands: Vec<Value> = (0..20).map(|_| command(operation, &mut rng)).collect();
             let process = || Process::new(None, &clouds.clock);
             let (one, two) = (process(), process());
-            let handler = clouds.handler_with(&store.ledger, &store.emitter, &one, &wrong);
-            let answer = handler.handle(&batch(&commands), &clouds.invocation()).await.unwrap();
+            let context = clouds.context_with(&store.ledger, &store.emitter, &one, &wrong);
+            let answer = handle(&context, &batch(&commands), &clouds.invocation()).await.unwrap();
             assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 20);
             let sent = one.tally.counts();
             assert!(sent[0] + sent[1] < 5, "five bad signatures lock a key, and {sent:?} were sent");
             // Another process with the same credential does not try it; one with the right one does.
-            let handler = clouds.handler_with(&store.ledger, &store.emitter, &two, &wrong);
-            let error = handler.handle(&commands[0], &clouds.invocation()).await.unwrap_err();
+            let context = clouds.context_with(&store.ledger, &store.emitter, &two, &wrong);
+            let error = handle(&context, &commands[0], &clouds.invocation()).await.unwrap_err();
             assert!(error.message.contains("paused until"), "{error:?}");
             assert!(!error.message.contains("this-is-not-the-secret"), "{error:?}");
             assert_eq!(two.tally.counts(), [0, 0, 0, 0]);
             // The pause ends.
             clouds.clock.sleep(Duration::from_secs(301)).await;
-            let error = handler.handle(&commands[1], &clouds.invocation()).await.unwrap_err();
+            let error = handle(&context, &commands[1], &clouds.invocation()).await.unwrap_err();
             assert!(!error.message.contains("paused until"), "{error:?}");
             assert_ne!(two.tally.counts(), [0, 0, 0, 0]);
             let answer = clouds.ask(&store, &commands[0]).await.unwrap();
@@ -162,10 +163,10 @@ async fn a_dry_run_changes_nothing_and_tells_what_there_is() {
         dry["dry_run"] = json!(true);
         let look = |store: &Store| {
             let process = Process::new(None, &clouds.clock);
-            let handler = clouds.handler(&store.ledger, &store.emitter, &process);
+            let context = clouds.context(&store.ledger, &store.emitter, &process);
             let (invocation, dry) = (clouds.invocation(), dry.clone());
             async move {
-                let answer = handler.handle(&dry, &invocation).await.unwrap();
+                let answer = handle(&context, &dry, &invocation).await.unwrap();
                 let [mutating, _, writes, sends] = process.tally.counts();
                 assert_eq!((mutating, writes, sends), (0, 0, 0), "{operation:?}");
                 let result = &answer["results"][0];
@@ -204,9 +205,9 @@ async fn a_finished_command_is_answered_from_the_ledger_with_the_same_receipt_an
             };
             let first = Process::new(Some(Arc::new(fault)), &clouds.clock);
             let ask = |process: &Arc<Process>| {
-                let handler = clouds.handler(&store.ledger, &store.emitter, process);
+                let context = clouds.context(&store.ledger, &store.emitter, process);
                 let (invocation, command) = (clouds.invocation(), command.clone());
-                async move { handler.handle(&command, &invocation).await.unwrap()["results"].clone() }
+                async move { handle(&context, &command, &invocation).await.unwrap()["results"].clone() }
             };
             let told = ask(&first).await;
             assert_eq!(told[0]["queued"], false, "{operation:?}");

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::SignedDuration;
-use offsite_shared::command::Operation;
-use offsite_shared::handler::Invocation;
+use offsite_shared::context::Invocation;
+use offsite_shared::handler::handle;
 use offsite_shared::ledger::State;
+use offsite_shared::model::command::Operation;
 use offsite_shared::ports::Clock;
 use serde_json::{Value, json};
 
@@ -21,11 +22,11 @@ async fn a_warm_event_costs_one_call_two_reads_three_writes_and_one_message() {
         for operation in Operation::ALL {
             let (clouds, store) = (Clouds::plain().await, Store::open(home).await);
             let process = Process::new(None, &clouds.clock);
-            let handler = clouds.handler(&store.ledger, &store.emitter, &process);
+            let context = clouds.context(&store.ledger, &store.emitter, &process);
             let mut rng = Rng::with_seed(1);
             let mut before = [0; 4];
             for event in ["cold", "warm"] {
-                handler.handle(&command(operation, &mut rng), &clouds.invocation()).await.unwrap();
+                handle(&context, &command(operation, &mut rng), &clouds.invocation()).await.unwrap();
                 let now = process.tally.counts();
                 let [calls, reads, writes, sends] = std::array::from_fn(|index| now[index] - before[index]);
                 // A vault-wide call also opens the records of its backups.
@@ -50,10 +51,10 @@ async fn a_batch_keeps_to_its_concurrency_and_its_rate() {
     let (clouds, store) = (Clouds::plain().await, Store::open(Home::Sqlite).await);
     let process = Process::new(None, &clouds.clock);
     let environment = clouds.environment.clone().with("OFFSITE_CONCURRENCY", "4").with("OFFSITE_TENCENT_RPS", "5");
-    let handler = clouds.handler_with(&store.ledger, &store.emitter, &process, &environment);
+    let context = clouds.context_with(&store.ledger, &store.emitter, &process, &environment);
     let invocation =
         Invocation { id: "batch".to_owned(), deadline: clouds.clock.now() + SignedDuration::from_mins(15) };
-    let answer = handler.handle(&batch(&batch_of(40, 2)), &invocation).await.unwrap();
+    let answer = handle(&context, &batch(&batch_of(40, 2)), &invocation).await.unwrap();
     assert_eq!((answer, clouds.count()), (json!({ "batchItemFailures": [] }), 40));
     let most = process.tally.most_under_way.load(Ordering::SeqCst);
     assert!((2..=4).contains(&most), "{most} exchanges at once");
@@ -80,10 +81,10 @@ async fn a_batch_stops_before_the_deadline_and_hands_the_rest_back() {
     let (clouds, store) = (Clouds::plain().await, Store::open(Home::Sqlite).await);
     let process = Process::new(None, &clouds.clock);
     let environment = clouds.environment.clone().with("OFFSITE_CONCURRENCY", "2").with("OFFSITE_TENCENT_RPS", "1");
-    let handler = clouds.handler_with(&store.ledger, &store.emitter, &process, &environment);
+    let context = clouds.context_with(&store.ledger, &store.emitter, &process, &environment);
     let commands = batch_of(60, 4);
     let invocation = clouds.invocation();
-    let answer = handler.handle(&batch(&commands), &invocation).await.unwrap();
+    let answer = handle(&context, &batch(&commands), &invocation).await.unwrap();
     let handed_back: Vec<usize> = answer["batchItemFailures"]
         .as_array()
         .unwrap()

@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::command::Key;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::http::HttpTransport;
+use offsite_shared::ledger::store::{Expect, Filter, LedgerError, Page, Put};
 use offsite_shared::ledger::{Record, State};
-use offsite_shared::ports::{
-    Boxed, Clock, CredentialName, EmitError, Emitter, Expect, Filter, HttpRequest, Ledger, LedgerError, Page, Pause,
-    Put, Reply, Transport, TransportError,
-};
-use offsite_shared::receipt::Message;
+use offsite_shared::model::access::{CredentialName, Pause};
+use offsite_shared::model::command::Key;
+use offsite_shared::model::error::EmitError;
+use offsite_shared::model::http::{HttpRequest, Reply, TransportError};
+use offsite_shared::model::receipt::Message;
+use offsite_shared::ports::{Boxed, Clock, Emitter, Ledger, Transport};
 use offsite_shared::sign::Nonce;
 use serde_json::{Value, json};
 use tokio::sync::Notify;

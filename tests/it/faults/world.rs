@@ -6,29 +6,29 @@ use std::time::Duration;
 use fastrand::Rng;
 use jiff::SignedDuration;
 use offsite_local::aws::{LocalAws, Options};
-use offsite_local::database::Database;
+use offsite_local::home::database::Database;
+use offsite_local::home::queue::{Queue, RECEIPTS};
 use offsite_local::home::{self, PROVIDERS};
-use offsite_local::queue::{Queue, RECEIPTS};
-use offsite_local::sim::{SimOptions, Simulators};
-use offsite_shared::command::{Cloud, Command, Operation, Replication};
-use offsite_shared::exchange::{Pacer, Pauses};
-use offsite_shared::handler::{Handler, Invocation};
+use offsite_shared::context::metrics::Metrics;
+use offsite_shared::context::{Context, Invocation, Ports};
+use offsite_shared::handler::handle;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::io::credentials::AccountSecrets;
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::sqs::SqsEmitter;
-use offsite_shared::memory::MemoryLedger;
-use offsite_shared::metrics::Metrics;
-use offsite_shared::ports::{Clock, Emitter, FixedPolicy, Ledger};
-use offsite_shared::providers::Provider;
-use offsite_shared::settings::{Environment, Settings};
+use offsite_shared::model::command::{Cloud, Command, Operation, Replication};
+use offsite_shared::ports::{Clock, Emitter, Ledger};
+use offsite_shared::providers::provider::Provider;
+use offsite_shared::settings::Settings;
+use offsite_shared::settings::environment::Environment;
 use offsite_shared::sign::Nonce;
+use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::ports::{BrokenEmitter, BrokenLedger, BrokenTransport, JumpClock, Process, admin};
+use crate::context::ports;
 
 /// The ledger's table.
 pub const TABLE: &str = "ledger";
@@ -59,10 +59,10 @@ impl Store {
         let database = Database::open(&directory.path().join("offsite.db")).unwrap();
         match home {
             Home::Sqlite => {
-                let handler = home::handler(&Environment::default(), &database).unwrap();
+                let context = home::context(&Environment::default(), &database).unwrap();
                 Store {
-                    ledger: handler.ledger,
-                    emitter: handler.emitter,
+                    ledger: context.ports.ledger,
+                    emitter: context.ports.emitter,
                     database,
                     aws: None,
                     environment: None,
@@ -175,38 +175,28 @@ impl Clouds {
     }
 
     /// A process with this ledger and queue.
-    pub fn handler(&self, ledger: &Arc<dyn Ledger>, emitter: &Arc<dyn Emitter>, process: &Arc<Process>) -> Handler {
-        self.handler_with(ledger, emitter, process, &self.environment)
+    pub fn context(&self, ledger: &Arc<dyn Ledger>, emitter: &Arc<dyn Emitter>, process: &Arc<Process>) -> Context {
+        self.context_with(ledger, emitter, process, &self.environment)
     }
 
-    pub fn handler_with(
+    pub fn context_with(
         &self,
         ledger: &Arc<dyn Ledger>,
         emitter: &Arc<dyn Emitter>,
         process: &Arc<Process>,
         environment: &Environment,
-    ) -> Handler {
+    ) -> Context {
         let settings = Settings::from_environment(environment, &PROVIDERS).unwrap();
         let transport = Arc::new(BrokenTransport { inner: self.http.clone(), process: process.clone() });
-        let clock: Arc<dyn Clock> = self.clock.clone();
-        let secrets = AccountSecrets::new(environment, settings.clone(), &PROVIDERS, transport.clone(), clock.clone());
+        let emitter = Arc::new(BrokenEmitter { inner: emitter.clone(), process: process.clone() });
         let weaken = self.weakness.provider.unwrap_or(|provider| provider);
         let inner = self.weakness.ledger.unwrap_or(|ledger| ledger)(ledger.clone());
-        Handler {
-            providers: PROVIDERS.into_iter().map(weaken).collect(),
-            settings,
-            transport,
+        let ports = Ports {
             ledger: Arc::new(BrokenLedger { inner, process: process.clone() }),
-            notes: Arc::new(MemoryLedger::default()),
-            policies: Arc::new(FixedPolicy(None)),
-            work_queue: None,
-            emitter: Arc::new(BrokenEmitter { inner: emitter.clone(), process: process.clone() }),
-            secrets: Arc::new(secrets),
-            clock,
-            pacer: Pacer::default(),
-            pauses: Pauses::default(),
-            metrics: Metrics::default(),
-        }
+            providers: PROVIDERS.into_iter().map(weaken).collect(),
+            ..ports(environment, &settings, &PROVIDERS, transport, emitter, self.clock.clone())
+        };
+        Context::new(ports, settings, Metrics::default())
     }
 
     /// An invocation that has half a minute.
@@ -216,18 +206,19 @@ impl Clouds {
 
     /// Delivers commands as one SQS batch to a fresh process; `None` if it died.
     pub async fn deliver(&self, store: &Store, commands: &[Value], process: &Arc<Process>) -> Option<Value> {
-        let handler = self.handler(&store.ledger, &store.emitter, process);
+        let context = self.context(&store.ledger, &store.emitter, process);
         let (payload, invocation) = (batch(commands), self.invocation());
         tokio::select! {
-            answer = handler.handle(&payload, &invocation) => Some(answer.unwrap()),
+            answer = handle(&context, &payload, &invocation) => Some(answer.unwrap()),
             () = process.died.notified() => None,
         }
     }
 
     /// Invokes directly in a fresh, sound process.
-    pub async fn ask(&self, store: &Store, command: &Value) -> Result<Value, offsite_shared::error::Error> {
+    pub async fn ask(&self, store: &Store, command: &Value) -> Result<Value, offsite_shared::model::error::Error> {
         let process = Process::new(None, &self.clock);
-        self.handler(&store.ledger, &store.emitter, &process).handle(command, &self.invocation()).await
+        let context = self.context(&store.ledger, &store.emitter, &process);
+        handle(&context, command, &self.invocation()).await
     }
 }
 

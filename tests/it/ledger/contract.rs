@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::command::{Key, Operation, Replication};
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ledger::{self, Attempts, Claim, Claimant, Ending, Record, State};
-use offsite_shared::ports::{CredentialName, Expect, Filter, Ledger, LedgerError, Page, Pause, Put};
-use offsite_shared::receipt::Receipt;
-use offsite_shared::settings::Environment;
+use offsite_shared::ledger::limits::Attempts;
+use offsite_shared::ledger::store::{Expect, Filter, LedgerError, Page, Put};
+use offsite_shared::ledger::{self, Claim, Claimant, Ending, Record, State};
+use offsite_shared::model::access::{CredentialName, Pause};
+use offsite_shared::model::command::{Key, Operation, Replication};
+use offsite_shared::model::receipt::Receipt;
+use offsite_shared::ports::Ledger;
+use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 
 use crate::faults::world::{Clouds, Store, TABLE, command, http, replication};

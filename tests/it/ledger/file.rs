@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use offsite_local::database::{Database, DatabaseError};
-use offsite_shared::command::{Cloud, Operation};
+use offsite_local::home::database::{Database, DatabaseError};
 use offsite_shared::ledger::State;
+use offsite_shared::model::command::{Cloud, Operation};
 use offsite_shared::ports::Clock;
 use rusqlite::Connection;
 use serde_json::json;

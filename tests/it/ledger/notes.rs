@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use offsite_local::ledger::SqliteLedger;
-use offsite_shared::command::Operation;
+use offsite_local::home::ledger::SqliteLedger;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::dynamodb::DynamoLedger;
+use offsite_shared::io::memory::MemoryLedger;
+use offsite_shared::ledger::store::{Expect, Filter, Put};
 use offsite_shared::ledger::{self, Claimant, Record, put_off};
-use offsite_shared::memory::MemoryLedger;
-use offsite_shared::ports::{Expect, Filter, Ledger, Notes, Put};
+use offsite_shared::model::command::Operation;
+use offsite_shared::ports::{Ledger, Notes};
 use serde_json::json;
 
 use crate::faults::world::{Home, Store, aws_environment, command, http, replication};
@@ -104,7 +105,7 @@ async fn a_rule_lists_its_unfinished_business_only() {
 async fn an_older_file_is_taken_over() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("offsite.db");
-    drop(offsite_local::database::Database::open(&path).unwrap());
+    drop(offsite_local::home::database::Database::open(&path).unwrap());
     let old = rusqlite::Connection::open(&path).unwrap();
     old.execute_batch(
         "DROP TABLE notes; DROP INDEX ledger_rule; ALTER TABLE ledger DROP COLUMN rule; PRAGMA user_version = 1;",
@@ -118,7 +119,7 @@ async fn an_older_file_is_taken_over() {
     let sql = "INSERT INTO ledger (key, version, owner, state, outbox, record) VALUES (?1, 1, 'x', 'seen', 0, ?2)";
     old.execute(sql, [&record.key, &record.to_text().unwrap()]).unwrap();
     drop(old);
-    let ledger = SqliteLedger::new(offsite_local::database::Database::open(&path).unwrap());
+    let ledger = SqliteLedger::new(offsite_local::home::database::Database::open(&path).unwrap());
     assert_eq!(ledger.get(&record.key()).await.unwrap(), Some(record));
     assert!(ledger.put_note("a", "b", 0).await.unwrap());
 }

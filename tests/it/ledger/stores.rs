@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::command::Operation;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::dynamodb::DynamoLedger;
-use offsite_shared::memory::MemoryLedger;
-use offsite_shared::ports::{Boxed, Clock, Expect, LedgerError};
+use offsite_shared::io::memory::MemoryLedger;
+use offsite_shared::ledger::store::{Expect, LedgerError};
+use offsite_shared::model::command::Operation;
+use offsite_shared::ports::{Boxed, Clock};
 use offsite_shared::sign::Nonce;
 
 use super::contract::{Subject, first_claim, new_replication, refused, suite};

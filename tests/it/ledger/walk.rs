@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::command::{Operation, Replication};
-use offsite_shared::error::ErrorName;
-use offsite_shared::ledger::{self, Attempts, Claim, Claimant, Ending, Record, Resolution, State};
-use offsite_shared::observation::{Evidence, How, Looks, Observation, observed};
-use offsite_shared::ports::Expect;
-use offsite_shared::receipt::{self, Receipt};
+use offsite_shared::ledger::limits::{Attempts, Looks};
+use offsite_shared::ledger::observed::observed;
+use offsite_shared::ledger::store::Expect;
+use offsite_shared::ledger::{self, Claim, Claimant, Ending, Record, Resolution, State};
+use offsite_shared::model::command::{Operation, Replication};
+use offsite_shared::model::error::ErrorName;
+use offsite_shared::model::evidence::{Evidence, How, Observation};
+use offsite_shared::model::receipt::Receipt;
+use offsite_shared::replicate::messages;
 
 use crate::faults::world::{command, replication, seed};
 
@@ -287,7 +290,8 @@ impl Walk {
         }
         if let Some(before) = &self.stored {
             self.holds(next.version == before.version + 1, "the version grows by one with every write");
-            self.holds(next.receipts.starts_with(&before.receipts), "a receipt never leaves its record");
+            let stays = |receipt: &Receipt| next.receipts.contains(receipt);
+            self.holds(before.receipts.iter().all(stays), "a receipt never leaves its record");
             let settled = |state| matches!(state, State::Accepted | State::Replicated | State::Lost | State::Failed);
             let given_up = by == By::Person && matches!(before.state, State::Lost | State::Failed);
             self.holds(
@@ -322,9 +326,10 @@ impl Walk {
         let text = next.to_text().unwrap();
         self.holds(Record::from_text(&next.key, &text).as_ref() == Ok(&next), "what is stored reads back the same");
         let events = events(&self.replication, &next);
-        self.holds(events.starts_with(&self.events), "event IDs never change");
+        // In whichever order the receipts stand.
+        self.holds(self.events.iter().all(|id| events.contains(id)), "event IDs never change");
         self.events = events;
-        let news: Vec<_> = next.news.iter().map(|news| receipt::changed(&self.replication, &next, news).id).collect();
+        let news: Vec<_> = next.news.iter().map(|news| messages::changed(&self.replication, &next, news).id).collect();
         let taken = by == By::Emitted && news.is_empty();
         self.holds(taken || news.starts_with(&self.news), "news that nobody took stays the same");
         self.news = news;
@@ -345,10 +350,5 @@ fn name_of(claim: &Claim) -> &'static str {
 
 /// The event IDs of a record's receipts, as the handler makes them.
 fn events(replication: &Replication, record: &Record) -> Vec<String> {
-    let id = |(index, one): (usize, &Receipt)| {
-        let same = |other: &Receipt| other.backup_id == one.backup_id && other.attempt == one.attempt;
-        let extra = record.receipts[..index].iter().any(same);
-        receipt::accepted(replication, one, extra).id
-    };
-    record.receipts.iter().enumerate().map(id).collect()
+    record.receipts.iter().map(|receipt| messages::accepted(replication, receipt).id).collect()
 }

@@ -1,9 +1,10 @@
 //! Made-up reports that show every part of a page, names that try to act among them.
 
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::report::{
-    Arrival, Conclusion, Counts, Late, Line, Orphan, Point, Promise, Report, Rpo, RuleReport,
-};
+use offsite_shared::observe::arrivals::Arrival;
+use offsite_shared::report::{Conclusion, Late, Promise, Report, Rpo, RuleReport};
+use offsite_shared::sweep::findings::{Counts, Line, Orphan, Point};
+use offsite_shared::sweep::verdict::Verdict;
 
 const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
@@ -59,15 +60,15 @@ pub fn rich() -> Report {
             Late { resource: "disk-7f3k0q2a".to_owned(), seconds: Some(31 * HOUR) },
         ],
     });
-    let verdicts: [(&str, u64); 8] = [
-        ("in_progress", 31),
-        ("missing", 18),
-        ("not_ready", 9),
-        ("ineligible", 20),
-        ("failed", 5),
-        ("in_doubt", 3),
-        ("lost", 2),
-        ("missed", 1),
+    let verdicts: [(Verdict, u64); 8] = [
+        (Verdict::InProgress, 31),
+        (Verdict::Missing, 18),
+        (Verdict::NotReady, 9),
+        (Verdict::Ineligible, 20),
+        (Verdict::Failed, 5),
+        (Verdict::InDoubt, 3),
+        (Verdict::Lost, 2),
+        (Verdict::Missed, 1),
     ];
     broken.exceptions = verdicts
         .iter()
@@ -101,7 +102,7 @@ pub fn rich() -> Report {
     holds.counts = Counts { covered: 412, replicated: 410, in_progress: 2, ..Counts::default() };
     holds.lag_seconds = Some(3 * HOUR + 700);
     holds.objective.rpo_seconds = None;
-    holds.exceptions = (0..2).map(|n| exception("in_progress", 900 + n, n)).collect();
+    holds.exceptions = (0..2).map(|n| exception(Verdict::InProgress, 900 + n, n)).collect();
     holds.exceptions_total = 2;
     holds.points.iter_mut().for_each(|point| point.lag_seconds /= 5);
 
@@ -127,8 +128,8 @@ pub fn rich() -> Report {
         remarks: vec!["OFFSITE_PAUSED is set: nothing new is started".to_owned()],
         rules: vec![broken, holds, unknown],
         outside: vec![
-            Line { name: Some(HOSTILE[1].to_owned()), ..exception("in_doubt", 5_000, 0) },
-            exception("refused", 5_001, 1),
+            Line { name: Some(HOSTILE[1].to_owned()), ..exception(Verdict::InDoubt, 5_000, 0) },
+            exception(Verdict::Failed, 5_001, 1),
         ],
     }
 }
@@ -168,9 +169,9 @@ pub fn large(exceptions: u64) -> Report {
     let [first, second] = &mut report.rules[..] else { return report };
     first.counts =
         Counts { covered: 1_000_000, replicated: 1_000_000 - exceptions, missing: exceptions, ..Counts::default() };
-    first.exceptions = (0..exceptions - 100).map(|n| exception("missing", n, n)).collect();
+    first.exceptions = (0..exceptions - 100).map(|n| exception(Verdict::Missing, n, n)).collect();
     first.exceptions_total = exceptions - 100;
-    second.exceptions = (0..100).map(|n| exception("failed", exceptions + n, n)).collect();
+    second.exceptions = (0..100).map(|n| exception(Verdict::Failed, exceptions + n, n)).collect();
     second.exceptions_total = 100;
     second.counts = Counts { covered: 512, replicated: 412, failed: 100, ..Counts::default() };
     let wave = |n: u64| (n * 7_919) % 5_000;
@@ -220,26 +221,25 @@ fn rule(name: &str, conclusion: Conclusion) -> RuleReport {
     }
 }
 
-fn exception(verdict: &str, index: u64, n: u64) -> Line {
+fn exception(verdict: Verdict, index: u64, n: u64) -> Line {
     let reason = match verdict {
-        "ineligible" => Some("the backup is a copy from another region (CopyFromRemote)"),
-        "failed" => Some("InsufficientSnapshotQuota: the snapshot quota of ap-singapore is used up"),
-        "not_ready" => Some("the snapshot is CREATING"),
-        "in_doubt" => Some("the call timed out after it was sent; read back 3 times, nothing seen yet"),
-        "lost" => Some("seen NORMAL on 2026-08-12, not in the destination since 2026-08-17"),
-        "missed" => Some("deleted at its source before a copy was started"),
-        "refused" => Some("UnauthorizedOperation"),
+        Verdict::Ineligible => Some("the backup is a copy from another region (CopyFromRemote)"),
+        Verdict::Failed => Some("InsufficientSnapshotQuota: the snapshot quota of ap-singapore is used up"),
+        Verdict::NotReady => Some("the snapshot is CREATING"),
+        Verdict::InDoubt => Some("the call timed out after it was sent; read back 3 times, nothing seen yet"),
+        Verdict::Lost => Some("seen NORMAL on 2026-08-12, not in the destination since 2026-08-17"),
+        Verdict::Missed => Some("deleted at its source before a copy was started"),
         _ => None,
     };
     Line {
-        verdict: verdict.to_owned(),
+        verdict,
         backup_id: format!("snap-{:08x}", 0x1a2b_3c4d_u64.wrapping_add(index * 2_654_435) & 0xffff_ffff),
         name: Some(format!("web-{:02}-daily", index % 40)),
         resource: Some(format!("disk-{:06x}", (index * 40_503) % 0xff_ffff)),
         source_region: "ap-guangzhou".to_owned(),
         destination: if n.is_multiple_of(2) { "ap-singapore" } else { "ap-beijing" }.to_owned(),
-        created_at: (verdict != "missed").then(|| ago(600 + (index * 977) % (26 * HOUR))),
+        created_at: (verdict != Verdict::Missed).then(|| ago(600 + (index * 977) % (26 * HOUR))),
         reason: reason.map(str::to_owned),
-        key: (verdict != "missing").then(|| format!("{:064x}", index * 0x9e37_79b9)),
+        key: (verdict != Verdict::Missing).then(|| format!("{:064x}", index * 0x9e37_79b9)),
     }
 }

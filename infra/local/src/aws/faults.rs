@@ -7,7 +7,7 @@ use std::time::Duration;
 /// What happens to one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// Refused, with nothing done.
+    /// The call is refused, and nothing of it is done.
     Refuse {
         /// The HTTP status.
         status: u16,
@@ -16,11 +16,11 @@ pub enum Fault {
     },
     /// These entries of an SQS batch (counted from 0) fail as the service's fault; the rest are done.
     FailEntries(Vec<usize>),
-    /// Done after this time.
+    /// The call is done, but only after this time.
     Delay(Duration),
     /// The connection breaks with nothing done.
     DropBefore,
-    /// It is done, and the connection breaks before the answer.
+    /// The call is done, and the connection breaks before the answer.
     DropAfter,
 }
 

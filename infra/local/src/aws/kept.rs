@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value, json};
 
-use super::{Service, ServiceError, unknown_operation};
+use super::wire::{Service, ServiceError, unknown_operation};
 
 /// Texts by service and name.
 #[derive(Default)]

@@ -6,12 +6,13 @@
 //! emulated is refused with the error AWS has for an unknown operation, never ignored.
 //! Nothing here was compared with a live AWS account; shapes follow the public API references.
 
-pub(crate) mod dynamodb;
+mod clock;
+mod dynamodb;
 pub mod faults;
 mod kept;
 mod listener;
-mod sigv4;
-pub mod sqs;
+mod signature;
+mod sqs;
 mod sts;
 mod wire;
 
@@ -22,28 +23,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
-use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::database::{Database, DatabaseError};
+use crate::home::database::{Database, DatabaseError};
 use faults::{Fault, Faults};
 use listener::{CuttableListener, Peer};
-use wire::respond;
-pub(crate) use wire::{ServiceError, Stop, hex, internal, settle, unknown_operation, uuid_of};
+use wire::{Service, ServiceError, respond, unknown_operation};
 
-/// The account in queue URLs and ARNs.
-pub const ACCOUNT: &str = "000000000000";
+pub use clock::Clock;
+pub(crate) use clock::machine_clock;
+pub(crate) use wire::{ACCOUNT, uuid_of};
 
 /// The largest request read: DynamoDB's largest is 16 MiB.
 /// Source: Amazon DynamoDB Developer Guide, "Quotas", 2026.
 const LARGEST_REQUEST_BYTES: usize = 16 * 1024 * 1024;
-
-/// Where the time comes from; tests and the demo move it.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What a local AWS is started with.
 pub struct Options {
@@ -51,11 +48,11 @@ pub struct Options {
     pub database: Database,
     /// The only access key that is accepted.
     pub access_key_id: String,
-    /// Its secret.
+    /// The secret of that access key.
     pub secret_access_key: SecretString,
     /// A fixed port, or any free one.
     pub port: Option<u16>,
-    /// The clock for visibility timeouts and the window in which a signature is valid.
+    /// The clock for the times of messages and the window in which a signature is valid.
     pub clock: Clock,
 }
 
@@ -70,12 +67,6 @@ impl Options {
             clock: machine_clock(),
         }
     }
-}
-
-/// The machine's clock.
-#[allow(clippy::disallowed_methods)] // The edge: everything else takes a `Clock`.
-pub fn machine_clock() -> Clock {
-    Arc::new(Timestamp::now)
 }
 
 /// A running server; dropping it stops it.
@@ -100,22 +91,19 @@ impl LocalAws {
             TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| StartError::Port { port, source })?;
         let address = listener.local_addr().map_err(|source| StartError::Port { port, source })?;
         let (faults, kept) = (Arc::new(Faults::default()), Arc::new(kept::Kept::default()));
-        let (stop, stopped) = watch::channel(false);
-        let endpoint = format!("http://{address}");
+        let (stop, mut stopping) = watch::channel(false);
         let (database, clock) = (options.database.clone(), options.clock.clone());
         let server = Arc::new(Server {
-            sqs: sqs::Sqs::new(options.database.clone(), options.clock.clone(), endpoint),
+            sqs: sqs::Sqs::new(options.database.clone(), options.clock.clone()),
             dynamodb: dynamodb::DynamoDb::new(options.database.clone(), options.clock.clone()),
-            key: sigv4::Key { id: options.access_key_id, secret: options.secret_access_key },
+            key: signature::Key { id: options.access_key_id, secret: options.secret_access_key },
             clock: options.clock,
             faults: faults.clone(),
             kept: kept.clone(),
             requests: AtomicU64::new(0),
-            stopped: stopped.clone(),
         });
         let router = axum::Router::new().fallback(answer).with_state(server);
         let service = router.into_make_service_with_connect_info::<Peer>();
-        let mut stopping = stopped;
         let server = tokio::spawn(async move {
             let serve = axum::serve(CuttableListener::new(listener), service);
             let graceful = serve.with_graceful_shutdown(async move {
@@ -124,7 +112,7 @@ impl LocalAws {
             let _ = graceful.await;
         });
         let aws = LocalAws { address, kept, faults, database, clock, stop, server };
-        aws.create_queue(crate::queue::RECEIPTS).await?;
+        aws.create_queue(crate::home::queue::RECEIPTS).await?;
         Ok(aws)
     }
 
@@ -153,7 +141,7 @@ impl LocalAws {
         self.kept.put(Service::Parameters, name, value);
     }
 
-    /// Creates a queue with default attributes unless it exists, and returns its URL.
+    /// Creates a queue unless it exists, and returns its URL. Its messages are ordered if its name ends in `.fifo`.
     ///
     /// # Errors
     /// [`DatabaseError`].
@@ -196,42 +184,11 @@ pub enum StartError {
 struct Server {
     sqs: sqs::Sqs,
     dynamodb: dynamodb::DynamoDb,
-    key: sigv4::Key,
+    key: signature::Key,
     clock: Clock,
     faults: Arc<Faults>,
     kept: Arc<kept::Kept>,
     requests: AtomicU64,
-    stopped: watch::Receiver<bool>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Service {
-    Sqs,
-    DynamoDb,
-    SecretsManager,
-    Parameters,
-}
-
-impl Service {
-    fn of(target: &str) -> Option<(Service, &str)> {
-        let (prefix, operation) = target.split_once('.')?;
-        match prefix {
-            "AmazonSQS" => Some((Service::Sqs, operation)),
-            "DynamoDB_20120810" => Some((Service::DynamoDb, operation)),
-            "secretsmanager" => Some((Service::SecretsManager, operation)),
-            "AmazonSSM" => Some((Service::Parameters, operation)),
-            _ => None,
-        }
-    }
-
-    fn scope(self) -> &'static str {
-        match self {
-            Service::Sqs => "sqs",
-            Service::DynamoDb => "dynamodb",
-            Service::SecretsManager => "secretsmanager",
-            Service::Parameters => "ssm",
-        }
-    }
 }
 
 async fn answer(State(server): State<Arc<Server>>, ConnectInfo(peer): ConnectInfo<Peer>, request: Request) -> Response {
@@ -239,7 +196,9 @@ async fn answer(State(server): State<Arc<Server>>, ConnectInfo(peer): ConnectInf
     let request_id = uuid_of(&[&(server.clock)().to_string(), &number.to_string()]);
     let (parts, body) = request.into_parts();
     let result = match to_bytes(body, LARGEST_REQUEST_BYTES).await {
-        Ok(body) if sts::is_meant(&parts) => return server.sts(&parts, &body),
+        Ok(body) if sts::is_meant(&parts) => {
+            return sts::answer(&parts, &body, &server.key, (server.clock)(), &server.faults);
+        }
         Ok(body) => server.serve(&parts, &body, &peer).await,
         Err(_) => Err(ServiceError::new(413, "com.amazon.coral.service#RequestTooLarge", "the request is too large")),
     };
@@ -252,7 +211,7 @@ impl Server {
         let Some((service, operation)) = target.and_then(Service::of) else {
             return Err(unknown_operation());
         };
-        sigv4::verify(parts, body, service.scope(), &self.key, (self.clock)())?;
+        signature::verify(parts, body, service.scope(), &self.key, (self.clock)())?;
         let input: Value = serde_json::from_slice(body)
             .map_err(|_| ServiceError::new(400, "com.amazon.coral.service#SerializationException", ""))?;
         let Value::Object(input) = input else {
@@ -274,15 +233,10 @@ impl Server {
             Some(Fault::FailEntries(indices)) => indices.as_slice(),
             _ => &[],
         };
-        let mut stopped = self.stopped.clone();
         let result = match service {
             Service::DynamoDb => self.dynamodb.run(operation, input).await,
             Service::SecretsManager | Service::Parameters => self.kept.run(service, operation, &input),
-            Service::Sqs => tokio::select! {
-                result = self.sqs.run(operation, input, failing) => result,
-                // A long poll must not hold up the end.
-                _ = stopped.wait_for(|stop| *stop) => Ok(json!({})),
-            },
+            Service::Sqs => self.sqs.run(operation, input, failing).await,
         };
         if matches!(fault, Some(Fault::DropAfter)) {
             peer.cut();

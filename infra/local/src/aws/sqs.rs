@@ -1,253 +1,260 @@
-//! The SQS JSON protocol over the queue table.
+//! The SQS JSON protocol over the queue table: the actions the functions and `offsite doctor` use, and no others.
 //!
-//! Source: Amazon SQS API Reference and Developer Guide ("Quotas", "Making requests with the AWS
-//! JSON protocol"), 2026; limits as in the botocore 1.44 model. Unlike the real service, messages
-//! never expire: a receipt must not vanish because a laptop slept for four days.
-
-mod attributes;
-mod receive;
-mod request;
-mod send;
-
-use std::sync::Arc;
-use std::time::Duration;
+//! Source: Amazon SQS API Reference and Developer Guide ("Quotas", "Making requests with the AWS JSON protocol"), 2026; limits as in
+//! the botocore 1.44 model. Unlike the real service, messages never expire: a receipt must not vanish because a laptop slept for
+//! four days. Who wants to read them reads the [`Queue`](crate::home::queue::Queue).
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Map, Value, json};
-use tokio::sync::Notify;
 
-use self::request::Call;
-use super::{ACCOUNT, Clock, ServiceError, Stop, internal, settle, unknown_operation};
-use crate::database::Database;
-
-/// Queues by name, and what FIFO queues took lately (times in milliseconds since 1970).
-pub(crate) const SCHEMA: &str = "
-CREATE TABLE sqs_queue (
-  name       TEXT PRIMARY KEY,
-  attributes TEXT NOT NULL,
-  created_at INTEGER NOT NULL,
-  purged_at  INTEGER
-);
-CREATE TABLE sqs_dedup (
-  queue      TEXT NOT NULL,
-  dedup_id   TEXT NOT NULL,
-  message_id TEXT NOT NULL,
-  seq        INTEGER NOT NULL,
-  sent_at    INTEGER NOT NULL,
-  PRIMARY KEY (queue, dedup_id)
-) WITHOUT ROWID;
-";
+use super::clock::Clock;
+use super::wire::{ACCOUNT, ServiceError, Stop, internal, settle, unknown_operation, uuid_of};
+use crate::home::database::Database;
 
 /// The largest message and the largest batch: 1 MiB.
 /// Source: Amazon SQS API Reference, SendMessageBatch, 2026 (256 KiB until August 2025).
-pub(crate) const LARGEST_MESSAGE_BYTES: usize = 1_048_576;
+const LARGEST_MESSAGE_BYTES: usize = 1_048_576;
+
+/// Entries in a batch.
+const LARGEST_BATCH: usize = 10;
+
+/// What an entry may carry.
+const MEMBERS: [&str; 4] = ["Id", "MessageBody", "MessageGroupId", "MessageDeduplicationId"];
+
 /// The emulated service.
-pub(crate) struct Sqs {
+pub(super) struct Sqs {
     database: Database,
     clock: Clock,
-    endpoint: String,
-    arrivals: Arc<Notify>,
 }
 
-/// A queue as it was created.
-struct QueueRow {
-    name: String,
-    attributes: Map<String, Value>,
-    created_at: i64,
-    purged_at: Option<i64>,
+/// An entry of a batch, with its id.
+type Entry<'a> = (&'a str, &'a Map<String, Value>);
+
+/// One request under way.
+struct Call<'a> {
+    connection: &'a Connection,
+    input: &'a Map<String, Value>,
+    now: Timestamp,
+    /// Entries of a batch that are scripted to fail.
+    failing: &'a [usize],
 }
 
 impl Sqs {
-    pub(crate) fn new(database: Database, clock: Clock, endpoint: String) -> Sqs {
-        Sqs { database, clock, endpoint, arrivals: Arc::default() }
+    pub(super) fn new(database: Database, clock: Clock) -> Sqs {
+        Sqs { database, clock }
     }
 
     /// Runs one action; `failing` are the entries of a batch that must fail.
-    pub(crate) async fn run(
+    pub(super) async fn run(
         &self,
         action: &str,
         input: Map<String, Value>,
         failing: &[usize],
     ) -> Result<Value, ServiceError> {
         let run: fn(&Call<'_>) -> Result<Value, Stop> = match action {
-            "SendMessage" => send::one,
-            "SendMessageBatch" => send::batch,
-            "ReceiveMessage" => return self.receive(input).await,
-            "DeleteMessage" => receive::delete,
-            "DeleteMessageBatch" => receive::delete_batch,
-            "ChangeMessageVisibility" => receive::change_visibility,
-            "ChangeMessageVisibilityBatch" => receive::change_visibility_batch,
-            "CreateQueue" => create_queue,
-            "GetQueueUrl" => get_queue_url,
+            "SendMessageBatch" => send_batch,
             "GetQueueAttributes" => get_queue_attributes,
-            "PurgeQueue" => purge_queue,
             _ => return Err(unknown_operation()),
         };
-        let answer = self.apply(run, Arc::new(input), failing.to_vec()).await;
-        if action.starts_with("Send") || action.starts_with("Change") {
-            self.arrivals.notify_waiters();
-        }
-        answer
-    }
-
-    async fn apply(
-        &self,
-        run: fn(&Call<'_>) -> Result<Value, Stop>,
-        input: Arc<Map<String, Value>>,
-        failing: Vec<usize>,
-    ) -> Result<Value, ServiceError> {
-        let (endpoint, now) = (self.endpoint.clone(), (self.clock)());
-        let write = self.database.write(move |connection| {
-            settle(run(&Call { connection, input: &input, endpoint: &endpoint, now, failing: &failing }))
-        });
+        let (now, failing) = ((self.clock)(), failing.to_vec());
+        let write = self
+            .database
+            .write(move |connection| settle(run(&Call { connection, input: &input, now, failing: &failing })));
         write.await.map_err(|error| internal(&error))?
-    }
-
-    /// Looks at once; a long poll looks again whenever something arrived, and at its end.
-    async fn receive(&self, input: Map<String, Value>) -> Result<Value, ServiceError> {
-        let input = Arc::new(input);
-        let wait =
-            Duration::from_secs(self.apply(receive::wait_time, input.clone(), Vec::new()).await?.as_u64().unwrap_or(0));
-        let looking = async {
-            loop {
-                let arrived = self.arrivals.notified();
-                let answer = self.apply(receive::messages, input.clone(), Vec::new()).await;
-                if wait.is_zero() || !matches!(&answer, Ok(Value::Object(members)) if members.is_empty()) {
-                    return answer;
-                }
-                arrived.await;
-            }
-        };
-        if wait.is_zero() {
-            return looking.await;
-        }
-        match tokio::time::timeout(wait, looking).await {
-            Ok(answer) => answer,
-            Err(_) => self.apply(receive::messages, input, Vec::new()).await,
-        }
     }
 }
 
 /// The URL of a queue on a server.
-pub(crate) fn queue_url(endpoint: &str, name: &str) -> String {
+pub(super) fn queue_url(endpoint: &str, name: &str) -> String {
     format!("{endpoint}/{ACCOUNT}/{name}")
 }
 
-/// Creates a queue with default attributes unless it is there.
-pub(crate) fn ensure_queue(connection: &Connection, name: &str, now: Timestamp) -> rusqlite::Result<()> {
-    let attributes = if name.ends_with(".fifo") { r#"{"FifoQueue":"true"}"# } else { "{}" };
+/// Creates a queue unless it is there.
+pub(super) fn ensure_queue(connection: &Connection, name: &str, now: Timestamp) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("INSERT OR IGNORE INTO sqs_queue (name, attributes, created_at) VALUES (?1, ?2, ?3)")?
-        .execute(params![name, attributes, now.as_millisecond()])
+        .prepare_cached("INSERT OR IGNORE INTO sqs_queue (name, attributes, created_at) VALUES (?1, '{}', ?2)")?
+        .execute(params![name, now.as_millisecond()])
         .map(drop)
 }
 
-fn create_queue(call: &Call<'_>) -> Result<Value, Stop> {
-    call.allow(&["QueueName", "Attributes", "tags"])?;
-    let name = call.required("QueueName")?;
-    let stem = name.strip_suffix(".fifo").unwrap_or(name);
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if stem.is_empty() || name.len() > 80 || !stem.bytes().all(legal) {
-        let message = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length";
-        return Err(error("InvalidParameterValue", message).into());
-    }
-    let wanted = attributes::of_new_queue(call.input.get("Attributes"), name.ends_with(".fifo"))?;
-    if let Some(existing) = find_queue(call.connection, name)? {
-        if existing.attributes != wanted {
-            let message = "A queue already exists with the same name and a different value for an attribute";
-            return Err(error("QueueNameExists", message).into());
+impl<'a> Call<'a> {
+    /// Refuses members this emulator does not know, rather than ignore what they ask for.
+    fn allow(&self, names: &[&str]) -> Result<(), ServiceError> {
+        match self.input.keys().find(|name| !names.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(name) => Err(not_emulated(name)),
         }
-    } else {
-        call.connection
-            .prepare_cached("INSERT INTO sqs_queue (name, attributes, created_at) VALUES (?1, ?2, ?3)")?
-            .execute(params![name, Value::Object(wanted).to_string(), call.now.as_millisecond()])?;
     }
-    Ok(json!({ "QueueUrl": queue_url(call.endpoint, name) }))
+
+    /// The name of the queue, which must be there.
+    fn queue(&self) -> Result<&'a str, Stop> {
+        let name = required(self.input, "QueueUrl")?.rsplit('/').next().unwrap_or_default();
+        let found: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT 1 FROM sqs_queue WHERE name = ?1")?
+            .query_row([name], |row| row.get(0))
+            .optional()?;
+        let none = || error("QueueDoesNotExist", "The specified queue does not exist.");
+        Ok(found.map(|_| name).ok_or_else(none)?)
+    }
+
+    /// The entries of a batch with their ids, once the batch as a whole is in order.
+    fn entries(&self) -> Result<Vec<Entry<'a>>, ServiceError> {
+        let list = self.input.get("Entries").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        if list.is_empty() {
+            let message = "There should be at least one SendMessageBatchRequestEntry in the request.";
+            return Err(error("EmptyBatchRequest", message));
+        }
+        if list.len() > LARGEST_BATCH {
+            let message = format!("Maximum number of entries per request are 10. You have sent {}.", list.len());
+            return Err(error("TooManyEntriesInBatchRequest", message));
+        }
+        let mut entries: Vec<Entry<'_>> = Vec::new();
+        for entry in list {
+            let entry = entry.as_object().ok_or_else(malformed)?;
+            let id = required(entry, "Id")?;
+            let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+            if id.is_empty() || id.len() > 80 || !id.bytes().all(legal) {
+                let message = "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.";
+                return Err(error("InvalidBatchEntryId", message));
+            }
+            if entries.iter().any(|(other, _)| *other == id) {
+                return Err(error("BatchEntryIdsNotDistinct", format!("Id {id} repeated.")));
+            }
+            if let Some(name) = entry.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
+                return Err(not_emulated(name));
+            }
+            entries.push((id, entry));
+        }
+        let total: usize =
+            entries.iter().filter_map(|(_, entry)| entry.get("MessageBody")?.as_str()).map(str::len).sum();
+        if total > LARGEST_MESSAGE_BYTES {
+            let message = format!(
+                "Batch requests cannot be longer than {LARGEST_MESSAGE_BYTES} bytes. You have sent {total} bytes."
+            );
+            return Err(error("BatchRequestTooLong", message));
+        }
+        Ok(entries)
+    }
 }
 
-fn get_queue_url(call: &Call<'_>) -> Result<Value, Stop> {
-    call.allow(&["QueueName", "QueueOwnerAWSAccountId"])?;
-    let name = call.required("QueueName")?;
-    find_queue(call.connection, name)?.ok_or_else(no_such_queue)?;
-    Ok(json!({ "QueueUrl": queue_url(call.endpoint, name) }))
+fn send_batch(call: &Call<'_>) -> Result<Value, Stop> {
+    call.allow(&["QueueUrl", "Entries"])?;
+    let queue = call.queue()?;
+    let (mut successful, mut failed) = (Vec::new(), Vec::new());
+    for (index, (id, entry)) in call.entries()?.into_iter().enumerate() {
+        let message = if call.failing.contains(&index) {
+            Err(ServiceError::new(500, "com.amazonaws.sqs#InternalError", "scripted failure"))
+        } else {
+            Message::of(entry, queue)
+        };
+        match message {
+            Ok(message) => successful.push(json!({ "Id": id, "MessageId": message.store(call, queue)? })),
+            Err(error) => {
+                let code = error.kind.rsplit('#').next().unwrap_or_default();
+                failed.push(json!({
+                    "Id": id, "SenderFault": error.status < 500, "Code": code, "Message": error.message,
+                }));
+            }
+        }
+    }
+    let mut answer = json!({ "Successful": successful });
+    if !failed.is_empty() {
+        answer["Failed"] = failed.into();
+    }
+    Ok(answer)
 }
 
+/// Tells a queue's ARN, and so that it is there.
 fn get_queue_attributes(call: &Call<'_>) -> Result<Value, Stop> {
     call.allow(&["QueueUrl", "AttributeNames"])?;
     let queue = call.queue()?;
-    let (visible, flying): (i64, i64) = call
-        .connection
-        .prepare_cached(
-            "SELECT count(*) FILTER (WHERE visible_at <= ?2),
-                    count(*) FILTER (WHERE visible_at > ?2 AND receive_count > 0)
-             FROM queue WHERE queue = ?1",
-        )?
-        .query_row(params![queue.name, call.now.as_millisecond()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let all: i64 = call
-        .connection
-        .prepare_cached("SELECT count(*) FROM queue WHERE queue = ?1")?
-        .query_row([&queue.name], |row| row.get(0))?;
-    let attributes = attributes::of_queue(&queue, [visible, flying, all - visible - flying]);
-    let wanted = call.names("AttributeNames")?;
-    for name in &wanted {
-        if *name != "All" && !attributes::KNOWN.contains(name) {
-            return Err(error("InvalidAttributeName", format!("Unknown Attribute {name}.")).into());
+    if call.input.get("AttributeNames") != Some(&json!(["QueueArn"])) {
+        return Err(not_emulated("AttributeNames other than QueueArn").into());
+    }
+    Ok(json!({ "Attributes": { "QueueArn": format!("arn:aws:sqs:us-east-1:{ACCOUNT}:{queue}") } }))
+}
+
+/// A message that may be stored.
+struct Message<'a> {
+    body: &'a str,
+    group_id: Option<&'a str>,
+    dedup_id: Option<&'a str>,
+}
+
+impl<'a> Message<'a> {
+    fn of(entry: &'a Map<String, Value>, queue: &str) -> Result<Message<'a>, ServiceError> {
+        let body = required(entry, "MessageBody")?;
+        if body.is_empty() {
+            return Err(error("MissingParameter", "The request must contain the parameter MessageBody."));
         }
+        if !body.chars().all(sendable) {
+            return Err(error(
+                "InvalidMessageContents",
+                "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | [#x20 to #xD7FF] | [#xE000 to #xFFFD] | [#x10000 to #x10FFFF]",
+            ));
+        }
+        let id = |name: &str| match entry.get(name).map(|value| value.as_str().unwrap_or_default()) {
+            None if queue.ends_with(".fifo") => {
+                Err(error("MissingParameter", format!("The request must contain the parameter {name}.")))
+            }
+            Some(_) if !queue.ends_with(".fifo") => Err(not_emulated(&format!("{name} of a standard queue"))),
+            Some(value) if !(1..=128).contains(&value.len()) || !value.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                let message = format!(
+                    "Value for parameter {name} is invalid. Reason: {name} can only include alphanumeric and punctuation characters. 1 to 128 in length."
+                );
+                Err(error("InvalidParameterValue", message))
+            }
+            value => Ok(value),
+        };
+        Ok(Message { body, group_id: id("MessageGroupId")?, dedup_id: id("MessageDeduplicationId")? })
     }
-    let shown: Map<String, Value> = attributes
-        .into_iter()
-        .filter(|(name, _)| wanted.iter().any(|wanted| *wanted == "All" || wanted == name))
-        .collect();
-    Ok(if shown.is_empty() { json!({}) } else { json!({ "Attributes": shown }) })
+
+    /// Puts the message at the end of the queue and gives its ID.
+    fn store(&self, call: &Call<'_>, queue: &str) -> Result<String, Stop> {
+        let event: Option<Value> = serde_json::from_str(self.body).ok();
+        let event_id = event.as_ref().and_then(|event| event.get("id")).and_then(Value::as_str);
+        let seq = call
+            .connection
+            .prepare_cached(
+                "INSERT INTO queue (queue, id, body, enqueued_at, visible_at, group_id, dedup_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .insert(params![
+                queue,
+                event_id.unwrap_or_default(),
+                self.body,
+                call.now.to_string(),
+                call.now.as_millisecond(),
+                self.group_id,
+                self.dedup_id,
+            ])?;
+        let message_id = uuid_of(&[queue, &seq.to_string(), &call.now.to_string()]);
+        call.connection
+            .prepare_cached("UPDATE queue SET message_id = ?2, id = coalesce(nullif(id, ''), ?2) WHERE seq = ?1")?
+            .execute(params![seq, message_id])?;
+        Ok(message_id)
+    }
 }
 
-fn purge_queue(call: &Call<'_>) -> Result<Value, Stop> {
-    call.allow(&["QueueUrl"])?;
-    let queue = call.queue()?;
-    let now = call.now.as_millisecond();
-    if queue.purged_at.is_some_and(|purged| now - purged < 60_000) {
-        let message = format!("Only one PurgeQueue operation on {} is allowed every 60 seconds.", queue.name);
-        return Err(error("PurgeQueueInProgress", message).into());
-    }
-    call.connection.prepare_cached("DELETE FROM queue WHERE queue = ?1")?.execute([&queue.name])?;
-    call.connection
-        .prepare_cached("UPDATE sqs_queue SET purged_at = ?2 WHERE name = ?1")?
-        .execute(params![queue.name, now])?;
-    Ok(json!({}))
-}
-
-fn find_queue(connection: &Connection, name: &str) -> rusqlite::Result<Option<QueueRow>> {
-    connection
-        .prepare_cached("SELECT attributes, created_at, purged_at FROM sqs_queue WHERE name = ?1")?
-        .query_row([name], |row| {
-            let attributes: String = row.get(0)?;
-            let attributes = serde_json::from_str(&attributes).unwrap_or_default();
-            Ok(QueueRow { name: name.to_owned(), attributes, created_at: row.get(1)?, purged_at: row.get(2)? })
-        })
-        .optional()
-}
-
-impl QueueRow {
-    fn fifo(&self) -> bool {
-        self.name.ends_with(".fifo")
-    }
-
-    fn number(&self, name: &str, default: i64) -> i64 {
-        self.attributes.get(name).and_then(Value::as_str).and_then(|text| text.parse().ok()).unwrap_or(default)
-    }
-
-    fn flag(&self, name: &str) -> bool {
-        self.attributes.get(name).and_then(Value::as_str) == Some("true")
+fn required<'a>(input: &'a Map<String, Value>, name: &str) -> Result<&'a str, ServiceError> {
+    match input.get(name) {
+        Some(value) => value.as_str().ok_or_else(malformed),
+        None => Err(error("MissingParameter", format!("The request must contain the parameter {name}."))),
     }
 }
 
-fn no_such_queue() -> ServiceError {
-    error("QueueDoesNotExist", "The specified queue does not exist.")
+fn sendable(character: char) -> bool {
+    matches!(character, '\u{9}' | '\u{a}' | '\u{d}' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
 fn malformed() -> ServiceError {
     ServiceError::new(400, "com.amazon.coral.service#SerializationException", "")
+}
+
+fn not_emulated(what: &str) -> ServiceError {
+    error("UnsupportedOperation", format!("{what} is not emulated"))
 }
 
 /// An SQS error with the query protocol's name for it, which real answers repeat in a header.
@@ -255,13 +262,7 @@ fn error(name: &str, message: impl Into<String>) -> ServiceError {
     let mut error = ServiceError::new(400, &format!("com.amazonaws.sqs#{name}"), message);
     error.query_code = Some(match name {
         "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue".to_owned(),
-        "QueueNameExists" => "QueueAlreadyExists".to_owned(),
-        "ReceiptHandleIsInvalid"
-        | "InvalidAttributeName"
-        | "InvalidAttributeValue"
-        | "InvalidMessageContents"
-        | "MissingParameter"
-        | "InvalidParameterValue" => name.to_owned(),
+        "InvalidMessageContents" | "MissingParameter" | "InvalidParameterValue" => name.to_owned(),
         _ => format!("AWS.SimpleQueueService.{name}"),
     });
     error

@@ -4,18 +4,19 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use clap::Args;
-use offsite_shared::error::Error;
-use offsite_shared::handler::Invocation;
+use offsite_shared::context::Invocation;
+use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ledger::later;
+use offsite_shared::model::error::Error;
+use offsite_shared::model::time::later;
 use offsite_shared::ports::Clock;
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
+use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 
 use crate::home;
-use crate::sim::{SimOptions, Simulators};
 
 /// Options of `offsite handle`.
 #[derive(Args, Debug)]
@@ -67,14 +68,14 @@ pub async fn run(args: &HandleArgs, environment: &Environment) -> anyhow::Result
     };
     let simulated = simulators.is_some() || home::is_simulated(&environment);
     let database = home::open(&home::database_path(&environment), simulated).await?;
-    let answer = match home::handler(&environment, &database) {
-        Ok(mut handler) => {
+    let answer = match home::context(&environment, &database) {
+        Ok(mut context) => {
             // An event that only names a backup has no place for the mark.
-            handler.settings.looks_only |= args.dry_run;
+            context.settings.looks_only |= args.dry_run;
             let clock = SystemClock;
             let id = format!("local-{}", clock.nonce().0.get(..12).unwrap_or_default());
             let deadline = later(clock.now(), Duration::from_secs(args.timeout));
-            handler.handle(&event, &Invocation { id, deadline }).await
+            handle(&context, &event, &Invocation { id, deadline }).await
         }
         Err(error) => Err(error),
     };

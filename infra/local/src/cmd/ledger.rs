@@ -4,11 +4,12 @@ use std::io::Write;
 
 use anyhow::{Context, bail, ensure};
 use clap::{ArgGroup, Args, Subcommand};
-use offsite_shared::command::Key;
 use offsite_shared::io::clock::SystemClock;
+use offsite_shared::ledger::store::{Filter, Page, Put};
 use offsite_shared::ledger::{Record, Resolution, State, resolve};
-use offsite_shared::ports::{Clock, Filter, Ledger, Page, Put};
-use offsite_shared::settings::Environment;
+use offsite_shared::model::command::Key;
+use offsite_shared::ports::{Clock, Ledger};
+use offsite_shared::settings::environment::Environment;
 
 use crate::home;
 
@@ -17,12 +18,12 @@ use crate::home;
 pub struct LedgerArgs {
     /// What to do
     #[command(subcommand)]
-    pub action: LedgerAction,
+    pub(crate) action: LedgerAction,
 }
 
 /// What to do with the ledger.
 #[derive(Subcommand, Debug)]
-pub enum LedgerAction {
+pub(crate) enum LedgerAction {
     /// Print records with their history: one that is named in full, several one JSON object a line
     #[command(group(ArgGroup::new("which").required(true).args(["key", "all", "state"])))]
     Show {

@@ -11,4 +11,5 @@ pub mod queue;
 pub mod report;
 pub mod sign;
 pub mod simulate;
+pub mod stage;
 pub mod sweep;

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use offsite_shared::handler::{Handler, Invocation};
+use offsite_shared::context::{Context, Invocation};
+use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ledger::{State, later};
-use offsite_shared::ports::{Clock, Filter, Page};
-use offsite_shared::settings::Environment;
+use offsite_shared::ledger::State;
+use offsite_shared::ledger::store::{Filter, Page};
+use offsite_shared::model::time::later;
+use offsite_shared::ports::Clock;
+use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 
 use crate::home;
@@ -36,10 +39,10 @@ pub async fn run(args: &ObserveArgs, environment: &Environment) -> anyhow::Resul
         path.display()
     );
     let database = home::open(&path, home::is_simulated(environment)).await?;
-    let handler = home::handler(environment, &database)?;
+    let context = home::context(environment, &database)?;
     let clock = SystemClock;
     let end = later(clock.now(), Duration::from_secs(args.timeout));
-    let before = under_way(&handler).await?;
+    let before = under_way(&context).await?;
     let bar = ProgressBar::new(before);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} copies settled  {elapsed} elapsed") {
         bar.set_style(style);
@@ -48,7 +51,7 @@ pub async fn run(args: &ObserveArgs, environment: &Environment) -> anyhow::Resul
     let (mut unanswered, mut unreadable);
     let left = loop {
         let invocation = Invocation { id: "local".into(), deadline: later(clock.now(), Duration::from_secs(300)) };
-        let answer = handler.handle(&json!({ "action": "observe" }), &invocation).await?;
+        let answer = handle(&context, &json!({ "action": "observe" }), &invocation).await?;
         let count = |name: &str| answer.pointer(&format!("/observed/{name}")).and_then(Value::as_u64).unwrap_or(0);
         replicated += count("replicated");
         failed += count("failed");
@@ -56,7 +59,7 @@ pub async fn run(args: &ObserveArgs, environment: &Environment) -> anyhow::Resul
         looked += count("looked");
         unanswered = count("unanswered");
         unreadable = count("unreadable");
-        let left = under_way(&handler).await?;
+        let left = under_way(&context).await?;
         bar.set_length(before.max(left));
         bar.set_position(before.max(left) - left);
         if !args.until_done || left == 0 || clock.now() >= end {
@@ -74,13 +77,13 @@ pub async fn run(args: &ObserveArgs, environment: &Environment) -> anyhow::Resul
 }
 
 /// Accepted copies of which the destination has not been seen.
-pub(super) async fn under_way(handler: &Handler) -> anyhow::Result<u64> {
+pub(super) async fn under_way(context: &Context) -> anyhow::Result<u64> {
     let filter = Filter { state: Some(State::Accepted.name().to_owned()), ..Filter::default() };
     let mut count = 0;
     let count_page = |page: Page| {
         count += page.records.iter().filter(|record| record.look_at.is_some()).count() as u64;
         Ok(())
     };
-    home::each_page(&*handler.ledger, &filter, count_page).await?;
+    home::each_page(&*context.ports.ledger, &filter, count_page).await?;
     Ok(count)
 }

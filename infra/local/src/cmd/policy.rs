@@ -6,22 +6,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use offsite_shared::command::Cloud;
-use offsite_shared::disposition::Failure;
-use offsite_shared::exchange::{self, For};
-use offsite_shared::fields::one_line;
-use offsite_shared::handler::{Handler, Invocation};
-use offsite_shared::inventory::{Backup, Cursor, Scope, Standing};
+use offsite_shared::context::{Context, Invocation};
+use offsite_shared::exchange::{self, Target};
+use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ledger::later;
-use offsite_shared::policy::{Coverage, Policy, Rule, SCHEMA, duration_text};
-use offsite_shared::ports::{Clock, Reply};
-use offsite_shared::settings::Environment;
+use offsite_shared::model::backup::{Backup, Standing};
+use offsite_shared::model::command::Cloud;
+use offsite_shared::model::failure::Failure;
+use offsite_shared::model::http::Reply;
+use offsite_shared::model::text::one_line;
+use offsite_shared::model::time::later;
+use offsite_shared::policy::{Coverage, Effective, Policy, Rule, SCHEMA, duration_text};
+use offsite_shared::ports::Clock;
+use offsite_shared::providers::inventory::{Cursor, Scope};
+use offsite_shared::settings::environment::Environment;
 use offsite_shared::sweep::summary;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::home;
-use crate::policy_file::{self, Problem, Problems};
+use crate::home::policy_file::{self, Problem, Problems};
 
 /// Options of `offsite policy`.
 #[derive(Args, Debug)]
@@ -45,7 +48,7 @@ pub enum PolicyAction {
         /// Read the providers too: what each rule covers now, and what its first sweep would start. Nothing is started
         #[arg(long)]
         live: bool,
-        /// Read this backup at the provider and say for each rule why it is or is not covered
+        /// Read this backup at the one provider that its ID can be of, and say for each rule why it is or is not covered
         #[arg(long, value_name = "ID", conflicts_with = "live")]
         explain: Option<String>,
     },
@@ -59,7 +62,7 @@ pub enum PolicyAction {
     },
 }
 
-/// Does it, and tells whether the policy is good.
+/// Runs the subcommand, and tells whether the policy is good.
 ///
 /// # Errors
 /// Standard output is gone; for `render`, all that is wrong with the policy.
@@ -92,13 +95,20 @@ pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Wri
     }
 }
 
-/// For each rule whether it covers a backup, and why not; whether every rule could be asked about.
+/// Tells for each rule whether it covers a backup, and why not. True when every rule could be asked about.
 async fn explain(policy: Policy, id: &str, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<bool> {
-    let handler = home::looking(environment, None)?;
+    let context = home::looking(environment, None)?;
     let clock = SystemClock;
     let mut well = true;
     for rule in &policy.rules {
-        let told = match find(&handler, rule, id).await {
+        let cloud = rule.operation.cloud();
+        // The other clouds' keys may not even be here.
+        if cloud != Cloud::of_backup_id(id) {
+            let name = cloud.name();
+            writeln!(out, "{}: not covered: {} has not the form of a backup's ID of {name}", rule.name, one_line(id))?;
+            continue;
+        }
+        let told = match find(&context, rule, id).await {
             Err(failure) => {
                 well = false;
                 format!("cannot be told: {failure}")
@@ -109,6 +119,7 @@ async fn explain(policy: Policy, id: &str, environment: &Environment, out: &mut 
                 (Coverage::Covered, Standing::Usable) => "covered".to_owned(),
                 (Coverage::Covered, Standing::NotReady(why)) => format!("covered, and not ready: it {why}"),
                 (Coverage::Covered, Standing::Ineligible(why)) => format!("covered, and cannot be copied: it {why}"),
+                (Coverage::Covered, Standing::NotCovered(why)) => format!("not covered: it {why}"),
             },
         };
         writeln!(out, "{}: {told}", rule.name)?;
@@ -116,51 +127,53 @@ async fn explain(policy: Policy, id: &str, environment: &Environment, out: &mut 
     Ok(well)
 }
 
-async fn find(handler: &Handler, rule: &Rule, id: &str) -> Result<Option<Backup>, Failure> {
+async fn find(context: &Context, rule: &Rule, id: &str) -> Result<Option<Backup>, Failure> {
     let cloud = rule.operation.cloud();
     let Some(provider) = home::PROVIDERS.into_iter().find(|provider| provider.cloud() == cloud) else {
         return Ok(None);
     };
     let inventory = provider.inventory();
-    let command = provider.complete(&rule.command_of(id), &handler.settings.defaults);
+    let command = provider.complete(&rule.command_of(id), &context.settings.defaults);
     let mut scope = Scope::of(rule.operation, &rule.source.region, command.source.project_id);
     scope.vault_id = rule.source.vault_id.clone().filter(|_| cloud == Cloud::Alibaba);
-    let whose = For { account: &rule.account, rule: Some(&rule.name) };
+    let target = Target { provider, account: &rule.account, rule: Some(&rule.name) };
     let stop = later(SystemClock.now(), Duration::from_secs(600));
     if let Some(call) = inventory.show(&scope, id) {
         let shown = |reply: Reply| inventory.shown(&scope, id, &reply);
-        return exchange::read_as(handler, provider, &call, whose, stop, shown).await;
+        return exchange::read_as(context, target, &call, stop, shown).await;
     }
     let mut cursor: Option<Cursor> = None;
+    let mut refused = None;
     loop {
         let call = inventory.list(&scope, cursor.as_ref());
         let listed = |reply: Reply| inventory.listed(&scope, cursor.as_ref(), &reply);
-        let page = exchange::read_as(handler, provider, &call, whose, stop, listed).await?;
+        let page = exchange::read_as(context, target, &call, stop, listed).await?;
+        refused = page.refusal().or(refused);
         if let Some(found) = page.backups.into_iter().find(|backup| backup.id == id) {
             return Ok(Some(found));
         }
         match page.next {
             Some(next) => cursor = Some(next),
-            None => return Ok(None),
+            None => return refused.map_or(Ok(None), Err),
         }
     }
 }
 
-/// What each rule covers now, and what its first sweep would start; whether every rule could be read.
+/// Tells what each rule covers now, and what its first sweep would start. True when every rule could be read.
 async fn first_sweep(
     policy: Arc<Policy>,
     environment: &Environment,
     json: bool,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
-    let handler = home::looking(environment, Some(policy.clone()))?;
+    let context = home::looking(environment, Some(policy.clone()))?;
     let deadline = later(SystemClock.now(), Duration::from_secs(86_400));
     let invocation = Invocation { id: "policy".into(), deadline };
-    let answer = handler.handle(&json!({ "action": "sweep" }), &invocation).await?;
+    let answer = handle(&context, &json!({ "action": "sweep" }), &invocation).await?;
     let mut well = true;
     for rule in &policy.rules {
         let swept = answer["swept"].as_array().into_iter().flatten().find(|one| one["rule"] == json!(rule.name));
-        let Some((found, _)) = summary::read(&*handler.notes, &rule.name).await? else {
+        let Some((found, _)) = summary::read(&*context.ports.notes, &rule.name).await? else {
             well = false;
             let reason = swept.and_then(|one| one["reason"].as_str()).unwrap_or("it was not read");
             match json {
@@ -173,12 +186,18 @@ async fn first_sweep(
         // A vault-wide call is one, whatever it copies.
         let due = if rule.operation.source_field() == "vault_id" { found.due.min(1) } else { found.due };
         let (covered, would) = (found.counts.covered, due.min(limit));
-        match json {
-            true => {
-                let told = json!({ "rule": rule.name, "counts": found.counts, "due": found.due, "would_start": would });
+        let advice = covers_nothing(rule, covered);
+        match (json, advice) {
+            (true, advice) => {
+                let mut told =
+                    json!({ "rule": rule.name, "counts": found.counts, "due": found.due, "would_start": would });
+                if let Some(advice) = advice {
+                    told["advice"] = json!(advice);
+                }
                 writeln!(out, "{told}")?;
             }
-            false => {
+            (false, Some(advice)) => writeln!(out, "{}: {advice}", rule.name)?,
+            (false, None) => {
                 let counts = found.counts;
                 writeln!(
                     out,
@@ -197,6 +216,15 @@ async fn first_sweep(
     Ok(well)
 }
 
+/// What to do about a rule that covers nothing and does not say that it may.
+fn covers_nothing(rule: &Rule, covered: u64) -> Option<String> {
+    (covered == 0 && !rule.limits.allow_empty).then(|| {
+        let [_, _, source, ..] = summary(rule);
+        let change = if rule.source.select.is_all() { "name another source" } else { "widen source.select" };
+        format!("covers nothing now: no backup is in {source}; {change}, or say limits.allow_empty: true")
+    })
+}
+
 fn as_json(file: &str, read: &Result<Policy, Problems>) -> Value {
     let problem = |problem: &Problem| {
         json!({
@@ -207,12 +235,26 @@ fn as_json(file: &str, read: &Result<Policy, Problems>) -> Value {
         })
     };
     match read {
-        Ok(policy) => json!({ "file": file, "valid": true, "policy": policy.to_json(), "errors": [] }),
+        Ok(policy) => {
+            let promised = |rule: &Rule| (rule.name.clone(), rule.effective().map_or(Value::Null, promise));
+            let promises: Map<String, Value> = policy.rules.iter().map(promised).collect();
+            json!({ "file": file, "valid": true, "policy": policy.to_json(), "objectives": promises, "errors": [] })
+        }
         Err(problems) => {
             let errors: Vec<Value> = problems.list.iter().map(problem).collect();
             json!({ "file": file, "valid": false, "errors": errors })
         }
     }
+}
+
+/// What a rule promises, defaults included. The normalised policy is without them.
+fn promise(told: Effective) -> Value {
+    json!({
+        "max_lag": duration_text(told.max_lag),
+        "max_lag_is_default": told.is_default,
+        "rpo": told.rpo.map(duration_text),
+        "history": told.history,
+    })
 }
 
 fn write_text(file: &str, read: &Result<Policy, Problems>, out: &mut dyn Write) -> std::io::Result<()> {
@@ -243,22 +285,27 @@ fn summary(rule: &Rule) -> [String; 5] {
     source.extend(select.tags.iter().map(|(key, value)| format!("tag {key}={value}")));
     source.extend(select.min_age.map(|age| format!("from {} old", duration_text(age))));
     source.extend(select.max_age.map(|age| format!("up to {} old", duration_text(age))));
-    source.extend(match select.resources.as_slice() {
-        [] => None,
-        [one] => Some(one.clone()),
-        many => Some(format!("{} resources", many.len())),
-    });
-    let place = |destination: &offsite_shared::command::Destination| match &destination.vault_id {
+    source.extend(resources(&select.resources));
+    let exclude = &select.exclude;
+    source.extend(resources(&exclude.resources).map(|these| format!("without {these}")));
+    source.extend(exclude.tags.iter().map(|(key, value)| format!("without tag {key}={value}")));
+    source.extend(exclude.name_prefix.as_ref().map(|prefix| format!("without name {prefix}*")));
+    let place = |destination: &offsite_shared::model::command::Destination| match &destination.vault_id {
         Some(vault) => format!("{} vault {vault}", destination.region),
         None => destination.region.clone(),
     };
     let destinations: Vec<String> = rule.destinations.iter().map(place).collect();
     let mut objective: Vec<String> = Vec::new();
-    objective.extend(rule.objective.max_lag.map(|lag| format!("lag up to {}", duration_text(lag))));
-    objective.extend(rule.objective.rpo.map(|rpo| format!("rpo {}", duration_text(rpo))));
-    if objective.is_empty() {
-        objective.push("no objective".to_owned());
+    match rule.effective() {
+        None => objective.push("not judged".to_owned()),
+        Some(Effective { max_lag, is_default, rpo, history }) => {
+            let default = if is_default { " (default)" } else { "" };
+            objective.push(format!("lag up to {}{default}", duration_text(max_lag)));
+            objective.extend(rpo.map(|rpo| format!("rpo {}", duration_text(rpo))));
+            objective.extend(history.then(|| "with history".to_owned()));
+        }
     }
+    objective.extend(rule.copies.keep.map(|keep| format!("copies kept {}", duration_text(keep))));
     [
         rule.name.clone(),
         one_line(&format!("{} {}{account}", rule.operation.cloud().name(), rule.operation.name())),
@@ -266,4 +313,12 @@ fn summary(rule: &Rule) -> [String; 5] {
         destinations.join(", "),
         objective.join(", "),
     ]
+}
+
+fn resources(names: &[String]) -> Option<String> {
+    match names {
+        [] => None,
+        [one] => Some(one.clone()),
+        many => Some(format!("{} resources", many.len())),
+    }
 }

@@ -4,25 +4,23 @@ use std::io::Write;
 
 use anyhow::ensure;
 use clap::{Args, Subcommand};
-use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ports::Clock;
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
 
-use crate::database::Database;
 use crate::home;
-use crate::queue::Queue;
+use crate::home::database::Database;
+use crate::home::queue::Queue;
 
 /// Options of `offsite queue`.
 #[derive(Args, Debug)]
 pub struct QueueArgs {
     /// What to do
     #[command(subcommand)]
-    pub action: QueueAction,
+    pub(crate) action: QueueAction,
 }
 
 /// What to do with the queue.
 #[derive(Subcommand, Debug)]
-pub enum QueueAction {
+pub(crate) enum QueueAction {
     /// Show messages, oldest first, and leave them there
     List {
         /// At most this many
@@ -51,7 +49,7 @@ pub async fn run(args: &QueueArgs, environment: &Environment, out: &mut dyn Writ
     let queue = Queue::receipts(Database::open(&path)?);
     let messages = match args.action {
         QueueAction::List { limit } => queue.list(limit).await?,
-        QueueAction::Take { max } => queue.take(max, SystemClock.now()).await?,
+        QueueAction::Take { max } => queue.take(max).await?,
     };
     for message in messages {
         writeln!(out, "{}", message.body)?;

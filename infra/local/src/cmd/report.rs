@@ -4,17 +4,18 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use offsite_shared::handler::Invocation;
+use offsite_shared::context::Invocation;
+use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ledger::later;
+use offsite_shared::model::time::later;
 use offsite_shared::policy::{DURATION_WANTED, read_duration};
 use offsite_shared::ports::Clock;
 use offsite_shared::report::reading::{self, Wish};
 use offsite_shared::report::{Conclusion, Report};
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
 use serde_json::json;
 
 use crate::home;
@@ -96,12 +97,12 @@ async fn make(args: &ReportArgs, environment: &Environment) -> anyhow::Result<Re
             home.policy.is_some(),
             "there is no policy that says what to look at: write ./offsite.yaml or use --policy"
         );
-        let handler = home::looking(environment, home.policy.clone())?;
+        let context = home::looking(environment, home.policy.clone())?;
         let deadline = later(SystemClock.now(), Duration::from_secs(86_400));
         let payload = json!({ "action": "sweep", "rule": args.rule });
-        handler.handle(&payload, &Invocation { id: "live".into(), deadline }).await?;
-        home.ledger = handler.ledger.clone();
-        home.notes = handler.notes.clone();
+        handle(&context, &payload, &Invocation { id: "live".into(), deadline }).await?;
+        home.ledger = context.ports.ledger.clone();
+        home.notes = context.ports.notes.clone();
     }
     let wish = Wish {
         at: args.at.unwrap_or_else(|| SystemClock.now()),

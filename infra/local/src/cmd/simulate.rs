@@ -3,9 +3,8 @@
 use std::io::Write;
 
 use clap::Args;
+use offsite_simulators::{BACKUPS, MOST_BACKUPS, SimOptions, Simulators};
 use secrecy::{ExposeSecret, SecretString};
-
-use crate::sim::{BACKUPS, MOST_BACKUPS, SimOptions, Simulators};
 
 /// Options of `offsite simulate`.
 #[derive(Args, Debug)]
@@ -70,7 +69,7 @@ fn shown(secret: Option<SecretString>) -> Option<String> {
 }
 
 /// Returns when the process is asked to end.
-pub async fn wait_for_end() {
+pub(crate) async fn wait_for_end() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {

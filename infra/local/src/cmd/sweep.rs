@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use offsite_shared::handler::Invocation;
+use offsite_shared::context::Invocation;
+use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ledger::later;
+use offsite_shared::model::time::later;
 use offsite_shared::ports::Clock;
-use offsite_shared::settings::Environment;
+use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 
 use crate::home;
@@ -30,9 +31,9 @@ pub struct SweepArgs {
 /// There is no policy, or the ledger cannot be used.
 pub async fn run(args: &SweepArgs, environment: &Environment) -> anyhow::Result<(Value, bool)> {
     let database = home::open(&home::database_path(environment), home::is_simulated(environment)).await?;
-    let handler = home::handler(environment, &database)?;
+    let context = home::context(environment, &database)?;
     anyhow::ensure!(
-        handler.policies.policy().await?.is_some(),
+        context.ports.policies.policy().await?.is_some(),
         "there is no policy to sweep by: write ./offsite.yaml or set OFFSITE_POLICY; docs/policies has samples, `offsite policy schema` the schema"
     );
     let bar = ProgressBar::new_spinner();
@@ -42,7 +43,7 @@ pub async fn run(args: &SweepArgs, environment: &Environment) -> anyhow::Result<
     bar.enable_steady_tick(Duration::from_millis(120));
     let deadline = later(SystemClock.now(), Duration::from_secs(args.timeout));
     let payload = json!({ "action": "sweep", "rule": args.rule });
-    let answer = handler.handle(&payload, &Invocation { id: "local".into(), deadline }).await;
+    let answer = handle(&context, &payload, &Invocation { id: "local".into(), deadline }).await;
     bar.finish_and_clear();
     let answer = answer?;
     let swept = answer["swept"].as_array().map(Vec::as_slice).unwrap_or_default();

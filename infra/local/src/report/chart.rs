@@ -5,9 +5,11 @@
 
 use jiff::Timestamp;
 use maud::{Markup, html};
-use offsite_shared::report::{Arrival, Counts, Point};
+use offsite_shared::observe::arrivals::Arrival;
+use offsite_shared::sweep::findings::{Counts, Point};
+use offsite_shared::sweep::verdict::Verdict;
 
-use super::words::{self, VERDICTS, duration, number, share};
+use super::words::{self, ORDER, duration, number, share};
 
 const HEIGHT: f64 = 198.0;
 const TOP: f64 = 20.0;
@@ -16,7 +18,7 @@ const BOTTOM: f64 = 24.0;
 const WIDE: f64 = 1000.0;
 /// More points than this are drawn as ranges.
 const POINTS: usize = 300;
-/// How many ranges.
+/// How many ranges are drawn in place of too many points.
 const RANGES: usize = 100;
 /// A part of a bar that is not nothing has at least this many per cent of it, so that one in a million can be seen.
 const LEAST: f64 = 1.5;
@@ -26,8 +28,8 @@ pub(super) fn patterns() -> Markup {
     html! {
         svg.defs width="0" height="0" aria-hidden="true" focusable="false" {
             defs {
-                @for (field, lines) in PATTERNS {
-                    pattern id={ "p-" (field) } class={ "p p-" (field) } width="8" height="8" patternUnits="userSpaceOnUse" {
+                @for (name, lines) in ORDER.map(|verdict| (verdict.name(), pattern(verdict))) {
+                    pattern id={ "p-" (name) } class={ "p p-" (name) } width="8" height="8" patternUnits="userSpaceOnUse" {
                         rect width="8" height="8" {}
                         path d=(lines) {}
                     }
@@ -37,43 +39,44 @@ pub(super) fn patterns() -> Markup {
     }
 }
 
-const PATTERNS: [(&str, &str); 9] = [
-    ("replicated", ""),
-    ("in_progress", "M-2 2l4-4M0 8l8-8M6 10l4-4"),
-    ("not_ready", "M2 2h.01M6 6h.01"),
-    ("ineligible", "M0 4h8"),
-    ("in_doubt", "M-2 6l4 4M0 0l8 8M6-2l4 4"),
-    ("missing", ""),
-    ("failed", "M0 4h8M4 0v8"),
-    ("lost", "M2 0v8M6 0v8"),
-    ("missed", "M0 0l8 8M8 0l-8 8"),
-];
+fn pattern(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Replicated | Verdict::Missing => "",
+        Verdict::InProgress => "M-2 2l4-4M0 8l8-8M6 10l4-4",
+        Verdict::NotReady => "M2 2h.01M6 6h.01",
+        Verdict::Ineligible => "M0 4h8",
+        Verdict::InDoubt => "M-2 6l4 4M0 0l8 8M6-2l4 4",
+        Verdict::Failed => "M0 4h8M4 0v8",
+        Verdict::Lost => "M2 0v8M6 0v8",
+        Verdict::Missed => "M0 0l8 8M8 0l-8 8",
+    }
+}
 
 /// A square of a verdict's pattern, for legends.
-pub(super) fn swatch(field: &str) -> Markup {
+pub(super) fn swatch(verdict: Verdict) -> Markup {
     html! {
         svg.swatch width="16" height="16" aria-hidden="true" focusable="false" {
-            rect class={ "f-" (field) } width="16" height="16" {}
+            rect class={ "f-" (verdict.name()) } width="16" height="16" {}
         }
     }
 }
 
 /// The coverage bar: one segment for each verdict that is not zero.
 pub(super) fn coverage(counts: &Counts) -> Markup {
-    let parts: Vec<(&words::Figure, u64)> =
-        VERDICTS.iter().map(|figure| (figure, (figure.count)(counts))).filter(|(_, count)| *count > 0).collect();
+    let parts: Vec<(Verdict, u64)> =
+        ORDER.map(|verdict| (verdict, counts[verdict])).into_iter().filter(|(_, count)| *count > 0).collect();
     let whole = counts.covered.max(parts.iter().map(|(_, count)| count).sum());
     let widths: Vec<f64> = parts.iter().map(|(_, count)| percent(*count, whole).max(LEAST)).collect();
     let scale = 100.0 / widths.iter().sum::<f64>().max(100.0);
     let starts = widths.iter().scan(0.0, |at, width| Some(std::mem::replace(at, *at + width * scale)));
     let label: Vec<String> =
-        parts.iter().map(|(figure, count)| format!("{} {}", number(*count), figure.label)).collect();
+        parts.iter().map(|(verdict, count)| format!("{} {}", number(*count), words::figure(*verdict).label)).collect();
     html! {
         svg.coverage width="100%" height="28" role="img" aria-label={ "Of " (number(whole)) " covered: " (label.join(", ")) } {
             rect.track width="100%" height="28" {}
-            @for (((figure, count), width), x) in parts.iter().zip(&widths).zip(starts) {
-                rect class={ "f-" (figure.field) } x={ (round(x)) "%" } width={ (round(width * scale)) "%" } height="28" {
-                    title { (figure.label) ": " (number(*count)) " (" (share(*count, whole)) ")" }
+            @for (((verdict, count), width), x) in parts.iter().zip(&widths).zip(starts) {
+                rect class={ "f-" (verdict.name()) } x={ (round(x)) "%" } width={ (round(width * scale)) "%" } height="28" {
+                    title { (words::figure(*verdict).label) ": " (number(*count)) " (" (share(*count, whole)) ")" }
                 }
                 @if x > 0.0 { line.gap x1={ (round(x)) "%" } x2={ (round(x)) "%" } y1="0" y2="28" {} }
             }
@@ -188,7 +191,7 @@ fn chart(title: &str, caption: &str, samples: &[(Timestamp, u64)], allowed: Opti
     }
 }
 
-/// When, the lowest, the middle and the highest.
+/// One range: its time, and its lowest, middle and highest value.
 type Drawn = (Timestamp, u64, u64, u64);
 
 /// Many samples as few: of each part of them the range, so that no peak is hidden.
@@ -215,14 +218,14 @@ impl Span {
         if from == to { Self { from: from - 1800, to: to + 1800 } } else { Self { from, to } }
     }
 
-    /// From 0 to 1, with a little room at both ends.
+    /// The place of a moment in the chart, from 0 to 1, with a little room at both ends.
     fn place(&self, at: Timestamp) -> f64 {
         let whole = u64::try_from(self.to - self.from).unwrap_or(1);
         let part = u64::try_from(at.as_second() - self.from).unwrap_or(0);
         0.01 + 0.98 * percent(part, whole) / 100.0
     }
 
-    /// The time at `part` halves of it.
+    /// The label for the time at `part` halves of the span.
     fn label(&self, part: u8) -> String {
         let second = self.from + (self.to - self.from) / 2 * i64::from(part);
         let format = if self.to - self.from > 5 * 86_400 { "%-d %b" } else { "%-d %b %H:%M" };

@@ -1,6 +1,7 @@
 //! The lists of a report as CSV (RFC 4180): one line for each exception, orphan and replication outside the policy.
 
-use offsite_shared::report::{Line, Report};
+use offsite_shared::report::Report;
+use offsite_shared::sweep::findings::Line;
 
 use super::words::age;
 
@@ -70,7 +71,7 @@ fn of_line(report: &Report, kind: &str, of: &[String; 3], line: &Line) -> [Strin
         rule,
         provider,
         account,
-        line.verdict.clone(),
+        line.verdict.name().to_owned(),
         line.backup_id.clone(),
         line.name.clone().unwrap_or_default(),
         line.resource.clone().unwrap_or_default(),

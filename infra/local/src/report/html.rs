@@ -7,12 +7,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use offsite_shared::report::{Conclusion, Report};
+use offsite_shared::sweep::verdict::Verdict;
 use sha2::{Digest, Sha256};
 
+use super::chart;
 use super::rows::List;
 use super::rule::{self, time};
-use super::words::{self, COVERED, TERMS, VERDICTS, number};
-use super::{chart, words::Figure};
+use super::words::{self, COVERED, ORDER, TERMS, number};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -140,14 +141,14 @@ fn none<'a>(report: &Report, known: &'a str) -> &'a str {
 
 /// What chooses among the exceptions; `page.js` shows it, since without scripts it would do nothing.
 fn filters(report: &Report) -> Markup {
-    let offered = |figure: &&Figure| {
-        report.rules.iter().any(|rule| rule.exceptions.iter().any(|line| line.verdict == figure.field))
+    let offered = |verdict: &&Verdict| {
+        report.rules.iter().any(|rule| rule.exceptions.iter().any(|line| line.verdict == **verdict))
     };
     html! {
         form.filters id="exceptions-filters" role="search" aria-label="Filter the exceptions" hidden {
             label { "Verdict" select name="verdict" {
                 option value="" { "all" }
-                @for figure in VERDICTS.iter().rev().filter(offered) { option value=(figure.field) { (figure.label) } }
+                @for verdict in ORDER.iter().rev().filter(offered) { option value=(verdict.name()) { (words::figure(*verdict).label) } }
             } }
             label { "Rule" select name="rule" {
                 option value="" { "all" }
@@ -168,9 +169,9 @@ fn definitions() -> Markup {
         section id="definitions" aria-labelledby="definitions-title" {
             h2 id="definitions-title" { "Definitions" }
             dl {
-                @for figure in std::iter::once(&COVERED).chain(&VERDICTS) {
+                @for (name, figure) in std::iter::once(("covered", COVERED)).chain(ORDER.map(|verdict| (verdict.name(), words::figure(verdict)))) {
                     div {
-                        dt id={ "def-" (figure.field) } { (figure.label) }
+                        dt id={ "def-" (name) } { (figure.label) }
                         dd { (figure.meaning) }
                     }
                 }

@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 use maud::{Markup, PreEscaped, html};
-use offsite_shared::report::{Line, Orphan, Report};
+use offsite_shared::report::Report;
+use offsite_shared::sweep::findings::{Line, Orphan};
+use offsite_shared::sweep::verdict::Verdict;
 use serde_json::{Value, json};
 
-use super::words::{self, VERDICTS, Weight, age, duration, minute, number, plain, shares};
+use super::words::{self, ORDER, age, duration, minute, number, plain, shares};
 
 /// Rows that are in a table from the start.
 const SHOWN: usize = 1_000;
@@ -18,13 +20,13 @@ pub(super) struct List {
     caption: &'static str,
     columns: &'static [&'static str],
     rows: Vec<Row>,
-    /// How many there are, in the page or not.
+    /// How many rows there are, in the page or not.
     total: u64,
 }
 
 struct Row {
     /// The first column's verdict, where the list has one.
-    verdict: Option<String>,
+    verdict: Option<Verdict>,
     cells: Vec<Cell>,
 }
 
@@ -79,7 +81,7 @@ impl List {
         }
     }
 
-    /// How many there are.
+    /// How many rows the list has, in the page or not.
     pub(super) fn total(&self) -> u64 {
         self.total
     }
@@ -114,7 +116,7 @@ impl List {
                 @for (index, (cell, column)) in row.cells.iter().zip(self.columns).enumerate() {
                     td role="cell" data-label=(column) {
                         @match (&row.verdict, index) {
-                            (Some(verdict), 0) => span class={ "chip " (weight(verdict)) } { (cell.0) },
+                            (Some(verdict), 0) => span class={ "chip " (weight(*verdict)) } { (cell.0) },
                             _ => bdi { (cell.0) },
                         }
                         @if !cell.1.is_empty() { small { bdi { (cell.1) } } }
@@ -128,7 +130,7 @@ impl List {
     fn data(&self) -> String {
         let cell = |Cell(main, sub): &Cell| if sub.is_empty() { json!(main) } else { json!([main, sub]) };
         let row = |row: &Row| -> Value {
-            let verdict = row.verdict.as_deref();
+            let verdict = row.verdict;
             json!({
                 "verdict": verdict,
                 "weight": verdict.map(weight),
@@ -141,13 +143,13 @@ impl List {
     }
 }
 
-fn weight(verdict: &str) -> &'static str {
-    words::verdict(verdict).map_or(Weight::Doubt, |figure| figure.weight).class()
+fn weight(verdict: Verdict) -> &'static str {
+    words::figure(verdict).weight.class()
 }
 
-/// Worst first.
-fn rank(verdict: &str) -> usize {
-    VERDICTS.iter().rev().position(|figure| figure.field == verdict).unwrap_or(VERDICTS.len())
+/// The place of a verdict in a list that begins with the worst.
+fn rank(verdict: Verdict) -> usize {
+    ORDER.iter().rev().position(|one| *one == verdict).unwrap_or(ORDER.len())
 }
 
 /// The rows that are shown from the start, of each rule its share of them, before those that come after.
@@ -159,7 +161,7 @@ fn first_first(mut rules: Vec<Vec<Row>>) -> Vec<Row> {
 }
 
 fn of_line(now: Timestamp, rule: Option<&str>, line: &Line) -> Row {
-    let mut cells = vec![Cell::new(words::label(&line.verdict), "")];
+    let mut cells = vec![Cell::new(words::figure(line.verdict).label, "")];
     cells.extend(rule.map(|rule| Cell::new(rule, "")));
     let show = line.key.as_ref().map(|key| format!("offsite ledger show {}", key.chars().take(12).collect::<String>()));
     cells.extend([
@@ -169,7 +171,7 @@ fn of_line(now: Timestamp, rule: Option<&str>, line: &Line) -> Row {
         made(now, line.created_at),
         Cell::new(line.reason.as_deref().unwrap_or_default(), &show.unwrap_or_default()),
     ]);
-    Row { verdict: Some(line.verdict.clone()), cells }
+    Row { verdict: Some(line.verdict), cells }
 }
 
 fn of_orphan(now: Timestamp, rule: &str, orphan: &Orphan) -> Row {

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use offsite_shared::report::{Conclusion, Report, Rpo, RuleReport};
 
 use super::chart;
-use super::words::{self, COVERED, VERDICTS, age, duration, minute, number, share};
+use super::words::{self, COVERED, ORDER, age, duration, minute, number, share};
 
 /// Late resources that are named.
 const LATE_SHOWN: usize = 100;
@@ -116,11 +116,11 @@ fn figures(rule: &RuleReport) -> Markup {
         (chart::coverage(&rule.counts))
         ul.legend {
             li.covered { a href="#def-covered" { (COVERED.label) } " " b { (number(covered)) } }
-            @for figure in &VERDICTS {
-                @let count = (figure.count)(&rule.counts);
+            @for verdict in ORDER {
+                @let count = rule.counts[verdict];
                 li.zero[count == 0] {
-                    (chart::swatch(figure.field))
-                    a href={ "#def-" (figure.field) } { (figure.label) } " " b { (number(count)) }
+                    (chart::swatch(verdict))
+                    a href={ "#def-" (verdict.name()) } { (words::figure(verdict).label) } " " b { (number(count)) }
                     span.share { " " (share(count, covered)) }
                 }
             }

@@ -2,7 +2,8 @@
 
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
-use offsite_shared::report::{Conclusion, Line, Orphan, Report, RuleReport};
+use offsite_shared::report::{Conclusion, Report, RuleReport};
+use offsite_shared::sweep::findings::{Line, Orphan};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::words::{self, Weight, age, duration, minute, number, plain, plural};
@@ -91,8 +92,8 @@ fn of_rule(out: &mut Text, now: Timestamp, rule: &RuleReport) {
 /// What is covered, and every part of it that is not zero.
 fn figures(rule: &RuleReport) -> String {
     let mut parts = Vec::new();
-    for figure in &words::VERDICTS {
-        let count = (figure.count)(&rule.counts);
+    for verdict in words::ORDER {
+        let (count, figure) = (rule.counts[verdict], words::figure(verdict));
         match (count, figure.weight) {
             (0, _) => {}
             (_, Weight::Good) if rule.inferred > 0 => {
@@ -139,7 +140,7 @@ fn lines(out: &mut Text, now: Timestamp, lines: &[Line], total: u64) {
     for line in shown {
         let made = line.created_at.map(minute).unwrap_or_default();
         let old = line.created_at.map(|at| duration(age(now, at))).unwrap_or_default();
-        let cells = [words::label(&line.verdict), &line.backup_id, &line.destination, &made, &old];
+        let cells = [words::figure(line.verdict).label, &line.backup_id, &line.destination, &made, &old];
         out.row(cells, [id, destination]);
         let named = [line.name.as_deref(), line.resource.as_deref()].into_iter().flatten().collect::<Vec<_>>();
         let detail = [named.join(" of "), line.reason.clone().unwrap_or_default()];

@@ -1,7 +1,8 @@
 //! The words of a report: names and definitions of its figures, and how durations, times and numbers are spelt.
 
 use jiff::Timestamp;
-use offsite_shared::report::{Conclusion, Counts, Report};
+use offsite_shared::report::{Conclusion, Report};
+use offsite_shared::sweep::verdict::Verdict;
 
 /// What a verdict means for whoever reads the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,101 +32,93 @@ impl Weight {
     }
 }
 
-/// One part of what is covered.
+/// How one part of what is covered is told.
+#[derive(Clone, Copy)]
 pub(super) struct Figure {
-    /// Its field in [`Counts`], which is also the verdict's name in a line.
-    pub(super) field: &'static str,
     /// Its name for people.
     pub(super) label: &'static str,
-    /// What it means.
+    /// What it means for whoever reads the report.
     pub(super) weight: Weight,
     /// Its definition.
     pub(super) meaning: &'static str,
-    /// Its value.
-    pub(super) count: fn(&Counts) -> u64,
 }
 
-/// What all other figures are parts of.
+/// The figure of all that is covered, of which every verdict is a part.
 pub(super) const COVERED: Figure = Figure {
-    field: "covered",
     label: "covered",
     weight: Weight::Neutral,
     meaning: "Every pair of one backup and one destination region to which the rule applies. A backup that goes to two \
               regions counts twice. Each pair has exactly one of the verdicts below.",
-    count: |counts| counts.covered,
 };
 
-/// The verdicts, in the order of the coverage bar: what is well first, what is worst last.
-pub(super) const VERDICTS: [Figure; 9] = [
-    Figure {
-        field: "replicated",
-        label: "replicated",
-        weight: Weight::Good,
-        meaning: "A usable copy was seen in the destination region, or can be concluded from what the provider says \
-                  elsewhere (then it also counts as inferred).",
-        count: |counts| counts.replicated,
-    },
-    Figure {
-        field: "in_progress",
-        label: "in progress",
-        weight: Weight::Waiting,
-        meaning: "A copy is on its way, or the provider has accepted it and it was not seen in the destination yet.",
-        count: |counts| counts.in_progress,
-    },
-    Figure {
-        field: "not_ready",
-        label: "not ready",
-        weight: Weight::Waiting,
-        meaning: "The backup itself is not finished yet, so it cannot be copied yet.",
-        count: |counts| counts.not_ready,
-    },
-    Figure {
-        field: "ineligible",
-        label: "ineligible",
-        weight: Weight::Neutral,
-        meaning: "The backup cannot be copied, or shall not be; the reason stands beside it. It is not missing: no retry \
-                  would change it.",
-        count: |counts| counts.ineligible,
-    },
-    Figure {
-        field: "in_doubt",
-        label: "in doubt",
-        weight: Weight::Doubt,
-        meaning: "A call to the provider may have started a copy, and nobody knows whether it did. It is not repeated blindly, \
-                  since a second copy costs money; the provider is asked again until it is clear.",
-        count: |counts| counts.in_doubt,
-    },
-    Figure {
-        field: "missing",
-        label: "missing",
-        weight: Weight::Bad,
-        meaning: "There is no copy, and nothing stands in the way of one: the next sweep starts it, \
-                  within its limits.",
-        count: |counts| counts.missing,
-    },
-    Figure {
-        field: "failed",
-        label: "failed",
-        weight: Weight::Bad,
-        meaning: "The copy failed, or the provider refused to start it; the reason stands beside it.",
-        count: |counts| counts.failed,
-    },
-    Figure {
-        field: "lost",
-        label: "lost",
-        weight: Weight::Bad,
-        meaning: "The copy was seen in the destination once and is gone before its time.",
-        count: |counts| counts.lost,
-    },
-    Figure {
-        field: "missed",
-        label: "missed",
-        weight: Weight::Bad,
-        meaning: "The backup is gone from its source region and was never copied. Nothing can repair this; it stays a breach \
-                  until a person acknowledges it.",
-        count: |counts| counts.missed,
-    },
+/// The order of the coverage bar: what is well first, what is worst last.
+pub(super) const ORDER: [Verdict; 9] = [
+    Verdict::Replicated,
+    Verdict::InProgress,
+    Verdict::NotReady,
+    Verdict::Ineligible,
+    Verdict::InDoubt,
+    Verdict::Missing,
+    Verdict::Failed,
+    Verdict::Lost,
+    Verdict::Missed,
 ];
+
+/// How a verdict is told.
+pub(super) fn figure(verdict: Verdict) -> Figure {
+    match verdict {
+        Verdict::Replicated => Figure {
+            label: "replicated",
+            weight: Weight::Good,
+            meaning: "A usable copy was seen in the destination region, or can be concluded from what the provider says \
+                      elsewhere (then it also counts as inferred).",
+        },
+        Verdict::InProgress => Figure {
+            label: "in progress",
+            weight: Weight::Waiting,
+            meaning: "A copy is on its way, or the provider has accepted it and it was not seen in the destination yet.",
+        },
+        Verdict::NotReady => Figure {
+            label: "not ready",
+            weight: Weight::Waiting,
+            meaning: "The backup itself is not finished yet, so it cannot be copied yet.",
+        },
+        Verdict::Ineligible => Figure {
+            label: "ineligible",
+            weight: Weight::Neutral,
+            meaning: "The backup cannot be copied, or shall not be; the reason stands beside it. It is not missing: no retry \
+                      would change it.",
+        },
+        Verdict::InDoubt => Figure {
+            label: "in doubt",
+            weight: Weight::Doubt,
+            meaning: "A call to the provider may have started a copy, and nobody knows whether it did. It is not repeated blindly, \
+                      since a second copy costs money; the provider is asked again until it is clear.",
+        },
+        Verdict::Missing => Figure {
+            label: "missing",
+            weight: Weight::Bad,
+            meaning: "There is no copy, and nothing stands in the way of one: the next sweep starts it, \
+                      within its limits.",
+        },
+        Verdict::Failed => Figure {
+            label: "failed",
+            weight: Weight::Bad,
+            meaning: "The copy failed, or the provider refused to start it; the reason stands beside it.",
+        },
+        Verdict::Lost => Figure {
+            label: "lost",
+            weight: Weight::Bad,
+            meaning: "The copy was seen in the destination once and is gone before its time.",
+        },
+        Verdict::Missed => Figure {
+            label: "missed",
+            weight: Weight::Bad,
+            meaning: "The backup is gone from its source region and was never copied. Nothing can repair this; it stays a breach \
+                      until a person acknowledges it.",
+        },
+    }
+}
 
 /// The other words of a report: an anchor, the word, its definition.
 pub(super) const TERMS: [(&str, &str, &str); 15] = [
@@ -205,16 +198,6 @@ pub(super) const TERMS: [(&str, &str, &str); 15] = [
          doubt, lost or missed.",
     ),
 ];
-
-/// The verdict of that name.
-pub(super) fn verdict(field: &str) -> Option<&'static Figure> {
-    VERDICTS.iter().find(|figure| figure.field == field)
-}
-
-/// A verdict's name for people; one that is unknown here stays as it is.
-pub(super) fn label(field: &str) -> &str {
-    verdict(field).map_or(field, |figure| figure.label)
-}
 
 /// A rule's conclusion in words.
 pub(super) fn conclusion(conclusion: Conclusion) -> &'static str {

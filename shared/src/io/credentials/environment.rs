@@ -1,14 +1,14 @@
-//! Credentials of the vendors' own variables.
+//! Credentials from environment variables: the vendors' own for keys, and ours for Huawei's password.
 
 use secrecy::SecretString;
 
 use super::Means;
-use crate::command::Cloud;
-use crate::error::Error;
-use crate::settings::Environment;
+use crate::model::command::Cloud;
+use crate::model::error::Error;
+use crate::settings::environment::Environment;
 use crate::sign::Credential;
 
-/// The variables of one cloud: key ID, secret, session token.
+/// The names of the variables that hold a cloud's key: key ID, secret, session token.
 pub fn key_variables(cloud: Cloud) -> [&'static str; 3] {
     match cloud {
         Cloud::Alibaba => {
@@ -19,7 +19,7 @@ pub fn key_variables(cloud: Cloud) -> [&'static str; 3] {
     }
 }
 
-/// The variables of Huawei's password: account name, user, password.
+/// The names of the variables that hold Huawei's password: account name, user, password.
 pub(super) const PASSWORD: [&str; 3] =
     ["OFFSITE_HUAWEI_IAM_DOMAIN", "OFFSITE_HUAWEI_IAM_USER", "OFFSITE_HUAWEI_IAM_PASSWORD"];
 
@@ -62,10 +62,10 @@ fn needed(environment: &Environment, name: &str, cloud: Cloud) -> Result<String,
     })
 }
 
-/// A blank copied along with a key makes a wrong signature, which is hard to find; say it here.
+/// Returns `value` if it is all visible ASCII. A blank copied along with a key makes a wrong signature, which is hard to find.
 ///
 /// # Errors
-/// Names where it stands.
+/// It holds another character; the message gives `name`, where it stands.
 pub(super) fn clean(name: &str, value: String) -> Result<String, Error> {
     if value.chars().all(|c| c.is_ascii_graphic()) {
         Ok(value)

@@ -1,22 +1,29 @@
-//! Credentials that are asked for: a role taken on, an identity token exchanged, a password made a Huawei token.
+//! Credentials that a token service gives: for a key that takes on a role, for an identity token, or for a Huawei password.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::AGAIN;
-use crate::disposition::{Disposition, Failure};
-use crate::error::{Error, ErrorName};
-use crate::exchange;
-use crate::ledger::later;
-use crate::ports::{Access, Clock, HttpRequest, Reply, Transport};
-use crate::providers::{Call, Provider, huawei};
+use crate::exchange::wire;
+use crate::model::access::Access;
+use crate::model::error::{Error, ErrorName};
+use crate::model::failure::{Disposition, Failure};
+use crate::model::http::{HttpRequest, Reply};
+use crate::model::time::later;
+use crate::ports::{Clock, Transport};
+use crate::providers::call::Call;
+use crate::providers::huawei;
+use crate::providers::provider::Provider;
+use crate::providers::sts::{Federation, Role, Temporary};
 use crate::settings::Settings;
 use crate::sign::{Query, canonical};
-use crate::sts::{Federation, Role, Temporary};
 
-/// What an exchange needs.
+/// The least time between two attempts to get a new credential.
+pub(super) const AGAIN: Duration = Duration::from_secs(30);
+
+/// Sends the requests that get a temporary credential or a token.
 pub(super) struct Desk {
     pub(super) settings: Settings,
     pub(super) transport: Arc<dyn Transport>,
@@ -24,7 +31,7 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// Takes on a role with the key that may do so.
+    /// Gets the temporary credential of a role, with a key that may take on the role.
     pub(super) async fn assume(
         &self,
         provider: &dyn Provider,
@@ -33,12 +40,12 @@ impl Desk {
         access: &Access,
     ) -> Result<Temporary, Failure> {
         let call = provider.sts().assume(region, role);
-        let stamp = (self.clock.now(), &self.clock.nonce());
-        let (_, request) = exchange::signed(&self.settings, provider, &call, access, stamp, self.settings.timeout)?;
+        let (now, nonce) = (self.clock.now(), self.clock.nonce());
+        let (_, request) = wire::signed(&self.settings, provider, &call, access, now, &nonce, self.settings.timeout)?;
         provider.sts().assumed(&self.send(request).await?)
     }
 
-    /// Exchanges an identity token for a role. The cloud's answer is not repeated where it quotes the token.
+    /// Exchanges an identity token for the temporary credential of a role. Where the cloud's answer quotes the token, it is taken out.
     pub(super) async fn exchange(
         &self,
         provider: &dyn Provider,
@@ -49,12 +56,12 @@ impl Desk {
         let stamp = (self.clock.now(), &self.clock.nonce());
         let call = provider.sts().exchange(region, federation, token, stamp);
         let mut reply = self.unsigned(provider, &call).await?;
-        // Before it is read, for a message that is cut short would hold a part of it.
+        // The token is taken out before the answer is read: a message that is cut short would hold a part of it.
         reply.body = without(token.expose_secret(), &String::from_utf8_lossy(&reply.body)).into_bytes();
         provider.sts().assumed(&reply)
     }
 
-    /// Makes a password a token of this region.
+    /// Gets a Huawei IAM token for this region with a password.
     pub(super) async fn huawei_token(
         &self,
         (domain, user, password): (&str, &str, &SecretString),
@@ -88,7 +95,7 @@ impl Desk {
     }
 }
 
-/// A text without a token, or what somebody has left of it.
+/// The text without the token, also where the token is cut short.
 fn without(token: &str, text: &str) -> String {
     const TOLD_BY: usize = 12;
     let Some(beginning) = token.get(..TOLD_BY) else { return text.replace(token, "(the token)") };
@@ -103,7 +110,7 @@ fn without(token: &str, text: &str) -> String {
     kept
 }
 
-/// A failure to get a credential, as an error for those who wanted it.
+/// The error for callers that need a credential which could not be got.
 pub(super) fn error(what: &str, failure: &Failure) -> Error {
     let (name, next) = match is_final(failure) {
         true => (ErrorName::Rejected, "it is not asked again for 5 minutes"),
@@ -112,15 +119,15 @@ pub(super) fn error(what: &str, failure: &Failure) -> Error {
     Error::new(name, format!("{what}: {failure}; {next}"))
 }
 
-/// Whether asking again at once would only be refused again: wrong passwords lock users.
+/// Whether asking again soon would only be refused again. Repeating a wrong password locks the user.
 fn is_final(failure: &Failure) -> bool {
     matches!(failure.disposition, Disposition::Authentication | Disposition::Permanent)
 }
 
-/// Until when a credential of this life is used before the next one is got: a quarter of its life is kept for failing attempts.
+/// When the next credential is got: after three quarters of the life of this one. The last quarter is kept for failing attempts.
 pub(super) fn renew_at(now: Timestamp, expires_at: Timestamp) -> Timestamp {
     let life = expires_at.duration_since(now);
-    // By a clock that is ahead it may have ended already; the next one would have, too.
+    // If our clock is ahead, the credential may seem to have ended already, and so would the next one.
     now.checked_add(life * 3 / 4).unwrap_or(expires_at).max(later(now, AGAIN))
 }
 

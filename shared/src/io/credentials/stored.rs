@@ -7,19 +7,19 @@ use serde_json::{Value, json};
 
 use super::Means;
 use super::environment::clean;
-use crate::command::Cloud;
-use crate::error::{Error, ErrorName};
-use crate::fields::{FieldError, Fields};
 use crate::io::aws::{Aws, AwsError};
+use crate::model::command::Cloud;
+use crate::model::error::{Error, ErrorName};
+use crate::model::fields::{FieldError, Fields};
 use crate::sign::Credential;
 
-/// Time for one read.
+/// How long one read may take.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// Reads the secret of this ARN.
+/// Reads a credential from the AWS secret of this ARN.
 ///
 /// # Errors
-/// It cannot be read, or holds something else.
+/// The secret cannot be read, or it holds something else.
 pub(super) async fn secret(aws: &Aws, endpoint: &str, cloud: Cloud, arn: &str) -> Result<Means, Error> {
     let body = json!({ "SecretId": arn });
     let call = aws.call(endpoint, "secretsmanager", "1.1", "secretsmanager.GetSecretValue", &body, PATIENCE);
@@ -28,10 +28,10 @@ pub(super) async fn secret(aws: &Aws, endpoint: &str, cloud: Cloud, arn: &str) -
     means(text, cloud, arn)
 }
 
-/// Reads the file of this path.
+/// Reads a credential from the file at this path.
 ///
 /// # Errors
-/// It cannot be read, or holds something else.
+/// The file cannot be read, or it holds something else.
 pub(super) fn file(path: &str, cloud: Cloud) -> Result<Means, Error> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Error::configuration(format!("the credential file {path} cannot be read: {error}")))?;
@@ -49,7 +49,7 @@ fn unread(arn: &str, error: &AwsError) -> Error {
     Error::new(ErrorName::Unavailable, format!("the secret {arn} cannot be read: {error}{advice}"))
 }
 
-/// What such a text holds. No part of it is ever repeated.
+/// Reads the text of a secret or a file. No error message repeats any part of it.
 fn means(text: &str, cloud: Cloud, place: &str) -> Result<Means, Error> {
     let wrong = |reason: String| {
         let password = if cloud == Cloud::Huawei { " or {\"domain\":…,\"user\":…,\"password\":…}" } else { "" };

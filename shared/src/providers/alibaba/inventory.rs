@@ -1,75 +1,90 @@
 //! The backup jobs of a source vault, and how far the pair has carried them.
 //!
-//! A pair carries a vault, and no API says which of its backups have arrived: what can be told is concluded from the target's
-//! progress. Source: alibabacloud_hbr20170908 2.7.1, DescribeBackupJobs2 and DescribeVaults.
+//! A pair carries a whole vault, and no API says which of its backups have arrived: that is inferred from the target's progress.
+//! Source: alibabacloud_hbr20170908 2.7.1, DescribeBackupJobs2 and DescribeVaults.
 
-use jiff::Timestamp;
-
+use super::Alibaba;
+use super::calls::{PAGE, call, target};
+use super::errors::read;
 use super::model::{Job, Vault, seconds};
-use super::{Alibaba, PAGE, call, find_vault, read, target};
-use crate::command::Replication;
-use crate::disposition::Failure;
-use crate::inventory::{Backup, CopyState, Cursor, Inventory, InventoryPage, Scope, Standing, incomplete};
-use crate::ports::Reply;
-use crate::providers::{Call, ReadBack, unreadable};
-use crate::verdict::{Look, Proof};
+use super::readback::find_vault;
+use crate::model::backup::{Backup, Standing};
+use crate::model::command::Replication;
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::asked::Asked;
+use crate::providers::call::Call;
+use crate::providers::inventory::{
+    Cursor, HiddenKind, Inventory, InventoryPage, Pairing, Scope, VaultPair, incomplete,
+};
+use crate::providers::refusal::unreadable;
 
-/// The call asks for one of these at a time. Source: alibabacloud_hbr20170908 2.7.1; the last is younger than the others.
-const SOURCE_TYPES: [&str; 9] =
-    ["ECS_FILE", "OSS", "NAS", "OTS", "UDM_ECS", "UDM_ECS_DISK", "COMMON_NAS", "File", YOUNGEST];
-const YOUNGEST: &str = "CONTAINER";
+/// The source types, of which a call lists one. Two values of its model are left out: UDM_ECS_DISK (see [`HIDDEN`]), and SYNC, whose jobs
+/// move data between sources and leave no backup in a vault. Source: alibabacloud_hbr20170908 2.7.1, DescribeBackupJobs2Request.
+const SOURCE_TYPES: [&str; 7] = ["ECS_FILE", "OSS", "NAS", "OTS", "UDM_ECS", GENERIC_NAS, "File"];
 
-/// Of finished jobs; a job that still runs has made no backup yet.
+/// Listed only with a filter by backup type. Source: alibabacloud_hbr20170908 2.7.1, DescribeBackupJobs2Request.
+const GENERIC_NAS: &str = "COMMON_NAS";
+
+/// The only backup type that the API documents outside SAP HANA. Source: alibabacloud_hbr20170908 2.7.1, CreateBackupPlan,
+/// UpdatePolicyV2, ListSnapshots.
+const FULL: &str = "COMPLETE";
+
+const HIDDEN: &[HiddenKind] = &[
+    HiddenKind {
+        name: "CONTAINER",
+        why: "DescribeBackupJobs2 has no such source type, so container backups cannot be listed",
+    },
+    HiddenKind {
+        name: "UDM_ECS_DISK",
+        why: "the disks of a whole-instance backup are listed only for one UDM_ECS job at a time, and that job stands for them",
+    },
+];
+
+/// The states of finished jobs. A job that still runs has made no backup yet.
 const FINISHED: [&str; 2] = ["COMPLETE", "PARTIAL_COMPLETE"];
 
 impl Inventory for Alibaba {
-    fn read_pair(&self, replication: &Replication, replies: &[Reply]) -> Option<PairRead> {
-        Some(read_pair(replication, replies))
+    fn read_pair(&self, replication: &Replication, replies: &[Reply]) -> Asked<Option<VaultPair>> {
+        read_pair(replication, replies).map(Some)
     }
 
-    /// Newest first, by page number: what expires meanwhile is at the end and shifts nothing.
+    /// Lists by page number, newest first: what expires meanwhile is at the end and shifts nothing.
     fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
-        let place = Place::of(cursor);
+        let place = Place::of(scope, cursor);
+        let mut filters = vec![("Status", "IN", FINISHED.to_vec())];
+        if place.source_type == GENERIC_NAS {
+            filters.push(("BackupType", "IN", vec![FULL]));
+        }
+        filters.extend(scope.vault_id.as_deref().map(|vault| ("VaultId", "IN", vec![vault])));
+        let since = scope.since.map(|since| since.as_second().to_string());
+        filters.extend(since.as_deref().map(|since| ("CompleteTime", "GREATER_THAN_OR_EQUAL", vec![since])));
         let mut pairs = vec![
-            ("SourceType", place.source_type().to_owned()),
-            ("PageNumber", place.page.to_string()),
-            ("PageSize", PAGE.to_string()),
-            ("SortDirection", "DESCEND".to_owned()),
-            ("Filters.1.Key", "Status".to_owned()),
-            ("Filters.1.Operator", "IN".to_owned()),
-            ("Filters.1.Values.1", FINISHED[0].to_owned()),
-            ("Filters.1.Values.2", FINISHED[1].to_owned()),
+            ("SourceType".to_owned(), place.source_type.to_owned()),
+            ("PageNumber".to_owned(), place.page.to_string()),
+            ("PageSize".to_owned(), PAGE.to_string()),
+            ("SortDirection".to_owned(), "DESCEND".to_owned()),
         ];
-        if let Some(vault) = &scope.vault_id {
-            pairs.extend([
-                ("Filters.2.Key", "VaultId".to_owned()),
-                ("Filters.2.Operator", "IN".to_owned()),
-                ("Filters.2.Values.1", vault.clone()),
-            ]);
+        // The numbers have no gap, in case a reader stops at the first missing one.
+        for (number, (key, operator, values)) in (1..).zip(filters) {
+            pairs.push((format!("Filters.{number}.Key"), key.to_owned()));
+            pairs.push((format!("Filters.{number}.Operator"), operator.to_owned()));
+            let values = (1..).zip(values);
+            pairs.extend(values.map(|(at, value)| (format!("Filters.{number}.Values.{at}"), value.to_owned())));
         }
-        if let Some(since) = scope.since {
-            // Numbers without a gap, in case somebody stops at the first missing one.
-            let [key, operator, value] = match scope.vault_id {
-                Some(_) => ["Filters.3.Key", "Filters.3.Operator", "Filters.3.Values.1"],
-                None => ["Filters.2.Key", "Filters.2.Operator", "Filters.2.Values.1"],
-            };
-            pairs.extend([
-                (key, "CompleteTime".to_owned()),
-                (operator, "GREATER_THAN_OR_EQUAL".to_owned()),
-                (value, since.as_second().to_string()),
-            ]);
-        }
+        let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         call("DescribeBackupJobs2", &scope.region, pairs)
     }
 
-    /// The total is told for each source type only, so there is none.
-    fn listed(&self, _scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
-        let place = Place::of(cursor);
+    /// The page has no total, because the provider counts each source type by itself.
+    fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
+        let place = Place::of(scope, cursor);
         let answer = match read(reply) {
             Ok(answer) => answer,
-            // Inferred: a region that does not know the youngest type yet says so in this way, after it took all others.
-            Err(failure) if place.is_first_of(YOUNGEST) && failure.code.starts_with("Invalid") => {
-                return Ok(InventoryPage { backups: Vec::new(), next: None, total: None });
+            Err(failure) if place.page == 1 && is_about_type(&failure, reply) => {
+                let refused = (place.source_type.to_owned(), format!("{}: {}", failure.code, failure.message));
+                let next = place.next_type();
+                return Ok(InventoryPage { next, refused_types: vec![refused], ..Default::default() });
             }
             Err(failure) => return Err(failure.of_read()),
         };
@@ -80,69 +95,38 @@ impl Inventory for Alibaba {
             (None, _) => return Err(unreadable(reply, answer.request_id, "the answer holds no jobs").of_read()),
         };
         let next = place.after(jobs.len() as u64, total)?;
-        let backups = jobs.iter().map(|job| backup(job, place.source_type())).collect::<Result<Vec<_>, _>>()?;
-        Ok(InventoryPage { backups, next, total: None })
+        let backups = jobs.iter().map(|job| backup(job, place.source_type)).collect::<Result<Vec<_>, _>>()?;
+        Ok(InventoryPage { backups, next, ..Default::default() })
+    }
+
+    fn hidden_kinds(&self, _scope: &Scope) -> &'static [HiddenKind] {
+        HIDDEN
     }
 }
 
-/// How far a pair is, as its two vaults say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VaultPair {
-    /// Whether they are a pair.
-    pub pairing: Pairing,
-    /// The target's Status: UNKNOWN, INITIALIZING, CREATED, ERROR.
-    pub status: Option<String>,
-    /// Why the target is in the state ERROR.
-    pub status_message: Option<String>,
-    /// The target's ReplicationStatus, whose values nobody has published: for people.
-    pub replication_status: Option<String>,
-    /// Per cent carried of what was there before the pair.
-    pub historical_progress: Option<u64>,
-    /// Up to when newer data has been carried; `None` where the target does not tell, or zero.
-    pub new_progress_until: Option<Timestamp>,
-    /// The last synchronisation.
-    pub latest_replication_at: Option<Timestamp>,
+/// Whether a listing was refused for what it asked, not for who asks, nor because the place has no such call. On a first page only the
+/// source type or the filter that this type needs can be the reason. Inferred: no code is published for a type that a region does not know.
+fn is_about_type(failure: &Failure, reply: &Reply) -> bool {
+    let is_request = ["Invalid", "Missing", "BadRequest", "UnsupportedOperation"]
+        .iter()
+        .any(|beginning| failure.code.starts_with(beginning));
+    let is_other = ["InvalidTimeStamp", "InvalidAccessKeyId", "InvalidSecurityToken", "InvalidSignatureMethod"]
+        .iter()
+        .chain(&["InvalidAction", "InvalidApi", "InvalidProduct", "InvalidProtocol", "InvalidVersion"])
+        .any(|beginning| failure.code.starts_with(beginning));
+    (400..500).contains(&reply.status) && is_request && !is_other
 }
 
-/// Whether two vaults are a pair.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pairing {
-    /// They are.
-    Paired,
-    /// Neither has another partner.
-    Unpaired,
-    /// One of them has another partner, named here.
-    Elsewhere(String),
-    /// One of them, named here, is not there.
-    Missing(String),
-}
-
-/// What reading a pair has come to, given the replies so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PairRead {
-    /// Ask this next; the reply is appended to the replies.
-    Ask(Box<Call>),
-    /// How far it is.
-    Known(Box<VaultPair>),
-    /// A read failed.
-    Failed(Failure),
-}
-
-/// Reads the pair of a `create-vault-replication`: the target first, and the source only where the target names no partner.
-pub fn read_pair(replication: &Replication, replies: &[Reply]) -> PairRead {
+/// Reads the pair of a `create-vault-replication`: the target first, and the source only if the target names no partner.
+///
+/// # Errors
+/// The next call to send, or a failed read.
+pub fn read_pair(replication: &Replication, replies: &[Reply]) -> Asked<VaultPair> {
     let mut replies = replies.iter();
     let wanted = target(replication);
     let source = &replication.source;
-    let mut find = |id, region| match find_vault(id, region, &mut replies) {
-        Ok(vault) => Ok(vault),
-        Err(ReadBack::Ask(call)) => Err(PairRead::Ask(call)),
-        Err(ReadBack::Failed(failure)) => Err(PairRead::Failed(failure)),
-        Err(_) => Err(PairRead::Failed(incomplete("the vaults could not be read"))),
-    };
-    let found = match find(wanted, &replication.destination.region) {
-        Ok(Some(vault)) => vault,
-        Ok(None) => return known(Pairing::Missing(wanted.to_owned()), None),
-        Err(step) => return step,
+    let Some(found) = find_vault(wanted, &replication.destination.region, &mut replies)? else {
+        return Ok(known(Pairing::Missing(wanted.to_owned()), None));
     };
     let named = |id: &Option<String>| id.clone().filter(|id| !id.is_empty());
     let pairing = match named(&found.source_vault_id) {
@@ -150,69 +134,20 @@ pub fn read_pair(replication: &Replication, replies: &[Reply]) -> PairRead {
             Pairing::Paired
         }
         Some(id) => Pairing::Elsewhere(id),
-        None => match find(&source.id, &source.region) {
-            Ok(Some(vault)) => match named(&vault.target_vault_id).filter(|id| id != wanted) {
+        None => match find_vault(&source.id, &source.region, &mut replies)? {
+            Some(vault) => match named(&vault.target_vault_id).filter(|id| id != wanted) {
                 Some(other) => Pairing::Elsewhere(other),
                 None => Pairing::Unpaired,
             },
-            Ok(None) => Pairing::Missing(source.id.clone()),
-            Err(step) => return step,
+            None => Pairing::Missing(source.id.clone()),
         },
     };
-    known(pairing, Some(&found))
+    Ok(known(pairing, Some(&found)))
 }
 
-/// Whether a pair has carried a backup job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carried {
-    /// Its progress says so; that is inferred, for the backup itself cannot be seen in the target.
-    Yes,
-    /// Not yet.
-    NotYet,
-    /// The provider does not tell enough.
-    Unknown,
-}
-
-/// Whether `pair`, which began at `pair_since` as far as is known, has carried `job`. The target's NewReplicationProgress must
-/// have reached the end of the job; for a job that may have begun before the pair, HistoricalReplicationProgress must be 100 too.
-/// A backup that is not [`Standing::Usable`] is never carried.
-pub fn is_carried(job: &Backup, pair: &VaultPair, pair_since: Option<Timestamp>) -> Carried {
-    if pair.pairing != Pairing::Paired || job.standing != Standing::Usable {
-        return Carried::NotYet;
-    }
-    let Some(completed) = job.completed_at else {
-        return Carried::Unknown;
-    };
-    let began = job.created_at.map_or(completed, |created| created.min(completed));
-    let is_younger = pair_since.is_some_and(|since| began >= since);
-    let history = match pair.historical_progress {
-        _ if is_younger => Carried::Yes,
-        Some(100..) => Carried::Yes,
-        Some(_) => Carried::NotYet,
-        None => Carried::Unknown,
-    };
-    match pair.new_progress_until {
-        Some(until) if until < completed => Carried::NotYet,
-        Some(_) => history,
-        // A first synchronisation that still runs explains why there is nothing newer to tell.
-        None if pair.historical_progress.is_some_and(|progress| progress < 100) => Carried::NotYet,
-        None => Carried::Unknown,
-    }
-}
-
-/// The same as a look at the destination: what is not carried yet is on its way while the vaults are a pair.
-pub fn look(job: &Backup, pair: &VaultPair, pair_since: Option<Timestamp>) -> Look {
-    let copy = |state| Look::Copy { id: None, state, proof: Proof::Inferred };
-    match is_carried(job, pair, pair_since) {
-        Carried::Yes => copy(CopyState::Done),
-        _ if pair.pairing == Pairing::Paired && job.standing == Standing::Usable => copy(CopyState::Running),
-        _ => Look::Nothing,
-    }
-}
-
-fn known(pairing: Pairing, target: Option<&Vault>) -> PairRead {
+fn known(pairing: Pairing, target: Option<&Vault>) -> VaultPair {
     let progress = target.and_then(|vault| vault.progress.as_ref());
-    PairRead::Known(Box::new(VaultPair {
+    VaultPair {
         pairing,
         status: target.and_then(|vault| vault.status.clone()),
         status_message: target.and_then(|vault| vault.status_message.clone()).filter(|message| !message.is_empty()),
@@ -220,51 +155,53 @@ fn known(pairing: Pairing, target: Option<&Vault>) -> PairRead {
         historical_progress: progress.and_then(|progress| progress.historical),
         new_progress_until: progress.and_then(|progress| seconds(&progress.new)),
         latest_replication_at: target.and_then(|vault| seconds(&vault.latest_replication_time)),
-    }))
+    }
 }
 
-/// Which source type, which page of it, and how many of its jobs came before.
-#[derive(Clone, Copy)]
-struct Place {
+/// A position in a listing: the source type, its page, and how many of its jobs came before.
+struct Place<'s> {
+    /// All source types that are listed, in order.
+    types: Vec<&'s str>,
     index: usize,
+    source_type: &'s str,
     page: u64,
     seen: u64,
 }
 
-impl Place {
-    fn of(cursor: Option<&Cursor>) -> Place {
+impl<'s> Place<'s> {
+    fn of(scope: &'s Scope, cursor: Option<&Cursor>) -> Place<'s> {
+        let types: Vec<&str> = if scope.source_types.is_empty() {
+            SOURCE_TYPES.to_vec()
+        } else {
+            scope.source_types.iter().map(String::as_str).collect()
+        };
         let read = |text: &str| {
             let [name, page, seen] = text.split(' ').collect::<Vec<_>>()[..] else {
                 return None;
             };
-            let index = SOURCE_TYPES.iter().position(|known| *known == name)?;
-            Some(Place { index, page: page.parse().ok()?, seen: seen.parse().ok()? })
+            let index = types.iter().position(|known| *known == name)?;
+            Some((index, page.parse().ok()?, seen.parse().ok()?))
         };
-        let start = Place { index: 0, page: 1, seen: 0 };
-        cursor.and_then(|cursor| read(&cursor.0)).unwrap_or(start)
+        let (index, page, seen) = cursor.and_then(|cursor| read(&cursor.0)).unwrap_or((0, 1, 0));
+        let source_type = types.get(index).copied().unwrap_or(SOURCE_TYPES[0]);
+        Place { types, index, source_type, page, seen }
     }
 
-    fn source_type(self) -> &'static str {
-        SOURCE_TYPES.get(self.index).copied().unwrap_or(YOUNGEST)
-    }
-
-    fn is_first_of(self, source_type: &str) -> bool {
-        self.source_type() == source_type && self.page == 1
-    }
-
-    /// The place after a page of `come` jobs: its next page, or the next type.
-    fn after(self, come: u64, total: Option<u64>) -> Result<Option<Cursor>, Failure> {
+    /// The position after a page of `come` jobs: its next page, or the first page of the next type.
+    fn after(&self, come: u64, total: Option<u64>) -> Result<Option<Cursor>, Failure> {
         let seen = self.seen + come;
         let counted = total.is_some_and(|total| total > seen);
         if come == 0 && counted {
             return Err(incomplete("the page is empty, but the count says that there is more"));
         }
-        let next = match come > 0 && (counted || (total.is_none() && come >= PAGE)) {
-            true => Place { page: self.page + 1, seen, ..self },
-            false => Place { index: self.index + 1, page: 1, seen: 0 },
-        };
-        let name = SOURCE_TYPES.get(next.index);
-        Ok(name.map(|name| Cursor(format!("{name} {} {}", next.page, next.seen))))
+        if come > 0 && (counted || (total.is_none() && come >= PAGE)) {
+            return Ok(Some(Cursor(format!("{} {} {seen}", self.source_type, self.page + 1))));
+        }
+        Ok(self.next_type())
+    }
+
+    fn next_type(&self) -> Option<Cursor> {
+        self.types.get(self.index + 1).map(|name| Cursor(format!("{name} 1 0")))
     }
 }
 
@@ -276,7 +213,11 @@ fn backup(job: &Job, asked: &str) -> Result<Backup, Failure> {
         id: named(&job.id).ok_or_else(|| incomplete("the page holds a job without its ID"))?,
         name: named(&job.name),
         tags: Vec::new(),
-        resource: named(&job.instance_id).or(named(&job.file_system_id)).or(named(&job.bucket)),
+        resource: named(&job.instance_id)
+            .or(named(&job.file_system_id))
+            .or(named(&job.bucket))
+            .or(named(&job.instance_name)),
+        resource_kind: Some(source_type.to_owned()),
         vault_id: named(&job.vault_id),
         created_at: seconds(&job.created_time),
         completed_at: seconds(&job.complete_time),
@@ -288,16 +229,14 @@ fn backup(job: &Job, asked: &str) -> Result<Backup, Failure> {
     })
 }
 
-/// Of whole-instance backups the SDK says that their own plan copies them. That the single disks of one (UDM_ECS_DISK) behave
-/// like the whole is inferred; to call them carried would be the costlier mistake.
-fn standing(source_type: &str, status: Option<&str>) -> Standing {
+/// Whether a pair carries a job's backup. The SDK says that whole-instance backups are copied by their own plan. That the single disks of
+/// one (UDM_ECS_DISK) behave alike is inferred; to call them carried would be the costlier mistake.
+pub(crate) fn standing(source_type: &str, status: Option<&str>) -> Standing {
     match (source_type, status) {
         ("UDM_ECS" | "UDM_ECS_DISK", _) => {
             Standing::Ineligible("is a whole-instance backup, and those do not follow a vault pair".to_owned())
         }
-        (_, Some("FAILED" | "UNAVAILABLE" | "CANCELED" | "EXPIRED")) => {
-            Standing::Ineligible("has not succeeded".to_owned())
-        }
+        (_, Some("FAILED" | "UNAVAILABLE" | "CANCELED" | "EXPIRED")) => Standing::NotCovered("has not succeeded"),
         (_, status) if status.is_none_or(|status| FINISHED.contains(&status)) => Standing::Usable,
         _ => Standing::NotReady("is still running".to_owned()),
     }
@@ -305,10 +244,13 @@ fn standing(source_type: &str, status: Option<&str>) -> Standing {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::command::{Destination, Operation, Options, Source};
+    use crate::model::command::{Destination, Operation, Options, Source};
+    use crate::model::failure::{Disposition, Whose};
+    use crate::providers::asked::Need;
     use crate::sign::Query;
 
     fn at(second: i64) -> Timestamp {
@@ -323,6 +265,7 @@ mod tests {
             vault_id: Some("v-1".into()),
             name_prefix: None,
             since: None,
+            source_types: Vec::new(),
         }
     }
 
@@ -391,7 +334,7 @@ mod tests {
         let full: Vec<Value> = (0..99).map(|n| job(json!({"JobId": format!("job-{n}")}))).collect();
         assert_eq!(next("ECS_FILE 1 0", &jobs(&full, 100)).unwrap().as_deref(), Some("ECS_FILE 2 99"));
         assert_eq!(next("ECS_FILE 2 99", &jobs(&full[..1], 100)).unwrap().as_deref(), Some("OSS 1 0"));
-        // A service that caps its pages is followed by its count.
+        // A service that caps its pages is read on until its count is reached.
         assert_eq!(next("OSS 2 10", &jobs(&full[..10], 25)).unwrap().as_deref(), Some("OSS 3 20"));
         let none = reply(json!({"BackupJobs": {}, "TotalCount": 0}));
         let mut place = Some("ECS_FILE 1 0".to_owned());
@@ -401,6 +344,50 @@ mod tests {
             place = next(&cursor, &none).unwrap();
         }
         assert_eq!(types, SOURCE_TYPES);
+    }
+
+    /// Source: alibabacloud_hbr20170908 2.7.1, DescribeBackupJobs2Request and its Filters.
+    #[test]
+    fn each_type_is_asked_for_as_the_vendor_s_model_demands() {
+        let asked = |name: &str| query(&Alibaba.list(&scope(), Some(&Cursor(format!("{name} 1 0")))));
+        let documented = ["ECS_FILE", "OSS", "NAS", "OTS", "UDM_ECS", "UDM_ECS_DISK", "COMMON_NAS", "File", "SYNC"];
+        for name in SOURCE_TYPES {
+            assert!(documented.contains(&name), "{name}");
+            assert!(name != "UDM_ECS_DISK", "sub-tasks are listed for one parent at a time");
+            assert_eq!(asked(name).contains("Key=BackupType&"), name == "COMMON_NAS", "{name}");
+        }
+        assert!(asked("COMMON_NAS").ends_with(
+            "&Filters.2.Key=BackupType&Filters.2.Operator=IN&Filters.2.Values.1=COMPLETE\
+             &Filters.3.Key=VaultId&Filters.3.Operator=IN&Filters.3.Values.1=v-1"
+        ));
+        let hidden: Vec<_> = Alibaba.hidden_kinds(&scope()).iter().map(|kind| kind.name).collect();
+        assert_eq!(hidden, ["CONTAINER", "UDM_ECS_DISK"]);
+    }
+
+    #[test]
+    fn a_type_that_is_refused_is_named_and_the_others_go_on() {
+        let at = |cursor: &str, reply: &Reply| Alibaba.listed(&scope(), Some(&Cursor(cursor.into())), reply).unwrap();
+        let page = at("OSS 1 0", &refused("InvalidSourceType"));
+        assert_eq!((page.backups.len(), page.next), (0, Some(Cursor("NAS 1 0".into()))));
+        assert_eq!(page.refused_types, [("OSS".to_owned(), "InvalidSourceType: m".to_owned())]);
+        let last = at("File 1 0", &refused("MissingBackupType"));
+        assert_eq!(last.next, None);
+        let failure = last.refusal().unwrap();
+        assert_eq!((failure.disposition, failure.whose), (Disposition::Permanent, Whose::Installation));
+        assert_eq!(failure.message, "File cannot be listed (MissingBackupType: m)");
+        assert_eq!(at("NAS 1 0", &jobs(&[job(json!({}))], 1)).refusal(), None);
+    }
+
+    #[test]
+    fn a_scope_narrows_the_types() {
+        let scope = Scope { source_types: vec!["NAS".into(), "OTS".into()], ..scope() };
+        assert!(query(&Alibaba.list(&scope, None)).starts_with("SourceType=NAS&"));
+        let none = reply(json!({"BackupJobs": {}, "TotalCount": 0}));
+        let next = Alibaba.listed(&scope, None, &none).unwrap().next.unwrap();
+        assert!(query(&Alibaba.list(&scope, Some(&next))).starts_with("SourceType=OTS&"));
+        assert_eq!(Alibaba.listed(&scope, Some(&next), &none).unwrap().next, None);
+        // A position that is not in this scope starts from the first page.
+        assert_eq!(Alibaba.list(&scope, Some(&Cursor("OSS 2 99".into()))), Alibaba.list(&scope, None));
     }
 
     #[test]
@@ -413,10 +400,11 @@ mod tests {
         ] {
             assert!(next("ECS_FILE 1 0", &reply(body.clone())).is_err(), "{body}");
         }
-        assert_eq!(next("CONTAINER 1 0", &refused("InvalidSourceType")).unwrap(), None);
-        assert!(next("CONTAINER 2 99", &refused("InvalidSourceType")).is_err());
-        assert!(next("CONTAINER 1 0", &refused("Throttling.User")).is_err());
-        assert!(next("OSS 1 0", &refused("InvalidSourceType")).is_err());
+        assert!(next("File 2 99", &refused("InvalidSourceType")).is_err());
+        for code in ["Throttling.User", "InvalidAccessKeyId.NotFound", "InvalidApi.NotFound", "NoPermission", "Strange"]
+        {
+            assert!(next("File 1 0", &refused(code)).is_err(), "{code}");
+        }
     }
 
     #[test]
@@ -427,6 +415,7 @@ mod tests {
             name: Some("nightly".into()),
             tags: Vec::new(),
             resource: Some("i-1".into()),
+            resource_kind: Some("ECS_FILE".into()),
             vault_id: Some("v-1".into()),
             created_at: Some(at(1_554_347_313)),
             completed_at: Some(at(1_554_347_999)),
@@ -437,6 +426,8 @@ mod tests {
             copies_told: false,
         };
         assert_eq!(found, wanted);
+        let table = listed(json!({"InstanceId": "", "InstanceName": "orders", "SourceType": "OTS"}));
+        assert_eq!((table.resource.as_deref(), table.resource_kind.as_deref()), (Some("orders"), Some("OTS")));
         let bucket = listed(json!({"InstanceId": "", "Bucket": "hbr-backup-oss", "Detail": {"DoCopy": "true"}}));
         assert_eq!(bucket.resource.as_deref(), Some("hbr-backup-oss"));
         assert_eq!(bucket.hint.as_deref(), Some("its own plan copies it to another region"));
@@ -449,7 +440,7 @@ mod tests {
         assert_eq!(listed(json!({"SourceType": "UDM_ECS_DISK"})).standing, whole);
         assert_eq!(listed(json!({"Status": "PARTIAL_COMPLETE"})).standing, Standing::Usable);
         assert_eq!(listed(json!({"Status": "RUNNING"})).standing, Standing::NotReady("is still running".into()));
-        assert_eq!(listed(json!({"Status": "FAILED"})).standing, Standing::Ineligible("has not succeeded".into()));
+        assert_eq!(listed(json!({"Status": "FAILED"})).standing, Standing::NotCovered("has not succeeded"));
     }
 
     fn replication() -> Replication {
@@ -469,15 +460,12 @@ mod tests {
     }
 
     fn read_known(replies: &[Reply]) -> VaultPair {
-        match read_pair(&replication(), replies) {
-            PairRead::Known(pair) => *pair,
-            other => panic!("{other:?}"),
-        }
+        read_pair(&replication(), replies).unwrap()
     }
 
     #[test]
     fn a_pair_is_read_from_its_target() {
-        let PairRead::Ask(call) = read_pair(&replication(), &[]) else { panic!("nothing asked") };
+        let Err(Need::Ask(call)) = read_pair(&replication(), &[]) else { panic!("nothing asked") };
         assert_eq!((call.action, call.region.as_str()), ("DescribeVaults", "cn-shanghai"));
         let target = json!({"VaultId": "v-2", "Status": "CREATED", "ReplicationSourceVaultId": "v-1", "ReplicationSourceRegionId": "cn-hangzhou",
             "ReplicationStatus": "SYNCING", "LatestReplicationTime": "1795249001",
@@ -504,7 +492,7 @@ mod tests {
             vaults(&[vault])
         };
         let source = |target: &str| vaults(&[json!({"VaultId": "v-1", "ReplicationTargetVaultId": target})]);
-        let PairRead::Ask(call) = read_pair(&replication(), &[target(json!({}))]) else { panic!("nothing asked") };
+        let Err(Need::Ask(call)) = read_pair(&replication(), &[target(json!({}))]) else { panic!("nothing asked") };
         assert_eq!(call.region, "cn-hangzhou");
         assert_eq!(read_known(&[target(json!({})), source("")]).pairing, Pairing::Unpaired);
         // A new pair may show at the source first.
@@ -516,61 +504,10 @@ mod tests {
         assert_eq!(read_known(&[other]).pairing, Pairing::Elsewhere("v-9".into()));
         let abroad = target(json!({"ReplicationSourceVaultId": "v-1", "ReplicationSourceRegionId": "cn-beijing"}));
         assert_eq!(read_known(&[abroad]).pairing, Pairing::Elsewhere("v-1".into()));
-        assert!(matches!(read_pair(&replication(), &[refused("Throttling")]), PairRead::Failed(_)));
+        assert!(matches!(read_pair(&replication(), &[refused("Throttling")]), Err(Need::Failed(_))));
         let untold = read_known(&[target(
             json!({"ReplicationSourceVaultId": "v-1", "ReplicationProgress": {"NewReplicationProgress": 0}}),
         )]);
         assert_eq!((untold.historical_progress, untold.new_progress_until), (None, None));
-    }
-
-    #[test]
-    fn carried_is_concluded_from_both_figures() {
-        let job = |created: i64, completed: Option<i64>| Backup {
-            created_at: Some(at(created)),
-            completed_at: completed.map(at),
-            ..listed(json!({}))
-        };
-        let pair = |historical: Option<u64>, new: Option<i64>| VaultPair {
-            pairing: Pairing::Paired,
-            status: None,
-            status_message: None,
-            replication_status: None,
-            historical_progress: historical,
-            new_progress_until: new.map(at),
-            latest_replication_at: None,
-        };
-        let since = Some(at(100));
-        let young = job(110, Some(120));
-        let old = job(50, Some(60));
-        let between = job(90, Some(110));
-        for (job, historical, new, since, wanted) in [
-            (&young, Some(0), Some(120), since, Carried::Yes),
-            (&young, None, Some(120), since, Carried::Yes),
-            (&young, Some(100), Some(119), since, Carried::NotYet),
-            (&young, Some(42), None, since, Carried::NotYet),
-            (&young, Some(100), None, since, Carried::Unknown),
-            (&young, None, None, since, Carried::Unknown),
-            (&old, Some(100), Some(120), since, Carried::Yes),
-            (&old, Some(99), Some(120), since, Carried::NotYet),
-            (&old, None, Some(120), since, Carried::Unknown),
-            (&old, Some(100), None, since, Carried::Unknown),
-            // A job that ran while the pair was made may belong to either figure.
-            (&between, Some(99), Some(120), since, Carried::NotYet),
-            (&between, Some(100), Some(120), since, Carried::Yes),
-            // When the pair began is not known: every job may be older.
-            (&young, Some(99), Some(120), None, Carried::NotYet),
-            (&young, Some(100), Some(120), None, Carried::Yes),
-        ] {
-            assert_eq!(is_carried(job, &pair(historical, new), since), wanted, "{historical:?} {new:?} {since:?}");
-        }
-        assert_eq!(is_carried(&job_without_end(), &pair(Some(100), Some(500)), since), Carried::Unknown);
-        let unpaired = VaultPair { pairing: Pairing::Unpaired, ..pair(Some(100), Some(500)) };
-        assert_eq!(is_carried(&young, &unpaired, since), Carried::NotYet);
-        let whole = Backup { standing: standing("UDM_ECS", Some("COMPLETE")), ..young };
-        assert_eq!(is_carried(&whole, &pair(Some(100), Some(500)), since), Carried::NotYet);
-    }
-
-    fn job_without_end() -> Backup {
-        Backup { completed_at: None, ..listed(json!({})) }
     }
 }

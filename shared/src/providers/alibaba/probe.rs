@@ -1,4 +1,4 @@
-//! Probes of HBR: who the key is, whether the vaults can be read and paired, and where HBR replicates to.
+//! Probes of HBR: whose the key is, whether the vaults can be read and paired, and where HBR replicates to.
 //!
 //! Source: alibabacloud_hbr20170908 2.7.1; alibabacloud_sts20150401 1.2.0, GetCallerIdentity.
 
@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::inventory::{PairRead, Pairing, VaultPair, read_pair};
+use super::calls::call;
+use super::errors::read;
+use super::inventory::read_pair;
 use super::model::Envelope;
-use super::{Alibaba, call, codes, read};
-use crate::command::{Operation, Options, Replication, Source};
-use crate::disposition::Failure;
-use crate::ports::Reply;
-use crate::probe::{Finding, Health, Probe, Route, Step, Topic};
-use crate::providers::{Call, refusal, unreadable};
-use crate::sts::Sts;
+use super::{Alibaba, codes};
+use crate::model::command::{Operation, Options, Replication, Source};
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::asked::{Asked, ask};
+use crate::providers::inventory::{Pairing, VaultPair};
+use crate::providers::probe::{Finding, Health, Probe, Route, Topic};
+use crate::providers::refusal::{refusal, unreadable};
+use crate::providers::sts::Sts;
 
 impl Probe for Alibaba {
     /// Source: V3 request structure and signature, help document 2593177.
@@ -22,23 +26,24 @@ impl Probe for Alibaba {
         Duration::from_secs(900)
     }
 
-    fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Step {
-        match topic {
+    fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Asked<Option<Finding>> {
+        let finding = match topic {
             Topic::Identity => identity(route, replies.first()),
             Topic::Sources => sources(route, replies.first()),
             Topic::Copies => copies(route, replies.first()),
             Topic::Vault => vault(route, replies),
             Topic::Capability => capability(route, replies.first()),
-            Topic::Quota => Step::Known(Finding::new(
+            Topic::Quota => Ok(Finding::new(
                 Health::Unknown,
                 "HBR documents no call for quotas and no limit on what a target vault holds",
                 "",
             )),
-            Topic::Projects => Step::Nothing,
-        }
+            Topic::Projects => return Ok(None),
+        };
+        finding.map(Some)
     }
 
-    /// Source: HBR RAM page; actions are named after operations.
+    /// Source: HBR RAM page, where actions are named after operations.
     fn permission(&self, topic: Topic, _operation: Operation) -> &'static str {
         match topic {
             Topic::Identity => "none (sts:GetCallerIdentity is open to every key)",
@@ -66,19 +71,17 @@ impl Probe for Alibaba {
     }
 
     fn is_denied(&self, failure: &Failure) -> bool {
-        failure.code == "NoPermission" || failure.code == "Forbidden" || failure.code.starts_with("Forbidden.")
+        let of = |name: &str| failure.code.split('.').next() == Some(name);
+        (of("NoPermission") || of("Forbidden")) && failure.code != "Forbidden.RiskControl"
     }
 }
 
-fn identity(route: &Route, reply: Option<&Reply>) -> Step {
-    let Some(reply) = reply else { return Step::Ask(Box::new(Alibaba.whose(&route.region))) };
-    match caller(reply) {
-        Ok(caller) => Step::Known(caller),
-        Err(failure) => Step::Failed(failure.of_read()),
-    }
+fn identity(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
+    let Some(reply) = reply else { return ask(Alibaba.whose(&route.region)) };
+    Ok(caller(reply)?)
 }
 
-/// STS says neither Success nor Code when all is well.
+/// Reads the caller's account. STS sends neither Success nor Code when all is well.
 fn caller(reply: &Reply) -> Result<Finding, Failure> {
     #[derive(Deserialize)]
     struct Caller {
@@ -108,8 +111,8 @@ fn caller(reply: &Reply) -> Result<Finding, Failure> {
     }
 }
 
-/// The smallest page, of one source type.
-fn sources(route: &Route, reply: Option<&Reply>) -> Step {
+/// Asks for the smallest page, of one source type.
+fn sources(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
     let Some(reply) = reply else {
         let mut pairs = vec![
             ("SourceType", "ECS_FILE".to_owned()),
@@ -124,7 +127,7 @@ fn sources(route: &Route, reply: Option<&Reply>) -> Step {
                 ("Filters.1.Values.1", vault.clone()),
             ]);
         }
-        return ask("DescribeBackupJobs2", &route.region, pairs);
+        return ask(call("DescribeBackupJobs2", &route.region, pairs));
     };
     read_answer(reply, |answer| {
         let total = answer.total_count.unwrap_or(0);
@@ -132,24 +135,24 @@ fn sources(route: &Route, reply: Option<&Reply>) -> Step {
     })
 }
 
-fn copies(route: &Route, reply: Option<&Reply>) -> Step {
+fn copies(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
     let Some(reply) = reply else {
         let pairs = vec![
             ("PageNumber", "1".to_owned()),
             ("PageSize", "1".to_owned()),
             ("VaultRegionId", route.destination.region.clone()),
         ];
-        return ask("DescribeVaults", &route.destination.region, pairs);
+        return ask(call("DescribeVaults", &route.destination.region, pairs));
     };
     read_answer(reply, |answer| {
         Finding::ok(format!("vaults can be listed; {} in this region", answer.total_count.unwrap_or(0)))
     })
 }
 
-/// Both vaults, by their exact IDs: the target first, and the source where the target names no partner.
-fn vault(route: &Route, replies: &[Reply]) -> Step {
+/// Asks for both vaults by their exact IDs: the target first, and the source if the target names no partner.
+fn vault(route: &Route, replies: &[Reply]) -> Asked<Finding> {
     let (Some(source), Some(target)) = (&route.vault_id, &route.destination.vault_id) else {
-        return unnamed();
+        return Ok(unnamed());
     };
     let replication = Replication {
         operation: Operation::CreateVaultReplication,
@@ -160,19 +163,11 @@ fn vault(route: &Route, replies: &[Reply]) -> Step {
         occurrence: None,
         rule: None,
     };
-    match read_pair(&replication, replies) {
-        PairRead::Ask(call) => Step::Ask(call),
-        PairRead::Failed(failure) => Step::Failed(failure.of_read()),
-        PairRead::Known(pair) => Step::Known(judge(&pair, source, target)),
-    }
+    Ok(judge(&read_pair(&replication, replies)?, source, target))
 }
 
-fn unnamed() -> Step {
-    Step::Known(Finding::new(
-        Health::Unknown,
-        "no vault is named, so none was looked at",
-        "give a policy that names the vaults",
-    ))
+fn unnamed() -> Finding {
+    Finding::new(Health::Unknown, "no vault is named, so none was looked at", "give a policy that names the vaults")
 }
 
 fn judge(pair: &VaultPair, source: &str, target: &str) -> Finding {
@@ -209,7 +204,7 @@ fn judge(pair: &VaultPair, source: &str, target: &str) -> Finding {
     }
 }
 
-fn capability(route: &Route, reply: Option<&Reply>) -> Step {
+fn capability(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
     #[derive(Deserialize)]
     struct Answer {
         #[serde(rename = "Regions")]
@@ -221,39 +216,33 @@ fn capability(route: &Route, reply: Option<&Reply>) -> Step {
         ids: Vec<String>,
     }
     let Some(reply) = reply else {
-        return ask("DescribeVaultReplicationRegions", &route.region, Vec::new());
+        return ask(call("DescribeVaultReplicationRegions", &route.region, Vec::new()));
     };
-    if let Err(failure) = read(reply) {
-        return Step::Failed(failure.of_read());
-    }
+    read(reply)?;
     let regions = serde_json::from_slice::<Answer>(&reply.body).ok().and_then(|answer| answer.regions);
     let Some(Regions { ids }) = regions else {
-        return Step::Failed(unreadable(reply, None, "the answer holds no regions").of_read());
+        return Err(unreadable(reply, None, "the answer holds no regions").into());
     };
     let wanted = &route.destination.region;
-    Step::Known(match ids.contains(wanted) {
-        true => Finding::ok(format!("HBR replicates to {wanted}")),
-        false => Finding::new(
+    Ok(if ids.contains(wanted) {
+        Finding::ok(format!("HBR replicates to {wanted}"))
+    } else {
+        Finding::new(
             Health::Fail,
             format!("{wanted} is not among the {} regions to which HBR says it replicates", ids.len()),
             format!("choose one of: {}", ids.join(", ")),
-        ),
+        )
     })
 }
 
-fn ask(action: &'static str, region: &str, pairs: Vec<(&str, String)>) -> Step {
-    let call: Call = call(action, region, pairs);
-    Step::Ask(Box::new(call))
-}
-
-/// A code that the table does not know is a refusal here: there is nothing to read back.
-fn read_answer(reply: &Reply, found: impl FnOnce(&Envelope) -> Finding) -> Step {
+/// Reads an answer. A code that the table does not have is a refusal here, because there is nothing to read back.
+fn read_answer(reply: &Reply, found: impl FnOnce(&Envelope) -> Finding) -> Asked<Finding> {
     match read(reply) {
-        Ok(answer) => Step::Known(found(&answer)),
-        Err(failure) if failure.advice.is_empty() => Step::Failed(failure.of_read()),
+        Ok(answer) => Ok(found(&answer)),
+        Err(failure) if failure.advice.is_empty() => Err(failure.into()),
         Err(failure) => {
             let known = refusal(codes::TABLE, &failure.code, &failure.message, failure.request_id.clone(), reply);
-            Step::Failed(known.of_read())
+            Err(known.into())
         }
     }
 }
@@ -263,10 +252,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::command::Destination;
-    use crate::disposition::Disposition;
-    use crate::providers::Provider;
-    use crate::providers::Service;
+    use crate::model::command::Destination;
+    use crate::model::failure::Disposition;
+    use crate::providers::asked::Need;
+    use crate::providers::call::Service;
+    use crate::providers::provider::Provider;
 
     fn route() -> Route {
         Route {
@@ -282,17 +272,14 @@ mod tests {
         Reply { status, headers: Vec::new(), body: body.to_string().into_bytes() }
     }
 
-    fn found(step: Step) -> Finding {
-        match step {
-            Step::Known(finding) => finding,
-            other => panic!("{other:?}"),
-        }
+    fn found(found: Asked<Option<Finding>>) -> Finding {
+        found.unwrap().unwrap()
     }
 
     #[test]
     fn only_reads_are_planned() {
         for topic in Topic::ALL {
-            if let Step::Ask(call) = Alibaba.look(topic, &route(), &[]) {
+            if let Err(Need::Ask(call)) = Alibaba.look(topic, &route(), &[]) {
                 assert!(call.action.starts_with("Describe") || call.action == "GetCallerIdentity", "{}", call.action);
             }
         }
@@ -313,7 +300,7 @@ mod tests {
         assert_eq!(of("RAMUser").found, "account 1000000000000001: RAMUser acs:ram::1:user/o");
         assert_eq!((of("RAMUser").health, of("Account").health), (Health::Ok, Health::Warn));
         let refused = reply(404, &json!({"Code": "InvalidAccessKeyId.NotFound", "Message": "m"}));
-        let Step::Failed(failure) = Alibaba.look(Topic::Identity, &route(), &[refused]) else { panic!() };
+        let Err(Need::Failed(failure)) = Alibaba.look(Topic::Identity, &route(), &[refused]) else { panic!() };
         assert_eq!(failure.disposition, Disposition::Authentication);
         assert!(!Alibaba.is_denied(&failure));
     }
@@ -321,7 +308,7 @@ mod tests {
     #[test]
     fn a_missing_right_is_not_a_wrong_key() {
         let refused = reply(403, &json!({"Code": "NoPermission", "Message": "m"}));
-        let Step::Failed(failure) = Alibaba.look(Topic::Sources, &route(), &[refused]) else { panic!() };
+        let Err(Need::Failed(failure)) = Alibaba.look(Topic::Sources, &route(), &[refused]) else { panic!() };
         assert!(Alibaba.is_denied(&failure), "{failure:?}");
     }
 
@@ -358,6 +345,6 @@ mod tests {
         assert_eq!(of(json!(["cn-hangzhou", "cn-shanghai"])), Health::Ok);
         assert_eq!(of(json!(["cn-hangzhou"])), Health::Fail);
         let silent = reply(200, &json!({"Success": true}));
-        assert!(matches!(Alibaba.look(Topic::Capability, &route(), &[silent]), Step::Failed(_)));
+        assert!(matches!(Alibaba.look(Topic::Capability, &route(), &[silent]), Err(Need::Failed(_))));
     }
 }

@@ -4,12 +4,15 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::{Alibaba, call, read};
-use crate::disposition::Failure;
-use crate::ports::Reply;
-use crate::providers::{Call, Service, unreadable};
+use super::Alibaba;
+use super::calls::call;
+use super::errors::read;
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::call::{Call, Service};
+use crate::providers::refusal::unreadable;
+use crate::providers::sts::{Federation, Role, SESSION, Sts, Temporary};
 use crate::sign::{Credential, Nonce, Query, canonical};
-use crate::sts::{Federation, Role, SESSION, Sts, Temporary};
 
 impl Sts for Alibaba {
     fn assume(&self, region: &str, role: &Role) -> Call {
@@ -22,7 +25,7 @@ impl Sts for Alibaba {
         to_sts(call("AssumeRole", region, pairs))
     }
 
-    /// Anonymous: no key and no signature. The token goes into the body, for URLs end up in logs.
+    /// The call has no key and no signature. The token goes into the body, because URLs end up in logs.
     fn exchange(
         &self,
         region: &str,
@@ -92,7 +95,7 @@ impl Sts for Alibaba {
     }
 }
 
-/// STS says neither Success nor Code when all is well.
+/// Reads an answer of STS, which sends neither Success nor Code when all is well.
 fn answer<T: for<'de> Deserialize<'de>>(reply: &Reply, otherwise: &str) -> Result<T, Failure> {
     if (200..300).contains(&reply.status)
         && let Ok(answer) = serde_json::from_slice::<T>(&reply.body)
@@ -103,7 +106,7 @@ fn answer<T: for<'de> Deserialize<'de>>(reply: &Reply, otherwise: &str) -> Resul
         Err(failure) => failure,
         Ok(answer) => unreadable(reply, answer.request_id, otherwise),
     }
-    .of_read())
+    .of_sign_in())
 }
 
 fn to_sts(mut call: Call) -> Call {
@@ -121,7 +124,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::disposition::Disposition;
+    use crate::model::failure::Disposition;
 
     fn reply(status: u16, body: &Value) -> Reply {
         Reply { status, headers: Vec::new(), body: body.to_string().into_bytes() }

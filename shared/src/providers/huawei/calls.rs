@@ -1,27 +1,27 @@
-//! The calls as planned. All but a destination's inventory go to the source's region and carry the source's project.
+//! Plans the calls. All but those for a destination's inventory go to the source's region and carry the source's project.
 
 use serde::Serialize;
 
 use super::model::{Start, Wanted};
-use crate::command::{Operation, Replication};
-use crate::inventory::Scope;
-use crate::providers::{Call, Service};
+use crate::model::command::{Operation, Replication};
+use crate::providers::call::{Call, Service};
+use crate::providers::inventory::Scope;
 use crate::sign::{Query, RequestDraft};
 
 /// Page size of every list. Source: huawei-cloud-api-definitions-CBR 0.1.20261030, at most 1000.
 pub const PAGE: u64 = 100;
 
-/// ShowBackup.
+/// CBR: one backup.
 pub const SHOW_BACKUP: &str = "ShowBackup";
-/// ListBackups.
+/// CBR: a page of backups.
 pub const LIST_BACKUPS: &str = "ListBackups";
-/// ListOpLogs.
+/// CBR: a page of operation logs, which are tasks.
 pub const LIST_OPERATION_LOGS: &str = "ListOpLogs";
-/// CSBS: checkpoint items. The vendor has no name for it.
+/// CSBS: a page of checkpoint items. The vendor has no name for this action.
 pub const LIST_ITEMS: &str = "ListCheckpointItems";
-/// CSBS: one checkpoint item. The vendor has no name for it.
+/// CSBS: one checkpoint item. The vendor has no name for this action.
 pub const SHOW_ITEM: &str = "ShowCheckpointItem";
-/// CSBS: replication records. The vendor has no name for it.
+/// CSBS: a page of replication records. The vendor has no name for this action.
 pub const LIST_RECORDS: &str = "ListReplicationRecords";
 
 /// CSBS's fixed provider ID. Source: Huawei CSBS API page "Replicating a Backup".
@@ -65,32 +65,31 @@ pub fn start(replication: &Replication) -> Call {
     post(action, replication, &path, &body)
 }
 
-/// One backup with its replication records.
+/// The call that shows one backup with its replication records.
 pub fn show_backup(replication: &Replication) -> Call {
     let path = format!("backups/{}", replication.source.id);
     get(SHOW_BACKUP, replication, &path, &[], None)
 }
 
-/// The vault's own backups. Without `show_replication` the list carries no records.
+/// The call that lists the vault's own backups of every kind. Without `show_replication` the list carries no records.
 pub fn list_backups(replication: &Replication, offset: u64) -> Call {
-    let filters =
-        [("vault_id", replication.source.id.as_str()), ("show_replication", "true"), ("image_type", "backup")];
+    let filters = [("vault_id", replication.source.id.as_str()), ("show_replication", "true")];
     get(LIST_BACKUPS, replication, "backups", &filters, Some(offset))
 }
 
-/// The replication tasks. `destination_region` is a filter only since 2026-10-30, so the caller compares.
+/// The call that lists the replication tasks. `destination_region` is a filter only since 2026-10-30, so the caller compares.
 pub fn list_operation_logs(replication: &Replication, offset: u64) -> Call {
     let filters = [("operation_type", "replication")];
     get(LIST_OPERATION_LOGS, replication, "operation-logs", &filters, Some(offset))
 }
 
-/// One checkpoint item.
+/// The call that shows one checkpoint item with its replication records.
 pub fn show_item(replication: &Replication) -> Call {
     let path = format!("checkpoint_items/{}", replication.source.id);
     get(SHOW_ITEM, replication, &path, &[], None)
 }
 
-/// CSBS's replication records. Its filters are nowhere named, and a wrong one might be refused, so the caller compares.
+/// The call that lists CSBS's records. Its filters are nowhere named, and a wrong one might be refused, so the caller compares.
 pub fn list_records(replication: &Replication, offset: u64) -> Call {
     get(LIST_RECORDS, replication, "replication_records", &[], Some(offset))
 }
@@ -103,10 +102,10 @@ pub fn service(operation: Operation) -> Service {
     }
 }
 
-/// A page of a project's backups (CSBS: checkpoint items) of one kind, newest first where the service can sort.
-pub fn list_kind(scope: &Scope, image_type: &str, offset: u64) -> Call {
+/// The call for a page of a project's backups (CSBS: checkpoint items), of one kind or all, newest first where the service can sort.
+pub fn list_kind(scope: &Scope, image_type: Option<&str>, offset: u64) -> Call {
     let place = Place::of_scope(scope);
-    let mut filters = vec![("image_type", image_type)];
+    let mut filters: Vec<_> = image_type.map(|kind| ("image_type", kind)).into_iter().collect();
     if place.service == Service::Csbs {
         // CSBS publishes neither the form of `sort` nor that of its times, and a wrong one might be refused.
         return get_at(LIST_ITEMS, &place, "checkpoint_items", &filters, Some(offset));
@@ -118,7 +117,7 @@ pub fn list_kind(scope: &Scope, image_type: &str, offset: u64) -> Call {
     get_at(LIST_BACKUPS, &place, "backups", &filters, Some(offset))
 }
 
-/// A read in any region and project: what no replication asks for.
+/// A read in any region and project, independent of a replication.
 pub fn get_in(
     action: &'static str,
     operation: Operation,
@@ -130,7 +129,7 @@ pub fn get_in(
     get_at(action, &place, path, filters, None)
 }
 
-/// Where a call goes.
+/// The service, region and project that a call goes to.
 struct Place<'a> {
     service: Service,
     region: &'a str,

@@ -1,13 +1,14 @@
-//! What is wrong with an answer: the error shapes of CBR, CSBS, the gateway and IAM, as one failure.
+//! Reads answers. The error shapes of CBR, CSBS, the gateway and IAM all become one kind of failure.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::codes;
-use crate::disposition::{self, Disposition, Failure, Row};
-use crate::fields::one_line;
-use crate::ports::Reply;
-use crate::providers::{Service, refusal, unreadable};
+use crate::model::failure::{self, Disposition, Failure, Row, Whose};
+use crate::model::http::Reply;
+use crate::model::text::one_line;
+use crate::providers::call::Service;
+use crate::providers::refusal::{refusal, unreadable};
 
 /// Reads a successful answer.
 ///
@@ -17,10 +18,10 @@ pub fn read<T: DeserializeOwned>(service: Service, reply: &Reply) -> Result<T, F
     read_with(&[], service, reply)
 }
 
-/// Like [`read`], with rows that come before those of the table.
+/// Reads a successful answer. Any other is looked up in `first`, then in the table.
 ///
 /// # Errors
-/// As [`read`].
+/// The failure that any other answer stands for; a success that cannot be read is [`Disposition::Ambiguous`].
 pub fn read_with<T: DeserializeOwned>(first: &[Row], service: Service, reply: &Reply) -> Result<T, Failure> {
     if !(200..300).contains(&reply.status) {
         return Err(failure(first, service, reply));
@@ -29,14 +30,14 @@ pub fn read_with<T: DeserializeOwned>(first: &[Row], service: Service, reply: &R
         .map_err(|_| unreadable(reply, request_id(reply), "the answer is not what this API documents"))
 }
 
-/// The request ID, of the header or of the gateway's body.
+/// The request ID, from the gateway's body or else from the header.
 pub fn request_id(reply: &Reply) -> Option<String> {
     let body = || Some(body(reply)?.get("request_id")?.as_str()?.to_owned());
     let header = || reply.header("x-request-id").map(str::to_owned);
     body().or_else(header).filter(|id| !id.is_empty()).map(|id| one_line(&id))
 }
 
-/// The provider's code, if the answer is an error that has one.
+/// The provider's error code; `None` for a success, and for an error without a code.
 pub fn code(reply: &Reply) -> Option<String> {
     match (200..300).contains(&reply.status) {
         true => None,
@@ -44,7 +45,7 @@ pub fn code(reply: &Reply) -> Option<String> {
     }
 }
 
-/// Whether an answer says that the source is not there, with the prefix of the service or without.
+/// Whether an answer says that the source does not exist. Some sites leave out the service's prefix.
 pub fn is_gone(reply: &Reply) -> bool {
     matches!(code(reply).as_deref(), Some("BackupService.6200" | "6200" | "CSBS.3001" | "3001"))
 }
@@ -53,12 +54,12 @@ fn failure(first: &[Row], service: Service, reply: &Reply) -> Failure {
     let id = request_id(reply);
     let Some((code, message)) = body(reply).as_ref().and_then(parts) else {
         let failure = unreadable(reply, id, "the answer holds no error code: a gateway or a proxy gave it");
-        return unauthorised(failure, reply);
+        return without_code(failure, service, reply);
     };
     let message = without_canonical_request(&message);
     for key in keys(&code, service, reply.status) {
         for table in [first, codes::TABLE] {
-            if disposition::find(table, &key).is_some() {
+            if failure::find(table, &key).is_some() {
                 let failure = refusal(table, &key, &message, id, reply);
                 return Failure { code: one_line(&code), ..failure };
             }
@@ -72,16 +73,37 @@ fn failure(first: &[Row], service: Service, reply: &Reply) -> Failure {
     unauthorised(failure, reply)
 }
 
-/// 401 is an answer about the credential whatever else it says, and reading back would only send another wrong signature.
+/// Without a code the status decides. The two services send 400, 403 and 404 before anything is begun.
+/// Source: Huawei CSBS API page "Replicating a Backup" and CopyBackup of huawei-cloud-api-definitions-CBR 0.1.20261030, statuses.
+fn without_code(mut failure: Failure, service: Service, reply: &Reply) -> Failure {
+    if matches!(service, Service::Cbr | Service::Csbs) {
+        match reply.status {
+            400 | 404 => {
+                failure.disposition = Disposition::Permanent;
+                failure.advice = codes::NO_CODE;
+            }
+            403 => {
+                failure.disposition = Disposition::Permanent;
+                failure.whose = Whose::Backup;
+                failure.advice = codes::DENIED;
+            }
+            _ => {}
+        }
+    }
+    unauthorised(failure, reply)
+}
+
+/// Makes a 401 a failure of the credential, whatever else it says. Reading back would only send another wrong signature.
 fn unauthorised(mut failure: Failure, reply: &Reply) -> Failure {
     if reply.status == 401 {
         failure.disposition = Disposition::Authentication;
+        failure.whose = Whose::Installation;
         failure.advice = codes::REFUSED_KEY;
     }
     failure
 }
 
-/// How a code may stand in the table: with the status, as it is, and with the prefix that some sites leave out.
+/// The forms in which a code may stand in the table: with the status, as it is, and with the prefix that some sites leave out.
 fn keys(code: &str, service: Service, status: u16) -> Vec<String> {
     let mut keys = vec![format!("{code}/{status}"), code.to_owned()];
     if code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -100,7 +122,7 @@ fn body(reply: &Reply) -> Option<Map<String, Value>> {
     }
 }
 
-/// Code and message, in the order in which the vendor's SDK looks for them: three spellings, then one object down.
+/// The code and message, in the order in which the vendor's SDK looks for them: three spellings, then one object down.
 /// Source: huaweicloudsdkcore 3.1.219.
 fn parts(body: &Map<String, Value>) -> Option<(String, String)> {
     let here = |object: &Map<String, Value>| {
@@ -113,7 +135,7 @@ fn parts(body: &Map<String, Value>) -> Option<(String, String)> {
     here(body).or_else(|| body.values().filter_map(Value::as_object).find_map(here))
 }
 
-/// IAM's codes are numbers.
+/// A code or message as text. IAM's codes are numbers.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -122,7 +144,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// On a wrong signature the gateway echoes the canonical request, which holds the session token of a temporary key.
+/// Cuts off the canonical request. On a wrong signature the gateway echoes it, and it holds the session token of a temporary key.
 fn without_canonical_request(message: &str) -> String {
     match message.split_once("canonicalRequest") {
         Some((before, _)) => {
@@ -173,6 +195,41 @@ mod tests {
         }
         assert_eq!(failed(Service::Cbr, 429, "").disposition, Disposition::Throttled);
         assert_eq!(failed(Service::Cbr, 200, "<html>").disposition, Disposition::Ambiguous);
+    }
+
+    #[test]
+    fn a_bare_400_403_or_404_of_the_services_is_a_refusal() {
+        let of = |service, status| failed(service, status, "<html>no</html>");
+        for service in [Service::Cbr, Service::Csbs] {
+            for (status, whose) in [(400, Whose::Unknown), (403, Whose::Backup), (404, Whose::Unknown)] {
+                let failure = of(service, status);
+                assert_eq!((failure.disposition, failure.whose), (Disposition::Permanent, whose), "{status}");
+                assert_eq!(failure.code, format!("http_{status}"));
+                assert!(!failure.advice.is_empty());
+            }
+            // A gateway may send these after the service has begun.
+            for status in [408, 409, 500, 502, 504] {
+                assert_eq!(of(service, status).disposition, Disposition::Ambiguous, "{status}");
+            }
+        }
+        assert_eq!(of(Service::Iam, 403).disposition, Disposition::Ambiguous);
+    }
+
+    #[test]
+    fn a_missing_right_is_no_refused_key() {
+        let of =
+            |status, code: &str| failed(Service::Cbr, status, &format!(r#"{{"error_code":"{code}","error_msg":""}}"#));
+        for code in ["APIGW.0302", "APIGW.0304", "APIGW.0306", "APIGW.0802"] {
+            let failure = of(403, code);
+            assert_eq!((failure.disposition, failure.whose), (Disposition::Permanent, Whose::Backup), "{code}");
+        }
+        let iam =
+            failed(Service::Iam, 403, r#"{"error":{"code":403,"message":"You have no right to do this action"}}"#);
+        assert_eq!((iam.disposition, iam.whose), (Disposition::Permanent, Whose::Backup));
+        assert_eq!(iam.of_sign_in().disposition, Disposition::Authentication);
+        for code in ["APIGW.0301", "APIGW.0303", "APIGW.0305", "APIGW.0307", "APIGW.0311"] {
+            assert_eq!(of(401, code).disposition, Disposition::Authentication, "{code}");
+        }
     }
 
     #[test]

@@ -3,27 +3,38 @@
 //! Source: huawei-cloud-api-definitions-CBR 0.1.20261030, ListBackups (without `show_replication` the list carries no records);
 //! for CSBS Open Telekom Cloud cloud-server-backup-service 8839849, 2026-06-30, and huaweicloud-sdk-java c1372d4, 2022-09-01.
 
-use super::model::{Backup, Page, Record, ShownBackup, ShownItem, given, time};
-use super::readback::is_live;
+use super::model::{Backup, Page, Record, ShownBackup, ShownItem, given, is_live, time};
 use super::{Huawei, calls, errors};
-use crate::disposition::{Disposition, Failure};
-use crate::fields::one_line;
-use crate::inventory::{
-    self, CopiesPage, CopyRecord, CopyState, Cursor, DestinationCopy, Inventory, InventoryPage, Scope, Standing,
-    incomplete, next_offset,
+use crate::model::backup::{self, CopyRecord, CopyState, DestinationCopy, Standing};
+use crate::model::failure::{Disposition, Failure};
+use crate::model::http::Reply;
+use crate::model::text::one_line;
+use crate::providers::call::{Call, Service};
+use crate::providers::inventory::{
+    CopiesPage, Cursor, HiddenKind, Inventory, InventoryPage, Scope, incomplete, next_offset,
 };
-use crate::ports::Reply;
-use crate::providers::{Call, Service};
 
 impl Inventory for Huawei {
     fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
-        calls::list_kind(scope, "backup", Place::of(cursor).offset)
+        // CBR is asked for every kind: `sync` is copied just like `backup`, and no value of the filter is documented for it.
+        let kind = (calls::service(scope.operation) == Service::Csbs).then_some("backup");
+        calls::list_kind(scope, kind, Place::of(cursor).offset)
     }
 
     fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
         let (items, next, total) = page(scope, cursor, reply)?;
         let backups = items.iter().map(backup).collect::<Result<Vec<_>, _>>()?;
-        Ok(InventoryPage { backups, next, total })
+        Ok(InventoryPage { backups, next, total, ..Default::default() })
+    }
+
+    fn hidden_kinds(&self, scope: &Scope) -> &'static [HiddenKind] {
+        match calls::service(scope.operation) {
+            Service::Csbs => &[HiddenKind { name: "replication", why: "replicas are never copied on" }],
+            _ => &[HiddenKind {
+                name: "shared",
+                why: "belongs to another account, which shares it; that account's own rules are about it",
+            }],
+        }
     }
 
     fn show(&self, scope: &Scope, id: &str) -> Option<Call> {
@@ -35,7 +46,7 @@ impl Inventory for Huawei {
         Some(calls::get_in(action, scope.operation, (&scope.region, project), &path, &[]))
     }
 
-    fn shown(&self, scope: &Scope, id: &str, reply: &Reply) -> Result<Option<inventory::Backup>, Failure> {
+    fn shown(&self, scope: &Scope, id: &str, reply: &Reply) -> Result<Option<backup::Backup>, Failure> {
         if errors::is_gone(reply) {
             return Ok(None);
         }
@@ -51,9 +62,9 @@ impl Inventory for Huawei {
         }
     }
 
-    /// The replicas in the destination's project: what a record calls a success must be seen there.
+    /// Lists the replicas in the destination's project: what a record calls a success must be seen there.
     fn list_copies(&self, destination: &Scope, cursor: Option<&Cursor>) -> Option<Call> {
-        Some(calls::list_kind(destination, "replication", Place::of(cursor).offset))
+        Some(calls::list_kind(destination, Some("replication"), Place::of(cursor).offset))
     }
 
     fn listed_copies(
@@ -69,11 +80,18 @@ impl Inventory for Huawei {
     }
 }
 
-/// Whether a backup can be copied at all, and now. What an answer leaves out is left to the API.
+/// Whether a backup can be copied at all, and whether now. What an answer leaves out is left to the API.
 /// Source: Open Telekom Cloud, cloud-backup-recovery user manual cbr_03_0018 and cbr_03_0009, 2025-10-17.
 pub fn standing(backup: &Backup) -> Standing {
     if backup.image_type() == Some("replication") {
-        return Standing::Ineligible("is itself a replica, and replicas are never copied on".to_owned());
+        return Standing::NotCovered("is itself a replica, and replicas are never copied on");
+    }
+    match backup.status.as_deref() {
+        Some("error") => return Standing::NotCovered("is in the state error"),
+        Some("deleting") => return Standing::NotCovered("is in the state deleting"),
+        Some("waiting_delete") => return Standing::NotCovered("is in the state waiting_delete"),
+        Some("deleted") => return Standing::NotCovered("is in the state deleted"),
+        _ => {}
     }
     match backup.resource_type() {
         // Some regions copy these, and only the API knows which.
@@ -92,16 +110,13 @@ pub fn standing(backup: &Backup) -> Standing {
     }
     match backup.status.as_deref() {
         None | Some("" | "available") => Standing::Usable,
-        Some(state @ ("error" | "deleting" | "waiting_delete" | "deleted")) => {
-            Standing::Ineligible(format!("is in the state {state}"))
-        }
         Some(state) => {
             Standing::NotReady(format!("is in the state {}; it can be copied once it is available", one_line(state)))
         }
     }
 }
 
-/// Where a page begins, and with what the one before it began.
+/// Where a page begins, and the ID with which the page before it began.
 #[derive(Default)]
 struct Place<'c> {
     offset: u64,
@@ -126,7 +141,7 @@ fn page(scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<Items, 
     let page: Page<Backup> = errors::read(service, reply).map_err(Failure::of_read)?;
     let first = page.items.first().and_then(|item| given(&item.id)).unwrap_or_default();
     if place.before.is_some_and(|before| before == first) {
-        // A service that does not know `offset` answers with the same page for ever.
+        // A service that does not know `offset` answers with the same page forever.
         let why = "a further page is the same as the one before it";
         return Err(Failure::local(
             Disposition::Permanent,
@@ -140,12 +155,13 @@ fn page(scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<Items, 
     Ok((page.items, next, page.count))
 }
 
-fn backup(item: &Backup) -> Result<inventory::Backup, Failure> {
-    Ok(inventory::Backup {
+fn backup(item: &Backup) -> Result<backup::Backup, Failure> {
+    Ok(backup::Backup {
         id: id(item)?,
         name: item.name.clone(),
         tags: Vec::new(),
         resource: given(&item.resource_id).map(str::to_owned),
+        resource_kind: item.resource_type().map(resource_kind),
         vault_id: given(&item.vault_id).map(str::to_owned),
         created_at: item.created_at.as_deref().and_then(time),
         completed_at: None,
@@ -155,6 +171,17 @@ fn backup(item: &Backup) -> Result<inventory::Backup, Failure> {
         copies: copies(item),
         copies_told: item.replication_records.is_some(),
     })
+}
+
+/// The provider's name of a resource type as a word for people. An unknown type stays as it is.
+fn resource_kind(resource_type: &str) -> String {
+    match resource_type {
+        "OS::Nova::Server" => "server".to_owned(),
+        "OS::Cinder::Volume" => "disk".to_owned(),
+        "OS::Sfs::Turbo" => "file system".to_owned(),
+        "OS::Workspace::DesktopV2" => "desktop".to_owned(),
+        other => one_line(other),
+    }
 }
 
 fn copy(item: &Backup) -> Result<DestinationCopy, Failure> {
@@ -180,13 +207,13 @@ fn id(item: &Backup) -> Result<String, Failure> {
     given(&item.id).map(str::to_owned).ok_or_else(|| incomplete("the page holds an item without its ID"))
 }
 
-/// The newest record of each destination. A skip says that nothing was done, so it counts only where nothing else is told.
+/// The newest record of each destination. A skip means that nothing was done, so it counts only if there is no other record.
 fn copies(item: &Backup) -> Vec<CopyRecord> {
     let mut copies: Vec<CopyRecord> = Vec::new();
     let mut records: Vec<&Record> = item.replication_records.iter().flatten().collect();
-    // A replica may carry the record that made it, with another source.
+    // A replica may carry the record that made it, which has another source.
     records.retain(|record| given(source_of(record)).is_none_or(|source| Some(source) == item.id.as_deref()));
-    // A stable order: of records without a time the later one in the list counts.
+    // The order is stable: of records without a time the later one in the list counts.
     records.sort_by_key(|record| (!is_skip(record), record.created_at.as_deref().and_then(time)));
     for record in records.into_iter().rev() {
         let copy = copy_record(record);
@@ -247,8 +274,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::command::{Destination, Operation};
-    use crate::providers::Service;
+    use crate::model::command::{Destination, Operation};
+    use crate::providers::call::Service;
     use crate::sign::Query;
 
     fn scope(operation: Operation) -> Scope {
@@ -259,6 +286,7 @@ mod tests {
             vault_id: None,
             name_prefix: None,
             since: None,
+            source_types: Vec::new(),
         }
     }
 
@@ -276,7 +304,7 @@ mod tests {
         format!("{} {}?{}", call.draft.method, call.draft.path, query.join("&"))
     }
 
-    /// From the recorded answer of 2025-03-25, shortened.
+    /// An item of the recorded answer of 2025-03-25, shortened.
     fn item(fields: Value) -> Value {
         let mut item = json!({
             "id": "b-1", "name": "server-backup", "status": "available", "image_type": "backup", "resource_type": "OS::Nova::Server",
@@ -289,7 +317,7 @@ mod tests {
         item
     }
 
-    fn listed(fields: Value) -> inventory::Backup {
+    fn listed(fields: Value) -> backup::Backup {
         let page = reply(&json!({"backups": [item(fields)], "count": 1}));
         let page = Huawei.listed(&scope(Operation::CopyBackup), None, &page).unwrap();
         page.backups.into_iter().next().unwrap()
@@ -304,15 +332,12 @@ mod tests {
     fn cbr_is_asked_with_records_and_filters() {
         let call = Huawei.list(&scope(Operation::CopyBackup), None);
         assert_eq!((call.action, call.service, call.region.as_str()), ("ListBackups", Service::Cbr, "cn-north-4"));
-        assert_eq!(
-            line(&call),
-            "GET /v3/p1/backups?image_type=backup&show_replication=true&sort=created_at:desc&limit=100&offset=0"
-        );
+        assert_eq!(line(&call), "GET /v3/p1/backups?show_replication=true&sort=created_at:desc&limit=100&offset=0");
         let since = Some(at("2026-11-21T08:30:00.5Z"));
         let narrow = Scope { vault_id: Some("v-1".into()), since, ..scope(Operation::CopyCheckpoint) };
         assert_eq!(
             line(&Huawei.list(&narrow, Some(&Cursor("90 b-1".into())))),
-            "GET /v3/p1/backups?image_type=backup&show_replication=true&sort=created_at:desc&vault_id=v-1\
+            "GET /v3/p1/backups?show_replication=true&sort=created_at:desc&vault_id=v-1\
              &start_time=2026-11-21T08:30:00Z&limit=100&offset=90"
         );
         let copies = Huawei.list_copies(&scope(Operation::CopyBackup), None).unwrap();
@@ -420,9 +445,20 @@ mod tests {
             ),
             (
                 json!({"image_type": "replication"}),
-                Standing::Ineligible("is itself a replica, and replicas are never copied on".into()),
+                Standing::NotCovered("is itself a replica, and replicas are never copied on"),
             ),
-            (json!({"status": "error"}), Standing::Ineligible("is in the state error".into())),
+            (json!({"image_type": "sync"}), Standing::Usable),
+            (json!({"status": "error"}), Standing::NotCovered("is in the state error")),
+            (json!({"status": "deleting"}), Standing::NotCovered("is in the state deleting")),
+            (
+                json!({"status": "waiting_delete", "image_type": "sync"}),
+                Standing::NotCovered("is in the state waiting_delete"),
+            ),
+            // Whatever it is a backup of, it protects nothing.
+            (
+                json!({"status": "error", "resource_type": "OS::Cinder::Volume"}),
+                Standing::NotCovered("is in the state error"),
+            ),
             (
                 json!({"status": "waiting_protect"}),
                 Standing::NotReady("is in the state waiting_protect; it can be copied once it is available".into()),
@@ -437,6 +473,16 @@ mod tests {
         let found = listed(json!({}));
         assert_eq!((found.id.as_str(), found.name.as_deref()), ("b-1", Some("server-backup")));
         assert_eq!((found.resource.as_deref(), found.vault_id.as_deref()), (Some("s-1"), Some("v-1")));
+        let kind = |resource_type: Value| listed(json!({"resource_type": resource_type})).resource_kind;
+        for (resource_type, wanted) in [
+            ("OS::Nova::Server", "server"),
+            ("OS::Cinder::Volume", "disk"),
+            ("OS::Sfs::Turbo", "file system"),
+            ("OS::New::Kind", "OS::New::Kind"),
+        ] {
+            assert_eq!(kind(json!(resource_type)).as_deref(), Some(wanted));
+        }
+        assert_eq!(kind(Value::Null), None);
         assert_eq!((found.size_gib, found.created_at), (Some(50), Some(at("2025-03-25T06:32:07.951164Z"))));
     }
 

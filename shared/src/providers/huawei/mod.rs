@@ -1,8 +1,8 @@
 //! Huawei Cloud: CBR v3 CopyBackup and CopyCheckpoint, CSBS v1 checkpoint item replication.
 //!
 //! Source: huawei-cloud-api-definitions-CBR 0.1.20261030; Huawei CSBS API page "Replicating a Backup"; Open Telekom Cloud
-//! cloud-backup-recovery 3cca460, 2025-10-17. No call has a client token, but the provider keeps one replica for each backup and
-//! destination region and refuses a second one (BackupService.1009), so a repeat costs no second copy; what can be lost is the ID.
+//! cloud-backup-recovery 3cca460, 2025-10-17. No call has a client token. But the provider keeps one replica for each backup and
+//! destination region and refuses a second one (BackupService.1009), so a repeat costs no second copy; only the ID can be lost.
 
 pub mod calls;
 pub mod codes;
@@ -23,19 +23,23 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::de::IgnoredAny;
 
-use super::{Acceptance, Call, Defaults, Found, Headroom, Intent, Provider, ReadBack, Service, unreadable};
-use crate::command::{Cloud, Command, Destination, Operation, Replication};
-use crate::disposition::{Disposition, Failure};
-use crate::fields::FieldError;
-use crate::inventory::Inventory;
-use crate::observation::{Evidence, Observation};
-use crate::ports::{Access, Reply};
-use crate::receipt::Receipt;
+use super::asked::Asked;
+use super::call::{Call, Service};
+use super::inventory::Inventory;
+use super::provider::{Acceptance, Defaults, Found, Intent, Provider, ReadBack};
+use super::refusal::unreadable;
+use super::sts::Sts;
+use crate::model::access::Access;
+use crate::model::command::{Cloud, Command, Destination, Operation, Replication};
+use crate::model::evidence::{Evidence, Observation};
+use crate::model::failure::{Disposition, Failure};
+use crate::model::fields::FieldError;
+use crate::model::http::Reply;
+use crate::model::receipt::Receipt;
 use crate::sign::{Nonce, RequestDraft, SignError, Signed, SignedHeaders, sdk_hmac};
-use crate::sts::Sts;
 use model::{Backup, OperationLog, Page, Record, ShownBackup, ShownItem, Started, given};
 
-/// Huawei Cloud.
+/// Huawei Cloud as a provider, with CBR and CSBS.
 pub struct Huawei;
 
 impl Provider for Huawei {
@@ -103,11 +107,11 @@ impl Provider for Huawei {
         Ok(Acceptance { receipts, request_id })
     }
 
-    fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> ReadBack {
+    fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
         readback::read_back(replication, intent, replies)
     }
 
-    /// That the source, or CSBS's list of records, is not there is an answer, which read-back interprets.
+    /// A missing source, or a missing list of CSBS records, is an answer, which read-back interprets.
     fn refused(&self, call: &Call, reply: &Reply) -> Option<Failure> {
         let service = call.service;
         match call.action {
@@ -122,12 +126,12 @@ impl Provider for Huawei {
         }
     }
 
-    /// Of a vault's records some may become visible later than others.
+    /// A vault-wide call does not: some of its records may become visible later than others.
     fn settles_at_once(&self, replication: &Replication) -> bool {
         replication.operation != Operation::CopyCheckpoint
     }
 
-    /// A vault-wide call skips what has been copied; there is nothing to look for before the first one.
+    /// A vault-wide call skips what has been copied, so there is nothing to look for before the first one.
     fn reads_first(&self, replication: &Replication) -> bool {
         replication.operation != Operation::CopyCheckpoint
     }
@@ -138,12 +142,12 @@ impl Provider for Huawei {
         receipt: &Receipt,
         known: Option<&Evidence>,
         replies: &[Reply],
-    ) -> Observation {
+    ) -> Asked<Observation> {
         observe::observe(replication, receipt, known, replies)
     }
 
-    fn headroom(&self, operation: Operation, destination: &Destination, reply: Option<&Reply>) -> Headroom {
-        probe::headroom(operation, destination, reply)
+    fn headroom(&self, operation: Operation, destination: &Destination, replies: &[Reply]) -> Asked<Option<u64>> {
+        probe::headroom(operation, destination, replies.first())
     }
 
     fn sign(
@@ -168,7 +172,7 @@ impl Provider for Huawei {
     }
 
     /// Source: huaweicloudsdkcbr and huaweicloudsdkcore 3.1.219, region files; Open Telekom Cloud API reference 3cca460, 2025-10-17.
-    /// Partner clouds (Flexible Engine, Cloud.ru) and the European site have hosts of their own: they need the override.
+    /// Partner clouds (Flexible Engine, Cloud.ru) and the European site have hosts of their own: they need the endpoint setting.
     fn endpoint(&self, service: Service, region: &str) -> String {
         let name = match service {
             Service::Csbs => "csbs",
@@ -183,7 +187,7 @@ impl Provider for Huawei {
         format!("https://{name}.{region}.{domain}")
     }
 
-    /// Inferred: nothing is published, and no report says that a record took longer than moments to show.
+    /// The wait is inferred: nothing is published, and no report says that a record took longer than moments to show.
     fn visibility_wait(&self) -> Duration {
         Duration::from_secs(300)
     }
@@ -195,7 +199,7 @@ impl Provider for Huawei {
     }
 }
 
-/// The project goes into the path. One from the environment has not been read by the command's own rules.
+/// Checks the project, which goes into the path. One from the environment has not passed the reading of a command.
 fn check_project(project: Option<&str>) -> Result<(), FieldError> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let reason = match project {
@@ -210,8 +214,8 @@ fn check_project(project: Option<&str>) -> Result<(), FieldError> {
     Err(FieldError::new("source.project_id", reason))
 }
 
-/// Source: huawei-cloud-api-definitions-CBR 0.1.20261030, CopyBackup; for CSBS, which documents no limit for replicas, that of its
-/// backups' names (Open Telekom Cloud cloud-server-backup-service 8839849, 2026-06-30).
+/// Checks a replica's name. Source: huawei-cloud-api-definitions-CBR 0.1.20261030, CopyBackup. CSBS documents no limit for replicas, so
+/// that for its backups' names is used (Open Telekom Cloud cloud-server-backup-service 8839849, 2026-06-30).
 fn check_name(operation: Operation, name: &str) -> Result<(), FieldError> {
     let basic = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let han = |c: char| matches!(c, '\u{4e00}'..='\u{9fa5}' | '\u{f900}'..='\u{fa2d}');
@@ -228,7 +232,8 @@ fn check_name(operation: Operation, name: &str) -> Result<(), FieldError> {
     if fits { Ok(()) } else { Err(FieldError::new("options.name", wanted)) }
 }
 
-/// Sources as for names.
+/// Checks a replica's description. Source: huawei-cloud-api-definitions-CBR 0.1.20261030, CopyBackup; for CSBS, as for its backups, Open
+/// Telekom Cloud cloud-server-backup-service 8839849, 2026-06-30.
 fn check_description(description: &str) -> Result<(), FieldError> {
     let fits = description.chars().count() <= 255 && !description.contains(['<', '>']);
     if fits {

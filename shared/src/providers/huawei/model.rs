@@ -1,8 +1,8 @@
-//! CBR v3 and CSBS v1 as they are spelled on the wire.
+//! The wire formats of CBR v3 and CSBS v1.
 //!
-//! Source: huawei-cloud-api-definitions-CBR 0.1.20261030; Huawei CSBS API page "Replicating a Backup"; huaweicloud-sdk-java
-//! c1372d4, 2022-09-01. Answers are read leniently, for the documents are loose: unknown fields are ignored, nearly everything
-//! is optional, and a field that decides nothing may be of any type. The lists that decide must be there.
+//! Source: huawei-cloud-api-definitions-CBR 0.1.20261030; Huawei CSBS API page "Replicating a Backup"; huaweicloud-sdk-java c1372d4,
+//! 2022-09-01. Answers are read leniently, because the documents are loose: unknown fields are ignored, nearly everything is optional, and
+//! a field that decides nothing may have any type. The lists that decide must be there.
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
@@ -10,43 +10,43 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::providers::{lenient, scalar, time_in};
+use crate::providers::reading::{lenient, scalar, time_in};
 
 /// The body of a call that starts a replication.
 #[derive(Serialize)]
 pub enum Start<'a> {
-    /// CBR's envelope.
+    /// The envelope that CBR expects.
     #[serde(rename = "replicate")]
     Replicate(Wanted<'a>),
-    /// CSBS's envelope.
+    /// The envelope that CSBS expects.
     #[serde(rename = "replication")]
     Replication(Wanted<'a>),
 }
 
-/// What is wanted; each operation fills in what its API has.
+/// The replica that is wanted. Each operation fills in the fields that its API has.
 #[derive(Serialize, Default)]
 pub struct Wanted<'a> {
-    /// Name of the replica.
+    /// The name that the replica gets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
-    /// Description of the replica.
+    /// The description that the replica gets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<&'a str>,
-    /// The source vault (copy-checkpoint).
+    /// The ID of the source vault (copy-checkpoint).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vault_id: Option<&'a str>,
-    /// Project in the destination region.
+    /// The ID of the project in the destination region.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destination_project_id: Option<&'a str>,
-    /// Destination region.
+    /// The region that the replica goes to.
     pub destination_region: &'a str,
-    /// Vault in the destination region (CBR).
+    /// The ID of the vault in the destination region (CBR).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destination_vault_id: Option<&'a str>,
     /// Whether the call counts as triggered automatically (copy-checkpoint).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_trigger: Option<bool>,
-    /// Only ever `true`: some accounts are refused for naming it at all.
+    /// Only ever `true`, because some accounts are refused for naming it at all.
     /// Source: terraform-provider-huaweicloud a0345b8, 2026-08-21.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enable_acceleration: Option<bool>,
@@ -55,154 +55,154 @@ pub struct Wanted<'a> {
 /// The answer to a start.
 #[derive(Deserialize)]
 pub struct Started {
-    /// Its only field.
+    /// What was started.
     pub replication: StartedReplication,
 }
 
 /// What was started: one record, or one for each backup of the vault.
 #[derive(Deserialize)]
 pub struct StartedReplication {
-    /// copy-backup and copy-checkpoint-item.
+    /// The ID of the one record (copy-backup and copy-checkpoint-item).
     pub replication_record_id: Option<String>,
-    /// copy-checkpoint.
+    /// The backups that are copied, each with its record (copy-checkpoint).
     pub backups: Option<Vec<StartedBackup>>,
 }
 
-/// One backup of a vault.
+/// One backup of a vault that is copied.
 #[derive(Deserialize)]
 pub struct StartedBackup {
-    /// Backup.
+    /// The ID of the backup.
     pub backup_id: Option<String>,
-    /// Its record.
+    /// The ID of its replication record.
     pub replication_record_id: Option<String>,
 }
 
-/// ShowBackup's answer.
+/// The answer of ShowBackup.
 #[derive(Deserialize)]
 pub struct ShownBackup {
-    /// Its only field.
+    /// The backup that was asked for.
     pub backup: Backup,
 }
 
 /// The answer about one CSBS checkpoint item.
 #[derive(Deserialize)]
 pub struct ShownItem {
-    /// Its only field.
+    /// The item that was asked for.
     pub checkpoint_item: Backup,
 }
 
 /// A CBR backup or a CSBS checkpoint item.
 #[derive(Deserialize)]
 pub struct Backup {
-    /// ID.
+    /// The ID in its own region.
     pub id: Option<String>,
-    /// Name.
+    /// The name; absent if it is no text.
     #[serde(default, deserialize_with = "scalar")]
     pub name: Option<String>,
-    /// Server or disk.
+    /// The ID of the server or disk that was backed up.
     #[serde(default, deserialize_with = "scalar")]
     pub resource_id: Option<String>,
-    /// Size of what it is a backup of, in GB; CSBS has none.
+    /// Size of the server or disk in GB; absent in CSBS.
     #[serde(default, deserialize_with = "scalar")]
     pub resource_size: Option<u64>,
-    /// Vault; CSBS has none.
+    /// The ID of the vault that it lies in; absent in CSBS.
     #[serde(default, deserialize_with = "scalar")]
     pub vault_id: Option<String>,
-    /// See [`time`].
+    /// When it was made. [`time`] reads it.
     #[serde(default, deserialize_with = "scalar")]
     pub created_at: Option<String>,
-    /// available, protecting, deleting, restoring, error, waiting_protect, waiting_delete, waiting_restore.
+    /// One of available, protecting, deleting, restoring, error, waiting_protect, waiting_delete, waiting_restore.
     pub status: Option<String>,
-    /// When it is deleted by itself.
+    /// When it is deleted by itself. [`time`] reads it.
     #[serde(default, deserialize_with = "scalar")]
     pub expired_at: Option<String>,
-    /// backup, sync or replication.
+    /// How it was made: backup, sync or replication.
     pub image_type: Option<String>,
-    /// OS::Nova::Server and others.
+    /// What was backed up: OS::Nova::Server and others.
     pub resource_type: Option<String>,
-    /// More about it.
+    /// Further fields; absent if they are of another type.
     #[serde(default, deserialize_with = "lenient")]
     pub extend_info: Option<ExtendInfo>,
-    /// Its replications; partner clouds leave the field out.
+    /// Its replication records. Partner clouds leave the field out.
     #[serde(default, deserialize_with = "records")]
     pub replication_records: Option<Vec<Record>>,
 }
 
 impl Backup {
-    /// What kind of backup it is; CSBS has it one level down.
+    /// How the backup was made: backup, sync or replication. CSBS has it one level down.
     pub fn image_type(&self) -> Option<&str> {
         let inner = self.extend_info.as_ref().and_then(|info| info.image_type.as_deref());
         given(&self.image_type).or(inner)
     }
 
-    /// What it is a backup of; CSBS has it one level down too.
+    /// What was backed up, such as OS::Nova::Server. CSBS has it one level down.
     pub fn resource_type(&self) -> Option<&str> {
         let inner = self.extend_info.as_ref().and_then(|info| info.resource_type.as_deref());
         given(&self.resource_type).or(inner)
     }
 }
 
-/// More about a backup.
+/// Further fields of a backup.
 #[derive(Deserialize)]
 pub struct ExtendInfo {
-    /// Whether the system disk is in it.
+    /// Whether the backup holds the system disk.
     #[serde(default, deserialize_with = "scalar")]
     pub contain_system_disk: Option<bool>,
-    /// CSBS: backup or replication.
+    /// CSBS: how it was made, backup or replication.
     #[serde(default, deserialize_with = "scalar")]
     pub image_type: Option<String>,
-    /// CSBS: what it is a backup of.
+    /// CSBS: what was backed up.
     #[serde(default, deserialize_with = "scalar")]
     pub resource_type: Option<String>,
 }
 
-/// A replication record.
+/// A replication record: the copy of one backup to one destination.
 #[derive(Deserialize, Clone, Debug, Default)]
 pub struct Record {
-    /// The `replication_record_id` of the start answer.
+    /// The ID that the answer to a start gives as `replication_record_id`.
     pub id: Option<String>,
-    /// replicating, success, fail, skip, waiting_replicate.
+    /// One of replicating, success, fail, skip, waiting_replicate.
     pub status: Option<String>,
-    /// See [`time`].
+    /// When the record was made. [`time`] reads it.
     #[serde(default, deserialize_with = "scalar")]
     pub created_at: Option<String>,
-    /// CBR: source backup.
+    /// CBR: the ID of the source backup.
     pub source_backup_id: Option<String>,
-    /// CSBS: source checkpoint item.
+    /// CSBS: the ID of the source checkpoint item.
     pub source_checkpoint_item_id: Option<String>,
-    /// CBR: the replica, once there is one.
+    /// CBR: the ID of the replica, once there is one.
     #[serde(default, deserialize_with = "scalar")]
     pub destination_backup_id: Option<String>,
-    /// CSBS: the replica, once there is one.
+    /// CSBS: the ID of the replica, once there is one.
     #[serde(default, deserialize_with = "scalar")]
     pub destination_checkpoint_item_id: Option<String>,
-    /// Where the source lies.
+    /// The region that the source lies in.
     #[serde(default, deserialize_with = "scalar")]
     pub source_region: Option<String>,
-    /// Where the copy goes.
+    /// The region that the copy goes to.
     pub destination_region: Option<String>,
-    /// Project there.
+    /// The ID of the project in the destination region.
     pub destination_project_id: Option<String>,
-    /// More about it.
+    /// Further fields; absent if they are of another type.
     #[serde(default, deserialize_with = "lenient")]
     pub extra_info: Option<ExtraInfo>,
 }
 
-/// More about a record.
+/// Further fields of a record.
 #[derive(Deserialize, Clone, Debug, Default)]
 pub struct ExtraInfo {
-    /// Per cent.
+    /// How much is copied, in percent.
     #[serde(default, deserialize_with = "scalar")]
     pub progress: Option<u32>,
-    /// Why it failed: code.
+    /// Why the copy failed, as a code.
     #[serde(default, deserialize_with = "scalar")]
     pub fail_code: Option<String>,
-    /// Why it failed: words.
+    /// Why the copy failed, in words.
     #[serde(default, deserialize_with = "scalar")]
     pub fail_reason: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     destination_vault_id: Option<String>,
-    /// Older documents spell it so.
+    /// A misspelling in older documents.
     #[serde(default, deserialize_with = "lenient")]
     destinatio_vault_id: Option<String>,
 }
@@ -217,7 +217,7 @@ impl ExtraInfo {
 /// One page of backups, checkpoint items, operation logs or replication records.
 #[derive(Deserialize)]
 pub struct Page<T: DeserializeOwned> {
-    /// The items; the key must be there, for its absence must not look like "there are none".
+    /// The items. The key must be there, because its absence must not look like "there are none".
     #[serde(
         rename = "backups",
         alias = "checkpoint_items",
@@ -226,46 +226,46 @@ pub struct Page<T: DeserializeOwned> {
         deserialize_with = "one_or_many"
     )]
     pub items: Vec<T>,
-    /// How many there are on all pages.
+    /// How many items there are on all pages.
     #[serde(default, deserialize_with = "scalar")]
     pub count: Option<u64>,
 }
 
-/// An operation log (a task); its ID is not a record's.
+/// An operation log, which is a task. Its ID is not that of a record.
 #[derive(Deserialize)]
 pub struct OperationLog {
-    /// ID of the log.
+    /// The ID of the task.
     pub id: Option<String>,
-    /// success, skipped, failed, running, timeout, waiting.
+    /// One of success, skipped, failed, running, timeout, waiting.
     pub status: Option<String>,
-    /// See [`time`].
+    /// When the task was made. [`time`] reads it.
     #[serde(default, deserialize_with = "scalar")]
     pub created_at: Option<String>,
-    /// More about it.
+    /// Further fields; absent if they are of another type.
     #[serde(default, deserialize_with = "lenient")]
     pub extra_info: Option<LogInfo>,
 }
 
-/// More about an operation log.
+/// Further fields of an operation log.
 #[derive(Deserialize)]
 pub struct LogInfo {
-    /// For a replication: from where to where, in the fields of a record.
+    /// For a replication task: from where to where, in the fields of a record.
     #[serde(default, deserialize_with = "lenient")]
     pub replication: Option<Record>,
 }
 
-/// A text that is there and not empty.
+/// The text, if it is there and not empty.
 pub fn given(text: &Option<String>) -> Option<&str> {
     text.as_deref().filter(|text| !text.is_empty())
 }
 
-/// A time of an answer: usually naive UTC with microseconds, sometimes with a zone, in one vendor sample with an unpadded month
-/// (`2018-6-14T11:14:48.946000`). `None` when it cannot be read.
+/// Reads a time of an answer: usually UTC without a zone and with microseconds, sometimes with a zone, in one vendor sample with an
+/// unpadded month (`2018-6-14T11:14:48.946000`). `None` if it cannot be read.
 pub fn time(text: &str) -> Option<Timestamp> {
     time_in(Offset::UTC, text)
 }
 
-/// The vendor's Java SDK has a single object where the API has an array; null is an empty list.
+/// Reads an array, or the single object that the vendor's Java SDK has in its place. Null is an empty list.
 fn one_or_many<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Vec<T>, D::Error> {
     let list = match Value::deserialize(from)? {
         Value::Null => return Ok(Vec::new()),
@@ -276,12 +276,17 @@ fn one_or_many<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Resul
     read.map_err(serde::de::Error::custom)
 }
 
-/// Like [`one_or_many`], but null says as little as a missing field.
+/// Reads replication records: an array or a single object. Null counts as a missing field.
 fn records<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Record>>, D::Error> {
     match Value::deserialize(from)? {
         Value::Null => Ok(None),
         value => one_or_many(value).map(Some).map_err(serde::de::Error::custom),
     }
+}
+
+/// Whether a status means that a copy exists or is running. An unknown one does: the costlier mistake is a second copy.
+pub fn is_live(status: &Option<String>) -> bool {
+    !matches!(status.as_deref(), Some("fail" | "failed" | "skip" | "skipped" | "timeout"))
 }
 
 #[cfg(test)]

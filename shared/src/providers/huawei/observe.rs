@@ -1,37 +1,30 @@
-//! What the destination says of a copy. The source's record only tells where to look.
+//! Observation: what the destination says about a copy. The source's record only tells where to look.
 
 use jiff::Timestamp;
 
 use super::model::{Backup, Record, ShownBackup, ShownItem, given, time};
 use super::{calls, errors};
-use crate::command::{Operation, Replication};
-use crate::disposition::Failure;
-use crate::observation::{Evidence, How, Observation};
-use crate::ports::Reply;
-use crate::receipt::Receipt;
+use crate::model::command::{Operation, Replication};
+use crate::model::evidence::{Evidence, How, Observation};
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::model::receipt::Receipt;
+use crate::providers::asked::{Asked, ask};
+use crate::providers::call::Call;
 
-/// What to ask next, or what the replies so far say: the source's record gives the copy's ID, the destination gives the evidence.
-pub fn observe(
+/// What the replies so far say: the source's record gives the copy's ID, and the destination gives the evidence.
+pub(super) fn observe(
     replication: &Replication,
     receipt: &Receipt,
     known: Option<&Evidence>,
     replies: &[Reply],
-) -> Observation {
-    look(replication, receipt, known, replies).unwrap_or_else(|failure| Observation::Unanswered(failure.of_read()))
-}
-
-fn look(
-    replication: &Replication,
-    receipt: &Receipt,
-    known: Option<&Evidence>,
-    replies: &[Reply],
-) -> Result<Observation, Failure> {
-    // Seen before: its ID is known, and the source may be gone by now.
+) -> Asked<Observation> {
+    // The copy was seen before: its ID is known, and the source may be gone by now.
     if let Some(id) = known.and_then(|seen| seen.destination_id.as_deref()) {
         return in_destination(replication, id, replies.first());
     }
     let Some((first, rest)) = replies.split_first() else {
-        return Ok(Observation::Ask(Box::new(show(replication))));
+        return ask(show(replication));
     };
     let Some(source) = shown(replication, first)? else {
         return Ok(Observation::Gone("the source is gone, and with it the record that names the copy".into()));
@@ -64,15 +57,15 @@ fn look(
     }
 }
 
-fn in_destination(replication: &Replication, id: &str, reply: Option<&Reply>) -> Result<Observation, Failure> {
+fn in_destination(replication: &Replication, id: &str, reply: Option<&Reply>) -> Asked<Observation> {
     let destination = &replication.destination;
     let Some(reply) = reply else {
-        // The same question, put to the destination.
+        // The destination is asked in the same form as the source.
         let mut there = replication.clone();
         there.source.region = destination.region.clone();
         there.source.project_id = destination.project_id.clone();
         there.source.id = id.to_owned();
-        return Ok(Observation::Ask(Box::new(show(&there))));
+        return ask(show(&there));
     };
     let Some(copy) = shown(replication, reply)? else {
         return Ok(Observation::Gone(format!("the copy {id} is not in {}", destination.region)));
@@ -93,7 +86,7 @@ fn in_destination(replication: &Replication, id: &str, reply: Option<&Reply>) ->
     }
 }
 
-fn show(replication: &Replication) -> crate::providers::Call {
+fn show(replication: &Replication) -> Call {
     match replication.operation {
         Operation::CopyCheckpointItem => calls::show_item(replication),
         _ => calls::show_backup(replication),
@@ -111,12 +104,12 @@ fn shown(replication: &Replication, reply: &Reply) -> Result<Option<Backup>, Fai
     }))
 }
 
-/// The record of this receipt; without its ID the newest one for the region.
+/// The record that the receipt names or, if it names none, the newest one for the region.
 fn ours<'r>(replication: &Replication, receipt: &Receipt, records: &'r [Record]) -> Option<&'r Record> {
     let by_id = records.iter().find(|record| record.id.is_some() && record.id == receipt.replication_id);
     let there = |record: &&Record| given(&record.destination_region) == Some(&replication.destination.region);
-    by_id.or_else(|| {
-        let newest = records.iter().filter(there).max_by_key(|record| record.created_at.as_deref().and_then(time));
-        newest.filter(|_| receipt.replication_id.is_none())
-    })
+    if by_id.is_some() || receipt.replication_id.is_some() {
+        return by_id;
+    }
+    records.iter().filter(there).max_by_key(|record| record.created_at.as_deref().and_then(time))
 }

@@ -1,4 +1,4 @@
-//! Probes of CBR and CSBS: whose projects these are, whether backups can be listed, what the destination vault is.
+//! Probes of CBR and CSBS: whose the projects are, whether backups can be listed, and what the destination vault is.
 //!
 //! Source: huawei-cloud-api-definitions-CBR 0.1.20261030 (ShowVault, ShowReplicationCapabilities); IAM v3 ListProjects, as
 //! huaweicloudsdkcore 3.1.219 calls it; Open Telekom Cloud cloud-backup-recovery 3cca460, 2025-10-17 (what a destination vault is).
@@ -9,13 +9,15 @@ use serde::Deserialize;
 
 use super::model::{Backup, Page};
 use super::{Huawei, calls, errors};
-use crate::command::{Destination, Operation};
-use crate::disposition::Failure;
-use crate::ports::Reply;
-use crate::probe::{Finding, Health, Probe, Route, Step, Topic};
-use crate::providers::{Call, Headroom, Service, lenient};
+use crate::model::command::{Destination, Operation};
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::asked::{Asked, ask};
+use crate::providers::call::{Call, Service};
+use crate::providers::probe::{Finding, Health, Probe, Route, Topic};
+use crate::providers::reading::lenient;
+use crate::providers::sts::Sts;
 use crate::sign::{Query, RequestDraft};
-use crate::sts::Sts;
 
 impl Probe for Huawei {
     /// Source: API Request Signing Guide.
@@ -23,26 +25,28 @@ impl Probe for Huawei {
         Duration::from_secs(900)
     }
 
-    fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Step {
+    fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Asked<Option<Finding>> {
         let destination = &route.destination;
-        match topic {
+        let finding = match topic {
             Topic::Identity => identity(route, replies.first()),
             Topic::Projects => projects(route, replies),
             Topic::Sources => backups(route, &route.region, route.project_id.as_deref(), "backup", replies.first()),
             Topic::Copies => {
                 backups(route, &destination.region, destination.project_id.as_deref(), "replication", replies.first())
             }
+            Topic::Vault if route.operation == Operation::CopyCheckpointItem => return Ok(None),
             Topic::Vault => vault(route, replies.first()),
             Topic::Capability => capability(route, replies.first()),
-            Topic::Quota => Step::Known(Finding::new(
+            Topic::Quota => Ok(Finding::new(
                 Health::Unknown,
                 "no call tells how many replicas a backup or an account may have; the room in the vault is what counts",
                 "BackupService.1012 is what the limit answers, BackupService.6129 a full vault",
             )),
-        }
+        };
+        finding.map(Some)
     }
 
-    /// Source: huawei-cloud-api-definitions-CBR 0.1.20261030 for backups and capability; that of the vault is inferred.
+    /// Source: huawei-cloud-api-definitions-CBR 0.1.20261030 for backups and capability. The permission for the vault is inferred.
     fn permission(&self, topic: Topic, operation: Operation) -> &'static str {
         match (topic, operation) {
             (Topic::Identity | Topic::Projects, _) => "iam:projects:listProjects (the name is inferred)",
@@ -96,7 +100,7 @@ struct Project {
     domain_id: Option<String>,
 }
 
-/// The project that bears a region's name. Asked of the source's region throughout, for a token is good there only.
+/// Asks for the project that bears a region's name. The source's region is always asked, because a token is good only there.
 pub(super) fn list_projects(asked: &str, name: &str) -> Call {
     Call {
         action: "ListProjects",
@@ -112,14 +116,11 @@ pub(super) fn list_projects(asked: &str, name: &str) -> Call {
     }
 }
 
-fn identity(route: &Route, reply: Option<&Reply>) -> Step {
-    let Some(reply) = reply else { return Step::Ask(Box::new(Huawei.whose(&route.region))) };
-    let listed = match errors::read::<Projects>(Service::Iam, reply) {
-        Ok(listed) => listed.projects,
-        Err(failure) => return Step::Failed(failure.of_read()),
-    };
+fn identity(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
+    let Some(reply) = reply else { return ask(Huawei.whose(&route.region)) };
+    let listed = errors::read::<Projects>(Service::Iam, reply)?.projects;
     let region = &route.region;
-    Step::Known(match listed.first() {
+    Ok(match listed.first() {
         Some(Project { id, domain_id }) => {
             let account = domain_id.as_deref().unwrap_or("not told");
             Finding::ok(format!("account {account}; its project in {region} is {id}"))
@@ -132,35 +133,33 @@ fn identity(route: &Route, reply: Option<&Reply>) -> Step {
     })
 }
 
-fn projects(route: &Route, replies: &[Reply]) -> Step {
+fn projects(route: &Route, replies: &[Reply]) -> Asked<Finding> {
     let sides = [
         (&route.region, route.project_id.as_deref()),
         (&route.destination.region, route.destination.project_id.as_deref()),
     ];
     if sides.iter().all(|(_, project)| project.is_none()) {
-        return Step::Known(no_project("the route"));
+        return Ok(no_project("the route"));
     }
     let mut strange = Vec::new();
     let mut replies = replies.iter();
     for (region, project) in sides {
         let Some(project) = project else { continue };
-        let Some(reply) = replies.next() else { return Step::Ask(Box::new(list_projects(&route.region, region))) };
-        match errors::read::<Projects>(Service::Iam, reply) {
-            Ok(listed) if listed.projects.iter().any(|found| found.id == project) => {}
-            Ok(listed) => {
-                let named = listed.projects.first().map_or("none", |found| found.id.as_str());
-                strange.push(format!("{region}: {project} is named, and the region's own project is {named}"));
-            }
-            Err(failure) => return Step::Failed(failure.of_read()),
+        let Some(reply) = replies.next() else { return ask(list_projects(&route.region, region)) };
+        let listed = errors::read::<Projects>(Service::Iam, reply)?.projects;
+        if !listed.iter().any(|found| found.id == project) {
+            let named = listed.first().map_or("none", |found| found.id.as_str());
+            strange.push(format!("{region}: {project} is named, and the region's own project is {named}"));
         }
     }
-    Step::Known(match strange.is_empty() {
-        true => Finding::ok("each project that is named is the one of its region"),
-        false => Finding::new(
+    Ok(if strange.is_empty() {
+        Finding::ok("each project that is named is the one of its region")
+    } else {
+        Finding::new(
             Health::Warn,
             strange.join("; "),
             "take the region's own project ID, unless a sub-project is meant",
-        ),
+        )
     })
 }
 
@@ -172,26 +171,20 @@ fn no_project(whose: &str) -> Finding {
     )
 }
 
-/// The smallest page of backups of one kind.
-fn backups(route: &Route, region: &str, project: Option<&str>, kind: &str, reply: Option<&Reply>) -> Step {
-    let Some(project) = project else { return Step::Known(no_project(region)) };
+/// Asks for the smallest page of backups of one kind.
+fn backups(route: &Route, region: &str, project: Option<&str>, kind: &str, reply: Option<&Reply>) -> Asked<Finding> {
+    let Some(project) = project else { return Ok(no_project(region)) };
     let csbs = route.operation == Operation::CopyCheckpointItem;
     let Some(reply) = reply else {
         let pairs = [("image_type", kind), ("limit", "1"), ("offset", "0")];
-        let (action, path) = match csbs {
-            true => (calls::LIST_ITEMS, "checkpoint_items"),
-            false => (calls::LIST_BACKUPS, "backups"),
-        };
-        return get(action, route.operation, region, project, path, &pairs);
+        let (action, path) =
+            if csbs { (calls::LIST_ITEMS, "checkpoint_items") } else { (calls::LIST_BACKUPS, "backups") };
+        return ask(calls::get_in(action, route.operation, (region, project), path, &pairs));
     };
-    match errors::read::<Page<Backup>>(calls::service(route.operation), reply) {
-        Ok(page) => {
-            let what = if kind == "backup" { "backups" } else { "replicas" };
-            let count = page.count.map_or(String::new(), |count| format!("; {count} in the project"));
-            Step::Known(Finding::ok(format!("{what} can be listed{count}")))
-        }
-        Err(failure) => Step::Failed(failure.of_read()),
-    }
+    let page = errors::read::<Page<Backup>>(calls::service(route.operation), reply)?;
+    let what = if kind == "backup" { "backups" } else { "replicas" };
+    let count = page.count.map_or(String::new(), |count| format!("; {count} in the project"));
+    Ok(Finding::ok(format!("{what} can be listed{count}")))
 }
 
 #[derive(Deserialize)]
@@ -216,65 +209,58 @@ struct Billing {
     object_type: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     status: Option<String>,
-    /// GB.
+    /// Size in GB.
     #[serde(default, deserialize_with = "lenient")]
     size: Option<u64>,
-    /// MB.
+    /// Space in use, in MB.
     #[serde(default, deserialize_with = "lenient")]
     used: Option<u64>,
 }
 
-fn vault(route: &Route, reply: Option<&Reply>) -> Step {
-    if route.operation == Operation::CopyCheckpointItem {
-        return Step::Nothing;
-    }
+fn vault(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
     let destination = &route.destination;
     let Some(id) = &destination.vault_id else {
         let why = "no vault is named, so none was looked at";
-        return Step::Known(Finding::new(Health::Unknown, why, "give a policy that names the vaults"));
+        return Ok(Finding::new(Health::Unknown, why, "give a policy that names the vaults"));
     };
     let Some(project) = destination.project_id.as_deref() else {
-        return Step::Known(no_project(&destination.region));
+        return Ok(no_project(&destination.region));
     };
     let Some(reply) = reply else {
-        return Step::Ask(Box::new(show_vault(route.operation, destination, project, id)));
+        return ask(show_vault(route.operation, destination, project, id));
     };
     let is_gone =
         matches!(errors::code(reply).as_deref(), Some("BackupService.6105" | "6105" | "BackupService.6120" | "6120"));
     if is_gone {
-        return Step::Known(Finding::new(
+        return Ok(Finding::new(
             Health::Fail,
             format!("the vault {id} is not in project {project} of {}", destination.region),
             "check vault ID, project and region in the policy, or make a replication vault there",
         ));
     }
-    match errors::read::<ShownVault>(Service::Cbr, reply) {
-        Ok(shown) => Step::Known(judge(id, &shown.vault)),
-        Err(failure) => Step::Failed(failure.of_read()),
-    }
+    let shown = errors::read::<ShownVault>(Service::Cbr, reply)?;
+    Ok(judge(id, &shown.vault))
 }
 
-/// What is left in the destination vault. One that grows by itself, and one that is paid by use, has no end that is told.
-pub(super) fn headroom(operation: Operation, destination: &Destination, reply: Option<&Reply>) -> Headroom {
+/// The gigabytes that are left in the destination vault; `None` if it grows by itself or is paid by use, because then nobody tells.
+pub(super) fn headroom(operation: Operation, destination: &Destination, reply: Option<&Reply>) -> Asked<Option<u64>> {
     let (Some(vault), Some(project)) = (&destination.vault_id, destination.project_id.as_deref()) else {
-        return Headroom::Unknown;
+        return Ok(None);
     };
-    let Some(reply) = reply else { return Headroom::Ask(Box::new(show_vault(operation, destination, project, vault))) };
-    let Ok(shown) = errors::read::<ShownVault>(Service::Cbr, reply) else { return Headroom::Unknown };
+    let Some(reply) = reply else { return ask(show_vault(operation, destination, project, vault)) };
+    let Ok(shown) = errors::read::<ShownVault>(Service::Cbr, reply) else { return Ok(None) };
     let billing = &shown.vault.billing;
-    match (billing.size.filter(|size| *size > 0), billing.used, shown.vault.auto_expand) {
-        (Some(size), Some(used), None | Some(false)) => {
-            Headroom::Known(size.saturating_mul(1024).saturating_sub(used) / 1024)
-        }
-        _ => Headroom::Unknown,
-    }
+    Ok(match (billing.size.filter(|size| *size > 0), billing.used, shown.vault.auto_expand) {
+        (Some(size), Some(used), None | Some(false)) => Some(size.saturating_mul(1024).saturating_sub(used) / 1024),
+        _ => None,
+    })
 }
 
 fn show_vault(operation: Operation, destination: &Destination, project: &str, vault: &str) -> Call {
     calls::get_in("ShowVault", operation, (&destination.region, project), &format!("vaults/{vault}"), &[])
 }
 
-/// A replication vault for servers, available, with room.
+/// Judges a vault, which must be a replication vault for servers, available, with room.
 fn judge(id: &str, vault: &Vault) -> Finding {
     let billing = &vault.billing;
     let name = vault.name.as_deref().unwrap_or(id);
@@ -312,7 +298,7 @@ fn judge(id: &str, vault: &Vault) -> Finding {
     match vault.auto_expand {
         Some(true) => Finding::ok(format!("{state}; it grows by itself")),
         _ if used >= room => fail(format!("{state}: it is full"), "enlarge the vault, or let it grow by itself"),
-        // The vendor's own default threshold for notices.
+        // This is the vendor's own default threshold for notices.
         _ if percent >= 80 => Finding::new(Health::Warn, state, "enlarge the vault, or let it grow by itself"),
         _ => Finding::ok(state),
     }
@@ -331,22 +317,19 @@ struct Capability {
     replication_destinations: Option<Vec<String>>,
 }
 
-fn capability(route: &Route, reply: Option<&Reply>) -> Step {
+fn capability(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
     let (source, wanted) = (&route.region, &route.destination.region);
-    let Some(project) = route.project_id.as_deref() else { return Step::Known(no_project(source)) };
+    let Some(project) = route.project_id.as_deref() else { return Ok(no_project(source)) };
     let Some(reply) = reply else {
-        // CSBS spells it with an underscore.
+        // CSBS spells the path with an underscore.
         let path = match route.operation {
             Operation::CopyCheckpointItem => "replication_capabilities",
             _ => "replication-capabilities",
         };
-        return get("ShowReplicationCapabilities", route.operation, source, project, path, &[]);
+        return ask(calls::get_in("ShowReplicationCapabilities", route.operation, (source, project), path, &[]));
     };
-    let regions = match errors::read::<Capabilities>(calls::service(route.operation), reply) {
-        Ok(capabilities) => capabilities.regions,
-        Err(failure) => return Step::Failed(failure.of_read()),
-    };
-    let fail = |found: String, advice: String| Step::Known(Finding::new(Health::Fail, found, advice));
+    let regions = errors::read::<Capabilities>(calls::service(route.operation), reply)?.regions;
+    let fail = |found: String, advice: String| Ok(Finding::new(Health::Fail, found, advice));
     let Some(entry) = regions.iter().find(|region| region.name == *source) else {
         let names: Vec<&str> = regions.iter().map(|region| region.name.as_str()).collect();
         return fail(
@@ -355,27 +338,11 @@ fn capability(route: &Route, reply: Option<&Reply>) -> Step {
         );
     };
     let destinations = entry.replication_destinations.as_deref().unwrap_or_default();
-    match destinations.contains(wanted) {
-        true => Step::Known(Finding::ok(format!("{source} replicates to {wanted}"))),
-        false => fail(
-            format!("{source} does not replicate to {wanted}"),
-            format!(
-                "it replicates to: {}",
-                if destinations.is_empty() { "none".to_owned() } else { destinations.join(", ") }
-            ),
-        ),
+    if destinations.contains(wanted) {
+        return Ok(Finding::ok(format!("{source} replicates to {wanted}")));
     }
-}
-
-fn get(
-    action: &'static str,
-    operation: Operation,
-    region: &str,
-    project: &str,
-    path: &str,
-    pairs: &[(&str, &str)],
-) -> Step {
-    Step::Ask(Box::new(calls::get_in(action, operation, (region, project), path, pairs)))
+    let listed = if destinations.is_empty() { "none".to_owned() } else { destinations.join(", ") };
+    fail(format!("{source} does not replicate to {wanted}"), format!("it replicates to: {listed}"))
 }
 
 #[cfg(test)]
@@ -383,8 +350,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::command::Destination;
-    use crate::disposition::Disposition;
+    use crate::model::command::Destination;
+    use crate::model::failure::Disposition;
+    use crate::providers::asked::Need;
 
     fn route(operation: Operation) -> Route {
         Route {
@@ -404,22 +372,19 @@ mod tests {
         Reply { status, headers: Vec::new(), body: body.to_string().into_bytes() }
     }
 
-    fn look(topic: Topic, replies: &[Reply]) -> Step {
+    fn look(topic: Topic, replies: &[Reply]) -> Asked<Option<Finding>> {
         Huawei.look(topic, &route(Operation::CopyBackup), replies)
     }
 
-    fn found(step: Step) -> Finding {
-        match step {
-            Step::Known(finding) => finding,
-            other => panic!("{other:?}"),
-        }
+    fn found(found: Asked<Option<Finding>>) -> Finding {
+        found.unwrap().unwrap()
     }
 
     #[test]
     fn only_reads_are_planned() {
         for operation in [Operation::CopyBackup, Operation::CopyCheckpoint, Operation::CopyCheckpointItem] {
             for topic in Topic::ALL {
-                if let Step::Ask(call) = Huawei.look(topic, &route(operation), &[]) {
+                if let Err(Need::Ask(call)) = Huawei.look(topic, &route(operation), &[]) {
                     assert_eq!(call.draft.method, "GET", "{}", call.action);
                     let service = if call.service == Service::Iam { Service::Iam } else { calls::service(operation) };
                     assert_eq!(call.service, service, "{}", call.action);
@@ -484,8 +449,9 @@ mod tests {
     fn a_missing_right_is_not_a_wrong_key() {
         for (status, code, denied) in [(403, "APIGW.0302", true), (401, "APIGW.0301", false)] {
             let refused = reply(status, &json!({"error_code": code, "error_msg": "m"}));
-            let Step::Failed(failure) = look(Topic::Sources, &[refused]) else { panic!() };
-            assert_eq!((failure.disposition, Huawei.is_denied(&failure)), (Disposition::Authentication, denied));
+            let Err(Need::Failed(failure)) = look(Topic::Sources, &[refused]) else { panic!() };
+            let wanted = if denied { Disposition::Permanent } else { Disposition::Authentication };
+            assert_eq!((failure.disposition, Huawei.is_denied(&failure)), (wanted, denied));
         }
     }
 }

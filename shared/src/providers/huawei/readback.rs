@@ -1,4 +1,4 @@
-//! What the provider says of a copy: a function of the replies so far.
+//! Read-back: what the provider says about a copy, as a function of the replies so far.
 
 use std::collections::BTreeSet;
 
@@ -6,42 +6,41 @@ use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 
 use super::inventory::standing;
-use super::model::{Backup, OperationLog, Page, Record, ShownBackup, ShownItem, given, time};
+use super::model::{Backup, OperationLog, Page, Record, ShownBackup, ShownItem, given, is_live, time};
 use super::{calls, errors};
-use crate::command::{Operation, Replication};
-use crate::disposition::Failure;
-use crate::inventory::Standing;
-use crate::ports::Reply;
-use crate::providers::{Acceptance, Call, Found, Intent, ReadBack, Service};
+use crate::model::backup::Standing;
+use crate::model::command::{Operation, Replication};
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::asked::{Asked, ask};
+use crate::providers::call::Service;
+use crate::providers::provider::{Acceptance, Found, Intent, ReadBack};
 
 /// How far the provider's clock may be behind ours.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-/// What to ask next, or what the replies so far say.
-pub fn read_back(replication: &Replication, intent: &Intent, replies: &[Reply]) -> ReadBack {
-    let read = match replication.operation {
+/// What the replies so far say about the copy.
+pub(super) fn read_back(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
+    match replication.operation {
         Operation::CopyCheckpoint => vault(replication, intent, replies),
         Operation::CopyCheckpointItem => item(replication, intent, replies),
         _ => backup(replication, intent, replies),
-    };
-    read.unwrap_or_else(|failure| ReadBack::Failed(failure.of_read()))
+    }
 }
 
-/// Whether a reply to the listing of CSBS's records says that there is no such listing. No vendor page has it, only the Java SDK.
+/// Whether a reply says that CSBS has no list of records. Only the vendor's Java SDK has that list, none of its pages.
 pub fn is_no_listing(reply: &Reply) -> bool {
     matches!(reply.status, 404 | 405) || errors::code(reply).as_deref() == Some("APIGW.0101")
 }
 
-/// The backup's own records; where they are not told (partner clouds, or the backup is gone) and a call of ours may have been
-/// applied, the task list.
-fn backup(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Result<ReadBack, Failure> {
+/// Reads the backup's own records. If they are not told (partner clouds, or the backup is gone) and a call of ours may have been applied,
+/// the task list is read too.
+fn backup(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
     let Some((first, rest)) = replies.split_first() else {
-        return Ok(ask(calls::show_backup(replication)));
+        return ask(calls::show_backup(replication));
     };
-    let source = match errors::is_gone(first) {
-        true => None,
-        false => Some(errors::read::<ShownBackup>(Service::Cbr, first)?.backup),
-    };
+    let source =
+        if errors::is_gone(first) { None } else { Some(errors::read::<ShownBackup>(Service::Cbr, first)?.backup) };
     let records = source.as_ref().and_then(|source| source.replication_records.as_deref());
     if let Some(found) = newest(replication, records.unwrap_or_default().iter()) {
         return Ok(one(found));
@@ -49,24 +48,25 @@ fn backup(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Resu
     if intent.doubt && records.is_none() {
         let logs: Listing<OperationLog> = Listing::of(Service::Cbr, rest)?;
         if logs.items.iter().any(|log| is_live_log(replication, log, Some(&replication.source.id))) {
-            // A task's ID is not a record's.
+            // A task's ID is not that of a record.
             return Ok(ReadBack::Found(Acceptance::one(None, None)));
         }
         if let Some(offset) = logs.next {
-            return Ok(ask(calls::list_operation_logs(replication, offset)));
+            return ask(calls::list_operation_logs(replication, offset));
         }
     }
     Ok(judge(replication, source.as_ref()))
 }
 
-/// The item's own records; where they are not told, or a call of ours may have been applied, the service's records.
-fn item(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Result<ReadBack, Failure> {
+/// Reads the item's own records. If they are not told, or a call of ours may have been applied, the service's records are read too.
+fn item(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
     let Some((first, rest)) = replies.split_first() else {
-        return Ok(ask(calls::show_item(replication)));
+        return ask(calls::show_item(replication));
     };
-    let source = match errors::is_gone(first) {
-        true => None,
-        false => Some(errors::read::<ShownItem>(Service::Csbs, first)?.checkpoint_item),
+    let source = if errors::is_gone(first) {
+        None
+    } else {
+        Some(errors::read::<ShownItem>(Service::Csbs, first)?.checkpoint_item)
     };
     let records = source.as_ref().and_then(|source| source.replication_records.as_deref());
     if let Some(found) = newest(replication, records.unwrap_or_default().iter()) {
@@ -80,23 +80,28 @@ fn item(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Result
         if let Some(found) = newest(replication, listed.items.iter().filter(of_item)) {
             return Ok(one(found));
         }
-        // Without doubt one page is enough: what it misses, the service refuses, and then there is doubt.
-        if let Some(offset) = listed.next.filter(|_| intent.doubt || rest.is_empty()) {
-            return Ok(ask(calls::list_records(replication, offset)));
+        // Without doubt one page is enough: if it misses a copy, the service refuses the call, and then there is doubt.
+        if let Some(offset) = listed.next
+            && (intent.doubt || rest.is_empty())
+        {
+            return ask(calls::list_records(replication, offset));
         }
     }
     Ok(judge(replication, source.as_ref()))
 }
 
-/// Every backup of the vault that went to the region since the call may have been made.
-fn vault(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Result<ReadBack, Failure> {
+/// Reads every backup of the vault that went to the region since the call may have been made.
+fn vault(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
     let mut backups: Listing<Backup> = Listing::of(Service::Cbr, replies)?;
     if let Some(offset) = backups.next {
-        return Ok(ask(calls::list_backups(replication, offset)));
+        return ask(calls::list_backups(replication, offset));
     }
-    // Offset paging may show a backup twice when others come or go meanwhile.
+    // Offset paging may show a backup twice if others come or go meanwhile.
     let mut ids = BTreeSet::new();
-    backups.items.retain(|backup| given(&backup.id).is_some_and(|id| ids.insert(id.to_owned())));
+    // A replica carries the record that made it, which is no record of a copy from here.
+    backups.items.retain(|backup| {
+        backup.image_type() != Some("replication") && given(&backup.id).is_some_and(|id| ids.insert(id.to_owned()))
+    });
     let mut receipts = Vec::new();
     for backup in &backups.items {
         let records = backup.replication_records.iter().flatten();
@@ -113,7 +118,7 @@ fn vault(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Resul
     if !told && !backups.items.is_empty() {
         let logs: Listing<OperationLog> = Listing::of(Service::Cbr, &replies[backups.used..])?;
         if let Some(offset) = logs.next {
-            return Ok(ask(calls::list_operation_logs(replication, offset)));
+            return ask(calls::list_operation_logs(replication, offset));
         }
         let live = |id: &str| {
             let recent = logs.items.iter().filter(|log| is_since(&log.created_at, intent.since));
@@ -127,18 +132,11 @@ fn vault(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Resul
                 .map(|backup| receipt(backup, None)),
         );
     }
-    Ok(match receipts.is_empty() {
-        true => ReadBack::Absent,
-        false => ReadBack::Found(Acceptance { receipts, request_id: None }),
-    })
+    Ok(if receipts.is_empty() { ReadBack::Absent } else { ReadBack::Found(Acceptance { receipts, request_id: None }) })
 }
 
 fn receipt(backup: &Backup, record_id: Option<&str>) -> Found {
     Found { backup_id: backup.id.clone(), replication_id: record_id.map(str::to_owned) }
-}
-
-fn ask(call: Call) -> ReadBack {
-    ReadBack::Ask(Box::new(call))
 }
 
 fn one(record: &Record) -> ReadBack {
@@ -155,7 +153,7 @@ fn newest<'r>(replication: &Replication, records: impl Iterator<Item = &'r Recor
     live.max_by_key(|record| record.created_at.as_deref().and_then(time))
 }
 
-/// The destination region decides, never the vault: the provider keeps one replica for each backup and region.
+/// Whether a record is of this destination. Its region decides, never the vault: the provider keeps one replica for each backup and region.
 fn is_there(replication: &Replication, record: &Record) -> bool {
     let destination = &replication.destination;
     match given(&record.destination_region) {
@@ -166,7 +164,7 @@ fn is_there(replication: &Replication, record: &Record) -> bool {
     }
 }
 
-/// A replica may carry the record that made it, with another source.
+/// Whether a record is of this source. A replica may carry the record that made it, which has another source.
 fn is_ours(replication: &Replication, record: &Record) -> bool {
     let source = match replication.operation {
         Operation::CopyCheckpoint => None,
@@ -176,11 +174,6 @@ fn is_ours(replication: &Replication, record: &Record) -> bool {
     source.is_none_or(|id| id == replication.source.id)
 }
 
-/// A status that nobody knows counts as running: the costlier mistake is a second copy.
-pub fn is_live(status: &Option<String>) -> bool {
-    !matches!(status.as_deref(), Some("fail" | "failed" | "skip" | "skipped" | "timeout"))
-}
-
 fn is_live_log(replication: &Replication, log: &OperationLog, backup_id: Option<&str>) -> bool {
     let task = log.extra_info.as_ref().and_then(|info| info.replication.as_ref());
     task.is_some_and(|task| {
@@ -188,13 +181,13 @@ fn is_live_log(replication: &Replication, log: &OperationLog, backup_id: Option<
     })
 }
 
-/// A time that is missing or cannot be read counts as recent.
+/// Whether something was made since then. A time that is missing or cannot be read counts as recent.
 fn is_since(created_at: &Option<String>, since: Timestamp) -> bool {
     let earliest = since.checked_sub(SKEW).unwrap_or(Timestamp::MIN);
     created_at.as_deref().and_then(time).is_none_or(|at| at >= earliest)
 }
 
-/// Whether the source can be copied at all, and now.
+/// Whether the source can be copied at all, and whether now.
 fn judge(replication: &Replication, source: Option<&Backup>) -> ReadBack {
     let what = replication.operation.source_field().trim_end_matches("_id").replace('_', " ");
     let id = format!("the {what} {}", replication.source.id);
@@ -208,15 +201,16 @@ fn judge(replication: &Replication, source: Option<&Backup>) -> ReadBack {
         Standing::Usable => ReadBack::Absent,
         Standing::NotReady(reason) => ReadBack::NotReady(format!("{id} {reason}")),
         Standing::Ineligible(reason) => ReadBack::Ineligible(format!("{id} {reason}")),
+        Standing::NotCovered(reason) => ReadBack::Ineligible(format!("{id} {reason}")),
     }
 }
 
-/// A list, as far as its pages were read.
+/// The items of a list, from the pages that were read.
 struct Listing<T> {
     items: Vec<T>,
     /// Where the next page starts, if there is one.
     next: Option<u64>,
-    /// How many replies were its pages.
+    /// How many of the replies were pages of the list.
     used: usize,
 }
 
@@ -227,7 +221,7 @@ impl<T: DeserializeOwned> Listing<T> {
         for reply in replies {
             let Page { items, count } = errors::read::<Page<T>>(service, reply)?;
             listing.used += 1;
-            // A service that does not know `offset` answers with the same page for ever.
+            // A service that does not know `offset` answers with the same page forever.
             let again = before.is_some_and(|before| before.body == reply.body);
             before = Some(reply);
             let come = items.len() as u64;
@@ -235,7 +229,7 @@ impl<T: DeserializeOwned> Listing<T> {
                 listing.items.extend(items);
             }
             let read = listing.items.len() as u64;
-            // The service may cap a page below what was asked for, so its own count is heeded too.
+            // The service may cap a page below what was asked for, so its own count decides too.
             let counted = come > 0 && count.is_some_and(|count| count > read);
             let more = !again && (come >= calls::PAGE || counted);
             listing.next = more.then_some(read);

@@ -1,5 +1,5 @@
-//! Huawei STS v5, and IAM for the owner of a credential, since IAM takes tokens too and serves every site.
-//! Source: huaweicloudsdksts 3.1.219; of IAM: huawei-cloud-api-definitions e05e9a0, 2026-07-24.
+//! Huawei STS v5. The owner of a credential is asked of IAM, because IAM takes tokens too and serves every site.
+//! Source: huaweicloudsdksts 3.1.219; for IAM: huawei-cloud-api-definitions e05e9a0, 2026-07-24.
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -8,14 +8,16 @@ use serde_json::{Value, json};
 
 use super::probe::list_projects;
 use super::{Huawei, errors};
-use crate::disposition::Failure;
-use crate::ports::Reply;
-use crate::providers::{Call, Service, lenient, unreadable};
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::call::{Call, Service};
+use crate::providers::reading::lenient;
+use crate::providers::refusal::unreadable;
+use crate::providers::sts::{Federation, Role, SESSION, Sts, Temporary};
 use crate::sign::{Credential, Nonce, RequestDraft};
-use crate::sts::{Federation, Role, SESSION, Sts, Temporary};
 
 impl Sts for Huawei {
-    /// Huawei calls it an agency.
+    /// Assumes a role, which Huawei calls an agency.
     fn assume(&self, region: &str, role: &Role) -> Call {
         let mut body = json!({
             "agency_urn": role.role, "agency_session_name": SESSION, "duration_seconds": role.life_s,
@@ -52,7 +54,7 @@ impl Sts for Huawei {
             security_token: String,
             expiration: Timestamp,
         }
-        let keys = errors::read::<Answer>(Service::HuaweiSts, reply).map_err(Failure::of_read)?.credentials;
+        let keys = errors::read::<Answer>(Service::HuaweiSts, reply).map_err(Failure::of_sign_in)?.credentials;
         let credential = Credential {
             access_key_id: keys.access_key_id,
             access_key_secret: keys.secret_access_key.into(),
@@ -75,7 +77,7 @@ impl Sts for Huawei {
             #[serde(default, deserialize_with = "lenient")]
             domain_id: Option<String>,
         }
-        let listed = errors::read::<Projects>(Service::Iam, reply).map_err(Failure::of_read)?;
+        let listed = errors::read::<Projects>(Service::Iam, reply).map_err(Failure::of_sign_in)?;
         let owner = listed.projects.into_iter().find_map(|project| project.domain_id);
         owner.ok_or_else(|| {
             unreadable(reply, errors::request_id(reply), "no project of this region tells whose the key is").of_read()
@@ -101,7 +103,7 @@ fn post(action: &'static str, path: &str, region: &str, body: &Value) -> Call {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disposition::Disposition;
+    use crate::model::failure::Disposition;
 
     fn reply(status: u16, body: &Value) -> Reply {
         Reply { status, headers: Vec::new(), body: body.to_string().into_bytes() }

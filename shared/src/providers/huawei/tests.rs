@@ -1,4 +1,4 @@
-//! The provider as the handler sees it: calls, answers, read-back.
+//! Tests of the provider as the handler sees it: calls, answers, read-back.
 
 use std::sync::Arc;
 
@@ -6,8 +6,9 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::command::{Destination, Options, Source};
-use crate::disposition::{Disposition, Row};
+use crate::model::command::{Destination, Options, Source};
+use crate::model::failure::{Disposition, Row};
+use crate::providers::asked::Need;
 use crate::sign::{Credential, Query};
 
 const PROJECT: &str = "4229d7a45436489f8c3dc2b1d35d4987";
@@ -57,19 +58,19 @@ fn body(call: &Call) -> Value {
     serde_json::from_slice(&call.draft.body).unwrap()
 }
 
-fn look(operation: Operation, doubt: bool, replies: &[Reply]) -> ReadBack {
+fn look(operation: Operation, doubt: bool, replies: &[Reply]) -> Asked<ReadBack> {
     Huawei.read_back(&replication(operation), &intent(doubt), replies)
 }
 
-fn asked(read: ReadBack) -> Call {
+fn asked(read: Asked<ReadBack>) -> Call {
     match read {
-        ReadBack::Ask(call) => *call,
+        Err(Need::Ask(call)) => *call,
         other => panic!("expected a question, got {other:?}"),
     }
 }
 
-/// Path, then `name=value` of the query in the order planned.
-fn line(read: ReadBack) -> String {
+/// The path of a call, then `name=value` of its query, in the planned order.
+fn line(read: Asked<ReadBack>) -> String {
     let call = asked(read);
     let query = match &call.draft.query {
         Query::Pairs(pairs) => {
@@ -80,8 +81,8 @@ fn line(read: ReadBack) -> String {
     format!("{} {}?{query}", call.draft.method, call.draft.path)
 }
 
-fn found(id: Option<&str>) -> ReadBack {
-    ReadBack::Found(Acceptance::one(id.map(str::to_owned), None))
+fn found(id: Option<&str>) -> Asked<ReadBack> {
+    Ok(ReadBack::Found(Acceptance::one(id.map(str::to_owned), None)))
 }
 
 fn record(id: &str, status: &str) -> Value {
@@ -317,10 +318,10 @@ fn a_backup_is_looked_up_with_one_read() {
     let first = look(Operation::CopyBackup, false, &[]);
     assert_eq!(asked(first.clone()).region, "cn-north-4");
     assert_eq!(line(first), format!("GET /v3/{PROJECT}/backups/{BACKUP}?"));
-    assert_eq!(look(Operation::CopyBackup, false, &[shown(json!({}))]), ReadBack::Absent);
-    assert_eq!(look(Operation::CopyBackup, true, &[shown(json!({}))]), ReadBack::Absent);
+    assert_eq!(look(Operation::CopyBackup, false, &[shown(json!({}))]), Ok(ReadBack::Absent));
+    assert_eq!(look(Operation::CopyBackup, true, &[shown(json!({}))]), Ok(ReadBack::Absent));
     let untold = shown(json!({"replication_records": "(absent)"}));
-    assert_eq!(look(Operation::CopyBackup, false, &[untold]), ReadBack::Absent);
+    assert_eq!(look(Operation::CopyBackup, false, &[untold]), Ok(ReadBack::Absent));
 }
 
 #[test]
@@ -332,15 +333,15 @@ fn a_live_record_for_the_region_is_the_copy() {
             assert_eq!(look(record("r", status)), found(Some("r")), "{status}, as an object");
         }
         for status in ["fail", "skip"] {
-            assert_eq!(look(json!([record("r", status)])), ReadBack::Absent, "{status}");
+            assert_eq!(look(json!([record("r", status)])), Ok(ReadBack::Absent), "{status}");
         }
         let mut elsewhere = record("r", "success");
         elsewhere["destination_region"] = json!("cn-east-3");
-        assert_eq!(look(json!([elsewhere])), ReadBack::Absent);
+        assert_eq!(look(json!([elsewhere])), Ok(ReadBack::Absent));
         // Without a region the project tells; without an ID the copy cannot be adopted yet.
         let by_project = json!([{"id": "r", "destination_project_id": "68589cac"}]);
         assert_eq!(look(by_project), found(Some("r")));
-        assert_eq!(look(json!([record("", "replicating")])), ReadBack::Running);
+        assert_eq!(look(json!([record("", "replicating")])), Ok(ReadBack::Running));
         let mut newer = record("newer", "replicating");
         newer["created_at"] = json!("2026-12-1T12:00:01.000000");
         let mut undated = record("undated", "success");
@@ -350,7 +351,7 @@ fn a_live_record_for_the_region_is_the_copy() {
         let mut foreign = record("r", "success");
         foreign["source_backup_id"] = json!("another");
         foreign["source_checkpoint_item_id"] = json!("another");
-        assert_eq!(look(json!([foreign])), ReadBack::Absent);
+        assert_eq!(look(json!([foreign])), Ok(ReadBack::Absent));
     }
 }
 
@@ -365,7 +366,7 @@ fn the_source_may_have_to_wait() {
     for operation in [Operation::CopyBackup, Operation::CopyCheckpointItem] {
         for status in ["protecting", "waiting_protect", "restoring", "waiting_restore", "new"] {
             let read = look(operation, false, &[shown(json!({"status": status}))]);
-            assert!(matches!(&read, ReadBack::NotReady(reason) if reason.contains(status)), "{status}: {read:?}");
+            assert!(matches!(&read, Ok(ReadBack::NotReady(reason)) if reason.contains(status)), "{status}: {read:?}");
         }
     }
 }
@@ -387,20 +388,22 @@ fn the_source_may_be_of_a_kind_that_is_never_copied() {
     for operation in [Operation::CopyBackup, Operation::CopyCheckpointItem] {
         for (fields, why) in &cases {
             let read = look(operation, false, &[shown(fields.clone())]);
-            assert!(matches!(&read, ReadBack::Ineligible(reason) if reason.contains(why)), "{fields}: {read:?}");
+            assert!(matches!(&read, Ok(ReadBack::Ineligible(reason)) if reason.contains(why)), "{fields}: {read:?}");
         }
         for fields in [
             json!({"status": "(absent)", "image_type": "(absent)", "resource_type": "(absent)", "extend_info": "(absent)"}),
             json!({"extend_info": {}}),
             json!({"resource_type": "OS::Sfs::Turbo", "extend_info": {"contain_system_disk": false}}),
         ] {
-            assert_eq!(look(operation, false, &[shown(fields.clone())]), ReadBack::Absent, "{fields}");
+            assert_eq!(look(operation, false, &[shown(fields.clone())]), Ok(ReadBack::Absent), "{fields}");
         }
     }
     let gone = look(Operation::CopyBackup, false, &[error(404, "BackupService.6200")]);
-    assert!(matches!(gone, ReadBack::NoSource(reason) if reason.contains("backup") && reason.contains("cn-north-4")));
+    assert!(
+        matches!(gone, Ok(ReadBack::NoSource(reason)) if reason.contains("backup") && reason.contains("cn-north-4"))
+    );
     let gone = look(Operation::CopyCheckpointItem, false, &[error(404, "CSBS.3001")]);
-    assert!(matches!(gone, ReadBack::NoSource(reason) if reason.contains("checkpoint item")));
+    assert!(matches!(gone, Ok(ReadBack::NoSource(reason)) if reason.contains("checkpoint item")));
 }
 
 #[test]
@@ -418,14 +421,14 @@ fn in_doubt_the_tasks_tell_what_the_backup_does_not() {
     }
     for status in ["failed", "skipped", "timeout"] {
         let last = logs(vec![log(BACKUP, status), json!({"extra_info": {"backup": {}}})], 2);
-        assert_eq!(look(Operation::CopyBackup, true, &[untold.clone(), last]), ReadBack::Absent, "{status}");
+        assert_eq!(look(Operation::CopyBackup, true, &[untold.clone(), last]), Ok(ReadBack::Absent), "{status}");
     }
     // A lost call whose source has been deleted since leaves its trace there too.
     let gone = error(404, "BackupService.6200");
     assert_eq!(ask(std::slice::from_ref(&gone)), wanted(0));
     assert_eq!(look(Operation::CopyBackup, true, &[gone.clone(), logs(vec![log(BACKUP, "success")], 1)]), found(None));
     let nothing = look(Operation::CopyBackup, true, &[gone, logs(vec![], 0)]);
-    assert!(matches!(nothing, ReadBack::NoSource(_)), "{nothing:?}");
+    assert!(matches!(nothing, Ok(ReadBack::NoSource(_))), "{nothing:?}");
 }
 
 #[test]
@@ -442,10 +445,10 @@ fn a_short_page_is_followed_only_while_more_are_counted() {
     };
     // The server may cap the page below what was asked for.
     assert!(line(look(&[page("a", 50, 70)])).ends_with("offset=50"));
-    assert_eq!(look(&[page("a", 50, 70), page("b", 20, 70)]), ReadBack::Absent);
-    assert_eq!(look(&[page("a", 50, 70), logs(vec![], 70)]), ReadBack::Absent);
+    assert_eq!(look(&[page("a", 50, 70), page("b", 20, 70)]), Ok(ReadBack::Absent));
+    assert_eq!(look(&[page("a", 50, 70), logs(vec![], 70)]), Ok(ReadBack::Absent));
     // It may not know offsets at all.
-    assert_eq!(look(&[page("a", 100, 500), page("a", 100, 500)]), ReadBack::Absent);
+    assert_eq!(look(&[page("a", 100, 500), page("a", 100, 500)]), Ok(ReadBack::Absent));
 }
 
 #[test]
@@ -453,7 +456,7 @@ fn an_item_is_looked_up_with_its_records() {
     let item = Operation::CopyCheckpointItem;
     assert_eq!(line(look(item, false, &[])), format!("GET /v1/{PROJECT}/checkpoint_items/{BACKUP}?"));
     assert_eq!(asked(look(item, false, &[])).service, Service::Csbs);
-    assert_eq!(look(item, false, &[shown(json!({}))]), ReadBack::Absent);
+    assert_eq!(look(item, false, &[shown(json!({}))]), Ok(ReadBack::Absent));
 
     let wanted = |offset| format!("GET /v1/{PROJECT}/replication_records?limit=100&offset={offset}");
     let untold = shown(json!({"replication_records": "(absent)"}));
@@ -471,15 +474,15 @@ fn an_item_is_looked_up_with_its_records() {
     let full = listed(vec![other.clone(); 100]);
     assert_eq!(line(look(item, true, &[untold.clone(), full.clone()])), wanted(100));
     assert_eq!(look(item, true, &[untold.clone(), full.clone(), listed(vec![ours])]), found(Some("r")));
-    assert_eq!(look(item, true, &[untold.clone(), full.clone(), listed(vec![other])]), ReadBack::Absent);
+    assert_eq!(look(item, true, &[untold.clone(), full.clone(), listed(vec![other])]), Ok(ReadBack::Absent));
     // Without doubt two reads are all.
-    assert_eq!(look(item, false, &[untold.clone(), full.clone()]), ReadBack::Absent);
+    assert_eq!(look(item, false, &[untold.clone(), full.clone()]), Ok(ReadBack::Absent));
 
     // No such listing: the item is all there is.
     for none in [error(404, "APIGW.0101"), error(404, "CSBS.1"), reply(405, json!(""))] {
-        assert_eq!(look(item, true, &[untold.clone(), none.clone()]), ReadBack::Absent);
+        assert_eq!(look(item, true, &[untold.clone(), none.clone()]), Ok(ReadBack::Absent));
         let busy = shown(json!({"status": "protecting", "replication_records": null}));
-        assert!(matches!(look(item, true, &[busy, none]), ReadBack::NotReady(_)));
+        assert!(matches!(look(item, true, &[busy, none]), Ok(ReadBack::NotReady(_))));
     }
 }
 
@@ -487,24 +490,21 @@ fn an_item_is_looked_up_with_its_records() {
 fn an_item_that_is_gone_is_searched_for_in_doubt_only() {
     let item = Operation::CopyCheckpointItem;
     let gone = error(404, "CSBS.3001");
-    assert!(matches!(look(item, false, std::slice::from_ref(&gone)), ReadBack::NoSource(_)));
+    assert!(matches!(look(item, false, std::slice::from_ref(&gone)), Ok(ReadBack::NoSource(_))));
     assert!(line(look(item, true, std::slice::from_ref(&gone))).contains("replication_records"));
     let mut ours = record("r", "success");
     ours["source_checkpoint_item_id"] = json!(BACKUP);
     let listed = reply(200, json!({"replication_records": ours}));
     assert_eq!(look(item, true, &[gone.clone(), listed]), found(Some("r")));
     let none = reply(200, json!({"replication_records": []}));
-    assert!(matches!(look(item, true, &[gone, none]), ReadBack::NoSource(_)));
+    assert!(matches!(look(item, true, &[gone, none]), Ok(ReadBack::NoSource(_))));
 }
 
 #[test]
 fn a_vault_is_read_page_by_page() {
     let vault = Operation::CopyCheckpoint;
-    let wanted = |offset| {
-        format!(
-            "GET /v3/{PROJECT}/backups?vault_id={BACKUP}&show_replication=true&image_type=backup&limit=100&offset={offset}"
-        )
-    };
+    let wanted =
+        |offset| format!("GET /v3/{PROJECT}/backups?vault_id={BACKUP}&show_replication=true&limit=100&offset={offset}");
     let page = |items: Vec<Value>, count: usize| reply(200, json!({"backups": items, "count": count}));
     let backup = |id: String, records: Value| json!({"id": id, "replication_records": records});
     let plain = |id: usize| backup(format!("p{id}"), json!([]));
@@ -538,12 +538,12 @@ fn a_vault_is_read_page_by_page() {
     };
     let receipts = vec![receipt("b1", Some("r1")), receipt("b4", Some("undated")), receipt("b5", Some("skewed"))];
     let read = look(vault, true, &[first.clone(), last]);
-    assert_eq!(read, ReadBack::Found(Acceptance { receipts, request_id: None }));
+    assert_eq!(read, Ok(ReadBack::Found(Acceptance { receipts, request_id: None })));
 
-    assert_eq!(look(vault, true, &[first, page(vec![plain(100)], 101)]), ReadBack::Absent);
-    assert_eq!(look(vault, true, &[page(vec![], 0)]), ReadBack::Absent);
+    assert_eq!(look(vault, true, &[first, page(vec![plain(100)], 101)]), Ok(ReadBack::Absent));
+    assert_eq!(look(vault, true, &[page(vec![], 0)]), Ok(ReadBack::Absent));
     let unnamed = page(vec![backup("b".into(), json!([record("", "replicating")]))], 1);
-    assert_eq!(look(vault, true, &[unnamed]), ReadBack::Running);
+    assert_eq!(look(vault, true, &[unnamed]), Ok(ReadBack::Running));
 
     // Partner clouds show no records, only tasks.
     let untold = page(vec![json!({"id": "b1"}), json!({"id": "b2"}), json!({"id": "b3"})], 3);
@@ -552,7 +552,7 @@ fn a_vault_is_read_page_by_page() {
     old["created_at"] = json!("2026-11-20T12:00:00");
     let tasks = logs(vec![log("b1", "running"), old, log("b3", "failed")], 3);
     let receipts = vec![receipt("b1", None)];
-    assert_eq!(look(vault, true, &[untold, tasks]), ReadBack::Found(Acceptance { receipts, request_id: None }));
+    assert_eq!(look(vault, true, &[untold, tasks]), Ok(ReadBack::Found(Acceptance { receipts, request_id: None })));
 }
 
 #[test]
@@ -561,7 +561,7 @@ fn an_answer_that_cannot_be_read_is_worth_asking_again() {
         for bad in [reply(200, json!({})), reply(502, json!("<html>")), error(500, "BackupService.9910")] {
             let read = look(operation, true, &[bad]);
             assert!(
-                matches!(&read, ReadBack::Failed(failure) if failure.disposition == Disposition::Retryable),
+                matches!(&read, Err(Need::Failed(failure)) if failure.disposition == Disposition::Retryable),
                 "{read:?}"
             );
         }

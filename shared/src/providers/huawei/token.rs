@@ -1,4 +1,4 @@
-//! IAM tokens: user name and password become a token for one region's project. Plans and reads; who holds the token is elsewhere.
+//! IAM tokens: a user name and password become a token for one region's project. This module plans and reads, and keeps no token.
 //!
 //! Source: huawei-cloud-api-definitions e05e9a0, IAM, 2026-07-24; Open Telekom Cloud identity-access-management 9d2eac9, 2026-01-26.
 
@@ -8,24 +8,25 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{errors, model};
-use crate::disposition::Failure;
-use crate::ports::Reply;
-use crate::providers::{Call, Service, unreadable};
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::call::{Call, Service};
+use crate::providers::refusal::unreadable;
 use crate::sign::{Query, RequestDraft};
 
-/// How long before its end a token is replaced; IAM asks for at least this.
+/// How long before its end a token is replaced. IAM asks for at least this.
 const MARGIN: SignedDuration = SignedDuration::from_mins(30);
 
-/// A token and its end.
+/// A token, and when it ends.
 #[derive(Debug)]
 pub struct Token {
-    /// What goes into `X-Auth-Token`.
+    /// The value of the header `X-Auth-Token`.
     pub value: SecretString,
-    /// When it ends.
+    /// When the token ends.
     pub expires_at: Timestamp,
 }
 
-/// The request for a token of a user, for the project that bears the region's name. It is sent without a signature.
+/// The request for a user's token, for the project that bears the region's name. It is sent without a signature.
 pub fn request(domain: &str, user: &str, password: &SecretString, region: &str) -> Call {
     let user = json!({"name": user, "password": password.expose_secret(), "domain": {"name": domain}});
     let body = json!({"auth": {
@@ -39,7 +40,7 @@ pub fn request(domain: &str, user: &str, password: &SecretString, region: &str) 
         draft: RequestDraft {
             method: "POST".to_owned(),
             path: "/v3/auth/tokens".to_owned(),
-            // Without it the answer carries a catalogue of every service.
+            // Without it the answer carries a catalog of every service.
             query: Query::Pairs(vec![("nocatalog".to_owned(), "true".to_owned())]),
             headers: vec![("content-type".to_owned(), "application/json;charset=utf8".to_owned())],
             body: body.to_string().into_bytes(),
@@ -48,13 +49,13 @@ pub fn request(domain: &str, user: &str, password: &SecretString, region: &str) 
     }
 }
 
-/// Reads the answer: the token is a header, its end is in the body.
+/// Reads the token from the answer's header, and its end from the body.
 ///
 /// # Errors
-/// A wrong password or missing right is [`crate::disposition::Disposition::Authentication`]; an answer that cannot be read may
-/// be asked for again.
+/// A wrong password or missing permission is [`crate::model::failure::Disposition::Authentication`]. After an answer that cannot be read,
+/// the token may be asked for again.
 pub fn token(reply: &Reply) -> Result<Token, Failure> {
-    let answer: Answer = errors::read(Service::Iam, reply).map_err(Failure::of_read)?;
+    let answer: Answer = errors::read(Service::Iam, reply).map_err(Failure::of_sign_in)?;
     let incomplete = |why| unreadable(reply, errors::request_id(reply), why).of_read();
     let value = reply.header("x-subject-token").map(str::trim).filter(|value| !value.is_empty());
     let value = value.ok_or_else(|| incomplete("the answer holds no X-Subject-Token"))?;
@@ -81,7 +82,7 @@ struct Body {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disposition::Disposition;
+    use crate::model::failure::Disposition;
 
     fn reply(status: u16, token: Option<&str>, body: &str) -> Reply {
         let headers = token.map(|token| ("x-subject-token".to_owned(), token.to_owned()));

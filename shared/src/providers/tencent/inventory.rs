@@ -1,17 +1,21 @@
 //! Inventories of CBS snapshots: those that can be copied, and the copies in a destination.
 //!
-//! Source: tencentcloud-sdk-python-cbs 3.1.175, DescribeSnapshots: no filter by time and none by tag, so pages come newest first
-//! and end where they get too old. A copy carries no ID of its source: its name is the only link.
+//! Source: tencentcloud-sdk-python-cbs 3.1.175, DescribeSnapshots. It filters neither by time nor by tag, so pages come newest first and
+//! end where they get too old. A copy carries no ID of its source: its name is the only link.
 
+use super::Tencent;
+use super::calls::{PAGE, call};
+use super::errors::{NOT_FOUND, read};
 use super::model::{DescribeSnapshots, Described, Filter, Snapshot, time};
-use super::{NOT_FOUND, OURS, PAGE, Tencent, call, copy_names, name_of, read};
-use crate::disposition::Failure;
-use crate::inventory::{
-    Backup, CopiesPage, CopyRecord, CopyState, Cursor, DestinationCopy, Inventory, InventoryPage, Scope, SourceKey,
-    Standing, incomplete, next_offset,
+use super::names::{OURS, copy_names, name_of};
+use crate::model::backup::{Backup, CopyRecord, CopyState, DestinationCopy, Standing};
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::call::Call;
+use crate::providers::inventory::{
+    CopiesPage, Cursor, HiddenKind, Inventory, InventoryPage, Scope, SourceKey, incomplete, next_offset,
 };
-use crate::ports::Reply;
-use crate::providers::{Call, unreadable};
+use crate::providers::refusal::unreadable;
 
 impl Inventory for Tencent {
     fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
@@ -21,7 +25,14 @@ impl Inventory for Tencent {
     fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
         let Page { snapshots, next, total } = page(scope, cursor, reply)?;
         let backups = snapshots.into_iter().map(backup).collect::<Result<Vec<_>, _>>()?;
-        Ok(InventoryPage { backups, next, total })
+        Ok(InventoryPage { backups, next, total, ..Default::default() })
+    }
+
+    fn hidden_kinds(&self, _scope: &Scope) -> &'static [HiddenKind] {
+        &[HiddenKind {
+            name: "SHARED_SNAPSHOT",
+            why: "belongs to another account, which shares it; that account's own rules are about it",
+        }]
     }
 
     fn show(&self, scope: &Scope, id: &str) -> Option<Call> {
@@ -39,8 +50,8 @@ impl Inventory for Tencent {
         found.map(backup).transpose()
     }
 
-    /// There is no filter for copies, so all the destination's snapshots are listed. A copy is younger than its source, so
-    /// `since` ends this listing as it ends that of the sources.
+    /// Lists all the destination's snapshots, because there is no filter for copies. A copy is younger than its source, so `since` ends
+    /// this listing as it ends that of the sources.
     fn list_copies(&self, destination: &Scope, cursor: Option<&Cursor>) -> Option<Call> {
         Some(page_call(destination, cursor))
     }
@@ -69,7 +80,7 @@ impl Inventory for Tencent {
         }
         match base.strip_suffix(source_region).and_then(|base| base.strip_suffix('-')) {
             Some(source) => Some(SourceKey { text: source.to_owned(), certain: true }),
-            // A long name is a hash, from which nothing can be read.
+            // A long name holds a hash, from which nothing can be read.
             None => Some(SourceKey { text: name_stem(base), certain: false }),
         }
     }
@@ -88,25 +99,25 @@ impl Inventory for Tencent {
     }
 }
 
-/// Whether a snapshot can be copied at all, and now. Of system disks, encrypted and instant snapshots the documents of 2023 say
-/// no, and those of 2026 nothing: the API decides.
+/// Whether a snapshot can be copied at all, and whether now. Of system disks, encrypted and instant snapshots the documents of 2023 say no,
+/// and those of 2026 say nothing, so the API decides.
 pub fn standing(snapshot: &Snapshot) -> Standing {
     let state = snapshot.state.as_deref();
     if snapshot.copy_from_remote == Some(true) || matches!(state, Some("COPYING_FROM_REMOTE" | "CHECKING_COPIED")) {
-        return Standing::Ineligible("is itself a copy from another region, and copies are never copied on".to_owned());
+        return Standing::NotCovered("is itself a copy from another region, and copies are never copied on");
     }
     if snapshot.snapshot_type.as_deref() == Some("SHARED_SNAPSHOT") {
-        return Standing::Ineligible("belongs to another account, which shares it".to_owned());
+        return Standing::NotCovered("belongs to another account, which shares it");
     }
     match state {
         Some("CREATING") => Standing::NotReady("is still being created".to_owned()),
         Some("ROLLBACKING") => Standing::NotReady("is being rolled back to its disk".to_owned()),
-        Some("TORECYCLE") => Standing::Ineligible("is in the recycle bin".to_owned()),
+        Some("TORECYCLE") => Standing::NotCovered("is in the recycle bin"),
         _ => Standing::Usable,
     }
 }
 
-/// Keeps what a name is made of apart from IDs.
+/// The key for what a name is made of. Its first word keeps it apart from IDs.
 fn name_stem(base: &str) -> String {
     format!("name {base}")
 }
@@ -117,7 +128,7 @@ struct Page {
     total: Option<u64>,
 }
 
-/// No filter by state: an unfinished snapshot must be seen as such, not first when its page has gone by.
+/// The call for a page. It does not filter by state: an unfinished snapshot must be seen as such, not only after its page has gone by.
 fn page_call(scope: &Scope, cursor: Option<&Cursor>) -> Call {
     let values = ["PRIVATE_SNAPSHOT".to_owned()];
     let body = DescribeSnapshots {
@@ -140,7 +151,7 @@ fn page(scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<Page, F
         (None, _) => return Err(unreadable(reply, answer.request_id, "the answer holds no snapshots").of_read()),
     };
     let mut next = next_offset(offset(cursor), snapshots.len() as u64, PAGE, total)?;
-    // One whose time cannot be read counts as young.
+    // A snapshot whose time cannot be read counts as young.
     let is_old = |snapshot: &Snapshot| {
         let created = snapshot.create_time.as_deref().and_then(time);
         scope.since.is_some_and(|since| created.is_some_and(|created| created < since))
@@ -172,12 +183,13 @@ fn backup(snapshot: Snapshot) -> Result<Backup, Failure> {
         name: snapshot.snapshot_name,
         tags: snapshot.tags.into_iter().flatten().map(|tag| (tag.key, tag.value)).collect(),
         resource: snapshot.disk_id.filter(|id| !id.is_empty()),
+        resource_kind: Some("disk".to_owned()),
         vault_id: None,
         created_at: snapshot.create_time.as_deref().and_then(time),
         completed_at: None,
         size_gib: snapshot.disk_size,
         copies: snapshot.copying_to_regions.into_iter().flatten().map(running).collect(),
-        // A finished copy is told of by its destination only.
+        // Only the destination tells about a finished copy.
         copies_told: false,
     })
 }
@@ -192,7 +204,7 @@ fn hint(snapshot: &Snapshot) -> Option<String> {
     (!told.is_empty()).then(|| told.join(", "))
 }
 
-/// There is no failed state; one in the recycle bin is as good as gone. A state that nobody knows counts as running.
+/// Reads a copy. CBS has no failed state; a copy in the recycle bin is as good as gone. An unknown state counts as running.
 fn copy(snapshot: Snapshot) -> Result<DestinationCopy, Failure> {
     Ok(DestinationCopy {
         id: id(snapshot.snapshot_id)?,
@@ -220,8 +232,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::command::Operation;
-    use crate::disposition::Disposition;
+    use crate::model::command::Operation;
+    use crate::model::failure::Disposition;
 
     fn scope(since: Option<&str>) -> Scope {
         Scope {
@@ -231,6 +243,7 @@ mod tests {
             vault_id: None,
             name_prefix: None,
             since: since.map(at),
+            source_types: Vec::new(),
         }
     }
 
@@ -282,7 +295,7 @@ mod tests {
         let shown = |reply: &Reply| Tencent.shown(&scope(None), "snap-1", reply);
         let found = reply(1, &[json!({"SnapshotId": "snap-1", "SnapshotState": "CREATING"})]);
         assert_eq!(shown(&found).unwrap().unwrap().standing, Standing::NotReady("is still being created".into()));
-        // Another one, none, and a refusal are all "not there".
+        // Another snapshot, none, and a refusal all mean "not there".
         assert_eq!(shown(&reply(1, &[json!({"SnapshotId": "snap-2"})])), Ok(None));
         assert_eq!(shown(&reply(0, &[])), Ok(None));
         let error = |code: &str| {
@@ -300,6 +313,7 @@ mod tests {
             name: Some("web-1".into()),
             tags: vec![("team".into(), "web".into())],
             resource: Some("disk-1".into()),
+            resource_kind: Some("disk".into()),
             vault_id: None,
             created_at: Some(at("2026-11-21T08:30:00Z")),
             completed_at: None,
@@ -322,7 +336,7 @@ mod tests {
             "Tags": [{"Key": "team", "Value": "web"}],
         }));
         assert_eq!(found, wanted);
-        // What decides nothing may be of any type, and a zone that is told counts.
+        // A field that decides nothing may have any type, and a zone in a time counts.
         let odd =
             listed(json!({"Tags": "none", "DiskSize": "50", "Encrypt": null, "CreateTime": "2026-11-21T08:30:00Z"}));
         assert_eq!((odd.size_gib, odd.hint, odd.created_at), (None, None, Some(at("2026-11-21T08:30:00Z"))));
@@ -335,6 +349,7 @@ mod tests {
             Standing::Usable => "usable".to_owned(),
             Standing::NotReady(reason) => format!("not ready: {reason}"),
             Standing::Ineligible(reason) => format!("never: {reason}"),
+            Standing::NotCovered(reason) => format!("not covered: {reason}"),
         };
         for (fields, wanted) in [
             (json!({}), "usable"),
@@ -342,16 +357,16 @@ mod tests {
             (json!({"SnapshotState": "NEWLY_INVENTED"}), "usable"),
             (json!({"SnapshotState": "CREATING"}), "not ready: is still being created"),
             (json!({"SnapshotState": "ROLLBACKING"}), "not ready: is being rolled back to its disk"),
-            (json!({"SnapshotState": "TORECYCLE"}), "never: is in the recycle bin"),
+            (json!({"SnapshotState": "TORECYCLE"}), "not covered: is in the recycle bin"),
             (
                 json!({"CopyFromRemote": true}),
-                "never: is itself a copy from another region, and copies are never copied on",
+                "not covered: is itself a copy from another region, and copies are never copied on",
             ),
             (
                 json!({"SnapshotState": "CHECKING_COPIED"}),
-                "never: is itself a copy from another region, and copies are never copied on",
+                "not covered: is itself a copy from another region, and copies are never copied on",
             ),
-            (json!({"SnapshotType": "SHARED_SNAPSHOT"}), "never: belongs to another account, which shares it"),
+            (json!({"SnapshotType": "SHARED_SNAPSHOT"}), "not covered: belongs to another account, which shares it"),
         ] {
             assert_eq!(standing(fields.clone()), wanted, "{fields}");
         }

@@ -1,42 +1,42 @@
 //! Tencent Cloud: CBS CopySnapshotCrossRegions.
 //!
-//! Source: international API page 362/45941 (2026-05-15), tencentcloud-sdk-python-cbs 3.1.175. Where the older page of
-//! 2023-07-10 calls Region "not required", the newer one requires it; it is always sent, as the region of the source.
+//! Source: international API page 362/45941 (2026-05-15), tencentcloud-sdk-python-cbs 3.1.175. The older page of 2023-07-10 calls Region
+//! "not required", the newer one requires it. It is always sent, as the region of the source.
 
+mod calls;
 pub mod codes;
+mod errors;
 pub mod inventory;
 pub mod model;
+mod names;
+mod observe;
 pub mod probe;
+mod readback;
 mod sts;
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
-use super::{Acceptance, Accepted, Call, Intent, Provider, ReadBack, Service, refusal, unreadable};
-use crate::command::{Cloud, Command, Operation, Replication};
-use crate::disposition::Failure;
-use crate::fields::FieldError;
-use crate::inventory::Inventory;
-use crate::inventory::Standing;
-use crate::observation::{Evidence, How, Observation};
-use crate::ports::{Access, Reply};
-use crate::receipt::Receipt;
-use crate::sign::{Nonce, Query, RequestDraft, SignError, Signed, SignedHeaders, tc3};
-use crate::sts::Sts;
-use model::{
-    Answer, Copied, CopySnapshotCrossRegions, DescribeSnapshots, Described, Envelope, Filter, Head, Response, Snapshot,
-};
+use super::asked::Asked;
+use super::call::{Call, Service};
+use super::inventory::Inventory;
+use super::provider::{Acceptance, Accepted, Intent, Provider, ReadBack};
+use super::refusal::{refusal, unreadable};
+use super::sts::Sts;
+use crate::model::access::Access;
+use crate::model::command::{Cloud, Command, Operation, Replication};
+use crate::model::evidence::{Evidence, Observation};
+use crate::model::failure::Failure;
+use crate::model::fields::FieldError;
+use crate::model::http::Reply;
+use crate::model::receipt::Receipt;
+use crate::sign::{Nonce, RequestDraft, SignError, Signed, SignedHeaders, tc3};
+use calls::{PAGE, name_of_service};
+use errors::{NOT_FOUND, read};
+use model::{Copied, Head, Response};
 
-/// Page size of DescribeSnapshots. Source: tencentcloud-sdk-python-cbs 3.1.175, at most 100.
-const PAGE: u64 = 100;
-
-/// Longest snapshot name. Source: tencentyun/intlcloud-documents, ModifySnapshotAttribute, 2023-07-10.
-const NAME_LIMIT: usize = 60;
-
-/// Tencent Cloud.
+/// Tencent Cloud as a provider, with CBS.
 pub struct Tencent;
 
 impl Provider for Tencent {
@@ -60,7 +60,7 @@ impl Provider for Tencent {
                 format!("\"{id}\" is not a snapshot ID: it must begin with snap-"),
             ));
         }
-        // Finance zones are a world of their own. Source: tencentyun/intlcloud-documents, cross-region replication, 2023-07-10.
+        // Finance zones are apart from all others. Source: tencentyun/intlcloud-documents, cross-region replication, 2023-07-10.
         let finance = |region: &str| region.ends_with("-fsi");
         for (index, destination) in command.destinations.iter().enumerate() {
             if finance(&destination.region) != finance(&command.source.region) {
@@ -74,20 +74,14 @@ impl Provider for Tencent {
     }
 
     fn start(&self, replication: &Replication, intent: &Intent) -> Call {
-        let name = snapshot_name(replication, intent.attempt);
-        let body = CopySnapshotCrossRegions {
-            snapshot_id: &replication.source.id,
-            destination_regions: [&replication.destination.region],
-            snapshot_name: &name,
-        };
-        call("CopySnapshotCrossRegions", &replication.source.region, &body)
+        calls::start(replication, intent)
     }
 
     fn started(&self, replication: &Replication, reply: &Reply) -> Result<Acceptance, Failure> {
         let answer: Response<Copied> = read(reply)?;
         let wanted = &replication.destination.region;
         let mut results = answer.body.results.unwrap_or_default().into_iter();
-        // Matched by region: the order is not promised.
+        // The result is found by its region, because the order is not promised.
         let Some(result) =
             results.find(|result| result.destination_region.as_deref().is_none_or(|region| region == wanted))
         else {
@@ -103,113 +97,35 @@ impl Provider for Tencent {
     }
 
     fn refused(&self, _call: &Call, reply: &Reply) -> Option<Failure> {
-        // A snapshot that is not there is an answer, which whoever asked interprets.
+        // A snapshot that does not exist is an answer, which the caller interprets.
         read::<Head>(reply).err().filter(|failure| failure.code != NOT_FOUND)
     }
 
-    /// First the destination by name, then the source for running copies and its own state.
-    fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> ReadBack {
-        let names = copy_names(&replication.source.id, &replication.source.region, intent.attempt);
-        let mut seen = 0;
-        let mut found: Vec<Snapshot> = Vec::new();
-        let mut total = u64::MAX;
-        let mut replies = replies.iter();
-        while seen < total {
-            let Some(reply) = replies.next() else {
-                let filter = Filter { name: "snapshot-name", values: &names };
-                let body =
-                    DescribeSnapshots { filters: Some([filter]), limit: PAGE, offset: seen, ..Default::default() };
-                return ReadBack::Ask(Box::new(call("DescribeSnapshots", &replication.destination.region, &body)));
-            };
-            let page = match read::<Described>(reply) {
-                Ok(answer) => answer.body,
-                Err(failure) => return ReadBack::Failed(failure.of_read()),
-            };
-            let snapshots = page.snapshots.unwrap_or_default();
-            total = page.total_count.unwrap_or(0);
-            if snapshots.is_empty() {
-                break;
-            }
-            seen += snapshots.len() as u64;
-            found.extend(snapshots.into_iter().filter(|snapshot| is_copy(snapshot, &names)));
-        }
-        // Two copies of one name would be a double; the older one is the one to keep.
-        found.sort_by(|a, b| a.create_time.cmp(&b.create_time));
-        if let Some(id) = found.into_iter().find_map(|snapshot| snapshot.snapshot_id) {
-            return ReadBack::Found(Acceptance::one(Some(id), None));
-        }
-        let Some(reply) = replies.next() else {
-            let body =
-                DescribeSnapshots { snapshot_ids: Some(&[&replication.source.id]), limit: 1, ..Default::default() };
-            return ReadBack::Ask(Box::new(call("DescribeSnapshots", &replication.source.region, &body)));
-        };
-        let snapshots = match read::<Described>(reply) {
-            Ok(answer) => answer.body.snapshots.unwrap_or_default(),
-            Err(failure) if failure.code == NOT_FOUND => Vec::new(),
-            Err(failure) => return ReadBack::Failed(failure.of_read()),
-        };
-        let Some(source) =
-            snapshots.into_iter().find(|snapshot| snapshot.snapshot_id.as_deref() == Some(&replication.source.id))
-        else {
-            return ReadBack::NoSource(format!(
-                "the snapshot {} is not in {}: it was deleted, or the region is wrong",
-                replication.source.id, replication.source.region
-            ));
-        };
-        judge_source(replication, &source)
+    fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
+        readback::read_back(replication, intent, replies)
     }
 
-    /// The copy itself, by its ID, in the destination.
     fn observe(
         &self,
         replication: &Replication,
         receipt: &Receipt,
         _known: Option<&Evidence>,
         replies: &[Reply],
-    ) -> Observation {
-        let Some(id) = receipt.replication_id.as_deref() else {
-            return Observation::Running("the copy's ID is not known".into());
-        };
-        let region = &replication.destination.region;
-        let Some(reply) = replies.first() else {
-            let body = DescribeSnapshots { snapshot_ids: Some(&[id]), limit: 1, ..Default::default() };
-            return Observation::Ask(Box::new(call("DescribeSnapshots", region, &body)));
-        };
-        let snapshots = match read::<Described>(reply) {
-            Ok(answer) => answer.body.snapshots.unwrap_or_default(),
-            Err(failure) if failure.code == NOT_FOUND => Vec::new(),
-            Err(failure) => return Observation::Unanswered(failure.of_read()),
-        };
-        match snapshots.iter().find(|copy| copy.snapshot_id.as_deref() == Some(id)) {
-            Some(copy) => judge_copy(id, region, copy),
-            None => Observation::Gone(format!("the snapshot {id} is not in {region}")),
-        }
+    ) -> Asked<Observation> {
+        observe::observe(replication, receipt, replies)
     }
 
-    /// How many IDs one question may hold is not documented; a page holds 100.
+    /// How many IDs one call may hold is not documented; a page holds 100.
     fn observes_at_once(&self, _operation: Operation) -> usize {
         PAGE as usize
     }
 
     fn observe_many(&self, copies: &[Accepted<'_>]) -> Option<Call> {
-        let region = &copies.first()?.replication.destination.region;
-        let ids: Vec<&str> = copies.iter().filter_map(|copy| copy.receipt.replication_id.as_deref()).collect();
-        let body = DescribeSnapshots { snapshot_ids: Some(&ids), limit: PAGE, ..Default::default() };
-        (!ids.is_empty()).then(|| call("DescribeSnapshots", region, &body))
+        observe::observe_many(copies)
     }
 
     fn observed_many(&self, copies: &[Accepted<'_>], reply: &Reply) -> Vec<Option<Observation>> {
-        let answer = read::<Described>(reply).map(|answer| answer.body.snapshots.unwrap_or_default());
-        let shown: HashMap<String, Snapshot> = answer
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|snapshot| Some((snapshot.snapshot_id.clone()?, snapshot)))
-            .collect();
-        let judge = |copy: &Accepted<'_>| {
-            let id = copy.receipt.replication_id.as_deref()?;
-            Some(judge_copy(id, &copy.replication.destination.region, shown.get(id)?))
-        };
-        copies.iter().map(judge).collect()
+        observe::observed_many(copies, reply)
     }
 
     fn sign(
@@ -227,16 +143,17 @@ impl Provider for Tencent {
         tc3::sign(&draft, credential, at, name_of_service(call.service), SignedHeaders::Minimal)
     }
 
-    /// Source: tencentcloud-sdk-python-cbs 3.1.175 (default host); the finance zones' own hosts: API page 362/15647.
+    /// Source: tencentcloud-sdk-python-cbs 3.1.175 (default host); API page 362/15647 (the finance zones' own hosts).
     fn endpoint(&self, service: Service, region: &str) -> String {
         let name = name_of_service(service);
-        match region.ends_with("-fsi") {
-            true => format!("https://{name}.{region}.tencentcloudapi.com"),
-            false => format!("https://{name}.tencentcloudapi.com"),
+        if region.ends_with("-fsi") {
+            format!("https://{name}.{region}.tencentcloudapi.com")
+        } else {
+            format!("https://{name}.tencentcloudapi.com")
         }
     }
 
-    /// Not documented; a quarter of an hour is far above what anybody reports.
+    /// The wait is not documented; a quarter of an hour is far above what anybody reports.
     fn visibility_wait(&self) -> Duration {
         Duration::from_secs(900)
     }
@@ -244,117 +161,5 @@ impl Provider for Tencent {
     /// 20 a second for each action. Source: API page 362/45941; cloud.tencent.com 1278/109059, 2025-04-15.
     fn requests_per_second(&self) -> u32 {
         20
-    }
-}
-
-fn name_of_service(service: Service) -> &'static str {
-    match service {
-        Service::TencentSts => "sts",
-        _ => "cbs",
-    }
-}
-
-/// The fixed name of a copy, from source, source region and attempt; at most 60 characters.
-pub fn snapshot_name(replication: &Replication, attempt: u32) -> String {
-    name_of(&replication.source.id, &replication.source.region, attempt)
-}
-
-/// Every name under which a copy of ours, or one made before us with the default name, can be found.
-pub fn copy_names(source_id: &str, source_region: &str, attempts: u32) -> Vec<String> {
-    let ours = (1..=attempts).map(|attempt| name_of(source_id, source_region, attempt));
-    // Source: API page 362/45941, default of SnapshotName; a recorded replica of 2022-09-29 has this very form.
-    ours.chain([format!("Copied {source_id} from {source_region}")]).collect()
-}
-
-/// A snapshot that is asked for by its ID and is not there. Source: API page 315/15647, error codes, 2026.
-const NOT_FOUND: &str = "InvalidSnapshotId.NotFound";
-
-/// How the names of our copies begin.
-const OURS: &str = "offsite-";
-
-fn name_of(source_id: &str, source_region: &str, attempt: u32) -> String {
-    let name = format!("{OURS}{source_id}-{source_region}-{attempt}");
-    if name.len() <= NAME_LIMIT {
-        return name;
-    }
-    let hash = crate::command::hash_of(&[source_id, source_region]);
-    format!("{OURS}{}-{attempt}", &hash[..40])
-}
-
-/// The name filter may match parts of names, so names are compared here, exactly.
-fn is_copy(snapshot: &Snapshot, names: &[String]) -> bool {
-    let named = snapshot.snapshot_name.as_ref().is_some_and(|name| names.contains(name));
-    let usable = matches!(snapshot.state.as_deref(), Some("COPYING_FROM_REMOTE" | "CHECKING_COPIED" | "NORMAL"));
-    // Recorded answers leave keys out, and a copy that is overlooked is paid for twice.
-    named && usable && snapshot.copy_from_remote != Some(false)
-}
-
-/// There is no failed state.
-fn judge_copy(id: &str, region: &str, copy: &Snapshot) -> Observation {
-    match copy.state.as_deref() {
-        Some(state @ "NORMAL") => Observation::Seen(Evidence {
-            destination_id: Some(id.to_owned()),
-            state: state.to_owned(),
-            time: Timestamp::UNIX_EPOCH,
-            size_gib: copy.disk_size,
-            expires_at: copy.deadline_time.as_deref().and_then(model::time),
-            how: How::Observed,
-        }),
-        Some("TORECYCLE") => Observation::Gone(format!("the snapshot {id} is in the recycle bin of {region}")),
-        state => Observation::Running(format!("{} ({} %)", state.unwrap_or("unknown"), copy.percent.unwrap_or(0))),
-    }
-}
-
-fn judge_source(replication: &Replication, source: &Snapshot) -> ReadBack {
-    let id = &replication.source.id;
-    if source.copying_to_regions.as_ref().is_some_and(|regions| regions.contains(&replication.destination.region)) {
-        return ReadBack::Running;
-    }
-    match inventory::standing(source) {
-        Standing::Usable => ReadBack::Absent,
-        Standing::NotReady(reason) => ReadBack::NotReady(format!("the snapshot {id} {reason}")),
-        Standing::Ineligible(reason) => ReadBack::Ineligible(format!("the snapshot {id} {reason}")),
-    }
-}
-
-fn call(action: &'static str, region: &str, body: &impl Serialize) -> Call {
-    let headers = [
-        ("content-type", "application/json"),
-        ("x-tc-action", action),
-        ("x-tc-version", "2017-03-12"),
-        // English messages: an operator of this tool reads English.
-        ("x-tc-language", "en-US"),
-    ];
-    Call {
-        action,
-        service: Service::Cbs,
-        region: region.to_owned(),
-        draft: RequestDraft {
-            method: "POST".into(),
-            host: String::new(),
-            path: "/".into(),
-            query: Query::None,
-            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
-            body: serde_json::to_vec(body).unwrap_or_default(),
-        },
-    }
-}
-
-/// Reads an answer. HTTP 200 may be a failure, and any other status is trouble of a gateway.
-fn read<T: Answer>(reply: &Reply) -> Result<Response<T>, Failure> {
-    // A page of a listing is read once. What is not as documented may still say why.
-    let (head, body) = match serde_json::from_slice::<Envelope<T>>(&reply.body) {
-        Ok(Envelope { response: mut body }) => (Some(std::mem::take(body.head())), Some(body)),
-        Err(_) => (serde_json::from_slice::<Envelope<Head>>(&reply.body).ok().map(|envelope| envelope.response), None),
-    };
-    if let Some(Head { error: Some(error), request_id }) = head {
-        return Err(refusal(codes::TABLE, &error.code, &error.message, request_id, reply));
-    }
-    if reply.status != 200 {
-        return Err(unreadable(reply, None, "a gateway answered instead of the service"));
-    }
-    match (head, body) {
-        (Some(head), Some(body)) => Ok(Response { request_id: head.request_id, body }),
-        _ => Err(unreadable(reply, None, "the answer is not what this API documents")),
     }
 }

@@ -1,4 +1,4 @@
-//! Tencent CBS 2017-03-12 as it is spelled on the wire.
+//! The wire format of Tencent CBS 2017-03-12.
 //!
 //! Source: tencentcloud-sdk-python-cbs 3.1.175; international API page 362/45941 of 2026-05-15. Every answer field is optional:
 //! recorded answers leave keys out (c7n cassette, 2022-09-29).
@@ -8,52 +8,52 @@ use jiff::tz::Offset;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::providers::{lenient, scalar, time_in};
+use crate::providers::reading::{lenient, scalar, time_in};
 
-/// CopySnapshotCrossRegions.
+/// The body of CopySnapshotCrossRegions.
 #[derive(Serialize)]
 pub struct CopySnapshotCrossRegions<'a> {
-    /// Source.
+    /// The ID of the source snapshot.
     #[serde(rename = "SnapshotId")]
     pub snapshot_id: &'a str,
     /// One destination per call, so that one refusal cannot hide other IDs.
     #[serde(rename = "DestinationRegions")]
     pub destination_regions: [&'a str; 1],
-    /// Ours, so that the copy can be found again.
+    /// The name that we give the copy, by which it is found again.
     #[serde(rename = "SnapshotName")]
     pub snapshot_name: &'a str,
 }
 
-/// DescribeSnapshots.
+/// The body of DescribeSnapshots.
 #[derive(Serialize, Default)]
 pub struct DescribeSnapshots<'a> {
-    /// By ID; never together with filters.
+    /// The IDs to show; never together with filters.
     #[serde(rename = "SnapshotIds", skip_serializing_if = "Option::is_none")]
     pub snapshot_ids: Option<&'a [&'a str]>,
-    /// By filters.
+    /// The filter that the snapshots must pass; never together with IDs.
     #[serde(rename = "Filters", skip_serializing_if = "Option::is_none")]
     pub filters: Option<[Filter<'a>; 1]>,
     /// What to sort by: `CREATE_TIME`.
     #[serde(rename = "OrderField", skip_serializing_if = "Option::is_none")]
     pub order_field: Option<&'a str>,
-    /// `ASC` or `DESC`.
+    /// The order: `ASC` or `DESC`.
     #[serde(rename = "Order", skip_serializing_if = "Option::is_none")]
     pub order: Option<&'a str>,
-    /// Items to skip.
+    /// How many items to skip.
     #[serde(rename = "Offset")]
     pub offset: u64,
-    /// Page size, at most 100.
+    /// How many items a page holds, at most 100.
     #[serde(rename = "Limit")]
     pub limit: u64,
 }
 
-/// One filter; its values are alternatives.
+/// One filter. A snapshot passes if it has any of the values.
 #[derive(Serialize)]
 pub struct Filter<'a> {
-    /// Name.
+    /// What to filter by, such as `snapshot-name`.
     #[serde(rename = "Name")]
     pub name: &'a str,
-    /// Values.
+    /// The values that pass.
     #[serde(rename = "Values")]
     pub values: &'a [String],
 }
@@ -61,24 +61,24 @@ pub struct Filter<'a> {
 /// The envelope of every answer.
 #[derive(Deserialize)]
 pub struct Envelope<T> {
-    /// Its only field, which has the fields of [`Head`] and the action's own.
+    /// The only field of the envelope. It has the fields of [`Head`] and the action's own.
     #[serde(rename = "Response")]
     pub response: T,
 }
 
 /// An action's answer: its own fields, with those of [`Head`] beside them.
 pub trait Answer: DeserializeOwned {
-    /// What every answer may hold.
+    /// The fields that every answer may have.
     fn head(&mut self) -> &mut Head;
 }
 
-/// What every answer may hold.
+/// The fields that every answer may have.
 #[derive(Deserialize, Default)]
 pub struct Head {
-    /// Present when the call failed, with HTTP 200.
+    /// Present if the call failed, even with HTTP 200.
     #[serde(rename = "Error")]
     pub error: Option<ApiError>,
-    /// Request ID.
+    /// The provider's ID of the request.
     #[serde(rename = "RequestId")]
     pub request_id: Option<String>,
 }
@@ -89,29 +89,29 @@ impl Answer for Head {
     }
 }
 
-/// A good answer.
+/// A successful answer.
 pub struct Response<T> {
-    /// Request ID.
+    /// The provider's ID of the request.
     pub request_id: Option<String>,
-    /// The action's fields.
+    /// The action's own fields.
     pub body: T,
 }
 
 /// What went wrong.
 #[derive(Deserialize)]
 pub struct ApiError {
-    /// Code.
+    /// The error code, such as `InternalError`.
     #[serde(rename = "Code", default)]
     pub code: String,
-    /// Message, in the language of X-TC-Language.
+    /// What went wrong, in the language of X-TC-Language.
     #[serde(rename = "Message", default)]
     pub message: String,
 }
 
-/// CopySnapshotCrossRegions' answer.
+/// The answer of CopySnapshotCrossRegions.
 #[derive(Deserialize)]
 pub struct Copied {
-    /// What every answer may hold.
+    /// The fields that every answer may have.
     #[serde(flatten)]
     pub head: Head,
     /// One result per destination, in no promised order.
@@ -125,33 +125,33 @@ impl Answer for Copied {
     }
 }
 
-/// One destination's result.
+/// The result for one destination.
 #[derive(Deserialize)]
 pub struct CopyResult {
-    /// New snapshot; empty, null or absent on failure.
+    /// The ID of the new snapshot; empty, null or absent on failure.
     #[serde(rename = "SnapshotId")]
     pub snapshot_id: Option<String>,
-    /// Destination.
+    /// The region that the copy goes to.
     #[serde(rename = "DestinationRegion")]
     pub destination_region: Option<String>,
     /// `Success` or an error code.
     #[serde(rename = "Code")]
     pub code: Option<String>,
-    /// Message.
+    /// What went wrong, in words.
     #[serde(rename = "Message")]
     pub message: Option<String>,
 }
 
-/// DescribeSnapshots' answer.
+/// The answer of DescribeSnapshots.
 #[derive(Deserialize)]
 pub struct Described {
-    /// What every answer may hold.
+    /// The fields that every answer may have.
     #[serde(flatten)]
     pub head: Head,
-    /// How many match.
+    /// How many snapshots match, on all pages.
     #[serde(rename = "TotalCount")]
     pub total_count: Option<u64>,
-    /// This page.
+    /// The snapshots of this page.
     #[serde(rename = "SnapshotSet")]
     pub snapshots: Option<Vec<Snapshot>>,
 }
@@ -162,68 +162,68 @@ impl Answer for Described {
     }
 }
 
-/// A snapshot.
+/// A snapshot, either a source or a copy.
 #[derive(Deserialize, Clone, Debug)]
 pub struct Snapshot {
-    /// ID.
+    /// The ID, which begins with `snap-`.
     #[serde(rename = "SnapshotId")]
     pub snapshot_id: Option<String>,
-    /// Name.
+    /// The name, by which copies are found.
     #[serde(rename = "SnapshotName")]
     pub snapshot_name: Option<String>,
-    /// NORMAL, CREATING, ROLLBACKING, COPYING_FROM_REMOTE, CHECKING_COPIED, TORECYCLE.
+    /// One of NORMAL, CREATING, ROLLBACKING, COPYING_FROM_REMOTE, CHECKING_COPIED, TORECYCLE.
     #[serde(rename = "SnapshotState")]
     pub state: Option<String>,
     /// Whether it is a copy from another region.
     #[serde(rename = "CopyFromRemote")]
     pub copy_from_remote: Option<bool>,
-    /// Destinations to which a copy is running.
+    /// The regions to which a copy is running.
     #[serde(rename = "CopyingToRegions")]
     pub copying_to_regions: Option<Vec<String>>,
-    /// How much of it is made, in per cent.
+    /// How much of it is made, in percent.
     #[serde(rename = "Percent", default, deserialize_with = "scalar")]
     pub percent: Option<u64>,
-    /// When it is deleted by itself; empty when never. See [`time`].
+    /// When it is deleted by itself; empty for never. [`time`] reads it.
     #[serde(rename = "DeadlineTime", default, deserialize_with = "scalar")]
     pub deadline_time: Option<String>,
-    /// See [`time`].
+    /// When it was made. [`time`] reads it.
     #[serde(rename = "CreateTime")]
     pub create_time: Option<String>,
-    /// Disk; empty on copies.
+    /// The ID of the disk that it was made of; empty on copies.
     #[serde(rename = "DiskId", default, deserialize_with = "scalar")]
     pub disk_id: Option<String>,
     /// Size of the disk in GiB.
     #[serde(rename = "DiskSize", default, deserialize_with = "scalar")]
     pub disk_size: Option<u64>,
-    /// SYSTEM_DISK or DATA_DISK.
+    /// Which disk it is of: SYSTEM_DISK or DATA_DISK.
     #[serde(rename = "DiskUsage", default, deserialize_with = "scalar")]
     pub disk_usage: Option<String>,
-    /// Whether it is encrypted.
+    /// Whether the snapshot is encrypted.
     #[serde(rename = "Encrypt", default, deserialize_with = "scalar")]
     pub encrypt: Option<bool>,
-    /// PRIVATE_SNAPSHOT or SHARED_SNAPSHOT.
+    /// Whose it is: PRIVATE_SNAPSHOT or SHARED_SNAPSHOT.
     #[serde(rename = "SnapshotType", default, deserialize_with = "scalar")]
     pub snapshot_type: Option<String>,
-    /// STANDARD_SNAPSHOT or INSTANT_SNAPSHOT.
+    /// How it was made: STANDARD_SNAPSHOT or INSTANT_SNAPSHOT.
     #[serde(rename = "SnapshotMode", default, deserialize_with = "scalar")]
     pub snapshot_mode: Option<String>,
-    /// Tags.
+    /// The tags; absent if they are of another type.
     #[serde(rename = "Tags", default, deserialize_with = "lenient")]
     pub tags: Option<Vec<Tag>>,
 }
 
-/// A tag.
+/// A tag of a snapshot.
 #[derive(Deserialize, Clone, Debug)]
 pub struct Tag {
-    /// Key.
+    /// The key of the tag; a rule selects by key and value.
     #[serde(rename = "Key")]
     pub key: String,
-    /// Value.
+    /// The text that belongs to the key; empty if absent.
     #[serde(rename = "Value", default)]
     pub value: String,
 }
 
-/// A time of an answer, `YYYY-MM-DD HH:MM:SS` in UTC+8 in every region. `None` when it cannot be read.
+/// Reads a time of an answer: `YYYY-MM-DD HH:MM:SS`, in UTC+8 in every region. `None` if it cannot be read.
 /// Source: cloud-custodian df800e9e, 2026-08-22, and its recorded pairs of CBS and CVM times.
 pub fn time(text: &str) -> Option<Timestamp> {
     time_in(Offset::constant(8), text)

@@ -1,4 +1,4 @@
-//! Probes of CBS: who the key is, whether snapshots can be listed in both regions, and how many more a region takes.
+//! Probes of CBS: whose the key is, whether snapshots can be listed in both regions, and how many more a region takes.
 //!
 //! Source: tencentcloud-sdk-python-cbs 3.1.175; tencentcloud-sdk-python-sts 3.0.1459, GetCallerIdentity. No action of CBS
 //! tells which regions replicate, and CopySnapshotCrossRegions has no dry run (API page 362/45941, 2026-05-15).
@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::Tencent;
+use super::calls::call;
+use super::errors::read;
 use super::model::{Answer, DescribeSnapshots, Described, Head};
-use super::{Tencent, call, read};
-use crate::command::Operation;
-use crate::disposition::Failure;
-use crate::ports::Reply;
-use crate::probe::{Finding, Health, Probe, Route, Step, Topic};
-use crate::sts::Sts;
+use crate::model::command::Operation;
+use crate::model::failure::{Disposition, Failure, Whose};
+use crate::model::http::Reply;
+use crate::providers::asked::{Asked, ask};
+use crate::providers::probe::{Finding, Health, Probe, Route, Topic};
+use crate::providers::sts::Sts;
 
-/// Snapshots that a region without disks holds, and how many each disk adds.
+/// How many snapshots a region without disks holds, and how many each disk adds.
 /// Source: tencentyun/intlcloud-documents, usage limits, 2023-07-10.
 const QUOTA: u64 = 64;
 
@@ -25,9 +28,9 @@ impl Probe for Tencent {
         Duration::from_secs(300)
     }
 
-    fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Step {
+    fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Asked<Option<Finding>> {
         let reply = replies.first();
-        match topic {
+        let finding = match topic {
             Topic::Identity => identity(route, reply),
             Topic::Sources => count(&route.region, reply, |total| {
                 Finding::ok(format!("snapshots can be listed; {total} in {}", route.region))
@@ -36,13 +39,14 @@ impl Probe for Tencent {
                 Finding::ok(format!("snapshots can be listed; {total} in {}", route.destination.region))
             }),
             Topic::Quota => count(&route.destination.region, reply, quota),
-            Topic::Capability => Step::Known(Finding::new(
+            Topic::Capability => Ok(Finding::new(
                 Health::Unknown,
                 "Tencent has no call that tells which regions replicate to which",
                 "the first copy tells: start with one snapshot",
             )),
-            Topic::Vault | Topic::Projects => Step::Nothing,
-        }
+            Topic::Vault | Topic::Projects => return Ok(None),
+        };
+        finding.map(Some)
     }
 
     /// Source: CBS access management page, tencentyun/intlcloud-documents.
@@ -70,7 +74,9 @@ impl Probe for Tencent {
     }
 
     fn is_denied(&self, failure: &Failure) -> bool {
-        matches!(failure.code.as_str(), "AuthFailure.UnauthorizedOperation" | "UnauthorizedOperation")
+        let named =
+            failure.code == "AuthFailure.UnauthorizedOperation" || failure.code.starts_with("UnauthorizedOperation");
+        named && failure.disposition == Disposition::Permanent && failure.whose == Whose::Backup
     }
 }
 
@@ -92,32 +98,26 @@ impl Answer for Caller {
     }
 }
 
-fn identity(route: &Route, reply: Option<&Reply>) -> Step {
-    let Some(reply) = reply else { return Step::Ask(Box::new(Tencent.whose(&route.region))) };
-    let answer = match read::<Caller>(reply) {
-        Ok(answer) => answer.body,
-        Err(failure) => return Step::Failed(failure.of_read()),
-    };
+fn identity(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
+    let Some(reply) = reply else { return ask(Tencent.whose(&route.region)) };
+    let answer = read::<Caller>(reply)?.body;
     let Some(account) = answer.account.filter(|account| !account.is_empty()) else {
-        return Step::Known(Finding::new(Health::Unknown, "the answer names no account", ""));
+        return Ok(Finding::new(Health::Unknown, "the answer names no account", ""));
     };
     let [kind, arn] = [answer.kind, answer.arn].map(Option::unwrap_or_default);
-    Step::Known(Finding::ok(format!("account {account}: {kind} {arn}")))
+    Ok(Finding::ok(format!("account {account}: {kind} {arn}")))
 }
 
-/// The smallest page: what counts is how many there are.
-fn count(region: &str, reply: Option<&Reply>, found: impl FnOnce(u64) -> Finding) -> Step {
+/// Asks for the smallest page, because only the count matters.
+fn count(region: &str, reply: Option<&Reply>, found: impl FnOnce(u64) -> Finding) -> Asked<Finding> {
     let Some(reply) = reply else {
         let body = DescribeSnapshots { limit: 1, ..Default::default() };
-        return Step::Ask(Box::new(call("DescribeSnapshots", region, &body)));
+        return ask(call("DescribeSnapshots", region, &body));
     };
-    match read::<Described>(reply) {
-        Ok(answer) => Step::Known(match answer.body.total_count {
-            Some(total) => found(total),
-            None => Finding::new(Health::Unknown, "snapshots can be listed, but the answer gives no count", ""),
-        }),
-        Err(failure) => Step::Failed(failure.of_read()),
-    }
+    Ok(match read::<Described>(reply)?.body.total_count {
+        Some(total) => found(total),
+        None => Finding::new(Health::Unknown, "snapshots can be listed, but the answer gives no count", ""),
+    })
 }
 
 fn quota(total: u64) -> Finding {
@@ -136,10 +136,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::command::Destination;
-    use crate::disposition::Disposition;
-    use crate::providers::Provider;
-    use crate::providers::Service;
+    use crate::model::command::Destination;
+    use crate::providers::asked::Need;
+    use crate::providers::call::Service;
+    use crate::providers::provider::Provider;
 
     fn route() -> Route {
         Route {
@@ -151,22 +151,19 @@ mod tests {
         }
     }
 
-    fn look(topic: Topic, response: Value) -> Step {
+    fn look(topic: Topic, response: Value) -> Asked<Option<Finding>> {
         let body = json!({"Response": response}).to_string().into_bytes();
         Tencent.look(topic, &route(), &[Reply { status: 200, headers: Vec::new(), body }])
     }
 
-    fn found(step: Step) -> Finding {
-        match step {
-            Step::Known(finding) => finding,
-            other => panic!("{other:?}"),
-        }
+    fn found(found: Asked<Option<Finding>>) -> Finding {
+        found.unwrap().unwrap()
     }
 
     #[test]
     fn only_reads_are_planned_and_each_goes_to_its_region() {
         for topic in Topic::ALL {
-            if let Step::Ask(call) = Tencent.look(topic, &route(), &[]) {
+            if let Err(Need::Ask(call)) = Tencent.look(topic, &route(), &[]) {
                 assert!(["GetCallerIdentity", "DescribeSnapshots"].contains(&call.action), "{}", call.action);
                 let destination = matches!(topic, Topic::Copies | Topic::Quota);
                 assert_eq!(call.region == "ap-beijing", destination, "{topic:?}");
@@ -196,10 +193,12 @@ mod tests {
             ("AuthFailure.SignatureFailure", false),
             ("UnauthorizedOperation.InvalidToken", false),
         ] {
-            let Step::Failed(failure) = look(Topic::Sources, json!({"Error": {"Code": code, "Message": "m"}})) else {
+            let Err(Need::Failed(failure)) = look(Topic::Sources, json!({"Error": {"Code": code, "Message": "m"}}))
+            else {
                 panic!()
             };
-            assert_eq!((failure.disposition, Tencent.is_denied(&failure)), (Disposition::Authentication, denied));
+            let wanted = if denied { Disposition::Permanent } else { Disposition::Authentication };
+            assert_eq!((failure.disposition, Tencent.is_denied(&failure)), (wanted, denied));
         }
     }
 

@@ -4,13 +4,16 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::Tencent;
+use super::calls::call;
+use super::errors::read;
 use super::model::{Answer, Head};
-use super::{Tencent, call, read};
-use crate::disposition::Failure;
-use crate::ports::Reply;
-use crate::providers::{Call, Service, unreadable};
+use crate::model::failure::Failure;
+use crate::model::http::Reply;
+use crate::providers::call::{Call, Service};
+use crate::providers::refusal::unreadable;
+use crate::providers::sts::{Federation, Role, SESSION, Sts, Temporary};
 use crate::sign::{Credential, Nonce};
-use crate::sts::{Federation, Role, SESSION, Sts, Temporary};
 
 impl Sts for Tencent {
     fn assume(&self, region: &str, role: &Role) -> Call {
@@ -32,7 +35,7 @@ impl Sts for Tencent {
         to_sts(call("AssumeRole", region, &body))
     }
 
-    /// The one call that is not signed: its `Authorization` is the word SKIP.
+    /// The only call that is not signed: its `Authorization` is the word SKIP.
     fn exchange(
         &self,
         region: &str,
@@ -64,7 +67,7 @@ impl Sts for Tencent {
     }
 
     fn assumed(&self, reply: &Reply) -> Result<Temporary, Failure> {
-        let answer = read::<Assumed>(reply).map_err(Failure::of_read)?;
+        let answer = read::<Assumed>(reply).map_err(Failure::of_sign_in)?;
         let expires_at = Timestamp::from_second(answer.body.expired_time)
             .map_err(|_| unreadable(reply, answer.request_id, "the answer does not say when the credential ends"))?;
         let keys = answer.body.credentials;
@@ -83,7 +86,7 @@ impl Sts for Tencent {
     }
 
     fn owner(&self, reply: &Reply) -> Result<String, Failure> {
-        Ok(read::<Caller>(reply).map_err(Failure::of_read)?.body.account)
+        Ok(read::<Caller>(reply).map_err(Failure::of_sign_in)?.body.account)
     }
 }
 
@@ -140,7 +143,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::disposition::Disposition;
+    use crate::model::failure::Disposition;
 
     fn reply(body: &Value) -> Reply {
         Reply { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() }

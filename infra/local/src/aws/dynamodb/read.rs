@@ -1,298 +1,137 @@
-//! GetItem, Query and Scan.
+//! GetItem, Query of an index, and Scan of a table.
 
-use std::ops::ControlFlow;
-
-use rusqlite::Connection;
 use rusqlite::types::Value as Sql;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::evaluate::{holds, projected};
-use super::expression::{Condition, Operand, Path, Placeholders, Step};
-use super::key_condition;
-use super::table::{Index, KeySchema, Table, stored_item};
+use super::condition::{Condition, Test};
+use super::request::{Call, validation};
+use super::table::{Index, Table, stored_item};
 use super::value::{Attr, Item, item_json, item_size, parse_item};
-use super::{Call, allow, validation};
-use crate::aws::{ServiceError, Stop};
+use crate::aws::wire::{ServiceError, Stop};
 
 /// A page holds at most 1 MiB.
 /// Source: Amazon DynamoDB Developer Guide, "Paginating table query results", 2026.
 const LARGEST_PAGE_BYTES: usize = 1024 * 1024;
 
 pub(super) fn get_item(call: &Call<'_>) -> Result<Value, Stop> {
-    allow(
-        call.input,
-        &[
-            "TableName",
-            "Key",
-            "ConsistentRead",
-            "ProjectionExpression",
-            "ExpressionAttributeNames",
-            "ReturnConsumedCapacity",
-        ],
-    )?;
-    let table = Table::of(call.connection, call.input)?;
-    let missing = || validation("The parameter 'Key' is required but was not present in the request");
-    let row = table.row_of_key(&parse_item(call.input.get("Key").ok_or_else(missing)?)?)?;
-    let placeholders = Placeholders::of(call.input)?;
-    let projection = placeholders.projection(call.input)?;
-    placeholders.all_used()?;
-    let Some(item) = table.load(call.connection, &row)? else {
-        return Ok(json!({}));
-    };
-    let item = projection.map_or_else(|| Ok(item.clone()), |paths| projected(&item, &paths))?;
-    Ok(json!({ "Item": item_json(&item) }))
+    call.allow(&["TableName", "Key", "ConsistentRead"])?;
+    let table = Table::of(call.connection, call.needed("TableName")?)?;
+    let item = table.load(call.connection, &table.key_in(call.needed("Key")?)?)?;
+    Ok(item.map_or_else(|| json!({}), |item| json!({ "Item": item_json(&item) })))
 }
 
 pub(super) fn query(call: &Call<'_>) -> Result<Value, Stop> {
-    let mut known = PAGED.to_vec();
-    known.extend(["KeyConditionExpression", "ScanIndexForward"]);
-    allow(call.input, &known)?;
-    let table = Table::of(call.connection, call.input)?;
-    let placeholders = Placeholders::of(call.input)?;
-    let needed =
-        || validation("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.");
-    let condition = placeholders.condition(call.input, "KeyConditionExpression")?.ok_or_else(needed)?;
-    let mut reader = Reader::of(call.input, &table, &placeholders)?;
-    let keys: Vec<&String> = reader.key().names().collect();
-    if let Some(name) =
-        reader.filter.as_ref().and_then(|filter| names_of(filter).into_iter().find(|name| keys.contains(name)))
-    {
-        return Err(validation(format!(
-            "Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}"
-        ))
-        .into());
+    call.allow(&[
+        "TableName",
+        "IndexName",
+        "KeyConditionExpression",
+        "ExpressionAttributeNames",
+        "ExpressionAttributeValues",
+        "Limit",
+        "ExclusiveStartKey",
+        "Select",
+    ])?;
+    let table = Table::of(call.connection, call.needed("TableName")?)?;
+    let name = call.needed("IndexName")?;
+    let unknown = || validation(format!("The table does not have the specified index: {name}"));
+    let index = table.indexes.iter().find(|index| index.name == *name).ok_or_else(unknown)?;
+    call.needed("KeyConditionExpression")?;
+    let condition = Condition::read(call.input, "KeyConditionExpression")?.unwrap_or(Condition(Vec::new()));
+    let range = condition.on_key(&index.hash, &index.sort)?;
+    let mut select = Select::of_index(&table, index, range.hash);
+    match range.sort {
+        Some(Test::Equal(Attr::S(text))) => select.narrow("isk = ?", [text]),
+        Some(Test::AtMost(Attr::S(text))) => select.narrow("isk <= ?", [text]),
+        _ => {}
     }
-    reader.bounds = key_condition::bounds(&condition, &table, reader.key(), reader.index.is_some())?;
-    reader.forward = call.input.get("ScanIndexForward").and_then(Value::as_bool).unwrap_or(true);
-    reader.page(call.connection)
+    let names = [&table.key, &index.hash, &index.sort];
+    if let Some(start) = start_of(call, &names)? {
+        select.narrow("(isk, pk) > (?, ?)", [&start[2], &start[0]]);
+    }
+    let counts_only = call.is_set("Select", "COUNT")?;
+    page(call, select, &names, counts_only)
 }
 
 pub(super) fn scan(call: &Call<'_>) -> Result<Value, Stop> {
-    allow(call.input, &PAGED)?;
-    let table = Table::of(call.connection, call.input)?;
-    let placeholders = Placeholders::of(call.input)?;
-    Reader::of(call.input, &table, &placeholders)?.page(call.connection)
+    call.allow(&["TableName", "Limit", "ExclusiveStartKey"])?;
+    let table = Table::of(call.connection, call.needed("TableName")?)?;
+    let mut select = Select::of_table(&table);
+    if let Some(start) = start_of(call, &[&table.key])? {
+        select.narrow("pk > ?", [&start[0]]);
+    }
+    page(call, select, &[&table.key], false)
 }
 
-const PAGED: [&str; 11] = [
-    "TableName",
-    "IndexName",
-    "FilterExpression",
-    "ProjectionExpression",
-    "ExpressionAttributeNames",
-    "ExpressionAttributeValues",
-    "ConsistentRead",
-    "Limit",
-    "ExclusiveStartKey",
-    "Select",
-    "ReturnConsumedCapacity",
-];
-
-/// One Query or Scan over a table or an index.
-struct Reader<'a> {
-    table: &'a Table,
-    index: Option<&'a Index>,
-    filter: Option<Condition>,
-    projection: Option<Vec<Path>>,
-    count_only: bool,
-    limit: usize,
-    after: Option<Vec<Sql>>,
-    forward: bool,
-    /// SQL conditions on the columns of the key, each with its value.
-    bounds: Vec<(&'static str, Sql)>,
+/// The rows a page is taken from, in their order.
+struct Select {
+    sql: String,
+    values: Vec<Sql>,
+    order: &'static str,
 }
 
-impl<'a> Reader<'a> {
-    fn of(
-        input: &Map<String, Value>,
-        table: &'a Table,
-        placeholders: &Placeholders,
-    ) -> Result<Reader<'a>, ServiceError> {
-        let index = match input.get("IndexName").and_then(Value::as_str) {
-            None => None,
-            Some(name) => {
-                let index = table.indexes.iter().find(|index| index.name == name);
-                Some(index.ok_or_else(|| validation(format!("The table does not have the specified index: {name}")))?)
-            }
-        };
-        if index.is_some() && input.get("ConsistentRead").and_then(Value::as_bool) == Some(true) {
-            return Err(validation("Consistent reads are not supported on global secondary indexes"));
+impl Select {
+    fn of_table(table: &Table) -> Select {
+        Select {
+            sql: "SELECT item FROM dynamo_item WHERE tbl = ?".to_owned(),
+            values: vec![Sql::Text(table.name.clone())],
+            order: "pk",
         }
-        let filter = placeholders.condition(input, "FilterExpression")?;
-        let projection = placeholders.projection(input)?;
-        placeholders.all_used()?;
-        let limit = match input.get("Limit") {
-            None => usize::MAX,
-            Some(limit) => limit
-                .as_u64()
-                .filter(|limit| *limit > 0)
-                .and_then(|limit| usize::try_from(limit).ok())
-                .ok_or_else(|| validation("Limit must be greater than or equal to 1"))?,
-        };
-        let count_only = match input.get("Select").and_then(Value::as_str) {
-            None | Some("ALL_ATTRIBUTES" | "ALL_PROJECTED_ATTRIBUTES" | "SPECIFIC_ATTRIBUTES") => false,
-            Some("COUNT") => true,
-            Some(other) => return Err(validation(format!("Select set to invalid value: {other}"))),
-        };
-        let mut reader = Reader {
-            table,
-            index,
-            filter,
-            projection,
-            count_only,
-            limit,
-            after: None,
-            forward: true,
-            bounds: Vec::new(),
-        };
-        if let Some(start) = input.get("ExclusiveStartKey") {
-            reader.after = Some(reader.position(&parse_item(start)?)?);
-        }
-        Ok(reader)
     }
 
-    fn key(&self) -> &'a KeySchema {
-        self.index.map_or(&self.table.key, |index| &index.key)
+    fn of_index(table: &Table, index: &Index, hash: &str) -> Select {
+        Select {
+            sql: "SELECT (SELECT item FROM dynamo_item AS i WHERE i.tbl = x.tbl AND i.pk = x.pk AND i.sk = x.sk)
+                  FROM dynamo_index AS x WHERE tbl = ? AND idx = ? AND ipk = ?"
+                .to_owned(),
+            values: vec![Sql::Text(table.name.clone()), Sql::Text(index.name.clone()), Sql::Blob(hash.into())],
+            order: "isk, pk",
+        }
     }
 
-    /// Where a page ended, as values of the ordering columns.
-    fn position(&self, start: &Item) -> Result<Vec<Sql>, ServiceError> {
-        let invalid = || validation("The provided starting key is invalid");
-        let names = self.position_names();
-        if start.len() != names.len()
-            || !names.iter().all(|name| start.get(*name).map(Attr::kind) == self.table.kind_of(name))
-        {
-            return Err(invalid());
-        }
-        let (pk, sk) = self.table.row_of(start).map_err(|_| invalid())?;
-        let mut columns = Vec::new();
-        if let Some(index) = self.index {
-            let (ipk, isk) = self.table.row_in(index, start).ok_or_else(invalid)?;
-            columns.extend([Sql::Blob(ipk), Sql::Blob(isk)]);
-        }
-        columns.extend([Sql::Blob(pk), Sql::Blob(sk)]);
-        Ok(columns)
-    }
-
-    /// The attributes a starting key consists of.
-    fn position_names(&self) -> Vec<&String> {
-        let mut names: Vec<&String> = self.table.key.names().chain(self.key().names()).collect();
-        names.sort();
-        names.dedup();
-        names
-    }
-
-    fn page(&self, connection: &Connection) -> Result<Value, Stop> {
-        let (mut items, mut scanned, mut count, mut bytes) = (Vec::new(), 0_usize, 0_usize, 0_usize);
-        let mut last = None;
-        self.rows(connection, |item| {
-            scanned += 1;
-            bytes += item_size(&item);
-            let shown = self.visible(&item);
-            if self.filter.as_ref().is_none_or(|filter| holds(filter, &shown)) {
-                count += 1;
-                if !self.count_only {
-                    let shown =
-                        self.projection.as_ref().map_or_else(|| Ok(shown.clone()), |paths| projected(&shown, paths))?;
-                    items.push(item_json(&shown));
-                }
-            }
-            if scanned >= self.limit || bytes >= LARGEST_PAGE_BYTES {
-                let names = self.position_names();
-                last = Some(item.into_iter().filter(|(name, _)| names.contains(&name)).collect::<Item>());
-                return Ok(ControlFlow::Break(()));
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-        let mut page = json!({ "Count": count, "ScannedCount": scanned });
-        if !self.count_only {
-            page["Items"] = items.into();
-        }
-        if let Some(last) = last {
-            page["LastEvaluatedKey"] = item_json(&last);
-        }
-        Ok(page)
-    }
-
-    /// What the index shows of an item.
-    fn visible(&self, item: &Item) -> Item {
-        let Some((index, shown)) = self.index.and_then(|index| Some((index, index.shown.as_ref()?))) else {
-            return item.clone();
-        };
-        let keys = |name: &String| self.table.key.names().chain(index.key.names()).any(|key| key == name);
-        item.iter()
-            .filter(|(name, _)| keys(name) || shown.contains(name))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
-    }
-
-    fn rows(
-        &self,
-        connection: &Connection,
-        mut visit: impl FnMut(Item) -> Result<ControlFlow<()>, Stop>,
-    ) -> Result<(), Stop> {
-        let (mut sql, mut values, columns) = match self.index {
-            None => (
-                "SELECT item FROM dynamo_item WHERE tbl = ?".to_owned(),
-                vec![Sql::Text(self.table.name.clone())],
-                ["pk", "sk"].as_slice(),
-            ),
-            Some(index) => (
-                "SELECT (SELECT item FROM dynamo_item AS i WHERE i.tbl = x.tbl AND i.pk = x.pk AND i.sk = x.sk)
-                 FROM dynamo_index AS x WHERE tbl = ? AND idx = ?"
-                    .to_owned(),
-                vec![Sql::Text(self.table.name.clone()), Sql::Text(index.name.clone())],
-                ["ipk", "isk", "pk", "sk"].as_slice(),
-            ),
-        };
-        for (bound, value) in &self.bounds {
-            sql.push_str(" AND ");
-            sql.push_str(bound);
-            values.push(value.clone());
-        }
-        if let Some(after) = &self.after {
-            let direction = if self.forward { '>' } else { '<' };
-            let marks = vec!["?"; columns.len()].join(", ");
-            sql.push_str(&format!(" AND ({}) {direction} ({marks})", columns.join(", ")));
-            values.extend(after.iter().cloned());
-        }
-        let order = if self.forward { " ASC" } else { " DESC" };
-        let order: Vec<String> = columns.iter().map(|column| format!("{column}{order}")).collect();
-        sql.push_str(&format!(" ORDER BY {}", order.join(", ")));
-        let mut statement = connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(values))?;
-        while let Some(row) = rows.next()? {
-            let text: String = row.get(0)?;
-            if visit(stored_item(&text)?)?.is_break() {
-                break;
-            }
-        }
-        Ok(())
+    fn narrow<'v>(&mut self, bound: &str, values: impl IntoIterator<Item = &'v String>) {
+        self.sql.push_str(" AND ");
+        self.sql.push_str(bound);
+        self.values.extend(values.into_iter().map(|value| Sql::Blob(value.clone().into_bytes())));
     }
 }
 
-/// The top-level attributes a condition reads.
-fn names_of(condition: &Condition) -> Vec<&String> {
-    fn path(path: &Path) -> Vec<&String> {
-        match path.first() {
-            Some(Step::Name(name)) => vec![name],
-            _ => Vec::new(),
+/// Where the page before ended, as the values of the attributes `names`; `None` for the first page.
+fn start_of(call: &Call<'_>, names: &[&String]) -> Result<Option<Vec<String>>, ServiceError> {
+    let Some(start) = call.input.get("ExclusiveStartKey") else { return Ok(None) };
+    let start = parse_item(start)?;
+    let texts: Option<Vec<String>> =
+        names.iter().map(|name| start.get(*name).and_then(Attr::text).map(str::to_owned)).collect();
+    let exact = texts.filter(|_| start.keys().all(|name| names.contains(&name)));
+    exact.map(Some).ok_or_else(|| validation("The provided starting key is invalid"))
+}
+
+/// One page, of at most `Limit` items and not much more than 1 MiB; `names` are the attributes that tell where it ended.
+fn page(call: &Call<'_>, select: Select, names: &[&String], counts_only: bool) -> Result<Value, Stop> {
+    let positive = |limit: &Value| limit.as_u64().filter(|limit| *limit > 0);
+    let too_small = || validation("Limit must be greater than or equal to 1");
+    let limit = call.input.get("Limit").map(|limit| positive(limit).ok_or_else(too_small)).transpose()?;
+    let sql = format!("{} ORDER BY {}", select.sql, select.order);
+    let mut statement = call.connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(select.values))?;
+    let (mut items, mut count, mut bytes, mut last) = (Vec::new(), 0, 0, None);
+    while let Some(row) = rows.next()? {
+        let item = stored_item(&row.get::<_, String>(0)?)?;
+        count += 1;
+        bytes += item_size(&item);
+        if !counts_only {
+            items.push(item_json(&item));
+        }
+        if limit.is_some_and(|limit| count >= limit) || bytes >= LARGEST_PAGE_BYTES {
+            last = Some(item.into_iter().filter(|(name, _)| names.contains(&name)).collect::<Item>());
+            break;
         }
     }
-    fn operand(operand: &Operand) -> Vec<&String> {
-        match operand {
-            Operand::Path(found) | Operand::Size(found) => path(found),
-            Operand::Value(_) => Vec::new(),
-        }
+    let mut page = json!({ "Count": count, "ScannedCount": count });
+    if !counts_only {
+        page["Items"] = items.into();
     }
-    match condition {
-        Condition::Compare(_, left, right) | Condition::BeginsWith(left, right) | Condition::Contains(left, right) => {
-            [operand(left), operand(right)].concat()
-        }
-        Condition::Between(subject, low, high) => [operand(subject), operand(low), operand(high)].concat(),
-        Condition::In(subject, list) => std::iter::once(subject).chain(list).flat_map(operand).collect(),
-        Condition::Exists(found) | Condition::NotExists(found) | Condition::HasType(found, _) => path(found),
-        Condition::And(left, right) | Condition::Or(left, right) => [names_of(left), names_of(right)].concat(),
-        Condition::Not(inner) => names_of(inner),
+    if let Some(last) = last {
+        page["LastEvaluatedKey"] = item_json(&last);
     }
+    Ok(page)
 }

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use offsite_shared::command::{Command, Operation};
 use offsite_shared::ledger::State;
-use offsite_shared::ports::{Filter, Page};
+use offsite_shared::ledger::store::{Filter, Page};
+use offsite_shared::model::command::{Command, Operation};
 use serde_json::Value;
 
 use super::plan::Work;

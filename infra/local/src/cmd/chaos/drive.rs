@@ -8,16 +8,17 @@ use std::time::Duration;
 use anyhow::Context;
 use fastrand::Rng;
 use indicatif::{ProgressBar, ProgressStyle};
-use offsite_shared::command::Cloud;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ledger::{State, later};
+use offsite_shared::ledger::State;
+use offsite_shared::model::command::Cloud;
+use offsite_shared::model::time::later;
 use offsite_shared::ports::{Clock, Ledger};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, mpsc};
 
 use super::plan::Work;
 use crate::fleet::Fleet;
-use crate::functions::FunctionProcess;
+use crate::fleet::functions::FunctionProcess;
 
 /// The functions' time limit: short, so that the lease of a killed one ends soon.
 const TIME_LIMIT: Duration = Duration::from_secs(4);
@@ -203,7 +204,7 @@ impl Worker {
             .collect();
         self.kills.total.fetch_add(1, Ordering::Relaxed);
         for one in batch {
-            let record = ledger.get(&offsite_shared::command::Key(one.key.clone())).await?;
+            let record = ledger.get(&offsite_shared::model::command::Key(one.key.clone())).await?;
             let step = match record {
                 None => "claim",
                 Some(record) => match record.state {

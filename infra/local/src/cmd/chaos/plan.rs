@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 use jiff::Timestamp;
-use offsite_shared::command::{Cloud, Command, Operation};
+use offsite_shared::model::command::{Cloud, Command, Operation};
 use serde_json::{Value, json};
 
 /// One message of the work queue.

@@ -4,21 +4,26 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
-use offsite_shared::handler::{Handler, Invocation};
+use anyhow::{Context as _, anyhow};
+use offsite_shared::context::{Context, Invocation};
+use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ledger::later;
+use offsite_shared::model::time::later;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::Clock;
 use offsite_shared::report::reading::{self, LINES, Wish};
 use offsite_shared::report::{Conclusion, Report};
 use serde_json::{Value, json};
 
-use super::{Story, TIME_LIMIT, post};
+use super::story::Story;
 use crate::cmd::observe::under_way;
+use crate::cmd::stage::post;
 use crate::fleet::Fleet;
-use crate::functions::FunctionProcess;
+use crate::fleet::functions::FunctionProcess;
 use crate::report;
+
+/// The functions' time limit in the demo: short, so that the lease of a killed one ends soon.
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(4);
 
 /// Copies that this part adds: one by an event, three by the sweep.
 pub(super) const COPIES: u64 = 4;
@@ -40,10 +45,10 @@ pub(super) async fn run(fleet: &Fleet, function: &FunctionProcess, story: &mut S
     story.say("   snap-web00002: no event")?;
 
     story.step("all clouds: a timer starts the sweep, which lists every backup and copies what the policy covers")?;
-    let handler = fleet.handler(policy.clone())?;
+    let context = fleet.context(policy.clone())?;
     let deadline = later(SystemClock.now(), PATIENCE);
     let invocation = Invocation { id: "demo".into(), deadline };
-    let swept = handler.handle(&json!({ "action": "sweep" }), &invocation).await?;
+    let swept = handle(&context, &json!({ "action": "sweep" }), &invocation).await?;
     for rule in swept.get("swept").and_then(Value::as_array).into_iter().flatten() {
         if let Some(reason) = rule.get("reason").and_then(Value::as_str) {
             story.say(&format!("   {reason}"))?;
@@ -60,11 +65,11 @@ pub(super) async fn run(fleet: &Fleet, function: &FunctionProcess, story: &mut S
     }
 
     story.step("all clouds: accepted is not copied, so each copy is looked for in its destination")?;
-    let seen = observe(&handler, &invocation).await?;
+    let seen = observe(&context, &invocation).await?;
     story.say(&format!("   {seen} copies are there and usable"))?;
 
     story.step("the proof: offsite report")?;
-    let report = read(&handler, &policy).await?;
+    let report = read(&context, &policy).await?;
     if !story.quiet {
         story.say("")?;
         story.say(report::table(&report).trim_end())?;
@@ -132,24 +137,24 @@ async fn backups(fleet: &Fleet) -> anyhow::Result<()> {
 }
 
 /// Looks until nothing is under way any more, and sweeps once more for what only a sweep can tell. How many copies were seen.
-async fn observe(handler: &Handler, invocation: &Invocation) -> anyhow::Result<u64> {
+async fn observe(context: &Context, invocation: &Invocation) -> anyhow::Result<u64> {
     let mut seen = 0;
     loop {
-        let answer = handler.handle(&json!({ "action": "observe" }), invocation).await?;
+        let answer = handle(context, &json!({ "action": "observe" }), invocation).await?;
         seen += answer.pointer("/observed/replicated").and_then(Value::as_u64).unwrap_or_default();
-        if under_way(handler).await? == 0 || SystemClock.now() >= invocation.deadline {
+        if under_way(context).await? == 0 || SystemClock.now() >= invocation.deadline {
             break;
         }
         SystemClock.sleep(Duration::from_millis(300)).await;
     }
-    handler.handle(&json!({ "action": "sweep" }), invocation).await?;
+    handle(context, &json!({ "action": "sweep" }), invocation).await?;
     Ok(seen)
 }
 
-async fn read(handler: &Handler, policy: &Policy) -> anyhow::Result<Report> {
+async fn read(context: &Context, policy: &Policy) -> anyhow::Result<Report> {
     let wish =
         Wish { at: SystemClock.now(), max_age: Duration::from_secs(7_200), rule: None, live: false, lines: LINES };
-    Ok(reading::read(&*handler.ledger, &*handler.notes, Some(policy), &wish).await?)
+    Ok(reading::read(&*context.ports.ledger, &*context.ports.notes, Some(policy), &wish).await?)
 }
 
 /// Writes the page to a file of its own, which stays.

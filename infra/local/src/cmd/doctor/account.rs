@@ -2,50 +2,68 @@
 //!
 //! **Invariant:** after a refused key no further request is signed with it, for five wrong signatures lock a Huawei key.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use offsite_shared::accounts::Source;
-use offsite_shared::command::Cloud;
-use offsite_shared::disposition::{Disposition, Failure};
-use offsite_shared::exchange;
-use offsite_shared::handler::Handler;
+use offsite_shared::context::Context;
+use offsite_shared::exchange::{self, Target};
 use offsite_shared::io::credentials::{AccountSecrets, key_variables};
-use offsite_shared::ledger::later;
-use offsite_shared::ports::{CredentialName, Secrets};
-use offsite_shared::probe::{Finding, Health, Probe, Route, Step, Topic};
-use offsite_shared::providers::{Call, Provider};
-use offsite_shared::settings::Environment;
+use offsite_shared::model::access::CredentialName;
+use offsite_shared::model::command::Cloud;
+use offsite_shared::model::failure::{Disposition, Failure};
+use offsite_shared::model::time::later;
+use offsite_shared::ports::Secrets;
+use offsite_shared::providers::asked::Need;
+use offsite_shared::providers::call::Call;
+use offsite_shared::providers::probe::{Finding, Health, Probe, Route, Topic};
+use offsite_shared::providers::provider::Provider;
+use offsite_shared::settings::accounts::Source;
+use offsite_shared::settings::environment::Environment;
 
 use super::check::Check;
 use super::here::Pauses;
 use super::reach::{Reached, authority, reach};
 
 /// An account and the ways its copies go.
-pub struct Account {
-    /// Which cloud.
+pub(crate) struct Account {
+    /// The provider of its cloud.
     pub provider: &'static dyn Provider,
-    /// Its probes.
+    /// The probes of that cloud.
     pub probe: &'static dyn Probe,
     /// The account's name.
     pub name: String,
-    /// At least one.
+    /// The ways its copies go, of which there is at least one.
     pub routes: Vec<Route>,
 }
 
-/// What every check needs.
-pub struct Room<'a> {
-    /// Sends.
-    pub handler: &'a Handler,
+/// What all checks of a run share.
+pub(crate) struct Room<'a> {
+    /// The context whose transport, settings and clock the requests go by.
+    pub context: &'a Context,
     /// What the handler takes credentials from.
     pub secrets: &'a AccountSecrets,
-    /// Variables.
+    /// The variables of this process.
     pub environment: &'a Environment,
-    /// Pauses of credentials.
+    /// The pauses of credentials that the ledger holds.
     pub pauses: &'a Pauses,
-    /// For each exchange.
+    /// How long one exchange may take.
     pub patience: Duration,
+}
+
+/// Why a look came to no finding.
+enum Unasked {
+    /// It was not asked for at all, and why.
+    Skipped(String),
+    /// The question failed, at this endpoint; without an endpoint an answer came that says nothing.
+    Failed(Failure, Option<String>),
+}
+
+impl From<Failure> for Unasked {
+    fn from(failure: Failure) -> Unasked {
+        Unasked::Failed(failure, None)
+    }
 }
 
 impl Account {
@@ -58,7 +76,7 @@ impl Account {
     }
 
     /// All checks of this account, in order.
-    pub async fn checks(&self, room: &Room<'_>) -> Vec<Check> {
+    pub(crate) async fn checks(&self, room: &Room<'_>) -> Vec<Check> {
         let (credential, mut barred) = self.credential(room).await;
         let mut checks = vec![credential, self.destinations(room).await];
         let reached = self.endpoints(room).await;
@@ -110,7 +128,7 @@ impl Account {
                 return (check, Some("there is no credential".to_owned()));
             }
         };
-        let now = room.handler.clock.now();
+        let now = room.context.now();
         if let Some(pause) = room.pauses.of(&name, now).await {
             let found = format!("the provider refused it, and it is paused until {}: {}", pause.until, pause.reason);
             let advice = "correct the key; a corrected one is used within half a minute";
@@ -131,7 +149,7 @@ impl Account {
     }
 
     async fn destinations(&self, room: &Room<'_>) -> Check {
-        let settings = &room.handler.settings;
+        let settings = &room.context.settings;
         let regions: BTreeSet<&str> = self.routes.iter().map(|route| route.destination.region.as_str()).collect();
         let refused: Vec<&str> = self
             .routes
@@ -139,7 +157,7 @@ impl Account {
             .filter(|route| !settings.allows(self.cloud(), &route.destination))
             .map(|route| route.destination.region.as_str())
             .collect();
-        let with_policy = room.handler.policies.policy().await.is_ok_and(|policy| policy.is_some());
+        let with_policy = room.context.ports.policies.policy().await.is_ok_and(|policy| policy.is_some());
         let finding = match (settings.restricts_destinations(), refused.is_empty()) {
             (false, _) if with_policy => {
                 Finding::ok("no list narrows them; functions that have the policy take no command that no rule wants")
@@ -164,26 +182,26 @@ impl Account {
     async fn endpoints(&self, room: &Room<'_>) -> BTreeMap<String, (Reached, BTreeSet<Topic>)> {
         let mut bases: BTreeMap<String, BTreeSet<Topic>> = BTreeMap::new();
         for (topic, _, route) in self.looks() {
-            if let Step::Ask(call) = self.probe.look(topic, route, &[]) {
+            if let Err(Need::Ask(call)) = self.probe.look(topic, route, &[]) {
                 bases.entry(self.base(room, &call)).or_default().insert(topic);
             }
         }
         let reached = bases.into_iter().map(|(base, topics)| async move {
-            let seen = reach(room.handler, room.environment, &base, room.patience).await;
+            let seen = reach(room.context, room.environment, &base, room.patience).await;
             (base, (seen, topics))
         });
         join_all(reached).await.into_iter().collect()
     }
 
     fn base(&self, room: &Room<'_>, call: &Call) -> String {
-        room.handler.settings.endpoint(self.provider, call.service, &call.region)
+        room.context.settings.endpoint(self.provider, call.service, &call.region)
     }
 
     fn endpoint(&self, base: &str, reached: &Reached, topics: &BTreeSet<Topic>) -> Check {
         let health = match (reached.latency_ms.is_some(), topics.iter().any(|topic| is_needed(*topic))) {
             (true, _) => Health::Ok,
             (false, true) => Health::Fail,
-            // No copy needs it: only checks of ours do.
+            // No copy needs this endpoint: only checks of the doctor do.
             (false, false) => Health::Warn,
         };
         let finding = Finding::new(health, &reached.found, reached.advice);
@@ -246,56 +264,47 @@ impl Account {
         dead: &mut BTreeSet<String>,
     ) -> Option<Check> {
         let blind = self.probe.blind_spot(topic, route.operation);
-        let skip = |why: &str| {
-            let finding = Finding::new(Health::Unknown, format!("not asked: {why}"), "");
-            Some(self.check(topic.name(), subject, finding, blind).skipped())
-        };
-        let mut replies = Vec::new();
-        let mut took = None;
-        loop {
-            let failure = match self.probe.look(topic, route, &replies) {
-                Step::Nothing => return None,
-                Step::Known(finding) => {
-                    let check = self.check(topic.name(), subject, finding, blind);
-                    return Some(Check { latency_ms: took, ..check });
+        let took = Cell::new(None);
+        let (barred_by, unreachable) = (barred.as_deref(), &*dead);
+        let answer = |call: Call| {
+            let took = &took;
+            async move {
+                if let Some(why) = barred_by {
+                    return Err(Unasked::Skipped(why.to_owned()));
                 }
-                Step::Failed(failure) => failure,
-                Step::Ask(call) => {
-                    if let Some(why) = barred {
-                        return skip(why);
-                    }
-                    let base = self.base(room, &call);
-                    if dead.contains(&base) {
-                        return skip(&format!("{} does not answer", authority(&base)));
-                    }
-                    let started = room.handler.clock.now();
-                    let stop = later(started, room.patience);
-                    let asked = exchange::once(room.handler, self.provider, &call, &self.name, false, stop).await;
-                    took = Some(room.handler.clock.now().duration_since(started).as_millis() as i64);
-                    match asked {
-                        Ok(reply) => {
-                            replies.push(reply);
-                            continue;
-                        }
-                        Err(failure) => {
-                            if matches!(failure.code.as_str(), "connect" | "no_answer" | "deadline") {
-                                dead.insert(base);
-                            }
-                            failure
-                        }
-                    }
+                let base = self.base(room, &call);
+                if unreachable.contains(&base) {
+                    return Err(Unasked::Skipped(format!("{} does not answer", authority(&base))));
                 }
-            };
-            if self.is_refused_key(&failure) {
-                *barred = Some("the key was refused above, and wrong signatures can lock it".to_owned());
+                let started = room.context.now();
+                let stop = later(started, room.patience);
+                let target = Target { provider: self.provider, account: &self.name, rule: None };
+                let asked = exchange::send_once(room.context, target, &call, false, stop).await;
+                took.set(Some(room.context.now().duration_since(started).as_millis() as i64));
+                asked.map_err(|failure| Unasked::Failed(failure, Some(base)))
             }
-            let finding = self.judge(topic, route, &failure);
-            let check = self.check(topic.name(), subject, finding, blind);
-            return Some(Check { latency_ms: took, ..check });
-        }
+        };
+        let finding = match exchange::ask_on(|replies| self.probe.look(topic, route, replies), answer).await {
+            Ok(finding) => finding?,
+            Err(Unasked::Skipped(why)) => {
+                let finding = Finding::new(Health::Unknown, format!("not asked: {why}"), "");
+                return Some(self.check(topic.name(), subject, finding, blind).skipped());
+            }
+            Err(Unasked::Failed(failure, base)) => {
+                if matches!(failure.code.as_str(), "connect" | "no_answer" | "deadline") {
+                    dead.extend(base);
+                }
+                if self.is_refused_key(&failure) {
+                    *barred = Some("the key was refused above, and wrong signatures can lock it".to_owned());
+                }
+                self.judge(topic, route, &failure)
+            }
+        };
+        Some(Check { latency_ms: took.get(), ..self.check(topic.name(), subject, finding, blind) })
     }
 
-    /// `credential` is what a refused password, or a variable that is wrong, comes to.
+    /// Whether a failure means that the key is refused. Its code is `credential` where a password was refused or a variable is
+    /// wrong.
     fn is_refused_key(&self, failure: &Failure) -> bool {
         let refused = failure.disposition == Disposition::Authentication && !self.probe.is_denied(failure);
         refused || matches!(failure.code.as_str(), "credential" | "signing")
@@ -304,7 +313,7 @@ impl Account {
     fn judge(&self, topic: Topic, route: &Route, failure: &Failure) -> Finding {
         let id = failure.request_id.as_ref().map(|id| format!(" (request ID {id})")).unwrap_or_default();
         let said = format!("{}: {}{id}", failure.code, failure.message);
-        // Without what only a check of ours asks for, copies can be made all the same.
+        // Copies can be made without what only a check of the doctor asks for.
         let weight = if is_needed(topic) { Health::Fail } else { Health::Unknown };
         if self.is_refused_key(failure) {
             let advice = format!("{}; no further request is signed with this key in this run", failure.advice);
@@ -328,7 +337,7 @@ impl Account {
     /// The calls that make copies, once for each operation.
     fn starts(&self) -> Vec<Check> {
         let operations: BTreeSet<_> = self.routes.iter().map(|route| route.operation).collect();
-        let check = |operation: offsite_shared::command::Operation| {
+        let check = |operation: offsite_shared::model::command::Operation| {
             let finding = Finding::new(
                 Health::Unknown,
                 "cannot be checked without making a copy, so it was not",
@@ -340,7 +349,7 @@ impl Account {
     }
 }
 
-/// What copies need, as against what only these checks ask for.
+/// Whether copies need what is looked at, and not only these checks.
 fn is_needed(topic: Topic) -> bool {
     matches!(topic, Topic::Sources | Topic::Copies)
 }
@@ -357,7 +366,7 @@ fn subject(topic: Topic, route: &Route) -> String {
         place
     };
     let to = &route.destination;
-    let csbs = route.operation == offsite_shared::command::Operation::CopyCheckpointItem;
+    let csbs = route.operation == offsite_shared::model::command::Operation::CopyCheckpointItem;
     let service = if csbs { "CSBS " } else { "" };
     match topic {
         Topic::Identity => String::new(),
@@ -370,7 +379,7 @@ fn subject(topic: Topic, route: &Route) -> String {
 }
 
 /// Every variable that may hold a part of the credential.
-pub fn variables(cloud: Cloud) -> impl Iterator<Item = &'static str> {
+pub(crate) fn variables(cloud: Cloud) -> impl Iterator<Item = &'static str> {
     let password: &[&str] = match cloud {
         Cloud::Huawei => &["OFFSITE_HUAWEI_IAM_DOMAIN", "OFFSITE_HUAWEI_IAM_USER", "OFFSITE_HUAWEI_IAM_PASSWORD"],
         _ => &[],

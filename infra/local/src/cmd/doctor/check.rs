@@ -4,14 +4,14 @@ use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
-use offsite_shared::command::Cloud;
-use offsite_shared::fields::one_line;
-use offsite_shared::probe::{Finding, Health};
+use offsite_shared::model::command::Cloud;
+use offsite_shared::model::text::one_line;
+use offsite_shared::providers::probe::{Finding, Health};
 use serde_json::{Value, json};
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub(crate) enum Status {
     /// As it should be.
     Ok,
     /// Copies can be made, but somebody should look.
@@ -26,10 +26,10 @@ pub enum Status {
 
 impl Status {
     /// All of them, in the order of the summary.
-    pub const ALL: [Status; 5] = [Status::Ok, Status::Warn, Status::Fail, Status::Unknown, Status::Skipped];
+    pub(crate) const ALL: [Status; 5] = [Status::Ok, Status::Warn, Status::Fail, Status::Unknown, Status::Skipped];
 
-    /// The word for it.
-    pub fn name(self) -> &'static str {
+    /// The word for a status in the output.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Status::Ok => "ok",
             Status::Warn => "warn",
@@ -62,12 +62,12 @@ impl From<Health> for Status {
     }
 }
 
-/// One check.
+/// One check, and what it found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
+pub(crate) struct Check {
     /// Its name, which stays the same from version to version.
     pub name: &'static str,
-    /// Of which cloud and account; `None` for this installation.
+    /// The cloud and account that it is about; `None` for this installation.
     pub of: Option<(Cloud, String)>,
     /// What was looked at: a host, a region, a vault, a file.
     pub subject: String,
@@ -85,7 +85,12 @@ pub struct Check {
 
 impl Check {
     /// A check of this installation.
-    pub fn here(name: &'static str, subject: impl AsRef<str>, finding: Finding, cannot_know: &'static str) -> Check {
+    pub(crate) fn here(
+        name: &'static str,
+        subject: impl AsRef<str>,
+        finding: Finding,
+        cannot_know: &'static str,
+    ) -> Check {
         Check {
             name,
             of: None,
@@ -98,13 +103,13 @@ impl Check {
         }
     }
 
-    /// The same as a check of an account.
-    pub fn of(self, cloud: Cloud, account: &str) -> Check {
+    /// This check, made one of an account.
+    pub(crate) fn of(self, cloud: Cloud, account: &str) -> Check {
         Check { of: Some((cloud, account.to_owned())), ..self }
     }
 
-    /// The same as one that was not made.
-    pub fn skipped(self) -> Check {
+    /// This check, told as one that was not made.
+    pub(crate) fn skipped(self) -> Check {
         Check { status: Status::Skipped, ..self }
     }
 
@@ -124,7 +129,7 @@ impl Check {
 }
 
 /// All that was found.
-pub struct Report {
+pub(crate) struct Report {
     /// When the run began.
     pub checked_at: Timestamp,
     /// Whether the clouds are simulators.
@@ -137,7 +142,7 @@ pub struct Report {
 
 impl Report {
     /// Whether no check failed.
-    pub fn is_well(&self) -> bool {
+    pub(crate) fn is_well(&self) -> bool {
         self.checks.iter().all(|check| check.status != Status::Fail)
     }
 
@@ -146,7 +151,7 @@ impl Report {
     }
 
     /// As one JSON object; `docs/doctor.md` describes it.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let summary: serde_json::Map<String, Value> =
             Status::ALL.into_iter().map(|status| (status.name().to_owned(), json!(self.count(status)))).collect();
         json!({
@@ -163,7 +168,7 @@ impl Report {
     ///
     /// # Errors
     /// `out` is gone.
-    pub fn write(&self, out: &mut dyn Write) -> std::io::Result<()> {
+    pub(crate) fn write(&self, out: &mut dyn Write) -> std::io::Result<()> {
         let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
         let wide = |text: fn(&Check) -> &str| self.checks.iter().map(|check| text(check).chars().count()).max();
         let (names, subjects) = (wide(|check| check.name).unwrap_or(0), wide(|check| &check.subject).unwrap_or(0));

@@ -6,30 +6,31 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use offsite_shared::io::aws::Aws;
-use offsite_shared::ports::{CredentialName, Ledger, Pause, Transport};
-use offsite_shared::probe::{Finding, Health};
-use offsite_shared::settings::{Environment, check_endpoint};
+use offsite_shared::model::access::{CredentialName, Pause};
+use offsite_shared::ports::{Ledger, Transport};
+use offsite_shared::providers::probe::{Finding, Health};
+use offsite_shared::settings::environment::{Environment, check_endpoint};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde_json::json;
 
 use super::check::Check;
-use crate::database::{APPLICATION_ID, SCHEMA_VERSION};
 use crate::home;
+use crate::home::database::{APPLICATION_ID, SCHEMA_VERSION};
 
 /// How long AWS is asked.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 /// Where pauses of credentials are read.
-pub enum Pauses {
+pub(crate) enum Pauses {
     /// Those that the file holds.
     Held(Vec<(String, Pause)>),
-    /// In the table.
+    /// Those in the table, which is asked for each credential.
     Table(Arc<dyn Ledger>),
 }
 
 impl Pauses {
     /// The pause of a credential that is in force.
-    pub async fn of(&self, credential: &CredentialName, now: Timestamp) -> Option<Pause> {
+    pub(crate) async fn of(&self, credential: &CredentialName, now: Timestamp) -> Option<Pause> {
         let pause = match self {
             Pauses::Held(held) => held.iter().find(|(name, _)| *name == credential.0).map(|(_, pause)| pause.clone()),
             Pauses::Table(ledger) => ledger.pause_of(credential).await.ok().flatten(),
@@ -38,8 +39,8 @@ impl Pauses {
     }
 }
 
-/// Whether everything is paused.
-pub fn paused(environment: &Environment) -> Check {
+/// The check whether `OFFSITE_PAUSED` stops everything.
+pub(crate) fn paused(environment: &Environment) -> Check {
     let finding = match environment.get("OFFSITE_PAUSED") {
         None => Finding::ok("OFFSITE_PAUSED is not set"),
         Some(_) => Finding::new(
@@ -52,7 +53,7 @@ pub fn paused(environment: &Environment) -> Check {
 }
 
 /// The ledger that `offsite ledger` reads, and the pauses in it.
-pub async fn ledger(environment: &Environment, simulated: bool) -> (Check, Pauses) {
+pub(crate) async fn ledger(environment: &Environment, simulated: bool) -> (Check, Pauses) {
     if let Some(table) = environment.get("OFFSITE_TABLE") {
         let (finding, pauses) = in_table(environment).await;
         let blind = "whether the table may be written, and whether its indexes are there";
@@ -158,7 +159,7 @@ fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// The queues that are configured; without one the receipts are in the file.
-pub async fn queues(
+pub(crate) async fn queues(
     environment: &Environment,
     transport: &Arc<dyn Transport>,
     clock: &Arc<dyn offsite_shared::ports::Clock>,

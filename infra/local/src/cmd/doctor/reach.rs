@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::handler::Handler;
-use offsite_shared::ports::{HttpRequest, TransportError};
-use offsite_shared::settings::{Environment, is_loopback};
+use offsite_shared::context::Context;
+use offsite_shared::model::http::{HttpRequest, TransportError};
+use offsite_shared::settings::environment::{Environment, is_loopback};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 /// What was seen of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reached {
+pub(crate) struct Reached {
     /// How it went, in words.
     pub found: String,
     /// What to do where it did not answer.
@@ -23,16 +23,16 @@ pub struct Reached {
 }
 
 /// The host, with the port where one is named.
-pub fn authority(base: &str) -> &str {
+pub(crate) fn authority(base: &str) -> &str {
     base.split_once("://").map_or(base, |(_, rest)| rest).split('/').next().unwrap_or_default()
 }
 
 /// Looks at one endpoint: DNS and TCP by themselves where no proxy is in between, then one unsigned request.
-pub async fn reach(handler: &Handler, environment: &Environment, base: &str, patience: Duration) -> Reached {
+pub(crate) async fn reach(context: &Context, environment: &Environment, base: &str, patience: Duration) -> Reached {
     let mut told = Vec::new();
     match proxy(environment, base) {
         Some(proxy) => told.push(format!("through the proxy {proxy}")),
-        None => match direct(handler, base, patience).await {
+        None => match direct(context, base, patience).await {
             Ok(stages) => told.push(stages),
             Err((found, advice)) => return Reached { found, advice, latency_ms: None, ahead: None },
         },
@@ -44,9 +44,9 @@ pub async fn reach(handler: &Handler, environment: &Environment, base: &str, pat
         body: Vec::new(),
         timeout: patience,
     };
-    let before = handler.clock.now();
-    let result = handler.transport.send(request).await;
-    let after = handler.clock.now();
+    let before = context.now();
+    let result = context.ports.transport.send(request).await;
+    let after = context.now();
     let took = after.duration_since(before);
     let secured = if base.starts_with("https://") { "TLS and HTTP" } else { "HTTP" };
     match result {
@@ -79,15 +79,15 @@ fn ahead(date: &str, now: Timestamp) -> Option<SignedDuration> {
     Some(date.duration_since(now).saturating_add(SignedDuration::from_millis(500)))
 }
 
-async fn direct(handler: &Handler, base: &str, patience: Duration) -> Result<String, (String, &'static str)> {
+async fn direct(context: &Context, base: &str, patience: Duration) -> Result<String, (String, &'static str)> {
     let named = authority(base);
     let port = if base.starts_with("http://") { 80 } else { 443 };
     let has_port = named
         .rsplit_once(':')
         .is_some_and(|(host, port)| port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']')));
     let target = if has_port { named.to_owned() } else { format!("{named}:{port}") };
-    let since = |start: Timestamp| handler.clock.now().duration_since(start).as_millis();
-    let start = handler.clock.now();
+    let since = |start: Timestamp| context.now().duration_since(start).as_millis();
+    let start = context.now();
     let addresses: Vec<_> = match timeout(patience, lookup_host(target)).await {
         Ok(Ok(addresses)) => addresses.collect(),
         Ok(Err(error)) => {
@@ -99,8 +99,8 @@ async fn direct(handler: &Handler, base: &str, patience: Duration) -> Result<Str
         Err(_) => return Err(("DNS does not answer".to_owned(), "check the resolver")),
     };
     let dns = since(start);
-    let start = handler.clock.now();
-    match timeout(patience.min(handler.settings.connect_timeout), TcpStream::connect(&*addresses)).await {
+    let start = context.now();
+    match timeout(patience.min(context.settings.connect_timeout), TcpStream::connect(&*addresses)).await {
         Ok(Ok(_)) => Ok(format!("DNS {dns} ms, TCP {} ms", since(start))),
         Ok(Err(error)) => Err((format!("TCP is refused: {error}"), "check firewall, route and the endpoint variable")),
         Err(_) => Err(("TCP does not connect in time".to_owned(), "check firewall, route and proxy")),
@@ -109,7 +109,7 @@ async fn direct(handler: &Handler, base: &str, patience: Duration) -> Result<Str
 
 /// The proxy that the client takes for a URL, without user and password. What `NO_PROXY` says is read more simply than the
 /// client reads it: names, their endings, and `*`.
-pub fn proxy(environment: &Environment, base: &str) -> Option<String> {
+pub(crate) fn proxy(environment: &Environment, base: &str) -> Option<String> {
     let named = authority(base);
     if is_loopback(named) {
         return None;

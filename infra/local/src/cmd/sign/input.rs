@@ -12,7 +12,7 @@ use offsite_shared::sign::canonical::encode_into;
 use offsite_shared::sign::{Query, RequestDraft};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::Scheme;
+use super::scheme::Scheme;
 
 /// The error for a key that is not there.
 pub(super) fn lacks(key: &str) -> anyhow::Error {

@@ -1,0 +1,130 @@
+//! The front door: one event in, one answer out.
+
+pub mod answer;
+
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+
+use crate::admit::steps::{self, Admitted, Step};
+use crate::admit::{commands, hints};
+use crate::context::{Context, Invocation};
+use crate::model::error::{Error, ErrorName};
+use crate::model::text::one_line;
+use crate::ports::Boxed;
+use crate::replicate::outcome::{NoteState, Outcome, ReplicationResult, invalid, log_result, unless_panic};
+use crate::replicate::{self, dry_run};
+use crate::triggers::{self, Answer, EventRecord, Item};
+use crate::{observe, sweep};
+
+/// Handles one event.
+///
+/// # Errors
+/// The event has no known form, or it is a direct call or a single action and all of it failed.
+pub async fn handle(ctx: &Context, payload: &Value, invocation: &Invocation) -> Result<Value, Error> {
+    let answer = handle_event(ctx, payload, invocation).await;
+    ctx.memory.metrics.flush(ctx.now());
+    answer
+}
+
+async fn handle_event(ctx: &Context, payload: &Value, invocation: &Invocation) -> Result<Value, Error> {
+    let event = triggers::read(payload).map_err(|error| invalid(&error, &invocation.id))?;
+    if let Some(action) = event.only_action() {
+        return Ok(act(ctx, action, invocation).await?.answer);
+    }
+    let id_of = |record: &EventRecord| record.id.clone().unwrap_or_else(|| invocation.id.clone());
+    // Each record runs by itself: a hint needs a read before its work begins, and no other record waits for that. The futures are
+    // boxed before they are streamed, so that the handler's own future may move between threads.
+    let at_once = ctx.settings.concurrency;
+    let within = (at_once / event.records.len().max(1)).max(1);
+    let runs = event.records.iter().map(|record| -> Boxed<'_, Vec<ReplicationResult>> {
+        Box::pin(async move {
+            let steps = steps_of(ctx, record, &id_of(record), invocation).await.into_iter();
+            let runs = steps.map(|step| -> Boxed<'_, _> { Box::pin(take(ctx, step, invocation)) });
+            let runs: Vec<_> = runs.collect();
+            stream::iter(runs).buffered(within).collect().await
+        })
+    });
+    let runs: Vec<_> = runs.collect();
+    let done: Vec<Vec<ReplicationResult>> = stream::iter(runs).buffered(at_once).collect().await;
+    let numbered = done.into_iter().enumerate();
+    let mut results: Vec<(usize, ReplicationResult)> =
+        numbered.flat_map(|(index, results)| results.into_iter().map(move |result| (index, result))).collect();
+    // A sweep takes all the time there is, so it comes last.
+    for (index, action) in event.actions() {
+        results.push((index, acted(ctx, action, invocation).await));
+    }
+    for (index, result) in &results {
+        log_result(&event.records.get(*index).map_or_else(|| invocation.id.clone(), id_of), result);
+    }
+    match event.answer {
+        Answer::Results => answer::results(&results.into_iter().map(|(_, result)| result).collect::<Vec<_>>()),
+        Answer::Batch => answer::batch(&event.records, &results, &invocation.id),
+    }
+}
+
+/// What an `observe` or `sweep` action came to.
+struct Done {
+    answer: Value,
+    /// Why the action has to be repeated; absent if all of it is done.
+    failure: Option<String>,
+}
+
+/// Does an `observe` or `sweep` action.
+async fn act(ctx: &Context, action: &Value, invocation: &Invocation) -> Result<Done, Error> {
+    if action.get("action").and_then(Value::as_str) == Some("sweep") {
+        let swept = sweep::run(ctx, action, invocation).await?;
+        return Ok(Done { answer: json!(swept), failure: swept.first_failure() });
+    }
+    let answer = if action.get("source").is_none() {
+        observe::due(ctx, invocation).await?
+    } else {
+        observe::command(ctx, action, invocation).await?
+    };
+    Ok(Done { answer, failure: None })
+}
+
+/// Does an action that came among other records. The result says whether its record is done or to be delivered again.
+async fn acted(ctx: &Context, action: &Value, invocation: &Invocation) -> ReplicationResult {
+    let outcome = match act(ctx, action, invocation).await {
+        Ok(Done { answer, failure: None }) => {
+            Outcome::Noted { state: NoteState::Done, reason: one_line(&answer.to_string()) }
+        }
+        Ok(Done { failure: Some(reason), .. }) => Outcome::not_started(Error::new(ErrorName::Unavailable, reason)),
+        Err(error) => Outcome::not_started(error),
+    };
+    ReplicationResult { replication: None, outcome }
+}
+
+/// What a record asks for, as steps to work on.
+async fn steps_of(ctx: &Context, record: &EventRecord, id: &str, invocation: &Invocation) -> Vec<Admitted> {
+    let mut found = Vec::new();
+    for item in &record.items {
+        match item {
+            Ok(Item::Command(command)) => match commands::divide(ctx, command, id, invocation).await {
+                Ok(commands) => found.extend(commands.iter().flat_map(|command| steps::of(ctx, command, id))),
+                Err(outcome) => found.push(Err(outcome)),
+            },
+            Ok(Item::Hint(hint)) => found.extend(hints::follow(ctx, hint, id, invocation).await),
+            Ok(Item::Ignored(reason)) => {
+                found.push(Err(Outcome::Noted { state: NoteState::Ignored, reason: reason.clone() }));
+            }
+            Ok(Item::Action(_)) => {}
+            Err(error) => found.push(Err(Outcome::invalid(error, id))),
+        }
+    }
+    found
+}
+
+/// Works on one step. A panic fails this step only.
+async fn take(ctx: &Context, step: Admitted, invocation: &Invocation) -> ReplicationResult {
+    let Step { provider, replication, dry_run } = match step {
+        Ok(step) => step,
+        Err(outcome) => return ReplicationResult { replication: None, outcome },
+    };
+    let outcome = if dry_run {
+        unless_panic(&replication, dry_run::look(ctx, provider, &replication, invocation)).await
+    } else {
+        replicate::run(ctx, provider, &replication, invocation).await
+    };
+    ReplicationResult { replication: Some(replication), outcome }
+}

@@ -1,0 +1,337 @@
+//! The credentials of all accounts: where each comes from, how long it is kept, and when it is got again.
+//!
+//! A credential is got when it is first needed, and kept. It is got again after three quarters of its life; after ten minutes if it
+//! is a stored one, which may have been rotated; and when the cloud has refused it. If it cannot be got again, the old one is used
+//! for as long as it lives.
+
+mod environment;
+mod exchanges;
+mod stored;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use tokio::sync::Mutex;
+
+use super::aws::Aws;
+use super::web_identity;
+use crate::model::access::{Access, CredentialName};
+use crate::model::command::Cloud;
+use crate::model::error::{Error, ErrorName};
+use crate::model::time::later;
+use crate::ports::{Boxed, Clock, Secrets, Transport};
+use crate::providers::huawei;
+use crate::providers::provider::Provider;
+use crate::providers::sts::Temporary;
+use crate::settings::Settings;
+use crate::settings::accounts::{self, Account, Source};
+use crate::settings::environment::Environment;
+use crate::sign::Credential;
+use exchanges::{AGAIN, Desk};
+
+pub use crate::io::credentials::environment::key_variables;
+
+/// A stored credential is read again after this long: a rotation is noticed by then, and at once when the old one is refused.
+const STORED_FOR: Duration = Duration::from_secs(600);
+
+/// How long nothing is asked again after a token service or password check refused: repeating a wrong password locks the user.
+const REFUSED_FOR: Duration = Duration::from_secs(300);
+
+/// A temporary credential is not used in its last minute: the call that it signs would come too late.
+const LAST_MINUTE: Duration = Duration::from_secs(60);
+
+/// A credential as the environment, a file or a secret holds it.
+enum Means {
+    Key(Credential),
+    Password { domain: String, user: String, password: SecretString },
+}
+
+/// A credential in use.
+#[derive(Clone)]
+struct Kept {
+    access: Access,
+    name: CredentialName,
+    /// When the next credential is got.
+    renew_at: Timestamp,
+    /// When the credential expires; absent if it does not.
+    ends_at: Option<Timestamp>,
+    /// Before this time, a refusal of it does not make us get the next one.
+    again_at: Timestamp,
+}
+
+#[derive(Default)]
+struct Slot {
+    kept: Option<Kept>,
+    refused: Option<(Error, Timestamp)>,
+    /// The last failure to get a credential, and when it came.
+    failed: Option<(Error, Timestamp)>,
+}
+
+/// Cloud, account and region. The region is empty unless the credential may be a token, which holds in one region only.
+type SlotName = (Cloud, String, String);
+
+/// The credentials of all accounts of the clouds that this process serves.
+pub struct AccountSecrets {
+    accounts: BTreeMap<(Cloud, String), Account>,
+    wrong: HashMap<Cloud, Error>,
+    environment: Environment,
+    providers: Vec<&'static dyn Provider>,
+    desk: Desk,
+    aws: Result<Aws, Error>,
+    slots: StdMutex<HashMap<SlotName, Arc<Mutex<Slot>>>>,
+}
+
+impl AccountSecrets {
+    /// Reads how the accounts of these clouds get their credentials. A mistake is reported when a credential is asked for.
+    pub fn new(
+        environment: &Environment,
+        settings: Settings,
+        providers: &[&'static dyn Provider],
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+    ) -> AccountSecrets {
+        let (mut known, mut wrong) = (BTreeMap::new(), HashMap::new());
+        for cloud in providers.iter().map(|provider| provider.cloud()) {
+            match accounts::read(environment, cloud) {
+                Ok(accounts) => known.extend(accounts.into_iter().map(|(name, account)| ((cloud, name), account))),
+                Err(error) => drop(wrong.insert(cloud, error)),
+            }
+        }
+        AccountSecrets {
+            accounts: known,
+            wrong,
+            environment: environment.clone(),
+            providers: providers.to_vec(),
+            aws: Aws::from_environment(environment, transport.clone(), clock.clone()),
+            desk: Desk { settings, transport, clock },
+            slots: StdMutex::default(),
+        }
+    }
+
+    /// Checks the setup of this cloud's accounts, as far as that is possible without a call.
+    ///
+    /// # Errors
+    /// Names the variable that is missing or wrong.
+    pub fn check(&self, cloud: Cloud) -> Result<(), Error> {
+        if let Some(error) = self.wrong.get(&cloud) {
+            return Err(error.clone());
+        }
+        let mut here = self.accounts.iter().filter(|((of, _), _)| *of == cloud).peekable();
+        if here.peek().is_none() {
+            return Err(Error::configuration(format!("{} is not served here", cloud.name())));
+        }
+        for (_, account) in here {
+            match &account.source {
+                Source::Environment => drop(environment::means(&self.environment, cloud)?),
+                Source::Secret(arn) => self.aws()?.check_region(arn)?,
+                Source::Federation(_) => drop(self.endpoints()?),
+                Source::File(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the credential of an account comes from; absent if the account is not set up.
+    pub fn source(&self, cloud: Cloud, account: &str) -> Option<&Source> {
+        self.accounts.get(&(cloud, account.to_owned())).map(|account| &account.source)
+    }
+
+    fn account(&self, cloud: Cloud, account: &str) -> Result<&Account, Error> {
+        if let Some(error) = self.wrong.get(&cloud) {
+            return Err(error.clone());
+        }
+        self.accounts.get(&(cloud, account.to_owned())).ok_or_else(|| {
+            let known: Vec<&str> =
+                self.accounts.keys().filter(|(of, _)| *of == cloud).map(|(_, name)| name.as_str()).collect();
+            Error::configuration(format!(
+                "account \"{account}\" of {} has no credential here; {} knows {}",
+                cloud.name(),
+                accounts::variable(cloud),
+                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            ))
+        })
+    }
+
+    async fn given(
+        &self,
+        cloud: Cloud,
+        account: &str,
+        region: &str,
+        refused: Option<&CredentialName>,
+    ) -> Result<Access, Error> {
+        let set_up = self.account(cloud, account)?;
+        let slot = self.slot(cloud, account, set_up, region);
+        let asked = self.desk.clock.now();
+        // The lock is held while a credential is got, so that a batch gets it only once.
+        let mut slot = slot.lock().await;
+        let now = self.desk.clock.now();
+        if let Some(kept) = &slot.kept {
+            let unwanted = refused == Some(&kept.name) && now >= kept.again_at;
+            if !unwanted && now < kept.renew_at {
+                return Ok(kept.access.clone());
+            }
+        }
+        if let Some((error, until)) = &slot.refused
+            && now < *until
+        {
+            return Err(error.clone());
+        }
+        // A caller that waited for an attempt that failed makes no attempt of its own: ten such callers would outlast the function.
+        if let Some((error, at)) = &slot.failed
+            && asked < *at
+        {
+            return Err(error.clone());
+        }
+        let error = match self.get(cloud, account, set_up, region).await {
+            Ok(mut new) => {
+                // If the old one was refused or the new one is the same, a refusal of it counts only later: no loop of refusals.
+                if refused.is_some() || slot.kept.as_ref().is_some_and(|old| old.name == new.name) {
+                    new.again_at = later(now, AGAIN);
+                }
+                let access = new.access.clone();
+                *slot = Slot { kept: Some(new), ..Slot::default() };
+                return Ok(access);
+            }
+            Err(error) => error,
+        };
+        if error.name == ErrorName::Rejected {
+            slot.refused = Some((error.clone(), later(now, REFUSED_FOR)));
+        }
+        let failed_at = self.desk.clock.now();
+        let Slot { kept, refused: held, failed } = &mut *slot;
+        match kept {
+            Some(old) if old.ends_at.is_none_or(|end| later(now, LAST_MINUTE) < end) => {
+                tracing::warn!(provider = cloud.name(), account, %error, "the credential could not be got again; the one that is there stays in use");
+                (old.renew_at, old.again_at) = (later(now, AGAIN), later(now, AGAIN));
+                *held = None;
+                Ok(old.access.clone())
+            }
+            _ => {
+                *failed = Some((error.clone(), failed_at));
+                Err(error)
+            }
+        }
+    }
+
+    /// Gets a new credential from the place that the account is set up with.
+    async fn get(&self, cloud: Cloud, account: &str, set_up: &Account, region: &str) -> Result<Kept, Error> {
+        let whose = format!("no credential for account {account} of {}", cloud.name());
+        let provider = self.provider(cloud)?;
+        let sts_region = set_up.sts_region.as_deref().unwrap_or(region);
+        let kept_for = match &set_up.source {
+            Source::Environment => None,
+            _ => Some(STORED_FOR),
+        };
+        let means = match &set_up.source {
+            Source::Environment => environment::means(&self.environment, cloud)?,
+            Source::File(path) => stored::file(path, cloud)?,
+            Source::Secret(arn) => stored::secret(self.aws()?, &self.endpoints()?.0, cloud, arn).await?,
+            Source::Federation(federation) => {
+                let token = web_identity::token(self.aws()?, &self.endpoints()?.1, federation).await;
+                let token = token.map_err(|error| Error::new(error.name, format!("{whose}: {}", error.message)))?;
+                let given = self.desk.exchange(provider, sts_region, federation, &token).await;
+                let given = given.map_err(|failure| exchanges::error(&whose, &failure))?;
+                return Ok(self.temporary(cloud, account, given));
+            }
+        };
+        let now = self.desk.clock.now();
+        match (means, &set_up.role) {
+            (Means::Key(key), None) => {
+                let renew_at = kept_for.map_or(Timestamp::MAX, |kept_for| later(now, kept_for));
+                Ok(Kept::new(cloud, account, Access::Key(Arc::new(key)), renew_at, None, now))
+            }
+            (Means::Key(key), Some(role)) => {
+                let given = self.desk.assume(provider, sts_region, role, &Access::Key(Arc::new(key))).await;
+                let given = given.map_err(|failure| {
+                    exchanges::error(&format!("{whose}: the role {} was not given", role.role), &failure)
+                })?;
+                Ok(self.temporary(cloud, account, given))
+            }
+            (Means::Password { .. }, Some(_)) => Err(Error::configuration(format!(
+                "{whose}: a role is taken on with a key, and the account has a password"
+            ))),
+            (Means::Password { domain, user, password }, None) => {
+                let token = self.desk.huawei_token((&domain, &user, &password), region).await;
+                let token = token.map_err(|failure| {
+                    exchanges::error(
+                        &format!(
+                            "{whose}: no Huawei IAM token for user {user} of {} in {region}",
+                            set_up.source.place()
+                        ),
+                        &failure,
+                    )
+                })?;
+                let renew_at = huawei::token::renew_at(token.expires_at).max(later(now, AGAIN));
+                let access = Access::Token(Arc::new(token.value));
+                Ok(Kept::new(cloud, account, access, renew_at, Some(token.expires_at), now))
+            }
+        }
+    }
+
+    fn temporary(&self, cloud: Cloud, account: &str, given: Temporary) -> Kept {
+        let now = self.desk.clock.now();
+        let renew_at = exchanges::renew_at(now, given.expires_at);
+        tracing::info!(provider = cloud.name(), account, expires_at = %given.expires_at, "a temporary credential was got");
+        let access = Access::Key(Arc::new(given.credential));
+        Kept::new(cloud, account, access, renew_at, Some(given.expires_at), now)
+    }
+
+    fn slot(&self, cloud: Cloud, account: &str, set_up: &Account, region: &str) -> Arc<Mutex<Slot>> {
+        // A token holds in its region only. Whether a password, and so a token, comes is not known before the credential is read.
+        let by_region =
+            cloud == Cloud::Huawei && set_up.role.is_none() && !matches!(set_up.source, Source::Federation(_));
+        let region = if by_region { region } else { "" };
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.entry((cloud, account.to_owned(), region.to_owned())).or_default().clone()
+    }
+
+    fn provider(&self, cloud: Cloud) -> Result<&'static dyn Provider, Error> {
+        let found = self.providers.iter().copied().find(|provider| provider.cloud() == cloud);
+        found.ok_or_else(|| Error::configuration(format!("{} is not served here", cloud.name())))
+    }
+
+    fn aws(&self) -> Result<&Aws, Error> {
+        self.aws.as_ref().map_err(Clone::clone)
+    }
+
+    /// The endpoints of Secrets Manager and STS.
+    fn endpoints(&self) -> Result<(String, String), Error> {
+        let aws = self.aws()?;
+        let of =
+            |variable: &str, service: &str| aws.endpoint(&self.environment, variable, aws.default_endpoint(service));
+        Ok((of("AWS_ENDPOINT_URL_SECRETS_MANAGER", "secretsmanager")?, of("AWS_ENDPOINT_URL_STS", "sts")?))
+    }
+}
+
+impl Kept {
+    fn new(
+        cloud: Cloud,
+        account: &str,
+        access: Access,
+        renew_at: Timestamp,
+        ends_at: Option<Timestamp>,
+        again_at: Timestamp,
+    ) -> Kept {
+        let name = CredentialName::of(cloud, account, &access);
+        Kept { access, name, renew_at, ends_at, again_at }
+    }
+}
+
+impl Secrets for AccountSecrets {
+    fn access<'a>(
+        &'a self,
+        cloud: Cloud,
+        account: &'a str,
+        region: &'a str,
+        refused: Option<&'a CredentialName>,
+    ) -> Boxed<'a, Result<Access, Error>> {
+        Box::pin(self.given(cloud, account, region, refused))
+    }
+
+    fn identity(&self, cloud: Cloud, account: &str) -> Option<&str> {
+        self.accounts.get(&(cloud, account.to_owned()))?.identity.as_deref()
+    }
+}

@@ -1,0 +1,39 @@
+//! Plans the calls of HBR.
+
+use crate::model::command::Replication;
+use crate::providers::call::{Call, Service};
+use crate::sign::{Query, RequestDraft};
+
+/// Page size of DescribeVaults. Source: alibabacloud_hbr20170908 2.7.1, 1 to 99.
+pub(crate) const PAGE: u64 = 99;
+
+/// The call is made in the destination's region, so it must name the source's region.
+pub(super) fn start(replication: &Replication) -> Call {
+    let pairs = vec![
+        ("ReplicationSourceRegionId", replication.source.region.clone()),
+        ("ReplicationSourceVaultId", replication.source.id.clone()),
+        ("ReplicationTargetVaultId", target(replication).to_owned()),
+    ];
+    call("CreateVaultReplication", &replication.destination.region, pairs)
+}
+
+pub(crate) fn target(replication: &Replication) -> &str {
+    replication.destination.vault_id.as_deref().unwrap_or_default()
+}
+
+pub(crate) fn call(action: &'static str, region: &str, pairs: Vec<(&str, String)>) -> Call {
+    let headers = [("x-acs-action", action), ("x-acs-version", "2017-09-08"), ("accept", "application/json")];
+    Call {
+        action,
+        service: Service::Hbr,
+        region: region.to_owned(),
+        draft: RequestDraft {
+            method: "POST".into(),
+            host: String::new(),
+            path: "/".into(),
+            query: Query::Pairs(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
+            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            body: Vec::new(),
+        },
+    }
+}

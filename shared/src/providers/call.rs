@@ -1,0 +1,37 @@
+//! A planned call, and the service that it goes to.
+
+use crate::sign::RequestDraft;
+
+/// A provider's service. It decides which endpoint a call goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// Alibaba HBR (Hybrid Backup Recovery): backup vaults.
+    Hbr,
+    /// Alibaba STS: tells whose a key is and issues temporary keys.
+    AlibabaSts,
+    /// Huawei CBR (Cloud Backup and Recovery): backups and vaults.
+    Cbr,
+    /// Huawei CSBS (Cloud Server Backup Service): checkpoint items.
+    Csbs,
+    /// Huawei IAM: tokens, projects and the owner of a credential.
+    Iam,
+    /// Huawei STS: issues temporary keys.
+    HuaweiSts,
+    /// Tencent CBS (Cloud Block Storage): disk snapshots.
+    Cbs,
+    /// Tencent STS: tells whose a key is and issues temporary keys.
+    TencentSts,
+}
+
+/// A planned call, without a host and unsigned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The provider's name for the action. The rate limit counts calls by it.
+    pub action: &'static str,
+    /// The service whose endpoint receives the call.
+    pub service: Service,
+    /// The region in which the call is made.
+    pub region: String,
+    /// The request. Its `host` is filled in from the endpoint.
+    pub draft: RequestDraft,
+}

@@ -1,0 +1,265 @@
+//! Inventories: the backups in a source and the copies in a destination, as a provider lists them page by page.
+//!
+//! A page can show a backup that an earlier page has shown. Where a provider pages by offset, consecutive pages overlap, so that a deletion
+//! in between hides nothing. The caller drops repeats. **Invariant:** an answer that may leave something out without saying so is a
+//! failure, never a shorter inventory.
+
+use jiff::Timestamp;
+
+use super::asked::Asked;
+use super::call::Call;
+use crate::model::backup::{Backup, DestinationCopy};
+use crate::model::command::{Operation, Replication};
+use crate::model::failure::{Disposition, Failure, Whose};
+use crate::model::http::Reply;
+
+/// The place where an inventory is read, and what to list there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// The operation that the backups are listed for. It decides which service lists them.
+    pub operation: Operation,
+    /// The region to list, in the provider's spelling.
+    pub region: String,
+    /// Huawei: the ID of the project in that region.
+    pub project_id: Option<String>,
+    /// List only this vault; `None` lists all.
+    pub vault_id: Option<String>,
+    /// List only names that begin with this, where the API can filter. The caller filters again.
+    pub name_prefix: Option<String>,
+    /// List only backups made after this, where the API can filter or stop early. The caller filters again.
+    pub since: Option<Timestamp>,
+    /// List only these source types (Alibaba), in the provider's spelling. Empty means every type that the API can list.
+    pub source_types: Vec<String>,
+}
+
+impl Scope {
+    /// All that a place holds for an operation. The backups of a vault-wide copy are listed like those copied one by one.
+    pub fn of(operation: Operation, region: &str, project_id: Option<String>) -> Scope {
+        let operation = match operation {
+            Operation::CopyCheckpoint => Operation::CopyBackup,
+            other => other,
+        };
+        Scope {
+            operation,
+            region: region.to_owned(),
+            project_id,
+            vault_id: None,
+            name_prefix: None,
+            since: None,
+            source_types: Vec::new(),
+        }
+    }
+}
+
+/// Where the next page begins, as text that can be stored. A cursor that cannot be read starts from the first page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(pub String);
+
+/// One page of the backups in a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InventoryPage {
+    /// The backups, in the provider's order.
+    pub backups: Vec<Backup>,
+    /// Where the next page begins; `None` on the last page.
+    pub next: Option<Cursor>,
+    /// How many backups the provider counts in all, including those that we leave out.
+    pub total: Option<u64>,
+    /// The source types that the provider refused to list, each with what it said. The listing goes on with the other types and is complete
+    /// but for these.
+    pub refused_types: Vec<(String, String)>,
+}
+
+impl InventoryPage {
+    /// The refused source types as one failure that names them; `None` if there are none.
+    pub fn refusal(&self) -> Option<Failure> {
+        if self.refused_types.is_empty() {
+            return None;
+        }
+        let named: Vec<String> =
+            self.refused_types.iter().map(|(name, said)| format!("{name} cannot be listed ({said})")).collect();
+        let advice = "name the source types that this region has in the rule's select";
+        let failure = Failure::local(Disposition::Permanent, "refused_source_type", named.join("; "), advice);
+        Some(Failure { whose: Whose::Installation, ..failure })
+    }
+}
+
+/// A kind of backup that a listing cannot show. It is named, so that it is not left out in silence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HiddenKind {
+    /// The kind, in the provider's spelling.
+    pub name: &'static str,
+    /// Why it is not listed, and what that means.
+    pub why: &'static str,
+}
+
+/// One page of the copies in a destination.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CopiesPage {
+    /// The copies, in the provider's order. Items that are no copies are left out.
+    pub copies: Vec<DestinationCopy>,
+    /// Where the next page begins; `None` on the last page.
+    pub next: Option<Cursor>,
+    /// How many items the provider counts in all, including those that we leave out.
+    pub total: Option<u64>,
+}
+
+/// The source of a copy, as a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceKey {
+    /// An ID, or what the name of the copy was made of.
+    pub text: String,
+    /// Whether the source certainly lies in the region that was asked about. If it does and is not there, the copy is an orphan.
+    pub certain: bool,
+}
+
+/// A provider's inventories: plain functions that plan calls and interpret replies.
+pub trait Inventory: Send + Sync {
+    /// The call for one page of source backups.
+    fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call;
+
+    /// The page that the reply to [`Inventory::list`] holds.
+    ///
+    /// # Errors
+    /// A failed read, or a page that cannot be complete.
+    fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure>;
+
+    /// The kinds of backups that [`Inventory::list`] cannot show in this scope. They get no verdict.
+    fn hidden_kinds(&self, _scope: &Scope) -> &'static [HiddenKind] {
+        &[]
+    }
+
+    /// The call that shows one backup by its ID; `None` where only vaults are copied.
+    fn show(&self, _scope: &Scope, _id: &str) -> Option<Call> {
+        None
+    }
+
+    /// The backup that the reply to [`Inventory::show`] holds; `None` if it does not exist, or not yet.
+    ///
+    /// # Errors
+    /// A failed read.
+    fn shown(&self, _scope: &Scope, _id: &str, _reply: &Reply) -> Result<Option<Backup>, Failure> {
+        Ok(None)
+    }
+
+    /// The call for one page of the copies in a destination, so that one read shows many; `None` where no list shows them.
+    fn list_copies(&self, _destination: &Scope, _cursor: Option<&Cursor>) -> Option<Call> {
+        None
+    }
+
+    /// The page that the reply to [`Inventory::list_copies`] holds.
+    ///
+    /// # Errors
+    /// A failed read, or a page that cannot be complete.
+    fn listed_copies(
+        &self,
+        _destination: &Scope,
+        _cursor: Option<&Cursor>,
+        _reply: &Reply,
+    ) -> Result<CopiesPage, Failure> {
+        Ok(CopiesPage::default())
+    }
+
+    /// The source of a copy, as a key that [`Inventory::source_keys`] also gives: an ID, or what the copy's name was made of.
+    fn key_of(&self, copy: &DestinationCopy, source_region: &str) -> Option<SourceKey> {
+        let certain = copy.source_region.as_deref() == Some(source_region);
+        copy.source_id.clone().map(|text| SourceKey { text, certain })
+    }
+
+    /// The keys under which the copies of a source are found.
+    fn source_keys(&self, source_id: &str, _source_region: &str) -> Vec<String> {
+        vec![source_id.to_owned()]
+    }
+
+    /// For a cloud whose lists show no copies: the state of the vault pair that a replication sets up. `None` where lists show copies.
+    ///
+    /// # Errors
+    /// The next call to send, or a failed read.
+    fn read_pair(&self, _replication: &Replication, _replies: &[Reply]) -> Asked<Option<VaultPair>> {
+        Ok(None)
+    }
+
+    /// Every name under which a copy of a source can be found in a destination, those of our attempts 1 to `attempts` first. Empty where
+    /// copies are found by ID.
+    fn copy_names(&self, _source_id: &str, _source_region: &str, _attempts: u32) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// The failure of a page that leaves something out. Another read may help.
+pub(crate) fn incomplete(why: &str) -> Failure {
+    Failure::local(Disposition::Retryable, "incomplete_page", why, "")
+}
+
+/// Where the next page of an offset listing begins; `None` after the last page. The step is a tenth of this page shorter, so that as many
+/// deletions in between hide nothing. A full page is followed even if the count calls it the last, because counts are loosely documented.
+///
+/// # Errors
+/// The page is empty although the count says that there is more.
+pub(crate) fn next_offset(offset: u64, come: u64, limit: u64, total: Option<u64>) -> Result<Option<u64>, Failure> {
+    let counted = total.is_some_and(|total| total > offset.saturating_add(come));
+    match come {
+        0 if counted => Err(incomplete("the page is empty, but the count says that there is more")),
+        0 => Ok(None),
+        _ if come >= limit || counted => {
+            let step = come.saturating_sub((come / 10).max(1)).max(1);
+            Ok(Some(offset.saturating_add(step)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The state of a vault pair, as its two vaults report it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultPair {
+    /// Whether the two vaults are a pair.
+    pub pairing: Pairing,
+    /// The target's `Status`: UNKNOWN, INITIALIZING, CREATED, ERROR.
+    pub status: Option<String>,
+    /// Why the target is in the state ERROR.
+    pub status_message: Option<String>,
+    /// The target's `ReplicationStatus`, for people only: nobody has published its values.
+    pub replication_status: Option<String>,
+    /// How much of what existed before the pair has been carried, in percent.
+    pub historical_progress: Option<u64>,
+    /// The time up to which newer data has been carried; `None` if the target says nothing, or zero.
+    pub new_progress_until: Option<Timestamp>,
+    /// When the target was last synchronized.
+    pub latest_replication_at: Option<Timestamp>,
+}
+
+/// Whether two vaults are a pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pairing {
+    /// The two vaults are a pair.
+    Paired,
+    /// The two vaults are no pair, and neither has another partner.
+    Unpaired,
+    /// One of the two vaults is paired with this other vault.
+    Elsewhere(String),
+    /// This one of the two vaults does not exist.
+    Missing(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_overlap_and_end() {
+        let next = |offset, come, total| next_offset(offset, come, 100, total).unwrap();
+        assert_eq!(next(0, 100, Some(250)), Some(90));
+        assert_eq!(next(90, 100, Some(250)), Some(180));
+        assert_eq!(next(180, 70, Some(250)), None);
+        // A service that caps its pages is read on until its count is reached.
+        assert_eq!(next(0, 20, Some(45)), Some(18));
+        assert_eq!(next(44, 1, Some(46)), Some(45));
+        // A full last page is followed once more: the count may be that of the page alone.
+        assert_eq!(next(0, 100, Some(100)), Some(90));
+        assert_eq!(next(90, 10, Some(100)), None);
+        assert_eq!(next(0, 100, None), Some(90));
+        assert_eq!(next(90, 99, None), None);
+        assert_eq!(next(0, 0, Some(0)), None);
+        let failure = next_offset(90, 0, 100, Some(200)).unwrap_err();
+        assert_eq!((failure.code.as_str(), failure.disposition), ("incomplete_page", Disposition::Retryable));
+    }
+}

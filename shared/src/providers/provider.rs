@@ -1,0 +1,211 @@
+//! The trait that each cloud implements, and the values that its functions take and return.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::asked::Asked;
+use super::call::{Call, Service};
+use super::inventory::Inventory;
+use super::sts::Sts;
+use crate::model::access::Access;
+use crate::model::command::{Cloud, Command, Destination, Operation, Replication};
+use crate::model::evidence::{Evidence, Observation};
+use crate::model::failure::Failure;
+use crate::model::fields::FieldError;
+use crate::model::http::Reply;
+use crate::model::receipt::Receipt;
+use crate::sign::{Nonce, RequestDraft, SignError, Signed};
+
+/// What is known about the attempt that a call belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
+    /// When this attempt was first claimed. Nothing that this attempt made can be older.
+    pub since: Timestamp,
+    /// Whether an earlier call of this attempt may have been applied.
+    pub doubt: bool,
+}
+
+/// What an accepted call returned, before it is stamped with a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acceptance {
+    /// One entry for each copy.
+    pub receipts: Vec<Found>,
+    /// The provider's ID of the request, if it told one.
+    pub request_id: Option<String>,
+}
+
+/// One copy that a provider reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// For a vault-wide call: the ID of the backup that is copied.
+    pub backup_id: Option<String>,
+    /// The provider's ID of the replication, if it told one.
+    pub replication_id: Option<String>,
+}
+
+impl Acceptance {
+    /// An acceptance of a single copy.
+    pub fn one(replication_id: Option<String>, request_id: Option<String>) -> Acceptance {
+        Acceptance { receipts: vec![Found { backup_id: None, replication_id }], request_id }
+    }
+
+    /// The receipts for this acceptance, stamped with `time`.
+    pub fn receipts(&self, attempt: u32, adopted: bool, time: Timestamp) -> Vec<Receipt> {
+        let stamp = |found: &Found| Receipt {
+            backup_id: found.backup_id.clone(),
+            replication_id: found.replication_id.clone(),
+            request_id: self.request_id.clone(),
+            adopted,
+            attempt,
+            time,
+        };
+        self.receipts.iter().map(stamp).collect()
+    }
+}
+
+/// The result of reading back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadBack {
+    /// The copy exists or is running: adopt it.
+    Found(Acceptance),
+    /// A copy to this destination is running, but its ID cannot be seen yet.
+    Running,
+    /// There is no copy.
+    Absent,
+    /// The source cannot be copied yet, and why.
+    NotReady(String),
+    /// The source was not found, in words: it is gone, not listed yet, or was looked for in the wrong place.
+    NoSource(String),
+    /// The source can never be copied, and why.
+    Ineligible(String),
+}
+
+/// One accepted copy that is observed together with others of its account, operation and destination region.
+#[derive(Clone, Copy, Debug)]
+pub struct Accepted<'c> {
+    /// The replication that made the copy.
+    pub replication: &'c Replication,
+    /// The receipt that the provider gave for it.
+    pub receipt: &'c Receipt,
+}
+
+/// Values for what a command may leave out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// The ID of Huawei's project for the source (`HUAWEICLOUD_SDK_PROJECT_ID`).
+    pub huawei_project_id: Option<String>,
+}
+
+/// One cloud. It plans calls and interprets replies, and sends nothing itself.
+pub trait Provider: Send + Sync {
+    /// The cloud that this provider stands for.
+    fn cloud(&self) -> Cloud;
+
+    /// The cloud's lists of backups and copies.
+    fn inventory(&self) -> &dyn Inventory;
+
+    /// The cloud's token service, which issues temporary credentials.
+    fn sts(&self) -> &dyn Sts;
+
+    /// Checks required fields and limits that the general reading of a command does not know.
+    ///
+    /// # Errors
+    /// The field, and the limit that it breaks.
+    fn check(&self, command: &Command) -> Result<(), FieldError>;
+
+    /// Fills in what the command left out and the configuration knows (Huawei: the source's project).
+    fn complete(&self, command: &Command, defaults: &Defaults) -> Command {
+        let _ = defaults;
+        command.clone()
+    }
+
+    /// The mutating call that starts the replication.
+    fn start(&self, replication: &Replication, intent: &Intent) -> Call;
+
+    /// What the reply to [`Provider::start`] means.
+    ///
+    /// # Errors
+    /// A failure with its disposition; an unreadable success is [`crate::model::failure::Disposition::Ambiguous`].
+    fn started(&self, replication: &Replication, reply: &Reply) -> Result<Acceptance, Failure>;
+
+    /// Whether a copy exists already, or can be made.
+    ///
+    /// # Errors
+    /// The next call to send, a failed read, or a state at the provider that forbids this copy.
+    fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack>;
+
+    /// What the destination says about an accepted copy. `known` is what was seen before.
+    ///
+    /// # Errors
+    /// The next call to send, or a failed read.
+    fn observe(
+        &self,
+        replication: &Replication,
+        receipt: &Receipt,
+        known: Option<&Evidence>,
+        replies: &[Reply],
+    ) -> Asked<Observation>;
+
+    /// How many copies one call of [`Provider::observe_many`] can cover. With 1, each copy is asked about by itself.
+    fn observes_at_once(&self, _operation: Operation) -> usize {
+        1
+    }
+
+    /// The call that asks about all these copies at once, of which there are at most [`Provider::observes_at_once`].
+    fn observe_many(&self, _copies: &[Accepted<'_>]) -> Option<Call> {
+        None
+    }
+
+    /// What the reply to [`Provider::observe_many`] says about each copy, in order. `None` means that the reply does not show the copy:
+    /// only a call for this copy alone can tell that it is gone.
+    fn observed_many(&self, copies: &[Accepted<'_>], _reply: &Reply) -> Vec<Option<Observation>> {
+        vec![None; copies.len()]
+    }
+
+    /// How many more gigabytes a destination takes; `None` if nobody tells, or it grows by itself. It costs a cheap read.
+    ///
+    /// # Errors
+    /// The next call to send, or a failed read.
+    fn headroom(&self, _operation: Operation, _destination: &Destination, _replies: &[Reply]) -> Asked<Option<u64>> {
+        Ok(None)
+    }
+
+    /// The failure that the reply to a read stands for; `None` if it can be interpreted.
+    fn refused(&self, call: &Call, reply: &Reply) -> Option<Failure>;
+
+    /// Whether a copy found by read-back settles the replication at once. After a vault-wide call more records may still become visible, so
+    /// only a read-back after the visibility wait settles it.
+    fn settles_at_once(&self, _replication: &Replication) -> bool {
+        true
+    }
+
+    /// Whether an attempt must read back before its first call.
+    fn reads_first(&self, _replication: &Replication) -> bool {
+        true
+    }
+
+    /// Signs a draft, or adds a token to it, for sending at this moment.
+    ///
+    /// # Errors
+    /// A header value or key that cannot be signed.
+    fn sign(
+        &self,
+        call: &Call,
+        draft: RequestDraft,
+        access: &Access,
+        at: Timestamp,
+        nonce: &Nonce,
+    ) -> Result<Signed, SignError>;
+
+    /// The default base URL of a service; `{region}` stands for the region.
+    fn endpoint(&self, service: Service, region: &str) -> String;
+
+    /// How long an accepted copy may stay invisible to read-back.
+    fn visibility_wait(&self) -> Duration;
+
+    /// How many requests per second one process may send, for each action.
+    fn requests_per_second(&self) -> u32;
+}

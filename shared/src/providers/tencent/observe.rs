@@ -1,0 +1,74 @@
+//! Observation: what the destination says about a copy.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::calls::{PAGE, call};
+use super::errors::{NOT_FOUND, read};
+use super::model::{DescribeSnapshots, Described, Snapshot, time};
+use crate::model::command::Replication;
+use crate::model::evidence::{Evidence, How, Observation};
+use crate::model::http::Reply;
+use crate::model::receipt::Receipt;
+use crate::providers::asked::{Asked, ask};
+use crate::providers::call::Call;
+use crate::providers::provider::Accepted;
+
+/// Asks the destination for the copy by its ID.
+pub(super) fn observe(replication: &Replication, receipt: &Receipt, replies: &[Reply]) -> Asked<Observation> {
+    let Some(id) = receipt.replication_id.as_deref() else {
+        return Ok(Observation::Running("the copy's ID is not known".into()));
+    };
+    let region = &replication.destination.region;
+    let Some(reply) = replies.first() else {
+        let body = DescribeSnapshots { snapshot_ids: Some(&[id]), limit: 1, ..Default::default() };
+        return ask(call("DescribeSnapshots", region, &body));
+    };
+    let snapshots = match read::<Described>(reply) {
+        Ok(answer) => answer.body.snapshots.unwrap_or_default(),
+        Err(failure) if failure.code == NOT_FOUND => Vec::new(),
+        Err(failure) => return Err(failure.into()),
+    };
+    Ok(match snapshots.iter().find(|copy| copy.snapshot_id.as_deref() == Some(id)) {
+        Some(copy) => judge_copy(id, region, copy),
+        None => Observation::Gone(format!("the snapshot {id} is not in {region}")),
+    })
+}
+
+pub(super) fn observe_many(copies: &[Accepted<'_>]) -> Option<Call> {
+    let region = &copies.first()?.replication.destination.region;
+    let ids: Vec<&str> = copies.iter().filter_map(|copy| copy.receipt.replication_id.as_deref()).collect();
+    let body = DescribeSnapshots { snapshot_ids: Some(&ids), limit: PAGE, ..Default::default() };
+    (!ids.is_empty()).then(|| call("DescribeSnapshots", region, &body))
+}
+
+pub(super) fn observed_many(copies: &[Accepted<'_>], reply: &Reply) -> Vec<Option<Observation>> {
+    let answer = read::<Described>(reply).map(|answer| answer.body.snapshots.unwrap_or_default());
+    let shown: HashMap<String, Snapshot> = answer
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|snapshot| Some((snapshot.snapshot_id.clone()?, snapshot)))
+        .collect();
+    let judge = |copy: &Accepted<'_>| {
+        let id = copy.receipt.replication_id.as_deref()?;
+        Some(judge_copy(id, &copy.replication.destination.region, shown.get(id)?))
+    };
+    copies.iter().map(judge).collect()
+}
+
+/// What the copy's state says. CBS has no failed state.
+pub(crate) fn judge_copy(id: &str, region: &str, copy: &Snapshot) -> Observation {
+    match copy.state.as_deref() {
+        Some(state @ "NORMAL") => Observation::Seen(Evidence {
+            destination_id: Some(id.to_owned()),
+            state: state.to_owned(),
+            time: Timestamp::UNIX_EPOCH,
+            size_gib: copy.disk_size,
+            expires_at: copy.deadline_time.as_deref().and_then(time),
+            how: How::Observed,
+        }),
+        Some("TORECYCLE") => Observation::Gone(format!("the snapshot {id} is in the recycle bin of {region}")),
+        state => Observation::Running(format!("{} ({} %)", state.unwrap_or("unknown"), copy.percent.unwrap_or(0))),
+    }
+}

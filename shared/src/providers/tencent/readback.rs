@@ -1,0 +1,80 @@
+//! Read-back: whether the copy exists, and whether its source can be copied.
+
+use super::calls::{PAGE, call};
+use super::errors::{NOT_FOUND, read};
+use super::inventory::standing;
+use super::model::{DescribeSnapshots, Described, Filter, Snapshot};
+use super::names::copy_names;
+use crate::model::backup::Standing;
+use crate::model::command::Replication;
+use crate::model::http::Reply;
+use crate::providers::asked::{Asked, ask};
+use crate::providers::provider::{Acceptance, Intent, ReadBack};
+
+/// Asks the destination for copies by name, then the source for running copies and its own state.
+pub(super) fn read_back(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
+    let names = copy_names(&replication.source.id, &replication.source.region, intent.attempt);
+    let mut seen = 0;
+    let mut found: Vec<Snapshot> = Vec::new();
+    let mut total = u64::MAX;
+    let mut replies = replies.iter();
+    while seen < total {
+        let Some(reply) = replies.next() else {
+            let filter = Filter { name: "snapshot-name", values: &names };
+            let body = DescribeSnapshots { filters: Some([filter]), limit: PAGE, offset: seen, ..Default::default() };
+            return ask(call("DescribeSnapshots", &replication.destination.region, &body));
+        };
+        let page = read::<Described>(reply)?.body;
+        let snapshots = page.snapshots.unwrap_or_default();
+        total = page.total_count.unwrap_or(0);
+        if snapshots.is_empty() {
+            break;
+        }
+        seen += snapshots.len() as u64;
+        found.extend(snapshots.into_iter().filter(|snapshot| is_copy(snapshot, &names)));
+    }
+    // Two copies of one name are duplicates, of which the older one is kept.
+    found.sort_by(|a, b| a.create_time.cmp(&b.create_time));
+    if let Some(id) = found.into_iter().find_map(|snapshot| snapshot.snapshot_id) {
+        return Ok(ReadBack::Found(Acceptance::one(Some(id), None)));
+    }
+    let Some(reply) = replies.next() else {
+        let body = DescribeSnapshots { snapshot_ids: Some(&[&replication.source.id]), limit: 1, ..Default::default() };
+        return ask(call("DescribeSnapshots", &replication.source.region, &body));
+    };
+    let snapshots = match read::<Described>(reply) {
+        Ok(answer) => answer.body.snapshots.unwrap_or_default(),
+        Err(failure) if failure.code == NOT_FOUND => Vec::new(),
+        Err(failure) => return Err(failure.into()),
+    };
+    let Some(source) =
+        snapshots.into_iter().find(|snapshot| snapshot.snapshot_id.as_deref() == Some(&replication.source.id))
+    else {
+        return Ok(ReadBack::NoSource(format!(
+            "the snapshot {} is not in {}: it was deleted, or the region is wrong",
+            replication.source.id, replication.source.region
+        )));
+    };
+    Ok(judge_source(replication, &source))
+}
+
+/// Whether a snapshot is a copy of one of these names. The name filter may match parts of names, so they are compared here, exactly.
+pub(crate) fn is_copy(snapshot: &Snapshot, names: &[String]) -> bool {
+    let named = snapshot.snapshot_name.as_ref().is_some_and(|name| names.contains(name));
+    let usable = matches!(snapshot.state.as_deref(), Some("COPYING_FROM_REMOTE" | "CHECKING_COPIED" | "NORMAL"));
+    // Recorded answers leave keys out, and a copy that is overlooked is paid for twice.
+    named && usable && snapshot.copy_from_remote != Some(false)
+}
+
+pub(crate) fn judge_source(replication: &Replication, source: &Snapshot) -> ReadBack {
+    let id = &replication.source.id;
+    if source.copying_to_regions.as_ref().is_some_and(|regions| regions.contains(&replication.destination.region)) {
+        return ReadBack::Running;
+    }
+    match standing(source) {
+        Standing::Usable => ReadBack::Absent,
+        Standing::NotReady(reason) => ReadBack::NotReady(format!("the snapshot {id} {reason}")),
+        Standing::Ineligible(reason) => ReadBack::Ineligible(format!("the snapshot {id} {reason}")),
+        Standing::NotCovered(reason) => ReadBack::Ineligible(format!("the snapshot {id} {reason}")),
+    }
+}

@@ -1,0 +1,182 @@
+//! One attempt: read back where there is reason to, call where nothing speaks against it, and say how it ended.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::context::{Context, Invocation, RESERVE};
+use crate::exchange::{self, Target, credential};
+use crate::ledger::limits::OnDoubt;
+use crate::ledger::{Ending, Record, State};
+use crate::model::command::Replication;
+use crate::model::error::ErrorName;
+use crate::model::failure::{Disposition, Failure};
+use crate::model::http::Reply;
+use crate::model::time::later;
+use crate::providers::provider::{Intent, ReadBack};
+
+/// Makes one attempt at a claimed replication, and returns how it ended.
+pub(crate) async fn work(
+    ctx: &Context,
+    target: Target<'_>,
+    replication: &Replication,
+    record: &Record,
+    on_doubt: OnDoubt,
+    invocation: &Invocation,
+) -> Ending {
+    let provider = target.provider;
+    let intent = Intent { attempt: record.attempt, since: record.since, doubt: record.state == State::InDoubt };
+    let stop = invocation.stop();
+    if intent.doubt || provider.reads_first(replication) {
+        let waited = record
+            .doubt_since
+            .is_none_or(|since| later(since, ctx.settings.visibility_wait(provider.cloud())) <= ctx.now());
+        let conclusive = !intent.doubt || waited;
+        match read_back(ctx, target, replication, &intent, stop).await {
+            Ok(ReadBack::Found(acceptance)) if conclusive || provider.settles_at_once(replication) => {
+                return Ending::Accepted(acceptance.receipts(intent.attempt, true, ctx.now()));
+            }
+            Ok(ReadBack::Found(_)) => {
+                return still_in_doubt("partly_visible", "further copies may still become visible");
+            }
+            Ok(ReadBack::Running) => {
+                return still_in_doubt(
+                    "running",
+                    "a copy to this destination is running, but its ID cannot be seen yet",
+                );
+            }
+            Ok(ReadBack::Absent) if !conclusive => {
+                return still_in_doubt(
+                    "not_visible_yet",
+                    "no copy can be seen; it may take the provider some time to show one",
+                );
+            }
+            Ok(ReadBack::Absent) if record.doubtful_calls >= ctx.settings.attempts.limit => {
+                return still_in_doubt(
+                    "too_many_doubts",
+                    "every call so far had an unknown outcome, and no copy can be seen; a person must settle it (`offsite ledger resolve`)",
+                );
+            }
+            Ok(ReadBack::Absent) if intent.doubt && on_doubt == OnDoubt::Hold => {
+                return still_in_doubt(
+                    "held",
+                    "no copy can be seen, and this provider's doubts are held for a person (`offsite ledger resolve`)",
+                );
+            }
+            Ok(ReadBack::Absent) => {}
+            Ok(ReadBack::NotReady(reason)) => return released(ErrorName::Unavailable, "not_ready", reason, None),
+            Ok(ReadBack::Ineligible(reason) | ReadBack::NoSource(reason)) if !conclusive => {
+                return still_in_doubt("not_visible_yet", &reason);
+            }
+            Ok(ReadBack::Ineligible(reason)) => return Ending::Ineligible { reason },
+            // This is not final: a backup that was just made may not be listed yet, so a later attempt asks again.
+            Ok(ReadBack::NoSource(note)) => {
+                return Ending::Refused { code: "source_not_found".into(), note, request_id: None };
+            }
+            Err(failure) => return failed_read(ctx, target, replication, failure, conclusive).await,
+        }
+    }
+    let call = provider.start(replication, &intent);
+    let start = exchange::with_retry(ctx, target, stop, || async {
+        let reply = exchange::send_once(ctx, target, &call, true, stop).await?;
+        provider.started(replication, &reply)
+    });
+    let failure = match start.await {
+        Ok(acceptance) => return Ending::Accepted(acceptance.receipts(intent.attempt, false, ctx.now())),
+        Err(failure) => failure,
+    };
+    let (code, request_id) = (failure.code.clone(), failure.request_id.clone());
+    match failure.disposition {
+        Disposition::Permanent => Ending::Refused { code, note: told(&failure), request_id },
+        Disposition::Unfit => Ending::Ineligible { reason: format!("{code}: {}", told(&failure)) },
+        Disposition::Throttled => released(ErrorName::Throttled, &code, told(&failure), request_id),
+        Disposition::Retryable => released(ErrorName::Unavailable, &code, told(&failure), request_id),
+        Disposition::Authentication => {
+            credential::pause(ctx, target, &replication.source.region, &failure).await;
+            released(ErrorName::Rejected, &code, told(&failure), request_id)
+        }
+        Disposition::Ambiguous | Disposition::Conflict | Disposition::NoWork => {
+            second_look(ctx, target, replication, &intent, failure, stop).await
+        }
+    }
+}
+
+/// Reads back after a call of unknown outcome: only the provider's records can tell what became of it.
+async fn second_look(
+    ctx: &Context,
+    target: Target<'_>,
+    replication: &Replication,
+    intent: &Intent,
+    failure: Failure,
+    stop: Timestamp,
+) -> Ending {
+    let nothing_to_do = failure.disposition == Disposition::NoWork;
+    let intent = Intent { doubt: true, ..intent.clone() };
+    let looks = std::iter::once(Duration::ZERO).chain(ctx.settings.second_looks.iter().copied());
+    for wait in looks {
+        if later(ctx.now(), wait + RESERVE) >= stop {
+            break;
+        }
+        ctx.ports.clock.sleep(wait).await;
+        match read_back(ctx, target, replication, &intent, stop).await {
+            Ok(ReadBack::Found(acceptance)) if target.provider.settles_at_once(replication) || nothing_to_do => {
+                return Ending::Accepted(acceptance.receipts(intent.attempt, true, ctx.now()));
+            }
+            Ok(ReadBack::Absent) if nothing_to_do => {
+                return Ending::NoWork { code: failure.code, request_id: failure.request_id };
+            }
+            _ => {}
+        }
+    }
+    Ending::InDoubt { code: failure.code.clone(), note: told(&failure), request_id: failure.request_id, called: true }
+}
+
+async fn failed_read(
+    ctx: &Context,
+    target: Target<'_>,
+    replication: &Replication,
+    failure: Failure,
+    conclusive: bool,
+) -> Ending {
+    let note = format!("reading back failed: {}", told(&failure));
+    let (code, request_id) = (failure.code.clone(), failure.request_id.clone());
+    match failure.disposition {
+        Disposition::Permanent if conclusive => Ending::Refused { code, note: told(&failure), request_id },
+        Disposition::Authentication => {
+            credential::pause(ctx, target, &replication.source.region, &failure).await;
+            released(ErrorName::Rejected, &code, note, request_id)
+        }
+        Disposition::Throttled => released(ErrorName::Throttled, &code, note, request_id),
+        _ => released(ErrorName::Unavailable, &code, note, request_id),
+    }
+}
+
+/// Asks the provider, page by page, whether the copy exists already.
+///
+/// # Errors
+/// A read failed, or the provider's state forbids this copy.
+pub(crate) async fn read_back(
+    ctx: &Context,
+    target: Target<'_>,
+    replication: &Replication,
+    intent: &Intent,
+    stop: Timestamp,
+) -> Result<ReadBack, Failure> {
+    let says = |replies: &[Reply]| target.provider.read_back(replication, intent, replies);
+    exchange::converse(ctx, target, stop, says).await
+}
+
+fn told(failure: &Failure) -> String {
+    match failure.advice {
+        "" => failure.message.clone(),
+        advice => format!("{}; {advice}", failure.message),
+    }
+}
+
+fn released(name: ErrorName, code: &str, note: String, request_id: Option<String>) -> Ending {
+    Ending::Released { name, code: code.to_owned(), note, request_id }
+}
+
+fn still_in_doubt(code: &str, note: &str) -> Ending {
+    Ending::InDoubt { code: code.to_owned(), note: note.to_owned(), request_id: None, called: false }
+}

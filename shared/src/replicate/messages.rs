@@ -1,0 +1,115 @@
+//! Receipts, and the messages that carry them on the queue.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::ledger::{News, Record, State};
+use crate::model::command::{Key, Replication};
+use crate::model::receipt::{Message, Receipt};
+use crate::model::text::hash_of;
+
+/// The type of the event that says that a provider accepted a replication.
+pub const ACCEPTED: &str = "offsite.replication.accepted";
+
+/// The message about an accepted replication.
+pub fn accepted(replication: &Replication, receipt: &Receipt) -> Message {
+    // For one backup of a vault-wide call, the event has the key and the attempt 1 of a call for that backup alone.
+    let of_backup = receipt.backup_id.as_deref().map(|backup| replication.of_backup(backup));
+    let attempt = if of_backup.is_some() { 1 } else { receipt.attempt };
+    let key = of_backup.as_ref().unwrap_or(replication).key();
+    let id = event_id(&key, ACCEPTED, named(replication, &receipt.replication_id), attempt);
+    let data = json!({
+        "source": source_of(replication, receipt),
+        "replication_id": receipt.replication_id,
+        "request_id": receipt.request_id,
+        "state": "accepted",
+        "adopted": receipt.adopted,
+        "attempt": attempt,
+    });
+    message(id, ACCEPTED, replication, &key, receipt.time, data)
+}
+
+/// The message about a later change: replicated, failed or lost.
+pub fn changed(replication: &Replication, record: &Record, news: &News) -> Message {
+    let News { state, attempt, replication_id } = news;
+    let (state, attempt) = (*state, *attempt);
+    let key = record.key();
+    let event_type = format!("offsite.replication.{}", state.name());
+    let entry = record.history.iter().rev().find(|entry| entry.state == state && entry.attempt == attempt);
+    // A record can hold several receipts of one attempt, and the news is about one of them.
+    let is_it = |receipt: &&Receipt| match replication_id {
+        Some(id) => receipt.replication_id.as_ref() == Some(id),
+        None => receipt.attempt == attempt,
+    };
+    let receipt = record.receipts.iter().rev().find(is_it).or(record.receipts.last());
+    let mut data = json!({
+        "source": replication.source_json(),
+        "replication_id": receipt.and_then(|receipt| receipt.replication_id.clone()),
+        "request_id": receipt.and_then(|receipt| receipt.request_id.clone()),
+        "state": state.name(),
+        "adopted": receipt.is_some_and(|receipt| receipt.adopted),
+        "attempt": attempt,
+    });
+    if let (Some(evidence), true) = (&record.evidence, state != State::Failed) {
+        data["evidence"] = json!(evidence);
+    }
+    if let Some(reason) = entry.and_then(|entry| entry.note.as_deref()).filter(|_| state != State::Replicated) {
+        data["error"] = json!({ "message": reason });
+    }
+    let time = entry.map_or(record.since, |entry| entry.time);
+    let id = event_id(&key, &event_type, named(replication, replication_id), attempt);
+    message(id, &event_type, replication, &key, time, data)
+}
+
+/// The ID that names the copy, where one does.
+fn named<'r>(replication: &Replication, replication_id: &'r Option<String>) -> Option<&'r str> {
+    replication_id.as_deref().filter(|_| replication.operation.names_each_copy())
+}
+
+fn message(
+    id: String,
+    event_type: &str,
+    replication: &Replication,
+    key: &Key,
+    time: Timestamp,
+    mut data: Value,
+) -> Message {
+    let cloud = replication.operation.cloud().name();
+    let time = time.to_string();
+    data["provider"] = json!(cloud);
+    data["operation"] = json!(replication.operation.name());
+    data["account"] = json!(replication.account);
+    data["destination"] = replication.destination.to_json();
+    data["time"] = json!(time);
+    let event = json!({
+        "specversion": "1.0",
+        "id": id,
+        "type": event_type,
+        "source": format!("/offsite/{cloud}/{}", replication.account),
+        "subject": key.0,
+        "time": time,
+        "datacontenttype": "application/json",
+        "data": data,
+    });
+    Message { id, event }
+}
+
+/// The source that a receipt is about; for a vault-wide call, the vault together with the receipt's one backup.
+pub fn source_of(replication: &Replication, receipt: &Receipt) -> Value {
+    let mut source = replication.source_json();
+    if let (Value::Object(source), Some(backup)) = (&mut source, &receipt.backup_id) {
+        source.insert("backup_id".into(), json!(backup));
+    }
+    source
+}
+
+/// The stable ID of the event of this type about one copy.
+///
+/// A copy that has an ID is named by it alone: it is the same copy whoever tells of it and in whichever attempt, and another copy of
+/// the same attempt is another one. Without such an ID (a pair of vaults, a source that was never copied) the attempt stands for it.
+pub fn event_id(key: &Key, event_type: &str, replication_id: Option<&str>, attempt: u32) -> String {
+    match replication_id {
+        Some(id) => hash_of(&[&key.0, event_type, "copy", id]),
+        None => hash_of(&[&key.0, event_type, "attempt", &attempt.to_string()]),
+    }
+}

@@ -1,0 +1,243 @@
+//! The path of one replication: claim, read back, call, settle, emit, mark.
+
+mod attempt;
+pub(crate) mod dry_run;
+pub mod messages;
+pub(crate) mod outbox;
+pub mod outcome;
+mod replay;
+mod update;
+
+use std::time::Duration;
+
+use crate::context::{Context, Invocation};
+use crate::exchange::{Target, credential};
+use crate::ledger::limits::{Attempts, OnDoubt};
+use crate::ledger::store::LedgerError;
+use crate::ledger::{self, Claim, Claimant, Ending, Record, State};
+use crate::model::command::Replication;
+use crate::model::error::{Error, ErrorName};
+use crate::model::time::later;
+use crate::providers::provider::Provider;
+pub(crate) use attempt::read_back;
+use outcome::{
+    Outcome, Trouble, TroubleState, in_doubt, ineligible, ledger_trouble, not_ready, unavailable, unless_panic,
+};
+pub(crate) use update::{Written, update};
+
+/// The limits that hold for one replication.
+struct Terms {
+    attempts: Attempts,
+    on_doubt: OnDoubt,
+}
+
+/// Starts one replication, or answers from the ledger what became of it. A panic underway fails this replication only.
+pub(crate) async fn run(
+    ctx: &Context,
+    provider: &dyn Provider,
+    replication: &Replication,
+    invocation: &Invocation,
+) -> Outcome {
+    let outcome = unless_panic(replication, replicate(ctx, provider, replication, invocation)).await;
+    ctx.memory.metrics.count(replication.operation.cloud(), replication.rule.as_deref(), outcome.tally());
+    outcome
+}
+
+/// Works on one replication: claims it, makes the attempt, settles, emits and marks the record.
+async fn replicate(
+    ctx: &Context,
+    provider: &dyn Provider,
+    replication: &Replication,
+    invocation: &Invocation,
+) -> Outcome {
+    let now = ctx.now();
+    if now >= invocation.stop() {
+        return Outcome::not_started(unavailable(
+            replication,
+            "no time is left before this function's deadline; it is handed back and starts again",
+        ));
+    }
+    if ctx.settings.paused {
+        return Outcome::Not(Trouble {
+            state: TroubleState::NotStarted,
+            error: Error::new(
+                ErrorName::Unavailable,
+                format!(
+                    "{} was not started: OFFSITE_PAUSED is set, and nothing is started until it is not; it can be repeated",
+                    replication.describe()
+                ),
+            ),
+            code: Some("paused".into()),
+            request_id: None,
+        });
+    }
+    let (target, region) = (Target::of(provider, replication), &replication.source.region);
+    // Checked before anything is written: a missing credential must not leave a claim behind.
+    let credential = match credential::ready(ctx, target, region).await {
+        Ok(credential) => credential,
+        Err(why) => return not_ready(replication, why),
+    };
+    let gate = match credential::gate(ctx, target, region, &credential).await {
+        Ok(gate) => gate,
+        Err(why) => return not_ready(replication, why),
+    };
+    let me = Claimant {
+        owner: ctx.ports.clock.nonce().0,
+        lease_until: later(invocation.deadline, ctx.settings.lease_margin),
+        now,
+    };
+    let terms = terms(ctx, replication).await;
+    let record = match claim(ctx, replication, &me, &terms.attempts).await {
+        Ok(Written::Stored(record)) => record,
+        Ok(Written::Left(claim, _)) => return replay::without_claim(ctx, replication, claim, invocation).await,
+        Err(error) => return Outcome::not_started(ledger_trouble(replication, &error)),
+    };
+    let ending = attempt::work(ctx, target, replication, &record, terms.on_doubt, invocation).await;
+    let me = Claimant { now: ctx.now(), ..me };
+    if matches!(
+        &ending,
+        Ending::Accepted(_) | Ending::Refused { .. } | Ending::Ineligible { .. } | Ending::NoWork { .. }
+    ) {
+        ctx.memory.pauses.prove(credential);
+    }
+    drop(gate);
+    if let Ending::Accepted(receipts) = &ending {
+        // Logged first: whatever fails from here on, the IDs are not lost.
+        for receipt in receipts {
+            tracing::info!(
+                key = %replication.key(), replication = replication.describe(), backup_id = receipt.backup_id, replication_id = receipt.replication_id,
+                request_id = receipt.request_id, adopted = receipt.adopted, attempt = record.attempt, "accepted"
+            );
+        }
+    }
+    let settled = settle(ctx, &record, &ending, &me, invocation).await;
+    finish(ctx, replication, &record, settled, ending, invocation).await
+}
+
+/// The limits of the rule that asks for a replication, or else those of the settings.
+async fn terms(ctx: &Context, replication: &Replication) -> Terms {
+    let mut terms =
+        Terms { attempts: ctx.settings.attempts, on_doubt: ctx.settings.on_doubt(replication.operation.cloud()) };
+    let Some(name) = &replication.rule else { return terms };
+    // Without a policy that can be read the settings hold, which are the more careful ones.
+    let Ok(Some(policy)) = ctx.ports.policies.policy().await else { return terms };
+    if let Some(rule) = policy.rule(name) {
+        terms.attempts.restart_lost = rule.limits.restart_lost;
+        terms.on_doubt = rule.limits.on_doubt.unwrap_or(terms.on_doubt);
+    }
+    terms
+}
+
+/// Claims the replication, or returns why it cannot be claimed. The write is durable before this returns.
+async fn claim(
+    ctx: &Context,
+    replication: &Replication,
+    me: &Claimant,
+    attempts: &Attempts,
+) -> Result<Written<Claim>, LedgerError> {
+    let claim = |found: Option<&Record>| match ledger::claim(found, replication, me, attempts) {
+        Claim::Write(record, expect) => Ok((*record, expect)),
+        other => Err(other),
+    };
+    match update(&*ctx.ports.ledger, None, claim).await? {
+        Written::Left(Claim::Ours(record), _) => Ok(Written::Stored(record)),
+        written => Ok(written),
+    }
+}
+
+/// Writes to the ledger how an attempt ended. Returns the stored record, or `None` if it could not be written.
+async fn settle(
+    ctx: &Context,
+    record: &Record,
+    ending: &Ending,
+    me: &Claimant,
+    invocation: &Invocation,
+) -> Option<Record> {
+    let mut delay = Duration::from_millis(100);
+    loop {
+        let settle = |found: Option<&Record>| {
+            found.and_then(|found| ledger::settle(found, ending, me, &ctx.settings.attempts)).ok_or(())
+        };
+        match update(&*ctx.ports.ledger, Some(record.clone()), settle).await {
+            Ok(Written::Stored(record) | Written::Left((), Some(record))) => return Some(*record),
+            Ok(Written::Left((), None)) => {
+                tracing::error!(key = record.key, "the record vanished from the ledger");
+                return None;
+            }
+            Err(error) => {
+                tracing::error!(key = record.key, %error, "the outcome could not be recorded");
+                if later(ctx.now(), delay) >= invocation.deadline {
+                    return None;
+                }
+                ctx.ports.clock.sleep(delay).await;
+                delay *= 2;
+            }
+        }
+    }
+}
+
+/// Sends what is in the outbox to the queue, and turns the ending of an attempt into an outcome.
+async fn finish(
+    ctx: &Context,
+    replication: &Replication,
+    claimed: &Record,
+    settled: Option<Record>,
+    ending: Ending,
+    invocation: &Invocation,
+) -> Outcome {
+    if settled.is_none() && matches!(&ending, Ending::Ineligible { .. } | Ending::NoWork { .. }) {
+        return Outcome::not_started(unavailable(
+            replication,
+            "what became of it could not be recorded; nothing was started, and it can be repeated",
+        ));
+    }
+    match ending {
+        Ending::Accepted(receipts) => {
+            let recorded = settled.is_some();
+            let record = settled.unwrap_or_else(|| {
+                let mut record = claimed.clone();
+                record.receipts.extend(receipts.iter().cloned());
+                record
+            });
+            if receipts.is_empty() {
+                return Outcome::NoWork { code: "no_backups".into() };
+            }
+            let queued = if recorded {
+                !record.outbox || outbox::deliver(ctx, replication, &record, invocation).await
+            } else {
+                // The receipt is emitted, but the replication counts as unfinished: its record is still claimed, and only another
+                // delivery settles it.
+                outbox::emit(ctx, replication, &record, invocation).await;
+                false
+            };
+            Outcome::Accepted { receipts: record.receipts, attempt: record.attempt, queued, replayed: false }
+        }
+        Ending::Released { name, code, note, request_id } => {
+            let doubtful = settled.as_ref().is_some_and(|record| record.state == State::InDoubt);
+            if doubtful {
+                return Outcome::Not(in_doubt(replication, &code, &note, request_id));
+            }
+            let next = if name == ErrorName::Rejected { "" } else { ", it can be repeated" };
+            let message =
+                format!("{} was not started: {code}: {note}; certainly not applied{next}", replication.describe());
+            Outcome::Not(Trouble {
+                state: TroubleState::NotStarted,
+                error: Error::new(name, message),
+                code: Some(code),
+                request_id,
+            })
+        }
+        Ending::InDoubt { code, note, request_id, .. } => Outcome::Not(in_doubt(replication, &code, &note, request_id)),
+        Ending::Refused { code, note, request_id } => {
+            let message = format!("{} was refused: {code}: {note}", replication.describe());
+            Outcome::Not(Trouble {
+                state: TroubleState::Refused,
+                error: Error::new(ErrorName::Rejected, message),
+                code: Some(code),
+                request_id,
+            })
+        }
+        Ending::Ineligible { reason } => Outcome::Not(ineligible(replication, &reason)),
+        Ending::NoWork { code, .. } => Outcome::NoWork { code },
+    }
+}

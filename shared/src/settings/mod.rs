@@ -1,0 +1,260 @@
+//! The settings of a handler, read once from an environment that is given as a value.
+
+pub mod accounts;
+pub mod environment;
+
+use std::time::Duration;
+
+use crate::ledger::limits::{Attempts, Looks, OnDoubt};
+use crate::model::command::{Cloud, Command, Destination};
+use crate::model::error::Error;
+use crate::model::fields::FieldError;
+use crate::providers::call::Service;
+use crate::providers::provider::{Defaults, Provider};
+use environment::{Environment, check_endpoint};
+
+/// Which commands are accepted, whoever sends them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commands {
+    /// All commands that `OFFSITE_ALLOWED_DESTINATIONS` allows: a person sends them.
+    Any,
+    /// Only commands to a destination that a rule of the policy names.
+    ToItsDestinations,
+    /// Only commands that a rule of the policy covers.
+    Covered,
+}
+
+/// One `provider:region` pattern of the destination allow-list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Allowed {
+    cloud: Option<Cloud>,
+    region: String,
+}
+
+/// The settings of one handler.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    allowed: Option<Vec<Allowed>>,
+    endpoints: Vec<(Service, String)>,
+    per_cloud: Vec<(Cloud, PerCloud)>,
+    /// Values for what a command leaves out.
+    pub defaults: Defaults,
+    /// The longest time to connect to a provider.
+    pub connect_timeout: Duration,
+    /// The longest time for one exchange with a provider.
+    pub timeout: Duration,
+    /// How many replications are worked on at once.
+    pub concurrency: usize,
+    /// The delay before the first retry. It doubles with each retry, with jitter.
+    pub backoff: Duration,
+    /// The waits before the further looks after a call of unknown outcome. The first look comes at once.
+    pub second_looks: Vec<Duration>,
+    /// How long a lease outlives the invocation's deadline.
+    pub lease_margin: Duration,
+    /// Limits on the attempts at one replication.
+    pub attempts: Attempts,
+    /// When destinations are looked at, and when to stop waiting for a copy.
+    pub looks: Looks,
+    /// How long an authentication failure pauses a credential.
+    pub pause: Duration,
+    /// Which commands are accepted. A queue is not trusted: whoever can send to it could have copies made anywhere.
+    pub commands: Commands,
+    /// If set, nothing is started: no mutating call leaves this process.
+    pub paused: bool,
+    /// If set, a sweep only reads: it starts nothing and opens no record. What a hint leads to is only looked at.
+    pub looks_only: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct PerCloud {
+    requests_per_second: u32,
+    visibility_wait: Duration,
+    on_doubt: OnDoubt,
+}
+
+/// The variables that override endpoints, each with its service.
+pub const ENDPOINT_VARIABLES: [(&str, Service); 8] = [
+    ("OFFSITE_ALIBABA_ENDPOINT", Service::Hbr),
+    ("OFFSITE_ALIBABA_STS_ENDPOINT", Service::AlibabaSts),
+    ("OFFSITE_HUAWEI_CBR_ENDPOINT", Service::Cbr),
+    ("OFFSITE_HUAWEI_CSBS_ENDPOINT", Service::Csbs),
+    ("OFFSITE_HUAWEI_IAM_ENDPOINT", Service::Iam),
+    ("OFFSITE_HUAWEI_STS_ENDPOINT", Service::HuaweiSts),
+    ("OFFSITE_TENCENT_ENDPOINT", Service::Cbs),
+    ("OFFSITE_TENCENT_STS_ENDPOINT", Service::TencentSts),
+];
+
+impl Settings {
+    /// Reads the settings of a handler that serves these providers.
+    ///
+    /// # Errors
+    /// A variable is wrong; the error names it and says what it must be.
+    pub fn from_environment(environment: &Environment, providers: &[&dyn Provider]) -> Result<Settings, Error> {
+        let seconds = |name: &str, default: Duration| -> Result<Duration, Error> {
+            Ok(Duration::from_secs(environment.number(name, default.as_secs(), 0..=604_800)?))
+        };
+        let milliseconds = |name: &str, default: u64| -> Result<Duration, Error> {
+            Ok(Duration::from_millis(environment.number(name, default, 1..=600_000)?))
+        };
+        let mut per_cloud = Vec::new();
+        for provider in providers {
+            let cloud = provider.cloud();
+            let prefix = format!("OFFSITE_{}", cloud.name().to_ascii_uppercase());
+            let hold = format!("{prefix}_ON_DOUBT");
+            per_cloud.push((
+                cloud,
+                PerCloud {
+                    requests_per_second: environment.number(
+                        &format!("{prefix}_RPS"),
+                        u64::from(provider.requests_per_second()),
+                        0..=10_000,
+                    )? as u32,
+                    visibility_wait: seconds(&format!("{prefix}_VISIBILITY_WAIT_S"), provider.visibility_wait())?,
+                    on_doubt: match environment.get(&hold) {
+                        None | Some("recopy") => OnDoubt::Recopy,
+                        Some("hold") => OnDoubt::Hold,
+                        Some(_) => return Err(Error::configuration(format!("{hold} must be recopy or hold"))),
+                    },
+                },
+            ));
+        }
+        let mut endpoints = Vec::new();
+        for (name, service) in ENDPOINT_VARIABLES {
+            if let Some(value) = environment.get(name) {
+                check_endpoint(name, value)?;
+                endpoints.push((service, value.trim_end_matches('/').to_owned()));
+            }
+        }
+        let attempts = Attempts::default();
+        let usual = Looks::default();
+        let looks = Looks {
+            first: seconds("OFFSITE_FIRST_LOOK_S", usual.first)?,
+            longest: seconds("OFFSITE_LONGEST_LOOK_S", usual.longest)?,
+            give_up: seconds("OFFSITE_COPY_DEADLINE_S", usual.give_up)?,
+            audit: seconds("OFFSITE_AUDIT_S", usual.audit)?,
+        };
+        Ok(Settings {
+            allowed: environment.get("OFFSITE_ALLOWED_DESTINATIONS").map(allow_list).transpose()?,
+            endpoints,
+            per_cloud,
+            defaults: Defaults { huawei_project_id: environment.get("HUAWEICLOUD_SDK_PROJECT_ID").map(str::to_owned) },
+            connect_timeout: milliseconds("OFFSITE_CONNECT_TIMEOUT_MS", 3_000)?,
+            timeout: milliseconds("OFFSITE_TIMEOUT_MS", 15_000)?,
+            concurrency: environment.number("OFFSITE_CONCURRENCY", 10, 1..=1_000)? as usize,
+            backoff: milliseconds("OFFSITE_BACKOFF_MS", 1_000)?,
+            second_looks: vec![milliseconds("OFFSITE_SECOND_LOOK_MS", 500)?],
+            lease_margin: milliseconds("OFFSITE_LEASE_MARGIN_MS", 10_000)?,
+            attempts: Attempts {
+                limit: environment.number("OFFSITE_MAX_ATTEMPTS", u64::from(attempts.limit), 1..=9)? as u32,
+                backoff: seconds("OFFSITE_ATTEMPT_BACKOFF_S", attempts.backoff)?,
+                ineligible_for: seconds("OFFSITE_INELIGIBLE_S", attempts.ineligible_for)?,
+                first_look: looks.first,
+                restart_lost: false,
+            },
+            looks,
+            pause: seconds("OFFSITE_PAUSE_S", Duration::from_secs(300))?,
+            commands: Commands::Any,
+            paused: match environment.get("OFFSITE_PAUSED") {
+                None | Some("0" | "false") => false,
+                Some("1" | "true") => true,
+                Some(_) => return Err(Error::configuration("OFFSITE_PAUSED must be true or false")),
+            },
+            looks_only: false,
+        })
+    }
+
+    /// Whether there is an allow-list of destinations.
+    pub fn restricts_destinations(&self) -> bool {
+        self.allowed.is_some()
+    }
+
+    /// Whether copies may go to this destination. Without an allow-list they may go anywhere.
+    pub fn allows(&self, cloud: Cloud, destination: &Destination) -> bool {
+        let Some(allowed) = &self.allowed else { return true };
+        allowed.iter().any(|pattern| {
+            pattern.cloud.is_none_or(|only| only == cloud) && matches(&pattern.region, &destination.region)
+        })
+    }
+
+    /// Checks the destinations of a command against the allow-list.
+    ///
+    /// # Errors
+    /// A destination is not allowed; the error names the first one.
+    pub(crate) fn check_destinations(&self, command: &Command) -> Result<(), FieldError> {
+        let cloud = command.operation.cloud();
+        for (index, destination) in command.destinations.iter().enumerate() {
+            if !self.allows(cloud, destination) {
+                return Err(FieldError::new(
+                    format!("destinations[{index}].region"),
+                    format!(
+                        "{}:{} is not in OFFSITE_ALLOWED_DESTINATIONS; nothing was started",
+                        cloud.name(),
+                        destination.region
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The base URL of a service in a region: the override, or the provider's own.
+    pub fn endpoint(&self, provider: &dyn Provider, service: Service, region: &str) -> String {
+        match self.endpoints.iter().find(|(found, _)| *found == service) {
+            Some((_, template)) => template.replace("{region}", region),
+            None => provider.endpoint(service, region),
+        }
+    }
+
+    /// The limit of requests per second for each action of a cloud; 0 means no limit.
+    pub fn requests_per_second(&self, cloud: Cloud) -> u32 {
+        self.of(cloud).map_or(20, |of| of.requests_per_second)
+    }
+
+    /// How long an accepted copy may stay invisible to read-back.
+    pub fn visibility_wait(&self, cloud: Cloud) -> Duration {
+        self.of(cloud).map_or(Duration::from_secs(900), |of| of.visibility_wait)
+    }
+
+    /// What to do with a doubt that read-back could not settle.
+    pub fn on_doubt(&self, cloud: Cloud) -> OnDoubt {
+        self.of(cloud).map_or(OnDoubt::Hold, |of| of.on_doubt)
+    }
+
+    fn of(&self, cloud: Cloud) -> Option<&PerCloud> {
+        self.per_cloud.iter().find(|(found, _)| *found == cloud).map(|(_, of)| of)
+    }
+}
+
+fn allow_list(text: &str) -> Result<Vec<Allowed>, Error> {
+    let wrong = |item: &str| {
+        Error::configuration(format!(
+            "OFFSITE_ALLOWED_DESTINATIONS: \"{item}\" is not a provider:region pattern such as tencent:ap-singapore, huawei:cn-* or *:eu-west-1"
+        ))
+    };
+    let mut list = Vec::new();
+    for item in text.split([',', ' ', '\n', '\t']).filter(|item| !item.is_empty()) {
+        let (cloud, region) = item.split_once(':').ok_or_else(|| wrong(item))?;
+        let cloud = match cloud {
+            "*" => None,
+            name => Some(Cloud::from_name(name).ok_or_else(|| wrong(item))?),
+        };
+        if region.is_empty() {
+            return Err(wrong(item));
+        }
+        list.push(Allowed { cloud, region: region.to_owned() });
+    }
+    if list.is_empty() {
+        return Err(wrong(text.trim()));
+    }
+    Ok(list)
+}
+
+/// Matches a pattern in which `*` stands for any run of characters.
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {
+            (0..=rest.len()).filter(|at| rest.is_char_boundary(*at)).any(|at| matches(tail, &rest[at..]))
+        }),
+    }
+}

@@ -1,0 +1,144 @@
+//! What a sweep finds: counts by verdict, exceptions, orphans, and a point for the history.
+
+use std::ops::{Index, IndexMut};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::verdict::Verdict;
+
+/// Backups × destinations by verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    /// All of them.
+    pub covered: u64,
+    /// A usable copy was seen, or can be concluded.
+    pub replicated: u64,
+    /// A copy is on its way, or accepted and not seen yet.
+    pub in_progress: u64,
+    /// No copy, and nothing in its way.
+    pub missing: u64,
+    /// The backup itself is not finished yet.
+    pub not_ready: u64,
+    /// It can or shall not be copied.
+    pub ineligible: u64,
+    /// The copy failed or was refused.
+    pub failed: u64,
+    /// A call may have been applied, and nobody knows.
+    pub in_doubt: u64,
+    /// The copy was seen once and is gone before its time.
+    pub lost: u64,
+    /// The source is gone and was never copied.
+    pub missed: u64,
+}
+
+impl Counts {
+    /// Counts one more with this verdict.
+    pub fn add(&mut self, verdict: Verdict) {
+        self.covered += 1;
+        self[verdict] += 1;
+    }
+
+    /// Counts one that had the verdict `from` under `to`.
+    pub fn change(&mut self, from: Verdict, to: Verdict) {
+        self[from] = self[from].saturating_sub(1);
+        self[to] += 1;
+    }
+}
+
+impl Index<Verdict> for Counts {
+    type Output = u64;
+
+    fn index(&self, verdict: Verdict) -> &u64 {
+        match verdict {
+            Verdict::Replicated => &self.replicated,
+            Verdict::InProgress => &self.in_progress,
+            Verdict::Missing => &self.missing,
+            Verdict::NotReady => &self.not_ready,
+            Verdict::Ineligible => &self.ineligible,
+            Verdict::Failed => &self.failed,
+            Verdict::InDoubt => &self.in_doubt,
+            Verdict::Lost => &self.lost,
+            Verdict::Missed => &self.missed,
+        }
+    }
+}
+
+impl IndexMut<Verdict> for Counts {
+    fn index_mut(&mut self, verdict: Verdict) -> &mut u64 {
+        match verdict {
+            Verdict::Replicated => &mut self.replicated,
+            Verdict::InProgress => &mut self.in_progress,
+            Verdict::Missing => &mut self.missing,
+            Verdict::NotReady => &mut self.not_ready,
+            Verdict::Ineligible => &mut self.ineligible,
+            Verdict::Failed => &mut self.failed,
+            Verdict::InDoubt => &mut self.in_doubt,
+            Verdict::Lost => &mut self.lost,
+            Verdict::Missed => &mut self.missed,
+        }
+    }
+}
+
+/// One backup and one destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// What is to be said of it.
+    pub verdict: Verdict,
+    /// The backup.
+    pub backup_id: String,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The disk or server it is a backup of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// The region that the backup lies in.
+    pub source_region: String,
+    /// The region that its copy goes to.
+    pub destination: String,
+    /// When it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The ledger's record, for `offsite ledger show`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// A copy without a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Orphan {
+    /// Its ID in the destination.
+    pub copy_id: String,
+    /// Region it lies in.
+    pub region: String,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What it was a copy of, where that can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_id: Option<String>,
+    /// When it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// Size in GiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_gib: Option<u64>,
+}
+
+/// One earlier sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Point {
+    /// When its listing began.
+    pub at: Timestamp,
+    /// The lag then, in seconds.
+    pub lag_seconds: u64,
+    /// Covered then.
+    pub covered: u64,
+    /// Replicated then.
+    pub replicated: u64,
+}

@@ -1,0 +1,181 @@
+//! The action `sweep`: for each rule, find what has no copy, and have it copied.
+//!
+//! A sweep of a rule is a course through three stretches: list the copies in the destinations (`copies`), then list the backups
+//! and judge each (`sources`), then ask after what the ledger knows and the listing no longer shows (`gone`). It ends with a
+//! summary, which the report is made of. Where the time of one invocation ends, the next one goes on.
+//!
+//! **Invariant:** a page that was not read, or that cannot be the whole truth, ends the course without a summary.
+//! **Invariant:** a sweep starts nothing by itself: it makes commands, and the path of every command is `replicate`.
+
+mod answer;
+mod checkpoint;
+mod chunks;
+pub mod findings;
+mod gone;
+mod index;
+mod metering;
+mod pages;
+pub mod pair;
+mod progress;
+mod starts;
+mod state;
+mod stop;
+pub mod summary;
+pub mod verdict;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::context::{Context, Invocation};
+use crate::exchange::{Target, credential};
+use crate::ledger::store::LedgerError;
+use crate::model::command::{Replication, Source};
+use crate::model::error::{Error, ErrorName};
+use crate::model::time::later;
+use crate::policy::Rule;
+use crate::providers::provider::Provider;
+use crate::replicate::outbox;
+use crate::replicate::outcome::not_ready;
+use answer::{SweepAnswer, Swept};
+use checkpoint::SAVED_EVERY_S;
+use progress::Phase;
+use state::Sweep;
+use stop::Stop;
+use summary::Summary;
+
+/// Drains the outbox and sweeps the rules of this function's clouds, or the one that the payload names.
+///
+/// # Errors
+/// The ledger or the policy cannot be read, or there is no such rule.
+pub(crate) async fn run(ctx: &Context, payload: &Value, invocation: &Invocation) -> Result<SweepAnswer, Error> {
+    let outbox = outbox::drain(ctx, invocation).await?;
+    let only = payload.get("rule").and_then(Value::as_str);
+    let policy = ctx.ports.policies.policy().await?;
+    let rules: Vec<&Rule> = policy
+        .iter()
+        .flat_map(|policy| &policy.rules)
+        .filter(|rule| ctx.provider(rule.operation.cloud()).is_some())
+        .filter(|rule| only.is_none_or(|only| rule.name == only))
+        .collect();
+    if let (Some(only), []) = (only, rules.as_slice()) {
+        return Err(Error::new(
+            ErrorName::InvalidCommand,
+            format!("event {}: rule: \"{only}\" is no rule of the policy that this function serves", invocation.id),
+        ));
+    }
+    // Whichever waits longest goes first, so that a large rule does not keep a small one from its turn.
+    let mut waiting = Vec::with_capacity(rules.len());
+    for rule in rules {
+        let last = summary::read(&*ctx.ports.notes, &rule.name).await.map_err(|error| unreadable(&error))?;
+        waiting.push((last.map(|(last, _)| last.complete_as_of), rule));
+    }
+    waiting.sort_by_key(|(last, _)| *last);
+    let mut swept = Vec::new();
+    for (last, rule) in waiting {
+        swept.push(sweep_rule(ctx, rule, last, invocation).await);
+    }
+    Ok(SweepAnswer { outbox, swept })
+}
+
+async fn sweep_rule(ctx: &Context, rule: &Rule, last: Option<Timestamp>, invocation: &Invocation) -> Swept {
+    let mut sweep = match Sweep::begin(ctx, rule, invocation).await {
+        Ok(sweep) => sweep,
+        Err(stop) => {
+            metering::measure_unfinished(ctx, rule, last);
+            return Swept::stopped(&rule.name, &stop, None);
+        }
+    };
+    match sweep.run().await {
+        Ok(summary) => {
+            sweep.measure(&summary).await;
+            Swept::complete(&rule.name, &summary, &sweep.course)
+        }
+        Err(stop) => {
+            if let Stop::Failed(reason) = &stop {
+                tracing::error!(rule = rule.name, %reason, "the sweep did not come to its end");
+                sweep.course.error = Some(reason.clone());
+            }
+            if !matches!(stop, Stop::Busy(_))
+                && let Err(again) = sweep.checkpoint(true).await
+            {
+                tracing::warn!(rule = rule.name, error = %again.reason(), "how far this sweep came is not recorded");
+            }
+            metering::measure_unfinished(ctx, rule, last.or(Some(sweep.course.tried_since())));
+            Swept::stopped(&rule.name, &stop, Some(&sweep.course))
+        }
+    }
+}
+
+impl<'c> Sweep<'c> {
+    pub(super) async fn run(&mut self) -> Result<Summary, Stop> {
+        self.may_begin().await?;
+        if self.course.phase == Phase::Copies {
+            self.copies().await?;
+            self.enter(Phase::Sources).await?;
+        }
+        if self.course.phase == Phase::Sources {
+            self.sources().await?;
+            self.enter(Phase::Gone).await?;
+        }
+        self.gone().await?;
+        self.publish().await
+    }
+
+    /// Whether the destinations are allowed, and the credential is there and not paused. What stands in the way is kept with the
+    /// course, so that the report tells it.
+    pub(super) async fn may_begin(&self) -> Result<(), Stop> {
+        let failed = |reason: String| Err(Stop::Failed(reason));
+        if let Err(error) = self.ctx.settings.check_destinations(&self.rule.command_of("")) {
+            return failed(error.to_string());
+        }
+        let Some(whole) = Sweep::whole(self.ctx, self.provider, self.rule) else { return Ok(()) };
+        match credential::ready(self.ctx, Target::of(self.provider, &whole), &whole.source.region).await {
+            Ok(_) => Ok(()),
+            Err(why) => failed(not_ready(&whole, why).message()),
+        }
+    }
+
+    pub(super) async fn enter(&mut self, phase: Phase) -> Result<(), Stop> {
+        self.course.phase = phase;
+        self.course.cursor = None;
+        // Worth a write only where another invocation may have to go on from here.
+        self.tick().await
+    }
+
+    /// Between two exchanges: is there time left, and is it time to write down how far this is?
+    pub(super) async fn tick(&mut self) -> Result<(), Stop> {
+        let now = self.ctx.now();
+        if now >= self.invocation.stop() {
+            return Err(Stop::Time);
+        }
+        self.flush_if_many().await?;
+        if now.duration_since(self.saved_at).as_secs() >= SAVED_EVERY_S {
+            self.checkpoint(false).await?;
+        }
+        Ok(())
+    }
+
+    /// An invocation for one replication: a sweep may go on for hours, and a lease must not.
+    pub(super) fn soon(&self) -> Invocation {
+        let deadline = later(self.ctx.now(), STARTS_WITHIN).min(self.invocation.deadline);
+        Invocation { id: self.invocation.id.clone(), deadline }
+    }
+
+    /// The replication of a rule as a whole, for reads that are not about one backup.
+    pub(super) fn whole(ctx: &Context, provider: &dyn Provider, rule: &Rule) -> Option<Replication> {
+        let command = provider.complete(&rule.command_of("*"), &ctx.settings.defaults);
+        command.replications().into_iter().next().map(|replication| Replication {
+            source: Source { region: rule.source.region.clone(), ..replication.source.clone() },
+            ..replication
+        })
+    }
+}
+
+/// How long one replication that a sweep starts may take.
+pub(crate) const STARTS_WITHIN: Duration = Duration::from_secs(60);
+
+fn unreadable(error: &LedgerError) -> Error {
+    Error::new(ErrorName::Unavailable, format!("nothing was swept: {error}; it can be repeated"))
+}

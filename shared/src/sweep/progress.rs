@@ -1,0 +1,161 @@
+//! How far the sweep of a rule is: what is kept between two invocations.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::chunks::chunk_name;
+use super::findings::Counts;
+use crate::ledger::store::LedgerError;
+use crate::ports::Notes;
+
+/// Drops the chunks that a course has written. `all`: also its findings, which a summary still needs.
+pub(super) async fn drop_chunks(notes: &dyn Notes, rule: &str, course: &Course, all: bool) -> Result<(), LedgerError> {
+    let mut names = Vec::new();
+    let mut add = |kind: String, count: u32| {
+        names.extend((0..count).map(|chunk| chunk_name(rule, &course.run, &kind, chunk)));
+    };
+    for (at, count) in course.copies.iter().enumerate() {
+        add(format!("copies{at}"), *count);
+    }
+    for (at, count) in course.matched.iter().enumerate() {
+        add(format!("matched{at}"), *count);
+    }
+    if all {
+        add("newest".to_owned(), course.newest);
+        add("findings".to_owned(), course.findings);
+    }
+    for name in names {
+        notes.drop_note(&name).await?;
+    }
+    Ok(())
+}
+
+/// The format of a course. A course of another format is not resumed, because its fields may mean something else.
+pub(super) const FORMAT: u32 = 2;
+
+/// The stretches of a course, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Phase {
+    /// Listing the copies of the destinations.
+    Copies,
+    /// Listing the backups.
+    Sources,
+    /// Asking after what is not listed any more.
+    Gone,
+}
+
+/// The course of one rule's sweep: how far it is, as a note keeps it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Course {
+    /// In which format it is written.
+    #[serde(default = "first_format")]
+    pub format: u32,
+    /// A random name of this sweep, which is part of its notes' names.
+    pub run: String,
+    /// The hash of the rule as it was when the course began.
+    pub rule_hash: String,
+    /// When the course began.
+    pub begun: Timestamp,
+    /// When the first course began after the last one that came to its end; absent if that is this one.
+    #[serde(default)]
+    pub tried_since: Option<Timestamp>,
+    /// The stretch that it is in.
+    pub phase: Phase,
+    /// Which destination is being listed.
+    pub destination: usize,
+    /// Where the next page begins.
+    pub cursor: Option<String>,
+    /// How many chunks of copies are written, by destination.
+    pub copies: Vec<u32>,
+    /// How many chunks of exceptions are written.
+    pub findings: u32,
+    /// How many chunks say which copies were found, by destination.
+    pub matched: Vec<u32>,
+    /// How many chunks of each resource's newest backups are written.
+    pub newest: u32,
+    /// Counts by verdict so far.
+    pub counts: Counts,
+    /// How many of the replicated ones are concluded and not seen.
+    pub inferred: u64,
+    /// The oldest backup without a usable copy.
+    pub oldest: Option<Timestamp>,
+    /// Copies that should be started, whether they were or not.
+    #[serde(default)]
+    pub due: u64,
+    /// How many copies were started here or handed to the work queue.
+    pub started: u64,
+    /// Commands that it handed to the work queue.
+    pub handed_over: u64,
+    /// Requests that it sent, for pages.
+    pub requests: u64,
+    /// When a request was last answered.
+    #[serde(default)]
+    pub answered: Option<Timestamp>,
+    /// Which destinations of a vault-wide rule have something to copy.
+    pub vault_due: Vec<bool>,
+    /// Hashes of the IDs of the last pages: the next page overlaps them.
+    pub recent: Vec<u64>,
+    /// Until when no other invocation takes up this course.
+    pub lease_until: Timestamp,
+    /// Why the last invocation did not go on, if something failed.
+    pub error: Option<String>,
+}
+
+impl Course {
+    pub(super) fn new(run: String, rule_hash: String, destinations: usize, now: Timestamp) -> Course {
+        Course {
+            format: FORMAT,
+            run,
+            rule_hash,
+            begun: now,
+            tried_since: None,
+            phase: Phase::Copies,
+            destination: 0,
+            cursor: None,
+            copies: vec![0; destinations],
+            findings: 0,
+            matched: vec![0; destinations],
+            newest: 0,
+            counts: Counts::default(),
+            inferred: 0,
+            oldest: None,
+            due: 0,
+            started: 0,
+            handed_over: 0,
+            requests: 0,
+            answered: None,
+            vault_due: vec![false; destinations],
+            recent: Vec::new(),
+            lease_until: now,
+            error: None,
+        }
+    }
+
+    /// Since when the rule has had no complete sweep, if it never had one before.
+    pub(super) fn tried_since(&self) -> Timestamp {
+        self.tried_since.unwrap_or(self.begun)
+    }
+
+    /// A course that stands for the chunks of a summary, so that they can be dropped.
+    pub(super) fn of_summary(run: &str, findings: u32, newest: u32, at: Timestamp) -> Course {
+        Course { findings, newest, ..Course::new(run.to_owned(), String::new(), 0, at) }
+    }
+}
+
+/// The format of a course that does not say it: the first version wrote none.
+fn first_format() -> u32 {
+    1
+}
+
+/// The name of the note that holds a rule's course.
+pub(crate) fn name_of(rule: &str) -> String {
+    format!("course/{rule}")
+}
+
+/// Why the last sweep of a rule has not come to its end, if it has not.
+pub(super) async fn trouble(notes: &dyn Notes, rule: &str) -> Result<Option<String>, LedgerError> {
+    let note = notes.note(&name_of(rule)).await?;
+    let course = note.and_then(|note| serde_json::from_str::<Course>(&note.text).ok());
+    Ok(course.and_then(|course| course.error))
+}

@@ -1,0 +1,49 @@
+//! One rule's sweep, as far as this invocation takes it.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+
+use jiff::Timestamp;
+
+use super::index::CopyIndex;
+use super::progress::Course;
+use crate::context::{Context, Invocation};
+use crate::exchange::Target;
+use crate::ledger::Record;
+use crate::policy::Rule;
+use crate::providers::inventory::VaultPair;
+use crate::providers::provider::Provider;
+
+/// What one invocation holds while it sweeps one rule.
+pub(crate) struct Sweep<'c> {
+    pub(super) ctx: &'c Context,
+    pub(super) provider: &'static dyn Provider,
+    pub(super) rule: &'c Rule,
+    pub(super) invocation: &'c Invocation,
+    pub(super) course: Course,
+    /// The version of the note that holds the course.
+    pub(super) version: u64,
+    pub(super) saved_at: Timestamp,
+    /// The copies of each destination, in the order of the rule.
+    pub(super) indexes: Vec<CopyIndex>,
+    /// The pair and the ledger's record of it; absent unless the rule is for a pair of vaults.
+    pub(super) pair: Option<(VaultPair, Option<Record>)>,
+    /// Hashes of the IDs on the last pages, because pages overlap.
+    pub(super) recent: VecDeque<u64>,
+    pub(super) recent_set: HashSet<u64>,
+    /// Exceptions that are not written down yet.
+    pub(super) lines: Vec<String>,
+    pub(super) lines_bytes: usize,
+    /// The keys of all exceptions so far, cut short.
+    pub(super) exceptions: HashSet<u64>,
+    /// For each resource, when its newest replicated backup was made, by destination: seconds since 1970, or 0 for none.
+    pub(super) newest: BTreeMap<String, Vec<i64>>,
+    /// Nothing more is started in this invocation: the credential is paused, or the limit is reached.
+    pub(super) no_more: bool,
+}
+
+impl<'c> Sweep<'c> {
+    /// The rule's cloud and account.
+    pub(super) fn target(&self) -> Target<'c> {
+        Target { provider: self.provider, account: &self.rule.account, rule: Some(&self.rule.name) }
+    }
+}

@@ -1,0 +1,613 @@
+//! What is to be said of one backup and one destination, from all that is known: a pure judgement.
+//!
+//! The first row that applies decides. The destination's word goes before the source's, and both before what the ledger
+//! remembers; that a backup cannot be copied counts only where nothing has been or may have been started.
+//!
+//! | # | what is known | verdict |
+//! |---|---|---|
+//! | 1 | a usable copy was seen or concluded in the destination | `Replicated`, `observed` or `inferred` |
+//! | 2 | a copy was seen there that is not finished | `InProgress` |
+//! | 3 | the provider's record, kept with the source: running | `InProgress` |
+//! | 4 | ledger `Replicated`: gone after its planned expiry, or nobody looked | `Replicated` |
+//! | 5 | ledger `Replicated` and gone before its time, or `Lost` | `Lost` |
+//! | 5a | … done, and nobody has looked in the destination | `Replicated`, `inferred` |
+//! | 5b | … done, but the destination does not show it | `InProgress`: accepted is not copied; after [`Looks::give_up`] `Lost` |
+//! | 6 | ledger `Claimed`, lease running | `InProgress` |
+//! | 7 | ledger `Claimed`, lease over, or `InDoubt` | `InDoubt` |
+//! | 8 | ledger `Accepted`, unless the failed copy of row 11 or 12 is the accepted one | `InProgress` |
+//! | 9 | ledger `Abandoned`: a person wants no copy | `Ineligible` |
+//! | 10 | the backup is not usable by its own state | `Ineligible` or `NotReady` with the reason |
+//! | 11 | a copy was seen in the destination that was given up or thrown away | `Failed` |
+//! | 12 | the provider's record: failed | `Failed` with its reason |
+//! | 13 | ledger `Refused` or `Failed` | `Failed` with code and note |
+//! | 14 | ledger `Ineligible` (the API's own refusal; it is asked again when that expires) | `Ineligible` |
+//! | 15 | ledger `Seen`, `Missed` or `NoWork`, or no record | `Missing` |
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::limits::{Attempts, Looks};
+use crate::ledger::{Record, State};
+use crate::model::backup::{Backup, CopyRecord, CopyState, DestinationCopy, Standing};
+use crate::model::command::Destination;
+use crate::model::evidence::How;
+use crate::model::time::later;
+
+/// The word for one backup and one destination, as reports and stored findings have it.
+///
+/// The order is that of urgency: what needs somebody comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The source is gone and was never copied.
+    Missed,
+    /// There was a copy, and it is gone before its time.
+    Lost,
+    /// A call may have been applied, and nobody knows.
+    InDoubt,
+    /// The copy failed or was refused.
+    Failed,
+    /// There is no copy, and nothing stands in its way.
+    Missing,
+    /// A copy is on its way, or accepted and not seen yet.
+    InProgress,
+    /// The backup itself is not finished yet.
+    NotReady,
+    /// It can or shall not be copied.
+    Ineligible,
+    /// A usable copy was seen, or can be concluded.
+    Replicated,
+}
+
+impl Verdict {
+    /// All verdicts, most urgent first.
+    pub const ALL: [Verdict; 9] = [
+        Verdict::Missed,
+        Verdict::Lost,
+        Verdict::InDoubt,
+        Verdict::Failed,
+        Verdict::Missing,
+        Verdict::InProgress,
+        Verdict::NotReady,
+        Verdict::Ineligible,
+        Verdict::Replicated,
+    ];
+
+    /// The name that it has in JSON and CSV.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Missed => "missed",
+            Verdict::Lost => "lost",
+            Verdict::InDoubt => "in_doubt",
+            Verdict::Failed => "failed",
+            Verdict::Missing => "missing",
+            Verdict::InProgress => "in_progress",
+            Verdict::NotReady => "not_ready",
+            Verdict::Ineligible => "ineligible",
+            Verdict::Replicated => "replicated",
+        }
+    }
+
+    /// The verdict that a record's state gives by itself; `None` if it depends on the backup.
+    pub fn of_state(state: State) -> Option<Verdict> {
+        match state {
+            State::Replicated => Some(Verdict::Replicated),
+            State::Accepted => Some(Verdict::InProgress),
+            State::InDoubt => Some(Verdict::InDoubt),
+            State::Refused | State::Failed => Some(Verdict::Failed),
+            State::Lost => Some(Verdict::Lost),
+            State::Missed => Some(Verdict::Missed),
+            State::Abandoned | State::Ineligible => Some(Verdict::Ineligible),
+            State::Claimed | State::Seen | State::NoWork => None,
+        }
+    }
+
+    /// Whether it counts for the lag: there should be a usable copy, and there is none.
+    pub fn is_late(self) -> bool {
+        match self {
+            Verdict::Missed
+            | Verdict::Lost
+            | Verdict::InDoubt
+            | Verdict::Failed
+            | Verdict::Missing
+            | Verdict::InProgress => true,
+            Verdict::NotReady | Verdict::Ineligible | Verdict::Replicated => false,
+        }
+    }
+}
+
+/// What is to be said of one backup and one destination, with what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// There is a usable copy.
+    Replicated {
+        /// How that is known.
+        proof: Proof,
+        /// The copy's ID in the destination, where it has one and it is told.
+        id: Option<String>,
+    },
+    /// A copy is on its way, or accepted and not seen yet.
+    InProgress,
+    /// There is none, and nothing stands in its way.
+    Missing,
+    /// There is none and there shall or can be none, and why.
+    Ineligible(String),
+    /// There is none because it failed or was refused, and why.
+    Failed(String),
+    /// There was one, and it is gone before its time, and how that is known.
+    Lost(String),
+    /// Nobody knows: a call may have been applied.
+    InDoubt,
+    /// There is none, and the backup cannot be copied yet.
+    NotReady(String),
+}
+
+impl Judgement {
+    /// The verdict without what it rests on.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Judgement::Replicated { .. } => Verdict::Replicated,
+            Judgement::InProgress => Verdict::InProgress,
+            Judgement::Missing => Verdict::Missing,
+            Judgement::Ineligible(_) => Verdict::Ineligible,
+            Judgement::Failed(_) => Verdict::Failed,
+            Judgement::Lost(_) => Verdict::Lost,
+            Judgement::InDoubt => Verdict::InDoubt,
+            Judgement::NotReady(_) => Verdict::NotReady,
+        }
+    }
+
+    /// Why, where there is something to say.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Judgement::Ineligible(reason)
+            | Judgement::Failed(reason)
+            | Judgement::Lost(reason)
+            | Judgement::NotReady(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+/// How a copy is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The destination showed it.
+    Observed,
+    /// It follows from what the provider says elsewhere.
+    Inferred,
+}
+
+/// What a look at the destination gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Nobody looked.
+    Untried,
+    /// There is no copy, or none that can be seen yet.
+    Nothing,
+    /// There is a copy.
+    Copy {
+        /// Its ID, where it has one.
+        id: Option<String>,
+        /// Whether the copy is done, running or failed.
+        state: CopyState,
+        /// Whether it was seen or only concluded.
+        proof: Proof,
+    },
+}
+
+impl Look {
+    /// The look at a complete listing of the destination, in which `found` is the best match.
+    pub fn of_listing(found: Option<&DestinationCopy>) -> Look {
+        match found {
+            Some(copy) => Look::Copy { id: Some(copy.id.clone()), state: copy.state, proof: Proof::Observed },
+            None => Look::Nothing,
+        }
+    }
+}
+
+/// Judges one backup and one destination by the table of this module.
+pub fn judge(
+    backup: &Backup,
+    destination: &Destination,
+    record: Option<&Record>,
+    look: &Look,
+    looks: &Looks,
+    now: Timestamp,
+) -> Judgement {
+    let told = backup.copy_to(destination);
+    if let Look::Copy { id, state, proof } = look {
+        match state {
+            CopyState::Done => return Judgement::Replicated { proof: *proof, id: id.clone() },
+            CopyState::Running => return Judgement::InProgress,
+            CopyState::Failed => {}
+        }
+    }
+    let remade = told.is_some_and(|copy| copy.state == CopyState::Running);
+    match record.map(|record| record.state).filter(|_| !remade) {
+        Some(State::Replicated) => return proven(record, look, now),
+        Some(State::Lost) => {
+            return Judgement::Lost(record.and_then(last_word).unwrap_or_else(|| "the copy is gone".to_owned()));
+        }
+        _ => {}
+    }
+    match told.map(|copy| (copy.state, look)) {
+        Some((CopyState::Done, Look::Nothing)) if told.is_some_and(|copy| is_overdue(copy, looks, now)) => {
+            return Judgement::Lost(
+                "the provider's own record says that it was made, and the destination does not show it".to_owned(),
+            );
+        }
+        Some((CopyState::Done, Look::Untried)) => {
+            let id = told.and_then(|copy| copy.copy_id.clone());
+            return Judgement::Replicated { proof: Proof::Inferred, id };
+        }
+        // The source says that the copy was made. The destination says that it failed, and that counts.
+        Some((CopyState::Done, Look::Copy { .. })) => {}
+        Some((CopyState::Done | CopyState::Running, _)) => return Judgement::InProgress,
+        Some((CopyState::Failed, _)) | None => {}
+    }
+    let failed = failure(told, look);
+    match record {
+        Some(record) if record.state == State::Claimed && is_leased(record, now) => return Judgement::InProgress,
+        Some(record) if matches!(record.state, State::Claimed | State::InDoubt) => return Judgement::InDoubt,
+        Some(record) if record.state == State::Accepted => {
+            let told_id = told.and_then(|copy| copy.id.as_deref());
+            let ours = failed.as_ref().filter(|(id, _)| {
+                is_accepted(record, id.as_deref()) || told_id.is_some_and(|id| is_accepted(record, Some(id)))
+            });
+            return ours.map_or(Judgement::InProgress, |(_, reason)| Judgement::Failed(reason.clone()));
+        }
+        Some(record) if record.state == State::Abandoned => {
+            let why = last_word(record).map(|word| format!(": {word}")).unwrap_or_default();
+            return Judgement::Ineligible(format!("was given up by a person{why}"));
+        }
+        _ => {}
+    }
+    match &backup.standing {
+        Standing::NotReady(reason) => return Judgement::NotReady(reason.clone()),
+        Standing::Ineligible(reason) => return Judgement::Ineligible(reason.clone()),
+        Standing::NotCovered(reason) => return Judgement::Ineligible((*reason).to_owned()),
+        Standing::Usable => {}
+    }
+    if let Some((_, reason)) = failed {
+        return Judgement::Failed(reason);
+    }
+    match record.map(|record| (record.state, last_word(record))) {
+        Some((State::Refused | State::Failed, word)) => {
+            Judgement::Failed(word.unwrap_or_else(|| "was refused".to_owned()))
+        }
+        Some((State::Ineligible, word)) => {
+            Judgement::Ineligible(word.unwrap_or_else(|| "cannot be copied, the provider says".to_owned()))
+        }
+        _ => Judgement::Missing,
+    }
+}
+
+/// Whether a sweep should have this replication worked on now: started, tried again, or read back. The claim on the ledger's
+/// record decides again, so a stale answer costs a read and never a copy.
+pub fn is_due(verdict: &Judgement, record: Option<&Record>, attempts: &Attempts, now: Timestamp) -> bool {
+    let leased = record.is_some_and(|record| is_leased(record, now));
+    let again = |record: &Record| {
+        record.attempt < attempts.limit && record.not_before.is_none_or(|not_before| not_before <= now)
+    };
+    let of_state = |state| record.filter(|record| record.state == state);
+    match verdict {
+        _ if leased => false,
+        Judgement::Missing => record.is_none_or(|record| match record.state {
+            State::Seen => record.not_before.is_none_or(|not_before| not_before <= now),
+            state => state == State::Missed,
+        }),
+        Judgement::Lost(_) => attempts.restart_lost && of_state(State::Lost).is_some_and(again),
+        Judgement::InDoubt => true,
+        Judgement::Failed(_) => match record.map(|record| record.state) {
+            None | Some(State::Seen) => true,
+            Some(State::Refused | State::Failed) => record.is_some_and(again),
+            _ => false,
+        },
+        Judgement::Ineligible(_) => of_state(State::Ineligible).is_some_and(again),
+        Judgement::Replicated { .. } | Judgement::InProgress | Judgement::NotReady(_) => false,
+    }
+}
+
+/// Judges a copy that the ledger has as `Replicated`.
+fn proven(record: Option<&Record>, look: &Look, now: Timestamp) -> Judgement {
+    let seen = record.and_then(|record| record.evidence.as_ref());
+    let proof = match seen.map(|seen| seen.how) {
+        Some(How::Observed) => Proof::Observed,
+        _ => Proof::Inferred,
+    };
+    let id = seen.and_then(|seen| seen.destination_id.clone());
+    let planned = seen.and_then(|seen| seen.expires_at).is_some_and(|at| at <= now);
+    if planned || *look == Look::Untried {
+        return Judgement::Replicated { proof, id };
+    }
+    let named = id.as_deref().unwrap_or("that was seen");
+    Judgement::Lost(format!("the copy {named} is no longer usable in the destination"))
+}
+
+/// Whether a copy that the provider recorded as done should have been visible long ago.
+fn is_overdue(copy: &CopyRecord, looks: &Looks, now: Timestamp) -> bool {
+    copy.created_at.is_some_and(|made| later(made, looks.give_up) <= now)
+}
+
+/// The ID of the copy that failed and why, as the destination says it or else the source's record.
+fn failure(told: Option<&CopyRecord>, look: &Look) -> Option<(Option<String>, String)> {
+    if let Look::Copy { id, state: CopyState::Failed, .. } = look {
+        let named = id.as_deref().unwrap_or("in the destination");
+        return Some((id.clone(), format!("the copy {named} was given up or thrown away")));
+    }
+    let told = told.filter(|copy| copy.state == CopyState::Failed)?;
+    let reason = told.note.clone().unwrap_or_else(|| "the provider gave up".to_owned());
+    Some((told.id.clone(), format!("the copy failed: {reason}")))
+}
+
+/// Whether the copy with this ID may be the accepted one. If either has no ID, it may.
+fn is_accepted(record: &Record, id: Option<&str>) -> bool {
+    let mut receipts = record.receipts.iter();
+    id.is_none()
+        || record.receipts.is_empty()
+        || receipts.any(|receipt| receipt.replication_id.is_none() || receipt.replication_id.as_deref() == id)
+}
+
+fn is_leased(record: &Record, now: Timestamp) -> bool {
+    record.lease_until.is_some_and(|until| until > now)
+}
+
+fn last_word(record: &Record) -> Option<String> {
+    let last = record.last()?;
+    match (last.code.as_deref().filter(|code| *code != "resolved"), last.note.as_deref()) {
+        (Some(code), Some(note)) => Some(format!("{code}: {note}")),
+        (one, other) => one.or(other).map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ledger;
+    use crate::ledger::{Claim, Claimant, Ending, Resolution};
+    use crate::model::command::{Operation, Options, Replication, Source};
+    use crate::model::receipt::Receipt;
+    use crate::model::time;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn now() -> Timestamp {
+        "2026-11-21T08:30:00Z".parse().unwrap()
+    }
+
+    fn destination() -> Destination {
+        Destination { region: "region2".into(), project_id: Some("p2".into()), vault_id: Some("v".into()) }
+    }
+
+    fn backup(standing: Standing) -> Backup {
+        Backup {
+            id: "b-1".into(),
+            name: None,
+            tags: Vec::new(),
+            resource: None,
+            resource_kind: None,
+            vault_id: None,
+            created_at: None,
+            completed_at: None,
+            size_gib: None,
+            standing,
+            hint: None,
+            copies: Vec::new(),
+            copies_told: true,
+        }
+    }
+
+    fn usable() -> Backup {
+        backup(Standing::Usable)
+    }
+
+    fn with_record(state: CopyState) -> Backup {
+        let copy = |region: &str, state| CopyRecord {
+            region: region.into(),
+            project_id: None,
+            id: Some("record-1".into()),
+            copy_id: Some("replica-1".into()),
+            state,
+            created_at: None,
+            note: Some("X.1: disk full".into()),
+        };
+        // What goes elsewhere decides nothing here.
+        Backup { copies: vec![copy("region3", CopyState::Done), copy("region2", state)], ..usable() }
+    }
+
+    fn seen(state: CopyState) -> Look {
+        Look::Copy { id: Some("snap-copy".into()), state, proof: Proof::Observed }
+    }
+
+    fn by(owner: &str) -> Claimant {
+        Claimant { owner: owner.into(), lease_until: time::later(now(), MINUTE), now: now() }
+    }
+
+    fn claimed() -> Record {
+        let replication = Replication {
+            operation: Operation::CopyBackup,
+            account: "default".into(),
+            source: Source { region: "region1".into(), project_id: Some("p1".into()), id: "b-1".into() },
+            destination: destination(),
+            options: Options::default(),
+            occurrence: None,
+            rule: None,
+        };
+        match ledger::claim(None, &replication, &by("one"), &Attempts::default()) {
+            Claim::Write(record, _) => *record,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn settled(ending: Ending) -> Record {
+        ledger::settle(&claimed(), &ending, &by("one"), &Attempts::default()).unwrap().0
+    }
+
+    fn accepted(id: Option<&str>) -> Record {
+        let receipt = Receipt {
+            backup_id: None,
+            replication_id: id.map(str::to_owned),
+            request_id: None,
+            adopted: false,
+            attempt: 1,
+            time: now(),
+        };
+        settled(Ending::Accepted(vec![receipt]))
+    }
+
+    fn in_doubt() -> Record {
+        settled(Ending::InDoubt { code: "no_answer".into(), note: "silence".into(), request_id: None, called: true })
+    }
+
+    fn refused() -> Record {
+        settled(Ending::Refused { code: "Quota".into(), note: "full".into(), request_id: None })
+    }
+
+    fn ineligible() -> Record {
+        settled(Ending::Ineligible { reason: "cannot be copied".into() })
+    }
+
+    fn released() -> Record {
+        let name = crate::model::error::ErrorName::Throttled;
+        settled(Ending::Released { name, code: "slow".into(), note: "down".into(), request_id: None })
+    }
+
+    fn abandoned() -> Record {
+        ledger::resolve(&in_doubt(), &Resolution::Abandon, "ann", "not wanted", now()).unwrap().0
+    }
+
+    fn of(backup: &Backup, record: Option<&Record>, look: &Look) -> Judgement {
+        judge(backup, &destination(), record, look, &Looks::default(), now())
+    }
+
+    fn failed(reason: &str) -> Judgement {
+        Judgement::Failed(reason.into())
+    }
+
+    #[test]
+    fn the_destination_goes_before_all_else() {
+        let observed = Judgement::Replicated { proof: Proof::Observed, id: Some("snap-copy".into()) };
+        let not_usable = backup(Standing::Ineligible("is itself a copy".into()));
+        for record in [None, Some(in_doubt()), Some(refused()), Some(abandoned()), Some(ineligible())] {
+            for backup in
+                [usable(), with_record(CopyState::Failed), with_record(CopyState::Running), not_usable.clone()]
+            {
+                assert_eq!(of(&backup, record.as_ref(), &seen(CopyState::Done)), observed);
+                assert_eq!(of(&backup, record.as_ref(), &seen(CopyState::Running)), Judgement::InProgress);
+            }
+        }
+        let inferred = Look::Copy { id: None, state: CopyState::Done, proof: Proof::Inferred };
+        assert_eq!(of(&usable(), None, &inferred), Judgement::Replicated { proof: Proof::Inferred, id: None });
+    }
+
+    #[test]
+    fn the_source_s_record_is_not_the_destination() {
+        let done = with_record(CopyState::Done);
+        let inferred = Judgement::Replicated { proof: Proof::Inferred, id: Some("replica-1".into()) };
+        assert_eq!(of(&done, None, &Look::Untried), inferred);
+        assert_eq!(of(&done, None, &Look::Nothing), Judgement::InProgress);
+        assert_eq!(of(&with_record(CopyState::Running), Some(&refused()), &Look::Nothing), Judgement::InProgress);
+        assert_eq!(
+            of(&with_record(CopyState::Failed), None, &Look::Nothing),
+            failed("the copy failed: X.1: disk full")
+        );
+    }
+
+    #[test]
+    fn what_was_or_may_have_been_started_is_not_missing() {
+        assert_eq!(of(&usable(), Some(&claimed()), &Look::Nothing), Judgement::InProgress);
+        let later = time::later(now(), 2 * MINUTE);
+        let over = judge(&usable(), &destination(), Some(&claimed()), &Look::Nothing, &Looks::default(), later);
+        assert_eq!(over, Judgement::InDoubt);
+        assert_eq!(of(&with_record(CopyState::Failed), Some(&in_doubt()), &Look::Nothing), Judgement::InDoubt);
+        assert_eq!(of(&usable(), Some(&accepted(Some("record-1"))), &Look::Nothing), Judgement::InProgress);
+        let gone = backup(Standing::Ineligible("is in the recycle bin".into()));
+        assert_eq!(of(&gone, Some(&accepted(Some("record-1"))), &Look::Nothing), Judgement::InProgress);
+        assert_eq!(of(&gone, Some(&in_doubt()), &Look::Nothing), Judgement::InDoubt);
+    }
+
+    #[test]
+    fn an_accepted_copy_fails_by_its_own_record_only() {
+        let backup = with_record(CopyState::Failed);
+        let told = failed("the copy failed: X.1: disk full");
+        assert_eq!(of(&backup, Some(&accepted(Some("record-1"))), &Look::Nothing), told);
+        assert_eq!(of(&backup, Some(&accepted(None)), &Look::Nothing), told);
+        assert_eq!(of(&backup, Some(&accepted(Some("record-2"))), &Look::Nothing), Judgement::InProgress);
+        let thrown_away = of(&usable(), Some(&accepted(Some("snap-copy"))), &seen(CopyState::Failed));
+        assert_eq!(thrown_away, failed("the copy snap-copy was given up or thrown away"));
+    }
+
+    #[test]
+    fn what_cannot_be_copied_says_why() {
+        let looked = &Look::Nothing;
+        let is = |reason: &str| Judgement::Ineligible(reason.into());
+        assert_eq!(of(&backup(Standing::Ineligible("is a replica".into())), None, looked), is("is a replica"));
+        assert_eq!(
+            of(&backup(Standing::Ineligible("is a replica".into())), Some(&refused()), looked),
+            is("is a replica")
+        );
+        assert_eq!(of(&usable(), Some(&ineligible()), looked), is("cannot be copied"));
+        assert_eq!(of(&usable(), Some(&abandoned()), looked), is("was given up by a person: not wanted"));
+        let acknowledged = of(&with_record(CopyState::Failed), Some(&abandoned()), looked);
+        assert_eq!(acknowledged, is("was given up by a person: not wanted"));
+        let not_ready = backup(Standing::NotReady("is still being created".into()));
+        assert_eq!(of(&not_ready, None, looked), Judgement::NotReady("is still being created".into()));
+    }
+
+    #[test]
+    fn the_rest_is_refused_or_missing() {
+        assert_eq!(of(&usable(), Some(&refused()), &Look::Nothing), failed("Quota: full"));
+        assert_eq!(of(&usable(), Some(&released()), &Look::Nothing), Judgement::Missing);
+        let no_work = settled(Ending::NoWork { code: "6130".into(), request_id: None });
+        assert_eq!(of(&usable(), Some(&no_work), &Look::Nothing), Judgement::Missing);
+        assert_eq!(of(&usable(), None, &Look::Nothing), Judgement::Missing);
+        assert_eq!(of(&usable(), None, &Look::Untried), Judgement::Missing);
+    }
+
+    #[test]
+    fn a_sweep_works_on_what_the_ledger_would_let_it() {
+        let attempts = Attempts::default();
+        let due = |verdict: &Judgement, record: Option<&Record>, at| is_due(verdict, record, &attempts, at);
+        let day = time::later(now(), Duration::from_secs(86_400));
+        let refusal = failed("Quota: full");
+        assert!(due(&Judgement::Missing, None, now()));
+        assert!(due(&Judgement::Missing, Some(&released()), now()));
+        assert!(!due(&Judgement::Missing, Some(&claimed()), now()), "somebody is at it");
+        assert!(due(&Judgement::InDoubt, Some(&in_doubt()), now()));
+        assert!(!due(&refusal, Some(&refused()), now()), "the backoff has not passed");
+        assert!(due(&refusal, Some(&refused()), day));
+        let last = Record { attempt: attempts.limit, ..refused() };
+        assert!(!due(&refusal, Some(&last), day), "no attempt is left");
+        assert!(due(&failed("the copy failed"), None, now()));
+        assert!(!due(&failed("the copy failed"), Some(&accepted(None)), now()), "it has to be seen as failed first");
+        let asked = Judgement::Ineligible("cannot be copied".into());
+        assert!(!due(&asked, Some(&ineligible()), now()) && due(&asked, Some(&ineligible()), day));
+        assert!(!due(&asked, None, day) && !due(&asked, Some(&abandoned()), day));
+        for verdict in [
+            Judgement::InProgress,
+            Judgement::NotReady(String::new()),
+            Judgement::Replicated { proof: Proof::Observed, id: None },
+        ] {
+            assert!(!due(&verdict, None, day));
+        }
+    }
+
+    #[test]
+    fn a_listing_is_an_observation() {
+        assert_eq!(Look::of_listing(None), Look::Nothing);
+        let copy = DestinationCopy {
+            id: "snap-copy".into(),
+            name: None,
+            source_id: None,
+            source_region: None,
+            vault_id: None,
+            state: CopyState::Done,
+            created_at: None,
+            size_gib: None,
+        };
+        assert_eq!(Look::of_listing(Some(&copy)), seen(CopyState::Done));
+    }
+}

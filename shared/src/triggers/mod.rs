@@ -1,0 +1,308 @@
+//! Strict reading of events, from the envelope to what it asks for. A trigger is recognized by its envelope.
+
+pub mod hint;
+
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use aws_lambda_events::event::sns::SnsRecord;
+use aws_lambda_events::event::sqs::SqsMessage;
+use serde_json::Value;
+
+use crate::model::command::{Command, Operation};
+use crate::model::fields::{FieldError, Fields, kind};
+use hint::{Heard, Hint};
+
+/// How the caller wants to be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// `{"results":[…]}`, or an error with a fixed name when nothing at all was accepted.
+    Results,
+    /// `{"batchItemFailures":[…]}`: each record succeeds or fails alone.
+    Batch,
+}
+
+/// One record of an event. Its items succeed or fail together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventRecord {
+    /// The SQS or SNS message ID, or the EventBridge or CloudEvents event ID; absent if there is none.
+    pub id: Option<String>,
+    /// What the record asks for. Each item is read on its own.
+    pub items: Vec<Result<Item, FieldError>>,
+}
+
+/// One thing that a record asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// A command to start copies.
+    Command(Box<Command>),
+    /// A hint: look whether a rule covers what it names, and if so start copies.
+    Hint(Hint),
+    /// The action `sweep` or `observe`, as it was received.
+    Action(Value),
+    /// Nothing: the event is of no concern to Offsite, and why.
+    Ignored(String),
+}
+
+/// An event after it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// The form of answer that the caller wants.
+    pub answer: Answer,
+    /// The records of the event, in their order.
+    pub records: Vec<EventRecord>,
+}
+
+impl Event {
+    /// The action of an event that consists of one action and is no batch; otherwise `None`.
+    pub fn only_action(&self) -> Option<&Value> {
+        match (self.answer, self.records.as_slice()) {
+            (Answer::Results, [EventRecord { items, .. }]) => match items.as_slice() {
+                [Ok(Item::Action(action))] => Some(action),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// All actions, each with the index of its record.
+    pub fn actions(&self) -> impl Iterator<Item = (usize, &Value)> {
+        self.records.iter().enumerate().flat_map(|(index, record)| {
+            record.items.iter().filter_map(move |item| match item {
+                Ok(Item::Action(action)) => Some((index, action)),
+                _ => None,
+            })
+        })
+    }
+}
+
+/// How deep envelopes may be nested, such as EventBridge in SNS in SQS.
+const DEPTH: u8 = 4;
+
+/// Reads the payload of an event.
+///
+/// # Errors
+/// The payload is no known envelope. An error inside a record fails only that record.
+pub fn read(payload: &Value) -> Result<Event, FieldError> {
+    if let Some(records) = payload.get("Records").and_then(Value::as_array) {
+        let source = records.first().and_then(|record| record.get("eventSource").or(record.get("EventSource")));
+        return match source.and_then(Value::as_str) {
+            Some("aws:sqs") => Ok(Event { answer: Answer::Batch, records: each(records, sqs) }),
+            Some("aws:sns") => Ok(Event { answer: Answer::Results, records: each(records, sns) }),
+            None if records.is_empty() => Err(FieldError::new("Records", "is empty")),
+            other => Err(FieldError::new(
+                "Records[0].eventSource",
+                format!("must be aws:sqs or aws:sns, not {}", other.unwrap_or("absent")),
+            )),
+        };
+    }
+    let record = match (record_of(payload, None, DEPTH), payload.get("id").and_then(Value::as_str)) {
+        (Ok(record), _) => record,
+        // An error in an event with an ID is reported under that ID.
+        (Err(error), Some(id)) => EventRecord { id: Some(id.to_owned()), items: vec![Err(error)] },
+        (Err(error), None) => return Err(error),
+    };
+    Ok(Event { answer: Answer::Results, records: vec![record] })
+}
+
+/// Reads one record from each item. An item of the wrong shape fails alone.
+fn each(items: &[Value], read: impl Fn(&Value, &str) -> EventRecord) -> Vec<EventRecord> {
+    items.iter().enumerate().map(|(index, item)| read(item, &format!("Records[{index}]"))).collect()
+}
+
+fn sqs(value: &Value, path: &str) -> EventRecord {
+    match parse::<SqsMessage>(value, path, &["messageId", "body"]) {
+        Ok(SqsMessage { body: Some(body), message_id, .. }) => text_record(&body, message_id, &format!("{path}.body")),
+        Ok(_) => unread(value.get("messageId"), FieldError::new(format!("{path}.body"), "is missing")),
+        Err(error) => unread(value.get("messageId"), error),
+    }
+}
+
+fn sns(value: &Value, path: &str) -> EventRecord {
+    let inner = value.get("Sns").unwrap_or(&Value::Null);
+    // Checked first, because the parser of the whole record cannot say which field of the inner object is wrong.
+    let texts = ["MessageId", "Message", "Type", "TopicArn", "Timestamp"];
+    let checked = text_fields(inner, &format!("{path}.Sns"), &texts);
+    match checked
+        .and_then(|()| parse::<SnsRecord>(value, path, &["EventSource", "EventVersion", "EventSubscriptionArn"]))
+    {
+        Ok(record) => text_record(&record.sns.message, Some(record.sns.message_id), &format!("{path}.Sns.Message")),
+        Err(error) => unread(inner.get("MessageId"), error),
+    }
+}
+
+fn unread(id: Option<&Value>, error: FieldError) -> EventRecord {
+    EventRecord { id: id.and_then(Value::as_str).map(str::to_owned), items: vec![Err(error)] }
+}
+
+fn text_record(text: &str, id: Option<String>, field: &str) -> EventRecord {
+    match parse_text(text, field).and_then(|value| record_of(&value, id.clone(), DEPTH)) {
+        Err(error) if error.field == "event" => {
+            EventRecord { id, items: vec![Err(FieldError::new(field, error.reason))] }
+        }
+        Ok(record) => EventRecord { id: id.or(record.id), items: record.items },
+        Err(error) => EventRecord { id, items: vec![Err(error)] },
+    }
+}
+
+/// Reads what a record carries: a command or another action, an event that names a backup, several of these, or a further envelope.
+fn record_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventRecord, FieldError> {
+    if depth == 0 {
+        return Err(FieldError::new("event", "has too many envelopes in one another"));
+    }
+    let Value::Object(object) = value else {
+        let Value::Array(items) = value else {
+            return Err(FieldError::new(
+                "event",
+                format!("must be a command or an event that holds one, not {}", kind(value)),
+            ));
+        };
+        if items.is_empty() {
+            return Err(FieldError::new("event", "is an empty array: it holds no command"));
+        }
+        return Ok(EventRecord { items: several(items, "", id.as_deref(), depth), id });
+    };
+    let text = |name: &str| object.get(name).and_then(Value::as_str);
+    if object.contains_key("action") {
+        let item = match text("action") {
+            Some("sweep" | "observe") => Ok(Item::Action(value.clone())),
+            _ => command(value, id.as_deref()),
+        };
+        return Ok(EventRecord { items: vec![item], id });
+    }
+    if object.contains_key("detail-type") || object.contains_key("detail") {
+        let event: EventBridgeEvent<Value> = parse(value, "", &["detail-type", "source"])?;
+        let id = event.id.or(id);
+        return inner(&event.detail, id, "detail", depth);
+    }
+    if object.contains_key("specversion") {
+        let id = text("id").map(str::to_owned).or(id);
+        if let Some(heard) = hint::of_cloud_event(value) {
+            return Ok(heard_record(heard, id));
+        }
+        return inner(object.get("data").unwrap_or(&Value::Null), id, "data", depth);
+    }
+    if text("Type") == Some("Notification") {
+        let id = text("MessageId").map(str::to_owned).or(id);
+        return inner(object.get("Message").unwrap_or(&Value::Null), id, "Message", depth);
+    }
+    // Huawei SMN. Source: Open Telekom Cloud simple-message-notification 47f5cfc, 2026-04-22, "HTTP or HTTPS Message Format".
+    if object.contains_key("topic_urn") && text("type") == Some("Notification") {
+        let id = text("message_id").map(str::to_owned).or(id);
+        return inner(object.get("message").unwrap_or(&Value::Null), id, "message", depth);
+    }
+    // Batches of Tencent EventBridge (SCF target, 1108/46254, 2022-05-05) and of Huawei EventGrid.
+    for field in ["EventList", "events"] {
+        if let Some(Value::Array(items)) = object.get(field).filter(|_| object.len() == 1) {
+            if items.is_empty() {
+                return Err(FieldError::new(field, "is empty: it holds no event"));
+            }
+            return Ok(EventRecord { items: several(items, field, id.as_deref(), depth), id });
+        }
+    }
+    if let Some(heard) = hint::of_body(value) {
+        return Ok(heard_record(heard, id));
+    }
+    Err(FieldError::new(
+        "event",
+        "is neither a command (no field \"action\") nor an SQS, SNS, EventBridge or CloudEvents envelope around one",
+    ))
+}
+
+/// Reads the elements of an array, each of which is a command or an event.
+fn several(items: &[Value], field: &str, id: Option<&str>, depth: u8) -> Vec<Result<Item, FieldError>> {
+    let one = |(index, item): (usize, &Value)| {
+        let at = |error: FieldError| FieldError::new(format!("{field}[{index}].{}", error.field), error.reason);
+        // An element that cannot be an event is read as a command, and its error is that of a command.
+        let is_event = item.as_object().is_some_and(|object| !object.is_empty() && !object.contains_key("action"));
+        if !is_event {
+            return vec![command(item, id).map_err(at)];
+        }
+        match record_of(item, id.map(str::to_owned), depth - 1) {
+            Ok(record) => record.items.into_iter().map(|item| item.map_err(at)).collect(),
+            Err(error) => vec![Err(at(error))],
+        }
+    };
+    items.iter().enumerate().flat_map(one).collect()
+}
+
+/// A record with what was read from an event. A hint without an occurrence of its own gets the event's ID as its occurrence.
+fn heard_record(heard: Result<Heard, FieldError>, id: Option<String>) -> EventRecord {
+    let item = heard.map(|heard| match heard {
+        Heard::Hint(hint) => Item::Hint(Hint { occurrence: hint.occurrence.or_else(|| id.clone()), ..hint }),
+        Heard::Ignored(reason) => Item::Ignored(reason),
+    });
+    EventRecord { items: vec![item], id }
+}
+
+fn inner(value: &Value, id: Option<String>, field: &str, depth: u8) -> Result<EventRecord, FieldError> {
+    let under = |error: FieldError| match error.field.as_str() {
+        "event" => FieldError::new(field, error.reason),
+        _ => FieldError::new(format!("{field}.{}", error.field), error.reason),
+    };
+    let parsed;
+    // A bare EventBridge Scheduler event has the text "{}" as its detail.
+    let value = match value {
+        Value::String(text) => {
+            parsed = parse_text(text, field)?;
+            &parsed
+        }
+        other => other,
+    };
+    if value.as_object().is_some_and(|object| object.is_empty()) {
+        return Err(FieldError::new(field, "is empty: give the schedule or rule an input that is a command"));
+    }
+    let mut record = record_of(value, id, depth - 1).map_err(under)?;
+    for item in &mut record.items {
+        if let Err(error) = item {
+            *error = under(error.clone());
+        }
+    }
+    Ok(record)
+}
+
+fn command(value: &Value, event_id: Option<&str>) -> Result<Item, FieldError> {
+    let mut command = Command::from_json(value)?;
+    if command.occurrence.as_deref().is_some_and(|occurrence| occurrence.starts_with("<aws.")) {
+        return Err(FieldError::new(
+            "occurrence",
+            "is a Scheduler placeholder that nobody filled in; only EventBridge Scheduler does",
+        ));
+    }
+    if command.operation == Operation::CopyCheckpoint && command.occurrence.is_none() {
+        let id = event_id.ok_or_else(|| {
+            FieldError::new("occurrence", "is missing: copy-checkpoint needs it (an event ID or a scheduled time), so that one firing is started once")
+        })?;
+        command.occurrence = Some(id.to_owned());
+    }
+    Ok(Item::Command(Box::new(command)))
+}
+
+fn parse_text(text: &str, field: &str) -> Result<Value, FieldError> {
+    serde_json::from_str(text).map_err(|error| {
+        // The parser stops at 128 levels, which it calls its recursion limit.
+        let what = if error.to_string().starts_with("recursion") { "is nested too deeply" } else { "is not JSON" };
+        FieldError::new(field, format!("{what} (line {}, column {})", error.line(), error.column()))
+    })
+}
+
+/// Reads an envelope. The parser's own messages are about this program's types, so the error is worded here.
+fn parse<T: serde::de::DeserializeOwned>(value: &Value, path: &str, texts: &[&str]) -> Result<T, FieldError> {
+    T::deserialize(value).or_else(|_| {
+        text_fields(value, path, texts)?;
+        let field = if path.is_empty() { "event" } else { path };
+        Err(FieldError::new(field, "does not have the shape that AWS documents for this envelope"))
+    })
+}
+
+/// Checks that these fields are present and are strings.
+fn text_fields(value: &Value, path: &str, names: &[&str]) -> Result<(), FieldError> {
+    Fields::of(value, path)?;
+    let at = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    for name in names {
+        match value.get(name) {
+            Some(Value::String(_)) => {}
+            None | Some(Value::Null) => return Err(FieldError::new(at(name), "is missing")),
+            Some(other) => return Err(FieldError::new(at(name), format!("must be a text, not {}", kind(other)))),
+        }
+    }
+    Ok(())
+}

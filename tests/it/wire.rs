@@ -1,0 +1,122 @@
+//! The bytes that go on the wire, as a listener on loopback gets them.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use offsite_shared::io::http::HttpTransport;
+use offsite_shared::model::access::Access;
+use offsite_shared::model::command::{Destination, Operation, Options, Replication, Source};
+use offsite_shared::model::http::HttpRequest;
+use offsite_shared::ports::Transport;
+use offsite_shared::providers::alibaba::Alibaba;
+use offsite_shared::providers::provider::{Intent, Provider};
+use offsite_shared::sign::{Credential, Nonce};
+use secrecy::SecretString;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+/// The head of a request as it arrived: the lines before the empty one.
+async fn head_of(request: impl FnOnce(&str) -> HttpRequest) -> Vec<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let request = request(&host);
+    let body_bytes = request.body.len();
+    let served = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut bytes = Vec::new();
+        let mut chunk = [0; 4096];
+        let end = loop {
+            if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+                break end;
+            }
+            let come = stream.read(&mut chunk).await.unwrap();
+            assert!(come > 0, "the request ended early");
+            bytes.extend_from_slice(&chunk[..come]);
+        };
+        while bytes.len() < end + 4 + body_bytes {
+            let come = stream.read(&mut chunk).await.unwrap();
+            assert!(come > 0, "the body ended early");
+            bytes.extend_from_slice(&chunk[..come]);
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await.unwrap();
+        assert_eq!(bytes.len(), end + 4 + body_bytes, "nothing comes after the body");
+        String::from_utf8(bytes[..end].to_vec()).unwrap()
+    });
+    let transport = HttpTransport::new(Duration::from_secs(5)).unwrap();
+    assert_eq!(transport.send(request).await.unwrap().status, 200);
+    served.await.unwrap().split("\r\n").map(str::to_owned).collect()
+}
+
+fn lengths(head: &[String]) -> Vec<&str> {
+    let named = head.iter().filter(|line| {
+        let line = line.to_ascii_lowercase();
+        line.starts_with("content-length:") || line.starts_with("transfer-encoding:")
+    });
+    named.map(String::as_str).collect()
+}
+
+fn plain(method: &str, host: &str, body: &[u8]) -> HttpRequest {
+    HttpRequest {
+        method: method.to_owned(),
+        url: format!("http://{host}/"),
+        headers: Vec::new(),
+        body: body.to_vec(),
+        timeout: Duration::from_secs(5),
+    }
+}
+
+/// Source: RFC 9110, 8.6: a user agent should send the length of a POST without a body.
+#[tokio::test]
+async fn every_post_says_how_long_its_body_is() {
+    for (method, body, wanted) in [
+        ("POST", "", vec!["content-length: 0"]),
+        ("POST", "{}", vec!["content-length: 2"]),
+        ("PUT", "", vec!["content-length: 0"]),
+        ("GET", "", vec![]),
+    ] {
+        let head = head_of(|host| plain(method, host, body.as_bytes())).await;
+        assert_eq!(lengths(&head), wanted, "{method} {body:?}: {head:?}");
+    }
+}
+
+/// All of Alibaba's parameters are in the query, so each of its calls is a POST without a body.
+#[tokio::test]
+async fn alibaba_s_start_says_zero_and_does_not_sign_it() {
+    let replication = Replication {
+        operation: Operation::CreateVaultReplication,
+        account: "default".to_owned(),
+        source: Source { region: "cn-hangzhou".to_owned(), project_id: None, id: "v-1".to_owned() },
+        destination: Destination {
+            region: "cn-shanghai".to_owned(),
+            project_id: None,
+            vault_id: Some("v-2".to_owned()),
+        },
+        options: Options::default(),
+        occurrence: None,
+        rule: None,
+    };
+    let at: Timestamp = "2026-11-21T08:30:00Z".parse().unwrap();
+    let call = Alibaba.start(&replication, &Intent { attempt: 1, since: at, doubt: false });
+    let credential = Credential {
+        access_key_id: "id".to_owned(),
+        access_key_secret: SecretString::from("secret".to_owned()),
+        security_token: None,
+    };
+    let head = head_of(|host| {
+        let mut draft = call.draft.clone();
+        draft.host = host.to_owned();
+        let access = Access::Key(credential.into());
+        let signed = Alibaba.sign(&call, draft, &access, at, &Nonce("n".repeat(32))).unwrap();
+        HttpRequest {
+            url: format!("http://{host}{}", signed.path_and_query),
+            headers: signed.headers,
+            ..plain("POST", host, b"")
+        }
+    })
+    .await;
+    assert!(head[0].starts_with("POST /?"), "{head:?}");
+    assert_eq!(lengths(&head), ["content-length: 0"]);
+    let authorization = head.iter().find(|line| line.to_ascii_lowercase().starts_with("authorization:")).unwrap();
+    assert!(authorization.contains("SignedHeaders="), "{authorization}");
+    assert!(!authorization.contains("content-length"), "{authorization}");
+}

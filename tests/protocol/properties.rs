@@ -1,0 +1,344 @@
+//! What must hold: on every write, on every call, on every message, on every answer. What must hold at rest is in `rest.rs`.
+//!
+//! A property is judged by what is there (the store, the copies, the queue), never by what the handler says of itself.
+
+use crate::product::{Record, State};
+use crate::provider::{Fate, copy_name};
+use crate::tables::Tables;
+use crate::tree::{Ask, Node};
+use crate::world::{BACKUPS, State as Here, VAULT, World};
+
+/// The properties by their numbers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Property {
+    /// No receipt leaves its record.
+    P1,
+    /// Each write counts the version by one.
+    P2,
+    /// History, attempt and calls of unknown outcome never go back.
+    P3,
+    /// Nothing is `claimed` over a lease that ended, nor without a lease; nothing but a claim has one.
+    P4,
+    /// No doubt becomes `seen`.
+    P5,
+    /// `replicated`, `lost` and `failed` are true of the copy that the last receipt names; and they are left only for news.
+    P6,
+    /// A receipt is on the queue or in an outbox.
+    P7,
+    /// A verdict is on the queue or in the record's news.
+    P8,
+    /// A next attempt has a time, keeps it, and keeps the limit.
+    P9,
+    /// Who decides to call holds a live claim.
+    P10,
+    /// Nobody calls beyond the limit of calls of unknown outcome.
+    P11,
+    /// No living copy of the backup is there when a call is applied.
+    P12,
+    /// One event ID names one copy.
+    P13,
+    /// One copy has one event ID for each type and attempt.
+    P14,
+    /// Who says "done" left a settled record and a receipt on the queue.
+    P15,
+    /// Nothing panics.
+    P16,
+    /// At rest every record is final, and outbox and news are empty.
+    P17,
+    /// At rest each living copy is named by a record and a message, and each backup of a vault-wide call by a record of its own.
+    P18,
+    /// At rest there is one living copy of each backup.
+    P19,
+}
+
+/// What is known not to hold, until it is mended. A world that shows one says so, and fails once it does not show it any more.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Finding {
+    /// A delivery of a backup is answered as done while its receipt still lies in the outbox of the vault-wide call.
+    F8,
+}
+
+/// What a world may have to reach.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Mark {
+    Accepted,
+    Replicated,
+    Failed,
+    Lost,
+    InDoubt,
+    Refused,
+    NoWork,
+    /// A claim over a lease that has ended.
+    TakeOver,
+    /// An acceptance written by somebody who does not hold the claim.
+    LateSettle,
+    /// A receipt of a copy that was found by reading back.
+    Adopted,
+    SecondAttempt,
+    /// A call after one of unknown outcome, in the same attempt.
+    CalledAgain,
+    /// The own record of a backup that a vault-wide call copied.
+    BackupOpened,
+    /// A write that met somebody else's.
+    Conflict,
+    /// A call that is applied after its sender gave it up.
+    LateCall,
+    /// A sweep sent what lay in the outbox.
+    Drained,
+}
+
+/// Something that does not hold.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    pub property: Property,
+    pub what: String,
+    /// The finding that it is, if it is a known one.
+    pub known: Option<Finding>,
+}
+
+/// A violation that nothing known explains.
+pub fn violation(property: Property, what: impl Into<String>) -> Violation {
+    Violation { property, what: what.into(), known: None }
+}
+
+/// What a write brings about: what is wrong with it by itself, and what it marks. Depends on the two records only.
+#[derive(Clone, Default)]
+pub struct Pair {
+    pub violations: Vec<Violation>,
+    pub marks: Vec<Mark>,
+}
+
+/// P1 to P5 and P9: judged by the record before and after.
+pub fn pair(before: Option<&Record>, after: &Record, limit: u32) -> Pair {
+    let mut found = Vec::new();
+    let mut wrong = |property, what: &str| found.push(violation(property, what));
+    let mut marks = Vec::new();
+    let empty = Vec::new();
+    let receipts = before.map_or(&empty, |before| &before.receipts);
+    let key = |one: &crate::product::Receipt| (one.backup_id.clone(), one.replication_id.clone());
+    for old in receipts {
+        if !after.receipts.iter().any(|new| key(new) == key(old)) {
+            let name = old.replication_id.clone().unwrap_or_default();
+            wrong(Property::P1, &format!("the receipt of {name} leaves the record"));
+        }
+    }
+    let version = before.map_or(0, |before| before.version);
+    if after.version != version + 1 {
+        wrong(Property::P2, &format!("version {} follows on {version}", after.version));
+    }
+    if let Some(before) = before {
+        let same = |old: &crate::product::State, new: &crate::product::State| old == new;
+        let kept = before.history.len().saturating_sub(1);
+        let prefix = after.history.len() >= before.history.len()
+            && before.history[..kept] == after.history[..kept]
+            && before.history.last().zip(after.history.get(kept)).is_none_or(|(old, new)| {
+                old == new || (same(&old.state, &new.state) && old.code == new.code && old.attempt == new.attempt)
+            });
+        if !prefix {
+            wrong(Property::P3, "the history loses or changes a line");
+        }
+        if after.attempt < before.attempt {
+            wrong(Property::P3, "the attempt goes back");
+        }
+        if after.attempt == before.attempt && after.doubtful_calls < before.doubtful_calls {
+            wrong(Property::P3, "calls of unknown outcome are forgotten");
+        }
+        let had_claim = matches!(before.state, State::Claimed | State::InDoubt) && before.lease_until.is_some();
+        if had_claim && after.state == State::Claimed {
+            wrong(Property::P4, "claimed anew over another claim");
+        }
+        if had_claim && after.lease_until.is_some() && after.owner != before.owner {
+            marks.push(Mark::TakeOver);
+            if before.lease_until > Some(after.history.last().map_or(after.since, |entry| entry.time)) {
+                wrong(Property::P4, "taken over before the lease ended");
+            }
+        }
+        if after.state == State::Seen && (before.state == State::InDoubt || before.doubt_since.is_some()) {
+            wrong(Property::P5, "a doubt becomes seen");
+        }
+        let verdict = matches!(before.state, State::Replicated | State::Lost | State::Failed);
+        let news = after.receipts.iter().any(|new| !receipts.iter().any(|old| key(old) == key(new)));
+        if verdict && after.state == State::Accepted && !news {
+            wrong(Property::P6, "a verdict is taken back without a new receipt");
+        }
+        if after.attempt > before.attempt {
+            marks.push(Mark::SecondAttempt);
+            if before.not_before.is_none_or(|at| after.since < at) {
+                wrong(Property::P9, "a further attempt before its time");
+            }
+            if after.attempt > limit {
+                wrong(Property::P9, "an attempt beyond the limit");
+            }
+        }
+        if news && after.state == State::Accepted && !(had_claim && before.owner == last_owner(after)) {
+            marks.push(Mark::LateSettle);
+        }
+    }
+    if after.state == State::Claimed && after.lease_until.is_none() {
+        wrong(Property::P4, "claimed without a lease");
+    }
+    if after.lease_until.is_some() && !matches!(after.state, State::Claimed | State::InDoubt) {
+        wrong(Property::P4, "a lease on a record that nobody claims");
+    }
+    if matches!(after.state, State::Refused | State::Failed) && after.not_before.is_none() {
+        wrong(Property::P9, "a next attempt has no time");
+    }
+    marks.extend(match after.state {
+        State::Accepted => Some(Mark::Accepted),
+        State::Replicated => Some(Mark::Replicated),
+        State::Failed => Some(Mark::Failed),
+        State::Lost => Some(Mark::Lost),
+        State::InDoubt => Some(Mark::InDoubt),
+        State::Refused => Some(Mark::Refused),
+        State::NoWork => Some(Mark::NoWork),
+        _ => None,
+    });
+    if after.receipts.iter().any(|one| one.adopted) {
+        marks.push(Mark::Adopted);
+    }
+    if before.is_none() && after.state == State::Accepted {
+        marks.push(Mark::BackupOpened);
+    }
+    Pair { violations: found, marks }
+}
+
+fn last_owner(record: &Record) -> &str {
+    record.last().map_or("", |entry| &entry.owner)
+}
+
+/// P6 to P8: judged by what is there after a write to `key`.
+pub fn written(tables: &Tables, before: &Here, after: &Here, key: u8, at_rest: bool, found: &mut Vec<Violation>) {
+    let number = after.records[usize::from(key)];
+    let (Some(record), Some(facts)) = (tables.record(number), tables.facts(number)) else { return };
+    let old = tables.record(before.records[usize::from(key)]);
+    if matches!(record.state, State::Replicated | State::Lost | State::Failed) {
+        let entered = old.is_none_or(|old| old.state != record.state);
+        let from = old.is_some_and(|old| matches!(old.state, State::Accepted | State::Replicated));
+        if entered && !from {
+            found.push(violation(Property::P6, format!("{} does not follow on accepted", record.state.name())));
+        }
+        let copy = facts.copies.last().and_then(|copy| after.cloud.copies.get(usize::from(*copy)));
+        let fate = copy.map(|copy| copy.fate);
+        let is_true = match record.state {
+            State::Replicated => matches!(fate, Some(Fate::Done | Fate::Deleted)),
+            State::Lost => fate == Some(Fate::Deleted),
+            // Weeks later a copy that is gone was never usable, as far as anybody can tell.
+            _ => fate == Some(Fate::Failed) || (at_rest && fate == Some(Fate::Deleted)),
+        };
+        if entered && !is_true {
+            let name = facts.copies.last().map_or("no copy".to_owned(), |copy| copy_name(*copy));
+            let is = fate.map_or("not there", Fate::word);
+            found.push(violation(Property::P6, format!("{} although {name} is {is}", record.state.name())));
+        }
+    }
+    for number in after.records {
+        let Some(facts) = tables.facts(number) else { continue };
+        for copy in &facts.copies {
+            if !after.queue.meets(&tables.acceptances(*copy)) && !in_an_outbox(tables, after, *copy) {
+                let what = format!("the receipt of {} is neither on the queue nor in an outbox", copy_name(*copy));
+                found.push(violation(Property::P7, what));
+            }
+        }
+    }
+    for (state, attempt) in &facts.verdicts {
+        let waiting = record.news.iter().any(|news| news.state == *state && news.attempt == *attempt);
+        if !waiting && !after.queue.meets(&tables.news(key, *state, *attempt)) {
+            let what = format!("{} of attempt {attempt} is neither on the queue nor in the news", state.name());
+            found.push(violation(Property::P8, what));
+        }
+    }
+}
+
+/// Whether a record that is in the outbox has the receipt of this copy.
+pub fn in_an_outbox(tables: &Tables, state: &Here, copy: u8) -> bool {
+    state.records.iter().any(|number| {
+        tables.record(*number).is_some_and(|record| record.outbox)
+            && tables.facts(*number).is_some_and(|facts| facts.copies.contains(&copy))
+    })
+}
+
+/// P13 and P14: judged when a message comes onto the queue.
+pub fn sent(tables: &Tables, state: &Here, number: u16, found: &mut Vec<Violation>) {
+    let new = tables.message(number);
+    for other in state.queue.iter().filter(|other| *other != number) {
+        let old = tables.message(other);
+        let named = |copy: Option<u8>| copy.map_or("no copy".to_owned(), copy_name);
+        if old.id == new.id && old.copy != new.copy {
+            let what = format!("the ID of a message about {} is now that of {}", named(old.copy), named(new.copy));
+            found.push(violation(Property::P13, what));
+        }
+        let alike = old.state == new.state && old.attempt == new.attempt && old.copy == new.copy;
+        if alike && old.id != new.id {
+            let what = format!("{} is told of as {} under two IDs", named(new.copy), new.state);
+            found.push(violation(Property::P14, what));
+        }
+    }
+}
+
+/// P10 and P11: judged when a worker comes to its call.
+pub fn calls(
+    world: &World,
+    tables: &Tables,
+    state: &Here,
+    key: u8,
+    node: &Node,
+    now: jiff::Timestamp,
+) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let record = tables.record(state.records[usize::from(key)]);
+    let name = node.origin.name;
+    let lives = record.is_some_and(|record| {
+        record.owner == name
+            && record.lease_until.is_some_and(|until| until > now)
+            && matches!(record.state, State::Claimed | State::InDoubt)
+    });
+    // Somebody else's late acceptance ends a claim under its owner's hands. That its owner read back after the wait, with the claim
+    // still live, is what protects then: so it must have been told of a live claim.
+    let settled_meanwhile = record.is_some_and(|record| record.lease_until.is_none() && !record.receipts.is_empty());
+    let ahead = world.ahead.iter().any(|ahead| *ahead > 0);
+    if !node.holds || !(lives || settled_meanwhile || ahead) {
+        found.push(violation(Property::P10, format!("{name} decides to call without a live claim")));
+    }
+    let doubts = state.doubts[usize::from(key)];
+    if world.counts_doubts() && u32::from(doubts.sent) >= world.attempts {
+        let counted = u32::from(doubts.settled);
+        let what = format!("{name} calls after {} calls without an answer ({counted} of them settled)", doubts.sent);
+        found.push(violation(Property::P11, what));
+    }
+    found
+}
+
+/// P15 and P16: judged when a worker is over.
+pub fn over(tables: &Tables, state: &Here, key: Option<u8>, node: &Node) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let Ask::Over { done, panic } = &node.ask else { return found };
+    let name = node.origin.name;
+    if let Some(panic) = panic {
+        found.push(violation(Property::P16, format!("{name} panicked: {panic}")));
+    }
+    let Some(key) = key.filter(|_| *done) else { return found };
+    let number = state.records[usize::from(key)];
+    let (record, facts) = (tables.record(number), tables.facts(number));
+    if record.is_some_and(|record| {
+        matches!(record.state, State::NoWork | State::Ineligible | State::Missed | State::Abandoned)
+    }) {
+        return found;
+    }
+    let empty = Vec::new();
+    let copies = facts.map_or(&empty, |facts| &facts.copies);
+    let queued = |copy: &u8| state.queue.meets(&tables.acceptances(*copy));
+    if copies.is_empty() {
+        let is = record.map_or("not there", |record| record.state.name());
+        let what = format!("{name} says done, and the record is {is} without a receipt");
+        found.push(violation(Property::P15, what));
+    } else if !copies.iter().any(queued) {
+        let what = format!("{name} says done, and no receipt of its record is on the queue");
+        // The vault-wide call that made the copy still has to send its receipt.
+        let vault = tables.facts(state.records[usize::from(VAULT)]);
+        let vault_waits = tables.record(state.records[usize::from(VAULT)]).is_some_and(|record| record.outbox);
+        let of_vault = vault.is_some_and(|vault| copies.iter().all(|copy| vault.copies.contains(copy)));
+        let known = (key < BACKUPS && vault_waits && of_vault).then_some(Finding::F8);
+        found.push(Violation { known, ..violation(Property::P15, what) });
+    }
+    found
+}

@@ -1,0 +1,396 @@
+//! All that can happen next in a state: the clock moves, a worker starts, a question is answered in one of several ways, a call that
+//! was given up is applied after all, a copy becomes listed, ends or is deleted.
+//!
+//! Steps that use up a fault are marked so; without faults left there are none of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::product::{Expect, Filter};
+use crate::properties::{self, Finding, Mark, Pair, Property, Violation, violation};
+use crate::provider::{Fate, Said, Target};
+use crate::tree::{Answer, Ask, Tree};
+use crate::world::{State, VAULT, Worker, World};
+
+/// How a question is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum How {
+    /// As it should be.
+    Told,
+    /// A write is stored, nobody hears so, and the client sends it again: the process still waits.
+    StoredUnheard,
+    /// A write is stored, and the process is told of an error.
+    StoredError,
+    /// Nothing is written or read, and the process is told of an error.
+    Error,
+    /// A call is applied, and no answer comes.
+    AppliedSilent,
+    /// A call is not applied, and no answer comes.
+    LostSilent,
+    /// A call is applied later or never, and no answer comes.
+    LaterSilent,
+    /// A call that was sent too long ago to be applied; no answer comes.
+    TooLate,
+    Throttled,
+    Refused,
+    /// The queue takes all, and no answer comes.
+    TakenSilent,
+    /// The queue takes the first only.
+    FirstOnly,
+    /// The process ends here.
+    Ends,
+    /// The process ends here, and its call is applied later or never.
+    EndsSending,
+}
+
+/// One step.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Label {
+    Clock,
+    Starts(u8),
+    Answer(u8, How),
+    /// The call at this place in the network is applied.
+    Lands(u8),
+    Listed(u8),
+    Becomes(u8, Fate),
+}
+
+/// A step and where it leads.
+pub struct Next {
+    pub label: Label,
+    pub state: State,
+    pub violations: Vec<Violation>,
+}
+
+/// A world with all that is known of it so far.
+pub struct Explorer {
+    pub world: World,
+    pub tree: Tree,
+    pub marks: BTreeSet<Mark>,
+    /// How often each known finding showed.
+    pub known: BTreeMap<Finding, u64>,
+    pairs: HashMap<(u32, u32), Pair>,
+    /// The order in which the store lists its keys.
+    listed: Vec<u8>,
+}
+
+impl Explorer {
+    pub fn new(world: World) -> Explorer {
+        let tree = world.tree();
+        let mut listed: Vec<u8> = (0..tree.tables.keys.len() as u8).collect();
+        listed.sort_by_key(|key| tree.tables.keys[usize::from(*key)].0.clone());
+        Explorer { world, tree, marks: BTreeSet::new(), known: BTreeMap::new(), pairs: HashMap::new(), listed }
+    }
+
+    /// All steps out of a state.
+    pub fn steps(&mut self, state: &State) -> Vec<Next> {
+        let mut steps = Vec::with_capacity(16);
+        if state.clock < self.world.minutes {
+            steps.push(Next { label: Label::Clock, state: self.a_minute_later(state), violations: Vec::new() });
+        }
+        for place in 0..self.world.workers.len() {
+            match state.workers[place] {
+                Worker::Waits => {
+                    let first = place == 0
+                        || self.world.workers[place - 1] != self.world.workers[place]
+                        || state.workers[place - 1] != Worker::Waits;
+                    if first {
+                        let mut next = Next::of(Label::Starts(place as u8), state);
+                        let node = self.tree.root(&self.world.origin(place, state.clock));
+                        self.arrive(&mut next, place, node);
+                        steps.push(next);
+                    }
+                }
+                Worker::At(node) => self.answers(state, place, node, &mut steps),
+                Worker::Over => {}
+            }
+        }
+        for (place, (target, sent)) in state.cloud.under_way.iter().enumerate() {
+            let mut next = Next::of(Label::Lands(place as u8), state);
+            next.state.cloud.under_way.remove(place);
+            debug_assert!(state.clock <= sent + self.world.delay);
+            if let Said::Made(_) = self.apply(&mut next, *target) {
+                self.marks.insert(Mark::LateCall);
+                steps.push(next);
+            }
+        }
+        for (number, copy) in state.cloud.copies.iter().enumerate() {
+            if !copy.listed {
+                let mut next = Next::of(Label::Listed(number as u8), state);
+                self.list(&mut next.state, number);
+                steps.push(next);
+            }
+            let fates = [
+                (self.world.finish, Fate::Running, Fate::Done),
+                (self.world.fail, Fate::Running, Fate::Failed),
+                (self.world.delete, Fate::Done, Fate::Deleted),
+            ];
+            for (_, _, fate) in fates.into_iter().filter(|(can, from, _)| *can && copy.fate == *from) {
+                let mut next = Next::of(Label::Becomes(number as u8, fate), state);
+                next.state.cloud.copies[number].fate = fate;
+                steps.push(next);
+            }
+        }
+        for next in &steps {
+            self.count(&next.violations);
+        }
+        steps
+    }
+
+    /// Counts what shows of known findings.
+    pub fn count(&mut self, found: &[Violation]) {
+        for finding in found.iter().filter_map(|found| found.known) {
+            *self.known.entry(finding).or_default() += 1;
+        }
+    }
+
+    fn a_minute_later(&mut self, state: &State) -> State {
+        let mut next = state.clone();
+        next.clock += 1;
+        let (clock, World { hidden, delay, deadline_s, ends_processes, .. }) = (next.clock, self.world);
+        for number in 0..next.cloud.copies.len() {
+            let copy = next.cloud.copies[number];
+            if !copy.listed && copy.made + hidden <= clock {
+                self.list(&mut next, number);
+            }
+        }
+        next.cloud.under_way.retain(|(_, sent)| sent + delay >= clock);
+        for worker in next.workers.iter_mut().filter(|_| ends_processes) {
+            if let Worker::At(node) = *worker
+                && i64::from(clock - self.tree.node(node).origin.at) * 60 >= deadline_s
+            {
+                *worker = Worker::Over;
+            }
+        }
+        next
+    }
+
+    fn list(&self, state: &mut State, number: usize) {
+        state.cloud.copies[number].listed = true;
+        // Only a vault's read-back asks when a copy was made.
+        if !self.world.workers.contains(&crate::world::Kind::VaultWide) {
+            state.cloud.copies[number].made = 0;
+        }
+    }
+
+    /// The ways in which the question of a worker can be answered.
+    fn answers(&mut self, state: &State, place: usize, node: u32, steps: &mut Vec<Next>) {
+        let faults = state.faults_left > 0;
+        let (ask, asked_at) = (self.tree.node(node).ask.clone(), self.tree.node(node).at);
+        let mut hows = vec![How::Told];
+        match &ask {
+            Ask::Put { key, expect, .. } => {
+                if faults && self.fits(state, *key, expect) {
+                    hows.extend([How::StoredUnheard, How::StoredError]);
+                }
+                hows.extend(faults.then_some(How::Error));
+            }
+            Ask::Get(_) | Ask::List(_) => hows.extend(faults.then_some(How::Error)),
+            Ask::Call(_) if state.clock > asked_at + self.world.delay => hows = vec![How::TooLate],
+            Ask::Call(_) if faults => {
+                hows.extend([How::AppliedSilent, How::LostSilent, How::LaterSilent, How::Throttled, How::EndsSending]);
+                hows.extend(self.world.refusals.then_some(How::Refused));
+            }
+            Ask::Read(_) if faults => {
+                hows.push(How::Error);
+                let look = matches!(ask, Ask::Read(crate::provider::Read::Copy(_)));
+                hows.extend((look || self.world.refusals).then_some(How::Refused));
+            }
+            Ask::Emit(messages) if faults => {
+                hows.extend([How::TakenSilent, How::Error]);
+                hows.extend((messages.len() > 1).then_some(How::FirstOnly));
+            }
+            Ask::Call(_) | Ask::Read(_) | Ask::Emit(_) | Ask::Over { .. } => {}
+        }
+        hows.extend(faults.then_some(How::Ends));
+        for how in hows {
+            let mut next = Next::of(Label::Answer(place as u8, how), state);
+            next.state.faults_left -= u8::from(!matches!(how, How::Told | How::TooLate));
+            if self.answer(&mut next, place, node, &ask, how) {
+                steps.push(next);
+            }
+        }
+    }
+
+    /// Answers a question. False: that makes no difference to another way of answering it.
+    pub fn answer(&mut self, next: &mut Next, place: usize, node: u32, ask: &Ask, how: How) -> bool {
+        let said = |said| Some(Answer::Said(said));
+        let answer = match (ask, how) {
+            (Ask::Call(target), How::Ends) => {
+                self.count_doubt(&mut next.state, *target);
+                None
+            }
+            (_, How::Ends) => None,
+            (Ask::Put { key, record, expect }, How::Told | How::StoredUnheard | How::StoredError) => {
+                let fits = self.fits(&next.state, *key, expect);
+                if fits {
+                    self.write(next, node, *key, *record);
+                } else {
+                    self.marks.insert(Mark::Conflict);
+                }
+                match how {
+                    How::StoredUnheard => return true,
+                    How::StoredError => Some(Answer::LedgerDown),
+                    _ if fits => Some(Answer::Stored),
+                    _ => Some(Answer::Conflict(next.state.records[usize::from(*key)])),
+                }
+            }
+            (Ask::Get(key), How::Told) => Some(Answer::Found(next.state.records[usize::from(*key)])),
+            (Ask::List(filter), How::Told) => Some(Answer::Listed(self.list_of(&next.state, filter))),
+            (Ask::Put { .. } | Ask::Get(_) | Ask::List(_), _) => Some(Answer::LedgerDown),
+            (Ask::Call(target), how) => match how {
+                How::Told => said(self.apply(next, *target)),
+                How::Throttled => said(Said::Throttled),
+                How::Refused => said(Said::Refused),
+                How::EndsSending => {
+                    self.count_doubt(&mut next.state, *target);
+                    next.state.cloud.under_way.push((*target, self.tree.node(node).at));
+                    None
+                }
+                _ => {
+                    self.count_doubt(&mut next.state, *target);
+                    if how == How::AppliedSilent && !matches!(self.apply(next, *target), Said::Made(_)) {
+                        return false;
+                    }
+                    if how == How::LaterSilent {
+                        next.state.cloud.under_way.push((*target, self.tree.node(node).at));
+                    }
+                    Some(Answer::Silence)
+                }
+            },
+            (Ask::Read(read), How::Told) => said(next.state.cloud.read(*read)),
+            (Ask::Read(_), How::Refused) => said(Said::Refused),
+            (Ask::Read(_), _) => Some(Answer::Silence),
+            (Ask::Emit(messages), how) => {
+                let (taken, told) = match how {
+                    How::Told => (messages.len(), messages.len()),
+                    How::TakenSilent => (messages.len(), 0),
+                    How::FirstOnly => (1, 1),
+                    _ => (0, 0),
+                };
+                self.send(next, node, &messages[..taken]);
+                Some(Answer::Taken(told as u16))
+            }
+            (Ask::Over { .. }, _) => return false,
+        };
+        match answer {
+            Some(answer) => {
+                let clock = next.state.clock;
+                let child = self.tree.child(node, answer, clock);
+                self.arrive(next, place, child);
+            }
+            None => next.state.workers[place] = Worker::Over,
+        }
+        true
+    }
+
+    /// Whether the store holds what a write expects.
+    fn fits(&self, state: &State, key: u8, expect: &Expect) -> bool {
+        match (self.tree.tables.record(state.records[usize::from(key)]), expect) {
+            (None, Expect::Absent) => true,
+            (Some(found), Expect::Was { version, owner }) => found.version == *version && found.owner == *owner,
+            _ => false,
+        }
+    }
+
+    fn list_of(&mut self, state: &State, filter: &Filter) -> u32 {
+        let numbers = self.listed.iter().map(|key| state.records[usize::from(*key)]);
+        let takes = |number: &u32| self.tree.tables.record(*number).is_some_and(|record| filter.takes(record));
+        let list: Vec<u32> = numbers.filter(takes).collect();
+        self.tree.tables.list_number(list)
+    }
+
+    /// Stores a record.
+    fn write(&mut self, next: &mut Next, node: u32, key: u8, record: u32) {
+        let slot = usize::from(key);
+        let before = next.state.clone();
+        let old = before.records[slot];
+        next.state.records[slot] = record;
+        let (tables, attempts) = (&self.tree.tables, self.world.attempts);
+        let pair = self
+            .pairs
+            .entry((old, record))
+            .or_insert_with(|| properties::pair(tables.record(old), tables.record(record).unwrap(), attempts));
+        next.violations.extend(pair.violations.iter().cloned());
+        self.marks.extend(pair.marks.iter().copied());
+        let at_rest = next.state.clock > self.world.minutes;
+        properties::written(tables, &before, &next.state, key, at_rest, &mut next.violations);
+        if self.world.counts_doubts() {
+            let (was, is) = (tables.record(old), tables.record(record).unwrap());
+            let doubts = &mut next.state.doubts[slot];
+            if was.is_some_and(|was| was.attempt != is.attempt) {
+                *doubts = Default::default();
+            }
+            let node = self.tree.node(node);
+            let own = was.is_some_and(|was| was.owner == node.origin.name && was.lease_until.is_some());
+            if own && node.doubtful && is.state == crate::product::State::InDoubt && is.lease_until.is_none() {
+                doubts.settled += 1;
+            }
+        }
+    }
+
+    /// Applies a call at the provider.
+    fn apply(&mut self, next: &mut Next, target: Target) -> Said {
+        let World { guard, backups, .. } = self.world;
+        let (said, second) = next.state.cloud.apply(target, guard, backups, next.state.clock);
+        if second {
+            next.violations.push(violation(Property::P12, "a call is applied although a living copy is there"));
+        }
+        said
+    }
+
+    fn count_doubt(&self, state: &mut State, target: Target) {
+        if self.world.counts_doubts() {
+            state.doubts[key_of(target)].sent += 1;
+        }
+    }
+
+    /// Puts messages on the queue.
+    fn send(&mut self, next: &mut Next, node: u32, messages: &[u16]) {
+        let payload = self.tree.node(node).origin.payload;
+        for number in messages.iter().copied().filter(|number| !next.state.queue.has(*number)).collect::<Vec<_>>() {
+            properties::sent(&self.tree.tables, &next.state, number, &mut next.violations);
+            next.state.queue.insert(number);
+            if payload > VAULT + 1 {
+                self.marks.insert(Mark::Drained);
+            }
+        }
+    }
+
+    /// A worker comes to a place: what it decides to do there is judged.
+    fn arrive(&mut self, next: &mut Next, place: usize, number: u32) {
+        next.state.workers[place] = Worker::At(number);
+        let node = self.tree.node(number);
+        match &node.ask {
+            Ask::Call(target) => {
+                let now = self.tree.time(&node.origin, next.state.clock);
+                let key = key_of(*target) as u8;
+                let tables = &self.tree.tables;
+                next.violations.extend(properties::calls(&self.world, tables, &next.state, key, node, now));
+                let state = next.state.records[usize::from(key)];
+                if tables.record(state).is_some_and(|record| record.state == crate::product::State::InDoubt) {
+                    self.marks.insert(Mark::CalledAgain);
+                }
+            }
+            Ask::Over { .. } => {
+                let key = Some(node.origin.payload).filter(|key| *key <= VAULT);
+                next.violations.extend(properties::over(&self.tree.tables, &next.state, key, node));
+                next.state.workers[place] = Worker::Over;
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Next {
+    pub fn of(label: Label, state: &State) -> Next {
+        Next { label, state: state.clone(), violations: Vec::new() }
+    }
+}
+
+/// The place of the record that a call is made for.
+pub fn key_of(target: Target) -> usize {
+    match target {
+        Target::Backup(backup) => usize::from(backup),
+        Target::Vault => usize::from(VAULT),
+    }
+}
