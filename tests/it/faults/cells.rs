@@ -112,7 +112,7 @@ fn receipt_problem(ids_are_told: bool, told: &[Value], id: &str) -> Option<Strin
     };
     let (named, unnamed) = (ids_of(true), ids_of(false));
     let ids: BTreeSet<&str> = named.union(&unnamed).copied().collect();
-    let may_be_unnamed = ids_are_told && named.len() == 1 && unnamed.len() == 1;
+    let may_be_unnamed = !ids_are_told && named.len() == 1 && unnamed.len() == 1;
     if !told.iter().any(names) {
         return Some(format!("loss: the queue has no receipt of {id}, but {told:?}"));
     }
