@@ -55,7 +55,7 @@ ROWS = [
     ("exchange/wire.rs", "if left < Duration::from_millis(200)", "if left > Duration::from_secs(9_999)", "no look at the time before sending", "P10"),
     ("exchange/wire.rs", "if mutating { Disposition::Ambiguous }", "if mutating { Disposition::Retryable }",
      "silence after a call may be repeated", "P12 P18"),
-    ("exchange/mod.rs", "if !matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable)",
+    ("exchange/retry.rs", "if !matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable)",
      "if !matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable | Disposition::Ambiguous)",
      "the retry loop repeats an ambiguous call", "P12 P18"),
     # Claim, settle, finish.

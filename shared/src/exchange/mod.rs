@@ -2,15 +2,13 @@
 
 pub(crate) mod credential;
 mod identity;
+mod retry;
 mod target;
 pub(crate) mod wire;
 
-use std::time::Duration;
-
-use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 
-use crate::context::{Context, RESERVE};
+use crate::context::Context;
 use crate::model::access::{Access, CredentialName};
 use crate::model::error::Error;
 use crate::model::failure::{Disposition, Failure};
@@ -21,6 +19,7 @@ use crate::providers::call::Call;
 use crate::providers::provider::Provider;
 use wire::{local, send};
 
+pub(crate) use retry::with_retry;
 pub use target::Target;
 
 /// Sends `call` once, signed for this moment. If it is `mutating`, silence means that it may have been applied.
@@ -200,45 +199,5 @@ where
             Err(Need::Failed(failure)) => return Err(failure.into()),
             Err(Need::Ask(call)) => replies.push(answer(*call).await?),
         }
-    }
-}
-
-/// Repeats `attempt` while time is left and its failure means that the call certainly was not applied.
-pub(crate) async fn with_retry<T, F>(
-    ctx: &Context,
-    target: Target<'_>,
-    stop: Timestamp,
-    mut attempt: impl FnMut() -> F,
-) -> Result<T, Failure>
-where
-    F: Future<Output = Result<T, Failure>>,
-{
-    let seed = u64::from_str_radix(ctx.ports.clock.nonce().0.get(..16).unwrap_or_default(), 16).unwrap_or(1);
-    let mut delays = ExponentialBuilder::default()
-        .with_min_delay(ctx.settings.backoff)
-        .with_max_delay(Duration::from_secs(20))
-        .with_max_times(6)
-        .with_jitter()
-        .with_jitter_seed(seed)
-        .build();
-    loop {
-        let failure = match attempt().await {
-            Ok(value) => return Ok(value),
-            Err(failure) => failure,
-        };
-        if failure.disposition == Disposition::Throttled {
-            ctx.memory.metrics.count_throttled(target.provider.cloud(), target.rule);
-        }
-        if !matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable) || failure.code == "deadline"
-        {
-            return Err(failure);
-        }
-        let Some(delay) = delays.next() else { return Err(failure) };
-        let delay = delay.max(failure.after.unwrap_or_default());
-        if later(ctx.now(), delay + RESERVE) >= stop {
-            return Err(failure);
-        }
-        tracing::info!(code = failure.code, delay_ms = delay.as_millis() as u64, "certainly not applied; trying again");
-        ctx.ports.clock.sleep(delay).await;
     }
 }

@@ -92,7 +92,7 @@ impl Operation {
         match self {
             Operation::CreateVaultReplication => Cloud::Alibaba,
             Operation::CopySnapshot => Cloud::Tencent,
-            _ => Cloud::Huawei,
+            Operation::CopyBackup | Operation::CopyCheckpoint | Operation::CopyCheckpointItem => Cloud::Huawei,
         }
     }
 
