@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::ledger::Record;
-use crate::ledger::store::{Expect, Filter, LedgerError, Note, Page, Put};
+use crate::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
 use crate::model::access::{Access, CredentialName, Pause};
 use crate::model::command::{Cloud, Command, Key};
 use crate::model::error::{EmitError, Error};
@@ -37,10 +37,10 @@ pub trait Ledger: Send + Sync {
     /// A page of at most `limit` records that pass `filter`, after the key `after` or from the beginning.
     fn list<'a>(
         &'a self,
-        filter: &'a Filter,
+        filter: &'a RecordFilter,
         after: Option<&'a Key>,
         limit: u32,
-    ) -> Boxed<'a, Result<Page, LedgerError>>;
+    ) -> Boxed<'a, Result<RecordPage, LedgerError>>;
     /// The number of records in each state, by the state's name. A state without records is left out. Unreadable records count too.
     fn count(&self) -> Boxed<'_, Result<BTreeMap<String, u64>, LedgerError>>;
     /// The pause that is stored for a credential, if there is one. It may be over already.

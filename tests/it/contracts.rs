@@ -13,7 +13,7 @@ use offsite_shared::model::failure::{Disposition, Failure, Row, Whose, find};
 use offsite_shared::model::http::Reply;
 use offsite_shared::providers::asked::Need;
 use offsite_shared::providers::call::Call;
-use offsite_shared::providers::provider::{Acceptance, Defaults, Intent, Provider, ReadBack};
+use offsite_shared::providers::provider::{Acceptance, AttemptContext, Defaults, Provider, ReadBack};
 use offsite_shared::providers::{alibaba, huawei, tencent};
 use offsite_shared::settings::Settings;
 use offsite_shared::settings::environment::Environment;
@@ -587,8 +587,8 @@ fn repeated(value: &Value) -> Value {
     }
 }
 
-fn intent(of: &Value) -> Intent {
-    Intent {
+fn intent(of: &Value) -> AttemptContext {
+    AttemptContext {
         attempt: of["attempt"].as_u64().unwrap_or(1) as u32,
         since: AT.parse().unwrap(),
         doubt: of["doubt"].as_bool().unwrap_or(false),

@@ -17,7 +17,7 @@ use offsite_shared::context::{Context, Invocation};
 use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::State;
-use offsite_shared::ledger::store::Filter;
+use offsite_shared::ledger::store::RecordFilter;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::model::error::{EmitError, ErrorName};
 use offsite_shared::model::http::{HttpRequest, Reply, TransportError};
@@ -642,7 +642,7 @@ async fn a_queue_that_takes_nothing_loses_nothing() {
     let answer = function.invoke(batch(&[copy("snap-queue001", &["ap-beijing"])]), limit).await.unwrap();
     assert_eq!(handed_back(&answer), ["m-0"], "not done before the queue has it");
     assert_eq!(bench.queued_ids().await, Vec::<String>::new());
-    let outbox = Filter { outbox: true, ..Filter::default() };
+    let outbox = RecordFilter { outbox: true, ..RecordFilter::default() };
     assert_eq!(bench.fleet.ledger().unwrap().list(&outbox, None, 10).await.unwrap().records.len(), 1);
     bench.fleet.aws.faults().clear();
     let answer = function.invoke(json!({ "action": "sweep" }), LONG).await.unwrap();
@@ -898,7 +898,7 @@ async fn many_deliveries_at_once_start_each_copy_once() {
     assert_eq!(events.len(), 10);
     let ids: BTreeSet<String> = bench.queued_ids().await.into_iter().collect();
     assert_eq!(ids.into_iter().collect::<Vec<_>>(), bench.made_ids());
-    let accepted = Filter { state: Some(State::Accepted.name().to_owned()), ..Filter::default() };
+    let accepted = RecordFilter { state: Some(State::Accepted.name().to_owned()), ..RecordFilter::default() };
     assert_eq!(bench.fleet.ledger().unwrap().list(&accepted, None, 100).await.unwrap().records.len(), 10);
 }
 

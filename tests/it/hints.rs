@@ -9,7 +9,7 @@ use offsite_shared::model::command::Cloud;
 use offsite_shared::model::error::Error;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::Clock;
-use offsite_shared::triggers::hint::What;
+use offsite_shared::triggers::hint::HintTarget;
 use offsite_shared::triggers::{self, Item};
 use serde_json::{Value, json};
 
@@ -149,14 +149,14 @@ fn huawei_hint(name: &str, id: &str) -> Value {
 /// Every sample that holds no command, and what it comes to.
 #[test]
 fn every_sample_of_a_hint_is_read_as_one() {
-    let snapshot = || What::Backup("snap-hint0001".into());
-    let expected: Vec<(&str, Vec<Option<What>>)> = vec![
-        ("alibaba/hint-vault-cloudevent.json", vec![Some(What::Vault("v-0003rf9m17pap3ltpqx5".into()))]),
-        ("huawei/hint-eventbridge.json", vec![Some(What::Backup(BACKUP.into()))]),
-        ("huawei/hint-eventgrid.json", vec![Some(What::Backup(BACKUP.into()))]),
-        ("huawei/hint-item.json", vec![Some(What::CheckpointItem(ITEM.into()))]),
-        ("huawei/hint-smn-sqs.json", vec![Some(What::Resource(BACKUP.into())), None]),
-        ("huawei/hint-vault.json", vec![Some(What::Vault(VAULT.into()))]),
+    let snapshot = || HintTarget::Backup("snap-hint0001".into());
+    let expected: Vec<(&str, Vec<Option<HintTarget>>)> = vec![
+        ("alibaba/hint-vault-cloudevent.json", vec![Some(HintTarget::Vault("v-0003rf9m17pap3ltpqx5".into()))]),
+        ("huawei/hint-eventbridge.json", vec![Some(HintTarget::Backup(BACKUP.into()))]),
+        ("huawei/hint-eventgrid.json", vec![Some(HintTarget::Backup(BACKUP.into()))]),
+        ("huawei/hint-item.json", vec![Some(HintTarget::CheckpointItem(ITEM.into()))]),
+        ("huawei/hint-smn-sqs.json", vec![Some(HintTarget::Resource(BACKUP.into())), None]),
+        ("huawei/hint-vault.json", vec![Some(HintTarget::Vault(VAULT.into()))]),
         ("tencent/hint-cloudaudit-copy.json", vec![None]),
         ("tencent/hint-cloudaudit-failed.json", vec![None]),
         ("tencent/hint-cloudaudit.json", vec![Some(snapshot())]),
@@ -168,7 +168,7 @@ fn every_sample_of_a_hint_is_read_as_one() {
     assert_eq!(names, expected.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
     for (name, wanted) in expected {
         let items = triggers::read(&sample(name)).unwrap().records.into_iter().flat_map(|record| record.items);
-        let found: Vec<Option<What>> = items
+        let found: Vec<Option<HintTarget>> = items
             .map(|item| match item.unwrap() {
                 Item::Hint(hint) => Some(hint.what),
                 Item::Ignored(_) => None,
@@ -278,7 +278,7 @@ async fn without_a_policy_a_hint_says_what_is_needed() {
     assert_eq!(error.name.name(), "Offsite.InvalidCommand");
     assert!(error.message.contains("policy: is needed"), "{error}");
     assert_eq!(world.handed_back(&[snapshot_hint()]).await, ["0"]);
-    // What is none of our business needs none.
+    // HintTarget is none of our business needs none.
     assert_eq!(world.noted(&sample("tencent/hint-cloudaudit-copy.json")).await.0, "ignored");
 }
 

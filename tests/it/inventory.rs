@@ -9,9 +9,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use offsite_shared::exchange;
 use offsite_shared::io::http::HttpTransport;
-use offsite_shared::ledger::limits::Looks;
+use offsite_shared::ledger::limits::ObservationTimes;
 use offsite_shared::model::access::Access;
-use offsite_shared::model::backup::{Backup, CopyState, DestinationCopy, Standing, best};
+use offsite_shared::model::backup::{Backup, CopyState, DestinationCopy, Eligibility, best};
 use offsite_shared::model::command::{Destination, Operation, Options, Replication, Source};
 use offsite_shared::model::failure::Failure;
 use offsite_shared::model::http::{HttpRequest, Reply};
@@ -20,12 +20,12 @@ use offsite_shared::providers::alibaba::Alibaba;
 use offsite_shared::providers::alibaba::inventory::read_pair;
 use offsite_shared::providers::call::{Call, Service};
 use offsite_shared::providers::huawei::Huawei;
-use offsite_shared::providers::inventory::{Cursor, Inventory, Pairing, Scope, VaultPair};
-use offsite_shared::providers::provider::{Intent, Provider};
+use offsite_shared::providers::inventory::{Cursor, Inventory, InventoryQuery, Pairing, VaultPair};
+use offsite_shared::providers::provider::{AttemptContext, Provider};
 use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::sign::{Credential, Nonce};
-use offsite_shared::sweep::pair::look;
-use offsite_shared::sweep::verdict::{Judgement, Look, Proof, judge};
+use offsite_shared::sweep::pair::view;
+use offsite_shared::sweep::verdict::{DestinationView, Judgement, Proof, judge};
 use offsite_simulators::{SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -110,7 +110,7 @@ impl Estate {
 
     /// Starts a copy as the product does, and gives its ID.
     async fn copy(&self, provider: &dyn Provider, replication: &Replication, attempt: u32) -> Option<String> {
-        let intent = Intent { attempt, since: self.start, doubt: false };
+        let intent = AttemptContext { attempt, since: self.start, doubt: false };
         let call = provider.start(replication, &intent);
         let reply = self.ask(provider, &call).await;
         let accepted = provider.started(replication, &reply).unwrap();
@@ -121,7 +121,7 @@ impl Estate {
     async fn list<P: Provider + Inventory>(
         &self,
         provider: &P,
-        scope: &Scope,
+        scope: &InventoryQuery,
         mut disturb: impl FnMut(&[Backup]) -> Vec<String>,
     ) -> Listed {
         let mut listed = Listed::default();
@@ -147,7 +147,11 @@ impl Estate {
         }
     }
 
-    async fn copies<P: Provider + Inventory>(&self, provider: &P, destination: &Scope) -> Vec<DestinationCopy> {
+    async fn copies<P: Provider + Inventory>(
+        &self,
+        provider: &P,
+        destination: &InventoryQuery,
+    ) -> Vec<DestinationCopy> {
         let mut copies = BTreeMap::new();
         let mut cursor: Option<Cursor> = None;
         loop {
@@ -181,8 +185,8 @@ fn undisturbed(_: &[Backup]) -> Vec<String> {
     Vec::new()
 }
 
-fn scope(operation: Operation, region: &str, project: Option<&str>, vault: Option<&str>) -> Scope {
-    Scope {
+fn scope(operation: Operation, region: &str, project: Option<&str>, vault: Option<&str>) -> InventoryQuery {
+    InventoryQuery {
         operation,
         region: region.to_owned(),
         project_id: project.map(str::to_owned),
@@ -199,11 +203,11 @@ fn minutes(count: u32) -> SignedDuration {
 
 /// What the test knows of a backup, in one word for each kind.
 fn kind(backup: &Backup) -> &'static str {
-    match &backup.standing {
-        Standing::Usable => "usable",
-        Standing::NotReady(_) => "not ready",
-        Standing::Ineligible(_) => "ineligible",
-        Standing::NotCovered(_) => "not covered",
+    match &backup.eligibility {
+        Eligibility::Usable => "usable",
+        Eligibility::NotReady(_) => "not ready",
+        Eligibility::Ineligible(_) => "ineligible",
+        Eligibility::NotCovered(_) => "not covered",
     }
 }
 
@@ -304,15 +308,17 @@ async fn tencent_s_snapshots_are_all_seen_while_others_come_and_go() {
 async fn tencent_s_listing_ends_at_the_age_asked_for_and_new_snapshots_only_repeat_others() {
     let estate = Estate::start().await;
     estate.seed(Service::Cbs, json!({"snapshots": snapshots(estate.start)})).await;
-    let young =
-        Scope { since: Some(estate.start - minutes(120)), ..scope(Operation::CopySnapshot, NANJING, None, None) };
+    let young = InventoryQuery {
+        since: Some(estate.start - minutes(120)),
+        ..scope(Operation::CopySnapshot, NANJING, None, None)
+    };
     let listed = estate.list(&Tencent, &young, undisturbed).await;
     let missed = (0..=120).filter(|n| snapshot_kind(*n) != "shared" && !listed.backups.contains_key(&snapshot_id(*n)));
     assert_eq!(missed.collect::<Vec<u32>>(), Vec::<u32>::new());
     assert_eq!(listed.pages, 3, "the third page is the first of which all is too old");
 
     // Five new ones between the first page and the second: five more repeats, and nothing missed.
-    let whole = Scope { since: None, ..young };
+    let whole = InventoryQuery { since: None, ..young };
     let first = Tencent.list(&whole, None);
     let reply = estate.ask(&Tencent, &first).await;
     let page = Tencent.listed(&whole, None, &reply).unwrap();
@@ -382,7 +388,14 @@ async fn tencent_s_verdicts_equal_what_was_done() {
     for (id, backup) in &listed.backups {
         let names = Tencent.copy_names(id, NANJING, 5);
         let copy = best(names.iter().filter_map(|name| named.get(name.as_str())).flatten().copied());
-        let verdict = judge(backup, &destination, None, &Look::of_listing(copy), &Looks::default(), estate.start);
+        let verdict = judge(
+            backup,
+            &destination,
+            None,
+            &DestinationView::of_listing(copy),
+            &ObservationTimes::default(),
+            estate.start,
+        );
         if let Judgement::Replicated { id: copy_id, .. } = &verdict {
             assert_eq!(copy_id.as_ref(), ids.get(id), "{id}");
         }
@@ -462,7 +475,7 @@ fn backup_copy(n: u32) -> Replication {
     }
 }
 
-fn fleet() -> Scope {
+fn fleet() -> InventoryQuery {
     scope(Operation::CopyBackup, "region1", Some(REGION1), Some(FLEET_VAULT))
 }
 
@@ -490,7 +503,7 @@ async fn huawei_s_backups_are_all_seen_while_others_go() {
     estate.simulators.stopped().await;
     let estate = huawei_estate(json!({"show_backup_records": false})).await;
     let since = estate.start - minutes(99);
-    let listed = estate.list(&Huawei, &Scope { since: Some(since), ..fleet() }, undisturbed).await;
+    let listed = estate.list(&Huawei, &InventoryQuery { since: Some(since), ..fleet() }, undisturbed).await;
     let young: BTreeSet<String> = truth.into_iter().filter(|(_, n)| *n <= 99).map(|(id, _)| id).collect();
     assert_eq!(listed.ids(), young.iter().map(String::as_str).collect());
     assert!(listed.backups.values().all(|backup| !backup.copies_told), "a partner cloud tells of no records");
@@ -524,10 +537,10 @@ async fn huawei_s_verdicts_equal_what_was_done() {
     let verdicts = |copies: Option<Vec<DestinationCopy>>| {
         let judged = listed.backups.iter().map(|(id, backup)| {
             let copy_id = backup.copy_to(&destination).and_then(|copy| copy.copy_id.as_ref());
-            let look = copies
-                .as_ref()
-                .map_or(Look::Untried, |copies| Look::of_listing(copies.iter().find(|copy| Some(&copy.id) == copy_id)));
-            (id.clone(), word(&judge(backup, &destination, None, &look, &Looks::default(), estate.start)))
+            let view = copies.as_ref().map_or(DestinationView::Untried, |copies| {
+                DestinationView::of_listing(copies.iter().find(|copy| Some(&copy.id) == copy_id))
+            });
+            (id.clone(), word(&judge(backup, &destination, None, &view, &ObservationTimes::default(), estate.start)))
         });
         judged.collect::<BTreeMap<_, _>>()
     };
@@ -586,8 +599,8 @@ async fn csbs_items_have_an_inventory_of_their_own() {
     let destination = replication(0).destination;
     let judged = listed.backups.iter().map(|(id, backup)| {
         let copy_id = backup.copy_to(&destination).and_then(|copy| copy.copy_id.as_ref());
-        let look = Look::of_listing(copies.iter().find(|copy| Some(&copy.id) == copy_id));
-        (id.clone(), word(&judge(backup, &destination, None, &look, &Looks::default(), estate.start)))
+        let view = DestinationView::of_listing(copies.iter().find(|copy| Some(&copy.id) == copy_id));
+        (id.clone(), word(&judge(backup, &destination, None, &view, &ObservationTimes::default(), estate.start)))
     });
     assert_eq!(judged.collect::<BTreeMap<_, _>>(), wanted);
     estate.simulators.stopped().await;
@@ -693,7 +706,7 @@ async fn alibaba_s_jobs_are_all_seen_type_by_type() {
     }
     estate.simulators.stopped().await;
     let estate = alibaba_estate().await;
-    let since = Scope { since: Some(estate.start - minutes(60)), ..here };
+    let since = InventoryQuery { since: Some(estate.start - minutes(60)), ..here };
     let listed = estate.list(&Alibaba, &since, undisturbed).await;
     let young: BTreeSet<String> = truth.into_iter().filter(|(_, n)| *n <= 60).map(|(id, _)| id).collect();
     assert_eq!(listed.ids(), young.iter().map(String::as_str).collect());
@@ -708,8 +721,11 @@ async fn alibaba_s_verdicts_follow_the_pair() {
     let usable = |n: u32| is_listed_job(n) && job_type(n) != "UDM_ECS";
     let verdicts = |pair: &VaultPair, since: Option<Timestamp>| {
         let judged = jobs.iter().map(|(id, job)| {
-            let look = look(job, pair, since);
-            (id.clone(), word(&judge(job, &vault_pair().destination, None, &look, &Looks::default(), estate.start)))
+            let view = view(job, pair, since);
+            (
+                id.clone(),
+                word(&judge(job, &vault_pair().destination, None, &view, &ObservationTimes::default(), estate.start)),
+            )
         });
         judged.collect::<BTreeMap<_, _>>()
     };

@@ -10,7 +10,7 @@ use offsite_shared::context::metrics::Metrics;
 use offsite_shared::context::{Context, Invocation};
 use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ledger::store::{Filter, LedgerError, Note};
+use offsite_shared::ledger::store::{LedgerError, Note, RecordFilter};
 use offsite_shared::model::command::{Cloud, Operation};
 use offsite_shared::observe::arrivals::Arrival;
 use offsite_shared::ports::{Boxed, Clock, Ledger, Meter, Notes};
@@ -364,7 +364,7 @@ async fn what_a_sweep_starts_is_counted_once() {
     let lines = kept.take();
     let made = calls(&estate, Cloud::Tencent, "CopySnapshotCrossRegions");
     assert!(made > 0 && sum(&lines, "Started") > 0, "{lines:?}");
-    let filter = Filter::default();
+    let filter = RecordFilter::default();
     let records = estate.ledger().list(&filter, None, 10_000).await.unwrap().records;
     let started = records.iter().flat_map(|record| &record.receipts).filter(|receipt| !receipt.adopted).count();
     assert_eq!(sum(&lines, "Started"), started as u64);

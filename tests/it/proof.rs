@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use offsite_shared::ledger::Record;
-use offsite_shared::ledger::store::{Expect, Filter, LedgerError, Page, Put};
+use offsite_shared::ledger::store::{Expect, LedgerError, Put, RecordFilter, RecordPage};
 use offsite_shared::model::access::{Access, CredentialName, Pause};
 use offsite_shared::model::command::{Cloud, Command, Key, Replication};
 use offsite_shared::model::evidence::{Evidence, Observation};
@@ -20,7 +20,7 @@ use offsite_shared::ports::{Boxed, Ledger};
 use offsite_shared::providers::asked::Asked;
 use offsite_shared::providers::call::{Call, Service};
 use offsite_shared::providers::inventory::Inventory;
-use offsite_shared::providers::provider::{Acceptance, Defaults, Intent, Provider, ReadBack};
+use offsite_shared::providers::provider::{Acceptance, AttemptContext, Defaults, Provider, ReadBack};
 use offsite_shared::providers::sts::Sts;
 use offsite_shared::sign::{Nonce, RequestDraft, SignError, Signed};
 
@@ -32,7 +32,7 @@ use crate::faults::world::{Home, Store, Weakness, seed};
 pub struct Blind(pub &'static dyn Provider);
 
 impl Provider for Blind {
-    fn read_back(&self, _replication: &Replication, _intent: &Intent, _replies: &[Reply]) -> Asked<ReadBack> {
+    fn read_back(&self, _replication: &Replication, _intent: &AttemptContext, _replies: &[Reply]) -> Asked<ReadBack> {
         Ok(ReadBack::Absent)
     }
 
@@ -56,7 +56,7 @@ impl Provider for Blind {
         self.0.complete(command, defaults)
     }
 
-    fn start(&self, replication: &Replication, intent: &Intent) -> Call {
+    fn start(&self, replication: &Replication, intent: &AttemptContext) -> Call {
         self.0.start(replication, intent)
     }
 
@@ -149,10 +149,10 @@ impl Ledger for Weak {
 
     fn list<'a>(
         &'a self,
-        filter: &'a Filter,
+        filter: &'a RecordFilter,
         after: Option<&'a Key>,
         limit: u32,
-    ) -> Boxed<'a, Result<Page, LedgerError>> {
+    ) -> Boxed<'a, Result<RecordPage, LedgerError>> {
         self.inner.list(filter, after, limit)
     }
 

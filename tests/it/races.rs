@@ -8,7 +8,7 @@ use fastrand::Rng;
 use jiff::SignedDuration;
 use offsite_shared::handler::handle;
 use offsite_shared::ledger::limits::Attempts;
-use offsite_shared::ledger::store::{Expect, Filter, LedgerError, Page, Put};
+use offsite_shared::ledger::store::{Expect, LedgerError, Put, RecordFilter, RecordPage};
 use offsite_shared::ledger::{self, Claim, Claimant, Ending, Record, State};
 use offsite_shared::model::access::{CredentialName, Pause};
 use offsite_shared::model::command::{Cloud, Key, Operation};
@@ -65,10 +65,10 @@ impl Ledger for Between {
 
     fn list<'a>(
         &'a self,
-        filter: &'a Filter,
+        filter: &'a RecordFilter,
         after: Option<&'a Key>,
         limit: u32,
-    ) -> Boxed<'a, Result<Page, LedgerError>> {
+    ) -> Boxed<'a, Result<RecordPage, LedgerError>> {
         self.inner.list(filter, after, limit)
     }
 

@@ -9,7 +9,7 @@ use offsite_local::home::ledger::SqliteLedger;
 use offsite_shared::context::Invocation;
 use offsite_shared::handler::handle;
 use offsite_shared::ledger::Record;
-use offsite_shared::ledger::store::{Expect, Filter, LedgerError, Note, Page, Put};
+use offsite_shared::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
 use offsite_shared::model::access::{CredentialName, Pause};
 use offsite_shared::model::command::{Cloud, Key};
 use offsite_shared::policy::Policy;
@@ -52,10 +52,10 @@ impl Ledger for Faltering {
 
     fn list<'a>(
         &'a self,
-        filter: &'a Filter,
+        filter: &'a RecordFilter,
         after: Option<&'a Key>,
         limit: u32,
-    ) -> Boxed<'a, Result<Page, LedgerError>> {
+    ) -> Boxed<'a, Result<RecordPage, LedgerError>> {
         self.inner.list(filter, after, limit)
     }
 

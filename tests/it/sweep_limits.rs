@@ -8,7 +8,7 @@ use offsite_shared::context::Context;
 use offsite_shared::handler::handle;
 use offsite_shared::io::memory::MemoryLedger;
 use offsite_shared::ledger::State;
-use offsite_shared::ledger::store::Filter;
+use offsite_shared::ledger::store::RecordFilter;
 use offsite_shared::model::command::{Cloud, Command};
 use offsite_shared::model::error::EmitError;
 use offsite_shared::policy::Policy;
@@ -390,7 +390,7 @@ async fn a_backup_that_went_without_a_copy_is_a_breach_until_somebody_acknowledg
     let before = command_line::run(&["report"], &environment, None).await;
     assert_eq!(before.code, 3, "{}{}", before.stdout, before.stderr);
     assert!(before.stdout.contains("--acknowledge") && before.stdout.contains(&ids[0]), "{}", before.stdout);
-    let filter = Filter { state: Some(State::Missed.name().to_owned()), ..Filter::default() };
+    let filter = RecordFilter { state: Some(State::Missed.name().to_owned()), ..RecordFilter::default() };
     let key = estate.ledger().list(&filter, None, 10).await.unwrap().records.remove(0).key;
     let resolve = ["ledger", "resolve", &key, "--acknowledge", "--reason", "was deleted on purpose"];
     let resolved = command_line::run(&resolve, &environment, None).await;

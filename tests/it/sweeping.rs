@@ -24,7 +24,7 @@ use offsite_shared::model::http::HttpRequest;
 use offsite_shared::model::receipt::Receipt;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Clock, Ledger, Transport};
-use offsite_shared::report::reading::{self, Wish};
+use offsite_shared::report::reading::{self, ReportRequest};
 use offsite_shared::report::{Conclusion, Report, RuleReport};
 use offsite_shared::settings::Settings;
 use offsite_shared::settings::environment::Environment;
@@ -140,7 +140,7 @@ impl Estate {
     }
 
     pub async fn report(&self, policy: &Policy) -> Report {
-        let wish = Wish {
+        let wish = ReportRequest {
             at: self.clock.now(),
             max_age: Duration::from_secs(7_200),
             rule: None,
@@ -263,7 +263,7 @@ async fn a_report_equals_the_truth_without_a_ledger() {
     for cloud in Cloud::ALL {
         let policy = estate.policy(cloud).await;
         let mut context = estate.paused(&policy);
-        context.settings.looks_only = true;
+        context.settings.read_only = true;
         estate.sweep(&context).await;
         let truth = estate.get(cloud, "truth").await;
         for rule in &estate.report(&policy).await.rules {

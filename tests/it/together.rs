@@ -6,7 +6,7 @@ use fastrand::Rng;
 use jiff::SignedDuration;
 use offsite_shared::context::Invocation;
 use offsite_shared::handler::handle;
-use offsite_shared::ledger::store::{Expect, Filter, Put};
+use offsite_shared::ledger::store::{Expect, Put, RecordFilter};
 use offsite_shared::ledger::{Claimant, Record, State};
 use offsite_shared::model::command::{Cloud, Key, Operation};
 use offsite_shared::model::evidence::{Evidence, How};
@@ -88,7 +88,7 @@ struct Ran {
     requests: u32,
 }
 
-/// Looks at all that is due in a fresh store.
+/// ObservationTimes at all that is due in a fresh store.
 async fn run(clouds: &Clouds, home: Home, cases: &[Case], one_by_one: bool) -> Ran {
     let store = Store::open(home).await;
     let now = clouds.clock.now();
@@ -106,7 +106,7 @@ async fn run(clouds: &Clouds, home: Home, cases: &[Case], one_by_one: bool) -> R
     let mut records = Vec::new();
     let mut after: Option<Key> = None;
     loop {
-        let page = store.ledger.list(&Filter::default(), after.as_ref(), 500).await.unwrap();
+        let page = store.ledger.list(&RecordFilter::default(), after.as_ref(), 500).await.unwrap();
         records.extend(page.records.iter().map(|record| without_times(record, clouds.clock.now())));
         after = page.next;
         if after.is_none() {

@@ -10,10 +10,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use offsite_shared::exchange;
 use offsite_shared::io::http::HttpTransport;
-use offsite_shared::ledger::limits::Looks;
+use offsite_shared::ledger::limits::ObservationTimes;
 use offsite_shared::ledger::{Claimant, Record, State};
 use offsite_shared::model::access::Access;
-use offsite_shared::model::backup::{Backup, CopyState, DestinationCopy, Standing, best};
+use offsite_shared::model::backup::{Backup, CopyState, DestinationCopy, Eligibility, best};
 use offsite_shared::model::command::{Command, Destination, Operation, Replication};
 use offsite_shared::model::evidence::{Evidence, How};
 use offsite_shared::model::failure::Failure;
@@ -25,12 +25,12 @@ use offsite_shared::providers::alibaba::Alibaba;
 use offsite_shared::providers::alibaba::inventory::read_pair;
 use offsite_shared::providers::call::Call;
 use offsite_shared::providers::huawei::Huawei;
-use offsite_shared::providers::inventory::{Cursor, Inventory, Scope};
-use offsite_shared::providers::provider::{Intent, Provider};
+use offsite_shared::providers::inventory::{Cursor, Inventory, InventoryQuery};
+use offsite_shared::providers::provider::{AttemptContext, Provider};
 use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::sign::{Credential, Nonce};
-use offsite_shared::sweep::pair::look;
-use offsite_shared::sweep::verdict::{Judgement, Look, judge};
+use offsite_shared::sweep::pair::view;
+use offsite_shared::sweep::verdict::{DestinationView, Judgement, judge};
 use offsite_simulators::{SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -128,7 +128,7 @@ impl Estate {
         Policy::from_json(&self.get(provider, "policy").await).unwrap()
     }
 
-    async fn backups<P: Provider + Inventory>(&self, provider: &P, scope: &Scope) -> BTreeMap<String, Backup> {
+    async fn backups<P: Provider + Inventory>(&self, provider: &P, scope: &InventoryQuery) -> BTreeMap<String, Backup> {
         let mut found = BTreeMap::new();
         let mut cursor: Option<Cursor> = None;
         loop {
@@ -142,7 +142,11 @@ impl Estate {
         }
     }
 
-    async fn copies<P: Provider + Inventory>(&self, provider: &P, scope: &Scope) -> BTreeMap<String, DestinationCopy> {
+    async fn copies<P: Provider + Inventory>(
+        &self,
+        provider: &P,
+        scope: &InventoryQuery,
+    ) -> BTreeMap<String, DestinationCopy> {
         let mut found = BTreeMap::new();
         let mut cursor: Option<Cursor> = None;
         loop {
@@ -178,7 +182,7 @@ impl Estate {
                     None => self.looks_at_pair(&rule, &backups).await,
                 };
                 for (id, backup) in backups.iter().filter(|(_, one)| rule.covers(one, now) == Coverage::Covered) {
-                    let verdict = judge(backup, destination, None, &looks[id], &Looks::default(), now);
+                    let verdict = judge(backup, destination, None, &looks[id], &ObservationTimes::default(), now);
                     let key = (rule.name.clone(), id.clone(), destination.region.clone());
                     assert!(found.verdicts.insert(key.clone(), word(&verdict)).is_none());
                     // What no pair carries has nothing to do with the pair's record.
@@ -186,32 +190,33 @@ impl Estate {
                         Some(vault) if rule.operation == Operation::CreateVaultReplication => vault,
                         _ => id,
                     };
-                    let is_carried = source == id || backup.standing == Standing::Usable;
+                    let is_carried = source == id || backup.eligibility == Eligibility::Usable;
                     let record = records.get(&(source.clone(), destination.region.clone())).filter(|_| is_carried);
                     let look = match (&looks[id], record.and_then(|record| held(record, &listed))) {
-                        (Look::Nothing, Some(copy)) => Look::of_listing(Some(copy)),
+                        (DestinationView::Nothing, Some(copy)) => DestinationView::of_listing(Some(copy)),
                         (look, _) => look.clone(),
                     };
-                    found
-                        .with_ledger
-                        .insert(key, word(&judge(backup, destination, record, &look, &Looks::default(), now)));
+                    found.with_ledger.insert(
+                        key,
+                        word(&judge(backup, destination, record, &look, &ObservationTimes::default(), now)),
+                    );
                 }
             }
         }
         found
     }
 
-    async fn looks_at_pair(&self, rule: &Rule, jobs: &BTreeMap<String, Backup>) -> HashMap<String, Look> {
+    async fn looks_at_pair(&self, rule: &Rule, jobs: &BTreeMap<String, Backup>) -> HashMap<String, DestinationView> {
         let replication = rule.command(jobs.values().next().unwrap()).replications().remove(0);
         let says = |replies: &[Reply]| read_pair(&replication, replies);
         let answer = |call| async move { Ok::<_, Failure>(self.ask(&Alibaba, &call).await) };
         let pair = exchange::ask_on(says, answer).await.unwrap();
-        jobs.iter().map(|(id, job)| (id.clone(), look(job, &pair, None))).collect()
+        jobs.iter().map(|(id, job)| (id.clone(), view(job, &pair, None))).collect()
     }
 
     /// Starts a copy as the product does, and gives its ID.
     async fn copy(&self, provider: &dyn Provider, replication: &Replication) -> String {
-        let intent = Intent { attempt: 1, since: START.parse().unwrap(), doubt: false };
+        let intent = AttemptContext { attempt: 1, since: START.parse().unwrap(), doubt: false };
         let reply = self.ask(provider, &provider.start(replication, &intent)).await;
         let accepted = provider.started(replication, &reply).unwrap();
         accepted.receipts.into_iter().next().unwrap().replication_id.unwrap()
@@ -248,8 +253,8 @@ struct Found {
     orphans: BTreeMap<String, BTreeSet<String>>,
 }
 
-fn source_scope(rule: &Rule) -> Scope {
-    Scope {
+fn source_scope(rule: &Rule) -> InventoryQuery {
+    InventoryQuery {
         operation: rule.operation,
         region: rule.source.region.clone(),
         project_id: rule.source.project_id.clone(),
@@ -260,8 +265,8 @@ fn source_scope(rule: &Rule) -> Scope {
     }
 }
 
-fn destination_scope(rule: &Rule, destination: &Destination) -> Scope {
-    Scope {
+fn destination_scope(rule: &Rule, destination: &Destination) -> InventoryQuery {
+    InventoryQuery {
         region: destination.region.clone(),
         project_id: destination.project_id.clone(),
         vault_id: None,
@@ -276,7 +281,7 @@ fn looks<P: Provider + Inventory>(
     destination: &Destination,
     backups: &BTreeMap<String, Backup>,
     copies: &BTreeMap<String, DestinationCopy>,
-) -> HashMap<String, Look> {
+) -> HashMap<String, DestinationView> {
     let mut named: HashMap<&str, Vec<&DestinationCopy>> = HashMap::new();
     for copy in copies.values() {
         named.entry(copy.name.as_deref().unwrap_or_default()).or_default().push(copy);
@@ -285,7 +290,7 @@ fn looks<P: Provider + Inventory>(
         let told = backup.copy_to(destination).and_then(|copy| copies.get(copy.copy_id.as_ref()?));
         let names = provider.copy_names(id, &rule.source.region, 5);
         let by_name = names.iter().filter_map(|name| named.get(name.as_str())).flatten().copied();
-        (id.clone(), Look::of_listing(best(told.into_iter().chain(by_name))))
+        (id.clone(), DestinationView::of_listing(best(told.into_iter().chain(by_name))))
     };
     backups.iter().map(one).collect()
 }
@@ -335,7 +340,7 @@ fn orphaned(
     rule: &Rule,
     backups: &BTreeMap<String, Backup>,
     copies: &BTreeMap<String, DestinationCopy>,
-    looks: &HashMap<String, Look>,
+    looks: &HashMap<String, DestinationView>,
 ) -> Vec<String> {
     let taken: BTreeSet<&str> = looks.values().filter_map(copy_id).collect();
     let is_orphan = |copy: &&DestinationCopy| {
@@ -360,9 +365,9 @@ fn source_in<'a>(name: &'a str, region: &str) -> Option<&'a str> {
     rest.strip_suffix(&format!("-{region}"))
 }
 
-fn copy_id(look: &Look) -> Option<&str> {
+fn copy_id(look: &DestinationView) -> Option<&str> {
     match look {
-        Look::Copy { id, .. } => id.as_deref(),
+        DestinationView::Copy { id, .. } => id.as_deref(),
         _ => None,
     }
 }
@@ -710,7 +715,7 @@ fn any_backup(id: &str) -> Backup {
         created_at: None,
         completed_at: None,
         size_gib: None,
-        standing: Standing::Usable,
+        eligibility: Eligibility::Usable,
         hint: None,
         copies: Vec::new(),
         copies_told: false,

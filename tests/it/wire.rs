@@ -9,7 +9,7 @@ use offsite_shared::model::command::{Destination, Operation, Options, Replicatio
 use offsite_shared::model::http::HttpRequest;
 use offsite_shared::ports::Transport;
 use offsite_shared::providers::alibaba::Alibaba;
-use offsite_shared::providers::provider::{Intent, Provider};
+use offsite_shared::providers::provider::{AttemptContext, Provider};
 use offsite_shared::sign::{Credential, Nonce};
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -96,7 +96,7 @@ async fn alibaba_s_start_says_zero_and_does_not_sign_it() {
         rule: None,
     };
     let at: Timestamp = "2026-11-21T08:30:00Z".parse().unwrap();
-    let call = Alibaba.start(&replication, &Intent { attempt: 1, since: at, doubt: false });
+    let call = Alibaba.start(&replication, &AttemptContext { attempt: 1, since: at, doubt: false });
     let credential = Credential {
         access_key_id: "id".to_owned(),
         access_key_secret: SecretString::from("secret".to_owned()),

@@ -3,7 +3,7 @@
 pub use offsite_shared::context::metrics::Metrics;
 pub use offsite_shared::context::{Context, Invocation, Ports};
 pub use offsite_shared::handler::handle;
-pub use offsite_shared::ledger::store::{Expect, Filter, LedgerError, Note, Page, Put};
+pub use offsite_shared::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
 pub use offsite_shared::ledger::{Record, State};
 pub use offsite_shared::model::access::{Access, CredentialName, Pause};
 pub use offsite_shared::model::command::{Cloud, Command, Key, Operation, Replication};
@@ -19,7 +19,7 @@ pub use offsite_shared::providers::asked::{Asked, Need};
 pub use offsite_shared::providers::call::{Call, Service};
 pub use offsite_shared::providers::huawei::Huawei;
 pub use offsite_shared::providers::inventory::Inventory;
-pub use offsite_shared::providers::provider::{Acceptance, Found, Intent, Provider, ReadBack};
+pub use offsite_shared::providers::provider::{Acceptance, AttemptContext, FoundCopy, Provider, ReadBack};
 pub use offsite_shared::providers::sts::Sts;
 pub use offsite_shared::settings::Settings;
 pub use offsite_shared::settings::environment::Environment;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::product::{
-    self, Acceptance, Access, Command, Disposition, Evidence, Failure, FieldError, Found, How, Huawei, Intent,
-    Inventory, Need, Nonce, Observation, Operation, Provider, ReadBack, Receipt, Replication, Reply, RequestDraft,
-    Service, SignError, Signed, SigningTrace, Sts,
+    self, Acceptance, Access, AttemptContext, Command, Disposition, Evidence, Failure, FieldError, FoundCopy, How,
+    Huawei, Inventory, Need, Nonce, Observation, Operation, Provider, ReadBack, Receipt, Replication, Reply,
+    RequestDraft, Service, SignError, Signed, SigningTrace, Sts,
 };
 
 /// The most copies that one world may make; one more is an error of the world.
@@ -255,7 +255,7 @@ fn named(reply: &Reply) -> Vec<(String, String)> {
 
 fn acceptance(replication: &Replication, pairs: &[(String, String)]) -> Acceptance {
     let of_vault = replication.operation == Operation::CopyCheckpoint;
-    let found = |(backup, copy): &(String, String)| Found {
+    let found = |(backup, copy): &(String, String)| FoundCopy {
         backup_id: of_vault.then(|| backup.clone()),
         replication_id: Some(copy.clone()),
     };
@@ -282,7 +282,7 @@ impl Provider for Model {
         Ok(())
     }
 
-    fn start(&self, replication: &Replication, _intent: &Intent) -> product::Call {
+    fn start(&self, replication: &Replication, _intent: &AttemptContext) -> product::Call {
         match replication.operation {
             Operation::CopyCheckpoint => call("vault", "POST", format!("/vault/{}", replication.source.id)),
             _ => call("backup", "POST", format!("/backup/{}", replication.source.id)),
@@ -301,7 +301,12 @@ impl Provider for Model {
     }
 
     /// Of several copies of one backup the newest counts; of a vault all that were made since this attempt began.
-    fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> product::Asked<ReadBack> {
+    fn read_back(
+        &self,
+        replication: &Replication,
+        intent: &AttemptContext,
+        replies: &[Reply],
+    ) -> product::Asked<ReadBack> {
         let of_vault = replication.operation == Operation::CopyCheckpoint;
         let Some(reply) = replies.first() else {
             return Err(Need::Ask(Box::new(if of_vault {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::product::{Expect, Filter};
+use crate::product::{Expect, RecordFilter};
 use crate::properties::{self, Finding, Mark, Pair, Property, Violation, violation};
 use crate::provider::{Fate, Said, Target};
 use crate::tree::{Answer, Ask, Tree};
@@ -292,7 +292,7 @@ impl Explorer {
         }
     }
 
-    fn list_of(&mut self, state: &State, filter: &Filter) -> u32 {
+    fn list_of(&mut self, state: &State, filter: &RecordFilter) -> u32 {
         let numbers = self.listed.iter().map(|key| state.records[usize::from(*key)]);
         let takes = |number: &u32| self.tree.tables.record(*number).is_some_and(|record| filter.takes(record));
         let list: Vec<u32> = numbers.filter(takes).collect();

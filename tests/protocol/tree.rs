@@ -13,7 +13,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::product::{EmitError, Expect, Filter, LedgerError, Page, Put, Settings, TransportError};
+use crate::product::{EmitError, Expect, LedgerError, Put, RecordFilter, RecordPage, Settings, TransportError};
 use crate::provider::{self, Read, Said, Target};
 use crate::tables::Tables;
 use crate::worker::{Place, Question, Reaction, Run, Start};
@@ -56,7 +56,7 @@ pub enum Answer {
 pub enum Ask {
     Get(u8),
     Put { key: u8, record: u32, expect: Expect },
-    List(Filter),
+    List(RecordFilter),
     Call(Target),
     Read(Read),
     Emit(Vec<u16>),
@@ -86,7 +86,7 @@ pub struct Tree {
     nodes: Vec<Node>,
     roots: HashMap<Origin, u32>,
     children: HashMap<(u32, Answer, u16), u32>,
-    standing: HashMap<u32, Run>,
+    eligibility: HashMap<u32, Run>,
     order: VecDeque<u32>,
 }
 
@@ -107,7 +107,7 @@ impl Tree {
             nodes: Vec::new(),
             roots: HashMap::new(),
             children: HashMap::new(),
-            standing: HashMap::new(),
+            eligibility: HashMap::new(),
             order: VecDeque::new(),
         }
     }
@@ -146,7 +146,7 @@ impl Tree {
                 return *number;
             }
         }
-        let mut run = match self.standing.remove(&parent) {
+        let mut run = match self.eligibility.remove(&parent) {
             Some(run) => run,
             None => self.replay(parent),
         };
@@ -281,7 +281,7 @@ impl Tree {
             (Ask::Put { .. }, _) => Reaction::Put(Err(down())),
             (Ask::List(_), Answer::Listed(number)) => {
                 let records = self.tables.list(number).iter().filter_map(|number| of(*number)).collect();
-                Reaction::Listed(Ok(Page { records, ..Page::default() }))
+                Reaction::Listed(Ok(RecordPage { records, ..RecordPage::default() }))
             }
             (Ask::List(_), _) => Reaction::Listed(Err(down())),
             (Ask::Call(_) | Ask::Read(_), Answer::Said(said)) => Reaction::Replied(Ok(said.reply())),
@@ -307,12 +307,12 @@ impl Tree {
     fn add(&mut self, node: Node, run: Run) -> u32 {
         let number = self.nodes.len() as u32;
         if !matches!(node.ask, Ask::Over { .. }) {
-            self.standing.insert(number, run);
+            self.eligibility.insert(number, run);
             self.order.push_back(number);
             if self.order.len() > KEPT
                 && let Some(oldest) = self.order.pop_front()
             {
-                self.standing.remove(&oldest);
+                self.eligibility.remove(&oldest);
             }
         }
         self.nodes.push(node);

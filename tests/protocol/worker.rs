@@ -20,9 +20,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::product::{
-    Access, Boxed, Clock, Cloud, Context, Credential, CredentialName, EmitError, Emitter, Error, Expect, Filter,
-    HttpRequest, Invocation, Key, Ledger, LedgerError, Message, Metrics, Nonce, Note, Notes, Page, Pause, Policies,
-    Policy, Ports, Put, Record, Reply, Secrets, Settings, Transport, TransportError, handle,
+    Access, Boxed, Clock, Cloud, Context, Credential, CredentialName, EmitError, Emitter, Error, Expect, HttpRequest,
+    Invocation, Key, Ledger, LedgerError, Message, Metrics, Nonce, Note, Notes, Pause, Policies, Policy, Ports, Put,
+    Record, RecordFilter, RecordPage, Reply, Secrets, Settings, Transport, TransportError, handle,
 };
 use crate::provider::Model;
 
@@ -30,7 +30,7 @@ use crate::provider::Model;
 pub enum Question {
     Get(Key),
     Put(Box<Record>, Expect),
-    List(Filter),
+    List(RecordFilter),
     Send(Box<HttpRequest>),
     Emit(Vec<Message>),
 }
@@ -40,7 +40,7 @@ pub enum Question {
 pub enum Reaction {
     Got(Result<Option<Record>, LedgerError>),
     Put(Result<Put, LedgerError>),
-    Listed(Result<Page, LedgerError>),
+    Listed(Result<RecordPage, LedgerError>),
     Replied(Result<Reply, TransportError>),
     Emitted(Vec<Result<(), EmitError>>),
 }
@@ -213,10 +213,10 @@ impl Ledger for Seat {
 
     fn list<'a>(
         &'a self,
-        filter: &'a Filter,
+        filter: &'a RecordFilter,
         _after: Option<&'a Key>,
         _limit: u32,
-    ) -> Boxed<'a, Result<Page, LedgerError>> {
+    ) -> Boxed<'a, Result<RecordPage, LedgerError>> {
         expect!(self, Question::List(filter.clone()), Reaction::Listed)
     }
 
@@ -344,7 +344,7 @@ mod tests {
     #[should_panic(expected = "it asks two things at once")]
     fn two_questions_at_once_are_an_error() {
         run(|seat| async move {
-            let filter = Filter::default();
+            let filter = RecordFilter::default();
             let _ = futures_util::future::join(seat.list(&filter, None, 1), seat.list(&filter, None, 1)).await;
         });
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use offsite_local::home::database::Database;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::ledger::{Claimant, Record};
-use offsite_shared::model::command::Command as Wish;
+use offsite_shared::model::command::Command as ReportRequest;
 use offsite_shared::model::http::HttpRequest;
 use offsite_shared::model::receipt::Receipt;
 use offsite_shared::ports::Transport;
@@ -194,7 +194,7 @@ fn record(at: usize) -> Record {
         "action": "replicate", "provider": "tencent", "operation": "copy-snapshot",
         "source": { "region": "ap-chongqing", "snapshot_id": format!("snap-{at:08x}") }, "destinations": [{ "region": "ap-nanjing" }],
     });
-    let replication = Wish::from_json(&command).expect("a command").replications().remove(0);
+    let replication = ReportRequest::from_json(&command).expect("a command").replications().remove(0);
     let now = jiff::Timestamp::UNIX_EPOCH;
     let receipt = Receipt {
         backup_id: None,

@@ -11,8 +11,8 @@ use crate::model::fields::FieldError;
 use crate::policy::{Coverage, Policy, Rule};
 use crate::providers::provider::Provider;
 use crate::replicate::outcome::Outcome;
-use crate::settings::Commands;
-use crate::triggers::hint::{Hint, What};
+use crate::settings::Trust;
+use crate::triggers::hint::{Hint, HintTarget};
 
 /// Divides a command into one command for each rule that wants a part of it.
 ///
@@ -24,7 +24,7 @@ pub(crate) async fn divide(
     id: &str,
     invocation: &Invocation,
 ) -> Result<Vec<Command>, Outcome> {
-    if ctx.settings.commands == Commands::Any {
+    if ctx.settings.trust == Trust::Anyone {
         return Ok(vec![command.clone()]);
     }
     let invalid = |error: FieldError| Outcome::invalid(&error, id);
@@ -35,7 +35,7 @@ pub(crate) async fn divide(
     };
     let provider = ctx.serving(command.operation.cloud()).map_err(invalid)?;
     let command = provider.complete(command, &ctx.settings.defaults);
-    if ctx.settings.commands == Commands::ToItsDestinations {
+    if ctx.settings.trust == Trust::PolicyDestinations {
         let strange = command.destinations.iter().position(|destination| !is_named(&policy, &command, destination));
         return match strange {
             None => {
@@ -141,8 +141,8 @@ async fn read_source(
         region: Some(command.source.region.clone()),
         project_id: command.source.project_id.clone(),
         what: match command.operation {
-            Operation::CopyCheckpointItem => What::CheckpointItem(id),
-            _ => What::Backup(id),
+            Operation::CopyCheckpointItem => HintTarget::CheckpointItem(id),
+            _ => HintTarget::Backup(id),
         },
         occurrence: None,
     };

@@ -1,7 +1,7 @@
 //! Turns a hint, an event that only names a backup or a vault, into a command for each rule that covers what it names.
 //!
 //! **Invariant:** nothing follows from a hint but a read. The rule judges what the provider then shows, and from there the path is
-//! that of every command. What no rule covers, or what cannot be copied, is reported and done, never a failure. What is not there
+//! that of every command. HintTarget no rule covers, or what cannot be copied, is reported and done, never a failure. HintTarget is not there
 //! yet is a failure, so that the event is delivered again.
 
 use std::collections::HashSet;
@@ -9,20 +9,20 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 
-use super::steps::{self, Admitted};
+use super::tasks::{self, Admission};
 use crate::context::{Context, Invocation};
 use crate::exchange::{self, Target, credential};
-use crate::model::backup::{Backup, Standing};
+use crate::model::backup::{Backup, Eligibility};
 use crate::model::command::{Command, Operation};
 use crate::model::error::{Error, ErrorName};
 use crate::model::failure::{Disposition, Failure};
 use crate::model::fields::FieldError;
 use crate::model::text::one_line;
 use crate::policy::{Coverage, Policy, Rule};
-use crate::providers::inventory::Scope;
+use crate::providers::inventory::InventoryQuery;
 use crate::providers::provider::Provider;
 use crate::replicate::outcome::{NoteState, Outcome, Trouble, TroubleState, not_ready};
-use crate::triggers::hint::{Hint, What};
+use crate::triggers::hint::{Hint, HintTarget};
 
 /// The outcome of looking for a backup in one place.
 pub(crate) enum Read {
@@ -31,22 +31,22 @@ pub(crate) enum Read {
     Failed(Outcome),
 }
 
-/// The steps that follow from a hint; each replication comes once, however many rules ask for it.
-pub(crate) async fn follow(ctx: &Context, hint: &Hint, id: &str, invocation: &Invocation) -> Vec<Admitted> {
-    let steps = AssertUnwindSafe(followed(ctx, hint, id, invocation)).catch_unwind().await;
+/// The tasks that follow from a hint; each replication comes once, however many rules ask for it.
+pub(crate) async fn follow(ctx: &Context, hint: &Hint, id: &str, invocation: &Invocation) -> Vec<Admission> {
+    let tasks = AssertUnwindSafe(followed(ctx, hint, id, invocation)).catch_unwind().await;
     let mut keys = HashSet::new();
-    let mut steps = steps.unwrap_or_else(|_| {
+    let mut tasks = tasks.unwrap_or_else(|_| {
         let message = format!("{} could not be looked at: this function failed inside (see the log)", hint.describe());
         vec![Err(Outcome::not_started(Error::new(ErrorName::Unavailable, message)))]
     });
-    steps.retain(|step| match step {
-        Ok(step) => keys.insert(step.replication.key()),
+    tasks.retain(|task| match task {
+        Ok(task) => keys.insert(task.replication.key()),
         Err(_) => true,
     });
-    steps
+    tasks
 }
 
-async fn followed(ctx: &Context, hint: &Hint, id: &str, invocation: &Invocation) -> Vec<Admitted> {
+async fn followed(ctx: &Context, hint: &Hint, id: &str, invocation: &Invocation) -> Vec<Admission> {
     let provider = match ctx.serving(hint.cloud) {
         Ok(provider) => provider,
         Err(error) => return vec![Err(Outcome::invalid(&error, id))],
@@ -63,9 +63,9 @@ async fn followed(ctx: &Context, hint: &Hint, id: &str, invocation: &Invocation)
     let of_vault: Vec<&Rule> =
         rules.iter().copied().filter(|rule| rule.source.vault_id.as_deref() == Some(hint.what.id())).collect();
     match &hint.what {
-        What::Vault(vault) => vault_named(ctx, hint, vault, &rules, id),
+        HintTarget::Vault(vault) => vault_named(ctx, hint, vault, &rules, id),
         // The event does not say what kind of ID this is. If a rule names a vault by it, it is a vault.
-        What::Resource(vault) if !of_vault.is_empty() => vault_named(ctx, hint, vault, &of_vault, id),
+        HintTarget::Resource(vault) if !of_vault.is_empty() => vault_named(ctx, hint, vault, &of_vault, id),
         _ => backup_named(ctx, hint, &rules, provider, id, invocation).await,
     }
 }
@@ -86,9 +86,9 @@ fn rules_for<'p>(ctx: &Context, hint: &Hint, policy: &'p Policy, provider: &dyn 
         .collect()
 }
 
-/// Makes the steps for a named vault. This needs no read: the provider itself chooses which backups of the vault it copies.
-fn vault_named(ctx: &Context, hint: &Hint, vault: &str, rules: &[&Rule], id: &str) -> Vec<Admitted> {
-    let mut steps = Vec::new();
+/// Makes the tasks for a named vault. This needs no read: the provider itself chooses which backups of the vault it copies.
+fn vault_named(ctx: &Context, hint: &Hint, vault: &str, rules: &[&Rule], id: &str) -> Vec<Admission> {
+    let mut tasks = Vec::new();
     for rule in rules.iter().filter(|rule| rule.source.vault_id.as_deref().is_none_or(|own| own == vault)) {
         if rule.operation.source_field() != "vault_id" {
             let reason = format!(
@@ -96,7 +96,7 @@ fn vault_named(ctx: &Context, hint: &Hint, vault: &str, rules: &[&Rule], id: &st
                 hint.describe(),
                 rule.name
             );
-            steps.push(noted(NoteState::LeftToSweep, reason));
+            tasks.push(noted(NoteState::LeftToSweep, reason));
             continue;
         }
         let mut command = rule.command_of("");
@@ -104,17 +104,17 @@ fn vault_named(ctx: &Context, hint: &Hint, vault: &str, rules: &[&Rule], id: &st
             let Some(occurrence) = &hint.occurrence else {
                 let reason = "is missing: copy-checkpoint needs it (an event ID or a scheduled time), so that one firing is started once";
                 let error = FieldError::new("occurrence", reason);
-                steps.push(Err(Outcome::invalid(&error, id)));
+                tasks.push(Err(Outcome::invalid(&error, id)));
                 continue;
             };
             command.occurrence = Some(occurrence.clone());
         }
-        steps.extend(steps::of(ctx, &looking(ctx, command), id));
+        tasks.extend(tasks::of(ctx, &as_dry_run(ctx, command), id));
     }
-    if steps.is_empty() {
-        steps.push(noted(NoteState::NotCovered, format!("{}: no rule covers it", hint.describe())));
+    if tasks.is_empty() {
+        tasks.push(noted(NoteState::NotCovered, format!("{}: no rule covers it", hint.describe())));
     }
-    steps
+    tasks
 }
 
 /// Reads the backup in each place where it may lie until it is found, and holds it against the rules of that place.
@@ -125,8 +125,8 @@ async fn backup_named(
     provider: &'static dyn Provider,
     id: &str,
     invocation: &Invocation,
-) -> Vec<Admitted> {
-    let (mut steps, mut failed) = (Vec::new(), Vec::new());
+) -> Vec<Admission> {
+    let (mut tasks, mut failed) = (Vec::new(), Vec::new());
     let mut absent = false;
     let mut left: Vec<&Rule> = rules.to_vec();
     while let Some(first) = left.first().copied() {
@@ -134,23 +134,23 @@ async fn backup_named(
         left = others;
         match read_named(ctx, hint, first, provider, invocation).await {
             Read::Shown(backup) => {
-                steps.extend(judged(ctx, hint, &backup, &here, id));
-                if !matches!(backup.standing, Standing::Ineligible(_) | Standing::NotCovered(_)) {
-                    return steps;
+                tasks.extend(judged(ctx, hint, &backup, &here, id));
+                if !matches!(backup.eligibility, Eligibility::Ineligible(_) | Eligibility::NotCovered(_)) {
+                    return tasks;
                 }
             }
             Read::Absent => absent = true,
             Read::Failed(outcome) => failed.push(Err(outcome)),
         }
     }
-    steps.append(&mut failed);
-    if !steps.is_empty() {
-        return steps;
+    tasks.append(&mut failed);
+    if !tasks.is_empty() {
+        return tasks;
     }
     let what = hint.describe();
     vec![match (&hint.what, absent) {
         (_, false) => noted(NoteState::NotCovered, format!("{what}: no rule covers it")),
-        (What::Resource(_), true) => noted(
+        (HintTarget::Resource(_), true) => noted(
             NoteState::LeftToSweep,
             format!("{what} is no backup that can be read; the next sweep finds what there is"),
         ),
@@ -159,7 +159,7 @@ async fn backup_named(
 }
 
 /// Holds a backup against the rules of the place where it lies.
-fn judged(ctx: &Context, hint: &Hint, backup: &Backup, rules: &[&Rule], id: &str) -> Vec<Admitted> {
+fn judged(ctx: &Context, hint: &Hint, backup: &Backup, rules: &[&Rule], id: &str) -> Vec<Admission> {
     let now = ctx.now();
     let mut misses = Vec::new();
     let mut covering = Vec::new();
@@ -173,29 +173,29 @@ fn judged(ctx: &Context, hint: &Hint, backup: &Backup, rules: &[&Rule], id: &str
     if covering.is_empty() {
         return vec![noted(NoteState::NotCovered, format!("{what}: no rule covers it ({})", misses.join("; ")))];
     }
-    match &backup.standing {
-        Standing::NotReady(why) => {
+    match &backup.eligibility {
+        Eligibility::NotReady(why) => {
             let message = format!("{what} {why}: not ready yet; it can be repeated");
             vec![Err(waiting("not_ready", message))]
         }
-        Standing::Ineligible(why) => vec![noted(NoteState::Ineligible, format!("{what} {why}"))],
-        Standing::NotCovered(why) => vec![noted(NoteState::Ineligible, format!("{what} {why}"))],
-        Standing::Usable => {
+        Eligibility::Ineligible(why) => vec![noted(NoteState::Ineligible, format!("{what} {why}"))],
+        Eligibility::NotCovered(why) => vec![noted(NoteState::Ineligible, format!("{what} {why}"))],
+        Eligibility::Usable => {
             let commands = covering.into_iter().map(|rule| {
                 let mut command = rule.command(backup);
                 if command.operation == Operation::CopyCheckpoint {
                     command.occurrence = hint.occurrence.clone().or_else(|| Some(backup.id.clone()));
                 }
-                looking(ctx, command)
+                as_dry_run(ctx, command)
             });
-            commands.flat_map(|command| steps::of(ctx, &command, id)).collect()
+            commands.flat_map(|command| tasks::of(ctx, &command, id)).collect()
         }
     }
 }
 
 /// Makes the command a dry run if this process may start nothing.
-fn looking(ctx: &Context, command: Command) -> Command {
-    Command { dry_run: command.dry_run || ctx.settings.looks_only, ..command }
+fn as_dry_run(ctx: &Context, command: Command) -> Command {
+    Command { dry_run: command.dry_run || ctx.settings.read_only, ..command }
 }
 
 /// Reads the backup that a hint names, in the place of a rule's source.
@@ -207,7 +207,7 @@ pub(crate) async fn read_named(
     invocation: &Invocation,
 ) -> Read {
     let command = provider.complete(&rule.command_of(hint.what.id()), &ctx.settings.defaults);
-    let scope = Scope::of(rule.operation, &command.source.region, command.source.project_id.clone());
+    let scope = InventoryQuery::of(rule.operation, &command.source.region, command.source.project_id.clone());
     let replication = command.replications().into_iter().next();
     let (Some(replication), Some(call)) = (replication, provider.inventory().show(&scope, hint.what.id())) else {
         return Read::Absent;
@@ -232,7 +232,7 @@ pub(crate) async fn read_named(
     let shown = reply.and_then(|reply| provider.inventory().shown(&scope, hint.what.id(), &reply));
     match shown {
         Ok(found) => {
-            ctx.memory.pauses.prove(credential);
+            ctx.memory.credentials.prove(credential);
             found.map_or(Read::Absent, |backup| Read::Shown(Box::new(backup)))
         }
         Err(failure) => Read::Failed(unread(ctx, hint, target, region, failure).await),
@@ -267,7 +267,7 @@ fn is_same_place(one: &Rule, other: &Rule) -> bool {
         && service(one) == service(other)
 }
 
-fn noted(state: NoteState, reason: impl AsRef<str>) -> Admitted {
+fn noted(state: NoteState, reason: impl AsRef<str>) -> Admission {
     Err(Outcome::Noted { state, reason: one_line(reason.as_ref()) })
 }
 

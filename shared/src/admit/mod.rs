@@ -2,4 +2,4 @@
 
 pub(crate) mod commands;
 pub(crate) mod hints;
-pub(crate) mod steps;
+pub(crate) mod tasks;

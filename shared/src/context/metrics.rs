@@ -127,14 +127,14 @@ pub struct Tally {
 }
 
 /// The provider and rule that a measurement is about.
-type Whose = (Cloud, Option<String>);
+type MetricScope = (Cloud, Option<String>);
 
 /// What this process measures, and the meter that it goes to. By default there is none.
 #[derive(Default)]
 pub struct Metrics {
     meter: Option<Arc<dyn Meter>>,
     /// Shared by concurrent invocations: the one that ends first sends each count, once.
-    tallies: Mutex<BTreeMap<Whose, Tally>>,
+    tallies: Mutex<BTreeMap<MetricScope, Tally>>,
 }
 
 impl Metrics {
@@ -195,7 +195,7 @@ impl Metrics {
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, BTreeMap<Whose, Tally>> {
+    fn held(&self) -> MutexGuard<'_, BTreeMap<MetricScope, Tally>> {
         self.tallies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

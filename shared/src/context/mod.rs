@@ -1,8 +1,8 @@
 //! The context of a process: its ports, its settings, and what it remembers.
 
+pub mod credentials;
 pub mod metrics;
 pub mod pacer;
-pub mod pauses;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use crate::model::fields::FieldError;
 use crate::ports::{Clock, Emitter, Ledger, Notes, Policies, Secrets, Transport, WorkQueue};
 use crate::providers::provider::Provider;
 use crate::settings::Settings;
+use credentials::CredentialMemory;
 use metrics::Metrics;
 use pacer::Pacer;
-use pauses::Pauses;
 
 /// The time that is kept free for recording and emitting after the last exchange.
 pub const RESERVE: Duration = Duration::from_millis(1_500);
@@ -46,7 +46,7 @@ pub struct Ports {
 /// What a process remembers from one invocation to the next. All of it may be lost: the ledger holds what matters.
 pub struct Memory {
     /// What is known about credentials: their pauses, their owners, and which have worked.
-    pub(crate) pauses: Pauses,
+    pub(crate) credentials: CredentialMemory,
     /// The rate limit of each action.
     pub(crate) pacer: Pacer,
     /// What is measured, until it is sent.
@@ -66,7 +66,7 @@ pub struct Context {
 impl Context {
     /// A context that remembers nothing yet.
     pub fn new(ports: Ports, settings: Settings, metrics: Metrics) -> Context {
-        let memory = Memory { pauses: Pauses::default(), pacer: Pacer::default(), metrics };
+        let memory = Memory { credentials: CredentialMemory::default(), pacer: Pacer::default(), metrics };
         Context { ports, settings, memory }
     }
 

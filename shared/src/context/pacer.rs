@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::pauses::held;
+use super::credentials::held;
 use crate::model::time::later;
 
 /// Spaces calls so that no second holds more calls of one action than the limit.

@@ -56,7 +56,7 @@ async fn name(
 
 /// The pause of a credential, if one is in force.
 async fn pause_of(ctx: &Context, credential: &CredentialName) -> Result<Option<Pause>, NotReady> {
-    let (now, pauses) = (ctx.now(), &ctx.memory.pauses);
+    let (now, pauses) = (ctx.now(), &ctx.memory.credentials);
     let pause = match pauses.recent(credential, now) {
         Some(pause) => pause,
         None => {
@@ -80,7 +80,7 @@ pub(crate) async fn gate(
     region: &str,
     credential: &CredentialName,
 ) -> Result<Option<OwnedMutexGuard<()>>, NotReady> {
-    let pauses = &ctx.memory.pauses;
+    let pauses = &ctx.memory.credentials;
     if pauses.is_proven(credential) {
         return Ok(None);
     }
@@ -101,7 +101,7 @@ pub(crate) async fn pause(ctx: &Context, target: Target<'_>, region: &str, failu
     tracing::error!(provider = cloud.name(), account, until = %pause.until, %failure, "the credential was refused; no function uses it until then");
     let Ok(access) = ctx.ports.secrets.access(cloud, account, region, None).await else { return };
     let credential = CredentialName::of(cloud, account, &access);
-    ctx.memory.pauses.remember(&credential, now, Some(pause.clone()));
+    ctx.memory.credentials.remember(&credential, now, Some(pause.clone()));
     if let Err(error) = ctx.ports.ledger.pause(&credential, &pause).await {
         tracing::warn!(%error, "the pause holds in this process only");
     }

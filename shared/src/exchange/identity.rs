@@ -31,14 +31,14 @@ pub(crate) async fn confirm(
     let cloud = provider.cloud();
     let Some(expected) = ctx.ports.secrets.identity(cloud, account) else { return Ok(()) };
     let name = name_of(cloud, account, access);
-    let owner = match ctx.memory.pauses.owner(&name) {
+    let owner = match ctx.memory.credentials.owner(&name) {
         Some(owner) => owner,
         None => {
             let call = provider.sts().whose(region);
             let reply = wire::send(ctx, provider, &call, access, false, stop).await?;
             let owner = provider.sts().owner(&reply)?;
             tracing::info!(provider = cloud.name(), account, owner, "the credential's account was confirmed");
-            ctx.memory.pauses.remember_owner(name, owner.clone());
+            ctx.memory.credentials.remember_owner(name, owner.clone());
             owner
         }
     };

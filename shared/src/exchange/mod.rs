@@ -84,7 +84,7 @@ async fn in_turn(
     let provider = target.provider;
     let name = CredentialName::of(provider.cloud(), target.account, access);
     let asked = ctx.now();
-    let turn = (!ctx.memory.pauses.is_proven(&name)).then(|| ctx.memory.pauses.turn(&name));
+    let turn = (!ctx.memory.credentials.is_proven(&name)).then(|| ctx.memory.credentials.turn(&name));
     let mut last = match &turn {
         Some(turn) => Some(turn.lock().await),
         None => None,
@@ -92,17 +92,17 @@ async fn in_turn(
     match last.as_deref() {
         Some(Some((at, refusal))) if asked < *at => return refusal.clone(),
         // The caller before has proven it.
-        _ if ctx.memory.pauses.is_proven(&name) => last = None,
+        _ if ctx.memory.credentials.is_proven(&name) => last = None,
         _ => {}
     }
     let outcome = send_as(ctx, target, call, access, mutating, stop).await;
     if is_refused(provider, call, access, &outcome) {
-        ctx.memory.pauses.doubt(&name);
+        ctx.memory.credentials.doubt(&name);
         if let Some(last) = &mut last {
             **last = Some((ctx.now(), outcome.clone()));
         }
     } else if last.is_some() && outcome.as_ref().is_ok_and(|reply| provider.refused(call, reply).is_none()) {
-        ctx.memory.pauses.prove(name);
+        ctx.memory.credentials.prove(name);
     }
     outcome
 }

@@ -5,7 +5,7 @@ pub mod answer;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use crate::admit::steps::{self, Admitted, Step};
+use crate::admit::tasks::{self, Admission, Task};
 use crate::admit::{commands, hints};
 use crate::context::{Context, Invocation};
 use crate::model::error::{Error, ErrorName};
@@ -38,8 +38,8 @@ async fn handle_event(ctx: &Context, payload: &Value, invocation: &Invocation) -
     let within = (at_once / event.records.len().max(1)).max(1);
     let runs = event.records.iter().map(|record| -> Boxed<'_, Vec<ReplicationResult>> {
         Box::pin(async move {
-            let steps = steps_of(ctx, record, &id_of(record), invocation).await.into_iter();
-            let runs = steps.map(|step| -> Boxed<'_, _> { Box::pin(take(ctx, step, invocation)) });
+            let tasks = tasks_of(ctx, record, &id_of(record), invocation).await.into_iter();
+            let runs = tasks.map(|task| -> Boxed<'_, _> { Box::pin(take(ctx, task, invocation)) });
             let runs: Vec<_> = runs.collect();
             stream::iter(runs).buffered(within).collect().await
         })
@@ -95,13 +95,13 @@ async fn acted(ctx: &Context, action: &Value, invocation: &Invocation) -> Replic
     ReplicationResult { replication: None, outcome }
 }
 
-/// What a record asks for, as steps to work on.
-async fn steps_of(ctx: &Context, record: &EventRecord, id: &str, invocation: &Invocation) -> Vec<Admitted> {
+/// What a record asks for, as tasks to work on.
+async fn tasks_of(ctx: &Context, record: &EventRecord, id: &str, invocation: &Invocation) -> Vec<Admission> {
     let mut found = Vec::new();
     for item in &record.items {
         match item {
             Ok(Item::Command(command)) => match commands::divide(ctx, command, id, invocation).await {
-                Ok(commands) => found.extend(commands.iter().flat_map(|command| steps::of(ctx, command, id))),
+                Ok(commands) => found.extend(commands.iter().flat_map(|command| tasks::of(ctx, command, id))),
                 Err(outcome) => found.push(Err(outcome)),
             },
             Ok(Item::Hint(hint)) => found.extend(hints::follow(ctx, hint, id, invocation).await),
@@ -115,14 +115,14 @@ async fn steps_of(ctx: &Context, record: &EventRecord, id: &str, invocation: &In
     found
 }
 
-/// Works on one step. A panic fails this step only.
-async fn take(ctx: &Context, step: Admitted, invocation: &Invocation) -> ReplicationResult {
-    let Step { provider, replication, dry_run } = match step {
-        Ok(step) => step,
+/// Works on one task. A panic fails this task only.
+async fn take(ctx: &Context, task: Admission, invocation: &Invocation) -> ReplicationResult {
+    let Task { provider, replication, dry_run } = match task {
+        Ok(task) => task,
         Err(outcome) => return ReplicationResult { replication: None, outcome },
     };
     let outcome = if dry_run {
-        unless_panic(&replication, dry_run::look(ctx, provider, &replication, invocation)).await
+        unless_panic(&replication, dry_run::preview(ctx, provider, &replication, invocation)).await
     } else {
         replicate::run(ctx, provider, &replication, invocation).await
     };

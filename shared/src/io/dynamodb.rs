@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::aws::{Aws, AwsError};
-use crate::ledger::store::{Expect, Filter, LedgerError, Note, Page, Put};
+use crate::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
 use crate::ledger::{Record, State};
 use crate::model::access::{CredentialName, Pause};
 use crate::model::command::Key;
@@ -21,7 +21,7 @@ use crate::ports::{Boxed, Ledger, Notes};
 use crate::settings::environment::Environment;
 
 /// How long a call is repeated before the ledger counts as unreachable.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A ledger in one DynamoDB table, which also holds the pauses and notes.
 pub struct DynamoLedger {
@@ -69,7 +69,7 @@ impl DynamoLedger {
     async fn call(&self, operation: &str, mut body: Value) -> Result<Value, AwsError> {
         body["TableName"] = json!(self.table);
         self.aws
-            .call(&self.endpoint, "dynamodb", "1.0", &format!("DynamoDB_20120810.{operation}"), &body, PATIENCE)
+            .call(&self.endpoint, "dynamodb", "1.0", &format!("DynamoDB_20120810.{operation}"), &body, TIMEOUT)
             .await
     }
 
@@ -103,7 +103,7 @@ impl DynamoLedger {
         Ok(answer.get("Item").filter(|item| !item.is_null()).cloned())
     }
 
-    async fn page(&self, filter: &Filter, after: Option<&Key>, limit: u32) -> Result<Page, LedgerError> {
+    async fn page(&self, filter: &RecordFilter, after: Option<&Key>, limit: u32) -> Result<RecordPage, LedgerError> {
         // The index that serves the filter, and the value of its hash key. What is due is also bounded by the range key.
         let index = match (filter.outbox, filter.due, &filter.state) {
             (true, _, _) => Some(("outbox", "1")),
@@ -132,7 +132,7 @@ impl DynamoLedger {
         };
         let answer = self.call(operation, body).await.map_err(|error| unavailable(&error))?;
         let next = answer.get("LastEvaluatedKey").and_then(cursor_of);
-        let mut page = Page { next, ..Page::default() };
+        let mut page = RecordPage { next, ..RecordPage::default() };
         for item in answer.get("Items").and_then(Value::as_array).into_iter().flatten() {
             // Pauses and notes share the table.
             if item.get("format").is_none() {
@@ -179,10 +179,10 @@ impl Ledger for DynamoLedger {
 
     fn list<'a>(
         &'a self,
-        filter: &'a Filter,
+        filter: &'a RecordFilter,
         after: Option<&'a Key>,
         limit: u32,
-    ) -> Boxed<'a, Result<Page, LedgerError>> {
+    ) -> Boxed<'a, Result<RecordPage, LedgerError>> {
         Box::pin(self.page(filter, after, limit))
     }
 

@@ -24,7 +24,7 @@ use crate::model::http::HttpRequest;
 use crate::ports::{Clock, Ledger, Notes, Policies, Transport, WorkQueue};
 use crate::providers::provider::Provider;
 use crate::settings::environment::Environment;
-use crate::settings::{Commands, Settings};
+use crate::settings::{Settings, Trust};
 
 /// Runs one provider's handler until the platform ends the process.
 ///
@@ -76,7 +76,7 @@ pub fn context(
     clock: Arc<dyn Clock>,
 ) -> Result<Context, Error> {
     let mut settings = Settings::from_environment(environment, &[provider])?;
-    settings.commands = commands(environment)?;
+    settings.trust = commands(environment)?;
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
     let secrets = AccountSecrets::new(environment, settings.clone(), &[provider], transport.clone(), clock.clone());
     secrets.check(provider.cloud())?;
@@ -100,7 +100,7 @@ pub fn context(
             (memory.clone(), memory)
         }
     };
-    if settings.commands == Commands::Any && !settings.restricts_destinations() {
+    if settings.trust == Trust::Anyone && !settings.restricts_destinations() {
         tracing::warn!(
             "neither OFFSITE_POLICY nor OFFSITE_ALLOWED_DESTINATIONS is set: whoever can send a command can have a copy made in any region"
         );
@@ -126,12 +126,12 @@ pub fn context(
 }
 
 /// Which commands the function takes. A policy allows those that a rule covers or, if set so, any to one of its destinations.
-fn commands(environment: &Environment) -> Result<Commands, Error> {
+fn commands(environment: &Environment) -> Result<Trust, Error> {
     let policy = environment.get("OFFSITE_POLICY").is_some();
     match (environment.get("OFFSITE_DIRECT_COMMANDS"), policy) {
-        (None | Some("refuse"), true) => Ok(Commands::Covered),
-        (Some("allow"), true) => Ok(Commands::ToItsDestinations),
-        (None | Some("allow"), false) => Ok(Commands::Any),
+        (None | Some("refuse"), true) => Ok(Trust::PolicyRules),
+        (Some("allow"), true) => Ok(Trust::PolicyDestinations),
+        (None | Some("allow"), false) => Ok(Trust::Anyone),
         (Some("refuse"), false) => Err(Error::configuration(
             "OFFSITE_DIRECT_COMMANDS is refuse and OFFSITE_POLICY is not set: no command could be taken; set the policy",
         )),

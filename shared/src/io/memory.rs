@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::ledger::store::{Expect, Filter, LedgerError, Note, Page, Put};
+use crate::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
 use crate::ledger::{Record, State};
 use crate::model::access::{CredentialName, Pause};
 use crate::model::command::Key;
@@ -67,10 +67,10 @@ impl Ledger for MemoryLedger {
 
     fn list<'a>(
         &'a self,
-        filter: &'a Filter,
+        filter: &'a RecordFilter,
         after: Option<&'a Key>,
         limit: u32,
-    ) -> Boxed<'a, Result<Page, LedgerError>> {
+    ) -> Boxed<'a, Result<RecordPage, LedgerError>> {
         let held = self.held();
         let wanted = held
             .records
@@ -79,7 +79,7 @@ impl Ledger for MemoryLedger {
             .filter(|record| filter.takes(record));
         let records: Vec<Record> = wanted.take(limit as usize).cloned().collect();
         let next = (records.len() == limit as usize).then(|| records.last().map(Record::key)).flatten();
-        Box::pin(async move { Ok(Page { records, unreadable: Vec::new(), next }) })
+        Box::pin(async move { Ok(RecordPage { records, unreadable: Vec::new(), next }) })
     }
 
     fn count(&self) -> Boxed<'_, Result<BTreeMap<String, u64>, LedgerError>> {

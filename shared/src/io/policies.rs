@@ -14,10 +14,10 @@ use crate::ports::{Boxed, Clock, Policies};
 use crate::settings::environment::Environment;
 
 /// How long a policy is used before it is read again: a changed one is in force after this long at the latest.
-const KEPT_FOR: Duration = Duration::from_secs(300);
+const POLICY_MAX_AGE: Duration = Duration::from_secs(300);
 
 /// How long one read may take.
-const PATIENCE: Duration = Duration::from_secs(8);
+const TIMEOUT: Duration = Duration::from_secs(8);
 
 enum Place {
     Parameter { endpoint: String, name: String },
@@ -66,12 +66,12 @@ impl StoredPolicy {
         let text = match &self.place {
             Place::Parameter { endpoint, name } => {
                 let body = json!({ "Name": name, "WithDecryption": true });
-                let call = self.aws.call(endpoint, "ssm", "1.1", "AmazonSSM.GetParameter", &body, PATIENCE);
+                let call = self.aws.call(endpoint, "ssm", "1.1", "AmazonSSM.GetParameter", &body, TIMEOUT);
                 let answer = call.await.map_err(unavailable)?;
                 answer.pointer("/Parameter/Value").and_then(Value::as_str).unwrap_or_default().to_owned().into_bytes()
             }
             Place::Object { endpoint, path } => {
-                self.aws.get(endpoint, "s3", path, PATIENCE).await.map_err(unavailable)?
+                self.aws.get(endpoint, "s3", path, TIMEOUT).await.map_err(unavailable)?
             }
         };
         let wrong = |reason: String| Error::configuration(format!("the policy {} is wrong: {reason}", self.uri));
@@ -92,7 +92,7 @@ impl Policies for StoredPolicy {
             let now = self.clock.now();
             let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
             if let Some((read_at, policy)) = &kept
-                && now < later(*read_at, KEPT_FOR)
+                && now < later(*read_at, POLICY_MAX_AGE)
             {
                 return Ok(Some(policy.clone()));
             }

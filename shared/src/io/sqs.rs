@@ -23,7 +23,7 @@ const BATCH: usize = 10;
 const TRIES: u32 = 4;
 
 /// How long one send is repeated while the queue does not answer.
-const PATIENCE: Duration = Duration::from_secs(8);
+const TIMEOUT: Duration = Duration::from_secs(8);
 
 type Outcome = Result<(), EmitError>;
 
@@ -94,7 +94,7 @@ impl SqsEmitter {
             if left().is_zero() {
                 break;
             }
-            let patience = PATIENCE.min(left());
+            let patience = TIMEOUT.min(left());
             let entries: Vec<Value> =
                 open.iter().filter_map(|index| Some(self.entry(*index, messages.get(*index)?))).collect();
             let body = json!({ "QueueUrl": self.queue_url, "Entries": entries });
@@ -210,7 +210,7 @@ impl WorkQueue for SqsWorkQueue {
                 Message { id: hash_of(&["command", &event.to_string()]), event }
             };
             let messages: Vec<Message> = commands.iter().map(message).collect();
-            self.queue.emit(&messages, later(self.clock.now(), PATIENCE * 2)).await
+            self.queue.emit(&messages, later(self.clock.now(), TIMEOUT * 2)).await
         })
     }
 }

@@ -12,7 +12,7 @@ use crate::providers::sts::Federation;
 use crate::sign::canonical::encode_into;
 
 /// How long the call may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Life of the token in seconds. It is exchanged at once, so the default life will do.
 const LIFE_S: u32 = 300;
@@ -25,7 +25,7 @@ pub async fn token(aws: &Aws, endpoint: &str, federation: &Federation) -> Result
     let mut form = String::from("Action=GetWebIdentityToken&Version=2011-06-15&Audience.member.1=");
     encode_into(&mut form, federation.audience.as_bytes());
     form.push_str(&format!("&SigningAlgorithm={}&DurationSeconds={LIFE_S}", federation.algorithm));
-    let answer = aws.query(endpoint, "sts", &form, PATIENCE).await.map_err(|error| {
+    let answer = aws.query(endpoint, "sts", &form, TIMEOUT).await.map_err(|error| {
         let advice = match error.code.as_str() {
             "OutboundWebIdentityFederationDisabled" | "OutboundWebIdentityFederationDisabledException" => {
                 "; switch it on once for the AWS account: aws iam enable-outbound-web-identity-federation"

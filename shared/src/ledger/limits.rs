@@ -31,7 +31,7 @@ impl Default for Attempts {
 
 /// When destinations are looked at, and when to stop waiting for a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Looks {
+pub struct ObservationTimes {
     /// The time from acceptance to the first look, and the smallest interval between looks. The interval doubles.
     pub first: Duration,
     /// The largest interval between looks at a copy that is being made.
@@ -42,9 +42,9 @@ pub struct Looks {
     pub audit: Duration,
 }
 
-impl Default for Looks {
+impl Default for ObservationTimes {
     fn default() -> Self {
-        Looks {
+        ObservationTimes {
             first: Duration::from_secs(60),
             longest: Duration::from_secs(3_600),
             give_up: Duration::from_secs(48 * 3_600),

@@ -99,7 +99,7 @@ impl State {
 
 /// One line of a record's history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct HistoryLine {
     /// The state that the record entered.
     pub state: State,
     /// When this line was written.
@@ -182,7 +182,7 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub news: Vec<News>,
     /// What happened, oldest first, in at most 64 lines.
-    pub history: Vec<Entry>,
+    pub history: Vec<HistoryLine>,
 }
 
 /// Who acts on a record, when, and until when.
@@ -268,7 +268,7 @@ impl Record {
     }
 
     /// The newest line of the history.
-    pub fn last(&self) -> Option<&Entry> {
+    pub fn last(&self) -> Option<&HistoryLine> {
         self.history.last()
     }
 }
@@ -321,9 +321,16 @@ pub(crate) fn note(
     text: Option<String>,
 ) {
     const LIMIT: usize = 64;
-    let entry =
-        Entry { state, time: by.now, owner: by.owner.clone(), attempt: record.attempt, code, request_id, note: text };
-    let same = |old: &Entry| {
+    let entry = HistoryLine {
+        state,
+        time: by.now,
+        owner: by.owner.clone(),
+        attempt: record.attempt,
+        code,
+        request_id,
+        note: text,
+    };
+    let same = |old: &HistoryLine| {
         old.state == entry.state && old.code == entry.code && old.attempt == entry.attempt && old.note == entry.note
     };
     let length = record.history.len();

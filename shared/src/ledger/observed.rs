@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::limits::Looks;
+use super::limits::ObservationTimes;
 use super::store::Expect;
 use super::{Claimant, News, Record, State, next_attempt, note};
 use crate::model::evidence::{Evidence, Observation};
@@ -16,7 +16,7 @@ pub fn observed(
     current: &Record,
     observation: &Observation,
     by: &Claimant,
-    looks: &Looks,
+    times: &ObservationTimes,
     backoff: Duration,
 ) -> Option<(Record, Expect)> {
     if !matches!(current.state, State::Accepted | State::Replicated) {
@@ -24,18 +24,18 @@ pub fn observed(
     }
     let was = Expect::Was { version: current.version, owner: current.owner.clone() };
     let accepted = current.receipts.last().map_or(current.since, |receipt| receipt.time);
-    let overdue = later(accepted, looks.give_up) <= by.now;
+    let overdue = later(accepted, times.give_up) <= by.now;
     let mut next = current.clone();
     next.looks = current.looks.saturating_add(1);
     let doublings = current.looks.min(16);
-    let interval = looks.first.saturating_mul(2u32.saturating_pow(doublings)).min(looks.longest);
+    let interval = times.first.saturating_mul(2u32.saturating_pow(doublings)).min(times.longest);
     next.look_at = Some(later(by.now, interval));
     let expired = || current.evidence.as_ref().and_then(|seen| seen.expires_at).is_some_and(|at| at <= by.now);
     match observation {
         Observation::Unanswered(_) => {}
         Observation::Seen(evidence) => {
             next.evidence = Some(Evidence { time: by.now, ..evidence.clone() });
-            next.look_at = Some(later(by.now, looks.audit));
+            next.look_at = Some(later(by.now, times.audit));
             next.looks = 0;
             if current.state != State::Replicated {
                 enter(&mut next, State::Replicated, by, None);
@@ -52,7 +52,7 @@ pub fn observed(
         }
         Observation::Failed(reason) => fail(&mut next, by, reason.clone(), backoff),
         Observation::Running(how) | Observation::Gone(how) if overdue && current.state == State::Accepted => {
-            let hours = looks.give_up.as_secs() / 3_600;
+            let hours = times.give_up.as_secs() / 3_600;
             fail(
                 &mut next,
                 by,
@@ -97,7 +97,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::ledger::Entry;
+    use crate::ledger::HistoryLine;
     use crate::model::command::{Destination, Operation, Options, Replication, Source};
     use crate::model::evidence::How;
     use crate::model::receipt::Receipt;
@@ -139,7 +139,7 @@ mod tests {
     }
 
     fn look(record: &Record, observation: &Observation, now: Timestamp) -> Record {
-        observed(record, observation, &by(now), &Looks::default(), Duration::ZERO).unwrap().0
+        observed(record, observation, &by(now), &ObservationTimes::default(), Duration::ZERO).unwrap().0
     }
 
     #[test]
@@ -148,7 +148,8 @@ mod tests {
         for lines in [64, 100] {
             let mut long = accepted(now);
             let first = long.history[0].clone();
-            long.history.extend((1..lines).map(|line| Entry { note: Some(format!("line {line}")), ..first.clone() }));
+            long.history
+                .extend((1..lines).map(|line| HistoryLine { note: Some(format!("line {line}")), ..first.clone() }));
             let after = look(&long, &seen(now), now);
             assert_eq!((after.history.len(), &after.history[0]), (64, &first), "{lines} lines");
             assert_eq!(after.last().map(|entry| entry.state), Some(State::Replicated));

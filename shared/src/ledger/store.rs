@@ -32,7 +32,7 @@ pub enum Put {
 
 /// Which records to list. A record must meet every condition that is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
+pub struct RecordFilter {
     /// Only records in the state with this name.
     pub state: Option<String>,
     /// Only records with receipts or news that have still to be sent to the queue.
@@ -43,7 +43,7 @@ pub struct Filter {
     pub rule: Option<String>,
 }
 
-impl Filter {
+impl RecordFilter {
     /// Whether a record meets all conditions.
     pub fn takes(&self, record: &Record) -> bool {
         self.state.as_deref().is_none_or(|state| record.state.name() == state)
@@ -55,7 +55,7 @@ impl Filter {
 
 /// One page of a list of records.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Page {
+pub struct RecordPage {
     /// The records, in key order.
     pub records: Vec<Record>,
     /// Why other records of this page cannot be read. One unreadable record must not hide the rest.
@@ -64,7 +64,7 @@ pub struct Page {
     pub next: Option<Key>,
 }
 
-impl Page {
+impl RecordPage {
     /// Adds a record, or the reason why it cannot be read.
     pub fn add(&mut self, record: Result<Record, LedgerError>) {
         match record {

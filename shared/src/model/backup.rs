@@ -27,7 +27,7 @@ pub struct Backup {
     /// Its size in GiB, where the list says so.
     pub size_gib: Option<u64>,
     /// Whether it can be copied.
-    pub standing: Standing,
+    pub eligibility: Eligibility,
     /// What may keep it from being copied, such as `system disk`, where only the provider can decide.
     pub hint: Option<String>,
     /// The provider's own records of copies, where the list shows them: the newest record for each destination.
@@ -45,7 +45,7 @@ impl Backup {
 
 /// Whether a backup can be copied. A reason continues a sentence that begins with the ID, such as `is still being created`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Eligibility {
     /// It can be copied, as far as can be told without trying.
     Usable,
     /// It cannot be copied yet, and why.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// How many arrivals of one rule are kept for the report.
-const KEPT: usize = 200;
+const ARRIVALS_KEPT: usize = 200;
 
 /// An arrival, with the cloud and the rule that it counts for.
 pub(super) struct Arrived {
@@ -81,11 +81,11 @@ async fn append(ctx: &Context, rule: &str, arrivals: &[Arrival]) -> Result<(), S
     Err("others write at the same time".to_owned())
 }
 
-/// Adds `more` to `all` and keeps the newest `KEPT`, oldest first.
+/// Adds `more` to `all` and keeps the newest `ARRIVALS_KEPT`, oldest first.
 fn newest(all: &mut Vec<Arrival>, more: &[Arrival]) {
     all.extend_from_slice(more);
     all.sort_by_key(|arrival| arrival.at);
-    all.drain(..all.len().saturating_sub(KEPT));
+    all.drain(..all.len().saturating_sub(ARRIVALS_KEPT));
 }
 
 /// One copy that was seen to arrive.
@@ -113,7 +113,7 @@ mod tests {
         let at = |second| Arrival { at: Timestamp::from_second(second).unwrap(), seconds: 1 };
         let mut all: Vec<Arrival> = (0..199).map(at).collect();
         newest(&mut all, &[at(1_000), at(500), at(2_000)]);
-        assert_eq!(all.len(), KEPT);
+        assert_eq!(all.len(), ARRIVALS_KEPT);
         assert_eq!((all[0], all[198], all[199]), (at(2), at(1_000), at(2_000)));
         newest(&mut all, &[at(1_500)]);
         assert_eq!((all[0], all[198], all[199]), (at(3), at(1_500), at(2_000)));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::context::{Context, Invocation};
 use crate::exchange::{self, Target, credential};
 use crate::ledger::observed::{is_awaited, is_done, observed};
-use crate::ledger::store::{Filter, LedgerError};
+use crate::ledger::store::{LedgerError, RecordFilter};
 use crate::ledger::{Claimant, Record, State};
 use crate::model::command::{Command, Key, Replication};
 use crate::model::error::{Error, ErrorName};
@@ -91,10 +91,10 @@ pub(crate) async fn command(ctx: &Context, payload: &Value, invocation: &Invocat
                 format!("{} was never started: there is nothing to observe", replication.describe()),
             )
         })?;
-        let looked = look_at(ctx, &replication, record, None, invocation).await;
+        let looked = observe_one(ctx, &replication, record, None, invocation).await;
         let mut looked = looked.map_err(|error| unreadable(&error))?;
         arrivals.add(ctx, looked.arrived.take().into_iter().collect());
-        results.push(told(ctx, &replication, &looked));
+        results.push(result_of(ctx, &replication, &looked));
     }
     arrivals.write(ctx).await;
     match <[Value; 1]>::try_from(results) {
@@ -108,7 +108,7 @@ pub(crate) async fn command(ctx: &Context, payload: &Value, invocation: &Invocat
 /// # Errors
 /// The ledger cannot be read.
 pub(crate) async fn due(ctx: &Context, invocation: &Invocation) -> Result<Value, Error> {
-    let filter = Filter { due: Some(ctx.now()), ..Filter::default() };
+    let filter = RecordFilter { due: Some(ctx.now()), ..RecordFilter::default() };
     let (mut sums, mut arrivals) = (Sums::default(), Arrivals::default());
     let mut after: Option<Key> = None;
     loop {
@@ -133,7 +133,7 @@ pub(crate) async fn due(ctx: &Context, invocation: &Invocation) -> Result<Value,
                 if ctx.now() >= invocation.stop() {
                     return None;
                 }
-                look_at(ctx, &replication, record, told, invocation).await.ok()
+                observe_one(ctx, &replication, record, told, invocation).await.ok()
             })
         });
         let results: Vec<Option<Looked>> =
@@ -159,7 +159,7 @@ pub(crate) async fn due(ctx: &Context, invocation: &Invocation) -> Result<Value,
 
 /// Asks the destination for the copy of `record` unless `told` is the answer already, records what it said, and tells the queue. A
 /// record without an awaited copy is returned as it is.
-async fn look_at(
+async fn observe_one(
     ctx: &Context,
     replication: &Replication,
     record: Record,
@@ -203,7 +203,7 @@ async fn look_at(
         was = found.state;
         let now = ctx.now();
         let me = Claimant { owner: found.owner.clone(), lease_until: now, now };
-        observed(found, &observation, &me, &ctx.settings.looks, ctx.settings.attempts.backoff).ok_or(())
+        observed(found, &observation, &me, &ctx.settings.observation, ctx.settings.attempts.backoff).ok_or(())
     };
     let mut arrived = None;
     let current = match update(&*ctx.ports.ledger, Some(record.clone()), observe).await? {
@@ -248,7 +248,7 @@ async fn ask(
     }
 }
 
-fn told(ctx: &Context, replication: &Replication, looked: &Looked) -> Value {
+fn result_of(ctx: &Context, replication: &Replication, looked: &Looked) -> Value {
     let record = &looked.record;
     let wait = record.look_at.map(|at| at.duration_since(ctx.now()).as_secs().max(1));
     let mut told = json!({

@@ -22,7 +22,7 @@ use crate::model::backup::Backup;
 use crate::model::command::{Command, Destination, Operation, Options, Source, options_json};
 use crate::model::text::one_line;
 
-pub use objective::{Effective, Objective};
+pub use objective::{EffectiveObjective, Objective};
 pub use select::{Exclude, Select};
 
 pub use crate::model::duration::{WANTED as DURATION_WANTED, read as read_duration, text as duration_text};
@@ -148,7 +148,7 @@ impl Rule {
     }
 
     /// What the rule promises, defaults included; `None` if it is not judged.
-    pub fn effective(&self) -> Option<Effective> {
+    pub fn effective(&self) -> Option<EffectiveObjective> {
         self.objective.effective(&self.source.select)
     }
 

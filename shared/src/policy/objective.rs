@@ -25,7 +25,7 @@ pub struct Objective {
 
 /// What a rule promises, defaults included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Effective {
+pub struct EffectiveObjective {
     /// The largest age of the oldest covered backup without a usable copy.
     pub max_lag: Duration,
     /// Whether the rule names no `max_lag`, so that people are told that this one is the default.
@@ -38,8 +38,8 @@ pub struct Effective {
 
 impl Objective {
     /// What is promised for backups that `select` covers; `None` for `objective: none`.
-    pub fn effective(&self, select: &Select) -> Option<Effective> {
-        (!self.not_judged).then(|| Effective {
+    pub fn effective(&self, select: &Select) -> Option<EffectiveObjective> {
+        (!self.not_judged).then(|| EffectiveObjective {
             max_lag: self.max_lag.unwrap_or_else(|| default_lag(select)),
             is_default: self.max_lag.is_none(),
             rpo: self.rpo,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::backup::Standing;
+use crate::model::backup::Eligibility;
 use crate::model::duration;
 use crate::model::text::hash_of;
 use crate::providers::provider::Defaults;
@@ -64,7 +64,7 @@ fn backup() -> Backup {
         created_at: Some("2026-11-01T00:00:00Z".parse().unwrap()),
         completed_at: None,
         size_gib: Some(50),
-        standing: Standing::Usable,
+        eligibility: Eligibility::Usable,
         hint: None,
         copies: Vec::new(),
         copies_told: false,
@@ -497,7 +497,7 @@ fn an_exclusion_that_says_nothing_is_refused() {
     );
 }
 
-fn promise(select: Value, objective: Value) -> Option<Effective> {
+fn promise(select: Value, objective: Value) -> Option<EffectiveObjective> {
     one(tencent(json!({"source": {"region": "ap-guangzhou", "select": select}, "objective": objective}))).effective()
 }
 
@@ -527,7 +527,7 @@ fn a_lag_that_is_left_out_is_a_day_and_always_one_that_can_be_exceeded() {
 #[test]
 fn only_the_lag_has_a_default_and_what_is_written_stands() {
     let hours = |hours: u64| Duration::from_secs(hours * 3_600);
-    let told = |max_lag, is_default, rpo, history| Some(Effective { max_lag, is_default, rpo, history });
+    let told = |max_lag, is_default, rpo, history| Some(EffectiveObjective { max_lag, is_default, rpo, history });
     let all = json!({});
     assert_eq!(promise(all.clone(), json!({"rpo": "6h"})), told(hours(24), true, Some(hours(6)), false));
     assert_eq!(promise(all.clone(), json!({"history": true})), told(hours(24), true, None, true));

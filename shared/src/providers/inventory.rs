@@ -15,7 +15,7 @@ use crate::model::http::Reply;
 
 /// The place where an inventory is read, and what to list there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scope {
+pub struct InventoryQuery {
     /// The operation that the backups are listed for. It decides which service lists them.
     pub operation: Operation,
     /// The region to list, in the provider's spelling.
@@ -32,14 +32,14 @@ pub struct Scope {
     pub source_types: Vec<String>,
 }
 
-impl Scope {
+impl InventoryQuery {
     /// All that a place holds for an operation. The backups of a vault-wide copy are listed like those copied one by one.
-    pub fn of(operation: Operation, region: &str, project_id: Option<String>) -> Scope {
+    pub fn of(operation: Operation, region: &str, project_id: Option<String>) -> InventoryQuery {
         let operation = match operation {
             Operation::CopyCheckpoint => Operation::CopyBackup,
             other => other,
         };
-        Scope {
+        InventoryQuery {
             operation,
             region: region.to_owned(),
             project_id,
@@ -115,21 +115,21 @@ pub struct SourceKey {
 /// A provider's inventories: plain functions that plan calls and interpret replies.
 pub trait Inventory: Send + Sync {
     /// The call for one page of source backups.
-    fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call;
+    fn list(&self, scope: &InventoryQuery, cursor: Option<&Cursor>) -> Call;
 
     /// The page that the reply to [`Inventory::list`] holds.
     ///
     /// # Errors
     /// A failed read, or a page that cannot be complete.
-    fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure>;
+    fn listed(&self, scope: &InventoryQuery, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure>;
 
     /// The kinds of backups that [`Inventory::list`] cannot show in this scope. They get no verdict.
-    fn hidden_kinds(&self, _scope: &Scope) -> &'static [HiddenKind] {
+    fn hidden_kinds(&self, _scope: &InventoryQuery) -> &'static [HiddenKind] {
         &[]
     }
 
     /// The call that shows one backup by its ID; `None` where only vaults are copied.
-    fn show(&self, _scope: &Scope, _id: &str) -> Option<Call> {
+    fn show(&self, _scope: &InventoryQuery, _id: &str) -> Option<Call> {
         None
     }
 
@@ -137,12 +137,12 @@ pub trait Inventory: Send + Sync {
     ///
     /// # Errors
     /// A failed read.
-    fn shown(&self, _scope: &Scope, _id: &str, _reply: &Reply) -> Result<Option<Backup>, Failure> {
+    fn shown(&self, _scope: &InventoryQuery, _id: &str, _reply: &Reply) -> Result<Option<Backup>, Failure> {
         Ok(None)
     }
 
     /// The call for one page of the copies in a destination, so that one read shows many; `None` where no list shows them.
-    fn list_copies(&self, _destination: &Scope, _cursor: Option<&Cursor>) -> Option<Call> {
+    fn list_copies(&self, _destination: &InventoryQuery, _cursor: Option<&Cursor>) -> Option<Call> {
         None
     }
 
@@ -152,7 +152,7 @@ pub trait Inventory: Send + Sync {
     /// A failed read, or a page that cannot be complete.
     fn listed_copies(
         &self,
-        _destination: &Scope,
+        _destination: &InventoryQuery,
         _cursor: Option<&Cursor>,
         _reply: &Reply,
     ) -> Result<CopiesPage, Failure> {

@@ -115,7 +115,7 @@ pub trait Probe: Send + Sync {
     ///
     /// # Errors
     /// The next call to send, or a failed read.
-    fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Asked<Option<Finding>>;
+    fn diagnose(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Asked<Option<Finding>>;
 
     /// The permission that the calls of a topic need.
     fn permission(&self, topic: Topic, operation: Operation) -> &'static str;

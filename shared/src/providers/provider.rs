@@ -19,7 +19,7 @@ use crate::sign::{Nonce, RequestDraft, SignError, Signed};
 
 /// What is known about the attempt that a call belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Intent {
+pub struct AttemptContext {
     /// The number of the attempt, from 1.
     pub attempt: u32,
     /// When this attempt was first claimed. Nothing that this attempt made can be older.
@@ -32,14 +32,14 @@ pub struct Intent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acceptance {
     /// One entry for each copy.
-    pub receipts: Vec<Found>,
+    pub receipts: Vec<FoundCopy>,
     /// The provider's ID of the request, if it told one.
     pub request_id: Option<String>,
 }
 
 /// One copy that a provider reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundCopy {
     /// For a vault-wide call: the ID of the backup that is copied.
     pub backup_id: Option<String>,
     /// The provider's ID of the replication, if it told one.
@@ -49,12 +49,12 @@ pub struct Found {
 impl Acceptance {
     /// An acceptance of a single copy.
     pub fn one(replication_id: Option<String>, request_id: Option<String>) -> Acceptance {
-        Acceptance { receipts: vec![Found { backup_id: None, replication_id }], request_id }
+        Acceptance { receipts: vec![FoundCopy { backup_id: None, replication_id }], request_id }
     }
 
     /// The receipts for this acceptance, stamped with `time`.
     pub fn receipts(&self, attempt: u32, adopted: bool, time: Timestamp) -> Vec<Receipt> {
-        let stamp = |found: &Found| Receipt {
+        let stamp = |found: &FoundCopy| Receipt {
             backup_id: found.backup_id.clone(),
             replication_id: found.replication_id.clone(),
             request_id: self.request_id.clone(),
@@ -123,7 +123,7 @@ pub trait Provider: Send + Sync {
     }
 
     /// The mutating call that starts the replication.
-    fn start(&self, replication: &Replication, intent: &Intent) -> Call;
+    fn start(&self, replication: &Replication, intent: &AttemptContext) -> Call;
 
     /// What the reply to [`Provider::start`] means.
     ///
@@ -135,7 +135,7 @@ pub trait Provider: Send + Sync {
     ///
     /// # Errors
     /// The next call to send, a failed read, or a state at the provider that forbids this copy.
-    fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack>;
+    fn read_back(&self, replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack>;
 
     /// What the destination says about an accepted copy. `known` is what was seen before.
     ///

@@ -13,7 +13,7 @@ use crate::model::error::ErrorName;
 use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::model::time::later;
-use crate::providers::provider::{Intent, ReadBack};
+use crate::providers::provider::{AttemptContext, ReadBack};
 
 /// Makes one attempt at a claimed replication, and returns how it ended.
 pub(crate) async fn work(
@@ -25,7 +25,7 @@ pub(crate) async fn work(
     invocation: &Invocation,
 ) -> Ending {
     let provider = target.provider;
-    let intent = Intent { attempt: record.attempt, since: record.since, doubt: record.state == State::InDoubt };
+    let intent = AttemptContext { attempt: record.attempt, since: record.since, doubt: record.state == State::InDoubt };
     let stop = invocation.stop();
     if intent.doubt || provider.reads_first(replication) {
         let waited = record
@@ -87,13 +87,13 @@ pub(crate) async fn work(
     };
     let (code, request_id) = (failure.code.clone(), failure.request_id.clone());
     match failure.disposition {
-        Disposition::Permanent => Ending::Refused { code, note: told(&failure), request_id },
-        Disposition::Unfit => Ending::Ineligible { reason: format!("{code}: {}", told(&failure)) },
-        Disposition::Throttled => released(ErrorName::Throttled, &code, told(&failure), request_id),
-        Disposition::Retryable => released(ErrorName::Unavailable, &code, told(&failure), request_id),
+        Disposition::Permanent => Ending::Refused { code, note: describe_failure(&failure), request_id },
+        Disposition::Unfit => Ending::Ineligible { reason: format!("{code}: {}", describe_failure(&failure)) },
+        Disposition::Throttled => released(ErrorName::Throttled, &code, describe_failure(&failure), request_id),
+        Disposition::Retryable => released(ErrorName::Unavailable, &code, describe_failure(&failure), request_id),
         Disposition::Authentication => {
             credential::pause(ctx, target, &replication.source.region, &failure).await;
-            released(ErrorName::Rejected, &code, told(&failure), request_id)
+            released(ErrorName::Rejected, &code, describe_failure(&failure), request_id)
         }
         Disposition::Ambiguous | Disposition::Conflict | Disposition::NoWork => {
             second_look(ctx, target, replication, &intent, failure, stop).await
@@ -106,12 +106,12 @@ async fn second_look(
     ctx: &Context,
     target: Target<'_>,
     replication: &Replication,
-    intent: &Intent,
+    intent: &AttemptContext,
     failure: Failure,
     stop: Timestamp,
 ) -> Ending {
     let nothing_to_do = failure.disposition == Disposition::NoWork;
-    let intent = Intent { doubt: true, ..intent.clone() };
+    let intent = AttemptContext { doubt: true, ..intent.clone() };
     let looks = std::iter::once(Duration::ZERO).chain(ctx.settings.second_looks.iter().copied());
     for wait in looks {
         if later(ctx.now(), wait + RESERVE) >= stop {
@@ -128,7 +128,12 @@ async fn second_look(
             _ => {}
         }
     }
-    Ending::InDoubt { code: failure.code.clone(), note: told(&failure), request_id: failure.request_id, called: true }
+    Ending::InDoubt {
+        code: failure.code.clone(),
+        note: describe_failure(&failure),
+        request_id: failure.request_id,
+        called: true,
+    }
 }
 
 async fn failed_read(
@@ -138,10 +143,10 @@ async fn failed_read(
     failure: Failure,
     conclusive: bool,
 ) -> Ending {
-    let note = format!("reading back failed: {}", told(&failure));
+    let note = format!("reading back failed: {}", describe_failure(&failure));
     let (code, request_id) = (failure.code.clone(), failure.request_id.clone());
     match failure.disposition {
-        Disposition::Permanent if conclusive => Ending::Refused { code, note: told(&failure), request_id },
+        Disposition::Permanent if conclusive => Ending::Refused { code, note: describe_failure(&failure), request_id },
         Disposition::Authentication => {
             credential::pause(ctx, target, &replication.source.region, &failure).await;
             released(ErrorName::Rejected, &code, note, request_id)
@@ -159,14 +164,14 @@ pub(crate) async fn read_back(
     ctx: &Context,
     target: Target<'_>,
     replication: &Replication,
-    intent: &Intent,
+    intent: &AttemptContext,
     stop: Timestamp,
 ) -> Result<ReadBack, Failure> {
     let says = |replies: &[Reply]| target.provider.read_back(replication, intent, replies);
     exchange::converse(ctx, target, stop, says).await
 }
 
-fn told(failure: &Failure) -> String {
+fn describe_failure(failure: &Failure) -> String {
     match failure.advice {
         "" => failure.message.clone(),
         advice => format!("{}; {advice}", failure.message),

@@ -9,10 +9,10 @@ use crate::ledger::{self, Claim, Claimant, State};
 use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
 use crate::model::failure::Disposition;
-use crate::providers::provider::{Acceptance, Intent, Provider, ReadBack};
+use crate::providers::provider::{Acceptance, AttemptContext, Provider, ReadBack};
 
 /// Finds out what a replication would do now, and which copy exists already.
-pub(crate) async fn look(
+pub(crate) async fn preview(
     ctx: &Context,
     provider: &dyn Provider,
     replication: &Replication,
@@ -31,7 +31,7 @@ pub(crate) async fn look(
     let me = Claimant { owner: String::new(), lease_until: now, now };
     let intent = match ledger::claim(record.as_ref(), replication, &me, &ctx.settings.attempts) {
         Claim::Write(next, _) | Claim::Ours(next) => {
-            Intent { attempt: next.attempt, since: next.since, doubt: next.state == State::InDoubt }
+            AttemptContext { attempt: next.attempt, since: next.since, doubt: next.state == State::InDoubt }
         }
         Claim::Busy(until) => return would(Would::Wait, format!("another delivery works on it until {until}"), None),
         claim @ Claim::Mismatch(_) => return without_claim(ctx, replication, claim, invocation).await,

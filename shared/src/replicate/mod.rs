@@ -98,7 +98,7 @@ async fn replicate(
         &ending,
         Ending::Accepted(_) | Ending::Refused { .. } | Ending::Ineligible { .. } | Ending::NoWork { .. }
     ) {
-        ctx.memory.pauses.prove(credential);
+        ctx.memory.credentials.prove(credential);
     }
     drop(gate);
     if let Ending::Accepted(receipts) = &ending {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::messages;
 use super::update;
 use crate::context::{Context, Invocation};
-use crate::ledger::store::{Expect, Filter, LedgerError};
+use crate::ledger::store::{Expect, LedgerError, RecordFilter};
 use crate::ledger::{self, Claimant, Ending, Record};
 use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
@@ -25,7 +25,7 @@ pub(crate) struct Drained {
 /// # Errors
 /// The ledger cannot be read.
 pub(crate) async fn drain(ctx: &Context, invocation: &Invocation) -> Result<Drained, Error> {
-    let filter = Filter { outbox: true, ..Filter::default() };
+    let filter = RecordFilter { outbox: true, ..RecordFilter::default() };
     let (mut outbox, mut after) = (Drained::default(), None);
     let unreadable = |error: LedgerError| {
         Error::new(ErrorName::Unavailable, format!("the outbox was not drained: {error}; it can be repeated"))

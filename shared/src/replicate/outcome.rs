@@ -1,4 +1,4 @@
-//! What became of each replication, and the JSON that tells a caller.
+//! Body became of each replication, and the JSON that tells a caller.
 
 use std::panic::AssertUnwindSafe;
 
@@ -15,7 +15,7 @@ use crate::model::error::{Error, ErrorName};
 use crate::model::fields::FieldError;
 use crate::model::receipt::Receipt;
 
-/// What became of one replication.
+/// Body became of one replication.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// The provider accepted the replication, or a copy that existed was adopted.
@@ -38,7 +38,7 @@ pub enum Outcome {
     Not(Trouble),
     /// A dry run: nothing was done.
     Would {
-        /// What would be done now.
+        /// Body would be done now.
         action: Would,
         /// The reason, in words for a person.
         reason: String,
@@ -116,7 +116,7 @@ impl From<NoteState> for &str {
     }
 }
 
-/// What a dry run would have done, as the `would` of its result.
+/// Body a dry run would have done, as the `would` of its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Would {
@@ -156,7 +156,7 @@ impl Outcome {
         Outcome::Not(Trouble { state: TroubleState::Invalid, error: invalid(error, id), code: None, request_id: None })
     }
 
-    /// What this outcome adds to the metrics of its provider and rule.
+    /// Body this outcome adds to the metrics of its provider and rule.
     pub(crate) fn tally(&self) -> Tally {
         let started = match self {
             Outcome::Accepted { receipts, replayed: false, .. } => {
@@ -192,22 +192,22 @@ impl Outcome {
 pub struct ReplicationResult {
     /// Absent for a command that could not be read, and for what is no command.
     pub replication: Option<Replication>,
-    /// What became of it.
+    /// Body became of it.
     pub outcome: Outcome,
 }
 
 /// One object of an answer: which replication, and what became of it.
 #[derive(Serialize)]
-struct Told<'a> {
+struct ResultObject<'a> {
     #[serde(flatten)]
-    of: Option<Of<'a>>,
+    subject: Option<Subject<'a>>,
     #[serde(flatten)]
-    what: What<'a>,
+    body: Body<'a>,
 }
 
 /// Which replication an object is about.
 #[derive(Serialize)]
-struct Of<'a> {
+struct Subject<'a> {
     provider: &'static str,
     operation: &'static str,
     account: &'a str,
@@ -217,15 +217,15 @@ struct Of<'a> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum What<'a> {
-    Done(Done<'a>),
-    Not { state: TroubleState, error: ToldError<'a> },
+enum Body<'a> {
+    Success(Success<'a>),
+    Not { state: TroubleState, error: ErrorObject<'a> },
     Noted { state: NoteState, reason: &'a str },
 }
 
 #[derive(Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-enum Done<'a> {
+enum Success<'a> {
     Accepted {
         replication_id: Option<&'a str>,
         adopted: bool,
@@ -247,7 +247,7 @@ enum Done<'a> {
 }
 
 #[derive(Serialize)]
-struct ToldError<'a> {
+struct ErrorObject<'a> {
     name: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'a str>,
@@ -259,12 +259,12 @@ struct ToldError<'a> {
 impl ReplicationResult {
     /// The result's JSON objects: one, or for a vault-wide call one for each backup.
     pub fn to_json(&self) -> Vec<Value> {
-        let one = |what| vec![self.told(None, what)];
+        let one = |body| vec![self.object(None, body)];
         match &self.outcome {
             Outcome::Accepted { receipts, attempt, queued, replayed } => receipts
                 .iter()
                 .map(|receipt| {
-                    let accepted = Done::Accepted {
+                    let accepted = Success::Accepted {
                         replication_id: receipt.replication_id.as_deref(),
                         adopted: receipt.adopted,
                         request_id: receipt.request_id.as_deref(),
@@ -272,28 +272,30 @@ impl ReplicationResult {
                         queued: *queued,
                         replayed: *replayed,
                     };
-                    self.told(Some(receipt), What::Done(accepted))
+                    self.object(Some(receipt), Body::Success(accepted))
                 })
                 .collect(),
-            Outcome::NoWork { code } => one(What::Done(Done::NoWork { code })),
+            Outcome::NoWork { code } => one(Body::Success(Success::NoWork { code })),
             Outcome::Not(trouble) => {
-                let error = ToldError {
+                let error = ErrorObject {
                     name: trouble.error.name.name(),
                     code: trouble.code.as_deref(),
                     message: &trouble.error.message,
                     request_id: trouble.request_id.as_deref(),
                 };
-                one(What::Not { state: trouble.state, error })
+                one(Body::Not { state: trouble.state, error })
             }
-            Outcome::Would { action, reason, replication_id } => {
-                one(What::Done(Done::DryRun { would: *action, reason, replication_id: replication_id.as_deref() }))
-            }
-            Outcome::Noted { state, reason } => one(What::Noted { state: *state, reason }),
+            Outcome::Would { action, reason, replication_id } => one(Body::Success(Success::DryRun {
+                would: *action,
+                reason,
+                replication_id: replication_id.as_deref(),
+            })),
+            Outcome::Noted { state, reason } => one(Body::Noted { state: *state, reason }),
         }
     }
 
-    fn told(&self, receipt: Option<&Receipt>, what: What<'_>) -> Value {
-        let of = self.replication.as_ref().map(|replication| Of {
+    fn object(&self, receipt: Option<&Receipt>, body: Body<'_>) -> Value {
+        let subject = self.replication.as_ref().map(|replication| Subject {
             provider: replication.operation.cloud().name(),
             operation: replication.operation.name(),
             account: &replication.account,
@@ -301,7 +303,7 @@ impl ReplicationResult {
             destination: replication.destination.to_json(),
         });
         // This cannot fail: the object holds only texts and numbers, under text keys.
-        serde_json::to_value(Told { of, what }).unwrap_or_default()
+        serde_json::to_value(ResultObject { subject, body }).unwrap_or_default()
     }
 }
 

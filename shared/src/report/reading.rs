@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use super::{Conclusion, Late, Promise, Report, Rpo, RuleReport};
-use crate::ledger::store::{Filter, LedgerError};
+use crate::ledger::store::{LedgerError, RecordFilter};
 use crate::ledger::{Record, State};
 use crate::model::command::Key;
 use crate::model::duration::rough;
@@ -29,7 +29,7 @@ const LOOKUPS: usize = 64;
 
 /// Which report is asked for.
 #[derive(Clone, Debug)]
-pub struct Wish<'a> {
+pub struct ReportRequest<'a> {
     /// The moment for which it is to be true.
     pub at: Timestamp,
     /// A sweep older than this proves nothing.
@@ -50,7 +50,7 @@ pub async fn read(
     ledger: &dyn Ledger,
     notes: &dyn Notes,
     policy: Option<&Policy>,
-    wish: &Wish<'_>,
+    wish: &ReportRequest<'_>,
 ) -> Result<Report, LedgerError> {
     let mut report = Report {
         at: wish.at,
@@ -85,7 +85,7 @@ async fn of_rule(
     ledger: &dyn Ledger,
     notes: &dyn Notes,
     rule: &Rule,
-    wish: &Wish<'_>,
+    wish: &ReportRequest<'_>,
 ) -> Result<RuleReport, LedgerError> {
     let mut report = begin(rule);
     let trouble = summary::trouble(notes, &rule.name).await?;
@@ -217,7 +217,7 @@ async fn now_of(
     notes: &dyn Notes,
     rule: &Rule,
     summary: &Summary,
-    wish: &Wish<'_>,
+    wish: &ReportRequest<'_>,
     report: &mut RuleReport,
 ) -> Result<Result<Option<Timestamp>, String>, LedgerError> {
     let mut oldest: Option<Timestamp> = None;
@@ -317,7 +317,7 @@ async fn newest(
 async fn outside(ledger: &dyn Ledger, rules: &[Rule]) -> Result<Vec<Line>, LedgerError> {
     let mut lines = Vec::new();
     for state in [State::InDoubt, State::Failed, State::Refused, State::Lost, State::Missed] {
-        let filter = Filter { state: Some(state.name().to_owned()), ..Filter::default() };
+        let filter = RecordFilter { state: Some(state.name().to_owned()), ..RecordFilter::default() };
         let mut after = None;
         loop {
             let page = ledger.list(&filter, after.as_ref(), 500).await?;

@@ -12,9 +12,9 @@ use crate::providers::sts::{Federation, LIFE_S, Role};
 
 /// How the credential of one account is got and checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
+pub struct AccountSettings {
     /// The origin of the credential.
-    pub source: Source,
+    pub source: CredentialSource,
     /// The role that the credential takes on before anything else, if any.
     pub role: Option<Role>,
     /// The region whose token service is asked; if absent, the region of the call.
@@ -25,7 +25,7 @@ pub struct Account {
 
 /// Where a credential comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum CredentialSource {
     /// The environment variables that the vendors themselves define.
     Environment,
     /// A secret of AWS Secrets Manager, by ARN.
@@ -36,21 +36,21 @@ pub enum Source {
     Federation(Federation),
 }
 
-impl Source {
+impl CredentialSource {
     /// The place where a person corrects a wrong credential, for messages.
     pub fn place(&self) -> &str {
         match self {
-            Source::Environment => "the environment",
-            Source::Secret(place) | Source::File(place) => place,
-            Source::Federation(federation) => &federation.role,
+            CredentialSource::Environment => "the environment",
+            CredentialSource::Secret(place) | CredentialSource::File(place) => place,
+            CredentialSource::Federation(federation) => &federation.role,
         }
     }
 }
 
-impl Account {
+impl AccountSettings {
     /// An account from the vendors' own variables. It needs no configuration.
-    pub fn of_environment() -> Account {
-        Account { source: Source::Environment, role: None, sts_region: None, identity: None }
+    pub fn of_environment() -> AccountSettings {
+        AccountSettings { source: CredentialSource::Environment, role: None, sts_region: None, identity: None }
     }
 }
 
@@ -63,10 +63,10 @@ pub fn variable(cloud: Cloud) -> String {
 ///
 /// # Errors
 /// An account is wrong; the error names the variable and the field, and says what it must be.
-pub fn read(environment: &Environment, cloud: Cloud) -> Result<BTreeMap<String, Account>, Error> {
+pub fn read(environment: &Environment, cloud: Cloud) -> Result<BTreeMap<String, AccountSettings>, Error> {
     let name = variable(cloud);
     let Some(text) = environment.get(&name) else {
-        return Ok(BTreeMap::from([("default".to_owned(), Account::of_environment())]));
+        return Ok(BTreeMap::from([("default".to_owned(), AccountSettings::of_environment())]));
     };
     let wrong = |reason: String| Error::configuration(format!("{name}: {reason}"));
     let value: Value = serde_json::from_str(text).map_err(|error| wrong(format!("it is not JSON: {error}")))?;
@@ -78,17 +78,17 @@ pub fn read(environment: &Environment, cloud: Cloud) -> Result<BTreeMap<String, 
     if accounts.is_empty() {
         return Err(wrong("names no account".into()));
     }
-    let one = |(name, value): (&String, &Value)| -> Result<(String, Account), FieldError> {
+    let one = |(name, value): (&String, &Value)| -> Result<(String, AccountSettings), FieldError> {
         Ok((name.clone(), account(value, name)?))
     };
     accounts.iter().map(one).collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))
 }
 
-fn account(value: &Value, name: &str) -> Result<Account, FieldError> {
+fn account(value: &Value, name: &str) -> Result<AccountSettings, FieldError> {
     let mut fields = Fields::of(value, name)?;
     let mut sources = Vec::new();
     match fields.boolean("environment")? {
-        Some(true) => sources.push(Source::Environment),
+        Some(true) => sources.push(CredentialSource::Environment),
         Some(false) => return Err(FieldError::new(fields.path("environment"), "must be true, or left out")),
         None => {}
     }
@@ -101,13 +101,13 @@ fn account(value: &Value, name: &str) -> Result<Account, FieldError> {
         })?);
     }
     if let Some(value) = fields.value("federation") {
-        sources.push(Source::Federation(federation(value, &fields.path("federation"))?));
+        sources.push(CredentialSource::Federation(federation(value, &fields.path("federation"))?));
     }
     let role = match fields.value("role") {
         Some(value) => Some(role(value, &fields.path("role"))?),
         None => None,
     };
-    let account = Account {
+    let account = AccountSettings {
         source: match (sources.pop(), sources.is_empty()) {
             (Some(source), true) => source,
             _ => return Err(FieldError::new(name, "needs exactly one of secret, federation and environment")),
@@ -116,7 +116,7 @@ fn account(value: &Value, name: &str) -> Result<Account, FieldError> {
         sts_region: fields.text("sts_region")?,
         identity: fields.text("identity")?,
     };
-    if account.role.is_some() && matches!(account.source, Source::Federation(_)) {
+    if account.role.is_some() && matches!(account.source, CredentialSource::Federation(_)) {
         return Err(FieldError::new(
             fields.path("role"),
             "belongs to a stored key; a federation names its role inside",
@@ -126,11 +126,11 @@ fn account(value: &Value, name: &str) -> Result<Account, FieldError> {
     Ok(account)
 }
 
-fn secret(place: &str) -> Option<Source> {
+fn secret(place: &str) -> Option<CredentialSource> {
     let arn = place.starts_with("arn:") && place.split(':').nth(2) == Some("secretsmanager");
     match place.strip_prefix("file:") {
-        Some(path) if !path.is_empty() => Some(Source::File(path.to_owned())),
-        _ => (arn && place.split(':').count() >= 7).then(|| Source::Secret(place.to_owned())),
+        Some(path) if !path.is_empty() => Some(CredentialSource::File(path.to_owned())),
+        _ => (arn && place.split(':').count() >= 7).then(|| CredentialSource::Secret(place.to_owned())),
     }
 }
 
@@ -179,7 +179,7 @@ mod tests {
 
     const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:offsite/tencent-AbCdEf";
 
-    fn of(text: &str) -> Result<BTreeMap<String, Account>, Error> {
+    fn of(text: &str) -> Result<BTreeMap<String, AccountSettings>, Error> {
         let environment = Environment::new([("OFFSITE_TENCENT_ACCOUNTS".to_owned(), text.to_owned())]);
         read(&environment, Cloud::Tencent)
     }
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn without_the_variable_there_is_the_account_of_the_environment() {
         let accounts = read(&Environment::default(), Cloud::Tencent).unwrap();
-        assert_eq!(accounts, BTreeMap::from([("default".to_owned(), Account::of_environment())]));
+        assert_eq!(accounts, BTreeMap::from([("default".to_owned(), AccountSettings::of_environment())]));
     }
 
     #[test]
@@ -199,17 +199,17 @@ mod tests {
                 "old":{{"environment":true}}}}"#
         );
         let accounts = of(&text).unwrap();
-        assert_eq!(accounts["default"].source, Source::Secret(ARN.to_owned()));
+        assert_eq!(accounts["default"].source, CredentialSource::Secret(ARN.to_owned()));
         assert_eq!(accounts["default"].identity.as_deref(), Some("100000000001"));
-        let Source::Federation(federation) = &accounts["prod"].source else { panic!() };
+        let CredentialSource::Federation(federation) = &accounts["prod"].source else { panic!() };
         assert_eq!(
             (federation.algorithm, federation.life_s, federation.audience.as_str()),
             ("RS256", 3_600, "offsite")
         );
         assert_eq!(accounts["prod"].sts_region.as_deref(), Some("ap-guangzhou"));
-        assert_eq!(accounts["lab"].source, Source::File("/etc/offsite/lab.json".to_owned()));
+        assert_eq!(accounts["lab"].source, CredentialSource::File("/etc/offsite/lab.json".to_owned()));
         assert_eq!(accounts["lab"].role.as_ref().unwrap().life_s, 900);
-        assert_eq!(accounts["old"], Account::of_environment());
+        assert_eq!(accounts["old"], AccountSettings::of_environment());
     }
 
     #[test]

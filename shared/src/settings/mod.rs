@@ -5,7 +5,7 @@ pub mod environment;
 
 use std::time::Duration;
 
-use crate::ledger::limits::{Attempts, Looks, OnDoubt};
+use crate::ledger::limits::{Attempts, ObservationTimes, OnDoubt};
 use crate::model::command::{Cloud, Command, Destination};
 use crate::model::error::Error;
 use crate::model::fields::FieldError;
@@ -15,13 +15,13 @@ use environment::{Environment, check_endpoint};
 
 /// Which commands are accepted, whoever sends them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Commands {
+pub enum Trust {
     /// All commands that `OFFSITE_ALLOWED_DESTINATIONS` allows: a person sends them.
-    Any,
+    Anyone,
     /// Only commands to a destination that a rule of the policy names.
-    ToItsDestinations,
+    PolicyDestinations,
     /// Only commands that a rule of the policy covers.
-    Covered,
+    PolicyRules,
 }
 
 /// One `provider:region` pattern of the destination allow-list.
@@ -47,22 +47,22 @@ pub struct Settings {
     pub concurrency: usize,
     /// The delay before the first retry. It doubles with each retry, with jitter.
     pub backoff: Duration,
-    /// The waits before the further looks after a call of unknown outcome. The first look comes at once.
+    /// The waits before the further observation after a call of unknown outcome. The first look comes at once.
     pub second_looks: Vec<Duration>,
     /// How long a lease outlives the invocation's deadline.
     pub lease_margin: Duration,
     /// Limits on the attempts at one replication.
     pub attempts: Attempts,
     /// When destinations are looked at, and when to stop waiting for a copy.
-    pub looks: Looks,
+    pub observation: ObservationTimes,
     /// How long an authentication failure pauses a credential.
     pub pause: Duration,
     /// Which commands are accepted. A queue is not trusted: whoever can send to it could have copies made anywhere.
-    pub commands: Commands,
+    pub trust: Trust,
     /// If set, nothing is started: no mutating call leaves this process.
     pub paused: bool,
     /// If set, a sweep only reads: it starts nothing and opens no record. What a hint leads to is only looked at.
-    pub looks_only: bool,
+    pub read_only: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -126,8 +126,8 @@ impl Settings {
             }
         }
         let attempts = Attempts::default();
-        let usual = Looks::default();
-        let looks = Looks {
+        let usual = ObservationTimes::default();
+        let observation = ObservationTimes {
             first: seconds("OFFSITE_FIRST_LOOK_S", usual.first)?,
             longest: seconds("OFFSITE_LONGEST_LOOK_S", usual.longest)?,
             give_up: seconds("OFFSITE_COPY_DEADLINE_S", usual.give_up)?,
@@ -148,18 +148,18 @@ impl Settings {
                 limit: environment.number("OFFSITE_MAX_ATTEMPTS", u64::from(attempts.limit), 1..=9)? as u32,
                 backoff: seconds("OFFSITE_ATTEMPT_BACKOFF_S", attempts.backoff)?,
                 ineligible_for: seconds("OFFSITE_INELIGIBLE_S", attempts.ineligible_for)?,
-                first_look: looks.first,
+                first_look: observation.first,
                 restart_lost: false,
             },
-            looks,
+            observation,
             pause: seconds("OFFSITE_PAUSE_S", Duration::from_secs(300))?,
-            commands: Commands::Any,
+            trust: Trust::Anyone,
             paused: match environment.get("OFFSITE_PAUSED") {
                 None | Some("0" | "false") => false,
                 Some("1" | "true") => true,
                 Some(_) => return Err(Error::configuration("OFFSITE_PAUSED must be true or false")),
             },
-            looks_only: false,
+            read_only: false,
         })
     }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::findings::Counts;
-use super::progress::Course;
+use super::progress::SweepProgress;
 use super::stop::Stop;
 use super::summary::Summary;
 use crate::replicate::outbox::Drained;
@@ -55,14 +55,14 @@ struct Done {
 }
 
 impl Done {
-    fn of(course: &Course) -> Done {
+    fn of(course: &SweepProgress) -> Done {
         Done { started: course.started, handed_over: course.handed_over, requests: course.requests }
     }
 }
 
 impl Swept {
     /// The answer for a sweep that came to its end.
-    pub(super) fn complete(rule: &str, summary: &Summary, course: &Course) -> Swept {
+    pub(super) fn complete(rule: &str, summary: &Summary, course: &SweepProgress) -> Swept {
         Swept {
             rule: rule.to_owned(),
             complete: true,
@@ -76,7 +76,7 @@ impl Swept {
     }
 
     /// The answer for a sweep that does not go on now; without a course it did not begin.
-    pub(super) fn stopped(rule: &str, stop: &Stop, course: Option<&Course>) -> Swept {
+    pub(super) fn stopped(rule: &str, stop: &Stop, course: Option<&SweepProgress>) -> Swept {
         Swept {
             rule: rule.to_owned(),
             complete: false,

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::chunks::{CHUNK, each_line, newest_of, short, write_chunks};
 use super::findings::Line;
 use super::index::CopyIndex;
-use super::progress::{Course, FORMAT, Phase, drop_chunks, name_of};
+use super::progress::{FORMAT, Phase, SweepProgress, drop_chunks, name_of};
 use super::state::Sweep;
 use super::stop::Stop;
 use crate::context::{Context, Invocation};
@@ -30,7 +30,7 @@ const STALE: Duration = Duration::from_secs(24 * 3600);
 const IDLE: Duration = Duration::from_secs(3600);
 
 /// IDs that are kept for the overlap: more than two pages.
-const KEPT: usize = 250;
+const LINES_KEPT: usize = 250;
 
 impl<'c> Sweep<'c> {
     /// Takes up the course where it was left, or begins a new one.
@@ -45,18 +45,18 @@ impl<'c> Sweep<'c> {
         let rule_hash = hash_of(&[&rule.to_json().to_string()]);
         let note = ctx.ports.notes.note(&name_of(&rule.name)).await?;
         let version = note.as_ref().map_or(0, |note| note.version);
-        let found = note.and_then(|note| serde_json::from_str::<Course>(&note.text).ok());
+        let found = note.and_then(|note| serde_json::from_str::<SweepProgress>(&note.text).ok());
         if let Some(found) = found.as_ref().filter(|found| found.lease_until > now) {
             return Err(Stop::Busy(found.lease_until));
         }
-        let fresh = |found: &Course| {
+        let fresh = |found: &SweepProgress| {
             let moving = later(found.answered.unwrap_or(found.begun), IDLE) > now;
             found.format == FORMAT && found.rule_hash == rule_hash && moving && later(found.begun, STALE) > now
         };
         let (course, resumed) = match found {
             Some(found) if fresh(&found) => (found, true),
             old => {
-                let mut course = Course::new(ctx.ports.clock.nonce().0, rule_hash, rule.destinations.len(), now);
+                let mut course = SweepProgress::new(ctx.ports.clock.nonce().0, rule_hash, rule.destinations.len(), now);
                 if let Some(old) = old {
                     drop_chunks(&*ctx.ports.notes, &rule.name, &old, true).await?;
                     course.tried_since = Some(old.tried_since());
@@ -70,7 +70,7 @@ impl<'c> Sweep<'c> {
             tracing::warn!(rule = rule.name, reason = stop.reason(), "the sweep begins anew");
             let since = sweep.course.tried_since();
             let mut course =
-                Course::new(ctx.ports.clock.nonce().0, sweep.course.rule_hash, rule.destinations.len(), now);
+                SweepProgress::new(ctx.ports.clock.nonce().0, sweep.course.rule_hash, rule.destinations.len(), now);
             course.tried_since = Some(since);
             sweep = Sweep::of(ctx, provider, rule, invocation, course, version);
         }
@@ -85,7 +85,7 @@ impl<'c> Sweep<'c> {
         provider: &'static dyn Provider,
         rule: &'c Rule,
         invocation: &'c Invocation,
-        course: Course,
+        course: SweepProgress,
         version: u64,
     ) -> Sweep<'c> {
         Sweep {
@@ -211,7 +211,7 @@ impl<'c> Sweep<'c> {
 
     async fn save(&mut self, leave: bool) -> Result<(), Stop> {
         let now = self.ctx.now();
-        self.course.recent = self.recent.iter().rev().take(KEPT).rev().copied().collect();
+        self.course.recent = self.recent.iter().rev().take(LINES_KEPT).rev().copied().collect();
         self.course.lease_until = if leave { now } else { later(now, LEASE) };
         let text = serde_json::to_string(&self.course).map_err(|error| Stop::Failed(error.to_string()))?;
         let name = name_of(&self.rule.name);

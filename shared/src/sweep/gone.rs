@@ -6,11 +6,11 @@ use super::state::Sweep;
 use super::stop::Stop;
 use super::verdict::Verdict;
 use crate::exchange::Target;
-use crate::ledger::store::Filter;
+use crate::ledger::store::RecordFilter;
 use crate::ledger::{self, Claimant, Record, State};
 use crate::model::command::{Key, Replication};
 use crate::model::failure::Disposition;
-use crate::providers::provider::{Intent, ReadBack};
+use crate::providers::provider::{AttemptContext, ReadBack};
 use crate::replicate::{self, Written, outbox, read_back, update};
 
 impl Sweep<'_> {
@@ -19,7 +19,7 @@ impl Sweep<'_> {
         if self.pair.is_some() {
             return Ok(());
         }
-        let filter = Filter { rule: Some(self.rule.name.clone()), ..Filter::default() };
+        let filter = RecordFilter { rule: Some(self.rule.name.clone()), ..RecordFilter::default() };
         loop {
             let after = self.course.cursor.clone().map(Key);
             let page = self.ctx.ports.ledger.list(&filter, after.as_ref(), 100).await?;
@@ -49,7 +49,7 @@ impl Sweep<'_> {
             return Ok(());
         }
         match record.state {
-            State::Seen | State::Refused | State::Failed | State::Ineligible if !self.ctx.settings.looks_only => {
+            State::Seen | State::Refused | State::Failed | State::Ineligible if !self.ctx.settings.read_only => {
                 match self.read_back(&replication, &record, false).await? {
                     Some(ReadBack::NoSource(reason)) => self.miss(&replication, record, &reason).await,
                     // There is a copy that the ledger does not know: the path of every command adopts it.
@@ -61,7 +61,7 @@ impl Sweep<'_> {
                 }
             }
             // The path of every command asks again whether there is a copy, and settles the doubt.
-            State::InDoubt if !self.ctx.settings.looks_only => {
+            State::InDoubt if !self.ctx.settings.read_only => {
                 let paused = self.ctx.settings.paused;
                 if paused && self.is_there(&replication, &record).await? {
                     return Ok(());
@@ -95,7 +95,7 @@ impl Sweep<'_> {
         record: &Record,
         doubt: bool,
     ) -> Result<Option<ReadBack>, Stop> {
-        let intent = Intent { attempt: record.attempt, since: record.since, doubt };
+        let intent = AttemptContext { attempt: record.attempt, since: record.since, doubt };
         self.course.requests += 1;
         let target = Target::of(self.provider, replication);
         match read_back(self.ctx, target, replication, &intent, self.invocation.stop()).await {

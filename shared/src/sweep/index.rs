@@ -87,7 +87,7 @@ impl CopyIndex {
     }
 
     /// The best copy that has one of these source keys, or one of these IDs as its own. Copies that match are no orphans.
-    pub(crate) fn look<'a>(
+    pub(crate) fn find<'a>(
         &mut self,
         sources: &[String],
         ids: impl IntoIterator<Item = &'a str>,
@@ -256,10 +256,10 @@ mod tests {
     fn the_best_copy_is_found_by_its_source_or_its_id() {
         let mut index = filled();
         index.seal();
-        assert_eq!(index.look(&["s-1".to_owned()], []), Some((CopyState::Done, "c-2".into())));
-        assert_eq!(index.look(&["s-3".to_owned()], ["c-4"]), Some((CopyState::Done, "c-4".into())));
-        assert_eq!(index.look(&["s-4".to_owned()], []), None);
-        assert_eq!(index.look(&["s-4".to_owned()], ["c-9"]), None);
+        assert_eq!(index.find(&["s-1".to_owned()], []), Some((CopyState::Done, "c-2".into())));
+        assert_eq!(index.find(&["s-3".to_owned()], ["c-4"]), Some((CopyState::Done, "c-4".into())));
+        assert_eq!(index.find(&["s-4".to_owned()], []), None);
+        assert_eq!(index.find(&["s-4".to_owned()], ["c-9"]), None);
         let orphans: Vec<&str> = index.orphans().map(|(id, _)| id).collect();
         assert_eq!(orphans, ["c-5"], "what was matched, or has no known source, is no orphan");
     }
@@ -273,10 +273,10 @@ mod tests {
             }
             index.seal();
             for at in 0..many {
-                let found = index.look(&[format!("s-{at}")], []);
+                let found = index.find(&[format!("s-{at}")], []);
                 assert_eq!(found, Some((CopyState::Done, format!("c-{at}"))), "of {many}");
             }
-            assert_eq!((index.look(&["s-none".to_owned()], []), index.orphans().count()), (None, 0), "of {many}");
+            assert_eq!((index.find(&["s-none".to_owned()], []), index.orphans().count()), (None, 0), "of {many}");
         }
     }
 
@@ -291,14 +291,14 @@ mod tests {
         index.kept_all();
         assert_eq!((first.len(), second.len(), index.fresh_lines().count()), (6, 1, 0));
         index.seal();
-        index.look(&["s-gone".to_owned()], []);
+        index.find(&["s-gone".to_owned()], []);
         let mut again = CopyIndex::new("salt");
         for line in first.iter().chain(&second) {
             again.restore(line).unwrap();
         }
         again.seal();
         again.restore_matched(&index.matched());
-        assert_eq!(again.look(&["s-6".to_owned()], []), Some((CopyState::Done, "c-6".into())));
+        assert_eq!(again.find(&["s-6".to_owned()], []), Some((CopyState::Done, "c-6".into())));
         let orphans: Vec<&str> = again.orphans().map(|(id, _)| id).collect();
         assert_eq!(
             orphans,

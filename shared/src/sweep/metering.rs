@@ -16,7 +16,7 @@ use crate::model::time::later;
 use crate::policy::Rule;
 
 /// How long it may take to ask all destinations for the room that is left.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Sweep<'_> {
     /// Measures a sweep that came to its end.
@@ -38,7 +38,7 @@ impl Sweep<'_> {
 
     /// How many more gigabytes each destination takes. A destination that does not tell is left out.
     async fn headroom(&self) -> Vec<u64> {
-        let stop = later(self.ctx.now(), PATIENCE).min(self.invocation.stop());
+        let stop = later(self.ctx.now(), TIMEOUT).min(self.invocation.stop());
         let mut rooms = Vec::new();
         for destination in &self.rule.destinations {
             let says = |replies: &[Reply]| self.provider.headroom(self.rule.operation, destination, replies);

@@ -10,11 +10,11 @@ use super::findings::Line;
 use super::pair;
 use super::state::Sweep;
 use super::stop::Stop;
-use super::verdict::{Judgement, Look, Proof, Verdict, judge};
+use super::verdict::{DestinationView, Judgement, Proof, Verdict, judge};
 use crate::exchange::{self, credential};
 use crate::ledger::Record;
 use crate::ledger::store::LedgerError;
-use crate::model::backup::{Backup, CopyState, Standing};
+use crate::model::backup::{Backup, CopyState, Eligibility};
 use crate::model::command::{Cloud, Destination, Operation, Replication};
 use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
@@ -24,7 +24,7 @@ use crate::policy::Coverage;
 use crate::ports::Boxed;
 use crate::providers::asked::Need;
 use crate::providers::call::Call;
-use crate::providers::inventory::{Cursor, Pairing, Scope};
+use crate::providers::inventory::{Cursor, InventoryQuery, Pairing};
 
 /// Records read at once.
 const LOOKUPS: usize = 16;
@@ -118,7 +118,7 @@ impl Sweep<'_> {
         self.start_vaults().await
     }
 
-    fn scope(&self, region: &str, project_id: Option<&str>) -> Scope {
+    fn scope(&self, region: &str, project_id: Option<&str>) -> InventoryQuery {
         let defaults = &self.ctx.settings.defaults;
         let select = &self.rule.source.select;
         let own = region == self.rule.source.region;
@@ -128,7 +128,10 @@ impl Sweep<'_> {
             let age = jiff::SignedDuration::try_from(age.saturating_add(SLACK)).ok()?;
             now.checked_sub(age).ok()
         };
-        Scope { since: select.max_age.and_then(oldest), ..Scope::of(self.rule.operation, region, project) }
+        InventoryQuery {
+            since: select.max_age.and_then(oldest),
+            ..InventoryQuery::of(self.rule.operation, region, project)
+        }
     }
 
     /// Whether no other rule copies to this place. Huawei's replicas do not name their source; in such a place, one that no backup
@@ -160,7 +163,7 @@ impl Sweep<'_> {
             for (at, destination) in self.rule.destinations.iter().enumerate() {
                 // This is done for a backup that is not covered too, because its copy is no orphan.
                 let told = backup.copy_to(destination).and_then(|copy| copy.copy_id.as_deref());
-                let found = self.indexes.get_mut(at).and_then(|index| index.look(&keys, told));
+                let found = self.indexes.get_mut(at).and_then(|index| index.find(&keys, told));
                 if !covered {
                     continue;
                 }
@@ -187,7 +190,7 @@ impl Sweep<'_> {
         });
         let lookups: Vec<Boxed<'_, Result<Option<Record>, LedgerError>>> = lookups.collect();
         let records: Vec<Result<Option<Record>, LedgerError>> = stream::iter(lookups).buffered(LOOKUPS).collect().await;
-        let (looks, now) = (&self.ctx.settings.looks, self.ctx.now());
+        let (times, now) = (&self.ctx.settings.observation, self.ctx.now());
         let mut judged = Vec::with_capacity(wanted.len());
         for ((at, backup, replication, found), record) in wanted.into_iter().zip(records) {
             let record = record?;
@@ -196,27 +199,27 @@ impl Sweep<'_> {
                 let record = record.as_ref()?;
                 let seen = record.evidence.as_ref().and_then(|seen| seen.destination_id.as_deref());
                 let given = record.receipts.iter().filter_map(|receipt| receipt.replication_id.as_deref());
-                self.indexes.get_mut(at)?.look(&[], seen.into_iter().chain(given))
+                self.indexes.get_mut(at)?.find(&[], seen.into_iter().chain(given))
             });
-            let (look, record) = match &self.pair {
+            let (view, record) = match &self.pair {
                 Some((pair, record)) => {
                     let since =
                         record.as_ref().and_then(|record| record.receipts.iter().find(|receipt| !receipt.adopted));
                     // The pair's record says nothing of a backup that the pair does not carry.
-                    let about = record.clone().filter(|_| backup.standing == Standing::Usable);
-                    (pair::look(&backup, pair, since.map(|receipt| receipt.time)), about)
+                    let about = record.clone().filter(|_| backup.eligibility == Eligibility::Usable);
+                    (pair::view(&backup, pair, since.map(|receipt| receipt.time)), about)
                 }
                 None => {
-                    let look = match found {
-                        Some((state, id)) => Look::Copy { id: Some(id), state, proof: Proof::Observed },
+                    let view = match found {
+                        Some((state, id)) => DestinationView::Copy { id: Some(id), state, proof: Proof::Observed },
                         // The listing may be hours old. A copy that was seen since then counts more.
-                        None if seen_since(record.as_ref(), self.course.begun) => Look::Untried,
-                        None => Look::Nothing,
+                        None if seen_since(record.as_ref(), self.course.begun) => DestinationView::Untried,
+                        None => DestinationView::Nothing,
                     };
-                    (look, record)
+                    (view, record)
                 }
             };
-            let judgement = judge(&backup, &replication.destination, record.as_ref(), &look, looks, now);
+            let judgement = judge(&backup, &replication.destination, record.as_ref(), &view, times, now);
             judged.push(Judged { at, backup, replication, record, judgement });
         }
         Ok(Judgements { ids, replicated, judged })

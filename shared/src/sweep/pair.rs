@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::verdict::{Look, Proof};
-use crate::model::backup::{Backup, CopyState, Standing};
+use super::verdict::{DestinationView, Proof};
+use crate::model::backup::{Backup, CopyState, Eligibility};
 use crate::providers::inventory::{Pairing, VaultPair};
 
 /// Whether a pair of vaults has copied a backup job to its target.
@@ -19,9 +19,9 @@ pub enum Carried {
 
 /// Whether `pair`, which began at `pair_since` as far as is known, has carried `job`. The target's NewReplicationProgress must
 /// have reached the end of the job; for a job that may have begun before the pair, HistoricalReplicationProgress must be 100 too.
-/// A backup that is not [`Standing::Usable`] is never carried.
+/// A backup that is not [`Eligibility::Usable`] is never carried.
 pub fn is_carried(job: &Backup, pair: &VaultPair, pair_since: Option<Timestamp>) -> Carried {
-    if pair.pairing != Pairing::Paired || job.standing != Standing::Usable {
+    if pair.pairing != Pairing::Paired || job.eligibility != Eligibility::Usable {
         return Carried::NotYet;
     }
     let Some(completed) = job.completed_at else {
@@ -45,12 +45,12 @@ pub fn is_carried(job: &Backup, pair: &VaultPair, pair_since: Option<Timestamp>)
 }
 
 /// What [`is_carried`] says, as a look at the destination. A job that is not carried yet is on its way while the vaults are a pair.
-pub fn look(job: &Backup, pair: &VaultPair, pair_since: Option<Timestamp>) -> Look {
-    let copy = |state| Look::Copy { id: None, state, proof: Proof::Inferred };
+pub fn view(job: &Backup, pair: &VaultPair, pair_since: Option<Timestamp>) -> DestinationView {
+    let copy = |state| DestinationView::Copy { id: None, state, proof: Proof::Inferred };
     match is_carried(job, pair, pair_since) {
         Carried::Yes => copy(CopyState::Done),
-        _ if pair.pairing == Pairing::Paired && job.standing == Standing::Usable => copy(CopyState::Running),
-        _ => Look::Nothing,
+        _ if pair.pairing == Pairing::Paired && job.eligibility == Eligibility::Usable => copy(CopyState::Running),
+        _ => DestinationView::Nothing,
     }
 }
 
@@ -73,7 +73,7 @@ mod tests {
             created_at: Some(at(1_554_347_313)),
             completed_at: Some(at(1_554_347_999)),
             size_gib: Some(1),
-            standing: Standing::Usable,
+            eligibility: Eligibility::Usable,
             hint: None,
             copies: Vec::new(),
             copies_told: false,
@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(is_carried(&job_without_end(), &pair(Some(100), Some(500)), since), Carried::Unknown);
         let unpaired = VaultPair { pairing: Pairing::Unpaired, ..pair(Some(100), Some(500)) };
         assert_eq!(is_carried(&young, &unpaired, since), Carried::NotYet);
-        let whole = Backup { standing: Standing::Ineligible("does not follow a pair".into()), ..young };
+        let whole = Backup { eligibility: Eligibility::Ineligible("does not follow a pair".into()), ..young };
         assert_eq!(is_carried(&whole, &pair(Some(100), Some(500)), since), Carried::NotYet);
     }
 

@@ -9,7 +9,12 @@ use crate::ledger::store::LedgerError;
 use crate::ports::Notes;
 
 /// Drops the chunks that a course has written. `all`: also its findings, which a summary still needs.
-pub(super) async fn drop_chunks(notes: &dyn Notes, rule: &str, course: &Course, all: bool) -> Result<(), LedgerError> {
+pub(super) async fn drop_chunks(
+    notes: &dyn Notes,
+    rule: &str,
+    course: &SweepProgress,
+    all: bool,
+) -> Result<(), LedgerError> {
     let mut names = Vec::new();
     let mut add = |kind: String, count: u32| {
         names.extend((0..count).map(|chunk| chunk_name(rule, &course.run, &kind, chunk)));
@@ -47,7 +52,7 @@ pub(crate) enum Phase {
 
 /// The course of one rule's sweep: how far it is, as a note keeps it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Course {
+pub(crate) struct SweepProgress {
     /// In which format it is written.
     #[serde(default = "first_format")]
     pub format: u32,
@@ -102,9 +107,9 @@ pub(crate) struct Course {
     pub error: Option<String>,
 }
 
-impl Course {
-    pub(super) fn new(run: String, rule_hash: String, destinations: usize, now: Timestamp) -> Course {
-        Course {
+impl SweepProgress {
+    pub(super) fn new(run: String, rule_hash: String, destinations: usize, now: Timestamp) -> SweepProgress {
+        SweepProgress {
             format: FORMAT,
             run,
             rule_hash,
@@ -138,8 +143,8 @@ impl Course {
     }
 
     /// A course that stands for the chunks of a summary, so that they can be dropped.
-    pub(super) fn of_summary(run: &str, findings: u32, newest: u32, at: Timestamp) -> Course {
-        Course { findings, newest, ..Course::new(run.to_owned(), String::new(), 0, at) }
+    pub(super) fn of_summary(run: &str, findings: u32, newest: u32, at: Timestamp) -> SweepProgress {
+        SweepProgress { findings, newest, ..SweepProgress::new(run.to_owned(), String::new(), 0, at) }
     }
 }
 
@@ -156,6 +161,6 @@ pub(crate) fn name_of(rule: &str) -> String {
 /// Why the last sweep of a rule has not come to its end, if it has not.
 pub(super) async fn trouble(notes: &dyn Notes, rule: &str) -> Result<Option<String>, LedgerError> {
     let note = notes.note(&name_of(rule)).await?;
-    let course = note.and_then(|note| serde_json::from_str::<Course>(&note.text).ok());
+    let course = note.and_then(|note| serde_json::from_str::<SweepProgress>(&note.text).ok());
     Ok(course.and_then(|course| course.error))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::pages::Judged;
 use super::state::Sweep;
 use super::stop::Stop;
-use super::verdict::{Judgement, Look, Proof, is_due, judge};
+use super::verdict::{DestinationView, Judgement, Proof, is_due, judge};
 use crate::ledger::store::Expect;
 use crate::ledger::{self, Claimant, State};
 use crate::model::command::{Command, Operation};
@@ -41,7 +41,7 @@ impl Sweep<'_> {
                 due.push(at);
             }
         }
-        if self.ctx.settings.looks_only {
+        if self.ctx.settings.read_only {
             return Ok(());
         }
         self.remember_missing(judged, &due).await?;
@@ -66,10 +66,16 @@ impl Sweep<'_> {
         self.start_vaults().await?;
         let Some(whole) = Sweep::whole(self.ctx, self.provider, self.rule) else { return Ok(()) };
         let record = self.ctx.ports.ledger.get(&whole.key()).await?;
-        let (looks, now) = (&self.ctx.settings.looks, self.ctx.now());
+        let (times, now) = (&self.ctx.settings.observation, self.ctx.now());
         for one in judged.iter_mut().filter(|one| one.judgement == Judgement::Missing) {
-            one.judgement =
-                judge(&one.backup, &one.replication.destination, record.as_ref(), &Look::Nothing, looks, now);
+            one.judgement = judge(
+                &one.backup,
+                &one.replication.destination,
+                record.as_ref(),
+                &DestinationView::Nothing,
+                times,
+                now,
+            );
         }
         if let Some((_, known)) = &mut self.pair {
             *known = record;
@@ -79,7 +85,7 @@ impl Sweep<'_> {
 
     /// Makes the vault-wide call, once for each destination that is due.
     pub(super) async fn start_vaults(&mut self) -> Result<(), Stop> {
-        if self.is_looking_only() || !self.course.vault_due.contains(&true) {
+        if self.is_dry_run() || !self.course.vault_due.contains(&true) {
             return Ok(());
         }
         let mut command = self.provider.complete(&self.rule.command_of(""), &self.ctx.settings.defaults);
@@ -110,11 +116,11 @@ impl Sweep<'_> {
         if self.course.started >= limit {
             self.no_more = true;
         }
-        !self.no_more && !self.is_looking_only()
+        !self.no_more && !self.is_dry_run()
     }
 
-    fn is_looking_only(&self) -> bool {
-        self.ctx.settings.paused || self.ctx.settings.looks_only
+    fn is_dry_run(&self) -> bool {
+        self.ctx.settings.paused || self.ctx.settings.read_only
     }
 
     /// Records each backup that stays without a copy for now. If its source goes, the record shows that it was missed.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use jiff::Timestamp;
 
 use super::index::CopyIndex;
-use super::progress::Course;
+use super::progress::SweepProgress;
 use crate::context::{Context, Invocation};
 use crate::exchange::Target;
 use crate::ledger::Record;
@@ -19,7 +19,7 @@ pub(crate) struct Sweep<'c> {
     pub(super) provider: &'static dyn Provider,
     pub(super) rule: &'c Rule,
     pub(super) invocation: &'c Invocation,
-    pub(super) course: Course,
+    pub(super) course: SweepProgress,
     /// The version of the note that holds the course.
     pub(super) version: u64,
     pub(super) saved_at: Timestamp,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chunks::{each_line, newest_of, read_chunk};
 use super::findings::{Counts, Line, Orphan, Point};
-use super::progress::{Course, drop_chunks, name_of};
+use super::progress::{SweepProgress, drop_chunks, name_of};
 use super::state::Sweep;
 use super::stop::Stop;
 use crate::ledger::store::LedgerError;
@@ -165,7 +165,7 @@ impl Sweep<'_> {
                 drop_chunks(
                     notes,
                     &self.rule.name,
-                    &Course::of_summary(&before.run, before.findings, before.newest, before.finished_at),
+                    &SweepProgress::of_summary(&before.run, before.findings, before.newest, before.finished_at),
                     true,
                 )
                 .await?;

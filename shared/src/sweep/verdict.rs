@@ -11,7 +11,7 @@
 //! | 4 | ledger `Replicated`: gone after its planned expiry, or nobody looked | `Replicated` |
 //! | 5 | ledger `Replicated` and gone before its time, or `Lost` | `Lost` |
 //! | 5a | … done, and nobody has looked in the destination | `Replicated`, `inferred` |
-//! | 5b | … done, but the destination does not show it | `InProgress`: accepted is not copied; after [`Looks::give_up`] `Lost` |
+//! | 5b | … done, but the destination does not show it | `InProgress`: accepted is not copied; after [`ObservationTimes::give_up`] `Lost` |
 //! | 6 | ledger `Claimed`, lease running | `InProgress` |
 //! | 7 | ledger `Claimed`, lease over, or `InDoubt` | `InDoubt` |
 //! | 8 | ledger `Accepted`, unless the failed copy of row 11 or 12 is the accepted one | `InProgress` |
@@ -26,9 +26,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::limits::{Attempts, Looks};
+use crate::ledger::limits::{Attempts, ObservationTimes};
 use crate::ledger::{Record, State};
-use crate::model::backup::{Backup, CopyRecord, CopyState, DestinationCopy, Standing};
+use crate::model::backup::{Backup, CopyRecord, CopyState, DestinationCopy, Eligibility};
 use crate::model::command::Destination;
 use crate::model::evidence::How;
 use crate::model::time::later;
@@ -180,7 +180,7 @@ pub enum Proof {
 
 /// What a look at the destination gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum DestinationView {
     /// Nobody looked.
     Untried,
     /// There is no copy, or none that can be seen yet.
@@ -196,12 +196,14 @@ pub enum Look {
     },
 }
 
-impl Look {
+impl DestinationView {
     /// The look at a complete listing of the destination, in which `found` is the best match.
-    pub fn of_listing(found: Option<&DestinationCopy>) -> Look {
+    pub fn of_listing(found: Option<&DestinationCopy>) -> DestinationView {
         match found {
-            Some(copy) => Look::Copy { id: Some(copy.id.clone()), state: copy.state, proof: Proof::Observed },
-            None => Look::Nothing,
+            Some(copy) => {
+                DestinationView::Copy { id: Some(copy.id.clone()), state: copy.state, proof: Proof::Observed }
+            }
+            None => DestinationView::Nothing,
         }
     }
 }
@@ -211,12 +213,12 @@ pub fn judge(
     backup: &Backup,
     destination: &Destination,
     record: Option<&Record>,
-    look: &Look,
-    looks: &Looks,
+    view: &DestinationView,
+    times: &ObservationTimes,
     now: Timestamp,
 ) -> Judgement {
     let told = backup.copy_to(destination);
-    if let Look::Copy { id, state, proof } = look {
+    if let DestinationView::Copy { id, state, proof } = view {
         match state {
             CopyState::Done => return Judgement::Replicated { proof: *proof, id: id.clone() },
             CopyState::Running => return Judgement::InProgress,
@@ -225,28 +227,28 @@ pub fn judge(
     }
     let remade = told.is_some_and(|copy| copy.state == CopyState::Running);
     match record.map(|record| record.state).filter(|_| !remade) {
-        Some(State::Replicated) => return proven(record, look, now),
+        Some(State::Replicated) => return proven(record, view, now),
         Some(State::Lost) => {
             return Judgement::Lost(record.and_then(last_word).unwrap_or_else(|| "the copy is gone".to_owned()));
         }
         _ => {}
     }
-    match told.map(|copy| (copy.state, look)) {
-        Some((CopyState::Done, Look::Nothing)) if told.is_some_and(|copy| is_overdue(copy, looks, now)) => {
+    match told.map(|copy| (copy.state, view)) {
+        Some((CopyState::Done, DestinationView::Nothing)) if told.is_some_and(|copy| is_overdue(copy, times, now)) => {
             return Judgement::Lost(
                 "the provider's own record says that it was made, and the destination does not show it".to_owned(),
             );
         }
-        Some((CopyState::Done, Look::Untried)) => {
+        Some((CopyState::Done, DestinationView::Untried)) => {
             let id = told.and_then(|copy| copy.copy_id.clone());
             return Judgement::Replicated { proof: Proof::Inferred, id };
         }
         // The source says that the copy was made. The destination says that it failed, and that counts.
-        Some((CopyState::Done, Look::Copy { .. })) => {}
+        Some((CopyState::Done, DestinationView::Copy { .. })) => {}
         Some((CopyState::Done | CopyState::Running, _)) => return Judgement::InProgress,
         Some((CopyState::Failed, _)) | None => {}
     }
-    let failed = failure(told, look);
+    let failed = failure(told, view);
     match record {
         Some(record) if record.state == State::Claimed && is_leased(record, now) => return Judgement::InProgress,
         Some(record) if matches!(record.state, State::Claimed | State::InDoubt) => return Judgement::InDoubt,
@@ -263,11 +265,11 @@ pub fn judge(
         }
         _ => {}
     }
-    match &backup.standing {
-        Standing::NotReady(reason) => return Judgement::NotReady(reason.clone()),
-        Standing::Ineligible(reason) => return Judgement::Ineligible(reason.clone()),
-        Standing::NotCovered(reason) => return Judgement::Ineligible((*reason).to_owned()),
-        Standing::Usable => {}
+    match &backup.eligibility {
+        Eligibility::NotReady(reason) => return Judgement::NotReady(reason.clone()),
+        Eligibility::Ineligible(reason) => return Judgement::Ineligible(reason.clone()),
+        Eligibility::NotCovered(reason) => return Judgement::Ineligible((*reason).to_owned()),
+        Eligibility::Usable => {}
     }
     if let Some((_, reason)) = failed {
         return Judgement::Failed(reason);
@@ -310,7 +312,7 @@ pub fn is_due(verdict: &Judgement, record: Option<&Record>, attempts: &Attempts,
 }
 
 /// Judges a copy that the ledger has as `Replicated`.
-fn proven(record: Option<&Record>, look: &Look, now: Timestamp) -> Judgement {
+fn proven(record: Option<&Record>, view: &DestinationView, now: Timestamp) -> Judgement {
     let seen = record.and_then(|record| record.evidence.as_ref());
     let proof = match seen.map(|seen| seen.how) {
         Some(How::Observed) => Proof::Observed,
@@ -318,7 +320,7 @@ fn proven(record: Option<&Record>, look: &Look, now: Timestamp) -> Judgement {
     };
     let id = seen.and_then(|seen| seen.destination_id.clone());
     let planned = seen.and_then(|seen| seen.expires_at).is_some_and(|at| at <= now);
-    if planned || *look == Look::Untried {
+    if planned || *view == DestinationView::Untried {
         return Judgement::Replicated { proof, id };
     }
     let named = id.as_deref().unwrap_or("that was seen");
@@ -326,13 +328,13 @@ fn proven(record: Option<&Record>, look: &Look, now: Timestamp) -> Judgement {
 }
 
 /// Whether a copy that the provider recorded as done should have been visible long ago.
-fn is_overdue(copy: &CopyRecord, looks: &Looks, now: Timestamp) -> bool {
-    copy.created_at.is_some_and(|made| later(made, looks.give_up) <= now)
+fn is_overdue(copy: &CopyRecord, times: &ObservationTimes, now: Timestamp) -> bool {
+    copy.created_at.is_some_and(|made| later(made, times.give_up) <= now)
 }
 
 /// The ID of the copy that failed and why, as the destination says it or else the source's record.
-fn failure(told: Option<&CopyRecord>, look: &Look) -> Option<(Option<String>, String)> {
-    if let Look::Copy { id, state: CopyState::Failed, .. } = look {
+fn failure(told: Option<&CopyRecord>, view: &DestinationView) -> Option<(Option<String>, String)> {
+    if let DestinationView::Copy { id, state: CopyState::Failed, .. } = view {
         let named = id.as_deref().unwrap_or("in the destination");
         return Some((id.clone(), format!("the copy {named} was given up or thrown away")));
     }
@@ -382,7 +384,7 @@ mod tests {
         Destination { region: "region2".into(), project_id: Some("p2".into()), vault_id: Some("v".into()) }
     }
 
-    fn backup(standing: Standing) -> Backup {
+    fn backup(eligibility: Eligibility) -> Backup {
         Backup {
             id: "b-1".into(),
             name: None,
@@ -393,7 +395,7 @@ mod tests {
             created_at: None,
             completed_at: None,
             size_gib: None,
-            standing,
+            eligibility,
             hint: None,
             copies: Vec::new(),
             copies_told: true,
@@ -401,7 +403,7 @@ mod tests {
     }
 
     fn usable() -> Backup {
-        backup(Standing::Usable)
+        backup(Eligibility::Usable)
     }
 
     fn with_record(state: CopyState) -> Backup {
@@ -418,8 +420,8 @@ mod tests {
         Backup { copies: vec![copy("region3", CopyState::Done), copy("region2", state)], ..usable() }
     }
 
-    fn seen(state: CopyState) -> Look {
-        Look::Copy { id: Some("snap-copy".into()), state, proof: Proof::Observed }
+    fn seen(state: CopyState) -> DestinationView {
+        DestinationView::Copy { id: Some("snap-copy".into()), state, proof: Proof::Observed }
     }
 
     fn by(owner: &str) -> Claimant {
@@ -479,8 +481,8 @@ mod tests {
         ledger::resolve(&in_doubt(), &Resolution::Abandon, "ann", "not wanted", now()).unwrap().0
     }
 
-    fn of(backup: &Backup, record: Option<&Record>, look: &Look) -> Judgement {
-        judge(backup, &destination(), record, look, &Looks::default(), now())
+    fn of(backup: &Backup, record: Option<&Record>, view: &DestinationView) -> Judgement {
+        judge(backup, &destination(), record, view, &ObservationTimes::default(), now())
     }
 
     fn failed(reason: &str) -> Judgement {
@@ -490,7 +492,7 @@ mod tests {
     #[test]
     fn the_destination_goes_before_all_else() {
         let observed = Judgement::Replicated { proof: Proof::Observed, id: Some("snap-copy".into()) };
-        let not_usable = backup(Standing::Ineligible("is itself a copy".into()));
+        let not_usable = backup(Eligibility::Ineligible("is itself a copy".into()));
         for record in [None, Some(in_doubt()), Some(refused()), Some(abandoned()), Some(ineligible())] {
             for backup in
                 [usable(), with_record(CopyState::Failed), with_record(CopyState::Running), not_usable.clone()]
@@ -499,7 +501,7 @@ mod tests {
                 assert_eq!(of(&backup, record.as_ref(), &seen(CopyState::Running)), Judgement::InProgress);
             }
         }
-        let inferred = Look::Copy { id: None, state: CopyState::Done, proof: Proof::Inferred };
+        let inferred = DestinationView::Copy { id: None, state: CopyState::Done, proof: Proof::Inferred };
         assert_eq!(of(&usable(), None, &inferred), Judgement::Replicated { proof: Proof::Inferred, id: None });
     }
 
@@ -507,64 +509,77 @@ mod tests {
     fn the_source_s_record_is_not_the_destination() {
         let done = with_record(CopyState::Done);
         let inferred = Judgement::Replicated { proof: Proof::Inferred, id: Some("replica-1".into()) };
-        assert_eq!(of(&done, None, &Look::Untried), inferred);
-        assert_eq!(of(&done, None, &Look::Nothing), Judgement::InProgress);
-        assert_eq!(of(&with_record(CopyState::Running), Some(&refused()), &Look::Nothing), Judgement::InProgress);
+        assert_eq!(of(&done, None, &DestinationView::Untried), inferred);
+        assert_eq!(of(&done, None, &DestinationView::Nothing), Judgement::InProgress);
         assert_eq!(
-            of(&with_record(CopyState::Failed), None, &Look::Nothing),
+            of(&with_record(CopyState::Running), Some(&refused()), &DestinationView::Nothing),
+            Judgement::InProgress
+        );
+        assert_eq!(
+            of(&with_record(CopyState::Failed), None, &DestinationView::Nothing),
             failed("the copy failed: X.1: disk full")
         );
     }
 
     #[test]
     fn what_was_or_may_have_been_started_is_not_missing() {
-        assert_eq!(of(&usable(), Some(&claimed()), &Look::Nothing), Judgement::InProgress);
+        assert_eq!(of(&usable(), Some(&claimed()), &DestinationView::Nothing), Judgement::InProgress);
         let later = time::later(now(), 2 * MINUTE);
-        let over = judge(&usable(), &destination(), Some(&claimed()), &Look::Nothing, &Looks::default(), later);
+        let over = judge(
+            &usable(),
+            &destination(),
+            Some(&claimed()),
+            &DestinationView::Nothing,
+            &ObservationTimes::default(),
+            later,
+        );
         assert_eq!(over, Judgement::InDoubt);
-        assert_eq!(of(&with_record(CopyState::Failed), Some(&in_doubt()), &Look::Nothing), Judgement::InDoubt);
-        assert_eq!(of(&usable(), Some(&accepted(Some("record-1"))), &Look::Nothing), Judgement::InProgress);
-        let gone = backup(Standing::Ineligible("is in the recycle bin".into()));
-        assert_eq!(of(&gone, Some(&accepted(Some("record-1"))), &Look::Nothing), Judgement::InProgress);
-        assert_eq!(of(&gone, Some(&in_doubt()), &Look::Nothing), Judgement::InDoubt);
+        assert_eq!(
+            of(&with_record(CopyState::Failed), Some(&in_doubt()), &DestinationView::Nothing),
+            Judgement::InDoubt
+        );
+        assert_eq!(of(&usable(), Some(&accepted(Some("record-1"))), &DestinationView::Nothing), Judgement::InProgress);
+        let gone = backup(Eligibility::Ineligible("is in the recycle bin".into()));
+        assert_eq!(of(&gone, Some(&accepted(Some("record-1"))), &DestinationView::Nothing), Judgement::InProgress);
+        assert_eq!(of(&gone, Some(&in_doubt()), &DestinationView::Nothing), Judgement::InDoubt);
     }
 
     #[test]
     fn an_accepted_copy_fails_by_its_own_record_only() {
         let backup = with_record(CopyState::Failed);
         let told = failed("the copy failed: X.1: disk full");
-        assert_eq!(of(&backup, Some(&accepted(Some("record-1"))), &Look::Nothing), told);
-        assert_eq!(of(&backup, Some(&accepted(None)), &Look::Nothing), told);
-        assert_eq!(of(&backup, Some(&accepted(Some("record-2"))), &Look::Nothing), Judgement::InProgress);
+        assert_eq!(of(&backup, Some(&accepted(Some("record-1"))), &DestinationView::Nothing), told);
+        assert_eq!(of(&backup, Some(&accepted(None)), &DestinationView::Nothing), told);
+        assert_eq!(of(&backup, Some(&accepted(Some("record-2"))), &DestinationView::Nothing), Judgement::InProgress);
         let thrown_away = of(&usable(), Some(&accepted(Some("snap-copy"))), &seen(CopyState::Failed));
         assert_eq!(thrown_away, failed("the copy snap-copy was given up or thrown away"));
     }
 
     #[test]
     fn what_cannot_be_copied_says_why() {
-        let looked = &Look::Nothing;
+        let looked = &DestinationView::Nothing;
         let is = |reason: &str| Judgement::Ineligible(reason.into());
-        assert_eq!(of(&backup(Standing::Ineligible("is a replica".into())), None, looked), is("is a replica"));
+        assert_eq!(of(&backup(Eligibility::Ineligible("is a replica".into())), None, looked), is("is a replica"));
         assert_eq!(
-            of(&backup(Standing::Ineligible("is a replica".into())), Some(&refused()), looked),
+            of(&backup(Eligibility::Ineligible("is a replica".into())), Some(&refused()), looked),
             is("is a replica")
         );
         assert_eq!(of(&usable(), Some(&ineligible()), looked), is("cannot be copied"));
         assert_eq!(of(&usable(), Some(&abandoned()), looked), is("was given up by a person: not wanted"));
         let acknowledged = of(&with_record(CopyState::Failed), Some(&abandoned()), looked);
         assert_eq!(acknowledged, is("was given up by a person: not wanted"));
-        let not_ready = backup(Standing::NotReady("is still being created".into()));
+        let not_ready = backup(Eligibility::NotReady("is still being created".into()));
         assert_eq!(of(&not_ready, None, looked), Judgement::NotReady("is still being created".into()));
     }
 
     #[test]
     fn the_rest_is_refused_or_missing() {
-        assert_eq!(of(&usable(), Some(&refused()), &Look::Nothing), failed("Quota: full"));
-        assert_eq!(of(&usable(), Some(&released()), &Look::Nothing), Judgement::Missing);
+        assert_eq!(of(&usable(), Some(&refused()), &DestinationView::Nothing), failed("Quota: full"));
+        assert_eq!(of(&usable(), Some(&released()), &DestinationView::Nothing), Judgement::Missing);
         let no_work = settled(Ending::NoWork { code: "6130".into(), request_id: None });
-        assert_eq!(of(&usable(), Some(&no_work), &Look::Nothing), Judgement::Missing);
-        assert_eq!(of(&usable(), None, &Look::Nothing), Judgement::Missing);
-        assert_eq!(of(&usable(), None, &Look::Untried), Judgement::Missing);
+        assert_eq!(of(&usable(), Some(&no_work), &DestinationView::Nothing), Judgement::Missing);
+        assert_eq!(of(&usable(), None, &DestinationView::Nothing), Judgement::Missing);
+        assert_eq!(of(&usable(), None, &DestinationView::Untried), Judgement::Missing);
     }
 
     #[test]
@@ -597,7 +612,7 @@ mod tests {
 
     #[test]
     fn a_listing_is_an_observation() {
-        assert_eq!(Look::of_listing(None), Look::Nothing);
+        assert_eq!(DestinationView::of_listing(None), DestinationView::Nothing);
         let copy = DestinationCopy {
             id: "snap-copy".into(),
             name: None,
@@ -608,6 +623,6 @@ mod tests {
             created_at: None,
             size_gib: None,
         };
-        assert_eq!(Look::of_listing(Some(&copy)), seen(CopyState::Done));
+        assert_eq!(DestinationView::of_listing(Some(&copy)), seen(CopyState::Done));
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::model::command::{Command, Operation};
 use crate::model::fields::{FieldError, Fields, kind};
-use hint::{Heard, Hint};
+use hint::{Hint, HintReading};
 
 /// How the caller wants to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Answer {
 pub struct EventRecord {
     /// The SQS or SNS message ID, or the EventBridge or CloudEvents event ID; absent if there is none.
     pub id: Option<String>,
-    /// What the record asks for. Each item is read on its own.
+    /// HintTarget the record asks for. Each item is read on its own.
     pub items: Vec<Result<Item, FieldError>>,
 }
 
@@ -175,8 +175,8 @@ fn record_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventRecord
     }
     if object.contains_key("specversion") {
         let id = text("id").map(str::to_owned).or(id);
-        if let Some(heard) = hint::of_cloud_event(value) {
-            return Ok(heard_record(heard, id));
+        if let Some(reading) = hint::of_cloud_event(value) {
+            return Ok(record_of_hint(reading, id));
         }
         return inner(object.get("data").unwrap_or(&Value::Null), id, "data", depth);
     }
@@ -198,8 +198,8 @@ fn record_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventRecord
             return Ok(EventRecord { items: several(items, field, id.as_deref(), depth), id });
         }
     }
-    if let Some(heard) = hint::of_body(value) {
-        return Ok(heard_record(heard, id));
+    if let Some(reading) = hint::of_body(value) {
+        return Ok(record_of_hint(reading, id));
     }
     Err(FieldError::new(
         "event",
@@ -225,10 +225,10 @@ fn several(items: &[Value], field: &str, id: Option<&str>, depth: u8) -> Vec<Res
 }
 
 /// A record with what was read from an event. A hint without an occurrence of its own gets the event's ID as its occurrence.
-fn heard_record(heard: Result<Heard, FieldError>, id: Option<String>) -> EventRecord {
-    let item = heard.map(|heard| match heard {
-        Heard::Hint(hint) => Item::Hint(Hint { occurrence: hint.occurrence.or_else(|| id.clone()), ..hint }),
-        Heard::Ignored(reason) => Item::Ignored(reason),
+fn record_of_hint(reading: Result<HintReading, FieldError>, id: Option<String>) -> EventRecord {
+    let item = reading.map(|reading| match reading {
+        HintReading::Hint(hint) => Item::Hint(Hint { occurrence: hint.occurrence.or_else(|| id.clone()), ..hint }),
+        HintReading::Ignored(reason) => Item::Ignored(reason),
     });
     EventRecord { items: vec![item], id }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::http::HttpTransport;
-use offsite_shared::ledger::store::{Expect, Filter, LedgerError, Page, Put};
+use offsite_shared::ledger::store::{Expect, LedgerError, Put, RecordFilter, RecordPage};
 use offsite_shared::ledger::{Record, State};
 use offsite_shared::model::access::{CredentialName, Pause};
 use offsite_shared::model::command::Key;
@@ -237,10 +237,10 @@ impl Ledger for BrokenLedger {
 
     fn list<'a>(
         &'a self,
-        filter: &'a Filter,
+        filter: &'a RecordFilter,
         after: Option<&'a Key>,
         limit: u32,
-    ) -> Boxed<'a, Result<Page, LedgerError>> {
+    ) -> Boxed<'a, Result<RecordPage, LedgerError>> {
         self.inner.list(filter, after, limit)
     }
 

@@ -9,7 +9,7 @@ use offsite_shared::ledger::store::{Expect, Put};
 use offsite_shared::model::text::hash_of;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Ledger, Notes};
-use offsite_shared::report::reading::{self, Wish};
+use offsite_shared::report::reading::{self, ReportRequest};
 use serde_json::{Value, json};
 
 use super::Lines;
@@ -121,14 +121,14 @@ pub async fn lines() -> Lines {
     let ledger = store().await;
     let policy = policy();
     let mut lines = Lines::new();
-    let wish = Wish { at: start(), max_age: Duration::from_secs(7_200), rule: None, live: false, lines: 100 };
+    let wish = ReportRequest { at: start(), max_age: Duration::from_secs(7_200), rule: None, live: false, lines: 100 };
     let at = |hours: i64| -> Timestamp { start() + SignedDuration::from_hours(hours) };
     for (name, policy, wish) in [
         ("all rules", Some(&policy), wish.clone()),
-        ("one rule", Some(&policy), Wish { rule: Some("good"), ..wish.clone() }),
-        ("short lists", Some(&policy), Wish { lines: 2, ..wish.clone() }),
-        ("too late", Some(&policy), Wish { at: at(3), ..wish.clone() }),
-        ("too early", Some(&policy), Wish { at: at(-3), live: true, ..wish.clone() }),
+        ("one rule", Some(&policy), ReportRequest { rule: Some("good"), ..wish.clone() }),
+        ("short lists", Some(&policy), ReportRequest { lines: 2, ..wish.clone() }),
+        ("too late", Some(&policy), ReportRequest { at: at(3), ..wish.clone() }),
+        ("too early", Some(&policy), ReportRequest { at: at(-3), live: true, ..wish.clone() }),
         ("no policy", None, wish),
     ] {
         let report = reading::read(&ledger, &ledger, policy, &wish).await.unwrap();

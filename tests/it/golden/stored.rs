@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::ledger::limits::{Attempts, Looks};
+use offsite_shared::ledger::limits::{Attempts, ObservationTimes};
 use offsite_shared::ledger::observed::observed;
 use offsite_shared::ledger::{self, Claim, Claimant, Ending, Record, Resolution, State};
 use offsite_shared::model::command::{Command, Operation};
@@ -75,7 +75,7 @@ fn of_vault() -> Record {
 
 fn looked(record: &Record, observation: &Observation, minutes: i64) -> Record {
     let me = by("one", minutes);
-    observed(record, observation, &me, &Looks::default(), Duration::from_secs(300)).unwrap().0
+    observed(record, observation, &me, &ObservationTimes::default(), Duration::from_secs(300)).unwrap().0
 }
 
 fn seen() -> Observation {

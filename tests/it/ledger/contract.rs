@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::limits::Attempts;
-use offsite_shared::ledger::store::{Expect, Filter, LedgerError, Page, Put};
+use offsite_shared::ledger::store::{Expect, LedgerError, Put, RecordFilter, RecordPage};
 use offsite_shared::ledger::{self, Claim, Claimant, Ending, Record, State};
 use offsite_shared::model::access::{CredentialName, Pause};
 use offsite_shared::model::command::{Key, Operation, Replication};
@@ -173,8 +173,8 @@ pub async fn of_racing_claims_one_wins(subject: Subject) {
     assert!(losers.iter().all(|told| *told == winner), "each loser is told who won");
 }
 
-async fn every_page(ledger: &dyn Ledger, filter: &Filter, limit: u32) -> Page {
-    let (mut all, mut after) = (Page::default(), None);
+async fn every_page(ledger: &dyn Ledger, filter: &RecordFilter, limit: u32) -> RecordPage {
+    let (mut all, mut after) = (RecordPage::default(), None);
     loop {
         let page = ledger.list(filter, after.as_ref(), limit).await.unwrap();
         assert!(page.records.len() + page.unreadable.len() <= limit as usize);
@@ -211,14 +211,14 @@ pub async fn lists_are_paged_and_filtered(subject: Subject) {
     // A pause is kept beside the records and is none.
     let pause = Pause { until: now(), reason: "it was refused".to_owned() };
     ledger.pause(&CredentialName("tencent#default#AK#0011".to_owned()), &pause).await.unwrap();
-    let of = |state: Option<State>, outbox| Filter {
+    let of = |state: Option<State>, outbox| RecordFilter {
         state: state.map(|state| state.name().to_owned()),
         outbox,
-        ..Filter::default()
+        ..RecordFilter::default()
     };
-    let keys = |page: Page| page.records.into_iter().map(|record| record.key).collect::<Vec<_>>();
+    let keys = |page: RecordPage| page.records.into_iter().map(|record| record.key).collect::<Vec<_>>();
     for limit in [1, 7, 10, 1_000] {
-        let all = keys(every_page(&**ledger, &Filter::default(), limit).await);
+        let all = keys(every_page(&**ledger, &RecordFilter::default(), limit).await);
         assert_eq!((all.len(), all.iter().collect::<BTreeSet<_>>().len()), (40, 40), "each once, limit {limit}");
         let claimed = keys(every_page(&**ledger, &of(Some(State::Claimed), false), limit).await);
         assert_eq!((claimed.len(), claimed.into_iter().collect()), (20, open.clone()), "limit {limit}");
@@ -323,11 +323,14 @@ async fn what_cannot_be_read_is_refused_and_kept(
         ledger.put(&first_claim(&new_replication(200 + number), "one"), &Expect::Absent).await.unwrap();
     }
     for limit in [1, 4, 100] {
-        let all = every_page(&**ledger, &Filter::default(), limit).await;
+        let all = every_page(&**ledger, &RecordFilter::default(), limit).await;
         assert_eq!(all.records.len(), 9);
         assert!(all.unreadable.len() == 1 && is_told(&all.unreadable[0]), "{:?}", all.unreadable);
     }
-    assert_eq!(every_page(&**ledger, &Filter { outbox: true, ..Filter::default() }, 10).await.unreadable.len(), 1);
+    assert_eq!(
+        every_page(&**ledger, &RecordFilter { outbox: true, ..RecordFilter::default() }, 10).await.unreadable.len(),
+        1
+    );
 }
 
 pub async fn a_newer_record_is_refused_with_its_format(subject: Subject) {

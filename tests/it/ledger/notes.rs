@@ -9,7 +9,7 @@ use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::memory::MemoryLedger;
-use offsite_shared::ledger::store::{Expect, Filter, Put};
+use offsite_shared::ledger::store::{Expect, Put, RecordFilter};
 use offsite_shared::ledger::{self, Claimant, Record, put_off};
 use offsite_shared::model::command::Operation;
 use offsite_shared::ports::{Ledger, Notes};
@@ -53,7 +53,7 @@ async fn of_two_writers_of_a_note_one_is_told() {
         assert_eq!(store.note("course/a").await.unwrap(), None, "{name}");
         // Notes are no records.
         assert!(store.put_note("course/c", "{}", 0).await.unwrap(), "{name}");
-        assert_eq!(store.list(&Filter::default(), None, 10).await.unwrap().records, [], "{name}");
+        assert_eq!(store.list(&RecordFilter::default(), None, 10).await.unwrap().records, [], "{name}");
     }
 }
 
@@ -84,7 +84,7 @@ async fn a_rule_lists_its_unfinished_business_only() {
         assert_eq!(store.put(&accepted, &was).await.unwrap(), Put::Stored);
         let mut wanted: Vec<String> = of_rule.iter().map(|record| record.key.clone()).collect();
         wanted.sort();
-        let filter = Filter { rule: Some("a".into()), ..Filter::default() };
+        let filter = RecordFilter { rule: Some("a".into()), ..RecordFilter::default() };
         for limit in [1, 4, 100] {
             let (mut found, mut after) = (Vec::new(), None);
             loop {

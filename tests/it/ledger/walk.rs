@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::ledger::limits::{Attempts, Looks};
+use offsite_shared::ledger::limits::{Attempts, ObservationTimes};
 use offsite_shared::ledger::observed::observed;
 use offsite_shared::ledger::store::Expect;
 use offsite_shared::ledger::{self, Claim, Claimant, Ending, Record, Resolution, State};
@@ -251,7 +251,7 @@ impl Walk {
             2 => Observation::Gone("nobody knows it".to_owned()),
             _ => Observation::Failed("it broke".to_owned()),
         };
-        if let Some((next, expect)) = observed(&current, &what, &by, &Looks::default(), ATTEMPTS.backoff) {
+        if let Some((next, expect)) = observed(&current, &what, &by, &ObservationTimes::default(), ATTEMPTS.backoff) {
             self.path.push(format!("{} a look: {what:?}", self.now));
             let news = next.state != current.state;
             self.holds(!news || next.news.len() == current.news.len() + 1, "a change and its news are one write");

@@ -10,9 +10,9 @@ use super::wire::{Service, ServiceError, unknown_operation};
 
 /// Texts by service and name.
 #[derive(Default)]
-pub(super) struct Kept(Mutex<BTreeMap<(Service, String), String>>);
+pub(super) struct TextStore(Mutex<BTreeMap<(Service, String), String>>);
 
-impl Kept {
+impl TextStore {
     pub(super) fn put(&self, service: Service, name: &str, text: &str) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.insert((service, name.to_owned()), text.to_owned());

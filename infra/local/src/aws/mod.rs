@@ -72,7 +72,7 @@ impl Options {
 /// A running server; dropping it stops it.
 pub struct LocalAws {
     address: SocketAddr,
-    kept: Arc<kept::Kept>,
+    kept: Arc<kept::TextStore>,
     faults: Arc<Faults>,
     database: Database,
     clock: Clock,
@@ -90,7 +90,7 @@ impl LocalAws {
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| StartError::Port { port, source })?;
         let address = listener.local_addr().map_err(|source| StartError::Port { port, source })?;
-        let (faults, kept) = (Arc::new(Faults::default()), Arc::new(kept::Kept::default()));
+        let (faults, kept) = (Arc::new(Faults::default()), Arc::new(kept::TextStore::default()));
         let (stop, mut stopping) = watch::channel(false);
         let (database, clock) = (options.database.clone(), options.clock.clone());
         let server = Arc::new(Server {
@@ -187,7 +187,7 @@ struct Server {
     key: signature::Key,
     clock: Clock,
     faults: Arc<Faults>,
-    kept: Arc<kept::Kept>,
+    kept: Arc<kept::TextStore>,
     requests: AtomicU64,
 }
 

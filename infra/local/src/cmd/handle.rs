@@ -71,7 +71,7 @@ pub async fn run(args: &HandleArgs, environment: &Environment) -> anyhow::Result
     let answer = match home::context(&environment, &database) {
         Ok(mut context) => {
             // An event that only names a backup has no place for the mark.
-            context.settings.looks_only |= args.dry_run;
+            context.settings.read_only |= args.dry_run;
             let clock = SystemClock;
             let id = format!("local-{}", clock.nonce().0.get(..12).unwrap_or_default());
             let deadline = later(clock.now(), Duration::from_secs(args.timeout));
@@ -80,10 +80,10 @@ pub async fn run(args: &HandleArgs, environment: &Environment) -> anyhow::Result
         Err(error) => Err(error),
     };
     drop(simulators);
-    Ok(told(answer))
+    Ok(printed(answer))
 }
 
-fn told(answer: Result<Value, Error>) -> (Value, Ended) {
+fn printed(answer: Result<Value, Error>) -> (Value, Ended) {
     match answer {
         Ok(answer) => {
             let failures =

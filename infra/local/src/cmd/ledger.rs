@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::{Context, bail, ensure};
 use clap::{ArgGroup, Args, Subcommand};
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ledger::store::{Filter, Page, Put};
+use offsite_shared::ledger::store::{Put, RecordFilter, RecordPage};
 use offsite_shared::ledger::{Record, Resolution, State, resolve};
 use offsite_shared::model::command::Key;
 use offsite_shared::ports::{Clock, Ledger};
@@ -69,9 +69,9 @@ pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Wri
             writeln!(out, "{}", serde_json::to_string_pretty(&record)?)?;
         }
         LedgerAction::Show { state, .. } => {
-            let filter = Filter { state: state.clone(), ..Filter::default() };
+            let filter = RecordFilter { state: state.clone(), ..RecordFilter::default() };
             let mut unreadable = 0;
-            let print = |page: Page| {
+            let print = |page: RecordPage| {
                 for record in &page.records {
                     writeln!(out, "{}", record.to_text()?)?;
                 }
@@ -112,7 +112,7 @@ async fn find(ledger: &dyn Ledger, wanted: &str) -> anyhow::Result<Record> {
     }
     ensure!(wanted.len() >= 6 && wanted.len() < 64, "there is no record {wanted}");
     let mut found: Option<Record> = None;
-    let search = |page: Page| {
+    let search = |page: RecordPage| {
         for record in page.records {
             if record.key.starts_with(wanted) {
                 ensure!(found.is_none(), "more than one record begins with {wanted}; give more of the key");
@@ -121,6 +121,6 @@ async fn find(ledger: &dyn Ledger, wanted: &str) -> anyhow::Result<Record> {
         }
         Ok(())
     };
-    home::each_page(ledger, &Filter::default(), search).await?;
+    home::each_page(ledger, &RecordFilter::default(), search).await?;
     found.with_context(|| format!("there is no record {wanted}"))
 }

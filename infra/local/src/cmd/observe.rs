@@ -8,7 +8,7 @@ use offsite_shared::context::{Context, Invocation};
 use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::State;
-use offsite_shared::ledger::store::{Filter, Page};
+use offsite_shared::ledger::store::{RecordFilter, RecordPage};
 use offsite_shared::model::time::later;
 use offsite_shared::ports::Clock;
 use offsite_shared::settings::environment::Environment;
@@ -78,9 +78,9 @@ pub async fn run(args: &ObserveArgs, environment: &Environment) -> anyhow::Resul
 
 /// Accepted copies of which the destination has not been seen.
 pub(super) async fn under_way(context: &Context) -> anyhow::Result<u64> {
-    let filter = Filter { state: Some(State::Accepted.name().to_owned()), ..Filter::default() };
+    let filter = RecordFilter { state: Some(State::Accepted.name().to_owned()), ..RecordFilter::default() };
     let mut count = 0;
-    let count_page = |page: Page| {
+    let count_page = |page: RecordPage| {
         count += page.records.iter().filter(|record| record.look_at.is_some()).count() as u64;
         Ok(())
     };

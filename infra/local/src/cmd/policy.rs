@@ -10,15 +10,15 @@ use offsite_shared::context::{Context, Invocation};
 use offsite_shared::exchange::{self, Target};
 use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::model::backup::{Backup, Standing};
+use offsite_shared::model::backup::{Backup, Eligibility};
 use offsite_shared::model::command::Cloud;
 use offsite_shared::model::failure::Failure;
 use offsite_shared::model::http::Reply;
 use offsite_shared::model::text::one_line;
 use offsite_shared::model::time::later;
-use offsite_shared::policy::{Coverage, Effective, Policy, Rule, SCHEMA, duration_text};
+use offsite_shared::policy::{Coverage, EffectiveObjective, Policy, Rule, SCHEMA, duration_text};
 use offsite_shared::ports::Clock;
-use offsite_shared::providers::inventory::{Cursor, Scope};
+use offsite_shared::providers::inventory::{Cursor, InventoryQuery};
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::sweep::summary;
 use serde_json::{Map, Value, json};
@@ -97,7 +97,7 @@ pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Wri
 
 /// Tells for each rule whether it covers a backup, and why not. True when every rule could be asked about.
 async fn explain(policy: Policy, id: &str, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<bool> {
-    let context = home::looking(environment, None)?;
+    let context = home::read_only(environment, None)?;
     let clock = SystemClock;
     let mut well = true;
     for rule in &policy.rules {
@@ -114,12 +114,12 @@ async fn explain(policy: Policy, id: &str, environment: &Environment, out: &mut 
                 format!("cannot be told: {failure}")
             }
             Ok(None) => format!("not covered: {id} is not among the backups of {}", rule.source.region),
-            Ok(Some(backup)) => match (rule.covers(&backup, clock.now()), &backup.standing) {
+            Ok(Some(backup)) => match (rule.covers(&backup, clock.now()), &backup.eligibility) {
                 (Coverage::NotCovered(why), _) => format!("not covered: {why}"),
-                (Coverage::Covered, Standing::Usable) => "covered".to_owned(),
-                (Coverage::Covered, Standing::NotReady(why)) => format!("covered, and not ready: it {why}"),
-                (Coverage::Covered, Standing::Ineligible(why)) => format!("covered, and cannot be copied: it {why}"),
-                (Coverage::Covered, Standing::NotCovered(why)) => format!("not covered: it {why}"),
+                (Coverage::Covered, Eligibility::Usable) => "covered".to_owned(),
+                (Coverage::Covered, Eligibility::NotReady(why)) => format!("covered, and not ready: it {why}"),
+                (Coverage::Covered, Eligibility::Ineligible(why)) => format!("covered, and cannot be copied: it {why}"),
+                (Coverage::Covered, Eligibility::NotCovered(why)) => format!("not covered: it {why}"),
             },
         };
         writeln!(out, "{}: {told}", rule.name)?;
@@ -134,7 +134,7 @@ async fn find(context: &Context, rule: &Rule, id: &str) -> Result<Option<Backup>
     };
     let inventory = provider.inventory();
     let command = provider.complete(&rule.command_of(id), &context.settings.defaults);
-    let mut scope = Scope::of(rule.operation, &rule.source.region, command.source.project_id);
+    let mut scope = InventoryQuery::of(rule.operation, &rule.source.region, command.source.project_id);
     scope.vault_id = rule.source.vault_id.clone().filter(|_| cloud == Cloud::Alibaba);
     let target = Target { provider, account: &rule.account, rule: Some(&rule.name) };
     let stop = later(SystemClock.now(), Duration::from_secs(600));
@@ -166,7 +166,7 @@ async fn first_sweep(
     json: bool,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
-    let context = home::looking(environment, Some(policy.clone()))?;
+    let context = home::read_only(environment, Some(policy.clone()))?;
     let deadline = later(SystemClock.now(), Duration::from_secs(86_400));
     let invocation = Invocation { id: "policy".into(), deadline };
     let answer = handle(&context, &json!({ "action": "sweep" }), &invocation).await?;
@@ -248,7 +248,7 @@ fn as_json(file: &str, read: &Result<Policy, Problems>) -> Value {
 }
 
 /// What a rule promises, defaults included. The normalised policy is without them.
-fn promise(told: Effective) -> Value {
+fn promise(told: EffectiveObjective) -> Value {
     json!({
         "max_lag": duration_text(told.max_lag),
         "max_lag_is_default": told.is_default,
@@ -298,7 +298,7 @@ fn summary(rule: &Rule) -> [String; 5] {
     let mut objective: Vec<String> = Vec::new();
     match rule.effective() {
         None => objective.push("not judged".to_owned()),
-        Some(Effective { max_lag, is_default, rpo, history }) => {
+        Some(EffectiveObjective { max_lag, is_default, rpo, history }) => {
             let default = if is_default { " (default)" } else { "" };
             objective.push(format!("lag up to {}{default}", duration_text(max_lag)));
             objective.extend(rpo.map(|rpo| format!("rpo {}", duration_text(rpo))));

@@ -13,7 +13,7 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::model::time::later;
 use offsite_shared::policy::{DURATION_WANTED, read_duration};
 use offsite_shared::ports::Clock;
-use offsite_shared::report::reading::{self, Wish};
+use offsite_shared::report::reading::{self, ReportRequest};
 use offsite_shared::report::{Conclusion, Report};
 use offsite_shared::settings::environment::Environment;
 use serde_json::json;
@@ -97,14 +97,14 @@ async fn make(args: &ReportArgs, environment: &Environment) -> anyhow::Result<Re
             home.policy.is_some(),
             "there is no policy that says what to look at: write ./offsite.yaml or use --policy"
         );
-        let context = home::looking(environment, home.policy.clone())?;
+        let context = home::read_only(environment, home.policy.clone())?;
         let deadline = later(SystemClock.now(), Duration::from_secs(86_400));
         let payload = json!({ "action": "sweep", "rule": args.rule });
         handle(&context, &payload, &Invocation { id: "live".into(), deadline }).await?;
         home.ledger = context.ports.ledger.clone();
         home.notes = context.ports.notes.clone();
     }
-    let wish = Wish {
+    let wish = ReportRequest {
         at: args.at.unwrap_or_else(|| SystemClock.now()),
         max_age: args.max_age,
         rule: args.rule.as_deref(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use offsite_shared::ledger::Record;
-use offsite_shared::ledger::store::{Expect, Filter, LedgerError, Note, Page, Put};
+use offsite_shared::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
 use offsite_shared::model::access::{CredentialName, Pause};
 use offsite_shared::model::command::Key;
 use offsite_shared::ports::{Boxed, Ledger, Notes};
@@ -57,10 +57,10 @@ impl Ledger for SqliteLedger {
 
     fn list<'a>(
         &'a self,
-        filter: &'a Filter,
+        filter: &'a RecordFilter,
         after: Option<&'a Key>,
         limit: u32,
-    ) -> Boxed<'a, Result<Page, LedgerError>> {
+    ) -> Boxed<'a, Result<RecordPage, LedgerError>> {
         Box::pin(async move {
             let (filter, after) = (filter.clone(), after.map(|key| key.0.clone()).unwrap_or_default());
             let rows = self
@@ -70,7 +70,7 @@ impl Ledger for SqliteLedger {
                 .map_err(unavailable)?;
             let full = rows.len() == limit as usize;
             let next = rows.last().filter(|_| full).map(|(key, _)| Key(key.clone()));
-            let mut page = Page { next, ..Page::default() };
+            let mut page = RecordPage { next, ..RecordPage::default() };
             for (key, text) in &rows {
                 page.add(Record::from_text(key, text));
             }
@@ -212,7 +212,12 @@ fn text_of(connection: &Connection, key: &str) -> rusqlite::Result<Option<String
     connection.prepare_cached("SELECT record FROM ledger WHERE key = ?1")?.query_row([key], |row| row.get(0)).optional()
 }
 
-fn list(connection: &Connection, filter: &Filter, after: &str, limit: u32) -> rusqlite::Result<Vec<(String, String)>> {
+fn list(
+    connection: &Connection,
+    filter: &RecordFilter,
+    after: &str,
+    limit: u32,
+) -> rusqlite::Result<Vec<(String, String)>> {
     let sql = match (filter.outbox, filter.due.is_some(), filter.state.is_some()) {
         (true, _, _) => {
             "SELECT key, record FROM ledger WHERE outbox = 1 AND key > ?1 AND (?3 = '' OR state = ?3) AND ?4 IS ?4 AND (?5 IS NULL OR rule = ?5) ORDER BY key LIMIT ?2"

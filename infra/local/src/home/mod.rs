@@ -19,7 +19,7 @@ use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::memory::{FixedPolicy, MemoryLedger};
 use offsite_shared::io::meter::{self, LineMeter};
 use offsite_shared::io::policies::StoredPolicy;
-use offsite_shared::ledger::store::{Filter, Page};
+use offsite_shared::ledger::store::{RecordFilter, RecordPage};
 use offsite_shared::model::command::{Cloud, Key};
 use offsite_shared::model::error::{EmitError, Error};
 use offsite_shared::model::receipt::Message;
@@ -164,22 +164,22 @@ pub fn ports(
 ///
 /// # Errors
 /// Names the variable that is missing or wrong.
-pub(crate) fn looking(environment: &Environment, policy: Option<Arc<Policy>>) -> Result<Context, Error> {
+pub(crate) fn read_only(environment: &Environment, policy: Option<Arc<Policy>>) -> Result<Context, Error> {
     let settings = Settings::from_environment(environment, &PROVIDERS)?;
-    Ok(looking_with(environment, settings, Arc::new(SystemClock), policy)?.0)
+    Ok(read_only_with(environment, settings, Arc::new(SystemClock), policy)?.0)
 }
 
 /// The context of a run that only reads, by these settings and this clock, and what gives its credentials.
 ///
 /// # Errors
 /// An HTTP client cannot be set up.
-pub(crate) fn looking_with(
+pub(crate) fn read_only_with(
     environment: &Environment,
     mut settings: Settings,
     clock: Arc<dyn Clock>,
     policy: Option<Arc<Policy>>,
 ) -> Result<(Context, Arc<AccountSecrets>), Error> {
-    settings.looks_only = true;
+    settings.read_only = true;
     let (ports, secrets) = ports(environment, &settings, clock, policy)?;
     Ok((Context::new(ports, settings, Metrics::default()), secrets))
 }
@@ -270,8 +270,8 @@ pub(crate) fn ledger(environment: &Environment) -> anyhow::Result<Arc<dyn Ledger
 /// The ledger cannot be read, or `see` refuses a page.
 pub(crate) async fn each_page(
     ledger: &dyn Ledger,
-    filter: &Filter,
-    mut see: impl FnMut(Page) -> anyhow::Result<()>,
+    filter: &RecordFilter,
+    mut see: impl FnMut(RecordPage) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut after: Option<Key> = None;
     loop {

@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use super::Means;
+use super::StoredCredential;
 use crate::model::command::Cloud;
 use crate::model::error::Error;
 use crate::settings::environment::Environment;
@@ -27,12 +27,12 @@ pub(super) const PASSWORD: [&str; 3] =
 ///
 /// # Errors
 /// Names the variable that is missing or wrong.
-pub(super) fn means(environment: &Environment, cloud: Cloud) -> Result<Means, Error> {
+pub(super) fn means(environment: &Environment, cloud: Cloud) -> Result<StoredCredential, Error> {
     let [id, secret, token] = key_variables(cloud);
     let password = cloud == Cloud::Huawei && PASSWORD.iter().any(|name| environment.get(name).is_some());
     if password && environment.get(id).is_none() {
         let [domain, user, password] = PASSWORD;
-        return Ok(Means::Password {
+        return Ok(StoredCredential::Password {
             domain: needed(environment, domain, cloud)?,
             user: needed(environment, user, cloud)?,
             password: needed(environment, password, cloud)?.into(),
@@ -45,7 +45,7 @@ pub(super) fn means(environment: &Environment, cloud: Cloud) -> Result<Means, Er
             cloud.name()
         )));
     }
-    Ok(Means::Key(Credential {
+    Ok(StoredCredential::Key(Credential {
         access_key_id: clean(id, needed(environment, id, cloud)?)?,
         access_key_secret: clean(secret, needed(environment, secret, cloud)?)?.into(),
         security_token: environment

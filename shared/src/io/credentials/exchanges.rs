@@ -24,13 +24,13 @@ use crate::sign::{Query, canonical};
 pub(super) const AGAIN: Duration = Duration::from_secs(30);
 
 /// Sends the requests that get a temporary credential or a token.
-pub(super) struct Desk {
+pub(super) struct TokenClient {
     pub(super) settings: Settings,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
-impl Desk {
+impl TokenClient {
     /// Gets the temporary credential of a role, with a key that may take on the role.
     pub(super) async fn assume(
         &self,

@@ -27,10 +27,10 @@ use crate::providers::huawei;
 use crate::providers::provider::Provider;
 use crate::providers::sts::Temporary;
 use crate::settings::Settings;
-use crate::settings::accounts::{self, Account, Source};
+use crate::settings::accounts::{self, AccountSettings, CredentialSource};
 use crate::settings::environment::Environment;
 use crate::sign::Credential;
-use exchanges::{AGAIN, Desk};
+use exchanges::{AGAIN, TokenClient};
 
 pub use crate::io::credentials::environment::key_variables;
 
@@ -44,14 +44,14 @@ const REFUSED_FOR: Duration = Duration::from_secs(300);
 const LAST_MINUTE: Duration = Duration::from_secs(60);
 
 /// A credential as the environment, a file or a secret holds it.
-enum Means {
+enum StoredCredential {
     Key(Credential),
     Password { domain: String, user: String, password: SecretString },
 }
 
 /// A credential in use.
 #[derive(Clone)]
-struct Kept {
+struct HeldCredential {
     access: Access,
     name: CredentialName,
     /// When the next credential is got.
@@ -64,7 +64,7 @@ struct Kept {
 
 #[derive(Default)]
 struct Slot {
-    kept: Option<Kept>,
+    kept: Option<HeldCredential>,
     refused: Option<(Error, Timestamp)>,
     /// The last failure to get a credential, and when it came.
     failed: Option<(Error, Timestamp)>,
@@ -75,11 +75,11 @@ type SlotName = (Cloud, String, String);
 
 /// The credentials of all accounts of the clouds that this process serves.
 pub struct AccountSecrets {
-    accounts: BTreeMap<(Cloud, String), Account>,
+    accounts: BTreeMap<(Cloud, String), AccountSettings>,
     wrong: HashMap<Cloud, Error>,
     environment: Environment,
     providers: Vec<&'static dyn Provider>,
-    desk: Desk,
+    client: TokenClient,
     aws: Result<Aws, Error>,
     slots: StdMutex<HashMap<SlotName, Arc<Mutex<Slot>>>>,
 }
@@ -106,7 +106,7 @@ impl AccountSecrets {
             environment: environment.clone(),
             providers: providers.to_vec(),
             aws: Aws::from_environment(environment, transport.clone(), clock.clone()),
-            desk: Desk { settings, transport, clock },
+            client: TokenClient { settings, transport, clock },
             slots: StdMutex::default(),
         }
     }
@@ -125,21 +125,21 @@ impl AccountSecrets {
         }
         for (_, account) in here {
             match &account.source {
-                Source::Environment => drop(environment::means(&self.environment, cloud)?),
-                Source::Secret(arn) => self.aws()?.check_region(arn)?,
-                Source::Federation(_) => drop(self.endpoints()?),
-                Source::File(_) => {}
+                CredentialSource::Environment => drop(environment::means(&self.environment, cloud)?),
+                CredentialSource::Secret(arn) => self.aws()?.check_region(arn)?,
+                CredentialSource::Federation(_) => drop(self.endpoints()?),
+                CredentialSource::File(_) => {}
             }
         }
         Ok(())
     }
 
     /// Where the credential of an account comes from; absent if the account is not set up.
-    pub fn source(&self, cloud: Cloud, account: &str) -> Option<&Source> {
+    pub fn source(&self, cloud: Cloud, account: &str) -> Option<&CredentialSource> {
         self.accounts.get(&(cloud, account.to_owned())).map(|account| &account.source)
     }
 
-    fn account(&self, cloud: Cloud, account: &str) -> Result<&Account, Error> {
+    fn account(&self, cloud: Cloud, account: &str) -> Result<&AccountSettings, Error> {
         if let Some(error) = self.wrong.get(&cloud) {
             return Err(error.clone());
         }
@@ -164,10 +164,10 @@ impl AccountSecrets {
     ) -> Result<Access, Error> {
         let set_up = self.account(cloud, account)?;
         let slot = self.slot(cloud, account, set_up, region);
-        let asked = self.desk.clock.now();
+        let asked = self.client.clock.now();
         // The lock is held while a credential is got, so that a batch gets it only once.
         let mut slot = slot.lock().await;
-        let now = self.desk.clock.now();
+        let now = self.client.clock.now();
         if let Some(kept) = &slot.kept {
             let unwanted = refused == Some(&kept.name) && now >= kept.again_at;
             if !unwanted && now < kept.renew_at {
@@ -200,7 +200,7 @@ impl AccountSecrets {
         if error.name == ErrorName::Rejected {
             slot.refused = Some((error.clone(), later(now, REFUSED_FOR)));
         }
-        let failed_at = self.desk.clock.now();
+        let failed_at = self.client.clock.now();
         let Slot { kept, refused: held, failed } = &mut *slot;
         match kept {
             Some(old) if old.ends_at.is_none_or(|end| later(now, LAST_MINUTE) < end) => {
@@ -217,44 +217,50 @@ impl AccountSecrets {
     }
 
     /// Gets a new credential from the place that the account is set up with.
-    async fn get(&self, cloud: Cloud, account: &str, set_up: &Account, region: &str) -> Result<Kept, Error> {
+    async fn get(
+        &self,
+        cloud: Cloud,
+        account: &str,
+        set_up: &AccountSettings,
+        region: &str,
+    ) -> Result<HeldCredential, Error> {
         let whose = format!("no credential for account {account} of {}", cloud.name());
         let provider = self.provider(cloud)?;
         let sts_region = set_up.sts_region.as_deref().unwrap_or(region);
         let kept_for = match &set_up.source {
-            Source::Environment => None,
+            CredentialSource::Environment => None,
             _ => Some(STORED_FOR),
         };
         let means = match &set_up.source {
-            Source::Environment => environment::means(&self.environment, cloud)?,
-            Source::File(path) => stored::file(path, cloud)?,
-            Source::Secret(arn) => stored::secret(self.aws()?, &self.endpoints()?.0, cloud, arn).await?,
-            Source::Federation(federation) => {
+            CredentialSource::Environment => environment::means(&self.environment, cloud)?,
+            CredentialSource::File(path) => stored::file(path, cloud)?,
+            CredentialSource::Secret(arn) => stored::secret(self.aws()?, &self.endpoints()?.0, cloud, arn).await?,
+            CredentialSource::Federation(federation) => {
                 let token = web_identity::token(self.aws()?, &self.endpoints()?.1, federation).await;
                 let token = token.map_err(|error| Error::new(error.name, format!("{whose}: {}", error.message)))?;
-                let given = self.desk.exchange(provider, sts_region, federation, &token).await;
+                let given = self.client.exchange(provider, sts_region, federation, &token).await;
                 let given = given.map_err(|failure| exchanges::error(&whose, &failure))?;
                 return Ok(self.temporary(cloud, account, given));
             }
         };
-        let now = self.desk.clock.now();
+        let now = self.client.clock.now();
         match (means, &set_up.role) {
-            (Means::Key(key), None) => {
+            (StoredCredential::Key(key), None) => {
                 let renew_at = kept_for.map_or(Timestamp::MAX, |kept_for| later(now, kept_for));
-                Ok(Kept::new(cloud, account, Access::Key(Arc::new(key)), renew_at, None, now))
+                Ok(HeldCredential::new(cloud, account, Access::Key(Arc::new(key)), renew_at, None, now))
             }
-            (Means::Key(key), Some(role)) => {
-                let given = self.desk.assume(provider, sts_region, role, &Access::Key(Arc::new(key))).await;
+            (StoredCredential::Key(key), Some(role)) => {
+                let given = self.client.assume(provider, sts_region, role, &Access::Key(Arc::new(key))).await;
                 let given = given.map_err(|failure| {
                     exchanges::error(&format!("{whose}: the role {} was not given", role.role), &failure)
                 })?;
                 Ok(self.temporary(cloud, account, given))
             }
-            (Means::Password { .. }, Some(_)) => Err(Error::configuration(format!(
+            (StoredCredential::Password { .. }, Some(_)) => Err(Error::configuration(format!(
                 "{whose}: a role is taken on with a key, and the account has a password"
             ))),
-            (Means::Password { domain, user, password }, None) => {
-                let token = self.desk.huawei_token((&domain, &user, &password), region).await;
+            (StoredCredential::Password { domain, user, password }, None) => {
+                let token = self.client.huawei_token((&domain, &user, &password), region).await;
                 let token = token.map_err(|failure| {
                     exchanges::error(
                         &format!(
@@ -266,23 +272,24 @@ impl AccountSecrets {
                 })?;
                 let renew_at = huawei::token::renew_at(token.expires_at).max(later(now, AGAIN));
                 let access = Access::Token(Arc::new(token.value));
-                Ok(Kept::new(cloud, account, access, renew_at, Some(token.expires_at), now))
+                Ok(HeldCredential::new(cloud, account, access, renew_at, Some(token.expires_at), now))
             }
         }
     }
 
-    fn temporary(&self, cloud: Cloud, account: &str, given: Temporary) -> Kept {
-        let now = self.desk.clock.now();
+    fn temporary(&self, cloud: Cloud, account: &str, given: Temporary) -> HeldCredential {
+        let now = self.client.clock.now();
         let renew_at = exchanges::renew_at(now, given.expires_at);
         tracing::info!(provider = cloud.name(), account, expires_at = %given.expires_at, "a temporary credential was got");
         let access = Access::Key(Arc::new(given.credential));
-        Kept::new(cloud, account, access, renew_at, Some(given.expires_at), now)
+        HeldCredential::new(cloud, account, access, renew_at, Some(given.expires_at), now)
     }
 
-    fn slot(&self, cloud: Cloud, account: &str, set_up: &Account, region: &str) -> Arc<Mutex<Slot>> {
+    fn slot(&self, cloud: Cloud, account: &str, set_up: &AccountSettings, region: &str) -> Arc<Mutex<Slot>> {
         // A token holds in its region only. Whether a password, and so a token, comes is not known before the credential is read.
-        let by_region =
-            cloud == Cloud::Huawei && set_up.role.is_none() && !matches!(set_up.source, Source::Federation(_));
+        let by_region = cloud == Cloud::Huawei
+            && set_up.role.is_none()
+            && !matches!(set_up.source, CredentialSource::Federation(_));
         let region = if by_region { region } else { "" };
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.entry((cloud, account.to_owned(), region.to_owned())).or_default().clone()
@@ -306,7 +313,7 @@ impl AccountSecrets {
     }
 }
 
-impl Kept {
+impl HeldCredential {
     fn new(
         cloud: Cloud,
         account: &str,
@@ -314,9 +321,9 @@ impl Kept {
         renew_at: Timestamp,
         ends_at: Option<Timestamp>,
         again_at: Timestamp,
-    ) -> Kept {
+    ) -> HeldCredential {
         let name = CredentialName::of(cloud, account, &access);
-        Kept { access, name, renew_at, ends_at, again_at }
+        HeldCredential { access, name, renew_at, ends_at, again_at }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::Means;
+use super::StoredCredential;
 use super::environment::clean;
 use crate::io::aws::{Aws, AwsError};
 use crate::model::command::Cloud;
@@ -14,15 +14,15 @@ use crate::model::fields::{FieldError, Fields};
 use crate::sign::Credential;
 
 /// How long one read may take.
-const PATIENCE: Duration = Duration::from_secs(8);
+const TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Reads a credential from the AWS secret of this ARN.
 ///
 /// # Errors
 /// The secret cannot be read, or it holds something else.
-pub(super) async fn secret(aws: &Aws, endpoint: &str, cloud: Cloud, arn: &str) -> Result<Means, Error> {
+pub(super) async fn secret(aws: &Aws, endpoint: &str, cloud: Cloud, arn: &str) -> Result<StoredCredential, Error> {
     let body = json!({ "SecretId": arn });
-    let call = aws.call(endpoint, "secretsmanager", "1.1", "secretsmanager.GetSecretValue", &body, PATIENCE);
+    let call = aws.call(endpoint, "secretsmanager", "1.1", "secretsmanager.GetSecretValue", &body, TIMEOUT);
     let answer = call.await.map_err(|error| unread(arn, &error))?;
     let text = answer.get("SecretString").and_then(Value::as_str).unwrap_or_default();
     means(text, cloud, arn)
@@ -32,7 +32,7 @@ pub(super) async fn secret(aws: &Aws, endpoint: &str, cloud: Cloud, arn: &str) -
 ///
 /// # Errors
 /// The file cannot be read, or it holds something else.
-pub(super) fn file(path: &str, cloud: Cloud) -> Result<Means, Error> {
+pub(super) fn file(path: &str, cloud: Cloud) -> Result<StoredCredential, Error> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Error::configuration(format!("the credential file {path} cannot be read: {error}")))?;
     means(&text, cloud, path)
@@ -50,7 +50,7 @@ fn unread(arn: &str, error: &AwsError) -> Error {
 }
 
 /// Reads the text of a secret or a file. No error message repeats any part of it.
-fn means(text: &str, cloud: Cloud, place: &str) -> Result<Means, Error> {
+fn means(text: &str, cloud: Cloud, place: &str) -> Result<StoredCredential, Error> {
     let wrong = |reason: String| {
         let password = if cloud == Cloud::Huawei { " or {\"domain\":…,\"user\":…,\"password\":…}" } else { "" };
         Error::configuration(format!(
@@ -62,10 +62,10 @@ fn means(text: &str, cloud: Cloud, place: &str) -> Result<Means, Error> {
     means.map_err(|error| wrong(error.message))
 }
 
-fn read(value: &Value, cloud: Cloud, place: &str) -> Result<Result<Means, Error>, FieldError> {
+fn read(value: &Value, cloud: Cloud, place: &str) -> Result<Result<StoredCredential, Error>, FieldError> {
     let mut fields = Fields::of(value, "secret")?;
     if cloud == Cloud::Huawei && fields.is_absent("access_key_id") && !fields.is_absent("password") {
-        let means = Means::Password {
+        let means = StoredCredential::Password {
             domain: fields.required("domain")?,
             user: fields.required("user")?,
             password: fields.required("password")?.into(),
@@ -86,7 +86,7 @@ fn read(value: &Value, cloud: Cloud, place: &str) -> Result<Result<Means, Error>
                 .map(SecretString::from),
         })
     };
-    Ok(key().map(Means::Key))
+    Ok(key().map(StoredCredential::Key))
 }
 
 #[cfg(test)]
@@ -98,11 +98,11 @@ mod tests {
     #[test]
     fn a_key_and_a_password_are_told_apart() {
         let text = r#"{"access_key_id":"AKIDone","access_key_secret":"s3cret","security_token":"t"}"#;
-        let Ok(Means::Key(key)) = means(text, Cloud::Tencent, "here") else { panic!() };
+        let Ok(StoredCredential::Key(key)) = means(text, Cloud::Tencent, "here") else { panic!() };
         assert_eq!((key.access_key_id.as_str(), key.access_key_secret.expose_secret()), ("AKIDone", "s3cret"));
         assert_eq!(key.security_token.unwrap().expose_secret(), "t");
         let text = r#"{"domain":"d","user":"u","password":"pa ss"}"#;
-        assert!(matches!(means(text, Cloud::Huawei, "here"), Ok(Means::Password { .. })));
+        assert!(matches!(means(text, Cloud::Huawei, "here"), Ok(StoredCredential::Password { .. })));
         assert!(means(text, Cloud::Tencent, "here").is_err());
     }
 

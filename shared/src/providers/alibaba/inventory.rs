@@ -8,14 +8,14 @@ use super::calls::{PAGE, call, target};
 use super::errors::read;
 use super::model::{Job, Vault, seconds};
 use super::readback::find_vault;
-use crate::model::backup::{Backup, Standing};
+use crate::model::backup::{Backup, Eligibility};
 use crate::model::command::Replication;
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::providers::asked::Asked;
 use crate::providers::call::Call;
 use crate::providers::inventory::{
-    Cursor, HiddenKind, Inventory, InventoryPage, Pairing, Scope, VaultPair, incomplete,
+    Cursor, HiddenKind, Inventory, InventoryPage, InventoryQuery, Pairing, VaultPair, incomplete,
 };
 use crate::providers::refusal::unreadable;
 
@@ -50,7 +50,7 @@ impl Inventory for Alibaba {
     }
 
     /// Lists by page number, newest first: what expires meanwhile is at the end and shifts nothing.
-    fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
+    fn list(&self, scope: &InventoryQuery, cursor: Option<&Cursor>) -> Call {
         let place = Place::of(scope, cursor);
         let mut filters = vec![("Status", "IN", FINISHED.to_vec())];
         if place.source_type == GENERIC_NAS {
@@ -77,7 +77,7 @@ impl Inventory for Alibaba {
     }
 
     /// The page has no total, because the provider counts each source type by itself.
-    fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
+    fn listed(&self, scope: &InventoryQuery, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
         let place = Place::of(scope, cursor);
         let answer = match read(reply) {
             Ok(answer) => answer,
@@ -99,7 +99,7 @@ impl Inventory for Alibaba {
         Ok(InventoryPage { backups, next, ..Default::default() })
     }
 
-    fn hidden_kinds(&self, _scope: &Scope) -> &'static [HiddenKind] {
+    fn hidden_kinds(&self, _scope: &InventoryQuery) -> &'static [HiddenKind] {
         HIDDEN
     }
 }
@@ -169,7 +169,7 @@ struct Place<'s> {
 }
 
 impl<'s> Place<'s> {
-    fn of(scope: &'s Scope, cursor: Option<&Cursor>) -> Place<'s> {
+    fn of(scope: &'s InventoryQuery, cursor: Option<&Cursor>) -> Place<'s> {
         let types: Vec<&str> = if scope.source_types.is_empty() {
             SOURCE_TYPES.to_vec()
         } else {
@@ -222,7 +222,7 @@ fn backup(job: &Job, asked: &str) -> Result<Backup, Failure> {
         created_at: seconds(&job.created_time),
         completed_at: seconds(&job.complete_time),
         size_gib: job.bytes_total.map(|bytes| bytes.div_ceil(1 << 30)),
-        standing: standing(source_type, job.status.as_deref()),
+        eligibility: eligibility(source_type, job.status.as_deref()),
         hint: copies_itself.then(|| "its own plan copies it to another region".to_owned()),
         copies: Vec::new(),
         copies_told: false,
@@ -231,14 +231,14 @@ fn backup(job: &Job, asked: &str) -> Result<Backup, Failure> {
 
 /// Whether a pair carries a job's backup. The SDK says that whole-instance backups are copied by their own plan. That the single disks of
 /// one (UDM_ECS_DISK) behave alike is inferred; to call them carried would be the costlier mistake.
-pub(crate) fn standing(source_type: &str, status: Option<&str>) -> Standing {
+pub(crate) fn eligibility(source_type: &str, status: Option<&str>) -> Eligibility {
     match (source_type, status) {
         ("UDM_ECS" | "UDM_ECS_DISK", _) => {
-            Standing::Ineligible("is a whole-instance backup, and those do not follow a vault pair".to_owned())
+            Eligibility::Ineligible("is a whole-instance backup, and those do not follow a vault pair".to_owned())
         }
-        (_, Some("FAILED" | "UNAVAILABLE" | "CANCELED" | "EXPIRED")) => Standing::NotCovered("has not succeeded"),
-        (_, status) if status.is_none_or(|status| FINISHED.contains(&status)) => Standing::Usable,
-        _ => Standing::NotReady("is still running".to_owned()),
+        (_, Some("FAILED" | "UNAVAILABLE" | "CANCELED" | "EXPIRED")) => Eligibility::NotCovered("has not succeeded"),
+        (_, status) if status.is_none_or(|status| FINISHED.contains(&status)) => Eligibility::Usable,
+        _ => Eligibility::NotReady("is still running".to_owned()),
     }
 }
 
@@ -257,8 +257,8 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn scope() -> Scope {
-        Scope {
+    fn scope() -> InventoryQuery {
+        InventoryQuery {
             operation: Operation::CreateVaultReplication,
             region: "cn-hangzhou".into(),
             project_id: None,
@@ -315,14 +315,14 @@ mod tests {
                      &Filters.1.Values.1=COMPLETE&Filters.1.Values.2=PARTIAL_COMPLETE";
         let vault = "&Filters.2.Key=VaultId&Filters.2.Operator=IN&Filters.2.Values.1=v-1";
         assert_eq!(query(&call), format!("{plain}{vault}"));
-        let since = Scope { since: Some(at(1_795_249_000)), ..scope() };
+        let since = InventoryQuery { since: Some(at(1_795_249_000)), ..scope() };
         let time = |n: u32| {
             format!(
                 "&Filters.{n}.Key=CompleteTime&Filters.{n}.Operator=GREATER_THAN_OR_EQUAL&Filters.{n}.Values.1=1795249000"
             )
         };
         assert_eq!(query(&Alibaba.list(&since, None)), format!("{plain}{vault}{}", time(3)));
-        let anywhere = Scope { vault_id: None, ..since };
+        let anywhere = InventoryQuery { vault_id: None, ..since };
         assert_eq!(query(&Alibaba.list(&anywhere, None)), format!("{plain}{}", time(2)));
         let further = Alibaba.list(&scope(), Some(&Cursor("OTS 3 198".into())));
         assert!(query(&further).starts_with("SourceType=OTS&PageNumber=3&"));
@@ -380,7 +380,7 @@ mod tests {
 
     #[test]
     fn a_scope_narrows_the_types() {
-        let scope = Scope { source_types: vec!["NAS".into(), "OTS".into()], ..scope() };
+        let scope = InventoryQuery { source_types: vec!["NAS".into(), "OTS".into()], ..scope() };
         assert!(query(&Alibaba.list(&scope, None)).starts_with("SourceType=NAS&"));
         let none = reply(json!({"BackupJobs": {}, "TotalCount": 0}));
         let next = Alibaba.listed(&scope, None, &none).unwrap().next.unwrap();
@@ -420,7 +420,7 @@ mod tests {
             created_at: Some(at(1_554_347_313)),
             completed_at: Some(at(1_554_347_999)),
             size_gib: Some(1),
-            standing: Standing::Usable,
+            eligibility: Eligibility::Usable,
             hint: None,
             copies: Vec::new(),
             copies_told: false,
@@ -435,12 +435,12 @@ mod tests {
 
     #[test]
     fn whole_instance_backups_do_not_follow_a_pair() {
-        let whole = Standing::Ineligible("is a whole-instance backup, and those do not follow a vault pair".into());
-        assert_eq!(listed(json!({"SourceType": "UDM_ECS"})).standing, whole);
-        assert_eq!(listed(json!({"SourceType": "UDM_ECS_DISK"})).standing, whole);
-        assert_eq!(listed(json!({"Status": "PARTIAL_COMPLETE"})).standing, Standing::Usable);
-        assert_eq!(listed(json!({"Status": "RUNNING"})).standing, Standing::NotReady("is still running".into()));
-        assert_eq!(listed(json!({"Status": "FAILED"})).standing, Standing::NotCovered("has not succeeded"));
+        let whole = Eligibility::Ineligible("is a whole-instance backup, and those do not follow a vault pair".into());
+        assert_eq!(listed(json!({"SourceType": "UDM_ECS"})).eligibility, whole);
+        assert_eq!(listed(json!({"SourceType": "UDM_ECS_DISK"})).eligibility, whole);
+        assert_eq!(listed(json!({"Status": "PARTIAL_COMPLETE"})).eligibility, Eligibility::Usable);
+        assert_eq!(listed(json!({"Status": "RUNNING"})).eligibility, Eligibility::NotReady("is still running".into()));
+        assert_eq!(listed(json!({"Status": "FAILED"})).eligibility, Eligibility::NotCovered("has not succeeded"));
     }
 
     fn replication() -> Replication {

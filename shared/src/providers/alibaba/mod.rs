@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use super::asked::Asked;
 use super::call::{Call, Service};
 use super::inventory::Inventory;
-use super::provider::{Acceptance, Intent, Provider, ReadBack};
+use super::provider::{Acceptance, AttemptContext, Provider, ReadBack};
 use super::refusal::unreadable;
 use super::sts::Sts;
 use crate::model::access::Access;
@@ -58,7 +58,7 @@ impl Provider for Alibaba {
         Ok(())
     }
 
-    fn start(&self, replication: &Replication, _intent: &Intent) -> Call {
+    fn start(&self, replication: &Replication, _intent: &AttemptContext) -> Call {
         calls::start(replication)
     }
 
@@ -75,7 +75,7 @@ impl Provider for Alibaba {
         read(reply).err().filter(|failure| failure.code != "VaultNotExist")
     }
 
-    fn read_back(&self, replication: &Replication, _intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
+    fn read_back(&self, replication: &Replication, _intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack> {
         readback::read_back(replication, replies)
     }
 

@@ -26,7 +26,7 @@ impl Probe for Alibaba {
         Duration::from_secs(900)
     }
 
-    fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Asked<Option<Finding>> {
+    fn diagnose(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Asked<Option<Finding>> {
         let finding = match topic {
             Topic::Identity => identity(route, replies.first()),
             Topic::Sources => sources(route, replies.first()),
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn only_reads_are_planned() {
         for topic in Topic::ALL {
-            if let Err(Need::Ask(call)) = Alibaba.look(topic, &route(), &[]) {
+            if let Err(Need::Ask(call)) = Alibaba.diagnose(topic, &route(), &[]) {
                 assert!(call.action.starts_with("Describe") || call.action == "GetCallerIdentity", "{}", call.action);
             }
         }
@@ -296,11 +296,11 @@ mod tests {
     fn the_caller_is_told_and_the_root_is_warned_of() {
         let body =
             |kind: &str| json!({"IdentityType": kind, "AccountId": "1000000000000001", "Arn": "acs:ram::1:user/o"});
-        let of = |kind: &str| found(Alibaba.look(Topic::Identity, &route(), &[reply(200, &body(kind))]));
+        let of = |kind: &str| found(Alibaba.diagnose(Topic::Identity, &route(), &[reply(200, &body(kind))]));
         assert_eq!(of("RAMUser").found, "account 1000000000000001: RAMUser acs:ram::1:user/o");
         assert_eq!((of("RAMUser").health, of("Account").health), (Health::Ok, Health::Warn));
         let refused = reply(404, &json!({"Code": "InvalidAccessKeyId.NotFound", "Message": "m"}));
-        let Err(Need::Failed(failure)) = Alibaba.look(Topic::Identity, &route(), &[refused]) else { panic!() };
+        let Err(Need::Failed(failure)) = Alibaba.diagnose(Topic::Identity, &route(), &[refused]) else { panic!() };
         assert_eq!(failure.disposition, Disposition::Authentication);
         assert!(!Alibaba.is_denied(&failure));
     }
@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn a_missing_right_is_not_a_wrong_key() {
         let refused = reply(403, &json!({"Code": "NoPermission", "Message": "m"}));
-        let Err(Need::Failed(failure)) = Alibaba.look(Topic::Sources, &route(), &[refused]) else { panic!() };
+        let Err(Need::Failed(failure)) = Alibaba.diagnose(Topic::Sources, &route(), &[refused]) else { panic!() };
         assert!(Alibaba.is_denied(&failure), "{failure:?}");
     }
 
@@ -332,7 +332,7 @@ mod tests {
             (vec![target(json!({"Status": "ERROR"})), source()], Health::Fail),
             (vec![target(json!({"Status": "INITIALIZING"})), source()], Health::Warn),
         ] {
-            let finding = found(Alibaba.look(Topic::Vault, &route(), &replies));
+            let finding = found(Alibaba.diagnose(Topic::Vault, &route(), &replies));
             assert_eq!(finding.health, health, "{finding:?}");
         }
     }
@@ -341,10 +341,10 @@ mod tests {
     fn the_destination_must_be_listed() {
         let listed =
             |regions: Value| reply(200, &json!({"Success": true, "Code": "200", "Regions": {"RegionId": regions}}));
-        let of = |regions| found(Alibaba.look(Topic::Capability, &route(), &[listed(regions)])).health;
+        let of = |regions| found(Alibaba.diagnose(Topic::Capability, &route(), &[listed(regions)])).health;
         assert_eq!(of(json!(["cn-hangzhou", "cn-shanghai"])), Health::Ok);
         assert_eq!(of(json!(["cn-hangzhou"])), Health::Fail);
         let silent = reply(200, &json!({"Success": true}));
-        assert!(matches!(Alibaba.look(Topic::Capability, &route(), &[silent]), Err(Need::Failed(_))));
+        assert!(matches!(Alibaba.diagnose(Topic::Capability, &route(), &[silent]), Err(Need::Failed(_))));
     }
 }

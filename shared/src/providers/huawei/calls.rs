@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::model::{Start, Wanted};
 use crate::model::command::{Operation, Replication};
 use crate::providers::call::{Call, Service};
-use crate::providers::inventory::Scope;
+use crate::providers::inventory::InventoryQuery;
 use crate::sign::{Query, RequestDraft};
 
 /// Page size of every list. Source: huawei-cloud-api-definitions-CBR 0.1.20261030, at most 1000.
@@ -103,7 +103,7 @@ pub fn service(operation: Operation) -> Service {
 }
 
 /// The call for a page of a project's backups (CSBS: checkpoint items), of one kind or all, newest first where the service can sort.
-pub fn list_kind(scope: &Scope, image_type: Option<&str>, offset: u64) -> Call {
+pub fn list_kind(scope: &InventoryQuery, image_type: Option<&str>, offset: u64) -> Call {
     let place = Place::of_scope(scope);
     let mut filters: Vec<_> = image_type.map(|kind| ("image_type", kind)).into_iter().collect();
     if place.service == Service::Csbs {
@@ -143,7 +143,7 @@ impl<'a> Place<'a> {
         Place { service: service(replication.operation), region: &source.region, project }
     }
 
-    fn of_scope(scope: &'a Scope) -> Place<'a> {
+    fn of_scope(scope: &'a InventoryQuery) -> Place<'a> {
         let project = scope.project_id.as_deref().unwrap_or_default();
         Place { service: service(scope.operation), region: &scope.region, project }
     }

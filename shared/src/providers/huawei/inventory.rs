@@ -5,29 +5,29 @@
 
 use super::model::{Backup, Page, Record, ShownBackup, ShownItem, given, is_live, time};
 use super::{Huawei, calls, errors};
-use crate::model::backup::{self, CopyRecord, CopyState, DestinationCopy, Standing};
+use crate::model::backup::{self, CopyRecord, CopyState, DestinationCopy, Eligibility};
 use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::model::text::one_line;
 use crate::providers::call::{Call, Service};
 use crate::providers::inventory::{
-    CopiesPage, Cursor, HiddenKind, Inventory, InventoryPage, Scope, incomplete, next_offset,
+    CopiesPage, Cursor, HiddenKind, Inventory, InventoryPage, InventoryQuery, incomplete, next_offset,
 };
 
 impl Inventory for Huawei {
-    fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
+    fn list(&self, scope: &InventoryQuery, cursor: Option<&Cursor>) -> Call {
         // CBR is asked for every kind: `sync` is copied just like `backup`, and no value of the filter is documented for it.
         let kind = (calls::service(scope.operation) == Service::Csbs).then_some("backup");
         calls::list_kind(scope, kind, Place::of(cursor).offset)
     }
 
-    fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
+    fn listed(&self, scope: &InventoryQuery, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
         let (items, next, total) = page(scope, cursor, reply)?;
         let backups = items.iter().map(backup).collect::<Result<Vec<_>, _>>()?;
         Ok(InventoryPage { backups, next, total, ..Default::default() })
     }
 
-    fn hidden_kinds(&self, scope: &Scope) -> &'static [HiddenKind] {
+    fn hidden_kinds(&self, scope: &InventoryQuery) -> &'static [HiddenKind] {
         match calls::service(scope.operation) {
             Service::Csbs => &[HiddenKind { name: "replication", why: "replicas are never copied on" }],
             _ => &[HiddenKind {
@@ -37,7 +37,7 @@ impl Inventory for Huawei {
         }
     }
 
-    fn show(&self, scope: &Scope, id: &str) -> Option<Call> {
+    fn show(&self, scope: &InventoryQuery, id: &str) -> Option<Call> {
         let (action, path) = match calls::service(scope.operation) {
             Service::Csbs => (calls::SHOW_ITEM, format!("checkpoint_items/{id}")),
             _ => (calls::SHOW_BACKUP, format!("backups/{id}")),
@@ -46,7 +46,7 @@ impl Inventory for Huawei {
         Some(calls::get_in(action, scope.operation, (&scope.region, project), &path, &[]))
     }
 
-    fn shown(&self, scope: &Scope, id: &str, reply: &Reply) -> Result<Option<backup::Backup>, Failure> {
+    fn shown(&self, scope: &InventoryQuery, id: &str, reply: &Reply) -> Result<Option<backup::Backup>, Failure> {
         if errors::is_gone(reply) {
             return Ok(None);
         }
@@ -63,13 +63,13 @@ impl Inventory for Huawei {
     }
 
     /// Lists the replicas in the destination's project: what a record calls a success must be seen there.
-    fn list_copies(&self, destination: &Scope, cursor: Option<&Cursor>) -> Option<Call> {
+    fn list_copies(&self, destination: &InventoryQuery, cursor: Option<&Cursor>) -> Option<Call> {
         Some(calls::list_kind(destination, Some("replication"), Place::of(cursor).offset))
     }
 
     fn listed_copies(
         &self,
-        destination: &Scope,
+        destination: &InventoryQuery,
         cursor: Option<&Cursor>,
         reply: &Reply,
     ) -> Result<CopiesPage, Failure> {
@@ -82,15 +82,15 @@ impl Inventory for Huawei {
 
 /// Whether a backup can be copied at all, and whether now. What an answer leaves out is left to the API.
 /// Source: Open Telekom Cloud, cloud-backup-recovery user manual cbr_03_0018 and cbr_03_0009, 2025-10-17.
-pub fn standing(backup: &Backup) -> Standing {
+pub fn eligibility(backup: &Backup) -> Eligibility {
     if backup.image_type() == Some("replication") {
-        return Standing::NotCovered("is itself a replica, and replicas are never copied on");
+        return Eligibility::NotCovered("is itself a replica, and replicas are never copied on");
     }
     match backup.status.as_deref() {
-        Some("error") => return Standing::NotCovered("is in the state error"),
-        Some("deleting") => return Standing::NotCovered("is in the state deleting"),
-        Some("waiting_delete") => return Standing::NotCovered("is in the state waiting_delete"),
-        Some("deleted") => return Standing::NotCovered("is in the state deleted"),
+        Some("error") => return Eligibility::NotCovered("is in the state error"),
+        Some("deleting") => return Eligibility::NotCovered("is in the state deleting"),
+        Some("waiting_delete") => return Eligibility::NotCovered("is in the state waiting_delete"),
+        Some("deleted") => return Eligibility::NotCovered("is in the state deleted"),
         _ => {}
     }
     match backup.resource_type() {
@@ -98,20 +98,20 @@ pub fn standing(backup: &Backup) -> Standing {
         None | Some("OS::Sfs::Turbo") => {}
         Some("OS::Nova::Server") => {
             if backup.extend_info.as_ref().is_some_and(|info| info.contain_system_disk == Some(false)) {
-                return Standing::Ineligible(
+                return Eligibility::Ineligible(
                     "lacks the server's system disk, and only backups with it can be copied".to_owned(),
                 );
             }
         }
         Some(other) => {
             let other = one_line(other);
-            return Standing::Ineligible(format!("is a backup of {other}, and only server backups can be copied"));
+            return Eligibility::Ineligible(format!("is a backup of {other}, and only server backups can be copied"));
         }
     }
     match backup.status.as_deref() {
-        None | Some("" | "available") => Standing::Usable,
+        None | Some("" | "available") => Eligibility::Usable,
         Some(state) => {
-            Standing::NotReady(format!("is in the state {}; it can be copied once it is available", one_line(state)))
+            Eligibility::NotReady(format!("is in the state {}; it can be copied once it is available", one_line(state)))
         }
     }
 }
@@ -135,7 +135,7 @@ impl<'c> Place<'c> {
 
 type Items = (Vec<Backup>, Option<Cursor>, Option<u64>);
 
-fn page(scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<Items, Failure> {
+fn page(scope: &InventoryQuery, cursor: Option<&Cursor>, reply: &Reply) -> Result<Items, Failure> {
     let place = Place::of(cursor);
     let service = calls::service(scope.operation);
     let page: Page<Backup> = errors::read(service, reply).map_err(Failure::of_read)?;
@@ -166,7 +166,7 @@ fn backup(item: &Backup) -> Result<backup::Backup, Failure> {
         created_at: item.created_at.as_deref().and_then(time),
         completed_at: None,
         size_gib: item.resource_size,
-        standing: standing(item),
+        eligibility: eligibility(item),
         hint: None,
         copies: copies(item),
         copies_told: item.replication_records.is_some(),
@@ -278,8 +278,8 @@ mod tests {
     use crate::providers::call::Service;
     use crate::sign::Query;
 
-    fn scope(operation: Operation) -> Scope {
-        Scope {
+    fn scope(operation: Operation) -> InventoryQuery {
+        InventoryQuery {
             operation,
             region: "cn-north-4".into(),
             project_id: Some("p1".into()),
@@ -334,7 +334,7 @@ mod tests {
         assert_eq!((call.action, call.service, call.region.as_str()), ("ListBackups", Service::Cbr, "cn-north-4"));
         assert_eq!(line(&call), "GET /v3/p1/backups?show_replication=true&sort=created_at:desc&limit=100&offset=0");
         let since = Some(at("2026-11-21T08:30:00.5Z"));
-        let narrow = Scope { vault_id: Some("v-1".into()), since, ..scope(Operation::CopyCheckpoint) };
+        let narrow = InventoryQuery { vault_id: Some("v-1".into()), since, ..scope(Operation::CopyCheckpoint) };
         assert_eq!(
             line(&Huawei.list(&narrow, Some(&Cursor("90 b-1".into())))),
             "GET /v3/p1/backups?show_replication=true&sort=created_at:desc&vault_id=v-1\
@@ -347,16 +347,16 @@ mod tests {
     #[test]
     fn one_backup_or_item_is_shown_by_its_id_or_is_not_there() {
         let (cbr, csbs) = (scope(Operation::CopyBackup), scope(Operation::CopyCheckpointItem));
-        let path = |scope: &Scope, id: &str| Huawei.show(scope, id).unwrap().draft.path;
+        let path = |scope: &InventoryQuery, id: &str| Huawei.show(scope, id).unwrap().draft.path;
         assert_eq!(path(&cbr, "b-1"), "/v3/p1/backups/b-1");
         assert_eq!(path(&csbs, "i-1"), "/v1/p1/checkpoint_items/i-1");
         let shown = |reply: &Reply| Huawei.shown(&cbr, "b-1", reply);
         let found = shown(&reply(&json!({"backup": {"id": "b-1", "status": "protecting", "vault_id": "v-1"}})));
         let found = found.unwrap().unwrap();
         assert_eq!(found.vault_id.as_deref(), Some("v-1"));
-        assert!(matches!(found.standing, Standing::NotReady(_)), "{found:?}");
+        assert!(matches!(found.eligibility, Eligibility::NotReady(_)), "{found:?}");
         let item = reply(&json!({"checkpoint_item": {"id": "i-1", "status": "available"}}));
-        assert_eq!(Huawei.shown(&csbs, "i-1", &item).unwrap().unwrap().standing, Standing::Usable);
+        assert_eq!(Huawei.shown(&csbs, "i-1", &item).unwrap().unwrap().eligibility, Eligibility::Usable);
         let other = shown(&reply(&json!({"backup": {"id": "b-2"}}))).unwrap_err();
         assert_eq!(other.disposition, Disposition::Retryable);
         let body = json!({"error_code": "BackupService.6200", "error_msg": "m"});
@@ -379,8 +379,8 @@ mod tests {
         let page = Huawei.listed(&scope, None, &page).unwrap();
         let found = &page.backups[0];
         assert_eq!(
-            (found.standing.clone(), found.created_at),
-            (Standing::Usable, Some(at("2018-06-14T11:14:48.946Z")))
+            (found.eligibility.clone(), found.created_at),
+            (Eligibility::Usable, Some(at("2018-06-14T11:14:48.946Z")))
         );
         let copy = &found.copies[0];
         assert_eq!(
@@ -432,39 +432,43 @@ mod tests {
     #[test]
     fn the_published_rule_decides() {
         for (fields, wanted) in [
-            (json!({}), Standing::Usable),
-            (json!({"extend_info": null}), Standing::Usable),
-            (json!({"resource_type": "OS::Sfs::Turbo"}), Standing::Usable),
+            (json!({}), Eligibility::Usable),
+            (json!({"extend_info": null}), Eligibility::Usable),
+            (json!({"resource_type": "OS::Sfs::Turbo"}), Eligibility::Usable),
             (
                 json!({"resource_type": "OS::Cinder::Volume"}),
-                Standing::Ineligible("is a backup of OS::Cinder::Volume, and only server backups can be copied".into()),
+                Eligibility::Ineligible(
+                    "is a backup of OS::Cinder::Volume, and only server backups can be copied".into(),
+                ),
             ),
             (
                 json!({"extend_info": {"contain_system_disk": false}}),
-                Standing::Ineligible("lacks the server's system disk, and only backups with it can be copied".into()),
+                Eligibility::Ineligible(
+                    "lacks the server's system disk, and only backups with it can be copied".into(),
+                ),
             ),
             (
                 json!({"image_type": "replication"}),
-                Standing::NotCovered("is itself a replica, and replicas are never copied on"),
+                Eligibility::NotCovered("is itself a replica, and replicas are never copied on"),
             ),
-            (json!({"image_type": "sync"}), Standing::Usable),
-            (json!({"status": "error"}), Standing::NotCovered("is in the state error")),
-            (json!({"status": "deleting"}), Standing::NotCovered("is in the state deleting")),
+            (json!({"image_type": "sync"}), Eligibility::Usable),
+            (json!({"status": "error"}), Eligibility::NotCovered("is in the state error")),
+            (json!({"status": "deleting"}), Eligibility::NotCovered("is in the state deleting")),
             (
                 json!({"status": "waiting_delete", "image_type": "sync"}),
-                Standing::NotCovered("is in the state waiting_delete"),
+                Eligibility::NotCovered("is in the state waiting_delete"),
             ),
             // Whatever it is a backup of, it protects nothing.
             (
                 json!({"status": "error", "resource_type": "OS::Cinder::Volume"}),
-                Standing::NotCovered("is in the state error"),
+                Eligibility::NotCovered("is in the state error"),
             ),
             (
                 json!({"status": "waiting_protect"}),
-                Standing::NotReady("is in the state waiting_protect; it can be copied once it is available".into()),
+                Eligibility::NotReady("is in the state waiting_protect; it can be copied once it is available".into()),
             ),
         ] {
-            assert_eq!(listed(fields.clone()).standing, wanted, "{fields}");
+            assert_eq!(listed(fields.clone()).eligibility, wanted, "{fields}");
         }
     }
 

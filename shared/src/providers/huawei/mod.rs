@@ -26,7 +26,7 @@ use serde::de::IgnoredAny;
 use super::asked::Asked;
 use super::call::{Call, Service};
 use super::inventory::Inventory;
-use super::provider::{Acceptance, Defaults, Found, Intent, Provider, ReadBack};
+use super::provider::{Acceptance, AttemptContext, Defaults, FoundCopy, Provider, ReadBack};
 use super::refusal::unreadable;
 use super::sts::Sts;
 use crate::model::access::Access;
@@ -74,7 +74,7 @@ impl Provider for Huawei {
         command
     }
 
-    fn start(&self, replication: &Replication, _intent: &Intent) -> Call {
+    fn start(&self, replication: &Replication, _intent: &AttemptContext) -> Call {
         calls::start(replication)
     }
 
@@ -102,12 +102,12 @@ impl Provider for Huawei {
             if given(&backup.backup_id).is_none() || given(&backup.replication_record_id).is_none() {
                 return Err(incomplete("the answer holds a backup without its IDs"));
             }
-            receipts.push(Found { backup_id: backup.backup_id, replication_id: backup.replication_record_id });
+            receipts.push(FoundCopy { backup_id: backup.backup_id, replication_id: backup.replication_record_id });
         }
         Ok(Acceptance { receipts, request_id })
     }
 
-    fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
+    fn read_back(&self, replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack> {
         readback::read_back(replication, intent, replies)
     }
 

@@ -25,7 +25,7 @@ impl Probe for Huawei {
         Duration::from_secs(900)
     }
 
-    fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Asked<Option<Finding>> {
+    fn diagnose(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Asked<Option<Finding>> {
         let destination = &route.destination;
         let finding = match topic {
             Topic::Identity => identity(route, replies.first()),
@@ -372,8 +372,8 @@ mod tests {
         Reply { status, headers: Vec::new(), body: body.to_string().into_bytes() }
     }
 
-    fn look(topic: Topic, replies: &[Reply]) -> Asked<Option<Finding>> {
-        Huawei.look(topic, &route(Operation::CopyBackup), replies)
+    fn diagnose(topic: Topic, replies: &[Reply]) -> Asked<Option<Finding>> {
+        Huawei.diagnose(topic, &route(Operation::CopyBackup), replies)
     }
 
     fn found(found: Asked<Option<Finding>>) -> Finding {
@@ -384,7 +384,7 @@ mod tests {
     fn only_reads_are_planned() {
         for operation in [Operation::CopyBackup, Operation::CopyCheckpoint, Operation::CopyCheckpointItem] {
             for topic in Topic::ALL {
-                if let Err(Need::Ask(call)) = Huawei.look(topic, &route(operation), &[]) {
+                if let Err(Need::Ask(call)) = Huawei.diagnose(topic, &route(operation), &[]) {
                     assert_eq!(call.draft.method, "GET", "{}", call.action);
                     let service = if call.service == Service::Iam { Service::Iam } else { calls::service(operation) };
                     assert_eq!(call.service, service, "{}", call.action);
@@ -396,16 +396,16 @@ mod tests {
     #[test]
     fn a_project_of_another_region_is_noticed() {
         let listed = |id: &str| reply(200, &json!({"projects": [{"id": id, "domain_id": "d"}]}));
-        assert_eq!(found(look(Topic::Identity, &[listed("p1")])).found, "account d; its project in region1 is p1");
-        assert_eq!(found(look(Topic::Projects, &[listed("p1"), listed("p2")])).health, Health::Ok);
-        let strange = found(look(Topic::Projects, &[listed("p1"), listed("p9")]));
+        assert_eq!(found(diagnose(Topic::Identity, &[listed("p1")])).found, "account d; its project in region1 is p1");
+        assert_eq!(found(diagnose(Topic::Projects, &[listed("p1"), listed("p2")])).health, Health::Ok);
+        let strange = found(diagnose(Topic::Projects, &[listed("p1"), listed("p9")]));
         assert_eq!(strange.health, Health::Warn);
         assert!(strange.found.contains("region2: p2 is named, and the region's own project is p9"), "{strange:?}");
         let none = reply(200, &json!({"projects": []}));
-        assert_eq!(found(look(Topic::Identity, &[none])).health, Health::Warn);
+        assert_eq!(found(diagnose(Topic::Identity, &[none])).health, Health::Warn);
         let unnamed = Route { project_id: None, ..route(Operation::CopyBackup) };
         for topic in [Topic::Sources, Topic::Capability] {
-            assert_eq!(found(Huawei.look(topic, &unnamed, &[])).health, Health::Unknown, "{topic:?}");
+            assert_eq!(found(Huawei.diagnose(topic, &unnamed, &[])).health, Health::Unknown, "{topic:?}");
         }
     }
 
@@ -415,7 +415,7 @@ mod tests {
             let mut fields = json!({"protect_type": "replication", "object_type": "server", "status": "available", "size": 100, "used": 0});
             fields.as_object_mut().unwrap().extend(billing.as_object().unwrap().clone());
             let vault = json!({"vault": {"name": "n", "auto_expand": auto_expand, "billing": fields}});
-            found(look(Topic::Vault, &[reply(200, &vault)])).health
+            found(diagnose(Topic::Vault, &[reply(200, &vault)])).health
         };
         assert_eq!(shown(json!({}), false), Health::Ok);
         for wrong in [
@@ -431,12 +431,12 @@ mod tests {
         assert_eq!(shown(json!({"used": null}), false), Health::Unknown);
         assert_eq!(shown(json!({"size": 0}), false), Health::Unknown);
         let gone = reply(404, &json!({"error_code": "BackupService.6105", "error_msg": "m"}));
-        assert_eq!(found(look(Topic::Vault, &[gone])).health, Health::Fail);
+        assert_eq!(found(diagnose(Topic::Vault, &[gone])).health, Health::Fail);
     }
 
     #[test]
     fn source_and_destination_must_be_listed() {
-        let of = |regions: Value| found(look(Topic::Capability, &[reply(200, &json!({"regions": regions}))]));
+        let of = |regions: Value| found(diagnose(Topic::Capability, &[reply(200, &json!({"regions": regions}))]));
         let entry = |name: &str, to: Value| json!({"name": name, "replication_destinations": to});
         assert_eq!(of(json!([entry("region1", json!(["region2"]))])).health, Health::Ok);
         assert_eq!(of(json!([entry("region1", json!(["region3"]))])).health, Health::Fail);
@@ -449,7 +449,7 @@ mod tests {
     fn a_missing_right_is_not_a_wrong_key() {
         for (status, code, denied) in [(403, "APIGW.0302", true), (401, "APIGW.0301", false)] {
             let refused = reply(status, &json!({"error_code": code, "error_msg": "m"}));
-            let Err(Need::Failed(failure)) = look(Topic::Sources, &[refused]) else { panic!() };
+            let Err(Need::Failed(failure)) = diagnose(Topic::Sources, &[refused]) else { panic!() };
             let wanted = if denied { Disposition::Permanent } else { Disposition::Authentication };
             assert_eq!((failure.disposition, Huawei.is_denied(&failure)), (wanted, denied));
         }

@@ -5,22 +5,22 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 
-use super::inventory::standing;
+use super::inventory::eligibility;
 use super::model::{Backup, OperationLog, Page, Record, ShownBackup, ShownItem, given, is_live, time};
 use super::{calls, errors};
-use crate::model::backup::Standing;
+use crate::model::backup::Eligibility;
 use crate::model::command::{Operation, Replication};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::call::Service;
-use crate::providers::provider::{Acceptance, Found, Intent, ReadBack};
+use crate::providers::provider::{Acceptance, AttemptContext, FoundCopy, ReadBack};
 
 /// How far the provider's clock may be behind ours.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// What the replies so far say about the copy.
-pub(super) fn read_back(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
+pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack> {
     match replication.operation {
         Operation::CopyCheckpoint => vault(replication, intent, replies),
         Operation::CopyCheckpointItem => item(replication, intent, replies),
@@ -35,7 +35,7 @@ pub fn is_no_listing(reply: &Reply) -> bool {
 
 /// Reads the backup's own records. If they are not told (partner clouds, or the backup is gone) and a call of ours may have been applied,
 /// the task list is read too.
-fn backup(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
+fn backup(replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack> {
     let Some((first, rest)) = replies.split_first() else {
         return ask(calls::show_backup(replication));
     };
@@ -59,7 +59,7 @@ fn backup(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Aske
 }
 
 /// Reads the item's own records. If they are not told, or a call of ours may have been applied, the service's records are read too.
-fn item(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
+fn item(replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack> {
     let Some((first, rest)) = replies.split_first() else {
         return ask(calls::show_item(replication));
     };
@@ -91,7 +91,7 @@ fn item(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<
 }
 
 /// Reads every backup of the vault that went to the region since the call may have been made.
-fn vault(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
+fn vault(replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack> {
     let mut backups: Listing<Backup> = Listing::of(Service::Cbr, replies)?;
     if let Some(offset) = backups.next {
         return ask(calls::list_backups(replication, offset));
@@ -135,8 +135,8 @@ fn vault(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked
     Ok(if receipts.is_empty() { ReadBack::Absent } else { ReadBack::Found(Acceptance { receipts, request_id: None }) })
 }
 
-fn receipt(backup: &Backup, record_id: Option<&str>) -> Found {
-    Found { backup_id: backup.id.clone(), replication_id: record_id.map(str::to_owned) }
+fn receipt(backup: &Backup, record_id: Option<&str>) -> FoundCopy {
+    FoundCopy { backup_id: backup.id.clone(), replication_id: record_id.map(str::to_owned) }
 }
 
 fn one(record: &Record) -> ReadBack {
@@ -197,11 +197,11 @@ fn judge(replication: &Replication, source: Option<&Backup>) -> ReadBack {
             "{id} is not in {region}: it was deleted, or the region or project is wrong"
         ));
     };
-    match standing(source) {
-        Standing::Usable => ReadBack::Absent,
-        Standing::NotReady(reason) => ReadBack::NotReady(format!("{id} {reason}")),
-        Standing::Ineligible(reason) => ReadBack::Ineligible(format!("{id} {reason}")),
-        Standing::NotCovered(reason) => ReadBack::Ineligible(format!("{id} {reason}")),
+    match eligibility(source) {
+        Eligibility::Usable => ReadBack::Absent,
+        Eligibility::NotReady(reason) => ReadBack::NotReady(format!("{id} {reason}")),
+        Eligibility::Ineligible(reason) => ReadBack::Ineligible(format!("{id} {reason}")),
+        Eligibility::NotCovered(reason) => ReadBack::Ineligible(format!("{id} {reason}")),
     }
 }
 

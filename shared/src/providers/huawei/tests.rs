@@ -41,8 +41,8 @@ fn command(operation: Operation) -> Command {
     }
 }
 
-fn intent(doubt: bool) -> Intent {
-    Intent { attempt: 1, since: "2026-11-21T12:00:00Z".parse().unwrap(), doubt }
+fn intent(doubt: bool) -> AttemptContext {
+    AttemptContext { attempt: 1, since: "2026-11-21T12:00:00Z".parse().unwrap(), doubt }
 }
 
 fn reply(status: u16, body: Value) -> Reply {
@@ -58,7 +58,7 @@ fn body(call: &Call) -> Value {
     serde_json::from_slice(&call.draft.body).unwrap()
 }
 
-fn look(operation: Operation, doubt: bool, replies: &[Reply]) -> Asked<ReadBack> {
+fn read_back(operation: Operation, doubt: bool, replies: &[Reply]) -> Asked<ReadBack> {
     Huawei.read_back(&replication(operation), &intent(doubt), replies)
 }
 
@@ -238,7 +238,7 @@ fn a_vault_wide_acceptance_has_a_receipt_for_each_backup() {
     let one = |backup: &str, record: &str| json!({"backup_id": backup, "replication_record_id": record});
     let accepted = started(json!([one("b1", "r1"), one("b2", "r2")])).unwrap();
     let receipt =
-        |backup: &str, record: &str| Found { backup_id: Some(backup.into()), replication_id: Some(record.into()) };
+        |backup: &str, record: &str| FoundCopy { backup_id: Some(backup.into()), replication_id: Some(record.into()) };
     assert_eq!(accepted.receipts, [receipt("b1", "r1"), receipt("b2", "r2")]);
     for backups in [json!([one("b1", "r1"), one("b2", "")]), json!([one("", "r1")]), json!([{}]), json!(null)] {
         assert_eq!(started(backups.clone()).unwrap_err().disposition, Disposition::Ambiguous, "{backups}");
@@ -287,9 +287,9 @@ fn codes_are_known_without_their_prefix() {
 
 #[test]
 fn a_missing_source_or_listing_is_an_answer_and_not_a_refusal() {
-    let backup = asked(look(Operation::CopyBackup, false, &[]));
-    let item = asked(look(Operation::CopyCheckpointItem, false, &[]));
-    let listing = asked(look(Operation::CopyCheckpointItem, true, &[shown(json!({}))]));
+    let backup = asked(read_back(Operation::CopyBackup, false, &[]));
+    let item = asked(read_back(Operation::CopyCheckpointItem, false, &[]));
+    let listing = asked(read_back(Operation::CopyCheckpointItem, true, &[shown(json!({}))]));
     assert_eq!(Huawei.refused(&backup, &error(404, "BackupService.6200")), None);
     assert_eq!(Huawei.refused(&item, &error(404, "CSBS.3001")), None);
     assert_eq!(Huawei.refused(&listing, &error(404, "APIGW.0101")), None);
@@ -305,67 +305,67 @@ fn a_missing_source_or_listing_is_an_answer_and_not_a_refusal() {
     assert_eq!(refused(&item, &error(400, "CSBS.1")), Disposition::Ambiguous);
     assert_eq!(refused(&listing, &error(429, "APIGW.0308")), Disposition::Throttled);
     assert_eq!(refused(&listing, &reply(200, json!({"count": 0}))), Disposition::Ambiguous);
-    let backups = asked(look(Operation::CopyCheckpoint, true, &[]));
+    let backups = asked(read_back(Operation::CopyCheckpoint, true, &[]));
     assert_eq!(Huawei.refused(&backups, &reply(200, json!({"backups": []}))), None);
     assert_eq!(refused(&backups, &error(404, "BackupService.6200")), Disposition::Permanent);
-    let tasks = asked(look(Operation::CopyBackup, true, &[error(404, "6200")]));
+    let tasks = asked(read_back(Operation::CopyBackup, true, &[error(404, "6200")]));
     assert_eq!(Huawei.refused(&tasks, &logs(vec![], 0)), None);
     assert_eq!(refused(&tasks, &reply(200, json!({}))), Disposition::Ambiguous);
 }
 
 #[test]
 fn a_backup_is_looked_up_with_one_read() {
-    let first = look(Operation::CopyBackup, false, &[]);
+    let first = read_back(Operation::CopyBackup, false, &[]);
     assert_eq!(asked(first.clone()).region, "cn-north-4");
     assert_eq!(line(first), format!("GET /v3/{PROJECT}/backups/{BACKUP}?"));
-    assert_eq!(look(Operation::CopyBackup, false, &[shown(json!({}))]), Ok(ReadBack::Absent));
-    assert_eq!(look(Operation::CopyBackup, true, &[shown(json!({}))]), Ok(ReadBack::Absent));
+    assert_eq!(read_back(Operation::CopyBackup, false, &[shown(json!({}))]), Ok(ReadBack::Absent));
+    assert_eq!(read_back(Operation::CopyBackup, true, &[shown(json!({}))]), Ok(ReadBack::Absent));
     let untold = shown(json!({"replication_records": "(absent)"}));
-    assert_eq!(look(Operation::CopyBackup, false, &[untold]), Ok(ReadBack::Absent));
+    assert_eq!(read_back(Operation::CopyBackup, false, &[untold]), Ok(ReadBack::Absent));
 }
 
 #[test]
 fn a_live_record_for_the_region_is_the_copy() {
     for operation in [Operation::CopyBackup, Operation::CopyCheckpointItem] {
-        let look = |records: Value| look(operation, false, &[shown(json!({"replication_records": records}))]);
+        let read_back = |records: Value| read_back(operation, false, &[shown(json!({"replication_records": records}))]);
         for status in ["success", "replicating", "waiting_replicate", "something new"] {
-            assert_eq!(look(json!([record("r", status)])), found(Some("r")), "{status}");
-            assert_eq!(look(record("r", status)), found(Some("r")), "{status}, as an object");
+            assert_eq!(read_back(json!([record("r", status)])), found(Some("r")), "{status}");
+            assert_eq!(read_back(record("r", status)), found(Some("r")), "{status}, as an object");
         }
         for status in ["fail", "skip"] {
-            assert_eq!(look(json!([record("r", status)])), Ok(ReadBack::Absent), "{status}");
+            assert_eq!(read_back(json!([record("r", status)])), Ok(ReadBack::Absent), "{status}");
         }
         let mut elsewhere = record("r", "success");
         elsewhere["destination_region"] = json!("cn-east-3");
-        assert_eq!(look(json!([elsewhere])), Ok(ReadBack::Absent));
+        assert_eq!(read_back(json!([elsewhere])), Ok(ReadBack::Absent));
         // Without a region the project tells; without an ID the copy cannot be adopted yet.
         let by_project = json!([{"id": "r", "destination_project_id": "68589cac"}]);
-        assert_eq!(look(by_project), found(Some("r")));
-        assert_eq!(look(json!([record("", "replicating")])), Ok(ReadBack::Running));
+        assert_eq!(read_back(by_project), found(Some("r")));
+        assert_eq!(read_back(json!([record("", "replicating")])), Ok(ReadBack::Running));
         let mut newer = record("newer", "replicating");
         newer["created_at"] = json!("2026-12-1T12:00:01.000000");
         let mut undated = record("undated", "success");
         undated["created_at"] = json!(null);
         let several = json!([record("older", "success"), newer, record("failed", "fail"), undated]);
-        assert_eq!(look(several), found(Some("newer")));
+        assert_eq!(read_back(several), found(Some("newer")));
         let mut foreign = record("r", "success");
         foreign["source_backup_id"] = json!("another");
         foreign["source_checkpoint_item_id"] = json!("another");
-        assert_eq!(look(json!([foreign])), Ok(ReadBack::Absent));
+        assert_eq!(read_back(json!([foreign])), Ok(ReadBack::Absent));
     }
 }
 
 #[test]
 fn a_copy_counts_even_when_the_source_could_not_be_copied_now() {
     let going = json!({"status": "deleting", "replication_records": [record("r", "success")]});
-    assert_eq!(look(Operation::CopyBackup, false, &[shown(going)]), found(Some("r")));
+    assert_eq!(read_back(Operation::CopyBackup, false, &[shown(going)]), found(Some("r")));
 }
 
 #[test]
 fn the_source_may_have_to_wait() {
     for operation in [Operation::CopyBackup, Operation::CopyCheckpointItem] {
         for status in ["protecting", "waiting_protect", "restoring", "waiting_restore", "new"] {
-            let read = look(operation, false, &[shown(json!({"status": status}))]);
+            let read = read_back(operation, false, &[shown(json!({"status": status}))]);
             assert!(matches!(&read, Ok(ReadBack::NotReady(reason)) if reason.contains(status)), "{status}: {read:?}");
         }
     }
@@ -387,7 +387,7 @@ fn the_source_may_be_of_a_kind_that_is_never_copied() {
     ];
     for operation in [Operation::CopyBackup, Operation::CopyCheckpointItem] {
         for (fields, why) in &cases {
-            let read = look(operation, false, &[shown(fields.clone())]);
+            let read = read_back(operation, false, &[shown(fields.clone())]);
             assert!(matches!(&read, Ok(ReadBack::Ineligible(reason)) if reason.contains(why)), "{fields}: {read:?}");
         }
         for fields in [
@@ -395,21 +395,21 @@ fn the_source_may_be_of_a_kind_that_is_never_copied() {
             json!({"extend_info": {}}),
             json!({"resource_type": "OS::Sfs::Turbo", "extend_info": {"contain_system_disk": false}}),
         ] {
-            assert_eq!(look(operation, false, &[shown(fields.clone())]), Ok(ReadBack::Absent), "{fields}");
+            assert_eq!(read_back(operation, false, &[shown(fields.clone())]), Ok(ReadBack::Absent), "{fields}");
         }
     }
-    let gone = look(Operation::CopyBackup, false, &[error(404, "BackupService.6200")]);
+    let gone = read_back(Operation::CopyBackup, false, &[error(404, "BackupService.6200")]);
     assert!(
         matches!(gone, Ok(ReadBack::NoSource(reason)) if reason.contains("backup") && reason.contains("cn-north-4"))
     );
-    let gone = look(Operation::CopyCheckpointItem, false, &[error(404, "CSBS.3001")]);
+    let gone = read_back(Operation::CopyCheckpointItem, false, &[error(404, "CSBS.3001")]);
     assert!(matches!(gone, Ok(ReadBack::NoSource(reason)) if reason.contains("checkpoint item")));
 }
 
 #[test]
 fn in_doubt_the_tasks_tell_what_the_backup_does_not() {
     let untold = shown(json!({"replication_records": "(absent)"}));
-    let ask = |replies: &[Reply]| line(look(Operation::CopyBackup, true, replies));
+    let ask = |replies: &[Reply]| line(read_back(Operation::CopyBackup, true, replies));
     let wanted =
         |offset| format!("GET /v3/{PROJECT}/operation-logs?operation_type=replication&limit=100&offset={offset}");
     assert_eq!(ask(std::slice::from_ref(&untold)), wanted(0));
@@ -417,17 +417,24 @@ fn in_doubt_the_tasks_tell_what_the_backup_does_not() {
     assert_eq!(ask(&[untold.clone(), full.clone()]), wanted(100));
     for status in ["success", "running", "waiting"] {
         let last = logs(vec![log(BACKUP, status)], 101);
-        assert_eq!(look(Operation::CopyBackup, true, &[untold.clone(), full.clone(), last]), found(None), "{status}");
+        assert_eq!(
+            read_back(Operation::CopyBackup, true, &[untold.clone(), full.clone(), last]),
+            found(None),
+            "{status}"
+        );
     }
     for status in ["failed", "skipped", "timeout"] {
         let last = logs(vec![log(BACKUP, status), json!({"extra_info": {"backup": {}}})], 2);
-        assert_eq!(look(Operation::CopyBackup, true, &[untold.clone(), last]), Ok(ReadBack::Absent), "{status}");
+        assert_eq!(read_back(Operation::CopyBackup, true, &[untold.clone(), last]), Ok(ReadBack::Absent), "{status}");
     }
     // A lost call whose source has been deleted since leaves its trace there too.
     let gone = error(404, "BackupService.6200");
     assert_eq!(ask(std::slice::from_ref(&gone)), wanted(0));
-    assert_eq!(look(Operation::CopyBackup, true, &[gone.clone(), logs(vec![log(BACKUP, "success")], 1)]), found(None));
-    let nothing = look(Operation::CopyBackup, true, &[gone, logs(vec![], 0)]);
+    assert_eq!(
+        read_back(Operation::CopyBackup, true, &[gone.clone(), logs(vec![log(BACKUP, "success")], 1)]),
+        found(None)
+    );
+    let nothing = read_back(Operation::CopyBackup, true, &[gone, logs(vec![], 0)]);
     assert!(matches!(nothing, Ok(ReadBack::NoSource(_))), "{nothing:?}");
 }
 
@@ -439,29 +446,29 @@ fn a_short_page_is_followed_only_while_more_are_counted() {
         items[0]["id"] = json!(first);
         logs(items, count)
     };
-    let look = |pages: &[Reply]| {
+    let read_back = |pages: &[Reply]| {
         let replies = [std::slice::from_ref(&untold), pages].concat();
-        look(Operation::CopyBackup, true, &replies)
+        read_back(Operation::CopyBackup, true, &replies)
     };
     // The server may cap the page below what was asked for.
-    assert!(line(look(&[page("a", 50, 70)])).ends_with("offset=50"));
-    assert_eq!(look(&[page("a", 50, 70), page("b", 20, 70)]), Ok(ReadBack::Absent));
-    assert_eq!(look(&[page("a", 50, 70), logs(vec![], 70)]), Ok(ReadBack::Absent));
+    assert!(line(read_back(&[page("a", 50, 70)])).ends_with("offset=50"));
+    assert_eq!(read_back(&[page("a", 50, 70), page("b", 20, 70)]), Ok(ReadBack::Absent));
+    assert_eq!(read_back(&[page("a", 50, 70), logs(vec![], 70)]), Ok(ReadBack::Absent));
     // It may not know offsets at all.
-    assert_eq!(look(&[page("a", 100, 500), page("a", 100, 500)]), Ok(ReadBack::Absent));
+    assert_eq!(read_back(&[page("a", 100, 500), page("a", 100, 500)]), Ok(ReadBack::Absent));
 }
 
 #[test]
 fn an_item_is_looked_up_with_its_records() {
     let item = Operation::CopyCheckpointItem;
-    assert_eq!(line(look(item, false, &[])), format!("GET /v1/{PROJECT}/checkpoint_items/{BACKUP}?"));
-    assert_eq!(asked(look(item, false, &[])).service, Service::Csbs);
-    assert_eq!(look(item, false, &[shown(json!({}))]), Ok(ReadBack::Absent));
+    assert_eq!(line(read_back(item, false, &[])), format!("GET /v1/{PROJECT}/checkpoint_items/{BACKUP}?"));
+    assert_eq!(asked(read_back(item, false, &[])).service, Service::Csbs);
+    assert_eq!(read_back(item, false, &[shown(json!({}))]), Ok(ReadBack::Absent));
 
     let wanted = |offset| format!("GET /v1/{PROJECT}/replication_records?limit=100&offset={offset}");
     let untold = shown(json!({"replication_records": "(absent)"}));
-    assert_eq!(line(look(item, false, std::slice::from_ref(&untold))), wanted(0));
-    assert_eq!(line(look(item, true, &[shown(json!({}))])), wanted(0));
+    assert_eq!(line(read_back(item, false, std::slice::from_ref(&untold))), wanted(0));
+    assert_eq!(line(read_back(item, true, &[shown(json!({}))])), wanted(0));
 
     let mut ours = record("r", "success");
     ours["source_checkpoint_item_id"] = json!(BACKUP);
@@ -470,19 +477,19 @@ fn an_item_is_looked_up_with_its_records() {
     let listed = |items: Vec<Value>| reply(200, json!({"replication_records": items}));
     let unnamed = record("y", "success");
     let page = listed(vec![other.clone(), unnamed, ours.clone()]);
-    assert_eq!(look(item, false, &[untold.clone(), page]), found(Some("r")));
+    assert_eq!(read_back(item, false, &[untold.clone(), page]), found(Some("r")));
     let full = listed(vec![other.clone(); 100]);
-    assert_eq!(line(look(item, true, &[untold.clone(), full.clone()])), wanted(100));
-    assert_eq!(look(item, true, &[untold.clone(), full.clone(), listed(vec![ours])]), found(Some("r")));
-    assert_eq!(look(item, true, &[untold.clone(), full.clone(), listed(vec![other])]), Ok(ReadBack::Absent));
+    assert_eq!(line(read_back(item, true, &[untold.clone(), full.clone()])), wanted(100));
+    assert_eq!(read_back(item, true, &[untold.clone(), full.clone(), listed(vec![ours])]), found(Some("r")));
+    assert_eq!(read_back(item, true, &[untold.clone(), full.clone(), listed(vec![other])]), Ok(ReadBack::Absent));
     // Without doubt two reads are all.
-    assert_eq!(look(item, false, &[untold.clone(), full.clone()]), Ok(ReadBack::Absent));
+    assert_eq!(read_back(item, false, &[untold.clone(), full.clone()]), Ok(ReadBack::Absent));
 
     // No such listing: the item is all there is.
     for none in [error(404, "APIGW.0101"), error(404, "CSBS.1"), reply(405, json!(""))] {
-        assert_eq!(look(item, true, &[untold.clone(), none.clone()]), Ok(ReadBack::Absent));
+        assert_eq!(read_back(item, true, &[untold.clone(), none.clone()]), Ok(ReadBack::Absent));
         let busy = shown(json!({"status": "protecting", "replication_records": null}));
-        assert!(matches!(look(item, true, &[busy, none]), Ok(ReadBack::NotReady(_))));
+        assert!(matches!(read_back(item, true, &[busy, none]), Ok(ReadBack::NotReady(_))));
     }
 }
 
@@ -490,14 +497,14 @@ fn an_item_is_looked_up_with_its_records() {
 fn an_item_that_is_gone_is_searched_for_in_doubt_only() {
     let item = Operation::CopyCheckpointItem;
     let gone = error(404, "CSBS.3001");
-    assert!(matches!(look(item, false, std::slice::from_ref(&gone)), Ok(ReadBack::NoSource(_))));
-    assert!(line(look(item, true, std::slice::from_ref(&gone))).contains("replication_records"));
+    assert!(matches!(read_back(item, false, std::slice::from_ref(&gone)), Ok(ReadBack::NoSource(_))));
+    assert!(line(read_back(item, true, std::slice::from_ref(&gone))).contains("replication_records"));
     let mut ours = record("r", "success");
     ours["source_checkpoint_item_id"] = json!(BACKUP);
     let listed = reply(200, json!({"replication_records": ours}));
-    assert_eq!(look(item, true, &[gone.clone(), listed]), found(Some("r")));
+    assert_eq!(read_back(item, true, &[gone.clone(), listed]), found(Some("r")));
     let none = reply(200, json!({"replication_records": []}));
-    assert!(matches!(look(item, true, &[gone, none]), Ok(ReadBack::NoSource(_))));
+    assert!(matches!(read_back(item, true, &[gone, none]), Ok(ReadBack::NoSource(_))));
 }
 
 #[test]
@@ -508,9 +515,9 @@ fn a_vault_is_read_page_by_page() {
     let page = |items: Vec<Value>, count: usize| reply(200, json!({"backups": items, "count": count}));
     let backup = |id: String, records: Value| json!({"id": id, "replication_records": records});
     let plain = |id: usize| backup(format!("p{id}"), json!([]));
-    assert_eq!(line(look(vault, true, &[])), wanted(0));
+    assert_eq!(line(read_back(vault, true, &[])), wanted(0));
     let first = page((0..100).map(plain).collect(), 102);
-    assert_eq!(line(look(vault, true, std::slice::from_ref(&first))), wanted(100));
+    assert_eq!(line(read_back(vault, true, std::slice::from_ref(&first))), wanted(100));
 
     let mut old = record("old", "success");
     old["created_at"] = json!("2026-11-21T11:54:59.9");
@@ -532,34 +539,37 @@ fn a_vault_is_read_page_by_page() {
         ],
         107,
     );
-    let receipt = |backup: &str, record: Option<&str>| Found {
+    let receipt = |backup: &str, record: Option<&str>| FoundCopy {
         backup_id: Some(backup.into()),
         replication_id: record.map(str::to_owned),
     };
     let receipts = vec![receipt("b1", Some("r1")), receipt("b4", Some("undated")), receipt("b5", Some("skewed"))];
-    let read = look(vault, true, &[first.clone(), last]);
+    let read = read_back(vault, true, &[first.clone(), last]);
     assert_eq!(read, Ok(ReadBack::Found(Acceptance { receipts, request_id: None })));
 
-    assert_eq!(look(vault, true, &[first, page(vec![plain(100)], 101)]), Ok(ReadBack::Absent));
-    assert_eq!(look(vault, true, &[page(vec![], 0)]), Ok(ReadBack::Absent));
+    assert_eq!(read_back(vault, true, &[first, page(vec![plain(100)], 101)]), Ok(ReadBack::Absent));
+    assert_eq!(read_back(vault, true, &[page(vec![], 0)]), Ok(ReadBack::Absent));
     let unnamed = page(vec![backup("b".into(), json!([record("", "replicating")]))], 1);
-    assert_eq!(look(vault, true, &[unnamed]), Ok(ReadBack::Running));
+    assert_eq!(read_back(vault, true, &[unnamed]), Ok(ReadBack::Running));
 
     // Partner clouds show no records, only tasks.
     let untold = page(vec![json!({"id": "b1"}), json!({"id": "b2"}), json!({"id": "b3"})], 3);
-    assert!(line(look(vault, true, std::slice::from_ref(&untold))).contains("operation-logs"));
+    assert!(line(read_back(vault, true, std::slice::from_ref(&untold))).contains("operation-logs"));
     let mut old = log("b2", "success");
     old["created_at"] = json!("2026-11-20T12:00:00");
     let tasks = logs(vec![log("b1", "running"), old, log("b3", "failed")], 3);
     let receipts = vec![receipt("b1", None)];
-    assert_eq!(look(vault, true, &[untold, tasks]), Ok(ReadBack::Found(Acceptance { receipts, request_id: None })));
+    assert_eq!(
+        read_back(vault, true, &[untold, tasks]),
+        Ok(ReadBack::Found(Acceptance { receipts, request_id: None }))
+    );
 }
 
 #[test]
 fn an_answer_that_cannot_be_read_is_worth_asking_again() {
     for operation in [Operation::CopyBackup, Operation::CopyCheckpoint, Operation::CopyCheckpointItem] {
         for bad in [reply(200, json!({})), reply(502, json!("<html>")), error(500, "BackupService.9910")] {
-            let read = look(operation, true, &[bad]);
+            let read = read_back(operation, true, &[bad]);
             assert!(
                 matches!(&read, Err(Need::Failed(failure)) if failure.disposition == Disposition::Retryable),
                 "{read:?}"
@@ -579,7 +589,7 @@ fn only_the_vault_wide_call_is_settled_late_and_not_read_first() {
 
 #[test]
 fn a_key_signs_and_a_token_is_sent() {
-    let call = asked(look(Operation::CopyCheckpoint, true, &[]));
+    let call = asked(read_back(Operation::CopyCheckpoint, true, &[]));
     let at: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
     let sign = |access: &Access| {
         let mut draft = call.draft.clone();

@@ -6,13 +6,13 @@ use super::model::CopySnapshotCrossRegions;
 use super::names::snapshot_name;
 use crate::model::command::Replication;
 use crate::providers::call::{Call, Service};
-use crate::providers::provider::Intent;
+use crate::providers::provider::AttemptContext;
 use crate::sign::{Query, RequestDraft};
 
 /// Page size of DescribeSnapshots. Source: tencentcloud-sdk-python-cbs 3.1.175, at most 100.
 pub(crate) const PAGE: u64 = 100;
 
-pub(super) fn start(replication: &Replication, intent: &Intent) -> Call {
+pub(super) fn start(replication: &Replication, intent: &AttemptContext) -> Call {
     let name = snapshot_name(replication, intent.attempt);
     let body = CopySnapshotCrossRegions {
         snapshot_id: &replication.source.id,

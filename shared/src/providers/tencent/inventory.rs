@@ -8,39 +8,39 @@ use super::calls::{PAGE, call};
 use super::errors::{NOT_FOUND, read};
 use super::model::{DescribeSnapshots, Described, Filter, Snapshot, time};
 use super::names::{OURS, copy_names, name_of};
-use crate::model::backup::{Backup, CopyRecord, CopyState, DestinationCopy, Standing};
+use crate::model::backup::{Backup, CopyRecord, CopyState, DestinationCopy, Eligibility};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::providers::call::Call;
 use crate::providers::inventory::{
-    CopiesPage, Cursor, HiddenKind, Inventory, InventoryPage, Scope, SourceKey, incomplete, next_offset,
+    CopiesPage, Cursor, HiddenKind, Inventory, InventoryPage, InventoryQuery, SourceKey, incomplete, next_offset,
 };
 use crate::providers::refusal::unreadable;
 
 impl Inventory for Tencent {
-    fn list(&self, scope: &Scope, cursor: Option<&Cursor>) -> Call {
+    fn list(&self, scope: &InventoryQuery, cursor: Option<&Cursor>) -> Call {
         page_call(scope, cursor)
     }
 
-    fn listed(&self, scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
+    fn listed(&self, scope: &InventoryQuery, cursor: Option<&Cursor>, reply: &Reply) -> Result<InventoryPage, Failure> {
         let Page { snapshots, next, total } = page(scope, cursor, reply)?;
         let backups = snapshots.into_iter().map(backup).collect::<Result<Vec<_>, _>>()?;
         Ok(InventoryPage { backups, next, total, ..Default::default() })
     }
 
-    fn hidden_kinds(&self, _scope: &Scope) -> &'static [HiddenKind] {
+    fn hidden_kinds(&self, _scope: &InventoryQuery) -> &'static [HiddenKind] {
         &[HiddenKind {
             name: "SHARED_SNAPSHOT",
             why: "belongs to another account, which shares it; that account's own rules are about it",
         }]
     }
 
-    fn show(&self, scope: &Scope, id: &str) -> Option<Call> {
+    fn show(&self, scope: &InventoryQuery, id: &str) -> Option<Call> {
         let body = DescribeSnapshots { snapshot_ids: Some(&[id]), limit: 1, ..Default::default() };
         Some(call("DescribeSnapshots", &scope.region, &body))
     }
 
-    fn shown(&self, _scope: &Scope, id: &str, reply: &Reply) -> Result<Option<Backup>, Failure> {
+    fn shown(&self, _scope: &InventoryQuery, id: &str, reply: &Reply) -> Result<Option<Backup>, Failure> {
         let snapshots = match read::<Described>(reply) {
             Ok(answer) => answer.body.snapshots.unwrap_or_default(),
             Err(failure) if failure.code == NOT_FOUND => Vec::new(),
@@ -52,13 +52,13 @@ impl Inventory for Tencent {
 
     /// Lists all the destination's snapshots, because there is no filter for copies. A copy is younger than its source, so `since` ends
     /// this listing as it ends that of the sources.
-    fn list_copies(&self, destination: &Scope, cursor: Option<&Cursor>) -> Option<Call> {
+    fn list_copies(&self, destination: &InventoryQuery, cursor: Option<&Cursor>) -> Option<Call> {
         Some(page_call(destination, cursor))
     }
 
     fn listed_copies(
         &self,
-        destination: &Scope,
+        destination: &InventoryQuery,
         cursor: Option<&Cursor>,
         reply: &Reply,
     ) -> Result<CopiesPage, Failure> {
@@ -101,19 +101,19 @@ impl Inventory for Tencent {
 
 /// Whether a snapshot can be copied at all, and whether now. Of system disks, encrypted and instant snapshots the documents of 2023 say no,
 /// and those of 2026 say nothing, so the API decides.
-pub fn standing(snapshot: &Snapshot) -> Standing {
+pub fn eligibility(snapshot: &Snapshot) -> Eligibility {
     let state = snapshot.state.as_deref();
     if snapshot.copy_from_remote == Some(true) || matches!(state, Some("COPYING_FROM_REMOTE" | "CHECKING_COPIED")) {
-        return Standing::NotCovered("is itself a copy from another region, and copies are never copied on");
+        return Eligibility::NotCovered("is itself a copy from another region, and copies are never copied on");
     }
     if snapshot.snapshot_type.as_deref() == Some("SHARED_SNAPSHOT") {
-        return Standing::NotCovered("belongs to another account, which shares it");
+        return Eligibility::NotCovered("belongs to another account, which shares it");
     }
     match state {
-        Some("CREATING") => Standing::NotReady("is still being created".to_owned()),
-        Some("ROLLBACKING") => Standing::NotReady("is being rolled back to its disk".to_owned()),
-        Some("TORECYCLE") => Standing::NotCovered("is in the recycle bin"),
-        _ => Standing::Usable,
+        Some("CREATING") => Eligibility::NotReady("is still being created".to_owned()),
+        Some("ROLLBACKING") => Eligibility::NotReady("is being rolled back to its disk".to_owned()),
+        Some("TORECYCLE") => Eligibility::NotCovered("is in the recycle bin"),
+        _ => Eligibility::Usable,
     }
 }
 
@@ -129,7 +129,7 @@ struct Page {
 }
 
 /// The call for a page. It does not filter by state: an unfinished snapshot must be seen as such, not only after its page has gone by.
-fn page_call(scope: &Scope, cursor: Option<&Cursor>) -> Call {
+fn page_call(scope: &InventoryQuery, cursor: Option<&Cursor>) -> Call {
     let values = ["PRIVATE_SNAPSHOT".to_owned()];
     let body = DescribeSnapshots {
         filters: Some([Filter { name: "snapshot-type", values: &values }]),
@@ -142,7 +142,7 @@ fn page_call(scope: &Scope, cursor: Option<&Cursor>) -> Call {
     call("DescribeSnapshots", &scope.region, &body)
 }
 
-fn page(scope: &Scope, cursor: Option<&Cursor>, reply: &Reply) -> Result<Page, Failure> {
+fn page(scope: &InventoryQuery, cursor: Option<&Cursor>, reply: &Reply) -> Result<Page, Failure> {
     let answer = read::<Described>(reply).map_err(Failure::of_read)?;
     let total = answer.body.total_count;
     let snapshots = match (answer.body.snapshots, total) {
@@ -177,7 +177,7 @@ fn backup(snapshot: Snapshot) -> Result<Backup, Failure> {
         note: None,
     };
     Ok(Backup {
-        standing: standing(&snapshot),
+        eligibility: eligibility(&snapshot),
         hint: hint(&snapshot),
         id: id(snapshot.snapshot_id)?,
         name: snapshot.snapshot_name,
@@ -235,8 +235,8 @@ mod tests {
     use crate::model::command::Operation;
     use crate::model::failure::Disposition;
 
-    fn scope(since: Option<&str>) -> Scope {
-        Scope {
+    fn scope(since: Option<&str>) -> InventoryQuery {
+        InventoryQuery {
             operation: Operation::CopySnapshot,
             region: "ap-guangzhou".into(),
             project_id: None,
@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(body, json!({"SnapshotIds": ["snap-1"], "Offset": 0, "Limit": 1}));
         let shown = |reply: &Reply| Tencent.shown(&scope(None), "snap-1", reply);
         let found = reply(1, &[json!({"SnapshotId": "snap-1", "SnapshotState": "CREATING"})]);
-        assert_eq!(shown(&found).unwrap().unwrap().standing, Standing::NotReady("is still being created".into()));
+        assert_eq!(shown(&found).unwrap().unwrap().eligibility, Eligibility::NotReady("is still being created".into()));
         // Another snapshot, none, and a refusal all mean "not there".
         assert_eq!(shown(&reply(1, &[json!({"SnapshotId": "snap-2"})])), Ok(None));
         assert_eq!(shown(&reply(0, &[])), Ok(None));
@@ -318,7 +318,7 @@ mod tests {
             created_at: Some(at("2026-11-21T08:30:00Z")),
             completed_at: None,
             size_gib: Some(50),
-            standing: Standing::Usable,
+            eligibility: Eligibility::Usable,
             hint: Some("system disk, encrypted, instant snapshot".into()),
             copies: vec![CopyRecord {
                 region: "ap-beijing".into(),
@@ -345,11 +345,11 @@ mod tests {
 
     #[test]
     fn the_state_decides_what_can_be_copied() {
-        let standing = |fields: Value| match listed(fields).standing {
-            Standing::Usable => "usable".to_owned(),
-            Standing::NotReady(reason) => format!("not ready: {reason}"),
-            Standing::Ineligible(reason) => format!("never: {reason}"),
-            Standing::NotCovered(reason) => format!("not covered: {reason}"),
+        let eligibility_of = |fields: Value| match listed(fields).eligibility {
+            Eligibility::Usable => "usable".to_owned(),
+            Eligibility::NotReady(reason) => format!("not ready: {reason}"),
+            Eligibility::Ineligible(reason) => format!("never: {reason}"),
+            Eligibility::NotCovered(reason) => format!("not covered: {reason}"),
         };
         for (fields, wanted) in [
             (json!({}), "usable"),
@@ -368,7 +368,7 @@ mod tests {
             ),
             (json!({"SnapshotType": "SHARED_SNAPSHOT"}), "not covered: belongs to another account, which shares it"),
         ] {
-            assert_eq!(standing(fields.clone()), wanted, "{fields}");
+            assert_eq!(eligibility_of(fields.clone()), wanted, "{fields}");
         }
     }
 

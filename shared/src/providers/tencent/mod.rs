@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use super::asked::Asked;
 use super::call::{Call, Service};
 use super::inventory::Inventory;
-use super::provider::{Acceptance, Accepted, Intent, Provider, ReadBack};
+use super::provider::{Acceptance, Accepted, AttemptContext, Provider, ReadBack};
 use super::refusal::{refusal, unreadable};
 use super::sts::Sts;
 use crate::model::access::Access;
@@ -73,7 +73,7 @@ impl Provider for Tencent {
         Ok(())
     }
 
-    fn start(&self, replication: &Replication, intent: &Intent) -> Call {
+    fn start(&self, replication: &Replication, intent: &AttemptContext) -> Call {
         calls::start(replication, intent)
     }
 
@@ -101,7 +101,7 @@ impl Provider for Tencent {
         read::<Head>(reply).err().filter(|failure| failure.code != NOT_FOUND)
     }
 
-    fn read_back(&self, replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
+    fn read_back(&self, replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack> {
         readback::read_back(replication, intent, replies)
     }
 

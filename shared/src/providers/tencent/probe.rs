@@ -28,7 +28,7 @@ impl Probe for Tencent {
         Duration::from_secs(300)
     }
 
-    fn look(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Asked<Option<Finding>> {
+    fn diagnose(&self, topic: Topic, route: &Route, replies: &[Reply]) -> Asked<Option<Finding>> {
         let reply = replies.first();
         let finding = match topic {
             Topic::Identity => identity(route, reply),
@@ -151,9 +151,9 @@ mod tests {
         }
     }
 
-    fn look(topic: Topic, response: Value) -> Asked<Option<Finding>> {
+    fn diagnose(topic: Topic, response: Value) -> Asked<Option<Finding>> {
         let body = json!({"Response": response}).to_string().into_bytes();
-        Tencent.look(topic, &route(), &[Reply { status: 200, headers: Vec::new(), body }])
+        Tencent.diagnose(topic, &route(), &[Reply { status: 200, headers: Vec::new(), body }])
     }
 
     fn found(found: Asked<Option<Finding>>) -> Finding {
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn only_reads_are_planned_and_each_goes_to_its_region() {
         for topic in Topic::ALL {
-            if let Err(Need::Ask(call)) = Tencent.look(topic, &route(), &[]) {
+            if let Err(Need::Ask(call)) = Tencent.diagnose(topic, &route(), &[]) {
                 assert!(["GetCallerIdentity", "DescribeSnapshots"].contains(&call.action), "{}", call.action);
                 let destination = matches!(topic, Topic::Copies | Topic::Quota);
                 assert_eq!(call.region == "ap-beijing", destination, "{topic:?}");
@@ -181,8 +181,8 @@ mod tests {
     #[test]
     fn the_caller_is_told() {
         let body = json!({"AccountId": "100000000001", "Type": "CAMUser", "Arn": "qcs::cam::uin/1:uin/1"});
-        assert_eq!(found(look(Topic::Identity, body)).found, "account 100000000001: CAMUser qcs::cam::uin/1:uin/1");
-        assert_eq!(found(look(Topic::Identity, json!({}))).health, Health::Unknown);
+        assert_eq!(found(diagnose(Topic::Identity, body)).found, "account 100000000001: CAMUser qcs::cam::uin/1:uin/1");
+        assert_eq!(found(diagnose(Topic::Identity, json!({}))).health, Health::Unknown);
     }
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
             ("AuthFailure.SignatureFailure", false),
             ("UnauthorizedOperation.InvalidToken", false),
         ] {
-            let Err(Need::Failed(failure)) = look(Topic::Sources, json!({"Error": {"Code": code, "Message": "m"}}))
+            let Err(Need::Failed(failure)) = diagnose(Topic::Sources, json!({"Error": {"Code": code, "Message": "m"}}))
             else {
                 panic!()
             };
@@ -204,8 +204,8 @@ mod tests {
 
     #[test]
     fn the_quota_is_known_below_what_every_region_has() {
-        let of = |total: u64| found(look(Topic::Quota, json!({"TotalCount": total, "SnapshotSet": []}))).health;
+        let of = |total: u64| found(diagnose(Topic::Quota, json!({"TotalCount": total, "SnapshotSet": []}))).health;
         assert_eq!((of(0), of(63), of(64), of(500)), (Health::Ok, Health::Ok, Health::Unknown, Health::Unknown));
-        assert_eq!(found(look(Topic::Quota, json!({"SnapshotSet": []}))).health, Health::Unknown);
+        assert_eq!(found(diagnose(Topic::Quota, json!({"SnapshotSet": []}))).health, Health::Unknown);
     }
 }

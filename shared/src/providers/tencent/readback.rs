@@ -2,17 +2,17 @@
 
 use super::calls::{PAGE, call};
 use super::errors::{NOT_FOUND, read};
-use super::inventory::standing;
+use super::inventory::eligibility;
 use super::model::{DescribeSnapshots, Described, Filter, Snapshot};
 use super::names::copy_names;
-use crate::model::backup::Standing;
+use crate::model::backup::Eligibility;
 use crate::model::command::Replication;
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
-use crate::providers::provider::{Acceptance, Intent, ReadBack};
+use crate::providers::provider::{Acceptance, AttemptContext, ReadBack};
 
 /// Asks the destination for copies by name, then the source for running copies and its own state.
-pub(super) fn read_back(replication: &Replication, intent: &Intent, replies: &[Reply]) -> Asked<ReadBack> {
+pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack> {
     let names = copy_names(&replication.source.id, &replication.source.region, intent.attempt);
     let mut seen = 0;
     let mut found: Vec<Snapshot> = Vec::new();
@@ -71,10 +71,10 @@ pub(crate) fn judge_source(replication: &Replication, source: &Snapshot) -> Read
     if source.copying_to_regions.as_ref().is_some_and(|regions| regions.contains(&replication.destination.region)) {
         return ReadBack::Running;
     }
-    match standing(source) {
-        Standing::Usable => ReadBack::Absent,
-        Standing::NotReady(reason) => ReadBack::NotReady(format!("the snapshot {id} {reason}")),
-        Standing::Ineligible(reason) => ReadBack::Ineligible(format!("the snapshot {id} {reason}")),
-        Standing::NotCovered(reason) => ReadBack::Ineligible(format!("the snapshot {id} {reason}")),
+    match eligibility(source) {
+        Eligibility::Usable => ReadBack::Absent,
+        Eligibility::NotReady(reason) => ReadBack::NotReady(format!("the snapshot {id} {reason}")),
+        Eligibility::Ineligible(reason) => ReadBack::Ineligible(format!("the snapshot {id} {reason}")),
+        Eligibility::NotCovered(reason) => ReadBack::Ineligible(format!("the snapshot {id} {reason}")),
     }
 }

@@ -6,12 +6,12 @@
 
 use serde_json::{Map, Value};
 
-use super::{Heard, Hint, What, ignored, object_of, required, text, told_id, told_region};
+use super::{Hint, HintReading, HintTarget, ignored, object_of, required, text, told_id, told_region};
 use crate::model::command::Cloud;
 use crate::model::fields::FieldError;
 
 /// Reads an EventGrid event of this Huawei service.
-pub(super) fn trace_event(event: &Value, service: &str) -> Result<Heard, FieldError> {
+pub(super) fn trace_event(event: &Value, service: &str) -> Result<HintReading, FieldError> {
     if !service.eq_ignore_ascii_case("CBR") {
         return ignored(format!("it is an event of Huawei's {service}, not of CBR"));
     }
@@ -20,7 +20,7 @@ pub(super) fn trace_event(event: &Value, service: &str) -> Result<Heard, FieldEr
 }
 
 /// Reads the trace at `path`. An asynchronous operation leaves two traces, so the first may come before there is a backup.
-pub(super) fn trace(trace: &Map<String, Value>, path: &str) -> Result<Heard, FieldError> {
+pub(super) fn trace(trace: &Map<String, Value>, path: &str) -> Result<HintReading, FieldError> {
     let service = required(trace, path, "service_type")?;
     if !service.eq_ignore_ascii_case("CBR") {
         return ignored(format!("it is a trace of {service}, not of CBR"));
@@ -39,15 +39,15 @@ pub(super) fn trace(trace: &Map<String, Value>, path: &str) -> Result<Heard, Fie
         return ignored(format!("the backup was not made: HTTP {code}"));
     }
     let id = told_id(required(trace, path, "resource_id")?, &format!("{path}resource_id"))?;
-    Ok(Heard::Hint(hint(match text(trace, "resource_type") {
-        Some("backup") => What::Backup(id),
-        Some("vault") => What::Vault(id),
-        _ => What::Resource(id),
+    Ok(HintReading::Hint(hint(match text(trace, "resource_type") {
+        Some("backup") => HintTarget::Backup(id),
+        Some("vault") => HintTarget::Vault(id),
+        _ => HintTarget::Resource(id),
     })))
 }
 
 /// Reads an alarm of CES, Huawei's monitoring service.
-pub(super) fn alarm(alarm: &Map<String, Value>) -> Result<Heard, FieldError> {
+pub(super) fn alarm(alarm: &Map<String, Value>) -> Result<HintReading, FieldError> {
     let namespace = required(alarm, "", "namespace")?;
     if namespace != "SYS.CBR" {
         return ignored(format!("it is an alarm of {namespace}, not of SYS.CBR"));
@@ -63,9 +63,9 @@ pub(super) fn alarm(alarm: &Map<String, Value>) -> Result<Heard, FieldError> {
     let id = required(&variables, "template_variable.", "ResourceId")?;
     let id = told_id(id, "template_variable.ResourceId")?;
     let region = told_region(text(&variables, "Region"), "template_variable.Region")?;
-    Ok(Heard::Hint(Hint { region, ..hint(What::Resource(id)) }))
+    Ok(HintReading::Hint(Hint { region, ..hint(HintTarget::Resource(id)) }))
 }
 
-fn hint(what: What) -> Hint {
+fn hint(what: HintTarget) -> Hint {
     Hint { cloud: Cloud::Huawei, account: None, region: None, project_id: None, what, occurrence: None }
 }

@@ -28,14 +28,14 @@ pub struct Hint {
     /// The Huawei project that it is in, where the event says so.
     pub project_id: Option<String>,
     /// The backup, vault or other resource that the event names.
-    pub what: What,
+    pub what: HintTarget,
     /// Which firing of a trigger this is: what the event itself says, or else the event's ID.
     pub occurrence: Option<String>,
 }
 
-/// What a hint names, by its ID.
+/// HintTarget a hint names, by its ID.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum HintTarget {
     /// A Tencent snapshot or a CBR backup.
     Backup(String),
     /// A CSBS checkpoint item.
@@ -46,18 +46,21 @@ pub enum What {
     Resource(String),
 }
 
-impl What {
+impl HintTarget {
     /// The ID, whatever kind of resource it belongs to.
     pub fn id(&self) -> &str {
         match self {
-            What::Backup(id) | What::CheckpointItem(id) | What::Vault(id) | What::Resource(id) => id,
+            HintTarget::Backup(id)
+            | HintTarget::CheckpointItem(id)
+            | HintTarget::Vault(id)
+            | HintTarget::Resource(id) => id,
         }
     }
 
     /// Whether a rule of this operation can cover it.
     pub fn is_for(&self, operation: Operation) -> bool {
         match self {
-            What::CheckpointItem(_) => operation == Operation::CopyCheckpointItem,
+            HintTarget::CheckpointItem(_) => operation == Operation::CopyCheckpointItem,
             _ => operation != Operation::CopyCheckpointItem,
         }
     }
@@ -67,20 +70,20 @@ impl Hint {
     /// Says what the hint names and where it is, for people.
     pub fn describe(&self) -> String {
         let (kind, id) = match &self.what {
-            What::Backup(id) if self.cloud == Cloud::Tencent => ("snapshot", id),
-            What::Backup(id) => ("backup", id),
-            What::CheckpointItem(id) => ("checkpoint item", id),
-            What::Vault(id) => ("vault", id),
-            What::Resource(id) => ("resource", id),
+            HintTarget::Backup(id) if self.cloud == Cloud::Tencent => ("snapshot", id),
+            HintTarget::Backup(id) => ("backup", id),
+            HintTarget::CheckpointItem(id) => ("checkpoint item", id),
+            HintTarget::Vault(id) => ("vault", id),
+            HintTarget::Resource(id) => ("resource", id),
         };
         let place = self.region.as_deref().map(|region| format!(" in {region}")).unwrap_or_default();
         format!("the {} {kind} {id}{place}", self.cloud.name())
     }
 }
 
-/// What was read from an event.
+/// HintTarget was read from an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum HintReading {
     /// The event names something to be copied.
     Hint(Hint),
     /// The event is of no concern to Offsite, and why.
@@ -88,7 +91,7 @@ pub enum Heard {
 }
 
 /// Reads a CloudEvent that a cloud itself sends; `None` for one from any other sender.
-pub fn of_cloud_event(event: &Value) -> Option<Result<Heard, FieldError>> {
+pub fn of_cloud_event(event: &Value) -> Option<Result<HintReading, FieldError>> {
     let source = event.get("source").and_then(Value::as_str)?;
     if let Some(product) = source.strip_suffix(".cloud.tencent") {
         return Some(tencent::audit_event(event, product));
@@ -98,11 +101,11 @@ pub fn of_cloud_event(event: &Value) -> Option<Result<Heard, FieldError>> {
 }
 
 /// Reads a body that is no envelope: Offsite's own form, or the body of a cloud's notification; `None` for anything else.
-pub fn of_body(body: &Value) -> Option<Result<Heard, FieldError>> {
+pub fn of_body(body: &Value) -> Option<Result<HintReading, FieldError>> {
     let object = body.as_object()?;
     let has = |name: &str| object.contains_key(name);
     if has("provider") {
-        return Some(own(body, object).map(Heard::Hint));
+        return Some(own(body, object).map(HintReading::Hint));
     }
     if has("trace_name") && has("service_type") {
         return Some(huawei::trace(object, ""));
@@ -118,7 +121,7 @@ pub fn of_body(body: &Value) -> Option<Result<Heard, FieldError>> {
 }
 
 /// Turns the ID in a field into the kind of thing that the field names.
-type Named = fn(String) -> What;
+type Named = fn(String) -> HintTarget;
 
 /// Reads Offsite's own form: a provider, a region and one ID.
 fn own(body: &Value, object: &Map<String, Value>) -> Result<Hint, FieldError> {
@@ -139,11 +142,13 @@ fn own(body: &Value, object: &Map<String, Value>) -> Result<Hint, FieldError> {
         _ => None,
     };
     let known: &[(&'static str, Named)] = match cloud {
-        Cloud::Alibaba => &[("vault_id", What::Vault)],
-        Cloud::Huawei => {
-            &[("backup_id", What::Backup), ("checkpoint_item_id", What::CheckpointItem), ("vault_id", What::Vault)]
-        }
-        Cloud::Tencent => &[("snapshot_id", What::Backup)],
+        Cloud::Alibaba => &[("vault_id", HintTarget::Vault)],
+        Cloud::Huawei => &[
+            ("backup_id", HintTarget::Backup),
+            ("checkpoint_item_id", HintTarget::CheckpointItem),
+            ("vault_id", HintTarget::Vault),
+        ],
+        Cloud::Tencent => &[("snapshot_id", HintTarget::Backup)],
     };
     let mut named = None;
     for (name, what) in known {
@@ -183,8 +188,8 @@ fn object_of(value: Option<&Value>) -> Option<Map<String, Value>> {
     }
 }
 
-fn ignored(reason: impl AsRef<str>) -> Result<Heard, FieldError> {
-    Ok(Heard::Ignored(one_line(reason.as_ref())))
+fn ignored(reason: impl AsRef<str>) -> Result<HintReading, FieldError> {
+    Ok(HintReading::Ignored(one_line(reason.as_ref())))
 }
 
 /// Checks a region code that an event gives; `None` if it gives none.

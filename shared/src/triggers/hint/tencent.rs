@@ -7,12 +7,12 @@
 
 use serde_json::{Map, Value};
 
-use super::{Heard, Hint, What, ignored, object_of, required, text, told_id, told_region};
+use super::{Hint, HintReading, HintTarget, ignored, object_of, required, text, told_id, told_region};
 use crate::model::command::Cloud;
 use crate::model::fields::FieldError;
 
 /// Reads a CloudAudit event of this Tencent product, such as `cbs`.
-pub(super) fn audit_event(event: &Value, product: &str) -> Result<Heard, FieldError> {
+pub(super) fn audit_event(event: &Value, product: &str) -> Result<HintReading, FieldError> {
     if !matches!(product, "cbs" | "cvm") {
         return ignored(format!("it is an event of Tencent's {product}, not of CBS"));
     }
@@ -37,12 +37,12 @@ pub(super) fn audit_event(event: &Value, product: &str) -> Result<Heard, FieldEr
         .or(others.into_iter().flatten().find(|id| id.starts_with("snap-")))
         .ok_or_else(|| FieldError::new("data.responseElements.SnapshotId", "is missing"))?;
     let region = text(&data, "eventRegion").or(event.get("region").and_then(Value::as_str));
-    Ok(Heard::Hint(Hint {
+    Ok(HintReading::Hint(Hint {
         cloud: Cloud::Tencent,
         account: None,
         region: told_region(region.filter(|region| !region.is_empty()), "data.eventRegion")?,
         project_id: None,
-        what: What::Backup(told_id(id, "data.responseElements.SnapshotId")?),
+        what: HintTarget::Backup(told_id(id, "data.responseElements.SnapshotId")?),
         occurrence: None,
     }))
 }

@@ -1,27 +1,27 @@
-//! What is read as a hint, what is ignored, and what is complained about.
+//! HintTarget is read as a hint, what is ignored, and what is complained about.
 
 use serde_json::{Value, json};
 
 use super::*;
 
-fn read(body: &Value) -> Result<Heard, String> {
+fn read(body: &Value) -> Result<HintReading, String> {
     of_body(body).expect("recognised").map_err(|error| error.to_string())
 }
 
-fn event(event: &Value) -> Result<Heard, String> {
+fn event(event: &Value) -> Result<HintReading, String> {
     of_cloud_event(event).expect("recognised").map_err(|error| error.to_string())
 }
 
-fn hint(heard: Result<Heard, String>) -> Hint {
+fn hint(heard: Result<HintReading, String>) -> Hint {
     match heard {
-        Ok(Heard::Hint(hint)) => hint,
+        Ok(HintReading::Hint(hint)) => hint,
         other => panic!("{other:?}"),
     }
 }
 
-fn reason(heard: Result<Heard, String>) -> String {
+fn reason(heard: Result<HintReading, String>) -> String {
     match heard {
-        Ok(Heard::Ignored(reason)) => reason,
+        Ok(HintReading::Ignored(reason)) => reason,
         other => panic!("{other:?}"),
     }
 }
@@ -46,13 +46,13 @@ fn audit(more: Value) -> Value {
 fn our_own_form_names_one_thing() {
     let tencent = json!({"provider": "tencent", "region": "ap-guangzhou", "snapshot_id": "snap-1", "account": "prod"});
     let read_hint = hint(read(&tencent));
-    assert_eq!(read_hint.what, What::Backup("snap-1".into()));
+    assert_eq!(read_hint.what, HintTarget::Backup("snap-1".into()));
     assert_eq!((read_hint.account.as_deref(), read_hint.region.as_deref()), (Some("prod"), Some("ap-guangzhou")));
     assert_eq!(read_hint.describe(), "the tencent snapshot snap-1 in ap-guangzhou");
     for (name, what) in [
-        ("backup_id", What::Backup("i".into())),
-        ("checkpoint_item_id", What::CheckpointItem("i".into())),
-        ("vault_id", What::Vault("i".into())),
+        ("backup_id", HintTarget::Backup("i".into())),
+        ("checkpoint_item_id", HintTarget::CheckpointItem("i".into())),
+        ("vault_id", HintTarget::Vault("i".into())),
     ] {
         let body = json!({"provider": "huawei", "region": "r", "project_id": "p", name: "i", "occurrence": "o"});
         let read_hint = hint(read(&body));
@@ -60,7 +60,7 @@ fn our_own_form_names_one_thing() {
         assert_eq!(read_hint.occurrence.as_deref(), Some("o"));
     }
     let vault = json!({"provider": "alibaba", "region": "cn-hangzhou", "vault_id": "v-1"});
-    assert_eq!(hint(read(&vault)).what, What::Vault("v-1".into()));
+    assert_eq!(hint(read(&vault)).what, HintTarget::Vault("v-1".into()));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn what_is_wrong_with_our_own_form_names_the_field() {
 #[test]
 fn a_recorded_call_that_made_a_snapshot_is_a_hint() {
     let plain = hint(event(&audit(json!({}))));
-    assert_eq!(plain.what, What::Backup("snap-1".into()));
+    assert_eq!(plain.what, HintTarget::Backup("snap-1".into()));
     assert_eq!(
         (plain.cloud, plain.region.as_deref(), plain.account.as_deref()),
         (Cloud::Tencent, Some("ap-guangzhou"), None)
@@ -179,13 +179,13 @@ fn trace(more: Value) -> Value {
 #[test]
 fn a_trace_of_a_new_backup_is_a_hint_and_another_is_not() {
     let told = |data: Value| read(&trace(data));
-    assert_eq!(hint(told(json!({}))).what, What::Backup("b-1".into()));
+    assert_eq!(hint(told(json!({}))).what, HintTarget::Backup("b-1".into()));
     assert_eq!(hint(told(json!({"trace_rating": null, "trace_status": "normal", "code": 200}))).region, None);
     assert_eq!(
         hint(told(json!({"trace_name": "createVaultBackup", "resource_type": "vault"}))).what,
-        What::Vault("b-1".into())
+        HintTarget::Vault("b-1".into())
     );
-    assert_eq!(hint(told(json!({"resource_type": ""}))).what, What::Resource("b-1".into()));
+    assert_eq!(hint(told(json!({"resource_type": ""}))).what, HintTarget::Resource("b-1".into()));
     for (data, wanted) in [
         (json!({"trace_name": "replicateBackup"}), "the call that starts a copy"),
         (json!({"trace_name": "replicateVaultBackup"}), "the call that starts a copy"),
@@ -201,7 +201,7 @@ fn a_trace_of_a_new_backup_is_a_hint_and_another_is_not() {
     let wrapped = json!({"cts": trace(json!({"resource_id": "a b"}))});
     assert!(read(&wrapped).unwrap_err().starts_with("cts.resource_id: must be an ID"));
     let event_of = |source: &str, data: Value| event(&json!({"specversion": "1.0", "source": source, "data": data}));
-    assert_eq!(hint(event_of("HC.CBR", trace(json!({})))).what, What::Backup("b-1".into()));
+    assert_eq!(hint(event_of("HC.CBR", trace(json!({})))).what, HintTarget::Backup("b-1".into()));
     assert!(reason(event_of("HC.OBS", json!({}))).contains("OBS, not of CBR"));
     assert_eq!(event_of("HC.CBR", json!({})).unwrap_err(), "data.service_type: is missing or no text");
 }
@@ -215,7 +215,7 @@ fn an_alarm_names_a_resource_of_unknown_kind() {
         }))
     };
     let told = hint(alarm("backupSucceeded", json!({"ResourceId": "b-1", "Region": "eu-de"})));
-    assert_eq!((told.what, told.region.as_deref()), (What::Resource("b-1".into()), Some("eu-de")));
+    assert_eq!((told.what, told.region.as_deref()), (HintTarget::Resource("b-1".into()), Some("eu-de")));
     let texts = json!("{\"ResourceId\":\"b-1\"}");
     assert_eq!(hint(alarm("backupSucceeded", texts)).region, None);
     for name in ["backupFailed", "replicationSucceeded", "vault_util"] {

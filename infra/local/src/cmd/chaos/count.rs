@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use offsite_shared::ledger::State;
-use offsite_shared::ledger::store::{Filter, Page};
+use offsite_shared::ledger::store::{RecordFilter, RecordPage};
 use offsite_shared::model::command::{Command, Operation};
 use serde_json::Value;
 
@@ -96,9 +96,9 @@ pub(super) async fn count(fleet: &Fleet, work: &[Work]) -> anyhow::Result<Count>
             }
         }
     }
-    let filter = Filter { state: Some(State::InDoubt.name().to_owned()), ..Filter::default() };
+    let filter = RecordFilter { state: Some(State::InDoubt.name().to_owned()), ..RecordFilter::default() };
     let ledger = fleet.ledger()?;
-    let count_page = |page: Page| {
+    let count_page = |page: RecordPage| {
         count.in_doubt += page.records.len() as u64;
         Ok(())
     };

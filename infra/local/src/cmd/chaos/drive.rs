@@ -27,7 +27,7 @@ const BATCH: usize = 10;
 /// Function processes for each cloud.
 const PROCESSES: usize = 2;
 /// Give up on what is still not done.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 #[derive(Default)]
 pub(super) struct Kills {
@@ -45,7 +45,7 @@ pub(super) async fn drive(fleet: &Arc<Fleet>, work: Vec<Work>, seed: u64) -> any
     let kills = Arc::new(Kills::default());
     let stop = Arc::new(AtomicBool::new(false));
     let bar = bar(work.len() as u64);
-    let deadline = later(SystemClock.now(), PATIENCE);
+    let deadline = later(SystemClock.now(), TIMEOUT);
     let total = work.len();
     let queues: Arc<HashMap<Cloud, Mutex<Vec<Work>>>> =
         Arc::new(Cloud::ALL.into_iter().map(|cloud| (cloud, Mutex::default())).collect());

@@ -11,7 +11,7 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::model::time::later;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::Clock;
-use offsite_shared::report::reading::{self, LINES, Wish};
+use offsite_shared::report::reading::{self, LINES, ReportRequest};
 use offsite_shared::report::{Conclusion, Report};
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ pub(super) const TIME_LIMIT: Duration = Duration::from_secs(4);
 pub(super) const COPIES: u64 = 4;
 
 /// How long all copies may take to be seen.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The Huawei project and vault of the servers.
 const PROJECT: &str = "f841e01fd2b14e7fa41b6ae7aa6b0594";
@@ -46,7 +46,7 @@ pub(super) async fn run(fleet: &Fleet, function: &FunctionProcess, story: &mut S
 
     story.step("all clouds: a timer starts the sweep, which lists every backup and copies what the policy covers")?;
     let context = fleet.context(policy.clone())?;
-    let deadline = later(SystemClock.now(), PATIENCE);
+    let deadline = later(SystemClock.now(), TIMEOUT);
     let invocation = Invocation { id: "demo".into(), deadline };
     let swept = handle(&context, &json!({ "action": "sweep" }), &invocation).await?;
     for rule in swept.get("swept").and_then(Value::as_array).into_iter().flatten() {
@@ -136,7 +136,7 @@ async fn backups(fleet: &Fleet) -> anyhow::Result<()> {
     post(&fleet.simulators.alibaba(), "/_sim/seed", files).await
 }
 
-/// Looks until nothing is under way any more, and sweeps once more for what only a sweep can tell. How many copies were seen.
+/// ObservationTimes until nothing is under way any more, and sweeps once more for what only a sweep can tell. How many copies were seen.
 async fn observe(context: &Context, invocation: &Invocation) -> anyhow::Result<u64> {
     let mut seen = 0;
     loop {
@@ -152,8 +152,13 @@ async fn observe(context: &Context, invocation: &Invocation) -> anyhow::Result<u
 }
 
 async fn read(context: &Context, policy: &Policy) -> anyhow::Result<Report> {
-    let wish =
-        Wish { at: SystemClock.now(), max_age: Duration::from_secs(7_200), rule: None, live: false, lines: LINES };
+    let wish = ReportRequest {
+        at: SystemClock.now(),
+        max_age: Duration::from_secs(7_200),
+        rule: None,
+        live: false,
+        lines: LINES,
+    };
     Ok(reading::read(&*context.ports.ledger, &*context.ports.notes, Some(policy), &wish).await?)
 }
 

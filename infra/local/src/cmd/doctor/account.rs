@@ -19,7 +19,7 @@ use offsite_shared::providers::asked::Need;
 use offsite_shared::providers::call::Call;
 use offsite_shared::providers::probe::{Finding, Health, Probe, Route, Topic};
 use offsite_shared::providers::provider::Provider;
-use offsite_shared::settings::accounts::Source;
+use offsite_shared::settings::accounts::CredentialSource;
 use offsite_shared::settings::environment::Environment;
 
 use super::check::Check;
@@ -39,7 +39,7 @@ pub(crate) struct Account {
 }
 
 /// What all checks of a run share.
-pub(crate) struct Room<'a> {
+pub(crate) struct CheckRun<'a> {
     /// The context whose transport, settings and clock the requests go by.
     pub context: &'a Context,
     /// What the handler takes credentials from.
@@ -76,10 +76,10 @@ impl Account {
     }
 
     /// All checks of this account, in order.
-    pub(crate) async fn checks(&self, room: &Room<'_>) -> Vec<Check> {
-        let (credential, mut barred) = self.credential(room).await;
-        let mut checks = vec![credential, self.destinations(room).await];
-        let reached = self.endpoints(room).await;
+    pub(crate) async fn checks(&self, run: &CheckRun<'_>) -> Vec<Check> {
+        let (credential, mut barred) = self.credential(run).await;
+        let mut checks = vec![credential, self.destinations(run).await];
+        let reached = self.endpoints(run).await;
         checks.extend(reached.iter().map(|(base, (reached, topics))| self.endpoint(base, reached, topics)));
         let (clock, wrong_clock) = self.clock(&reached);
         checks.push(clock);
@@ -89,8 +89,8 @@ impl Account {
             .filter(|(_, (reached, _))| reached.latency_ms.is_none())
             .map(|(base, _)| base)
             .collect();
-        for (topic, subject, route) in self.looks() {
-            match self.look(room, topic, &subject, route, &mut barred, &mut dead).await {
+        for (topic, subject, route) in self.topics() {
+            match self.run_check(run, topic, &subject, route, &mut barred, &mut dead).await {
                 Some(check) => checks.push(check),
                 None => continue,
             }
@@ -100,22 +100,22 @@ impl Account {
     }
 
     /// Whether there is a credential, and why nothing may be signed with it.
-    async fn credential(&self, room: &Room<'_>) -> (Check, Option<String>) {
+    async fn credential(&self, run: &CheckRun<'_>) -> (Check, Option<String>) {
         const BLIND: &str = "whether it is right: that is what the signed checks tell";
         let cloud = self.cloud();
-        let set: Vec<&str> = variables(cloud).filter(|name| room.environment.get(name).is_some()).collect();
-        let source = room.secrets.source(cloud, &self.name);
-        let by_key = room.environment.get(key_variables(cloud)[0]).is_some();
+        let set: Vec<&str> = variables(cloud).filter(|name| run.environment.get(name).is_some()).collect();
+        let source = run.secrets.source(cloud, &self.name);
+        let by_key = run.environment.get(key_variables(cloud)[0]).is_some();
         let nameless = CredentialName(format!("{}#{}", cloud.name(), self.name));
         let kept_at = match source {
-            Some(Source::Environment) | None => set.join(", "),
+            Some(CredentialSource::Environment) | None => set.join(", "),
             Some(source) => source.place().to_owned(),
         };
         let known = match source {
             // A password is exchanged for a token by the first signed check, not here.
-            Some(Source::Environment) if !by_key => room.secrets.check(cloud).map(|()| nameless),
+            Some(CredentialSource::Environment) if !by_key => run.secrets.check(cloud).map(|()| nameless),
             _ => {
-                let access = room.secrets.access(cloud, &self.name, &self.routes[0].region, None).await;
+                let access = run.secrets.access(cloud, &self.name, &self.routes[0].region, None).await;
                 access.map(|access| CredentialName::of(cloud, &self.name, &access))
             }
         };
@@ -128,14 +128,14 @@ impl Account {
                 return (check, Some("there is no credential".to_owned()));
             }
         };
-        let now = room.context.now();
-        if let Some(pause) = room.pauses.of(&name, now).await {
+        let now = run.context.now();
+        if let Some(pause) = run.pauses.of(&name, now).await {
             let found = format!("the provider refused it, and it is paused until {}: {}", pause.until, pause.reason);
             let advice = "correct the key; a corrected one is used within half a minute";
             let check = self.check("credential", kept_at, Finding::new(Health::Fail, found, advice), BLIND);
             return (check, Some("the credential is paused".to_owned()));
         }
-        let of_environment = matches!(source, Some(Source::Environment));
+        let of_environment = matches!(source, Some(CredentialSource::Environment));
         let finding = match of_environment && set.contains(&key_variables(cloud)[2]) {
             false if !of_environment => Finding::ok("was got, and is got again by itself"),
             true => Finding::new(
@@ -148,8 +148,8 @@ impl Account {
         (self.check("credential", kept_at, finding, BLIND), None)
     }
 
-    async fn destinations(&self, room: &Room<'_>) -> Check {
-        let settings = &room.context.settings;
+    async fn destinations(&self, run: &CheckRun<'_>) -> Check {
+        let settings = &run.context.settings;
         let regions: BTreeSet<&str> = self.routes.iter().map(|route| route.destination.region.as_str()).collect();
         let refused: Vec<&str> = self
             .routes
@@ -157,7 +157,7 @@ impl Account {
             .filter(|route| !settings.allows(self.cloud(), &route.destination))
             .map(|route| route.destination.region.as_str())
             .collect();
-        let with_policy = room.context.ports.policies.policy().await.is_ok_and(|policy| policy.is_some());
+        let with_policy = run.context.ports.policies.policy().await.is_ok_and(|policy| policy.is_some());
         let finding = match (settings.restricts_destinations(), refused.is_empty()) {
             (false, _) if with_policy => {
                 Finding::ok("no list narrows them; functions that have the policy take no command that no rule wants")
@@ -179,22 +179,22 @@ impl Account {
     }
 
     /// Every endpoint that the looks below go to, with the topics that need it.
-    async fn endpoints(&self, room: &Room<'_>) -> BTreeMap<String, (Reached, BTreeSet<Topic>)> {
+    async fn endpoints(&self, run: &CheckRun<'_>) -> BTreeMap<String, (Reached, BTreeSet<Topic>)> {
         let mut bases: BTreeMap<String, BTreeSet<Topic>> = BTreeMap::new();
-        for (topic, _, route) in self.looks() {
-            if let Err(Need::Ask(call)) = self.probe.look(topic, route, &[]) {
-                bases.entry(self.base(room, &call)).or_default().insert(topic);
+        for (topic, _, route) in self.topics() {
+            if let Err(Need::Ask(call)) = self.probe.diagnose(topic, route, &[]) {
+                bases.entry(self.base(run, &call)).or_default().insert(topic);
             }
         }
         let reached = bases.into_iter().map(|(base, topics)| async move {
-            let seen = reach(room.context, room.environment, &base, room.patience).await;
+            let seen = reach(run.context, run.environment, &base, run.patience).await;
             (base, (seen, topics))
         });
         join_all(reached).await.into_iter().collect()
     }
 
-    fn base(&self, room: &Room<'_>, call: &Call) -> String {
-        room.context.settings.endpoint(self.provider, call.service, &call.region)
+    fn base(&self, run: &CheckRun<'_>, call: &Call) -> String {
+        run.context.settings.endpoint(self.provider, call.service, &call.region)
     }
 
     fn endpoint(&self, base: &str, reached: &Reached, topics: &BTreeSet<Topic>) -> Check {
@@ -237,26 +237,26 @@ impl Account {
     }
 
     /// What is looked at, each thing once: topics in order, so that the first signed request is the one about the key.
-    fn looks(&self) -> Vec<(Topic, String, &Route)> {
-        let mut looks: Vec<(Topic, String, &Route)> = Vec::new();
+    fn topics(&self) -> Vec<(Topic, String, &Route)> {
+        let mut topics: Vec<(Topic, String, &Route)> = Vec::new();
         for topic in Topic::ALL {
             for route in &self.routes {
                 let subject = subject(topic, route);
-                if !looks.iter().any(|(of, other, _)| *of == topic && *other == subject) {
-                    looks.push((topic, subject, route));
+                if !topics.iter().any(|(of, other, _)| *of == topic && *other == subject) {
+                    topics.push((topic, subject, route));
                 }
                 if topic == Topic::Identity {
                     break;
                 }
             }
         }
-        looks
+        topics
     }
 
     /// One look, asked to its end; `None` where the provider has nothing of the kind.
-    async fn look(
+    async fn run_check(
         &self,
-        room: &Room<'_>,
+        run: &CheckRun<'_>,
         topic: Topic,
         subject: &str,
         route: &Route,
@@ -272,19 +272,19 @@ impl Account {
                 if let Some(why) = barred_by {
                     return Err(Unasked::Skipped(why.to_owned()));
                 }
-                let base = self.base(room, &call);
+                let base = self.base(run, &call);
                 if unreachable.contains(&base) {
                     return Err(Unasked::Skipped(format!("{} does not answer", authority(&base))));
                 }
-                let started = room.context.now();
-                let stop = later(started, room.patience);
+                let started = run.context.now();
+                let stop = later(started, run.patience);
                 let target = Target { provider: self.provider, account: &self.name, rule: None };
-                let asked = exchange::send_once(room.context, target, &call, false, stop).await;
-                took.set(Some(room.context.now().duration_since(started).as_millis() as i64));
+                let asked = exchange::send_once(run.context, target, &call, false, stop).await;
+                took.set(Some(run.context.now().duration_since(started).as_millis() as i64));
                 asked.map_err(|failure| Unasked::Failed(failure, Some(base)))
             }
         };
-        let finding = match exchange::ask_on(|replies| self.probe.look(topic, route, replies), answer).await {
+        let finding = match exchange::ask_on(|replies| self.probe.diagnose(topic, route, replies), answer).await {
             Ok(finding) => finding?,
             Err(Unasked::Skipped(why)) => {
                 let finding = Finding::new(Health::Unknown, format!("not asked: {why}"), "");

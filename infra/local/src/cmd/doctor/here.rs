@@ -18,7 +18,7 @@ use crate::home;
 use crate::home::database::{APPLICATION_ID, SCHEMA_VERSION};
 
 /// How long AWS is asked.
-const PATIENCE: Duration = Duration::from_secs(6);
+const TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Where pauses of credentials are read.
 pub(crate) enum Pauses {
@@ -73,7 +73,7 @@ async fn in_table(environment: &Environment) -> (Finding, Pauses) {
         Err(error) => return (fail(format!("{error:#}"), "set the AWS variables that it names"), none()),
     };
     // A name that no credential has: the answer is that there is none.
-    let asked = tokio::time::timeout(PATIENCE, ledger.pause_of(&CredentialName("doctor".to_owned()))).await;
+    let asked = tokio::time::timeout(TIMEOUT, ledger.pause_of(&CredentialName("doctor".to_owned()))).await;
     match asked {
         Ok(Ok(_)) => (Finding::ok("the table answers, and its items can be read"), Pauses::Table(ledger)),
         Ok(Err(error)) => (
@@ -200,7 +200,7 @@ async fn queue(
     let endpoint = aws.endpoint(environment, "AWS_ENDPOINT_URL_SQS", origin).map_err(|error| error.message)?;
     let body = json!({ "QueueUrl": url, "AttributeNames": ["QueueArn"] });
     let call = aws.call(&endpoint, "sqs", "1.0", "AmazonSQS.GetQueueAttributes", &body, Duration::from_secs(3));
-    match tokio::time::timeout(PATIENCE, call).await {
+    match tokio::time::timeout(TIMEOUT, call).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("no answer in time".to_owned()),

@@ -26,7 +26,7 @@ use offsite_shared::settings::{Settings, accounts};
 
 use crate::home;
 use crate::home::policy_file::{self, DEFAULT, VARIABLE};
-use account::{Account, Room, variables};
+use account::{Account, CheckRun, variables};
 use check::{Check, Report};
 use offsite_simulators::{SimOptions, Simulators};
 
@@ -51,7 +51,7 @@ pub struct DoctorArgs {
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
-    /// Look at simulators started for this run instead of the clouds
+    /// DestinationView at simulators started for this run instead of the clouds
     #[arg(long)]
     pub simulate: bool,
     /// Give up on an answer after this many seconds
@@ -68,7 +68,7 @@ pub enum Format {
     Json,
 }
 
-/// Looks at everything, prints it, and tells whether no check failed.
+/// ObservationTimes at everything, prints it, and tells whether no check failed.
 ///
 /// # Errors
 /// The simulators cannot be started, the HTTP client cannot be set up, or standard output is gone.
@@ -111,9 +111,9 @@ async fn examine(args: &DoctorArgs, environment: &Environment) -> anyhow::Result
     let (ledger, pauses) = here::ledger(environment, simulated).await;
     report.checks.push(ledger);
     let in_force = policy.as_ref().map(|(_, policy)| Arc::new(policy.clone()));
-    let (context, secrets) = home::looking_with(environment, settings, clock, in_force)?;
+    let (context, secrets) = home::read_only_with(environment, settings, clock, in_force)?;
     report.checks.extend(here::queues(environment, &context.ports.transport, &context.ports.clock).await);
-    let accounts = looked_at(args, environment, &context.settings, policy.as_ref().map(|(_, policy)| policy));
+    let accounts = checked(args, environment, &context.settings, policy.as_ref().map(|(_, policy)| policy));
     if accounts.is_empty() {
         let (found, advice) = match &policy {
             Some(_) => ("the policy has no rule of this provider and account", "check --provider and --account"),
@@ -124,7 +124,7 @@ async fn examine(args: &DoctorArgs, environment: &Environment) -> anyhow::Result
         };
         report.checks.push(Check::here("accounts", "", Finding::new(Health::Fail, found, advice), ""));
     }
-    let room = Room {
+    let room = CheckRun {
         context: &context,
         secrets: &secrets,
         environment,
@@ -192,12 +192,7 @@ fn policy(file: Option<&Path>, environment: &Environment) -> (Check, Option<(Str
 }
 
 /// The accounts of the policy; without one, those that have a credential.
-fn looked_at(
-    args: &DoctorArgs,
-    environment: &Environment,
-    settings: &Settings,
-    policy: Option<&Policy>,
-) -> Vec<Account> {
+fn checked(args: &DoctorArgs, environment: &Environment, settings: &Settings, policy: Option<&Policy>) -> Vec<Account> {
     let mut accounts: Vec<Account> = Vec::new();
     let mut add = |name: &str, mut route: Route| {
         let (provider, probe) = probes(route.operation.cloud());

@@ -1,4 +1,4 @@
-//! Checks a command and turns it into steps: its provider is served here, its destinations are allowed, its limits are kept.
+//! Checks a command and turns it into tasks: its provider is served here, its destinations are allowed, its limits are kept.
 
 use crate::context::Context;
 use crate::model::command::{Command, Replication};
@@ -7,7 +7,7 @@ use crate::providers::provider::Provider;
 use crate::replicate::outcome::Outcome;
 
 /// A replication that may be worked on.
-pub(crate) struct Step {
+pub(crate) struct Task {
     /// The provider that makes the call.
     pub(crate) provider: &'static dyn Provider,
     /// What is to be copied, and where to.
@@ -16,16 +16,16 @@ pub(crate) struct Step {
     pub(crate) dry_run: bool,
 }
 
-/// A step to work on, or the outcome if there is nothing to work on.
-pub(crate) type Admitted = Result<Step, Outcome>;
+/// A task to work on, or the outcome if there is nothing to work on.
+pub(crate) type Admission = Result<Task, Outcome>;
 
-/// The replications of a command as steps, or why it is not admitted.
-pub(crate) fn of(ctx: &Context, command: &Command, id: &str) -> Vec<Admitted> {
+/// The replications of a command as tasks, or why it is not admitted.
+pub(crate) fn of(ctx: &Context, command: &Command, id: &str) -> Vec<Admission> {
     match admit(ctx, command) {
         Ok((provider, command)) => {
             let dry_run = command.dry_run;
-            let step = |replication| Ok(Step { provider, replication, dry_run });
-            command.replications().into_iter().map(step).collect()
+            let task = |replication| Ok(Task { provider, replication, dry_run });
+            command.replications().into_iter().map(task).collect()
         }
         Err(error) => vec![Err(Outcome::invalid(&error, id))],
     }

@@ -15,7 +15,7 @@ use crate::model::time::later;
 /// What this process knows about its credentials: their owners, which have worked, and the pauses read lately, so that a batch does not
 /// read one for each record.
 #[derive(Default)]
-pub struct Pauses {
+pub struct CredentialMemory {
     known: Mutex<HashMap<CredentialName, (Timestamp, Option<Pause>)>>,
     proven: Mutex<HashSet<CredentialName>>,
     owners: Mutex<HashMap<String, String>>,
@@ -26,7 +26,7 @@ pub struct Pauses {
 /// Locked by the caller that tries a credential. It holds the last refusal and when that came.
 type Turn = futures_util::lock::Mutex<Option<(Timestamp, Result<Reply, Failure>)>>;
 
-impl Pauses {
+impl CredentialMemory {
     /// The pause last read or set (inner `None`: there is none); `None` if that is 2 seconds old or unknown.
     pub fn recent(&self, credential: &CredentialName, now: Timestamp) -> Option<Option<Pause>> {
         let known = held(&self.known);
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_reading_that_began_before_a_pause_does_not_undo_it() {
-        let pauses = Pauses::default();
+        let pauses = CredentialMemory::default();
         let credential = CredentialName("tencent#default#AK#0011".to_owned());
         let at = |second| Timestamp::from_second(second).unwrap();
         let pause = Some(Pause { until: at(400), reason: "it was refused".to_owned() });
