@@ -28,14 +28,14 @@ type Turn = futures_util::lock::Mutex<Option<(Timestamp, Result<Reply, Failure>)
 
 impl CredentialMemory {
     /// The pause last read or set (inner `None`: there is none); `None` if that is 2 seconds old or unknown.
-    pub fn recent(&self, credential: &CredentialName, now: Timestamp) -> Option<Option<Pause>> {
+    pub(crate) fn recent(&self, credential: &CredentialName, now: Timestamp) -> Option<Option<Pause>> {
         let known = held(&self.known);
         let (read_at, pause) = known.get(credential)?;
         (now < later(*read_at, Duration::from_secs(2))).then(|| pause.clone())
     }
 
     /// Remembers a pause, or that there is none: set at `now`, or read by a read that began then.
-    pub fn remember(&self, credential: &CredentialName, now: Timestamp, pause: Option<Pause>) {
+    pub(crate) fn remember(&self, credential: &CredentialName, now: Timestamp, pause: Option<Pause>) {
         let mut known = held(&self.known);
         // A read that began before a pause was set, and ended after it, knows nothing of the pause and must not undo it.
         if known.get(credential).is_some_and(|(since, _)| *since > now) {
@@ -48,12 +48,12 @@ impl CredentialMemory {
     }
 
     /// Whether a provider has accepted this credential, and has not refused it since.
-    pub fn is_proven(&self, credential: &CredentialName) -> bool {
+    pub(crate) fn is_proven(&self, credential: &CredentialName) -> bool {
         held(&self.proven).contains(credential)
     }
 
     /// Records that a provider has accepted this credential.
-    pub fn prove(&self, credential: CredentialName) {
+    pub(crate) fn prove(&self, credential: CredentialName) {
         held(&self.proven).insert(credential);
     }
 
@@ -63,7 +63,7 @@ impl CredentialMemory {
     }
 
     /// Waits until nobody else tries this credential, and locks it until the guard is dropped. Other credentials do not wait.
-    pub async fn gate(&self, credential: &CredentialName) -> OwnedMutexGuard<()> {
+    pub(crate) async fn gate(&self, credential: &CredentialName) -> OwnedMutexGuard<()> {
         of_credential(&self.gates, credential).lock_owned().await
     }
 

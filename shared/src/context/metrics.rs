@@ -17,7 +17,7 @@ use crate::model::command::Cloud;
 use crate::ports::Meter;
 
 /// The CloudWatch namespace of all metrics.
-pub const NAMESPACE: &str = "Offsite";
+pub(crate) const NAMESPACE: &str = "Offsite";
 
 /// How many values of one metric a document may hold.
 const VALUES: usize = 100;
@@ -44,20 +44,8 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// Every metric, once.
-    pub const ALL: [Metric; 8] = [
-        Metric::Unreplicated,
-        Metric::OldestUnreplicatedSeconds,
-        Metric::SweepAgeSeconds,
-        Metric::ReplicationSeconds,
-        Metric::InDoubt,
-        Metric::Started,
-        Metric::Throttled,
-        Metric::QuotaHeadroom,
-    ];
-
     /// The metric's name in CloudWatch.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Metric::Unreplicated => "Unreplicated",
             Metric::OldestUnreplicatedSeconds => "OldestUnreplicatedSeconds",
@@ -71,7 +59,7 @@ impl Metric {
     }
 
     /// The metric's unit, as CloudWatch spells it.
-    pub fn unit(self) -> &'static str {
+    pub(crate) fn unit(self) -> &'static str {
         match self {
             Metric::OldestUnreplicatedSeconds | Metric::SweepAgeSeconds | Metric::ReplicationSeconds => "Seconds",
             Metric::QuotaHeadroom => "Gigabytes",
@@ -81,7 +69,12 @@ impl Metric {
 }
 
 /// The documents for these measurements. There are several only if a metric has more values than one document takes.
-pub fn documents(at: Timestamp, cloud: Cloud, rule: Option<&str>, measured: &[(Metric, Vec<u64>)]) -> Vec<Value> {
+pub(crate) fn documents(
+    at: Timestamp,
+    cloud: Cloud,
+    rule: Option<&str>,
+    measured: &[(Metric, Vec<u64>)],
+) -> Vec<Value> {
     let dimensions = match rule {
         Some(_) => json!([["provider"], ["provider", "rule"]]),
         None => json!([["provider"]]),
@@ -115,7 +108,7 @@ pub fn documents(at: Timestamp, cloud: Cloud, rule: Option<&str>, measured: &[(M
 
 /// Counts of what became of the replications of one invocation, for one provider and rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Replications that were worked on.
     pub worked_on: u64,
     /// Copies that a provider newly accepted.
@@ -144,12 +137,12 @@ impl Metrics {
     }
 
     /// Whether there is a meter that receives the metrics.
-    pub fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         self.meter.is_some()
     }
 
     /// Sends measurements to the meter.
-    pub fn put(&self, at: Timestamp, cloud: Cloud, rule: Option<&str>, measured: &[(Metric, Vec<u64>)]) {
+    pub(crate) fn put(&self, at: Timestamp, cloud: Cloud, rule: Option<&str>, measured: &[(Metric, Vec<u64>)]) {
         let Some(meter) = &self.meter else { return };
         for document in documents(at, cloud, rule, measured) {
             meter.put(&document);
@@ -157,12 +150,12 @@ impl Metrics {
     }
 
     /// Counts an exchange that was put off because of a rate limit.
-    pub fn count_throttled(&self, cloud: Cloud, rule: Option<&str>) {
+    pub(crate) fn count_throttled(&self, cloud: Cloud, rule: Option<&str>) {
         self.count(cloud, rule, Tally { throttled: 1, ..Tally::default() });
     }
 
     /// Adds `more` to the counts of a provider and rule.
-    pub fn count(&self, cloud: Cloud, rule: Option<&str>, more: Tally) {
+    pub(crate) fn count(&self, cloud: Cloud, rule: Option<&str>, more: Tally) {
         if self.meter.is_none() {
             return;
         }
@@ -175,12 +168,12 @@ impl Metrics {
     }
 
     /// Takes out the counts of one rule, for a document of their own.
-    pub fn take(&self, cloud: Cloud, rule: &str) -> Tally {
+    pub(crate) fn take(&self, cloud: Cloud, rule: &str) -> Tally {
         self.held().remove(&(cloud, Some(rule.to_owned()))).unwrap_or_default()
     }
 
     /// Sends all counts that were not taken out.
-    pub fn flush(&self, at: Timestamp) {
+    pub(crate) fn flush(&self, at: Timestamp) {
         if self.meter.is_none() {
             return;
         }

@@ -1,8 +1,8 @@
 //! The context of a process: its ports, its settings, and what it remembers.
 
-pub mod credentials;
+pub(crate) mod credentials;
 pub mod metrics;
-pub mod pacer;
+pub(crate) mod pacer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use metrics::Metrics;
 use pacer::Pacer;
 
 /// The time that is kept free for recording and emitting after the last exchange.
-pub const RESERVE: Duration = Duration::from_millis(1_500);
+pub(crate) const RESERVE: Duration = Duration::from_millis(1_500);
 
 /// The ways out of a process, one for each seam, and the clouds that it serves.
 pub struct Ports {

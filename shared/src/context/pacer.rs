@@ -11,13 +11,13 @@ use crate::model::time::later;
 
 /// Spaces calls so that no second holds more calls of one action than the limit.
 #[derive(Default)]
-pub struct Pacer {
+pub(crate) struct Pacer {
     sent: Mutex<HashMap<&'static str, VecDeque<Timestamp>>>,
 }
 
 impl Pacer {
     /// Books the next slot of `action` and returns how long to wait for it. A `limit` of 0 means no limit.
-    pub fn reserve(&self, action: &'static str, limit: u32, now: Timestamp) -> Duration {
+    pub(crate) fn reserve(&self, action: &'static str, limit: u32, now: Timestamp) -> Duration {
         /// A little over a second, because calls arrive at the provider unevenly.
         const WINDOW: Duration = Duration::from_millis(1_050);
         if limit == 0 {

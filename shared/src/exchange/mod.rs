@@ -171,7 +171,7 @@ pub async fn read_as<T>(
 ///
 /// # Errors
 /// A read that failed for good, or a failure that the replies stand for.
-pub async fn converse<T>(
+pub(crate) async fn converse<T>(
     ctx: &Context,
     target: Target<'_>,
     stop: Timestamp,

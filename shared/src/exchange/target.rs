@@ -16,7 +16,7 @@ pub struct Target<'a> {
 
 impl<'a> Target<'a> {
     /// The target for one replication.
-    pub fn of(provider: &'a dyn Provider, replication: &'a Replication) -> Target<'a> {
+    pub(crate) fn of(provider: &'a dyn Provider, replication: &'a Replication) -> Target<'a> {
         Target { provider, account: &replication.account, rule: replication.rule.as_deref() }
     }
 }

@@ -1,6 +1,6 @@
 //! The front door: one event in, one answer out.
 
-pub mod answer;
+pub(crate) mod answer;
 
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};

@@ -98,7 +98,7 @@ impl Aws {
     }
 
     /// The regional host of a service. Source: AWS General Reference, service endpoints, 2026.
-    pub fn default_endpoint(&self, service: &str) -> String {
+    pub(crate) fn default_endpoint(&self, service: &str) -> String {
         let suffix = if self.region.starts_with("cn-") { ".cn" } else { "" };
         format!("https://{service}.{}.amazonaws.com{suffix}", self.region)
     }
@@ -107,7 +107,7 @@ impl Aws {
     ///
     /// # Errors
     /// It lies in another one; the message names both regions.
-    pub fn check_region(&self, arn: &str) -> Result<(), Error> {
+    pub(crate) fn check_region(&self, arn: &str) -> Result<(), Error> {
         match arn.split(':').nth(3) {
             Some(region) if region == self.region => Ok(()),
             region => Err(Error::configuration(format!(
@@ -154,7 +154,7 @@ impl Aws {
     ///
     /// # Errors
     /// The service's status, or that there was no answer.
-    pub async fn get(
+    pub(crate) async fn get(
         &self,
         endpoint: &str,
         service: &str,
@@ -180,7 +180,7 @@ impl Aws {
     ///
     /// # Errors
     /// The service's error, or that there was no answer.
-    pub async fn query(
+    pub(crate) async fn query(
         &self,
         endpoint: &str,
         service: &str,

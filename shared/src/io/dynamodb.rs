@@ -31,7 +31,7 @@ pub struct DynamoLedger {
 }
 
 /// The table's definition, as CreateTable takes it.
-pub fn table_definition(name: &str) -> Value {
+pub(crate) fn table_definition(name: &str) -> Value {
     let attribute = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
     let key = |name: &str, kind: &str| json!({ "AttributeName": name, "KeyType": kind });
     let index = |name: &str, range: &str| {

@@ -52,7 +52,7 @@ pub fn from_environment(environment: &Environment, to: LineMeter, usual: bool) -
 
 /// Whether Lambda's own filter keeps the metrics out of the log: a line of JSON without a level counts as INFO.
 /// Source: AWS Lambda developer guide, "Log-level filtering", 2026.
-pub fn is_filtered(environment: &Environment) -> bool {
+pub(crate) fn is_filtered(environment: &Environment) -> bool {
     let is = |name: &str, wanted: &[&str]| {
         environment.get(name).is_some_and(|value| wanted.iter().any(|one| one.eq_ignore_ascii_case(value)))
     };

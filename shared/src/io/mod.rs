@@ -11,4 +11,4 @@ pub mod memory;
 pub mod meter;
 pub mod policies;
 pub mod sqs;
-pub mod web_identity;
+pub(crate) mod web_identity;

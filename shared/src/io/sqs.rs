@@ -180,7 +180,7 @@ impl Emitter for SqsEmitter {
 }
 
 /// The SQS queue through which a sweep hands commands to other functions.
-pub struct SqsWorkQueue {
+pub(crate) struct SqsWorkQueue {
     queue: SqsEmitter,
     clock: Arc<dyn Clock>,
 }
@@ -190,7 +190,7 @@ impl SqsWorkQueue {
     ///
     /// # Errors
     /// Names the variable that is wrong.
-    pub fn from_environment(
+    pub(crate) fn from_environment(
         environment: &Environment,
         aws: Arc<Aws>,
         clock: Arc<dyn Clock>,

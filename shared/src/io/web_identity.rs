@@ -21,7 +21,7 @@ const LIFE_S: u32 = 300;
 ///
 /// # Errors
 /// AWS refused, or did not answer.
-pub async fn token(aws: &Aws, endpoint: &str, federation: &Federation) -> Result<SecretString, Error> {
+pub(crate) async fn token(aws: &Aws, endpoint: &str, federation: &Federation) -> Result<SecretString, Error> {
     let mut form = String::from("Action=GetWebIdentityToken&Version=2011-06-15&Audience.member.1=");
     encode_into(&mut form, federation.audience.as_bytes());
     form.push_str(&format!("&SigningAlgorithm={}&DurationSeconds={LIFE_S}", federation.algorithm));

@@ -29,7 +29,7 @@ pub use crate::ledger::resolution::{Resolution, ResolveError, resolve};
 pub use crate::ledger::transitions::{Claim, Ending, claim, emitted, missed, put_off, settle};
 
 /// The newest record format that this version writes and reads.
-pub const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 /// Where a replication stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -274,7 +274,7 @@ impl Record {
 }
 
 /// The earliest start of the attempt that follows `attempt`. The backoff doubles with each attempt.
-pub fn next_attempt(attempt: u32, backoff: Duration, now: Timestamp) -> Timestamp {
+pub(crate) fn next_attempt(attempt: u32, backoff: Duration, now: Timestamp) -> Timestamp {
     let doublings = attempt.saturating_sub(1).min(10);
     later(now, backoff.saturating_mul(2u32.pow(doublings)))
 }

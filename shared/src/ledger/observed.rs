@@ -74,7 +74,7 @@ pub(crate) fn is_awaited(record: &Record) -> bool {
 }
 
 /// Whether a record in this state has nothing more to wait for.
-pub fn is_done(state: State) -> bool {
+pub(crate) fn is_done(state: State) -> bool {
     !matches!(state, State::Seen | State::Claimed | State::InDoubt | State::Accepted)
 }
 

@@ -78,7 +78,7 @@ pub struct CopyRecord {
 
 impl CopyRecord {
     /// Whether the copy goes to `destination`. The region decides; without one the project does, because a project has one region.
-    pub fn is_to(&self, destination: &Destination) -> bool {
+    pub(crate) fn is_to(&self, destination: &Destination) -> bool {
         match self.region.as_str() {
             "" => self.project_id.is_some() && self.project_id == destination.project_id,
             region => region == destination.region,

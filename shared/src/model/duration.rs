@@ -30,7 +30,7 @@ pub fn text(duration: Duration) -> String {
 }
 
 /// Writes an age for people in its two largest units, rounded down.
-pub fn rough(age: Duration) -> String {
+pub(crate) fn rough(age: Duration) -> String {
     let seconds = age.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {

@@ -73,7 +73,7 @@ pub struct Row {
 
 impl Row {
     /// A row from its five fields, so that a table needs few lines.
-    pub const fn new(
+    pub(crate) const fn new(
         code: &'static str,
         disposition: Disposition,
         whose: Whose,
@@ -136,7 +136,7 @@ impl Failure {
 
     /// This failure, if the call was a read that a credential must pass before any other use. A missing right cannot be about a backup
     /// there, and nothing may be sent without an answer, so the failure counts as a refusal of the credential.
-    pub fn of_sign_in(self) -> Failure {
+    pub(crate) fn of_sign_in(self) -> Failure {
         let failure = self.of_read();
         if failure.disposition == Disposition::Permanent && failure.whose == Whose::Backup {
             let advice = "check the role's name and its trust, and that this key may be used so";

@@ -15,13 +15,13 @@ pub struct FieldError {
 
 impl FieldError {
     /// An error about `field`. The reason is put on one line.
-    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
+    pub(crate) fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { field: field.into(), reason: one_line(&reason.into()) }
     }
 }
 
 /// A JSON object that is being read. [`Fields::finish`] refuses the fields that no method was asked for.
-pub struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     path: String,
     object: &'a Map<String, Value>,
     known: Vec<&'static str>,
@@ -32,7 +32,7 @@ impl<'a> Fields<'a> {
     ///
     /// # Errors
     /// The value is not an object.
-    pub fn of(value: &'a Value, path: &str) -> Result<Self, FieldError> {
+    pub(crate) fn of(value: &'a Value, path: &str) -> Result<Self, FieldError> {
         match value {
             Value::Object(object) => Ok(Self { path: path.to_owned(), object, known: Vec::new() }),
             other => Err(FieldError::new(
@@ -43,12 +43,12 @@ impl<'a> Fields<'a> {
     }
 
     /// The path of a field of this object.
-    pub fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
     /// The value of a field, if it is there. JSON null counts as absent.
-    pub fn value(&mut self, name: &'static str) -> Option<&'a Value> {
+    pub(crate) fn value(&mut self, name: &'static str) -> Option<&'a Value> {
         self.known.push(name);
         self.object.get(name).filter(|value| !value.is_null())
     }
@@ -64,12 +64,12 @@ impl<'a> Fields<'a> {
     }
 
     /// The string in a required field. An empty string is an error.
-    pub fn required(&mut self, name: &'static str) -> Result<String, FieldError> {
+    pub(crate) fn required(&mut self, name: &'static str) -> Result<String, FieldError> {
         self.text(name)?.ok_or_else(|| FieldError::new(self.path(name), "is missing"))
     }
 
     /// The boolean in an optional field.
-    pub fn boolean(&mut self, name: &'static str) -> Result<Option<bool>, FieldError> {
+    pub(crate) fn boolean(&mut self, name: &'static str) -> Result<Option<bool>, FieldError> {
         match self.value(name) {
             None => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(*flag)),
@@ -78,7 +78,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether a field is missing or null.
-    pub fn is_absent(&self, name: &str) -> bool {
+    pub(crate) fn is_absent(&self, name: &str) -> bool {
         self.object.get(name).is_none_or(Value::is_null)
     }
 
@@ -86,12 +86,12 @@ impl<'a> Fields<'a> {
     ///
     /// # Errors
     /// Names the first unknown field and lists the known ones.
-    pub fn finish(self) -> Result<(), FieldError> {
+    pub(crate) fn finish(self) -> Result<(), FieldError> {
         self.unknown().into_iter().next().map_or(Ok(()), Err)
     }
 
     /// A complaint about each field that was not asked for.
-    pub fn unknown(&self) -> Vec<FieldError> {
+    pub(crate) fn unknown(&self) -> Vec<FieldError> {
         let reason = || format!("is not known here; known are {}", self.known.join(", "));
         let foreign = self.object.keys().filter(|key| !self.known.contains(&key.as_str()));
         foreign.map(|key| FieldError::new(self.path(&one_line(key)), reason())).collect()
@@ -100,26 +100,26 @@ impl<'a> Fields<'a> {
 
 /// All complaints about an input, in the order of reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Complaints(Vec<FieldError>);
+pub(crate) struct Complaints(Vec<FieldError>);
 
 impl Complaints {
     /// Adds a complaint about `field`.
-    pub fn add(&mut self, field: impl Into<String>, reason: impl Into<String>) {
+    pub(crate) fn add(&mut self, field: impl Into<String>, reason: impl Into<String>) {
         self.0.push(FieldError::new(field, reason));
     }
 
     /// Adds all of these complaints.
-    pub fn extend(&mut self, errors: impl IntoIterator<Item = FieldError>) {
+    pub(crate) fn extend(&mut self, errors: impl IntoIterator<Item = FieldError>) {
         self.0.extend(errors);
     }
 
     /// Returns the value, or adds the error to the complaints and returns `None`.
-    pub fn keep<T>(&mut self, read: Result<T, FieldError>) -> Option<T> {
+    pub(crate) fn keep<T>(&mut self, read: Result<T, FieldError>) -> Option<T> {
         read.map_err(|error| self.0.push(error)).ok()
     }
 
     /// Returns the value, or adds all of the errors to the complaints and returns `None`.
-    pub fn keep_all<T>(&mut self, read: Result<T, Complaints>) -> Option<T> {
+    pub(crate) fn keep_all<T>(&mut self, read: Result<T, Complaints>) -> Option<T> {
         read.map_err(|errors| self.0.extend(errors.0)).ok()
     }
 
@@ -127,17 +127,17 @@ impl Complaints {
     ///
     /// # Errors
     /// All complaints, if there is at least one.
-    pub fn or<T>(self, value: T) -> Result<T, Complaints> {
+    pub(crate) fn or<T>(self, value: T) -> Result<T, Complaints> {
         if self.0.is_empty() { Ok(value) } else { Err(self) }
     }
 
     /// The first complaint, for callers that report only one.
-    pub fn first(self) -> FieldError {
+    pub(crate) fn first(self) -> FieldError {
         self.0.into_iter().next().unwrap_or_else(|| FieldError::new("", "is wrong"))
     }
 
     /// All complaints, in the order of reading.
-    pub fn into_vec(self) -> Vec<FieldError> {
+    pub(crate) fn into_vec(self) -> Vec<FieldError> {
         self.0
     }
 }
@@ -149,7 +149,7 @@ impl From<FieldError> for Complaints {
 }
 
 /// The JSON type of a value, in the words of error messages.
-pub fn kind(value: &Value) -> &'static str {
+pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",

@@ -3,7 +3,7 @@
 pub mod access;
 pub mod backup;
 pub mod command;
-pub mod duration;
+pub(crate) mod duration;
 pub mod error;
 pub mod evidence;
 pub mod failure;

@@ -13,7 +13,7 @@ use crate::model::text::one_line;
 use crate::providers;
 
 /// Finds durations that cannot hold together.
-pub fn untimely(select: &Select, objective: &Objective, copies: &Copies, path: &str) -> Vec<FieldError> {
+pub(crate) fn untimely(select: &Select, objective: &Objective, copies: &Copies, path: &str) -> Vec<FieldError> {
     let mut complaints = Complaints::default();
     let words = duration::text;
     if let (Some(min), Some(max)) = (select.min_age, select.max_age)
@@ -62,7 +62,7 @@ pub fn untimely(select: &Select, objective: &Objective, copies: &Copies, path: &
 }
 
 /// Finds what is selected and excluded at once, so that nothing would be covered.
-pub fn excluded_again(select: &Select, path: &str) -> Vec<FieldError> {
+pub(crate) fn excluded_again(select: &Select, path: &str) -> Vec<FieldError> {
     let mut complaints = Complaints::default();
     let exclude = &select.exclude;
     let path = format!("{path}.source.select.exclude");
@@ -89,7 +89,7 @@ pub fn excluded_again(select: &Select, path: &str) -> Vec<FieldError> {
 
 /// Runs the provider's own check on a rule, to find what the provider would refuse in any command of it. Each part is checked by itself, so
 /// that one complaint does not hide another.
-pub struct Trial<'a> {
+pub(crate) struct Trial<'a> {
     /// The operation of the rule's commands.
     pub operation: Operation,
     /// The rule's source; `None` if it could not be read.
@@ -100,7 +100,7 @@ pub struct Trial<'a> {
 
 impl Trial<'_> {
     /// Complaints about the source or, if it has none, about each of the destinations.
-    pub fn of_destinations(&self, destinations: &[Destination]) -> Vec<FieldError> {
+    pub(crate) fn of_destinations(&self, destinations: &[Destination]) -> Vec<FieldError> {
         // The source decides whether a destination suits.
         if self.source.is_none() {
             return Vec::new();
@@ -117,7 +117,7 @@ impl Trial<'_> {
     }
 
     /// Complaints about each of the options.
-    pub fn of_options(&self, options: &Options) -> Vec<FieldError> {
+    pub(crate) fn of_options(&self, options: &Options) -> Vec<FieldError> {
         let Options { name, description, .. } = options.clone();
         let parts = [Options { name, ..Options::default() }, Options { description, ..Options::default() }];
         // Options are checked without the source, whose own complaint came with the destinations.
@@ -148,7 +148,7 @@ impl Trial<'_> {
 }
 
 /// Finds rules of the same name. Names are compared even if the rest of a rule cannot be read.
-pub fn doubled_names(rules: &[Value]) -> Vec<FieldError> {
+pub(crate) fn doubled_names(rules: &[Value]) -> Vec<FieldError> {
     let mut first = BTreeMap::new();
     let mut complaints = Complaints::default();
     for (index, rule) in rules.iter().enumerate() {
@@ -163,7 +163,7 @@ pub fn doubled_names(rules: &[Value]) -> Vec<FieldError> {
 }
 
 /// Finds Alibaba vaults that go to two targets: a vault has one, whichever rules say so. A rule is compared even if its rest is unreadable.
-pub fn doubled_vaults(rules: &[Value]) -> Vec<FieldError> {
+pub(crate) fn doubled_vaults(rules: &[Value]) -> Vec<FieldError> {
     let text = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_str).map(str::to_owned);
     let mut first = BTreeMap::new();
     let mut complaints = Complaints::default();

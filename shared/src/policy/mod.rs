@@ -135,7 +135,7 @@ impl Rule {
     }
 
     /// Whether this rule covers a backup whose command may have waited in a queue: it may have grown too old since, never too young.
-    pub fn covers_since(&self, backup: &Backup, now: Timestamp) -> Coverage {
+    pub(crate) fn covers_since(&self, backup: &Backup, now: Timestamp) -> Coverage {
         match self.selects(backup) {
             Coverage::Covered => self.source.select.misses_age(backup, LONGEST_WAIT, now).into(),
             other => other,
@@ -160,7 +160,7 @@ impl Rule {
     }
 
     /// Whether a backup must be read to know if this rule covers it.
-    pub fn is_choosy(&self) -> bool {
+    pub(crate) fn is_choosy(&self) -> bool {
         let by_vault = self.source.vault_id.is_some() && self.operation.source_field() != "vault_id";
         by_vault || !self.source.select.is_all()
     }

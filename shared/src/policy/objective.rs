@@ -38,7 +38,7 @@ pub struct EffectiveObjective {
 
 impl Objective {
     /// What is promised for backups that `select` covers; `None` for `objective: none`.
-    pub fn effective(&self, select: &Select) -> Option<EffectiveObjective> {
+    pub(crate) fn effective(&self, select: &Select) -> Option<EffectiveObjective> {
         (!self.not_judged).then(|| EffectiveObjective {
             max_lag: self.max_lag.unwrap_or_else(|| default_lag(select)),
             is_default: self.max_lag.is_none(),

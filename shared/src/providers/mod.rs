@@ -2,7 +2,8 @@
 //!
 //! Each cloud is a folder with the same files: `calls` (the planned requests), `model` (the wire format), `codes` (the table of error
 //! codes, each with its source), `errors` (reading answers), `readback`, `observe`, `inventory`, `probe`, `sts`, and what only this cloud
-//! needs. Its `mod.rs` implements [`Provider`]. A new cloud is one folder, and its entries here.
+//! needs. Its `mod.rs` implements [`Provider`]. A new cloud is one folder, its entries here, and what CONTRIBUTING
+//! lists.
 
 pub mod alibaba;
 pub mod asked;
@@ -22,11 +23,8 @@ use huawei::Huawei;
 use provider::Provider;
 use tencent::Tencent;
 
-/// The clouds, in the order in which the documents list them.
-pub const ALL: [&dyn Provider; 3] = [&Alibaba, &Huawei, &Tencent];
-
 /// The provider for a cloud.
-pub fn of(cloud: Cloud) -> &'static dyn Provider {
+pub(crate) fn of(cloud: Cloud) -> &'static dyn Provider {
     match cloud {
         Cloud::Alibaba => &Alibaba,
         Cloud::Huawei => &Huawei,

@@ -48,12 +48,12 @@ pub struct FoundCopy {
 
 impl Acceptance {
     /// An acceptance of a single copy.
-    pub fn one(replication_id: Option<String>, request_id: Option<String>) -> Acceptance {
+    pub(crate) fn one(replication_id: Option<String>, request_id: Option<String>) -> Acceptance {
         Acceptance { receipts: vec![FoundCopy { backup_id: None, replication_id }], request_id }
     }
 
     /// The receipts for this acceptance, stamped with `time`.
-    pub fn receipts(&self, attempt: u32, adopted: bool, time: Timestamp) -> Vec<Receipt> {
+    pub(crate) fn receipts(&self, attempt: u32, adopted: bool, time: Timestamp) -> Vec<Receipt> {
         let stamp = |found: &FoundCopy| Receipt {
             backup_id: found.backup_id.clone(),
             replication_id: found.replication_id.clone(),

@@ -8,7 +8,7 @@ use crate::model::text::one_line;
 
 /// The failure for a provider's error code. A code that `table` does not have is [`Disposition::Permanent`] with a 4xx, throttled with 429,
 /// and otherwise ambiguous. A provider that must read back after an unknown code changes that itself.
-pub fn refusal(table: &[Row], code: &str, message: &str, request_id: Option<String>, reply: &Reply) -> Failure {
+pub(crate) fn refusal(table: &[Row], code: &str, message: &str, request_id: Option<String>, reply: &Reply) -> Failure {
     let row = failure::find(table, code);
     let unknown = match reply.status {
         429 => Disposition::Throttled,
@@ -27,7 +27,7 @@ pub fn refusal(table: &[Row], code: &str, message: &str, request_id: Option<Stri
 }
 
 /// The failure for an answer that says neither yes nor no: the call may have been applied.
-pub fn unreadable(reply: &Reply, request_id: Option<String>, why: &str) -> Failure {
+pub(crate) fn unreadable(reply: &Reply, request_id: Option<String>, why: &str) -> Failure {
     let disposition = if reply.status == 429 { Disposition::Throttled } else { Disposition::Ambiguous };
     Failure {
         disposition,

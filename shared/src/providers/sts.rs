@@ -12,10 +12,10 @@ use crate::model::http::Reply;
 use crate::sign::{Credential, Nonce};
 
 /// The lifetime that is asked for if none is configured, in seconds. Every cloud grants it.
-pub const LIFE_S: u32 = 3_600;
+pub(crate) const LIFE_S: u32 = 3_600;
 
 /// The name of our sessions in the cloud's own audit log.
-pub const SESSION: &str = "offsite";
+pub(crate) const SESSION: &str = "offsite";
 
 /// A role to assume.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::model::receipt::{Message, Receipt};
 use crate::model::text::hash_of;
 
 /// The type of the event that says that a provider accepted a replication.
-pub const ACCEPTED: &str = "offsite.replication.accepted";
+pub(crate) const ACCEPTED: &str = "offsite.replication.accepted";
 
 /// The message about an accepted replication.
 pub fn accepted(replication: &Replication, receipt: &Receipt) -> Message {
@@ -95,7 +95,7 @@ fn message(
 }
 
 /// The source that a receipt is about; for a vault-wide call, the vault together with the receipt's one backup.
-pub fn source_of(replication: &Replication, receipt: &Receipt) -> Value {
+pub(crate) fn source_of(replication: &Replication, receipt: &Receipt) -> Value {
     let mut source = replication.source_json();
     if let (Value::Object(source), Some(backup)) = (&mut source, &receipt.backup_id) {
         source.insert("backup_id".into(), json!(backup));

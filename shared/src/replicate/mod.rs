@@ -4,7 +4,7 @@ mod attempt;
 pub(crate) mod dry_run;
 pub mod messages;
 pub(crate) mod outbox;
-pub mod outcome;
+pub(crate) mod outcome;
 mod replay;
 mod update;
 

@@ -17,7 +17,7 @@ use crate::model::receipt::Receipt;
 
 /// Body became of one replication.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The provider accepted the replication, or a copy that existed was adopted.
     Accepted {
         /// One receipt, or for a vault-wide call one for each backup.
@@ -119,7 +119,7 @@ impl From<NoteState> for &str {
 /// Body a dry run would have done, as the `would` of its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Would {
+pub(crate) enum Would {
     /// Call the provider, which starts a copy.
     Start,
     /// Take a copy that exists as this replication's.
@@ -134,7 +134,7 @@ pub enum Would {
 
 /// Why a replication was not accepted, in full.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Trouble {
+pub(crate) struct Trouble {
     /// The reason as a fixed word.
     pub state: TroubleState,
     /// The fixed name of the error, and a message for a person.
@@ -147,7 +147,7 @@ pub struct Trouble {
 
 impl Outcome {
     /// Nothing was started, for a reason of ours.
-    pub fn not_started(error: Error) -> Outcome {
+    pub(crate) fn not_started(error: Error) -> Outcome {
         Outcome::Not(Trouble { state: TroubleState::NotStarted, error, code: None, request_id: None })
     }
 
@@ -169,7 +169,7 @@ impl Outcome {
     }
 
     /// Why it was not accepted, in words; empty when it was.
-    pub fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
             Outcome::Not(trouble) => trouble.error.message.clone(),
             _ => String::new(),
@@ -177,7 +177,7 @@ impl Outcome {
     }
 
     /// Whether a queue may drop the record with this outcome. If not, the queue delivers it again.
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         match self {
             Outcome::Accepted { queued, .. } => *queued,
             Outcome::NoWork { .. } | Outcome::Would { .. } | Outcome::Noted { .. } => true,
@@ -189,7 +189,7 @@ impl Outcome {
 
 /// One replication (or what never became one) with its outcome.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ReplicationResult {
+pub(crate) struct ReplicationResult {
     /// Absent for a command that could not be read, and for what is no command.
     pub replication: Option<Replication>,
     /// Body became of it.
@@ -258,7 +258,7 @@ struct ErrorObject<'a> {
 
 impl ReplicationResult {
     /// The result's JSON objects: one, or for a vault-wide call one for each backup.
-    pub fn to_json(&self) -> Vec<Value> {
+    pub(crate) fn to_json(&self) -> Vec<Value> {
         let one = |body| vec![self.object(None, body)];
         match &self.outcome {
             Outcome::Accepted { receipts, attempt, queued, replayed } => receipts

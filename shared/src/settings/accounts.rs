@@ -49,7 +49,7 @@ impl CredentialSource {
 
 impl AccountSettings {
     /// An account from the vendors' own variables. It needs no configuration.
-    pub fn of_environment() -> AccountSettings {
+    pub(crate) fn of_environment() -> AccountSettings {
         AccountSettings { source: CredentialSource::Environment, role: None, sts_region: None, identity: None }
     }
 }

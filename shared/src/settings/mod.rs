@@ -206,17 +206,17 @@ impl Settings {
     }
 
     /// The limit of requests per second for each action of a cloud; 0 means no limit.
-    pub fn requests_per_second(&self, cloud: Cloud) -> u32 {
+    pub(crate) fn requests_per_second(&self, cloud: Cloud) -> u32 {
         self.of(cloud).map_or(20, |of| of.requests_per_second)
     }
 
     /// How long an accepted copy may stay invisible to read-back.
-    pub fn visibility_wait(&self, cloud: Cloud) -> Duration {
+    pub(crate) fn visibility_wait(&self, cloud: Cloud) -> Duration {
         self.of(cloud).map_or(Duration::from_secs(900), |of| of.visibility_wait)
     }
 
     /// What to do with a doubt that read-back could not settle.
-    pub fn on_doubt(&self, cloud: Cloud) -> OnDoubt {
+    pub(crate) fn on_doubt(&self, cloud: Cloud) -> OnDoubt {
         self.of(cloud).map_or(OnDoubt::Hold, |of| of.on_doubt)
     }
 

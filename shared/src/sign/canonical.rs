@@ -14,7 +14,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 }
 
 /// The HMAC-SHA256 of `message` under `key`.
-pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+pub(crate) fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { unreachable!("HMAC takes a key of any length") };
     mac.update(message);
     mac.finalize().into_bytes().into()
@@ -47,7 +47,7 @@ pub fn encode_into(out: &mut String, bytes: &[u8]) {
 }
 
 /// Appends bytes form-encoded: as [`encode_into`] does, but with a space as `+`.
-pub fn form_encode_into(out: &mut String, bytes: &[u8]) {
+pub(crate) fn form_encode_into(out: &mut String, bytes: &[u8]) {
     for (position, word) in bytes.split(|&byte| byte == b' ').enumerate() {
         if position > 0 {
             out.push('+');
@@ -95,7 +95,7 @@ pub fn sorted_query(query: &Query) -> Result<String, SignError> {
 }
 
 /// The query for TC3: a raw string as it is, pairs form-encoded in the given order.
-pub fn query_as_given(query: &Query) -> Result<Cow<'_, str>, SignError> {
+pub(crate) fn query_as_given(query: &Query) -> Result<Cow<'_, str>, SignError> {
     match query {
         Query::None => Ok(Cow::Borrowed("")),
         Query::Pairs(pairs) => {
@@ -107,12 +107,12 @@ pub fn query_as_given(query: &Query) -> Result<Cow<'_, str>, SignError> {
 }
 
 /// Path and query, as they go into the request line.
-pub fn path_and_query(path: &str, query: &str) -> String {
+pub(crate) fn path_and_query(path: &str, query: &str) -> String {
     if query.is_empty() { path.to_owned() } else { [path, "?", query].concat() }
 }
 
 /// Refuses a path that is not absolute or that carries a query or fragment.
-pub fn check_path(path: &str) -> Result<(), SignError> {
+pub(crate) fn check_path(path: &str) -> Result<(), SignError> {
     if !path.starts_with('/') {
         return Err(SignError::invalid("path", "it does not start with /"));
     }
@@ -123,7 +123,7 @@ pub fn check_path(path: &str) -> Result<(), SignError> {
 }
 
 /// Refuses text that cannot stand in a request line: blanks, control characters, anything beyond ASCII, a fragment.
-pub fn check_wire(field: &'static str, text: &str) -> Result<(), SignError> {
+pub(crate) fn check_wire(field: &'static str, text: &str) -> Result<(), SignError> {
     if text.bytes().any(|byte| !byte.is_ascii_graphic() || byte == b'#') {
         return Err(SignError::invalid(field, "it is not percent-encoded"));
     }
@@ -131,7 +131,7 @@ pub fn check_wire(field: &'static str, text: &str) -> Result<(), SignError> {
 }
 
 /// Refuses keys that no provider issues: empty, with blanks or line breaks around them, or unfit for a header.
-pub fn check_credential(credential: &Credential) -> Result<(), SignError> {
+pub(crate) fn check_credential(credential: &Credential) -> Result<(), SignError> {
     const AROUND: &str = "it has blanks or line breaks around it, or control characters";
     let secret = credential.access_key_secret.expose_secret();
     if credential.access_key_id.is_empty() {
@@ -156,11 +156,11 @@ pub fn check_credential(credential: &Credential) -> Result<(), SignError> {
 }
 
 /// The headers to send, sorted by name. Each name is in lower case and occurs once; values are trimmed.
-pub struct Headers(Vec<(String, String)>);
+pub(crate) struct Headers(Vec<(String, String)>);
 
 impl Headers {
     /// Checks the headers and the host of a draft, and takes them over.
-    pub fn of(draft: &RequestDraft) -> Result<Self, SignError> {
+    pub(crate) fn of(draft: &RequestDraft) -> Result<Self, SignError> {
         if draft.host.is_empty() {
             return Err(SignError::missing("host"));
         }
@@ -189,13 +189,13 @@ impl Headers {
     }
 
     /// The value of a header, by its lower-case name.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let at = self.position(name).ok()?;
         self.0.get(at).map(|(_, value)| value.as_str())
     }
 
     /// Adds a header unless it is there. An empty value, found or added, is an error.
-    pub fn add_missing(&mut self, name: &'static str, value: impl FnOnce() -> String) -> Result<(), SignError> {
+    pub(crate) fn add_missing(&mut self, name: &'static str, value: impl FnOnce() -> String) -> Result<(), SignError> {
         match self.get(name) {
             Some("") => return Err(SignError::missing(name)),
             Some(_) => return Ok(()),
@@ -205,7 +205,11 @@ impl Headers {
     }
 
     /// The headers that the signature covers, sorted by name.
-    pub fn signed(&self, which: SignedHeaders<'_>, minimal: fn(&str) -> bool) -> Result<SignedSet<'_>, SignError> {
+    pub(crate) fn signed(
+        &self,
+        which: SignedHeaders<'_>,
+        minimal: fn(&str) -> bool,
+    ) -> Result<SignedSet<'_>, SignError> {
         let SignedHeaders::Exactly(names) = which else {
             return Ok(SignedSet(self.0.iter().filter(|(name, _)| minimal(name)).collect()));
         };
@@ -228,13 +232,13 @@ impl Headers {
     }
 
     /// The headers to send, with this `Authorization`.
-    pub fn authorised(mut self, authorization: String) -> Vec<(String, String)> {
+    pub(crate) fn authorised(mut self, authorization: String) -> Vec<(String, String)> {
         self.0.push(("Authorization".to_owned(), authorization));
         self.0
     }
 
     /// The headers to send without a signature.
-    pub fn unauthorised(self) -> Vec<(String, String)> {
+    pub(crate) fn unauthorised(self) -> Vec<(String, String)> {
         self.0
     }
 
@@ -258,16 +262,16 @@ impl Headers {
 }
 
 /// The signed part of [`Headers`], sorted by name.
-pub struct SignedSet<'a>(Vec<&'a (String, String)>);
+pub(crate) struct SignedSet<'a>(Vec<&'a (String, String)>);
 
 impl SignedSet<'_> {
     /// Keeps only the headers whose names pass the test.
-    pub fn retain(&mut self, keep: fn(&str) -> bool) {
+    pub(crate) fn retain(&mut self, keep: fn(&str) -> bool) {
         self.0.retain(|(name, _)| keep(name));
     }
 
     /// The names of the signed headers, joined by `;`.
-    pub fn names(&self) -> String {
+    pub(crate) fn names(&self) -> String {
         let mut out = String::with_capacity(self.0.iter().map(|(name, _)| name.len() + 1).sum());
         for (position, (name, _)) in self.0.iter().enumerate() {
             if position > 0 {
@@ -281,7 +285,7 @@ impl SignedSet<'_> {
 
 /// How header values enter the canonical request.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum ValueCase {
+pub(crate) enum ValueCase {
     /// Values enter as they are sent.
     AsSent,
     /// Values enter in lower case.
@@ -289,7 +293,7 @@ pub enum ValueCase {
 }
 
 /// The six parts, joined by line feeds: method in upper case, URI, query, header lines, signed names, payload hash.
-pub fn canonical_request(
+pub(crate) fn canonical_request(
     method: &str,
     uri: &str,
     query: &str,

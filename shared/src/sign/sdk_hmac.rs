@@ -72,7 +72,7 @@ pub fn sign(
 ///
 /// # Errors
 /// [`SignError`] when a header, path or query cannot be sent.
-pub fn unsigned(draft: &RequestDraft) -> Result<Signed, SignError> {
+pub(crate) fn unsigned(draft: &RequestDraft) -> Result<Signed, SignError> {
     check_path(&draft.path)?;
     let query = sorted_query(&draft.query)?;
     Ok(Signed {

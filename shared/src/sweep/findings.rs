@@ -35,13 +35,13 @@ pub struct Counts {
 
 impl Counts {
     /// Counts one more with this verdict.
-    pub fn add(&mut self, verdict: Verdict) {
+    pub(crate) fn add(&mut self, verdict: Verdict) {
         self.covered += 1;
         self[verdict] += 1;
     }
 
     /// Counts one that had the verdict `from` under `to`.
-    pub fn change(&mut self, from: Verdict, to: Verdict) {
+    pub(crate) fn change(&mut self, from: Verdict, to: Verdict) {
         self[from] = self[from].saturating_sub(1);
         self[to] += 1;
     }

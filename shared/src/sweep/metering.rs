@@ -80,6 +80,6 @@ fn seconds(from: Timestamp, to: Timestamp) -> u64 {
 }
 
 /// How many of a sweep's backups × destinations should have a usable copy and have none.
-pub fn unreplicated(counts: &Counts) -> u64 {
+pub(crate) fn unreplicated(counts: &Counts) -> u64 {
     Verdict::ALL.into_iter().filter(|verdict| verdict.is_late()).map(|verdict| counts[verdict]).sum()
 }

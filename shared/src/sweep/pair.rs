@@ -8,7 +8,7 @@ use crate::providers::inventory::{Pairing, VaultPair};
 
 /// Whether a pair of vaults has copied a backup job to its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carried {
+pub(crate) enum Carried {
     /// Its progress says so; that is inferred, for the backup itself cannot be seen in the target.
     Yes,
     /// Not yet.
@@ -20,7 +20,7 @@ pub enum Carried {
 /// Whether `pair`, which began at `pair_since` as far as is known, has carried `job`. The target's NewReplicationProgress must
 /// have reached the end of the job; for a job that may have begun before the pair, HistoricalReplicationProgress must be 100 too.
 /// A backup that is not [`Eligibility::Usable`] is never carried.
-pub fn is_carried(job: &Backup, pair: &VaultPair, pair_since: Option<Timestamp>) -> Carried {
+pub(crate) fn is_carried(job: &Backup, pair: &VaultPair, pair_since: Option<Timestamp>) -> Carried {
     if pair.pairing != Pairing::Paired || job.eligibility != Eligibility::Usable {
         return Carried::NotYet;
     }

@@ -61,13 +61,13 @@ pub async fn read(notes: &dyn Notes, rule: &str) -> Result<Option<(Summary, u64)
 ///
 /// # Errors
 /// The notes cannot be read.
-pub async fn trouble(notes: &dyn Notes, rule: &str) -> Result<Option<String>, LedgerError> {
+pub(crate) async fn trouble(notes: &dyn Notes, rule: &str) -> Result<Option<String>, LedgerError> {
     super::progress::trouble(notes, rule).await
 }
 
 impl Summary {
     /// How many chunks of exceptions there are for [`Summary::exceptions`].
-    pub fn chunks(&self) -> u32 {
+    pub(crate) fn chunks(&self) -> u32 {
         self.findings
     }
 
@@ -75,7 +75,7 @@ impl Summary {
     ///
     /// # Errors
     /// They cannot be read, in words.
-    pub async fn exceptions(&self, notes: &dyn Notes, rule: &str, chunk: u32) -> Result<Vec<Line>, String> {
+    pub(crate) async fn exceptions(&self, notes: &dyn Notes, rule: &str, chunk: u32) -> Result<Vec<Line>, String> {
         let lines = read_chunk(notes, rule, &self.run, "findings", chunk).await.map_err(|stop| stop.reason())?;
         lines.iter().map(|line| serde_json::from_str(line).map_err(|error| error.to_string())).collect()
     }
@@ -84,7 +84,7 @@ impl Summary {
     ///
     /// # Errors
     /// They cannot be read, in words.
-    pub async fn newest(&self, notes: &dyn Notes, rule: &str) -> Result<Vec<(String, Vec<i64>)>, String> {
+    pub(crate) async fn newest(&self, notes: &dyn Notes, rule: &str) -> Result<Vec<(String, Vec<i64>)>, String> {
         let mut all = Vec::new();
         let newest = |line: &str| {
             let (resource, times) = newest_of(line)?;

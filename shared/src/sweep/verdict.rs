@@ -61,7 +61,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// All verdicts, most urgent first.
-    pub const ALL: [Verdict; 9] = [
+    pub(crate) const ALL: [Verdict; 9] = [
         Verdict::Missed,
         Verdict::Lost,
         Verdict::InDoubt,
@@ -89,7 +89,7 @@ impl Verdict {
     }
 
     /// The verdict that a record's state gives by itself; `None` if it depends on the backup.
-    pub fn of_state(state: State) -> Option<Verdict> {
+    pub(crate) fn of_state(state: State) -> Option<Verdict> {
         match state {
             State::Replicated => Some(Verdict::Replicated),
             State::Accepted => Some(Verdict::InProgress),
@@ -103,7 +103,7 @@ impl Verdict {
     }
 
     /// Whether it counts for the lag: there should be a usable copy, and there is none.
-    pub fn is_late(self) -> bool {
+    pub(crate) fn is_late(self) -> bool {
         match self {
             Verdict::Missed
             | Verdict::Lost
@@ -144,7 +144,7 @@ pub enum Judgement {
 
 impl Judgement {
     /// The verdict without what it rests on.
-    pub fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         match self {
             Judgement::Replicated { .. } => Verdict::Replicated,
             Judgement::InProgress => Verdict::InProgress,
@@ -158,7 +158,7 @@ impl Judgement {
     }
 
     /// Why, where there is something to say.
-    pub fn reason(&self) -> Option<&str> {
+    pub(crate) fn reason(&self) -> Option<&str> {
         match self {
             Judgement::Ineligible(reason)
             | Judgement::Failed(reason)
@@ -287,7 +287,7 @@ pub fn judge(
 
 /// Whether a sweep should have this replication worked on now: started, tried again, or read back. The claim on the ledger's
 /// record decides again, so a stale answer costs a read and never a copy.
-pub fn is_due(verdict: &Judgement, record: Option<&Record>, attempts: &Attempts, now: Timestamp) -> bool {
+pub(crate) fn is_due(verdict: &Judgement, record: Option<&Record>, attempts: &Attempts, now: Timestamp) -> bool {
     let leased = record.is_some_and(|record| is_leased(record, now));
     let again = |record: &Record| {
         record.attempt < attempts.limit && record.not_before.is_none_or(|not_before| not_before <= now)

@@ -53,7 +53,7 @@ pub struct Event {
 
 impl Event {
     /// The action of an event that consists of one action and is no batch; otherwise `None`.
-    pub fn only_action(&self) -> Option<&Value> {
+    pub(crate) fn only_action(&self) -> Option<&Value> {
         match (self.answer, self.records.as_slice()) {
             (Answer::Results, [EventRecord { items, .. }]) => match items.as_slice() {
                 [Ok(Item::Action(action))] => Some(action),
@@ -64,7 +64,7 @@ impl Event {
     }
 
     /// All actions, each with the index of its record.
-    pub fn actions(&self) -> impl Iterator<Item = (usize, &Value)> {
+    pub(crate) fn actions(&self) -> impl Iterator<Item = (usize, &Value)> {
         self.records.iter().enumerate().flat_map(|(index, record)| {
             record.items.iter().filter_map(move |item| match item {
                 Ok(Item::Action(action)) => Some((index, action)),

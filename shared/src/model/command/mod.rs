@@ -83,7 +83,7 @@ impl Operation {
     }
 
     /// The operation with this name, if there is one.
-    pub fn from_name(name: &str) -> Option<Operation> {
+    pub(crate) fn from_name(name: &str) -> Option<Operation> {
         Operation::ALL.into_iter().find(|operation| operation.name() == name)
     }
 
@@ -98,7 +98,7 @@ impl Operation {
 
     /// Whether a replication ID names one copy. The ID of a task that sets up a pair of vaults does not: the pair is the same one
     /// whichever task made it, and no API tells the task of a pair that exists.
-    pub fn names_each_copy(self) -> bool {
+    pub(crate) fn names_each_copy(self) -> bool {
         self != Operation::CreateVaultReplication
     }
 
@@ -151,7 +151,7 @@ pub struct Destination {
 
 impl Destination {
     /// The JSON form that commands, answers and messages use.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let mut object = Map::new();
         object.insert("region".into(), json!(self.region));
         if let Some(project) = &self.project_id {
@@ -272,7 +272,7 @@ impl Command {
 
 impl Replication {
     /// The command that asks for this replication alone.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         Command {
             operation: self.operation,
             account: self.account.clone(),
@@ -319,13 +319,8 @@ impl Replication {
     }
 
     /// The JSON form of the source that commands and messages use.
-    pub fn source_json(&self) -> Value {
+    pub(crate) fn source_json(&self) -> Value {
         source_json(self.operation, &self.source)
-    }
-
-    /// The JSON form of the options that commands use.
-    pub fn options_json(&self) -> Value {
-        options_json(&self.options)
     }
 
     /// For `copy-checkpoint`: the replication of one backup of the vault.
@@ -340,7 +335,7 @@ impl Replication {
     }
 
     /// Names operation, source and destination in a few words, for people.
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         let vault = self.destination.vault_id.as_deref().map(|vault| format!(" (vault {vault})")).unwrap_or_default();
         format!(
             "{} {} of {} {} in {} to {}{vault}",

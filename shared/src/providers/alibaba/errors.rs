@@ -13,7 +13,7 @@ pub(crate) fn missing(code: &str, message: String) -> Failure {
 }
 
 /// Reads an answer. A success is a 2xx with `Success` true or, if that is absent, with Code "200".
-pub(crate) fn read(reply: &Reply) -> Result<Envelope, Failure> {
+pub fn read(reply: &Reply) -> Result<Envelope, Failure> {
     let header = reply.header("x-acs-request-id").map(str::to_owned);
     let Ok(mut answer) = serde_json::from_slice::<Envelope>(&reply.body) else {
         return Err(unreadable(reply, header, "the answer is not what this API documents"));

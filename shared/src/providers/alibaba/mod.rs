@@ -7,9 +7,9 @@ mod calls;
 pub mod codes;
 mod errors;
 pub mod inventory;
-pub mod model;
+pub(crate) mod model;
 mod observe;
-pub mod probe;
+pub(crate) mod probe;
 mod readback;
 mod sts;
 

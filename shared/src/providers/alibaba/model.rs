@@ -10,7 +10,7 @@ use crate::providers::reading::{lenient, scalar};
 
 /// The fields that every answer may have. `Success` and `Code` decide, not the HTTP status.
 #[derive(Deserialize)]
-pub struct Envelope {
+pub(crate) struct Envelope {
     /// The provider's ID of the request.
     #[serde(rename = "RequestId", alias = "requestId")]
     pub request_id: Option<String>,
@@ -39,7 +39,7 @@ pub struct Envelope {
 
 /// The array of vaults is one object down.
 #[derive(Deserialize)]
-pub struct Vaults {
+pub(crate) struct Vaults {
     /// The vaults of this page; missing where there are none.
     #[serde(rename = "Vault", default)]
     pub vault: Vec<Vault>,
@@ -47,7 +47,7 @@ pub struct Vaults {
 
 /// A vault, as far as replication is concerned.
 #[derive(Deserialize, Clone, Debug)]
-pub struct Vault {
+pub(crate) struct Vault {
     /// The ID by which calls name the vault.
     #[serde(rename = "VaultId")]
     pub vault_id: Option<String>,
@@ -79,7 +79,7 @@ pub struct Vault {
 
 /// How far the replication of a vault pair is.
 #[derive(Deserialize, Clone, Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// How much of what existed before the pair has been carried, in percent.
     #[serde(rename = "HistoricalReplicationProgress", default, deserialize_with = "scalar")]
     pub historical: Option<u64>,
@@ -90,7 +90,7 @@ pub struct Progress {
 
 /// The array of jobs is one object down.
 #[derive(Deserialize)]
-pub struct BackupJobs {
+pub(crate) struct BackupJobs {
     /// The jobs; missing where there are none.
     #[serde(rename = "BackupJob", default)]
     pub job: Vec<Job>,
@@ -98,7 +98,7 @@ pub struct BackupJobs {
 
 /// A backup job. A finished one stands for a backup.
 #[derive(Deserialize, Clone, Debug)]
-pub struct Job {
+pub(crate) struct Job {
     /// The ID of the job, and of its backup.
     #[serde(rename = "JobId")]
     pub id: Option<String>,
@@ -142,14 +142,14 @@ pub struct Job {
 
 /// Further fields of a job.
 #[derive(Deserialize, Clone, Debug)]
-pub struct Detail {
+pub(crate) struct Detail {
     /// Whether the plan itself copies to another region (UDM_ECS).
     #[serde(rename = "DoCopy", default, deserialize_with = "lenient_bool")]
     pub do_copy: Option<bool>,
 }
 
 /// Reads a time of an answer: seconds since 1970, a number or a text. Zero means that there is none.
-pub fn seconds(text: &Option<String>) -> Option<Timestamp> {
+pub(crate) fn seconds(text: &Option<String>) -> Option<Timestamp> {
     let seconds = text.as_deref()?.trim().parse().ok().filter(|seconds| *seconds != 0)?;
     Timestamp::from_second(seconds).ok()
 }

@@ -9,26 +9,26 @@ use crate::providers::inventory::InventoryQuery;
 use crate::sign::{Query, RequestDraft};
 
 /// Page size of every list. Source: huawei-cloud-api-definitions-CBR 0.1.20261030, at most 1000.
-pub const PAGE: u64 = 100;
+pub(crate) const PAGE: u64 = 100;
 
 /// CBR: one backup.
-pub const SHOW_BACKUP: &str = "ShowBackup";
+pub(crate) const SHOW_BACKUP: &str = "ShowBackup";
 /// CBR: a page of backups.
-pub const LIST_BACKUPS: &str = "ListBackups";
+pub(crate) const LIST_BACKUPS: &str = "ListBackups";
 /// CBR: a page of operation logs, which are tasks.
-pub const LIST_OPERATION_LOGS: &str = "ListOpLogs";
+pub(crate) const LIST_OPERATION_LOGS: &str = "ListOpLogs";
 /// CSBS: a page of checkpoint items. The vendor has no name for this action.
-pub const LIST_ITEMS: &str = "ListCheckpointItems";
+pub(crate) const LIST_ITEMS: &str = "ListCheckpointItems";
 /// CSBS: one checkpoint item. The vendor has no name for this action.
-pub const SHOW_ITEM: &str = "ShowCheckpointItem";
+pub(crate) const SHOW_ITEM: &str = "ShowCheckpointItem";
 /// CSBS: a page of replication records. The vendor has no name for this action.
-pub const LIST_RECORDS: &str = "ListReplicationRecords";
+pub(crate) const LIST_RECORDS: &str = "ListReplicationRecords";
 
 /// CSBS's fixed provider ID. Source: Huawei CSBS API page "Replicating a Backup".
 const CSBS_PROVIDER: &str = "fc4d5750-22e7-4798-8a46-f48f62c4c1da";
 
 /// The call that starts the replication.
-pub fn start(replication: &Replication) -> Call {
+pub(crate) fn start(replication: &Replication) -> Call {
     let id = &replication.source.id;
     let destination = &replication.destination;
     let options = &replication.options;
@@ -66,36 +66,36 @@ pub fn start(replication: &Replication) -> Call {
 }
 
 /// The call that shows one backup with its replication records.
-pub fn show_backup(replication: &Replication) -> Call {
+pub(crate) fn show_backup(replication: &Replication) -> Call {
     let path = format!("backups/{}", replication.source.id);
     get(SHOW_BACKUP, replication, &path, &[], None)
 }
 
 /// The call that lists the vault's own backups of every kind. Without `show_replication` the list carries no records.
-pub fn list_backups(replication: &Replication, offset: u64) -> Call {
+pub(crate) fn list_backups(replication: &Replication, offset: u64) -> Call {
     let filters = [("vault_id", replication.source.id.as_str()), ("show_replication", "true")];
     get(LIST_BACKUPS, replication, "backups", &filters, Some(offset))
 }
 
 /// The call that lists the replication tasks. `destination_region` is a filter only since 2026-10-30, so the caller compares.
-pub fn list_operation_logs(replication: &Replication, offset: u64) -> Call {
+pub(crate) fn list_operation_logs(replication: &Replication, offset: u64) -> Call {
     let filters = [("operation_type", "replication")];
     get(LIST_OPERATION_LOGS, replication, "operation-logs", &filters, Some(offset))
 }
 
 /// The call that shows one checkpoint item with its replication records.
-pub fn show_item(replication: &Replication) -> Call {
+pub(crate) fn show_item(replication: &Replication) -> Call {
     let path = format!("checkpoint_items/{}", replication.source.id);
     get(SHOW_ITEM, replication, &path, &[], None)
 }
 
 /// The call that lists CSBS's records. Its filters are nowhere named, and a wrong one might be refused, so the caller compares.
-pub fn list_records(replication: &Replication, offset: u64) -> Call {
+pub(crate) fn list_records(replication: &Replication, offset: u64) -> Call {
     get(LIST_RECORDS, replication, "replication_records", &[], Some(offset))
 }
 
 /// The service that an operation belongs to.
-pub fn service(operation: Operation) -> Service {
+pub(crate) fn service(operation: Operation) -> Service {
     match operation {
         Operation::CopyCheckpointItem => Service::Csbs,
         _ => Service::Cbr,
@@ -103,7 +103,7 @@ pub fn service(operation: Operation) -> Service {
 }
 
 /// The call for a page of a project's backups (CSBS: checkpoint items), of one kind or all, newest first where the service can sort.
-pub fn list_kind(scope: &InventoryQuery, image_type: Option<&str>, offset: u64) -> Call {
+pub(crate) fn list_kind(scope: &InventoryQuery, image_type: Option<&str>, offset: u64) -> Call {
     let place = Place::of_scope(scope);
     let mut filters: Vec<_> = image_type.map(|kind| ("image_type", kind)).into_iter().collect();
     if place.service == Service::Csbs {
@@ -118,7 +118,7 @@ pub fn list_kind(scope: &InventoryQuery, image_type: Option<&str>, offset: u64) 
 }
 
 /// A read in any region and project, independent of a replication.
-pub fn get_in(
+pub(crate) fn get_in(
     action: &'static str,
     operation: Operation,
     (region, project): (&str, &str),

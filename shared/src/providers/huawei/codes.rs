@@ -185,10 +185,10 @@ pub const VAULT_WIDE: &[Row] = &[
 ];
 
 /// The advice for an HTTP 400 or 404 without a code.
-pub const NO_CODE: &str = "the service has no such place, or something between refuses the request: check the endpoint, source.region and the proxy";
+pub(crate) const NO_CODE: &str = "the service has no such place, or something between refuses the request: check the endpoint, source.region and the proxy";
 
 /// The advice for an HTTP 403 without a code.
-pub const DENIED: &str = RIGHTS;
+pub(crate) const DENIED: &str = RIGHTS;
 
 /// The advice for an HTTP 401 whose code, if any, is not in the table.
-pub const REFUSED_KEY: &str = KEY;
+pub(crate) const REFUSED_KEY: &str = KEY;

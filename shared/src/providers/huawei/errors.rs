@@ -22,7 +22,7 @@ pub fn read<T: DeserializeOwned>(service: Service, reply: &Reply) -> Result<T, F
 ///
 /// # Errors
 /// The failure that any other answer stands for; a success that cannot be read is [`Disposition::Ambiguous`].
-pub fn read_with<T: DeserializeOwned>(first: &[Row], service: Service, reply: &Reply) -> Result<T, Failure> {
+pub(crate) fn read_with<T: DeserializeOwned>(first: &[Row], service: Service, reply: &Reply) -> Result<T, Failure> {
     if !(200..300).contains(&reply.status) {
         return Err(failure(first, service, reply));
     }
@@ -31,14 +31,14 @@ pub fn read_with<T: DeserializeOwned>(first: &[Row], service: Service, reply: &R
 }
 
 /// The request ID, from the gateway's body or else from the header.
-pub fn request_id(reply: &Reply) -> Option<String> {
+pub(crate) fn request_id(reply: &Reply) -> Option<String> {
     let body = || Some(body(reply)?.get("request_id")?.as_str()?.to_owned());
     let header = || reply.header("x-request-id").map(str::to_owned);
     body().or_else(header).filter(|id| !id.is_empty()).map(|id| one_line(&id))
 }
 
 /// The provider's error code; `None` for a success, and for an error without a code.
-pub fn code(reply: &Reply) -> Option<String> {
+pub(crate) fn code(reply: &Reply) -> Option<String> {
     match (200..300).contains(&reply.status) {
         true => None,
         false => Some(parts(&body(reply)?)?.0),
@@ -46,7 +46,7 @@ pub fn code(reply: &Reply) -> Option<String> {
 }
 
 /// Whether an answer says that the source does not exist. Some sites leave out the service's prefix.
-pub fn is_gone(reply: &Reply) -> bool {
+pub(crate) fn is_gone(reply: &Reply) -> bool {
     matches!(code(reply).as_deref(), Some("BackupService.6200" | "6200" | "CSBS.3001" | "3001"))
 }
 

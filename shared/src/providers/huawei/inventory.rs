@@ -82,7 +82,7 @@ impl Inventory for Huawei {
 
 /// Whether a backup can be copied at all, and whether now. What an answer leaves out is left to the API.
 /// Source: Open Telekom Cloud, cloud-backup-recovery user manual cbr_03_0018 and cbr_03_0009, 2025-10-17.
-pub fn eligibility(backup: &Backup) -> Eligibility {
+pub(crate) fn eligibility(backup: &Backup) -> Eligibility {
     if backup.image_type() == Some("replication") {
         return Eligibility::NotCovered("is itself a replica, and replicas are never copied on");
     }

@@ -4,13 +4,13 @@
 //! cloud-backup-recovery 3cca460, 2025-10-17. No call has a client token. But the provider keeps one replica for each backup and
 //! destination region and refuses a second one (BackupService.1009), so a repeat costs no second copy; only the ID can be lost.
 
-pub mod calls;
+pub(crate) mod calls;
 pub mod codes;
-pub mod errors;
-pub mod inventory;
-pub mod model;
-pub mod observe;
-pub mod probe;
+pub(crate) mod errors;
+pub(crate) mod inventory;
+pub(crate) mod model;
+pub(crate) mod observe;
+pub(crate) mod probe;
 mod readback;
 mod sts;
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::providers::reading::{lenient, scalar, time_in};
 
 /// The body of a call that starts a replication.
 #[derive(Serialize)]
-pub enum Start<'a> {
+pub(crate) enum Start<'a> {
     /// The envelope that CBR expects.
     #[serde(rename = "replicate")]
     Replicate(Wanted<'a>),
@@ -25,7 +25,7 @@ pub enum Start<'a> {
 
 /// The replica that is wanted. Each operation fills in the fields that its API has.
 #[derive(Serialize, Default)]
-pub struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     /// The name that the replica gets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
@@ -54,14 +54,14 @@ pub struct Wanted<'a> {
 
 /// The answer to a start.
 #[derive(Deserialize)]
-pub struct Started {
+pub(crate) struct Started {
     /// What was started.
     pub replication: StartedReplication,
 }
 
 /// What was started: one record, or one for each backup of the vault.
 #[derive(Deserialize)]
-pub struct StartedReplication {
+pub(crate) struct StartedReplication {
     /// The ID of the one record (copy-backup and copy-checkpoint-item).
     pub replication_record_id: Option<String>,
     /// The backups that are copied, each with its record (copy-checkpoint).
@@ -70,7 +70,7 @@ pub struct StartedReplication {
 
 /// One backup of a vault that is copied.
 #[derive(Deserialize)]
-pub struct StartedBackup {
+pub(crate) struct StartedBackup {
     /// The ID of the backup.
     pub backup_id: Option<String>,
     /// The ID of its replication record.
@@ -79,14 +79,14 @@ pub struct StartedBackup {
 
 /// The answer of ShowBackup.
 #[derive(Deserialize)]
-pub struct ShownBackup {
+pub(crate) struct ShownBackup {
     /// The backup that was asked for.
     pub backup: Backup,
 }
 
 /// The answer about one CSBS checkpoint item.
 #[derive(Deserialize)]
-pub struct ShownItem {
+pub(crate) struct ShownItem {
     /// The item that was asked for.
     pub checkpoint_item: Backup,
 }
@@ -130,13 +130,13 @@ pub struct Backup {
 
 impl Backup {
     /// How the backup was made: backup, sync or replication. CSBS has it one level down.
-    pub fn image_type(&self) -> Option<&str> {
+    pub(crate) fn image_type(&self) -> Option<&str> {
         let inner = self.extend_info.as_ref().and_then(|info| info.image_type.as_deref());
         given(&self.image_type).or(inner)
     }
 
     /// What was backed up, such as OS::Nova::Server. CSBS has it one level down.
-    pub fn resource_type(&self) -> Option<&str> {
+    pub(crate) fn resource_type(&self) -> Option<&str> {
         let inner = self.extend_info.as_ref().and_then(|info| info.resource_type.as_deref());
         given(&self.resource_type).or(inner)
     }
@@ -144,7 +144,7 @@ impl Backup {
 
 /// Further fields of a backup.
 #[derive(Deserialize)]
-pub struct ExtendInfo {
+pub(crate) struct ExtendInfo {
     /// Whether the backup holds the system disk.
     #[serde(default, deserialize_with = "scalar")]
     pub contain_system_disk: Option<bool>,
@@ -200,23 +200,11 @@ pub struct ExtraInfo {
     /// Why the copy failed, in words.
     #[serde(default, deserialize_with = "scalar")]
     pub fail_reason: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    destination_vault_id: Option<String>,
-    /// A misspelling in older documents.
-    #[serde(default, deserialize_with = "lenient")]
-    destinatio_vault_id: Option<String>,
-}
-
-impl ExtraInfo {
-    /// The destination vault, in either spelling.
-    pub fn destination_vault_id(&self) -> Option<&str> {
-        given(&self.destination_vault_id).or(given(&self.destinatio_vault_id))
-    }
 }
 
 /// One page of backups, checkpoint items, operation logs or replication records.
 #[derive(Deserialize)]
-pub struct Page<T: DeserializeOwned> {
+pub(crate) struct Page<T: DeserializeOwned> {
     /// The items. The key must be there, because its absence must not look like "there are none".
     #[serde(
         rename = "backups",
@@ -234,8 +222,6 @@ pub struct Page<T: DeserializeOwned> {
 /// An operation log, which is a task. Its ID is not that of a record.
 #[derive(Deserialize)]
 pub struct OperationLog {
-    /// The ID of the task.
-    pub id: Option<String>,
     /// One of success, skipped, failed, running, timeout, waiting.
     pub status: Option<String>,
     /// When the task was made. [`time`] reads it.
@@ -248,20 +234,20 @@ pub struct OperationLog {
 
 /// Further fields of an operation log.
 #[derive(Deserialize)]
-pub struct LogInfo {
+pub(crate) struct LogInfo {
     /// For a replication task: from where to where, in the fields of a record.
     #[serde(default, deserialize_with = "lenient")]
     pub replication: Option<Record>,
 }
 
 /// The text, if it is there and not empty.
-pub fn given(text: &Option<String>) -> Option<&str> {
+pub(crate) fn given(text: &Option<String>) -> Option<&str> {
     text.as_deref().filter(|text| !text.is_empty())
 }
 
 /// Reads a time of an answer: usually UTC without a zone and with microseconds, sometimes with a zone, in one vendor sample with an
 /// unpadded month (`2018-6-14T11:14:48.946000`). `None` if it cannot be read.
-pub fn time(text: &str) -> Option<Timestamp> {
+pub(crate) fn time(text: &str) -> Option<Timestamp> {
     time_in(Offset::UTC, text)
 }
 
@@ -285,7 +271,7 @@ fn records<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Record>>, D:
 }
 
 /// Whether a status means that a copy exists or is running. An unknown one does: the costlier mistake is a second copy.
-pub fn is_live(status: &Option<String>) -> bool {
+pub(crate) fn is_live(status: &Option<String>) -> bool {
     !matches!(status.as_deref(), Some("fail" | "failed" | "skip" | "skipped" | "timeout"))
 }
 
@@ -312,17 +298,6 @@ mod tests {
         for text in ["", "yesterday", "2018-06-14", "2018-06T11:14:48", "2018-13-14T11:14:48"] {
             assert_eq!(time(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn both_spellings_of_the_vault_are_read() {
-        for key in ["destination_vault_id", "destinatio_vault_id"] {
-            let info: ExtraInfo = read(&format!("{{\"{key}\":\"v-1\",\"progress\":40}}"));
-            assert_eq!(info.destination_vault_id(), Some("v-1"), "{key}");
-            assert_eq!(info.progress, Some(40));
-        }
-        let both: ExtraInfo = read(r#"{"destination_vault_id":"","destinatio_vault_id":"v-2"}"#);
-        assert_eq!(both.destination_vault_id(), Some("v-2"));
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
 }
 
 /// Whether a reply says that CSBS has no list of records. Only the vendor's Java SDK has that list, none of its pages.
-pub fn is_no_listing(reply: &Reply) -> bool {
+pub(crate) fn is_no_listing(reply: &Reply) -> bool {
     matches!(reply.status, 404 | 405) || errors::code(reply).as_deref() == Some("APIGW.0101")
 }
 

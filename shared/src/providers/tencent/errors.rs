@@ -10,7 +10,7 @@ use crate::providers::refusal::{refusal, unreadable};
 pub(crate) const NOT_FOUND: &str = "InvalidSnapshotId.NotFound";
 
 /// Reads an answer. HTTP 200 may be a failure, and any other status means trouble at a gateway.
-pub(crate) fn read<T: Answer>(reply: &Reply) -> Result<Response<T>, Failure> {
+pub fn read<T: Answer>(reply: &Reply) -> Result<Response<T>, Failure> {
     // A page of a listing is parsed once. An answer that is not as documented may still say why.
     let (head, body) = match serde_json::from_slice::<Envelope<T>>(&reply.body) {
         Ok(Envelope { response: mut body }) => (Some(std::mem::take(body.head())), Some(body)),

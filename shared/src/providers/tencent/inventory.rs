@@ -101,7 +101,7 @@ impl Inventory for Tencent {
 
 /// Whether a snapshot can be copied at all, and whether now. Of system disks, encrypted and instant snapshots the documents of 2023 say no,
 /// and those of 2026 say nothing, so the API decides.
-pub fn eligibility(snapshot: &Snapshot) -> Eligibility {
+pub(crate) fn eligibility(snapshot: &Snapshot) -> Eligibility {
     let state = snapshot.state.as_deref();
     if snapshot.copy_from_remote == Some(true) || matches!(state, Some("COPYING_FROM_REMOTE" | "CHECKING_COPIED")) {
         return Eligibility::NotCovered("is itself a copy from another region, and copies are never copied on");

@@ -6,11 +6,11 @@
 mod calls;
 pub mod codes;
 mod errors;
-pub mod inventory;
-pub mod model;
+pub(crate) mod inventory;
+pub(crate) mod model;
 mod names;
 mod observe;
-pub mod probe;
+pub(crate) mod probe;
 mod readback;
 mod sts;
 

@@ -12,7 +12,7 @@ use crate::providers::reading::{lenient, scalar, time_in};
 
 /// The body of CopySnapshotCrossRegions.
 #[derive(Serialize)]
-pub struct CopySnapshotCrossRegions<'a> {
+pub(crate) struct CopySnapshotCrossRegions<'a> {
     /// The ID of the source snapshot.
     #[serde(rename = "SnapshotId")]
     pub snapshot_id: &'a str,
@@ -26,7 +26,7 @@ pub struct CopySnapshotCrossRegions<'a> {
 
 /// The body of DescribeSnapshots.
 #[derive(Serialize, Default)]
-pub struct DescribeSnapshots<'a> {
+pub(crate) struct DescribeSnapshots<'a> {
     /// The IDs to show; never together with filters.
     #[serde(rename = "SnapshotIds", skip_serializing_if = "Option::is_none")]
     pub snapshot_ids: Option<&'a [&'a str]>,
@@ -49,7 +49,7 @@ pub struct DescribeSnapshots<'a> {
 
 /// One filter. A snapshot passes if it has any of the values.
 #[derive(Serialize)]
-pub struct Filter<'a> {
+pub(crate) struct Filter<'a> {
     /// What to filter by, such as `snapshot-name`.
     #[serde(rename = "Name")]
     pub name: &'a str,
@@ -60,21 +60,21 @@ pub struct Filter<'a> {
 
 /// The envelope of every answer.
 #[derive(Deserialize)]
-pub struct Envelope<T> {
+pub(crate) struct Envelope<T> {
     /// The only field of the envelope. It has the fields of [`Head`] and the action's own.
     #[serde(rename = "Response")]
     pub response: T,
 }
 
 /// An action's answer: its own fields, with those of [`Head`] beside them.
-pub trait Answer: DeserializeOwned {
+pub(crate) trait Answer: DeserializeOwned {
     /// The fields that every answer may have.
     fn head(&mut self) -> &mut Head;
 }
 
 /// The fields that every answer may have.
 #[derive(Deserialize, Default)]
-pub struct Head {
+pub(crate) struct Head {
     /// Present if the call failed, even with HTTP 200.
     #[serde(rename = "Error")]
     pub error: Option<ApiError>,
@@ -90,7 +90,7 @@ impl Answer for Head {
 }
 
 /// A successful answer.
-pub struct Response<T> {
+pub(crate) struct Response<T> {
     /// The provider's ID of the request.
     pub request_id: Option<String>,
     /// The action's own fields.
@@ -99,7 +99,7 @@ pub struct Response<T> {
 
 /// What went wrong.
 #[derive(Deserialize)]
-pub struct ApiError {
+pub(crate) struct ApiError {
     /// The error code, such as `InternalError`.
     #[serde(rename = "Code", default)]
     pub code: String,
@@ -110,7 +110,7 @@ pub struct ApiError {
 
 /// The answer of CopySnapshotCrossRegions.
 #[derive(Deserialize)]
-pub struct Copied {
+pub(crate) struct Copied {
     /// The fields that every answer may have.
     #[serde(flatten)]
     pub head: Head,
@@ -127,7 +127,7 @@ impl Answer for Copied {
 
 /// The result for one destination.
 #[derive(Deserialize)]
-pub struct CopyResult {
+pub(crate) struct CopyResult {
     /// The ID of the new snapshot; empty, null or absent on failure.
     #[serde(rename = "SnapshotId")]
     pub snapshot_id: Option<String>,
@@ -144,7 +144,7 @@ pub struct CopyResult {
 
 /// The answer of DescribeSnapshots.
 #[derive(Deserialize)]
-pub struct Described {
+pub(crate) struct Described {
     /// The fields that every answer may have.
     #[serde(flatten)]
     pub head: Head,
@@ -214,7 +214,7 @@ pub struct Snapshot {
 
 /// A tag of a snapshot.
 #[derive(Deserialize, Clone, Debug)]
-pub struct Tag {
+pub(crate) struct Tag {
     /// The key of the tag; a rule selects by key and value.
     #[serde(rename = "Key")]
     pub key: String,
@@ -225,6 +225,6 @@ pub struct Tag {
 
 /// Reads a time of an answer: `YYYY-MM-DD HH:MM:SS`, in UTC+8 in every region. `None` if it cannot be read.
 /// Source: cloud-custodian df800e9e, 2026-08-22, and its recorded pairs of CBS and CVM times.
-pub fn time(text: &str) -> Option<Timestamp> {
+pub(crate) fn time(text: &str) -> Option<Timestamp> {
     time_in(Offset::constant(8), text)
 }

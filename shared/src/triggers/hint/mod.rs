@@ -48,7 +48,7 @@ pub enum HintTarget {
 
 impl HintTarget {
     /// The ID, whatever kind of resource it belongs to.
-    pub fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         match self {
             HintTarget::Backup(id)
             | HintTarget::CheckpointItem(id)
@@ -58,7 +58,7 @@ impl HintTarget {
     }
 
     /// Whether a rule of this operation can cover it.
-    pub fn is_for(&self, operation: Operation) -> bool {
+    pub(crate) fn is_for(&self, operation: Operation) -> bool {
         match self {
             HintTarget::CheckpointItem(_) => operation == Operation::CopyCheckpointItem,
             _ => operation != Operation::CopyCheckpointItem,
@@ -68,7 +68,7 @@ impl HintTarget {
 
 impl Hint {
     /// Says what the hint names and where it is, for people.
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         let (kind, id) = match &self.what {
             HintTarget::Backup(id) if self.cloud == Cloud::Tencent => ("snapshot", id),
             HintTarget::Backup(id) => ("backup", id),
@@ -91,7 +91,7 @@ pub enum HintReading {
 }
 
 /// Reads a CloudEvent that a cloud itself sends; `None` for one from any other sender.
-pub fn of_cloud_event(event: &Value) -> Option<Result<HintReading, FieldError>> {
+pub(crate) fn of_cloud_event(event: &Value) -> Option<Result<HintReading, FieldError>> {
     let source = event.get("source").and_then(Value::as_str)?;
     if let Some(product) = source.strip_suffix(".cloud.tencent") {
         return Some(tencent::audit_event(event, product));
