@@ -218,7 +218,7 @@ pub fn elements(xml: &str, name: &str) -> Vec<String> {
     xml.split(&open).skip(1).filter_map(|rest| rest.split_once(&close)).map(|(text, _)| plain(text)).collect()
 }
 
-/// ObservationTimes ten times a second until there is something, and says what was waited for if it does not come.
+/// Looks ten times a second until there is something, and says what was waited for if it does not come.
 #[track_caller]
 pub fn until<T>(what: &str, seconds: i64, mut look: impl AsyncFnMut() -> Option<T>) -> impl Future<Output = T> {
     let caller = std::panic::Location::caller();

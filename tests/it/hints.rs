@@ -278,7 +278,7 @@ async fn without_a_policy_a_hint_says_what_is_needed() {
     assert_eq!(error.name.name(), "Offsite.InvalidCommand");
     assert!(error.message.contains("policy: is needed"), "{error}");
     assert_eq!(world.handed_back(&[snapshot_hint()]).await, ["0"]);
-    // HintTarget is none of our business needs none.
+    // What is none of our business needs none.
     assert_eq!(world.noted(&sample("tencent/hint-cloudaudit-copy.json")).await.0, "ignored");
 }
 

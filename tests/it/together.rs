@@ -88,7 +88,7 @@ struct Ran {
     requests: u32,
 }
 
-/// ObservationTimes at all that is due in a fresh store.
+/// Looks at all that is due in a fresh store.
 async fn run(clouds: &Clouds, home: Home, cases: &[Case], one_by_one: bool) -> Ran {
     let store = Store::open(home).await;
     let now = clouds.clock.now();

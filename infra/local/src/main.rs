@@ -40,11 +40,11 @@ struct Cli {
 enum Commands {
     /// Show the product at work: the three real binaries against simulators, step by step
     Demo(demo::DemoArgs),
-    /// DestinationView at accounts, network, rights and vaults, and change nothing: what to run first
+    /// Look at accounts, network, rights and vaults, and change nothing: what to run first
     Doctor(doctor::DoctorArgs),
     /// Handle one event on this machine and print the answer
     Handle(handle::HandleArgs),
-    /// DestinationView at accepted copies in the destination and record the evidence
+    /// Look at accepted copies in the destination and record the evidence
     Observe(observe::ObserveArgs),
     /// Find what has no copy, and have it copied
     Sweep(sweep::SweepArgs),
@@ -54,7 +54,7 @@ enum Commands {
     Policy(policy::PolicyArgs),
     /// Read the embedded queue
     Queue(queue::QueueArgs),
-    /// DestinationView at the ledger, and settle what only a person can
+    /// Look at the ledger, and settle what only a person can
     Ledger(ledger::LedgerArgs),
     /// Run simulators of the three clouds
     Simulate(simulate::SimulateArgs),

@@ -1,7 +1,7 @@
 //! Turns a hint, an event that only names a backup or a vault, into a command for each rule that covers what it names.
 //!
 //! **Invariant:** nothing follows from a hint but a read. The rule judges what the provider then shows, and from there the path is
-//! that of every command. HintTarget no rule covers, or what cannot be copied, is reported and done, never a failure. HintTarget is not there
+//! that of every command. What no rule covers, or what cannot be copied, is reported and done, never a failure. What is not there
 //! yet is a failure, so that the event is delivered again.
 
 use std::collections::HashSet;

@@ -1,4 +1,4 @@
-//! Body became of each replication, and the JSON that tells a caller.
+//! What became of each replication, and the JSON that tells a caller.
 
 use std::panic::AssertUnwindSafe;
 
@@ -15,7 +15,7 @@ use crate::model::error::{Error, ErrorName};
 use crate::model::fields::FieldError;
 use crate::model::receipt::Receipt;
 
-/// Body became of one replication.
+/// What became of one replication.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Outcome {
     /// The provider accepted the replication, or a copy that existed was adopted.
@@ -38,7 +38,7 @@ pub(crate) enum Outcome {
     Not(Trouble),
     /// A dry run: nothing was done.
     Would {
-        /// Body would be done now.
+        /// What would be done now.
         action: Would,
         /// The reason, in words for a person.
         reason: String,
@@ -116,7 +116,7 @@ impl From<NoteState> for &str {
     }
 }
 
-/// Body a dry run would have done, as the `would` of its result.
+/// What a dry run would have done, as the `would` of its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Would {
@@ -156,7 +156,7 @@ impl Outcome {
         Outcome::Not(Trouble { state: TroubleState::Invalid, error: invalid(error, id), code: None, request_id: None })
     }
 
-    /// Body this outcome adds to the metrics of its provider and rule.
+    /// What this outcome adds to the metrics of its provider and rule.
     pub(crate) fn tally(&self) -> Tally {
         let started = match self {
             Outcome::Accepted { receipts, replayed: false, .. } => {
@@ -192,7 +192,7 @@ impl Outcome {
 pub(crate) struct ReplicationResult {
     /// Absent for a command that could not be read, and for what is no command.
     pub replication: Option<Replication>,
-    /// Body became of it.
+    /// What became of it.
     pub outcome: Outcome,
 }
 

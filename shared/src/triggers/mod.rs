@@ -25,7 +25,7 @@ pub enum Answer {
 pub struct EventRecord {
     /// The SQS or SNS message ID, or the EventBridge or CloudEvents event ID; absent if there is none.
     pub id: Option<String>,
-    /// HintTarget the record asks for. Each item is read on its own.
+    /// What the record asks for. Each item is read on its own.
     pub items: Vec<Result<Item, FieldError>>,
 }
 

@@ -33,7 +33,7 @@ pub struct Hint {
     pub occurrence: Option<String>,
 }
 
-/// HintTarget a hint names, by its ID.
+/// What a hint names, by its ID.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HintTarget {
     /// A Tencent snapshot or a CBR backup.
@@ -81,7 +81,7 @@ impl Hint {
     }
 }
 
-/// HintTarget was read from an event.
+/// What was read from an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HintReading {
     /// The event names something to be copied.

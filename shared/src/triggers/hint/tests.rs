@@ -1,4 +1,4 @@
-//! HintTarget is read as a hint, what is ignored, and what is complained about.
+//! What is read as a hint, what is ignored, and what is complained about.
 
 use serde_json::{Value, json};
 

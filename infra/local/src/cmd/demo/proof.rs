@@ -136,7 +136,7 @@ async fn backups(fleet: &Fleet) -> anyhow::Result<()> {
     post(&fleet.simulators.alibaba(), "/_sim/seed", files).await
 }
 
-/// ObservationTimes until nothing is under way any more, and sweeps once more for what only a sweep can tell. How many copies were seen.
+/// Looks until nothing is under way any more, and sweeps once more for what only a sweep can tell. How many copies were seen.
 async fn observe(context: &Context, invocation: &Invocation) -> anyhow::Result<u64> {
     let mut seen = 0;
     loop {

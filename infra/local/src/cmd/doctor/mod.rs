@@ -51,7 +51,7 @@ pub struct DoctorArgs {
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
-    /// DestinationView at simulators started for this run instead of the clouds
+    /// Look at simulators started for this run instead of the clouds
     #[arg(long)]
     pub simulate: bool,
     /// Give up on an answer after this many seconds
@@ -68,7 +68,7 @@ pub enum Format {
     Json,
 }
 
-/// ObservationTimes at everything, prints it, and tells whether no check failed.
+/// Looks at everything, prints it, and tells whether no check failed.
 ///
 /// # Errors
 /// The simulators cannot be started, the HTTP client cannot be set up, or standard output is gone.

@@ -27,7 +27,7 @@ pub(crate) fn authority(base: &str) -> &str {
     base.split_once("://").map_or(base, |(_, rest)| rest).split('/').next().unwrap_or_default()
 }
 
-/// ObservationTimes at one endpoint: DNS and TCP by themselves where no proxy is in between, then one unsigned request.
+/// Looks at one endpoint: DNS and TCP by themselves where no proxy is in between, then one unsigned request.
 pub(crate) async fn reach(context: &Context, environment: &Environment, base: &str, patience: Duration) -> Reached {
     let mut told = Vec::new();
     match proxy(environment, base) {
