@@ -346,7 +346,8 @@ const HOUSES: [House; 3] = [
         order: &[
             &["io"],
             &["handler", "report"],
-            &["admit", "observe", "sweep"],
+            &["admit", "sweep"],
+            &["observe"],
             &["replicate"],
             &["exchange"],
             &["context"],

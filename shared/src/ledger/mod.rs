@@ -19,14 +19,17 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::model::backup::Backup;
 use crate::model::command::{Command, Key, Replication};
 use crate::model::evidence::Evidence;
+use crate::model::failure::Whose;
 use crate::model::receipt::Receipt;
 use crate::model::time::later;
 use error::LedgerError;
 
 pub use crate::ledger::resolution::{Resolution, ResolveError, resolve};
-pub use crate::ledger::transitions::{Claim, Ending, claim, emitted, missed, put_off, settle};
+pub use crate::ledger::transitions::{Claim, Ending, Parting, claim, emitted, part, put_off, settle};
+pub(crate) use crate::ledger::transitions::told_of;
 
 /// The newest record format that this version writes and reads.
 pub(crate) const FORMAT: u32 = 1;
@@ -59,11 +62,17 @@ pub enum State {
     Lost,
     /// The source is gone and was never copied: a breach until a person acknowledges it.
     Missed,
+    /// The source is there, but no rule covers it any more, and it was never copied: a breach until a person acknowledges it.
+    Left,
+    /// The source is gone or not covered any more, and its resource has a newer usable copy: no breach.
+    Overtaken,
+    /// The copy was usable and is gone, as its source is: no breach.
+    Ended,
 }
 
 impl State {
     /// All states, in the order of declaration.
-    pub const ALL: [State; 12] = [
+    pub const ALL: [State; 15] = [
         State::Seen,
         State::Claimed,
         State::InDoubt,
@@ -76,6 +85,9 @@ impl State {
         State::Failed,
         State::Lost,
         State::Missed,
+        State::Left,
+        State::Overtaken,
+        State::Ended,
     ];
 
     /// The name in records and on the command line.
@@ -93,6 +105,9 @@ impl State {
             State::Failed => "failed",
             State::Lost => "lost",
             State::Missed => "missed",
+            State::Left => "left",
+            State::Overtaken => "overtaken",
+            State::Ended => "ended",
         }
     }
 }
@@ -129,6 +144,38 @@ pub struct News {
     /// The ID of the copy that the change is about, where it has one. An attempt can have several copies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replication_id: Option<String>,
+    /// Why, as a code, for changes that can come again in one attempt for another cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// What a record keeps of its backup, from when it was first seen, so that it can be judged after the backup is gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// When the backup was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Timestamp>,
+    /// The disk, server or file system it is a backup of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// The resource's kind, where one ID can be of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl About {
+    /// What a listing says of a backup.
+    pub(crate) fn of(backup: &Backup) -> About {
+        About {
+            made: backup.created_at,
+            resource: backup.resource.clone(),
+            kind: backup.resource_kind.clone(),
+            name: backup.name.clone(),
+        }
+    }
 }
 
 /// The record of one replication.
@@ -161,6 +208,15 @@ pub struct Record {
     /// How many calls of this attempt had an unknown outcome.
     #[serde(default)]
     pub doubtful_calls: u32,
+    /// What is known of the backup itself.
+    #[serde(default)]
+    pub about: About,
+    /// How often the provider refused this attempt. A refusal is certain, so the attempt keeps its number.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refusals: u32,
+    /// Whose the last refusal was; absent if none is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whose: Option<Whose>,
     /// The time before which there is no further attempt; absent when none has to wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
@@ -257,9 +313,13 @@ impl Record {
         self.command.get("rule").and_then(Value::as_str)
     }
 
-    /// Whether the replication is unfinished: neither accepted, nor copied, nor given up, nor without anything to copy.
+    /// Whether something is still to become of the replication, or to be acknowledged by a person.
     pub fn is_open(&self) -> bool {
-        !matches!(self.state, State::Accepted | State::Replicated | State::NoWork | State::Abandoned)
+        match self.state {
+            State::Seen | State::Claimed | State::InDoubt | State::Accepted | State::Refused | State::Ineligible => true,
+            State::Failed | State::Lost | State::Missed | State::Left => true,
+            State::NoWork | State::Abandoned | State::Replicated | State::Overtaken | State::Ended => false,
+        }
     }
 
     /// Whether receipts or news have still to be sent to the queue.
@@ -273,10 +333,17 @@ impl Record {
     }
 }
 
-/// The earliest start of the attempt that follows `attempt`. The backoff doubles with each attempt.
+/// The earliest start of the attempt that follows `attempt`. The backoff doubles with each attempt, up to a day.
 pub(crate) fn next_attempt(attempt: u32, backoff: Duration, now: Timestamp) -> Timestamp {
     let doublings = attempt.saturating_sub(1).min(10);
-    later(now, backoff.saturating_mul(2u32.pow(doublings)))
+    later(now, backoff.saturating_mul(2u32.pow(doublings)).min(DAY))
+}
+
+/// The longest wait for a further attempt.
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 fn corrupt(key: &str, error: &serde_json::Error) -> LedgerError {
@@ -297,6 +364,9 @@ fn first(replication: &Replication, by: &Claimant) -> Record {
         since: by.now,
         doubt_since: None,
         doubtful_calls: 0,
+        about: About::default(),
+        refusals: 0,
+        whose: None,
         not_before: None,
         receipts: Vec::new(),
         outbox: false,

@@ -88,7 +88,7 @@ fn fail(next: &mut Record, by: &Claimant, reason: String, backoff: Duration) {
 fn enter(next: &mut Record, state: State, by: &Claimant, reason: Option<String>) {
     next.state = state;
     let replication_id = next.receipts.last().and_then(|receipt| receipt.replication_id.clone());
-    next.news.push(News { state, attempt: next.attempt, replication_id });
+    next.news.push(News { state, attempt: next.attempt, replication_id, cause: None });
     note(next, by, state, None, None, reason);
 }
 

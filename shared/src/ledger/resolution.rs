@@ -84,9 +84,14 @@ pub fn resolve(
         Resolution::Acknowledge => {
             if !matches!(
                 current.state,
-                State::Refused | State::Ineligible | State::Failed | State::Lost | State::Missed
+                State::Refused
+                    | State::Ineligible
+                    | State::Failed
+                    | State::Lost
+                    | State::Missed
+                    | State::Left
             ) {
-                return refuse("--acknowledge", "refused, ineligible, failed, lost or missed");
+                return refuse("--acknowledge", "refused, ineligible, failed, lost, missed or left");
             }
             next.state = State::Abandoned;
         }

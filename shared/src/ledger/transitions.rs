@@ -2,9 +2,10 @@
 
 use super::limits::Attempts;
 use super::store::Expect;
-use super::{Claimant, News, Record, State, first, next_attempt, note};
+use super::{About, Claimant, News, Record, State, first, next_attempt, note};
 use crate::model::command::Replication;
 use crate::model::error::ErrorName;
+use crate::model::failure::Whose;
 use crate::model::receipt::Receipt;
 use crate::model::time::later;
 use jiff::Timestamp;
@@ -46,7 +47,12 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
         State::Lost if !attempts.restart_lost || record.attempt >= attempts.limit => {
             return Claim::Replay(Box::new(record.clone()));
         }
-        State::Accepted | State::Replicated | State::NoWork | State::Abandoned => {
+        State::Accepted
+        | State::Replicated
+        | State::NoWork
+        | State::Abandoned
+        | State::Overtaken
+        | State::Ended => {
             return Claim::Replay(Box::new(record.clone()));
         }
         State::Seen => {
@@ -60,13 +66,23 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
             // An owner that died may have sent a call that it could not record. The limit of doubts counts it.
             next.doubtful_calls += u32::from(record.lease_until.is_some());
         }
-        State::Refused | State::Ineligible | State::Failed | State::Lost | State::Missed => {
+        // Nothing was applied, so the attempt goes on under its number, and with it the name that a copy is given.
+        State::Refused | State::Ineligible | State::Missed | State::Left => {
+            if record.not_before.is_some_and(|at| at > by.now) {
+                return Claim::Replay(Box::new(record.clone()));
+            }
+            next.state = State::Claimed;
+            next.since = by.now;
+            next.doubt_since = None;
+        }
+        State::Failed | State::Lost => {
             let waiting = record.not_before.is_some_and(|at| at > by.now);
             if waiting || record.attempt >= attempts.limit {
                 return Claim::Replay(Box::new(record.clone()));
             }
             next.state = State::Claimed;
             next.attempt += 1;
+            next.refusals = 0;
             next.doubtful_calls = 0;
             next.looks = 0;
             next.evidence = None;
@@ -125,9 +141,13 @@ pub enum Ending {
         note: String,
         /// The provider's request ID, if there was one.
         request_id: Option<String>,
+        /// Whose the refusal is.
+        whose: Whose,
     },
     /// The source cannot be copied.
     Ineligible {
+        /// The provider's code; absent if its state says so.
+        code: Option<String>,
         /// Why it cannot be copied.
         reason: String,
     },
@@ -169,6 +189,7 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
             next.state = State::Accepted;
             next.outbox = !next.receipts.is_empty();
             next.doubt_since = None;
+            next.whose = None;
             // The copies of a vault-wide call are looked at under records of their own.
             let own = next.receipts.iter().all(|receipt| receipt.backup_id.is_none());
             next.look_at = own.then(|| later(by.now, attempts.first_look));
@@ -191,16 +212,22 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
             }
             note(&mut next, by, State::InDoubt, Some(code.clone()), request_id.clone(), Some(text.clone()));
         }
-        Ending::Refused { code, note: text, request_id } => {
+        Ending::Refused { code, note: text, request_id, whose } => {
             next.state = State::Refused;
             next.doubt_since = None;
-            next.not_before = Some(next_attempt(current.attempt, attempts.backoff, by.now));
+            next.refusals = current.refusals.saturating_add(1);
+            next.whose = Some(*whose);
+            // What is not the backup's ends for all at once, so it is asked again soon; what is the backup's, less and less often.
+            let round = if *whose == Whose::Backup { next.refusals } else { 1 };
+            next.not_before = Some(next_attempt(round, attempts.backoff, by.now));
+            tell(&mut next, State::Refused, code);
             note(&mut next, by, State::Refused, Some(code.clone()), request_id.clone(), Some(text.clone()));
         }
-        Ending::Ineligible { reason } => {
+        Ending::Ineligible { code, reason } => {
             next.state = State::Ineligible;
             next.not_before = Some(later(by.now, attempts.ineligible_for));
-            note(&mut next, by, State::Ineligible, None, None, Some(reason.clone()));
+            tell(&mut next, State::Ineligible, code.as_deref().unwrap_or(reason));
+            note(&mut next, by, State::Ineligible, code.clone(), None, Some(reason.clone()));
         }
         Ending::NoWork { code, request_id } => {
             next.state = State::NoWork;
@@ -230,8 +257,9 @@ pub fn emitted(current: &Record) -> (Record, Expect) {
 }
 
 /// A new record of a replication that is wanted but left for later. Nothing was started.
-pub fn put_off(replication: &Replication, by: &Claimant, until: Option<Timestamp>) -> Record {
+pub fn put_off(replication: &Replication, about: About, by: &Claimant, until: Option<Timestamp>) -> Record {
     let mut record = first(replication, by);
+    record.about = about;
     record.state = State::Seen;
     record.lease_until = None;
     record.not_before = until;
@@ -240,20 +268,81 @@ pub fn put_off(replication: &Replication, by: &Claimant, until: Option<Timestamp
     record
 }
 
-/// The record of a source that is gone and was never copied; `None` if something was or may have been copied, or a person has
-/// settled the record.
-pub fn missed(current: &Record, by: &Claimant, reason: &str) -> Option<(Record, Expect)> {
-    let open = matches!(current.state, State::Seen | State::Refused | State::Ineligible | State::Failed);
-    if !open || current.lease_until.is_some_and(|until| until > by.now) {
+/// How a backup without a copy, or a copy without a backup, parts from its rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parting {
+    /// The source is gone.
+    Missed,
+    /// The source is there and not covered any more.
+    Left,
+    /// The source is gone or not covered, and its resource has a newer usable copy.
+    Overtaken,
+    /// The copy is gone, and its source is gone or not covered any more.
+    Ended,
+    /// The policy was edited so that it leaves the source out.
+    Excluded,
+}
+
+impl Parting {
+    fn state(self) -> State {
+        match self {
+            Parting::Missed => State::Missed,
+            Parting::Left => State::Left,
+            Parting::Overtaken => State::Overtaken,
+            Parting::Ended => State::Ended,
+            Parting::Excluded => State::Abandoned,
+        }
+    }
+}
+
+/// The record after its backup or copy has parted from the rule; `None` if a person has settled the record, somebody acts on it, or its
+/// state does not fit: what was or may have been accepted never becomes "never copied".
+pub fn part(current: &Record, how: Parting, by: &Claimant, reason: &str) -> Option<(Record, Expect)> {
+    let fits = match current.state {
+        State::Seen | State::Refused | State::Ineligible | State::Failed => how != Parting::Ended,
+        State::Missed | State::Left => matches!(how, Parting::Overtaken | Parting::Excluded | Parting::Missed | Parting::Left),
+        State::Lost | State::Replicated => how == Parting::Ended,
+        _ => false,
+    };
+    let state = how.state();
+    if !fits || state == current.state || current.lease_until.is_some_and(|until| until > by.now) {
         return None;
     }
     let was = Expect::Was { version: current.version, owner: current.owner.clone() };
     let mut next = current.clone();
-    next.state = State::Missed;
+    next.state = state;
     next.not_before = None;
+    next.look_at = None;
     next.version += 1;
-    next.news.push(News { state: State::Missed, attempt: next.attempt, replication_id: None });
-    note(&mut next, by, State::Missed, None, None, Some(reason.to_owned()));
+    if state != State::Abandoned {
+        let replication_id = (how == Parting::Ended)
+            .then(|| next.receipts.last().and_then(|receipt| receipt.replication_id.clone()))
+            .flatten();
+        next.news.push(News { state, attempt: next.attempt, replication_id, cause: None });
+    }
+    let code = (how == Parting::Excluded).then(|| "excluded".to_owned());
+    note(&mut next, by, state, code, None, Some(reason.to_owned()));
+    Some((next, was))
+}
+
+/// Adds the news of a refusal, once for each cause.
+fn tell(record: &mut Record, state: State, cause: &str) {
+    let told = record.history.iter().rev().find(|line| line.state == state && line.attempt == record.attempt);
+    let same = told.is_some_and(|line| line.code.as_deref().or(line.note.as_deref()) == Some(cause));
+    if !same {
+        record.news.push(News { state, attempt: record.attempt, replication_id: None, cause: Some(cause.to_owned()) });
+    }
+}
+
+/// The record with what a listing says of its backup; `None` if that is known already, or somebody acts on the record.
+pub(crate) fn told_of(current: &Record, about: &About, by: &Claimant) -> Option<(Record, Expect)> {
+    if current.about == *about || current.lease_until.is_some_and(|until| until > by.now) {
+        return None;
+    }
+    let was = Expect::Was { version: current.version, owner: current.owner.clone() };
+    let mut next = current.clone();
+    next.about = about.clone();
+    next.version += 1;
     Some((next, was))
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// What a failed call means for what happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
@@ -25,7 +27,8 @@ pub enum Disposition {
 
 /// What a refusal is about, and so what it stops. A refusal that is not about the backup uses up none of the backup's attempts, and
 /// stops everything else that depends on the same thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Whose {
     /// The backup, or the pair of vaults that is to be made: its state, its kind, or a right to it that this key lacks.
     Backup,

@@ -14,7 +14,7 @@ use crate::ledger::{Claimant, Record, State};
 use crate::model::command::{Command, Key, Replication};
 use crate::model::error::{Error, ErrorName};
 use crate::model::evidence::Observation;
-use crate::model::failure::Disposition;
+use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::ports::Boxed;
 use crate::replicate::outcome::invalid;
@@ -91,7 +91,7 @@ pub(crate) async fn command(ctx: &Context, payload: &Value, invocation: &Invocat
                 format!("{} was never started: there is nothing to observe", replication.describe()),
             )
         })?;
-        let looked = observe_one(ctx, &replication, record, None, invocation).await;
+        let looked = observe_one(ctx, &replication, record, None, Gone::LeftToSweep, invocation).await;
         let mut looked = looked.map_err(|error| unreadable(&error))?;
         arrivals.add(ctx, looked.arrived.take().into_iter().collect());
         results.push(result_of(ctx, &replication, &looked));
@@ -133,7 +133,7 @@ pub(crate) async fn due(ctx: &Context, invocation: &Invocation) -> Result<Value,
                 if ctx.now() >= invocation.stop() {
                     return None;
                 }
-                observe_one(ctx, &replication, record, told, invocation).await.ok()
+                observe_one(ctx, &replication, record, told, Gone::LeftToSweep, invocation).await.ok()
             })
         });
         let results: Vec<Option<Looked>> =
@@ -157,6 +157,30 @@ pub(crate) async fn due(ctx: &Context, invocation: &Invocation) -> Result<Value,
     Ok(sums.to_json())
 }
 
+/// Asks the destination for one copy by its own ID, for a listing that does not show it. Here "it is gone" counts: the caller knows that
+/// the rule covers its source. Returns the record afterwards, and why the destination could not be asked.
+///
+/// # Errors
+/// The ledger cannot be read or written.
+pub(crate) async fn confirm(
+    ctx: &Context,
+    replication: &Replication,
+    record: Record,
+    invocation: &Invocation,
+) -> Result<(Record, Option<String>), LedgerError> {
+    let looked = observe_one(ctx, replication, record, None, Gone::Counts, invocation).await?;
+    Ok((looked.record, looked.unanswered))
+}
+
+/// What it means that the destination does not have a copy that was seen there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gone {
+    /// The copy is lost.
+    Counts,
+    /// For a rule's copy the next sweep decides: whether it is lost or has ended depends on its source.
+    LeftToSweep,
+}
+
 /// Asks the destination for the copy of `record` unless `told` is the answer already, records what it said, and tells the queue. A
 /// record without an awaited copy is returned as it is.
 async fn observe_one(
@@ -164,6 +188,7 @@ async fn observe_one(
     replication: &Replication,
     record: Record,
     told: Option<Observation>,
+    gone: Gone,
     invocation: &Invocation,
 ) -> Result<Looked, LedgerError> {
     let mut before = record.state;
@@ -183,6 +208,15 @@ async fn observe_one(
             }
             ask(ctx, target, replication, &record, invocation).await
         }
+    };
+    let observation = match observation {
+        Observation::Gone(_)
+            if gone == Gone::LeftToSweep && record.state == State::Replicated && replication.rule.is_some() =>
+        {
+            let why = "the destination does not show the copy any more; the next sweep says what that means";
+            Observation::Unanswered(Failure::local(Disposition::Retryable, "gone", why, ""))
+        }
+        other => other,
     };
     let unanswered = match &observation {
         Observation::Unanswered(failure) => Some(failure.to_string()),

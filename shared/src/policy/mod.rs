@@ -142,7 +142,8 @@ impl Rule {
         }
     }
 
-    fn selects(&self, backup: &Backup) -> Coverage {
+    /// Whether this rule selects a backup, whatever its age.
+    pub(crate) fn selects(&self, backup: &Backup) -> Coverage {
         let elsewhere = self.source.vault_id.as_deref().and_then(|vault| misses_vault(vault, backup));
         elsewhere.or_else(|| self.source.select.misses(backup)).into()
     }

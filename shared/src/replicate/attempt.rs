@@ -10,7 +10,7 @@ use crate::ledger::limits::OnDoubt;
 use crate::ledger::{Ending, Record, State};
 use crate::model::command::Replication;
 use crate::model::error::ErrorName;
-use crate::model::failure::{Disposition, Failure};
+use crate::model::failure::{Disposition, Failure, Whose};
 use crate::model::http::Reply;
 use crate::model::time::later;
 use crate::providers::provider::{AttemptContext, ReadBack};
@@ -68,10 +68,10 @@ pub(crate) async fn work(
             Ok(ReadBack::Ineligible(reason) | ReadBack::NoSource(reason)) if !conclusive => {
                 return still_in_doubt("not_visible_yet", &reason);
             }
-            Ok(ReadBack::Ineligible(reason)) => return Ending::Ineligible { reason },
+            Ok(ReadBack::Ineligible(reason)) => return Ending::Ineligible { code: None, reason },
             // This is not final: a backup that was just made may not be listed yet, so a later attempt asks again.
             Ok(ReadBack::NoSource(note)) => {
-                return Ending::Refused { code: "source_not_found".into(), note, request_id: None };
+                return Ending::Refused { code: "source_not_found".into(), note, request_id: None, whose: Whose::Backup };
             }
             Err(failure) => return failed_read(ctx, target, replication, failure, conclusive).await,
         }
@@ -87,8 +87,13 @@ pub(crate) async fn work(
     };
     let (code, request_id) = (failure.code.clone(), failure.request_id.clone());
     match failure.disposition {
-        Disposition::Permanent => Ending::Refused { code, note: describe_failure(&failure), request_id },
-        Disposition::Unfit => Ending::Ineligible { reason: format!("{code}: {}", describe_failure(&failure)) },
+        Disposition::Permanent => {
+            Ending::Refused { code, note: describe_failure(&failure), request_id, whose: failure.whose }
+        }
+        Disposition::Unfit => {
+            let reason = format!("{code}: {}", describe_failure(&failure));
+            Ending::Ineligible { code: Some(code), reason }
+        }
         Disposition::Throttled => released(ErrorName::Throttled, &code, describe_failure(&failure), request_id),
         Disposition::Retryable => released(ErrorName::Unavailable, &code, describe_failure(&failure), request_id),
         Disposition::Authentication => {
@@ -146,7 +151,9 @@ async fn failed_read(
     let note = format!("reading back failed: {}", describe_failure(&failure));
     let (code, request_id) = (failure.code.clone(), failure.request_id.clone());
     match failure.disposition {
-        Disposition::Permanent if conclusive => Ending::Refused { code, note: describe_failure(&failure), request_id },
+        Disposition::Permanent if conclusive => {
+            Ending::Refused { code, note: describe_failure(&failure), request_id, whose: failure.whose }
+        }
         Disposition::Authentication => {
             credential::pause(ctx, target, &replication.source.region, &failure).await;
             released(ErrorName::Rejected, &code, note, request_id)

@@ -29,9 +29,9 @@ pub fn accepted(replication: &Replication, receipt: &Receipt) -> Message {
     message(id, ACCEPTED, replication, &key, receipt.time, data)
 }
 
-/// The message about a later change: replicated, failed or lost.
+/// The message about a later change, such as replicated, failed, lost, missed or refused.
 pub fn changed(replication: &Replication, record: &Record, news: &News) -> Message {
-    let News { state, attempt, replication_id } = news;
+    let News { state, attempt, replication_id, cause } = news;
     let (state, attempt) = (*state, *attempt);
     let key = record.key();
     let event_type = format!("offsite.replication.{}", state.name());
@@ -57,7 +57,18 @@ pub fn changed(replication: &Replication, record: &Record, news: &News) -> Messa
         data["error"] = json!({ "message": reason });
     }
     let time = entry.map_or(record.since, |entry| entry.time);
-    let id = event_id(&key, &event_type, named(replication, replication_id), attempt);
+    let about = &record.about;
+    if about.made.is_some() || about.resource.is_some() || about.name.is_some() {
+        data["backup"] = json!(about);
+    }
+    if let Some(cause) = cause {
+        data["cause"] = json!(cause);
+    }
+    let copy = named(replication, replication_id);
+    let id = match cause {
+        Some(cause) => event_id_of_cause(&key, &event_type, cause, attempt),
+        None => event_id(&key, &event_type, copy, attempt),
+    };
     message(id, &event_type, replication, &key, time, data)
 }
 
@@ -112,4 +123,9 @@ pub fn event_id(key: &Key, event_type: &str, replication_id: Option<&str>, attem
         Some(id) => hash_of(&[&key.0, event_type, "copy", id]),
         None => hash_of(&[&key.0, event_type, "attempt", &attempt.to_string()]),
     }
+}
+
+/// The stable ID of the event that says why an attempt was refused: one for each cause.
+fn event_id_of_cause(key: &Key, event_type: &str, cause: &str, attempt: u32) -> String {
+    hash_of(&[&key.0, event_type, "cause", cause, &attempt.to_string()])
 }

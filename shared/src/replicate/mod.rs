@@ -191,6 +191,12 @@ async fn finish(
             "what became of it could not be recorded; nothing was started, and it can be repeated",
         ));
     }
+    if let (false, Some(record)) = (matches!(ending, Ending::Accepted(_)), &settled)
+        && record.in_outbox()
+    {
+        // The news of a refusal. What the queue does not take now stays in the outbox.
+        outbox::deliver(ctx, replication, record, invocation).await;
+    }
     match ending {
         Ending::Accepted(receipts) => {
             let recorded = settled.is_some();
@@ -228,7 +234,7 @@ async fn finish(
             })
         }
         Ending::InDoubt { code, note, request_id, .. } => Outcome::Not(in_doubt(replication, &code, &note, request_id)),
-        Ending::Refused { code, note, request_id } => {
+        Ending::Refused { code, note, request_id, .. } => {
             let message = format!("{} was refused: {code}: {note}", replication.describe());
             Outcome::Not(Trouble {
                 state: TroubleState::Refused,
@@ -237,7 +243,7 @@ async fn finish(
                 request_id,
             })
         }
-        Ending::Ineligible { reason } => Outcome::Not(ineligible(replication, &reason)),
+        Ending::Ineligible { reason, .. } => Outcome::Not(ineligible(replication, &reason)),
         Ending::NoWork { code, .. } => Outcome::NoWork { code },
     }
 }

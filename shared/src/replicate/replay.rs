@@ -70,15 +70,20 @@ async fn replay(ctx: &Context, replication: &Replication, record: Record, invoca
         state => {
             let next = match (state, record.not_before) {
                 (State::Missed, _) => "its source is gone".to_owned(),
+                (State::Left, _) => "no rule covers it any more".to_owned(),
+                (State::Overtaken, _) => "its resource has a newer copy".to_owned(),
+                (State::Ended, _) => "its source is gone, and so is its copy".to_owned(),
                 (State::Abandoned, _) => "a person gave it up".to_owned(),
-                (_, Some(at)) if at > ctx.now() && record.attempt < ctx.settings.attempts.limit => {
-                    format!("the next attempt may start after {at}")
+                (State::Failed, _) if record.attempt >= ctx.settings.attempts.limit => {
+                    format!("all {} attempts are used; see `offsite ledger show {}`", record.attempt, record.key)
                 }
-                _ => format!("all {} attempts are used; see `offsite ledger show {}`", record.attempt, record.key),
+                (_, Some(at)) if at > ctx.now() => format!("it may be tried again after {at}"),
+                _ => format!("see `offsite ledger show {}`", record.key),
             };
             let how = match state {
                 State::Failed => "failed",
                 State::Missed => "was missed",
+                State::Left | State::Overtaken | State::Ended => "has ended",
                 _ => "was refused",
             };
             let said = code.as_ref().map_or(text.clone(), |code| format!("{code}: {text}"));

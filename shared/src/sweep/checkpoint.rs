@@ -1,13 +1,14 @@
 //! How far the sweep of a rule is, written down so that the next invocation goes on from there.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::chunks::{CHUNK, each_line, newest_of, short, write_chunks};
+use super::chunks::{CHUNK, each_line, short, write_chunks};
 use super::findings::Line;
 use super::index::CopyIndex;
+use super::register::Register;
 use super::progress::{FORMAT, Phase, SweepProgress, drop_chunks, name_of};
 use super::state::Sweep;
 use super::stop::Stop;
@@ -103,7 +104,13 @@ impl<'c> Sweep<'c> {
             lines: Vec::new(),
             lines_bytes: 0,
             exceptions: HashSet::new(),
-            newest: BTreeMap::new(),
+            register: Register::new(rule.destinations.len()),
+            due: VecDeque::new(),
+            since: Vec::new(),
+            edited: false,
+            lost: VecDeque::new(),
+            running: Vec::new(),
+            gates: BTreeMap::new(),
             no_more: false,
         }
     }
@@ -128,15 +135,19 @@ impl<'c> Sweep<'c> {
                 }
             }
         }
+        let due: Vec<String> = self.running.iter().chain(&self.due).map(|due| json!(due).to_string()).collect();
+        self.course.due_chunks = self.write("due", 0, due.into_iter()).await?;
+        let lost: Vec<String> = self.lost.iter().map(|due| json!(due).to_string()).collect();
+        self.course.lost_chunks = self.write("lost", 0, lost.into_iter()).await?;
         self.write_findings().await?;
         self.save(leave).await
     }
 
-    /// Writes down what the summary needs: the exceptions and the newest backups.
+    /// Writes down what the summary needs: the exceptions and the register.
     pub(super) async fn write_findings(&mut self) -> Result<(), Stop> {
         self.flush().await?;
-        let lines = self.newest_lines();
-        self.course.newest = self.write("newest", 0, lines.into_iter()).await?;
+        let lines: Vec<String> = self.register.lines().collect();
+        self.course.register = self.write("register", 0, lines.into_iter()).await?;
         Ok(())
     }
 
@@ -159,16 +170,6 @@ impl<'c> Sweep<'c> {
         let text = json!(line).to_string();
         self.lines_bytes += text.len() + 1;
         self.lines.push(text);
-    }
-
-    fn newest_lines(&self) -> Vec<String> {
-        self.newest
-            .iter()
-            .map(|(resource, times)| {
-                let times: Vec<String> = times.iter().map(ToString::to_string).collect();
-                format!("{} {resource}", times.join(","))
-            })
-            .collect()
     }
 
     async fn restore(&mut self) -> Result<(), Stop> {
@@ -196,13 +197,20 @@ impl<'c> Sweep<'c> {
             Some(())
         };
         each_line(notes, whose, "findings", course.findings, exception).await?;
-        let all = &mut self.newest;
-        let newest = |line: &str| {
-            let (resource, times) = newest_of(line)?;
-            all.insert(resource.to_owned(), times);
+        let due = &mut self.due;
+        let waiting = |line: &str| {
+            due.push_back(serde_json::from_str(line).ok()?);
             Some(())
         };
-        each_line(notes, whose, "newest", course.newest, newest).await
+        each_line(notes, whose, "due", course.due_chunks, waiting).await?;
+        let lost = &mut self.lost;
+        let gone = |line: &str| {
+            lost.push_back(serde_json::from_str(line).ok()?);
+            Some(())
+        };
+        each_line(notes, whose, "lost", course.lost_chunks, gone).await?;
+        let register = &mut self.register;
+        each_line(notes, whose, "register", course.register, |line| register.restore(line)).await
     }
 
     async fn write(&self, kind: &str, from: u32, lines: impl Iterator<Item = String>) -> Result<u32, Stop> {

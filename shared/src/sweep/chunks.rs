@@ -11,13 +11,6 @@ pub(super) fn short(key: &str) -> u64 {
     key.get(..16).and_then(|head| u64::from_str_radix(head, 16).ok()).unwrap_or_default()
 }
 
-/// Reads a line of the newest backups.
-pub(super) fn newest_of(line: &str) -> Option<(&str, Vec<i64>)> {
-    let (times, resource) = line.split_once(' ')?;
-    let times: Result<Vec<i64>, _> = times.split(',').map(str::parse).collect();
-    Some((resource, times.ok()?))
-}
-
 pub(crate) fn chunk_name(rule: &str, run: &str, kind: &str, chunk: u32) -> String {
     format!("sweep/{rule}/{run}/{kind}/{chunk}")
 }

@@ -21,9 +21,9 @@ pub struct Counts {
     pub missing: u64,
     /// The backup itself is not finished yet.
     pub not_ready: u64,
-    /// It can or shall not be copied.
+    /// It cannot be copied.
     pub ineligible: u64,
-    /// The copy failed or was refused.
+    /// The copy failed.
     pub failed: u64,
     /// A call may have been applied, and nobody knows.
     pub in_doubt: u64,
@@ -31,6 +31,18 @@ pub struct Counts {
     pub lost: u64,
     /// The source is gone and was never copied.
     pub missed: u64,
+    /// The provider refuses to make the copy, and may make it later.
+    pub refused: u64,
+    /// The source is not covered any more and was never copied.
+    pub left: u64,
+    /// The destination could not be looked at.
+    pub unknown: u64,
+    /// A person wants no copy.
+    pub given_up: u64,
+    /// The source has gone or left, and its resource has a newer usable copy.
+    pub overtaken: u64,
+    /// The copy is gone when it might go.
+    pub ended: u64,
 }
 
 impl Counts {
@@ -61,6 +73,12 @@ impl Index<Verdict> for Counts {
             Verdict::InDoubt => &self.in_doubt,
             Verdict::Lost => &self.lost,
             Verdict::Missed => &self.missed,
+            Verdict::Refused => &self.refused,
+            Verdict::Left => &self.left,
+            Verdict::Unknown => &self.unknown,
+            Verdict::GivenUp => &self.given_up,
+            Verdict::Overtaken => &self.overtaken,
+            Verdict::Ended => &self.ended,
         }
     }
 }
@@ -77,6 +95,12 @@ impl IndexMut<Verdict> for Counts {
             Verdict::InDoubt => &mut self.in_doubt,
             Verdict::Lost => &mut self.lost,
             Verdict::Missed => &mut self.missed,
+            Verdict::Refused => &mut self.refused,
+            Verdict::Left => &mut self.left,
+            Verdict::Unknown => &mut self.unknown,
+            Verdict::GivenUp => &mut self.given_up,
+            Verdict::Overtaken => &mut self.overtaken,
+            Verdict::Ended => &mut self.ended,
         }
     }
 }
@@ -94,6 +118,9 @@ pub struct Line {
     /// The disk or server it is a backup of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
+    /// The resource's kind, where one ID can be of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_kind: Option<String>,
     /// The region that the backup lies in.
     pub source_region: String,
     /// The region that its copy goes to.
@@ -101,6 +128,9 @@ pub struct Line {
     /// When it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
+    /// The cause as a fixed word or the provider's code, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -141,4 +171,29 @@ pub struct Point {
     pub covered: u64,
     /// Replicated then.
     pub replicated: u64,
+    /// How many of the rest were made before the rule was first swept.
+    #[serde(default)]
+    pub historic: u64,
+}
+
+/// What the rule does not cover, for one reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotCovered {
+    /// How many backups.
+    pub count: u64,
+    /// The IDs of the first ones.
+    pub examples: Vec<String>,
+}
+
+/// How many examples of what is not covered are kept for each reason.
+const EXAMPLES: usize = 20;
+
+impl NotCovered {
+    /// Counts one more.
+    pub(crate) fn add(&mut self, backup_id: &str) {
+        self.count += 1;
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(backup_id.to_owned());
+        }
+    }
 }

@@ -1,21 +1,28 @@
-//! Asks after unfinished records whose backup the listing did not show: is the backup gone, and was it never copied?
+//! Asks after open business whose backup the listing did not show: is the backup gone or not covered any more, and was it ever copied?
 
 use super::chunks::short;
 use super::findings::Line;
+use super::register::Copied;
 use super::state::Sweep;
 use super::stop::Stop;
+use super::summary;
 use super::verdict::Verdict;
-use crate::exchange::Target;
+use crate::exchange::{self, Target};
 use crate::ledger::store::RecordFilter;
-use crate::ledger::{self, Claimant, Record, State};
+use crate::ledger::{self, Claimant, Parting, Record, State};
+use crate::model::backup::Eligibility;
 use crate::model::command::{Key, Replication};
 use crate::model::failure::Disposition;
+use crate::model::time::later;
+use crate::policy::Coverage;
+use crate::providers::inventory::{InventoryQuery, Pairing};
 use crate::providers::provider::{AttemptContext, ReadBack};
 use crate::replicate::{self, Written, outbox, read_back, update};
 
 impl Sweep<'_> {
     /// Goes through the unfinished business of the rule.
     pub(super) async fn gone(&mut self) -> Result<(), Stop> {
+        self.carry().await?;
         if self.pair.is_some() {
             return Ok(());
         }
@@ -42,60 +49,141 @@ impl Sweep<'_> {
         }
     }
 
+    /// Takes over what earlier sweeps knew of each resource. A copy counts as long as its destination shows it.
+    async fn carry(&mut self) -> Result<(), Stop> {
+        let notes = &*self.ctx.ports.notes;
+        self.since = self.first_sweeps().await?;
+        let Some((before, _)) = summary::read(notes, &self.rule.name).await? else { return Ok(()) };
+        self.edited = before.rule_hash != self.course.rule_hash;
+        let lines = before.register(notes, &self.rule.name).await.map_err(Stop::Failed)?;
+        let inventory = self.provider.inventory();
+        let paired = self.pair.as_ref().map(|(pair, _)| pair.pairing == Pairing::Paired);
+        for known in lines {
+            let (indexes, dark) = (&self.indexes, &self.course.dark);
+            let region = &self.rule.source.region;
+            let mut still_there = |at: usize, copied: &Copied| match paired {
+                Some(paired) => paired,
+                None if dark.get(at).is_some_and(Option::is_some) => true,
+                None => {
+                    let keys = inventory.source_keys(&copied.backup, region);
+                    indexes.get(at).is_some_and(|index| index.shows(&keys, copied.copy.as_deref()))
+                }
+            };
+            self.register.carry(known, self.rule, &mut still_there);
+        }
+        Ok(())
+    }
+
     async fn ask_after(&mut self, record: Record) -> Result<(), Stop> {
         let Ok(replication) = record.replication() else { return Ok(()) };
-        // A vault-wide call's own record is not about a backup.
-        if replication.operation.source_field() == "vault_id" {
+        // A vault-wide call's own record is not about a backup. What began after the listing is the next sweep's.
+        if replication.operation.source_field() == "vault_id" || record.since >= self.course.begun {
             return Ok(());
         }
+        let Some(at) = self.rule.destinations.iter().position(|one| *one == replication.destination) else {
+            return self.part(&replication, record, Parting::Excluded, "the rule does not name this destination any more").await;
+        };
+        if self.ctx.settings.read_only || self.course.dark.get(at).is_some_and(Option::is_some) {
+            self.list(&replication, &record, at, None);
+            return Ok(());
+        }
+        let keys = self.provider.inventory().source_keys(&replication.source.id, &replication.source.region);
+        let shown = self.indexes.get(at).is_some_and(|index| index.shows(&keys, None));
         match record.state {
-            State::Seen | State::Refused | State::Failed | State::Ineligible if !self.ctx.settings.read_only => {
-                match self.read_back(&replication, &record, false).await? {
-                    Some(ReadBack::NoSource(reason)) => self.miss(&replication, record, &reason).await,
-                    // There is a copy that the ledger does not know: the path of every command adopts it.
-                    Some(ReadBack::Found(_)) if !self.ctx.settings.paused => {
-                        replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
-                        Ok(())
-                    }
-                    _ => Ok(()),
-                }
+            State::Accepted if shown => Ok(()),
+            State::Accepted => {
+                self.list(&replication, &record, at, None);
+                Ok(())
             }
-            // The path of every command asks again whether there is a copy, and settles the doubt.
-            State::InDoubt if !self.ctx.settings.read_only => {
-                let paused = self.ctx.settings.paused;
-                if paused && self.is_there(&replication, &record).await? {
-                    return Ok(());
-                }
-                if !paused {
+            State::Missed | State::Left if !shown => {
+                self.list(&replication, &record, at, None);
+                Ok(())
+            }
+            // The path of every command asks again whether there is a copy, adopts it, and settles the doubt.
+            State::InDoubt | State::Claimed | State::Missed | State::Left => {
+                if record.lease_until.is_none_or(|until| until <= self.ctx.now()) && !self.ctx.settings.paused {
                     replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
                 }
-                let now = self.ctx.ports.ledger.get(&replication.key()).await?;
-                if let Some(record) = now.filter(|now| now.state == State::InDoubt) {
-                    self.list(&replication, &record, None);
+                if let Some(now) = self.ctx.ports.ledger.get(&replication.key()).await? {
+                    self.list(&replication, &now, at, None);
                 }
                 Ok(())
             }
-            State::Lost if self.is_there(&replication, &record).await? => Ok(()),
-            State::Missed | State::Lost | State::InDoubt => {
-                self.list(&replication, &record, None);
-                Ok(())
-            }
-            _ => Ok(()),
+            State::Lost => match self.source(&replication).await? {
+                Some(Source::Gone(why) | Source::Left(why)) => self.part(&replication, record, Parting::Ended, &why).await,
+                _ => {
+                    self.list(&replication, &record, at, None);
+                    Ok(())
+                }
+            },
+            _ => self.never_copied(&replication, record, at).await,
         }
     }
 
-    async fn is_there(&mut self, replication: &Replication, record: &Record) -> Result<bool, Stop> {
-        Ok(matches!(self.read_back(replication, record, true).await?, Some(ReadBack::Found(_))))
+    /// A backup for which nothing was accepted, and which the listing did not show.
+    async fn never_copied(&mut self, replication: &Replication, record: Record, at: usize) -> Result<(), Stop> {
+        let gone = match self.read_back(replication, &record).await? {
+            // There is a copy that the ledger does not know: the path of every command adopts it.
+            Some(ReadBack::Found(_)) => {
+                if !self.ctx.settings.paused {
+                    replicate::run(self.ctx, self.provider, replication, &self.soon()).await;
+                }
+                return Ok(());
+            }
+            Some(ReadBack::NoSource(why)) => Some(Source::Gone(why)),
+            Some(_) => self.source(replication).await?,
+            None => None,
+        };
+        let (how, why) = match gone {
+            Some(Source::Gone(why)) => (Parting::Missed, why),
+            Some(Source::Left(why)) => (Parting::Left, why),
+            Some(Source::Covered) | None => {
+                self.list(replication, &record, at, None);
+                return Ok(());
+            }
+        };
+        let made = record.about.made;
+        let line = self.line(replication, &record, None);
+        let now = self.ctx.now();
+        let lag = self.rule.effective().map(|objective| objective.max_lag).unwrap_or_default();
+        let due = made.is_some_and(|made| later(made, lag) <= now);
+        let historic = made.zip(self.since.get(at).copied()).is_some_and(|(made, since)| made < since);
+        let overtaken = (historic || !due) && made.is_some() && self.register.has_copy(&line, at, made);
+        let edited = how == Parting::Left && self.edited;
+        let how = match how {
+            _ if edited => Parting::Excluded,
+            // What cannot be copied speaks through its resource.
+            _ if overtaken || record.state == State::Ineligible => Parting::Overtaken,
+            other => other,
+        };
+        self.part(replication, record, how, &why).await
+    }
+
+    /// Reads the source by its own ID. `None` if it cannot be read.
+    async fn source(&mut self, replication: &Replication) -> Result<Option<Source>, Stop> {
+        let source = &replication.source;
+        let scope = InventoryQuery::of(replication.operation, &source.region, source.project_id.clone());
+        let inventory = self.provider.inventory();
+        let Some(call) = inventory.show(&scope, &source.id) else { return Ok(None) };
+        self.course.requests += 1;
+        let shown = exchange::read_as(self.ctx, self.target(), &call, self.invocation.stop(), |reply| {
+            inventory.shown(&scope, &source.id, &reply)
+        });
+        match shown.await {
+            Ok(None) => Ok(Some(Source::Gone("the provider says that there is no such backup".to_owned()))),
+            Ok(Some(backup)) => Ok(Some(match (&backup.eligibility, self.rule.covers(&backup, self.ctx.now())) {
+                (Eligibility::NotCovered(why), _) => Source::Left((*why).to_owned()),
+                (_, Coverage::NotCovered(why)) => Source::Left(why),
+                _ => Source::Covered,
+            })),
+            Err(failure) if failure.disposition == Disposition::Permanent => Ok(None),
+            Err(failure) => Err(self.stopped_by(&failure)),
+        }
     }
 
     /// Reads back. `None` if the provider's state forbids the copy; a question without an answer stops the sweep.
-    async fn read_back(
-        &mut self,
-        replication: &Replication,
-        record: &Record,
-        doubt: bool,
-    ) -> Result<Option<ReadBack>, Stop> {
-        let intent = AttemptContext { attempt: record.attempt, since: record.since, doubt };
+    async fn read_back(&mut self, replication: &Replication, record: &Record) -> Result<Option<ReadBack>, Stop> {
+        let intent = AttemptContext { attempt: record.attempt, since: record.since, doubt: false };
         self.course.requests += 1;
         let target = Target::of(self.provider, replication);
         match read_back(self.ctx, target, replication, &intent, self.invocation.stop()).await {
@@ -105,32 +193,60 @@ impl Sweep<'_> {
         }
     }
 
-    async fn miss(&mut self, replication: &Replication, record: Record, reason: &str) -> Result<(), Stop> {
+    async fn part(
+        &mut self,
+        replication: &Replication,
+        record: Record,
+        how: Parting,
+        reason: &str,
+    ) -> Result<(), Stop> {
+        if self.ctx.settings.read_only {
+            return Ok(());
+        }
         let now = self.ctx.now();
         let me = Claimant { owner: record.owner.clone(), lease_until: now, now };
-        let miss = |found: Option<&Record>| found.and_then(|found| ledger::missed(found, &me, reason)).ok_or(());
-        if let Written::Stored(next) = update(&*self.ctx.ports.ledger, Some(record), miss).await? {
+        let part = |found: Option<&Record>| found.and_then(|found| ledger::part(found, how, &me, reason)).ok_or(());
+        if let Written::Stored(next) = update(&*self.ctx.ports.ledger, Some(record), part).await? {
             outbox::deliver(self.ctx, replication, &next, self.invocation).await;
-            self.list(replication, &next, Some(reason));
+            let at = self.rule.destinations.iter().position(|one| *one == replication.destination);
+            if let Some(at) = at {
+                self.list(replication, &next, at, Some(reason));
+            }
         }
         Ok(())
     }
 
-    fn list(&mut self, replication: &Replication, record: &Record, reason: Option<&str>) {
-        let Some(verdict) = Verdict::of_state(record.state) else { return };
-        self.course.counts.add(verdict);
-        let said = record.last().and_then(|entry| entry.note.clone());
-        let line = Line {
+    fn list(&mut self, replication: &Replication, record: &Record, at: usize, reason: Option<&str>) {
+        let line = self.line(replication, record, reason);
+        self.found(line, at);
+    }
+
+    fn line(&self, replication: &Replication, record: &Record, reason: Option<&str>) -> Line {
+        let last = record.last();
+        let verdict = match record.state {
+            State::Claimed if record.lease_until.is_some_and(|until| until > self.ctx.now()) => Verdict::InProgress,
+            State::Claimed => Verdict::InDoubt,
+            state => Verdict::of_state(state).unwrap_or(Verdict::Missing),
+        };
+        Line {
             verdict,
             backup_id: replication.source.id.clone(),
-            name: None,
-            resource: None,
+            name: record.about.name.clone(),
+            resource: record.about.resource.clone(),
+            resource_kind: record.about.kind.clone(),
             source_region: replication.source.region.clone(),
             destination: super::pages::place(&replication.destination),
-            created_at: None,
-            reason: reason.map(str::to_owned).or(said),
+            created_at: record.about.made,
+            cause: last.and_then(|line| line.code.clone()),
+            reason: reason.map(str::to_owned).or_else(|| last.and_then(|line| line.note.clone())),
             key: Some(record.key.clone()),
-        };
-        self.find(&line);
+        }
     }
+}
+
+/// What became of a source that the listing did not show.
+enum Source {
+    Gone(String),
+    Left(String),
+    Covered,
 }

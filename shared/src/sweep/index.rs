@@ -106,6 +106,15 @@ impl CopyIndex {
         best.map(|entry| (state(entry.key), id(&self.ids, &entry).to_owned()))
     }
 
+    /// Whether a usable copy of one of these sources is there, or one that has this ID. It does not count as found by that.
+    pub(crate) fn shows(&self, sources: &[String], id: Option<&str>) -> bool {
+        let sources = sources.iter().map(|source| ("source", source.as_str()));
+        sources.chain(id.map(|id| ("copy", id))).any(|(kind, text)| {
+            let hash = self.hash(kind, text);
+            self.of_hash(hash).any(|(_, entry)| state(entry.key) == CopyState::Done)
+        })
+    }
+
     /// The copies to whose source no backup led: ID, and the time when the copy was made.
     pub(crate) fn orphans(&self) -> impl Iterator<Item = (&str, Option<Timestamp>)> {
         let lonely = |(at, entry): &(usize, &Entry)| {
@@ -165,7 +174,8 @@ impl CopyIndex {
         self.entries.push(Entry { key, at, made });
     }
 
-    fn best(&mut self, hash: u64) -> Option<Entry> {
+    /// The copies of one hash, with their positions.
+    fn of_hash(&self, hash: u64) -> impl Iterator<Item = (usize, Entry)> + '_ {
         let bucket = usize::try_from(self.bucket(hash)).unwrap_or(0);
         let (start, end) = match self.starts.get(bucket..bucket + 2) {
             Some(&[start, end]) => (start, end),
@@ -173,16 +183,19 @@ impl CopyIndex {
         };
         let bucket = self.entries.get(start..end).unwrap_or_default();
         let from = start + bucket.partition_point(|entry| entry.key & !DETAILS < hash);
+        let of_hash = move |(_, entry): &(usize, &Entry)| entry.key & !DETAILS == hash;
+        self.entries.iter().enumerate().skip(from).take_while(of_hash).map(|(at, entry)| (at, *entry))
+    }
+
+    fn best(&mut self, hash: u64) -> Option<Entry> {
         let mut best: Option<Entry> = None;
-        for (at, entry) in self.entries.iter().enumerate().skip(from) {
-            if entry.key & !DETAILS != hash {
-                break;
-            }
+        let found: Vec<(usize, Entry)> = self.of_hash(hash).collect();
+        for (at, entry) in found {
             if let Some(word) = self.matched.get_mut(at / 64) {
                 *word |= 1 << (at % 64);
             }
             if best.is_none_or(|best| rank(entry.key) < rank(best.key)) {
-                best = Some(*entry);
+                best = Some(entry);
             }
         }
         best

@@ -1,8 +1,8 @@
 //! The action `sweep`: for each rule, find what has no copy, and have it copied.
 //!
-//! A sweep of a rule is a course through three stretches: list the copies in the destinations (`copies`), then list the backups
-//! and judge each (`sources`), then ask after what the ledger knows and the listing no longer shows (`gone`). It ends with a
-//! summary, which the report is made of. Where the time of one invocation ends, the next one goes on.
+//! A sweep of a rule is a course through five stretches: list the copies in the destinations (`copies`), list the backups and judge each
+//! (`sources`), start what is due (`starts`), ask for copies that are not listed any more (`losses`), then ask after what the ledger knows and
+//! the listing no longer shows (`gone`). It ends with a summary, which the report is made of. Where the time of one invocation ends, the next one goes on.
 //!
 //! **Invariant:** a page that was not read, or that cannot be the whole truth, ends the course without a summary.
 //! **Invariant:** a sweep starts nothing by itself: it makes commands, and the path of every command is `replicate`.
@@ -11,12 +11,15 @@ mod answer;
 mod checkpoint;
 mod chunks;
 pub mod findings;
+mod gates;
 mod gone;
 mod index;
+mod losses;
 mod metering;
 mod pages;
 pub mod pair;
 mod progress;
+pub mod register;
 mod starts;
 mod state;
 mod stop;
@@ -117,6 +120,14 @@ impl<'c> Sweep<'c> {
         }
         if self.course.phase == Phase::Sources {
             self.sources().await?;
+            self.enter(Phase::Starts).await?;
+        }
+        if self.course.phase == Phase::Starts {
+            self.starts().await?;
+            self.enter(Phase::Losses).await?;
+        }
+        if self.course.phase == Phase::Losses {
+            self.losses().await?;
             self.enter(Phase::Gone).await?;
         }
         self.gone().await?;

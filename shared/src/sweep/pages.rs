@@ -7,16 +7,18 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::findings::Line;
+use super::chunks::short;
 use super::pair;
+use super::starts::{Due, MOST};
 use super::state::Sweep;
 use super::stop::Stop;
-use super::verdict::{DestinationView, Judgement, Proof, Verdict, judge};
+use super::verdict::{DestinationView, Judgement, Proof, Verdict, is_due, judge};
 use crate::exchange::{self, credential};
-use crate::ledger::Record;
+use crate::ledger::{Record, State};
 use crate::ledger::store::LedgerError;
 use crate::model::backup::{Backup, CopyState, Eligibility};
 use crate::model::command::{Cloud, Destination, Operation, Replication};
-use crate::model::failure::{Disposition, Failure};
+use crate::model::failure::{Disposition, Failure, Whose};
 use crate::model::http::Reply;
 use crate::model::text::one_line;
 use crate::model::time::later;
@@ -35,6 +37,9 @@ const REMEMBERED: usize = 2_000;
 /// Added to the age at which a listing stops, because clocks disagree.
 const SLACK: Duration = Duration::from_secs(3_600);
 
+/// How long a destination may fail to answer before it counts as out of order.
+const DARK_AFTER: Duration = Duration::from_secs(20);
+
 /// One backup and one destination, judged.
 pub(super) struct Judged {
     pub(super) at: usize,
@@ -48,24 +53,50 @@ pub(super) struct Judged {
 struct Judgements {
     /// Hashes of the IDs that no page before has shown.
     ids: Vec<u64>,
-    /// Backups whose usable copy was seen: position of the destination, resource if the rule has an `rpo`, and when it was made.
-    replicated: Vec<(usize, Option<String>, Option<Timestamp>)>,
+    /// Backups whose usable copy was seen: the backup, and for each destination the copy's ID.
+    replicated: Vec<(Backup, Vec<(usize, String)>)>,
     /// All other backups.
     judged: Vec<Judged>,
+    /// What is not covered: reason and backup.
+    not_covered: Vec<(String, String)>,
+    /// Backups whose destination could not be looked at.
+    unknown: u64,
 }
 
 impl Sweep<'_> {
-    /// Lists the copies of each destination.
+    /// Lists the copies of each destination. One that cannot be listed keeps nothing from the others.
     pub(super) async fn copies(&mut self) -> Result<(), Stop> {
-        let inventory = self.provider.inventory();
         while let Some(destination) = self.rule.destinations.get(self.course.destination) {
+            if let Err(stop) = self.copies_in(destination).await {
+                // What does not need this destination goes on without it.
+                let Stop::Failed(reason) = stop else { return Err(stop) };
+                tracing::warn!(rule = self.rule.name, region = destination.region, %reason, "a destination cannot be listed");
+                if let Some(dark) = self.course.dark.get_mut(self.course.destination) {
+                    *dark = Some(reason);
+                }
+            }
+            if let Some(index) = self.indexes.get_mut(self.course.destination) {
+                index.seal();
+            }
+            self.course.destination += 1;
+            self.course.cursor = None;
+        }
+        match self.course.dark.iter().flatten().next() {
+            Some(reason) if self.course.dark.iter().all(Option::is_some) => Err(Stop::Failed(reason.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    async fn copies_in(&mut self, destination: &Destination) -> Result<(), Stop> {
+        let inventory = self.provider.inventory();
+        {
             let scope = self.scope(&destination.region, destination.project_id.as_deref());
             let alone = self.is_alone(destination).await?;
             let vault = destination.vault_id.clone();
             loop {
                 let cursor = self.course.cursor.clone().map(Cursor);
                 let Some(call) = inventory.list_copies(&scope, cursor.as_ref()) else { break };
-                let page = self.ask_as(&call, |reply| inventory.listed_copies(&scope, cursor.as_ref(), &reply)).await?;
+                let page = self.ask_dark(&call, |reply| inventory.listed_copies(&scope, cursor.as_ref(), &reply)).await?;
                 if let Some(index) = self.indexes.get_mut(self.course.destination) {
                     if let Some(total) = page.total.filter(|_| cursor.is_none()) {
                         index.expect(total);
@@ -81,11 +112,6 @@ impl Sweep<'_> {
                 }
                 self.tick().await?;
             }
-            if let Some(index) = self.indexes.get_mut(self.course.destination) {
-                index.seal();
-            }
-            self.course.destination += 1;
-            self.course.cursor = None;
         }
         Ok(())
     }
@@ -102,11 +128,12 @@ impl Sweep<'_> {
             let cursor = self.course.cursor.clone().map(Cursor);
             let call = inventory.list(&scope, cursor.as_ref());
             let page = self.ask_as(&call, |reply| inventory.listed(&scope, cursor.as_ref(), &reply)).await?;
-            if let Some(failure) = page.refusal() {
-                return Err(self.unread(&failure));
-            }
+            // A source type that is refused is told by name, and the others are swept.
+            self.course.unlisted.extend(page.refused_types.iter().cloned());
             let mut judgements = self.judge_page(page.backups).await?;
-            self.start_due(&mut judgements.judged).await?;
+            self.mark_vaults(&judgements.judged);
+            self.remember(&judgements.judged).await?;
+            self.start_pair(&mut judgements.judged).await?;
             // From here until the cursor moves nothing can fail, so a page is counted as a whole or not at all.
             self.settle(judgements);
             self.course.cursor = page.next.map(|next| next.0);
@@ -151,6 +178,7 @@ impl Sweep<'_> {
 
     async fn judge_page(&mut self, backups: Vec<Backup>) -> Result<Judgements, Stop> {
         let (mut ids, mut replicated, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut not_covered, mut unknown) = (Vec::new(), 0);
         for backup in backups {
             let id = hash_of_id(&backup.id);
             if self.recent_set.contains(&id) || ids.contains(&id) {
@@ -158,8 +186,16 @@ impl Sweep<'_> {
             }
             ids.push(id);
             let keys = self.provider.inventory().source_keys(&backup.id, &self.rule.source.region);
-            let covered = self.rule.covers(&backup, self.ctx.now()) == Coverage::Covered;
-            let mut replications = Vec::new();
+            let outside = match (&backup.eligibility, self.rule.covers(&backup, self.ctx.now())) {
+                (Eligibility::NotCovered(reason), _) => Some((*reason).to_owned()),
+                (_, Coverage::NotCovered(why)) => Some(why.split(": ").next().unwrap_or_default().to_owned()),
+                (_, Coverage::Covered) => None,
+            };
+            let covered = outside.is_none();
+            if let Some(reason) = outside {
+                not_covered.push((reason, backup.id.clone()));
+            }
+            let (mut replications, mut copied) = (Vec::new(), Vec::new());
             for (at, destination) in self.rule.destinations.iter().enumerate() {
                 // This is done for a backup that is not covered too, because its copy is no orphan.
                 let told = backup.copy_to(destination).and_then(|copy| copy.copy_id.as_deref());
@@ -167,12 +203,18 @@ impl Sweep<'_> {
                 if !covered {
                     continue;
                 }
-                if self.pair.is_none() && matches!(found, Some((CopyState::Done, _))) {
-                    // Most backups end here: a usable copy was seen, and nothing else matters.
-                    let resource = backup.resource.clone().filter(|_| self.rule.objective.rpo.is_some());
-                    replicated.push((at, resource, backup.created_at));
+                if self.course.dark.get(at).is_some_and(Option::is_some) {
+                    unknown += 1;
                     continue;
                 }
+                let found = match found {
+                    Some((CopyState::Done, copy)) if self.pair.is_none() => {
+                        // Most backups end here: a usable copy was seen, and nothing else matters.
+                        copied.push((at, copy));
+                        continue;
+                    }
+                    found => found,
+                };
                 if replications.is_empty() {
                     let command = self.rule.command_of(&backup.id);
                     replications = self.provider.complete(&command, &self.ctx.settings.defaults).replications();
@@ -180,6 +222,9 @@ impl Sweep<'_> {
                 if let Some(replication) = replications.get(at) {
                     wanted.push((at, backup.clone(), self.of_backup(replication.clone(), &backup), found));
                 }
+            }
+            if !copied.is_empty() {
+                replicated.push((backup, copied));
             }
         }
         let ledger = &*self.ctx.ports.ledger;
@@ -219,10 +264,13 @@ impl Sweep<'_> {
                     (view, record)
                 }
             };
-            let judgement = judge(&backup, &replication.destination, record.as_ref(), &view, times, now);
+            let mut judgement = judge(&backup, &replication.destination, record.as_ref(), &view, times, now);
+            if matches!(judgement, Judgement::Lost(_)) && self.rule.lets_go(backup.created_at, now) {
+                judgement = Judgement::Ended("the copy went after the time for which the rule keeps copies".to_owned());
+            }
             judged.push(Judged { at, backup, replication, record, judgement });
         }
-        Ok(Judgements { ids, replicated, judged })
+        Ok(Judgements { ids, replicated, judged, not_covered, unknown })
     }
 
     /// Counts a page.
@@ -236,13 +284,44 @@ impl Sweep<'_> {
                 self.recent_set.remove(&oldest);
             }
         }
-        for (at, resource, created_at) in page.replicated {
-            self.course.counts.add(Verdict::Replicated);
-            self.note_newest(at, resource.as_deref(), created_at, true);
+        for (reason, id) in page.not_covered {
+            self.course.not_covered.entry(reason).or_default().add(&id);
+        }
+        self.course.counts.covered += page.unknown;
+        self.course.counts.unknown += page.unknown;
+        let begun = self.course.begun;
+        for (backup, copies) in page.replicated {
+            for (at, copy) in copies {
+                self.course.counts.add(Verdict::Replicated);
+                if let Some(shown) = self.course.shown_copies.get_mut(at) {
+                    *shown += 1;
+                }
+                self.register.see(&backup, at, Some((Some(&copy), Proof::Observed)), begun);
+            }
         }
         for one in page.judged {
             self.count(one);
         }
+    }
+
+    /// Takes note of the vaults of which something is due.
+    fn mark_vaults(&mut self, judged: &[Judged]) {
+        if self.rule.operation.source_field() != "vault_id" {
+            return;
+        }
+        for one in judged {
+            let due = one.judgement != Judgement::InDoubt && self.is_due(one);
+            self.course.due += u64::from(due);
+            if let Some(vault) = self.course.vault_due.get_mut(one.at) {
+                *vault |= due;
+            }
+        }
+    }
+
+    fn is_due(&self, one: &Judged) -> bool {
+        let mut attempts = self.ctx.settings.attempts;
+        attempts.restart_lost = self.rule.limits.restart_lost;
+        is_due(&one.judgement, one.record.as_ref(), &attempts, self.ctx.now())
     }
 
     fn of_backup(&self, replication: Replication, backup: &Backup) -> Replication {
@@ -252,50 +331,73 @@ impl Sweep<'_> {
         }
     }
 
-    /// Counts a verdict, and lists what is not replicated.
+    /// Counts a verdict, and lists what is not replicated. What is due is counted when it is started, what may be lost when it was asked for.
     fn count(&mut self, one: Judged) {
         let verdict = one.judgement.verdict();
-        self.course.counts.add(verdict);
-        if let Judgement::Replicated { proof, .. } = &one.judgement {
-            self.course.inferred += u64::from(*proof == Proof::Inferred);
+        let copied = match &one.judgement {
+            Judgement::Replicated { proof, id } => Some((id.as_deref(), *proof)),
+            _ => None,
+        };
+        self.course.inferred += u64::from(matches!(copied, Some((_, Proof::Inferred))));
+        if verdict != Verdict::NotReady {
+            self.register.see(&one.backup, one.at, copied, self.course.begun);
         }
-        let replicated = verdict == Verdict::Replicated;
-        if !matches!(verdict, Verdict::Ineligible | Verdict::NotReady) {
-            self.note_newest(one.at, one.backup.resource.as_deref(), one.backup.created_at, replicated);
-        }
-        if replicated {
+        if copied.is_some() {
+            self.course.counts.add(verdict);
+            if let Some(shown) = self.course.shown_copies.get_mut(one.at) {
+                *shown += 1;
+            }
             return;
         }
-        if verdict.is_late() {
-            let made = one.backup.created_at.unwrap_or(self.course.begun);
-            self.course.oldest = Some(self.course.oldest.map_or(made, |oldest| oldest.min(made)));
-        }
+        let doubt = one.judgement == Judgement::InDoubt;
+        let vault_wide = self.rule.operation.source_field() == "vault_id" && !doubt;
+        let due = !vault_wide && self.is_due(&one);
+        let refused = one.record.as_ref().filter(|record| record.state == State::Refused);
+        let gate = refused
+            .filter(|record| record.whose.is_some_and(|whose| whose != Whose::Backup))
+            .and_then(|record| record.last()?.code.clone());
+        let lost = one.record.as_ref().is_some_and(|record| record.state == State::Replicated) && verdict == Verdict::Lost;
+        let at = one.at;
         let line = Line {
             verdict,
             backup_id: one.backup.id,
             name: one.backup.name.as_deref().map(one_line),
             resource: one.backup.resource,
+            resource_kind: one.backup.resource_kind,
             source_region: one.replication.source.region.clone(),
             destination: place(&one.replication.destination),
             created_at: one.backup.created_at,
+            cause: one.judgement.cause().map(one_line),
             reason: one.judgement.reason().map(one_line).or(one.backup.hint),
             // A pair's record says nothing of one job.
             key: self.pair.is_none().then(|| one.replication.key().0),
         };
-        self.find(&line);
+        if lost {
+            if let Some(gone) = self.course.gone_copies.get_mut(at) {
+                *gone += 1;
+            }
+            self.lost.push_back(Due { at, line, doubt, gate });
+        } else if due && self.due.len() < MOST {
+            self.course.due += u64::from(!doubt);
+            self.due.push_back(Due { at, line, doubt, gate });
+        } else {
+            self.found(line, at);
+        }
     }
 
-    /// Keeps when the newest replicated backup of a resource was made. A resource without one is kept as well, with 0.
-    fn note_newest(&mut self, at: usize, resource: Option<&str>, created_at: Option<Timestamp>, replicated: bool) {
-        let (Some(resource), Some(_)) = (resource, self.rule.objective.rpo) else { return };
-        let many = self.rule.destinations.len();
-        if !self.newest.contains_key(resource) {
-            self.newest.insert(resource.to_owned(), vec![0; many]);
+    /// Counts a verdict and lists it as an exception.
+    pub(super) fn found(&mut self, line: Line, at: usize) {
+        self.course.counts.add(line.verdict);
+        if line.verdict == Verdict::Replicated {
+            return;
         }
-        let time = self.newest.get_mut(resource).and_then(|times| times.get_mut(at));
-        if let (true, Some(time), Some(made)) = (replicated, time, created_at) {
-            *time = (*time).max(made.as_second());
+        self.exceptions.extend(line.key.as_deref().map(short));
+        if line.verdict.is_late() {
+            let made = line.created_at.unwrap_or(self.course.begun);
+            self.course.oldest = Some(self.course.oldest.map_or(made, |oldest| oldest.min(made)));
         }
+        self.register.except(&line, at);
+        self.find(&line);
     }
 
     async fn read_pair(&mut self) -> Result<(), Stop> {
@@ -324,6 +426,23 @@ impl Sweep<'_> {
         let record = self.ctx.ports.ledger.get(&whole.key()).await?;
         self.pair = Some((pair, record));
         Ok(())
+    }
+
+    /// One read of a page of a destination. A destination that is out of order is not waited for: the others are.
+    async fn ask_dark<T>(&mut self, call: &Call, interpret: impl Fn(Reply) -> Result<T, Failure>) -> Result<T, Stop> {
+        self.course.requests += 1;
+        let patience = later(self.ctx.now(), DARK_AFTER);
+        let stop = self.invocation.stop();
+        match exchange::read_as(self.ctx, self.target(), call, stop.min(patience), interpret).await {
+            Ok(answer) => {
+                self.course.answered = Some(self.ctx.now());
+                Ok(answer)
+            }
+            Err(failure) if stop > patience && failure.disposition != Disposition::Authentication => {
+                Err(self.unread(&failure))
+            }
+            Err(failure) => Err(self.failed(&failure).await),
+        }
     }
 
     /// One read of a page, repeated where that is worth while.

@@ -1,10 +1,12 @@
 //! How far the sweep of a rule is: what is kept between two invocations.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::chunks::chunk_name;
-use super::findings::Counts;
+use super::findings::{Counts, NotCovered};
 use crate::ledger::store::LedgerError;
 use crate::ports::Notes;
 
@@ -25,8 +27,10 @@ pub(super) async fn drop_chunks(
     for (at, count) in course.matched.iter().enumerate() {
         add(format!("matched{at}"), *count);
     }
+    add("due".to_owned(), course.due_chunks);
+    add("lost".to_owned(), course.lost_chunks);
     if all {
-        add("newest".to_owned(), course.newest);
+        add("register".to_owned(), course.register);
         add("findings".to_owned(), course.findings);
     }
     for name in names {
@@ -36,7 +40,7 @@ pub(super) async fn drop_chunks(
 }
 
 /// The format of a course. A course of another format is not resumed, because its fields may mean something else.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// The stretches of a course, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +50,10 @@ pub(crate) enum Phase {
     Copies,
     /// Listing the backups.
     Sources,
+    /// Starting what is due.
+    Starts,
+    /// Asking after copies that were seen once and that the destinations do not list any more.
+    Losses,
     /// Asking after what is not listed any more.
     Gone,
 }
@@ -77,8 +85,12 @@ pub(crate) struct SweepProgress {
     pub findings: u32,
     /// How many chunks say which copies were found, by destination.
     pub matched: Vec<u32>,
-    /// How many chunks of each resource's newest backups are written.
-    pub newest: u32,
+    /// How many chunks of the register are written.
+    pub register: u32,
+    /// How many chunks of what is due are written.
+    pub due_chunks: u32,
+    /// How many chunks of copies that may be lost are written.
+    pub lost_chunks: u32,
     /// Counts by verdict so far.
     pub counts: Counts,
     /// How many of the replicated ones are concluded and not seen.
@@ -90,6 +102,22 @@ pub(crate) struct SweepProgress {
     pub due: u64,
     /// How many copies were started here or handed to the work queue.
     pub started: u64,
+    /// How many copies the provider refused, those included that wait for the cause to end.
+    pub refused: u64,
+    /// How many of the due copies the limit of the rule leaves for the next sweep.
+    pub left: u64,
+    /// Why a destination could not be listed, by destination.
+    pub dark: Vec<Option<String>>,
+    /// The source types that could not be listed, each with what the provider said.
+    pub unlisted: BTreeMap<String, String>,
+    /// What is not covered, by reason.
+    pub not_covered: BTreeMap<String, NotCovered>,
+    /// How many copies of each destination are gone that were seen once.
+    pub gone_copies: Vec<u64>,
+    /// How many usable copies each destination showed.
+    pub shown_copies: Vec<u64>,
+    /// The destinations that have lost so many copies at once that a person must look first.
+    pub mass_loss: Vec<bool>,
     /// Commands that it handed to the work queue.
     pub handed_over: u64,
     /// Requests that it sent, for pages.
@@ -121,12 +149,22 @@ impl SweepProgress {
             copies: vec![0; destinations],
             findings: 0,
             matched: vec![0; destinations],
-            newest: 0,
+            register: 0,
+            due_chunks: 0,
+            lost_chunks: 0,
             counts: Counts::default(),
             inferred: 0,
             oldest: None,
             due: 0,
             started: 0,
+            refused: 0,
+            left: 0,
+            dark: vec![None; destinations],
+            unlisted: BTreeMap::new(),
+            not_covered: BTreeMap::new(),
+            gone_copies: vec![0; destinations],
+            shown_copies: vec![0; destinations],
+            mass_loss: vec![false; destinations],
             handed_over: 0,
             requests: 0,
             answered: None,
@@ -143,8 +181,8 @@ impl SweepProgress {
     }
 
     /// A course that stands for the chunks of a summary, so that they can be dropped.
-    pub(super) fn of_summary(run: &str, findings: u32, newest: u32, at: Timestamp) -> SweepProgress {
-        SweepProgress { findings, newest, ..SweepProgress::new(run.to_owned(), String::new(), 0, at) }
+    pub(super) fn of_summary(run: &str, findings: u32, register: u32, at: Timestamp) -> SweepProgress {
+        SweepProgress { findings, register, ..SweepProgress::new(run.to_owned(), String::new(), 0, at) }
     }
 }
 

@@ -1,65 +1,247 @@
-//! What a sweep has started: by this function itself, or by others through the work queue.
+//! Starting what is due: newest first, round the resources, by this function itself or by others through the work queue.
 
-use futures_util::{StreamExt, stream};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use serde::{Deserialize, Serialize};
+
+use super::findings::Line;
+use super::gates::Gate;
 use super::pages::Judged;
 use super::state::Sweep;
 use super::stop::Stop;
-use super::verdict::{DestinationView, Judgement, Proof, is_due, judge};
+use super::verdict::{DestinationView, Judgement, Verdict, judge};
 use crate::ledger::store::Expect;
-use crate::ledger::{self, Claimant, State};
-use crate::model::command::{Command, Operation};
+use crate::ledger::{self, About, Claimant, Record, State};
+use crate::model::command::{Command, Operation, Replication};
+use crate::model::failure::Whose;
+use crate::model::text::one_line;
 use crate::model::time::later;
 use crate::ports::Boxed;
-use crate::replicate;
 use crate::replicate::outcome::{Outcome, ReplicationResult, TroubleState, log_result};
+use crate::replicate::{self, update};
 
 /// How long a command that was handed over is not sent again, so that a work queue that is behind does not fill with repetitions.
 const HANDED_OVER_FOR: Duration = Duration::from_secs(900);
 
+/// So many copies are started in one course. What is more is found again by the next one.
+pub(super) const MOST: usize = 20_000;
+
+/// One copy that is due.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Due {
+    /// The position of its destination.
+    pub(super) at: usize,
+    /// What is said of it until it is started.
+    pub(super) line: Line,
+    /// Whether a call may have been applied: then it is read back, which counts for no limit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) doubt: bool,
+    /// The code for which it waits, if the last refusal was not the backup's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) gate: Option<String>,
+}
+
+/// Whether something may be started now.
+enum Turn {
+    Now,
+    /// Another copy is being tried for the same cause.
+    Wait,
+    /// The cause goes on.
+    Closed {
+        code: String,
+        shown_by: String,
+    },
+}
+
 impl Sweep<'_> {
-    /// Starts what is due on this page, within the limits, and updates the verdicts with what came of it.
-    pub(super) async fn start_due(&mut self, judged: &mut [Judged]) -> Result<(), Stop> {
-        let now = self.ctx.now();
-        let mut attempts = self.ctx.settings.attempts;
-        attempts.restart_lost = self.rule.limits.restart_lost;
-        let vault_wide = self.rule.operation.source_field() == "vault_id";
-        let mut due = Vec::new();
-        for (at, one) in judged.iter().enumerate() {
-            if !is_due(&one.judgement, one.record.as_ref(), &attempts, now) {
-                continue;
+    /// Starts what is due, within the limits, and counts each with what came of it.
+    pub(super) async fn starts(&mut self) -> Result<(), Stop> {
+        self.order();
+        if self.is_dry_run() {
+            while let Some(due) = self.due.pop_front() {
+                self.course.left += u64::from(!due.doubt);
+                self.found(due.line, due.at);
             }
-            let doubt = one.judgement == Judgement::InDoubt;
-            self.course.due += u64::from(!doubt);
-            if vault_wide && !doubt {
-                if let Some(due) = self.course.vault_due.get_mut(one.at) {
-                    *due = true;
-                }
-            } else if doubt || self.may_start() {
-                self.course.started += u64::from(!doubt);
-                due.push(at);
-            }
-        }
-        if self.ctx.settings.read_only {
             return Ok(());
         }
-        self.remember_missing(judged, &due).await?;
-        if self.ctx.settings.paused {
-            return Ok(());
-        }
+        self.read_gates().await?;
         if self.ctx.ports.work_queue.is_some() {
-            self.hand_over(judged, &due).await
+            self.hand_over().await?;
         } else {
-            self.run_here(judged, &due).await?;
-            self.start_pair(judged).await
+            self.run_here().await?;
         }
+        while let Some(due) = self.due.pop_front() {
+            self.course.left += 1;
+            self.found(due.line, due.at);
+        }
+        Ok(())
+    }
+
+    /// Puts what is due in order: doubts first, then for each resource its newest backup, then the second newest, and so on. A resource that
+    /// has a copy waits for those that have none.
+    fn order(&mut self) {
+        let mut due: Vec<Due> = self.due.drain(..).collect();
+        due.sort_by(|a, b| b.line.created_at.cmp(&a.line.created_at));
+        let mut rounds: HashMap<(usize, String), usize> = HashMap::new();
+        let mut ordered: Vec<(bool, usize, Due)> = Vec::with_capacity(due.len());
+        for one in due {
+            let resource = one.line.resource.clone().unwrap_or_else(|| one.line.backup_id.clone());
+            let has_one = usize::from(self.register.has_copy(&one.line, one.at, None));
+            let round = rounds.entry((one.at, resource)).or_insert(has_one);
+            ordered.push((!one.doubt, *round, one));
+            *round += 1;
+        }
+        // The sort is stable: within a round the newest stay first.
+        ordered.sort_by_key(|(sure, round, _)| (*sure, *round));
+        self.due = ordered.into_iter().map(|(_, _, due)| due).collect();
+    }
+
+    fn turn(&mut self, due: &Due) -> Turn {
+        if due.doubt {
+            return Turn::Now;
+        }
+        let mut wait = false;
+        for ((_, code), gate) in self.gates.range((due.at, String::new())..).take_while(|((at, _), _)| *at == due.at) {
+            let own = due.gate.as_ref() == Some(code);
+            match gate {
+                Gate::Closed(shown_by) => return Turn::Closed { code: code.clone(), shown_by: shown_by.clone() },
+                Gate::Trying => wait = true,
+                // What never was refused goes after the trial of what was.
+                Gate::Untried => wait |= !own,
+                Gate::Open | Gate::Counting(_) => {}
+            }
+        }
+        if wait {
+            return Turn::Wait;
+        }
+        if let Some(code) = &due.gate
+            && let Some(gate @ Gate::Untried) = self.gates.get_mut(&(due.at, code.clone()))
+        {
+            *gate = Gate::Trying;
+        }
+        Turn::Now
+    }
+
+    /// Starts replications in this function by the path of every command, several at once.
+    async fn run_here(&mut self) -> Result<(), Stop> {
+        let (ctx, provider) = (self.ctx, self.provider);
+        let limit = self.rule.limits.max_new_per_sweep.map_or(u64::MAX, u64::from);
+        let mut runs: FuturesUnordered<Boxed<'_, (Due, Outcome)>> = FuturesUnordered::new();
+        loop {
+            let mut waiting = VecDeque::new();
+            let mut late = false;
+            while runs.len() < ctx.settings.concurrency {
+                late = ctx.now() >= self.invocation.stop();
+                let busy = self.running.iter().filter(|due| !due.doubt).count() as u64;
+                let full = self.no_more || self.course.started + busy >= limit;
+                let Some(due) = (if late { None } else { self.due.pop_front() }) else { break };
+                if full && !due.doubt {
+                    waiting.push_back(due);
+                    if self.no_more || self.due.front().is_none_or(|next| !next.doubt) {
+                        break;
+                    }
+                    continue;
+                }
+                match self.turn(&due) {
+                    Turn::Wait => waiting.push_back(due),
+                    Turn::Closed { code, shown_by } => self.wait_for(due, &code, &shown_by),
+                    Turn::Now => {
+                        let Some(replication) = self.replication(due.at, &due.line.backup_id) else { continue };
+                        self.running.push(due.clone());
+                        let invocation = self.soon();
+                        runs.push(Box::pin(async move {
+                            let outcome = replicate::run(ctx, provider, &replication, &invocation).await;
+                            let result = ReplicationResult { replication: Some(replication), outcome };
+                            log_result(&invocation.id, &result);
+                            (due, result.outcome)
+                        }));
+                    }
+                }
+            }
+            while let Some(due) = waiting.pop_back() {
+                self.due.push_front(due);
+            }
+            let Some((due, outcome)) = runs.next().await else {
+                return if late && !self.due.is_empty() { Err(Stop::Time) } else { Ok(()) };
+            };
+            self.running.retain(|one| one.at != due.at || one.line.backup_id != due.line.backup_id);
+            self.became(due, outcome).await?;
+            if ctx.now() < self.invocation.stop() {
+                self.tick().await?;
+            }
+        }
+    }
+
+    /// Counts one copy with what came of its start.
+    async fn became(&mut self, due: Due, outcome: Outcome) -> Result<(), Stop> {
+        let Due { at, mut line, doubt, gate } = due;
+        match outcome {
+            Outcome::Accepted { replayed, .. } => {
+                self.course.started += u64::from(!doubt && !replayed);
+                self.passed(at);
+                let record = self.record(at, &line.backup_id).await?;
+                line.verdict = match record.map(|record| record.state) {
+                    Some(State::Replicated) if replayed => Verdict::Replicated,
+                    _ => Verdict::InProgress,
+                };
+                line.cause = None;
+                line.reason = None;
+            }
+            Outcome::NoWork { .. } | Outcome::Would { .. } | Outcome::Noted { .. } => {}
+            Outcome::Not(trouble) => {
+                let code = trouble.code.clone().unwrap_or_else(|| "not started".to_owned());
+                let verdict = match trouble.state {
+                    TroubleState::Refused => Verdict::Refused,
+                    TroubleState::Failed => Verdict::Failed,
+                    TroubleState::InDoubt => Verdict::InDoubt,
+                    TroubleState::Ineligible => Verdict::Ineligible,
+                    TroubleState::Lost => Verdict::Lost,
+                    TroubleState::NotStarted | TroubleState::Invalid => line.verdict,
+                };
+                // A credential that is refused is not tried for every other backup.
+                self.no_more |= trouble.error.name == crate::model::error::ErrorName::Rejected
+                    && matches!(trouble.state, TroubleState::NotStarted | TroubleState::Invalid);
+                line.reason = Some(one_line(&format!("{code}: {}", trouble.error.message)));
+                line.verdict = verdict;
+                if matches!(verdict, Verdict::Refused | Verdict::Ineligible) {
+                    let record = self.record(at, &line.backup_id).await?;
+                    let (last, whose) = (record.as_ref().and_then(Record::last), record.as_ref().and_then(|one| one.whose));
+                    line.cause = last.and_then(|last| last.code.clone().or_else(|| last.note.clone())).or(Some(code.clone()));
+                    if verdict == Verdict::Refused {
+                        self.course.refused += 1;
+                        self.refused_by(at, &code, whose.unwrap_or(Whose::Backup), &line.backup_id).await?;
+                    } else {
+                        self.passed(at);
+                    }
+                } else {
+                    line.cause = Some(code);
+                }
+            }
+        }
+        if let Some(code) = gate {
+            self.tried(at, &code);
+        }
+        self.found(line, at);
+        Ok(())
+    }
+
+    /// Counts one copy that waits for a cause to end.
+    fn wait_for(&mut self, due: Due, code: &str, shown_by: &str) {
+        let mut line = due.line;
+        self.course.refused += 1;
+        line.verdict = Verdict::Refused;
+        line.cause = Some(code.to_owned());
+        line.reason = Some(format!("{code}: it waits until this ends, which the next sweep tries with one copy (shown by {shown_by})"));
+        self.found(line, due.at);
     }
 
     /// Sets up a pair of vaults as soon as one of its backups is due, so that this backup and all after it count as on their way.
     /// This is tried once; [`Sweep::start_vaults`] tries again at the end of the list.
-    async fn start_pair(&mut self, judged: &mut [Judged]) -> Result<(), Stop> {
-        if self.pair.is_none() || self.no_more || !self.course.vault_due.contains(&true) {
+    pub(super) async fn start_pair(&mut self, judged: &mut [Judged]) -> Result<(), Stop> {
+        if self.pair.is_none() || self.is_dry_run() || self.no_more || !self.course.vault_due.contains(&true) {
             return Ok(());
         }
         self.no_more = true;
@@ -68,14 +250,8 @@ impl Sweep<'_> {
         let record = self.ctx.ports.ledger.get(&whole.key()).await?;
         let (times, now) = (&self.ctx.settings.observation, self.ctx.now());
         for one in judged.iter_mut().filter(|one| one.judgement == Judgement::Missing) {
-            one.judgement = judge(
-                &one.backup,
-                &one.replication.destination,
-                record.as_ref(),
-                &DestinationView::Nothing,
-                times,
-                now,
-            );
+            let destination = &one.replication.destination;
+            one.judgement = judge(&one.backup, destination, record.as_ref(), &DestinationView::Nothing, times, now);
         }
         if let Some((_, known)) = &mut self.pair {
             *known = record;
@@ -102,8 +278,10 @@ impl Sweep<'_> {
         }
         for replication in command.replications() {
             let outcome = replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
-            if let Outcome::Accepted { receipts, replayed: false, .. } = &outcome {
-                self.course.started += receipts.len() as u64;
+            match &outcome {
+                Outcome::Accepted { receipts, replayed: false, .. } => self.course.started += receipts.len() as u64,
+                Outcome::Not(trouble) if trouble.state == TroubleState::Refused => self.course.refused += 1,
+                _ => {}
             }
             log_result(&self.invocation.id, &ReplicationResult { replication: Some(replication), outcome });
         }
@@ -111,115 +289,121 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    fn may_start(&mut self) -> bool {
-        let limit = self.rule.limits.max_new_per_sweep.map_or(u64::MAX, u64::from);
-        if self.course.started >= limit {
-            self.no_more = true;
-        }
-        !self.no_more && !self.is_dry_run()
-    }
-
-    fn is_dry_run(&self) -> bool {
+    pub(super) fn is_dry_run(&self) -> bool {
         self.ctx.settings.paused || self.ctx.settings.read_only
     }
 
-    /// Records each backup that stays without a copy for now. If its source goes, the record shows that it was missed.
-    async fn remember_missing(&self, judged: &[Judged], due: &[usize]) -> Result<(), Stop> {
-        if self.pair.is_some() {
+    /// Records each backup that has no copy, with what the listing says of it. If its source goes, the record shows what was missed.
+    pub(super) async fn remember(&self, judged: &[Judged]) -> Result<(), Stop> {
+        if self.pair.is_some() || self.ctx.settings.read_only {
             return Ok(());
         }
-        let handed_over = self.ctx.ports.work_queue.is_some();
-        for (at, one) in judged.iter().enumerate() {
-            let starts = due.contains(&at);
-            if one.record.is_some() || one.judgement != Judgement::Missing || (starts && !handed_over) {
+        let now = self.ctx.now();
+        let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
+        for one in judged {
+            let about = About::of(&one.backup);
+            match &one.record {
+                None if one.judgement == Judgement::Missing => {
+                    let record = ledger::put_off(&one.replication, about, &me, None);
+                    // If somebody else has written a record first, that one knows more and stays.
+                    self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;
+                }
+                Some(record) if record.about != about && record.is_open() => {
+                    let told = |found: Option<&Record>| {
+                        found.and_then(|found| ledger::told_of(found, &about, &me)).ok_or(())
+                    };
+                    update(&*self.ctx.ports.ledger, Some(record.clone()), told).await?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands one command for each backup to the work queue, with the destinations that are due. What waits for a cause to end is tried here.
+    async fn hand_over(&mut self) -> Result<(), Stop> {
+        let waiting: VecDeque<Due> = self.due.iter().filter(|due| due.gate.is_some()).cloned().collect();
+        if !waiting.is_empty() {
+            let rest: VecDeque<Due> = self.due.drain(..).filter(|due| due.gate.is_none()).collect();
+            self.due = waiting;
+            self.run_here().await?;
+            self.due.extend(rest);
+        }
+        let limit = self.rule.limits.max_new_per_sweep.map_or(u64::MAX, u64::from);
+        let Some(queue) = &self.ctx.ports.work_queue else { return Ok(()) };
+        let mut commands: Vec<(Command, Vec<Due>)> = Vec::new();
+        let mut rest = VecDeque::new();
+        while let Some(due) = self.due.pop_front() {
+            if !due.doubt && self.course.started >= limit {
+                rest.push_back(due);
                 continue;
             }
-            let now = self.ctx.now();
-            let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
-            let until = starts.then(|| later(now, HANDED_OVER_FOR));
-            let record = ledger::put_off(&one.replication, &me, until);
-            // If somebody else has written a record first, that one knows more and stays.
-            self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;
-        }
-        Ok(())
-    }
-
-    /// Hands one command for each backup to the work queue, with the destinations that are due.
-    async fn hand_over(&mut self, judged: &[Judged], due: &[usize]) -> Result<(), Stop> {
-        let Some(queue) = &self.ctx.ports.work_queue else { return Ok(()) };
-        let mut commands: Vec<Command> = Vec::new();
-        for one in due.iter().filter_map(|at| judged.get(*at)) {
-            match commands.last_mut().filter(|last| last.source.id == one.backup.id) {
-                Some(last) => last.destinations.push(one.replication.destination.clone()),
-                None => commands.push(one.replication.command()),
+            if let Turn::Closed { code, shown_by } = self.turn(&due) {
+                self.wait_for(due, &code, &shown_by);
+                continue;
+            }
+            let Some(replication) = self.replication(due.at, &due.line.backup_id) else { continue };
+            self.course.started += u64::from(!due.doubt);
+            match commands.iter_mut().rev().take(8).find(|(last, _)| last.source.id == due.line.backup_id) {
+                Some((last, all)) => {
+                    last.destinations.push(replication.destination);
+                    all.push(due);
+                }
+                None => commands.push((replication.command(), vec![due])),
             }
         }
-        if commands.is_empty() {
-            return Ok(());
-        }
-        let sent = queue.hand_over(&commands).await;
-        for (command, outcome) in commands.iter().zip(&sent) {
+        let only: Vec<Command> = commands.iter().map(|(command, _)| command.clone()).collect();
+        let sent = if only.is_empty() { Vec::new() } else { queue.hand_over(&only).await };
+        for ((command, all), outcome) in commands.into_iter().zip(sent) {
             match outcome {
-                Ok(()) => self.course.handed_over += 1,
+                Ok(()) => {
+                    self.course.handed_over += 1;
+                    self.put_off(&all).await?;
+                }
                 Err(error) => {
-                    self.course.started = self.course.started.saturating_sub(command.destinations.len() as u64);
-                    tracing::error!(source = command.source.id, %error, "the work queue has not taken this command; a sweep after 15 minutes sends it again");
+                    let sure = all.iter().filter(|due| !due.doubt).count() as u64;
+                    self.course.started = self.course.started.saturating_sub(sure);
+                    tracing::error!(source = command.source.id, %error, "the work queue has not taken this command; the next sweep sends it again");
                 }
             }
+            for due in all {
+                self.found(due.line, due.at);
+            }
+        }
+        self.due = rest;
+        Ok(())
+    }
+
+    /// Keeps the next sweeps from handing the same over again while the work queue has it.
+    async fn put_off(&self, all: &[Due]) -> Result<(), Stop> {
+        for due in all.iter().filter(|due| !due.doubt) {
+            let Some(replication) = self.replication(due.at, &due.line.backup_id) else { continue };
+            let until = later(self.ctx.now(), HANDED_OVER_FOR);
+            let wait = |found: Option<&Record>| {
+                let found = found.filter(|found| found.state == State::Seen).ok_or(())?;
+                let mut next = found.clone();
+                next.not_before = Some(until);
+                next.version += 1;
+                Ok((next, Expect::Was { version: found.version, owner: found.owner.clone() }))
+            };
+            let known = self.ctx.ports.ledger.get(&replication.key()).await?;
+            update::<()>(&*self.ctx.ports.ledger, known, wait).await?;
         }
         Ok(())
     }
 
-    /// Starts replications in this function by the path of every command, several at once.
-    async fn run_here(&mut self, judged: &mut [Judged], due: &[usize]) -> Result<(), Stop> {
-        let (ctx, provider, invocation) = (self.ctx, self.provider, &self.soon());
-        let runs: Vec<Boxed<'_, (usize, Outcome)>> = due
-            .iter()
-            .filter_map(|at| Some((*at, judged.get(*at)?.replication.clone())))
-            .map(|(at, replication)| -> Boxed<'_, (usize, Outcome)> {
-                Box::pin(async move {
-                    let outcome = replicate::run(ctx, provider, &replication, invocation).await;
-                    log_result(
-                        &invocation.id,
-                        &ReplicationResult { replication: Some(replication), outcome: outcome.clone() },
-                    );
-                    (at, outcome)
-                })
-            })
-            .collect();
-        let outcomes: Vec<(usize, Outcome)> = stream::iter(runs).buffered(ctx.settings.concurrency).collect().await;
-        for (at, outcome) in outcomes {
-            let Some(one) = judged.get_mut(at) else { continue };
-            match outcome {
-                Outcome::Accepted { replayed, .. } => {
-                    let record = ctx.ports.ledger.get(&one.replication.key()).await?;
-                    one.judgement = match record.map(|record| record.state) {
-                        Some(State::Replicated) if replayed => {
-                            Judgement::Replicated { proof: Proof::Observed, id: None }
-                        }
-                        _ => Judgement::InProgress,
-                    };
-                }
-                Outcome::NoWork { .. } | Outcome::Would { .. } | Outcome::Noted { .. } => {}
-                Outcome::Not(trouble) => {
-                    let words =
-                        format!("{}: {}", trouble.code.as_deref().unwrap_or("not started"), trouble.error.message);
-                    match trouble.state {
-                        TroubleState::Refused | TroubleState::Failed => one.judgement = Judgement::Failed(words),
-                        TroubleState::InDoubt => one.judgement = Judgement::InDoubt,
-                        TroubleState::Ineligible => one.judgement = Judgement::Ineligible(trouble.error.message),
-                        TroubleState::Lost => one.judgement = Judgement::Lost(words),
-                        TroubleState::NotStarted | TroubleState::Invalid => {
-                            if one.judgement != Judgement::InDoubt {
-                                self.course.started = self.course.started.saturating_sub(1);
-                            }
-                            // A credential that is refused is not tried for every other backup.
-                            self.no_more |= trouble.error.name == crate::model::error::ErrorName::Rejected;
-                        }
-                    }
-                }
-            }
-        }
-        Ok(())
+    /// The replication of one backup to one destination of the rule.
+    pub(super) fn replication(&self, at: usize, backup_id: &str) -> Option<Replication> {
+        let command = self.provider.complete(&self.rule.command_of(backup_id), &self.ctx.settings.defaults);
+        let replication = command.replications().into_iter().nth(at)?;
+        Some(match self.rule.operation {
+            Operation::CopyCheckpoint => replication.of_backup(backup_id),
+            _ => replication,
+        })
+    }
+
+    async fn record(&self, at: usize, backup_id: &str) -> Result<Option<Record>, Stop> {
+        let Some(replication) = self.replication(at, backup_id) else { return Ok(None) };
+        Ok(self.ctx.ports.ledger.get(&replication.key()).await?)
     }
 }

@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
+use super::gates::Gate;
+use super::register::Register;
+use super::starts::Due;
+
 use jiff::Timestamp;
 
 use super::index::CopyIndex;
@@ -35,8 +39,20 @@ pub(crate) struct Sweep<'c> {
     pub(super) lines_bytes: usize,
     /// The keys of all exceptions so far, cut short.
     pub(super) exceptions: HashSet<u64>,
-    /// For each resource, when its newest replicated backup was made, by destination: seconds since 1970, or 0 for none.
-    pub(super) newest: BTreeMap<String, Vec<i64>>,
+    /// What this sweep knows of each resource.
+    pub(super) register: Register,
+    /// What is to be started, with its verdict until then.
+    pub(super) due: VecDeque<Due>,
+    /// When each destination was first swept to the end: what was made before is historic.
+    pub(super) since: Vec<Timestamp>,
+    /// Whether the rule was edited since its last complete sweep.
+    pub(super) edited: bool,
+    /// Copies that were seen once and that their destination did not list.
+    pub(super) lost: VecDeque<Due>,
+    /// What is being started now.
+    pub(super) running: Vec<Due>,
+    /// Causes that are not the backup's, by destination and code, and whether something can be started again.
+    pub(super) gates: BTreeMap<(usize, String), Gate>,
     /// Nothing more is started in this invocation: the credential is paused, or the limit is reached.
     pub(super) no_more: bool,
 }

@@ -1,14 +1,18 @@
 //! What a complete sweep found, as it is kept for the report.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::chunks::{each_line, newest_of, read_chunk};
-use super::findings::{Counts, Line, Orphan, Point};
+use super::chunks::{each_line, read_chunk};
+use super::findings::{Counts, Line, NotCovered, Orphan, Point};
+use super::register::Resource;
 use super::progress::{SweepProgress, drop_chunks, name_of};
 use super::state::Sweep;
 use super::stop::Stop;
 use crate::ledger::store::LedgerError;
+use crate::model::command::Destination;
 use crate::ports::Notes;
 
 /// Orphans that are kept one by one.
@@ -37,6 +41,18 @@ pub struct Summary {
     /// Copies that should have been started, whether they were or not.
     #[serde(default)]
     pub due: u64,
+    /// Why a destination could not be listed, by destination. The rest of the summary is complete.
+    pub dark: Vec<Option<String>>,
+    /// The source types that could not be listed, each with what the provider said.
+    pub unlisted: BTreeMap<String, String>,
+    /// What is not covered, by reason.
+    pub not_covered: BTreeMap<String, NotCovered>,
+    /// The destinations that have lost so many copies at once that a person must look first.
+    pub mass_loss: Vec<bool>,
+    /// When each destination was first swept to the end: what was made before is historic.
+    pub since: Vec<Timestamp>,
+    /// When each destination was last listed completely; absent if it never was.
+    pub listed: Vec<Option<Timestamp>>,
     /// Whether orphans could be told at all.
     pub orphans_known: bool,
     /// Requests that were sent for pages.
@@ -45,7 +61,7 @@ pub struct Summary {
     pub points: Vec<Point>,
     run: String,
     findings: u32,
-    newest: u32,
+    register: u32,
 }
 
 /// The last summary of a rule, with the version of its note.
@@ -80,27 +96,44 @@ impl Summary {
         lines.iter().map(|line| serde_json::from_str(line).map_err(|error| error.to_string())).collect()
     }
 
-    /// Of each resource the newest replicated backup by destination, in seconds since 1970; 0: none.
+    /// All resources of the rule.
     ///
     /// # Errors
     /// They cannot be read, in words.
-    pub(crate) async fn newest(&self, notes: &dyn Notes, rule: &str) -> Result<Vec<(String, Vec<i64>)>, String> {
+    pub(crate) async fn register(&self, notes: &dyn Notes, rule: &str) -> Result<Vec<Resource>, String> {
         let mut all = Vec::new();
-        let newest = |line: &str| {
-            let (resource, times) = newest_of(line)?;
-            all.push((resource.to_owned(), times));
+        let resource = |line: &str| {
+            all.push(serde_json::from_str(line).ok()?);
             Some(())
         };
-        let read = each_line(notes, (rule, &self.run), "newest", self.newest, newest);
+        let read = each_line(notes, (rule, &self.run), "register", self.register, resource);
         read.await.map_err(|stop| stop.reason())?;
         Ok(all)
     }
 }
 
 impl Sweep<'_> {
+    /// When each destination was first swept to the end; now, if this is the first time. It is kept by the places alone, so that neither
+    /// another name nor another selection makes what exists historic once more.
+    pub(super) async fn first_sweeps(&self) -> Result<Vec<Timestamp>, Stop> {
+        let mut since = Vec::new();
+        for destination in &self.rule.destinations {
+            let note = self.ctx.ports.notes.note(&self.since_name(destination)).await?;
+            since.push(note.and_then(|note| note.text.parse().ok()).unwrap_or(self.course.begun));
+        }
+        Ok(since)
+    }
+
+    fn since_name(&self, destination: &Destination) -> String {
+        format!("since/{}", self.rule.scope_hash(destination, &self.ctx.settings.defaults))
+    }
+
     /// Puts the summary in force, and drops what only the course needed.
     pub(super) async fn publish(&mut self) -> Result<Summary, Stop> {
         self.write_findings().await?;
+        if self.since.len() != self.rule.destinations.len() {
+            self.since = self.first_sweeps().await?;
+        }
         let notes = &*self.ctx.ports.notes;
         let before = read(notes, &self.rule.name).await?;
         let version = match &before {
@@ -136,6 +169,7 @@ impl Sweep<'_> {
             lag_seconds: lag,
             covered: course.counts.covered,
             replicated: course.counts.replicated,
+            historic: 0,
         });
         let points = points.split_off(points.len().saturating_sub(POINTS));
         let summary = Summary {
@@ -152,11 +186,23 @@ impl Sweep<'_> {
             points,
             run: course.run.clone(),
             findings: course.findings,
-            newest: course.newest,
+            register: course.register,
+            dark: course.dark.clone(),
+            unlisted: course.unlisted.clone(),
+            not_covered: course.not_covered.clone(),
+            mass_loss: course.mass_loss.clone(),
+            since: self.since.clone(),
+            listed: listed(&course.dark, before.as_ref(), course.begun),
         };
         let text = serde_json::to_string(&summary).map_err(|error| Stop::Failed(error.to_string()))?;
         if !notes.put_note(&summary_name(&self.rule.name), &text, version).await? {
             return Err(Stop::Busy(now));
+        }
+        for (at, destination) in self.rule.destinations.iter().enumerate() {
+            // Another rule of the same places may have been first.
+            if course.dark.get(at).is_some_and(Option::is_none) {
+                notes.put_note(&self.since_name(destination), &course.begun.to_string(), 0).await?;
+            }
         }
         // From here on the sweep counts as complete. Notes that are not dropped cost a little room and nothing else.
         let tidy = async {
@@ -165,7 +211,7 @@ impl Sweep<'_> {
                 drop_chunks(
                     notes,
                     &self.rule.name,
-                    &SweepProgress::of_summary(&before.run, before.findings, before.newest, before.finished_at),
+                    &SweepProgress::of_summary(&before.run, before.findings, before.register, before.finished_at),
                     true,
                 )
                 .await?;
@@ -181,4 +227,10 @@ impl Sweep<'_> {
 
 fn summary_name(rule: &str) -> String {
     format!("summary/{rule}")
+}
+
+/// When each destination was last listed completely.
+fn listed(dark: &[Option<String>], before: Option<&Summary>, now: Timestamp) -> Vec<Option<Timestamp>> {
+    let known = |at: usize| before.and_then(|before| before.listed.get(at).copied().flatten());
+    dark.iter().enumerate().map(|(at, dark)| if dark.is_none() { Some(now) } else { known(at) }).collect()
 }

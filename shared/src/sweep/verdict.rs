@@ -8,20 +8,21 @@
 //! | 1 | a usable copy was seen or concluded in the destination | `Replicated`, `observed` or `inferred` |
 //! | 2 | a copy was seen there that is not finished | `InProgress` |
 //! | 3 | the provider's record, kept with the source: running | `InProgress` |
-//! | 4 | ledger `Replicated`: gone after its planned expiry, or nobody looked | `Replicated` |
+//! | 4 | ledger `Replicated`, and nobody looked | `Replicated` |
+//! | 4a | ledger `Replicated` and gone after its planned expiry, or `Ended` | `Ended` |
 //! | 5 | ledger `Replicated` and gone before its time, or `Lost` | `Lost` |
 //! | 5a | … done, and nobody has looked in the destination | `Replicated`, `inferred` |
 //! | 5b | … done, but the destination does not show it | `InProgress`: accepted is not copied; after [`ObservationTimes::give_up`] `Lost` |
 //! | 6 | ledger `Claimed`, lease running | `InProgress` |
 //! | 7 | ledger `Claimed`, lease over, or `InDoubt` | `InDoubt` |
 //! | 8 | ledger `Accepted`, unless the failed copy of row 11 or 12 is the accepted one | `InProgress` |
-//! | 9 | ledger `Abandoned`: a person wants no copy | `Ineligible` |
+//! | 9 | ledger `Abandoned`: a person wants no copy | `GivenUp` |
 //! | 10 | the backup is not usable by its own state | `Ineligible` or `NotReady` with the reason |
 //! | 11 | a copy was seen in the destination that was given up or thrown away | `Failed` |
 //! | 12 | the provider's record: failed | `Failed` with its reason |
-//! | 13 | ledger `Refused` or `Failed` | `Failed` with code and note |
+//! | 13 | ledger `Refused` or `Failed` | `Refused` or `Failed` with code and note |
 //! | 14 | ledger `Ineligible` (the API's own refusal; it is asked again when that expires) | `Ineligible` |
-//! | 15 | ledger `Seen`, `Missed` or `NoWork`, or no record | `Missing` |
+//! | 15 | ledger `Seen`, `Missed`, `Left`, `Overtaken` or `NoWork`, or no record | `Missing` |
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -45,31 +46,49 @@ pub enum Verdict {
     Lost,
     /// A call may have been applied, and nobody knows.
     InDoubt,
-    /// The copy failed or was refused.
+    /// The copy failed.
     Failed,
+    /// The provider refuses to make the copy, and may make it later.
+    Refused,
+    /// The source is not covered any more and was never copied.
+    Left,
     /// There is no copy, and nothing stands in its way.
     Missing,
+    /// The destination could not be looked at.
+    Unknown,
     /// A copy is on its way, or accepted and not seen yet.
     InProgress,
     /// The backup itself is not finished yet.
     NotReady,
-    /// It can or shall not be copied.
+    /// It can not be copied.
     Ineligible,
+    /// A person wants no copy.
+    GivenUp,
+    /// The source has gone or left, and its resource has a newer usable copy.
+    Overtaken,
+    /// The copy is gone when it might go.
+    Ended,
     /// A usable copy was seen, or can be concluded.
     Replicated,
 }
 
 impl Verdict {
     /// All verdicts, most urgent first.
-    pub(crate) const ALL: [Verdict; 9] = [
+    pub const ALL: [Verdict; 15] = [
         Verdict::Missed,
         Verdict::Lost,
         Verdict::InDoubt,
         Verdict::Failed,
+        Verdict::Refused,
+        Verdict::Left,
         Verdict::Missing,
+        Verdict::Unknown,
         Verdict::InProgress,
         Verdict::NotReady,
         Verdict::Ineligible,
+        Verdict::GivenUp,
+        Verdict::Overtaken,
+        Verdict::Ended,
         Verdict::Replicated,
     ];
 
@@ -80,6 +99,12 @@ impl Verdict {
             Verdict::Lost => "lost",
             Verdict::InDoubt => "in_doubt",
             Verdict::Failed => "failed",
+            Verdict::Refused => "refused",
+            Verdict::Left => "left",
+            Verdict::Unknown => "unknown",
+            Verdict::GivenUp => "given_up",
+            Verdict::Overtaken => "overtaken",
+            Verdict::Ended => "ended",
             Verdict::Missing => "missing",
             Verdict::InProgress => "in_progress",
             Verdict::NotReady => "not_ready",
@@ -94,10 +119,15 @@ impl Verdict {
             State::Replicated => Some(Verdict::Replicated),
             State::Accepted => Some(Verdict::InProgress),
             State::InDoubt => Some(Verdict::InDoubt),
-            State::Refused | State::Failed => Some(Verdict::Failed),
+            State::Refused => Some(Verdict::Refused),
+            State::Failed => Some(Verdict::Failed),
             State::Lost => Some(Verdict::Lost),
             State::Missed => Some(Verdict::Missed),
-            State::Abandoned | State::Ineligible => Some(Verdict::Ineligible),
+            State::Left => Some(Verdict::Left),
+            State::Overtaken => Some(Verdict::Overtaken),
+            State::Ended => Some(Verdict::Ended),
+            State::Abandoned => Some(Verdict::GivenUp),
+            State::Ineligible => Some(Verdict::Ineligible),
             State::Claimed | State::Seen | State::NoWork => None,
         }
     }
@@ -109,10 +139,18 @@ impl Verdict {
             | Verdict::Lost
             | Verdict::InDoubt
             | Verdict::Failed
+            | Verdict::Refused
+            | Verdict::Left
             | Verdict::Missing
             | Verdict::InProgress => true,
             Verdict::NotReady | Verdict::Ineligible | Verdict::Replicated => false,
+            Verdict::Unknown | Verdict::GivenUp | Verdict::Overtaken | Verdict::Ended => false,
         }
+    }
+
+    /// Whether a backup with this verdict has no usable copy in a destination that was looked at.
+    pub(crate) fn is_uncopied(self) -> bool {
+        !matches!(self, Verdict::Replicated | Verdict::Unknown | Verdict::NotReady)
     }
 }
 
@@ -130,10 +168,18 @@ pub enum Judgement {
     InProgress,
     /// There is none, and nothing stands in its way.
     Missing,
-    /// There is none and there shall or can be none, and why.
-    Ineligible(String),
-    /// There is none because it failed or was refused, and why.
-    Failed(String),
+    /// There is none and there can be none, and why.
+    Ineligible(Why),
+    /// There is none because it failed, and why.
+    Failed(Why),
+    /// There is none because the provider refuses to make it, and why.
+    Refused(Why),
+    /// There shall be none, a person says.
+    GivenUp(String),
+    /// There was one, and it is gone when it might go.
+    Ended(String),
+    /// The destination could not be looked at.
+    Unknown,
     /// There was one, and it is gone before its time, and how that is known.
     Lost(String),
     /// Nobody knows: a call may have been applied.
@@ -151,6 +197,10 @@ impl Judgement {
             Judgement::Missing => Verdict::Missing,
             Judgement::Ineligible(_) => Verdict::Ineligible,
             Judgement::Failed(_) => Verdict::Failed,
+            Judgement::Refused(_) => Verdict::Refused,
+            Judgement::GivenUp(_) => Verdict::GivenUp,
+            Judgement::Ended(_) => Verdict::Ended,
+            Judgement::Unknown => Verdict::Unknown,
             Judgement::Lost(_) => Verdict::Lost,
             Judgement::InDoubt => Verdict::InDoubt,
             Judgement::NotReady(_) => Verdict::NotReady,
@@ -160,12 +210,44 @@ impl Judgement {
     /// Why, where there is something to say.
     pub(crate) fn reason(&self) -> Option<&str> {
         match self {
-            Judgement::Ineligible(reason)
-            | Judgement::Failed(reason)
-            | Judgement::Lost(reason)
+            Judgement::Ineligible(why) | Judgement::Failed(why) | Judgement::Refused(why) => Some(&why.text),
+            Judgement::Lost(reason)
+            | Judgement::Ended(reason)
+            | Judgement::GivenUp(reason)
             | Judgement::NotReady(reason) => Some(reason),
             _ => None,
         }
+    }
+
+    /// The cause as a fixed word or code, by which causes are grouped and risks are accepted.
+    pub(crate) fn cause(&self) -> Option<&str> {
+        match self {
+            Judgement::Ineligible(why) | Judgement::Failed(why) | Judgement::Refused(why) => Some(&why.cause),
+            _ => None,
+        }
+    }
+}
+
+/// Why there is no copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Why {
+    /// The provider's code, or the provider's state of the backup in words that never change.
+    pub cause: String,
+    /// In words for a person.
+    pub text: String,
+}
+
+impl Why {
+    fn of_state(text: &str) -> Why {
+        Why { cause: text.to_owned(), text: text.to_owned() }
+    }
+
+    /// What the newest line of a record's history says; `otherwise` if it says nothing.
+    fn of_record(record: &Record, otherwise: &str) -> Why {
+        let last = record.last();
+        let code = last.and_then(|line| line.code.clone());
+        let text = last_word(record).unwrap_or_else(|| otherwise.to_owned());
+        Why { cause: code.or_else(|| last?.note.clone()).unwrap_or_else(|| otherwise.to_owned()), text }
     }
 }
 
@@ -228,6 +310,9 @@ pub fn judge(
     let remade = told.is_some_and(|copy| copy.state == CopyState::Running);
     match record.map(|record| record.state).filter(|_| !remade) {
         Some(State::Replicated) => return proven(record, view, now),
+        Some(State::Ended) => {
+            return Judgement::Ended(record.and_then(last_word).unwrap_or_else(|| "its time was over".to_owned()));
+        }
         Some(State::Lost) => {
             return Judgement::Lost(record.and_then(last_word).unwrap_or_else(|| "the copy is gone".to_owned()));
         }
@@ -257,29 +342,28 @@ pub fn judge(
             let ours = failed.as_ref().filter(|(id, _)| {
                 is_accepted(record, id.as_deref()) || told_id.is_some_and(|id| is_accepted(record, Some(id)))
             });
-            return ours.map_or(Judgement::InProgress, |(_, reason)| Judgement::Failed(reason.clone()));
+            return ours.map_or(Judgement::InProgress, |(_, why)| Judgement::Failed(why.clone()));
         }
         Some(record) if record.state == State::Abandoned => {
             let why = last_word(record).map(|word| format!(": {word}")).unwrap_or_default();
-            return Judgement::Ineligible(format!("was given up by a person{why}"));
+            return Judgement::GivenUp(format!("was given up by a person{why}"));
         }
         _ => {}
     }
     match &backup.eligibility {
         Eligibility::NotReady(reason) => return Judgement::NotReady(reason.clone()),
-        Eligibility::Ineligible(reason) => return Judgement::Ineligible(reason.clone()),
-        Eligibility::NotCovered(reason) => return Judgement::Ineligible((*reason).to_owned()),
+        Eligibility::Ineligible(reason) => return Judgement::Ineligible(Why::of_state(reason)),
+        Eligibility::NotCovered(reason) => return Judgement::Ineligible(Why::of_state(reason)),
         Eligibility::Usable => {}
     }
-    if let Some((_, reason)) = failed {
-        return Judgement::Failed(reason);
+    if let Some((_, why)) = failed {
+        return Judgement::Failed(why);
     }
-    match record.map(|record| (record.state, last_word(record))) {
-        Some((State::Refused | State::Failed, word)) => {
-            Judgement::Failed(word.unwrap_or_else(|| "was refused".to_owned()))
-        }
-        Some((State::Ineligible, word)) => {
-            Judgement::Ineligible(word.unwrap_or_else(|| "cannot be copied, the provider says".to_owned()))
+    match record.map(|record| (record.state, record)) {
+        Some((State::Refused, record)) => Judgement::Refused(Why::of_record(record, "was refused")),
+        Some((State::Failed, record)) => Judgement::Failed(Why::of_record(record, "failed")),
+        Some((State::Ineligible, record)) => {
+            Judgement::Ineligible(Why::of_record(record, "cannot be copied, the provider says"))
         }
         _ => Judgement::Missing,
     }
@@ -289,30 +373,35 @@ pub fn judge(
 /// record decides again, so a stale answer costs a read and never a copy.
 pub(crate) fn is_due(verdict: &Judgement, record: Option<&Record>, attempts: &Attempts, now: Timestamp) -> bool {
     let leased = record.is_some_and(|record| is_leased(record, now));
-    let again = |record: &Record| {
-        record.attempt < attempts.limit && record.not_before.is_none_or(|not_before| not_before <= now)
-    };
+    let waited = |record: &Record| record.not_before.is_none_or(|not_before| not_before <= now);
+    let again = |record: &Record| record.attempt < attempts.limit && waited(record);
     let of_state = |state| record.filter(|record| record.state == state);
     match verdict {
         _ if leased => false,
         Judgement::Missing => record.is_none_or(|record| match record.state {
-            State::Seen => record.not_before.is_none_or(|not_before| not_before <= now),
-            state => state == State::Missed,
+            State::Seen => waited(record),
+            state => matches!(state, State::Missed | State::Left),
         }),
         Judgement::Lost(_) => attempts.restart_lost && of_state(State::Lost).is_some_and(again),
         Judgement::InDoubt => true,
         Judgement::Failed(_) => match record.map(|record| record.state) {
             None | Some(State::Seen) => true,
-            Some(State::Refused | State::Failed) => record.is_some_and(again),
+            Some(State::Failed) => record.is_some_and(again),
             _ => false,
         },
-        Judgement::Ineligible(_) => of_state(State::Ineligible).is_some_and(again),
+        Judgement::Refused(_) => of_state(State::Refused).is_some_and(waited),
+        Judgement::Ineligible(_) => of_state(State::Ineligible).is_some_and(waited),
         Judgement::Replicated { .. } | Judgement::InProgress | Judgement::NotReady(_) => false,
+        Judgement::GivenUp(_) | Judgement::Ended(_) | Judgement::Unknown => false,
     }
 }
 
 /// Judges a copy that the ledger has as `Replicated`.
-fn proven(record: Option<&Record>, view: &DestinationView, now: Timestamp) -> Judgement {
+fn proven(
+    record: Option<&Record>,
+    view: &DestinationView,
+    now: Timestamp,
+) -> Judgement {
     let seen = record.and_then(|record| record.evidence.as_ref());
     let proof = match seen.map(|seen| seen.how) {
         Some(How::Observed) => Proof::Observed,
@@ -320,8 +409,11 @@ fn proven(record: Option<&Record>, view: &DestinationView, now: Timestamp) -> Ju
     };
     let id = seen.and_then(|seen| seen.destination_id.clone());
     let planned = seen.and_then(|seen| seen.expires_at).is_some_and(|at| at <= now);
-    if planned || *view == DestinationView::Untried {
+    if *view == DestinationView::Untried {
         return Judgement::Replicated { proof, id };
+    }
+    if planned {
+        return Judgement::Ended("the copy expired as planned".to_owned());
     }
     let named = id.as_deref().unwrap_or("that was seen");
     Judgement::Lost(format!("the copy {named} is no longer usable in the destination"))
@@ -333,14 +425,15 @@ fn is_overdue(copy: &CopyRecord, times: &ObservationTimes, now: Timestamp) -> bo
 }
 
 /// The ID of the copy that failed and why, as the destination says it or else the source's record.
-fn failure(told: Option<&CopyRecord>, view: &DestinationView) -> Option<(Option<String>, String)> {
+fn failure(told: Option<&CopyRecord>, view: &DestinationView) -> Option<(Option<String>, Why)> {
     if let DestinationView::Copy { id, state: CopyState::Failed, .. } = view {
         let named = id.as_deref().unwrap_or("in the destination");
-        return Some((id.clone(), format!("the copy {named} was given up or thrown away")));
+        let text = format!("the copy {named} was given up or thrown away");
+        return Some((id.clone(), Why { cause: "failed".to_owned(), text }));
     }
     let told = told.filter(|copy| copy.state == CopyState::Failed)?;
     let reason = told.note.clone().unwrap_or_else(|| "the provider gave up".to_owned());
-    Some((told.id.clone(), format!("the copy failed: {reason}")))
+    Some((told.id.clone(), Why { cause: "failed".to_owned(), text: format!("the copy failed: {reason}") }))
 }
 
 /// Whether the copy with this ID may be the accepted one. If either has no ID, it may.
@@ -371,6 +464,7 @@ mod tests {
     use crate::ledger;
     use crate::ledger::{Claim, Claimant, Ending, Resolution};
     use crate::model::command::{Operation, Options, Replication, Source};
+    use crate::model::failure::Whose;
     use crate::model::receipt::Receipt;
     use crate::model::time;
 
@@ -465,11 +559,16 @@ mod tests {
     }
 
     fn refused() -> Record {
-        settled(Ending::Refused { code: "Quota".into(), note: "full".into(), request_id: None })
+        settled(Ending::Refused {
+            code: "Quota".into(),
+            note: "full".into(),
+            request_id: None,
+            whose: Whose::Account,
+        })
     }
 
     fn ineligible() -> Record {
-        settled(Ending::Ineligible { reason: "cannot be copied".into() })
+        settled(Ending::Ineligible { code: None, reason: "cannot be copied".into() })
     }
 
     fn released() -> Record {
@@ -486,7 +585,7 @@ mod tests {
     }
 
     fn failed(reason: &str) -> Judgement {
-        Judgement::Failed(reason.into())
+        Judgement::Failed(Why { cause: "failed".into(), text: reason.into() })
     }
 
     #[test]
@@ -558,23 +657,25 @@ mod tests {
     #[test]
     fn what_cannot_be_copied_says_why() {
         let looked = &DestinationView::Nothing;
-        let is = |reason: &str| Judgement::Ineligible(reason.into());
+        let is = |reason: &str| Judgement::Ineligible(Why::of_state(reason));
         assert_eq!(of(&backup(Eligibility::Ineligible("is a replica".into())), None, looked), is("is a replica"));
         assert_eq!(
             of(&backup(Eligibility::Ineligible("is a replica".into())), Some(&refused()), looked),
             is("is a replica")
         );
         assert_eq!(of(&usable(), Some(&ineligible()), looked), is("cannot be copied"));
-        assert_eq!(of(&usable(), Some(&abandoned()), looked), is("was given up by a person: not wanted"));
+        let given_up = Judgement::GivenUp("was given up by a person: not wanted".into());
+        assert_eq!(of(&usable(), Some(&abandoned()), looked), given_up);
         let acknowledged = of(&with_record(CopyState::Failed), Some(&abandoned()), looked);
-        assert_eq!(acknowledged, is("was given up by a person: not wanted"));
+        assert_eq!(acknowledged, given_up);
         let not_ready = backup(Eligibility::NotReady("is still being created".into()));
         assert_eq!(of(&not_ready, None, looked), Judgement::NotReady("is still being created".into()));
     }
 
     #[test]
     fn the_rest_is_refused_or_missing() {
-        assert_eq!(of(&usable(), Some(&refused()), &DestinationView::Nothing), failed("Quota: full"));
+        let quota = Judgement::Refused(Why { cause: "Quota".into(), text: "Quota: full".into() });
+        assert_eq!(of(&usable(), Some(&refused()), &DestinationView::Nothing), quota);
         assert_eq!(of(&usable(), Some(&released()), &DestinationView::Nothing), Judgement::Missing);
         let no_work = settled(Ending::NoWork { code: "6130".into(), request_id: None });
         assert_eq!(of(&usable(), Some(&no_work), &DestinationView::Nothing), Judgement::Missing);
@@ -587,7 +688,7 @@ mod tests {
         let attempts = Attempts::default();
         let due = |verdict: &Judgement, record: Option<&Record>, at| is_due(verdict, record, &attempts, at);
         let day = time::later(now(), Duration::from_secs(86_400));
-        let refusal = failed("Quota: full");
+        let refusal = Judgement::Refused(Why { cause: "Quota".into(), text: "Quota: full".into() });
         assert!(due(&Judgement::Missing, None, now()));
         assert!(due(&Judgement::Missing, Some(&released()), now()));
         assert!(!due(&Judgement::Missing, Some(&claimed()), now()), "somebody is at it");
@@ -595,10 +696,10 @@ mod tests {
         assert!(!due(&refusal, Some(&refused()), now()), "the backoff has not passed");
         assert!(due(&refusal, Some(&refused()), day));
         let last = Record { attempt: attempts.limit, ..refused() };
-        assert!(!due(&refusal, Some(&last), day), "no attempt is left");
+        assert!(due(&refusal, Some(&last), day), "a refusal uses up no attempt");
         assert!(due(&failed("the copy failed"), None, now()));
         assert!(!due(&failed("the copy failed"), Some(&accepted(None)), now()), "it has to be seen as failed first");
-        let asked = Judgement::Ineligible("cannot be copied".into());
+        let asked = Judgement::Ineligible(Why::of_state("cannot be copied"));
         assert!(!due(&asked, Some(&ineligible()), now()) && due(&asked, Some(&ineligible()), day));
         assert!(!due(&asked, None, day) && !due(&asked, Some(&abandoned()), day));
         for verdict in [

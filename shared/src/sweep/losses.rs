@@ -1,0 +1,90 @@
+//! Copies that were seen once and that the listing of their destination does not show: each is asked for by its own ID.
+
+use super::findings::Line;
+use super::pages::place;
+use super::starts::Due;
+use super::state::Sweep;
+use super::stop::Stop;
+use super::verdict::Verdict;
+use crate::ledger::{Record, State};
+use crate::observe;
+use crate::replicate;
+use crate::replicate::outcome::{ReplicationResult, log_result};
+
+/// As many copies may go at once without anybody being asked.
+const FEW: u64 = 10;
+
+/// And as large a part of a destination's copies, in percent.
+const PART: u64 = 5;
+
+impl Sweep<'_> {
+    /// Decides for each destination whether so much is gone that a person must look first, then asks for each lost copy by its ID.
+    pub(super) async fn losses(&mut self) -> Result<(), Stop> {
+        for at in 0..self.rule.destinations.len() {
+            let gone = self.course.gone_copies.get(at).copied().unwrap_or_default();
+            let shown = self.course.shown_copies.get(at).copied().unwrap_or_default();
+            let mass = gone > FEW && gone * 100 > PART * (gone + shown);
+            if let Some(known) = self.course.mass_loss.get_mut(at) {
+                *known |= mass;
+            }
+        }
+        // They come in the order in which they were found; each is taken off once it is counted.
+        while let Some(due) = self.lost.pop_front() {
+            self.ask_for(due).await?;
+            self.tick().await?;
+        }
+        Ok(())
+    }
+
+    async fn ask_for(&mut self, due: Due) -> Result<(), Stop> {
+        let Due { at, mut line, .. } = due;
+        let mass = self.course.mass_loss.get(at).copied().unwrap_or_default();
+        if mass || self.ctx.settings.read_only {
+            self.found(line, at);
+            return Ok(());
+        }
+        let Some(replication) = self.replication(at, &line.backup_id) else { return Ok(()) };
+        let Some(record) = self.ctx.ports.ledger.get(&replication.key()).await? else {
+            self.found(line, at);
+            return Ok(());
+        };
+        self.course.requests += 1;
+        let (record, unanswered) = observe::confirm(self.ctx, &replication, record, self.invocation).await?;
+        match (record.state, unanswered) {
+            (State::Lost, _) => {
+                line.reason = record.last().and_then(|last| last.note.clone()).or(line.reason);
+                self.again(&mut line, at, &record).await?;
+            }
+            (State::Replicated, None) => line.verdict = Verdict::Replicated,
+            (_, Some(why)) => {
+                line.verdict = Verdict::Unknown;
+                line.reason = Some(format!("the listing does not show the copy, and it could not be asked for: {why}"));
+            }
+            (state, None) => line.verdict = Verdict::of_state(state).unwrap_or(line.verdict),
+        }
+        self.found(line, at);
+        Ok(())
+    }
+
+    /// Makes a lost copy again in the same sweep, where the rule says so.
+    async fn again(&mut self, line: &mut Line, at: usize, record: &Record) -> Result<(), Stop> {
+        let limit = self.rule.limits.max_new_per_sweep.map_or(u64::MAX, u64::from);
+        let full = self.no_more || self.is_dry_run() || self.course.started >= limit;
+        if !self.rule.limits.restart_lost || full || record.attempt >= self.ctx.settings.attempts.limit {
+            return Ok(());
+        }
+        let Some(replication) = self.replication(at, &line.backup_id) else { return Ok(()) };
+        let outcome = replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
+        let result = ReplicationResult { replication: Some(replication.clone()), outcome };
+        log_result(&self.invocation.id, &result);
+        if let Some(now) = self.ctx.ports.ledger.get(&replication.key()).await? {
+            line.verdict = Verdict::of_state(now.state).unwrap_or(line.verdict);
+            if now.state == State::Accepted {
+                self.course.started += 1;
+                let region = self.rule.destinations.get(at).map(place).unwrap_or_default();
+                line.reason = Some(format!("the copy in {region} was lost and is being made again"));
+            }
+        }
+        Ok(())
+    }
+}
