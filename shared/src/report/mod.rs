@@ -6,12 +6,15 @@
 //! **Invariant:** what cannot be known makes a report [`Conclusion::Unknown`], never a good one.
 
 pub mod reading;
+mod resources;
 pub mod risks;
 
 use std::collections::BTreeMap;
 
 use crate::observe::arrivals::Arrival;
-use crate::sweep::findings::{Counts, Line, Orphan, Point};
+use crate::ledger::risks::Act;
+use crate::sweep::findings::{Counts, Line, NotCovered, Orphan, Point};
+use crate::sweep::verdict::Verdict;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +44,8 @@ pub struct Report {
 pub enum Conclusion {
     /// They do. `offsite report` ends with 0.
     Holds,
+    /// Nothing is promised. Ends with 1.
+    NotJudged,
     /// It cannot be known: no sweep, one too old, or one that failed. Ends with 1.
     Unknown,
     /// At least one certainly does not. Ends with 3.
@@ -76,7 +81,7 @@ pub struct RuleReport {
     pub counts: Counts,
     /// Of the replicated ones, how many are concluded and not seen.
     pub inferred: u64,
-    /// Age of the oldest covered backup that has no usable copy, in seconds; 0 when all have one.
+    /// Age of the oldest covered backup that should have a usable copy and has none, in seconds; 0 when all have one. A backlog does not count.
     pub lag_seconds: Option<u64>,
     /// Of each resource the age of the newest backup with a usable copy in every destination; only for rules with an `rpo`.
     pub rpo: Option<Rpo>,
@@ -92,6 +97,158 @@ pub struct RuleReport {
     pub points: Vec<Point>,
     /// Copies that were seen to arrive lately, oldest first.
     pub durations: Vec<Arrival>,
+    /// How many resources × destinations are in which state.
+    pub resources: ResourceCounts,
+    /// The resources that are not simply protected, what needs somebody first.
+    pub unprotected: Vec<ResourceLine>,
+    /// How many there are when that list is cut.
+    pub unprotected_total: u64,
+    /// Backups that are due, can be copied, and have no usable copy, those made before the rule was first swept left out.
+    pub gaps: u64,
+    /// Backups without a usable copy that were made before the rule was first swept, and whose resource is protected.
+    pub backlog: u64,
+    /// When the backlog ends, if it goes on as in the last days.
+    pub backlog_end: Option<Timestamp>,
+    /// The reasons for which there is no copy, each with how many backups of how many resources it is about.
+    pub causes: Vec<Cause>,
+    /// What is not covered, by reason.
+    pub not_covered: BTreeMap<String, NotCovered>,
+    /// Risks that a person has accepted and that are in force, and resources that a person has called gone.
+    pub accepted: Vec<Act>,
+}
+
+/// What is to be said of one resource in one destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResourceState {
+    /// A due backup is newer than its newest usable copy, or something is due and there is no usable copy.
+    Unprotected,
+    /// The newest usable copy is older than the rule's `rpo`.
+    Stale,
+    /// A listing that is needed is incomplete or too old.
+    Unknown,
+    /// It is not protected, and a person has accepted that.
+    AcceptedRisk,
+    /// There is no copy yet, and nothing is due.
+    Pending,
+    /// There is a usable copy, and nothing newer is due.
+    Protected,
+}
+
+impl ResourceState {
+    /// The name that it has in JSON and CSV.
+    pub fn name(self) -> &'static str {
+        match self {
+            ResourceState::Unprotected => "unprotected",
+            ResourceState::Stale => "stale",
+            ResourceState::Unknown => "unknown",
+            ResourceState::AcceptedRisk => "accepted_risk",
+            ResourceState::Pending => "pending",
+            ResourceState::Protected => "protected",
+        }
+    }
+}
+
+/// Resources × destinations by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ResourceCounts {
+    /// No usable copy as new as promised.
+    pub unprotected: u64,
+    /// The newest usable copy is older than the rule's `rpo`.
+    pub stale: u64,
+    /// It cannot be known.
+    pub unknown: u64,
+    /// Not protected, and accepted by a person.
+    pub accepted_risk: u64,
+    /// No copy yet, and nothing due.
+    pub pending: u64,
+    /// A usable copy.
+    pub protected: u64,
+}
+
+impl ResourceCounts {
+    /// Counts one more in this state.
+    pub(crate) fn add(&mut self, state: ResourceState) {
+        let count = match state {
+            ResourceState::Unprotected => &mut self.unprotected,
+            ResourceState::Stale => &mut self.stale,
+            ResourceState::Unknown => &mut self.unknown,
+            ResourceState::AcceptedRisk => &mut self.accepted_risk,
+            ResourceState::Pending => &mut self.pending,
+            ResourceState::Protected => &mut self.protected,
+        };
+        *count += 1;
+    }
+}
+
+/// One resource in one destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceLine {
+    /// What is to be said of it.
+    pub state: ResourceState,
+    /// The disk, server, file system or bucket; or the backup itself where nobody names what it is a backup of.
+    pub resource: String,
+    /// Its kind, where one ID can be of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The name of its newest backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether it stands for a backup whose resource nobody names.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own: bool,
+    /// The region of the destination.
+    pub destination: String,
+    /// When the source backup of its newest usable copy was made; absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copied: Option<Timestamp>,
+    /// When its newest backup was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Timestamp>,
+    /// Since when it is so: when the oldest backup after the newest copy was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Whose the trouble is.
+    pub fault: Fault,
+    /// The cause as a fixed word or the provider's code: what `risk accept --cause` takes.
+    pub cause: String,
+    /// Why, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The act of a person that accepts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_by: Option<String>,
+}
+
+/// Whose the trouble with a resource is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// A backup was made and not copied: that is Offsite's to do.
+    NotCopied,
+    /// Its backups cannot be copied: another way must be found, or the risk accepted.
+    CannotBeCopied,
+    /// There is no newer backup: that is the backup plan's to do.
+    NoNewBackup,
+    /// A listing was incomplete or too old.
+    NotSeen,
+}
+
+/// One reason for which there is no copy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// What is said of the backups.
+    pub verdict: Verdict,
+    /// The cause as a fixed word or the provider's code.
+    pub cause: String,
+    /// How many backups × destinations.
+    pub backups: u64,
+    /// Of how many resources.
+    pub resources: u64,
+    /// Why, in the words of one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What a rule promises, in seconds.
@@ -101,6 +258,12 @@ pub struct Promise {
     pub max_lag_seconds: Option<u64>,
     /// The largest age of the newest usable copy of each resource.
     pub rpo_seconds: Option<u64>,
+    /// Whether the rule names no largest lag, so that this one is the default.
+    #[serde(default)]
+    pub is_default: bool,
+    /// Whether backups made before the rule was first swept count too.
+    #[serde(default)]
+    pub history: bool,
 }
 
 /// The newest usable copy of each resource.

@@ -1,12 +1,14 @@
 //! Makes a report of what sweeps left, and of what the ledger says now.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
-use super::{Conclusion, Late, Promise, Report, Rpo, RuleReport};
+use super::resources::{Resources, Terms};
+use super::{Conclusion, Fault, Promise, Report, ResourceCounts, ResourceLine, ResourceState, RuleReport, risks};
+use crate::ledger::risks::{Risks, in_force};
 use crate::ledger::store::{LedgerError, RecordFilter};
 use crate::ledger::{Record, State};
 use crate::model::command::Key;
@@ -17,6 +19,7 @@ use crate::observe::arrivals::Arrival;
 use crate::observe::arrivals::arrivals_name;
 use crate::policy::{Policy, Rule, duration_text};
 use crate::ports::{Boxed, Ledger, Notes};
+use crate::providers::provider::Defaults;
 use crate::sweep::findings::{Counts, Line};
 use crate::sweep::summary::{self, Summary};
 use crate::sweep::verdict::Verdict;
@@ -40,6 +43,8 @@ pub struct ReportRequest<'a> {
     pub live: bool,
     /// How long a list may be: [`LINES`], or without end.
     pub lines: usize,
+    /// What rules leave out, as the functions that sweep have it.
+    pub defaults: Defaults,
 }
 
 /// Makes the report.
@@ -55,7 +60,7 @@ pub async fn read(
     let mut report = Report {
         at: wish.at,
         live: wish.live,
-        conclusion: Conclusion::Holds,
+        conclusion: Conclusion::NotJudged,
         remarks: Vec::new(),
         rules: Vec::new(),
         outside: Vec::new(),
@@ -66,7 +71,7 @@ pub async fn read(
         report.rules.push(of_rule(ledger, notes, rule, wish).await?);
     }
     if wish.rule.is_none() {
-        report.outside = outside(ledger, rules).await?;
+        outside(ledger, notes, rules, wish, &mut report).await?;
     }
     if rules.is_empty() {
         report.states = ledger.count().await?;
@@ -77,7 +82,9 @@ pub async fn read(
         };
         report.remarks.push(format!("{why}, {rest}"));
     }
-    report.conclusion = report.rules.iter().map(|rule| rule.conclusion).max().unwrap_or(Conclusion::Holds);
+    let judged = report.rules.iter().map(|rule| rule.conclusion).filter(|one| *one != Conclusion::NotJudged);
+    let outside = Some(report.conclusion).filter(|one| *one != Conclusion::NotJudged);
+    report.conclusion = judged.chain(outside).max().unwrap_or(Conclusion::NotJudged);
     Ok(report)
 }
 
@@ -126,20 +133,31 @@ async fn of_rule(
             ),
         );
     }
-    match now_of(ledger, notes, rule, &summary, wish, &mut report).await? {
-        Ok(oldest) => {
-            report.lag_seconds = Some(oldest.and_then(|oldest| seconds(oldest, wish.at)).unwrap_or(0));
-            if let Some(rpo) = rule.objective.rpo {
-                match newest(notes, rule, &summary, &report, wish.at, rpo).await {
-                    Ok(rpo) => report.rpo = Some(rpo),
-                    Err(reason) => unknown(&mut report, reason),
-                }
-            }
+    if wish.at < earlier(summary.finished_at, CLOCKS_DIFFER) {
+        unknown(&mut report, "the last sweep ended later than now: the clock of this machine is wrong".to_owned());
+    }
+    for (region, reason) in report.destinations.clone().iter().zip(&summary.dark) {
+        if let Some(reason) = reason {
+            unknown(&mut report, format!("{region} could not be listed: {reason}"));
+        }
+    }
+    for (kind, said) in &summary.unlisted {
+        unknown(&mut report, format!("{kind} could not be listed: {said}"));
+    }
+    let acts = risks::read(notes, &rule.name).await?;
+    let risks = in_force(&acts, wish.at);
+    report.accepted = risks.acts().to_vec();
+    report.not_covered.clone_from(&summary.not_covered);
+    match now_of(ledger, notes, rule, &summary, wish, &risks, &mut report).await? {
+        Ok(()) => {
             report.exceptions.retain(|line| line.verdict != Verdict::Replicated);
             report.exceptions.truncate(wish.lines);
-            conclude(&mut report, rule);
+            conclude(&mut report, rule, &summary);
         }
         Err(reason) => unknown(&mut report, reason),
+    }
+    if rule.effective().is_none() {
+        report.conclusion = Conclusion::NotJudged;
     }
     Ok(report)
 }
@@ -153,10 +171,12 @@ fn begin(rule: &Rule) -> RuleReport {
         account: rule.account.clone(),
         source: format!("{}{vault}", rule.source.region),
         destinations: rule.destinations.iter().map(|destination| destination.region.clone()).collect(),
-        objective: Promise {
-            max_lag_seconds: rule.objective.max_lag.map(|lag| lag.as_secs()),
-            rpo_seconds: rule.objective.rpo.map(|rpo| rpo.as_secs()),
-        },
+        objective: rule.effective().map_or_else(Promise::default, |objective| Promise {
+            max_lag_seconds: Some(objective.max_lag.as_secs()),
+            rpo_seconds: objective.rpo.map(|rpo| rpo.as_secs()),
+            is_default: objective.is_default,
+            history: objective.history,
+        }),
         conclusion: Conclusion::Holds,
         why: Vec::new(),
         complete_as_of: None,
@@ -171,6 +191,15 @@ fn begin(rule: &Rule) -> RuleReport {
         orphans_total: 0,
         points: Vec::new(),
         durations: Vec::new(),
+        resources: ResourceCounts::default(),
+        unprotected: Vec::new(),
+        unprotected_total: 0,
+        gaps: 0,
+        backlog: 0,
+        backlog_end: None,
+        causes: Vec::new(),
+        not_covered: BTreeMap::new(),
+        accepted: Vec::new(),
     }
 }
 
@@ -184,43 +213,77 @@ fn broken(report: &mut RuleReport, why: String) {
     report.why.push(why);
 }
 
-fn conclude(report: &mut RuleReport, rule: &Rule) {
-    let text = |seconds: u64| rough(Duration::from_secs(seconds));
-    let Counts { covered, ineligible, not_ready, missed, .. } = report.counts;
-    if let (Some(limit), Some(lag)) = (report.objective.max_lag_seconds, report.lag_seconds)
-        && lag > limit
-    {
-        broken(report, format!("the lag is {}, and at most {} are promised", text(lag), text(limit)));
+/// Says what breaks the promise: for each resource made and not copied, cannot be copied, or no backup since.
+fn conclude(report: &mut RuleReport, rule: &Rule, summary: &Summary) {
+    let Counts { covered, missed, left, lost, .. } = report.counts;
+    let of = |fault: Fault| {
+        let broken = |line: &&ResourceLine| {
+            matches!(line.state, ResourceState::Unprotected | ResourceState::Stale) && line.fault == fault
+        };
+        report.unprotected.iter().filter(broken).count()
+    };
+    let (ours, cannot, plan) = (of(Fault::NotCopied), of(Fault::CannotBeCopied), of(Fault::NoNewBackup));
+    let named = |count: usize, what: &str| {
+        let noun = if count == 1 { "resource is" } else { "resources are" };
+        (count > 0).then(|| format!("{count} {noun} unprotected: {what}"))
+    };
+    let mut why: Vec<String> = [
+        named(ours, "backups were made and not copied"),
+        named(cannot, "their backups cannot be copied (`offsite risk accept` where that is all right)"),
+        named(plan, "there is no newer backup, which is the backup plan's to make"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let all = report.resources.unprotected + report.resources.stale;
+    if all > (ours + cannot + plan) as u64 {
+        why = vec![format!("{all} resources are unprotected")];
     }
-    if let Some((late, resources)) =
-        report.rpo.as_ref().map(|rpo| (rpo.late, rpo.resources)).filter(|(late, _)| *late > 0)
-    {
-        let limit = text(report.objective.rpo_seconds.unwrap_or_default());
-        broken(report, format!("{late} of {resources} resources have no usable copy younger than {limit}"));
+    if report.gaps > 0 {
+        why.push(format!("{} backups are due and have no usable copy", report.gaps));
     }
     if missed > 0 {
-        broken(
-            report,
-            format!("{missed} went without ever being copied; `offsite ledger resolve --acknowledge` ends that"),
-        );
+        why.push(format!("{missed} went without ever being copied; `offsite ledger resolve --acknowledge` ends that"));
     }
-    if covered == 0 && !rule.limits.allow_empty {
-        broken(report, "it covers nothing, and does not say allow_empty".to_owned());
-    } else if covered > 0 && covered == ineligible + not_ready && ineligible > 0 && !rule.limits.allow_empty {
-        broken(report, "nothing that it covers can be copied, and it does not say allow_empty".to_owned());
+    if left > 0 {
+        why.push(format!(
+            "{left} left what the rule covers without ever being copied; `offsite ledger resolve --acknowledge` ends that"
+        ));
+    }
+    if lost > 0 {
+        why.push(format!("{lost} copies are lost"));
+    }
+    for (region, _) in report.destinations.iter().zip(&summary.mass_loss).filter(|(_, mass)| **mass) {
+        why.push(format!(
+            "so many copies are gone from {region} at once that nothing is made again before a person has looked: a wrong key lists an empty account"
+        ));
+    }
+    if covered == 0 && report.resources == ResourceCounts::default() && !rule.limits.allow_empty {
+        why.push("it covers nothing, and does not say allow_empty".to_owned());
+    }
+    for why in why {
+        broken(report, why);
     }
 }
 
-/// Brings the exceptions of a sweep up to date, and tells the oldest backup without a usable copy; or why it cannot be known.
+/// Brings the exceptions of a sweep up to date and judges each resource; or says why it cannot be known.
 async fn now_of(
     ledger: &dyn Ledger,
     notes: &dyn Notes,
     rule: &Rule,
     summary: &Summary,
     wish: &ReportRequest<'_>,
+    risks: &Risks,
     report: &mut RuleReport,
-) -> Result<Result<Option<Timestamp>, String>, LedgerError> {
-    let mut oldest: Option<Timestamp> = None;
+) -> Result<Result<(), String>, LedgerError> {
+    let mut resources = match summary.register(notes, &rule.name).await {
+        Ok(register) => Resources::new(register),
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let destinations = report.destinations.clone();
+    let many = destinations.len();
+    let place = |line: &Line| destinations.iter().position(|region| *region == line.destination);
+    let mut late: Vec<Line> = Vec::new();
     for chunk in 0..summary.chunks() {
         let lines = match summary.exceptions(notes, &rule.name, chunk).await {
             Ok(lines) => lines,
@@ -242,20 +305,22 @@ async fn now_of(
                 let verdict = Verdict::of_state(record.state).unwrap_or(line.verdict);
                 if verdict != line.verdict {
                     report.counts.change(line.verdict, verdict);
-                    line.reason = record.last().and_then(|entry| entry.note.clone());
+                    let last = record.last();
+                    line.reason = last.and_then(|entry| entry.note.clone());
+                    line.cause = last.and_then(|entry| entry.code.clone());
                     line.verdict = verdict;
                 }
             }
-            if line.verdict.is_late()
-                && let Some(made) = line.created_at
-            {
-                oldest = Some(oldest.map_or(made, |oldest| oldest.min(made)));
+            if let Some(at) = place(&line) {
+                resources.add(&line, at, many);
             }
-            // A copy that came after the sweep stays in the list until the newest copies are counted.
+            if line.verdict.is_late() {
+                late.push(line.clone());
+            }
             if line.verdict != Verdict::Replicated {
                 report.exceptions_total += 1;
+                report.exceptions.push(line);
             }
-            report.exceptions.push(line);
         }
         // The list is cut to bound memory. What is most urgent stays.
         if report.exceptions.len() > wish.lines.saturating_mul(4) {
@@ -264,78 +329,137 @@ async fn now_of(
         }
     }
     report.exceptions.sort_by(|a, b| order(a).cmp(&order(b)));
-    Ok(Ok(oldest))
+    let old = |listed: &Option<Timestamp>| listed.is_none_or(|listed| later(listed, wish.max_age) < wish.at);
+    let dark = |at: usize| summary.dark.get(at).is_some_and(Option::is_some);
+    let unseen: Vec<bool> =
+        (0..many).map(|at| dark(at) || summary.listed.get(at).is_none_or(old)).collect();
+    let objective = rule.effective();
+    let terms = Terms { at: wish.at, objective, destinations: &destinations, unseen: &unseen, risks };
+    let mut oldest: Option<Timestamp> = None;
+    let mut count = |made: Option<Timestamp>| {
+        let made = made.unwrap_or(summary.complete_as_of);
+        oldest = Some(oldest.map_or(made, |oldest| oldest.min(made)));
+    };
+    for line in &late {
+        let at = place(line).unwrap_or_default();
+        let since = summary.since.get(at).copied();
+        let historic = line.created_at.zip(since).is_some_and(|(made, since)| made < since);
+        let due = objective.is_some_and(|objective| {
+            line.created_at.is_none_or(|made| later(made, objective.max_lag) < wish.at)
+        });
+        let history = objective.is_some_and(|objective| objective.history);
+        // What is missed, left or lost is told by itself, and breaks the promise until a person settles it.
+        let settled_by_hand = matches!(line.verdict, Verdict::Missed | Verdict::Left | Verdict::Lost);
+        match (historic && !history, due) {
+            (true, _) if resources.is_protected(line, at, &terms) => report.backlog += u64::from(!settled_by_hand),
+            (true, _) => {}
+            (false, _) if settled_by_hand => count(line.created_at),
+            (false, due) => {
+                report.gaps += u64::from(due);
+                count(line.created_at);
+            }
+        }
+    }
+    let mut lines: Vec<ResourceLine> = Vec::new();
+    for line in resources.judged(&terms) {
+        report.resources.add(line.state);
+        if line.state == ResourceState::Unprotected && line.fault == Fault::NotCopied {
+            count(line.since);
+        }
+        if line.state != ResourceState::Protected {
+            lines.push(line);
+        }
+    }
+    // Backups that stand for themselves and have their copy are counted, not kept.
+    report.resources.protected += summary.own;
+    lines.sort_by(|a, b| (a.state, a.since, &a.resource).cmp(&(b.state, b.since, &b.resource)));
+    report.unprotected_total = lines.len() as u64;
+    lines.truncate(wish.lines);
+    report.unprotected = lines;
+    report.causes = resources.causes();
+    report.lag_seconds = Some(oldest.and_then(|oldest| seconds(oldest, wish.at)).unwrap_or(0));
+    report.backlog_end = backlog_end(report, wish.at);
+    if let Some(rpo) = objective.and_then(|objective| objective.rpo) {
+        report.rpo = Some(resources.rpo(&terms, rpo));
+    }
+    Ok(Ok(()))
 }
+
+/// When the backlog ends, if it shrinks as it did in the last three days.
+fn backlog_end(report: &RuleReport, at: Timestamp) -> Option<Timestamp> {
+    let from = earlier(at, Duration::from_secs(3 * 86_400));
+    let first = report.points.iter().find(|point| point.at >= from)?;
+    let last = report.points.last()?;
+    let took = seconds(first.at, last.at).filter(|took| *took > 0)?;
+    let done = first.uncopied.checked_sub(last.uncopied).filter(|done| *done > 0)?;
+    (report.backlog > 0).then(|| later(at, Duration::from_secs(report.backlog.saturating_mul(took) / done)))
+}
+
+fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    jiff::SignedDuration::try_from(by).ok().and_then(|by| at.checked_sub(by).ok()).unwrap_or(at)
+}
+
+/// How far two clocks may be apart before what one of them says cannot be known to the other.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
 
 /// What needs somebody comes first, and of that the oldest.
 fn order(line: &Line) -> (Verdict, Option<Timestamp>, &str, &str) {
     (line.verdict, line.created_at, &line.backup_id, &line.destination)
 }
 
-async fn newest(
+/// Unfinished business that belongs to no rule of the policy. What lies between the places of a rule belongs to that rule, whoever started it.
+async fn outside(
+    ledger: &dyn Ledger,
     notes: &dyn Notes,
-    rule: &Rule,
-    summary: &Summary,
-    report: &RuleReport,
-    at: Timestamp,
-    promised: Duration,
-) -> Result<Rpo, String> {
-    let mut newest: HashMap<String, Vec<i64>> = summary.newest(notes, &rule.name).await?.into_iter().collect();
-    for line in report.exceptions.iter().filter(|line| line.verdict == Verdict::Replicated) {
-        let place = rule.destinations.iter().position(|destination| destination.region == line.destination);
-        if let (Some(place), Some(resource), Some(made)) = (place, &line.resource, line.created_at)
-            && let Some(time) = newest.get_mut(resource).and_then(|times| times.get_mut(place))
-        {
-            *time = (*time).max(made.as_second());
-        }
-    }
-    let age = |times: &[i64]| match times.iter().min() {
-        None | Some(0) => None,
-        Some(made) => u64::try_from(at.as_second().saturating_sub(*made)).ok(),
-    };
-    let mut ages: Vec<Late> =
-        newest.iter().map(|(resource, times)| Late { resource: resource.clone(), seconds: age(times) }).collect();
-    // A resource without any copy is worse than one with a copy of any age.
-    ages.sort_by(|a, b| {
-        (b.seconds.is_none(), b.seconds, &a.resource).cmp(&(a.seconds.is_none(), a.seconds, &b.resource))
-    });
-    let worst = ages.first().cloned();
-    let resources = ages.len() as u64;
-    ages.retain(|one| one.seconds.is_none_or(|age| age > promised.as_secs()));
-    let late = ages.len() as u64;
-    ages.truncate(LINES);
-    Ok(Rpo {
-        worst_seconds: worst.as_ref().and_then(|worst| worst.seconds),
-        worst_resource: worst.map(|worst| worst.resource),
-        resources,
-        late,
-        late_resources: ages,
-    })
-}
-
-/// Unfinished business that belongs to no rule of the policy.
-async fn outside(ledger: &dyn Ledger, rules: &[Rule]) -> Result<Vec<Line>, LedgerError> {
-    let mut lines = Vec::new();
-    for state in [State::InDoubt, State::Failed, State::Refused, State::Lost, State::Missed] {
+    rules: &[Rule],
+    wish: &ReportRequest<'_>,
+    report: &mut Report,
+) -> Result<(), LedgerError> {
+    const OPEN: [State; 8] = [
+        State::Seen,
+        State::Claimed,
+        State::InDoubt,
+        State::Failed,
+        State::Refused,
+        State::Lost,
+        State::Missed,
+        State::Left,
+    ];
+    let mut retired: BTreeMap<String, Risks> = BTreeMap::new();
+    let mut gone: BTreeMap<String, u64> = BTreeMap::new();
+    for state in OPEN {
         let filter = RecordFilter { state: Some(state.name().to_owned()), ..RecordFilter::default() };
         let mut after = None;
         loop {
             let page = ledger.list(&filter, after.as_ref(), 500).await?;
             for record in page.records {
-                if lines.len() >= LINES {
-                    return Ok(lines);
+                let Ok(replication) = record.replication() else { continue };
+                if record.rule().is_some_and(|name| rules.iter().any(|rule| rule.name == name)) {
+                    continue;
                 }
-                let of_rule = record.rule().is_some_and(|name| rules.iter().any(|rule| rule.name == name));
-                let verdict = Verdict::of_state(record.state);
-                if let (false, Some(verdict), Ok(replication)) = (of_rule, verdict, record.replication()) {
-                    lines.push(Line {
-                        verdict,
+                if let Some(name) = record.rule() {
+                    if !retired.contains_key(name) {
+                        retired.insert(name.to_owned(), in_force(&risks::read(notes, name).await?, wish.at));
+                    }
+                    if retired.get(name).is_some_and(|risks| risks.settles(record.since)) {
+                        continue;
+                    }
+                    *gone.entry(name.to_owned()).or_default() += 1;
+                } else if rules.iter().any(|rule| rule.contains(&replication, &wish.defaults)) {
+                    // The rule's own sweep judges the backup.
+                    continue;
+                }
+                if report.outside.len() < LINES {
+                    report.outside.push(Line {
+                        verdict: Verdict::of_state(record.state).unwrap_or(Verdict::Missing),
                         backup_id: replication.source.id,
-                        name: None,
-                        resource: None,
+                        name: record.about.name.clone(),
+                        resource: record.about.resource.clone(),
+                        resource_kind: record.about.kind.clone(),
                         source_region: replication.source.region,
                         destination: replication.destination.region,
-                        created_at: None,
+                        created_at: record.about.made,
+                        cause: record.last().and_then(|entry| entry.code.clone()),
                         reason: record.last().and_then(|entry| entry.note.clone()),
                         key: Some(record.key.clone()),
                     });
@@ -347,7 +471,16 @@ async fn outside(ledger: &dyn Ledger, rules: &[Rule]) -> Result<Vec<Line>, Ledge
             }
         }
     }
-    Ok(lines)
+    if rules.is_empty() {
+        return Ok(());
+    }
+    for (rule, count) in gone {
+        report.conclusion = Conclusion::Unknown;
+        report.remarks.push(format!(
+            "{count} replications of rule {rule}, which the policy does not have any more, are unfinished: `offsite rule retire {rule} --reason …` settles them."
+        ));
+    }
+    Ok(())
 }
 
 async fn arrivals(notes: &dyn Notes, rule: &str) -> Result<Vec<Arrival>, LedgerError> {

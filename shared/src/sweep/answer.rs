@@ -1,5 +1,7 @@
 //! The answer of a `sweep` action.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -7,6 +9,7 @@ use super::findings::Counts;
 use super::progress::SweepProgress;
 use super::stop::Stop;
 use super::summary::Summary;
+use crate::policy::Rule;
 use crate::replicate::outbox::Drained;
 
 /// What a sweep came to: first the outbox, then each rule.
@@ -42,6 +45,9 @@ pub(super) struct Swept {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     began: Option<Timestamp>,
+    /// What could not be looked at: the region of a destination, or a source type, with what was said.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    not_seen: BTreeMap<String, String>,
     #[serde(flatten)]
     done: Option<Done>,
 }
@@ -50,27 +56,41 @@ pub(super) struct Swept {
 #[derive(Debug, Serialize)]
 struct Done {
     started: u64,
+    /// Refused by the provider, those included that wait for the cause to end.
+    refused: u64,
+    /// Left for the next sweep by the limit of the rule, by a pause, or because this is a dry run.
+    left: u64,
     handed_over: u64,
     requests: u64,
 }
 
 impl Done {
     fn of(course: &SweepProgress) -> Done {
-        Done { started: course.started, handed_over: course.handed_over, requests: course.requests }
+        Done {
+            started: course.started,
+            refused: course.refused,
+            left: course.left,
+            handed_over: course.handed_over,
+            requests: course.requests,
+        }
     }
 }
 
 impl Swept {
     /// The answer for a sweep that came to its end.
-    pub(super) fn complete(rule: &str, summary: &Summary, course: &SweepProgress) -> Swept {
+    pub(super) fn complete(rule: &Rule, summary: &Summary, course: &SweepProgress) -> Swept {
+        let dark = rule.destinations.iter().zip(&summary.dark);
+        let dark = dark.filter_map(|(destination, reason)| Some((destination.region.clone(), reason.clone()?)));
+        let not_seen: BTreeMap<String, String> = dark.chain(summary.unlisted.clone()).collect();
         Swept {
-            rule: rule.to_owned(),
-            complete: true,
+            rule: rule.name.clone(),
+            complete: not_seen.is_empty(),
             complete_as_of: Some(summary.complete_as_of),
             counts: Some(summary.counts),
             failed: false,
             reason: None,
             began: None,
+            not_seen,
             done: Some(Done::of(course)),
         }
     }
@@ -85,6 +105,7 @@ impl Swept {
             failed: matches!(stop, Stop::Failed(_)),
             reason: Some(stop.reason()),
             began: course.map(|course| course.begun),
+            not_seen: BTreeMap::new(),
             done: course.map(Done::of),
         }
     }

@@ -152,7 +152,7 @@ impl<'c> Sweep<'c> {
     }
 
     /// Writes the exceptions that are not written yet; those that cannot be written are kept.
-    async fn flush(&mut self) -> Result<(), Stop> {
+    pub(super) async fn flush(&mut self) -> Result<(), Stop> {
         self.course.findings = self.write("findings", self.course.findings, self.lines.iter().cloned()).await?;
         self.lines.clear();
         self.lines_bytes = 0;

@@ -171,9 +171,9 @@ pub struct Point {
     pub covered: u64,
     /// Replicated then.
     pub replicated: u64,
-    /// How many of the rest were made before the rule was first swept.
+    /// How many had none then that should have one.
     #[serde(default)]
-    pub historic: u64,
+    pub uncopied: u64,
 }
 
 /// What the rule does not cover, for one reason.

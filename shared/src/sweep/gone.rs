@@ -84,7 +84,7 @@ impl Sweep<'_> {
             return self.part(&replication, record, Parting::Excluded, "the rule does not name this destination any more").await;
         };
         if self.ctx.settings.read_only || self.course.dark.get(at).is_some_and(Option::is_some) {
-            self.list(&replication, &record, at, None);
+            self.list(&replication, &record, None);
             return Ok(());
         }
         let keys = self.provider.inventory().source_keys(&replication.source.id, &replication.source.region);
@@ -92,11 +92,11 @@ impl Sweep<'_> {
         match record.state {
             State::Accepted if shown => Ok(()),
             State::Accepted => {
-                self.list(&replication, &record, at, None);
+                self.list(&replication, &record, None);
                 Ok(())
             }
             State::Missed | State::Left if !shown => {
-                self.list(&replication, &record, at, None);
+                self.list(&replication, &record, None);
                 Ok(())
             }
             // The path of every command asks again whether there is a copy, adopts it, and settles the doubt.
@@ -105,14 +105,14 @@ impl Sweep<'_> {
                     replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
                 }
                 if let Some(now) = self.ctx.ports.ledger.get(&replication.key()).await? {
-                    self.list(&replication, &now, at, None);
+                    self.list(&replication, &now, None);
                 }
                 Ok(())
             }
             State::Lost => match self.source(&replication).await? {
                 Some(Source::Gone(why) | Source::Left(why)) => self.part(&replication, record, Parting::Ended, &why).await,
                 _ => {
-                    self.list(&replication, &record, at, None);
+                    self.list(&replication, &record, None);
                     Ok(())
                 }
             },
@@ -138,7 +138,7 @@ impl Sweep<'_> {
             Some(Source::Gone(why)) => (Parting::Missed, why),
             Some(Source::Left(why)) => (Parting::Left, why),
             Some(Source::Covered) | None => {
-                self.list(replication, &record, at, None);
+                self.list(replication, &record, None);
                 return Ok(());
             }
         };
@@ -208,17 +208,17 @@ impl Sweep<'_> {
         let part = |found: Option<&Record>| found.and_then(|found| ledger::part(found, how, &me, reason)).ok_or(());
         if let Written::Stored(next) = update(&*self.ctx.ports.ledger, Some(record), part).await? {
             outbox::deliver(self.ctx, replication, &next, self.invocation).await;
-            let at = self.rule.destinations.iter().position(|one| *one == replication.destination);
-            if let Some(at) = at {
-                self.list(replication, &next, at, Some(reason));
+            // What went to a destination that the rule does not name any more is told once, by its message.
+            if self.rule.destinations.contains(&replication.destination) {
+                self.list(replication, &next, Some(reason));
             }
         }
         Ok(())
     }
 
-    fn list(&mut self, replication: &Replication, record: &Record, at: usize, reason: Option<&str>) {
+    fn list(&mut self, replication: &Replication, record: &Record, reason: Option<&str>) {
         let line = self.line(replication, record, reason);
-        self.found(line, at);
+        self.found(line);
     }
 
     fn line(&self, replication: &Replication, record: &Record, reason: Option<&str>) -> Line {

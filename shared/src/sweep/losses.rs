@@ -40,12 +40,12 @@ impl Sweep<'_> {
         let Due { at, mut line, .. } = due;
         let mass = self.course.mass_loss.get(at).copied().unwrap_or_default();
         if mass || self.ctx.settings.read_only {
-            self.found(line, at);
+            self.found(line);
             return Ok(());
         }
         let Some(replication) = self.replication(at, &line.backup_id) else { return Ok(()) };
         let Some(record) = self.ctx.ports.ledger.get(&replication.key()).await? else {
-            self.found(line, at);
+            self.found(line);
             return Ok(());
         };
         self.course.requests += 1;
@@ -62,7 +62,7 @@ impl Sweep<'_> {
             }
             (state, None) => line.verdict = Verdict::of_state(state).unwrap_or(line.verdict),
         }
-        self.found(line, at);
+        self.found(line);
         Ok(())
     }
 

@@ -48,12 +48,11 @@ use state::Sweep;
 use stop::Stop;
 use summary::Summary;
 
-/// Drains the outbox and sweeps the rules of this function's clouds, or the one that the payload names.
+/// Sweeps the rules of this function's clouds, or the one that the payload names, and then drains the outbox: protection goes first.
 ///
 /// # Errors
 /// The ledger or the policy cannot be read, or there is no such rule.
 pub(crate) async fn run(ctx: &Context, payload: &Value, invocation: &Invocation) -> Result<SweepAnswer, Error> {
-    let outbox = outbox::drain(ctx, invocation).await?;
     let only = payload.get("rule").and_then(Value::as_str);
     let policy = ctx.ports.policies.policy().await?;
     let rules: Vec<&Rule> = policy
@@ -68,19 +67,38 @@ pub(crate) async fn run(ctx: &Context, payload: &Value, invocation: &Invocation)
             format!("event {}: rule: \"{only}\" is no rule of the policy that this function serves", invocation.id),
         ));
     }
-    // Whichever waits longest goes first, so that a large rule does not keep a small one from its turn.
+    // Whichever waits longest goes first, so that a large rule does not keep a small one from its turn. What was in trouble goes last, so
+    // that it does not keep the others waiting.
     let mut waiting = Vec::with_capacity(rules.len());
     for rule in rules {
-        let last = summary::read(&*ctx.ports.notes, &rule.name).await.map_err(|error| unreadable(&error))?;
-        waiting.push((last.map(|(last, _)| last.complete_as_of), rule));
+        let notes = &*ctx.ports.notes;
+        let last = summary::read(notes, &rule.name).await.map_err(|error| unreadable(&error))?;
+        let trouble = summary::trouble(notes, &rule.name).await.map_err(|error| unreadable(&error))?;
+        let dark = last.as_ref().is_some_and(|(last, _)| last.dark.iter().any(Option::is_some));
+        waiting.push((trouble.is_some() || dark, last.map(|(last, _)| last.complete_as_of), rule));
     }
-    waiting.sort_by_key(|(last, _)| *last);
+    waiting.sort_by_key(|(trouble, last, _)| (*trouble, *last));
+    let left = |to: Timestamp| Duration::try_from(to.duration_since(ctx.now())).unwrap_or_default();
+    let for_rules = later(ctx.now(), left(invocation.deadline).mul_f64(1.0 - OUTBOX_KEEPS));
+    let of_rules = Invocation { id: invocation.id.clone(), deadline: for_rules };
     let mut swept = Vec::new();
-    for (last, rule) in waiting {
-        swept.push(sweep_rule(ctx, rule, last, invocation).await);
+    for (_, last, rule) in waiting {
+        swept.push(sweep_rule(ctx, rule, last, &of_rules).await);
     }
+    let share = left(invocation.deadline).mul_f64(OUTBOX_SHARE).max(OUTBOX_LEAST);
+    let deadline = later(ctx.now(), share).min(invocation.deadline);
+    let outbox = outbox::drain(ctx, &Invocation { id: invocation.id.clone(), deadline }).await?;
     Ok(SweepAnswer { outbox, swept })
 }
+
+/// The part of an invocation's time that the rules leave to the outbox, so that it has its turn even if they never end.
+const OUTBOX_KEEPS: f64 = 1.0 / 6.0;
+
+/// The part of the time left after the rules that the outbox may take.
+const OUTBOX_SHARE: f64 = 0.2;
+
+/// And what it may take in any case.
+const OUTBOX_LEAST: Duration = Duration::from_secs(5);
 
 async fn sweep_rule(ctx: &Context, rule: &Rule, last: Option<Timestamp>, invocation: &Invocation) -> Swept {
     let mut sweep = match Sweep::begin(ctx, rule, invocation).await {
@@ -93,7 +111,7 @@ async fn sweep_rule(ctx: &Context, rule: &Rule, last: Option<Timestamp>, invocat
     match sweep.run().await {
         Ok(summary) => {
             sweep.measure(&summary).await;
-            Swept::complete(&rule.name, &summary, &sweep.course)
+            Swept::complete(rule, &summary, &sweep.course)
         }
         Err(stop) => {
             if let Stop::Failed(reason) = &stop {

@@ -296,6 +296,7 @@ impl Sweep<'_> {
                 if let Some(shown) = self.course.shown_copies.get_mut(at) {
                     *shown += 1;
                 }
+                self.course.own += u64::from(backup.resource.is_none());
                 self.register.see(&backup, at, Some((Some(&copy), Proof::Observed)), begun);
             }
         }
@@ -343,6 +344,7 @@ impl Sweep<'_> {
             self.register.see(&one.backup, one.at, copied, self.course.begun);
         }
         if copied.is_some() {
+            self.course.own += u64::from(one.backup.resource.is_none());
             self.course.counts.add(verdict);
             if let Some(shown) = self.course.shown_copies.get_mut(one.at) {
                 *shown += 1;
@@ -381,12 +383,12 @@ impl Sweep<'_> {
             self.course.due += u64::from(!doubt);
             self.due.push_back(Due { at, line, doubt, gate });
         } else {
-            self.found(line, at);
+            self.found(line);
         }
     }
 
     /// Counts a verdict and lists it as an exception.
-    pub(super) fn found(&mut self, line: Line, at: usize) {
+    pub(super) fn found(&mut self, line: Line) {
         self.course.counts.add(line.verdict);
         if line.verdict == Verdict::Replicated {
             return;
@@ -396,7 +398,6 @@ impl Sweep<'_> {
             let made = line.created_at.unwrap_or(self.course.begun);
             self.course.oldest = Some(self.course.oldest.map_or(made, |oldest| oldest.min(made)));
         }
-        self.register.except(&line, at);
         self.find(&line);
     }
 

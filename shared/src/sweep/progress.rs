@@ -114,6 +114,8 @@ pub(crate) struct SweepProgress {
     pub not_covered: BTreeMap<String, NotCovered>,
     /// How many copies of each destination are gone that were seen once.
     pub gone_copies: Vec<u64>,
+    /// How many backups × destinations stand for themselves as resources and have their copy.
+    pub own: u64,
     /// How many usable copies each destination showed.
     pub shown_copies: Vec<u64>,
     /// The destinations that have lost so many copies at once that a person must look first.
@@ -163,6 +165,7 @@ impl SweepProgress {
             unlisted: BTreeMap::new(),
             not_covered: BTreeMap::new(),
             gone_copies: vec![0; destinations],
+            own: 0,
             shown_copies: vec![0; destinations],
             mass_loss: vec![false; destinations],
             handed_over: 0,

@@ -92,20 +92,15 @@ impl Side {
         }
     }
 
-    /// Takes note of a backup without a usable copy. Of several the oldest counts, since it is due first.
+    /// Takes note of a backup without a usable copy, once all copies are known. Of several newer than the copy the oldest counts, since it is
+    /// due first.
     pub(crate) fn miss(&mut self, uncopied: Uncopied) {
-        if self.uncopied.as_ref().is_none_or(|known| uncopied.made < known.made) {
+        let newer = self.copied.as_ref().is_none_or(|copied| copied.made < uncopied.made);
+        if newer && self.uncopied.as_ref().is_none_or(|known| uncopied.made < known.made) {
             self.uncopied = Some(uncopied);
         }
     }
 
-    /// Forgets a backup without a copy once a newer one has a usable copy.
-    pub(crate) fn compare(&mut self) {
-        let newest = self.copied.as_ref().map(|copied| copied.made);
-        if self.uncopied.as_ref().is_some_and(|uncopied| newest.is_some_and(|newest| newest >= uncopied.made)) {
-            self.uncopied = None;
-        }
-    }
 }
 
 impl Uncopied {
@@ -215,14 +210,9 @@ impl Register {
         }
     }
 
-    /// The lines of all resources, each compared with its copies.
-    pub(crate) fn lines(&mut self) -> impl Iterator<Item = String> + '_ {
-        self.resources.values_mut().map(|resource| {
-            for side in &mut resource.at {
-                side.compare();
-            }
-            serde_json::to_string(resource).unwrap_or_default()
-        })
+    /// The lines of all resources, for [`Register::restore`].
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> + '_ {
+        self.resources.values().map(|resource| serde_json::to_string(resource).unwrap_or_default())
     }
 
     /// Takes up a line of [`Register::lines`]; `None` if it cannot be read.

@@ -63,7 +63,7 @@ impl Sweep<'_> {
         if self.is_dry_run() {
             while let Some(due) = self.due.pop_front() {
                 self.course.left += u64::from(!due.doubt);
-                self.found(due.line, due.at);
+                self.found(due.line);
             }
             return Ok(());
         }
@@ -75,7 +75,7 @@ impl Sweep<'_> {
         }
         while let Some(due) = self.due.pop_front() {
             self.course.left += 1;
-            self.found(due.line, due.at);
+            self.found(due.line);
         }
         Ok(())
     }
@@ -224,7 +224,7 @@ impl Sweep<'_> {
         if let Some(code) = gate {
             self.tried(at, &code);
         }
-        self.found(line, at);
+        self.found(line);
         Ok(())
     }
 
@@ -235,7 +235,7 @@ impl Sweep<'_> {
         line.verdict = Verdict::Refused;
         line.cause = Some(code.to_owned());
         line.reason = Some(format!("{code}: it waits until this ends, which the next sweep tries with one copy (shown by {shown_by})"));
-        self.found(line, due.at);
+        self.found(line);
     }
 
     /// Sets up a pair of vaults as soon as one of its backups is due, so that this backup and all after it count as on their way.
@@ -367,7 +367,7 @@ impl Sweep<'_> {
                 }
             }
             for due in all {
-                self.found(due.line, due.at);
+                self.found(due.line);
             }
         }
         self.due = rest;

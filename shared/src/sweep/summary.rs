@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chunks::{each_line, read_chunk};
 use super::findings::{Counts, Line, NotCovered, Orphan, Point};
+use super::pages::place;
 use super::register::Resource;
 use super::progress::{SweepProgress, drop_chunks, name_of};
 use super::state::Sweep;
@@ -51,6 +52,8 @@ pub struct Summary {
     pub mass_loss: Vec<bool>,
     /// When each destination was first swept to the end: what was made before is historic.
     pub since: Vec<Timestamp>,
+    /// How many backups × destinations stand for themselves as resources and have their copy.
+    pub own: u64,
     /// When each destination was last listed completely; absent if it never was.
     pub listed: Vec<Option<Timestamp>>,
     /// Whether orphans could be told at all.
@@ -124,12 +127,27 @@ impl Sweep<'_> {
         Ok(since)
     }
 
+    /// Notes for each resource what came after its newest copy. Only now are all copies known.
+    async fn compare(&mut self) -> Result<(), Stop> {
+        let (notes, register) = (&*self.ctx.ports.notes, &mut self.register);
+        let destinations = &self.rule.destinations;
+        let except = |line: &str| {
+            let line: Line = serde_json::from_str(line).ok()?;
+            let at = destinations.iter().position(|destination| place(destination) == line.destination)?;
+            register.except(&line, at);
+            Some(())
+        };
+        each_line(notes, (&self.rule.name, &self.course.run), "findings", self.course.findings, except).await
+    }
+
     fn since_name(&self, destination: &Destination) -> String {
         format!("since/{}", self.rule.scope_hash(destination, &self.ctx.settings.defaults))
     }
 
     /// Puts the summary in force, and drops what only the course needed.
     pub(super) async fn publish(&mut self) -> Result<Summary, Stop> {
+        self.flush().await?;
+        self.compare().await?;
         self.write_findings().await?;
         if self.since.len() != self.rule.destinations.len() {
             self.since = self.first_sweeps().await?;
@@ -169,7 +187,7 @@ impl Sweep<'_> {
             lag_seconds: lag,
             covered: course.counts.covered,
             replicated: course.counts.replicated,
-            historic: 0,
+            uncopied: super::metering::unreplicated(&course.counts),
         });
         let points = points.split_off(points.len().saturating_sub(POINTS));
         let summary = Summary {
@@ -192,6 +210,7 @@ impl Sweep<'_> {
             not_covered: course.not_covered.clone(),
             mass_loss: course.mass_loss.clone(),
             since: self.since.clone(),
+            own: course.own,
             listed: listed(&course.dark, before.as_ref(), course.begun),
         };
         let text = serde_json::to_string(&summary).map_err(|error| Stop::Failed(error.to_string()))?;

@@ -25,11 +25,12 @@ pub struct SweepArgs {
     pub timeout: u64,
 }
 
-/// The answer, and whether every rule was swept to its end.
+/// The answer, and the exit code: 3 if a copy was refused or is in doubt, 1 if something could not be looked at and nothing was refused,
+/// else 0. It says nothing about whether the objectives hold.
 ///
 /// # Errors
 /// There is no policy, or the ledger cannot be used.
-pub async fn run(args: &SweepArgs, environment: &Environment) -> anyhow::Result<(Value, bool)> {
+pub async fn run(args: &SweepArgs, environment: &Environment) -> anyhow::Result<(Value, u8)> {
     let database = home::open(&home::database_path(environment), home::is_simulated(environment)).await?;
     let context = home::context(environment, &database)?;
     anyhow::ensure!(
@@ -47,6 +48,12 @@ pub async fn run(args: &SweepArgs, environment: &Environment) -> anyhow::Result<
     bar.finish_and_clear();
     let answer = answer?;
     let swept = answer["swept"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let well = swept.iter().all(|one| one["complete"] == json!(true));
-    Ok((answer, well))
+    let some = |field: &str| swept.iter().any(|one| one[field].as_u64().is_some_and(|count| count > 0));
+    let doubt = swept.iter().any(|one| one["counts"]["in_doubt"].as_u64().is_some_and(|count| count > 0));
+    let code = match swept.iter().all(|one| one["complete"] == json!(true)) {
+        _ if some("refused") || doubt => 3,
+        true => 0,
+        false => 1,
+    };
+    Ok((answer, code))
 }
