@@ -119,15 +119,15 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
         }
         Commands::Sweep(args) => {
-            let (answer, well) = sweep::run(&args, &environment).await?;
+            let (answer, code) = sweep::run(&args, &environment).await?;
             writeln!(out, "{answer}")?;
-            Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            Ok(ExitCode::from(code))
         }
         Commands::Report(args) => {
             let conclusion = report::run(&args, &environment, &mut out).await?;
             Ok(match conclusion {
                 Conclusion::Holds => ExitCode::SUCCESS,
-                Conclusion::Unknown => ExitCode::FAILURE,
+                Conclusion::Unknown | Conclusion::NotJudged => ExitCode::FAILURE,
                 Conclusion::Broken => ExitCode::from(3),
             })
         }

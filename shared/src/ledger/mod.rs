@@ -29,8 +29,8 @@ use crate::model::time::later;
 use error::LedgerError;
 
 pub use crate::ledger::resolution::{Resolution, ResolveError, resolve};
-pub use crate::ledger::transitions::{Claim, Ending, Parting, claim, emitted, part, put_off, settle};
 pub(crate) use crate::ledger::transitions::told_of;
+pub use crate::ledger::transitions::{Claim, Ending, Parting, claim, emitted, part, put_off, settle};
 
 /// The newest record format that this version writes and reads.
 pub(crate) const FORMAT: u32 = 1;
@@ -317,7 +317,9 @@ impl Record {
     /// Whether something is still to become of the replication, or to be acknowledged by a person.
     pub fn is_open(&self) -> bool {
         match self.state {
-            State::Seen | State::Claimed | State::InDoubt | State::Accepted | State::Refused | State::Ineligible => true,
+            State::Seen | State::Claimed | State::InDoubt | State::Accepted | State::Refused | State::Ineligible => {
+                true
+            }
             State::Failed | State::Lost | State::Missed | State::Left => true,
             State::NoWork | State::Abandoned | State::Replicated | State::Overtaken | State::Ended => false,
         }

@@ -84,12 +84,7 @@ pub fn resolve(
         Resolution::Acknowledge => {
             if !matches!(
                 current.state,
-                State::Refused
-                    | State::Ineligible
-                    | State::Failed
-                    | State::Lost
-                    | State::Missed
-                    | State::Left
+                State::Refused | State::Ineligible | State::Failed | State::Lost | State::Missed | State::Left
             ) {
                 return refuse("--acknowledge", "refused, ineligible, failed, lost, missed or left");
             }

@@ -47,12 +47,7 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
         State::Lost if !attempts.restart_lost || record.attempt >= attempts.limit => {
             return Claim::Replay(Box::new(record.clone()));
         }
-        State::Accepted
-        | State::Replicated
-        | State::NoWork
-        | State::Abandoned
-        | State::Overtaken
-        | State::Ended => {
+        State::Accepted | State::Replicated | State::NoWork | State::Abandoned | State::Overtaken | State::Ended => {
             return Claim::Replay(Box::new(record.clone()));
         }
         State::Seen => {
@@ -300,7 +295,9 @@ impl Parting {
 pub fn part(current: &Record, how: Parting, by: &Claimant, reason: &str) -> Option<(Record, Expect)> {
     let fits = match current.state {
         State::Seen | State::Refused | State::Ineligible | State::Failed => how != Parting::Ended,
-        State::Missed | State::Left => matches!(how, Parting::Overtaken | Parting::Excluded | Parting::Missed | Parting::Left),
+        State::Missed | State::Left => {
+            matches!(how, Parting::Overtaken | Parting::Excluded | Parting::Missed | Parting::Left)
+        }
         State::Lost | State::Replicated => how == Parting::Ended,
         _ => false,
     };

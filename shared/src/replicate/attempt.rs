@@ -71,7 +71,12 @@ pub(crate) async fn work(
             Ok(ReadBack::Ineligible(reason)) => return Ending::Ineligible { code: None, reason },
             // This is not final: a backup that was just made may not be listed yet, so a later attempt asks again.
             Ok(ReadBack::NoSource(note)) => {
-                return Ending::Refused { code: "source_not_found".into(), note, request_id: None, whose: Whose::Backup };
+                return Ending::Refused {
+                    code: "source_not_found".into(),
+                    note,
+                    request_id: None,
+                    whose: Whose::Backup,
+                };
             }
             Err(failure) => return failed_read(ctx, target, replication, failure, conclusive).await,
         }

@@ -11,8 +11,8 @@ pub mod risks;
 
 use std::collections::BTreeMap;
 
-use crate::observe::arrivals::Arrival;
 use crate::ledger::risks::Act;
+use crate::observe::arrivals::Arrival;
 use crate::sweep::findings::{Counts, Line, NotCovered, Orphan, Point};
 use crate::sweep::verdict::Verdict;
 use jiff::Timestamp;

@@ -331,8 +331,7 @@ async fn now_of(
     report.exceptions.sort_by(|a, b| order(a).cmp(&order(b)));
     let old = |listed: &Option<Timestamp>| listed.is_none_or(|listed| later(listed, wish.max_age) < wish.at);
     let dark = |at: usize| summary.dark.get(at).is_some_and(Option::is_some);
-    let unseen: Vec<bool> =
-        (0..many).map(|at| dark(at) || summary.listed.get(at).is_none_or(old)).collect();
+    let unseen: Vec<bool> = (0..many).map(|at| dark(at) || summary.listed.get(at).is_none_or(old)).collect();
     let objective = rule.effective();
     let terms = Terms { at: wish.at, objective, destinations: &destinations, unseen: &unseen, risks };
     let mut oldest: Option<Timestamp> = None;
@@ -344,9 +343,8 @@ async fn now_of(
         let at = place(line).unwrap_or_default();
         let since = summary.since.get(at).copied();
         let historic = line.created_at.zip(since).is_some_and(|(made, since)| made < since);
-        let due = objective.is_some_and(|objective| {
-            line.created_at.is_none_or(|made| later(made, objective.max_lag) < wish.at)
-        });
+        let due = objective
+            .is_some_and(|objective| line.created_at.is_none_or(|made| later(made, objective.max_lag) < wish.at));
         let history = objective.is_some_and(|objective| objective.history);
         // What is missed, left or lost is told by itself, and breaks the promise until a person settles it.
         let settled_by_hand = matches!(line.verdict, Verdict::Missed | Verdict::Left | Verdict::Lost);

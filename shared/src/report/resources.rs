@@ -67,7 +67,8 @@ impl Resources {
             ..Resource::default()
         });
         resource.newest = resource.newest.max(line.created_at.filter(|_| line.verdict != Verdict::NotReady));
-        if let (Verdict::Replicated, Some(made), Some(side)) = (line.verdict, line.created_at, resource.at.get_mut(at)) {
+        if let (Verdict::Replicated, Some(made), Some(side)) = (line.verdict, line.created_at, resource.at.get_mut(at))
+        {
             // A copy that came after the sweep.
             side.copy(Copied { made, backup: line.backup_id.clone(), copy: None, inferred: false });
         }
@@ -99,7 +100,10 @@ impl Resources {
 
     /// The causes, the most frequent first.
     pub(super) fn causes(&self) -> Vec<Cause> {
-        let of = |((verdict, cause), (backups, resources, reason)): (&(Verdict, String), &(u64, BTreeSet<String>, Option<String>))| Cause {
+        let of = |((verdict, cause), (backups, resources, reason)): (
+            &(Verdict, String),
+            &(u64, BTreeSet<String>, Option<String>),
+        )| Cause {
             verdict: *verdict,
             cause: cause.clone(),
             backups: *backups,

@@ -81,7 +81,9 @@ impl Sweep<'_> {
             return Ok(());
         }
         let Some(at) = self.rule.destinations.iter().position(|one| *one == replication.destination) else {
-            return self.part(&replication, record, Parting::Excluded, "the rule does not name this destination any more").await;
+            return self
+                .part(&replication, record, Parting::Excluded, "the rule does not name this destination any more")
+                .await;
         };
         if self.ctx.settings.read_only || self.course.dark.get(at).is_some_and(Option::is_some) {
             self.list(&replication, &record, None);
@@ -110,7 +112,9 @@ impl Sweep<'_> {
                 Ok(())
             }
             State::Lost => match self.source(&replication).await? {
-                Some(Source::Gone(why) | Source::Left(why)) => self.part(&replication, record, Parting::Ended, &why).await,
+                Some(Source::Gone(why) | Source::Left(why)) => {
+                    self.part(&replication, record, Parting::Ended, &why).await
+                }
                 _ => {
                     self.list(&replication, &record, None);
                     Ok(())

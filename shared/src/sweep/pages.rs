@@ -6,16 +6,16 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::findings::Line;
 use super::chunks::short;
+use super::findings::Line;
 use super::pair;
 use super::starts::{Due, MOST};
 use super::state::Sweep;
 use super::stop::Stop;
 use super::verdict::{DestinationView, Judgement, Proof, Verdict, is_due, judge};
 use crate::exchange::{self, credential};
-use crate::ledger::{Record, State};
 use crate::ledger::store::LedgerError;
+use crate::ledger::{Record, State};
 use crate::model::backup::{Backup, CopyState, Eligibility};
 use crate::model::command::{Cloud, Destination, Operation, Replication};
 use crate::model::failure::{Disposition, Failure, Whose};
@@ -96,7 +96,8 @@ impl Sweep<'_> {
             loop {
                 let cursor = self.course.cursor.clone().map(Cursor);
                 let Some(call) = inventory.list_copies(&scope, cursor.as_ref()) else { break };
-                let page = self.ask_dark(&call, |reply| inventory.listed_copies(&scope, cursor.as_ref(), &reply)).await?;
+                let page =
+                    self.ask_dark(&call, |reply| inventory.listed_copies(&scope, cursor.as_ref(), &reply)).await?;
                 if let Some(index) = self.indexes.get_mut(self.course.destination) {
                     if let Some(total) = page.total.filter(|_| cursor.is_none()) {
                         index.expect(total);
@@ -358,7 +359,8 @@ impl Sweep<'_> {
         let gate = refused
             .filter(|record| record.whose.is_some_and(|whose| whose != Whose::Backup))
             .and_then(|record| record.last()?.code.clone());
-        let lost = one.record.as_ref().is_some_and(|record| record.state == State::Replicated) && verdict == Verdict::Lost;
+        let lost =
+            one.record.as_ref().is_some_and(|record| record.state == State::Replicated) && verdict == Verdict::Lost;
         let at = one.at;
         let line = Line {
             verdict,

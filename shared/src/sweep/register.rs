@@ -100,7 +100,6 @@ impl Side {
             self.uncopied = Some(uncopied);
         }
     }
-
 }
 
 impl Uncopied {
@@ -179,12 +178,7 @@ impl Register {
     }
 
     /// Carries over what an earlier sweep knew of a resource. `still_there` says whether a copy is still usable in a destination.
-    pub(crate) fn carry(
-        &mut self,
-        known: Resource,
-        rule: &Rule,
-        still_there: &mut dyn FnMut(usize, &Copied) -> bool,
-    ) {
+    pub(crate) fn carry(&mut self, known: Resource, rule: &Rule, still_there: &mut dyn FnMut(usize, &Copied) -> bool) {
         // A backup that stood for itself is known by its record, as long as something is to become of it.
         if known.own || !is_selected(rule, &known) {
             return;

@@ -208,8 +208,10 @@ impl Sweep<'_> {
                 line.verdict = verdict;
                 if matches!(verdict, Verdict::Refused | Verdict::Ineligible) {
                     let record = self.record(at, &line.backup_id).await?;
-                    let (last, whose) = (record.as_ref().and_then(Record::last), record.as_ref().and_then(|one| one.whose));
-                    line.cause = last.and_then(|last| last.code.clone().or_else(|| last.note.clone())).or(Some(code.clone()));
+                    let (last, whose) =
+                        (record.as_ref().and_then(Record::last), record.as_ref().and_then(|one| one.whose));
+                    line.cause =
+                        last.and_then(|last| last.code.clone().or_else(|| last.note.clone())).or(Some(code.clone()));
                     if verdict == Verdict::Refused {
                         self.course.refused += 1;
                         self.refused_by(at, &code, whose.unwrap_or(Whose::Backup), &line.backup_id).await?;
@@ -234,7 +236,9 @@ impl Sweep<'_> {
         self.course.refused += 1;
         line.verdict = Verdict::Refused;
         line.cause = Some(code.to_owned());
-        line.reason = Some(format!("{code}: it waits until this ends, which the next sweep tries with one copy (shown by {shown_by})"));
+        line.reason = Some(format!(
+            "{code}: it waits until this ends, which the next sweep tries with one copy (shown by {shown_by})"
+        ));
         self.found(line);
     }
 
@@ -309,9 +313,8 @@ impl Sweep<'_> {
                     self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;
                 }
                 Some(record) if record.about != about && record.is_open() => {
-                    let told = |found: Option<&Record>| {
-                        found.and_then(|found| ledger::told_of(found, &about, &me)).ok_or(())
-                    };
+                    let told =
+                        |found: Option<&Record>| found.and_then(|found| ledger::told_of(found, &about, &me)).ok_or(());
                     update(&*self.ctx.ports.ledger, Some(record.clone()), told).await?;
                 }
                 _ => {}

@@ -397,11 +397,7 @@ pub(crate) fn is_due(verdict: &Judgement, record: Option<&Record>, attempts: &At
 }
 
 /// Judges a copy that the ledger has as `Replicated`.
-fn proven(
-    record: Option<&Record>,
-    view: &DestinationView,
-    now: Timestamp,
-) -> Judgement {
+fn proven(record: Option<&Record>, view: &DestinationView, now: Timestamp) -> Judgement {
     let seen = record.and_then(|record| record.evidence.as_ref());
     let proof = match seen.map(|seen| seen.how) {
         Some(How::Observed) => Proof::Observed,
@@ -559,12 +555,7 @@ mod tests {
     }
 
     fn refused() -> Record {
-        settled(Ending::Refused {
-            code: "Quota".into(),
-            note: "full".into(),
-            request_id: None,
-            whose: Whose::Account,
-        })
+        settled(Ending::Refused { code: "Quota".into(), note: "full".into(), request_id: None, whose: Whose::Account })
     }
 
     fn ineligible() -> Record {

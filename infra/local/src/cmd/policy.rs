@@ -97,7 +97,7 @@ pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Wri
 
 /// Tells for each rule whether it covers a backup, and why not. True when every rule could be asked about.
 async fn explain(policy: Policy, id: &str, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<bool> {
-    let context = home::read_only(environment, None)?;
+    let context = home::read_only(environment, &home::Reading::of(None))?;
     let clock = SystemClock;
     let mut well = true;
     for rule in &policy.rules {
@@ -166,7 +166,7 @@ async fn first_sweep(
     json: bool,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
-    let context = home::read_only(environment, Some(policy.clone()))?;
+    let context = home::read_only(environment, &home::Reading::of(Some(policy.clone())))?;
     let deadline = later(SystemClock.now(), Duration::from_secs(86_400));
     let invocation = Invocation { id: "policy".into(), deadline };
     let answer = handle(&context, &json!({ "action": "sweep" }), &invocation).await?;

@@ -97,7 +97,7 @@ async fn make(args: &ReportArgs, environment: &Environment) -> anyhow::Result<Re
             home.policy.is_some(),
             "there is no policy that says what to look at: write ./offsite.yaml or use --policy"
         );
-        let context = home::read_only(environment, home.policy.clone())?;
+        let context = home::read_only(environment, &home)?;
         let deadline = later(SystemClock.now(), Duration::from_secs(86_400));
         let payload = json!({ "action": "sweep", "rule": args.rule });
         handle(&context, &payload, &Invocation { id: "live".into(), deadline }).await?;
@@ -111,6 +111,7 @@ async fn make(args: &ReportArgs, environment: &Environment) -> anyhow::Result<Re
         live: args.live,
         // What a program reads is not cut.
         lines: if matches!(args.format, Format::Table | Format::Html) { reading::LINES } else { usize::MAX },
+        defaults: home::defaults(environment),
     };
     Ok(reading::read(&*home.ledger, &*home.notes, home.policy.as_deref(), &wish).await?)
 }

@@ -2,6 +2,7 @@
 
 pub mod database;
 pub mod ledger;
+mod overlay;
 pub mod policy_file;
 pub mod queue;
 
@@ -27,7 +28,7 @@ use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Boxed, Clock, Emitter, Ledger, Notes, Policies, Transport};
 use offsite_shared::providers::alibaba::Alibaba;
 use offsite_shared::providers::huawei::Huawei;
-use offsite_shared::providers::provider::Provider;
+use offsite_shared::providers::provider::{Defaults, Provider};
 use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::settings::environment::{Environment, is_loopback};
 use offsite_shared::settings::{ENDPOINT_VARIABLES, Settings};
@@ -36,6 +37,7 @@ use rusqlite::OptionalExtension;
 use database::{Database, DatabaseError};
 use ledger::SqliteLedger;
 use offsite_simulators::{SimOptions, Simulators};
+use overlay::Overlay;
 use queue::{Outgoing, Queue};
 
 /// The providers of all clouds: one machine serves them together.
@@ -131,6 +133,11 @@ pub fn context(environment: &Environment, database: &Database) -> Result<Context
     Ok(Context::new(ports, settings, meter::from_environment(environment, LineMeter::Stderr, false)?))
 }
 
+/// What rules leave out, as the functions that sweep have it.
+pub(crate) fn defaults(environment: &Environment) -> Defaults {
+    Defaults { huawei_project_id: environment.get("HUAWEICLOUD_SDK_PROJECT_ID").map(str::to_owned) }
+}
+
 /// The ports of this machine to all clouds, and what gives their credentials. Ledger and notes are in memory, and the queue takes
 /// nothing.
 ///
@@ -160,13 +167,17 @@ pub fn ports(
     Ok((ports, secrets))
 }
 
-/// The context of a run that only reads: it starts nothing, and its ledger and notes are in memory.
+/// The context of a run that only reads: it starts nothing, reads this ledger and these notes, and what it notes down stays in memory.
 ///
 /// # Errors
 /// Names the variable that is missing or wrong.
-pub(crate) fn read_only(environment: &Environment, policy: Option<Arc<Policy>>) -> Result<Context, Error> {
-    let settings = Settings::from_environment(environment, &PROVIDERS)?;
-    Ok(read_only_with(environment, settings, Arc::new(SystemClock), policy)?.0)
+pub(crate) fn read_only(environment: &Environment, home: &Reading) -> Result<Context, Error> {
+    let mut settings = Settings::from_environment(environment, &PROVIDERS)?;
+    settings.read_only = true;
+    let (ports, _) = ports(environment, &settings, Arc::new(SystemClock), home.policy.clone())?;
+    let overlay = Arc::new(Overlay::over(home.ledger.clone(), home.notes.clone()));
+    let ports = Ports { ledger: overlay.clone(), notes: overlay, ..ports };
+    Ok(Context::new(ports, settings, Metrics::default()))
 }
 
 /// The context of a run that only reads, by these settings and this clock, and what gives its credentials.
@@ -203,6 +214,14 @@ pub(crate) struct Reading {
     pub policy: Option<Arc<Policy>>,
 }
 
+impl Reading {
+    /// Nothing is known but the policy.
+    pub(crate) fn of(policy: Option<Arc<Policy>>) -> Reading {
+        let memory = Arc::new(MemoryLedger::default());
+        Reading { ledger: memory.clone(), notes: memory, policy }
+    }
+}
+
 /// Ledger, notes and policy of either home.
 ///
 /// # Errors
@@ -230,8 +249,7 @@ pub(crate) async fn reading(environment: &Environment, policy: Option<&Path>) ->
     let path = database_path(environment);
     if !path.exists() {
         // Nothing was done yet, which is an answer too; no file is made for it.
-        let memory = Arc::new(MemoryLedger::default());
-        return Ok(Reading { ledger: memory.clone(), notes: memory, policy });
+        return Ok(Reading::of(policy));
     }
     let file = Arc::new(SqliteLedger::new(Database::open(&path)?));
     Ok(Reading { ledger: file.clone(), notes: file, policy })

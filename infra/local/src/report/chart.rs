@@ -49,6 +49,12 @@ fn pattern(verdict: Verdict) -> &'static str {
         Verdict::Failed => "M0 4h8M4 0v8",
         Verdict::Lost => "M2 0v8M6 0v8",
         Verdict::Missed => "M0 0l8 8M8 0l-8 8",
+        Verdict::Refused => "M0 2h8M0 6h8",
+        Verdict::Left => "M4 0v8",
+        Verdict::Unknown => "M1 1h.01M5 5h.01",
+        Verdict::GivenUp => "M0 6h8",
+        Verdict::Overtaken => "M0 8l8-8",
+        Verdict::Ended => "M0 0l8 8",
     }
 }
 

@@ -98,7 +98,7 @@ fn hash(text: &str) -> String {
 
 fn verdict(report: &Report) -> Markup {
     let class = match report.conclusion {
-        Conclusion::Holds if report.rules.is_empty() => "neutral",
+        Conclusion::NotJudged => "neutral",
         Conclusion::Holds => "good",
         Conclusion::Unknown => "doubt",
         Conclusion::Broken => "bad",

@@ -16,6 +16,7 @@ const SWEEPS_SHOWN: usize = 50;
 pub(super) fn badge(conclusion: Conclusion) -> Markup {
     let (class, sign) = match conclusion {
         Conclusion::Holds => ("good", "✓"),
+        Conclusion::NotJudged => ("neutral", "–"),
         Conclusion::Unknown => ("doubt", "?"),
         Conclusion::Broken => ("bad", "✕"),
     };

@@ -47,6 +47,7 @@ pub fn table(report: &Report) -> String {
 fn colour(conclusion: Conclusion) -> Style {
     match conclusion {
         Conclusion::Holds => GREEN,
+        Conclusion::NotJudged => Style::new(),
         Conclusion::Unknown => YELLOW,
         Conclusion::Broken => RED,
     }

@@ -52,14 +52,20 @@ pub(super) const COVERED: Figure = Figure {
 };
 
 /// The order of the coverage bar: what is well first, what is worst last.
-pub(super) const ORDER: [Verdict; 9] = [
+pub(super) const ORDER: [Verdict; 15] = [
     Verdict::Replicated,
     Verdict::InProgress,
     Verdict::NotReady,
     Verdict::Ineligible,
     Verdict::InDoubt,
+    Verdict::Unknown,
+    Verdict::GivenUp,
+    Verdict::Overtaken,
+    Verdict::Ended,
     Verdict::Missing,
+    Verdict::Refused,
     Verdict::Failed,
+    Verdict::Left,
     Verdict::Lost,
     Verdict::Missed,
 ];
@@ -86,8 +92,28 @@ pub(super) fn figure(verdict: Verdict) -> Figure {
         Verdict::Ineligible => Figure {
             label: "ineligible",
             weight: Weight::Neutral,
-            meaning: "The backup cannot be copied, or shall not be; the reason stands beside it. It is not missing: no retry \
-                      would change it.",
+            meaning: "The backup cannot be copied; the reason stands beside it. It is not missing: no retry would change it. Its \
+                      resource may be unprotected.",
+        },
+        Verdict::GivenUp => Figure {
+            label: "given up",
+            weight: Weight::Neutral,
+            meaning: "A person wants no copy of this backup. Its resource is not protected by that.",
+        },
+        Verdict::Overtaken => Figure {
+            label: "overtaken",
+            weight: Weight::Neutral,
+            meaning: "The backup is gone or not covered any more and was never copied, but its resource has a newer usable copy.",
+        },
+        Verdict::Ended => Figure {
+            label: "ended",
+            weight: Weight::Neutral,
+            meaning: "The copy is gone when it might go: its source is gone, its expiry came, or it is older than the rule keeps copies.",
+        },
+        Verdict::Unknown => Figure {
+            label: "unknown",
+            weight: Weight::Doubt,
+            meaning: "The destination could not be looked at, so nobody knows whether there is a copy.",
         },
         Verdict::InDoubt => Figure {
             label: "in doubt",
@@ -101,10 +127,19 @@ pub(super) fn figure(verdict: Verdict) -> Figure {
             meaning: "There is no copy, and nothing stands in the way of one: the next sweep starts it, \
                       within its limits.",
         },
-        Verdict::Failed => Figure {
-            label: "failed",
+        Verdict::Failed => {
+            Figure { label: "failed", weight: Weight::Bad, meaning: "The copy failed; the reason stands beside it." }
+        }
+        Verdict::Refused => Figure {
+            label: "refused",
             weight: Weight::Bad,
-            meaning: "The copy failed, or the provider refused to start it; the reason stands beside it.",
+            meaning: "The provider refuses to make the copy; the reason stands beside it. It is asked again, and a refusal uses up nothing.",
+        },
+        Verdict::Left => Figure {
+            label: "left",
+            weight: Weight::Bad,
+            meaning: "The backup is there, but the rule does not cover it any more, by age, name, tag or vault, and it was never \
+                      copied. It stays a breach until a person acknowledges it.",
         },
         Verdict::Lost => Figure {
             label: "lost",
@@ -203,6 +238,7 @@ pub(super) const TERMS: [(&str, &str, &str); 15] = [
 pub(super) fn conclusion(conclusion: Conclusion) -> &'static str {
     match conclusion {
         Conclusion::Holds => "holds",
+        Conclusion::NotJudged => "not judged",
         Conclusion::Unknown => "cannot be known",
         Conclusion::Broken => "does not hold",
     }
@@ -211,7 +247,7 @@ pub(super) fn conclusion(conclusion: Conclusion) -> &'static str {
 /// The whole report in two or three words.
 pub(super) fn headline(report: &Report) -> &'static str {
     match report.conclusion {
-        Conclusion::Holds if report.rules.is_empty() => "Nothing to judge",
+        Conclusion::NotJudged => "Not judged",
         Conclusion::Holds => "Holds",
         Conclusion::Unknown => "Cannot be known",
         Conclusion::Broken => "Does not hold",

@@ -158,6 +158,7 @@ async fn read(context: &Context, policy: &Policy) -> anyhow::Result<Report> {
         rule: None,
         live: false,
         lines: LINES,
+        defaults: context.settings.defaults.clone(),
     };
     Ok(reading::read(&*context.ports.ledger, &*context.ports.notes, Some(policy), &wish).await?)
 }
