@@ -11,6 +11,7 @@ use offsite_shared::handler::handle;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::Clock;
+use offsite_shared::providers::provider::Defaults;
 use offsite_shared::report::reading::{self, ReportRequest};
 use offsite_shared::report::{Conclusion, RuleReport};
 use serde_json::{Value, json};
@@ -260,8 +261,14 @@ impl Day {
     }
 
     async fn report(&self, rule: &str, at: Timestamp) -> RuleReport {
-        let wish =
-            ReportRequest { at, max_age: Duration::from_secs(7_200), rule: Some(rule), live: false, lines: usize::MAX };
+        let wish = ReportRequest {
+            at,
+            max_age: Duration::from_secs(7_200),
+            rule: Some(rule),
+            live: false,
+            lines: usize::MAX,
+            defaults: Defaults::default(),
+        };
         let ledger = self.estate.ledger();
         reading::read(&ledger, &ledger, Some(&self.policy), &wish).await.unwrap().rules.remove(0)
     }

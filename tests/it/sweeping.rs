@@ -17,7 +17,7 @@ use offsite_shared::handler::handle;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::memory::FixedPolicy;
 use offsite_shared::ledger::store::{Expect, Put};
-use offsite_shared::ledger::{Claimant, Record, State, put_off};
+use offsite_shared::ledger::{About, Claimant, Record, State, put_off};
 use offsite_shared::model::command::{Cloud, Command};
 use offsite_shared::model::evidence::{Evidence, How};
 use offsite_shared::model::http::HttpRequest;
@@ -146,6 +146,7 @@ impl Estate {
             rule: None,
             live: false,
             lines: usize::MAX,
+            defaults: home::defaults(&self.environment),
         };
         let ledger = self.ledger();
         reading::read(&ledger, &ledger, Some(policy), &wish).await.unwrap()
@@ -181,7 +182,7 @@ fn record_of(known: &Value, policy: &Policy, now: Timestamp) -> Record {
     let at = time("accepted_at").unwrap_or(now);
     let me = Claimant { owner: "earlier".into(), lease_until: at, now: at };
     if known["state"] == json!("seen") {
-        return put_off(&replication, &me, None);
+        return put_off(&replication, About::default(), &me, None);
     }
     let receipt = Receipt {
         backup_id: None,
@@ -214,8 +215,19 @@ fn record_of(known: &Value, policy: &Policy, now: Timestamp) -> Record {
     record
 }
 
-const VERDICTS: [&str; 9] =
-    ["replicated", "in_progress", "missing", "not_ready", "ineligible", "failed", "in_doubt", "lost", "missed"];
+const VERDICTS: [&str; 11] = [
+    "replicated",
+    "in_progress",
+    "missing",
+    "not_ready",
+    "ineligible",
+    "failed",
+    "in_doubt",
+    "lost",
+    "missed",
+    "overtaken",
+    "ended",
+];
 
 /// Compares one rule with its truth, down to each backup.
 pub fn compare(rule: &RuleReport, truth: &Value, column: &str, hint: &str) {

@@ -22,6 +22,8 @@ pub(crate) enum Standing {
     Usable,
     NotReady,
     Ineligible,
+    /// It is no finished backup of the account's own, so no rule covers it: a copy, one that is being deleted, or one that failed.
+    NotCovered,
 }
 
 /// What Offsite's ledger says of one backup and destination.
@@ -75,6 +77,8 @@ pub(crate) enum Word {
     InDoubt,
     Lost,
     Missed,
+    Overtaken,
+    Ended,
 }
 
 /// One backup and destination of a rule.
@@ -90,6 +94,8 @@ pub(crate) struct Row {
 pub(crate) struct RuleTruth {
     pub(crate) name: &'static str,
     pub(crate) rows: Vec<Row>,
+    /// How many backups × destinations no rule covers, because they are no finished backups of the account's own.
+    pub(crate) not_covered: usize,
     /// Copies in the destinations whose source is gone.
     pub(crate) orphans: Vec<String>,
 }
@@ -111,7 +117,7 @@ impl Held {
 }
 
 impl Word {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Replicated,
         Self::InProgress,
         Self::Missing,
@@ -121,6 +127,8 @@ impl Word {
         Self::InDoubt,
         Self::Lost,
         Self::Missed,
+        Self::Overtaken,
+        Self::Ended,
     ];
 
     fn name(self) -> &'static str {
@@ -134,6 +142,8 @@ impl Word {
             Self::InDoubt => "in_doubt",
             Self::Lost => "lost",
             Self::Missed => "missed",
+            Self::Overtaken => "overtaken",
+            Self::Ended => "ended",
         }
     }
 }
@@ -189,7 +199,7 @@ pub(crate) fn judge(known: Known<'_>, entry: Option<&Entry>, now: Timestamp) -> 
     }
     match entry.map(|entry| (entry.state, entry.expires_at)) {
         // The copy was seen usable once, and is not seen any more.
-        Some((Held::Replicated, Some(expires))) if expires <= now => return Word::Replicated,
+        Some((Held::Replicated, Some(expires))) if expires <= now => return Word::Ended,
         Some((Held::Replicated | Held::Lost, _)) => return Word::Lost,
         _ => {}
     }
@@ -210,21 +220,29 @@ pub(crate) fn judge(known: Known<'_>, entry: Option<&Entry>, now: Timestamp) -> 
     }
     match known.standing {
         Standing::NotReady => Word::NotReady,
-        Standing::Ineligible => Word::Ineligible,
+        Standing::Ineligible | Standing::NotCovered => Word::Ineligible,
         Standing::Usable if failed => Word::Failed,
         Standing::Usable if entry.is_some_and(|entry| entry.state == Held::Ineligible) => Word::Ineligible,
         Standing::Usable => Word::Missing,
     }
 }
 
-/// Whether a record whose backup is gone says that it was never copied.
-pub(crate) fn is_missed(entry: &Entry) -> bool {
-    matches!(entry.state, Held::Seen | Held::Ineligible)
+/// What a record says whose backup is gone and whose copy the destination does not show; `None` if nothing is left to be said.
+fn judge_gone(entry: &Entry) -> Option<Word> {
+    match entry.state {
+        Held::Seen => Some(Word::Missed),
+        // What could not be copied speaks through its resource.
+        Held::Ineligible => Some(Word::Overtaken),
+        Held::Accepted => Some(Word::InProgress),
+        Held::InDoubt => Some(Word::InDoubt),
+        Held::Lost => Some(Word::Ended),
+        Held::Replicated => None,
+    }
 }
 
 impl RuleTruth {
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, rows: Vec::new(), orphans: Vec::new() }
+        Self { name, rows: Vec::new(), not_covered: 0, orphans: Vec::new() }
     }
 
     /// Adds a backup that is there, as it looks with and without the ledger.
@@ -236,6 +254,10 @@ impl RuleTruth {
         [with_ledger, without_ledger]: [Known<'_>; 2],
         now: Timestamp,
     ) {
+        if with_ledger.standing == Standing::NotCovered {
+            self.not_covered += 1;
+            return;
+        }
         self.rows.push(Row {
             backup: backup.to_owned(),
             destination: destination.to_owned(),
@@ -244,14 +266,14 @@ impl RuleTruth {
         });
     }
 
-    /// Adds a backup that is gone and was never copied.
-    pub(crate) fn add_missed(&mut self, entry: &Entry) {
-        self.rows.push(Row {
+    /// Adds a backup that is gone and whose copy the destination does not show.
+    pub(crate) fn add_gone(&mut self, entry: &Entry) {
+        self.rows.extend(judge_gone(entry).map(|with_ledger| Row {
             backup: entry.source.clone(),
             destination: entry.destination.clone(),
-            with_ledger: Word::Missed,
+            with_ledger,
             without_ledger: None,
-        });
+        }));
     }
 
     fn into_json(mut self) -> Value {
@@ -269,6 +291,7 @@ impl RuleTruth {
         };
         json!({
             "covered": self.rows.len(),
+            "not_covered": self.not_covered,
             "with_ledger": tally(&|row| Some(row.with_ledger)),
             "without_ledger": tally(&|row| row.without_ledger),
             "backups": self.rows.iter().map(row).collect::<Vec<_>>(),

@@ -9,6 +9,7 @@ use offsite_shared::ledger::store::{Expect, Put};
 use offsite_shared::model::text::hash_of;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Ledger, Notes};
+use offsite_shared::providers::provider::Defaults;
 use offsite_shared::report::reading::{self, ReportRequest};
 use serde_json::{Value, json};
 
@@ -121,7 +122,14 @@ pub async fn lines() -> Lines {
     let ledger = store().await;
     let policy = policy();
     let mut lines = Lines::new();
-    let wish = ReportRequest { at: start(), max_age: Duration::from_secs(7_200), rule: None, live: false, lines: 100 };
+    let wish = ReportRequest {
+        at: start(),
+        max_age: Duration::from_secs(7_200),
+        rule: None,
+        live: false,
+        lines: 100,
+        defaults: Defaults::default(),
+    };
     let at = |hours: i64| -> Timestamp { start() + SignedDuration::from_hours(hours) };
     for (name, policy, wish) in [
         ("all rules", Some(&policy), wish.clone()),

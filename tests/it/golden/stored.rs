@@ -6,10 +6,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use offsite_shared::ledger::limits::{Attempts, ObservationTimes};
 use offsite_shared::ledger::observed::observed;
-use offsite_shared::ledger::{self, Claim, Claimant, Ending, Record, Resolution, State};
+use offsite_shared::ledger::{self, About, Claim, Claimant, Ending, Parting, Record, Resolution, State};
 use offsite_shared::model::command::{Command, Operation};
 use offsite_shared::model::error::ErrorName;
 use offsite_shared::model::evidence::{Evidence, How, Observation};
+use offsite_shared::model::failure::Whose;
 use offsite_shared::model::receipt::Receipt;
 use offsite_shared::model::text::hash_of;
 use offsite_shared::policy::Policy;
@@ -93,6 +94,10 @@ fn gone() -> Observation {
     Observation::Gone(format!("the snapshot snap-2 is not in {FAR}"))
 }
 
+fn about() -> About {
+    About { made: Some(at(-60)), resource: Some("disk-1".into()), kind: None, name: Some("web".into()) }
+}
+
 fn in_doubt() -> Ending {
     let (code, note) = ("http_502".to_owned(), "a gateway answered instead of the service".to_owned());
     Ending::InDoubt { code, note, request_id: None, called: true }
@@ -100,7 +105,7 @@ fn in_doubt() -> Ending {
 
 fn refused() -> Ending {
     let (code, note) = ("InsufficientSnapshotQuota".to_owned(), "So it is.".to_owned());
-    Ending::Refused { code, note, request_id: Some("request-1".to_owned()) }
+    Ending::Refused { code, note, request_id: Some("request-1".to_owned()), whose: Whose::Account }
 }
 
 fn released() -> Ending {
@@ -114,13 +119,13 @@ fn named_records() -> Vec<(&'static str, Record)> {
     let refused = settled(&fresh, &refused());
     let in_doubt = settled(&fresh, &in_doubt());
     let no_work = Ending::NoWork { code: "BackupService.0001".to_owned(), request_id: Some("request-1".to_owned()) };
-    let ineligible = Ending::Ineligible { reason: "is itself a copy from another region".to_owned() };
+    let ineligible = Ending::Ineligible { code: None, reason: "is itself a copy from another region".to_owned() };
     let resolve = |record: &Record, how: Resolution| {
         ledger::resolve(record, &how, "person:ann", "looked at the console", at(90)).unwrap().0
     };
     let replicated = looked(&accepted(), &seen(), 5);
-    let put_off = ledger::put_off(&replication, &by("sweep", 0), Some(at(30)));
-    let missed = ledger::missed(&put_off, &by("sweep", 40), "the snapshot snap-1 is gone").unwrap().0;
+    let put_off = ledger::put_off(&replication, about(), &by("sweep", 0), Some(at(30)));
+    let missed = ledger::part(&put_off, Parting::Missed, &by("sweep", 40), "the snapshot snap-1 is gone").unwrap().0;
     vec![
         ("seen", put_off.clone()),
         ("seen, given back", settled(&fresh, &released())),

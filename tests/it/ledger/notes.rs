@@ -12,7 +12,7 @@ use offsite_shared::io::memory::MemoryLedger;
 use offsite_shared::ledger::risks::{Act, Decision, FORMAT};
 use offsite_shared::ledger::store::LedgerError;
 use offsite_shared::ledger::store::{Expect, Put, RecordFilter};
-use offsite_shared::ledger::{self, Claimant, Record, put_off};
+use offsite_shared::ledger::{self, About, Claimant, Record, put_off};
 use offsite_shared::model::command::Operation;
 use offsite_shared::ports::{Ledger, Notes};
 use offsite_shared::report::risks;
@@ -103,7 +103,7 @@ async fn a_rule_lists_its_unfinished_business_only() {
                 1 => wish["rule"] = json!("b"),
                 _ => {}
             }
-            let record = put_off(&replication(&wish), &me("x"), None);
+            let record = put_off(&replication(&wish), About::default(), &me("x"), None);
             assert_eq!(store.put(&record, &Expect::Absent).await.unwrap(), Put::Stored);
             if seed % 3 == 0 {
                 of_rule.push(record);
@@ -146,6 +146,7 @@ async fn an_older_file_is_taken_over() {
     .unwrap();
     let record = put_off(
         &replication(&command(Operation::CopySnapshot, &mut Rng::with_seed(1))),
+        About::default(),
         &Claimant { owner: "x".into(), lease_until: Timestamp::UNIX_EPOCH, now: Timestamp::UNIX_EPOCH },
         None,
     );

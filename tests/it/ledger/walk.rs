@@ -11,6 +11,7 @@ use offsite_shared::ledger::{self, Claim, Claimant, Ending, Record, Resolution, 
 use offsite_shared::model::command::{Operation, Replication};
 use offsite_shared::model::error::ErrorName;
 use offsite_shared::model::evidence::{Evidence, How, Observation};
+use offsite_shared::model::failure::Whose;
 use offsite_shared::model::receipt::Receipt;
 use offsite_shared::replicate::messages;
 
@@ -215,8 +216,11 @@ impl Walk {
             }
             1 => Ending::Released { name: ErrorName::Unavailable, code, note, request_id },
             2..5 => Ending::InDoubt { code, note, request_id, called: self.rng.bool() },
-            5 => Ending::Refused { code, note, request_id },
-            6 => Ending::Ineligible { reason: note },
+            5 => {
+                let whose = Whose::ALL[self.rng.usize(..Whose::ALL.len())];
+                Ending::Refused { code, note, request_id, whose }
+            }
+            6 => Ending::Ineligible { code: Some(code), reason: note },
             _ => Ending::NoWork { code, request_id },
         }
     }

@@ -134,7 +134,7 @@ pub fn context(environment: &Environment, database: &Database) -> Result<Context
 }
 
 /// What rules leave out, as the functions that sweep have it.
-pub(crate) fn defaults(environment: &Environment) -> Defaults {
+pub fn defaults(environment: &Environment) -> Defaults {
     Defaults { huawei_project_id: environment.get("HUAWEICLOUD_SDK_PROJECT_ID").map(str::to_owned) }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::state::Huawei;
 use super::store::{Backup, Item, Record};
 use crate::clock::later;
-use crate::truth::{Entry, Index, Known, Life, RuleTruth, Standing, document, is_missed};
+use crate::truth::{Entry, Index, Known, Life, RuleTruth, Standing, document};
 
 /// How long after its copy was begun a replica may take to appear: two days.
 const LATE_S: f64 = 172_800.0;
@@ -129,11 +129,11 @@ impl Huawei {
         truth.orphans.extend(living.map(|record| record.replica.clone()));
         truth.orphans.sort();
         truth.orphans.dedup();
-        let of_rule = |entry: &&Entry| entry.command["operation"] == rule.operation && is_missed(entry);
+        let of_rule = |entry: &&Entry| entry.command["operation"] == rule.operation;
         for entry in self.ledger.iter().filter(of_rule).filter(|entry| is_gone(&entry.source)) {
             let copied = self.known(rule, &entry.source, Standing::Usable, Some(entry), now).seen;
             if copied.is_none_or(|(_, life)| life == Life::Failed) {
-                truth.add_missed(entry);
+                truth.add_gone(entry);
             }
         }
         truth
@@ -203,7 +203,7 @@ impl Huawei {
 /// 2026-11-21.
 fn standing(backup: &Backup) -> Standing {
     if backup.image_type == "replication" {
-        return Standing::Ineligible;
+        return Standing::NotCovered;
     }
     match (backup.resource_type.as_str(), backup.contain_system_disk) {
         // Some regions copy file systems, and only the API knows which.
@@ -215,7 +215,7 @@ fn standing(backup: &Backup) -> Standing {
 fn standing_of(status: &str) -> Standing {
     match status {
         "available" => Standing::Usable,
-        "error" | "deleting" | "waiting_delete" | "deleted" => Standing::Ineligible,
+        "error" | "deleting" | "waiting_delete" | "deleted" => Standing::NotCovered,
         _ => Standing::NotReady,
     }
 }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::state::Tencent;
 use super::store::{Origin, Snapshot};
 use crate::text::hex;
-use crate::truth::{Entry, Index, Known, Life, RuleTruth, Standing, document, is_missed};
+use crate::truth::{Entry, Index, Known, Life, RuleTruth, Standing, document};
 
 /// One rule of the reference policy.
 pub(super) struct Rule {
@@ -107,15 +107,12 @@ impl Tencent {
                 let findable = made.iter().filter(|copy| copy.can_be_found(entry) && copy.life != Life::Failed);
                 truth.orphans.extend(findable.map(|copy| copy.id.to_owned()));
             }
-            let of_rule = |entry: &&Entry| {
-                entry.destination == *destination
-                    && entry.command["source"]["region"] == rule.region
-                    && is_missed(entry)
-            };
+            let of_rule =
+                |entry: &&Entry| entry.destination == *destination && entry.command["source"]["region"] == rule.region;
             for entry in self.ledger.iter().filter(of_rule) {
                 let is_gone = !sources.contains_key(&*entry.source);
                 if is_gone && copies.best(&entry.source, Some(entry)).is_none_or(|(_, life)| life == Life::Failed) {
-                    truth.add_missed(entry);
+                    truth.add_gone(entry);
                 }
             }
         }
@@ -174,8 +171,8 @@ impl Copies<'_> {
 
 fn standing(snapshot: &Snapshot, now: Timestamp) -> Standing {
     match snapshot.state(now) {
-        _ if snapshot.facts.from_remote => Standing::Ineligible,
-        "TORECYCLE" => Standing::Ineligible,
+        _ if snapshot.facts.from_remote => Standing::NotCovered,
+        "TORECYCLE" => Standing::NotCovered,
         "CREATING" => Standing::NotReady,
         _ => Standing::Usable,
     }
