@@ -299,7 +299,7 @@ async fn arrivals_that_cannot_be_kept_are_only_a_warning() {
     assert_eq!(answer["observed"]["replicated"], json!(1), "{answer}");
 }
 
-const LATE: [&str; 6] = ["missing", "in_progress", "failed", "in_doubt", "lost", "missed"];
+const LATE: [&str; 8] = ["missing", "in_progress", "failed", "refused", "in_doubt", "lost", "left", "missed"];
 
 #[tokio::test]
 async fn a_sweep_tells_of_each_rule_what_the_report_does() {

@@ -241,6 +241,7 @@ fn every_count_is_shown_with_its_definition() {
         in_doubt: 7_007,
         lost: 8_008,
         missed: 8_965,
+        ..Counts::default()
     };
     let mut report = sample::holds();
     report.rules[0].counts = counts;

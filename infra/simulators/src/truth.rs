@@ -77,7 +77,6 @@ pub(crate) enum Word {
     InDoubt,
     Lost,
     Missed,
-    Overtaken,
     Ended,
 }
 
@@ -117,7 +116,7 @@ impl Held {
 }
 
 impl Word {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 10] = [
         Self::Replicated,
         Self::InProgress,
         Self::Missing,
@@ -127,7 +126,6 @@ impl Word {
         Self::InDoubt,
         Self::Lost,
         Self::Missed,
-        Self::Overtaken,
         Self::Ended,
     ];
 
@@ -142,7 +140,6 @@ impl Word {
             Self::InDoubt => "in_doubt",
             Self::Lost => "lost",
             Self::Missed => "missed",
-            Self::Overtaken => "overtaken",
             Self::Ended => "ended",
         }
     }
@@ -231,12 +228,10 @@ pub(crate) fn judge(known: Known<'_>, entry: Option<&Entry>, now: Timestamp) -> 
 fn judge_gone(entry: &Entry) -> Option<Word> {
     match entry.state {
         Held::Seen => Some(Word::Missed),
-        // What could not be copied speaks through its resource.
-        Held::Ineligible => Some(Word::Overtaken),
         Held::Accepted => Some(Word::InProgress),
         Held::InDoubt => Some(Word::InDoubt),
-        Held::Lost => Some(Word::Ended),
-        Held::Replicated => None,
+        // What could not be copied speaks through its resource, and what was lost has ended: both are told once, by a message.
+        Held::Ineligible | Held::Lost | Held::Replicated => None,
     }
 }
 

@@ -7,6 +7,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::context::{Context, Invocation};
+use crate::exchange::credential::NotReady;
 use crate::exchange::{self, Target, credential};
 use crate::ledger::observed::{is_awaited, is_done, observed};
 use crate::ledger::store::{LedgerError, RecordFilter};
@@ -202,9 +203,13 @@ async fn observe_one(
     let observation = match told {
         Some(told) => told,
         None => {
-            if credential::ready(ctx, target, &replication.source.region).await.is_err() {
-                let why = "the credential is missing or paused".to_owned();
-                return Ok(Looked::unchanged(record, Some(why)));
+            match credential::ready(ctx, target, &replication.source.region).await {
+                Ok(_) => {}
+                Err(NotReady::Unknown(error)) => return Err(error),
+                Err(_) => {
+                    let why = "the credential is missing or paused".to_owned();
+                    return Ok(Looked::unchanged(record, Some(why)));
+                }
             }
             ask(ctx, target, replication, &record, invocation).await
         }

@@ -348,15 +348,13 @@ async fn now_of(
         let history = objective.is_some_and(|objective| objective.history);
         // What is missed, left or lost is told by itself, and breaks the promise until a person settles it.
         let settled_by_hand = matches!(line.verdict, Verdict::Missed | Verdict::Left | Verdict::Lost);
-        match (historic && !history, due) {
-            (true, _) if resources.is_protected(line, at, &terms) => report.backlog += u64::from(!settled_by_hand),
-            (true, _) => {}
-            (false, _) if settled_by_hand => count(line.created_at),
-            (false, due) => {
-                report.gaps += u64::from(due);
-                count(line.created_at);
-            }
+        let forgiven = historic && !history;
+        if forgiven && !settled_by_hand && resources.has_newer_copy(line, at) {
+            report.backlog += 1;
+            continue;
         }
+        report.gaps += u64::from(due && !forgiven && !settled_by_hand);
+        count(line.created_at);
     }
     let mut lines: Vec<ResourceLine> = Vec::new();
     for line in resources.judged(&terms) {

@@ -115,11 +115,11 @@ impl Resources {
         causes
     }
 
-    /// Whether a resource has a usable copy in a destination and nothing newer that is due.
-    pub(super) fn is_protected(&self, line: &Line, at: usize, terms: &Terms<'_>) -> bool {
+    /// Whether the resource of an exception has a usable copy in a destination that is newer than this backup.
+    pub(super) fn has_newer_copy(&self, line: &Line, at: usize) -> bool {
         let id = (line.resource.clone().unwrap_or_else(|| line.backup_id.clone()), line.resource_kind.clone());
-        let Some(resource) = self.known.get(&id) else { return false };
-        self.judge(resource, &id, at, terms).0 == ResourceState::Protected
+        let copied = self.known.get(&id).and_then(|resource| resource.at.get(at)?.copied.as_ref());
+        copied.zip(line.created_at).is_some_and(|(copied, made)| copied.made > made)
     }
 
     /// Every resource × destination, judged. What a person has called gone is left out.

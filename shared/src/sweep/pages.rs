@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::chunks::short;
 use super::findings::Line;
+use super::index::CopyIndex;
 use super::pair;
 use super::starts::{Due, MOST};
 use super::state::Sweep;
@@ -81,8 +82,14 @@ impl Sweep<'_> {
             self.course.destination += 1;
             self.course.cursor = None;
         }
-        match self.course.dark.iter().flatten().next() {
-            Some(reason) if self.course.dark.iter().all(Option::is_some) => Err(Stop::Failed(reason.clone())),
+        match self.course.dark.iter().flatten().next().cloned() {
+            Some(reason) if self.course.dark.iter().all(Option::is_some) => {
+                // Nothing was learnt, so the next invocation lists them anew.
+                self.course.destination = 0;
+                self.course.dark.fill(None);
+                self.indexes = self.rule.destinations.iter().map(|_| CopyIndex::new(&self.course.run)).collect();
+                Err(Stop::Failed(reason))
+            }
             _ => Ok(()),
         }
     }
@@ -396,10 +403,6 @@ impl Sweep<'_> {
             return;
         }
         self.exceptions.extend(line.key.as_deref().map(short));
-        if line.verdict.is_late() {
-            let made = line.created_at.unwrap_or(self.course.begun);
-            self.course.oldest = Some(self.course.oldest.map_or(made, |oldest| oldest.min(made)));
-        }
         self.find(&line);
     }
 

@@ -12,6 +12,7 @@ use super::progress::{SweepProgress, drop_chunks, name_of};
 use super::register::Resource;
 use super::state::Sweep;
 use super::stop::Stop;
+use super::verdict::Verdict;
 use crate::ledger::store::LedgerError;
 use crate::model::command::Destination;
 use crate::ports::Notes;
@@ -127,17 +128,29 @@ impl Sweep<'_> {
         Ok(since)
     }
 
-    /// Notes for each resource what came after its newest copy. Only now are all copies known.
+    /// Notes for each resource what came after its newest copy, and which backup waits longest: only now are all copies known. A backlog
+    /// does not wait.
     async fn compare(&mut self) -> Result<(), Stop> {
         let (notes, register) = (&*self.ctx.ports.notes, &mut self.register);
         let destinations = &self.rule.destinations;
+        let (since, begun, mut oldest) = (&self.since, self.course.begun, None::<Timestamp>);
+        let history = self.rule.effective().is_some_and(|objective| objective.history);
         let except = |line: &str| {
             let line: Line = serde_json::from_str(line).ok()?;
             let at = destinations.iter().position(|destination| place(destination) == line.destination)?;
+            let historic = line.created_at.zip(since.get(at).copied()).is_some_and(|(made, since)| made < since);
+            let settled_by_hand = matches!(line.verdict, Verdict::Missed | Verdict::Left | Verdict::Lost);
+            let backlog = historic && !history && !settled_by_hand && register.has_copy(&line, at, line.created_at);
+            if line.verdict.is_late() && !backlog {
+                let made = line.created_at.unwrap_or(begun);
+                oldest = Some(oldest.map_or(made, |oldest| oldest.min(made)));
+            }
             register.except(&line, at);
             Some(())
         };
-        each_line(notes, (&self.rule.name, &self.course.run), "findings", self.course.findings, except).await
+        each_line(notes, (&self.rule.name, &self.course.run), "findings", self.course.findings, except).await?;
+        self.course.oldest = oldest;
+        Ok(())
     }
 
     fn since_name(&self, destination: &Destination) -> String {
@@ -147,11 +160,11 @@ impl Sweep<'_> {
     /// Puts the summary in force, and drops what only the course needed.
     pub(super) async fn publish(&mut self) -> Result<Summary, Stop> {
         self.flush().await?;
-        self.compare().await?;
-        self.write_findings().await?;
         if self.since.len() != self.rule.destinations.len() {
             self.since = self.first_sweeps().await?;
         }
+        self.compare().await?;
+        self.write_findings().await?;
         let notes = &*self.ctx.ports.notes;
         let before = read(notes, &self.rule.name).await?;
         let version = match &before {

@@ -47,6 +47,7 @@ pub fn rich() -> Report {
         in_doubt: 3,
         lost: 2,
         missed: 1,
+        ..Counts::default()
     };
     broken.inferred = 12;
     broken.lag_seconds = Some(26 * HOUR + 290);
@@ -112,7 +113,7 @@ pub fn rich() -> Report {
     unknown.source = "cn-hangzhou, vault v-000e0a1b2c3d".to_owned();
     unknown.destinations = vec!["cn-beijing".to_owned()];
     unknown.why = vec!["no sweep of this rule was complete yet".to_owned()];
-    unknown.objective = Promise { max_lag_seconds: Some(48 * HOUR), rpo_seconds: None };
+    unknown.objective = Promise { max_lag_seconds: Some(48 * HOUR), rpo_seconds: None, ..Promise::default() };
     unknown.complete_as_of = None;
     unknown.sweep_seconds = None;
     unknown.counts = Counts::default();
@@ -181,6 +182,7 @@ pub fn large(exceptions: u64) -> Report {
             lag_seconds: 9_000 + wave(n),
             covered: 990_000 + n,
             replicated: 980_000,
+            uncopied: 0,
         })
         .collect();
     first.durations = (0..5_000).map(|n| Arrival { at: ago((5_000 - n) * 300), seconds: 240 + wave(n) / 3 }).collect();
@@ -196,7 +198,7 @@ fn rule(name: &str, conclusion: Conclusion) -> RuleReport {
         account: "prod".to_owned(),
         source: "ap-guangzhou".to_owned(),
         destinations: vec!["ap-beijing".to_owned(), "ap-singapore".to_owned()],
-        objective: Promise { max_lag_seconds: Some(DAY), rpo_seconds: Some(DAY) },
+        objective: Promise { max_lag_seconds: Some(DAY), rpo_seconds: Some(DAY), ..Promise::default() },
         conclusion,
         why: Vec::new(),
         complete_as_of: Some(ago(25 * 60)),
@@ -210,7 +212,13 @@ fn rule(name: &str, conclusion: Conclusion) -> RuleReport {
         orphans: Vec::new(),
         orphans_total: 0,
         points: (0..49)
-            .map(|n| Point { at: ago((49 - n) * HOUR), lag_seconds: lag(n), covered: 2_400 + n, replicated: 2_330 + n })
+            .map(|n| Point {
+                at: ago((49 - n) * HOUR),
+                lag_seconds: lag(n),
+                covered: 2_400 + n,
+                replicated: 2_330 + n,
+                uncopied: 0,
+            })
             .collect(),
         durations: (0..180)
             .map(|n| Arrival {
@@ -218,6 +226,15 @@ fn rule(name: &str, conclusion: Conclusion) -> RuleReport {
                 seconds: 420 + (n * 7_919) % 1_900 + if n % 41 == 0 { 5_000 } else { 0 },
             })
             .collect(),
+        resources: Default::default(),
+        unprotected: Vec::new(),
+        unprotected_total: 0,
+        gaps: 0,
+        backlog: 0,
+        backlog_end: None,
+        causes: Vec::new(),
+        not_covered: Default::default(),
+        accepted: Vec::new(),
     }
 }
 
@@ -232,6 +249,8 @@ fn exception(verdict: Verdict, index: u64, n: u64) -> Line {
         _ => None,
     };
     Line {
+        cause: None,
+        resource_kind: None,
         verdict,
         backup_id: format!("snap-{:08x}", 0x1a2b_3c4d_u64.wrapping_add(index * 2_654_435) & 0xffff_ffff),
         name: Some(format!("web-{:02}-daily", index % 40)),
