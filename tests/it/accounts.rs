@@ -238,7 +238,7 @@ async fn get(site: &Site, base: &str, path: &str) -> Vec<u8> {
 async fn a_secret_that_cannot_be_read_says_which_and_what_to_do() {
     let (site, context) = Site::tencent(json!({ "secret": ARN })).await;
     let error = site.invoke(&context, &command(1)).await.unwrap_err();
-    assert_eq!(error.name, ErrorName::Unavailable, "{error}");
+    assert_eq!(error.name, ErrorName::Configuration, "{error}");
     assert!(error.message.contains("ResourceNotFoundException") && error.message.contains("check the ARN"), "{error}");
     let denied = Fault::Refuse { status: 400, kind: "com.amazonaws#AccessDeniedException" };
     site.aws.faults().next("GetSecretValue", 1, denied);
