@@ -223,6 +223,30 @@ async fn one_source_that_the_key_may_not_touch_pauses_nobody() {
     }
 }
 
+/// What a wrong setting causes is recorded nowhere: with the right one the same command starts at once.
+#[tokio::test]
+async fn what_this_installation_has_set_wrong_is_not_charged_to_a_backup() {
+    for (action, code) in [
+        ("CopySnapshotCrossRegions", "InvalidAction"),
+        ("CopySnapshotCrossRegions", "UnsupportedRegion"),
+        ("DescribeSnapshots", "NoSuchProduct"),
+    ] {
+        let (site, context) = Site::tencent(json!({ "secret": ARN })).await;
+        site.aws.keep_secret(ARN, &key());
+        let wrong = json!({"faults": [{"action": action, "kind": "code", "code": code}]});
+        admin(&site.http, &site.simulators.tencent(), "faults", &wrong).await;
+        for _ in 0..7 {
+            let error = site.invoke(&context, &command(1)).await.unwrap_err();
+            assert_eq!(error.name, ErrorName::Configuration, "{code}: {error}");
+            assert!(error.message.contains(code), "{error}");
+        }
+        admin(&site.http, &site.simulators.tencent(), "faults", &json!({"clear": true, "faults": []})).await;
+        accepted(site.invoke(&context, &command(1)).await);
+        let page = context.ports.ledger.list(&Default::default(), None, 10).await.unwrap();
+        assert_eq!(page.records[0].attempt, 1, "{code}");
+    }
+}
+
 async fn get(site: &Site, base: &str, path: &str) -> Vec<u8> {
     let request = offsite_shared::model::http::HttpRequest {
         method: "GET".into(),
