@@ -223,6 +223,86 @@ async fn one_source_that_the_key_may_not_touch_pauses_nobody() {
     }
 }
 
+/// What the key may not look at says nothing of the other copies, nor of the key.
+#[tokio::test]
+async fn one_copy_that_the_key_may_not_look_at_pauses_nobody() {
+    for code in ["UnauthorizedOperation", "AuthFailure.UnauthorizedOperation"] {
+        let (site, context) = Site::tencent(json!({ "secret": ARN })).await;
+        site.aws.keep_secret(ARN, &key());
+        for number in [1, 2] {
+            accepted(site.invoke(&context, &command(number)).await);
+        }
+        site.pass(7_200).await;
+        // The question for both is refused, and then the one for the first copy alone.
+        let denied = json!({"faults": [{"action": "DescribeSnapshots", "kind": "code", "code": code, "times": 2}]});
+        admin(&site.http, &site.simulators.tencent(), "faults", &denied).await;
+        let answer = site.invoke(&context, &json!({"action": "observe"})).await.unwrap();
+        let observed = &answer["observed"];
+        assert_eq!((&observed["replicated"], &observed["unanswered"]), (&json!(1), &json!(1)), "{code}: {answer}");
+        let other = site.function(Cloud::Tencent).unwrap();
+        accepted(site.invoke(&other, &command(3)).await);
+        site.pass(7_200).await;
+        let answer = site.invoke(&other, &json!({"action": "observe"})).await.unwrap();
+        assert_eq!(answer["observed"]["replicated"], json!(2), "{code}: {answer}");
+    }
+}
+
+/// A rule whose region the key may not list is not known; the rules beside it are swept, and nothing is paused.
+#[tokio::test]
+async fn one_region_that_the_key_may_not_list_pauses_nobody() {
+    let rule = |name: &str, region: &str| json!({"name": name, "provider": "tencent", "source": {"region": region}, "destinations": [{"region": "ap-beijing"}]});
+    let policy = json!({"version": 1, "rules": [rule("denied", "ap-shanghai"), rule("web", "ap-guangzhou")]});
+    for code in ["UnauthorizedOperation", "AuthFailure.UnauthorizedOperation"] {
+        let site = Site::start()
+            .await
+            .with("OFFSITE_TENCENT_ACCOUNTS", json!({"default": { "secret": ARN }}).to_string())
+            .with("OFFSITE_POLICY", "ssm:/offsite/policy");
+        site.aws.keep_secret(ARN, &key());
+        site.aws.keep_parameter("/offsite/policy", &policy.to_string());
+        let seed = json!({"snapshots": [{"snapshot_id": "snap-acct0001", "region": "ap-guangzhou", "name": "x"},
+            {"snapshot_id": "snap-acct0002", "region": "ap-guangzhou", "name": "y"}]});
+        admin(&site.http, &site.simulators.tencent(), "seed", &seed).await;
+        let denied = json!({"faults": [{"action": "DescribeSnapshots", "match": {"region": "ap-shanghai"}, "kind": "code", "code": code}]});
+        admin(&site.http, &site.simulators.tencent(), "faults", &denied).await;
+        let context = site.function(Cloud::Tencent).unwrap();
+        let answer = site.invoke(&context, &json!({"action": "sweep"})).await.unwrap();
+        let of = |name: &str| {
+            let rules = answer["swept"].as_array().unwrap();
+            rules.iter().find(|rule| rule["rule"] == json!(name)).cloned().unwrap_or_else(|| panic!("{name}: {answer}"))
+        };
+        assert_eq!(of("denied")["complete"], json!(false), "{code}: {answer}");
+        assert!(of("denied").to_string().contains(code), "{answer}");
+        assert_eq!(of("web")["complete"], json!(true), "{code}: {answer}");
+        assert_eq!(site.copies(), 2, "{code}: {answer}");
+        let other = site.function(Cloud::Tencent).unwrap();
+        accepted(site.invoke(&other, &command(1)).await);
+    }
+}
+
+/// What a wrong setting causes is recorded nowhere: with the right one the same command starts at once.
+#[tokio::test]
+async fn what_this_installation_has_set_wrong_is_not_charged_to_a_backup() {
+    for (action, code) in [
+        ("CopySnapshotCrossRegions", "InvalidAction"),
+        ("CopySnapshotCrossRegions", "UnsupportedRegion"),
+        ("DescribeSnapshots", "NoSuchProduct"),
+    ] {
+        let (site, context) = Site::tencent(json!({ "secret": ARN })).await;
+        site.aws.keep_secret(ARN, &key());
+        let wrong = json!({"faults": [{"action": action, "kind": "code", "code": code}]});
+        admin(&site.http, &site.simulators.tencent(), "faults", &wrong).await;
+        for _ in 0..7 {
+            let error = site.invoke(&context, &command(1)).await.unwrap_err();
+            assert_eq!(error.name, ErrorName::Configuration, "{code}: {error}");
+            assert!(error.message.contains(code), "{error}");
+        }
+        admin(&site.http, &site.simulators.tencent(), "faults", &json!({"clear": true, "faults": []})).await;
+        accepted(site.invoke(&context, &command(1)).await);
+        let page = context.ports.ledger.list(&Default::default(), None, 10).await.unwrap();
+        assert_eq!(page.records[0].attempt, 1, "{code}");
+    }
+}
+
 async fn get(site: &Site, base: &str, path: &str) -> Vec<u8> {
     let request = offsite_shared::model::http::HttpRequest {
         method: "GET".into(),
@@ -238,7 +318,7 @@ async fn get(site: &Site, base: &str, path: &str) -> Vec<u8> {
 async fn a_secret_that_cannot_be_read_says_which_and_what_to_do() {
     let (site, context) = Site::tencent(json!({ "secret": ARN })).await;
     let error = site.invoke(&context, &command(1)).await.unwrap_err();
-    assert_eq!(error.name, ErrorName::Unavailable, "{error}");
+    assert_eq!(error.name, ErrorName::Configuration, "{error}");
     assert!(error.message.contains("ResourceNotFoundException") && error.message.contains("check the ARN"), "{error}");
     let denied = Fault::Refuse { status: 400, kind: "com.amazonaws#AccessDeniedException" };
     site.aws.faults().next("GetSecretValue", 1, denied);

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use offsite_local::aws::faults::Fault;
+use offsite_local::aws::{LocalAws, Options};
 use offsite_local::cmd::doctor::{DoctorArgs, Format, run};
 use offsite_local::home;
 use offsite_local::home::database::Database;
@@ -17,6 +19,7 @@ use offsite_simulators::{SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
+use crate::accounts::ARN;
 use crate::command_line;
 use crate::emulators::http_client;
 use crate::faults::world::{Home, Store, aws_environment};
@@ -407,6 +410,53 @@ async fn an_account_without_a_credential_does_not_hide_the_other() {
     assert_eq!(seen.statuses("tencent", "reachability"), ["ok", "ok"]);
     let only = practice.run(DoctorArgs { account: Some("default".into()), ..args(file) }).await;
     assert!(only.well, "{}", only.text);
+}
+
+/// The kinds of error are those that a command tells.
+#[tokio::test]
+async fn a_credential_that_cannot_be_got_is_told_by_the_name_of_the_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("aws.db")).unwrap();
+    let options = Options::new(database, "AKIALOCALLOCALLOCAL0", "local-secret".to_owned().into());
+    let aws = LocalAws::start(options).await.unwrap();
+    let practice = Practice::open()
+        .await
+        .with("AWS_ACCESS_KEY_ID", "AKIALOCALLOCALLOCAL0")
+        .with("AWS_SECRET_ACCESS_KEY", "local-secret")
+        .with("AWS_REGION", "us-east-1")
+        .with("AWS_ENDPOINT_URL", &aws.endpoint())
+        .with("OFFSITE_TENCENT_ACCOUNTS", &json!({"default": {"secret": ARN}}).to_string());
+    let policy = practice.policy(&json!([{"name": "web", "provider": "tencent", "source": {"region": "ap-guangzhou"},
+        "destinations": [{"region": "ap-beijing"}]}]));
+    let quick = || DoctorArgs { timeout: 2, ..args(policy.clone()) };
+    for (fault, name, advice) in [
+        (Fault::UNAVAILABLE, "Offsite.Unavailable: ", "run doctor again"),
+        (
+            Fault::Refuse { status: 400, kind: "com.amazonaws#AccessDeniedException" },
+            "Offsite.Configuration: ",
+            "docs/configuration.md",
+        ),
+    ] {
+        aws.faults().next("GetSecretValue", 100, fault);
+        let seen = practice.run(quick()).await;
+        assert_eq!(seen.statuses("tencent", "credential"), ["fail"], "{}", seen.text);
+        let found = seen.found("tencent", "credential");
+        assert!(found.contains(name) && found.contains(ARN), "{found}");
+        assert!(seen.text.contains(advice), "{}", seen.text);
+        assert_eq!(seen.statuses("tencent", "read-source"), ["skipped"], "{}", seen.text);
+        aws.faults().clear();
+    }
+}
+
+/// A wrong queue is found without a call, and its URL, which may hold a password, is not repeated.
+#[tokio::test]
+async fn a_wrong_queue_is_told_by_its_variable() {
+    let practice = Practice::open().await.with("QUEUE_URL", "https://x:hunter2@sqs.eu-west-1.amazonaws.com/1/q");
+    let practice =
+        practice.with("AWS_ACCESS_KEY_ID", "A").with("AWS_SECRET_ACCESS_KEY", "s").with("AWS_REGION", "eu-west-1");
+    let seen = practice.run(args(None)).await;
+    assert!(seen.text.contains("Offsite.Configuration: QUEUE_URL must not hold a user name"), "{}", seen.text);
+    assert!(!seen.text.contains("hunter2") && !seen.well, "{}", seen.text);
 }
 
 #[tokio::test]

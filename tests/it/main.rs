@@ -25,6 +25,7 @@ mod report_page;
 mod rotation;
 mod schemas;
 mod secrets;
+mod services;
 mod sign_command;
 mod simulators;
 mod sweep_faults;

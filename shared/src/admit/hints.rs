@@ -240,15 +240,10 @@ pub(crate) async fn read_named(
 }
 
 async fn unread(ctx: &Context, hint: &Hint, target: Target<'_>, region: &str, failure: Failure) -> Outcome {
-    let name = match failure.disposition {
-        Disposition::Authentication => {
-            credential::pause(ctx, target, region, &failure).await;
-            ErrorName::Rejected
-        }
-        Disposition::Permanent => ErrorName::Rejected,
-        Disposition::Throttled => ErrorName::Throttled,
-        _ => ErrorName::Unavailable,
-    };
+    if failure.disposition == Disposition::Authentication {
+        credential::pause(ctx, target, region, &failure).await;
+    }
+    let name = failure.error_name();
     let message = format!("{} could not be read: {failure}; nothing was started", hint.describe());
     Outcome::Not(Trouble {
         state: TroubleState::NotStarted,

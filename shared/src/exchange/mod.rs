@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::model::access::{Access, CredentialName};
-use crate::model::error::Error;
-use crate::model::failure::{Disposition, Failure};
+use crate::model::error::{Error, ErrorName};
+use crate::model::failure::{Disposition, Failure, NO_CREDENTIAL, Whose};
 use crate::model::http::Reply;
 use crate::model::time::later;
 use crate::providers::asked::{Asked, Need};
@@ -49,7 +49,10 @@ pub async fn send_once(
     }
     let given = |refused| ctx.ports.secrets.access(cloud, account, &call.region, refused);
     let unusable = |error: Error| {
-        local(Disposition::Retryable, "credential", &error.message, "check the credential of this account")
+        let failure =
+            local(Disposition::Retryable, NO_CREDENTIAL, &error.message, "check the credential of this account");
+        let whose = if error.name == ErrorName::Unavailable { Whose::Unknown } else { Whose::Installation };
+        Failure { whose, ..failure }
     };
     let access = given(None).await.map_err(unusable)?;
     let outcome = in_turn(ctx, target, call, &access, mutating, stop).await;

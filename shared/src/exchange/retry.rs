@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::Target;
 use crate::context::{Context, RESERVE};
-use crate::model::failure::{Disposition, Failure};
+use crate::model::failure::{Disposition, Failure, NO_CREDENTIAL};
 use crate::model::time::later;
 
 /// Repeats `attempt` while time is left and its failure means that the call certainly was not applied.
@@ -20,13 +20,12 @@ pub(crate) async fn with_retry<T, F>(
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    let seed = u64::from_str_radix(ctx.ports.clock.nonce().0.get(..16).unwrap_or_default(), 16).unwrap_or(1);
     let mut delays = ExponentialBuilder::default()
         .with_min_delay(ctx.settings.backoff)
         .with_max_delay(Duration::from_secs(20))
         .with_max_times(6)
         .with_jitter()
-        .with_jitter_seed(seed)
+        .with_jitter_seed(ctx.ports.clock.nonce().seed())
         .build();
     loop {
         let failure = match attempt().await {
@@ -36,8 +35,9 @@ where
         if failure.disposition == Disposition::Throttled {
             ctx.memory.metrics.count_throttled(target.provider.cloud(), target.rule);
         }
-        if !matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable) || failure.code == "deadline"
-        {
+        // A credential is asked for again where it is got.
+        let again = matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable);
+        if !again || matches!(failure.code.as_str(), "deadline" | NO_CREDENTIAL) {
             return Err(failure);
         }
         let Some(delay) = delays.next() else { return Err(failure) };

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::model::access::Access;
-use crate::model::failure::{Disposition, Failure};
+use crate::model::failure::{Disposition, Failure, Whose};
 use crate::model::http::{HttpRequest, Reply, TransportError};
 use crate::providers::call::Call;
 use crate::providers::provider::Provider;
@@ -80,7 +80,9 @@ pub(crate) fn signed(
         draft.path = format!("/{prefix}{}", draft.path);
     }
     let signed = provider.sign(call, draft, access, at, nonce).map_err(|error| {
-        local(Disposition::Permanent, "signing", &error.to_string(), "check the credential and the command")
+        let failure =
+            local(Disposition::Permanent, "signing", &error.to_string(), "check the credential and the endpoint");
+        Failure { whose: Whose::Installation, ..failure }
     })?;
     let request = HttpRequest {
         method: call.draft.method.clone(),

@@ -9,46 +9,55 @@ use aws_sigv4::http_request::{
     sign,
 };
 use aws_sigv4::sign::v4;
+use backon::{BackoffBuilder, ExponentialBuilder};
 use serde_json::Value;
 
+use super::aws_error::{AwsError, failed, is_transient};
+use super::aws_places::{QueueUrl, check_aws_region, partition, region_of};
 use crate::model::error::Error;
-use crate::model::http::{HttpRequest, TransportError};
+use crate::model::http::{HttpRequest, Reply, TransportError};
 use crate::model::text::one_line;
 use crate::model::time::later;
 use crate::ports::{Clock, Transport};
-use crate::settings::environment::{Environment, check_endpoint};
+use crate::settings::environment::Environment;
+use crate::settings::url::CheckedUrl;
 
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Signs and sends calls to AWS, to one region and with one credential.
+/// The first and the longest delay before a repeat.
+const DELAYS: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
+
+/// The variable that names the endpoint of all services.
+const GENERAL: &str = "AWS_ENDPOINT_URL";
+
+/// The variables that name the endpoint of one service each.
+const ENDPOINTS: [&str; 6] = [
+    "AWS_ENDPOINT_URL_SQS",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_SSM",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "AWS_ENDPOINT_URL_STS",
+];
+
+/// Signs and sends calls to AWS with one credential.
 pub struct Aws {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     credentials: Credentials,
     region: String,
-    environment_endpoint: Option<String>,
 }
 
-/// Why an AWS call failed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AwsError {
-    /// The error's short name, such as `ConditionalCheckFailedException`, or `connect`, `no_answer`.
-    pub code: String,
-    /// The service's message, as one line.
-    pub message: String,
-    /// The whole body of the error; null if there was none that is JSON.
-    pub body: Value,
-}
-
-impl std::fmt::Display for AwsError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
-    }
+/// Where a service of AWS is called, and the region that its signatures are made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsEndpoint {
+    url: String,
+    region: String,
 }
 
 impl Aws {
-    /// Reads the region and the credential from the environment.
+    /// Reads the region and the credential from the environment, and checks every endpoint that is set.
     ///
     /// # Errors
     /// Names the variable that is missing or wrong.
@@ -62,59 +71,98 @@ impl Aws {
                 Error::configuration(format!("{name} is missing: Lambda sets it; elsewhere set it to the AWS credential that may use the queue and the table"))
             })
         };
-        let region = environment.get("AWS_REGION").or_else(|| environment.get("AWS_DEFAULT_REGION"));
-        let region = region.map(str::to_owned).ok_or_else(|| {
+        let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
+            .into_iter()
+            .find_map(|name| environment.get(name).map(|region| (name, region.to_owned())));
+        let (name, region) = region.ok_or_else(|| {
             Error::configuration("AWS_REGION is missing: Lambda sets it; elsewhere set it to the region of the queue")
         })?;
+        check_aws_region(name, &region)?;
         let id = needed("AWS_ACCESS_KEY_ID")?;
         let secret = needed("AWS_SECRET_ACCESS_KEY")?;
         let token = environment.get("AWS_SESSION_TOKEN").map(str::to_owned);
-        let environment_endpoint = environment.get("AWS_ENDPOINT_URL").map(str::to_owned);
-        if let Some(url) = &environment_endpoint {
-            check_endpoint("AWS_ENDPOINT_URL", url)?;
+        let aws =
+            Aws { transport, clock, credentials: Credentials::new(id, secret, token, None, "environment"), region };
+        for variable in ENDPOINTS.into_iter().chain([GENERAL]) {
+            if let Some(value) = environment.get(variable) {
+                let url = CheckedUrl::endpoint(variable, value, false)?;
+                aws.check_partition(variable, region_of(&url).as_deref())?;
+            }
         }
-        Ok(Aws {
-            transport,
-            clock,
-            credentials: Credentials::new(id, secret, token, None, "environment"),
-            region,
-            environment_endpoint,
-        })
+        Ok(aws)
     }
 
-    /// The endpoint of a service: its own variable, the general one, or `default`.
+    /// The endpoint of a service: its own variable, the general one, or the region's. A signature for it is made for the region that its
+    /// host names.
     ///
     /// # Errors
     /// Names the variable that is wrong.
-    pub fn endpoint(&self, environment: &Environment, variable: &str, default: String) -> Result<String, Error> {
-        let url = match environment.get(variable) {
-            Some(url) => {
-                check_endpoint(variable, url)?;
-                url.to_owned()
+    pub fn endpoint(&self, environment: &Environment, variable: &str, service: &str) -> Result<AwsEndpoint, Error> {
+        Ok(match set(environment, variable)? {
+            Some((_, url)) => {
+                AwsEndpoint { region: region_of(&url).unwrap_or_else(|| self.region.clone()), url: url.origin }
             }
-            None => self.environment_endpoint.clone().unwrap_or(default),
+            None => AwsEndpoint { url: self.default_endpoint(service), region: self.region.clone() },
+        })
+    }
+
+    /// The endpoint of the queue whose URL is `url`, from the variable `name`: that of SQS if one is set, or else the URL's host. AWS takes
+    /// a signature only for the region of the queue, so it is made for the region that the URL names.
+    ///
+    /// # Errors
+    /// Names the variable that is wrong, or the two that name different regions.
+    pub fn queue_endpoint(&self, environment: &Environment, name: &str, url: &str) -> Result<AwsEndpoint, Error> {
+        let queue = QueueUrl::read(name, url)?;
+        self.check_partition(name, queue.region.as_deref())?;
+        let own = queue.region.clone().unwrap_or_else(|| self.region.clone());
+        let Some((variable, set)) = set(environment, "AWS_ENDPOINT_URL_SQS")? else {
+            return Ok(AwsEndpoint { url: queue.origin, region: own });
         };
-        Ok(url.trim_end_matches('/').to_owned())
+        match (region_of(&set), queue.region) {
+            (Some(called), Some(own)) if called != own => Err(Error::configuration(format!(
+                "{variable} lies in {called}, and the queue of {name} in {own}: unset {variable}, or name an endpoint in {own}"
+            ))),
+            (Some(called), None) => Ok(AwsEndpoint { url: set.origin, region: called }),
+            _ => Ok(AwsEndpoint { url: set.origin, region: own }),
+        }
     }
 
     /// The regional host of a service. Source: AWS General Reference, service endpoints, 2026.
-    pub(crate) fn default_endpoint(&self, service: &str) -> String {
+    fn default_endpoint(&self, service: &str) -> String {
         let suffix = if self.region.starts_with("cn-") { ".cn" } else { "" };
         format!("https://{service}.{}.amazonaws.com{suffix}", self.region)
     }
 
-    /// Checks that a resource lies in the region that calls go to.
+    /// Checks that the resource of this ARN, from the variable `name`, lies in the region where its service is called.
     ///
     /// # Errors
-    /// It lies in another one; the message names both regions.
-    pub(crate) fn check_region(&self, arn: &str) -> Result<(), Error> {
-        match arn.split(':').nth(3) {
-            Some(region) if region == self.region => Ok(()),
-            region => Err(Error::configuration(format!(
-                "{arn} lies in {}, and AWS_REGION is {}: replicate the secret into this region",
-                region.unwrap_or("no region"),
+    /// It lies in another one; the message names both regions and says what to do: `advice`.
+    pub(crate) fn check_region(
+        &self,
+        name: &str,
+        arn: &str,
+        endpoint: &AwsEndpoint,
+        advice: &str,
+    ) -> Result<(), Error> {
+        let lies = match arn.split(':').nth(3) {
+            Some(region) if region == endpoint.region => return Ok(()),
+            None | Some("") => "names no region".to_owned(),
+            Some(region) => format!("lies in {region}"),
+        };
+        let called = &endpoint.region;
+        Err(Error::configuration(format!(
+            "{name}: {arn} {lies}, and its service is called in {called} (AWS_REGION is {}): {advice}",
+            self.region
+        )))
+    }
+
+    fn check_partition(&self, name: &str, region: Option<&str>) -> Result<(), Error> {
+        match region {
+            Some(region) if partition(region) != partition(&self.region) => Err(Error::configuration(format!(
+                "{name} lies in {region}, and AWS_REGION is {}: a credential of one part of AWS is unknown in the other; write a URL of this one",
                 self.region
             ))),
+            _ => Ok(()),
         }
     }
 
@@ -125,128 +173,168 @@ impl Aws {
     /// The service's error, or that there was no answer.
     pub async fn call(
         &self,
-        endpoint: &str,
+        endpoint: &AwsEndpoint,
         service: &str,
         version: &str,
         target: &str,
         body: &Value,
         patience: Duration,
     ) -> Result<Value, AwsError> {
-        let until = later(self.clock.now(), patience);
-        let left = || Duration::try_from(until.duration_since(self.clock.now())).unwrap_or_default();
-        let mut delay = Duration::from_millis(50);
-        loop {
-            let error = match self.once(endpoint, service, version, target, body, left()).await {
-                Ok(answer) => return Ok(answer),
-                Err((error, repeat)) if !repeat => return Err(error),
-                Err((error, _)) => error,
-            };
-            if delay >= left() {
-                return Err(error);
+        let bytes = body.to_string().into_bytes();
+        let content_type = format!("application/x-amz-json-{version}");
+        let headers = [("content-type".to_owned(), content_type), ("x-amz-target".to_owned(), target.to_owned())];
+        let (headers, bytes) = (&headers, &bytes);
+        let once = |timeout| async move {
+            let url = format!("{}/", endpoint.url);
+            let reply = self.send("POST", service, endpoint, url, headers.to_vec(), bytes.clone(), timeout).await?;
+            let answer: Option<Value> = serde_json::from_slice(&reply.body).ok();
+            if reply.status == 200 {
+                return match answer {
+                    None if !reply.body.is_empty() => Err(self.refused(&reply, None, "the answer is not JSON")),
+                    answer => Ok(answer.unwrap_or_default()),
+                };
             }
-            tracing::info!(target, code = error.code, delay_ms = delay.as_millis() as u64, "AWS call is repeated");
-            self.clock.sleep(delay).await;
-            delay = (delay * 2).min(Duration::from_secs(2));
-        }
+            let answer = answer.unwrap_or_default();
+            let name = answer.get("__type").and_then(Value::as_str).and_then(|name| name.rsplit('#').next());
+            let message = answer.get("message").or(answer.get("Message")).and_then(Value::as_str).unwrap_or_default();
+            let error = self.refused(&reply, name, message);
+            Err(AwsError { body: answer, ..error })
+        };
+        self.repeated(target, patience, once).await
     }
 
-    /// Reads an S3 object with one request. Source: AWS S3 API reference, GetObject (path-style), 2026.
+    /// Reads an S3 object. Source: AWS S3 API reference, GetObject (path-style) and "Error responses", 2026.
     ///
     /// # Errors
-    /// The service's status, or that there was no answer.
+    /// The service's error with the bucket's region where that is another one, or that there was no answer.
     pub(crate) async fn get(
         &self,
-        endpoint: &str,
+        endpoint: &AwsEndpoint,
         service: &str,
         path: &str,
         patience: Duration,
     ) -> Result<Vec<u8>, AwsError> {
-        let mut url = endpoint.to_owned();
+        let mut url = endpoint.url.clone();
         for segment in path.split('/').skip(1) {
             url.push('/');
             crate::sign::canonical::encode_into(&mut url, segment.as_bytes());
         }
-        let mut headers = Vec::new();
-        self.sign("GET", service, &url, &mut headers, b"").map_err(|reason| failed("signing", reason))?;
-        let request = HttpRequest { method: "GET".into(), url, headers, body: Vec::new(), timeout: patience };
-        let reply = self.transport.send(request).await.map_err(|error| failed("no_answer", error.to_string()))?;
-        match reply.status {
-            200 => Ok(reply.body),
-            status => Err(failed(&format!("http_{status}"), "the object was not given".into())),
-        }
+        let url = &url;
+        let once = |timeout| async move {
+            let reply = self.send("GET", service, endpoint, url.clone(), Vec::new(), Vec::new(), timeout).await?;
+            if reply.status == 200 {
+                return Ok(reply.body);
+            }
+            let text = String::from_utf8_lossy(&reply.body);
+            let lies = reply.header("x-amz-bucket-region").or_else(|| element(&text, "Region"));
+            let message = element(&text, "Message").unwrap_or("the object was not given");
+            Err(self.refused(
+                &reply,
+                element(&text, "Code"),
+                &match lies.filter(|region| *region != endpoint.region) {
+                    Some(region) => {
+                        format!("{message}; the bucket lies in {region}, and S3 is called in {}", endpoint.region)
+                    }
+                    None => message.to_owned(),
+                },
+            ))
+        };
+        self.repeated("GetObject", patience, once).await
     }
 
-    /// Calls an action of a service that takes a form and answers with XML, with one request.
+    /// Calls an action of a service that takes a form and answers with XML.
     ///
     /// # Errors
     /// The service's error, or that there was no answer.
     pub(crate) async fn query(
         &self,
-        endpoint: &str,
+        endpoint: &AwsEndpoint,
         service: &str,
         form: &str,
         patience: Duration,
     ) -> Result<String, AwsError> {
-        let url = format!("{endpoint}/");
-        let mut headers = vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
-        let body = form.as_bytes().to_vec();
-        self.sign("POST", service, &url, &mut headers, &body).map_err(|reason| failed("signing", reason))?;
-        let request = HttpRequest { method: "POST".into(), url, headers, body, timeout: patience };
-        let reply = self.transport.send(request).await.map_err(|error| failed("no_answer", error.to_string()))?;
-        let text = String::from_utf8_lossy(&reply.body).into_owned();
-        match reply.status {
-            200 => Ok(text),
-            status => {
-                let code = element(&text, "Code").map_or_else(|| format!("http_{status}"), str::to_owned);
-                Err(failed(&one_line(&code), one_line(element(&text, "Message").unwrap_or_default())))
+        let once = |timeout| async move {
+            let (url, body) = (format!("{}/", endpoint.url), form.as_bytes().to_vec());
+            let headers = vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+            let reply = self.send("POST", service, endpoint, url, headers, body, timeout).await?;
+            let text = String::from_utf8_lossy(&reply.body).into_owned();
+            match reply.status {
+                200 => Ok(text),
+                _ => Err(self.refused(&reply, element(&text, "Code"), element(&text, "Message").unwrap_or_default())),
             }
+        };
+        self.repeated(service, patience, once).await
+    }
+
+    /// Does `once`, which gets the time for one request, until it succeeds, fails for good, or `patience` is used up.
+    async fn repeated<T, F>(&self, what: &str, patience: Duration, once: impl Fn(Duration) -> F) -> Result<T, AwsError>
+    where
+        F: Future<Output = Result<T, AwsError>>,
+    {
+        let until = later(self.clock.now(), patience);
+        let left = || Duration::try_from(until.duration_since(self.clock.now())).unwrap_or_default();
+        if left().is_zero() {
+            return Err(failed("deadline", "no time is left before this function's deadline".to_owned(), true));
+        }
+        let mut delays = None;
+        loop {
+            let error = match once(TIMEOUT.min(left())).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) if !error.is_transient => return Err(error),
+                Err(error) => error,
+            };
+            let [first, longest] = DELAYS;
+            let delays = delays.get_or_insert_with(|| {
+                let delays = ExponentialBuilder::default().with_min_delay(first).with_max_delay(longest);
+                delays.without_max_times().with_jitter().with_jitter_seed(self.clock.nonce().seed()).build()
+            });
+            let delay = delays.next().unwrap_or(longest);
+            if delay >= left() {
+                return Err(error);
+            }
+            tracing::info!(what, code = error.code, delay_ms = delay.as_millis() as u64, "AWS call is repeated");
+            self.clock.sleep(delay).await;
         }
     }
 
-    async fn once(
+    #[allow(clippy::too_many_arguments)] // The parts of one request.
+    async fn send(
         &self,
-        endpoint: &str,
+        method: &str,
         service: &str,
-        version: &str,
-        target: &str,
-        body: &Value,
-        left: Duration,
-    ) -> Result<Value, (AwsError, bool)> {
-        let url = format!("{endpoint}/");
-        let bytes = body.to_string().into_bytes();
-        let content_type = format!("application/x-amz-json-{version}");
-        let mut headers =
-            vec![("content-type".to_owned(), content_type), ("x-amz-target".to_owned(), target.to_owned())];
-        self.sign("POST", service, &url, &mut headers, &bytes).map_err(|reason| (failed("signing", reason), false))?;
-        let request = HttpRequest { method: "POST".into(), url, headers, body: bytes, timeout: TIMEOUT.min(left) };
-        let reply = match self.transport.send(request).await {
-            Ok(reply) => reply,
-            Err(error) => {
-                let code = if matches!(error, TransportError::NotSent(_)) { "connect" } else { "no_answer" };
-                return Err((failed(code, format!("{endpoint}: {error}")), true));
-            }
+        endpoint: &AwsEndpoint,
+        url: String,
+        mut headers: Vec<(String, String)>,
+        body: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<Reply, AwsError> {
+        self.sign(method, (service, &endpoint.region), &url, &mut headers, &body)
+            .map_err(|reason| failed("signing", reason, false))?;
+        let request = HttpRequest { method: method.to_owned(), url, headers, body, timeout };
+        self.transport.send(request).await.map_err(|error| {
+            let code = if matches!(error, TransportError::NotSent(_)) { "connect" } else { "no_answer" };
+            failed(code, format!("{}: {error}", endpoint.url), true)
+        })
+    }
+
+    /// The error for an answer that gives nothing. AWS quotes the request where it refuses a signature, and with it the session token.
+    fn refused(&self, reply: &Reply, code: Option<&str>, message: &str) -> AwsError {
+        let code = match code.filter(|code| !code.is_empty()) {
+            Some(code) => one_line(code),
+            None => format!("http_{}", reply.status),
         };
-        let answer: Value = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
-        if reply.status == 200 {
-            return Ok(answer);
+        let mut message = message.split("The Canonical String").next().unwrap_or_default().trim().to_owned();
+        for secret in self.credentials.session_token().into_iter().chain([self.credentials.secret_access_key()]) {
+            message = message.replace(secret, "(a secret)");
         }
-        let name = answer.get("__type").and_then(Value::as_str).unwrap_or_default();
-        let code = match name.rsplit('#').next() {
-            Some(code) if !code.is_empty() => code.to_owned(),
-            _ => format!("http_{}", reply.status),
-        };
-        let message = answer.get("message").or(answer.get("Message")).and_then(Value::as_str).unwrap_or_default();
-        let throttled = code.contains("Throttl")
-            || code.contains("ProvisionedThroughputExceeded")
-            || code.contains("RequestLimitExceeded");
-        let repeat = reply.status >= 500 || reply.status == 429 || throttled || code == "TransactionConflictException";
-        Err((AwsError { message: one_line(message), code, body: answer }, repeat))
+        let is_transient = is_transient(reply.status, &code);
+        failed(&code, one_line(&message), is_transient)
     }
 
     fn sign(
         &self,
         method: &str,
-        service: &str,
+        (service, region): (&str, &str),
         url: &str,
         headers: &mut Vec<(String, String)>,
         body: &[u8],
@@ -261,7 +349,7 @@ impl Aws {
         let identity = self.credentials.clone().into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
-            .region(&self.region)
+            .region(region)
             .name(service)
             .time(SystemTime::from(self.clock.now()))
             .settings(settings)
@@ -286,6 +374,8 @@ pub(super) fn element<'t>(xml: &'t str, name: &str) -> Option<&'t str> {
     rest.split_once(&format!("</{name}>")).map(|(text, _)| text.trim()).filter(|text| !text.is_empty())
 }
 
-fn failed(code: &str, message: String) -> AwsError {
-    AwsError { code: code.to_owned(), message, body: Value::Null }
+/// The endpoint that is set for a service, and the variable that names it.
+fn set<'v>(environment: &Environment, variable: &'v str) -> Result<Option<(&'v str, CheckedUrl)>, Error> {
+    let named = [variable, GENERAL].into_iter().find_map(|name| environment.get(name).map(|value| (name, value)));
+    named.map(|(name, value)| Ok((name, CheckedUrl::endpoint(name, value, false)?))).transpose()
 }

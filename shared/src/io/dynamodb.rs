@@ -11,7 +11,8 @@ use futures_util::future;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::aws::{Aws, AwsError};
+use super::aws::{Aws, AwsEndpoint};
+use super::aws_error::AwsError;
 use crate::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
 use crate::ledger::{Record, State};
 use crate::model::access::{CredentialName, Pause};
@@ -26,7 +27,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// A ledger in one DynamoDB table, which also holds the pauses and notes.
 pub struct DynamoLedger {
     aws: Arc<Aws>,
-    endpoint: String,
+    endpoint: AwsEndpoint,
     table: String,
 }
 
@@ -48,13 +49,25 @@ pub(crate) fn table_definition(name: &str) -> Value {
 }
 
 impl DynamoLedger {
-    /// Uses the endpoint that `AWS_ENDPOINT_URL_DYNAMODB` names, or else the default one.
+    /// The ledger in the table that `OFFSITE_TABLE` names, at the endpoint that `AWS_ENDPOINT_URL_DYNAMODB` names, or else the default one.
     ///
     /// # Errors
     /// Names the variable that is wrong.
     pub fn from_environment(environment: &Environment, aws: Arc<Aws>, table: &str) -> Result<DynamoLedger, Error> {
-        let default = aws.default_endpoint("dynamodb");
-        let endpoint = aws.endpoint(environment, "AWS_ENDPOINT_URL_DYNAMODB", default)?;
+        let endpoint = aws.endpoint(environment, "AWS_ENDPOINT_URL_DYNAMODB", "dynamodb")?;
+        let variable = "OFFSITE_TABLE";
+        let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        match table.strip_prefix("arn:") {
+            Some(rest) if rest.contains(":table/") && !table.contains(char::is_whitespace) => {
+                aws.check_region(variable, table, &endpoint, "name a table of this region")?;
+            }
+            None if table.chars().all(known) => {}
+            _ => {
+                return Err(Error::configuration(format!(
+                    "{variable} must be the name or the ARN of a table of DynamoDB, such as offsite-ledger"
+                )));
+            }
+        }
         Ok(DynamoLedger { aws, endpoint, table: table.to_owned() })
     }
 

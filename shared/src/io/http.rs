@@ -10,7 +10,7 @@ use crate::model::error::Error;
 use crate::model::http::{HttpRequest, Reply, TransportError};
 use crate::model::text::one_line;
 use crate::ports::{Boxed, Transport};
-use crate::settings::environment::is_loopback;
+use crate::settings::url::is_loopback;
 
 /// The largest answer that is read, in bytes.
 const ANSWER_LIMIT: usize = 16 * 1024 * 1024;

@@ -14,6 +14,7 @@ use super::dynamodb::DynamoLedger;
 use super::http::HttpTransport;
 use super::memory::{FixedPolicy, MemoryLedger};
 use super::meter::{self, LineMeter};
+use super::patience;
 use super::policies::StoredPolicy;
 use super::sqs::{SqsEmitter, SqsWorkQueue};
 use crate::context::{Context, Invocation, Ports};
@@ -48,7 +49,7 @@ pub async fn run(provider: &'static dyn Provider) -> Result<(), lambda_runtime::
         let invocation =
             Invocation { id: event.context.request_id.clone(), deadline: deadline.unwrap_or(Timestamp::MAX) };
         let handled = match &event.payload.0 {
-            Ok(payload) => handle(ctx, payload, &invocation).await,
+            Ok(payload) => patience::until(invocation.stop(), handle(ctx, payload, &invocation)).await,
             Err(error) => Err(Error::new(ErrorName::InvalidCommand, format!("event {}: {error}", invocation.id))),
         };
         handled.inspect_err(|error| tracing::error!("{error}"))

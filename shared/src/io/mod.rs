@@ -1,6 +1,8 @@
 //! The only impure module: clock, environment, HTTP, AWS, standard output, and the Lambda runtime.
 
 pub mod aws;
+mod aws_error;
+mod aws_places;
 pub mod clock;
 pub mod credentials;
 pub mod dynamodb;
@@ -9,6 +11,7 @@ pub mod http;
 pub mod lambda;
 pub mod memory;
 pub mod meter;
+pub mod patience;
 pub mod policies;
 pub mod sqs;
 pub(crate) mod web_identity;

@@ -6,7 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::aws::{Aws, AwsError};
+use super::aws::{Aws, AwsEndpoint};
+use super::aws_error::AwsError;
+use super::patience::patience;
 use crate::model::error::Error;
 use crate::model::time::later;
 use crate::policy::Policy;
@@ -16,12 +18,12 @@ use crate::settings::environment::Environment;
 /// How long a policy is used before it is read again: a changed one is in force after this long at the latest.
 const POLICY_MAX_AGE: Duration = Duration::from_secs(300);
 
-/// How long one read may take.
+/// How long one read may take, repeats included.
 const TIMEOUT: Duration = Duration::from_secs(8);
 
 enum Place {
-    Parameter { endpoint: String, name: String },
-    Object { endpoint: String, path: String },
+    Parameter { endpoint: AwsEndpoint, name: String },
+    Object { endpoint: AwsEndpoint, path: String },
 }
 
 /// The policy that `OFFSITE_POLICY` names.
@@ -34,45 +36,47 @@ pub struct StoredPolicy {
 }
 
 impl StoredPolicy {
-    /// Takes the place from `OFFSITE_POLICY`: `ssm:NAME` or `s3://BUCKET/KEY`. `None` if that is not set.
+    /// Takes the place from `OFFSITE_POLICY`: `ssm:NAME`, `ssm:ARN` or `s3://BUCKET/KEY`. `None` if that is not set.
     ///
     /// # Errors
-    /// The variable has neither form, or that of the endpoint is wrong.
+    /// The variable has neither form or names a parameter of another region, or that of the endpoint is wrong.
     pub fn from_environment(
         environment: &Environment,
         aws: Arc<Aws>,
         clock: Arc<dyn Clock>,
     ) -> Result<Option<StoredPolicy>, Error> {
         let Some(uri) = environment.get("OFFSITE_POLICY") else { return Ok(None) };
-        let object =
-            || uri.strip_prefix("s3://")?.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty());
-        let place = if let Some(name) = uri.strip_prefix("ssm:").filter(|name| !name.is_empty()) {
-            let endpoint = aws.endpoint(environment, "AWS_ENDPOINT_URL_SSM", aws.default_endpoint("ssm"))?;
+        let place = if let Some(name) = uri.strip_prefix("ssm:").filter(|name| is_parameter(name)) {
+            let endpoint = aws.endpoint(environment, "AWS_ENDPOINT_URL_SSM", "ssm")?;
+            if name.starts_with("arn:") {
+                aws.check_region("OFFSITE_POLICY", name, &endpoint, "put the policy into a parameter of this region")?;
+            }
             Place::Parameter { endpoint, name: name.to_owned() }
-        } else if let Some((bucket, key)) = object() {
-            let endpoint = aws.endpoint(environment, "AWS_ENDPOINT_URL_S3", aws.default_endpoint("s3"))?;
+        } else if let Some((bucket, key)) = object(uri) {
+            let endpoint = aws.endpoint(environment, "AWS_ENDPOINT_URL_S3", "s3")?;
             Place::Object { endpoint, path: format!("/{bucket}/{key}") }
         } else {
             return Err(Error::configuration(
-                "OFFSITE_POLICY must be ssm:NAME or s3://BUCKET/KEY for a function; `offsite policy render` writes what goes there",
+                "OFFSITE_POLICY must be ssm:/NAME (or ssm: and the parameter's ARN) or s3://BUCKET/KEY for a function, without blanks around it; `offsite policy render` writes what goes there",
             ));
         };
         Ok(Some(StoredPolicy { aws, clock, uri: uri.to_owned(), place, kept: Mutex::default() }))
     }
 
     async fn read(&self) -> Result<Policy, Error> {
-        let unavailable =
-            |error: AwsError| Error::configuration(format!("the policy {} cannot be read: {error}", self.uri));
+        let unread = |error: AwsError| {
+            let next = if error.is_transient { "; it can be repeated" } else { self.advice(&error.code) };
+            Error::new(error.name(), format!("the policy {} cannot be read: {error}{next}", self.uri))
+        };
+        let patience = patience(&*self.clock, TIMEOUT);
         let text = match &self.place {
             Place::Parameter { endpoint, name } => {
                 let body = json!({ "Name": name, "WithDecryption": true });
-                let call = self.aws.call(endpoint, "ssm", "1.1", "AmazonSSM.GetParameter", &body, TIMEOUT);
-                let answer = call.await.map_err(unavailable)?;
+                let call = self.aws.call(endpoint, "ssm", "1.1", "AmazonSSM.GetParameter", &body, patience);
+                let answer = call.await.map_err(unread)?;
                 answer.pointer("/Parameter/Value").and_then(Value::as_str).unwrap_or_default().to_owned().into_bytes()
             }
-            Place::Object { endpoint, path } => {
-                self.aws.get(endpoint, "s3", path, TIMEOUT).await.map_err(unavailable)?
-            }
+            Place::Object { endpoint, path } => self.aws.get(endpoint, "s3", path, patience).await.map_err(unread)?,
         };
         let wrong = |reason: String| Error::configuration(format!("the policy {} is wrong: {reason}", self.uri));
         let value: Value = serde_json::from_slice(&text).map_err(|error| {
@@ -83,6 +87,45 @@ impl StoredPolicy {
             wrong(all.join("; "))
         })
     }
+}
+
+impl StoredPolicy {
+    /// What a person does about a refusal.
+    fn advice(&self, code: &str) -> &'static str {
+        match (&self.place, code) {
+            (Place::Parameter { .. }, "AccessDeniedException") => {
+                "; give the function's role ssm:GetParameter on it, and kms:Decrypt on its key"
+            }
+            (Place::Object { .. }, "AccessDenied" | "http_403") => {
+                "; give the function's role s3:GetObject on it, and kms:Decrypt on its key. S3 says so as well of an object that is not there"
+            }
+            (Place::Object { .. }, "PermanentRedirect" | "AuthorizationHeaderMalformed" | "http_301") => {
+                "; put the policy into a bucket of the function's region, or name that region's S3 in AWS_ENDPOINT_URL_S3"
+            }
+            _ => "; check OFFSITE_POLICY, and that what it names is there and in the function's region",
+        }
+    }
+}
+
+/// Whether a text names a parameter: by its ARN, or by its name, with version or label.
+/// Source: SSM API reference, PutParameter and GetParameter, Name, 2026.
+fn is_parameter(text: &str) -> bool {
+    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    if let Some(rest) = text.strip_prefix("arn:") {
+        return rest.contains(":parameter/") && rest.chars().all(|c| known(c) || matches!(c, ':' | '/'));
+    }
+    let (name, version) = text.split_once(':').unwrap_or((text, "1"));
+    let path = name.strip_prefix('/');
+    let levels = path.unwrap_or(name).split('/').all(|level| !level.is_empty() && level.chars().all(known));
+    levels && (path.is_some() || !name.contains('/')) && !version.is_empty() && version.chars().all(known)
+}
+
+/// Bucket and key of an S3 URI. A bucket's name needs only to be one that stays itself in a path.
+fn object(uri: &str) -> Option<(&str, &str)> {
+    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let (bucket, key) = uri.strip_prefix("s3://")?.split_once('/')?;
+    let fits = !bucket.is_empty() && bucket.chars().all(known) && !key.is_empty();
+    (fits && key.trim() == key && !key.chars().any(char::is_control)).then_some((bucket, key))
 }
 
 impl Policies for StoredPolicy {

@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::aws::Aws;
+use super::aws::{Aws, AwsEndpoint};
 use crate::model::command::Command;
 use crate::model::error::{EmitError, Error};
 use crate::model::receipt::Message;
 use crate::model::text::hash_of;
 use crate::model::time::later;
 use crate::ports::{Boxed, Clock, Emitter, WorkQueue};
-use crate::settings::environment::{Environment, check_endpoint};
+use crate::settings::environment::Environment;
 
 /// Entries of one SendMessageBatch. Source: SQS API reference, SendMessageBatch, 2026.
 const BATCH: usize = 10;
@@ -31,7 +31,7 @@ type Outcome = Result<(), EmitError>;
 pub struct SqsEmitter {
     aws: Arc<Aws>,
     clock: Arc<dyn Clock>,
-    endpoint: String,
+    endpoint: AwsEndpoint,
     queue_url: String,
     waiting: Mutex<Vec<(Message, oneshot::Sender<Outcome>)>>,
     lead: tokio::sync::Mutex<()>,
@@ -60,10 +60,8 @@ impl SqsEmitter {
         aws: Arc<Aws>,
         clock: Arc<dyn Clock>,
     ) -> Result<SqsEmitter, Error> {
-        check_endpoint(variable, queue_url)?;
+        let endpoint = aws.queue_endpoint(environment, variable, queue_url)?;
         let queue_url = queue_url.to_owned();
-        let origin = queue_url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
-        let endpoint = aws.endpoint(environment, "AWS_ENDPOINT_URL_SQS", origin)?;
         Ok(SqsEmitter {
             aws,
             clock,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::ErrorName;
+
 /// What a failed call means for what happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
@@ -58,6 +60,9 @@ impl Whose {
         }
     }
 }
+
+/// The code of the failure that no credential could be got. What gives it was asked again already.
+pub const NO_CREDENTIAL: &str = "credential";
 
 /// One row of a provider's table of error codes.
 #[derive(Clone, Copy, Debug)]
@@ -129,6 +134,21 @@ impl Failure {
         }
     }
 
+    /// Whether a setting of this installation is wrong. Nothing was applied, and it says nothing against a backup.
+    pub fn is_of_settings(&self) -> bool {
+        self.whose == Whose::Installation && (self.disposition == Disposition::Permanent || self.code == NO_CREDENTIAL)
+    }
+
+    /// The name of the error for a caller, if nothing was applied.
+    pub(crate) fn error_name(&self) -> ErrorName {
+        match self.disposition {
+            _ if self.is_of_settings() => ErrorName::Configuration,
+            Disposition::Authentication | Disposition::Permanent | Disposition::Unfit => ErrorName::Rejected,
+            Disposition::Throttled => ErrorName::Throttled,
+            _ => ErrorName::Unavailable,
+        }
+    }
+
     /// This failure, if the call was a read. A read changes nothing, so what would be ambiguous is worth repeating.
     pub fn of_read(mut self) -> Failure {
         if matches!(self.disposition, Disposition::Ambiguous | Disposition::Conflict | Disposition::NoWork) {
@@ -137,9 +157,14 @@ impl Failure {
         self
     }
 
-    /// This failure, if the call was a read that a credential must pass before any other use. A missing right cannot be about a backup
-    /// there, and nothing may be sent without an answer, so the failure counts as a refusal of the credential.
-    pub(crate) fn of_sign_in(self) -> Failure {
+    /// This failure, if the call was a read that a credential must pass before any other use, answered with this HTTP status. A missing
+    /// right cannot be about a backup there, and nothing may be sent without an answer, so the failure counts as a refusal of the credential.
+    /// Of a code that nobody explains, a 4xx says that the question itself is wrong: asking again would end the same.
+    pub(crate) fn of_sign_in(self, status: u16) -> Failure {
+        let refused = (400..500).contains(&status) && !matches!(status, 408 | 429);
+        if refused && self.disposition == Disposition::Ambiguous {
+            return Failure { disposition: Disposition::Permanent, whose: Whose::Installation, ..self };
+        }
         let failure = self.of_read();
         if failure.disposition == Disposition::Permanent && failure.whose == Whose::Backup {
             let advice = "check the role's name and its trust, and that this key may be used so";

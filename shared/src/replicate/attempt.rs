@@ -92,6 +92,10 @@ pub(crate) async fn work(
     };
     let (code, request_id) = (failure.code.clone(), failure.request_id.clone());
     match failure.disposition {
+        // What a wrong setting causes is not charged to the backup.
+        Disposition::Permanent if failure.is_of_settings() => {
+            released(failure.error_name(), &code, describe_failure(&failure), request_id)
+        }
         Disposition::Permanent => {
             Ending::Refused { code, note: describe_failure(&failure), request_id, whose: failure.whose }
         }
@@ -100,7 +104,7 @@ pub(crate) async fn work(
             Ending::Ineligible { code: Some(code), reason }
         }
         Disposition::Throttled => released(ErrorName::Throttled, &code, describe_failure(&failure), request_id),
-        Disposition::Retryable => released(ErrorName::Unavailable, &code, describe_failure(&failure), request_id),
+        Disposition::Retryable => released(failure.error_name(), &code, describe_failure(&failure), request_id),
         Disposition::Authentication => {
             credential::pause(ctx, target, &replication.source.region, &failure).await;
             released(ErrorName::Rejected, &code, describe_failure(&failure), request_id)
@@ -156,13 +160,14 @@ async fn failed_read(
     let note = format!("reading back failed: {}", describe_failure(&failure));
     let (code, request_id) = (failure.code.clone(), failure.request_id.clone());
     match failure.disposition {
-        Disposition::Permanent if conclusive => {
+        Disposition::Permanent if conclusive && !failure.is_of_settings() => {
             Ending::Refused { code, note: describe_failure(&failure), request_id, whose: failure.whose }
         }
         Disposition::Authentication => {
             credential::pause(ctx, target, &replication.source.region, &failure).await;
             released(ErrorName::Rejected, &code, note, request_id)
         }
+        _ if failure.is_of_settings() => released(ErrorName::Configuration, &code, note, request_id),
         Disposition::Throttled => released(ErrorName::Throttled, &code, note, request_id),
         _ => released(ErrorName::Unavailable, &code, note, request_id),
     }

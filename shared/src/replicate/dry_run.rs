@@ -54,10 +54,10 @@ pub(crate) async fn preview(
         Ok(ReadBack::NotReady(reason)) => would(Would::Wait, reason, None),
         Ok(ReadBack::Ineligible(reason) | ReadBack::NoSource(reason)) => would(Would::Nothing, reason, None),
         Err(failure) => {
-            let name = if failure.disposition == Disposition::Permanent {
-                ErrorName::Rejected
-            } else {
-                ErrorName::Unavailable
+            let name = match failure.disposition {
+                Disposition::Permanent => failure.error_name(),
+                _ if failure.is_of_settings() => ErrorName::Configuration,
+                _ => ErrorName::Unavailable,
             };
             let message = format!("{} cannot be looked at: {failure}", replication.describe());
             Outcome::Not(Trouble {

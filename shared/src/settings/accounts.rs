@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::environment::Environment;
-use crate::model::command::Cloud;
+use crate::model::command::{Cloud, reading};
 use crate::model::error::Error;
 use crate::model::fields::{FieldError, Fields};
 use crate::providers::sts::{Federation, LIFE_S, Role};
@@ -113,7 +113,10 @@ fn account(value: &Value, name: &str) -> Result<AccountSettings, FieldError> {
             _ => return Err(FieldError::new(name, "needs exactly one of secret, federation and environment")),
         },
         role,
-        sts_region: fields.text("sts_region")?,
+        sts_region: match fields.text("sts_region")? {
+            Some(region) => Some(reading::region_text(&region, &fields.path("sts_region"))?),
+            None => None,
+        },
         identity: fields.text("identity")?,
     };
     if account.role.is_some() && matches!(account.source, CredentialSource::Federation(_)) {
@@ -127,7 +130,9 @@ fn account(value: &Value, name: &str) -> Result<AccountSettings, FieldError> {
 }
 
 fn secret(place: &str) -> Option<CredentialSource> {
-    let arn = place.starts_with("arn:") && place.split(':').nth(2) == Some("secretsmanager");
+    let arn = place.starts_with("arn:")
+        && place.split(':').nth(2) == Some("secretsmanager")
+        && !place.contains(char::is_whitespace);
     match place.strip_prefix("file:") {
         Some(path) if !path.is_empty() => Some(CredentialSource::File(path.to_owned())),
         _ => (arn && place.split(':').count() >= 7).then(|| CredentialSource::Secret(place.to_owned())),

@@ -1,4 +1,4 @@
-//! The environment as a value, and the check of the endpoints in it.
+//! The environment as a value.
 
 use std::collections::BTreeMap;
 
@@ -48,39 +48,4 @@ impl std::fmt::Debug for Environment {
         // Only names are shown, because values may be secrets.
         f.debug_list().entries(self.0.keys()).finish()
     }
-}
-
-/// Checks that `value`, the URL in the variable `name`, is https, or http to a loopback address.
-///
-/// # Errors
-/// The URL is refused; the error names the variable and the reason.
-pub fn check_endpoint(name: &str, value: &str) -> Result<(), Error> {
-    let wrong = |reason: &str| Err(Error::configuration(format!("{name} {reason}")));
-    let (plain, rest) = match (value.strip_prefix("https://"), value.strip_prefix("http://")) {
-        (Some(rest), _) => (false, rest),
-        (None, Some(rest)) => (true, rest),
-        (None, None) => return wrong("must be a URL that begins with https:// (or http:// for a loopback address)"),
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.is_empty() || authority.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return wrong("must name a host");
-    }
-    if authority.contains('@') {
-        return wrong("must not hold a user name or password");
-    }
-    if plain && !is_loopback(authority) {
-        return wrong("must be https: plain http is allowed to loopback addresses only");
-    }
-    Ok(())
-}
-
-/// Whether an authority (`host` or `host:port`) is this machine itself.
-pub fn is_loopback(authority: &str) -> bool {
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -2,16 +2,18 @@
 
 pub mod accounts;
 pub mod environment;
+pub mod url;
 
 use std::time::Duration;
 
 use crate::ledger::limits::{Attempts, ObservationTimes, OnDoubt};
-use crate::model::command::{Cloud, Command, Destination};
+use crate::model::command::{Cloud, Command, Destination, reading};
 use crate::model::error::Error;
 use crate::model::fields::FieldError;
 use crate::providers::call::Service;
 use crate::providers::provider::{Defaults, Provider};
-use environment::{Environment, check_endpoint};
+use environment::Environment;
+use url::CheckedUrl;
 
 /// Which commands are accepted, whoever sends them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,8 +123,14 @@ impl Settings {
         let mut endpoints = Vec::new();
         for (name, service) in ENDPOINT_VARIABLES {
             if let Some(value) = environment.get(name) {
-                check_endpoint(name, value)?;
-                endpoints.push((service, value.trim_end_matches('/').to_owned()));
+                let url = match service {
+                    // The signature of Huawei covers the path, so a gateway may have one.
+                    Service::Cbr | Service::Csbs | Service::Iam | Service::HuaweiSts => {
+                        CheckedUrl::gateway(name, value)?
+                    }
+                    _ => CheckedUrl::endpoint(name, value, true)?,
+                };
+                endpoints.push((service, format!("{}{}", url.origin, url.path)));
             }
         }
         let attempts = Attempts::default();
@@ -137,7 +145,7 @@ impl Settings {
             allowed: environment.get("OFFSITE_ALLOWED_DESTINATIONS").map(allow_list).transpose()?,
             endpoints,
             per_cloud,
-            defaults: Defaults { huawei_project_id: environment.get("HUAWEICLOUD_SDK_PROJECT_ID").map(str::to_owned) },
+            defaults: Defaults { huawei_project_id: project(environment)? },
             connect_timeout: milliseconds("OFFSITE_CONNECT_TIMEOUT_MS", 3_000)?,
             timeout: milliseconds("OFFSITE_TIMEOUT_MS", 15_000)?,
             concurrency: environment.number("OFFSITE_CONCURRENCY", 10, 1..=1_000)? as usize,
@@ -223,6 +231,13 @@ impl Settings {
     fn of(&self, cloud: Cloud) -> Option<&PerCloud> {
         self.per_cloud.iter().find(|(found, _)| *found == cloud).map(|(_, of)| of)
     }
+}
+
+/// Huawei's project for commands that name none.
+fn project(environment: &Environment) -> Result<Option<String>, Error> {
+    let name = "HUAWEICLOUD_SDK_PROJECT_ID";
+    let checked = environment.get(name).map(|text| reading::identifier_text(text, name)).transpose();
+    checked.map_err(|error| Error::configuration(format!("{name} {}", error.reason)))
 }
 
 fn allow_list(text: &str) -> Result<Vec<Allowed>, Error> {

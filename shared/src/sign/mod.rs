@@ -66,6 +66,13 @@ pub struct RequestDraft {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nonce(pub String);
 
+impl Nonce {
+    /// A seed for draws that need no secrecy, such as the jitter of a delay.
+    pub(crate) fn seed(&self) -> u64 {
+        u64::from_str_radix(self.0.get(..16).unwrap_or_default(), 16).unwrap_or(1)
+    }
+}
+
 /// Which headers a signature covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignedHeaders<'a> {

@@ -16,6 +16,7 @@ use super::verdict::{DestinationView, Judgement, Verdict, judge};
 use crate::ledger::store::Expect;
 use crate::ledger::{self, About, Claimant, Record, State};
 use crate::model::command::{Command, Operation, Replication};
+use crate::model::error::ErrorName;
 use crate::model::failure::Whose;
 use crate::model::text::one_line;
 use crate::model::time::later;
@@ -202,8 +203,12 @@ impl Sweep<'_> {
                     TroubleState::NotStarted | TroubleState::Invalid => line.verdict,
                 };
                 // A credential that is refused is not tried for every other backup.
-                self.no_more |= trouble.error.name == crate::model::error::ErrorName::Rejected
+                self.no_more |= trouble.error.name == ErrorName::Rejected
                     && matches!(trouble.state, TroubleState::NotStarted | TroubleState::Invalid);
+                if trouble.error.name == ErrorName::Configuration {
+                    // A wrong setting stops all that goes there, and is recorded nowhere.
+                    self.gates.insert((at, code.clone()), Gate::Closed(line.backup_id.clone()));
+                }
                 line.reason = Some(one_line(&format!("{code}: {}", trouble.error.message)));
                 line.verdict = verdict;
                 if matches!(verdict, Verdict::Refused | Verdict::Ineligible) {

@@ -68,8 +68,8 @@ impl Subject {
     async fn dynamo(&self, environment: &Environment, operation: &str, body: Value) -> Value {
         let client = Aws::from_environment(environment, Arc::new(http()), Arc::new(SystemClock)).unwrap();
         let target = format!("DynamoDB_20120810.{operation}");
-        let endpoint = environment.get("AWS_ENDPOINT_URL").unwrap();
-        client.call(endpoint, "dynamodb", "1.0", &target, &body, Duration::from_secs(5)).await.unwrap()
+        let endpoint = client.endpoint(environment, "AWS_ENDPOINT_URL_DYNAMODB", "dynamodb").unwrap();
+        client.call(&endpoint, "dynamodb", "1.0", &target, &body, Duration::from_secs(5)).await.unwrap()
     }
 }
 

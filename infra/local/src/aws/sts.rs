@@ -7,7 +7,7 @@ use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 use offsite_simulators::identity_tokens;
 
-use super::faults::Faults;
+use super::faults::{Fault, Faults};
 use super::signature::{self, Key};
 use super::wire::{ACCOUNT, ServiceError};
 
@@ -52,9 +52,13 @@ fn token(
     if field("Action") != Some("GetWebIdentityToken") || field("Version") != Some("2011-06-15") {
         return Err(ServiceError::new(400, "InvalidAction", "no such action here"));
     }
-    if faults.take("GetWebIdentityToken").is_some() {
-        let message = "Outbound web identity federation is not enabled for this account";
-        return Err(ServiceError::new(400, "OutboundWebIdentityFederationDisabled", message));
+    match faults.take("GetWebIdentityToken") {
+        Some(Fault::Refuse { status, kind }) => return Err(ServiceError::new(status, kind, "scripted failure")),
+        Some(_) => {
+            let message = "Outbound web identity federation is not enabled for this account";
+            return Err(ServiceError::new(400, "OutboundWebIdentityFederationDisabled", message));
+        }
+        None => {}
     }
     let audience = field("Audience.member.1").ok_or_else(|| wrong("Audience is required"))?;
     let algorithm = field("SigningAlgorithm").filter(|name| ["RS256", "ES384"].contains(name));

@@ -30,7 +30,8 @@ use offsite_shared::providers::alibaba::Alibaba;
 use offsite_shared::providers::huawei::Huawei;
 use offsite_shared::providers::provider::{Defaults, Provider};
 use offsite_shared::providers::tencent::Tencent;
-use offsite_shared::settings::environment::{Environment, is_loopback};
+use offsite_shared::settings::environment::Environment;
+use offsite_shared::settings::url::is_loopback;
 use offsite_shared::settings::{ENDPOINT_VARIABLES, Settings};
 use rusqlite::OptionalExtension;
 

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::exchange::wire;
+use crate::io::patience::patience;
 use crate::model::access::Access;
 use crate::model::error::{Error, ErrorName};
 use crate::model::failure::{Disposition, Failure};
-use crate::model::http::{HttpRequest, Reply};
+use crate::model::http::{HttpRequest, Reply, TransportError};
 use crate::model::time::later;
 use crate::ports::{Clock, Transport};
 use crate::providers::call::Call;
@@ -22,6 +24,22 @@ use crate::sign::{Query, canonical};
 
 /// The least time between two attempts to get a new credential.
 pub(super) const AGAIN: Duration = Duration::from_secs(30);
+
+/// How long a token service is asked, repeats included.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Why a credential was not got.
+pub(super) struct NotGot {
+    pub(super) error: Error,
+    /// Whether asking again soon would only be refused again.
+    pub(super) is_final: bool,
+}
+
+impl From<Error> for NotGot {
+    fn from(error: Error) -> NotGot {
+        NotGot { error, is_final: false }
+    }
+}
 
 /// Sends the requests that get a temporary credential or a token.
 pub(super) struct TokenClient {
@@ -40,9 +58,14 @@ impl TokenClient {
         access: &Access,
     ) -> Result<Temporary, Failure> {
         let call = provider.sts().assume(region, role);
-        let (now, nonce) = (self.clock.now(), self.clock.nonce());
-        let (_, request) = wire::signed(&self.settings, provider, &call, access, now, &nonce, self.settings.timeout)?;
-        provider.sts().assumed(&self.send(request).await?)
+        let ask = |timeout| {
+            let (call, now, nonce) = (&call, self.clock.now(), self.clock.nonce());
+            async move {
+                let (_, request) = wire::signed(&self.settings, provider, call, access, now, &nonce, timeout)?;
+                provider.sts().assumed(&self.send(request).await?)
+            }
+        };
+        self.repeated(ask).await
     }
 
     /// Exchanges an identity token for the temporary credential of a role. Where the cloud's answer quotes the token, it is taken out.
@@ -53,12 +76,16 @@ impl TokenClient {
         federation: &Federation,
         token: &SecretString,
     ) -> Result<Temporary, Failure> {
-        let stamp = (self.clock.now(), &self.clock.nonce());
-        let call = provider.sts().exchange(region, federation, token, stamp);
-        let mut reply = self.unsigned(provider, &call).await?;
-        // The token is taken out before the answer is read: a message that is cut short would hold a part of it.
-        reply.body = without(token.expose_secret(), &String::from_utf8_lossy(&reply.body)).into_bytes();
-        provider.sts().assumed(&reply)
+        let ask = |timeout| {
+            let call = provider.sts().exchange(region, federation, token, (self.clock.now(), &self.clock.nonce()));
+            async move {
+                let mut reply = self.unsigned(provider, &call, timeout).await?;
+                // The token is taken out before the answer is read: a message that is cut short would hold a part of it.
+                reply.body = without(token.expose_secret(), &String::from_utf8_lossy(&reply.body)).into_bytes();
+                provider.sts().assumed(&reply)
+            }
+        };
+        self.repeated(ask).await
     }
 
     /// Gets a Huawei IAM token for this region with a password.
@@ -67,11 +94,45 @@ impl TokenClient {
         (domain, user, password): (&str, &str, &SecretString),
         region: &str,
     ) -> Result<huawei::token::Token, Failure> {
-        let call = huawei::token::request(domain, user, password, region);
-        huawei::token::token(&self.unsigned(&huawei::Huawei, &call).await?)
+        let call = &huawei::token::request(domain, user, password, region);
+        let ask = |timeout| async move { huawei::token::token(&self.unsigned(&huawei::Huawei, call, timeout).await?) };
+        self.repeated(ask).await
     }
 
-    async fn unsigned(&self, provider: &dyn Provider, call: &Call) -> Result<Reply, Failure> {
+    /// Asks, and asks again while that may help and time is left. `ask` gets the time for one request.
+    async fn repeated<T, F>(&self, ask: impl Fn(Duration) -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let until = later(self.clock.now(), patience(&*self.clock, PATIENCE));
+        let left = || Duration::try_from(until.duration_since(self.clock.now())).unwrap_or_default();
+        if left().is_zero() {
+            let message = "no time is left before this function's deadline";
+            return Err(Failure::local(Disposition::Retryable, "deadline", message, ""));
+        }
+        let mut delays = None;
+        loop {
+            let failure = match ask(self.settings.timeout.min(left())).await {
+                Err(failure) if matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable) => {
+                    failure
+                }
+                // Repeating what was refused could lock a user.
+                ended => return ended,
+            };
+            let delays = delays.get_or_insert_with(|| {
+                let delays = ExponentialBuilder::default().with_min_delay(self.settings.backoff);
+                delays.without_max_times().with_jitter().with_jitter_seed(self.clock.nonce().seed()).build()
+            });
+            let delay = delays.next().unwrap_or(PATIENCE).max(failure.after.unwrap_or_default());
+            if delay >= left() {
+                return Err(failure);
+            }
+            tracing::info!(code = failure.code, delay_ms = delay.as_millis() as u64, "a token service is asked again");
+            self.clock.sleep(delay).await;
+        }
+    }
+
+    async fn unsigned(&self, provider: &dyn Provider, call: &Call, timeout: Duration) -> Result<Reply, Failure> {
         let base = self.settings.endpoint(provider, call.service, &call.region);
         let query = match &call.draft.query {
             Query::None => String::new(),
@@ -80,14 +141,17 @@ impl TokenClient {
         let url = format!("{base}{}{query}", call.draft.path);
         let headers = call.draft.headers.clone();
         let (method, body) = (call.draft.method.clone(), call.draft.body.clone());
-        self.send(HttpRequest { method, url, headers, body, timeout: self.settings.timeout }).await
+        self.send(HttpRequest { method, url, headers, body, timeout }).await
     }
 
     async fn send(&self, request: HttpRequest) -> Result<Reply, Failure> {
         self.transport.send(request).await.map_err(|error| {
             Failure::local(
                 Disposition::Retryable,
-                "connect",
+                match error {
+                    TransportError::NotSent(_) => "connect",
+                    TransportError::NoAnswer(_) => "no_answer",
+                },
                 error.to_string(),
                 "check the network and the endpoint setting",
             )
@@ -110,13 +174,13 @@ fn without(token: &str, text: &str) -> String {
     kept
 }
 
-/// The error for callers that need a credential which could not be got.
-pub(super) fn error(what: &str, failure: &Failure) -> Error {
+/// What callers get that need a credential which a token service did not give. `refused` is the name of the error if it was refused.
+pub(super) fn not_got(what: &str, failure: &Failure, refused: ErrorName) -> NotGot {
     let (name, next) = match is_final(failure) {
-        true => (ErrorName::Rejected, "it is not asked again for 5 minutes"),
+        true => (refused, "it is not asked again for 5 minutes"),
         false => (ErrorName::Unavailable, "certainly nothing was applied, it can be repeated"),
     };
-    Error::new(name, format!("{what}: {failure}; {next}"))
+    NotGot { error: Error::new(name, format!("{what}: {failure}; {next}")), is_final: is_final(failure) }
 }
 
 /// Whether asking again soon would only be refused again. Repeating a wrong password locks the user.

@@ -16,7 +16,8 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::sync::Mutex;
 
-use super::aws::Aws;
+use super::aws::{Aws, AwsEndpoint};
+use super::patience::patience;
 use super::web_identity;
 use crate::model::access::{Access, CredentialName};
 use crate::model::command::Cloud;
@@ -30,7 +31,7 @@ use crate::settings::Settings;
 use crate::settings::accounts::{self, AccountSettings, CredentialSource};
 use crate::settings::environment::Environment;
 use crate::sign::Credential;
-use exchanges::{AGAIN, TokenClient};
+use exchanges::{AGAIN, NotGot, TokenClient};
 
 pub use crate::io::credentials::environment::key_variables;
 
@@ -123,10 +124,14 @@ impl AccountSecrets {
         if here.peek().is_none() {
             return Err(Error::configuration(format!("{} is not served here", cloud.name())));
         }
-        for (_, account) in here {
+        for ((_, name), account) in here {
             match &account.source {
                 CredentialSource::Environment => drop(environment::means(&self.environment, cloud)?),
-                CredentialSource::Secret(arn) => self.aws()?.check_region(arn)?,
+                CredentialSource::Secret(arn) => {
+                    let (place, endpoint) =
+                        (format!("{}: {name}.secret", accounts::variable(cloud)), self.endpoints()?.0);
+                    self.aws()?.check_region(&place, arn, &endpoint, "replicate the secret into this region")?;
+                }
                 CredentialSource::Federation(_) => drop(self.endpoints()?),
                 CredentialSource::File(_) => {}
             }
@@ -185,7 +190,7 @@ impl AccountSecrets {
         {
             return Err(error.clone());
         }
-        let error = match self.get(cloud, account, set_up, region).await {
+        let NotGot { error, is_final } = match self.get(cloud, account, set_up, region).await {
             Ok(mut new) => {
                 // If the old one was refused or the new one is the same, a refusal of it counts only later: no loop of refusals.
                 if refused.is_some() || slot.kept.as_ref().is_some_and(|old| old.name == new.name) {
@@ -195,9 +200,9 @@ impl AccountSecrets {
                 *slot = Slot { kept: Some(new), ..Slot::default() };
                 return Ok(access);
             }
-            Err(error) => error,
+            Err(not_got) => not_got,
         };
-        if error.name == ErrorName::Rejected {
+        if is_final {
             slot.refused = Some((error.clone(), later(now, REFUSED_FOR)));
         }
         let failed_at = self.client.clock.now();
@@ -223,7 +228,7 @@ impl AccountSecrets {
         account: &str,
         set_up: &AccountSettings,
         region: &str,
-    ) -> Result<HeldCredential, Error> {
+    ) -> Result<HeldCredential, NotGot> {
         let whose = format!("no credential for account {account} of {}", cloud.name());
         let provider = self.provider(cloud)?;
         let sts_region = set_up.sts_region.as_deref().unwrap_or(region);
@@ -234,12 +239,16 @@ impl AccountSecrets {
         let means = match &set_up.source {
             CredentialSource::Environment => environment::means(&self.environment, cloud)?,
             CredentialSource::File(path) => stored::file(path, cloud)?,
-            CredentialSource::Secret(arn) => stored::secret(self.aws()?, &self.endpoints()?.0, cloud, arn).await?,
+            CredentialSource::Secret(arn) => {
+                let patience = patience(&*self.client.clock, stored::TIMEOUT);
+                stored::secret(self.aws()?, &self.endpoints()?.0, (cloud, arn), patience).await?
+            }
             CredentialSource::Federation(federation) => {
-                let token = web_identity::token(self.aws()?, &self.endpoints()?.1, federation).await;
+                let patience = patience(&*self.client.clock, web_identity::TIMEOUT);
+                let token = web_identity::token(self.aws()?, &self.endpoints()?.1, federation, patience).await;
                 let token = token.map_err(|error| Error::new(error.name, format!("{whose}: {}", error.message)))?;
                 let given = self.client.exchange(provider, sts_region, federation, &token).await;
-                let given = given.map_err(|failure| exchanges::error(&whose, &failure))?;
+                let given = given.map_err(|failure| exchanges::not_got(&whose, &failure, ErrorName::Configuration))?;
                 return Ok(self.temporary(cloud, account, given));
             }
         };
@@ -252,23 +261,23 @@ impl AccountSecrets {
             (StoredCredential::Key(key), Some(role)) => {
                 let given = self.client.assume(provider, sts_region, role, &Access::Key(Arc::new(key))).await;
                 let given = given.map_err(|failure| {
-                    exchanges::error(&format!("{whose}: the role {} was not given", role.role), &failure)
+                    let what = format!("{whose}: the role {} was not given", role.role);
+                    exchanges::not_got(&what, &failure, ErrorName::Configuration)
                 })?;
                 Ok(self.temporary(cloud, account, given))
             }
             (StoredCredential::Password { .. }, Some(_)) => Err(Error::configuration(format!(
                 "{whose}: a role is taken on with a key, and the account has a password"
-            ))),
+            ))
+            .into()),
             (StoredCredential::Password { domain, user, password }, None) => {
                 let token = self.client.huawei_token((&domain, &user, &password), region).await;
                 let token = token.map_err(|failure| {
-                    exchanges::error(
-                        &format!(
-                            "{whose}: no Huawei IAM token for user {user} of {} in {region}",
-                            set_up.source.place()
-                        ),
-                        &failure,
-                    )
+                    let what = format!(
+                        "{whose}: no Huawei IAM token for user {user} of {} in {region}",
+                        set_up.source.place()
+                    );
+                    exchanges::not_got(&what, &failure, ErrorName::Rejected)
                 })?;
                 let renew_at = huawei::token::renew_at(token.expires_at).max(later(now, AGAIN));
                 let access = Access::Token(Arc::new(token.value));
@@ -305,10 +314,9 @@ impl AccountSecrets {
     }
 
     /// The endpoints of Secrets Manager and STS.
-    fn endpoints(&self) -> Result<(String, String), Error> {
+    fn endpoints(&self) -> Result<(AwsEndpoint, AwsEndpoint), Error> {
         let aws = self.aws()?;
-        let of =
-            |variable: &str, service: &str| aws.endpoint(&self.environment, variable, aws.default_endpoint(service));
+        let of = |variable: &str, service: &str| aws.endpoint(&self.environment, variable, service);
         Ok((of("AWS_ENDPOINT_URL_SECRETS_MANAGER", "secretsmanager")?, of("AWS_ENDPOINT_URL_STS", "sts")?))
     }
 }

@@ -7,22 +7,28 @@ use serde_json::{Value, json};
 
 use super::StoredCredential;
 use super::environment::clean;
-use crate::io::aws::{Aws, AwsError};
+use crate::io::aws::{Aws, AwsEndpoint};
+use crate::io::aws_error::AwsError;
 use crate::model::command::Cloud;
-use crate::model::error::{Error, ErrorName};
+use crate::model::error::Error;
 use crate::model::fields::{FieldError, Fields};
 use crate::sign::Credential;
 
-/// How long one read may take.
-const TIMEOUT: Duration = Duration::from_secs(8);
+/// How long one read may take, repeats included.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Reads a credential from the AWS secret of this ARN.
 ///
 /// # Errors
 /// The secret cannot be read, or it holds something else.
-pub(super) async fn secret(aws: &Aws, endpoint: &str, cloud: Cloud, arn: &str) -> Result<StoredCredential, Error> {
+pub(super) async fn secret(
+    aws: &Aws,
+    endpoint: &AwsEndpoint,
+    (cloud, arn): (Cloud, &str),
+    patience: Duration,
+) -> Result<StoredCredential, Error> {
     let body = json!({ "SecretId": arn });
-    let call = aws.call(endpoint, "secretsmanager", "1.1", "secretsmanager.GetSecretValue", &body, TIMEOUT);
+    let call = aws.call(endpoint, "secretsmanager", "1.1", "secretsmanager.GetSecretValue", &body, patience);
     let answer = call.await.map_err(|error| unread(arn, &error))?;
     let text = answer.get("SecretString").and_then(Value::as_str).unwrap_or_default();
     means(text, cloud, arn)
@@ -44,9 +50,10 @@ fn unread(arn: &str, error: &AwsError) -> Error {
             "; give the function's role secretsmanager:GetSecretValue on it, and kms:Decrypt on its key"
         }
         "ResourceNotFoundException" => "; check the ARN, and that the secret lies in the function's own region",
+        _ if error.is_transient => "; it can be repeated",
         _ => "",
     };
-    Error::new(ErrorName::Unavailable, format!("the secret {arn} cannot be read: {error}{advice}"))
+    Error::new(error.name(), format!("the secret {arn} cannot be read: {error}{advice}"))
 }
 
 /// Reads the text of a secret or a file. No error message repeats any part of it.

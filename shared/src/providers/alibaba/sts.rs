@@ -106,7 +106,7 @@ fn answer<T: for<'de> Deserialize<'de>>(reply: &Reply, otherwise: &str) -> Resul
         Err(failure) => failure,
         Ok(answer) => unreadable(reply, answer.request_id, otherwise),
     }
-    .of_sign_in())
+    .of_sign_in(reply.status))
 }
 
 fn to_sts(mut call: Call) -> Call {

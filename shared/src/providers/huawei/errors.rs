@@ -226,7 +226,7 @@ mod tests {
         let iam =
             failed(Service::Iam, 403, r#"{"error":{"code":403,"message":"You have no right to do this action"}}"#);
         assert_eq!((iam.disposition, iam.whose), (Disposition::Permanent, Whose::Backup));
-        assert_eq!(iam.of_sign_in().disposition, Disposition::Authentication);
+        assert_eq!(iam.of_sign_in(403).disposition, Disposition::Authentication);
         for code in ["APIGW.0301", "APIGW.0303", "APIGW.0305", "APIGW.0307", "APIGW.0311"] {
             assert_eq!(of(401, code).disposition, Disposition::Authentication, "{code}");
         }

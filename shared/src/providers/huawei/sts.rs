@@ -54,7 +54,9 @@ impl Sts for Huawei {
             security_token: String,
             expiration: Timestamp,
         }
-        let keys = errors::read::<Answer>(Service::HuaweiSts, reply).map_err(Failure::of_sign_in)?.credentials;
+        let keys = errors::read::<Answer>(Service::HuaweiSts, reply)
+            .map_err(|failure| failure.of_sign_in(reply.status))?
+            .credentials;
         let credential = Credential {
             access_key_id: keys.access_key_id,
             access_key_secret: keys.secret_access_key.into(),
@@ -77,7 +79,8 @@ impl Sts for Huawei {
             #[serde(default, deserialize_with = "lenient")]
             domain_id: Option<String>,
         }
-        let listed = errors::read::<Projects>(Service::Iam, reply).map_err(Failure::of_sign_in)?;
+        let listed =
+            errors::read::<Projects>(Service::Iam, reply).map_err(|failure| failure.of_sign_in(reply.status))?;
         let owner = listed.projects.into_iter().find_map(|project| project.domain_id);
         owner.ok_or_else(|| {
             unreadable(reply, errors::request_id(reply), "no project of this region tells whose the key is").of_read()

@@ -55,7 +55,7 @@ pub fn request(domain: &str, user: &str, password: &SecretString, region: &str) 
 /// A wrong password or missing permission is [`crate::model::failure::Disposition::Authentication`]. After an answer that cannot be read,
 /// the token may be asked for again.
 pub fn token(reply: &Reply) -> Result<Token, Failure> {
-    let answer: Answer = errors::read(Service::Iam, reply).map_err(Failure::of_sign_in)?;
+    let answer: Answer = errors::read(Service::Iam, reply).map_err(|failure| failure.of_sign_in(reply.status))?;
     let incomplete = |why| unreadable(reply, errors::request_id(reply), why).of_read();
     let value = reply.header("x-subject-token").map(str::trim).filter(|value| !value.is_empty());
     let value = value.ok_or_else(|| incomplete("the answer holds no X-Subject-Token"))?;

@@ -67,7 +67,7 @@ impl Sts for Tencent {
     }
 
     fn assumed(&self, reply: &Reply) -> Result<Temporary, Failure> {
-        let answer = read::<Assumed>(reply).map_err(Failure::of_sign_in)?;
+        let answer = read::<Assumed>(reply).map_err(|failure| failure.of_sign_in(reply.status))?;
         let expires_at = Timestamp::from_second(answer.body.expired_time)
             .map_err(|_| unreadable(reply, answer.request_id, "the answer does not say when the credential ends"))?;
         let keys = answer.body.credentials;
@@ -86,7 +86,7 @@ impl Sts for Tencent {
     }
 
     fn owner(&self, reply: &Reply) -> Result<String, Failure> {
-        Ok(read::<Caller>(reply).map_err(Failure::of_sign_in)?.body.account)
+        Ok(read::<Caller>(reply).map_err(|failure| failure.of_sign_in(reply.status))?.body.account)
     }
 }
 

@@ -10,9 +10,11 @@ use futures_util::future::join_all;
 use offsite_shared::context::Context;
 use offsite_shared::exchange::{self, Target};
 use offsite_shared::io::credentials::{AccountSecrets, key_variables};
+use offsite_shared::io::patience;
 use offsite_shared::model::access::CredentialName;
 use offsite_shared::model::command::Cloud;
-use offsite_shared::model::failure::{Disposition, Failure};
+use offsite_shared::model::error::ErrorName;
+use offsite_shared::model::failure::{Disposition, Failure, NO_CREDENTIAL};
 use offsite_shared::model::time::later;
 use offsite_shared::ports::Secrets;
 use offsite_shared::providers::asked::Need;
@@ -115,15 +117,21 @@ impl Account {
             // A password is exchanged for a token by the first signed check, not here.
             Some(CredentialSource::Environment) if !by_key => run.secrets.check(cloud).map(|()| nameless),
             _ => {
-                let access = run.secrets.access(cloud, &self.name, &self.routes[0].region, None).await;
+                let access = run.secrets.access(cloud, &self.name, &self.routes[0].region, None);
+                let access = patience::until(later(run.context.now(), run.patience), access).await;
                 access.map(|access| CredentialName::of(cloud, &self.name, &access))
             }
         };
         let name = match known {
             Ok(name) => name,
             Err(error) => {
-                let why = error.message;
-                let advice = "docs/configuration.md says how an account gets its credential";
+                // By its name, as a command tells it.
+                let (why, advice) = match error.name {
+                    ErrorName::Unavailable => {
+                        (error.to_string(), "run doctor again; if it stays, check the network to it")
+                    }
+                    _ => (error.to_string(), "docs/configuration.md says how an account gets its credential"),
+                };
                 let check = self.check("credential", "", Finding::new(Health::Fail, why, advice), BLIND);
                 return (check, Some("there is no credential".to_owned()));
             }
@@ -279,7 +287,8 @@ impl Account {
                 let started = run.context.now();
                 let stop = later(started, run.patience);
                 let target = Target { provider: self.provider, account: &self.name, rule: None };
-                let asked = exchange::send_once(run.context, target, &call, false, stop).await;
+                let asked = exchange::send_once(run.context, target, &call, false, stop);
+                let asked = patience::until(stop, asked).await;
                 took.set(Some(run.context.now().duration_since(started).as_millis() as i64));
                 asked.map_err(|failure| Unasked::Failed(failure, Some(base)))
             }
@@ -296,6 +305,8 @@ impl Account {
                 }
                 if self.is_refused_key(&failure) {
                     *barred = Some("the key was refused above, and wrong signatures can lock it".to_owned());
+                } else if failure.code == NO_CREDENTIAL {
+                    *barred = Some("there is no credential".to_owned());
                 }
                 self.judge(topic, route, &failure)
             }
@@ -303,11 +314,10 @@ impl Account {
         Some(Check { latency_ms: took.get(), ..self.check(topic.name(), subject, finding, blind) })
     }
 
-    /// Whether a failure means that the key is refused. Its code is `credential` where a password was refused or a variable is
-    /// wrong.
+    /// Whether a failure means that the key is refused: by the provider, by what gives a password's token, or here, since it cannot sign.
     fn is_refused_key(&self, failure: &Failure) -> bool {
         let refused = failure.disposition == Disposition::Authentication && !self.probe.is_denied(failure);
-        refused || matches!(failure.code.as_str(), "credential" | "signing")
+        refused || (failure.is_of_settings() && matches!(failure.code.as_str(), NO_CREDENTIAL | "signing"))
     }
 
     fn judge(&self, topic: Topic, route: &Route, failure: &Failure) -> Finding {
@@ -324,6 +334,9 @@ impl Account {
             return Finding::new(weight, format!("the key may not ask this: {said}"), format!("grant {right}"));
         }
         match failure.disposition {
+            _ if failure.code == NO_CREDENTIAL => {
+                Finding::new(weight, said, "run doctor again; if it stays, check what gives the credential")
+            }
             Disposition::Throttled => Finding::new(Health::Unknown, said, "run doctor again in a minute"),
             _ if failure.code == "deadline" => Finding::new(weight, "no answer in time", "give more with --timeout"),
             Disposition::Permanent => Finding::new(weight, said, failure.advice),

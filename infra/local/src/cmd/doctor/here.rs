@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use offsite_shared::io::aws::Aws;
+use offsite_shared::io::aws::{Aws, AwsEndpoint};
 use offsite_shared::model::access::{CredentialName, Pause};
+use offsite_shared::model::error::Error;
 use offsite_shared::ports::{Ledger, Transport};
 use offsite_shared::providers::probe::{Finding, Health};
-use offsite_shared::settings::environment::{Environment, check_endpoint};
+use offsite_shared::settings::environment::Environment;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde_json::json;
 
@@ -168,15 +169,15 @@ pub(crate) async fn queues(
     let mut checks = Vec::new();
     for variable in ["QUEUE_URL", "OFFSITE_WORK_QUEUE_URL"] {
         let Some(url) = environment.get(variable) else { continue };
-        // A URL that is refused may hold a password.
-        let subject = if check_endpoint(variable, url).is_ok() { url } else { variable };
-        let finding = match queue(environment, transport, clock, variable, url).await {
-            Ok(()) => Finding::ok("the queue answers"),
-            Err(why) => Finding::new(
-                Health::Fail,
-                why,
-                format!("check {variable}, AWS_REGION and the right sqs:GetQueueAttributes on the queue"),
-            ),
+        let called = || -> Result<(Aws, AwsEndpoint), Error> {
+            let aws = Aws::from_environment(environment, transport.clone(), clock.clone())?;
+            let endpoint = aws.queue_endpoint(environment, variable, url)?;
+            Ok((aws, endpoint))
+        };
+        let (subject, finding) = match called() {
+            Ok((aws, endpoint)) => (url, queue(&aws, &endpoint, variable, url).await),
+            // A URL that is refused may hold a password.
+            Err(error) => (variable, Finding::new(Health::Fail, error.to_string(), "correct the variable")),
         };
         checks.push(Check::here("queue", subject, finding, BLIND));
     }
@@ -187,22 +188,14 @@ pub(crate) async fn queues(
     checks
 }
 
-async fn queue(
-    environment: &Environment,
-    transport: &Arc<dyn Transport>,
-    clock: &Arc<dyn offsite_shared::ports::Clock>,
-    variable: &str,
-    url: &str,
-) -> Result<(), String> {
-    check_endpoint(variable, url).map_err(|error| error.message)?;
-    let aws = Aws::from_environment(environment, transport.clone(), clock.clone()).map_err(|error| error.message)?;
-    let origin = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
-    let endpoint = aws.endpoint(environment, "AWS_ENDPOINT_URL_SQS", origin).map_err(|error| error.message)?;
+async fn queue(aws: &Aws, endpoint: &AwsEndpoint, variable: &str, url: &str) -> Finding {
     let body = json!({ "QueueUrl": url, "AttributeNames": ["QueueArn"] });
-    let call = aws.call(&endpoint, "sqs", "1.0", "AmazonSQS.GetQueueAttributes", &body, Duration::from_secs(3));
-    match tokio::time::timeout(TIMEOUT, call).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("no answer in time".to_owned()),
-    }
+    let call = aws.call(endpoint, "sqs", "1.0", "AmazonSQS.GetQueueAttributes", &body, Duration::from_secs(3));
+    let why = match tokio::time::timeout(TIMEOUT, call).await {
+        Ok(Ok(_)) => return Finding::ok("the queue answers"),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no answer in time".to_owned(),
+    };
+    let advice = format!("check {variable}, AWS_REGION and the right sqs:GetQueueAttributes on the queue");
+    Finding::new(Health::Fail, why, advice)
 }

@@ -149,7 +149,7 @@ fn beside_simulators(environment: Environment) -> Environment {
     .fold(environment, |environment, (service, identity)| match environment.get(service).map(str::to_owned) {
         Some(url)
             if environment.get(identity).is_none()
-                && offsite_shared::settings::environment::is_loopback(reach::authority(&url)) =>
+                && offsite_shared::settings::url::is_loopback(reach::authority(&url)) =>
         {
             environment.with(identity, url)
         }

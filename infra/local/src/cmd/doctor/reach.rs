@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use offsite_shared::context::Context;
 use offsite_shared::model::http::{HttpRequest, TransportError};
-use offsite_shared::settings::environment::{Environment, is_loopback};
+use offsite_shared::settings::environment::Environment;
+use offsite_shared::settings::url::is_loopback;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
