@@ -6,16 +6,18 @@ use std::collections::BTreeSet;
 use offsite_local::report::{csv, html, table};
 use offsite_shared::report::{Conclusion, Report};
 use offsite_shared::sweep::findings::Counts;
+use offsite_shared::sweep::verdict::Verdict;
 use serde_json::Value;
 
 #[path = "../../infra/local/examples/report_page/sample.rs"]
 mod sample;
 
-fn all() -> [(&'static str, Report); 5] {
+fn all() -> [(&'static str, Report); 6] {
     [
         ("rich", sample::rich()),
         ("holds", sample::holds()),
         ("unknown", sample::unknown()),
+        ("grey", sample::grey()),
         ("empty", sample::empty()),
         ("large", sample::large(10_000)),
     ]
@@ -169,7 +171,7 @@ fn a_name_is_text_in_the_page_and_in_its_data() {
         lists += data["rows"].as_array().unwrap().len();
         rest = after;
     }
-    assert_eq!(lists, 91 + 6 + 2, "all exceptions, orphans and replications outside the policy");
+    assert_eq!(lists, 109 + 6 + 2, "all exceptions, orphans and replications outside the policy");
 }
 
 #[test]
@@ -213,13 +215,13 @@ fn a_terminal_shows_a_hundred_columns_and_obeys_no_name() {
     let text = colourless(&table(&sample::rich()));
     for words in [
         "Does not hold",
-        "1 of 3 rules does not hold, and 1 cannot be judged. 2 replications outside the policy need somebody.",
+        "1 of 4 rules does not hold, and 1 cannot be judged. 2 replications outside the policy need somebody.",
         "Note: OFFSITE_PAUSED is set",
-        "covered 2,460: 2,371 replicated (12 inferred), 31 in progress",
+        "covered 2,460: 2,353 replicated (12 inferred), 31 in progress",
         "lag 26h 5m of 24h; newest copies 31h of 24h (worst of 120 resources, 2 late)",
         "complete as of 2026-08-18 10:35 UTC (25m ago; the sweep took 3m 7s)",
         "late: disk-0000new1, no usable copy at all",
-        "and 69 more: --format csv",
+        "and 87 more: --format csv",
         "orphans: 6 copies whose source is gone",
         "no figures before the first complete sweep",
         "Outside the policy: 2",
@@ -230,19 +232,10 @@ fn a_terminal_shows_a_hundred_columns_and_obeys_no_name() {
 
 #[test]
 fn every_count_is_shown_with_its_definition() {
-    let counts = Counts {
-        covered: 45_001,
-        replicated: 1_001,
-        in_progress: 2_002,
-        missing: 3_003,
-        not_ready: 4_004,
-        ineligible: 5_005,
-        failed: 6_006,
-        in_doubt: 7_007,
-        lost: 8_008,
-        missed: 8_965,
-        ..Counts::default()
-    };
+    let mut counts = Counts { covered: 45_001, ..Counts::default() };
+    for (index, verdict) in (1..).zip(Verdict::ALL) {
+        counts[verdict] = index * 1_001;
+    }
     let mut report = sample::holds();
     report.rules[0].counts = counts;
     let page = html(&report);
@@ -264,7 +257,7 @@ fn an_empty_report_says_so() {
     let report = sample::empty();
     let sentence = "This report is empty: there is no rule, and no replication needs anybody.";
     let text = colourless(&table(&report));
-    assert!(text.contains(sentence) && text.contains("Note: there is no policy"), "{text}");
+    assert!(text.contains(sentence) && text.contains("Note: There is no policy"), "{text}");
     let page = html(&report);
     assert!(page.contains(sentence) && page.contains("verdict neutral") && !page.contains("Every covered backup"));
     assert_eq!(read_csv(&csv(&report)).len(), 1, "a header line alone");

@@ -1,4 +1,4 @@
-//! Writes the page of a made-up report: `cargo run -p offsite --example report_page -- OUT.html [rich|holds|unknown|empty|large]`.
+//! Writes the page of a made-up report: `cargo run -p offsite --example report_page -- OUT.html [rich|holds|unknown|grey|empty|large]`.
 //! The browser tests open it, and whoever works on the page looks at it. `OUT.csv` and `OUT.txt` make the other forms.
 
 mod sample;
@@ -13,6 +13,7 @@ fn main() -> anyhow::Result<()> {
         None | Some("rich") => sample::rich(),
         Some("holds") => sample::holds(),
         Some("unknown") => sample::unknown(),
+        Some("grey") => sample::grey(),
         Some("empty") => sample::empty(),
         Some("large") => sample::large(10_000),
         Some(other) => bail!("there is no sample {other}"),

@@ -1,8 +1,14 @@
 //! Made-up reports that show every part of a page, names that try to act among them.
 
+// Tests take this file in by its path, so the other one is named by its path, too.
+#[path = "resources.rs"]
+mod resources;
+
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use offsite_shared::observe::arrivals::Arrival;
-use offsite_shared::report::{Conclusion, Late, Promise, Report, Rpo, RuleReport};
+use offsite_shared::report::{Conclusion, Late, Promise, Report, ResourceCounts, Rpo, RuleReport};
 use offsite_shared::sweep::findings::{Counts, Line, Orphan, Point};
 use offsite_shared::sweep::verdict::Verdict;
 
@@ -28,27 +34,49 @@ fn ago(seconds: u64) -> Timestamp {
     now().checked_sub(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0))).unwrap_or_default()
 }
 
-/// Three rules, one of each conclusion, with everything that a report can hold.
+fn ahead(seconds: u64) -> Timestamp {
+    now().checked_add(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0))).unwrap_or_default()
+}
+
+/// Four rules, one of each conclusion, with everything that a report can hold.
 pub fn rich() -> Report {
     let mut broken = rule("web-disks", Conclusion::Broken);
     broken.why = vec![
-        "the oldest backup without a copy is 26h 5m old; 24h are allowed".to_owned(),
-        "2 of 120 resources have no usable copy younger than 24h".to_owned(),
-        "1 backup is gone from its source and was never copied".to_owned(),
+        "3 resources are unprotected: backups were made and not copied".to_owned(),
+        "2 resources are unprotected: their backups cannot be copied (`offsite risk accept` where that is all right)"
+            .to_owned(),
+        "2 resources are unprotected: there is no newer backup, which is the backup plan's to make".to_owned(),
+        "25 backups are due and have no usable copy".to_owned(),
+        "1 went without ever being copied; `offsite ledger resolve --acknowledge` ends that".to_owned(),
     ];
-    broken.counts = Counts {
-        covered: 2_460,
-        replicated: 2_371,
-        in_progress: 31,
-        missing: 18,
-        not_ready: 9,
-        ineligible: 20,
-        failed: 5,
-        in_doubt: 3,
-        lost: 2,
-        missed: 1,
-        ..Counts::default()
-    };
+    broken.counts = Counts { covered: 2_460, replicated: 2_353, ..Counts::default() };
+    let verdicts: [(Verdict, u64); 14] = [
+        (Verdict::InProgress, 31),
+        (Verdict::Missing, 18),
+        (Verdict::NotReady, 9),
+        (Verdict::Ineligible, 20),
+        (Verdict::Failed, 5),
+        (Verdict::InDoubt, 3),
+        (Verdict::Lost, 2),
+        (Verdict::Missed, 1),
+        (Verdict::Refused, 6),
+        (Verdict::Left, 2),
+        (Verdict::Unknown, 4),
+        (Verdict::GivenUp, 1),
+        (Verdict::Overtaken, 3),
+        (Verdict::Ended, 2),
+    ];
+    verdicts.iter().for_each(|(verdict, count)| broken.counts[*verdict] = *count);
+    broken.resources =
+        ResourceCounts { unprotected: 6, stale: 1, unknown: 2, accepted_risk: 1, pending: 2, protected: 228 };
+    broken.unprotected = resources::resources();
+    broken.unprotected_total = broken.unprotected.len() as u64;
+    broken.gaps = 25;
+    broken.backlog = 1_200;
+    broken.backlog_end = Some(ahead(5 * DAY));
+    broken.causes = resources::causes();
+    broken.not_covered = resources::not_covered();
+    broken.accepted = resources::accepted();
     broken.inferred = 12;
     broken.lag_seconds = Some(26 * HOUR + 290);
     broken.rpo = Some(Rpo {
@@ -61,16 +89,6 @@ pub fn rich() -> Report {
             Late { resource: "disk-7f3k0q2a".to_owned(), seconds: Some(31 * HOUR) },
         ],
     });
-    let verdicts: [(Verdict, u64); 8] = [
-        (Verdict::InProgress, 31),
-        (Verdict::Missing, 18),
-        (Verdict::NotReady, 9),
-        (Verdict::Ineligible, 20),
-        (Verdict::Failed, 5),
-        (Verdict::InDoubt, 3),
-        (Verdict::Lost, 2),
-        (Verdict::Missed, 1),
-    ];
     broken.exceptions = verdicts
         .iter()
         .flat_map(|(verdict, count)| (0..*count).map(move |n| (*verdict, n)))
@@ -101,6 +119,8 @@ pub fn rich() -> Report {
     holds.source = "cn-north-4, vault 3f1c9f6e-5a0b-4a7e-9d36-0f2f5b8e7a11".to_owned();
     holds.destinations = vec!["cn-south-1".to_owned()];
     holds.counts = Counts { covered: 412, replicated: 410, in_progress: 2, ..Counts::default() };
+    holds.resources = ResourceCounts { protected: 31, ..ResourceCounts::default() };
+    holds.objective.is_default = true;
     holds.lag_seconds = Some(3 * HOUR + 700);
     holds.objective.rpo_seconds = None;
     holds.exceptions = (0..2).map(|n| exception(Verdict::InProgress, 900 + n, n)).collect();
@@ -112,8 +132,8 @@ pub fn rich() -> Report {
     unknown.operation = "create-vault-replication".to_owned();
     unknown.source = "cn-hangzhou, vault v-000e0a1b2c3d".to_owned();
     unknown.destinations = vec!["cn-beijing".to_owned()];
-    unknown.why = vec!["no sweep of this rule was complete yet".to_owned()];
-    unknown.objective = Promise { max_lag_seconds: Some(48 * HOUR), rpo_seconds: None, ..Promise::default() };
+    unknown.why = vec!["no sweep of this rule has come to its end yet".to_owned()];
+    unknown.objective = Promise { max_lag_seconds: Some(48 * HOUR), ..Promise::default() };
     unknown.complete_as_of = None;
     unknown.sweep_seconds = None;
     unknown.counts = Counts::default();
@@ -124,10 +144,10 @@ pub fn rich() -> Report {
     Report {
         at: now(),
         live: false,
-        states: std::collections::BTreeMap::new(),
+        states: BTreeMap::new(),
         conclusion: Conclusion::Broken,
         remarks: vec!["OFFSITE_PAUSED is set: nothing new is started".to_owned()],
-        rules: vec![broken, holds, unknown],
+        rules: vec![broken, holds, unknown, unjudged()],
         outside: vec![
             Line { name: Some(HOSTILE[1].to_owned()), ..exception(Verdict::InDoubt, 5_000, 0) },
             exception(Verdict::Failed, 5_001, 1),
@@ -135,10 +155,25 @@ pub fn rich() -> Report {
     }
 }
 
+/// A rule that promises nothing.
+fn unjudged() -> RuleReport {
+    let mut rule = rule("scratch", Conclusion::NotJudged);
+    rule.objective = Promise::default();
+    rule.counts = Counts { covered: 40, replicated: 12, missing: 28, ..Counts::default() };
+    rule.resources = ResourceCounts { pending: 3, protected: 5, ..ResourceCounts::default() };
+    rule
+}
+
+/// One rule, and it promises nothing.
+pub fn grey() -> Report {
+    Report { remarks: Vec::new(), rules: vec![unjudged()], ..empty() }
+}
+
 /// One rule, all of whose backups have their copies.
 pub fn holds() -> Report {
     let mut rule = rule("web-disks", Conclusion::Holds);
     rule.counts = Counts { covered: 300, replicated: 300, ..Counts::default() };
+    rule.resources = ResourceCounts { protected: 30, ..ResourceCounts::default() };
     rule.lag_seconds = Some(0);
     rule.points.iter_mut().for_each(|point| point.lag_seconds = 0);
     Report { conclusion: Conclusion::Holds, remarks: Vec::new(), rules: vec![rule], ..empty() }
@@ -146,7 +181,7 @@ pub fn holds() -> Report {
 
 /// One rule that was never swept.
 pub fn unknown() -> Report {
-    let rules: Vec<RuleReport> = rich().rules.into_iter().skip(2).collect();
+    let rules: Vec<RuleReport> = rich().rules.into_iter().skip(2).take(1).collect();
     Report { conclusion: Conclusion::Unknown, remarks: Vec::new(), rules, ..empty() }
 }
 
@@ -155,9 +190,9 @@ pub fn empty() -> Report {
     Report {
         at: now(),
         live: false,
-        states: std::collections::BTreeMap::new(),
-        conclusion: Conclusion::Holds,
-        remarks: vec!["there is no policy: nothing is promised".to_owned()],
+        states: BTreeMap::new(),
+        conclusion: Conclusion::NotJudged,
+        remarks: vec!["There is no policy, and the ledger is empty: there is nothing to report.".to_owned()],
         rules: Vec::new(),
         outside: Vec::new(),
     }
@@ -182,7 +217,7 @@ pub fn large(exceptions: u64) -> Report {
             lag_seconds: 9_000 + wave(n),
             covered: 990_000 + n,
             replicated: 980_000,
-            uncopied: 0,
+            uncopied: 10_000,
         })
         .collect();
     first.durations = (0..5_000).map(|n| Arrival { at: ago((5_000 - n) * 300), seconds: 240 + wave(n) / 3 }).collect();
@@ -198,7 +233,7 @@ fn rule(name: &str, conclusion: Conclusion) -> RuleReport {
         account: "prod".to_owned(),
         source: "ap-guangzhou".to_owned(),
         destinations: vec!["ap-beijing".to_owned(), "ap-singapore".to_owned()],
-        objective: Promise { max_lag_seconds: Some(DAY), rpo_seconds: Some(DAY), ..Promise::default() },
+        objective: Promise { max_lag_seconds: Some(DAY), rpo_seconds: Some(DAY), is_default: false, history: false },
         conclusion,
         why: Vec::new(),
         complete_as_of: Some(ago(25 * 60)),
@@ -217,7 +252,7 @@ fn rule(name: &str, conclusion: Conclusion) -> RuleReport {
                 lag_seconds: lag(n),
                 covered: 2_400 + n,
                 replicated: 2_330 + n,
-                uncopied: 0,
+                uncopied: 70,
             })
             .collect(),
         durations: (0..180)
@@ -226,14 +261,14 @@ fn rule(name: &str, conclusion: Conclusion) -> RuleReport {
                 seconds: 420 + (n * 7_919) % 1_900 + if n % 41 == 0 { 5_000 } else { 0 },
             })
             .collect(),
-        resources: Default::default(),
+        resources: ResourceCounts::default(),
         unprotected: Vec::new(),
         unprotected_total: 0,
         gaps: 0,
         backlog: 0,
         backlog_end: None,
         causes: Vec::new(),
-        not_covered: Default::default(),
+        not_covered: BTreeMap::new(),
         accepted: Vec::new(),
     }
 }
@@ -246,18 +281,29 @@ fn exception(verdict: Verdict, index: u64, n: u64) -> Line {
         Verdict::InDoubt => Some("the call timed out after it was sent; read back 3 times, nothing seen yet"),
         Verdict::Lost => Some("seen NORMAL on 2026-08-12, not in the destination since 2026-08-17"),
         Verdict::Missed => Some("deleted at its source before a copy was started"),
+        Verdict::Refused => Some("LimitExceeded.Snapshot: the snapshot quota of ap-singapore is used up"),
+        Verdict::Left => Some("its name does not begin with web- any more"),
+        Verdict::Overtaken => Some("deleted at its source; its disk has a newer copy"),
+        Verdict::Ended => Some("the copy expired as planned"),
+        Verdict::GivenUp => Some("was given up by a person: not wanted"),
+        _ => None,
+    };
+    let cause = match verdict {
+        Verdict::Ineligible => Some("encrypted"),
+        Verdict::Refused => Some("LimitExceeded.Snapshot"),
+        Verdict::Failed => Some("failed"),
         _ => None,
     };
     Line {
-        cause: None,
-        resource_kind: None,
         verdict,
         backup_id: format!("snap-{:08x}", 0x1a2b_3c4d_u64.wrapping_add(index * 2_654_435) & 0xffff_ffff),
         name: Some(format!("web-{:02}-daily", index % 40)),
         resource: Some(format!("disk-{:06x}", (index * 40_503) % 0xff_ffff)),
+        resource_kind: None,
         source_region: "ap-guangzhou".to_owned(),
         destination: if n.is_multiple_of(2) { "ap-singapore" } else { "ap-beijing" }.to_owned(),
         created_at: (verdict != Verdict::Missed).then(|| ago(600 + (index * 977) % (26 * HOUR))),
+        cause: cause.map(str::to_owned),
         reason: reason.map(str::to_owned),
         key: (verdict != Verdict::Missing).then(|| format!("{:064x}", index * 0x9e37_79b9)),
     }

@@ -164,7 +164,7 @@ pub(super) const TERMS: [(&str, &str, &str); 15] = [
     ),
     ("broken", "does not hold", "At least one objective is certainly not met. The command ends with 3."),
     (
-        "unknown",
+        "not-known",
         "cannot be known",
         "There was no complete sweep yet, or the last one is too old or failed. What cannot be known is never reported as \
          good. The command ends with 1.",
