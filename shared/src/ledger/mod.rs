@@ -10,6 +10,7 @@ mod error;
 pub mod limits;
 pub mod observed;
 mod resolution;
+pub mod risks;
 pub mod store;
 mod transitions;
 

@@ -6,6 +6,7 @@
 //! **Invariant:** what cannot be known makes a report [`Conclusion::Unknown`], never a good one.
 
 pub mod reading;
+pub mod risks;
 
 use std::collections::BTreeMap;
 

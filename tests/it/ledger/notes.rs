@@ -9,10 +9,13 @@ use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::memory::MemoryLedger;
+use offsite_shared::ledger::risks::{Act, Decision, FORMAT};
+use offsite_shared::ledger::store::LedgerError;
 use offsite_shared::ledger::store::{Expect, Put, RecordFilter};
 use offsite_shared::ledger::{self, Claimant, Record, put_off};
 use offsite_shared::model::command::Operation;
 use offsite_shared::ports::{Ledger, Notes};
+use offsite_shared::report::risks;
 use serde_json::json;
 
 use crate::faults::world::{Home, Store, aws_environment, command, http, replication};
@@ -54,6 +57,36 @@ async fn of_two_writers_of_a_note_one_is_told() {
         // Notes are no records.
         assert!(store.put_note("course/c", "{}", 0).await.unwrap(), "{name}");
         assert_eq!(store.list(&RecordFilter::default(), None, 10).await.unwrap().records, [], "{name}");
+    }
+}
+
+fn gone(resource: &str) -> Act {
+    Act {
+        format: FORMAT,
+        rule: "nightly".into(),
+        number: 0,
+        decision: Decision::Gone { resource: resource.into() },
+        reason: "scrapped".into(),
+        who: "ann@desk".into(),
+        at: "2026-11-02T08:00:00Z".parse().unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn each_act_of_a_person_keeps_its_number_and_nothing_is_written_over() {
+    for (name, store, _alive) in stores().await {
+        assert_eq!(risks::read(&*store, "nightly").await, Ok(Vec::new()), "{name}");
+        let first = risks::add(&*store, gone("disk-1")).await.unwrap();
+        // Somebody who read before the first act was there takes the next number.
+        let second = risks::add(&*store, gone("disk-2")).await.unwrap();
+        assert_eq!((first.number, second.number), (0, 1), "{name}");
+        let again = risks::add(&*store, gone("disk-1")).await.unwrap();
+        assert_eq!(again.number, 0, "{name}: the same act sent again is the one that is there");
+        assert_eq!(risks::read(&*store, "nightly").await, Ok(vec![first.clone(), second]), "{name}");
+        assert_eq!(risks::read(&*store, "night").await, Ok(Vec::new()), "{name}");
+        // An act that cannot be read is no end: what came after it would be forgotten.
+        assert!(store.put_note("risk/nightly/2", &first.to_text().unwrap(), 0).await.unwrap(), "{name}");
+        assert!(matches!(risks::read(&*store, "nightly").await, Err(LedgerError::Corrupt { .. })), "{name}");
     }
 }
 
