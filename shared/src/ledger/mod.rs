@@ -26,7 +26,7 @@ use crate::model::receipt::Receipt;
 use crate::model::time::later;
 use error::LedgerError;
 
-pub use crate::ledger::resolution::{Resolution, ResolveError, resolve};
+pub use crate::ledger::resolution::{BREAKABLE_AFTER, Resolution, ResolveError, resolve};
 pub use crate::ledger::transitions::{Claim, Ending, claim, emitted, missed, put_off, settle};
 
 /// The newest record format that this version writes and reads.
