@@ -1,6 +1,7 @@
 //! The only impure module: clock, environment, HTTP, AWS, standard output, and the Lambda runtime.
 
 pub mod aws;
+pub mod caller;
 pub mod clock;
 pub mod credentials;
 pub mod dynamodb;
