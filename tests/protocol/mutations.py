@@ -157,7 +157,7 @@ ROWS = [
     ("ledger/resolution.rs", "next.lease_until = None;\n    next.version += 1;", "next.lease_until = None;",
      "person: a decision does not count the version", "P2"),
     ("ledger/resolution.rs", "Resolution::Acknowledge | Resolution::Retry => &[Refused,", "Resolution::Acknowledge => &[Refused],\n            Resolution::Retry => &[Claimed, Refused,",
-     "person: a claim whose lease has ended is retried as if nothing was sent", "P12 P5 P10"),
+     "person: a claim whose lease has ended is retried as if nothing was sent", "P11 P12 P5 P10"),
     ("ledger/resolution.rs", "Resolution::Acknowledge | Resolution::Retry => &[Refused,", "Resolution::Acknowledge => &[Refused],\n            Resolution::Retry => &[State::Accepted, Refused,",
      "person: an accepted copy is retried", "P12 P19"),
     ("ledger/resolution.rs", "if is_used && !in_doubt {\n        next.attempt += 1;", "if is_used && !in_doubt {",

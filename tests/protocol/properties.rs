@@ -162,9 +162,9 @@ pub fn pair(before: Option<&Record>, after: &Record, limit: u32) -> Pair {
         if after.state == State::Seen && (before.state == State::InDoubt || before.doubt_since.is_some()) {
             wrong(Property::P5, "a doubt becomes seen");
         }
-        if is_broken && had_claim && after.lease_until.is_none() {
+        if is_broken && before.last() != after.last() {
             marks.push(Mark::LeaseBroken);
-            if after.state != State::InDoubt || after.doubt_since.is_none() {
+            if after.state != State::InDoubt || after.doubt_since.is_none() || after.lease_until.is_some() {
                 wrong(Property::P4, "a broken lease is no doubt");
             }
         }
