@@ -7,6 +7,7 @@ mod command_line;
 mod context;
 mod contracts;
 mod day;
+mod decisions;
 mod doctor;
 mod emulators;
 mod events;

@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use jsonschema::Validator;
 use offsite_local::cmd::stage::post;
+use offsite_shared::ledger::risks::{self, Act, Decision};
 use offsite_shared::model::command::{Cloud, Command, Operation};
 use offsite_shared::model::receipt::Receipt;
 use offsite_shared::replicate::messages;
+use offsite_shared::report;
 use offsite_shared::triggers;
 use offsite_shared::triggers::hint::of_body;
 use serde_json::{Value, json};
@@ -80,7 +83,7 @@ fn the_schemas_are_schemas() {
         .filter(|name| name.ends_with(".schema.json"))
         .collect();
     names.sort();
-    for name in ["answer", "command", "hint", "message"] {
+    for name in ["answer", "command", "decision", "hint", "message"] {
         assert!(names.contains(&format!("{name}.schema.json")), "{names:?}");
     }
     for name in names {
@@ -263,6 +266,34 @@ fn every_type_of_message_fits_and_nothing_else_does() {
     assert!(!validator.is_valid(&without_id), "a copy that we started has an ID");
     without_id["data"]["adopted"] = json!(true);
     assert!(validator.is_valid(&without_id), "no API gives an adopted pair's TaskId back");
+}
+
+#[test]
+fn every_decision_of_a_person_fits_and_nothing_else_does() {
+    let validator = validator("decision");
+    let at: Timestamp = "2026-11-22T06:00:00Z".parse().unwrap();
+    let accept = |destination: Option<&str>| Decision::Accept {
+        resource: "disk-1".to_owned(),
+        destination: destination.map(str::to_owned),
+        cause: "encrypted".to_owned(),
+        until: "2027-02-22T06:00:00Z".parse().unwrap(),
+    };
+    let gone = Decision::Gone { resource: "disk-1".to_owned() };
+    let mut ids = Vec::new();
+    for decision in [accept(None), accept(Some("ap-singapore")), gone, Decision::Revoke { act: 0 }, Decision::Retire] {
+        let (rule, reason, who) = ("nightly".to_owned(), "because".to_owned(), "ann@desk".to_owned());
+        let act = Act { format: risks::FORMAT, rule, number: 3, decision, reason, who, at };
+        let message = report::risks::message(&act);
+        assert_eq!((&message.event["subject"], &message.event["id"]), (&json!("nightly/3"), &json!(message.id)));
+        assert_strict(&validator, &message.event, &[], &[]);
+        let mut other = message.event.clone();
+        other["type"] = json!("offsite.risk.forgotten");
+        assert!(!validator.is_valid(&other), "{other}");
+        assert_eq!(report::risks::message(&act).id, message.id, "told twice it is the same");
+        ids.push(message.id);
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 4, "each kind has its own ID: {ids:?}");
 }
 
 #[test]

@@ -15,7 +15,7 @@
 //! by name instead of by time. `mutations.py` breaks the product on purpose and expects this to notice.
 //!
 //! **What it does not show:** the three providers (one model stands for them), several replications in one process, an index of the
-//! store that lags, a policy's sweep, a person's `resolve`, and what needs more workers or faults than the bounds.
+//! store that lags, a policy's sweep, what a person adopts, abandons or acknowledges, and what needs more workers or faults than the bounds.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // Helpers of tests may, as tests do.
 #![allow(missing_docs)] // A test has no public surface; what a name does not say is said where it is needed.
@@ -38,7 +38,7 @@ use properties::{Finding, Mark, Property};
 use provider::Guard;
 use world::{Kind, World};
 
-use Kind::{Delivery, Observe, Sweep, VaultWide};
+use Kind::{BreakLease, Delivery, Observe, Retry, Sweep, VaultWide};
 
 /// The core loop: two deliveries of one command, one fault, honest clocks, and a provider that guards nothing. A call may be applied
 /// up to a minute after it was sent, a copy may be hidden for another one, and the wait is the two minutes that cover both.
@@ -247,6 +247,49 @@ fn an_answer_about_a_failed_copy_is_not_credited_to_the_copy_that_follows_it() {
         ..CORE
     };
     holds("delivery, vault-wide call and look", world);
+}
+
+#[test]
+fn a_person_who_breaks_a_lease_makes_a_doubt_and_no_second_copy() {
+    let world = World {
+        workers: &[Delivery(0), Delivery(0), BreakLease],
+        minutes: 1,
+        ceiling: 40_000,
+        reaches: &[Mark::LeaseBroken, Mark::LateSettle, Mark::InDoubt, Mark::CalledAgain, Mark::Conflict],
+        ..SHORT
+    };
+    holds("two deliveries and a broken lease", world);
+}
+
+#[test]
+fn a_person_who_retries_beside_a_claim_lifts_the_limit_once() {
+    let world = World {
+        workers: &[Delivery(0), Delivery(0), Retry],
+        attempts: 1,
+        refusals: true,
+        minutes: 1,
+        ceiling: 25_000,
+        reaches: &[Mark::Retried, Mark::Refused, Mark::Accepted, Mark::InDoubt, Mark::Conflict],
+        ..SHORT
+    };
+    holds("two deliveries and a retry", world);
+}
+
+#[test]
+fn a_retry_of_a_copy_that_failed_or_was_lost_is_an_attempt_of_its_own() {
+    let world = World {
+        workers: &[Delivery(0), Delivery(0), Observe, Retry],
+        attempts: 1,
+        faults: 0,
+        minutes: 1,
+        finish: true,
+        fail: true,
+        delete: true,
+        ceiling: 60_000,
+        reaches: &[Mark::Retried, Mark::Failed, Mark::Lost, Mark::SecondAttempt],
+        ..SHORT
+    };
+    holds("two deliveries, a look and a retry", world);
 }
 
 /// Takes the protection away (F9): with a wait that does not cover how long a call may be under way and a copy hidden, there are two.

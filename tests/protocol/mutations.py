@@ -147,6 +147,23 @@ ROWS = [
      "F6: the limit of doubts does not count the dead", "P11"),
     ("replicate/outbox.rs", "if !emit(ctx, replication, record, invocation).await || !opened {", "if !emit(ctx, replication, record, invocation).await {",
      "F10: marked although a backup has no record of its own", "P18"),
+    # A person's decisions.
+    ("ledger/resolution.rs", "if breakable > now {", "if breakable > later(now, *age * 9) {",
+     "person: a lease is broken at any age", "P10"),
+    ("ledger/resolution.rs", "next.state = State::InDoubt;\n            next.doubt_since = Some(now);", "next.state = State::Seen;",
+     "person: a broken lease is a fresh start", "P4 P12"),
+    ("ledger/resolution.rs", "next.lease_until = None;\n    next.version += 1;", "next.version += 1;",
+     "person: a broken lease stays", "P17 P4"),
+    ("ledger/resolution.rs", "next.lease_until = None;\n    next.version += 1;", "next.lease_until = None;",
+     "person: a decision does not count the version", "P2"),
+    ("ledger/resolution.rs", "Resolution::Acknowledge | Resolution::Retry => &[Refused,", "Resolution::Acknowledge => &[Refused],\n            Resolution::Retry => &[Claimed, Refused,",
+     "person: a claim whose lease has ended is retried as if nothing was sent", "P11 P12 P5 P10"),
+    ("ledger/resolution.rs", "Resolution::Acknowledge | Resolution::Retry => &[Refused,", "Resolution::Acknowledge => &[Refused],\n            Resolution::Retry => &[State::Accepted, Refused,",
+     "person: an accepted copy is retried", "P12 P19"),
+    ("ledger/resolution.rs", "if is_used && !in_doubt {\n        next.attempt += 1;", "if is_used && !in_doubt {",
+     "person: the retry of a failed copy keeps its number", "P3 P6 P8 P13"),
+    ("ledger/resolution.rs", "next.state = if in_doubt { State::InDoubt } else { State::Seen };", "next.state = State::Claimed;",
+     "person: a retry claims", "P4"),
     ("replicate/replay.rs", "!record.in_outbox() || deliver", "record.version > 0 || deliver", "a replay says queued without sending", "P15"),
 ]
 

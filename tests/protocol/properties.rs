@@ -17,7 +17,7 @@ pub enum Property {
     P2,
     /// History, attempt and calls of unknown outcome never go back.
     P3,
-    /// Nothing is `claimed` over a lease that ended, nor without a lease; nothing but a claim has one.
+    /// Nothing is `claimed` over a lease that ended, nor without a lease; nothing but a claim has one. A lease that is broken is doubt.
     P4,
     /// No doubt becomes `seen`.
     P5,
@@ -27,7 +27,7 @@ pub enum Property {
     P7,
     /// A verdict is on the queue or in the record's news.
     P8,
-    /// A next attempt has a time, keeps it, and keeps the limit.
+    /// A next attempt has a time, keeps it, and keeps the limit, unless a person has it made.
     P9,
     /// Who decides to call holds a live claim.
     P10,
@@ -85,6 +85,10 @@ pub enum Mark {
     LateCall,
     /// A sweep sent what lay in the outbox.
     Drained,
+    /// A person had it tried once more.
+    Retried,
+    /// A person broke a lease.
+    LeaseBroken,
 }
 
 /// Something that does not hold.
@@ -126,6 +130,8 @@ pub fn pair(before: Option<&Record>, after: &Record, limit: u32) -> Pair {
     if after.version != version + 1 {
         wrong(Property::P2, &format!("version {} follows on {version}", after.version));
     }
+    let code = after.last().and_then(|line| line.code.as_deref());
+    let (is_retry, is_broken) = (code == Some("retried"), code == Some("lease_broken"));
     if let Some(before) = before {
         let same = |old: &crate::product::State, new: &crate::product::State| old == new;
         let kept = before.history.len().saturating_sub(1);
@@ -156,6 +162,15 @@ pub fn pair(before: Option<&Record>, after: &Record, limit: u32) -> Pair {
         if after.state == State::Seen && (before.state == State::InDoubt || before.doubt_since.is_some()) {
             wrong(Property::P5, "a doubt becomes seen");
         }
+        if is_broken && before.last() != after.last() {
+            marks.push(Mark::LeaseBroken);
+            if after.state != State::InDoubt || after.doubt_since.is_none() || after.lease_until.is_some() {
+                wrong(Property::P4, "a broken lease is no doubt");
+            }
+        }
+        if is_retry && before.last() != after.last() {
+            marks.push(Mark::Retried);
+        }
         let verdict = matches!(before.state, State::Replicated | State::Lost | State::Failed);
         let news = after.receipts.iter().any(|new| !receipts.iter().any(|old| key(old) == key(new)));
         if verdict && after.state == State::Accepted && !news {
@@ -163,10 +178,10 @@ pub fn pair(before: Option<&Record>, after: &Record, limit: u32) -> Pair {
         }
         if after.attempt > before.attempt {
             marks.push(Mark::SecondAttempt);
-            if before.not_before.is_none_or(|at| after.since < at) {
+            if !is_retry && before.not_before.is_none_or(|at| after.since < at) {
                 wrong(Property::P9, "a further attempt before its time");
             }
-            if after.attempt > limit {
+            if !is_retry && after.attempt > limit {
                 wrong(Property::P9, "an attempt beyond the limit");
             }
         }

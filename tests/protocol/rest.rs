@@ -65,6 +65,7 @@ pub fn rounds(explorer: &mut Explorer, start: &State, tell: &mut dyn FnMut(&str,
                 Kind::Delivery(backup) => names[1 + usize::from(*backup)],
                 Kind::VaultWide => names[3],
                 Kind::Observe => names[4],
+                Kind::Retry | Kind::BreakLease => unreachable!("at rest no person decides anything"),
             };
             let origin = explorer.world.at_rest(*kind, name, next.state.clock);
             let mut node = explorer.tree.root(&origin);

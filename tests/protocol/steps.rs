@@ -216,7 +216,7 @@ impl Explorer {
         let said = |said| Some(Answer::Said(said));
         let answer = match (ask, how) {
             (Ask::Call(target), How::Ends) => {
-                self.count_doubt(&mut next.state, *target);
+                self.count_doubt(&mut next.state, *target, node);
                 None
             }
             (_, How::Ends) => None,
@@ -242,12 +242,12 @@ impl Explorer {
                 How::Throttled => said(Said::Throttled),
                 How::Refused => said(Said::Refused),
                 How::EndsSending => {
-                    self.count_doubt(&mut next.state, *target);
+                    self.count_doubt(&mut next.state, *target, node);
                     next.state.cloud.under_way.push((*target, self.tree.node(node).at));
                     None
                 }
                 _ => {
-                    self.count_doubt(&mut next.state, *target);
+                    self.count_doubt(&mut next.state, *target, node);
                     if how == How::AppliedSilent && !matches!(self.apply(next, *target), Said::Made(_)) {
                         return false;
                     }
@@ -338,8 +338,11 @@ impl Explorer {
         said
     }
 
-    fn count_doubt(&self, state: &mut State, target: Target) {
-        if self.world.counts_doubts() {
+    /// Counts a call without an answer in the attempt that it was sent for. A late one of an earlier attempt is not one of the record's.
+    fn count_doubt(&self, state: &mut State, target: Target, node: u32) {
+        let record = self.tree.tables.record(state.records[key_of(target)]);
+        let is_current = record.is_none_or(|record| record.attempt == self.tree.node(node).attempt);
+        if self.world.counts_doubts() && is_current {
             state.doubts[key_of(target)].sent += 1;
         }
     }

@@ -60,6 +60,8 @@ fn told(explorer: &Explorer, state: &State, label: Label) -> String {
                 Kind::VaultWide => "copy-checkpoint".to_owned(),
                 Kind::Observe => "observe".to_owned(),
                 Kind::Sweep => "sweep".to_owned(),
+                Kind::Retry => "a person retries".to_owned(),
+                Kind::BreakLease => "a person breaks the lease".to_owned(),
             };
             format!("{} starts: {does}", name(place))
         }

@@ -74,6 +74,8 @@ pub struct Node {
     pub holds: bool,
     /// It has sent a call of which it does not know the outcome.
     pub doubtful: bool,
+    /// The attempt that it claimed; 0 before that.
+    pub attempt: u32,
 }
 
 /// All places of one world.
@@ -132,8 +134,15 @@ impl Tree {
         }
         let (run, place) = self.start(origin);
         let ask = self.numbered(place);
-        let node =
-            Node { origin: Arc::new(origin.clone()), from: None, at: origin.at, ask, holds: false, doubtful: false };
+        let node = Node {
+            origin: Arc::new(origin.clone()),
+            from: None,
+            at: origin.at,
+            ask,
+            holds: false,
+            doubtful: false,
+            attempt: 0,
+        };
         let number = self.add(node, run);
         self.roots.insert(origin.clone(), number);
         number
@@ -160,6 +169,11 @@ impl Tree {
             (Ask::Put { .. }, Answer::Conflict(found)) => self.is_claim(found, before.origin.name, now, false),
             _ => before.holds,
         };
+        let attempt = match (&before.ask, answer) {
+            (Ask::Put { record, .. }, Answer::Stored) => self.attempt(*record, before.origin.name),
+            (Ask::Put { .. }, Answer::Conflict(found)) => self.attempt(found, before.origin.name),
+            _ => None,
+        };
         let node = Node {
             origin: before.origin.clone(),
             from: Some((parent, answer)),
@@ -167,6 +181,7 @@ impl Tree {
             ask,
             holds,
             doubtful: before.doubtful || matches!((&before.ask, answer), (Ask::Call(_), Answer::Silence)),
+            attempt: attempt.unwrap_or(before.attempt),
         };
         // Whoever did not read the clock would have come to the same place at any time. The handler's last act is to read it for the
         // time of its metrics, which decides nothing; so at the end one reading is none.
@@ -185,6 +200,11 @@ impl Tree {
     fn is_claim(&self, record: u32, name: &str, now: Timestamp, otherwise: bool) -> bool {
         let Some(record) = self.tables.record(record) else { return otherwise };
         record.owner == name && record.lease_until.is_some_and(|until| until > now)
+    }
+
+    /// The attempt of a record that this process claims with this name.
+    fn attempt(&self, record: u32, name: &str) -> Option<u32> {
+        self.tables.record(record).filter(|record| record.owner == name).map(|record| record.attempt)
     }
 
     fn start(&self, origin: &Origin) -> (Run, Place) {

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::product::{
     Access, Boxed, Clock, Cloud, Context, Credential, CredentialName, EmitError, Emitter, Error, Expect, HttpRequest,
     Invocation, Key, Ledger, LedgerError, Message, Metrics, Nonce, Note, Notes, Pause, Policies, Policy, Ports, Put,
-    Record, RecordFilter, RecordPage, Reply, Secrets, Settings, Transport, TransportError, handle,
+    Record, RecordFilter, RecordPage, Reply, Resolution, Secrets, Settings, Transport, TransportError, handle, resolve,
 };
 use crate::provider::Model;
 
@@ -97,8 +97,16 @@ impl Run {
         let context = Context::new(ports, start.settings.clone(), Metrics::default());
         let invocation = Invocation { id: "invocation".to_owned(), deadline: start.deadline };
         let payload = start.payload.clone();
-        let mut run =
-            Run { readings: 0, seat, future: Box::pin(async move { handle(&context, &payload, &invocation).await }) };
+        let mut run = Run {
+            readings: 0,
+            seat,
+            future: Box::pin(async move {
+                match payload.get("person") {
+                    Some(_) => Ok(decide(&context, &payload).await),
+                    None => handle(&context, &payload, &invocation).await,
+                }
+            }),
+        };
         let place = run.go_on();
         (run, place)
     }
@@ -134,6 +142,24 @@ impl Run {
             (_, panic) => Place::Over { done: false, panic: Some(panic.unwrap_or_default()) },
         }
     }
+}
+
+/// What `offsite ledger resolve` does: it reads, decides by the product's own function, and writes.
+async fn decide(context: &Context, payload: &Value) -> Value {
+    let key = Key(payload["key"].as_str().unwrap().to_owned());
+    let how = match payload["older_than_s"].as_u64() {
+        Some(seconds) => Resolution::BreakLease(Duration::from_secs(seconds)),
+        None => Resolution::Retry,
+    };
+    if let Ok(Some(record)) = context.ports.ledger.get(&key).await
+        && let Ok((next, expect)) = resolve(&record, &how, "person:ann", "it is mended", context.now())
+    {
+        // Whatever came of it, the person looks again.
+        let _ = context.ports.ledger.put(&next, &expect).await;
+    }
+    // The handler's last act is to read the clock, and so is this one's.
+    context.now();
+    json!({})
 }
 
 thread_local! {

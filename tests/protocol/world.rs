@@ -18,6 +18,9 @@ pub const BACKUPS: u8 = 2;
 /// The place of the vault's record among the keys.
 pub const VAULT: u8 = BACKUPS;
 
+/// How long a lease goes beyond the end of its process.
+const LEASE_MARGIN_S: i64 = 5;
+
 /// What a worker does.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Kind {
@@ -29,6 +32,10 @@ pub enum Kind {
     Observe,
     /// A sweep without a policy: it empties the outbox.
     Sweep,
+    /// A person has the first backup tried once more.
+    Retry,
+    /// A person breaks the lease of the first backup's record, if it is older than this world's processes can be.
+    BreakLease,
 }
 
 impl Kind {
@@ -38,6 +45,8 @@ impl Kind {
             Kind::VaultWide => VAULT,
             Kind::Observe => VAULT + 1,
             Kind::Sweep => VAULT + 2,
+            Kind::Retry => VAULT + 3,
+            Kind::BreakLease => VAULT + 4,
         }
     }
 }
@@ -158,12 +167,17 @@ impl World {
         commands.push(of_vault());
         let mut payloads: Vec<Value> = commands.iter().map(delivered).collect();
         payloads.extend([json!({ "action": "observe" }), json!({ "action": "sweep" })]);
+        // Not for the handler, but for a person at the command line.
+        let first = key(&commands[0]).0;
+        let longest = self.deadline_s + LEASE_MARGIN_S;
+        payloads.push(json!({ "person": "retry", "key": first }));
+        payloads.push(json!({ "person": "break_lease", "key": first, "older_than_s": longest }));
         let environment = Environment::default()
             .with("OFFSITE_HUAWEI_VISIBILITY_WAIT_S", (u32::from(self.wait) * 60).to_string())
             .with("OFFSITE_HUAWEI_RPS", "0")
             .with("OFFSITE_MAX_ATTEMPTS", self.attempts.to_string())
             .with("OFFSITE_ATTEMPT_BACKOFF_S", "60")
-            .with("OFFSITE_LEASE_MARGIN_MS", "5000")
+            .with("OFFSITE_LEASE_MARGIN_MS", (LEASE_MARGIN_S * 1_000).to_string())
             .with("OFFSITE_CONCURRENCY", "1");
         let settings = Settings::from_environment(&environment, &[&Model]).unwrap();
         let tables = Tables::new(commands.iter().map(key).collect());

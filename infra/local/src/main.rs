@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
-use offsite_local::cmd::{chaos, demo, doctor, handle, ledger, observe, policy, queue, report, sign, simulate, sweep};
+use offsite_local::cmd::{
+    chaos, demo, doctor, handle, ledger, observe, policy, queue, report, risk, rule, sign, simulate, sweep,
+};
 use offsite_shared::io::environment;
 use offsite_shared::report::Conclusion;
 
@@ -50,6 +52,10 @@ enum Commands {
     Sweep(sweep::SweepArgs),
     /// Tell what has its copy and what has not, since when and why
     Report(report::ReportArgs),
+    /// Say what need not be protected and what is no more, list that, and take it back
+    Risk(risk::RiskArgs),
+    /// Retire a rule that is gone from the policy
+    Rule(rule::RuleArgs),
     /// Check a policy, print its schema, or normalise it for the functions
     Policy(policy::PolicyArgs),
     /// Read the embedded queue
@@ -131,12 +137,23 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 Conclusion::Broken => ExitCode::from(3),
             })
         }
+        Commands::Risk(args) => {
+            let well = risk::run(&args, &environment, &mut out).await?;
+            Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
+        }
+        Commands::Rule(args) => {
+            let well = rule::run(&args, &environment, &mut out).await?;
+            Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
+        }
         Commands::Policy(args) => {
             let good = policy::run(&args, &environment, &mut out).await?;
             Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Commands::Queue(args) => queue::run(&args, &environment, &mut out).await.map(|()| ExitCode::SUCCESS),
-        Commands::Ledger(args) => ledger::run(&args, &environment, &mut out).await.map(|()| ExitCode::SUCCESS),
+        Commands::Ledger(args) => {
+            let well = ledger::run(&args, &environment, &mut out).await?;
+            Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
+        }
         Commands::Simulate(args) => simulate::run(args, &mut out).await.map(|()| ExitCode::SUCCESS),
         Commands::Sign(args) => sign::run(args, &mut out).map(|()| ExitCode::SUCCESS),
         Commands::Chaos(args) => {

@@ -3,6 +3,7 @@
 pub mod aws;
 mod aws_error;
 mod aws_places;
+pub mod caller;
 pub mod clock;
 pub mod credentials;
 pub mod dynamodb;

@@ -28,7 +28,7 @@ use crate::model::receipt::Receipt;
 use crate::model::time::later;
 use error::LedgerError;
 
-pub use crate::ledger::resolution::{Resolution, ResolveError, resolve};
+pub use crate::ledger::resolution::{BREAKABLE_AFTER, Resolution, ResolveError, resolve};
 pub(crate) use crate::ledger::transitions::told_of;
 pub use crate::ledger::transitions::{Claim, Ending, Parting, claim, emitted, part, put_off, settle};
 

@@ -2,9 +2,14 @@
 //!
 //! **Invariant:** an act that was written is read again by everybody. Numbers have no gaps, so reading ends at the first absent one.
 
-use crate::ledger::risks::{Act, note_name};
+use serde_json::json;
+
+use crate::ledger::risks::{Act, Decision, note_name};
 use crate::ledger::store::LedgerError;
+use crate::model::receipt::Message;
+use crate::model::text::hash_of;
 use crate::ports::Notes;
+use crate::sweep::summary;
 
 /// How often a number that somebody else takes meanwhile is given up for the next one.
 const TRIES: u64 = 50;
@@ -44,4 +49,57 @@ pub async fn add(notes: &dyn Notes, mut act: Act) -> Result<Act, LedgerError> {
         act.number += 1;
     }
     Err(LedgerError::Unavailable(format!("too many others write decisions about rule {} at the same time", act.rule)))
+}
+
+/// Whether the last complete sweep of a rule found a backup without a copy, or knows a resource, with this ID.
+///
+/// # Errors
+/// What the sweep left cannot be read.
+pub async fn is_known(notes: &dyn Notes, rule: &str, id: &str) -> Result<bool, LedgerError> {
+    let Some((found, _)) = summary::read(notes, rule).await? else { return Ok(false) };
+    let unreadable = |reason: String| LedgerError::Corrupt { key: format!("the last sweep of {rule}"), reason };
+    for chunk in 0..found.chunks() {
+        let lines = found.exceptions(notes, rule, chunk).await.map_err(unreadable)?;
+        if lines.iter().any(|line| line.backup_id == id || line.resource.as_deref() == Some(id)) {
+            return Ok(true);
+        }
+    }
+    let register = found.register(notes, rule).await.map_err(unreadable)?;
+    Ok(register.iter().any(|resource| resource.id == id))
+}
+
+/// The message that tells consumers of the queue of a person's act.
+pub fn message(act: &Act) -> Message {
+    let event_type = match act.decision {
+        Decision::Accept { .. } => "offsite.risk.accepted",
+        Decision::Gone { .. } => "offsite.risk.gone",
+        Decision::Revoke { .. } => "offsite.risk.revoked",
+        Decision::Retire => "offsite.rule.retired",
+    };
+    let (name, time) = (act.name(), act.at.to_string());
+    let mut data = json!({ "rule": act.rule, "number": act.number, "reason": act.reason, "who": act.who });
+    match &act.decision {
+        Decision::Accept { resource, destination, cause, until } => {
+            data["resource"] = json!(resource);
+            data["destination"] = json!(destination);
+            data["cause"] = json!(cause);
+            data["until"] = json!(until);
+        }
+        Decision::Gone { resource } => data["resource"] = json!(resource),
+        Decision::Revoke { act: number } => data["revokes"] = json!(format!("{}/{number}", act.rule)),
+        Decision::Retire => {}
+    }
+    // An act is told of once, so its name and time are all that tell it apart, also after the ledger was lost and made anew.
+    let id = hash_of(&[&name, event_type, &time]);
+    let event = json!({
+        "specversion": "1.0",
+        "id": id,
+        "type": event_type,
+        "source": format!("/offsite/rules/{}", act.rule),
+        "subject": name,
+        "time": time,
+        "datacontenttype": "application/json",
+        "data": data,
+    });
+    Message { id, event }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use offsite_shared::ledger::limits::{Attempts, ObservationTimes};
 use offsite_shared::ledger::observed::observed;
-use offsite_shared::ledger::{self, About, Claim, Claimant, Ending, Parting, Record, Resolution, State};
+use offsite_shared::ledger::{
+    self, About, BREAKABLE_AFTER, Claim, Claimant, Ending, Parting, Record, Resolution, State,
+};
 use offsite_shared::model::command::{Command, Operation};
 use offsite_shared::model::error::ErrorName;
 use offsite_shared::model::evidence::{Evidence, How, Observation};
@@ -129,10 +131,12 @@ fn named_records() -> Vec<(&'static str, Record)> {
     vec![
         ("seen", put_off.clone()),
         ("seen, given back", settled(&fresh, &released())),
+        ("seen, retried", resolve(&refused, Resolution::Retry)),
         ("claimed", fresh.clone()),
         ("claimed, second attempt", claimed_again(&refused, 10)),
         ("in_doubt, taken over", claimed_again(&fresh, 3)),
         ("in_doubt", in_doubt.clone()),
+        ("in_doubt, by a broken lease", resolve(&fresh, Resolution::BreakLease(BREAKABLE_AFTER))),
         ("accepted", accepted()),
         ("accepted, adopted without ID", settled(&fresh, &Ending::Accepted(vec![receipt(None, None, true)]))),
         ("accepted, on the queue", ledger::emitted(&accepted()).0),

@@ -43,6 +43,8 @@ struct Walk {
     /// Event IDs of later changes that the queue has not taken.
     news: Vec<String>,
     owners: u32,
+    /// By how many attempts a person has lifted the limit.
+    lifted: u32,
     /// What happened, for the message of a failure.
     path: Vec<String>,
 }
@@ -73,6 +75,7 @@ fn no_walk_breaks_an_invariant() {
             events: Vec::new(),
             news: Vec::new(),
             owners: 0,
+            lifted: 0,
             path: vec![format!("OFFSITE_TEST_SEED={seed}, walk {number}")],
         };
         for _ in 0..STEPS {
@@ -265,10 +268,13 @@ impl Walk {
 
     fn resolve(&mut self) {
         let Some(current) = self.stored.clone() else { return };
-        let how = match self.rng.u8(..3) {
+        let how = match self.rng.u8(..5) {
             0 => Resolution::Adopt("copy-by-hand".to_owned()),
             1 => Resolution::Abandon,
-            _ => Resolution::Acknowledge,
+            2 => Resolution::Acknowledge,
+            3 => Resolution::Retry,
+            // No lease of this walk is longer.
+            _ => Resolution::BreakLease(Duration::from_secs(200)),
         };
         self.path.push(format!("{} a person decides {how:?}", self.now));
         if let Ok((next, expect)) = ledger::resolve(&current, &how, "ada", "looked at the console", self.now) {
@@ -278,6 +284,17 @@ impl Walk {
                 "who did it and why stays",
             );
             self.holds(current.lease_until.is_none_or(|until| until <= self.now), "nobody decides over a lease");
+            if matches!(how, Resolution::Retry | Resolution::BreakLease(_)) {
+                let doubtful =
+                    matches!(current.state, State::Claimed | State::InDoubt) || current.doubt_since.is_some();
+                let kept = next.state == State::InDoubt && next.doubt_since.is_some();
+                self.holds(
+                    if doubtful { kept } else { next.state == State::Seen },
+                    "a person's retry forgets no doubt",
+                );
+                self.holds(next.not_before.is_none() || doubtful, "what is retried is due");
+                self.lifted += next.attempt - current.attempt;
+            }
             self.put(next, &expect, By::Person);
         }
     }
@@ -317,7 +334,7 @@ impl Walk {
                 "only the queue's answer empties the outbox",
             );
             self.holds(
-                next.attempt >= before.attempt && next.attempt <= ATTEMPTS.limit,
+                next.attempt >= before.attempt && next.attempt <= ATTEMPTS.limit + self.lifted,
                 "attempts grow up to the limit",
             );
             self.holds(

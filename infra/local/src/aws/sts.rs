@@ -1,4 +1,5 @@
-//! STS: identity tokens for the caller, in the query protocol. Source: AWS STS API reference, GetWebIdentityToken, 2026.
+//! STS: who the caller is, and identity tokens for it, in the query protocol. Source: AWS STS API reference, GetCallerIdentity and
+//! GetWebIdentityToken, 2026.
 
 use axum::body::Body;
 use axum::http::request::Parts;
@@ -19,13 +20,13 @@ pub(super) fn is_meant(parts: &Parts) -> bool {
 
 /// The answer to a form.
 pub(super) fn answer(parts: &Parts, body: &[u8], key: &Key, now: Timestamp, faults: &Faults) -> Response {
-    let (status, xml) = match token(parts, body, key, now, faults) {
-        Ok((token, expires)) => (
-            200,
-            format!(
-                "<GetWebIdentityTokenResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetWebIdentityTokenResult><WebIdentityToken>{token}</WebIdentityToken><Expiration>{expires}</Expiration></GetWebIdentityTokenResult></GetWebIdentityTokenResponse>"
-            ),
-        ),
+    let asks_who = form_urlencoded::parse(body).any(|(name, value)| name == "Action" && value == "GetCallerIdentity");
+    let told = match asks_who {
+        true => signature::verify(parts, body, "sts", key, now).map(|()| caller()),
+        false => token(parts, body, key, now, faults).map(|(token, expires)| identity_token(&token, &expires)),
+    };
+    let (status, xml) = match told {
+        Ok(xml) => (200, xml),
         Err(error) => {
             let code = error.kind.rsplit('#').next().unwrap_or_default().to_owned();
             let fault = format!("<Code>{code}</Code><Message>{}</Message>", error.message);
@@ -36,6 +37,23 @@ pub(super) fn answer(parts: &Parts, body: &[u8], key: &Key, now: Timestamp, faul
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
     response
+}
+
+fn role() -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role/offsite")
+}
+
+fn caller() -> String {
+    let who = format!("<Arn>{}</Arn><UserId>AIDAOFFSITE</UserId><Account>{ACCOUNT}</Account>", role());
+    format!(
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>{who}</GetCallerIdentityResult></GetCallerIdentityResponse>"
+    )
+}
+
+fn identity_token(token: &str, expires: &str) -> String {
+    format!(
+        "<GetWebIdentityTokenResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetWebIdentityTokenResult><WebIdentityToken>{token}</WebIdentityToken><Expiration>{expires}</Expiration></GetWebIdentityTokenResult></GetWebIdentityTokenResponse>"
+    )
 }
 
 fn token(
@@ -65,7 +83,7 @@ fn token(
     let algorithm = algorithm.ok_or_else(|| wrong("SigningAlgorithm must be RS256 or ES384"))?;
     let life = field("DurationSeconds").unwrap_or("300").parse().ok().filter(|life| (60..=3_600).contains(life));
     let life: i64 = life.ok_or_else(|| wrong("DurationSeconds must be 60 to 3600"))?;
-    let caller = format!("arn:aws:iam::{ACCOUNT}:role/offsite");
+    let caller = role();
     let expires = now.checked_add(SignedDuration::from_secs(life)).unwrap_or(now);
     let token = identity_tokens::make(&caller, audience, algorithm, now, life);
     Ok((token, expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()))

@@ -1,16 +1,21 @@
 //! `offsite ledger`: look at records, and settle what only a person can.
 
 use std::io::Write;
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use clap::{ArgGroup, Args, Subcommand};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::ledger::store::{Put, RecordFilter, RecordPage};
-use offsite_shared::ledger::{Record, Resolution, State, resolve};
+use offsite_shared::ledger::store::{Expect, LedgerError, Put, RecordFilter, RecordPage};
+use offsite_shared::ledger::{BREAKABLE_AFTER, Record, Resolution, ResolveError, State, resolve};
 use offsite_shared::model::command::Key;
 use offsite_shared::ports::{Clock, Ledger};
 use offsite_shared::settings::environment::Environment;
+use serde_json::json;
 
+use super::person;
 use crate::home;
 
 /// Options of `offsite ledger`.
@@ -27,46 +32,90 @@ pub(crate) enum LedgerAction {
     /// Print records with their history: one that is named in full, several one JSON object a line
     #[command(group(ArgGroup::new("which").required(true).args(["key", "all", "state"])))]
     Show {
-        /// The record's key, or the beginning of it
+        /// The record's key, the beginning of it, or a cloud's ID of the backup or its copy
+        #[arg(value_name = "KEY|ID")]
         key: Option<String>,
         /// All records
         #[arg(long)]
         all: bool,
         /// Records in this state: seen, claimed, in_doubt, accepted, refused, ineligible, no_work, abandoned,
-        /// replicated, failed, lost
+        /// replicated, failed, lost, missed
         #[arg(long, value_parser = State::ALL.map(State::name))]
         state: Option<String>,
     },
-    /// Settle a record by hand; who, when and why go into its history
-    #[command(group(ArgGroup::new("how").required(true).args(["adopt", "abandon", "acknowledge"])))]
-    Resolve {
-        /// The record's key, or the beginning of it
-        key: String,
-        /// The copy exists and this is its ID; its receipt goes to the queue
-        #[arg(long, value_name = "ID")]
-        adopt: Option<String>,
-        /// There is no copy and there shall be none
-        #[arg(long)]
-        abandon: bool,
-        /// A refused, ineligible, failed or lost replication that is as it should be
-        #[arg(long)]
-        acknowledge: bool,
-        /// Why, for whoever reads the history
-        #[arg(long)]
-        reason: String,
-    },
+    /// Settle records by hand; who, when and why go into their histories
+    #[command(
+        group(ArgGroup::new("how").required(true).args(["adopt", "abandon", "acknowledge", "retry", "break_lease"])),
+        group(ArgGroup::new("many").multiple(true).args(["rule", "state", "code", "before"]).conflicts_with_all(["key", "adopt", "abandon", "break_lease"])),
+        after_help = RESOLVE_EXAMPLES,
+    )]
+    Resolve(ResolveArgs),
 }
 
-/// Runs the action.
+const RESOLVE_EXAMPLES: &str = "\
+Examples:
+  offsite ledger resolve 10ce8d98a73e --adopt snap-d012rm6t --reason \"found in the console\"
+  offsite ledger resolve --acknowledge --rule nightly --before 2026-11-01 --reason \"the old disks, not wanted\"
+  offsite ledger resolve --retry --code InsufficientSnapshotQuota --reason \"the quota was raised\"
+  offsite ledger resolve snap-jgsu1fdt --retry --reason \"was shared with this account\"
+  offsite ledger resolve 10ce8d98a73e --break-lease --reason \"the machine is gone\"
+
+Where more than one record is meant, the number has to be typed, or given by --yes.";
+
+/// Which records to settle, and how.
+#[derive(Args, Debug)]
+pub(crate) struct ResolveArgs {
+    /// The record's key, the beginning of it, or a cloud's ID of the backup or its copy
+    #[arg(value_name = "KEY|ID")]
+    key: Option<String>,
+    /// The copy exists and this is its ID; its receipt goes to the queue
+    #[arg(long, value_name = "ID")]
+    adopt: Option<String>,
+    /// There is no copy and there shall be none
+    #[arg(long)]
+    abandon: bool,
+    /// A refused, ineligible, failed, lost or missed replication that is as it should be
+    #[arg(long)]
+    acknowledge: bool,
+    /// What was in the way is mended: the next sweep starts one more attempt, within its limits
+    #[arg(long)]
+    retry: bool,
+    /// Whoever claimed the record is dead: it is in doubt from now
+    #[arg(long)]
+    break_lease: bool,
+    /// All records of this rule
+    #[arg(long, value_name = "RULE")]
+    rule: Option<String>,
+    /// All records in this state: refused, ineligible, failed, lost, missed
+    #[arg(long, value_parser = Resolution::Retry.states().iter().map(|state| state.name()).collect::<Vec<_>>())]
+    state: Option<String>,
+    /// All records that stopped with this code, the provider's or one of Offsite's own
+    #[arg(long)]
+    code: Option<String>,
+    /// Only records that came into their state before this day (00:00 UTC) or time
+    #[arg(long, value_name = "DATE", value_parser = person::moment)]
+    before: Option<Timestamp>,
+    /// The number of records that are meant, instead of typing it; another number changes nothing
+    #[arg(long, value_name = "NUMBER")]
+    yes: Option<usize>,
+    /// Why, for whoever reads the history
+    #[arg(long)]
+    reason: String,
+}
+
+/// Runs the action, and tells whether all that was meant could be done.
 ///
 /// # Errors
 /// The ledger cannot be used, or the record is not there or not in a state that can be resolved so.
-pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<()> {
+pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<bool> {
     let ledger = home::ledger(environment)?;
     match &args.action {
         LedgerAction::Show { key: Some(key), .. } => {
-            let record = find(&*ledger, key).await?;
-            writeln!(out, "{}", serde_json::to_string_pretty(&record)?)?;
+            let found = find(&*ledger, key).await?;
+            for record in &found {
+                let text = if found.len() == 1 { serde_json::to_string_pretty(record)? } else { record.to_text()? };
+                writeln!(out, "{text}")?;
+            }
         }
         LedgerAction::Show { state, .. } => {
             let filter = RecordFilter { state: state.clone(), ..RecordFilter::default() };
@@ -84,43 +133,171 @@ pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Wri
             home::each_page(&*ledger, &filter, print).await?;
             ensure!(unreadable == 0, "{unreadable} records could not be read; the others are above");
         }
-        LedgerAction::Resolve { key, adopt, abandon, reason, .. } => {
-            ensure!(!reason.trim().is_empty(), "--reason must say why");
-            let how = match (adopt, abandon) {
-                (Some(id), _) => Resolution::Adopt(id.clone()),
-                (None, true) => Resolution::Abandon,
-                (None, false) => Resolution::Acknowledge,
-            };
-            let who = environment.get("USER").or_else(|| environment.get("LOGNAME")).unwrap_or("somebody");
-            let record = find(&*ledger, key).await?;
-            let (next, expect) = resolve(&record, &how, &format!("person:{who}"), reason, SystemClock.now())
-                .with_context(|| format!("the record {} was not changed", record.key))?;
-            match ledger.put(&next, &expect).await? {
-                Put::Stored => writeln!(out, "{}", serde_json::to_string_pretty(&next)?)?,
-                Put::Conflict(_) => {
-                    bail!("the record {} was changed by somebody else meanwhile; look at it again", record.key)
-                }
-            }
-        }
+        LedgerAction::Resolve(args) => return settle(args, &*ledger, environment, out).await,
     }
-    Ok(())
+    Ok(true)
 }
 
-async fn find(ledger: &dyn Ledger, wanted: &str) -> anyhow::Result<Record> {
+/// What a person's decision makes of a record.
+type Decided = Result<(Record, Expect), ResolveError>;
+
+/// Settles the records that are meant.
+async fn settle(
+    args: &ResolveArgs,
+    ledger: &dyn Ledger,
+    environment: &Environment,
+    out: &mut dyn Write,
+) -> anyhow::Result<bool> {
+    ensure!(!args.reason.trim().is_empty(), "--reason must say why");
+    let how = match (&args.adopt, args.abandon, args.acknowledge, args.retry) {
+        (Some(id), ..) => Resolution::Adopt(id.clone()),
+        (None, true, ..) => Resolution::Abandon,
+        (None, false, true, _) => Resolution::Acknowledge,
+        (None, false, false, true) => Resolution::Retry,
+        (None, false, false, false) => Resolution::BreakLease(BREAKABLE_AFTER),
+    };
+    let who = format!("person:{}", person::user(environment));
+    let decide = |record: &Record| resolve(record, &how, &who, &args.reason, SystemClock.now());
+    let keys = match &args.key {
+        Some(wanted) => {
+            let found = find(ledger, wanted).await?;
+            if let [record] = &found[..] {
+                ensure!(
+                    args.yes.is_none_or(|yes| yes == 1),
+                    "--yes says {}, and it is 1 record; nothing was changed",
+                    args.yes.unwrap_or_default()
+                );
+                let (next, expect) =
+                    decide(record).with_context(|| format!("the record {} was not changed", record.key))?;
+                match ledger.put(&next, &expect).await? {
+                    Put::Stored => writeln!(out, "{}", serde_json::to_string_pretty(&next)?)?,
+                    Put::Conflict(_) => {
+                        bail!("the record {} was changed by somebody else meanwhile; look at it again", record.key)
+                    }
+                }
+                return Ok(true);
+            }
+            ensure!(
+                args.retry || args.acknowledge,
+                "{wanted} has {} records, one for each destination: give the key of one; `offsite ledger show {wanted}` lists them",
+                found.len()
+            );
+            found.iter().map(Record::key).collect()
+        }
+        None => {
+            ensure!(
+                args.rule.is_some() || args.state.is_some() || args.code.is_some(),
+                "say which records: a key, an ID, or all by --rule, --state or --code"
+            );
+            chosen(args, &how, ledger).await?
+        }
+    };
+    let of_rule = args.rule.as_ref().map(|rule| format!(" of rule {rule}")).unwrap_or_default();
+    ensure!(!keys.is_empty(), "no record{of_rule} is meant by this; nothing was changed");
+    let verb = if how == Resolution::Retry { "makes due again" } else { "settles" };
+    person::confirm(&format!("This {verb} {}{of_rule}", person::records(keys.len())), keys.len(), args.yes)?;
+    let (settled, left) = settle_all(&keys, ledger, &decide).await?;
+    writeln!(out, "{}", json!({ "settled": settled, "left": left }))?;
+    Ok(left == 0)
+}
+
+/// Settles records one by one, and tells how many were and how many were not.
+async fn settle_all(
+    keys: &[Key],
+    ledger: &dyn Ledger,
+    decide: &dyn Fn(&Record) -> Decided,
+) -> anyhow::Result<(u64, u64)> {
+    let bar = ProgressBar::with_draw_target(Some(keys.len() as u64), ProgressDrawTarget::hidden());
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} records  {elapsed} elapsed") {
+        bar.set_style(style);
+    }
+    let (mut settled, mut left) = (0, 0);
+    for key in keys {
+        let done = match ledger.get(key).await {
+            Ok(Some(record)) => match decide(&record) {
+                Ok((next, expect)) => match ledger.put(&next, &expect).await {
+                    Ok(Put::Stored) => Ok(()),
+                    Ok(Put::Conflict(_)) => Err("it was changed by somebody else meanwhile".to_owned()),
+                    // What was settled so far stays so.
+                    Err(error) => bail!("{error}; {settled} records were settled, and the rest was not"),
+                },
+                Err(error) => Err(error.to_string()),
+            },
+            Ok(None) => Err("it is not there any more".to_owned()),
+            Err(error @ LedgerError::Unavailable(_)) => {
+                bail!("{error}; {settled} records were settled, and the rest was not")
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        match done {
+            Ok(()) => settled += 1,
+            Err(why) => {
+                left += 1;
+                bar.suspend(|| writeln!(anstream::stderr(), "the record {key} was not changed: {why}"))?;
+            }
+        }
+        bar.inc(1);
+        if bar.is_hidden() && bar.elapsed() > Duration::from_secs(1) {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+    bar.finish_and_clear();
+    Ok((settled, left))
+}
+
+/// The keys of all records that the options choose and that the decision is for.
+async fn chosen(args: &ResolveArgs, how: &Resolution, ledger: &dyn Ledger) -> anyhow::Result<Vec<Key>> {
+    let (mut keys, mut unreadable) = (Vec::new(), 0);
+    let states = how.states().iter().map(|state| state.name());
+    for state in states.filter(|name| args.state.as_deref().is_none_or(|wanted| wanted == *name)) {
+        let filter = RecordFilter { state: Some(state.to_owned()), rule: args.rule.clone(), ..RecordFilter::default() };
+        let see = |page: RecordPage| {
+            unreadable += page.unreadable.len();
+            keys.extend(page.records.iter().filter(|record| is_chosen(args, record)).map(Record::key));
+            Ok(())
+        };
+        home::each_page(ledger, &filter, see).await?;
+    }
+    ensure!(unreadable == 0, "{unreadable} records could not be read, and they may be meant too; nothing was changed");
+    Ok(keys)
+}
+
+/// Whether a record meets what the options say beside rule and state.
+fn is_chosen(args: &ResolveArgs, record: &Record) -> bool {
+    let last = record.last();
+    let since = last.map_or(record.since, |line| line.time);
+    args.before.is_none_or(|before| since < before)
+        && args.code.as_deref().is_none_or(|code| last.and_then(|line| line.code.as_deref()) == Some(code))
+}
+
+/// The record of a key or of the beginning of a key, or else the records of a cloud's ID.
+async fn find(ledger: &dyn Ledger, wanted: &str) -> anyhow::Result<Vec<Record>> {
     if let Some(record) = ledger.get(&Key(wanted.to_owned())).await? {
-        return Ok(record);
+        return Ok(vec![record]);
     }
     ensure!(wanted.len() >= 6 && wanted.len() < 64, "there is no record {wanted}");
-    let mut found: Option<Record> = None;
+    let (mut by_key, mut by_id) = (Vec::new(), Vec::new());
     let search = |page: RecordPage| {
         for record in page.records {
             if record.key.starts_with(wanted) {
-                ensure!(found.is_none(), "more than one record begins with {wanted}; give more of the key");
-                found = Some(record);
+                ensure!(by_key.is_empty(), "more than one record begins with {wanted}; give more of the key");
+                by_key.push(record);
+            } else if names(&record, wanted) {
+                by_id.push(record);
             }
         }
         Ok(())
     };
     home::each_page(ledger, &RecordFilter::default(), search).await?;
-    found.with_context(|| format!("there is no record {wanted}"))
+    let found = if by_key.is_empty() { by_id } else { by_key };
+    ensure!(!found.is_empty(), "there is no record {wanted}");
+    Ok(found)
+}
+
+/// Whether a record is about the backup with this ID, or has a copy with it.
+fn names(record: &Record, id: &str) -> bool {
+    let copies = record.receipts.iter().filter_map(|receipt| receipt.replication_id.as_deref());
+    let seen = record.evidence.as_ref().and_then(|seen| seen.destination_id.as_deref());
+    record.replication().is_ok_and(|replication| replication.source.id == id)
+        || copies.chain(seen).any(|copy| copy == id)
 }

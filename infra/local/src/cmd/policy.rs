@@ -19,6 +19,7 @@ use offsite_shared::model::time::later;
 use offsite_shared::policy::{Coverage, EffectiveObjective, Policy, Rule, SCHEMA, duration_text};
 use offsite_shared::ports::Clock;
 use offsite_shared::providers::inventory::{Cursor, InventoryQuery};
+use offsite_shared::providers::provider::Provider;
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::sweep::summary;
 use serde_json::{Map, Value, json};
@@ -128,20 +129,29 @@ async fn explain(policy: Policy, id: &str, environment: &Environment, out: &mut 
 }
 
 async fn find(context: &Context, rule: &Rule, id: &str) -> Result<Option<Backup>, Failure> {
-    let cloud = rule.operation.cloud();
-    let Some(provider) = home::PROVIDERS.into_iter().find(|provider| provider.cloud() == cloud) else {
-        return Ok(None);
-    };
+    let Some(provider) = provider_of(rule) else { return Ok(None) };
     let inventory = provider.inventory();
-    let command = provider.complete(&rule.command_of(id), &context.settings.defaults);
-    let mut scope = InventoryQuery::of(rule.operation, &rule.source.region, command.source.project_id);
-    scope.vault_id = rule.source.vault_id.clone().filter(|_| cloud == Cloud::Alibaba);
-    let target = Target { provider, account: &rule.account, rule: Some(&rule.name) };
-    let stop = later(SystemClock.now(), Duration::from_secs(600));
+    let scope = scope_of(context, provider, rule, id);
     if let Some(call) = inventory.show(&scope, id) {
+        let target = Target { provider, account: &rule.account, rule: Some(&rule.name) };
+        let stop = later(SystemClock.now(), Duration::from_secs(600));
         let shown = |reply: Reply| inventory.shown(&scope, id, &reply);
         return exchange::read_as(context, target, &call, stop, shown).await;
     }
+    search(context, rule, |backup| backup.id == id).await
+}
+
+/// The first backup of a rule's source that is wanted, by listing it page after page. `context` only reads.
+pub(super) async fn search(
+    context: &Context,
+    rule: &Rule,
+    wanted: impl Fn(&Backup) -> bool,
+) -> Result<Option<Backup>, Failure> {
+    let Some(provider) = provider_of(rule) else { return Ok(None) };
+    let inventory = provider.inventory();
+    let scope = scope_of(context, provider, rule, "*");
+    let target = Target { provider, account: &rule.account, rule: Some(&rule.name) };
+    let stop = later(SystemClock.now(), Duration::from_secs(600));
     let mut cursor: Option<Cursor> = None;
     let mut refused = None;
     loop {
@@ -149,7 +159,7 @@ async fn find(context: &Context, rule: &Rule, id: &str) -> Result<Option<Backup>
         let listed = |reply: Reply| inventory.listed(&scope, cursor.as_ref(), &reply);
         let page = exchange::read_as(context, target, &call, stop, listed).await?;
         refused = page.refusal().or(refused);
-        if let Some(found) = page.backups.into_iter().find(|backup| backup.id == id) {
+        if let Some(found) = page.backups.into_iter().find(|backup| wanted(backup)) {
             return Ok(Some(found));
         }
         match page.next {
@@ -157,6 +167,18 @@ async fn find(context: &Context, rule: &Rule, id: &str) -> Result<Option<Backup>
             None => return refused.map_or(Ok(None), Err),
         }
     }
+}
+
+fn provider_of(rule: &Rule) -> Option<&'static dyn Provider> {
+    home::PROVIDERS.into_iter().find(|provider| provider.cloud() == rule.operation.cloud())
+}
+
+/// The place that a rule's backups are listed in.
+fn scope_of(context: &Context, provider: &dyn Provider, rule: &Rule, id: &str) -> InventoryQuery {
+    let command = provider.complete(&rule.command_of(id), &context.settings.defaults);
+    let mut scope = InventoryQuery::of(rule.operation, &rule.source.region, command.source.project_id);
+    scope.vault_id = rule.source.vault_id.clone().filter(|_| rule.operation.cloud() == Cloud::Alibaba);
+    scope
 }
 
 /// Tells what each rule covers now, and what its first sweep would start. True when every rule could be read.

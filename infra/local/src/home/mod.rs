@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use offsite_shared::context::metrics::Metrics;
 use offsite_shared::context::{Context, Ports};
 use offsite_shared::io::aws::Aws;
+use offsite_shared::io::caller;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::credentials::{AccountSecrets, key_variables};
 use offsite_shared::io::dynamodb::DynamoLedger;
@@ -20,6 +21,7 @@ use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::memory::{FixedPolicy, MemoryLedger};
 use offsite_shared::io::meter::{self, LineMeter};
 use offsite_shared::io::policies::StoredPolicy;
+use offsite_shared::io::sqs::SqsEmitter;
 use offsite_shared::ledger::store::{RecordFilter, RecordPage};
 use offsite_shared::model::command::{Cloud, Key};
 use offsite_shared::model::error::{EmitError, Error};
@@ -264,6 +266,30 @@ fn aws(environment: &Environment) -> anyhow::Result<Arc<Aws>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(std::time::Duration::from_secs(3))?);
     Ok(Arc::new(Aws::from_environment(environment, transport, clock)?))
+}
+
+/// Whose the AWS credential is, where the ledger is on AWS; `None` where it is the file.
+///
+/// # Errors
+/// AWS does not say it.
+pub(crate) async fn caller(environment: &Environment) -> anyhow::Result<Option<String>> {
+    if environment.get("OFFSITE_TABLE").is_none() {
+        return Ok(None);
+    }
+    Ok(Some(caller::arn(environment, &*aws(environment)?).await?))
+}
+
+/// The queue of either home: SQS at `QUEUE_URL` when the ledger is on AWS, else the one in the file.
+///
+/// # Errors
+/// Names the variable that is missing or wrong, or what is the matter with the file.
+pub(crate) fn emitter(environment: &Environment) -> anyhow::Result<Arc<dyn Emitter>> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    if environment.get("OFFSITE_TABLE").is_some() {
+        return Ok(Arc::new(SqsEmitter::from_environment(environment, aws(environment)?, clock)?));
+    }
+    let database = Database::open(&database_path(environment))?;
+    Ok(Arc::new(LocalEmitter { queue: Queue::receipts(database), clock }))
 }
 
 /// The ledger of either home: DynamoDB when `OFFSITE_TABLE` is set, else the file.
