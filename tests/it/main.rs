@@ -18,6 +18,7 @@ mod inventory;
 mod ledger;
 mod metrics;
 mod observe;
+mod only_reads;
 mod policy;
 mod proof;
 mod races;

@@ -13,7 +13,7 @@ use crate::model::command::{Destination, Operation};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
-use crate::providers::call::{Call, Service};
+use crate::providers::call::{Call, Effect, Service};
 use crate::providers::probe::{Finding, Health, Probe, Route, Topic};
 use crate::providers::reading::lenient;
 use crate::providers::sts::Sts;
@@ -105,6 +105,7 @@ pub(super) fn list_projects(asked: &str, name: &str) -> Call {
     Call {
         action: "ListProjects",
         service: Service::Iam,
+        effect: Effect::Read,
         region: asked.to_owned(),
         draft: RequestDraft {
             method: "GET".to_owned(),
