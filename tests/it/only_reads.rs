@@ -12,10 +12,11 @@ use offsite_shared::context::{Context, Ports};
 use offsite_shared::exchange::only_reads::OnlyReads;
 use offsite_shared::exchange::{self, Target};
 use offsite_shared::io::clock::SystemClock;
+use offsite_shared::io::http::HttpTransport;
 use offsite_shared::model::access::Access;
 use offsite_shared::model::command::{Cloud, Destination, Operation, Options, Replication, Source};
 use offsite_shared::model::evidence::{Evidence, How};
-use offsite_shared::model::failure::{Disposition, Failure};
+use offsite_shared::model::failure::{Disposition, Failure, Whose};
 use offsite_shared::model::http::{HttpRequest, Reply, TransportError};
 use offsite_shared::model::receipt::Receipt;
 use offsite_shared::model::time::later;
@@ -32,6 +33,7 @@ use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::settings::Settings;
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::sign::{Credential, Nonce};
+use offsite_simulators::{SimOptions, Simulators};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -410,4 +412,27 @@ async fn a_mutating_call_planned_under_the_wrong_type_is_refused_at_the_wire() {
             assert_eq!(counting.sent(), 1, "{}", call.action);
         }
     }
+}
+
+#[tokio::test]
+async fn a_read_only_simulator_refuses_every_start_for_lack_of_a_right() {
+    let of = |read_only| SimOptions { read_only, any_source: true, ..SimOptions::default() };
+    let guarded = Simulators::start(of(true)).await.unwrap();
+    let writable = Simulators::start(of(false)).await.unwrap();
+    let http = Arc::new(HttpTransport::new(Duration::from_secs(3)).unwrap());
+    let context = |simulators, read_only| {
+        context(&home::point_at(simulators, &of(read_only), Environment::default()), false, http.clone())
+    };
+    for (provider, one, call) in starts() {
+        let refused = send(&context(&guarded, true), provider, &call).await;
+        let failure = provider.started(&one, &refused.unwrap()).unwrap_err();
+        let codes = ["NoPermission", "APIGW.0302", "UnauthorizedOperation"];
+        assert!(codes.contains(&failure.code.as_str()), "{}: {failure:?}", call.action);
+        assert_eq!((failure.disposition, failure.whose), (Disposition::Permanent, Whose::Backup), "{}", call.action);
+        // Its twin: the same call is not refused so where the key may write.
+        let reply = send(&context(&writable, false), provider, &call).await;
+        let code = provider.started(&one, &reply.unwrap()).map_err(|failure| failure.code);
+        assert!(code.err().is_none_or(|code| !codes.contains(&code.as_str())), "{}", call.action);
+    }
+    assert_eq!(guarded.state()["replications"], json!([]));
 }
