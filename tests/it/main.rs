@@ -37,3 +37,4 @@ mod trust;
 mod truth;
 mod vectors;
 mod wire;
+mod witness;

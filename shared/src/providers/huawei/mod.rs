@@ -17,6 +17,8 @@ mod sts;
 mod tests;
 pub mod token;
 
+pub use probe::project_of;
+
 use std::time::Duration;
 
 use jiff::Timestamp;

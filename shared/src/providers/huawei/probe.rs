@@ -117,6 +117,15 @@ pub(super) fn list_projects(asked: &str, name: &str) -> Call {
     }
 }
 
+/// The ID of the project that the reply to [`Sts::whose`] names first: the one that bears the region's name.
+///
+/// # Errors
+/// The failure that the reply stands for.
+pub fn project_of(reply: &Reply) -> Result<Option<String>, Failure> {
+    let listed = errors::read::<Projects>(Service::Iam, reply).map_err(Failure::of_sign_in)?.projects;
+    Ok(listed.into_iter().next().map(|project| project.id))
+}
+
 fn identity(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
     let Some(reply) = reply else { return ask(Huawei.whose(&route.region)) };
     let listed = errors::read::<Projects>(Service::Iam, reply)?.projects;
