@@ -99,7 +99,7 @@ fn line(out: &mut String, cells: [String; HEADER.len()]) {
 /// A cell that a spreadsheet shows and never runs.
 ///
 /// Source: OWASP, CSV Injection, read 2026-08: the signs that begin a formula, their full-width forms among them.
-fn quoted(cell: &str) -> String {
+pub(super) fn quoted(cell: &str) -> String {
     let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     let guarded = if formula { format!("'{cell}") } else { cell.to_owned() };
     if guarded.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }

@@ -11,21 +11,21 @@ use super::words::{self, Weight, age, duration, minute, number, plain, plural};
 /// Columns of a line.
 const WIDTH: usize = 100;
 /// Lines of a list; all of them are in the CSV.
-const SHOWN: usize = 20;
+pub(super) const SHOWN: usize = 20;
 /// Late resources of a rule.
 const LATE_SHOWN: usize = 5;
 /// The widest column of IDs: a UUID and some.
-const ID: usize = 40;
+pub(super) const ID: usize = 40;
 
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const GREEN: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
-const YELLOW: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
-const RED: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const GREEN: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
+pub(super) const YELLOW: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
+pub(super) const RED: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
 
 /// The report as text of at most 100 columns with ANSI colours; print it through `anstream`, which drops them in a pipe.
 pub fn table(report: &Report) -> String {
-    let mut out = Text(String::new());
+    let mut out = Text::default();
     let how = if report.live { ", read live from the providers, without a ledger" } else { "" };
     out.styled(BOLD, &format!("Offsite report of {} UTC{how}", minute(report.at)));
     out.styled(colour(report.conclusion), words::headline(report));
@@ -177,18 +177,18 @@ fn orphans(out: &mut Text, now: Timestamp, orphans: &[Orphan], total: u64) {
     more(out, total, shown.len());
 }
 
-fn more(out: &mut Text, total: u64, shown: usize) {
+pub(super) fn more(out: &mut Text, total: u64, shown: usize) {
     let more = total.saturating_sub(shown as u64);
     if more > 0 {
         out.say(4, &format!("and {} more: --format csv", number(more)));
     }
 }
 
-fn column<'a>(texts: impl Iterator<Item = &'a str>, head: &'a str, largest: usize) -> usize {
+pub(super) fn column<'a>(texts: impl Iterator<Item = &'a str>, head: &'a str, largest: usize) -> usize {
     texts.chain([head]).map(|text| plain(text).width()).max().unwrap_or(0).min(largest)
 }
 
-fn row([verdict, id, destination, made, age]: [&str; 5], [ids, destinations]: [usize; 2]) -> String {
+pub(super) fn row([verdict, id, destination, made, age]: [&str; 5], [ids, destinations]: [usize; 2]) -> String {
     let cells = [pad(verdict, 11), pad(id, ids), pad(destination, destinations), pad(made, 16), plain(age)];
     format!("    {}", cells.join(" ")).trim_end().to_owned()
 }
@@ -200,7 +200,8 @@ fn pad(text: &str, width: usize) -> String {
 }
 
 /// What is printed, line by line.
-struct Text(String);
+#[derive(Default)]
+pub(super) struct Text(pub(super) String);
 
 impl Text {
     fn line(&mut self, line: &str) {
@@ -208,15 +209,15 @@ impl Text {
         self.0.push('\n');
     }
 
-    fn blank(&mut self) {
+    pub(super) fn blank(&mut self) {
         self.0.push('\n');
     }
 
-    fn styled(&mut self, style: Style, line: &str) {
+    pub(super) fn styled(&mut self, style: Style, line: &str) {
         self.line(&format!("{style}{line}{style:#}"));
     }
 
-    fn row(&mut self, cells: [&str; 5], widths: [usize; 2]) {
+    pub(super) fn row(&mut self, cells: [&str; 5], widths: [usize; 2]) {
         let line = row(cells, widths);
         if line.width() <= WIDTH {
             self.line(&line);
@@ -226,7 +227,7 @@ impl Text {
     }
 
     /// A sentence, broken at spaces and, where a word is longer than the line, in it.
-    fn say(&mut self, indent: usize, text: &str) {
+    pub(super) fn say(&mut self, indent: usize, text: &str) {
         let text = plain(text);
         let (mut line, mut first) = (String::new(), true);
         let margin = |first: bool| indent + if first { 0 } else { 2 };
