@@ -10,7 +10,7 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::ledger::risks::Decision;
 use offsite_shared::ledger::store::{Expect, Put, RecordFilter};
-use offsite_shared::ledger::{Claim, Claimant, Record, State, claim, put_off};
+use offsite_shared::ledger::{About, Claim, Claimant, Record, State, claim, put_off};
 use offsite_shared::model::command::{Cloud, Operation};
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Clock, Ledger};
@@ -124,7 +124,7 @@ async fn one_backup_is_retried_by_the_clouds_own_id() {
         "action": "replicate", "provider": "tencent", "operation": "copy-snapshot", "rule": "nightly",
         "source": { "region": "ap-guangzhou", "snapshot_id": "snap-000001" }, "destinations": [{ "region": "ap-singapore" }],
     });
-    let mut record = put_off(&replication(&wish), &by("sweep", SystemClock.now()), None);
+    let mut record = put_off(&replication(&wish), About::default(), &by("sweep", SystemClock.now()), None);
     record.state = State::Refused;
     record.attempt = 5;
     assert_eq!(ledger.put(&record, &Expect::Absent).await.unwrap(), Put::Stored);
@@ -146,7 +146,7 @@ fn stopped(seed: u64, rule: &str, state: State, days: i64) -> Record {
     let mut wish = command(Operation::CopySnapshot, &mut fastrand::Rng::with_seed(seed));
     wish["rule"] = json!(rule);
     let then = SystemClock.now() - SignedDuration::from_hours(24 * days);
-    let mut record = put_off(&replication(&wish), &by("sweep", then), None);
+    let mut record = put_off(&replication(&wish), About::default(), &by("sweep", then), None);
     record.state = state;
     record
 }

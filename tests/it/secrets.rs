@@ -452,6 +452,7 @@ fn no_type_prints_a_secret() {
         access_key_secret: Some(KEY_SECRET.to_owned().into()),
         security_token: Some(TOKEN.to_owned().into()),
         any_source: true,
+        read_only: false,
         seed: None,
         backups: 10_000,
     };

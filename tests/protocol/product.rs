@@ -16,7 +16,7 @@ pub use offsite_shared::model::receipt::{Message, Receipt};
 pub use offsite_shared::policy::Policy;
 pub use offsite_shared::ports::{Boxed, Clock, Emitter, Ledger, Notes, Policies, Secrets, Transport};
 pub use offsite_shared::providers::asked::{Asked, Need};
-pub use offsite_shared::providers::call::{Call, Service};
+pub use offsite_shared::providers::call::{Call, Effect, Service};
 pub use offsite_shared::providers::huawei::Huawei;
 pub use offsite_shared::providers::inventory::Inventory;
 pub use offsite_shared::providers::provider::{Acceptance, AttemptContext, FoundCopy, Provider, ReadBack};

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use offsite_local::cmd::{
-    chaos, demo, doctor, handle, ledger, observe, policy, queue, report, risk, rule, sign, simulate, sweep,
+    chaos, demo, doctor, handle, ledger, observe, policy, queue, report, risk, rule, sign, simulate, sweep, witness,
 };
+use offsite_local::report::witness::Says;
 use offsite_shared::io::environment;
 use offsite_shared::report::Conclusion;
 
@@ -16,6 +17,7 @@ Examples:
   offsite demo                                      the whole product on this machine, against simulators
   offsite handle --event event.json --simulate      one event, nothing leaves this machine
   offsite handle --event event.json --dry-run       what would be done, against the real cloud
+  offsite witness --policy offsite.yaml             what has a copy now, whoever made it
   offsite queue list                                the receipts so far
   offsite ledger show --state in_doubt              what nobody knows yet
   offsite simulate --port 9800 --any-source         simulators for your own tests
@@ -56,6 +58,8 @@ enum Commands {
     Risk(risk::RiskArgs),
     /// Retire a rule that is gone from the policy
     Rule(rule::RuleArgs),
+    /// Say which backups have a copy now, whoever made it; needs keys that may only read
+    Witness(witness::WitnessArgs),
     /// Check a policy, print its schema, or normalise it for the functions
     Policy(policy::PolicyArgs),
     /// Read the embedded queue
@@ -144,6 +148,14 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Commands::Rule(args) => {
             let well = rule::run(&args, &environment, &mut out).await?;
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
+        }
+        Commands::Witness(args) => {
+            let says = witness::run(&args, &environment, &mut out).await?;
+            Ok(match says {
+                Says::AllCopied => ExitCode::SUCCESS,
+                Says::NotAllSeen => ExitCode::FAILURE,
+                Says::SomeWithout => ExitCode::from(3),
+            })
         }
         Commands::Policy(args) => {
             let good = policy::run(&args, &environment, &mut out).await?;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Moment;
 use crate::credentials::Account;
+use crate::options::SimOptions;
 use crate::text::BadAdmin;
 
 /// One simulated cloud. Everything it knows is in memory and behind one mutex per port.
@@ -22,6 +23,10 @@ pub(crate) trait Cloud: Send {
     fn perform(&mut self, call: &Call, now: Timestamp, twist: &Twist) -> Answer;
     /// An error answer in this cloud's shape.
     fn refuse(&mut self, call: &Call, refusal: &Refusal) -> Answer;
+    /// The actions that change nothing: reads, and sign-ins that give a temporary key.
+    fn reads(&self) -> &'static [&'static str];
+    /// How this cloud refuses a key that lacks the right to an action.
+    fn lacks_right(&self, call: &Call) -> Refusal;
     /// The refusals this cloud gives when it throttles and when it breaks.
     fn stock_refusal(&self, kind: Stock) -> Refusal;
     /// The rows of `GET /_sim/state`: one for each operation, source and destination.
@@ -157,6 +162,8 @@ pub(crate) struct Twist {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Switches {
     pub(crate) any_source: bool,
+    /// Whether the key may only read and sign in.
+    pub(crate) read_only: bool,
     /// How long a copy runs.
     pub(crate) copy_duration_s: f64,
     /// How long a new copy stays invisible in its destination.
@@ -205,6 +212,7 @@ impl Default for Switches {
     fn default() -> Self {
         Self {
             any_source: false,
+            read_only: false,
             copy_duration_s: 2.0,
             visibility_delay_s: 0.0,
             record_visible_delay_s: 0.0,
@@ -235,6 +243,11 @@ impl Default for Switches {
 }
 
 impl Switches {
+    /// The switches as the simulators are started.
+    pub(crate) fn of(options: &SimOptions) -> Self {
+        Self { any_source: options.any_source, read_only: options.read_only, ..Self::default() }
+    }
+
     /// Sets the switches that `changes` names, and leaves the others as they are.
     ///
     /// # Errors

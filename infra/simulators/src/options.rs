@@ -15,6 +15,8 @@ pub struct SimOptions {
     pub security_token: Option<String>,
     /// Whether every well-formed source exists and can be copied.
     pub any_source: bool,
+    /// Whether the key may only read and sign in: calls that change something are refused as each cloud refuses a missing right.
+    pub read_only: bool,
     /// Seed of the identifiers and of the fault draws.
     pub seed: u64,
     /// Where the simulated clock starts; `None` starts at the real time.
@@ -30,6 +32,7 @@ impl Default for SimOptions {
             access_key_secret: "simulated-secret-not-a-real-one-0001".to_owned(),
             security_token: None,
             any_source: false,
+            read_only: false,
             seed: 0,
             start: None,
         }
@@ -43,6 +46,7 @@ impl std::fmt::Debug for SimOptions {
             .field("port", &self.port)
             .field("access_key_id", &self.access_key_id)
             .field("any_source", &self.any_source)
+            .field("read_only", &self.read_only)
             .field("seed", &self.seed)
             .field("start", &self.start)
             .finish_non_exhaustive()

@@ -81,6 +81,10 @@ async fn answer(
             return respond(answer);
         }
     };
+    if let Some(answer) = without_right(&port, &call) {
+        port.note(&call.action, call.source.as_deref(), &answer.outcome);
+        return respond(answer);
+    }
     let struck = lock(&port.faults).strike(&call);
     let Some(rule) = struck else {
         let answer = lock(&port.cloud).perform(&call, now.state, &Twist::default());
@@ -88,6 +92,16 @@ async fn answer(
         return respond(answer);
     };
     disturb(&port, &connection, &call, &rule).await
+}
+
+/// The refusal of a call that changes something, where the key may only read.
+fn without_right(port: &Port, call: &Call) -> Option<Answer> {
+    let mut cloud = lock(&port.cloud);
+    if !cloud.switches().read_only || cloud.reads().contains(&call.action.as_str()) {
+        return None;
+    }
+    let refusal = cloud.lacks_right(call);
+    Some(cloud.refuse(call, &refusal))
 }
 
 /// Handles a call that a scripted fault hit.

@@ -2,6 +2,7 @@
 
 pub(crate) mod credential;
 mod identity;
+pub mod only_reads;
 mod retry;
 mod target;
 pub(crate) mod wire;

@@ -8,10 +8,12 @@ use crate::context::Context;
 use crate::model::access::Access;
 use crate::model::failure::{Disposition, Failure, Whose};
 use crate::model::http::{HttpRequest, Reply, TransportError};
-use crate::providers::call::Call;
+use crate::providers::call::{Call, Effect};
 use crate::providers::provider::Provider;
 use crate::settings::Settings;
 use crate::sign::Nonce;
+
+const BUG: &str = "this is a fault of the program: report it, with what was run";
 
 pub(crate) async fn send(
     ctx: &Context,
@@ -21,6 +23,11 @@ pub(crate) async fn send(
     mutating: bool,
     stop: Timestamp,
 ) -> Result<Reply, Failure> {
+    // Refused before it is signed: what is not signed cannot be sent by anybody.
+    if ctx.settings.read_only && call.effect == Effect::Start {
+        let why = format!("{} would start a copy, and this run only looks", call.action);
+        return Err(local(Disposition::Permanent, "only_reads", &why, BUG));
+    }
     let now = ctx.now();
     let left = Duration::try_from(stop.duration_since(now)).unwrap_or_default();
     if left < Duration::from_millis(200) {
@@ -49,6 +56,10 @@ pub(crate) async fn send(
                 &format!("{host} cannot be reached: {reason}"),
                 "check the network, the proxy and the endpoint setting",
             ))
+        }
+        Err(TransportError::Forbidden(reason)) => {
+            tracing::error!(action = call.action, region = call.region, %reason, "not sent");
+            Err(local(Disposition::Permanent, "only_reads", &reason, BUG))
         }
         Err(TransportError::NoAnswer(reason)) => {
             tracing::warn!(action = call.action, region = call.region, host, took_ms, %reason, "no answer");

@@ -53,6 +53,9 @@ pub enum TransportError {
     /// No connection was made: certainly not applied.
     #[error("cannot connect: {0}")]
     NotSent(String),
+    /// This process does not send such a request: nothing has left it, and nothing will.
+    #[error("not sent: {0}")]
+    Forbidden(String),
     /// No reply came, but the provider may have received the request.
     #[error("no answer: {0}")]
     NoAnswer(String),

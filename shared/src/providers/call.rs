@@ -23,6 +23,17 @@ pub enum Service {
     TencentSts,
 }
 
+/// What a call does at the cloud. A run that only looks sends reads and sign-ins, and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The call asks, and changes nothing.
+    Read,
+    /// The call gets a temporary credential, and changes nothing that anybody keeps.
+    SignIn,
+    /// The call starts a copy.
+    Start,
+}
+
 /// A planned call, without a host and unsigned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
@@ -30,6 +41,8 @@ pub struct Call {
     pub action: &'static str,
     /// The service whose endpoint receives the call.
     pub service: Service,
+    /// What the call does at the cloud.
+    pub effect: Effect,
     /// The region in which the call is made.
     pub region: String,
     /// The request. Its `host` is filled in from the endpoint.

@@ -10,6 +10,7 @@ pub mod asked;
 pub mod call;
 pub mod huawei;
 pub mod inventory;
+pub(crate) mod on_wire;
 pub mod probe;
 pub mod provider;
 pub(crate) mod reading;

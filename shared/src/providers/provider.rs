@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::asked::Asked;
-use super::call::{Call, Service};
+use super::call::{Call, Effect, Service};
 use super::inventory::Inventory;
 use super::sts::Sts;
 use crate::model::access::Access;
@@ -13,7 +13,7 @@ use crate::model::command::{Cloud, Command, Destination, Operation, Replication}
 use crate::model::evidence::{Evidence, Observation};
 use crate::model::failure::Failure;
 use crate::model::fields::FieldError;
-use crate::model::http::Reply;
+use crate::model::http::{HttpRequest, Reply};
 use crate::model::receipt::Receipt;
 use crate::sign::{Nonce, RequestDraft, SignError, Signed};
 
@@ -199,6 +199,12 @@ pub trait Provider: Send + Sync {
         at: Timestamp,
         nonce: &Nonce,
     ) -> Result<Signed, SignError>;
+
+    /// What a finished request does at this cloud, told from what goes on the wire alone and not from its plan. `None` if it is no call
+    /// that this provider plans: nobody knows what it does.
+    fn effect_of(&self, _request: &HttpRequest) -> Option<Effect> {
+        None
+    }
 
     /// The default base URL of a service; `{region}` stands for the region.
     fn endpoint(&self, service: Service, region: &str) -> String;

@@ -16,3 +16,4 @@ pub mod sign;
 pub mod simulate;
 pub mod stage;
 pub mod sweep;
+pub mod witness;

@@ -24,6 +24,9 @@ pub struct SimulateArgs {
     /// Every well-formed source ID exists and can be copied
     #[arg(long)]
     pub any_source: bool,
+    /// The key may only read and sign in; what changes something is refused, as a cloud refuses a missing right
+    #[arg(long)]
+    pub read_only: bool,
     /// Seed of everything that is drawn at random; given, it also makes an inventory on each port, as POST /_sim/inventory does:
     /// GET /_sim/policy gives its policy, and GET /_sim/truth what a report on it must say
     #[arg(long, value_name = "N")]
@@ -46,6 +49,7 @@ pub async fn run(args: SimulateArgs, out: &mut dyn Write) -> anyhow::Result<()> 
         access_key_secret: shown(args.access_key_secret).unwrap_or(defaults.access_key_secret),
         security_token: shown(args.security_token),
         any_source: args.any_source,
+        read_only: args.read_only,
         seed: args.seed.unwrap_or(0),
         start: None,
     };

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use offsite_shared::context::metrics::Metrics;
 use offsite_shared::context::{Context, Ports};
+use offsite_shared::exchange::only_reads::OnlyReads;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::caller;
 use offsite_shared::io::clock::SystemClock;
@@ -180,6 +181,23 @@ pub(crate) fn read_only(environment: &Environment, home: &Reading) -> Result<Con
     let (ports, _) = ports(environment, &settings, Arc::new(SystemClock), home.policy.clone())?;
     let overlay = Arc::new(Overlay::over(home.ledger.clone(), home.notes.clone()));
     let ports = Ports { ledger: overlay.clone(), notes: overlay, ..ports };
+    Ok(Context::new(ports, settings, Metrics::default()))
+}
+
+/// The context of a run that needs keys which may only read: it knows nothing from before, and its transport, over which it also signs in,
+/// refuses whatever is no read and no sign-in.
+///
+/// # Errors
+/// Names the variable that is missing or wrong.
+pub(crate) fn only_reads(environment: &Environment) -> Result<Context, Error> {
+    let mut settings = Settings::from_environment(environment, &PROVIDERS)?;
+    settings.read_only = true;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let outside = Arc::new(HttpTransport::new(settings.connect_timeout)?);
+    let transport: Arc<dyn Transport> = Arc::new(OnlyReads::new(outside, &PROVIDERS));
+    let secrets = AccountSecrets::new(environment, settings.clone(), &PROVIDERS, transport.clone(), clock.clone());
+    let (ports, _) = ports(environment, &settings, clock, None)?;
+    let ports = Ports { transport, secrets: Arc::new(secrets), ..ports };
     Ok(Context::new(ports, settings, Metrics::default()))
 }
 

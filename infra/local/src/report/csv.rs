@@ -179,7 +179,7 @@ fn line<const N: usize>(out: &mut String, columns: &[&str; N], cells: [String; N
 /// without brackets it calls nothing.
 ///
 /// Source: OWASP, CSV Injection, read 2026-08: the signs that begin a formula, their full-width forms among them.
-fn quoted(cell: &str, is_id: bool) -> String {
+pub(super) fn quoted(cell: &str, is_id: bool) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-/:".contains(c);
     if is_id && cell.chars().all(fits) {
         return cell.to_owned();

@@ -1,6 +1,8 @@
 //! How a [`Report`](offsite_shared::report::Report) is shown: a table for the terminal, CSV for a spreadsheet, one HTML page for
 //! everybody else. JSON is what serde makes of it.
 //!
+//! [`witness`] tells what `offsite witness` saw, by the same means.
+//!
 //! Pure functions of the report: no clock, no files. In reading order: `words`, `terms` and `resources` (names, definitions, what is to be
 //! done, and how numbers are spelt), `filter` (what is listed), [`table()`] with `table_resources` and `text`, [`csv()`], [`html()`] with
 //! its parts `page_resources`, `rule`, `chart`, `rows`, and `page.css` and `page.js`.
@@ -19,6 +21,7 @@ mod table;
 mod table_resources;
 mod terms;
 mod text;
+pub mod witness;
 mod words;
 
 pub use csv::{csv, resources_csv};

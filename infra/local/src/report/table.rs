@@ -12,17 +12,17 @@ use super::text::{Text, column, more, row};
 use super::words::{self, Weight, age, duration, minute, number, plain, plural};
 
 /// Lines of a list; all of them are in the CSV.
-const SHOWN: usize = 20;
+pub(super) const SHOWN: usize = 20;
 /// Late resources of a rule.
 const LATE_SHOWN: usize = 5;
 /// The widest column of IDs: a UUID and some.
-const ID: usize = 40;
+pub(super) const ID: usize = 40;
 
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const GREEN: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
-const YELLOW: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
-const RED: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const GREEN: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
+pub(super) const YELLOW: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
+pub(super) const RED: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
 
 /// Reasons for which something is not covered.
 const REASONS: usize = 5;
@@ -34,7 +34,7 @@ pub fn table(report: &Report) -> String {
 
 /// The same with the sections of those rules alone that the filter shows.
 pub fn narrowed_table(report: &Report, filter: &Filter) -> String {
-    let mut out = Text(String::new());
+    let mut out = Text::default();
     let how = if report.live { ", read live from the clouds" } else { "" };
     out.styled(BOLD, &format!("Offsite report of {} UTC{how}", minute(report.at)));
     out.styled(colour(report.conclusion), words::headline(report));

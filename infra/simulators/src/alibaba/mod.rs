@@ -108,6 +108,23 @@ impl Cloud for Alibaba {
         error(&call.request_id, &call.host, refusal)
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        &[
+            "DescribeVaults",
+            "DescribeTask",
+            "DescribeVaultReplicationRegions",
+            "DescribeBackupJobs2",
+            "GetCallerIdentity",
+            "AssumeRole",
+            "AssumeRoleWithOIDC",
+        ]
+    }
+
+    /// Source: error codes of HBR; the wording is made up.
+    fn lacks_right(&self, call: &Call) -> Refusal {
+        Refusal::new(403, "NoPermission", format!("You are not authorized to do this action: hbr:{}.", call.action))
+    }
+
     fn stock_refusal(&self, kind: Stock) -> Refusal {
         match kind {
             Stock::Throttle => Refusal::new(400, "Throttling.User", "Request was denied due to user flow control."),

@@ -48,7 +48,7 @@ impl Alibaba {
         Self {
             account,
             nonces: Nonces::default(),
-            switches: Switches { any_source: options.any_source, ..Switches::default() },
+            switches: Switches::of(options),
             vaults,
             tasks: HashMap::new(),
             jobs,

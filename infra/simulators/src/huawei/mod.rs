@@ -85,6 +85,34 @@ impl Cloud for Huawei {
         error(&call.request_id, &call.action, refusal)
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        &[
+            "CreateToken",
+            "AssumeAgency",
+            "AssumeAgencyWithOIDC",
+            "ListDomains",
+            "ListProjects",
+            "ShowBackup",
+            "ListBackups",
+            "ShowCheckpoint",
+            "ListVault",
+            "ShowVault",
+            "ListOpLogs",
+            "ShowOpLog",
+            "ShowReplicationCapabilities",
+            "ShowCsbsReplicationCapabilities",
+            "ShowCheckpointItem",
+            "ListCheckpointItems",
+            "CountCheckpointItems",
+            "ListReplicationRecords",
+        ]
+    }
+
+    /// Source: error codes of the API gateway; the wording is made up.
+    fn lacks_right(&self, call: &Call) -> Refusal {
+        Refusal::new(403, "APIGW.0302", format!("The IAM user is not authorized to perform {}", call.action))
+    }
+
     fn stock_refusal(&self, kind: Stock) -> Refusal {
         match kind {
             Stock::Throttle => Refusal::new(

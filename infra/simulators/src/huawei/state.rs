@@ -44,7 +44,7 @@ impl Huawei {
             account,
             tokens: HashMap::new(),
             locks: Locks::default(),
-            switches: Switches { any_source: options.any_source, ..Switches::default() },
+            switches: Switches::of(options),
             store: Store::new(now),
             copies: Copies::default(),
             draw: Draw::new(options.seed ^ 0x4A3),

@@ -124,6 +124,17 @@ impl Cloud for Tencent {
         error(&call.request_id, refusal)
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        &["DescribeSnapshots", "GetCallerIdentity", "AssumeRole", "AssumeRoleWithWebIdentity"]
+    }
+
+    /// Source: common error codes of API 3.0; the wording is made up.
+    fn lacks_right(&self, call: &Call) -> Refusal {
+        let why =
+            format!("you are not authorized to perform operation (cbs:{}) resource (*) has no permission", call.action);
+        refusal("UnauthorizedOperation", why)
+    }
+
     fn stock_refusal(&self, kind: Stock) -> Refusal {
         match kind {
             Stock::Throttle => Refusal::new(

@@ -25,7 +25,7 @@ impl Tencent {
     pub(crate) fn new(account: Account, options: &SimOptions, now: Timestamp) -> Self {
         let mut cloud = Self {
             account,
-            switches: Switches { any_source: options.any_source, ..Switches::default() },
+            switches: Switches::of(options),
             store: Store::new(now),
             copies: Copies::default(),
             draw: Draw::new(options.seed ^ 0x7C3),

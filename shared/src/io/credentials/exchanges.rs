@@ -150,6 +150,7 @@ impl TokenClient {
                 Disposition::Retryable,
                 match error {
                     TransportError::NotSent(_) => "connect",
+                    TransportError::Forbidden(_) => "only_reads",
                     TransportError::NoAnswer(_) => "no_answer",
                 },
                 error.to_string(),

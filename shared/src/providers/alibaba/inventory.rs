@@ -13,7 +13,7 @@ use crate::model::command::Replication;
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::providers::asked::Asked;
-use crate::providers::call::Call;
+use crate::providers::call::{Call, Effect};
 use crate::providers::inventory::{
     Cursor, HiddenKind, Inventory, InventoryPage, InventoryQuery, Pairing, VaultPair, incomplete,
 };
@@ -73,7 +73,7 @@ impl Inventory for Alibaba {
             pairs.extend(values.map(|(at, value)| (format!("Filters.{number}.Values.{at}"), value.to_owned())));
         }
         let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-        call("DescribeBackupJobs2", &scope.region, pairs)
+        call(Effect::Read, "DescribeBackupJobs2", &scope.region, pairs)
     }
 
     /// The page has no total, because the provider counts each source type by itself.

@@ -18,7 +18,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::asked::Asked;
-use super::call::{Call, Service};
+use super::call::{Call, Effect, Service};
 use super::inventory::Inventory;
 use super::provider::{Acceptance, AttemptContext, Provider, ReadBack};
 use super::refusal::unreadable;
@@ -28,7 +28,7 @@ use crate::model::command::{Cloud, Command, Replication};
 use crate::model::evidence::{Evidence, Observation};
 use crate::model::failure::Failure;
 use crate::model::fields::FieldError;
-use crate::model::http::Reply;
+use crate::model::http::{HttpRequest, Reply};
 use crate::model::receipt::Receipt;
 use crate::sign::{Nonce, RequestDraft, SignError, Signed, SignedHeaders, acs3};
 use errors::read;
@@ -101,6 +101,10 @@ impl Provider for Alibaba {
             return Err(SignError::missing("access key"));
         };
         acs3::sign(&draft, credential, at, nonce, SignedHeaders::Minimal)
+    }
+
+    fn effect_of(&self, request: &HttpRequest) -> Option<Effect> {
+        calls::effect_of(request)
     }
 
     /// Source: alibabacloud_hbr20170908 2.7.1, endpoint rule and map; the map's internal regions need the endpoint setting.

@@ -15,6 +15,7 @@ use crate::model::command::{Operation, Options, Replication, Source};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
+use crate::providers::call::Effect;
 use crate::providers::inventory::{Pairing, VaultPair};
 use crate::providers::probe::{Finding, Health, Probe, Route, Topic};
 use crate::providers::refusal::{refusal, unreadable};
@@ -127,7 +128,7 @@ fn sources(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
                 ("Filters.1.Values.1", vault.clone()),
             ]);
         }
-        return ask(call("DescribeBackupJobs2", &route.region, pairs));
+        return ask(call(Effect::Read, "DescribeBackupJobs2", &route.region, pairs));
     };
     read_answer(reply, |answer| {
         let total = answer.total_count.unwrap_or(0);
@@ -142,7 +143,7 @@ fn copies(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
             ("PageSize", "1".to_owned()),
             ("VaultRegionId", route.destination.region.clone()),
         ];
-        return ask(call("DescribeVaults", &route.destination.region, pairs));
+        return ask(call(Effect::Read, "DescribeVaults", &route.destination.region, pairs));
     };
     read_answer(reply, |answer| {
         Finding::ok(format!("vaults can be listed; {} in this region", answer.total_count.unwrap_or(0)))
@@ -216,7 +217,7 @@ fn capability(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
         ids: Vec<String>,
     }
     let Some(reply) = reply else {
-        return ask(call("DescribeVaultReplicationRegions", &route.region, Vec::new()));
+        return ask(call(Effect::Read, "DescribeVaultReplicationRegions", &route.region, Vec::new()));
     };
     read(reply)?;
     let regions = serde_json::from_slice::<Answer>(&reply.body).ok().and_then(|answer| answer.regions);

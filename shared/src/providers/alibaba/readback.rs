@@ -6,6 +6,7 @@ use super::model::Vault;
 use crate::model::command::Replication;
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
+use crate::providers::call::Effect;
 use crate::providers::provider::{Acceptance, ReadBack};
 
 /// Asks first for the target vault, which names its source, then for the source vault, which names its one target.
@@ -73,7 +74,7 @@ pub(crate) fn find_vault<'r>(
                 ("VaultId", id.to_owned()),
                 ("VaultRegionId", region.to_owned()),
             ];
-            return ask(call("DescribeVaults", region, pairs));
+            return ask(call(Effect::Read, "DescribeVaults", region, pairs));
         };
         let answer = match read(reply) {
             Ok(answer) => answer,

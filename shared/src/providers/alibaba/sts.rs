@@ -9,7 +9,7 @@ use super::calls::call;
 use super::errors::read;
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
-use crate::providers::call::{Call, Service};
+use crate::providers::call::{Call, Effect, Service};
 use crate::providers::refusal::unreadable;
 use crate::providers::sts::{Federation, Role, SESSION, Sts, Temporary};
 use crate::sign::{Credential, Nonce, Query, canonical};
@@ -22,7 +22,7 @@ impl Sts for Alibaba {
             ("DurationSeconds", role.life_s.to_string()),
         ];
         pairs.extend(role.external_id.clone().map(|id| ("ExternalId", id)));
-        to_sts(call("AssumeRole", region, pairs))
+        to_sts(call(Effect::SignIn, "AssumeRole", region, pairs))
     }
 
     /// The call has no key and no signature. The token goes into the body, because URLs end up in logs.
@@ -49,7 +49,7 @@ impl Sts for Alibaba {
             body.push('=');
             canonical::encode_into(&mut body, value.as_bytes());
         }
-        let mut call = to_sts(call("AssumeRoleWithOIDC", region, Vec::new()));
+        let mut call = to_sts(call(Effect::SignIn, "AssumeRoleWithOIDC", region, Vec::new()));
         call.draft.query = Query::None;
         call.draft.headers.push(("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
         call.draft.headers.push(("x-acs-date".to_owned(), at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()));
@@ -82,7 +82,7 @@ impl Sts for Alibaba {
     }
 
     fn whose(&self, region: &str) -> Call {
-        to_sts(call("GetCallerIdentity", region, Vec::new()))
+        to_sts(call(Effect::Read, "GetCallerIdentity", region, Vec::new()))
     }
 
     fn owner(&self, reply: &Reply) -> Result<String, Failure> {

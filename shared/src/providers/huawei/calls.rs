@@ -4,8 +4,10 @@ use serde::Serialize;
 
 use super::model::{Start, Wanted};
 use crate::model::command::{Operation, Replication};
-use crate::providers::call::{Call, Service};
+use crate::model::http::HttpRequest;
+use crate::providers::call::{Call, Effect, Service};
 use crate::providers::inventory::InventoryQuery;
+use crate::providers::on_wire::{self, Route};
 use crate::sign::{Query, RequestDraft};
 
 /// Page size of every list. Source: huawei-cloud-api-definitions-CBR 0.1.20261030, at most 1000.
@@ -26,6 +28,31 @@ pub(crate) const LIST_RECORDS: &str = "ListReplicationRecords";
 
 /// CSBS's fixed provider ID. Source: Huawei CSBS API page "Replicating a Backup".
 const CSBS_PROVIDER: &str = "fc4d5750-22e7-4798-8a46-f48f62c4c1da";
+
+/// Every path that is planned here, with its method. `*` stands for one segment.
+const ROUTES: [Route; 16] = [
+    Route { method: "POST", path: "/v3/*/backups/*/replicate", effect: Effect::Start },
+    Route { method: "POST", path: "/v3/*/checkpoints/replicate", effect: Effect::Start },
+    Route { method: "POST", path: "/v1/*/providers/*/checkpoint_items/*/replicate", effect: Effect::Start },
+    Route { method: "GET", path: "/v3/*/backups", effect: Effect::Read },
+    Route { method: "GET", path: "/v3/*/backups/*", effect: Effect::Read },
+    Route { method: "GET", path: "/v3/*/vaults/*", effect: Effect::Read },
+    Route { method: "GET", path: "/v3/*/operation-logs", effect: Effect::Read },
+    Route { method: "GET", path: "/v3/*/replication-capabilities", effect: Effect::Read },
+    Route { method: "GET", path: "/v1/*/checkpoint_items", effect: Effect::Read },
+    Route { method: "GET", path: "/v1/*/checkpoint_items/*", effect: Effect::Read },
+    Route { method: "GET", path: "/v1/*/replication_records", effect: Effect::Read },
+    Route { method: "GET", path: "/v1/*/replication_capabilities", effect: Effect::Read },
+    Route { method: "GET", path: "/v3/projects", effect: Effect::Read },
+    Route { method: "POST", path: "/v3/auth/tokens", effect: Effect::SignIn },
+    Route { method: "POST", path: "/v5/agencies/assume", effect: Effect::SignIn },
+    Route { method: "POST", path: "/v5/agencies/assume-with-oidc", effect: Effect::SignIn },
+];
+
+/// What a finished request does, by its method and path.
+pub(super) fn effect_of(request: &HttpRequest) -> Option<Effect> {
+    on_wire::by_path(request, &ROUTES)
+}
 
 /// The call that starts the replication.
 pub(crate) fn start(replication: &Replication) -> Call {
@@ -62,7 +89,7 @@ pub(crate) fn start(replication: &Replication) -> Call {
             Start::Replicate(Wanted { destination_vault_id: destination.vault_id.as_deref(), ..named(wanted) }),
         ),
     };
-    post(action, replication, &path, &body)
+    start_call(action, replication, &path, &body)
 }
 
 /// The call that shows one backup with its replication records.
@@ -160,7 +187,7 @@ fn get(
 }
 
 fn get_at(action: &'static str, place: &Place<'_>, path: &str, filters: &[(&str, &str)], offset: Option<u64>) -> Call {
-    let mut call = call(action, "GET", place, path);
+    let mut call = call(Effect::Read, action, "GET", place, path);
     let mut pairs: Vec<(String, String)> =
         filters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     if let Some(offset) = offset {
@@ -173,19 +200,20 @@ fn get_at(action: &'static str, place: &Place<'_>, path: &str, filters: &[(&str,
     call
 }
 
-fn post(action: &'static str, replication: &Replication, path: &str, body: &impl Serialize) -> Call {
-    let mut call = call(action, "POST", &Place::of(replication), path);
+fn start_call(action: &'static str, replication: &Replication, path: &str, body: &impl Serialize) -> Call {
+    let mut call = call(Effect::Start, action, "POST", &Place::of(replication), path);
     call.draft.body = serde_json::to_vec(body).unwrap_or_default();
     call
 }
 
-fn call(action: &'static str, method: &str, place: &Place<'_>, path: &str) -> Call {
+fn call(effect: Effect, action: &'static str, method: &str, place: &Place<'_>, path: &str) -> Call {
     let Place { service, region, project } = *place;
     let version = if service == Service::Csbs { "v1" } else { "v3" };
     let headers = [("content-type", "application/json"), ("x-project-id", project)];
     Call {
         action,
         service,
+        effect,
         region: region.to_owned(),
         draft: RequestDraft {
             method: method.to_owned(),

@@ -17,6 +17,8 @@ mod sts;
 mod tests;
 pub mod token;
 
+pub use probe::project_of;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,7 +26,7 @@ use secrecy::ExposeSecret;
 use serde::de::IgnoredAny;
 
 use super::asked::Asked;
-use super::call::{Call, Service};
+use super::call::{Call, Effect, Service};
 use super::inventory::Inventory;
 use super::provider::{Acceptance, AttemptContext, Defaults, FoundCopy, Provider, ReadBack};
 use super::refusal::unreadable;
@@ -34,7 +36,7 @@ use crate::model::command::{Cloud, Command, Destination, Operation, Replication}
 use crate::model::evidence::{Evidence, Observation};
 use crate::model::failure::{Disposition, Failure};
 use crate::model::fields::FieldError;
-use crate::model::http::Reply;
+use crate::model::http::{HttpRequest, Reply};
 use crate::model::receipt::Receipt;
 use crate::sign::{Nonce, RequestDraft, SignError, Signed, SignedHeaders, sdk_hmac};
 use model::{Backup, OperationLog, Page, Record, ShownBackup, ShownItem, Started, given};
@@ -169,6 +171,10 @@ impl Provider for Huawei {
                 sdk_hmac::unsigned(&draft)
             }
         }
+    }
+
+    fn effect_of(&self, request: &HttpRequest) -> Option<Effect> {
+        calls::effect_of(request)
     }
 
     /// Source: huaweicloudsdkcbr and huaweicloudsdkcore 3.1.219, region files; Open Telekom Cloud API reference 3cca460, 2025-10-17.

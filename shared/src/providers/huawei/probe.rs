@@ -13,7 +13,7 @@ use crate::model::command::{Destination, Operation};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
-use crate::providers::call::{Call, Service};
+use crate::providers::call::{Call, Effect, Service};
 use crate::providers::probe::{Finding, Health, Probe, Route, Topic};
 use crate::providers::reading::lenient;
 use crate::providers::sts::Sts;
@@ -105,6 +105,7 @@ pub(super) fn list_projects(asked: &str, name: &str) -> Call {
     Call {
         action: "ListProjects",
         service: Service::Iam,
+        effect: Effect::Read,
         region: asked.to_owned(),
         draft: RequestDraft {
             method: "GET".to_owned(),
@@ -114,6 +115,16 @@ pub(super) fn list_projects(asked: &str, name: &str) -> Call {
             ..Default::default()
         },
     }
+}
+
+/// The ID of the project that the reply to [`Sts::whose`] names first: the one that bears the region's name.
+///
+/// # Errors
+/// The failure that the reply stands for.
+pub fn project_of(reply: &Reply) -> Result<Option<String>, Failure> {
+    let listed =
+        errors::read::<Projects>(Service::Iam, reply).map_err(|failure| failure.of_sign_in(reply.status))?.projects;
+    Ok(listed.into_iter().next().map(|project| project.id))
 }
 
 fn identity(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {

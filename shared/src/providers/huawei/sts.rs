@@ -10,7 +10,7 @@ use super::probe::list_projects;
 use super::{Huawei, errors};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
-use crate::providers::call::{Call, Service};
+use crate::providers::call::{Call, Effect, Service};
 use crate::providers::reading::lenient;
 use crate::providers::refusal::unreadable;
 use crate::providers::sts::{Federation, Role, SESSION, Sts, Temporary};
@@ -92,6 +92,7 @@ fn post(action: &'static str, path: &str, region: &str, body: &Value) -> Call {
     Call {
         action,
         service: Service::HuaweiSts,
+        effect: Effect::SignIn,
         region: region.to_owned(),
         draft: RequestDraft {
             method: "POST".to_owned(),

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{errors, model};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
-use crate::providers::call::{Call, Service};
+use crate::providers::call::{Call, Effect, Service};
 use crate::providers::refusal::unreadable;
 use crate::sign::{Query, RequestDraft};
 
@@ -36,6 +36,7 @@ pub fn request(domain: &str, user: &str, password: &SecretString, region: &str) 
     Call {
         action: "KeystoneCreateUserTokenByPassword",
         service: Service::Iam,
+        effect: Effect::SignIn,
         region: region.to_owned(),
         draft: RequestDraft {
             method: "POST".to_owned(),

@@ -5,12 +5,28 @@ use serde::Serialize;
 use super::model::CopySnapshotCrossRegions;
 use super::names::snapshot_name;
 use crate::model::command::Replication;
-use crate::providers::call::{Call, Service};
+use crate::model::http::HttpRequest;
+use crate::providers::call::{Call, Effect, Service};
+use crate::providers::on_wire::{self, Action};
 use crate::providers::provider::AttemptContext;
 use crate::sign::{Query, RequestDraft};
 
 /// Page size of DescribeSnapshots. Source: tencentcloud-sdk-python-cbs 3.1.175, at most 100.
 pub(crate) const PAGE: u64 = 100;
+
+/// Every action that is planned here, with the version that it belongs to.
+const ACTIONS: [Action; 5] = [
+    Action { name: "CopySnapshotCrossRegions", version: "2017-03-12", effect: Effect::Start },
+    Action { name: "DescribeSnapshots", version: "2017-03-12", effect: Effect::Read },
+    Action { name: "GetCallerIdentity", version: "2018-08-13", effect: Effect::Read },
+    Action { name: "AssumeRole", version: "2018-08-13", effect: Effect::SignIn },
+    Action { name: "AssumeRoleWithWebIdentity", version: "2018-08-13", effect: Effect::SignIn },
+];
+
+/// What a finished request does, by the action and version that its headers name.
+pub(super) fn effect_of(request: &HttpRequest) -> Option<Effect> {
+    on_wire::by_action(request, ("x-tc-action", "x-tc-version"), &ACTIONS)
+}
 
 pub(super) fn start(replication: &Replication, intent: &AttemptContext) -> Call {
     let name = snapshot_name(replication, intent.attempt);
@@ -19,7 +35,7 @@ pub(super) fn start(replication: &Replication, intent: &AttemptContext) -> Call 
         destination_regions: [&replication.destination.region],
         snapshot_name: &name,
     };
-    call("CopySnapshotCrossRegions", &replication.source.region, &body)
+    call(Effect::Start, "CopySnapshotCrossRegions", &replication.source.region, &body)
 }
 
 pub(crate) fn name_of_service(service: Service) -> &'static str {
@@ -29,7 +45,7 @@ pub(crate) fn name_of_service(service: Service) -> &'static str {
     }
 }
 
-pub(crate) fn call(action: &'static str, region: &str, body: &impl Serialize) -> Call {
+pub(crate) fn call(effect: Effect, action: &'static str, region: &str, body: &impl Serialize) -> Call {
     let headers = [
         ("content-type", "application/json"),
         ("x-tc-action", action),
@@ -40,6 +56,7 @@ pub(crate) fn call(action: &'static str, region: &str, body: &impl Serialize) ->
     Call {
         action,
         service: Service::Cbs,
+        effect,
         region: region.to_owned(),
         draft: RequestDraft {
             method: "POST".into(),

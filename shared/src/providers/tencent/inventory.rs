@@ -11,7 +11,7 @@ use super::names::{OURS, copy_names, name_of};
 use crate::model::backup::{Backup, CopyRecord, CopyState, DestinationCopy, Eligibility};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
-use crate::providers::call::Call;
+use crate::providers::call::{Call, Effect};
 use crate::providers::inventory::{
     CopiesPage, Cursor, HiddenKind, Inventory, InventoryPage, InventoryQuery, SourceKey, incomplete, next_offset,
 };
@@ -37,7 +37,7 @@ impl Inventory for Tencent {
 
     fn show(&self, scope: &InventoryQuery, id: &str) -> Option<Call> {
         let body = DescribeSnapshots { snapshot_ids: Some(&[id]), limit: 1, ..Default::default() };
-        Some(call("DescribeSnapshots", &scope.region, &body))
+        Some(call(Effect::Read, "DescribeSnapshots", &scope.region, &body))
     }
 
     fn shown(&self, _scope: &InventoryQuery, id: &str, reply: &Reply) -> Result<Option<Backup>, Failure> {
@@ -139,7 +139,7 @@ fn page_call(scope: &InventoryQuery, cursor: Option<&Cursor>) -> Call {
         offset: offset(cursor),
         ..Default::default()
     };
-    call("DescribeSnapshots", &scope.region, &body)
+    call(Effect::Read, "DescribeSnapshots", &scope.region, &body)
 }
 
 fn page(scope: &InventoryQuery, cursor: Option<&Cursor>, reply: &Reply) -> Result<Page, Failure> {

@@ -19,7 +19,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::asked::Asked;
-use super::call::{Call, Service};
+use super::call::{Call, Effect, Service};
 use super::inventory::Inventory;
 use super::provider::{Acceptance, Accepted, AttemptContext, Provider, ReadBack};
 use super::refusal::{refusal, unreadable};
@@ -29,7 +29,7 @@ use crate::model::command::{Cloud, Command, Operation, Replication};
 use crate::model::evidence::{Evidence, Observation};
 use crate::model::failure::Failure;
 use crate::model::fields::FieldError;
-use crate::model::http::Reply;
+use crate::model::http::{HttpRequest, Reply};
 use crate::model::receipt::Receipt;
 use crate::sign::{Nonce, RequestDraft, SignError, Signed, SignedHeaders, tc3};
 use calls::{PAGE, name_of_service};
@@ -141,6 +141,10 @@ impl Provider for Tencent {
         };
         draft.headers.push(("x-tc-region".into(), call.region.clone()));
         tc3::sign(&draft, credential, at, name_of_service(call.service), SignedHeaders::Minimal)
+    }
+
+    fn effect_of(&self, request: &HttpRequest) -> Option<Effect> {
+        calls::effect_of(request)
     }
 
     /// Source: tencentcloud-sdk-python-cbs 3.1.175 (default host); API page 362/15647 (the finance zones' own hosts).

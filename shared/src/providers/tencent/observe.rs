@@ -12,7 +12,7 @@ use crate::model::evidence::{Evidence, How, Observation};
 use crate::model::http::Reply;
 use crate::model::receipt::Receipt;
 use crate::providers::asked::{Asked, ask};
-use crate::providers::call::Call;
+use crate::providers::call::{Call, Effect};
 use crate::providers::provider::Accepted;
 
 /// Asks the destination for the copy by its ID.
@@ -23,7 +23,7 @@ pub(super) fn observe(replication: &Replication, receipt: &Receipt, replies: &[R
     let region = &replication.destination.region;
     let Some(reply) = replies.first() else {
         let body = DescribeSnapshots { snapshot_ids: Some(&[id]), limit: 1, ..Default::default() };
-        return ask(call("DescribeSnapshots", region, &body));
+        return ask(call(Effect::Read, "DescribeSnapshots", region, &body));
     };
     let snapshots = match read::<Described>(reply) {
         Ok(answer) => answer.body.snapshots.unwrap_or_default(),
@@ -40,7 +40,7 @@ pub(super) fn observe_many(copies: &[Accepted<'_>]) -> Option<Call> {
     let region = &copies.first()?.replication.destination.region;
     let ids: Vec<&str> = copies.iter().filter_map(|copy| copy.receipt.replication_id.as_deref()).collect();
     let body = DescribeSnapshots { snapshot_ids: Some(&ids), limit: PAGE, ..Default::default() };
-    (!ids.is_empty()).then(|| call("DescribeSnapshots", region, &body))
+    (!ids.is_empty()).then(|| call(Effect::Read, "DescribeSnapshots", region, &body))
 }
 
 pub(super) fn observed_many(copies: &[Accepted<'_>], reply: &Reply) -> Vec<Option<Observation>> {

@@ -15,6 +15,7 @@ use crate::model::command::Operation;
 use crate::model::failure::{Disposition, Failure, Whose};
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
+use crate::providers::call::Effect;
 use crate::providers::probe::{Finding, Health, Probe, Route, Topic};
 use crate::providers::sts::Sts;
 
@@ -112,7 +113,7 @@ fn identity(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
 fn count(region: &str, reply: Option<&Reply>, found: impl FnOnce(u64) -> Finding) -> Asked<Finding> {
     let Some(reply) = reply else {
         let body = DescribeSnapshots { limit: 1, ..Default::default() };
-        return ask(call("DescribeSnapshots", region, &body));
+        return ask(call(Effect::Read, "DescribeSnapshots", region, &body));
     };
     Ok(match read::<Described>(reply)?.body.total_count {
         Some(total) => found(total),

@@ -9,6 +9,7 @@ use crate::model::backup::Eligibility;
 use crate::model::command::Replication;
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
+use crate::providers::call::Effect;
 use crate::providers::provider::{Acceptance, AttemptContext, ReadBack};
 
 /// Asks the destination for copies by name, then the source for running copies and its own state.
@@ -22,7 +23,7 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
         let Some(reply) = replies.next() else {
             let filter = Filter { name: "snapshot-name", values: &names };
             let body = DescribeSnapshots { filters: Some([filter]), limit: PAGE, offset: seen, ..Default::default() };
-            return ask(call("DescribeSnapshots", &replication.destination.region, &body));
+            return ask(call(Effect::Read, "DescribeSnapshots", &replication.destination.region, &body));
         };
         let page = read::<Described>(reply)?.body;
         let snapshots = page.snapshots.unwrap_or_default();
@@ -40,7 +41,7 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
     }
     let Some(reply) = replies.next() else {
         let body = DescribeSnapshots { snapshot_ids: Some(&[&replication.source.id]), limit: 1, ..Default::default() };
-        return ask(call("DescribeSnapshots", &replication.source.region, &body));
+        return ask(call(Effect::Read, "DescribeSnapshots", &replication.source.region, &body));
     };
     let snapshots = match read::<Described>(reply) {
         Ok(answer) => answer.body.snapshots.unwrap_or_default(),

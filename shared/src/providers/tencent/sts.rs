@@ -10,7 +10,7 @@ use super::errors::read;
 use super::model::{Answer, Head};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
-use crate::providers::call::{Call, Service};
+use crate::providers::call::{Call, Effect, Service};
 use crate::providers::refusal::unreadable;
 use crate::providers::sts::{Federation, Role, SESSION, Sts, Temporary};
 use crate::sign::{Credential, Nonce};
@@ -32,7 +32,7 @@ impl Sts for Tencent {
             duration_seconds: role.life_s,
             external_id: role.external_id.as_deref(),
         };
-        to_sts(call("AssumeRole", region, &body))
+        to_sts(call(Effect::SignIn, "AssumeRole", region, &body))
     }
 
     /// The only call that is not signed: its `Authorization` is the word SKIP.
@@ -59,7 +59,7 @@ impl Sts for Tencent {
             role_session_name: SESSION,
             duration_seconds: federation.life_s,
         };
-        let mut call = to_sts(call("AssumeRoleWithWebIdentity", region, &body));
+        let mut call = to_sts(call(Effect::SignIn, "AssumeRoleWithWebIdentity", region, &body));
         call.draft.headers.push(("authorization".to_owned(), "SKIP".to_owned()));
         call.draft.headers.push(("x-tc-region".to_owned(), region.to_owned()));
         call.draft.headers.push(("x-tc-timestamp".to_owned(), at.as_second().to_string()));
@@ -82,7 +82,7 @@ impl Sts for Tencent {
     fn whose(&self, region: &str) -> Call {
         #[derive(Serialize)]
         struct Nothing {}
-        to_sts(call("GetCallerIdentity", region, &Nothing {}))
+        to_sts(call(Effect::Read, "GetCallerIdentity", region, &Nothing {}))
     }
 
     fn owner(&self, reply: &Reply) -> Result<String, Failure> {

@@ -62,7 +62,9 @@ pub(crate) async fn reach(context: &Context, environment: &Environment, base: &s
             }
         }
         Err(error) => {
-            let (TransportError::NotSent(reason) | TransportError::NoAnswer(reason)) = error;
+            let (TransportError::NotSent(reason)
+            | TransportError::Forbidden(reason)
+            | TransportError::NoAnswer(reason)) = error;
             told.push(format!("{secured}: {reason}"));
             Reached {
                 found: format!("does not answer: {}", told.join(", ")),
