@@ -8,7 +8,7 @@ import { chromium } from 'playwright-core';
 
 const pages = process.env.PAGES;
 const address = (sample) => pathToFileURL(path.join(pages, `${sample}.html`)).href;
-const samples = ['rich', 'holds', 'unknown', 'empty', 'large'];
+const samples = ['rich', 'holds', 'unknown', 'grey', 'empty', 'large'];
 const list = '#exceptions table.list';
 let browser;
 
@@ -50,7 +50,8 @@ const status = (page) => page.textContent('#exceptions-status');
 const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
 const collator = new Intl.Collator('en', { numeric: true });
-const badness = ['missed', 'lost', 'failed', 'missing', 'in doubt', 'ineligible', 'not ready', 'in progress', 'replicated'];
+const badness = ['missed', 'lost', 'left', 'failed', 'refused', 'missing', 'ended', 'overtaken', 'given up', 'unknown', 'in doubt',
+  'ineligible', 'not ready', 'in progress', 'replicated'];
 const ascending = (texts, at) => texts.every((text, index) => index === 0 || (at === 0
   ? badness.indexOf(texts[index - 1]) <= badness.indexOf(text)
   : collator.compare(texts[index - 1], text) <= 0));
@@ -86,7 +87,7 @@ for (const sample of samples) {
 }
 
 test('the verdict comes first', async () => {
-  const words = { rich: 'Does not hold', holds: 'Holds', unknown: 'Cannot be known', empty: 'Nothing to judge' };
+  const words = { rich: 'Does not hold', holds: 'Holds', unknown: 'Cannot be known', grey: 'Not judged', empty: 'Not judged' };
   for (const [sample, word] of Object.entries(words)) {
     await visit(sample, {}, async (page) => assert.equal(await page.textContent('main h2 >> nth=0'), word));
   }
@@ -122,20 +123,54 @@ test('the head of a column is reached with the tabulator', () => visit('rich', {
 }));
 
 test('one chooses by verdict, by rule and by text', () => visit('rich', {}, async (page) => {
-  assert.equal(await status(page), '91 of 91 shown.');
+  assert.equal(await status(page), '109 of 109 shown.');
   await page.selectOption('#exceptions-filters [name=verdict]', 'failed');
-  assert.equal(await status(page), '5 of 5 chosen of 91 shown.');
+  assert.equal(await status(page), '5 of 5 chosen of 109 shown.');
   assert.deepEqual([...new Set(await column(page, 0))], ['failed']);
   await page.fill('#exceptions-filters [name=text]', 'AP-SINGAPORE quota');
   assert.equal((await column(page, 0)).length, 5);
   await page.fill('#exceptions-filters [name=text]', 'no such thing');
   assert.equal((await column(page, 0)).length, 0);
   await page.click('#exceptions-filters button');
-  await page.waitForFunction(() => document.querySelector('#exceptions-status').textContent === '91 of 91 shown.');
+  await page.waitForFunction(() => document.querySelector('#exceptions-status').textContent === '109 of 109 shown.');
   await page.fill('#exceptions-filters [name=text]', '<img src=x');
   assert.ok((await column(page, 0)).length > 0);
-  await page.click('a.to-list >> nth=1');
+  await page.click('a.to-list[href="#exceptions"] >> nth=1');
   assert.deepEqual([...new Set(await column(page, 1))], ['vault-prod']);
+}));
+
+test('resources come first, sort by how bad they are, and show what to do', () => visit('rich', {}, async (page) => {
+  const rows = '#resources table.list tbody tr';
+  const texts = (index) => page.$$eval(rows, (all, at) => all.map((row) => row.cells[at].firstElementChild.textContent), index);
+  assert.ok(await page.evaluate(() => {
+    const at = (id) => document.getElementById(id).getBoundingClientRect().top;
+    return at('resources') < at('accepted') && at('accepted') < at('rules') && at('rules') < at('exceptions');
+  }));
+  const drawn = await page.$$eval(rows, (all) => all.map((row) => row.outerHTML).sort());
+  await page.click('#resources table.list th button >> nth=0');
+  const states = ['unprotected', 'stale', 'unknown', 'accepted risk', 'pending'];
+  const sorted = (await texts(0)).map((text) => states.indexOf(text));
+  assert.deepEqual(sorted, [...sorted].sort((a, b) => a - b));
+  assert.deepEqual(await page.$$eval(rows, (all) => all.map((row) => row.outerHTML).sort()), drawn);
+  await page.selectOption('#resources-filters [name=verdict]', 'stale');
+  assert.deepEqual(await texts(2), ['disk-stopped1']);
+  assert.ok((await page.textContent(`${rows} code`)).startsWith('offsite risk accept --rule web-disks --resource disk-stopped1'));
+  // Each list is chosen from by itself.
+  assert.equal(await status(page), '109 of 109 shown.');
+  await page.click('#resources-filters button');
+  await page.click('a.to-list[href="#resources"] >> nth=0');
+  assert.equal((await texts(0)).length, 12);
+}));
+
+test('what is zero, and what is not covered, folds out', () => visit('rich', {}, async (page) => {
+  assert.equal(await page.isVisible('details.uncovered p >> nth=0'), false);
+  await page.click('details.uncovered summary >> nth=0');
+  assert.ok((await page.textContent('details.uncovered p >> nth=0')).includes('snap-00c0ffee'));
+}));
+
+test('what is not judged is grey', () => visit('grey', {}, async (page) => {
+  const [r, g, b] = await page.$eval('.verdict h2', (head) => getComputedStyle(head).color.match(/\d+/g).map(Number));
+  assert.ok(Math.max(r, g, b) - Math.min(r, g, b) < 40, `${r} ${g} ${b}`);
 }));
 
 const background = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number));
@@ -211,11 +246,11 @@ test('print is black on white, whole and on A4', () =>
   }));
 
 test('without scripts everything is there', () => visit('rich', { javaScriptEnabled: false }, async (page) => {
-  assert.equal(await page.locator(`${list} tbody tr`).count(), 91);
+  assert.equal(await page.locator(`${list} tbody tr`).count(), 109);
   assert.equal(await page.locator('#exceptions-filters').isVisible(), false);
   assert.equal(await page.locator('th button').count(), 0);
-  assert.equal(await page.locator('figure.chart').count(), 4);
-  assert.equal(await page.locator('dl dt').count(), 25);
+  assert.equal(await page.locator('figure.chart').count(), 6);
+  assert.equal(await page.locator('dl dt').count(), 52);
   assert.ok((await page.textContent('#exceptions')).includes('</script><img src=x onerror="window.pwned=1">'));
   await shot(page, 'no-script');
 }));
@@ -263,6 +298,6 @@ test('10,000 exceptions stay quick', () => visit('large', {}, async (page) => {
   await page.selectOption('#exceptions-filters [name=rule]', 'vault-prod');
   assert.equal(await status(page), '100 of 100 chosen of 10,000 shown.');
   await page.selectOption('#exceptions-filters [name=rule]', '');
-  await page.click('.more >> nth=0');
+  await page.click('#exceptions .more');
   assert.equal(await status(page), '500 of 10,000 shown.');
 }));

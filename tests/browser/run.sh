@@ -24,7 +24,7 @@ if [[ ! -x $chromium ]]; then
 fi
 
 mkdir -p "$out"
-for sample in rich holds unknown empty large; do
+for sample in rich holds unknown grey empty large; do
     cargo run --quiet -p offsite --example report_page -- "$out/$sample.html" "$sample"
 done
 cd tests/browser

@@ -160,8 +160,12 @@ async fn on_read_only_clouds_a_witness_sees_what_a_live_report_sees() {
         let broken = table.lines().find(|line| line.starts_with("      ") && line.as_bytes()[6].is_ascii_digit());
         assert_eq!(broken, None, "{cloud:?}: a backup and its age stand on one line");
         let live = ReportArgs {
-            format: report::Format::Json,
-            rule: None,
+            format: Some(report::Format::Json),
+            csv: None,
+            rule: Vec::new(),
+            resource: Vec::new(),
+            backup: Vec::new(),
+            verdict: Vec::new(),
             at: None,
             max_age: Duration::from_secs(7_200),
             live: true,

@@ -275,7 +275,8 @@ fn rule(name: &str, conclusion: Conclusion) -> RuleReport {
 
 fn exception(verdict: Verdict, index: u64, n: u64) -> Line {
     let reason = match verdict {
-        Verdict::Ineligible => Some("the backup is a copy from another region (CopyFromRemote)"),
+        Verdict::Ineligible if n < 12 => Some("encrypted snapshots are not copied"),
+        Verdict::Ineligible => Some("snapshots of system disks are not copied"),
         Verdict::Failed => Some("InsufficientSnapshotQuota: the snapshot quota of ap-singapore is used up"),
         Verdict::NotReady => Some("the snapshot is CREATING"),
         Verdict::InDoubt => Some("the call timed out after it was sent; read back 3 times, nothing seen yet"),
@@ -289,7 +290,8 @@ fn exception(verdict: Verdict, index: u64, n: u64) -> Line {
         _ => None,
     };
     let cause = match verdict {
-        Verdict::Ineligible => Some("encrypted"),
+        Verdict::Ineligible if n < 12 => Some("encrypted"),
+        Verdict::Ineligible => Some("system_disk"),
         Verdict::Refused => Some("LimitExceeded.Snapshot"),
         Verdict::Failed => Some("failed"),
         _ => None,
@@ -298,7 +300,11 @@ fn exception(verdict: Verdict, index: u64, n: u64) -> Line {
         verdict,
         backup_id: format!("snap-{:08x}", 0x1a2b_3c4d_u64.wrapping_add(index * 2_654_435) & 0xffff_ffff),
         name: Some(format!("web-{:02}-daily", index % 40)),
-        resource: Some(format!("disk-{:06x}", (index * 40_503) % 0xff_ffff)),
+        resource: Some(match verdict {
+            Verdict::Ineligible if n < 12 => format!("disk-encrypt{}", n % 3),
+            Verdict::Ineligible => format!("disk-system{}", n % 2),
+            _ => format!("disk-{:06x}", (index * 40_503) % 0xff_ffff),
+        }),
         resource_kind: None,
         source_region: "ap-guangzhou".to_owned(),
         destination: if n.is_multiple_of(2) { "ap-singapore" } else { "ap-beijing" }.to_owned(),

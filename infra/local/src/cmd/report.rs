@@ -19,7 +19,7 @@ use offsite_shared::settings::environment::Environment;
 use serde_json::json;
 
 use crate::home;
-use crate::report;
+use crate::report::{self, Filter};
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -28,24 +28,57 @@ pub enum Format {
     Table,
     /// Everything, for programs
     Json,
-    /// The exceptions and orphans, a line each
+    /// Backups without a usable copy and orphans, a line each; or resources, with --csv
     Csv,
     /// One page that needs nothing else
     Html,
 }
 
+/// Which table is written as CSV.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Rows {
+    /// Resources that are not protected, one line for each destination
+    Resources,
+    /// Backups without a usable copy, one line for each destination, and orphans
+    Backups,
+}
+
+const AFTER: &str = "\
+Exit codes:
+  0  all objectives hold
+  3  at least one does not
+  1  it cannot be known (no sweep, one too old, a failed page), or nothing is judged
+
+--rule, --resource, --backup and --verdict can be given more than once. They choose what is listed; the conclusion, the figures and the
+exit code stay those of all rules.
+
+Examples:
+  offsite report --resource disk-4j5k6l7m          # is it protected, since when not, and why?
+  offsite report --verdict refused --verdict failed
+  offsite report --csv resources -o unprotected.csv";
+
 /// Options of `offsite report`.
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Exit codes:\n  0  all objectives hold   1  it cannot be known (no sweep, one too old, a failed page)   3  one does not hold"
-)]
+#[command(after_help = AFTER)]
 pub struct ReportArgs {
-    /// How it is written
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
-    /// Only this rule
-    #[arg(long, value_name = "RULE")]
-    pub rule: Option<String>,
+    /// How it is written [default: table]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Which table is written as CSV [default: backups]
+    #[arg(long, value_enum, value_name = "ROWS")]
+    pub csv: Option<Rows>,
+    /// List only what is of this rule
+    #[arg(long, value_name = "NAME")]
+    pub rule: Vec<String>,
+    /// List only this disk, server or other resource
+    #[arg(long, value_name = "ID")]
+    pub resource: Vec<String>,
+    /// List only this backup, and its resource
+    #[arg(long, value_name = "ID")]
+    pub backup: Vec<String>,
+    /// List only backups with this verdict, and resources in this state
+    #[arg(long, value_name = "WORD")]
+    pub verdict: Vec<String>,
     /// The moment for which it is to be true, such as 2026-11-22T06:00:00Z [default: now]
     #[arg(long, value_name = "TIME")]
     pub at: Option<Timestamp>,
@@ -72,13 +105,23 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// The ledger, the policy or a provider cannot be read; there is no such rule.
 pub async fn run(args: &ReportArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<Conclusion> {
-    let report = make(args, environment).await?;
-    let text = match args.format {
-        Format::Table => report::table(&report),
-        Format::Json => format!("{:#}\n", serde_json::to_value(&report)?),
-        Format::Csv => report::csv(&report),
-        Format::Html => report::html(&report),
+    let format = format(args)?;
+    let filter = filter(args)?;
+    let mut report = make(args, format, &filter, environment).await?;
+    filter.apply(&mut report);
+    let text = match (format, args.csv) {
+        (Format::Table, _) => report::narrowed_table(&report, &filter),
+        (Format::Json, _) => json(&report, &filter)?,
+        (Format::Csv, Some(Rows::Resources)) => report::resources_csv(&report),
+        (Format::Csv, _) => report::csv(&report),
+        (Format::Html, _) => report::narrowed_html(&report, &filter),
     };
+    if format == Format::Csv {
+        // A table has no room for it.
+        for remark in &report.remarks {
+            let _ = writeln!(anstream::stderr(), "note: {remark}");
+        }
+    }
     match &args.output {
         Some(path) => std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))?,
         None => out.write_all(text.as_bytes())?,
@@ -86,11 +129,43 @@ pub async fn run(args: &ReportArgs, environment: &Environment, out: &mut dyn Wri
     Ok(report.conclusion)
 }
 
-async fn make(args: &ReportArgs, environment: &Environment) -> anyhow::Result<Report> {
+fn format(args: &ReportArgs) -> anyhow::Result<Format> {
+    match (args.format, args.csv) {
+        (None, None) => Ok(Format::Table),
+        (None | Some(Format::Csv), Some(_)) => Ok(Format::Csv),
+        (Some(_), Some(_)) => anyhow::bail!("--csv goes with --format csv alone"),
+        (Some(format), None) => Ok(format),
+    }
+}
+
+fn filter(args: &ReportArgs) -> anyhow::Result<Filter> {
+    let words = args.verdict.iter().map(|text| report::word(text)).collect::<Result<Vec<String>, String>>();
+    Ok(Filter {
+        resources: args.resource.clone(),
+        backups: args.backup.clone(),
+        words: words.map_err(|complaint| anyhow::anyhow!("--verdict: {complaint}"))?,
+        rules: args.rule.clone(),
+    })
+}
+
+/// Everything as JSON, each line in full; of the rules those that are shown.
+fn json(report: &Report, filter: &Filter) -> anyhow::Result<String> {
+    let mut shown = report.clone();
+    shown.rules.retain(|rule| filter.shows(&rule.rule));
+    Ok(format!("{:#}\n", serde_json::to_value(&shown)?))
+}
+
+async fn make(args: &ReportArgs, format: Format, filter: &Filter, environment: &Environment) -> anyhow::Result<Report> {
     let mut home = home::reading(environment, args.policy.as_deref()).await?;
-    if let Some(name) = &args.rule {
-        let known = home.policy.as_ref().is_some_and(|policy| policy.rule(name).is_some());
-        anyhow::ensure!(known, "\"{name}\" is no rule of the policy; `offsite policy check` lists them");
+    for name in &args.rule {
+        let rules = home.policy.as_ref().map(|policy| policy.rules.as_slice()).unwrap_or_default();
+        let known: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
+        anyhow::ensure!(!known.is_empty(), "\"{name}\" is no rule: there is none, without a policy");
+        anyhow::ensure!(
+            known.contains(&name.as_str()),
+            "\"{name}\" is no rule of the policy; known are {}",
+            known.join(", ")
+        );
     }
     if args.live {
         anyhow::ensure!(
@@ -99,7 +174,7 @@ async fn make(args: &ReportArgs, environment: &Environment) -> anyhow::Result<Re
         );
         let context = home::read_only(environment, &home)?;
         let deadline = later(SystemClock.now(), Duration::from_secs(86_400));
-        let payload = json!({ "action": "sweep", "rule": args.rule });
+        let payload = json!({ "action": "sweep" });
         handle(&context, &payload, &Invocation { id: "live".into(), deadline }).await?;
         home.ledger = context.ports.ledger.clone();
         home.notes = context.ports.notes.clone();
@@ -107,10 +182,13 @@ async fn make(args: &ReportArgs, environment: &Environment) -> anyhow::Result<Re
     let wish = ReportRequest {
         at: args.at.unwrap_or_else(|| SystemClock.now()),
         max_age: args.max_age,
-        rule: args.rule.as_deref(),
+        rule: None,
         live: args.live,
-        // What a program reads is not cut.
-        lines: if matches!(args.format, Format::Table | Format::Html) { reading::LINES } else { usize::MAX },
+        // What a program reads is not cut, nor what is searched.
+        lines: match format {
+            Format::Table | Format::Html if !filter.narrows() => reading::LINES,
+            _ => usize::MAX,
+        },
         defaults: home::defaults(environment),
     };
     Ok(reading::read(&*home.ledger, &*home.notes, home.policy.as_deref(), &wish).await?)

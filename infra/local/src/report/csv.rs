@@ -1,11 +1,13 @@
-//! The lists of a report as CSV (RFC 4180): one line for each exception, orphan and replication outside the policy.
+//! The lists of a report as CSV (RFC 4180). One table for backups: a line for each exception, orphan and replication outside the policy.
+//! Another one for resources, since their columns are others.
 
-use offsite_shared::report::Report;
+use offsite_shared::report::{Report, ResourceLine, RuleReport};
 use offsite_shared::sweep::findings::Line;
 
-use super::words::age;
+use super::resources::{command, next};
+use super::words::{age, plain};
 
-const HEADER: [&str; 16] = [
+const HEADER: [&str; 18] = [
     "kind",
     "rule",
     "provider",
@@ -22,21 +24,50 @@ const HEADER: [&str; 16] = [
     "size_gib",
     "reason",
     "key",
+    "resource_kind",
+    "cause",
 ];
+
+const RESOURCES: [&str; 20] = [
+    "rule",
+    "provider",
+    "account",
+    "state",
+    "resource",
+    "resource_kind",
+    "name",
+    "is_backup",
+    "destination",
+    "newest_copy_of",
+    "newest_backup",
+    "since",
+    "since_seconds",
+    "fault",
+    "cause",
+    "reason",
+    "accepted_by",
+    "accepted_who",
+    "next",
+    "command",
+];
+
+/// The columns that hold IDs or keys.
+const IDS: [&str; 5] = ["id", "resource", "copy_of", "key", "accepted_by"];
 
 /// The report's lists as CSV with a header line. Figures are not in it: they are sums over it, or in the JSON.
 pub fn csv(report: &Report) -> String {
     let mut out = String::new();
-    line(&mut out, HEADER.map(str::to_owned));
+    header(&mut out, &HEADER);
     for rule in &report.rules {
         let of = [rule.rule.clone(), rule.provider.clone(), rule.account.clone()];
         for exception in &rule.exceptions {
-            line(&mut out, of_line(report, "exception", &of, exception));
+            line(&mut out, &HEADER, of_line(report, "exception", &of, exception));
         }
         for orphan in &rule.orphans {
             let [rule, provider, account] = of.clone();
             line(
                 &mut out,
+                &HEADER,
                 [
                     "orphan".to_owned(),
                     rule,
@@ -54,12 +85,14 @@ pub fn csv(report: &Report) -> String {
                     orphan.size_gib.map(|size| size.to_string()).unwrap_or_default(),
                     String::new(),
                     String::new(),
+                    String::new(),
+                    String::new(),
                 ],
             );
         }
     }
     for outside in &report.outside {
-        line(&mut out, of_line(report, "outside", &Default::default(), outside));
+        line(&mut out, &HEADER, of_line(report, "outside", &Default::default(), outside));
     }
     out
 }
@@ -83,26 +116,78 @@ fn of_line(report: &Report, kind: &str, of: &[String; 3], line: &Line) -> [Strin
         String::new(),
         line.reason.clone().unwrap_or_default(),
         line.key.clone().unwrap_or_default(),
+        line.resource_kind.clone().unwrap_or_default(),
+        line.cause.clone().unwrap_or_default(),
     ]
 }
 
-fn line(out: &mut String, cells: [String; HEADER.len()]) {
-    for (index, cell) in cells.iter().enumerate() {
+/// The resources that are not protected as CSV with a header line.
+pub fn resources_csv(report: &Report) -> String {
+    let mut out = String::new();
+    header(&mut out, &RESOURCES);
+    for rule in &report.rules {
+        for resource in &rule.unprotected {
+            line(&mut out, &RESOURCES, of_resource(report, rule, resource));
+        }
+    }
+    out
+}
+
+fn of_resource(report: &Report, rule: &RuleReport, line: &ResourceLine) -> [String; RESOURCES.len()] {
+    let act = rule.accepted.iter().find(|act| line.accepted_by.as_ref() == Some(&act.name()));
+    let fault = serde_json::to_value(line.fault).ok();
+    [
+        rule.rule.clone(),
+        rule.provider.clone(),
+        rule.account.clone(),
+        line.state.name().to_owned(),
+        line.resource.clone(),
+        line.kind.clone().unwrap_or_default(),
+        line.name.clone().unwrap_or_default(),
+        line.own.to_string(),
+        line.destination.clone(),
+        line.copied.map(|at| at.to_string()).unwrap_or_default(),
+        line.newest.map(|at| at.to_string()).unwrap_or_default(),
+        line.since.map(|at| at.to_string()).unwrap_or_default(),
+        line.since.map(|at| age(report.at, at).to_string()).unwrap_or_default(),
+        fault.as_ref().and_then(|fault| fault.as_str()).unwrap_or_default().to_owned(),
+        line.cause.clone(),
+        line.reason.clone().unwrap_or_default(),
+        line.accepted_by.clone().unwrap_or_default(),
+        act.map(|act| act.who.clone()).unwrap_or_default(),
+        next(rule, line),
+        command(rule, line).map(|parts| parts.join(" ")).unwrap_or_default(),
+    ]
+}
+
+fn header(out: &mut String, columns: &[&str]) {
+    out.push_str(&columns.join(","));
+    out.push_str("\r\n");
+}
+
+fn line<const N: usize>(out: &mut String, columns: &[&str; N], cells: [String; N]) {
+    for (index, (cell, column)) in cells.iter().zip(columns).enumerate() {
         if index > 0 {
             out.push(',');
         }
-        out.push_str(&quoted(cell));
+        out.push_str(&quoted(cell, IDS.contains(column)));
     }
     out.push_str("\r\n");
 }
 
-/// A cell that a spreadsheet shows and never runs.
+/// A cell that a spreadsheet shows and never runs, without signs that steer. An ID as clouds make them stays as it is, whatever it begins with:
+/// without brackets it calls nothing.
 ///
 /// Source: OWASP, CSV Injection, read 2026-08: the signs that begin a formula, their full-width forms among them.
-pub(super) fn quoted(cell: &str) -> String {
+pub(super) fn quoted(cell: &str, is_id: bool) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-/:".contains(c);
+    if is_id && cell.chars().all(fits) {
+        return cell.to_owned();
+    }
     let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    let guarded = if formula { format!("'{cell}") } else { cell.to_owned() };
-    if guarded.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
+    let cell = plain(cell);
+    let guarded = if formula { format!("'{cell}") } else { cell };
+    if guarded.contains(['"', ',']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
 }
 
 #[cfg(test)]
@@ -117,16 +202,27 @@ mod tests {
             ("+1", "'+1"),
             ("-1", "'-1"),
             ("@SUM(A1)", "'@SUM(A1)"),
-            ("\tx", "'\tx"),
-            ("\rx", "\"'\rx\""),
+            ("\tx", "'\u{fffd}x"),
+            ("\rx", "'\u{fffd}x"),
             ("a\"b", "\"a\"\"b\""),
             ("a,b", "\"a,b\""),
-            ("a\r\nb", "\"a\r\nb\""),
+            ("a\r\nb", "a\u{fffd}\u{fffd}b"),
+            ("a\u{1b}[2J\u{202e}b", "a\u{fffd}[2J\u{fffd}b"),
             ("a=b", "a=b"),
             ("", ""),
         ];
         for (cell, wanted) in cases {
-            assert_eq!(quoted(cell), wanted, "{cell:?}");
+            assert_eq!(quoted(cell, false), wanted, "{cell:?}");
         }
+    }
+
+    #[test]
+    fn an_id_is_not_changed_and_what_is_none_is_text() {
+        for id in ["-0f3", "snap-1.2_3", "nightly/3", ""] {
+            assert_eq!(quoted(id, true), id);
+        }
+        assert_eq!(quoted("=cmd|x", true), "'=cmd|x");
+        assert_eq!(quoted("-2+3", true), "'-2+3");
+        assert_eq!(quoted("a\u{1b}b", true), "a\u{fffd}b");
     }
 }

@@ -6,20 +6,29 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use offsite_shared::report::{Conclusion, Report};
+use offsite_shared::report::{Conclusion, Report, ResourceState, RuleReport};
 use offsite_shared::sweep::verdict::Verdict;
 use sha2::{Digest, Sha256};
 
-use super::chart;
+use super::filter::Filter;
+use super::resources::{self, STATES};
 use super::rows::List;
 use super::rule::{self, time};
-use super::words::{self, COVERED, ORDER, TERMS, number};
+use super::terms::TERMS;
+use super::words::{self, COVERED, ORDER, number};
+use super::{chart, page_resources};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// The report as one self-contained page.
 pub fn html(report: &Report) -> String {
+    narrowed_html(report, &Filter::default())
+}
+
+/// The same with the sections of those rules alone that the filter shows.
+pub fn narrowed_html(report: &Report, filter: &Filter) -> String {
+    let resources = List::resources(report);
     let (exceptions, orphans, outside) = (List::exceptions(report), List::orphans(report), List::outside(report));
     let policy = format!(
         "default-src 'none'; script-src '{}'; style-src '{}'; img-src data:; base-uri 'none'; form-action 'none'",
@@ -48,23 +57,29 @@ pub fn html(report: &Report) -> String {
                     h1 { "Offsite report" }
                     p {
                         (time(report.at))
-                        @if report.live { " · " a href="#def-live" { "read live" } " from the providers, without a ledger" }
+                        @if report.live { " · " a href="#def-live" { "read live" } " from the clouds" }
                     }
                 }
                 nav aria-label="Parts of the report" { ul {
+                    li { a href="#resources" { "Resources " span.count { (number(resources.total())) } } }
+                    @if page_resources::any_decision(report) { li { a href="#accepted" { "Accepted risks" } } }
                     @if !report.rules.is_empty() { li { a href="#rules" { "Rules" } } }
-                    li { a href="#exceptions" { "Exceptions " span.count { (number(exceptions.total())) } } }
+                    li { a href="#exceptions" { "Backups " span.count { (number(exceptions.total())) } } }
                     li { a href="#orphans" { "Orphans " span.count { (number(orphans.total())) } } }
                     li { a href="#outside" { "Outside the policy " span.count { (number(outside.total())) } } }
                     li { a href="#definitions" { "Definitions" } }
                 } }
                 main id="main" {
-                    (verdict(report))
+                    (verdict(report, filter))
+                    (page_resources::section(report, &resources))
+                    (page_resources::accepted(report))
                     @if !report.rules.is_empty() {
-                        section id="rules" aria-label="Rules" { (rule::overview(report)) }
-                        @for (index, rule) in report.rules.iter().enumerate() { (rule::section(report.at, index, rule)) }
+                        section id="rules" aria-label="Rules" { (rule::overview(report, filter)) }
+                        @for (index, rule) in report.rules.iter().enumerate().filter(|(_, rule)| filter.shows(&rule.rule)) {
+                            (rule::section(report.at, index, rule))
+                        }
                     }
-                    (list("exceptions", "Exceptions", &exceptions, none(report, "Every covered backup has its usable copies."),
+                    (list("exceptions", "Backups without a usable copy", &exceptions, none(report, "Every covered backup has its usable copies."),
                         &filters(report)))
                     (list("orphans", "Orphans", &orphans, none(report, "No copy without a source was found."), &html! {}))
                     (list("outside", "Outside the policy", &outside, "No replication outside the policy needs anybody.",
@@ -96,7 +111,7 @@ fn hash(text: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(text.as_bytes())))
 }
 
-fn verdict(report: &Report) -> Markup {
+fn verdict(report: &Report, filter: &Filter) -> Markup {
     let class = match report.conclusion {
         Conclusion::NotJudged => "neutral",
         Conclusion::Holds => "good",
@@ -112,7 +127,7 @@ fn verdict(report: &Report) -> Markup {
                 @for remark in &report.remarks { li { bdi { (remark) } } }
                 @for (index, rule) in speaking {
                     li {
-                        a href={ "#rule-" (index + 1) } { bdi { (rule.rule) } } " " (words::conclusion(rule.conclusion)) ": "
+                        (rule::link(index, rule, filter)) " " (words::conclusion(rule.conclusion)) ": "
                         bdi { (rule.why.join("; ")) }
                     }
                 }
@@ -131,7 +146,7 @@ fn list(id: &str, title: &str, list: &List, none: &str, filters: &Markup) -> Mar
 }
 
 /// What an empty list of the rules means; where a rule cannot be judged it means nothing.
-fn none<'a>(report: &Report, known: &'a str) -> &'a str {
+pub(super) fn none<'a>(report: &Report, known: &'a str) -> &'a str {
     match report.rules.iter().any(|rule| rule.conclusion == Conclusion::Unknown) {
         _ if report.rules.is_empty() => "There is no rule, so nothing was looked for.",
         true => "None is known, but not every rule could be judged.",
@@ -145,37 +160,52 @@ fn filters(report: &Report) -> Markup {
         report.rules.iter().any(|rule| rule.exceptions.iter().any(|line| line.verdict == **verdict))
     };
     html! {
-        form.filters id="exceptions-filters" role="search" aria-label="Filter the exceptions" hidden {
+        form.filters id="exceptions-filters" role="search" aria-label="Filter the backups" hidden {
             label { "Verdict" select name="verdict" {
                 option value="" { "all" }
                 @for verdict in ORDER.iter().rev().filter(offered) { option value=(verdict.name()) { (words::figure(*verdict).label) } }
             } }
-            label { "Rule" select name="rule" {
-                option value="" { "all" }
-                @for rule in report.rules.iter().filter(|rule| !rule.exceptions.is_empty()) {
-                    option value=(words::plain(&rule.rule)) { (rule.rule) }
-                }
-            } }
-            label.wide { "Text"
-                input type="search" name="text" autocomplete="off" spellcheck="false" placeholder="ID, name, region, reason";
-            }
-            button type="reset" { "Clear" }
+            (by_rule_and_text(report, |rule| !rule.exceptions.is_empty(), "ID, name, region, reason"))
         }
     }
 }
 
+/// The fields of a filter that every list has.
+pub(super) fn by_rule_and_text(report: &Report, offered: impl Fn(&RuleReport) -> bool, hint: &str) -> Markup {
+    html! {
+        label { "Rule" select name="rule" {
+            option value="" { "all" }
+            @for rule in report.rules.iter().filter(|rule| offered(rule)) {
+                option value=(words::plain(&rule.rule)) { (rule.rule) }
+            }
+        } }
+        label.wide { "Text"
+            input type="search" name="text" autocomplete="off" spellcheck="false" placeholder=(hint);
+        }
+        button type="reset" { "Clear" }
+    }
+}
+
 fn definitions() -> Markup {
+    let of_state = |one: ResourceState| {
+        let (label, _, meaning) = resources::state(one);
+        (format!("state-{}", one.name()), label, meaning)
+    };
+    let of_verdict = |verdict: Verdict| {
+        let figure = words::figure(verdict);
+        (verdict.name().to_owned(), figure.label, figure.meaning)
+    };
+    let entries = STATES
+        .into_iter()
+        .map(of_state)
+        .chain([("covered".to_owned(), COVERED.label, COVERED.meaning)])
+        .chain(ORDER.into_iter().map(of_verdict))
+        .chain(TERMS.into_iter().map(|(id, word, meaning)| (id.to_owned(), word, meaning)));
     html! {
         section id="definitions" aria-labelledby="definitions-title" {
             h2 id="definitions-title" { "Definitions" }
             dl {
-                @for (name, figure) in std::iter::once(("covered", COVERED)).chain(ORDER.map(|verdict| (verdict.name(), words::figure(verdict)))) {
-                    div {
-                        dt id={ "def-" (name) } { (figure.label) }
-                        dd { (figure.meaning) }
-                    }
-                }
-                @for (id, word, meaning) in TERMS {
+                @for (id, word, meaning) in entries {
                     div {
                         dt id={ "def-" (id) } { (word) }
                         dd { (meaning) }

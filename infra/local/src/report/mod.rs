@@ -3,20 +3,28 @@
 //!
 //! [`witness`] tells what `offsite witness` saw, by the same means.
 //!
-//! Pure functions of the report: no clock, no files. In reading order: `words` (names, definitions and how numbers are
-//! spelt), [`table()`], [`csv()`], [`html()`] with its parts `rule`, `chart`, `rows`, and `page.css` and `page.js`.
+//! Pure functions of the report: no clock, no files. In reading order: `words`, `terms` and `resources` (names, definitions, what is to be
+//! done, and how numbers are spelt), `filter` (what is listed), [`table()`] with `table_resources` and `text`, [`csv()`], [`html()`] with
+//! its parts `page_resources`, `rule`, `chart`, `rows`, and `page.css` and `page.js`.
 //!
 //! **Invariant:** names come from people and providers. Nothing in them acts: not in a terminal, a spreadsheet or a browser.
 
 mod chart;
 mod csv;
+mod filter;
 mod html;
+mod page_resources;
+mod resources;
 mod rows;
 mod rule;
 mod table;
+mod table_resources;
+mod terms;
+mod text;
 pub mod witness;
 mod words;
 
-pub use csv::csv;
-pub use html::html;
-pub use table::table;
+pub use csv::{csv, resources_csv};
+pub use filter::{Filter, word};
+pub use html::{html, narrowed_html};
+pub use table::{narrowed_table, table};

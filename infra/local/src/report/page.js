@@ -22,7 +22,8 @@ function drawn(row, labels) {
     const first = row.verdict !== null && index === 0;
     const td = element('td', { role: 'cell', 'data-label': labels[index] });
     td.append(first ? element('span', { class: `chip ${row.weight}` }, main(cell)) : element('bdi', {}, main(cell)));
-    if (typeof cell !== 'string') td.append(element('small', {}, element('bdi', {}, cell[1])));
+    if (typeof cell !== 'string' && cell[1]) td.append(element('small', {}, element('bdi', {}, cell[1])));
+    if (typeof cell !== 'string' && cell[2]) td.append(element('code', {}, cell[2]));
     return td;
   });
   return element('tr', { role: 'row' }, ...cells);
@@ -36,7 +37,7 @@ function enhance(table) {
   const body = table.tBodies[0];
   const heads = [...table.tHead.rows[0].cells];
   const labels = heads.map((head) => head.textContent);
-  const verdicts = labels[0] === 'Verdict';
+  const verdicts = ['Verdict', 'State'].includes(labels[0]);
   const sort = { column: null, down: false };
   let data;
   let rows;
@@ -117,7 +118,7 @@ function enhance(table) {
       heads.forEach((head) => head.setAttribute('aria-sort', 'none'));
       choose();
     }));
-    for (const link of document.querySelectorAll('a.to-list')) {
+    for (const link of document.querySelectorAll(`a.to-list[href="#${name}"]`)) {
       link.addEventListener('click', () => {
         form.elements.rule.value = link.dataset.rule;
         form.elements.verdict.value = '';

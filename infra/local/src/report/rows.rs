@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use maud::{Markup, PreEscaped, html};
-use offsite_shared::report::Report;
+use offsite_shared::report::{Report, ResourceLine, RuleReport};
 use offsite_shared::sweep::findings::{Line, Orphan};
 use offsite_shared::sweep::verdict::Verdict;
 use serde_json::{Value, json};
 
-use super::words::{self, ORDER, age, duration, minute, number, plain, shares};
+use super::resources::{self, STATES};
+use super::words::{self, ORDER, Weight, age, duration, minute, number, plain, shares};
 
 /// Rows that are in a table from the start.
 const SHOWN: usize = 1_000;
@@ -22,28 +23,63 @@ pub(super) struct List {
     rows: Vec<Row>,
     /// How many rows there are, in the page or not.
     total: u64,
+    /// The command that lists all of them.
+    all: &'static str,
 }
 
 struct Row {
-    /// The first column's verdict, where the list has one.
-    verdict: Option<Verdict>,
+    /// What the first column says, where that is a verdict or a state.
+    word: Option<Word>,
     cells: Vec<Cell>,
 }
 
-/// What stands in a cell, and what stands below it in small.
-struct Cell(String, String);
+/// A verdict or a state of a list's first column.
+#[derive(Clone, Copy)]
+struct Word {
+    name: &'static str,
+    weight: Weight,
+    /// The place in a list that begins with the worst.
+    rank: usize,
+}
+
+/// What stands in a cell, what stands below it in small, and below that a command.
+struct Cell(String, String, String);
 
 impl Cell {
     fn new(main: &str, below: &str) -> Self {
-        Self(plain(main), plain(below))
+        Self(plain(main), plain(below), String::new())
     }
 }
 
 impl List {
+    /// Resources of all rules that are not simply protected.
+    pub(super) fn resources(report: &Report) -> Self {
+        let lengths: Vec<usize> = report.rules.iter().map(|rule| rule.unprotected.len()).collect();
+        let of_rule = |(rule, share): (&RuleReport, usize)| -> Vec<Row> {
+            rule.unprotected.iter().take(share).map(|line| of_resource(report.at, rule, line)).collect()
+        };
+        Self {
+            id: "resources",
+            caption: "Resources that are not protected, by destination",
+            columns: &[
+                "State",
+                "Rule",
+                "Resource",
+                "Destination",
+                "Newest copy (UTC)",
+                "Since (UTC)",
+                "Why, and what next",
+            ],
+            rows: first_first(report.rules.iter().zip(shares(&lengths, CARRIED)).map(of_rule).collect()),
+            total: report.rules.iter().map(|rule| rule.unprotected_total.max(rule.unprotected.len() as u64)).sum(),
+            all: "offsite report --format csv --csv resources",
+        }
+    }
+
     /// Backups of all rules that are not replicated.
     pub(super) fn exceptions(report: &Report) -> Self {
         let lengths: Vec<usize> = report.rules.iter().map(|rule| rule.exceptions.len()).collect();
-        let of_rule = |(rule, share): (&offsite_shared::report::RuleReport, usize)| -> Vec<Row> {
+        let of_rule = |(rule, share): (&RuleReport, usize)| -> Vec<Row> {
             rule.exceptions.iter().take(share).map(|line| of_line(report.at, Some(&rule.rule), line)).collect()
         };
         Self {
@@ -52,13 +88,14 @@ impl List {
             columns: &["Verdict", "Rule", "Backup", "Resource", "Destination", "Made (UTC)", "Why"],
             rows: first_first(report.rules.iter().zip(shares(&lengths, CARRIED)).map(of_rule).collect()),
             total: report.rules.iter().map(|rule| rule.exceptions_total.max(rule.exceptions.len() as u64)).sum(),
+            all: "offsite report --format csv",
         }
     }
 
     /// Copies of all rules without a source.
     pub(super) fn orphans(report: &Report) -> Self {
         let lengths: Vec<usize> = report.rules.iter().map(|rule| rule.orphans.len()).collect();
-        let of_rule = |(rule, share): (&offsite_shared::report::RuleReport, usize)| -> Vec<Row> {
+        let of_rule = |(rule, share): (&RuleReport, usize)| -> Vec<Row> {
             rule.orphans.iter().take(share).map(|orphan| of_orphan(report.at, &rule.rule, orphan)).collect()
         };
         Self {
@@ -67,6 +104,7 @@ impl List {
             columns: &["Rule", "Copy", "Region", "Copy of", "Made (UTC)", "Size"],
             rows: first_first(report.rules.iter().zip(shares(&lengths, CARRIED)).map(of_rule).collect()),
             total: report.rules.iter().map(|rule| rule.orphans_total.max(rule.orphans.len() as u64)).sum(),
+            all: "offsite report --format csv",
         }
     }
 
@@ -78,6 +116,7 @@ impl List {
             columns: &["Verdict", "Backup", "Resource", "Destination", "Made (UTC)", "Why"],
             rows: report.outside.iter().take(CARRIED).map(|line| of_line(report.at, None, line)).collect(),
             total: report.outside.len() as u64,
+            all: "offsite report --format csv",
         }
     }
 
@@ -96,7 +135,7 @@ impl List {
             @if self.total > shown as u64 {
                 p.note id={ (self.id) "-note" } {
                     "This page carries " (number(self.rows.len() as u64)) " of them and shows " (number(shown as u64))
-                    " without scripts; " code { "offsite report --format csv" } " lists all."
+                    " without scripts; " code { (self.all) } " lists all."
                 }
             }
             table.list.stack role="table" aria-describedby={ (self.id) "-status" } data-list={ (self.id) "-rows" } {
@@ -115,11 +154,12 @@ impl List {
             tr role="row" {
                 @for (index, (cell, column)) in row.cells.iter().zip(self.columns).enumerate() {
                     td role="cell" data-label=(column) {
-                        @match (&row.verdict, index) {
-                            (Some(verdict), 0) => span class={ "chip " (weight(*verdict)) } { (cell.0) },
+                        @match (&row.word, index) {
+                            (Some(word), 0) => span class={ "chip " (word.weight.class()) } { (cell.0) },
                             _ => bdi { (cell.0) },
                         }
                         @if !cell.1.is_empty() { small { bdi { (cell.1) } } }
+                        @if !cell.2.is_empty() { code { (cell.2) } }
                     }
                 }
             }
@@ -128,13 +168,16 @@ impl List {
 
     /// All rows as JSON in which no sign can end the element it stands in.
     fn data(&self) -> String {
-        let cell = |Cell(main, sub): &Cell| if sub.is_empty() { json!(main) } else { json!([main, sub]) };
+        let cell = |Cell(main, sub, command): &Cell| match (sub.is_empty(), command.is_empty()) {
+            (true, true) => json!(main),
+            (false, true) => json!([main, sub]),
+            _ => json!([main, sub, command]),
+        };
         let row = |row: &Row| -> Value {
-            let verdict = row.verdict;
             json!({
-                "verdict": verdict,
-                "weight": verdict.map(weight),
-                "rank": verdict.map(rank),
+                "verdict": row.word.map(|word| word.name),
+                "weight": row.word.map(|word| word.weight.class()),
+                "rank": row.word.map(|word| word.rank),
                 "cells": row.cells.iter().map(cell).collect::<Vec<_>>(),
             })
         };
@@ -143,13 +186,16 @@ impl List {
     }
 }
 
-fn weight(verdict: Verdict) -> &'static str {
-    words::figure(verdict).weight.class()
-}
+impl Word {
+    fn of_verdict(verdict: Verdict) -> Word {
+        let rank = ORDER.iter().rev().position(|one| *one == verdict).unwrap_or(ORDER.len());
+        Word { name: verdict.name(), weight: words::figure(verdict).weight, rank }
+    }
 
-/// The place of a verdict in a list that begins with the worst.
-fn rank(verdict: Verdict) -> usize {
-    ORDER.iter().rev().position(|one| *one == verdict).unwrap_or(ORDER.len())
+    fn of_resource(line: &ResourceLine) -> Word {
+        let rank = STATES.iter().position(|one| *one == line.state).unwrap_or(STATES.len());
+        Word { name: line.state.name(), weight: resources::state(line.state).1, rank }
+    }
 }
 
 /// The rows that are shown from the start, of each rule its share of them, before those that come after.
@@ -169,9 +215,37 @@ fn of_line(now: Timestamp, rule: Option<&str>, line: &Line) -> Row {
         Cell::new(line.resource.as_deref().unwrap_or_default(), ""),
         Cell::new(&line.destination, &format!("from {}", line.source_region)),
         made(now, line.created_at),
-        Cell::new(line.reason.as_deref().unwrap_or_default(), &show.unwrap_or_default()),
+        Cell::new(&resources::cause_of(line), &show.unwrap_or_default()),
     ]);
-    Row { verdict: Some(line.verdict), cells }
+    Row { word: Some(Word::of_verdict(line.verdict)), cells }
+}
+
+fn of_resource(now: Timestamp, rule: &RuleReport, line: &ResourceLine) -> Row {
+    let mut about: Vec<&str> = [line.kind.as_deref(), line.name.as_deref()].into_iter().flatten().collect();
+    if line.own {
+        about.push("a backup of which nobody names the resource");
+    }
+    let (what, whose) = resources::fault(line.fault);
+    let next = resources::next(rule, line);
+    let (why, next) = match resources::is_red(line.state) {
+        true => (format!("{what}: {}", resources::why(line)), format!("{whose}: {next}")),
+        false => (resources::why(line), next),
+    };
+    let copied = line.copied.map_or(Cell::new("none", ""), |_| made(now, line.copied));
+    let cells = vec![
+        Cell::new(resources::state(line.state).0, ""),
+        Cell::new(&rule.rule, ""),
+        Cell::new(&line.resource, &about.join(", ")),
+        Cell::new(&line.destination, ""),
+        copied,
+        line.since.map_or(Cell::new("", ""), |at| Cell::new(&minute(at), &format!("for {}", duration(age(now, at))))),
+        Cell(
+            plain(&why),
+            plain(&next),
+            resources::command(rule, line).map(|parts| parts.join(" ")).unwrap_or_default(),
+        ),
+    ];
+    Row { word: Some(Word::of_resource(line)), cells }
 }
 
 fn of_orphan(now: Timestamp, rule: &str, orphan: &Orphan) -> Row {
@@ -184,7 +258,7 @@ fn of_orphan(now: Timestamp, rule: &str, orphan: &Orphan) -> Row {
         made(now, orphan.created_at),
         Cell::new(&size.unwrap_or_default(), ""),
     ];
-    Row { verdict: None, cells }
+    Row { word: None, cells }
 }
 
 fn made(now: Timestamp, at: Option<Timestamp>) -> Cell {

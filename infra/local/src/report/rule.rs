@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 use offsite_shared::report::{Conclusion, Report, Rpo, RuleReport};
+use offsite_shared::sweep::verdict::Verdict;
 
-use super::chart;
+use super::filter::Filter;
 use super::words::{self, COVERED, ORDER, age, duration, minute, number, share};
+use super::{chart, page_resources, resources};
 
 /// Late resources that are named.
 const LATE_SHOWN: usize = 100;
@@ -23,9 +25,18 @@ pub(super) fn badge(conclusion: Conclusion) -> Markup {
     html! { span class={ "badge " (class) } { span aria-hidden="true" { (sign) " " } (words::conclusion(conclusion)) } }
 }
 
+/// The name of a rule, which leads to its section where that is in the page.
+pub(super) fn link(index: usize, rule: &RuleReport, filter: &Filter) -> Markup {
+    html! {
+        @if filter.shows(&rule.rule) {
+            a href={ "#rule-" (index + 1) } { bdi { (rule.rule) } }
+        } @else { bdi { (rule.rule) } }
+    }
+}
+
 /// All rules in a table, a line each.
-pub(super) fn overview(report: &Report) -> Markup {
-    let columns = ["Rule", "Conclusion", "Covered", "Replicated", "Lag", "Newest copies"];
+pub(super) fn overview(report: &Report, filter: &Filter) -> Markup {
+    let columns = ["Rule", "Conclusion", "Not protected", "Gaps", "Backlog", "Replicated", "Lag", "Newest copies"];
     html! {
         table.overview.stack role="table" {
             caption { "All rules" }
@@ -36,7 +47,7 @@ pub(super) fn overview(report: &Report) -> Markup {
             } }
             tbody role="rowgroup" { @for (index, rule) in report.rules.iter().enumerate() {
                 tr role="row" {
-                    th scope="row" role="rowheader" { a href={ "#rule-" (index + 1) } { bdi { (rule.rule) } } }
+                    th scope="row" role="rowheader" { (link(index, rule, filter)) }
                     td role="cell" { (badge(rule.conclusion)) }
                     @for (column, figure) in columns.iter().skip(2).zip(overview_figures(rule)) {
                         td.figure role="cell" data-label=(column) { bdi { (figure) } }
@@ -47,11 +58,13 @@ pub(super) fn overview(report: &Report) -> Markup {
     }
 }
 
-fn overview_figures(rule: &RuleReport) -> [String; 4] {
+fn overview_figures(rule: &RuleReport) -> [String; 6] {
     let known = swept(rule);
     let unless = |figure: String| if known { figure } else { "not known".to_owned() };
     [
-        unless(number(rule.counts.covered)),
+        unless(format!("{} of {}", number(not_protected(rule)), number(resources::total(&rule.resources)))),
+        unless(number(rule.gaps)),
+        unless(number(rule.backlog)),
         unless(share(rule.counts.replicated, rule.counts.covered)),
         words::against(rule.lag_seconds, rule.objective.max_lag_seconds, "none"),
         match (&rule.rpo, rule.objective.rpo_seconds) {
@@ -60,6 +73,11 @@ fn overview_figures(rule: &RuleReport) -> [String; 4] {
             (None, None) => "no objective".to_owned(),
         },
     ]
+}
+
+/// How many resources are unprotected, stale or unknown.
+fn not_protected(rule: &RuleReport) -> u64 {
+    rule.resources.unprotected + rule.resources.stale + rule.resources.unknown
 }
 
 /// Whether there are figures at all: zeros before the first complete sweep mean nothing.
@@ -84,8 +102,14 @@ pub(super) fn section(now: Timestamp, index: usize, rule: &RuleReport) -> Markup
                 }
                 @if let Some(seconds) = rule.sweep_seconds { " · the sweep took " (duration(seconds)) }
             }
+            p.meta {
+                "Promised: " (resources::promise(rule)) "."
+                @if rule.objective.is_default { " " a href="#def-default-objective" { "Why that?" } }
+            }
             @if !rule.why.is_empty() { ul.why { @for why in &rule.why { li { bdi { (why) } } } } }
+            @if swept(rule) { (page_resources::of_rule(rule)) }
             (figures(rule))
+            (page_resources::groups(rule))
             div.gauges {
                 (gauge("lag", "Lag", rule.lag_seconds, rule.objective.max_lag_seconds, "none"))
                 @if let Some(rpo) = &rule.rpo { (newest(rpo, rule.objective.rpo_seconds)) }
@@ -96,6 +120,7 @@ pub(super) fn section(now: Timestamp, index: usize, rule: &RuleReport) -> Markup
                     (chart::durations(&rule.durations))
                 }
             }
+            (page_resources::not_covered(rule))
             (sweeps(rule))
         }
     }
@@ -117,14 +142,17 @@ fn figures(rule: &RuleReport) -> Markup {
         (chart::coverage(&rule.counts))
         ul.legend {
             li.covered { a href="#def-covered" { (COVERED.label) } " " b { (number(covered)) } }
-            @for verdict in ORDER {
-                @let count = rule.counts[verdict];
-                li.zero[count == 0] {
-                    (chart::swatch(verdict))
-                    a href={ "#def-" (verdict.name()) } { (words::figure(verdict).label) } " " b { (number(count)) }
-                    span.share { " " (share(count, covered)) }
-                }
+            @for verdict in ORDER.into_iter().filter(|verdict| rule.counts[*verdict] > 0) { (legend(rule, verdict)) }
+        }
+        @let zeros: Vec<_> = ORDER.into_iter().filter(|verdict| rule.counts[*verdict] == 0).collect();
+        @if !zeros.is_empty() {
+            details.zeros {
+                summary { (zeros.len()) " verdicts that no backup has" }
+                ul.legend { @for verdict in zeros { (legend(rule, verdict)) } }
             }
+        }
+        @if let Some(owed) = resources::owed(rule) {
+            p.of { a href="#def-gap" { "Owed" } ": " (owed) "." }
         }
         p.of {
             "Of the replicated ones " b { (number(rule.inferred)) } " are " a href="#def-inferred" { "inferred" } "."
@@ -139,6 +167,17 @@ fn figures(rule: &RuleReport) -> Markup {
                     (words::plural(usize::try_from(orphans).unwrap_or(usize::MAX), "orphan", "orphans"))
                 }
             }
+        }
+    }
+}
+
+fn legend(rule: &RuleReport, verdict: Verdict) -> Markup {
+    let count = rule.counts[verdict];
+    html! {
+        li.zero[count == 0] {
+            (chart::swatch(verdict))
+            a href={ "#def-" (verdict.name()) } { (words::figure(verdict).label) } " " b { (number(count)) }
+            span.share { " " (share(count, rule.counts.covered)) }
         }
     }
 }

@@ -4,12 +4,13 @@ use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use offsite_shared::report::{Conclusion, Report, RuleReport};
 use offsite_shared::sweep::findings::{Line, Orphan};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::filter::Filter;
+use super::resources::{self, groups, owed, promise};
+use super::table_resources::{accepted, counts, unprotected};
+use super::text::{Text, column, more, row};
 use super::words::{self, Weight, age, duration, minute, number, plain, plural};
 
-/// Columns of a line.
-const WIDTH: usize = 100;
 /// Lines of a list; all of them are in the CSV.
 pub(super) const SHOWN: usize = 20;
 /// Late resources of a rule.
@@ -23,17 +24,27 @@ pub(super) const GREEN: Style = Style::new().bold().fg_color(Some(anstyle::Color
 pub(super) const YELLOW: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
 pub(super) const RED: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
 
+/// Reasons for which something is not covered.
+const REASONS: usize = 5;
+
 /// The report as text of at most 100 columns with ANSI colours; print it through `anstream`, which drops them in a pipe.
 pub fn table(report: &Report) -> String {
-    let mut out = Text::default();
-    let how = if report.live { ", read live from the providers, without a ledger" } else { "" };
+    narrowed_table(report, &Filter::default())
+}
+
+/// The same with the sections of those rules alone that the filter shows.
+pub fn narrowed_table(report: &Report, filter: &Filter) -> String {
+    let mut out = Text(String::new());
+    let how = if report.live { ", read live from the clouds" } else { "" };
     out.styled(BOLD, &format!("Offsite report of {} UTC{how}", minute(report.at)));
     out.styled(colour(report.conclusion), words::headline(report));
     out.say(0, &words::summary(report));
     for remark in &report.remarks {
         out.say(0, &format!("Note: {remark}"));
     }
-    for rule in &report.rules {
+    unprotected(&mut out, report, filter);
+    accepted(&mut out, report, filter);
+    for rule in report.rules.iter().filter(|rule| filter.shows(&rule.rule)) {
         of_rule(&mut out, report.at, rule);
     }
     if !report.outside.is_empty() {
@@ -47,7 +58,7 @@ pub fn table(report: &Report) -> String {
 fn colour(conclusion: Conclusion) -> Style {
     match conclusion {
         Conclusion::Holds => GREEN,
-        Conclusion::NotJudged => Style::new(),
+        Conclusion::NotJudged => DIM,
         Conclusion::Unknown => YELLOW,
         Conclusion::Broken => RED,
     }
@@ -68,10 +79,26 @@ fn of_rule(out: &mut Text, now: Timestamp, rule: &RuleReport) {
             rule.destinations.join(", ")
         ),
     );
+    out.say(2, &format!("promised: {}", promise(rule)));
     for why in &rule.why {
-        out.say(2, &format!("Why: {why}"));
+        out.say(2, &format!("{}: {why}", if rule.conclusion == Conclusion::NotJudged { "Seen" } else { "Why" }));
     }
+    out.say(2, &complete(now, rule));
+    if rule.complete_as_of.is_none() && rule.counts.covered == 0 {
+        let lag = words::against(rule.lag_seconds, rule.objective.max_lag_seconds, "none");
+        out.say(2, &format!("lag {lag}; no figures before the first complete sweep"));
+        return;
+    }
+    out.say(2, &counts(rule));
     out.say(2, &figures(rule));
+    for group in groups(rule) {
+        let causes = group.causes.join(", ");
+        let colon = if causes.is_empty() { "" } else { ": " };
+        out.say(4, &format!("{}: {}{colon}{causes}", words::figure(group.verdict).label, group.head));
+    }
+    if let Some(owed) = owed(rule) {
+        out.say(2, &owed);
+    }
     let mut times = format!("lag {}", words::against(rule.lag_seconds, rule.objective.max_lag_seconds, "none"));
     if let Some(rpo) = &rule.rpo {
         let worst = words::against(rpo.worst_seconds, rule.objective.rpo_seconds, "0s");
@@ -82,12 +109,25 @@ fn of_rule(out: &mut Text, now: Timestamp, rule: &RuleReport) {
         times += &format!("; newest copies {worst} (worst of {} resources, {late})", number(rpo.resources));
     }
     out.say(2, &times);
-    out.say(2, &complete(now, rule));
     late_resources(out, rule);
     if !rule.exceptions.is_empty() {
         lines(out, now, &rule.exceptions, rule.exceptions_total);
     }
     orphans(out, now, &rule.orphans, rule.orphans_total);
+    not_covered(out, rule);
+}
+
+/// What is not covered, the most frequent reason first.
+fn not_covered(out: &mut Text, rule: &RuleReport) {
+    let mut reasons: Vec<_> = rule.not_covered.iter().collect();
+    reasons.sort_by_key(|(_, found)| std::cmp::Reverse(found.count));
+    for (reason, found) in reasons.iter().take(REASONS) {
+        let example = found.examples.first().map(|id| format!(" ({id} for instance)")).unwrap_or_default();
+        out.say(2, &format!("not covered: {}: {reason}{example}", number(found.count)));
+    }
+    if reasons.len() > REASONS {
+        out.say(4, &format!("and {} more reasons: --format html", reasons.len() - REASONS));
+    }
 }
 
 /// What is covered, and every part of it that is not zero.
@@ -103,11 +143,11 @@ fn figures(rule: &RuleReport) -> String {
             _ => parts.push(format!("{} {}", number(count), figure.label)),
         }
     }
-    if rule.complete_as_of.is_none() && rule.counts.covered == 0 {
-        return "no figures before the first complete sweep".to_owned();
-    }
     let covered = number(rule.counts.covered);
-    if parts.is_empty() { format!("covered {covered}") } else { format!("covered {covered}: {}", parts.join(", ")) }
+    match parts.is_empty() {
+        true => format!("backups: {covered} covered"),
+        false => format!("backups: {covered} covered: {}", parts.join(", ")),
+    }
 }
 
 fn complete(now: Timestamp, rule: &RuleReport) -> String {
@@ -144,13 +184,13 @@ fn lines(out: &mut Text, now: Timestamp, lines: &[Line], total: u64) {
         let cells = [words::figure(line.verdict).label, &line.backup_id, &line.destination, &made, &old];
         out.row(cells, [id, destination]);
         let named = [line.name.as_deref(), line.resource.as_deref()].into_iter().flatten().collect::<Vec<_>>();
-        let detail = [named.join(" of "), line.reason.clone().unwrap_or_default()];
+        let detail = [named.join(" of "), resources::cause_of(line)];
         let detail: Vec<&str> = detail.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         if !detail.is_empty() {
             out.say(16, &detail.join(": "));
         }
     }
-    more(out, total, shown.len());
+    more(out, total, shown.len(), "--format csv");
 }
 
 fn orphans(out: &mut Text, now: Timestamp, orphans: &[Orphan], total: u64) {
@@ -174,84 +214,5 @@ fn orphans(out: &mut Text, now: Timestamp, orphans: &[Orphan], total: u64) {
             out.say(16, &detail.join(", "));
         }
     }
-    more(out, total, shown.len());
-}
-
-pub(super) fn more(out: &mut Text, total: u64, shown: usize) {
-    let more = total.saturating_sub(shown as u64);
-    if more > 0 {
-        out.say(4, &format!("and {} more: --format csv", number(more)));
-    }
-}
-
-pub(super) fn column<'a>(texts: impl Iterator<Item = &'a str>, head: &'a str, largest: usize) -> usize {
-    texts.chain([head]).map(|text| plain(text).width()).max().unwrap_or(0).min(largest)
-}
-
-pub(super) fn row([verdict, id, destination, made, age]: [&str; 5], [ids, destinations]: [usize; 2]) -> String {
-    let cells = [pad(verdict, 11), pad(id, ids), pad(destination, destinations), pad(made, 16), plain(age)];
-    format!("    {}", cells.join(" ")).trim_end().to_owned()
-}
-
-fn pad(text: &str, width: usize) -> String {
-    let text = plain(text);
-    let space = width.saturating_sub(text.width());
-    text + &" ".repeat(space)
-}
-
-/// What is printed, line by line.
-#[derive(Default)]
-pub(super) struct Text(pub(super) String);
-
-impl Text {
-    fn line(&mut self, line: &str) {
-        self.0.push_str(line);
-        self.0.push('\n');
-    }
-
-    pub(super) fn blank(&mut self) {
-        self.0.push('\n');
-    }
-
-    pub(super) fn styled(&mut self, style: Style, line: &str) {
-        self.line(&format!("{style}{line}{style:#}"));
-    }
-
-    pub(super) fn row(&mut self, cells: [&str; 5], widths: [usize; 2]) {
-        let line = row(cells, widths);
-        if line.width() <= WIDTH {
-            self.line(&line);
-        } else {
-            self.say(4, &line);
-        }
-    }
-
-    /// A sentence, broken at spaces and, where a word is longer than the line, in it.
-    pub(super) fn say(&mut self, indent: usize, text: &str) {
-        let text = plain(text);
-        let (mut line, mut first) = (String::new(), true);
-        let margin = |first: bool| indent + if first { 0 } else { 2 };
-        for word in text.split_whitespace() {
-            let room = WIDTH - margin(first);
-            if !line.is_empty() && line.width() + 1 + word.width() > room {
-                self.line(&format!("{}{line}", " ".repeat(margin(first))));
-                line.clear();
-                first = false;
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            for sign in word.chars() {
-                if line.width() + sign.width().unwrap_or(0) > WIDTH - margin(first) {
-                    self.line(&format!("{}{line}", " ".repeat(margin(first))));
-                    line.clear();
-                    first = false;
-                }
-                line.push(sign);
-            }
-        }
-        if !line.is_empty() {
-            self.line(&format!("{}{line}", " ".repeat(margin(first))));
-        }
-    }
+    more(out, total, shown.len(), "--format csv");
 }

@@ -9,7 +9,8 @@ use offsite_shared::model::command::Cloud;
 use serde_json::{Value, json};
 
 use super::csv::quoted;
-use super::table::{BOLD, DIM, GREEN, ID, RED, SHOWN, Text, YELLOW, column, more, row};
+use super::table::{BOLD, DIM, GREEN, ID, RED, SHOWN, YELLOW};
+use super::text::{Text, column, more, row};
 use super::words::{age, duration, minute, number, plain, plural};
 
 /// What a witness saw at one moment.
@@ -217,7 +218,7 @@ impl Testimony {
 
 /// The testimony as text of at most 100 columns with ANSI colours; print it through `anstream`, which drops them in a pipe.
 pub fn table(testimony: &Testimony) -> String {
-    let mut out = Text::default();
+    let mut out = Text(String::new());
     let says = testimony.says();
     let style = match says {
         Says::AllCopied => GREEN,
@@ -293,7 +294,7 @@ fn lines(out: &mut Text, now: Timestamp, place: &Place) {
             out.say(16, &detail.join(": "));
         }
     }
-    more(out, without.len() as u64, shown.len());
+    more(out, without.len() as u64, shown.len(), "--format csv");
 }
 
 /// The testimony as JSON: all backups, with and without a copy.
@@ -403,6 +404,6 @@ impl Listed {
 }
 
 fn line(out: &mut String, cells: [String; HEADER.len()]) {
-    out.push_str(&cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(","));
+    out.push_str(&cells.iter().map(|cell| quoted(cell, false)).collect::<Vec<_>>().join(","));
     out.push_str("\r\n");
 }

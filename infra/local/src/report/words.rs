@@ -1,7 +1,7 @@
 //! The words of a report: names and definitions of its figures, and how durations, times and numbers are spelt.
 
 use jiff::Timestamp;
-use offsite_shared::report::{Conclusion, Report};
+use offsite_shared::report::{Conclusion, Report, ResourceState};
 use offsite_shared::sweep::verdict::Verdict;
 
 /// What a verdict means for whoever reads the report.
@@ -47,8 +47,8 @@ pub(super) struct Figure {
 pub(super) const COVERED: Figure = Figure {
     label: "covered",
     weight: Weight::Neutral,
-    meaning: "Every pair of one backup and one destination region to which the rule applies. A backup that goes to two \
-              regions counts twice. Each pair has exactly one of the verdicts below.",
+    meaning: "A source backup that the rule's source, select and exclude take, counted once for each destination region. \
+              Each such pair has exactly one of the verdicts below.",
 };
 
 /// The order of the coverage bar: what is well first, what is worst last.
@@ -155,85 +155,6 @@ pub(super) fn figure(verdict: Verdict) -> Figure {
     }
 }
 
-/// The other words of a report: an anchor, the word, its definition.
-pub(super) const TERMS: [(&str, &str, &str); 15] = [
-    (
-        "holds",
-        "holds",
-        "Every objective is known to be met. The command offsite report then ends with 0, so that a script can rely on it.",
-    ),
-    ("broken", "does not hold", "At least one objective is certainly not met. The command ends with 3."),
-    (
-        "not-known",
-        "cannot be known",
-        "There was no complete sweep yet, or the last one is too old or failed. What cannot be known is never reported as \
-         good. The command ends with 1.",
-    ),
-    (
-        "inferred",
-        "inferred",
-        "Of the replicated ones, those whose copy is concluded and was not itself seen in the destination.",
-    ),
-    (
-        "lag",
-        "lag",
-        "The age of the oldest covered backup that has no usable copy; none when all have one. Its objective (max_lag) is \
-         the largest lag that the rule allows. Shown durations are rounded up.",
-    ),
-    (
-        "rpo",
-        "newest copies (rpo)",
-        "Of each resource, a disk or a server, the age of the newest backup that has a usable copy in every destination: how \
-         much work is lost if the source region is lost now. Shown is the worst resource, against the largest age that \
-         the rule allows (rpo).",
-    ),
-    (
-        "late",
-        "late",
-        "A resource whose newest usable copy is older than the rule allows, or that has no usable copy at all.",
-    ),
-    (
-        "complete-as-of",
-        "complete as of",
-        "When the listing of backups behind the figures began. Backups made later are not counted yet.",
-    ),
-    (
-        "bar",
-        "coverage bar",
-        "What is covered, divided by verdict. A part below 1.5 % is drawn as wide as 1.5 %, so that it can be seen; the figures \
-         beside it are exact.",
-    ),
-    ("exception", "exception", "One backup and one destination with any verdict other than replicated."),
-    (
-        "orphan",
-        "orphan",
-        "A copy in a destination region whose source is gone. Orphans are listed and never deleted: they may be all that is \
-         left, and they may cost money.",
-    ),
-    (
-        "outside",
-        "outside the policy",
-        "Replications that no rule of the policy started and that need somebody: in doubt, failed, refused or lost.",
-    ),
-    (
-        "points",
-        "lag over time",
-        "The lag that each of the earlier sweeps found, at the time at which it began to list.",
-    ),
-    (
-        "durations",
-        "durations of copies",
-        "For each copy that arrived lately, the time from the provider's acceptance until it was first seen usable in the \
-         destination. Copies are looked at from time to time, so a copy may have been there a little earlier.",
-    ),
-    (
-        "live",
-        "read live",
-        "The report was read from the providers alone, without the ledger of what was started: it cannot tell what is in \
-         doubt, lost or missed.",
-    ),
-];
-
 /// A rule's conclusion in words.
 pub(super) fn conclusion(conclusion: Conclusion) -> &'static str {
     match conclusion {
@@ -254,32 +175,78 @@ pub(super) fn headline(report: &Report) -> &'static str {
     }
 }
 
-/// The whole report in a sentence or two.
+/// The whole report in a few sentences: resources first, then rules, then what is outside of them.
 pub(super) fn summary(report: &Report) -> String {
+    let outside = report.outside.len();
+    if report.rules.is_empty() && outside == 0 {
+        return "This report is empty: there is no rule, and no replication needs anybody.".to_owned();
+    }
+    let outside = match outside {
+        0 => None,
+        1 => Some("One replication outside the policy needs somebody.".to_owned()),
+        _ => Some(format!("{} replications outside the policy need somebody.", number(outside as u64))),
+    };
+    [resources(report), Some(rules(report)), outside].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// What is to be said of the resources of all rules together.
+fn resources(report: &Report) -> Option<String> {
+    let sum = |state| report.rules.iter().map(|rule| super::resources::count(&rule.resources, state)).sum::<u64>();
+    let all: u64 = super::resources::STATES.into_iter().map(sum).sum();
+    let each = if report.rules.iter().any(|rule| rule.destinations.len() > 1) { " × destinations" } else { "" };
+    let told = [
+        (ResourceState::Unprotected, "is unprotected", "are unprotected"),
+        (ResourceState::Stale, "is stale", "are stale"),
+        (ResourceState::Unknown, "is unknown", "are unknown"),
+        (ResourceState::AcceptedRisk, "is an accepted risk", "are accepted risks"),
+    ];
+    let parts: Vec<String> = told
+        .into_iter()
+        .map(|(state, one, many)| (sum(state), one, many))
+        .filter(|(count, _, _)| *count > 0)
+        .map(|(count, one, many)| format!("{} {}", number(count), if count == 1 { one } else { many }))
+        .collect();
+    (!parts.is_empty()).then(|| format!("Of {} resources{each} {}.", number(all), listed(&parts)))
+}
+
+fn rules(report: &Report) -> String {
     let all = report.rules.len();
     let with = |wanted| report.rules.iter().filter(|rule| rule.conclusion == wanted).count();
-    let (broken, unknown) = (with(Conclusion::Broken), with(Conclusion::Unknown));
-    let outside = report.outside.len();
-    let rules = match (all, broken, unknown) {
-        (0, ..) if outside == 0 => {
-            return "This report is empty: there is no rule, and no replication needs anybody.".to_owned();
-        }
-        (0, ..) => "There is no rule, so nothing is promised.".to_owned(),
-        (1, 0, 0) => "The objectives of the one rule hold.".to_owned(),
-        (_, 0, 0) => format!("The objectives of all {all} rules hold."),
-        (1, 1, _) => "The one rule does not hold.".to_owned(),
-        (1, ..) => "Whether the one rule holds cannot be known.".to_owned(),
-        (_, 0, _) => format!("Whether {unknown} of {all} rules {} cannot be known.", plural(unknown, "holds", "hold")),
-        (_, _, 0) => format!("{broken} of {all} rules {} not hold.", plural(broken, "does", "do")),
-        _ => format!(
-            "{broken} of {all} rules {} not hold, and {unknown} cannot be judged.",
-            plural(broken, "does", "do")
-        ),
+    let told = [
+        (Conclusion::Broken, "does not hold", "do not hold"),
+        (Conclusion::Unknown, "cannot be known", "cannot be known"),
+        (Conclusion::NotJudged, "is not judged", "are not judged"),
+        (Conclusion::Holds, "holds", "hold"),
+    ];
+    let parts: Vec<String> = told
+        .into_iter()
+        .map(|(conclusion, one, many)| (with(conclusion), one, many))
+        .filter(|(count, _, _)| *count > 0)
+        .map(|(count, one, many)| format!("{count} {}", plural(count, one, many)))
+        .collect();
+    let said = match (all, report.rules.first().map(|rule| rule.conclusion)) {
+        (0, _) | (_, None) => "There is no rule, so nothing is promised.".to_owned(),
+        (1, Some(Conclusion::Holds)) => "The objectives of the one rule hold.".to_owned(),
+        (1, Some(Conclusion::NotJudged)) => "The one rule promises nothing, so it is not judged.".to_owned(),
+        (1, Some(Conclusion::Unknown)) => "Whether the one rule holds cannot be known.".to_owned(),
+        (1, Some(Conclusion::Broken)) => "The one rule does not hold.".to_owned(),
+        _ if with(Conclusion::Holds) == all => format!("The objectives of all {all} rules hold."),
+        _ => format!("Of {all} rules {}.", listed(&parts)),
     };
-    match outside {
-        0 => rules,
-        1 => rules + " One replication outside the policy needs somebody.",
-        _ => format!("{rules} {outside} replications outside the policy need somebody."),
+    // What is outside the rules can keep the whole from being known.
+    let worst = report.rules.iter().map(|rule| rule.conclusion).max().unwrap_or(Conclusion::NotJudged);
+    match report.conclusion == Conclusion::Unknown && worst < Conclusion::Unknown {
+        true => said + " All the same it cannot be known whether everything holds.",
+        false => said,
+    }
+}
+
+/// Words in a row: `a, b and c`.
+pub(super) fn listed(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 
@@ -349,6 +316,11 @@ pub(super) fn share(part: u64, whole: u64) -> String {
 /// A time to the minute, in UTC: `2026-08-18 05:40`.
 pub(super) fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// A day, in UTC: `2026-08-18`.
+pub(super) fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
 }
 
 /// Seconds from `then` to `now`; none before it.

@@ -1,0 +1,129 @@
+//! Lines of a terminal: 100 columns, broken at spaces, with nothing in them that could steer it.
+
+use anstyle::Style;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::words::{number, plain};
+
+/// Columns of a line.
+const WIDTH: usize = 100;
+/// Says how many are not shown, and how all of them are.
+pub(super) fn more(out: &mut Text, total: u64, shown: usize, all: &str) {
+    let more = total.saturating_sub(shown as u64);
+    if more > 0 {
+        out.say(4, &format!("and {} more: {all}", number(more)));
+    }
+}
+
+pub(super) fn column<'a>(texts: impl Iterator<Item = &'a str>, head: &'a str, largest: usize) -> usize {
+    texts.chain([head]).map(|text| plain(text).width()).max().unwrap_or(0).min(largest)
+}
+
+pub(super) fn row([verdict, id, destination, made, age]: [&str; 5], [ids, destinations]: [usize; 2]) -> String {
+    let cells = padded(&[(verdict, 11), (id, ids), (destination, destinations), (made, 16)]);
+    format!("    {cells} {}", plain(age)).trim_end().to_owned()
+}
+
+/// Cells beside each other, each as wide as is told.
+pub(super) fn padded(cells: &[(&str, usize)]) -> String {
+    cells.iter().map(|(cell, width)| pad(cell, *width)).collect::<Vec<_>>().join(" ")
+}
+
+fn pad(text: &str, width: usize) -> String {
+    let text = plain(text);
+    let space = width.saturating_sub(text.width());
+    text + &" ".repeat(space)
+}
+
+/// What is printed, line by line.
+pub(super) struct Text(pub(super) String);
+
+impl Text {
+    pub(super) fn line(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+
+    pub(super) fn blank(&mut self) {
+        self.0.push('\n');
+    }
+
+    pub(super) fn styled(&mut self, style: Style, line: &str) {
+        self.line(&format!("{style}{line}{style:#}"));
+    }
+
+    pub(super) fn row(&mut self, cells: [&str; 5], widths: [usize; 2]) {
+        self.cells(&row(cells, widths));
+    }
+
+    /// A line of a table, or where it is too wide a sentence.
+    pub(super) fn cells(&mut self, line: &str) {
+        if line.width() <= WIDTH {
+            self.line(line);
+        } else {
+            self.say(4, line);
+        }
+    }
+
+    /// Cells, and beside them what is to be noted; below them if there is no room.
+    pub(super) fn with_note(&mut self, indent: usize, cells: &str, note: &str) {
+        let note = plain(note);
+        if indent + cells.width() > WIDTH {
+            self.say(indent, &format!("{cells} {note}"));
+        } else if indent + cells.width() + 1 + note.width() <= WIDTH {
+            self.line(format!("{}{cells} {note}", " ".repeat(indent)).trim_end());
+        } else {
+            self.line(format!("{}{cells}", " ".repeat(indent)).trim_end());
+            self.say(indent + 4, &note);
+        }
+    }
+
+    /// A command that can be copied: broken only where a shell goes on.
+    pub(super) fn command(&mut self, indent: usize, parts: &[String]) {
+        let whole = parts.join(" ");
+        if parts.iter().any(|part| indent + part.width() + 4 > WIDTH) {
+            return self.say(indent, &whole);
+        }
+        let mut line = String::new();
+        for part in parts {
+            // Room for what goes on: a space and a backslash.
+            if !line.is_empty() && indent + line.width() + 1 + part.width() + 2 > WIDTH {
+                self.line(&format!("{}{line} \\", " ".repeat(indent)));
+                line = "  ".to_owned();
+            } else if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(part);
+        }
+        self.line(&format!("{}{line}", " ".repeat(indent)));
+    }
+
+    /// A sentence, broken at spaces and, where a word is longer than the line, in it.
+    pub(super) fn say(&mut self, indent: usize, text: &str) {
+        let text = plain(text);
+        let (mut line, mut first) = (String::new(), true);
+        let margin = |first: bool| indent + if first { 0 } else { 2 };
+        for word in text.split_whitespace() {
+            let room = WIDTH - margin(first);
+            if !line.is_empty() && line.width() + 1 + word.width() > room {
+                self.line(&format!("{}{line}", " ".repeat(margin(first))));
+                line.clear();
+                first = false;
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            for sign in word.chars() {
+                if line.width() + sign.width().unwrap_or(0) > WIDTH - margin(first) {
+                    self.line(&format!("{}{line}", " ".repeat(margin(first))));
+                    line.clear();
+                    first = false;
+                }
+                line.push(sign);
+            }
+        }
+        if !line.is_empty() {
+            self.line(&format!("{}{line}", " ".repeat(margin(first))));
+        }
+    }
+}
