@@ -34,7 +34,7 @@ pub fn table(report: &Report) -> String {
 
 /// The same with the sections of those rules alone that the filter shows.
 pub fn narrowed_table(report: &Report, filter: &Filter) -> String {
-    let mut out = Text::default();
+    let mut out = Text(String::new());
     let how = if report.live { ", read live from the clouds" } else { "" };
     out.styled(BOLD, &format!("Offsite report of {} UTC{how}", minute(report.at)));
     out.styled(colour(report.conclusion), words::headline(report));

@@ -36,7 +36,6 @@ fn pad(text: &str, width: usize) -> String {
 }
 
 /// What is printed, line by line.
-#[derive(Default)]
 pub(super) struct Text(pub(super) String);
 
 impl Text {

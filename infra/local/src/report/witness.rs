@@ -218,7 +218,7 @@ impl Testimony {
 
 /// The testimony as text of at most 100 columns with ANSI colours; print it through `anstream`, which drops them in a pipe.
 pub fn table(testimony: &Testimony) -> String {
-    let mut out = Text::default();
+    let mut out = Text(String::new());
     let says = testimony.says();
     let style = match says {
         Says::AllCopied => GREEN,
