@@ -9,6 +9,9 @@ use offsite_shared::sweep::verdict::Verdict;
 
 use super::{DAY, HOSTILE, HOUR, ago, ahead};
 
+/// State, ID, age of its newest copy and of the trouble in days, whose it is, cause, and reason.
+type Row = (ResourceState, &'static str, Option<u64>, u64, Fault, &'static str, Option<&'static str>);
+
 /// Resources in every state that is not simply protected, whosever the trouble is.
 pub(super) fn resources() -> Vec<ResourceLine> {
     use Fault::{CannotBeCopied, NoNewBackup, NotCopied, NotSeen};
@@ -60,10 +63,8 @@ pub(super) fn resources() -> Vec<ResourceLine> {
         (Pending, "disk-fresh001", None, 0, NotCopied, "missing", None),
         (Pending, "snap-its0own1", None, 0, NotCopied, "in_progress", None),
     ];
-    let line = |(index, (state, id, copied, since, fault, cause, reason)): (
-        usize,
-        (_, &str, Option<u64>, u64, _, &str, Option<&str>),
-    )| {
+    let line = |(index, row): (usize, Row)| {
+        let (state, id, copied, since, fault, cause, reason) = row;
         ResourceLine {
             state,
             resource: id.to_owned(),

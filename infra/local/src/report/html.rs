@@ -6,14 +6,15 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use offsite_shared::report::{Conclusion, Report, ResourceState, RuleReport};
+use offsite_shared::report::{Conclusion, Report, ResourceState};
 use offsite_shared::sweep::verdict::Verdict;
 use sha2::{Digest, Sha256};
 
 use super::filter::Filter;
 use super::resources::{self, STATES};
-use super::rows::List;
-use super::rule::{self, time};
+use super::rows::{List, by_rule_and_text, none, time};
+use super::rule;
+use super::summary::summary;
 use super::terms::TERMS;
 use super::words::{self, COVERED, ORDER, number};
 use super::{chart, page_resources};
@@ -121,7 +122,7 @@ fn verdict(report: &Report, filter: &Filter) -> Markup {
     html! {
         section class={ "verdict " (class) } aria-labelledby="verdict" {
             h2 id="verdict" { (words::headline(report)) }
-            p { (words::summary(report)) }
+            p { (summary(report)) }
             @let speaking = report.rules.iter().enumerate().filter(|(_, rule)| !rule.why.is_empty());
             ul {
                 @for remark in &report.remarks { li { bdi { (remark) } } }
@@ -145,15 +146,6 @@ fn list(id: &str, title: &str, list: &List, none: &str, filters: &Markup) -> Mar
     }
 }
 
-/// What an empty list of the rules means; where a rule cannot be judged it means nothing.
-pub(super) fn none<'a>(report: &Report, known: &'a str) -> &'a str {
-    match report.rules.iter().any(|rule| rule.conclusion == Conclusion::Unknown) {
-        _ if report.rules.is_empty() => "There is no rule, so nothing was looked for.",
-        true => "None is known, but not every rule could be judged.",
-        false => known,
-    }
-}
-
 /// What chooses among the exceptions; `page.js` shows it, since without scripts it would do nothing.
 fn filters(report: &Report) -> Markup {
     let offered = |verdict: &&Verdict| {
@@ -167,22 +159,6 @@ fn filters(report: &Report) -> Markup {
             } }
             (by_rule_and_text(report, |rule| !rule.exceptions.is_empty(), "ID, name, region, reason"))
         }
-    }
-}
-
-/// The fields of a filter that every list has.
-pub(super) fn by_rule_and_text(report: &Report, offered: impl Fn(&RuleReport) -> bool, hint: &str) -> Markup {
-    html! {
-        label { "Rule" select name="rule" {
-            option value="" { "all" }
-            @for rule in report.rules.iter().filter(|rule| offered(rule)) {
-                option value=(words::plain(&rule.rule)) { (rule.rule) }
-            }
-        } }
-        label.wide { "Text"
-            input type="search" name="text" autocomplete="off" spellcheck="false" placeholder=(hint);
-        }
-        button type="reset" { "Clear" }
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! [`witness`] tells what `offsite witness` saw, by the same means.
 //!
-//! Pure functions of the report: no clock, no files. In reading order: `words`, `terms` and `resources` (names, definitions, what is to be
+//! Pure functions of the report: no clock, no files. In reading order: `words`, `terms`, `resources` and `summary` (names, definitions, what is to be
 //! done, and how numbers are spelt), `filter` (what is listed), [`table()`] with `table_resources` and `text`, [`csv()`], [`html()`] with
 //! its parts `page_resources`, `rule`, `chart`, `rows`, and `page.css` and `page.js`.
 //!
@@ -17,6 +17,7 @@ mod page_resources;
 mod resources;
 mod rows;
 mod rule;
+mod summary;
 mod table;
 mod table_resources;
 mod terms;

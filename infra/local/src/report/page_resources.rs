@@ -4,10 +4,8 @@ use maud::{Markup, html};
 use offsite_shared::ledger::risks::Act;
 use offsite_shared::report::{Report, ResourceState, RuleReport};
 
-use super::html::{by_rule_and_text, none};
 use super::resources::{self, STATES, count, decisions, in_force, told};
-use super::rows::List;
-use super::rule::time;
+use super::rows::{List, by_rule_and_text, none, time};
 use super::words::{self, number};
 
 /// Decisions that are in the page.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use maud::{Markup, PreEscaped, html};
-use offsite_shared::report::{Report, ResourceLine, RuleReport};
+use offsite_shared::report::{Conclusion, Report, ResourceLine, RuleReport};
 use offsite_shared::sweep::findings::{Line, Orphan};
 use offsite_shared::sweep::verdict::Verdict;
 use serde_json::{Value, json};
@@ -204,6 +204,36 @@ fn first_first(mut rules: Vec<Vec<Row>>) -> Vec<Row> {
     let rest: Vec<Vec<Row>> =
         rules.iter_mut().zip(shares(&lengths, SHOWN)).map(|(rows, share)| rows.split_off(share)).collect();
     rules.into_iter().chain(rest).flatten().collect()
+}
+
+/// What an empty list of the rules means; where a rule cannot be judged it means nothing.
+pub(super) fn none<'a>(report: &Report, known: &'a str) -> &'a str {
+    match report.rules.iter().any(|rule| rule.conclusion == Conclusion::Unknown) {
+        _ if report.rules.is_empty() => "There is no rule, so nothing was looked for.",
+        true => "None is known, but not every rule could be judged.",
+        false => known,
+    }
+}
+
+/// The fields of a filter that every list has.
+pub(super) fn by_rule_and_text(report: &Report, offered: impl Fn(&RuleReport) -> bool, hint: &str) -> Markup {
+    html! {
+        label { "Rule" select name="rule" {
+            option value="" { "all" }
+            @for rule in report.rules.iter().filter(|rule| offered(rule)) {
+                option value=(words::plain(&rule.rule)) { (rule.rule) }
+            }
+        } }
+        label.wide { "Text"
+            input type="search" name="text" autocomplete="off" spellcheck="false" placeholder=(hint);
+        }
+        button type="reset" { "Clear" }
+    }
+}
+
+/// A time with the form that programs read.
+pub(super) fn time(at: Timestamp) -> Markup {
+    html! { time datetime=(at.to_string()) { (minute(at)) " UTC" } }
 }
 
 fn of_line(now: Timestamp, rule: Option<&str>, line: &Line) -> Row {

@@ -6,6 +6,7 @@ use offsite_shared::report::{Conclusion, Report, Rpo, RuleReport};
 use offsite_shared::sweep::verdict::Verdict;
 
 use super::filter::Filter;
+use super::rows::time;
 use super::words::{self, COVERED, ORDER, age, duration, minute, number, share};
 use super::{chart, page_resources, resources};
 
@@ -124,11 +125,6 @@ pub(super) fn section(now: Timestamp, index: usize, rule: &RuleReport) -> Markup
             (sweeps(rule))
         }
     }
-}
-
-/// A time with the form that programs read.
-pub(super) fn time(at: Timestamp) -> Markup {
-    html! { time datetime=(at.to_string()) { (minute(at)) " UTC" } }
 }
 
 fn figures(rule: &RuleReport) -> Markup {

@@ -7,6 +7,7 @@ use offsite_shared::sweep::findings::{Line, Orphan};
 
 use super::filter::Filter;
 use super::resources::{self, groups, owed, promise};
+use super::summary::summary;
 use super::table_resources::{accepted, counts, unprotected};
 use super::text::{Text, column, more, row};
 use super::words::{self, Weight, age, duration, minute, number, plain, plural};
@@ -38,7 +39,7 @@ pub fn narrowed_table(report: &Report, filter: &Filter) -> String {
     let how = if report.live { ", read live from the clouds" } else { "" };
     out.styled(BOLD, &format!("Offsite report of {} UTC{how}", minute(report.at)));
     out.styled(colour(report.conclusion), words::headline(report));
-    out.say(0, &words::summary(report));
+    out.say(0, &summary(report));
     for remark in &report.remarks {
         out.say(0, &format!("Note: {remark}"));
     }
