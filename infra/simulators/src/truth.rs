@@ -251,6 +251,11 @@ impl RuleTruth {
     ) {
         if with_ledger.standing == Standing::NotCovered {
             self.not_covered += 1;
+            // What was begun goes on, whatever became of the backup.
+            let copied = with_ledger.seen.is_some_and(|(_, life)| life == Life::Done);
+            if let Some(entry) = entry.filter(|_| !copied) {
+                self.add_gone(entry);
+            }
             return;
         }
         self.rows.push(Row {

@@ -1,5 +1,7 @@
 //! Copies that were seen once and that the listing of their destination does not show: each is asked for by its own ID.
 
+use std::time::Duration;
+
 use super::findings::Line;
 use super::pages::place;
 use super::starts::Due;
@@ -7,6 +9,7 @@ use super::state::Sweep;
 use super::stop::Stop;
 use super::verdict::Verdict;
 use crate::ledger::{Record, State};
+use crate::model::time::later;
 use crate::observe;
 use crate::replicate;
 use crate::replicate::outcome::{ReplicationResult, log_result};
@@ -16,6 +19,9 @@ const FEW: u64 = 10;
 
 /// And as large a part of a destination's copies, in percent.
 const PART: u64 = 5;
+
+/// How often more a destination is asked that does not answer.
+const MORE: usize = 3;
 
 impl Sweep<'_> {
     /// Decides for each destination whether so much is gone that a person must look first, then asks for each lost copy by its ID.
@@ -29,8 +35,9 @@ impl Sweep<'_> {
             }
         }
         // They come in the order in which they were found; each is taken off once it is counted.
-        while let Some(due) = self.lost.pop_front() {
+        while let Some(due) = self.lost.front().cloned() {
             self.ask_for(due).await?;
+            self.lost.pop_front();
             self.tick().await?;
         }
         Ok(())
@@ -49,7 +56,16 @@ impl Sweep<'_> {
             return Ok(());
         };
         self.course.requests += 1;
-        let (record, unanswered) = observe::confirm(self.ctx, &replication, record, self.invocation).await?;
+        let (mut record, mut unanswered) = observe::confirm(self.ctx, &replication, record, self.invocation).await?;
+        for _ in 0..MORE {
+            if unanswered.is_none() {
+                break;
+            }
+            if later(self.ctx.now(), Duration::from_secs(1)) >= self.invocation.stop() {
+                return Err(Stop::Time);
+            }
+            (record, unanswered) = observe::confirm(self.ctx, &replication, record, self.invocation).await?;
+        }
         match (record.state, unanswered) {
             (State::Lost, _) => {
                 line.reason = record.last().and_then(|last| last.note.clone()).or(line.reason);

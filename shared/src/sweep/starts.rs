@@ -168,8 +168,10 @@ impl Sweep<'_> {
             let Some((due, outcome)) = runs.next().await else {
                 return if late && !self.due.is_empty() { Err(Stop::Time) } else { Ok(()) };
             };
-            self.running.retain(|one| one.at != due.at || one.line.backup_id != due.line.backup_id);
+            let (at, backup) = (due.at, due.line.backup_id.clone());
             self.became(due, outcome).await?;
+            // Taken off only now: what cannot be counted is looked at again when the sweep goes on.
+            self.running.retain(|one| one.at != at || one.line.backup_id != backup);
             if ctx.now() < self.invocation.stop() {
                 self.tick().await?;
             }

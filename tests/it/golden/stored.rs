@@ -127,6 +127,7 @@ fn named_records() -> Vec<(&'static str, Record)> {
     };
     let replicated = looked(&accepted(), &seen(), 5);
     let put_off = ledger::put_off(&replication, about(), &by("sweep", 0), Some(at(30)));
+    let parted = |record: &Record, how: Parting| ledger::part(record, how, &by("sweep", 40), "so it is").unwrap().0;
     let missed = ledger::part(&put_off, Parting::Missed, &by("sweep", 40), "the snapshot snap-1 is gone").unwrap().0;
     vec![
         ("seen", put_off.clone()),
@@ -158,6 +159,9 @@ fn named_records() -> Vec<(&'static str, Record)> {
         ("failed, at the deadline", looked(&accepted(), &gone(), 49 * 60)),
         ("lost", looked(&replicated, &gone(), 30)),
         ("missed", missed.clone()),
+        ("left", parted(&put_off, Parting::Left)),
+        ("overtaken", parted(&put_off, Parting::Overtaken)),
+        ("ended", parted(&replicated, Parting::Ended)),
         ("missed, all attempts used", Record { attempt: 5, ..missed }),
     ]
 }

@@ -109,11 +109,14 @@ async fn a_rule_lists_its_unfinished_business_only() {
                 of_rule.push(record);
             }
         }
-        // One of them is copied after all, and is not listed any more.
+        // One of them is copied after all, and is not listed any more; one is accepted, which is not the end.
         let done = of_rule.pop().unwrap();
-        let mut accepted = Record { version: 2, ..done };
-        accepted.state = ledger::State::Accepted;
+        let mut copied = Record { version: 2, ..done };
+        copied.state = ledger::State::Replicated;
         let was = Expect::Was { version: 1, owner: "x".into() };
+        assert_eq!(store.put(&copied, &was).await.unwrap(), Put::Stored);
+        let mut accepted = Record { version: 2, ..of_rule[0].clone() };
+        accepted.state = ledger::State::Accepted;
         assert_eq!(store.put(&accepted, &was).await.unwrap(), Put::Stored);
         let mut wanted: Vec<String> = of_rule.iter().map(|record| record.key.clone()).collect();
         wanted.sort();

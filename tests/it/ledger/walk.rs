@@ -140,12 +140,14 @@ impl Walk {
                 self.holds(!doubtful || next.doubt_since.is_some(), "a doubt has a beginning");
                 if matches!(view.state, State::Refused | State::Ineligible | State::Failed) {
                     self.holds(view.not_before.is_none_or(|at| at <= self.now), "no attempt before its time");
+                }
+                if view.state == State::Failed {
                     self.holds(
                         next.attempt == view.attempt + 1 && next.attempt <= ATTEMPTS.limit,
                         "attempts are counted and limited",
                     );
                 } else {
-                    self.holds(next.attempt == view.attempt, "only a refusal or a failure opens a further attempt");
+                    self.holds(next.attempt == view.attempt, "only a failure opens a further attempt");
                 }
                 self.take(*next, &expect, By::Claim, by);
             }
@@ -191,10 +193,14 @@ impl Walk {
             ours || matches!(ending, Ending::Accepted(_)),
             "who lost the lease may add a receipt and nothing else",
         );
-        if let Ending::Refused { .. } = ending {
+        if let Ending::Refused { whose, .. } = ending {
             let wait = next.not_before.unwrap().duration_since(self.now);
-            let wanted = ATTEMPTS.backoff * 2u32.pow(current.attempt - 1);
-            self.holds(wait == SignedDuration::try_from(wanted).unwrap(), "the backoff doubles with each refusal");
+            let round = if whose == Whose::Backup { next.refusals.min(11) } else { 1 };
+            let wanted = (ATTEMPTS.backoff * 2u32.pow(round - 1)).min(Duration::from_secs(86_400));
+            self.holds(
+                wait == SignedDuration::try_from(wanted).unwrap(),
+                "the backoff doubles with each refusal that is the backup's",
+            );
         }
         self.put(next, &expect, By::Settle);
     }
