@@ -230,10 +230,14 @@ fn every_type_of_message_fits_and_nothing_else_does() {
     let validator = validator("message");
     for operation in Operation::ALL {
         for message in messages_of(operation) {
+            // The refusal of a call for a whole vault is about no backup.
+            let refusal = ["refused", "ineligible"].map(|state| json!(state)).contains(&message["data"]["state"]);
+            let for_vault = operation == Operation::CopyCheckpoint && refusal;
             assert_strict(
                 &validator,
                 &message,
                 &[
+                    if for_vault { "/data/source/backup_id" } else { "/data/error/name" },
                     "/data/error/name",
                     "/data/error/code",
                     "/data/error/request_id",

@@ -5,6 +5,8 @@
 //!
 //! **Invariant:** what cannot be known makes a report [`Conclusion::Unknown`], never a good one.
 
+mod conclusion;
+mod outside;
 pub mod reading;
 mod resources;
 pub mod risks;

@@ -6,11 +6,13 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
+use super::conclusion::{conclude, unknown};
+use super::outside::outside;
 use super::resources::{Resources, Terms};
 use super::{Conclusion, Fault, Promise, Report, ResourceCounts, ResourceLine, ResourceState, RuleReport, risks};
+use crate::ledger::Record;
 use crate::ledger::risks::{Risks, in_force};
-use crate::ledger::store::{LedgerError, RecordFilter};
-use crate::ledger::{Record, State};
+use crate::ledger::store::LedgerError;
 use crate::model::command::Key;
 use crate::model::duration::rough;
 use crate::model::text::hash_of;
@@ -71,7 +73,7 @@ pub async fn read(
         report.rules.push(of_rule(ledger, notes, rule, wish).await?);
     }
     if wish.rule.is_none() {
-        outside(ledger, notes, rules, wish, &mut report).await?;
+        outside(ledger, notes, rules, (wish.at, &wish.defaults), &mut report).await?;
     }
     if rules.is_empty() {
         report.states = ledger.count().await?;
@@ -203,69 +205,6 @@ fn begin(rule: &Rule) -> RuleReport {
     }
 }
 
-fn unknown(report: &mut RuleReport, why: String) {
-    report.conclusion = report.conclusion.max(Conclusion::Unknown);
-    report.why.push(why);
-}
-
-fn broken(report: &mut RuleReport, why: String) {
-    report.conclusion = Conclusion::Broken;
-    report.why.push(why);
-}
-
-/// Says what breaks the promise: for each resource made and not copied, cannot be copied, or no backup since.
-fn conclude(report: &mut RuleReport, rule: &Rule, summary: &Summary) {
-    let Counts { covered, missed, left, lost, .. } = report.counts;
-    let of = |fault: Fault| {
-        let broken = |line: &&ResourceLine| {
-            matches!(line.state, ResourceState::Unprotected | ResourceState::Stale) && line.fault == fault
-        };
-        report.unprotected.iter().filter(broken).count()
-    };
-    let (ours, cannot, plan) = (of(Fault::NotCopied), of(Fault::CannotBeCopied), of(Fault::NoNewBackup));
-    let named = |count: usize, what: &str| {
-        let noun = if count == 1 { "resource is" } else { "resources are" };
-        (count > 0).then(|| format!("{count} {noun} unprotected: {what}"))
-    };
-    let mut why: Vec<String> = [
-        named(ours, "backups were made and not copied"),
-        named(cannot, "their backups cannot be copied (`offsite risk accept` where that is all right)"),
-        named(plan, "there is no newer backup, which is the backup plan's to make"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let all = report.resources.unprotected + report.resources.stale;
-    if all > (ours + cannot + plan) as u64 {
-        why = vec![format!("{all} resources are unprotected")];
-    }
-    if report.gaps > 0 {
-        why.push(format!("{} backups are due and have no usable copy", report.gaps));
-    }
-    if missed > 0 {
-        why.push(format!("{missed} went without ever being copied; `offsite ledger resolve --acknowledge` ends that"));
-    }
-    if left > 0 {
-        why.push(format!(
-            "{left} left what the rule covers without ever being copied; `offsite ledger resolve --acknowledge` ends that"
-        ));
-    }
-    if lost > 0 {
-        why.push(format!("{lost} copies are lost"));
-    }
-    for (region, _) in report.destinations.iter().zip(&summary.mass_loss).filter(|(_, mass)| **mass) {
-        why.push(format!(
-            "so many copies are gone from {region} at once that nothing is made again before a person has looked: a wrong key lists an empty account"
-        ));
-    }
-    if covered == 0 && report.resources == ResourceCounts::default() && !rule.limits.allow_empty {
-        why.push("it covers nothing, and does not say allow_empty".to_owned());
-    }
-    for why in why {
-        broken(report, why);
-    }
-}
-
 /// Brings the exceptions of a sweep up to date and judges each resource; or says why it cannot be known.
 async fn now_of(
     ledger: &dyn Ledger,
@@ -330,10 +269,10 @@ async fn now_of(
     }
     report.exceptions.sort_by(|a, b| order(a).cmp(&order(b)));
     let old = |listed: &Option<Timestamp>| listed.is_none_or(|listed| later(listed, wish.max_age) < wish.at);
-    let dark = |at: usize| summary.dark.get(at).is_some_and(Option::is_some);
-    let unseen: Vec<bool> = (0..many).map(|at| dark(at) || summary.listed.get(at).is_none_or(old)).collect();
+    let dark: Vec<bool> = (0..many).map(|at| summary.dark.get(at).is_some_and(Option::is_some)).collect();
+    let old: Vec<bool> = (0..many).map(|at| summary.listed.get(at).is_none_or(old)).collect();
     let objective = rule.effective();
-    let terms = Terms { at: wish.at, objective, destinations: &destinations, unseen: &unseen, risks };
+    let terms = Terms { at: wish.at, objective, destinations: &destinations, dark: &dark, old: &old, risks };
     let mut oldest: Option<Timestamp> = None;
     let mut count = |made: Option<Timestamp>| {
         let made = made.unwrap_or(summary.complete_as_of);
@@ -401,82 +340,6 @@ const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
 /// What needs somebody comes first, and of that the oldest.
 fn order(line: &Line) -> (Verdict, Option<Timestamp>, &str, &str) {
     (line.verdict, line.created_at, &line.backup_id, &line.destination)
-}
-
-/// Unfinished business that belongs to no rule of the policy. What lies between the places of a rule belongs to that rule, whoever started it.
-async fn outside(
-    ledger: &dyn Ledger,
-    notes: &dyn Notes,
-    rules: &[Rule],
-    wish: &ReportRequest<'_>,
-    report: &mut Report,
-) -> Result<(), LedgerError> {
-    const OPEN: [State; 8] = [
-        State::Seen,
-        State::Claimed,
-        State::InDoubt,
-        State::Failed,
-        State::Refused,
-        State::Lost,
-        State::Missed,
-        State::Left,
-    ];
-    let mut retired: BTreeMap<String, Risks> = BTreeMap::new();
-    let mut gone: BTreeMap<String, u64> = BTreeMap::new();
-    for state in OPEN {
-        let filter = RecordFilter { state: Some(state.name().to_owned()), ..RecordFilter::default() };
-        let mut after = None;
-        loop {
-            let page = ledger.list(&filter, after.as_ref(), 500).await?;
-            for record in page.records {
-                let Ok(replication) = record.replication() else { continue };
-                if record.rule().is_some_and(|name| rules.iter().any(|rule| rule.name == name)) {
-                    continue;
-                }
-                if let Some(name) = record.rule() {
-                    if !retired.contains_key(name) {
-                        retired.insert(name.to_owned(), in_force(&risks::read(notes, name).await?, wish.at));
-                    }
-                    if retired.get(name).is_some_and(|risks| risks.settles(record.since)) {
-                        continue;
-                    }
-                    *gone.entry(name.to_owned()).or_default() += 1;
-                } else if rules.iter().any(|rule| rule.contains(&replication, &wish.defaults)) {
-                    // The rule's own sweep judges the backup.
-                    continue;
-                }
-                if report.outside.len() < LINES {
-                    report.outside.push(Line {
-                        verdict: Verdict::of_state(record.state).unwrap_or(Verdict::Missing),
-                        backup_id: replication.source.id,
-                        name: record.about.name.clone(),
-                        resource: record.about.resource.clone(),
-                        resource_kind: record.about.kind.clone(),
-                        source_region: replication.source.region,
-                        destination: replication.destination.region,
-                        created_at: record.about.made,
-                        cause: record.last().and_then(|entry| entry.code.clone()),
-                        reason: record.last().and_then(|entry| entry.note.clone()),
-                        key: Some(record.key.clone()),
-                    });
-                }
-            }
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-    }
-    if rules.is_empty() {
-        return Ok(());
-    }
-    for (rule, count) in gone {
-        report.conclusion = Conclusion::Unknown;
-        report.remarks.push(format!(
-            "{count} replications of rule {rule}, which the policy does not have any more, are unfinished: `offsite rule retire {rule} --reason …` settles them."
-        ));
-    }
-    Ok(())
 }
 
 async fn arrivals(notes: &dyn Notes, rule: &str) -> Result<Vec<Arrival>, LedgerError> {

@@ -26,7 +26,15 @@ type Id = (String, Option<String>);
 pub(super) struct Resources {
     known: HashMap<Id, Resource>,
     uncopied: HashMap<(Id, usize), BTreeMap<(Timestamp, String), Uncopied>>,
-    causes: BTreeMap<(Verdict, String), (u64, BTreeSet<String>, Option<String>)>,
+    causes: BTreeMap<(Verdict, String), Grouped>,
+}
+
+/// What one cause is about.
+#[derive(Default)]
+struct Grouped {
+    backups: u64,
+    resources: BTreeSet<String>,
+    reason: Option<String>,
 }
 
 /// What decides about a resource beside what is known of it.
@@ -35,8 +43,10 @@ pub(super) struct Terms<'t> {
     /// `None`: nothing is promised, so nothing is due.
     pub(super) objective: Option<EffectiveObjective>,
     pub(super) destinations: &'t [String],
-    /// Whether a destination's listing is incomplete or too old, by destination.
-    pub(super) unseen: &'t [bool],
+    /// Whether a destination could not be listed, by destination.
+    pub(super) dark: &'t [bool],
+    /// Whether its last complete listing is too old, by destination.
+    pub(super) old: &'t [bool],
     pub(super) risks: &'t Risks,
 }
 
@@ -75,11 +85,11 @@ impl Resources {
         if line.verdict.is_uncopied() {
             if !matches!(line.verdict, Verdict::InProgress | Verdict::Ended | Verdict::Overtaken) {
                 let cause = line.cause.clone().unwrap_or_else(|| line.verdict.name().to_owned());
-                let (count, of, reason) = self.causes.entry((line.verdict, cause)).or_default();
-                *count += 1;
-                of.insert(id.0.clone());
-                if reason.is_none() {
-                    reason.clone_from(&line.reason);
+                let grouped = self.causes.entry((line.verdict, cause)).or_default();
+                grouped.backups += 1;
+                grouped.resources.insert(id.0.clone());
+                if grouped.reason.is_none() {
+                    grouped.reason.clone_from(&line.reason);
                 }
             }
             if let Some(uncopied) = Uncopied::of(line) {
@@ -100,17 +110,14 @@ impl Resources {
 
     /// The causes, the most frequent first.
     pub(super) fn causes(&self) -> Vec<Cause> {
-        let of = |((verdict, cause), (backups, resources, reason)): (
-            &(Verdict, String),
-            &(u64, BTreeSet<String>, Option<String>),
-        )| Cause {
+        let of = |(verdict, cause): &(Verdict, String), grouped: &Grouped| Cause {
             verdict: *verdict,
             cause: cause.clone(),
-            backups: *backups,
-            resources: resources.len() as u64,
-            reason: reason.clone(),
+            backups: grouped.backups,
+            resources: grouped.resources.len() as u64,
+            reason: grouped.reason.clone(),
         };
-        let mut causes: Vec<Cause> = self.causes.iter().map(of).collect();
+        let mut causes: Vec<Cause> = self.causes.iter().map(|(key, grouped)| of(key, grouped)).collect();
         causes.sort_by(|a, b| (a.verdict, b.backups).cmp(&(b.verdict, a.backups)));
         causes
     }
@@ -186,12 +193,15 @@ impl Resources {
         let stale = |limit: Duration| copied.is_some_and(|copied| later(copied.made, limit) < terms.at);
         // Without any copy it counts when its newest backup was made, listed or not.
         let bare = copied.is_none() && resource.newest.is_some_and(due);
-        let state = if terms.unseen.get(at).copied().unwrap_or(true) {
+        let state = if terms.dark.get(at).copied().unwrap_or(true) {
             ResourceState::Unknown
         } else if objective.rpo.is_some_and(stale) {
             ResourceState::Stale
         } else if uncopied.is_some_and(|uncopied| due(uncopied.made)) || bare {
             ResourceState::Unprotected
+        } else if terms.old.get(at).copied().unwrap_or(true) {
+            // Time alone makes nothing better: only what would be well becomes unknown.
+            ResourceState::Unknown
         } else if copied.is_some() {
             ResourceState::Protected
         } else {

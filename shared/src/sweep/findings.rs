@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::verdict::Verdict;
+use crate::model::command::Destination;
 
 /// Backups × destinations by verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +104,11 @@ impl IndexMut<Verdict> for Counts {
             Verdict::Ended => &mut self.ended,
         }
     }
+}
+
+/// A destination for people and for lists.
+pub(super) fn place(destination: &Destination) -> String {
+    destination.region.clone()
 }
 
 /// One backup and one destination.

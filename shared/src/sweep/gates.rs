@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::pages::place;
+use super::due::Gate;
+use super::findings::place;
 use super::state::Sweep;
 use super::stop::Stop;
 use crate::model::failure::Whose;
@@ -20,21 +21,6 @@ const EVERY: Duration = Duration::from_secs(900);
 
 /// A code of which nobody says whose it is stops the rest only after as many refusals in a row.
 const UNKNOWN_IN_A_ROW: u32 = 3;
-
-/// One cause in one destination.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Gate {
-    /// Nobody has tried in this sweep.
-    Untried,
-    /// One copy is being tried.
-    Trying,
-    /// The cause has ended.
-    Open,
-    /// The cause goes on, as the refusal of this backup shows.
-    Closed(String),
-    /// So many refusals came in a row, and nobody says whose they are.
-    Counting(u32),
-}
 
 /// Since when a cause lasts, and when a copy was tried last.
 #[derive(Serialize, Deserialize)]

@@ -1,8 +1,8 @@
 //! Asks after open business whose backup the listing did not show: is the backup gone or not covered any more, and was it ever copied?
 
 use super::chunks::short;
-use super::findings::Line;
-use super::register::Copied;
+use super::findings::{Line, place};
+use super::register::{Copied, Resource};
 use super::state::Sweep;
 use super::stop::Stop;
 use super::summary;
@@ -14,6 +14,7 @@ use crate::model::backup::Eligibility;
 use crate::model::command::{Key, Replication};
 use crate::model::failure::Disposition;
 use crate::model::time::later;
+use crate::observe;
 use crate::policy::Coverage;
 use crate::providers::inventory::{InventoryQuery, Pairing};
 use crate::providers::provider::{AttemptContext, ReadBack};
@@ -58,7 +59,8 @@ impl Sweep<'_> {
         let lines = before.register(notes, &self.rule.name).await.map_err(Stop::Failed)?;
         let inventory = self.provider.inventory();
         let paired = self.pair.as_ref().map(|(pair, _)| pair.pairing == Pairing::Paired);
-        for known in lines {
+        for mut known in lines {
+            self.copied_since(&mut known).await?;
             let (indexes, dark) = (&self.indexes, &self.course.dark);
             let region = &self.rule.source.region;
             let mut still_there = |at: usize, copied: &Copied| match paired {
@@ -74,6 +76,38 @@ impl Sweep<'_> {
         Ok(())
     }
 
+    /// Takes note of a copy that came after its source was last listed.
+    async fn copied_since(&mut self, known: &mut Resource) -> Result<(), Stop> {
+        for (at, side) in known.at.iter_mut().enumerate() {
+            let Some(uncopied) = side.uncopied.clone() else { continue };
+            let inventory = self.provider.inventory();
+            let keys = inventory.source_keys(&uncopied.backup, &self.rule.source.region);
+            let Some(index) = self.indexes.get(at) else { continue };
+            let mut copy = None;
+            let mut shown = index.shows(&keys, None);
+            if let (false, Some(replication)) = (shown, self.replication(at, &uncopied.backup)) {
+                // Where the destination does not name the source, the ledger knows the copy's ID.
+                let record = self.ctx.ports.ledger.get(&replication.key()).await?;
+                let seen = record.filter(|record| record.state == State::Replicated).and_then(|record| record.evidence);
+                copy = seen.and_then(|seen| seen.destination_id);
+                shown = copy.as_deref().is_some_and(|copy| index.shows(&[], Some(copy)));
+            }
+            if shown {
+                side.copy(Copied { made: uncopied.made, backup: uncopied.backup, copy, inferred: false });
+                side.uncopied = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note of the copy of an open replication whose source is not listed.
+    fn note_copy(&mut self, replication: &Replication, record: &Record, at: usize) {
+        let (Some(id), Some(made)) = (&record.about.resource, record.about.made) else { return };
+        let copy = record.evidence.as_ref().and_then(|seen| seen.destination_id.clone());
+        let copied = Copied { made, backup: replication.source.id.clone(), copy, inferred: false };
+        self.register.copy(id, record.about.kind.as_deref(), at, copied);
+    }
+
     async fn ask_after(&mut self, record: Record) -> Result<(), Stop> {
         let Ok(replication) = record.replication() else { return Ok(()) };
         // A vault-wide call's own record is not about a backup. What began after the listing is the next sweep's.
@@ -85,32 +119,56 @@ impl Sweep<'_> {
                 .part(&replication, record, Parting::Excluded, "the rule does not name this destination any more")
                 .await;
         };
-        if self.ctx.settings.read_only || self.course.dark.get(at).is_some_and(Option::is_some) {
+        let keys = self.provider.inventory().source_keys(&replication.source.id, &replication.source.region);
+        let seen = record.evidence.as_ref().and_then(|seen| seen.destination_id.as_deref());
+        let given = record.receipts.iter().filter_map(|receipt| receipt.replication_id.as_deref());
+        let ids: Vec<&str> = seen.into_iter().chain(given).collect();
+        let index = self.indexes.get(at);
+        let shown =
+            index.is_some_and(|index| index.shows(&keys, None) || ids.iter().any(|id| index.shows(&[], Some(id))));
+        let (only_looks, paused) = (self.ctx.settings.read_only, self.ctx.settings.paused);
+        let leased = record.lease_until.is_some_and(|until| until > self.ctx.now());
+        if shown {
+            // Its copy was counted, or protects its resource although its source is gone. The path of every command adopts it.
+            self.note_copy(&replication, &record, at);
+            if !only_looks && !paused && !leased && !matches!(record.state, State::Accepted | State::Lost) {
+                replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
+            }
+            return Ok(());
+        }
+        let listed = only_looks || leased || matches!(record.state, State::Missed | State::Left);
+        if listed || self.course.dark.get(at).is_some_and(Option::is_some) {
             self.list(&replication, &record, None);
             return Ok(());
         }
-        let keys = self.provider.inventory().source_keys(&replication.source.id, &replication.source.region);
-        let shown = self.indexes.get(at).is_some_and(|index| index.shows(&keys, None));
         match record.state {
-            State::Accepted if shown => Ok(()),
+            // The destination is asked by the copy's own ID: a list does not always name the source.
             State::Accepted => {
-                self.list(&replication, &record, None);
-                Ok(())
-            }
-            State::Missed | State::Left if !shown => {
-                self.list(&replication, &record, None);
+                self.course.requests += 1;
+                let (record, _) = observe::confirm(self.ctx, &replication, record, self.invocation).await?;
+                if record.state == State::Replicated {
+                    self.note_copy(&replication, &record, at);
+                } else {
+                    self.list(&replication, &record, None);
+                }
                 Ok(())
             }
             // The path of every command asks again whether there is a copy, adopts it, and settles the doubt.
-            State::InDoubt | State::Claimed | State::Missed | State::Left => {
-                if record.lease_until.is_none_or(|until| until <= self.ctx.now()) && !self.ctx.settings.paused {
-                    replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
+            State::InDoubt | State::Claimed => {
+                if paused {
+                    if !self.is_there(&replication, &record).await? {
+                        self.list(&replication, &record, None);
+                    }
+                    return Ok(());
                 }
-                if let Some(now) = self.ctx.ports.ledger.get(&replication.key()).await? {
-                    self.list(&replication, &now, None);
+                replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
+                let now = self.ctx.ports.ledger.get(&replication.key()).await?;
+                if let Some(record) = now.filter(|now| matches!(now.state, State::InDoubt | State::Claimed)) {
+                    self.list(&replication, &record, None);
                 }
                 Ok(())
             }
+            State::Lost if self.is_there(&replication, &record).await? => Ok(()),
             State::Lost => match self.source(&replication).await? {
                 Some(Source::Gone(why) | Source::Left(why)) => {
                     self.part(&replication, record, Parting::Ended, &why).await
@@ -124,9 +182,13 @@ impl Sweep<'_> {
         }
     }
 
+    async fn is_there(&mut self, replication: &Replication, record: &Record) -> Result<bool, Stop> {
+        Ok(matches!(self.read_back(replication, record, true).await?, Some(ReadBack::Found(_))))
+    }
+
     /// A backup for which nothing was accepted, and which the listing did not show.
     async fn never_copied(&mut self, replication: &Replication, record: Record, at: usize) -> Result<(), Stop> {
-        let gone = match self.read_back(replication, &record).await? {
+        let gone = match self.read_back(replication, &record, false).await? {
             // There is a copy that the ledger does not know: the path of every command adopts it.
             Some(ReadBack::Found(_)) => {
                 if !self.ctx.settings.paused {
@@ -186,8 +248,13 @@ impl Sweep<'_> {
     }
 
     /// Reads back. `None` if the provider's state forbids the copy; a question without an answer stops the sweep.
-    async fn read_back(&mut self, replication: &Replication, record: &Record) -> Result<Option<ReadBack>, Stop> {
-        let intent = AttemptContext { attempt: record.attempt, since: record.since, doubt: false };
+    async fn read_back(
+        &mut self,
+        replication: &Replication,
+        record: &Record,
+        doubt: bool,
+    ) -> Result<Option<ReadBack>, Stop> {
+        let intent = AttemptContext { attempt: record.attempt, since: record.since, doubt };
         self.course.requests += 1;
         let target = Target::of(self.provider, replication);
         match read_back(self.ctx, target, replication, &intent, self.invocation.stop()).await {
@@ -239,7 +306,7 @@ impl Sweep<'_> {
             resource: record.about.resource.clone(),
             resource_kind: record.about.kind.clone(),
             source_region: replication.source.region.clone(),
-            destination: super::pages::place(&replication.destination),
+            destination: place(&replication.destination),
             created_at: record.about.made,
             cause: last.and_then(|line| line.code.clone()),
             reason: reason.map(str::to_owned).or_else(|| last.and_then(|line| line.note.clone())),

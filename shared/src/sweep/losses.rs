@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::findings::Line;
-use super::pages::place;
-use super::starts::Due;
+use super::due::Due;
+use super::findings::{Line, place};
 use super::state::Sweep;
 use super::stop::Stop;
 use super::verdict::Verdict;

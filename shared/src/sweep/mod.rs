@@ -8,8 +8,11 @@
 //! **Invariant:** a sweep starts nothing by itself: it makes commands, and the path of every command is `replicate`.
 
 mod answer;
+mod asking;
 mod checkpoint;
 mod chunks;
+mod copies;
+mod due;
 pub mod findings;
 mod gates;
 mod gone;
@@ -25,6 +28,7 @@ mod state;
 mod stop;
 pub mod summary;
 pub mod verdict;
+mod word;
 
 use std::time::Duration;
 

@@ -7,27 +7,21 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::chunks::short;
-use super::findings::Line;
-use super::index::CopyIndex;
+use super::due::{Due, MOST};
+use super::findings::{Line, place};
 use super::pair;
-use super::starts::{Due, MOST};
 use super::state::Sweep;
 use super::stop::Stop;
 use super::verdict::{DestinationView, Judgement, Proof, Verdict, is_due, judge};
-use crate::exchange::{self, credential};
 use crate::ledger::store::LedgerError;
 use crate::ledger::{Record, State};
 use crate::model::backup::{Backup, CopyState, Eligibility};
-use crate::model::command::{Cloud, Destination, Operation, Replication};
-use crate::model::failure::{Disposition, Failure, Whose};
-use crate::model::http::Reply;
+use crate::model::command::{Operation, Replication};
+use crate::model::failure::Whose;
 use crate::model::text::one_line;
-use crate::model::time::later;
 use crate::policy::Coverage;
 use crate::ports::Boxed;
-use crate::providers::asked::Need;
-use crate::providers::call::Call;
-use crate::providers::inventory::{Cursor, InventoryQuery, Pairing};
+use crate::providers::inventory::{Cursor, InventoryQuery};
 
 /// Records read at once.
 const LOOKUPS: usize = 16;
@@ -37,9 +31,6 @@ const REMEMBERED: usize = 2_000;
 
 /// Added to the age at which a listing stops, because clocks disagree.
 const SLACK: Duration = Duration::from_secs(3_600);
-
-/// How long a destination may fail to answer before it counts as out of order.
-const DARK_AFTER: Duration = Duration::from_secs(20);
 
 /// One backup and one destination, judged.
 pub(super) struct Judged {
@@ -65,65 +56,6 @@ struct Judgements {
 }
 
 impl Sweep<'_> {
-    /// Lists the copies of each destination. One that cannot be listed keeps nothing from the others.
-    pub(super) async fn copies(&mut self) -> Result<(), Stop> {
-        while let Some(destination) = self.rule.destinations.get(self.course.destination) {
-            if let Err(stop) = self.copies_in(destination).await {
-                // What does not need this destination goes on without it.
-                let Stop::Failed(reason) = stop else { return Err(stop) };
-                tracing::warn!(rule = self.rule.name, region = destination.region, %reason, "a destination cannot be listed");
-                if let Some(dark) = self.course.dark.get_mut(self.course.destination) {
-                    *dark = Some(reason);
-                }
-            }
-            if let Some(index) = self.indexes.get_mut(self.course.destination) {
-                index.seal();
-            }
-            self.course.destination += 1;
-            self.course.cursor = None;
-        }
-        match self.course.dark.iter().flatten().next().cloned() {
-            Some(reason) if self.course.dark.iter().all(Option::is_some) => {
-                // Nothing was learnt, so the next invocation lists them anew.
-                self.course.destination = 0;
-                self.course.dark.fill(None);
-                self.indexes = self.rule.destinations.iter().map(|_| CopyIndex::new(&self.course.run)).collect();
-                Err(Stop::Failed(reason))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    async fn copies_in(&mut self, destination: &Destination) -> Result<(), Stop> {
-        let inventory = self.provider.inventory();
-        {
-            let scope = self.scope(&destination.region, destination.project_id.as_deref());
-            let alone = self.is_alone(destination).await?;
-            let vault = destination.vault_id.clone();
-            loop {
-                let cursor = self.course.cursor.clone().map(Cursor);
-                let Some(call) = inventory.list_copies(&scope, cursor.as_ref()) else { break };
-                let page =
-                    self.ask_dark(&call, |reply| inventory.listed_copies(&scope, cursor.as_ref(), &reply)).await?;
-                if let Some(index) = self.indexes.get_mut(self.course.destination) {
-                    if let Some(total) = page.total.filter(|_| cursor.is_none()) {
-                        index.expect(total);
-                    }
-                    for copy in &page.copies {
-                        let key = inventory.key_of(copy, &self.rule.source.region);
-                        index.add(copy, key.as_ref(), alone && copy.vault_id == vault);
-                    }
-                }
-                self.course.cursor = page.next.map(|next| next.0);
-                if self.course.cursor.is_none() {
-                    break;
-                }
-                self.tick().await?;
-            }
-        }
-        Ok(())
-    }
-
     /// Lists the backups, judges them, and starts what is due.
     pub(super) async fn sources(&mut self) -> Result<(), Stop> {
         let inventory = self.provider.inventory();
@@ -153,7 +85,7 @@ impl Sweep<'_> {
         self.start_vaults().await
     }
 
-    fn scope(&self, region: &str, project_id: Option<&str>) -> InventoryQuery {
+    pub(super) fn scope(&self, region: &str, project_id: Option<&str>) -> InventoryQuery {
         let defaults = &self.ctx.settings.defaults;
         let select = &self.rule.source.select;
         let own = region == self.rule.source.region;
@@ -167,21 +99,6 @@ impl Sweep<'_> {
             since: select.max_age.and_then(oldest),
             ..InventoryQuery::of(self.rule.operation, region, project)
         }
-    }
-
-    /// Whether no other rule copies to this place. Huawei's replicas do not name their source; in such a place, one that no backup
-    /// leads to is an orphan.
-    async fn is_alone(&self, destination: &Destination) -> Result<bool, Stop> {
-        if self.rule.operation.cloud() != Cloud::Huawei {
-            return Ok(false);
-        }
-        let policy = self.ctx.ports.policies.policy().await.map_err(|error| Stop::Failed(error.message))?;
-        let others = policy.iter().flat_map(|policy| &policy.rules).filter(|rule| rule.name != self.rule.name);
-        Ok(!others.flat_map(|rule| &rule.destinations).any(|other| {
-            other.region == destination.region
-                && other.project_id == destination.project_id
-                && other.vault_id == destination.vault_id
-        }))
     }
 
     async fn judge_page(&mut self, backups: Vec<Backup>) -> Result<Judgements, Stop> {
@@ -405,93 +322,6 @@ impl Sweep<'_> {
         self.exceptions.extend(line.key.as_deref().map(short));
         self.find(&line);
     }
-
-    async fn read_pair(&mut self) -> Result<(), Stop> {
-        let Some(whole) = Sweep::whole(self.ctx, self.provider, self.rule) else { return Ok(()) };
-        let (provider, ctx) = (self.provider, self.ctx);
-        let (mut requests, mut answered) = (0, None);
-        let says = |replies: &[Reply]| {
-            if !replies.is_empty() {
-                answered = Some(ctx.now());
-            }
-            let pair = provider.inventory().read_pair(&whole, replies);
-            requests += u64::from(matches!(pair, Err(Need::Ask(_))));
-            pair
-        };
-        let read = exchange::converse(ctx, self.target(), self.invocation.stop(), says).await;
-        self.course.requests += requests;
-        self.course.answered = answered.or(self.course.answered);
-        let pair = match read {
-            Ok(Some(pair)) => pair,
-            Ok(None) => return Ok(()),
-            Err(failure) => return Err(self.failed(&failure).await),
-        };
-        if let Pairing::Missing(vault) = &pair.pairing {
-            return Err(Stop::Failed(format!("the vault {vault}, which the rule names, is not there")));
-        }
-        let record = self.ctx.ports.ledger.get(&whole.key()).await?;
-        self.pair = Some((pair, record));
-        Ok(())
-    }
-
-    /// One read of a page of a destination. A destination that is out of order is not waited for: the others are.
-    async fn ask_dark<T>(&mut self, call: &Call, interpret: impl Fn(Reply) -> Result<T, Failure>) -> Result<T, Stop> {
-        self.course.requests += 1;
-        let patience = later(self.ctx.now(), DARK_AFTER);
-        let stop = self.invocation.stop();
-        match exchange::read_as(self.ctx, self.target(), call, stop.min(patience), interpret).await {
-            Ok(answer) => {
-                self.course.answered = Some(self.ctx.now());
-                Ok(answer)
-            }
-            Err(failure) if stop > patience && failure.disposition != Disposition::Authentication => {
-                Err(self.unread(&failure))
-            }
-            Err(failure) => Err(self.failed(&failure).await),
-        }
-    }
-
-    /// One read of a page, repeated where that is worth while.
-    async fn ask_as<T>(&mut self, call: &Call, interpret: impl Fn(Reply) -> Result<T, Failure>) -> Result<T, Stop> {
-        self.course.requests += 1;
-        let (ctx, stop) = (self.ctx, self.invocation.stop());
-        match exchange::read_as(ctx, self.target(), call, stop, interpret).await {
-            Ok(answer) => {
-                self.course.answered = Some(ctx.now());
-                Ok(answer)
-            }
-            Err(failure) => Err(self.failed(&failure).await),
-        }
-    }
-
-    /// Pauses a credential that was refused, and stops.
-    async fn failed(&self, failure: &Failure) -> Stop {
-        if failure.disposition == Disposition::Authentication
-            && let Some(whole) = Sweep::whole(self.ctx, self.provider, self.rule)
-        {
-            credential::pause(self.ctx, self.target(), &whole.source.region, failure).await;
-        }
-        self.stopped_by(failure)
-    }
-
-    /// Why a failed request stops the sweep: this invocation's time is over, or something cannot be read.
-    pub(super) fn stopped_by(&self, failure: &Failure) -> Stop {
-        let late = later(self.ctx.now(), Duration::from_secs(1)) >= self.invocation.stop();
-        if failure.code == "deadline" || late { Stop::Time } else { self.unread(failure) }
-    }
-
-    fn unread(&self, failure: &Failure) -> Stop {
-        Stop::Failed(format!("rule {}: the listing in {} ended: {failure}", self.rule.name, self.place_of_listing()))
-    }
-
-    fn place_of_listing(&self) -> &str {
-        let destination =
-            self.rule.destinations.get(self.course.destination).map(|destination| destination.region.as_str());
-        match self.course.phase {
-            super::Phase::Copies => destination.unwrap_or_default(),
-            _ => &self.rule.source.region,
-        }
-    }
 }
 
 /// Whether a copy was seen after that moment.
@@ -506,11 +336,6 @@ fn hash_of_id(id: &str) -> u64 {
     let mut first = [0; 8];
     first.copy_from_slice(&bytes[..8]);
     u64::from_be_bytes(first)
-}
-
-/// A destination for people and for lists.
-pub(super) fn place(destination: &Destination) -> String {
-    destination.region.clone()
 }
 
 #[cfg(test)]

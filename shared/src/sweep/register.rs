@@ -162,6 +162,15 @@ impl Register {
         copied.is_some_and(|copied| made.is_none_or(|made| copied.made > made))
     }
 
+    /// Takes note of a usable copy whose source no listing shows.
+    pub(crate) fn copy(&mut self, id: &str, kind: Option<&str>, at: usize, copied: Copied) {
+        let resource = self.resource(id, kind);
+        resource.newest = resource.newest.max(Some(copied.made));
+        if let Some(side) = resource.at.get_mut(at) {
+            side.copy(copied);
+        }
+    }
+
     /// Takes note of an exception.
     pub(crate) fn except(&mut self, line: &Line, at: usize) {
         let Some(uncopied) = Uncopied::of(line) else { return };

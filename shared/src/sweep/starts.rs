@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use serde::{Deserialize, Serialize};
 
-use super::findings::Line;
-use super::gates::Gate;
+use super::due::{Due, Gate};
 use super::pages::Judged;
 use super::state::Sweep;
 use super::stop::Stop;
@@ -26,24 +24,6 @@ use crate::replicate::{self, update};
 
 /// How long a command that was handed over is not sent again, so that a work queue that is behind does not fill with repetitions.
 const HANDED_OVER_FOR: Duration = Duration::from_secs(900);
-
-/// So many copies are started in one course. What is more is found again by the next one.
-pub(super) const MOST: usize = 20_000;
-
-/// One copy that is due.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Due {
-    /// The position of its destination.
-    pub(super) at: usize,
-    /// What is said of it until it is started.
-    pub(super) line: Line,
-    /// Whether a call may have been applied: then it is read back, which counts for no limit.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) doubt: bool,
-    /// The code for which it waits, if the last refusal was not the backup's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) gate: Option<String>,
-}
 
 /// Whether something may be started now.
 enum Turn {
@@ -85,7 +65,7 @@ impl Sweep<'_> {
     /// has a copy waits for those that have none.
     fn order(&mut self) {
         let mut due: Vec<Due> = self.due.drain(..).collect();
-        due.sort_by(|a, b| b.line.created_at.cmp(&a.line.created_at));
+        due.sort_by_key(|one| std::cmp::Reverse(one.line.created_at));
         let mut rounds: HashMap<(usize, String), usize> = HashMap::new();
         let mut ordered: Vec<(bool, usize, Due)> = Vec::with_capacity(due.len());
         for one in due {

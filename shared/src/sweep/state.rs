@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use super::gates::Gate;
+use super::due::{Due, Gate};
 use super::register::Register;
-use super::starts::Due;
 
 use jiff::Timestamp;
 

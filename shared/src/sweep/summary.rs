@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::chunks::{each_line, read_chunk};
-use super::findings::{Counts, Line, NotCovered, Orphan, Point};
-use super::pages::place;
+use super::findings::{Counts, Line, NotCovered, Orphan, Point, place};
 use super::progress::{SweepProgress, drop_chunks, name_of};
 use super::register::Resource;
 use super::state::Sweep;

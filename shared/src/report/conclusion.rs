@@ -1,0 +1,69 @@
+//! What a rule's figures come to.
+
+use super::{Conclusion, Fault, ResourceLine, ResourceState, RuleReport};
+use crate::policy::Rule;
+use crate::sweep::findings::Counts;
+use crate::sweep::summary::Summary;
+
+pub(super) fn unknown(report: &mut RuleReport, why: String) {
+    report.conclusion = report.conclusion.max(Conclusion::Unknown);
+    report.why.push(why);
+}
+
+fn broken(report: &mut RuleReport, why: String) {
+    report.conclusion = Conclusion::Broken;
+    report.why.push(why);
+}
+
+/// Says what breaks the promise: for each resource made and not copied, cannot be copied, or no backup since.
+pub(super) fn conclude(report: &mut RuleReport, rule: &Rule, summary: &Summary) {
+    let Counts { covered, missed, left, lost, .. } = report.counts;
+    let of = |fault: Fault| {
+        let broken = |line: &&ResourceLine| {
+            matches!(line.state, ResourceState::Unprotected | ResourceState::Stale) && line.fault == fault
+        };
+        report.unprotected.iter().filter(broken).count()
+    };
+    let (ours, cannot, plan) = (of(Fault::NotCopied), of(Fault::CannotBeCopied), of(Fault::NoNewBackup));
+    let named = |count: usize, what: &str| {
+        let noun = if count == 1 { "resource is" } else { "resources are" };
+        (count > 0).then(|| format!("{count} {noun} unprotected: {what}"))
+    };
+    let mut why: Vec<String> = [
+        named(ours, "backups were made and not copied"),
+        named(cannot, "their backups cannot be copied (`offsite risk accept` where that is all right)"),
+        named(plan, "there is no newer backup, which is the backup plan's to make"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let all = report.resources.unprotected + report.resources.stale;
+    if all > (ours + cannot + plan) as u64 {
+        why = vec![format!("{all} resources are unprotected")];
+    }
+    if report.gaps > 0 {
+        why.push(format!("{} backups are due and have no usable copy", report.gaps));
+    }
+    if missed > 0 {
+        why.push(format!("{missed} went without ever being copied; `offsite ledger resolve --acknowledge` ends that"));
+    }
+    if left > 0 {
+        why.push(format!(
+            "{left} left what the rule covers without ever being copied; `offsite ledger resolve --acknowledge` ends that"
+        ));
+    }
+    if lost > 0 {
+        why.push(format!("{lost} copies are lost"));
+    }
+    for (region, _) in report.destinations.iter().zip(&summary.mass_loss).filter(|(_, mass)| **mass) {
+        why.push(format!(
+            "so many copies are gone from {region} at once that nothing is made again before a person has looked: a wrong key lists an empty account"
+        ));
+    }
+    if covered == 0 && !rule.limits.allow_empty {
+        why.push("it covers nothing, and does not say allow_empty".to_owned());
+    }
+    for why in why {
+        broken(report, why);
+    }
+}

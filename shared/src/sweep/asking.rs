@@ -1,0 +1,92 @@
+//! The requests of a sweep, and what it means for the sweep if one fails.
+
+use std::time::Duration;
+
+use super::progress::Phase;
+use super::state::Sweep;
+use super::stop::Stop;
+use crate::exchange::{self, credential};
+use crate::model::failure::{Disposition, Failure};
+use crate::model::http::Reply;
+use crate::model::time::later;
+use crate::providers::asked::Need;
+use crate::providers::call::Call;
+use crate::providers::inventory::Pairing;
+
+impl Sweep<'_> {
+    /// Reads the state of the pair of vaults, where the rule is for one.
+    pub(super) async fn read_pair(&mut self) -> Result<(), Stop> {
+        let Some(whole) = Sweep::whole(self.ctx, self.provider, self.rule) else { return Ok(()) };
+        let (provider, ctx) = (self.provider, self.ctx);
+        let (mut requests, mut answered) = (0, None);
+        let says = |replies: &[Reply]| {
+            if !replies.is_empty() {
+                answered = Some(ctx.now());
+            }
+            let pair = provider.inventory().read_pair(&whole, replies);
+            requests += u64::from(matches!(pair, Err(Need::Ask(_))));
+            pair
+        };
+        let read = exchange::converse(ctx, self.target(), self.invocation.stop(), says).await;
+        self.course.requests += requests;
+        self.course.answered = answered.or(self.course.answered);
+        let pair = match read {
+            Ok(Some(pair)) => pair,
+            Ok(None) => return Ok(()),
+            Err(failure) => return Err(self.failed(&failure).await),
+        };
+        if let Pairing::Missing(vault) = &pair.pairing {
+            return Err(Stop::Failed(format!("the vault {vault}, which the rule names, is not there")));
+        }
+        let record = self.ctx.ports.ledger.get(&whole.key()).await?;
+        self.pair = Some((pair, record));
+        Ok(())
+    }
+
+    /// One read of a page, repeated where that is worth while.
+    pub(super) async fn ask_as<T>(
+        &mut self,
+        call: &Call,
+        interpret: impl Fn(Reply) -> Result<T, Failure>,
+    ) -> Result<T, Stop> {
+        self.course.requests += 1;
+        let (ctx, stop) = (self.ctx, self.invocation.stop());
+        match exchange::read_as(ctx, self.target(), call, stop, interpret).await {
+            Ok(answer) => {
+                self.course.answered = Some(ctx.now());
+                Ok(answer)
+            }
+            Err(failure) => Err(self.failed(&failure).await),
+        }
+    }
+
+    /// Pauses a credential that was refused, and stops.
+    pub(super) async fn failed(&self, failure: &Failure) -> Stop {
+        if failure.disposition == Disposition::Authentication
+            && let Some(whole) = Sweep::whole(self.ctx, self.provider, self.rule)
+        {
+            credential::pause(self.ctx, self.target(), &whole.source.region, failure).await;
+        }
+        self.stopped_by(failure)
+    }
+
+    /// Why a failed request stops the sweep: this invocation's time is over, or something cannot be read.
+    pub(super) fn stopped_by(&self, failure: &Failure) -> Stop {
+        let late = later(self.ctx.now(), Duration::from_secs(1)) >= self.invocation.stop();
+        if failure.code == "deadline" || late { Stop::Time } else { self.unread(failure) }
+    }
+
+    /// The stop for a listing that ended early.
+    pub(super) fn unread(&self, failure: &Failure) -> Stop {
+        Stop::Failed(format!("rule {}: the listing in {} ended: {failure}", self.rule.name, self.place_of_listing()))
+    }
+
+    fn place_of_listing(&self) -> &str {
+        let destination =
+            self.rule.destinations.get(self.course.destination).map(|destination| destination.region.as_str());
+        match self.course.phase {
+            Phase::Copies => destination.unwrap_or_default(),
+            _ => &self.rule.source.region,
+        }
+    }
+}
