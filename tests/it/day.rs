@@ -285,7 +285,9 @@ impl Day {
             let swept = &answer["swept"][0];
             let hint = format!("step {step}, {rule}: {swept}");
             if rule == "disks" && OUTAGE.contains(&step) && step > OUTAGE.start + 1 {
-                assert_eq!((&swept["complete"], &swept["failed"]), (&json!(false), &json!(true)), "{hint}");
+                assert_eq!(swept["complete"], json!(false), "{hint}");
+                // Where one destination of several is down, the others go on.
+                assert!(swept["failed"] == json!(true) || swept["not_seen"].to_string().contains(DOWN), "{hint}");
                 self.compare_unknown(rule, &hint).await;
                 continue;
             }
@@ -343,7 +345,8 @@ impl Day {
         assert_ne!(report.conclusion, Conclusion::Holds, "{hint}");
         assert!(report.why.iter().any(|why| why.contains(DOWN)), "{hint}: {:?}", report.why);
         let lag = truth.oldest.map_or(0, |oldest| now.duration_since(oldest).as_secs());
-        assert!(i64::try_from(report.lag_seconds.unwrap()).unwrap() >= lag, "{hint}: {lag} {:?}", report.lag_seconds);
+        let told = report.lag_seconds.map_or(0, |lag| i64::try_from(lag).unwrap());
+        assert!(told >= lag || report.counts.unknown > 0, "{hint}: {lag} {told}");
     }
 
     async fn fault(&self, faults: Value) {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::reading::LINES;
 use super::{Conclusion, Report, risks};
 use crate::ledger::State;
 use crate::ledger::risks::{Risks, in_force};
@@ -13,6 +12,9 @@ use crate::providers::provider::Defaults;
 use crate::sweep::findings::Line;
 use crate::sweep::verdict::Verdict;
 use jiff::Timestamp;
+
+/// How many lines the list holds.
+const LINES: usize = 10_000;
 
 /// Unfinished business that belongs to no rule of the policy. What lies between the places of a rule belongs to that rule, whoever started it.
 pub(super) async fn outside(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::chunks::{CHUNK, each_line, short, write_chunks};
+use super::chunks::{CHUNK, chunk_name, each_line, short, write_chunks};
 use super::findings::Line;
 use super::index::CopyIndex;
 use super::progress::{FORMAT, Phase, SweepProgress, drop_chunks, name_of};
@@ -136,11 +136,21 @@ impl<'c> Sweep<'c> {
             }
         }
         let due: Vec<String> = self.running.iter().chain(&self.due).map(|due| json!(due).to_string()).collect();
-        self.course.due_chunks = self.write("due", 0, due.into_iter()).await?;
+        let before = [("due", self.course.due_chunks), ("lost", self.course.lost_chunks)];
+        let number = self.course.queued + 1;
+        let due_chunks = self.write(&format!("due{number}"), 0, due.into_iter()).await?;
         let lost: Vec<String> = self.lost.iter().map(|due| json!(due).to_string()).collect();
-        self.course.lost_chunks = self.write("lost", 0, lost.into_iter()).await?;
+        let lost_chunks = self.write(&format!("lost{number}"), 0, lost.into_iter()).await?;
+        (self.course.queued, self.course.due_chunks, self.course.lost_chunks) = (number, due_chunks, lost_chunks);
         self.write_findings().await?;
-        self.save(leave).await
+        self.save(leave).await?;
+        for (kind, chunks) in before {
+            for chunk in 0..chunks {
+                let name = chunk_name(&self.rule.name, &self.course.run, &format!("{kind}{}", number - 1), chunk);
+                self.ctx.ports.notes.drop_note(&name).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes down what the summary needs: the exceptions and the register.
@@ -202,13 +212,13 @@ impl<'c> Sweep<'c> {
             due.push_back(serde_json::from_str(line).ok()?);
             Some(())
         };
-        each_line(notes, whose, "due", course.due_chunks, waiting).await?;
+        each_line(notes, whose, &format!("due{}", course.queued), course.due_chunks, waiting).await?;
         let lost = &mut self.lost;
         let gone = |line: &str| {
             lost.push_back(serde_json::from_str(line).ok()?);
             Some(())
         };
-        each_line(notes, whose, "lost", course.lost_chunks, gone).await?;
+        each_line(notes, whose, &format!("lost{}", course.queued), course.lost_chunks, gone).await?;
         let register = &mut self.register;
         each_line(notes, whose, "register", course.register, |line| register.restore(line)).await
     }

@@ -203,3 +203,8 @@ impl NotCovered {
         }
     }
 }
+
+/// How many of a sweep's backups × destinations should have a usable copy and have none.
+pub(crate) fn unreplicated(counts: &Counts) -> u64 {
+    Verdict::ALL.into_iter().filter(|verdict| verdict.is_late()).map(|verdict| counts[verdict]).sum()
+}

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::findings::Counts;
+use super::findings::unreplicated;
 use super::state::Sweep;
 use super::summary::Summary;
-use super::verdict::Verdict;
 use crate::context::Context;
 use crate::context::metrics::Metric;
 use crate::exchange;
@@ -77,9 +76,4 @@ fn put(ctx: &Context, rule: &Rule, now: Timestamp, mut measured: Vec<(Metric, Ve
 
 fn seconds(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0)
-}
-
-/// How many of a sweep's backups × destinations should have a usable copy and have none.
-pub(crate) fn unreplicated(counts: &Counts) -> u64 {
-    Verdict::ALL.into_iter().filter(|verdict| verdict.is_late()).map(|verdict| counts[verdict]).sum()
 }

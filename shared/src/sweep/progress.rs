@@ -27,8 +27,8 @@ pub(super) async fn drop_chunks(
     for (at, count) in course.matched.iter().enumerate() {
         add(format!("matched{at}"), *count);
     }
-    add("due".to_owned(), course.due_chunks);
-    add("lost".to_owned(), course.lost_chunks);
+    add(format!("due{}", course.queued), course.due_chunks);
+    add(format!("lost{}", course.queued), course.lost_chunks);
     if all {
         add("register".to_owned(), course.register);
         add("findings".to_owned(), course.findings);
@@ -87,6 +87,9 @@ pub(crate) struct SweepProgress {
     pub matched: Vec<u32>,
     /// How many chunks of the register are written.
     pub register: u32,
+    /// The number of the last writing of what is due and what may be lost. Each writing has chunks of its own, so that a course that was
+    /// not saved leaves those of the saved one as they were.
+    pub queued: u32,
     /// How many chunks of what is due are written.
     pub due_chunks: u32,
     /// How many chunks of copies that may be lost are written.
@@ -152,6 +155,7 @@ impl SweepProgress {
             findings: 0,
             matched: vec![0; destinations],
             register: 0,
+            queued: 0,
             due_chunks: 0,
             lost_chunks: 0,
             counts: Counts::default(),

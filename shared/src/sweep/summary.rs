@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::chunks::{each_line, read_chunk};
-use super::findings::{Counts, Line, NotCovered, Orphan, Point, place};
+use super::findings::{Counts, Line, NotCovered, Orphan, Point, place, unreplicated};
 use super::progress::{SweepProgress, drop_chunks, name_of};
 use super::register::Resource;
 use super::state::Sweep;
@@ -199,7 +199,7 @@ impl Sweep<'_> {
             lag_seconds: lag,
             covered: course.counts.covered,
             replicated: course.counts.replicated,
-            uncopied: super::metering::unreplicated(&course.counts),
+            uncopied: unreplicated(&course.counts),
         });
         let points = points.split_off(points.len().saturating_sub(POINTS));
         let summary = Summary {

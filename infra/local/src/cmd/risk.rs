@@ -227,7 +227,7 @@ async fn known(home: &Reading, rule: &Rule, id: &str, environment: &Environment)
             }
         }
     }
-    let context = home::read_only(environment, &home)?;
+    let context = home::read_only(environment, home)?;
     let is_it = |backup: &Backup| backup.id == id || backup.resource.as_deref() == Some(id);
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} looking for it in the cloud  {elapsed}") {
