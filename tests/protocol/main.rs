@@ -125,13 +125,13 @@ fn with_one_attempt_and_refusals_nobody_goes_beyond_the_limit() {
 }
 
 #[test]
-fn with_two_attempts_and_refusals_the_second_keeps_its_time() {
+fn a_refusal_keeps_its_attempt_and_its_time() {
     let world = World {
         attempts: 2,
         faults: 2,
         refusals: true,
         ceiling: 120_000,
-        reaches: &[Mark::Refused, Mark::SecondAttempt, Mark::CalledAgain, Mark::LateSettle],
+        reaches: &[Mark::Refused, Mark::CalledAgain, Mark::LateSettle],
         ..SHORT
     };
     holds("two deliveries, limit 2", world);

@@ -41,7 +41,11 @@ pub fn changed(replication: &Replication, record: &Record, news: &News) -> Messa
         Some(id) => receipt.replication_id.as_ref() == Some(id),
         None => receipt.attempt == attempt,
     };
-    let receipt = record.receipts.iter().rev().find(is_it).or(record.receipts.last());
+    // Where there is no copy the record may have one by the time at which this is sent, and the message is the same one all the same.
+    let is_of_a_copy =
+        !matches!(state, State::Refused | State::Ineligible | State::Missed | State::Left | State::Overtaken);
+    let of_news = record.receipts.iter().rev().find(is_it).or(record.receipts.last());
+    let receipt = of_news.filter(|_| is_of_a_copy);
     let mut data = json!({
         "source": replication.source_json(),
         "replication_id": receipt.and_then(|receipt| receipt.replication_id.clone()),
@@ -50,7 +54,7 @@ pub fn changed(replication: &Replication, record: &Record, news: &News) -> Messa
         "adopted": receipt.is_some_and(|receipt| receipt.adopted),
         "attempt": attempt,
     });
-    if let (Some(evidence), true) = (&record.evidence, state != State::Failed) {
+    if let (Some(evidence), true) = (&record.evidence, is_of_a_copy && state != State::Failed) {
         data["evidence"] = json!(evidence);
     }
     if let Some(reason) = entry.and_then(|entry| entry.note.as_deref()).filter(|_| state != State::Replicated) {
