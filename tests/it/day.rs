@@ -415,7 +415,11 @@ async fn a_day_in_the_life() {
     for rule in ["disks", "servers", "files"] {
         let report = day.report(rule, day.estate.clock.now()).await;
         let counts = report.counts;
-        assert_eq!(report.conclusion, Conclusion::Holds, "{rule}: {:?} {counts:?}", report.why);
+        // A disk that cannot be copied is unprotected, whatever else is well.
+        let cannot = counts.ineligible > 0;
+        let wanted = if cannot { Conclusion::Broken } else { Conclusion::Holds };
+        assert_eq!(report.conclusion, wanted, "{rule}: {:?} {counts:?}", report.why);
+        assert!(!cannot || (report.why.len() == 1 && report.why[0].contains("cannot be copied")), "{:?}", report.why);
         assert_eq!((counts.covered, report.lag_seconds), (counts.replicated + counts.ineligible, Some(0)), "{rule}");
     }
     // The queue may hold an event twice, under the same ID.
