@@ -239,9 +239,9 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_retried_at_once_and_once_beyond_the_limit_under_the_same_attempt() {
+    fn a_refusal_is_retried_at_once_under_the_same_attempt() {
         let refused = refused();
-        assert_eq!(claimed(Some(&refused), &by("two", 60)), None, "its only attempt is used up");
+        assert_eq!(claimed(Some(&refused), &by("two", 2)), None, "its time has not come");
         let retried = resolved(&refused, &Resolution::Retry, 1).unwrap();
         assert_eq!((retried.state, retried.not_before, retried.attempt), (State::Seen, None, 1));
         let last = retried.last().unwrap();
@@ -251,7 +251,8 @@ mod tests {
         let ending =
             Ending::Refused { code: "Quota".into(), note: "full".into(), request_id: None, whose: Whose::Account };
         let refused = settle(&again, &ending, &by("two", 2), &LIMIT).unwrap().0;
-        assert_eq!(claimed(Some(&refused), &by("three", 600)), None, "the limit was lifted for one attempt");
+        let later = claimed(Some(&refused), &by("three", 600)).unwrap();
+        assert_eq!((later.state, later.attempt), (State::Claimed, 1), "a refusal uses up no attempt");
     }
 
     #[test]

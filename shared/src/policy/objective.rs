@@ -10,7 +10,7 @@ use super::{duration_text, insert_some};
 /// The largest lag of a rule that names none, counted from when a backup is old enough to be covered.
 const USUAL_LAG: Duration = Duration::from_secs(86_400);
 
-/// How late a copy may be, as a rule states it. [`Objective::effective`] adds the defaults.
+/// How late a copy may be, as a rule states it. `effective` adds the defaults.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Objective {
     /// The largest age of the oldest covered backup without a usable copy; `None` if the rule names none.

@@ -44,7 +44,7 @@ pub(crate) fn is_carried(job: &Backup, pair: &VaultPair, pair_since: Option<Time
     }
 }
 
-/// What [`is_carried`] says, as a look at the destination. A job that is not carried yet is on its way while the vaults are a pair.
+/// What `is_carried` says, as a look at the destination. A job that is not carried yet is on its way while the vaults are a pair.
 pub fn view(job: &Backup, pair: &VaultPair, pair_since: Option<Timestamp>) -> DestinationView {
     let copy = |state| DestinationView::Copy { id: None, state, proof: Proof::Inferred };
     match is_carried(job, pair, pair_since) {
