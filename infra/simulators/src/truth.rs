@@ -352,7 +352,7 @@ mod tests {
             let known = Known { told, ..nothing() };
             assert_eq!(word(known, Some(Held::Replicated)), Word::Lost);
             let expired = Entry { expires_at: Some(now()), ..entry(Held::Replicated) };
-            assert_eq!(judge(known, Some(&expired), now()), Word::Replicated);
+            assert_eq!(judge(known, Some(&expired), now()), Word::Ended);
         }
         assert_eq!(word(Known { told: Some(("r", Life::Running)), ..nothing() }, Some(Held::Lost)), Word::InProgress);
         let done = Known { told: Some(("r", Life::Done)), ..nothing() };
