@@ -17,6 +17,7 @@ mod golden;
 mod hints;
 mod inventory;
 mod ledger;
+mod life;
 mod metrics;
 mod observe;
 mod only_reads;

@@ -1,0 +1,313 @@
+//! Life histories that every operator meets, told as a careful person would tell them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use offsite_shared::context::Context;
+use offsite_shared::handler::handle;
+use offsite_shared::ledger::risks::{Act, Decision, FORMAT};
+use offsite_shared::model::command::Cloud;
+use offsite_shared::policy::Policy;
+use offsite_shared::ports::Clock;
+use offsite_shared::report::{Conclusion, ResourceState, RuleReport, risks};
+use serde_json::{Value, json};
+
+use crate::sweeping::Estate;
+
+const FAR: &str = "ap-singapore";
+const NEAR: &str = "ap-beijing";
+const COPY: &str = "CopySnapshotCrossRegions";
+
+/// Clouds whose copies take an hour, and one rule.
+struct Life {
+    estate: Estate,
+    policy: Arc<Policy>,
+    context: Context,
+}
+
+impl Life {
+    async fn begin(change: impl FnOnce(&mut Value)) -> Life {
+        let mut rule = json!({
+            "name": "web", "provider": "tencent", "objective": { "max_lag": "24h" }, "limits": { "allow_empty": true },
+            "source": { "region": "ap-guangzhou", "select": { "name_prefix": "life" } }, "destinations": [{ "region": FAR }],
+        });
+        change(&mut rule);
+        let policy = Arc::new(Policy::from_json(&json!({ "version": 1, "rules": [rule] })).unwrap());
+        let estate = Estate::plain().await;
+        estate.post(Cloud::Tencent, "seed", &json!({ "switches": { "copy_duration_s": 3_600 } })).await;
+        let context = estate.context(&policy);
+        Life { estate, policy, context }
+    }
+
+    /// Makes a snapshot of each of these disks now.
+    async fn make(&self, name: &str, disks: &[&str]) -> Vec<String> {
+        let ids: Vec<String> = disks.iter().map(|disk| format!("snap-{name}{disk:0>7}")).collect();
+        let snapshots: Vec<Value> = ids.iter().zip(disks).map(|(id, disk)| self.snapshot(id, "life", disk)).collect();
+        self.seed(json!({ "snapshots": snapshots })).await;
+        ids
+    }
+
+    fn snapshot(&self, id: &str, name: &str, disk: &str) -> Value {
+        json!({ "snapshot_id": id, "region": "ap-guangzhou", "name": format!("{name}-{id}"), "disk_id": format!("disk-{disk:0>8}") })
+    }
+
+    async fn seed(&self, seed: Value) {
+        self.estate.post(Cloud::Tencent, "seed", &seed).await;
+    }
+
+    async fn fault(&self, faults: Value) {
+        self.estate.post(Cloud::Tencent, "faults", &json!({ "clear": true, "faults": faults })).await;
+    }
+
+    async fn quota(&self) {
+        self.fault(json!([{ "action": COPY, "kind": "code", "code": "InsufficientSnapshotQuota" }])).await;
+    }
+
+    async fn pass(&self, hours: u64) {
+        self.estate.clock.sleep(Duration::from_secs(hours * 3_600 + 60)).await;
+    }
+
+    async fn sweep(&self) -> Value {
+        let invocation = self.estate.invocation(3_600);
+        handle(&self.context, &json!({ "action": "sweep" }), &invocation).await.unwrap()["swept"][0].clone()
+    }
+
+    /// Time for the copies to end, and a look at them.
+    async fn arrive(&self) {
+        self.pass(1).await;
+        handle(&self.context, &json!({ "action": "observe" }), &self.estate.invocation(600)).await.unwrap();
+    }
+
+    async fn report(&self) -> RuleReport {
+        self.estate.report(&self.policy).await.rules.remove(0)
+    }
+
+    /// How many messages of this type there are, each counted once however often it came.
+    async fn told(&self, kind: &str) -> usize {
+        let wanted = json!(format!("offsite.replication.{kind}"));
+        let events = self.estate.receipts().await;
+        let ids: BTreeSet<&str> =
+            events.iter().filter(|event| event["type"] == wanted).filter_map(|event| event["id"].as_str()).collect();
+        ids.len()
+    }
+
+    fn calls(&self) -> u64 {
+        let state = self.estate.simulators.state();
+        state["calls"][COPY].as_u64().or(state["calls"]["tencent"][COPY].as_u64()).unwrap_or(0)
+    }
+
+    fn copies(&self) -> Vec<String> {
+        let state = self.estate.simulators.state();
+        let rows = state["replications"].as_array().unwrap().iter();
+        rows.map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_rule_without_an_objective_is_judged_by_a_day() {
+    let mut life = Life::begin(|rule| {
+        rule.as_object_mut().unwrap().remove("objective");
+    })
+    .await;
+    life.context.settings.paused = true;
+    life.make("a", &["1", "2"]).await;
+    life.sweep().await;
+    assert_eq!(life.report().await.conclusion, Conclusion::Holds, "nothing is due yet");
+    life.pass(25).await;
+    life.sweep().await;
+    let report = life.report().await;
+    assert!(report.objective.is_default);
+    assert_eq!((report.conclusion, report.resources.unprotected), (Conclusion::Broken, 2), "{:?}", report.why);
+}
+
+#[tokio::test]
+async fn a_rule_that_promises_nothing_is_not_judged() {
+    let life = Life::begin(|rule| rule["objective"] = json!("none")).await;
+    life.make("a", &["1"]).await;
+    life.sweep().await;
+    life.pass(50).await;
+    life.sweep().await;
+    let whole = life.estate.report(&life.policy).await;
+    assert_eq!((whole.conclusion, whole.rules[0].conclusion), (Conclusion::NotJudged, Conclusion::NotJudged));
+}
+
+#[tokio::test]
+async fn a_full_quota_uses_up_nothing_and_one_copy_tries_it_for_all() {
+    let life = Life::begin(|_| {}).await;
+    life.make("a", &["1", "2"]).await;
+    life.quota().await;
+    let swept = life.sweep().await;
+    assert_eq!((&swept["started"], &swept["refused"]), (&json!(0), &json!(2)), "{swept}");
+    assert!(life.told("refused").await >= 1);
+    for _ in 0..20 {
+        life.pass(1).await;
+        let before = life.calls();
+        let swept = life.sweep().await;
+        assert_eq!((&swept["started"], &swept["refused"]), (&json!(0), &json!(2)), "{swept}");
+        assert_eq!(life.calls(), before + 1, "one copy tries it for all");
+    }
+    life.fault(json!([])).await;
+    life.pass(1).await;
+    let swept = life.sweep().await;
+    assert_eq!((&swept["started"], &swept["refused"]), (&json!(2), &json!(0)), "the same sweep starts all: {swept}");
+    let accepted = life.estate.receipts().await;
+    let attempts: Vec<&Value> = accepted
+        .iter()
+        .filter(|event| event["type"] == json!("offsite.replication.accepted"))
+        .map(|event| &event["data"]["attempt"])
+        .collect();
+    assert_eq!(attempts, [&json!(1), &json!(1)], "and nothing was used up");
+}
+
+#[tokio::test]
+async fn a_dead_destination_keeps_nothing_from_the_others() {
+    let life = Life::begin(|rule| rule["destinations"] = json!([{ "region": NEAR }, { "region": FAR }])).await;
+    life.make("a", &["1", "2", "3"]).await;
+    life.fault(json!([{ "action": "DescribeSnapshots", "match": { "region": NEAR }, "kind": "http_500_before" }]))
+        .await;
+    let swept = life.sweep().await;
+    assert_eq!((&swept["started"], &swept["complete"]), (&json!(3), &json!(false)), "{swept}");
+    let report = life.report().await;
+    assert_eq!((report.conclusion, report.counts.unknown), (Conclusion::Unknown, 3), "{:?}", report.why);
+    assert!(report.why.iter().any(|why| why.contains(NEAR)), "{:?}", report.why);
+    life.fault(json!([])).await;
+    let swept = life.sweep().await;
+    assert_eq!((&swept["started"], &swept["complete"]), (&json!(3), &json!(true)), "{swept}");
+}
+
+#[tokio::test]
+async fn a_copy_that_is_deleted_is_lost_told_and_made_again_in_the_same_sweep() {
+    let life = Life::begin(|rule| rule["limits"] = json!({ "restart_lost": true })).await;
+    life.make("a", &["1"]).await;
+    life.sweep().await;
+    life.arrive().await;
+    life.seed(json!({ "remove": life.copies() })).await;
+    let swept = life.sweep().await;
+    assert_eq!((&swept["started"], &swept["counts"]["in_progress"]), (&json!(1), &json!(1)), "{swept}");
+    assert_eq!((life.told("lost").await, life.told("accepted").await), (1, 2));
+}
+
+#[tokio::test]
+async fn so_many_copies_that_go_at_once_are_not_made_again_before_a_person_looked() {
+    let life = Life::begin(|rule| rule["limits"] = json!({ "restart_lost": true })).await;
+    let disks: Vec<String> = (10..22).map(|at| at.to_string()).collect();
+    life.make("a", &disks.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    life.sweep().await;
+    life.arrive().await;
+    life.seed(json!({ "remove": life.copies() })).await;
+    let before = life.calls();
+    let swept = life.sweep().await;
+    assert_eq!((&swept["started"], &swept["counts"]["lost"]), (&json!(0), &json!(12)), "{swept}");
+    assert_eq!(life.calls(), before, "a wrong key lists an empty account");
+    let report = life.report().await;
+    assert!(report.why.iter().any(|why| why.contains("at once")), "{:?}", report.why);
+    assert_eq!(report.conclusion, Conclusion::Broken);
+}
+
+#[tokio::test]
+async fn what_goes_without_a_copy_is_missed_unless_a_newer_copy_overtook_it() {
+    let life = Life::begin(|rule| rule["limits"] = json!({ "max_new_per_sweep": 1, "allow_empty": true })).await;
+    let old = life.make("a", &["1"]).await;
+    life.pass(1).await;
+    life.make("b", &["1"]).await;
+    // The newest goes first, and the older one waits.
+    let swept = life.sweep().await;
+    assert_eq!((&swept["started"], &swept["left"]), (&json!(1), &json!(1)), "{swept}");
+    life.arrive().await;
+    life.seed(json!({ "remove": old })).await;
+    life.sweep().await;
+    let report = life.report().await;
+    assert_eq!((report.counts.overtaken, report.counts.missed), (1, 0), "{:?}", report.exceptions);
+    assert_eq!((report.conclusion, life.told("overtaken").await), (Conclusion::Holds, 1), "{:?}", report.why);
+    // Without a newer copy it is missed, and stays so.
+    life.quota().await;
+    let lonely = life.make("c", &["2"]).await;
+    life.sweep().await;
+    life.seed(json!({ "remove": lonely })).await;
+    for _ in 0..2 {
+        life.sweep().await;
+        let report = life.report().await;
+        assert_eq!((report.counts.missed, report.conclusion), (1, Conclusion::Broken), "{:?}", report.why);
+    }
+    assert_eq!(life.told("missed").await, 1);
+}
+
+#[tokio::test]
+async fn what_was_accepted_is_open_although_its_source_is_gone() {
+    let life = Life::begin(|_| {}).await;
+    let ids = life.make("a", &["1"]).await;
+    life.sweep().await;
+    life.seed(json!({ "remove": ids })).await;
+    let swept = life.sweep().await;
+    assert_eq!((&swept["counts"]["in_progress"], &swept["counts"]["missed"]), (&json!(1), &json!(0)), "{swept}");
+    life.arrive().await;
+    life.sweep().await;
+    let report = life.report().await;
+    assert_eq!((report.resources.protected, report.resources.unprotected), (1, 0), "its copy protects: {report:?}");
+}
+
+#[tokio::test]
+async fn what_is_renamed_out_of_the_rule_without_a_copy_has_left() {
+    let life = Life::begin(|_| {}).await;
+    life.quota().await;
+    let ids = life.make("a", &["1"]).await;
+    life.sweep().await;
+    life.seed(json!({ "remove": ids })).await;
+    life.seed(json!({ "snapshots": [life.snapshot(&ids[0], "mail", "1")] })).await;
+    life.sweep().await;
+    let report = life.report().await;
+    assert_eq!((report.counts.left, report.conclusion), (1, Conclusion::Broken), "{:?}", report.why);
+    assert_eq!(life.told("left").await, 1);
+}
+
+#[tokio::test]
+async fn a_disk_that_cannot_be_copied_is_unprotected_until_a_person_accepts_it() {
+    let life = Life::begin(|_| {}).await;
+    life.fault(json!([{ "action": COPY, "kind": "code", "code": "InvalidSnapshot.NotSupported" }])).await;
+    life.make("a", &["1"]).await;
+    life.sweep().await;
+    life.pass(25).await;
+    life.sweep().await;
+    let report = life.report().await;
+    assert_eq!((report.resources.unprotected, report.conclusion), (1, Conclusion::Broken), "{:?}", report.why);
+    let line = report.unprotected[0].clone();
+    assert_eq!((line.state, line.resource.as_str()), (ResourceState::Unprotected, "disk-00000001"), "{line:?}");
+    let at: Timestamp = life.estate.clock.now();
+    let act = |number, cause: &str| Act {
+        format: FORMAT,
+        rule: "web".into(),
+        number,
+        decision: Decision::Accept {
+            resource: line.resource.clone(),
+            destination: None,
+            cause: cause.into(),
+            until: at + jiff::SignedDuration::from_hours(48),
+        },
+        reason: "it holds nothing".into(),
+        who: "ann".into(),
+        at,
+    };
+    let notes = life.estate.ledger();
+    risks::add(&notes, act(0, "InsufficientSnapshotQuota")).await.unwrap();
+    assert_eq!(life.report().await.conclusion, Conclusion::Broken, "another cause is not covered");
+    risks::add(&notes, act(1, &line.cause)).await.unwrap();
+    let report = life.report().await;
+    assert_eq!((report.resources.accepted_risk, report.conclusion), (1, Conclusion::Holds), "{:?}", report.why);
+    life.pass(49).await;
+    life.sweep().await;
+    assert_eq!(life.report().await.conclusion, Conclusion::Broken, "it has an end");
+}
+
+#[tokio::test]
+async fn time_alone_makes_no_report_better() {
+    let mut life = Life::begin(|_| {}).await;
+    life.context.settings.paused = true;
+    life.make("a", &["1"]).await;
+    life.pass(25).await;
+    life.sweep().await;
+    assert_eq!(life.report().await.conclusion, Conclusion::Broken);
+    life.pass(100).await;
+    assert_eq!(life.report().await.conclusion, Conclusion::Broken, "a sweep that is too old is no excuse");
+}
