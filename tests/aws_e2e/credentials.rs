@@ -96,7 +96,7 @@ async fn aws_gives_no_token_to_a_function_that_the_template_gives_no_audience() 
     let home = Home::deploy(federated(AUDIENCE, "")).await;
     for (cloud, event, _, action) in ROLES {
         let (name, message) = home.invoke(&home.function(cloud), &event_of(event)).await.unwrap_err();
-        assert_eq!(name, "Offsite.Unavailable");
+        assert_eq!(name, "Offsite.Configuration");
         assert!(message.contains("not authorized to perform: sts:GetWebIdentityToken"), "{message}");
         assert_eq!(home.calls(cloud, action), 0);
     }
