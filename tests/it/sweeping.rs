@@ -23,9 +23,10 @@ use offsite_shared::model::evidence::{Evidence, How};
 use offsite_shared::model::http::HttpRequest;
 use offsite_shared::model::receipt::Receipt;
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::{Clock, Ledger, Transport};
+use offsite_shared::ports::{Clock, Ledger, Notes, Transport};
 use offsite_shared::report::reading::{self, ReportRequest};
 use offsite_shared::report::{Conclusion, Report, RuleReport};
+use offsite_shared::settings;
 use offsite_shared::settings::Settings;
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::sweep::verdict::Verdict;
@@ -146,7 +147,7 @@ impl Estate {
             rule: None,
             live: false,
             lines: usize::MAX,
-            defaults: home::defaults(&self.environment),
+            defaults: settings::defaults(&self.environment).unwrap(),
         };
         let ledger = self.ledger();
         reading::read(&ledger, &ledger, Some(policy), &wish).await.unwrap()
@@ -446,4 +447,33 @@ async fn a_policy_is_explained_and_tried_without_starting_anything() {
     }
     let calls = estate.simulators.state()["calls"].to_string();
     assert!(!calls.contains("CopySnapshotCrossRegions"), "{calls}");
+}
+
+/// Whatever stretch an invocation takes a course up in, it knows the pair of vaults: without it no copy could be concluded any more.
+#[tokio::test]
+async fn a_course_that_is_taken_up_late_still_knows_the_pair_of_vaults() {
+    let mut estate = Estate::start(5, 1_500).await;
+    estate.environment = estate.environment.with("OFFSITE_ALIBABA_RPS", "10");
+    let policy = estate.policy(Cloud::Alibaba).await;
+    let context = estate.paused(&policy);
+    estate.sweep(&context).await;
+    let before = estate.report(&policy).await;
+    let rule = before.rules.iter().max_by_key(|rule| rule.resources.protected).unwrap();
+    assert!(rule.resources.protected > 10, "{:?}", rule.resources);
+    // An invocation ends within the list, and the next one begins behind it.
+    let sweep = json!({ "action": "sweep", "rule": rule.rule });
+    let short = Invocation { id: "short".into(), deadline: estate.clock.now() + SignedDuration::from_millis(2_700) };
+    let answer = handle(&context, &sweep, &short).await.unwrap();
+    assert_eq!(answer["swept"][0]["complete"], json!(false), "{answer}");
+    let (ledger, name) = (estate.ledger(), format!("course/{}", rule.rule));
+    let course = ledger.note(&name).await.unwrap().unwrap();
+    let mut later: Value = serde_json::from_str(&course.text).unwrap();
+    later["phase"] = json!("register");
+    later["cursor"] = json!(null);
+    assert!(ledger.put_note(&name, &later.to_string(), course.version).await.unwrap());
+    handle(&context, &sweep, &estate.invocation(3_600)).await.unwrap();
+    let after = estate.report(&policy).await;
+    let after = after.rules.iter().find(|one| one.rule == rule.rule).unwrap();
+    assert!(after.complete_as_of > rule.complete_as_of);
+    assert_eq!(after.resources, rule.resources);
 }

@@ -20,6 +20,9 @@ use crate::sweep::verdict::Verdict;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// How many lines a list in a report for people holds. The figures count all.
+pub const LINES: usize = 10_000;
+
 /// The report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Conclusion, Report, risks};
+use super::{Conclusion, LINES, Report, risks};
 use crate::ledger::State;
 use crate::ledger::risks::{Risks, in_force};
 use crate::ledger::store::{LedgerError, RecordFilter};
@@ -12,9 +12,6 @@ use crate::providers::provider::Defaults;
 use crate::sweep::findings::Line;
 use crate::sweep::verdict::Verdict;
 use jiff::Timestamp;
-
-/// How many lines the list holds.
-const LINES: usize = 10_000;
 
 /// Unfinished business that belongs to no rule of the policy. What lies between the places of a rule belongs to that rule, whoever started it.
 pub(super) async fn outside(

@@ -26,9 +26,6 @@ use crate::sweep::findings::{Counts, Line};
 use crate::sweep::summary::{self, Summary};
 use crate::sweep::verdict::Verdict;
 
-/// How many lines a list in a report for people holds. The figures count all.
-pub const LINES: usize = 10_000;
-
 /// Records read at once.
 const LOOKUPS: usize = 64;
 
@@ -43,7 +40,7 @@ pub struct ReportRequest<'a> {
     pub rule: Option<&'a str>,
     /// Whether the providers were read without a ledger (`report --live`).
     pub live: bool,
-    /// How long a list may be: [`LINES`], or without end.
+    /// How long a list may be: [`super::LINES`], or without end.
     pub lines: usize,
     /// What rules leave out, as the functions that sweep have it.
     pub defaults: Defaults,
@@ -280,19 +277,15 @@ async fn now_of(
     };
     for line in &late {
         let at = place(line).unwrap_or_default();
-        let since = summary.since.get(at).copied();
-        let historic = line.created_at.zip(since).is_some_and(|(made, since)| made < since);
         let due = objective
             .is_some_and(|objective| line.created_at.is_none_or(|made| later(made, objective.max_lag) < wish.at));
         let history = objective.is_some_and(|objective| objective.history);
-        // What is missed, left or lost is told by itself, and breaks the promise until a person settles it.
-        let settled_by_hand = matches!(line.verdict, Verdict::Missed | Verdict::Left | Verdict::Lost);
-        let forgiven = historic && !history;
-        if forgiven && !settled_by_hand && resources.has_newer_copy(line, at) {
+        let forgiven = line.is_historic(summary.since.get(at).copied()) && !history;
+        if forgiven && !line.is_for_a_person() && resources.has_newer_copy(line, at) {
             report.backlog += 1;
             continue;
         }
-        report.gaps += u64::from(due && !forgiven && !settled_by_hand);
+        report.gaps += u64::from(due && !forgiven && !line.is_for_a_person());
         count(line.created_at);
     }
     let mut lines: Vec<ResourceLine> = Vec::new();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Cause, Fault, Late, ResourceLine, ResourceState, Rpo};
+use super::{Cause, Fault, LINES, Late, ResourceLine, ResourceState, Rpo};
 use crate::ledger::risks::Risks;
 use crate::model::time::later;
 use crate::policy::EffectiveObjective;
@@ -15,9 +15,6 @@ use crate::sweep::verdict::Verdict;
 
 /// So many backups without a copy are kept for a resource. Of more, the next one is remembered by its time alone.
 const KEPT: usize = 64;
-
-/// How long the list of late resources may be.
-const LINES: usize = 10_000;
 
 /// A resource's ID and kind.
 type Id = (String, Option<String>);
@@ -67,7 +64,7 @@ impl Resources {
 
     /// Takes note of an exception as it is now.
     pub(super) fn add(&mut self, line: &Line, at: usize, destinations: usize) {
-        let id = (line.resource.clone().unwrap_or_else(|| line.backup_id.clone()), line.resource_kind.clone());
+        let id = (line.resource_id().to_owned(), line.resource_kind.clone());
         let resource = self.known.entry(id.clone()).or_insert_with(|| Resource {
             id: id.0.clone(),
             kind: id.1.clone(),
@@ -80,7 +77,7 @@ impl Resources {
         if let (Verdict::Replicated, Some(made), Some(side)) = (line.verdict, line.created_at, resource.at.get_mut(at))
         {
             // A copy that came after the sweep.
-            side.copy(Copied { made, backup: line.backup_id.clone(), copy: None, inferred: false });
+            side.copy(Copied { made, backup: line.backup_id.clone(), copy: None });
         }
         if line.verdict.is_uncopied() {
             if !matches!(line.verdict, Verdict::InProgress | Verdict::Ended | Verdict::Overtaken) {
@@ -124,7 +121,7 @@ impl Resources {
 
     /// Whether the resource of an exception has a usable copy in a destination that is newer than this backup.
     pub(super) fn has_newer_copy(&self, line: &Line, at: usize) -> bool {
-        let id = (line.resource.clone().unwrap_or_else(|| line.backup_id.clone()), line.resource_kind.clone());
+        let id = (line.resource_id().to_owned(), line.resource_kind.clone());
         let copied = self.known.get(&id).and_then(|resource| resource.at.get(at)?.copied.as_ref());
         copied.zip(line.created_at).is_some_and(|(copied, made)| copied.made > made)
     }

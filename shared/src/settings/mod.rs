@@ -145,7 +145,7 @@ impl Settings {
             allowed: environment.get("OFFSITE_ALLOWED_DESTINATIONS").map(allow_list).transpose()?,
             endpoints,
             per_cloud,
-            defaults: Defaults { huawei_project_id: project(environment)? },
+            defaults: defaults(environment)?,
             connect_timeout: milliseconds("OFFSITE_CONNECT_TIMEOUT_MS", 3_000)?,
             timeout: milliseconds("OFFSITE_TIMEOUT_MS", 15_000)?,
             concurrency: environment.number("OFFSITE_CONCURRENCY", 10, 1..=1_000)? as usize,
@@ -233,11 +233,15 @@ impl Settings {
     }
 }
 
-/// Huawei's project for commands that name none.
-fn project(environment: &Environment) -> Result<Option<String>, Error> {
+/// What commands and rules may leave out.
+///
+/// # Errors
+/// Names the variable that is wrong.
+pub fn defaults(environment: &Environment) -> Result<Defaults, Error> {
     let name = "HUAWEICLOUD_SDK_PROJECT_ID";
     let checked = environment.get(name).map(|text| reading::identifier_text(text, name)).transpose();
-    checked.map_err(|error| Error::configuration(format!("{name} {}", error.reason)))
+    let checked = checked.map_err(|error| Error::configuration(format!("{name} {}", error.reason)))?;
+    Ok(Defaults { huawei_project_id: checked })
 }
 
 fn allow_list(text: &str) -> Result<Vec<Allowed>, Error> {

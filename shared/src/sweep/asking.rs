@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::progress::Phase;
 use super::state::Sweep;
 use super::stop::Stop;
@@ -43,21 +45,17 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// One read of a page, repeated where that is worth while.
-    pub(super) async fn ask_as<T>(
+    /// One read of a page, repeated until `stop` where that is worth while.
+    pub(super) async fn ask<T>(
         &mut self,
         call: &Call,
+        stop: Timestamp,
         interpret: impl Fn(Reply) -> Result<T, Failure>,
-    ) -> Result<T, Stop> {
+    ) -> Result<T, Failure> {
         self.course.requests += 1;
-        let (ctx, stop) = (self.ctx, self.invocation.stop());
-        match exchange::read_as(ctx, self.target(), call, stop, interpret).await {
-            Ok(answer) => {
-                self.course.answered = Some(ctx.now());
-                Ok(answer)
-            }
-            Err(failure) => Err(self.failed(&failure).await),
-        }
+        let answer = exchange::read_as(self.ctx, self.target(), call, stop, interpret).await?;
+        self.course.answered = Some(self.ctx.now());
+        Ok(answer)
     }
 
     /// Pauses a credential that was refused, and stops.

@@ -5,12 +5,9 @@ use std::time::Duration;
 use super::index::CopyIndex;
 use super::state::Sweep;
 use super::stop::Stop;
-use crate::exchange;
 use crate::model::command::{Cloud, Destination};
-use crate::model::failure::{Disposition, Failure};
-use crate::model::http::Reply;
+use crate::model::failure::Disposition;
 use crate::model::time::later;
-use crate::providers::call::Call;
 use crate::providers::inventory::Cursor;
 
 /// How long a destination may fail to answer before it counts as out of order.
@@ -48,32 +45,41 @@ impl Sweep<'_> {
 
     async fn copies_in(&mut self, destination: &Destination) -> Result<(), Stop> {
         let inventory = self.provider.inventory();
-        {
-            let scope = self.scope(&destination.region, destination.project_id.as_deref());
-            let alone = self.is_alone(destination).await?;
-            let vault = destination.vault_id.clone();
-            loop {
-                let cursor = self.course.cursor.clone().map(Cursor);
-                let Some(call) = inventory.list_copies(&scope, cursor.as_ref()) else { break };
-                let page =
-                    self.ask_dark(&call, |reply| inventory.listed_copies(&scope, cursor.as_ref(), &reply)).await?;
-                if let Some(index) = self.indexes.get_mut(self.course.destination) {
-                    if let Some(total) = page.total.filter(|_| cursor.is_none()) {
-                        index.expect(total);
-                    }
-                    for copy in &page.copies {
-                        let key = inventory.key_of(copy, &self.rule.source.region);
-                        index.add(copy, key.as_ref(), alone && copy.vault_id == vault);
-                    }
+        let scope = self.scope(&destination.region, destination.project_id.as_deref());
+        let alone = self.is_alone(destination).await?;
+        loop {
+            let cursor = self.course.cursor.clone().map(Cursor);
+            let Some(call) = inventory.list_copies(&scope, cursor.as_ref()) else { return Ok(()) };
+            // A destination that is out of order is not waited for: the others are.
+            let (stop, patience) = (self.invocation.stop(), later(self.ctx.now(), DARK_AFTER));
+            let listed = |reply| inventory.listed_copies(&scope, cursor.as_ref(), &reply);
+            let page = match self.ask(&call, stop.min(patience), listed).await {
+                Ok(page) => page,
+                Err(failure) if stop > patience && failure.disposition != Disposition::Authentication => {
+                    return Err(self.unread(&failure));
                 }
-                self.course.cursor = page.next.map(|next| next.0);
-                if self.course.cursor.is_none() {
-                    break;
+                Err(failure) => return Err(self.failed(&failure).await),
+            };
+            if let Some(index) = self.indexes.get_mut(self.course.destination) {
+                if let Some(total) = page.total.filter(|_| cursor.is_none()) {
+                    index.expect(total);
                 }
-                self.tick().await?;
+                for copy in &page.copies {
+                    let key = inventory.key_of(copy, &self.rule.source.region);
+                    index.add(copy, key.as_ref(), alone && copy.vault_id == destination.vault_id);
+                }
             }
+            self.course.cursor = page.next.map(|next| next.0);
+            if self.course.cursor.is_none() {
+                return Ok(());
+            }
+            self.tick().await?;
         }
-        Ok(())
+    }
+
+    /// Whether a destination could not be listed.
+    pub(super) fn is_dark(&self, at: usize) -> bool {
+        self.course.dark.get(at).is_some_and(Option::is_some)
     }
 
     /// Whether no other rule copies to this place. Huawei's replicas do not name their source; in such a place, one that no backup
@@ -89,22 +95,5 @@ impl Sweep<'_> {
                 && other.project_id == destination.project_id
                 && other.vault_id == destination.vault_id
         }))
-    }
-
-    /// One read of a page of a destination. A destination that is out of order is not waited for: the others are.
-    async fn ask_dark<T>(&mut self, call: &Call, interpret: impl Fn(Reply) -> Result<T, Failure>) -> Result<T, Stop> {
-        self.course.requests += 1;
-        let patience = later(self.ctx.now(), DARK_AFTER);
-        let stop = self.invocation.stop();
-        match exchange::read_as(self.ctx, self.target(), call, stop.min(patience), interpret).await {
-            Ok(answer) => {
-                self.course.answered = Some(self.ctx.now());
-                Ok(answer)
-            }
-            Err(failure) if stop > patience && failure.disposition != Disposition::Authentication => {
-                Err(self.unread(&failure))
-            }
-            Err(failure) => Err(self.failed(&failure).await),
-        }
     }
 }

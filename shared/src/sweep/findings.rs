@@ -145,6 +145,23 @@ pub struct Line {
     pub key: Option<String>,
 }
 
+impl Line {
+    /// The resource that it is about; the backup itself where nobody names what it is a backup of.
+    pub(crate) fn resource_id(&self) -> &str {
+        self.resource.as_deref().unwrap_or(&self.backup_id)
+    }
+
+    /// Whether the backup was made before its destination was first swept to the end.
+    pub(crate) fn is_historic(&self, since: Option<Timestamp>) -> bool {
+        self.created_at.zip(since).is_some_and(|(made, since)| made < since)
+    }
+
+    /// Whether it is told by itself, and breaks the promise until a person settles it.
+    pub(crate) fn is_for_a_person(&self) -> bool {
+        matches!(self.verdict, Verdict::Missed | Verdict::Left | Verdict::Lost)
+    }
+}
+
 /// A copy without a source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Orphan {

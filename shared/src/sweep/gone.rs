@@ -2,7 +2,7 @@
 
 use super::chunks::short;
 use super::findings::{Line, place};
-use super::register::{Copied, Resource};
+use super::register::Copied;
 use super::state::Sweep;
 use super::stop::Stop;
 use super::summary;
@@ -16,17 +16,19 @@ use crate::model::failure::Disposition;
 use crate::model::time::later;
 use crate::observe;
 use crate::policy::Coverage;
-use crate::providers::inventory::{InventoryQuery, Pairing};
+use crate::providers::inventory::InventoryQuery;
 use crate::providers::provider::{AttemptContext, ReadBack};
 use crate::replicate::{self, Written, outbox, read_back, update};
 
 impl Sweep<'_> {
     /// Goes through the unfinished business of the rule.
     pub(super) async fn gone(&mut self) -> Result<(), Stop> {
-        self.carry().await?;
         if self.pair.is_some() {
             return Ok(());
         }
+        self.since = self.first_sweeps().await?;
+        let before = summary::read(&*self.ctx.ports.notes, &self.rule.name).await?;
+        self.edited = before.is_some_and(|(before, _)| before.rule_hash != self.course.rule_hash);
         let filter = RecordFilter { rule: Some(self.rule.name.clone()), ..RecordFilter::default() };
         loop {
             let after = self.course.cursor.clone().map(Key);
@@ -50,61 +52,11 @@ impl Sweep<'_> {
         }
     }
 
-    /// Takes over what earlier sweeps knew of each resource. A copy counts as long as its destination shows it.
-    async fn carry(&mut self) -> Result<(), Stop> {
-        let notes = &*self.ctx.ports.notes;
-        self.since = self.first_sweeps().await?;
-        let Some((before, _)) = summary::read(notes, &self.rule.name).await? else { return Ok(()) };
-        self.edited = before.rule_hash != self.course.rule_hash;
-        let lines = before.register(notes, &self.rule.name).await.map_err(Stop::Failed)?;
-        let inventory = self.provider.inventory();
-        let paired = self.pair.as_ref().map(|(pair, _)| pair.pairing == Pairing::Paired);
-        for mut known in lines {
-            self.copied_since(&mut known).await?;
-            let (indexes, dark) = (&self.indexes, &self.course.dark);
-            let region = &self.rule.source.region;
-            let mut still_there = |at: usize, copied: &Copied| match paired {
-                Some(paired) => paired,
-                None if dark.get(at).is_some_and(Option::is_some) => true,
-                None => {
-                    let keys = inventory.source_keys(&copied.backup, region);
-                    indexes.get(at).is_some_and(|index| index.shows(&keys, copied.copy.as_deref()))
-                }
-            };
-            self.register.carry(known, self.rule, &mut still_there);
-        }
-        Ok(())
-    }
-
-    /// Takes note of a copy that came after its source was last listed.
-    async fn copied_since(&mut self, known: &mut Resource) -> Result<(), Stop> {
-        for (at, side) in known.at.iter_mut().enumerate() {
-            let Some(uncopied) = side.uncopied.clone() else { continue };
-            let inventory = self.provider.inventory();
-            let keys = inventory.source_keys(&uncopied.backup, &self.rule.source.region);
-            let Some(index) = self.indexes.get(at) else { continue };
-            let mut copy = None;
-            let mut shown = index.shows(&keys, None);
-            if let (false, Some(replication)) = (shown, self.replication(at, &uncopied.backup)) {
-                // Where the destination does not name the source, the ledger knows the copy's ID.
-                let record = self.ctx.ports.ledger.get(&replication.key()).await?;
-                let seen = record.filter(|record| record.state == State::Replicated).and_then(|record| record.evidence);
-                copy = seen.and_then(|seen| seen.destination_id);
-                shown = copy.as_deref().is_some_and(|copy| index.shows(&[], Some(copy)));
-            }
-            if shown {
-                side.copy(Copied { made: uncopied.made, backup: uncopied.backup, copy, inferred: false });
-                side.uncopied = None;
-            }
-        }
-        Ok(())
-    }
-
     /// Takes note of the copy of an open replication whose source is not listed.
     fn note_copy(&mut self, replication: &Replication, record: &Record, at: usize) {
         let (Some(id), Some(made)) = (&record.about.resource, record.about.made) else { return };
         let copy = record.evidence.as_ref().and_then(|seen| seen.destination_id.clone());
-        let copied = Copied { made, backup: replication.source.id.clone(), copy, inferred: false };
+        let copied = Copied { made, backup: replication.source.id.clone(), copy };
         self.register.copy(id, record.about.kind.as_deref(), at, copied);
     }
 
@@ -137,7 +89,7 @@ impl Sweep<'_> {
             return Ok(());
         }
         let listed = only_looks || leased || matches!(record.state, State::Missed | State::Left);
-        if listed || self.course.dark.get(at).is_some_and(Option::is_some) {
+        if listed || self.is_dark(at) {
             self.list(&replication, &record, None);
             return Ok(());
         }
@@ -213,7 +165,7 @@ impl Sweep<'_> {
         let now = self.ctx.now();
         let lag = self.rule.effective().map(|objective| objective.max_lag).unwrap_or_default();
         let due = made.is_some_and(|made| later(made, lag) <= now);
-        let historic = made.zip(self.since.get(at).copied()).is_some_and(|(made, since)| made < since);
+        let historic = line.is_historic(self.since.get(at).copied());
         let overtaken = (historic || !due) && made.is_some() && self.register.has_copy(&line, at, made);
         let edited = how == Parting::Left && self.edited;
         let how = match how {

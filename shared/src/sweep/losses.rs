@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use super::due::Due;
 use super::findings::{Line, place};
+use super::starts::start;
 use super::state::Sweep;
 use super::stop::Stop;
 use super::verdict::Verdict;
 use crate::ledger::{Record, State};
 use crate::model::time::later;
 use crate::observe;
-use crate::replicate;
-use crate::replicate::outcome::{ReplicationResult, log_result};
 
 /// As many copies may go at once without anybody being asked.
 const FEW: u64 = 10;
@@ -83,16 +82,14 @@ impl Sweep<'_> {
 
     /// Makes a lost copy again in the same sweep, where the rule says so.
     async fn again(&mut self, line: &mut Line, at: usize, record: &Record) -> Result<(), Stop> {
-        let limit = self.rule.limits.max_new_per_sweep.map_or(u64::MAX, u64::from);
-        let full = self.no_more || self.is_dry_run() || self.course.started >= limit;
+        let full = self.no_more || self.is_dry_run() || self.course.started >= self.limit();
         if !self.rule.limits.restart_lost || full || record.attempt >= self.ctx.settings.attempts.limit {
             return Ok(());
         }
         let Some(replication) = self.replication(at, &line.backup_id) else { return Ok(()) };
-        let outcome = replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
-        let result = ReplicationResult { replication: Some(replication.clone()), outcome };
-        log_result(&self.invocation.id, &result);
-        if let Some(now) = self.ctx.ports.ledger.get(&replication.key()).await? {
+        let key = replication.key();
+        start(self.ctx, self.provider, replication, &self.soon()).await;
+        if let Some(now) = self.ctx.ports.ledger.get(&key).await? {
             line.verdict = Verdict::of_state(now.state).unwrap_or(line.verdict);
             if now.state == State::Accepted {
                 self.course.started += 1;

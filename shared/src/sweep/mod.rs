@@ -1,14 +1,15 @@
 //! The action `sweep`: for each rule, find what has no copy, and have it copied.
 //!
-//! A sweep of a rule is a course through five stretches: list the copies in the destinations (`copies`), list the backups and judge each
-//! (`sources`), start what is due (`starts`), ask for copies that are not listed any more (`losses`), then ask after what the ledger knows and
-//! the listing no longer shows (`gone`). It ends with a summary, which the report is made of. Where the time of one invocation ends, the next one goes on.
+//! A sweep of a rule is a course through six stretches: list the copies in the destinations (`copies`), list the backups and judge each
+//! (`sources`), start what is due (`starts`), ask for copies that are not listed any more (`losses`), take over what earlier sweeps knew of each resource
+//! (`carried`), then ask after what the ledger knows and the listing no longer shows (`gone`). It ends with a summary, which the report is made of. Where the time of one invocation ends, the next one goes on.
 //!
 //! **Invariant:** a page that was not read, or that cannot be the whole truth, ends the course without a summary.
 //! **Invariant:** a sweep starts nothing by itself: it makes commands, and the path of every command is `replicate`.
 
 mod answer;
 mod asking;
+mod carried;
 mod checkpoint;
 mod chunks;
 mod copies;
@@ -27,6 +28,7 @@ mod starts;
 mod state;
 mod stop;
 pub mod summary;
+mod vaults;
 pub mod verdict;
 mod word;
 
@@ -140,6 +142,8 @@ impl<'c> Sweep<'c> {
             self.copies().await?;
             self.enter(Phase::Sources).await?;
         }
+        // Every stretch from here on depends on it, so an invocation that takes the course up reads it as well.
+        self.read_pair().await?;
         if self.course.phase == Phase::Sources {
             self.sources().await?;
             self.enter(Phase::Starts).await?;
@@ -150,6 +154,10 @@ impl<'c> Sweep<'c> {
         }
         if self.course.phase == Phase::Losses {
             self.losses().await?;
+            self.enter(Phase::Register).await?;
+        }
+        if self.course.phase == Phase::Register {
+            self.carry().await?;
             self.enter(Phase::Gone).await?;
         }
         self.gone().await?;

@@ -16,7 +16,7 @@ use super::verdict::{DestinationView, Judgement, Proof, Verdict, is_due, judge};
 use crate::ledger::store::LedgerError;
 use crate::ledger::{Record, State};
 use crate::model::backup::{Backup, CopyState, Eligibility};
-use crate::model::command::{Operation, Replication};
+use crate::model::command::Replication;
 use crate::model::failure::Whose;
 use crate::model::text::one_line;
 use crate::policy::Coverage;
@@ -59,7 +59,6 @@ impl Sweep<'_> {
     /// Lists the backups, judges them, and starts what is due.
     pub(super) async fn sources(&mut self) -> Result<(), Stop> {
         let inventory = self.provider.inventory();
-        self.read_pair().await?;
         let source = &self.rule.source;
         let mut scope = self.scope(&source.region, source.project_id.as_deref());
         // A Huawei rule for one vault still lists the whole project: a copy whose source is in another vault is no orphan.
@@ -67,7 +66,11 @@ impl Sweep<'_> {
         loop {
             let cursor = self.course.cursor.clone().map(Cursor);
             let call = inventory.list(&scope, cursor.as_ref());
-            let page = self.ask_as(&call, |reply| inventory.listed(&scope, cursor.as_ref(), &reply)).await?;
+            let listed = |reply| inventory.listed(&scope, cursor.as_ref(), &reply);
+            let page = match self.ask(&call, self.invocation.stop(), listed).await {
+                Ok(page) => page,
+                Err(failure) => return Err(self.failed(&failure).await),
+            };
             // A source type that is refused is told by name, and the others are swept.
             self.course.unlisted.extend(page.refused_types.iter().cloned());
             let mut judgements = self.judge_page(page.backups).await?;
@@ -128,7 +131,7 @@ impl Sweep<'_> {
                 if !covered {
                     continue;
                 }
-                if self.course.dark.get(at).is_some_and(Option::is_some) {
+                if self.is_dark(at) {
                     unknown += 1;
                     continue;
                 }
@@ -141,11 +144,10 @@ impl Sweep<'_> {
                     found => found,
                 };
                 if replications.is_empty() {
-                    let command = self.rule.command_of(&backup.id);
-                    replications = self.provider.complete(&command, &self.ctx.settings.defaults).replications();
+                    replications = self.replications(&backup.id);
                 }
                 if let Some(replication) = replications.get(at) {
-                    wanted.push((at, backup.clone(), self.of_backup(replication.clone(), &backup), found));
+                    wanted.push((at, backup.clone(), replication.clone(), found));
                 }
             }
             if !copied.is_empty() {
@@ -214,7 +216,6 @@ impl Sweep<'_> {
         }
         self.course.counts.covered += page.unknown;
         self.course.counts.unknown += page.unknown;
-        let begun = self.course.begun;
         for (backup, copies) in page.replicated {
             for (at, copy) in copies {
                 self.course.counts.add(Verdict::Replicated);
@@ -222,7 +223,7 @@ impl Sweep<'_> {
                     *shown += 1;
                 }
                 self.course.own += u64::from(backup.resource.is_none());
-                self.register.see(&backup, at, Some((Some(&copy), Proof::Observed)), begun);
+                self.register.see(&backup, at, Some(Some(&copy)));
             }
         }
         for one in page.judged {
@@ -250,13 +251,6 @@ impl Sweep<'_> {
         is_due(&one.judgement, one.record.as_ref(), &attempts, self.ctx.now())
     }
 
-    fn of_backup(&self, replication: Replication, backup: &Backup) -> Replication {
-        match self.rule.operation {
-            Operation::CopyCheckpoint => replication.of_backup(&backup.id),
-            _ => replication,
-        }
-    }
-
     /// Counts a verdict, and lists what is not replicated. What is due is counted when it is started, what may be lost when it was asked for.
     fn count(&mut self, one: Judged) {
         let verdict = one.judgement.verdict();
@@ -266,7 +260,7 @@ impl Sweep<'_> {
         };
         self.course.inferred += u64::from(matches!(copied, Some((_, Proof::Inferred))));
         if verdict != Verdict::NotReady {
-            self.register.see(&one.backup, one.at, copied, self.course.begun);
+            self.register.see(&one.backup, one.at, copied.map(|(id, _)| id));
         }
         if copied.is_some() {
             self.course.own += u64::from(one.backup.resource.is_none());

@@ -54,6 +54,8 @@ pub(crate) enum Phase {
     Starts,
     /// Asking after copies that were seen once and that the destinations do not list any more.
     Losses,
+    /// Taking over what earlier sweeps knew of each resource.
+    Register,
     /// Asking after what is not listed any more.
     Gone,
 }

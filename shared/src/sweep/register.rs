@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::findings::Line;
-use super::verdict::{Proof, Verdict};
+use super::verdict::Verdict;
 use crate::model::backup::{Backup, Eligibility};
 use crate::policy::{Coverage, Rule};
 
@@ -33,8 +33,6 @@ pub struct Resource {
     /// Whether it stands for a backup whose resource nobody names.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own: bool,
-    /// When a listing showed one of its backups last.
-    pub seen: Option<Timestamp>,
     /// When its newest backup was made, the oldest that is known included.
     pub newest: Option<Timestamp>,
     /// What is known in each destination, in the order of the rule.
@@ -62,9 +60,6 @@ pub struct Copied {
     /// The copy's ID, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy: Option<String>,
-    /// Whether it is concluded and was not seen.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub inferred: bool,
 }
 
 /// A backup without a usable copy.
@@ -82,6 +77,24 @@ pub struct Uncopied {
     /// Why, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+impl Resource {
+    fn see(&mut self, backup: &Backup, at: usize, copied: Option<Option<&str>>) {
+        self.own = backup.resource.is_none();
+        if backup.created_at >= self.newest {
+            self.newest = backup.created_at;
+            self.name.clone_from(&backup.name);
+            self.tags.clone_from(&backup.tags);
+            self.vault.clone_from(&backup.vault_id);
+        }
+        // Made only if it is newer: most backups of a large inventory come here, and most are older.
+        if let (Some(copy), Some(made), Some(side)) = (copied, backup.created_at, self.at.get_mut(at))
+            && side.copied.as_ref().is_none_or(|known| known.made < made)
+        {
+            side.copied = Some(Copied { made, backup: backup.id.clone(), copy: copy.map(str::to_owned) });
+        }
+    }
 }
 
 impl Side {
@@ -119,7 +132,8 @@ impl Uncopied {
 /// All resources of a rule.
 #[derive(Debug, Default)]
 pub(crate) struct Register {
-    resources: BTreeMap<(String, Option<String>), Resource>,
+    /// By ID. Of one ID there are as many as it has kinds.
+    resources: BTreeMap<String, Vec<Resource>>,
     destinations: usize,
 }
 
@@ -130,35 +144,24 @@ impl Register {
 
     /// Takes note of a backup that a listing showed, and of its usable copy in a destination.
     ///
-    /// A backup that stands for itself and has its copy needs no line: it is protected as long as it is listed.
-    pub(crate) fn see(&mut self, backup: &Backup, at: usize, copied: Option<(Option<&str>, Proof)>, now: Timestamp) {
-        let own = backup.resource.is_none();
-        if own && copied.is_some() {
+    /// `copied` is the copy's ID, where it has one. A backup that stands for itself and has its copy needs no line: it is protected as long as it is listed.
+    pub(crate) fn see(&mut self, backup: &Backup, at: usize, copied: Option<Option<&str>>) {
+        if backup.resource.is_none() && copied.is_some() {
             return;
         }
         let id = backup.resource.as_deref().unwrap_or(&backup.id);
-        let resource = self.resource(id, backup.resource_kind.as_deref());
-        resource.own = own;
-        resource.seen = Some(now);
-        if backup.created_at >= resource.newest {
-            resource.newest = backup.created_at;
-            resource.name.clone_from(&backup.name);
-            resource.tags.clone_from(&backup.tags);
-            resource.vault.clone_from(&backup.vault_id);
-        }
-        if let (Some((copy, proof)), Some(made), Some(side)) = (copied, backup.created_at, resource.at.get_mut(at))
-            && side.copied.as_ref().is_none_or(|known| known.made < made)
-        {
-            let (backup, copy) = (backup.id.clone(), copy.map(str::to_owned));
-            side.copied = Some(Copied { made, backup, copy, inferred: proof == Proof::Inferred });
+        let kind = backup.resource_kind.as_deref();
+        match self.known(id, kind) {
+            Some(resource) => resource.see(backup, at, copied),
+            None => self.resource(id, kind).see(backup, at, copied),
         }
     }
 
     /// Whether a resource has a usable copy in a destination, newer than `made` if that is given.
     pub(crate) fn has_copy(&self, line: &Line, at: usize, made: Option<Timestamp>) -> bool {
-        let Some(id) = &line.resource else { return false };
-        let key = (id.clone(), line.resource_kind.clone());
-        let copied = self.resources.get(&key).and_then(|resource| resource.at.get(at)?.copied.as_ref());
+        let of_id = line.resource.as_ref().and_then(|id| self.resources.get(id));
+        let resource = of_id.and_then(|of_id| of_id.iter().find(|one| one.kind == line.resource_kind));
+        let copied = resource.and_then(|resource| resource.at.get(at)?.copied.as_ref());
         copied.is_some_and(|copied| made.is_none_or(|made| copied.made > made))
     }
 
@@ -174,9 +177,8 @@ impl Register {
     /// Takes note of an exception.
     pub(crate) fn except(&mut self, line: &Line, at: usize) {
         let Some(uncopied) = Uncopied::of(line) else { return };
-        let (id, own) = (line.resource.as_deref().unwrap_or(&line.backup_id), line.resource.is_none());
-        let resource = self.resource(id, line.resource_kind.as_deref());
-        resource.own |= own;
+        let resource = self.resource(line.resource_id(), line.resource_kind.as_deref());
+        resource.own |= line.resource.is_none();
         resource.newest = resource.newest.max(line.created_at);
         if resource.name.is_none() {
             resource.name.clone_from(&line.name);
@@ -193,7 +195,6 @@ impl Register {
             return;
         }
         let resource = self.resource(&known.id, known.kind.as_deref());
-        resource.seen = resource.seen.max(known.seen);
         if known.newest > resource.newest {
             resource.newest = known.newest;
             resource.name = known.name;
@@ -215,24 +216,36 @@ impl Register {
 
     /// The lines of all resources, for [`Register::restore`].
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> + '_ {
-        self.resources.values().map(|resource| serde_json::to_string(resource).unwrap_or_default())
+        self.resources.values().flatten().map(|resource| serde_json::to_string(resource).unwrap_or_default())
     }
 
     /// Takes up a line of [`Register::lines`]; `None` if it cannot be read.
     pub(crate) fn restore(&mut self, line: &str) -> Option<()> {
         let resource: Resource = serde_json::from_str(line).ok()?;
-        self.resources.insert((resource.id.clone(), resource.kind.clone()), resource);
+        let (id, kind) = (resource.id.clone(), resource.kind.clone());
+        *self.resource(&id, kind.as_deref()) = resource;
         Some(())
     }
 
+    /// The line of a resource, if there is one. This allocates nothing.
+    fn known(&mut self, id: &str, kind: Option<&str>) -> Option<&mut Resource> {
+        self.resources.get_mut(id)?.iter_mut().find(|one| one.kind.as_deref() == kind)
+    }
+
+    /// The line of a resource, which is made if there is none.
     fn resource(&mut self, id: &str, kind: Option<&str>) -> &mut Resource {
         let destinations = self.destinations;
-        self.resources.entry((id.to_owned(), kind.map(str::to_owned))).or_insert_with(|| Resource {
-            id: id.to_owned(),
-            kind: kind.map(str::to_owned),
-            at: vec![Side::default(); destinations],
-            ..Resource::default()
-        })
+        let of_id = self.resources.entry(id.to_owned()).or_default();
+        let at = of_id.iter().position(|one| one.kind.as_deref() == kind).unwrap_or_else(|| {
+            of_id.push(Resource {
+                id: id.to_owned(),
+                kind: kind.map(str::to_owned),
+                at: vec![Side::default(); destinations],
+                ..Resource::default()
+            });
+            of_id.len() - 1
+        });
+        &mut of_id[at]
     }
 }
 

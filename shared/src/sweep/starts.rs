@@ -10,7 +10,8 @@ use super::due::{Due, Gate};
 use super::pages::Judged;
 use super::state::Sweep;
 use super::stop::Stop;
-use super::verdict::{DestinationView, Judgement, Verdict, judge};
+use super::verdict::{Judgement, Verdict};
+use crate::context::{Context, Invocation};
 use crate::ledger::store::Expect;
 use crate::ledger::{self, About, Claimant, Record, State};
 use crate::model::command::{Command, Operation, Replication};
@@ -19,6 +20,7 @@ use crate::model::failure::Whose;
 use crate::model::text::one_line;
 use crate::model::time::later;
 use crate::ports::Boxed;
+use crate::providers::provider::Provider;
 use crate::replicate::outcome::{Outcome, ReplicationResult, TroubleState, log_result};
 use crate::replicate::{self, update};
 
@@ -35,6 +37,19 @@ enum Turn {
         code: String,
         shown_by: String,
     },
+}
+
+/// Starts one replication by the path of every command, and logs what became of it.
+pub(super) async fn start(
+    ctx: &Context,
+    provider: &dyn Provider,
+    replication: Replication,
+    invocation: &Invocation,
+) -> Outcome {
+    let outcome = replicate::run(ctx, provider, &replication, invocation).await;
+    let result = ReplicationResult { replication: Some(replication), outcome };
+    log_result(&invocation.id, &result);
+    result.outcome
 }
 
 impl Sweep<'_> {
@@ -69,7 +84,7 @@ impl Sweep<'_> {
         let mut rounds: HashMap<(usize, String), usize> = HashMap::new();
         let mut ordered: Vec<(bool, usize, Due)> = Vec::with_capacity(due.len());
         for one in due {
-            let resource = one.line.resource.clone().unwrap_or_else(|| one.line.backup_id.clone());
+            let resource = one.line.resource_id().to_owned();
             let has_one = usize::from(self.register.has_copy(&one.line, one.at, None));
             let round = rounds.entry((one.at, resource)).or_insert(has_one);
             ordered.push((!one.doubt, *round, one));
@@ -109,7 +124,7 @@ impl Sweep<'_> {
     /// Starts replications in this function by the path of every command, several at once.
     async fn run_here(&mut self) -> Result<(), Stop> {
         let (ctx, provider) = (self.ctx, self.provider);
-        let limit = self.rule.limits.max_new_per_sweep.map_or(u64::MAX, u64::from);
+        let limit = self.limit();
         let mut runs: FuturesUnordered<Boxed<'_, (Due, Outcome)>> = FuturesUnordered::new();
         loop {
             let mut waiting = VecDeque::new();
@@ -134,10 +149,8 @@ impl Sweep<'_> {
                         self.running.push(due.clone());
                         let invocation = self.soon();
                         runs.push(Box::pin(async move {
-                            let outcome = replicate::run(ctx, provider, &replication, &invocation).await;
-                            let result = ReplicationResult { replication: Some(replication), outcome };
-                            log_result(&invocation.id, &result);
-                            (due, result.outcome)
+                            let outcome = start(ctx, provider, replication, &invocation).await;
+                            (due, outcome)
                         }));
                     }
                 }
@@ -165,9 +178,10 @@ impl Sweep<'_> {
             Outcome::Accepted { replayed, .. } => {
                 self.course.started += u64::from(!doubt && !replayed);
                 self.passed(at);
-                let record = self.record(at, &line.backup_id).await?;
+                // Only what was answered from the record can be further than accepted.
+                let record = if replayed { self.record(at, &line.backup_id).await? } else { None };
                 line.verdict = match record.map(|record| record.state) {
-                    Some(State::Replicated) if replayed => Verdict::Replicated,
+                    Some(State::Replicated) => Verdict::Replicated,
                     _ => Verdict::InProgress,
                 };
                 line.cause = None;
@@ -229,57 +243,6 @@ impl Sweep<'_> {
         self.found(line);
     }
 
-    /// Sets up a pair of vaults as soon as one of its backups is due, so that this backup and all after it count as on their way.
-    /// This is tried once; [`Sweep::start_vaults`] tries again at the end of the list.
-    pub(super) async fn start_pair(&mut self, judged: &mut [Judged]) -> Result<(), Stop> {
-        if self.pair.is_none() || self.is_dry_run() || self.no_more || !self.course.vault_due.contains(&true) {
-            return Ok(());
-        }
-        self.no_more = true;
-        self.start_vaults().await?;
-        let Some(whole) = Sweep::whole(self.ctx, self.provider, self.rule) else { return Ok(()) };
-        let record = self.ctx.ports.ledger.get(&whole.key()).await?;
-        let (times, now) = (&self.ctx.settings.observation, self.ctx.now());
-        for one in judged.iter_mut().filter(|one| one.judgement == Judgement::Missing) {
-            let destination = &one.replication.destination;
-            one.judgement = judge(&one.backup, destination, record.as_ref(), &DestinationView::Nothing, times, now);
-        }
-        if let Some((_, known)) = &mut self.pair {
-            *known = record;
-        }
-        Ok(())
-    }
-
-    /// Makes the vault-wide call, once for each destination that is due.
-    pub(super) async fn start_vaults(&mut self) -> Result<(), Stop> {
-        if self.is_dry_run() || !self.course.vault_due.contains(&true) {
-            return Ok(());
-        }
-        let mut command = self.provider.complete(&self.rule.command_of(""), &self.ctx.settings.defaults);
-        let due = self.course.vault_due.clone();
-        let mut wanted = due.iter();
-        command.destinations.retain(|_| wanted.next().copied().unwrap_or(false));
-        if self.rule.operation == Operation::CopyCheckpoint {
-            command.occurrence = Some(self.course.begun.to_string());
-        }
-        if let Some(queue) = &self.ctx.ports.work_queue {
-            let sent = queue.hand_over(std::slice::from_ref(&command)).await;
-            self.course.handed_over += sent.iter().filter(|sent| sent.is_ok()).count() as u64;
-            return Ok(());
-        }
-        for replication in command.replications() {
-            let outcome = replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
-            match &outcome {
-                Outcome::Accepted { receipts, replayed: false, .. } => self.course.started += receipts.len() as u64,
-                Outcome::Not(trouble) if trouble.state == TroubleState::Refused => self.course.refused += 1,
-                _ => {}
-            }
-            log_result(&self.invocation.id, &ReplicationResult { replication: Some(replication), outcome });
-        }
-        self.course.vault_due.fill(false);
-        Ok(())
-    }
-
     pub(super) fn is_dry_run(&self) -> bool {
         self.ctx.settings.paused || self.ctx.settings.read_only
     }
@@ -319,7 +282,7 @@ impl Sweep<'_> {
             self.run_here().await?;
             self.due.extend(rest);
         }
-        let limit = self.rule.limits.max_new_per_sweep.map_or(u64::MAX, u64::from);
+        let limit = self.limit();
         let Some(queue) = &self.ctx.ports.work_queue else { return Ok(()) };
         let mut commands: Vec<(Command, Vec<Due>)> = Vec::new();
         let mut rest = VecDeque::new();
@@ -382,14 +345,25 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// The replication of one backup to one destination of the rule.
-    pub(super) fn replication(&self, at: usize, backup_id: &str) -> Option<Replication> {
+    /// The replications of one backup, in the order of the rule's destinations. Where the rule's call is for a whole vault they are those of
+    /// the backup all the same.
+    pub(super) fn replications(&self, backup_id: &str) -> Vec<Replication> {
         let command = self.provider.complete(&self.rule.command_of(backup_id), &self.ctx.settings.defaults);
-        let replication = command.replications().into_iter().nth(at)?;
-        Some(match self.rule.operation {
+        let of_backup = |replication: Replication| match self.rule.operation {
             Operation::CopyCheckpoint => replication.of_backup(backup_id),
             _ => replication,
-        })
+        };
+        command.replications().into_iter().map(of_backup).collect()
+    }
+
+    /// The replication of one backup to one destination of the rule.
+    pub(super) fn replication(&self, at: usize, backup_id: &str) -> Option<Replication> {
+        self.replications(backup_id).into_iter().nth(at)
+    }
+
+    /// How many new copies one sweep may start.
+    pub(super) fn limit(&self) -> u64 {
+        self.rule.limits.max_new_per_sweep.map_or(u64::MAX, u64::from)
     }
 
     async fn record(&self, at: usize, backup_id: &str) -> Result<Option<Record>, Stop> {

@@ -11,7 +11,6 @@ use super::progress::{SweepProgress, drop_chunks, name_of};
 use super::register::Resource;
 use super::state::Sweep;
 use super::stop::Stop;
-use super::verdict::Verdict;
 use crate::ledger::store::LedgerError;
 use crate::model::command::Destination;
 use crate::ports::Notes;
@@ -137,9 +136,8 @@ impl Sweep<'_> {
         let except = |line: &str| {
             let line: Line = serde_json::from_str(line).ok()?;
             let at = destinations.iter().position(|destination| place(destination) == line.destination)?;
-            let historic = line.created_at.zip(since.get(at).copied()).is_some_and(|(made, since)| made < since);
-            let settled_by_hand = matches!(line.verdict, Verdict::Missed | Verdict::Left | Verdict::Lost);
-            let backlog = historic && !history && !settled_by_hand && register.has_copy(&line, at, line.created_at);
+            let forgiven = line.is_historic(since.get(at).copied()) && !history && !line.is_for_a_person();
+            let backlog = forgiven && register.has_copy(&line, at, line.created_at);
             if line.verdict.is_late() && !backlog {
                 let made = line.created_at.unwrap_or(begun);
                 oldest = Some(oldest.map_or(made, |oldest| oldest.min(made)));

@@ -13,8 +13,10 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::model::time::later;
 use offsite_shared::policy::{DURATION_WANTED, read_duration};
 use offsite_shared::ports::Clock;
+use offsite_shared::report::LINES;
 use offsite_shared::report::reading::{self, ReportRequest};
 use offsite_shared::report::{Conclusion, Report};
+use offsite_shared::settings;
 use offsite_shared::settings::environment::Environment;
 use serde_json::json;
 
@@ -186,10 +188,10 @@ async fn make(args: &ReportArgs, format: Format, filter: &Filter, environment: &
         live: args.live,
         // What a program reads is not cut, nor what is searched.
         lines: match format {
-            Format::Table | Format::Html if !filter.narrows() => reading::LINES,
+            Format::Table | Format::Html if !filter.narrows() => LINES,
             _ => usize::MAX,
         },
-        defaults: home::defaults(environment),
+        defaults: settings::defaults(environment)?,
     };
     Ok(reading::read(&*home.ledger, &*home.notes, home.policy.as_deref(), &wish).await?)
 }

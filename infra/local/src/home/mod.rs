@@ -31,7 +31,7 @@ use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Boxed, Clock, Emitter, Ledger, Notes, Policies, Transport};
 use offsite_shared::providers::alibaba::Alibaba;
 use offsite_shared::providers::huawei::Huawei;
-use offsite_shared::providers::provider::{Defaults, Provider};
+use offsite_shared::providers::provider::Provider;
 use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::settings::url::is_loopback;
@@ -135,11 +135,6 @@ pub fn context(environment: &Environment, database: &Database) -> Result<Context
         ..ports
     };
     Ok(Context::new(ports, settings, meter::from_environment(environment, LineMeter::Stderr, false)?))
-}
-
-/// What rules leave out, as the functions that sweep have it.
-pub fn defaults(environment: &Environment) -> Defaults {
-    Defaults { huawei_project_id: environment.get("HUAWEICLOUD_SDK_PROJECT_ID").map(str::to_owned) }
 }
 
 /// The ports of this machine to all clouds, and what gives their credentials. Ledger and notes are in memory, and the queue takes

@@ -11,7 +11,8 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::model::time::later;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::Clock;
-use offsite_shared::report::reading::{self, LINES, ReportRequest};
+use offsite_shared::report::LINES;
+use offsite_shared::report::reading::{self, ReportRequest};
 use offsite_shared::report::{Conclusion, Report};
 use serde_json::{Value, json};
 
