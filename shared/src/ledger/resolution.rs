@@ -21,6 +21,7 @@ pub enum Resolution {
     /// The person knows how the replication ended, such as refused or lost, and wants no further attempt.
     Acknowledge,
     /// What kept it from being copied is mended: the next sweep or delivery starts one more attempt, whatever the limit of attempts.
+    /// A doubt stays one, but its count begins anew: what reads back and sees no copy may call again.
     Retry,
     /// Whoever claimed it is dead. From now on it is in doubt. A lease can be broken when it is as old as this, usually
     /// [`BREAKABLE_AFTER`].
@@ -45,7 +46,8 @@ impl Resolution {
         match self {
             Resolution::Adopt(_) => &[Seen, Claimed, InDoubt, Refused, Ineligible, Failed, Abandoned, Lost],
             Resolution::Abandon => &[Seen, Claimed, InDoubt, Refused, Ineligible, Failed],
-            Resolution::Acknowledge | Resolution::Retry => &[Refused, Ineligible, Failed, Lost, Missed, Left],
+            Resolution::Acknowledge => &[Refused, Ineligible, Failed, Lost, Missed, Left],
+            Resolution::Retry => &[InDoubt, Refused, Ineligible, Failed, Lost, Missed, Left],
             Resolution::BreakLease(_) => &[Claimed, InDoubt],
         }
     }
@@ -55,7 +57,8 @@ impl Resolution {
         match self {
             Resolution::Adopt(_) => "not settled yet, abandoned or lost",
             Resolution::Abandon => "not settled yet",
-            Resolution::Acknowledge | Resolution::Retry => "refused, ineligible, failed, lost, missed or left",
+            Resolution::Acknowledge => "refused, ineligible, failed, lost, missed or left",
+            Resolution::Retry => "in doubt, refused, ineligible, failed, lost, missed or left",
             Resolution::BreakLease(_) => "claimed, or in doubt with a lease",
         }
     }
@@ -161,10 +164,8 @@ fn retry(current: &Record, next: &mut Record) {
     let is_used = current.receipts.iter().any(|receipt| receipt.attempt == current.attempt)
         || matches!(current.state, State::Failed | State::Lost)
         || current.doubtful_calls > 0;
-    if is_used && !in_doubt {
-        next.attempt += 1;
-        next.doubtful_calls = 0;
-    }
+    next.attempt += u32::from(is_used && !in_doubt);
+    next.doubtful_calls = 0;
     next.not_before = None;
     next.evidence = None;
     next.look_at = None;
@@ -278,12 +279,19 @@ mod tests {
     #[test]
     fn a_retry_forgets_no_doubt() {
         let doubted = settled(&in_doubt());
-        assert!(matches!(resolved(&doubted, &Resolution::Retry, 9), Err(ResolveError::State { .. })));
+        assert_eq!(doubted.doubtful_calls, 1);
+        // The next claim reads back, and as no call is counted it may make one.
+        let retried = resolved(&doubted, &Resolution::Retry, 9).unwrap();
+        assert_eq!(
+            (retried.state, retried.doubt_since, retried.attempt, retried.doubtful_calls),
+            (State::InDoubt, doubted.doubt_since, 1, 0)
+        );
+        assert_eq!(claimed(Some(&retried), &by("two", 10)).unwrap().state, State::InDoubt);
         let ineligible = Record { state: State::Ineligible, ..doubted.clone() };
         let retried = resolved(&ineligible, &Resolution::Retry, 9).unwrap();
         assert_eq!(
             (retried.state, retried.doubt_since, retried.attempt, retried.doubtful_calls),
-            (State::InDoubt, doubted.doubt_since, 1, 1)
+            (State::InDoubt, doubted.doubt_since, 1, 0)
         );
         // A refusal after calls of unknown outcome: the copy that one of them may have made is not one of the next attempt.
         let refused = Record { state: State::Refused, doubt_since: None, ..doubted };

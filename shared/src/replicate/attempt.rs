@@ -54,13 +54,14 @@ pub(crate) async fn work(
             Ok(ReadBack::Absent) if record.doubtful_calls >= ctx.settings.attempts.limit => {
                 return still_in_doubt(
                     "too_many_doubts",
-                    "every call so far had an unknown outcome, and no copy can be seen; a person must settle it (`offsite ledger resolve`)",
+                    "every call so far had an unknown outcome, and no copy can be seen; a person must look (`offsite ledger resolve` with --retry, --adopt or --abandon)",
                 );
             }
-            Ok(ReadBack::Absent) if intent.doubt && on_doubt == OnDoubt::Hold => {
+            // A person's retry has put the count of calls back.
+            Ok(ReadBack::Absent) if intent.doubt && on_doubt == OnDoubt::Hold && record.doubtful_calls > 0 => {
                 return still_in_doubt(
                     "held",
-                    "no copy can be seen, and this provider's doubts are held for a person (`offsite ledger resolve`)",
+                    "no copy can be seen, and this provider's doubts are held for a person (`offsite ledger resolve` with --retry, --adopt or --abandon)",
                 );
             }
             Ok(ReadBack::Absent) => {}

@@ -77,7 +77,8 @@ pub(crate) struct ResolveArgs {
     /// A refused, ineligible, failed, lost or missed replication that is as it should be
     #[arg(long)]
     acknowledge: bool,
-    /// What was in the way is mended: the next sweep starts one more attempt, within its limits
+    /// What was in the way is mended: the next sweep starts one more attempt, within its limits; of a replication in
+    /// doubt it reads back first, and calls again if there is no copy
     #[arg(long)]
     retry: bool,
     /// Whoever claimed the record is dead: it is in doubt from now
@@ -86,7 +87,7 @@ pub(crate) struct ResolveArgs {
     /// All records of this rule
     #[arg(long, value_name = "RULE")]
     rule: Option<String>,
-    /// All records in this state: refused, ineligible, failed, lost, missed
+    /// All records in this state: in_doubt (for --retry), refused, ineligible, failed, lost, missed, left
     #[arg(long, value_parser = Resolution::Retry.states().iter().map(|state| state.name()).collect::<Vec<_>>())]
     state: Option<String>,
     /// All records that stopped with this code, the provider's or one of Offsite's own

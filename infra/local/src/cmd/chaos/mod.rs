@@ -82,6 +82,7 @@ pub async fn run(args: &ChaosArgs, out: &mut dyn Write) -> anyhow::Result<bool> 
     let mut report = count(&fleet, &work).await?;
     let seconds = SystemClock.now().duration_since(started).as_secs_f64();
     let kills = finished.kills.total.load(Ordering::Relaxed);
+    let retried = finished.kills.retried.load(Ordering::Relaxed);
     let steps = finished.kills.steps.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
     let well = report.doubles == 0 && report.lost == 0;
     if finished.unfinished > 0 {
@@ -92,7 +93,7 @@ pub async fn run(args: &ChaosArgs, out: &mut dyn Write) -> anyhow::Result<bool> 
     }
     let line = json!({
         "wanted": report.wanted, "copies": report.copies, "receipts": report.receipts, "doubles": report.doubles, "lost": report.lost,
-        "in_doubt": report.in_doubt, "kills": kills, "kills_per_step": steps, "seconds": (seconds * 10.0).round() / 10.0, "seed": args.seed,
+        "in_doubt": report.in_doubt, "kills": kills, "kills_per_step": steps, "retried_by_a_person": retried, "seconds": (seconds * 10.0).round() / 10.0, "seed": args.seed,
     });
     if args.keep {
         writeln!(anstream::stderr(), "the simulators keep running: {}", fleet.simulators.endpoints_json())?;
