@@ -1,10 +1,12 @@
 //! What a person decides on the command line: accepted risks, what is gone, retired rules, and records settled by the hundred.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use offsite_local::home::ledger::SqliteLedger;
 use offsite_local::home::queue::Queue;
+use offsite_shared::handler::handle;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::dynamodb::DynamoLedger;
@@ -138,7 +140,7 @@ async fn one_backup_is_retried_by_the_clouds_own_id() {
     let retry = ["ledger", "resolve", "snap-000001", "--retry", "--reason", "it was shared"];
     let told = well(&run(&retry, &environment).await);
     assert_eq!((&told["state"], &told["attempt"]), (&json!("seen"), &json!(5)));
-    refused(&run(&retry, &environment).await, "it is seen, and --retry is for records that are refused");
+    refused(&run(&retry, &environment).await, "it is seen, and --retry is for records that are in doubt, refused");
     let shown = well(&run(&["ledger", "show", "snap-000001"], &environment).await);
     assert_eq!(shown["key"], json!(record.key));
 }
@@ -350,6 +352,41 @@ async fn a_rule_that_is_gone_is_retired_once_until_it_leaves_something_new() {
     let record = stopped(4, "old-disks", State::Seen, -1);
     assert_eq!(ledger.put(&record, &Expect::Absent).await.unwrap(), Put::Stored);
     assert_eq!(well(&run(&retire, &environment).await)["number"], json!(1));
+}
+
+#[tokio::test]
+async fn a_mass_loss_is_confirmed_where_there_is_one_and_by_its_number() {
+    let estate = Estate::plain().await;
+    let policy = policy(&json!({}));
+    let environment = person(&estate, &policy);
+    let confirm = |more: &[&str]| {
+        let fixed = ["rule", "confirm-loss", "--reason", "emptied by mistake, OPS-17"];
+        let arguments: Vec<String> = fixed.iter().chain(more).map(|&word| word.to_owned()).collect();
+        let environment = environment.clone();
+        async move { run(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), &environment).await }
+    };
+    let there = ["nightly", "--destination", "ap-singapore"];
+    refused(&confirm(&there).await, "no sweep of a rule nightly came to its end");
+    make(&estate, 12).await;
+    let context = estate.context(&policy);
+    estate.sweep(&context).await;
+    refused(&confirm(&there).await, "found no mass loss in ap-singapore");
+    refused(&confirm(&["nightly", "--destination", "ap-tokyo"]).await, "which copies to ap-singapore");
+    refused(&confirm(&["weekly", "--destination", "ap-singapore"]).await, "no sweep of a rule weekly");
+    estate.clock.sleep(Duration::from_secs(7_200)).await;
+    handle(&context, &json!({ "action": "observe" }), &estate.invocation(600)).await.unwrap();
+    let state = estate.simulators.state();
+    let copies: Vec<&Value> = state["replications"].as_array().unwrap().iter().map(|row| &row["id"]).collect();
+    estate.post(Cloud::Tencent, "seed", &json!({ "remove": copies })).await;
+    estate.sweep(&context).await;
+    refused(&confirm(&there).await, "12 of 12 copies are gone from ap-singapore");
+    refused(&confirm(&[&there[..], &["--yes", "11"]].concat()).await, "--yes says 11");
+    let told = well(&confirm(&[&there[..], &["--yes", "12"]].concat()).await);
+    assert_eq!((&told["kind"], &told["copies"]), (&json!("confirm_loss"), &json!(12)));
+    let listed = run(&["risk", "list"], &environment).await;
+    assert!(listed.stdout.contains("12 copies in ap-singapore are lost"), "{}", listed.stdout);
+    estate.sweep(&context).await;
+    assert_eq!(records(&estate.ledger(), State::Lost).await.len(), 12);
 }
 
 /// On AWS the decision is that of the key's owner, and it stands even if the queue cannot be told.

@@ -9,16 +9,32 @@ use offsite_shared::context::Context;
 use offsite_shared::handler::handle;
 use offsite_shared::ledger::risks::{Act, Decision, FORMAT};
 use offsite_shared::model::command::Cloud;
+use offsite_shared::model::error::EmitError;
+use offsite_shared::model::receipt::Message;
+use offsite_shared::model::time::later;
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::Clock;
+use offsite_shared::ports::{Boxed, Clock, Emitter};
 use offsite_shared::report::{Conclusion, ResourceState, RuleReport, risks};
 use serde_json::{Value, json};
 
+use crate::schemas::{assert_fits, validator};
 use crate::sweeping::Estate;
 
 const FAR: &str = "ap-singapore";
 const NEAR: &str = "ap-beijing";
 const COPY: &str = "CopySnapshotCrossRegions";
+
+/// A queue that takes nothing, and some time for that.
+struct Refusing(Arc<dyn Clock>, Duration);
+
+impl Emitter for Refusing {
+    fn emit<'a>(&'a self, messages: &'a [Message], _: Timestamp) -> Boxed<'a, Vec<Result<(), EmitError>>> {
+        Box::pin(async {
+            self.0.sleep(self.1).await;
+            vec![Err(EmitError("it is out of order".into())); messages.len()]
+        })
+    }
+}
 
 /// Clouds whose copies take an hour, and one rule.
 struct Life {
@@ -91,6 +107,28 @@ impl Life {
         let ids: BTreeSet<&str> =
             events.iter().filter(|event| event["type"] == wanted).filter_map(|event| event["id"].as_str()).collect();
         ids.len()
+    }
+
+    /// From now on the queue takes nothing, and ten seconds for each try. Gives back the one that works.
+    fn break_queue(&mut self) -> Arc<dyn Emitter> {
+        let refusing = Arc::new(Refusing(self.estate.clock.clone(), Duration::from_secs(10)));
+        std::mem::replace(&mut self.context.ports.emitter, refusing)
+    }
+
+    /// The messages that ask a person to look.
+    async fn alerts(&self) -> Vec<Value> {
+        let events = self.estate.receipts().await;
+        events.into_iter().filter(|event| event["type"] == json!("offsite.rule.mass_loss")).collect()
+    }
+
+    async fn decide(&self, number: u64, decision: Decision) {
+        let (rule, reason, who) = ("web".to_owned(), "looked".to_owned(), "ann@desk".to_owned());
+        let act = Act { format: FORMAT, rule, number, decision, reason, who, at: self.estate.clock.now() };
+        risks::add(&*self.context.ports.notes, act).await.unwrap();
+    }
+
+    fn in_hours(&self, hours: u64) -> Timestamp {
+        later(self.estate.clock.now(), Duration::from_secs(hours * 3_600))
     }
 
     fn calls(&self) -> u64 {
@@ -202,8 +240,46 @@ async fn so_many_copies_that_go_at_once_are_not_made_again_before_a_person_looke
     assert_eq!((&swept["started"], &swept["counts"]["lost"]), (&json!(0), &json!(12)), "{swept}");
     assert_eq!(life.calls(), before, "a wrong key lists an empty account");
     let report = life.report().await;
-    assert!(report.why.iter().any(|why| why.contains("at once")), "{:?}", report.why);
+    assert!(
+        report.why.iter().any(|why| why.contains("confirm-loss web --destination ap-singapore")),
+        "{:?}",
+        report.why
+    );
     assert_eq!(report.conclusion, Conclusion::Broken);
+    life.pass(1).await;
+    life.sweep().await;
+    let alerts = life.alerts().await;
+    assert_eq!(alerts.len(), 1, "it is told once, however many sweeps find it: {alerts:?}");
+    assert_fits(&validator("alert"), &alerts[0]);
+    assert_eq!((&alerts[0]["data"]["gone"], &alerts[0]["data"]["known"]), (&json!(12), &json!(12)));
+
+    // A person looked, and saw fewer lost than are lost now: that is another loss.
+    life.decide(0, Decision::ConfirmLoss { destination: FAR.into(), copies: 11, until: life.in_hours(24) }).await;
+    assert_eq!(life.sweep().await["started"], json!(0));
+    life.decide(1, Decision::ConfirmLoss { destination: FAR.into(), copies: 12, until: life.in_hours(24) }).await;
+    let swept = life.sweep().await;
+    assert_eq!((&swept["started"], &swept["counts"]["in_progress"]), (&json!(12), &json!(12)), "{swept}");
+    assert_eq!((life.told("lost").await, life.alerts().await.len()), (12, 1));
+    life.arrive().await;
+    life.sweep().await;
+    assert_eq!(life.report().await.conclusion, Conclusion::Holds);
+}
+
+#[tokio::test]
+async fn a_mass_loss_of_which_the_queue_was_not_told_is_told_by_the_next_sweep() {
+    let mut life = Life::begin(|_| {}).await;
+    let disks: Vec<String> = (10..22).map(|at| at.to_string()).collect();
+    life.make("a", &disks.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    life.sweep().await;
+    life.arrive().await;
+    life.seed(json!({ "remove": life.copies() })).await;
+    let queue = life.break_queue();
+    life.sweep().await;
+    assert_eq!(life.alerts().await, Vec::<Value>::new());
+    life.context.ports.emitter = queue;
+    life.sweep().await;
+    life.sweep().await;
+    assert_eq!(life.alerts().await.len(), 1);
 }
 
 #[tokio::test]
@@ -310,4 +386,25 @@ async fn time_alone_makes_no_report_better() {
     assert_eq!(life.report().await.conclusion, Conclusion::Broken);
     life.pass(100).await;
     assert_eq!(life.report().await.conclusion, Conclusion::Broken, "a sweep that is too old is no excuse");
+}
+
+#[tokio::test]
+async fn protection_goes_before_the_receipts_that_a_broken_queue_does_not_take() {
+    let mut life = Life::begin(|_| {}).await;
+    let queue = life.break_queue();
+    let disks: Vec<String> = (100..220).map(|at| at.to_string()).collect();
+    life.make("a", &disks.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    // 120 copies are made, and their receipts wait.
+    while life.calls() < 120 {
+        life.sweep().await;
+    }
+    life.make("b", &["1", "2", "3"]).await;
+    let invocation = life.estate.invocation(300);
+    let swept = handle(&life.context, &json!({ "action": "sweep" }), &invocation).await.unwrap();
+    assert_eq!((life.calls(), &swept["swept"][0]["started"]), (123, &json!(3)), "{swept}");
+    assert!(life.estate.clock.now() <= invocation.deadline, "the outbox ends with the invocation");
+    assert!(swept["outbox"]["left"].as_u64() >= Some(120), "{swept}");
+    life.context.ports.emitter = queue;
+    life.sweep().await;
+    assert_eq!(life.told("accepted").await, 123, "and nothing is lost");
 }

@@ -7,7 +7,7 @@ use jsonschema::Validator;
 use offsite_local::cmd::stage::post;
 use offsite_shared::ledger::risks::{self, Act, Decision};
 use offsite_shared::model::command::{Cloud, Command, Operation};
-use offsite_shared::model::receipt::Receipt;
+use offsite_shared::model::receipt::{Origin, Receipt};
 use offsite_shared::replicate::messages;
 use offsite_shared::report;
 use offsite_shared::triggers;
@@ -83,7 +83,7 @@ fn the_schemas_are_schemas() {
         .filter(|name| name.ends_with(".schema.json"))
         .collect();
     names.sort();
-    for name in ["answer", "command", "decision", "hint", "message"] {
+    for name in ["alert", "answer", "command", "decision", "hint", "message"] {
         assert!(names.contains(&format!("{name}.schema.json")), "{names:?}");
     }
     for name in names {
@@ -194,7 +194,12 @@ fn evidence() -> Value {
     })
 }
 
-const TYPES: [&str; 5] = ["accepted", "replicated", "failed", "ineligible", "lost"];
+const TYPES: [&str; 10] =
+    ["accepted", "replicated", "failed", "ineligible", "lost", "missed", "refused", "left", "overtaken", "ended"];
+
+fn origin() -> Origin {
+    Origin { stack: Some("offsite-prod".into()), account_number: Some("100001234567".into()) }
+}
 
 fn messages_of(operation: Operation) -> Vec<Value> {
     let replication = Command::from_json(&full_command(operation)).unwrap().replications().remove(0);
@@ -207,16 +212,17 @@ fn messages_of(operation: Operation) -> Vec<Value> {
         attempt: 1,
         time: "2026-11-21T08:30:00.123Z".parse().unwrap(),
     };
-    let accepted = messages::accepted(&replication, &receipt).event;
+    let accepted = messages::accepted(&replication, &receipt, &origin()).event;
     let of_type = |kind: &&str| {
         let mut message = accepted.clone();
         message["type"] = json!(format!("offsite.replication.{kind}"));
         message["data"]["state"] = json!(kind);
         match *kind {
             "replicated" => message["data"]["evidence"] = evidence(),
-            "failed" | "ineligible" | "refused" => {
-                message["data"]["error"] =
-                    json!({ "name": "Offsite.Rejected", "code": "c", "message": "m", "request_id": "r" })
+            "failed" | "missed" => message["data"]["error"] = json!({ "message": "m" }),
+            "ineligible" | "refused" => {
+                message["data"]["error"] = json!({ "message": "m" });
+                message["data"]["cause"] = json!("c");
             }
             _ => {}
         }
@@ -237,10 +243,9 @@ fn every_type_of_message_fits_and_nothing_else_does() {
                 &validator,
                 &message,
                 &[
-                    if for_vault { "/data/source/backup_id" } else { "/data/error/name" },
-                    "/data/error/name",
-                    "/data/error/code",
-                    "/data/error/request_id",
+                    if for_vault { "/data/source/backup_id" } else { "/data/stack" },
+                    "/data/stack",
+                    "/data/account_number",
                     "/data/evidence/size_gib",
                     "/data/evidence/expires_at",
                 ],
@@ -284,20 +289,23 @@ fn every_decision_of_a_person_fits_and_nothing_else_does() {
     };
     let gone = Decision::Gone { resource: "disk-1".to_owned() };
     let mut ids = Vec::new();
-    for decision in [accept(None), accept(Some("ap-singapore")), gone, Decision::Revoke { act: 0 }, Decision::Retire] {
+    let lost = Decision::ConfirmLoss { destination: "ap-singapore".to_owned(), copies: 40, until: at };
+    for decision in
+        [accept(None), accept(Some("ap-singapore")), gone, Decision::Revoke { act: 0 }, Decision::Retire, lost]
+    {
         let (rule, reason, who) = ("nightly".to_owned(), "because".to_owned(), "ann@desk".to_owned());
         let act = Act { format: risks::FORMAT, rule, number: 3, decision, reason, who, at };
-        let message = report::risks::message(&act);
+        let message = report::risks::message(&act, Some("offsite-prod"));
         assert_eq!((&message.event["subject"], &message.event["id"]), (&json!("nightly/3"), &json!(message.id)));
-        assert_strict(&validator, &message.event, &[], &[]);
+        assert_strict(&validator, &message.event, &["/data/stack"], &[]);
         let mut other = message.event.clone();
         other["type"] = json!("offsite.risk.forgotten");
         assert!(!validator.is_valid(&other), "{other}");
-        assert_eq!(report::risks::message(&act).id, message.id, "told twice it is the same");
+        assert_eq!(report::risks::message(&act, Some("offsite-prod")).id, message.id, "told twice it is the same");
         ids.push(message.id);
     }
     ids.dedup();
-    assert_eq!(ids.len(), 4, "each kind has its own ID: {ids:?}");
+    assert_eq!(ids.len(), 5, "each kind has its own ID: {ids:?}");
 }
 
 #[test]

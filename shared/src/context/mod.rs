@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::model::command::Cloud;
 use crate::model::fields::FieldError;
+use crate::model::receipt::Origin;
 use crate::ports::{Clock, Emitter, Ledger, Notes, Policies, Secrets, Transport, WorkQueue};
 use crate::providers::provider::Provider;
 use crate::settings::Settings;
@@ -73,6 +74,12 @@ impl Context {
     /// The current time by the process's clock.
     pub fn now(&self) -> Timestamp {
         self.ports.clock.now()
+    }
+
+    /// What messages say of where they come from.
+    pub(crate) fn origin(&self, cloud: Cloud, account: &str) -> Origin {
+        let account_number = self.ports.secrets.identity(cloud, account).map(str::to_owned);
+        Origin { stack: self.settings.stack.clone(), account_number }
     }
 
     /// The provider of a cloud, if this process serves it.

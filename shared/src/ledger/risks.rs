@@ -14,6 +14,9 @@ use super::error::LedgerError;
 /// The newest format of an act that this version writes and reads.
 pub const FORMAT: u32 = 1;
 
+/// How long a confirmed loss is one. Sweeps come more often, and what is lost later is another loss.
+pub const CONFIRMED_FOR: Duration = Duration::from_secs(86_400);
+
 /// The longest time for which a risk can be accepted.
 pub const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
@@ -65,6 +68,15 @@ pub enum Decision {
     },
     /// The rule is gone from the policy, and what it left unfinished is settled.
     Retire,
+    /// So many copies that are gone at once are lost indeed: sweeps go on with them.
+    ConfirmLoss {
+        /// The region of the destination that lost them.
+        destination: String,
+        /// How many copies were gone when the person looked. More than that are another loss.
+        copies: u64,
+        /// When the decision ends.
+        until: Timestamp,
+    },
 }
 
 impl Decision {
@@ -75,6 +87,7 @@ impl Decision {
             Decision::Gone { .. } => "gone",
             Decision::Revoke { .. } => "revoke",
             Decision::Retire => "retire",
+            Decision::ConfirmLoss { .. } => "confirm_loss",
         }
     }
 
@@ -82,7 +95,7 @@ impl Decision {
     pub fn resource(&self) -> Option<&str> {
         match self {
             Decision::Accept { resource, .. } | Decision::Gone { resource } => Some(resource),
-            Decision::Revoke { .. } | Decision::Retire => None,
+            Decision::Revoke { .. } | Decision::Retire | Decision::ConfirmLoss { .. } => None,
         }
     }
 }
@@ -185,6 +198,16 @@ impl Risks {
         self.retired().is_some_and(|act| since <= act.at)
     }
 
+    /// Whether a person said that as many copies as this are lost in this destination indeed.
+    pub fn confirms_loss(&self, region: &str, gone: u64, now: Timestamp) -> bool {
+        self.acts.iter().any(|act| match &act.decision {
+            Decision::ConfirmLoss { destination, copies, until } => {
+                destination == region && gone <= *copies && *until > now
+            }
+            _ => false,
+        })
+    }
+
     /// All acts that are not revoked, in the order in which they were made.
     pub fn acts(&self) -> &[Act] {
         &self.acts
@@ -193,7 +216,7 @@ impl Risks {
 
 fn end_of(act: &Act) -> Option<Timestamp> {
     match act.decision {
-        Decision::Accept { until, .. } => Some(until),
+        Decision::Accept { until, .. } | Decision::ConfirmLoss { until, .. } => Some(until),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A provider's acceptance of one copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,4 +34,49 @@ pub struct Message {
     pub id: String,
     /// The whole event, as it is sent.
     pub event: Value,
+}
+
+/// Which installation a message comes from, and about which cloud account it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The name of the installation, such as its stack's, where it has one.
+    pub stack: Option<String>,
+    /// The cloud's number of the account, where the configuration has it.
+    pub account_number: Option<String>,
+}
+
+/// What stands around the data of a message.
+pub(crate) struct Envelope<'m> {
+    pub(crate) id: String,
+    pub(crate) event_type: &'m str,
+    pub(crate) source: String,
+    pub(crate) subject: &'m str,
+    pub(crate) time: String,
+    /// The name of the schema in `schemas/` that describes the message.
+    pub(crate) schema: &'m str,
+}
+
+impl Envelope<'_> {
+    /// The message with this data. Where it comes from is part of the data: not every transport keeps attributes.
+    pub(crate) fn around(self, mut data: Value, origin: &Origin) -> Message {
+        let Envelope { id, event_type, source, subject, time, schema } = self;
+        if let Some(stack) = &origin.stack {
+            data["stack"] = json!(stack);
+        }
+        if let Some(number) = &origin.account_number {
+            data["account_number"] = json!(number);
+        }
+        let event = json!({
+            "specversion": "1.0",
+            "id": id,
+            "type": event_type,
+            "source": source,
+            "subject": subject,
+            "time": time,
+            "datacontenttype": "application/json",
+            "dataschema": format!("https://offsite.invalid/schemas/{schema}.schema.json#/properties/data"),
+            "data": data,
+        });
+        Message { id, event }
+    }
 }

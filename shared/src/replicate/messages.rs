@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 
 use crate::ledger::{News, Record, State};
 use crate::model::command::{Key, Replication};
-use crate::model::receipt::{Message, Receipt};
+use crate::model::receipt::{Envelope, Message, Origin, Receipt};
 use crate::model::text::hash_of;
 
 /// The type of the event that says that a provider accepted a replication.
 pub(crate) const ACCEPTED: &str = "offsite.replication.accepted";
 
 /// The message about an accepted replication.
-pub fn accepted(replication: &Replication, receipt: &Receipt) -> Message {
+pub fn accepted(replication: &Replication, receipt: &Receipt, origin: &Origin) -> Message {
     // For one backup of a vault-wide call, the event has the key and the attempt 1 of a call for that backup alone.
     let of_backup = receipt.backup_id.as_deref().map(|backup| replication.of_backup(backup));
     let attempt = if of_backup.is_some() { 1 } else { receipt.attempt };
@@ -26,11 +26,11 @@ pub fn accepted(replication: &Replication, receipt: &Receipt) -> Message {
         "adopted": receipt.adopted,
         "attempt": attempt,
     });
-    message(id, ACCEPTED, replication, &key, receipt.time, data)
+    message(ACCEPTED, replication, (id, &key), receipt.time, data, origin)
 }
 
 /// The message about a later change, such as replicated, failed, lost, missed or refused.
-pub fn changed(replication: &Replication, record: &Record, news: &News) -> Message {
+pub fn changed(replication: &Replication, record: &Record, news: &News, origin: &Origin) -> Message {
     let News { state, attempt, replication_id, cause } = news;
     let (state, attempt) = (*state, *attempt);
     let key = record.key();
@@ -73,7 +73,7 @@ pub fn changed(replication: &Replication, record: &Record, news: &News) -> Messa
         Some(cause) => event_id_of_cause(&key, &event_type, cause, attempt),
         None => event_id(&key, &event_type, copy, attempt),
     };
-    message(id, &event_type, replication, &key, time, data)
+    message(&event_type, replication, (id, &key), time, data, origin)
 }
 
 /// The ID that names the copy, where one does.
@@ -82,12 +82,12 @@ fn named<'r>(replication: &Replication, replication_id: &'r Option<String>) -> O
 }
 
 fn message(
-    id: String,
     event_type: &str,
     replication: &Replication,
-    key: &Key,
+    (id, key): (String, &Key),
     time: Timestamp,
     mut data: Value,
+    origin: &Origin,
 ) -> Message {
     let cloud = replication.operation.cloud().name();
     let time = time.to_string();
@@ -96,17 +96,8 @@ fn message(
     data["account"] = json!(replication.account);
     data["destination"] = replication.destination.to_json();
     data["time"] = json!(time);
-    let event = json!({
-        "specversion": "1.0",
-        "id": id,
-        "type": event_type,
-        "source": format!("/offsite/{cloud}/{}", replication.account),
-        "subject": key.0,
-        "time": time,
-        "datacontenttype": "application/json",
-        "data": data,
-    });
-    Message { id, event }
+    let source = format!("/offsite/{cloud}/{}", replication.account);
+    Envelope { id, event_type, source, subject: &key.0, time, schema: "message" }.around(data, origin)
 }
 
 /// The source that a receipt is about; for a vault-wide call, the vault together with the receipt's one backup.

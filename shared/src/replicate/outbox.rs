@@ -87,11 +87,12 @@ pub(crate) async fn deliver(
 }
 
 pub(crate) async fn emit(ctx: &Context, replication: &Replication, record: &Record, invocation: &Invocation) -> bool {
+    let origin = ctx.origin(replication.operation.cloud(), &replication.account);
     let mut messages = Vec::new();
     if record.outbox || record.news.is_empty() {
-        messages.extend(record.receipts.iter().map(|receipt| messages::accepted(replication, receipt)));
+        messages.extend(record.receipts.iter().map(|receipt| messages::accepted(replication, receipt, &origin)));
     }
-    messages.extend(record.news.iter().map(|news| messages::changed(replication, record, news)));
+    messages.extend(record.news.iter().map(|news| messages::changed(replication, record, news, &origin)));
     let outcomes = ctx.ports.emitter.emit(&messages, invocation.last_moment()).await;
     for (message, outcome) in messages.iter().zip(&outcomes) {
         if let Err(error) = outcome {

@@ -55,10 +55,13 @@ pub(super) fn conclude(report: &mut RuleReport, rule: &Rule, summary: &Summary) 
     if lost > 0 {
         why.push(format!("{lost} copies are lost"));
     }
-    for (region, _) in report.destinations.iter().zip(&summary.mass_loss).filter(|(_, mass)| **mass) {
-        why.push(format!(
-            "so many copies are gone from {region} at once that nothing is made again before a person has looked: a wrong key lists an empty account"
-        ));
+    for (region, loss) in report.destinations.iter().zip(&summary.mass_loss) {
+        if let Some(loss) = loss {
+            why.push(format!(
+                "{} of {} copies are gone from {region} at once, and nothing is made again before a person has looked, since a wrong key lists an empty account: if they are lost indeed, `offsite rule confirm-loss {} --destination {region}`",
+                loss.gone, loss.known, report.rule
+            ));
+        }
     }
     if covered == 0 && !rule.limits.allow_empty {
         why.push("it covers nothing, and does not say allow_empty".to_owned());

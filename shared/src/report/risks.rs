@@ -6,31 +6,14 @@ use serde_json::json;
 
 use crate::ledger::risks::{Act, Decision, note_name};
 use crate::ledger::store::LedgerError;
-use crate::model::receipt::Message;
+use crate::model::receipt::{Envelope, Message, Origin};
 use crate::model::text::hash_of;
 use crate::ports::Notes;
+pub use crate::sweep::decisions::read;
 use crate::sweep::summary;
 
 /// How often a number that somebody else takes meanwhile is given up for the next one.
 const TRIES: u64 = 50;
-
-/// All acts about a rule, in the order in which they were made. The rule need not be in the policy.
-///
-/// # Errors
-/// The notes cannot be read, or one of them is not an act that this version knows. Then nobody can say what is accepted.
-pub async fn read(notes: &dyn Notes, rule: &str) -> Result<Vec<Act>, LedgerError> {
-    let mut acts = Vec::new();
-    for number in 0.. {
-        let name = note_name(rule, number);
-        let Some(note) = notes.note(&name).await? else { break };
-        let act = Act::from_text(&name, &note.text)?;
-        if act.number != number || act.rule != rule {
-            return Err(LedgerError::Corrupt { key: name, reason: format!("it says that it is {}", act.name()) });
-        }
-        acts.push(act);
-    }
-    Ok(acts)
-}
 
 /// Writes an act under the first number from its own on that is free, and gives it back as it was written.
 ///
@@ -69,12 +52,13 @@ pub async fn is_known(notes: &dyn Notes, rule: &str, id: &str) -> Result<bool, L
 }
 
 /// The message that tells consumers of the queue of a person's act.
-pub fn message(act: &Act) -> Message {
+pub fn message(act: &Act, stack: Option<&str>) -> Message {
     let event_type = match act.decision {
         Decision::Accept { .. } => "offsite.risk.accepted",
         Decision::Gone { .. } => "offsite.risk.gone",
         Decision::Revoke { .. } => "offsite.risk.revoked",
         Decision::Retire => "offsite.rule.retired",
+        Decision::ConfirmLoss { .. } => "offsite.rule.loss_confirmed",
     };
     let (name, time) = (act.name(), act.at.to_string());
     let mut data = json!({ "rule": act.rule, "number": act.number, "reason": act.reason, "who": act.who });
@@ -88,18 +72,15 @@ pub fn message(act: &Act) -> Message {
         Decision::Gone { resource } => data["resource"] = json!(resource),
         Decision::Revoke { act: number } => data["revokes"] = json!(format!("{}/{number}", act.rule)),
         Decision::Retire => {}
+        Decision::ConfirmLoss { destination, copies, until } => {
+            data["destination"] = json!(destination);
+            data["copies"] = json!(copies);
+            data["until"] = json!(until);
+        }
     }
     // An act is told of once, so its name and time are all that tell it apart, also after the ledger was lost and made anew.
     let id = hash_of(&[&name, event_type, &time]);
-    let event = json!({
-        "specversion": "1.0",
-        "id": id,
-        "type": event_type,
-        "source": format!("/offsite/rules/{}", act.rule),
-        "subject": name,
-        "time": time,
-        "datacontenttype": "application/json",
-        "data": data,
-    });
-    Message { id, event }
+    let source = format!("/offsite/rules/{}", act.rule);
+    let origin = Origin { stack: stack.map(str::to_owned), account_number: None };
+    Envelope { id, event_type, source, subject: &name, time, schema: "decision" }.around(data, &origin)
 }

@@ -61,6 +61,8 @@ pub struct Settings {
     pub pause: Duration,
     /// Which commands are accepted. A queue is not trusted: whoever can send to it could have copies made anywhere.
     pub trust: Trust,
+    /// The name of this installation, such as its stack's. Messages bear it.
+    pub stack: Option<String>,
     /// If set, nothing is started: no mutating call leaves this process.
     pub paused: bool,
     /// If set, a sweep only reads: it starts nothing and opens no record. What a hint leads to is only looked at.
@@ -162,6 +164,7 @@ impl Settings {
             observation,
             pause: seconds("OFFSITE_PAUSE_S", Duration::from_secs(300))?,
             trust: Trust::Anyone,
+            stack: stack(environment)?,
             paused: match environment.get("OFFSITE_PAUSED") {
                 None | Some("0" | "false") => false,
                 Some("1" | "true") => true,
@@ -231,6 +234,21 @@ impl Settings {
     fn of(&self, cloud: Cloud) -> Option<&PerCloud> {
         self.per_cloud.iter().find(|(found, _)| *found == cloud).map(|(_, of)| of)
     }
+}
+
+/// The name of this installation; `None` if it has none.
+///
+/// # Errors
+/// It is no name.
+pub fn stack(environment: &Environment) -> Result<Option<String>, Error> {
+    let Some(name) = environment.get("OFFSITE_STACK") else { return Ok(None) };
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    if !is_name || !(1..=128).contains(&name.len()) {
+        return Err(Error::configuration(
+            "OFFSITE_STACK must be the name of this installation: up to 128 letters, digits, hyphens, dots and underscores",
+        ));
+    }
+    Ok(Some(name.to_owned()))
 }
 
 /// What commands and rules may leave out.

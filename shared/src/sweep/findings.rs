@@ -106,6 +106,19 @@ impl IndexMut<Verdict> for Counts {
     }
 }
 
+/// What is gone from a destination at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MassLoss {
+    /// How many copies are gone that were seen once.
+    pub gone: u64,
+    /// How many copies were known there, these included.
+    pub known: u64,
+    /// When the first sweep began that found them gone.
+    pub since: Timestamp,
+    /// Whether the queue has the message about it.
+    pub told: bool,
+}
+
 /// A destination for people and for lists.
 pub(super) fn place(destination: &Destination) -> String {
     destination.region.clone()

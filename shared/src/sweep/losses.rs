@@ -12,26 +12,13 @@ use crate::ledger::{Record, State};
 use crate::model::time::later;
 use crate::observe;
 
-/// As many copies may go at once without anybody being asked.
-const FEW: u64 = 10;
-
-/// And as large a part of a destination's copies, in percent.
-const PART: u64 = 5;
-
 /// How often more a destination is asked that does not answer.
 const MORE: usize = 3;
 
 impl Sweep<'_> {
     /// Decides for each destination whether so much is gone that a person must look first, then asks for each lost copy by its ID.
     pub(super) async fn losses(&mut self) -> Result<(), Stop> {
-        for at in 0..self.rule.destinations.len() {
-            let gone = self.course.gone_copies.get(at).copied().unwrap_or_default();
-            let shown = self.course.shown_copies.get(at).copied().unwrap_or_default();
-            let mass = gone > FEW && gone * 100 > PART * (gone + shown);
-            if let Some(known) = self.course.mass_loss.get_mut(at) {
-                *known |= mass;
-            }
-        }
+        self.find_mass_losses().await?;
         // They come in the order in which they were found; each is taken off once it is counted.
         while let Some(due) = self.lost.front().cloned() {
             self.ask_for(due).await?;
@@ -43,7 +30,7 @@ impl Sweep<'_> {
 
     async fn ask_for(&mut self, due: Due) -> Result<(), Stop> {
         let Due { at, mut line, .. } = due;
-        let mass = self.course.mass_loss.get(at).copied().unwrap_or_default();
+        let mass = self.course.mass_loss.get(at).is_some_and(Option::is_some);
         if mass || self.ctx.settings.read_only {
             self.found(line);
             return Ok(());

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::chunks::chunk_name;
-use super::findings::{Counts, NotCovered};
+use super::findings::{Counts, MassLoss, NotCovered};
 use crate::ledger::store::LedgerError;
 use crate::ports::Notes;
 
@@ -123,8 +123,8 @@ pub(crate) struct SweepProgress {
     pub own: u64,
     /// How many usable copies each destination showed.
     pub shown_copies: Vec<u64>,
-    /// The destinations that have lost so many copies at once that a person must look first.
-    pub mass_loss: Vec<bool>,
+    /// The destinations that have lost so many copies at once that a person must look first, each with what is gone.
+    pub mass_loss: Vec<Option<MassLoss>>,
     /// Commands that it handed to the work queue.
     pub handed_over: u64,
     /// Requests that it sent, for pages.
@@ -173,7 +173,7 @@ impl SweepProgress {
             gone_copies: vec![0; destinations],
             own: 0,
             shown_copies: vec![0; destinations],
-            mass_loss: vec![false; destinations],
+            mass_loss: vec![None; destinations],
             handed_over: 0,
             requests: 0,
             answered: None,

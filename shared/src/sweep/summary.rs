@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::chunks::{each_line, read_chunk};
-use super::findings::{Counts, Line, NotCovered, Orphan, Point, place, unreplicated};
+use super::findings::{Counts, Line, MassLoss, NotCovered, Orphan, Point, place, unreplicated};
 use super::progress::{SweepProgress, drop_chunks, name_of};
 use super::register::Resource;
 use super::state::Sweep;
@@ -47,8 +47,8 @@ pub struct Summary {
     pub unlisted: BTreeMap<String, String>,
     /// What is not covered, by reason.
     pub not_covered: BTreeMap<String, NotCovered>,
-    /// The destinations that have lost so many copies at once that a person must look first.
-    pub mass_loss: Vec<bool>,
+    /// The destinations that have lost so many copies at once that a person must look first, each with what is gone.
+    pub mass_loss: Vec<Option<MassLoss>>,
     /// When each destination was first swept to the end: what was made before is historic.
     pub since: Vec<Timestamp>,
     /// How many backups × destinations stand for themselves as resources and have their copy.
@@ -200,7 +200,7 @@ impl Sweep<'_> {
             uncopied: unreplicated(&course.counts),
         });
         let points = points.split_off(points.len().saturating_sub(POINTS));
-        let summary = Summary {
+        let mut summary = Summary {
             rule_hash: course.rule_hash.clone(),
             complete_as_of: course.begun,
             finished_at: now,
@@ -227,6 +227,7 @@ impl Sweep<'_> {
         if !notes.put_note(&summary_name(&self.rule.name), &text, version).await? {
             return Err(Stop::Busy(now));
         }
+        self.tell_mass_losses(&mut summary, version + 1).await?;
         for (at, destination) in self.rule.destinations.iter().enumerate() {
             // Another rule of the same places may have been first.
             if course.dark.get(at).is_some_and(Option::is_none) {
@@ -254,7 +255,7 @@ impl Sweep<'_> {
     }
 }
 
-fn summary_name(rule: &str) -> String {
+pub(super) fn summary_name(rule: &str) -> String {
     format!("summary/{rule}")
 }
 

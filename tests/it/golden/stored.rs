@@ -13,7 +13,7 @@ use offsite_shared::model::command::{Command, Operation};
 use offsite_shared::model::error::ErrorName;
 use offsite_shared::model::evidence::{Evidence, How, Observation};
 use offsite_shared::model::failure::Whose;
-use offsite_shared::model::receipt::Receipt;
+use offsite_shared::model::receipt::{Origin, Receipt};
 use offsite_shared::model::text::hash_of;
 use offsite_shared::policy::Policy;
 use offsite_shared::replicate::messages;
@@ -183,21 +183,27 @@ pub fn records() -> Lines {
 
 pub fn messages() -> Lines {
     let replication = replication(&command());
-    let one = |id| messages::accepted(&replication, &receipt(None, Some(id), false));
+    let one = |id| messages::accepted(&replication, &receipt(None, Some(id), false), &Origin::default());
     let vault = super::world::replication(&vault());
     let mut messages = vec![
         ("accepted".to_owned(), one("snap-2")),
         ("accepted, a further copy".to_owned(), one("snap-3")),
-        ("accepted, adopted".to_owned(), messages::accepted(&replication, &receipt(None, None, true))),
+        (
+            "accepted, adopted".to_owned(),
+            messages::accepted(&replication, &receipt(None, None, true), &Origin::default()),
+        ),
         (
             "accepted, a backup of a vault".to_owned(),
-            messages::accepted(&vault, &receipt(Some("backup-1"), Some("record-1"), false)),
+            messages::accepted(&vault, &receipt(Some("backup-1"), Some("record-1"), false), &Origin::default()),
         ),
     ];
+    let origin = Origin { stack: Some("offsite-prod".into()), account_number: Some("100001234567".into()) };
     for (name, record) in named_records() {
         for news in &record.news {
-            messages
-                .push((format!("{}, of {name}", news.state.name()), messages::changed(&replication, &record, news)));
+            messages.push((
+                format!("{}, of {name}", news.state.name()),
+                messages::changed(&replication, &record, news, &origin),
+            ));
         }
     }
     for kind in ["accepted", "replicated", "failed", "lost", "missed"] {

@@ -12,7 +12,7 @@ use offsite_shared::model::command::{Operation, Replication};
 use offsite_shared::model::error::ErrorName;
 use offsite_shared::model::evidence::{Evidence, How, Observation};
 use offsite_shared::model::failure::Whose;
-use offsite_shared::model::receipt::Receipt;
+use offsite_shared::model::receipt::{Origin, Receipt};
 use offsite_shared::replicate::messages;
 
 use crate::faults::world::{command, replication, seed};
@@ -356,7 +356,11 @@ impl Walk {
         // In whichever order the receipts stand.
         self.holds(self.events.iter().all(|id| events.contains(id)), "event IDs never change");
         self.events = events;
-        let news: Vec<_> = next.news.iter().map(|news| messages::changed(&self.replication, &next, news).id).collect();
+        let news: Vec<_> = next
+            .news
+            .iter()
+            .map(|news| messages::changed(&self.replication, &next, news, &Origin::default()).id)
+            .collect();
         let taken = by == By::Emitted && news.is_empty();
         self.holds(taken || news.starts_with(&self.news), "news that nobody took stays the same");
         self.news = news;
@@ -377,5 +381,5 @@ fn name_of(claim: &Claim) -> &'static str {
 
 /// The event IDs of a record's receipts, as the handler makes them.
 fn events(replication: &Replication, record: &Record) -> Vec<String> {
-    record.receipts.iter().map(|receipt| messages::accepted(replication, receipt).id).collect()
+    record.receipts.iter().map(|receipt| messages::accepted(replication, receipt, &Origin::default()).id).collect()
 }

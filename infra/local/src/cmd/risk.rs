@@ -320,7 +320,7 @@ fn state_of(act: &Act, stands: bool, is_there: bool, now: Timestamp) -> &'static
     match (&act.decision, stands) {
         (Decision::Revoke { .. }, _) => "done",
         (_, false) => "revoked",
-        (Decision::Accept { until, .. }, true) if *until <= now => "ended",
+        (Decision::Accept { until, .. } | Decision::ConfirmLoss { until, .. }, true) if *until <= now => "ended",
         // The rule came back.
         (Decision::Retire, true) if is_there => "ended",
         (_, true) => "in force",
@@ -337,6 +337,9 @@ fn row(act: &Act, state: &str) -> Vec<String> {
         Decision::Gone { resource } => format!("{resource} is gone"),
         Decision::Revoke { act: number } => format!("{}/{number} revoked", act.rule),
         Decision::Retire => "the rule is retired".to_owned(),
+        Decision::ConfirmLoss { destination, copies, until } => {
+            format!("{copies} copies in {destination} are lost, confirmed until {}", day(*until))
+        }
     };
     vec![act.name(), state.to_owned(), what, day(act.at), act.who.clone(), act.reason.clone()]
 }

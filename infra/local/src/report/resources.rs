@@ -259,6 +259,11 @@ pub(super) fn told(act: &Act, at: Option<Timestamp>) -> Told {
         }
         Decision::Revoke { act } => Told { of: String::new(), how: format!("revokes {act}"), over: true },
         Decision::Retire => Told { of: String::new(), how: "retires the rule".to_owned(), over: true },
+        Decision::ConfirmLoss { destination, copies, until } => Told {
+            of: destination.clone(),
+            how: format!("{copies} copies are lost, confirmed until {}", day(*until)),
+            over: at.is_some_and(|at| *until <= at),
+        },
     }
 }
 
