@@ -374,7 +374,10 @@ async fn a_report_equals_the_truth_after_faults_and_with_clocks_that_disagree() 
                 .map(|kind| json!({ "kind": kind, "probability": 0.08, "times": 6 }))
                 .to_vec();
             estate.post(cloud, "faults", &json!({ "seed": seed, "faults": faults })).await;
-            estate.sweep(&estate.paused(&policy)).await;
+            let mut context = estate.paused(&policy);
+            // The rules wait side by side, and on this clock their waits add up.
+            context.settings.timeout *= 10;
+            estate.sweep(&context).await;
             let truth = estate.get(cloud, "truth").await;
             for rule in &estate.report(&policy).await.rules {
                 compare(rule, &truth, "with_ledger", &format!("{} by {skew_s} s", cloud.name()));

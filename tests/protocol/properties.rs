@@ -146,7 +146,9 @@ pub fn pair(before: Option<&Record>, after: &Record, limit: u32) -> Pair {
         if after.attempt < before.attempt {
             wrong(Property::P3, "the attempt goes back");
         }
-        if after.attempt == before.attempt && after.doubtful_calls < before.doubtful_calls {
+        // A person who looked lets the count begin anew, and nothing else does.
+        let by_person = is_retry && before.last() != after.last();
+        if after.attempt == before.attempt && after.doubtful_calls < before.doubtful_calls && !by_person {
             wrong(Property::P3, "calls of unknown outcome are forgotten");
         }
         let had_claim = matches!(before.state, State::Claimed | State::InDoubt) && before.lease_until.is_some();
@@ -172,7 +174,7 @@ pub fn pair(before: Option<&Record>, after: &Record, limit: u32) -> Pair {
                 wrong(Property::P4, "a broken lease is no doubt");
             }
         }
-        if is_retry && before.last() != after.last() {
+        if by_person {
             marks.push(Mark::Retried);
         }
         let verdict = matches!(before.state, State::Replicated | State::Lost | State::Failed);
@@ -319,7 +321,11 @@ pub fn calls(
         found.push(violation(Property::P10, format!("{name} decides to call without a live claim")));
     }
     let doubts = state.doubts[usize::from(key)];
-    if world.counts_doubts() && u32::from(doubts.sent) >= world.attempts {
+    // Each time that a person lets a doubt go on, as many calls are allowed again.
+    let history = record.map(|record| record.history.as_slice()).unwrap_or_default();
+    let retries = history.iter().filter(|line| line.code.as_deref() == Some("retried") && line.state == State::InDoubt);
+    let allowed = world.attempts * (1 + retries.count() as u32);
+    if world.counts_doubts() && u32::from(doubts.sent) >= allowed {
         let counted = u32::from(doubts.settled);
         let what = format!("{name} calls after {} calls without an answer ({counted} of them settled)", doubts.sent);
         found.push(violation(Property::P11, what));

@@ -20,7 +20,7 @@ pub struct CredentialMemory {
     proven: Mutex<HashSet<CredentialName>>,
     owners: Mutex<HashMap<String, String>>,
     gates: Mutex<HashMap<CredentialName, Arc<futures_util::lock::Mutex<()>>>>,
-    turns: Mutex<HashMap<CredentialName, Arc<Turn>>>,
+    turns: Mutex<HashMap<(CredentialName, String), Arc<Turn>>>,
 }
 
 /// Locked by the caller that tries a credential. It holds the last refusal and when that came.
@@ -67,8 +67,11 @@ impl CredentialMemory {
         of_credential(&self.gates, credential).lock_owned().await
     }
 
-    pub(crate) fn turn(&self, credential: &CredentialName) -> Arc<Turn> {
-        of_credential(&self.turns, credential)
+    /// Locked by the caller that tries a credential in a region. A region that does not answer keeps no other one waiting.
+    pub(crate) fn turn(&self, credential: &CredentialName, region: &str) -> Arc<Turn> {
+        let mut all = held(&self.turns);
+        all.retain(|(name, _), turn| name == credential || Arc::strong_count(turn) > 1);
+        all.entry((credential.clone(), region.to_owned())).or_default().clone()
     }
 
     /// The account that a credential belongs to, if it was asked.

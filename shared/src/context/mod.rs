@@ -3,6 +3,7 @@
 pub(crate) mod credentials;
 pub mod metrics;
 pub(crate) mod pacer;
+pub(crate) mod silence;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::settings::Settings;
 use credentials::CredentialMemory;
 use metrics::Metrics;
 use pacer::Pacer;
+use silence::Silence;
 
 /// The time that is kept free for recording and emitting after the last exchange.
 pub(crate) const RESERVE: Duration = Duration::from_millis(1_500);
@@ -50,6 +52,8 @@ pub struct Memory {
     pub(crate) credentials: CredentialMemory,
     /// The rate limit of each action.
     pub(crate) pacer: Pacer,
+    /// Which places have not answered lately.
+    pub(crate) silence: Silence,
     /// What is measured, until it is sent.
     pub metrics: Metrics,
 }
@@ -67,7 +71,12 @@ pub struct Context {
 impl Context {
     /// A context that remembers nothing yet.
     pub fn new(ports: Ports, settings: Settings, metrics: Metrics) -> Context {
-        let memory = Memory { credentials: CredentialMemory::default(), pacer: Pacer::default(), metrics };
+        let memory = Memory {
+            credentials: CredentialMemory::default(),
+            pacer: Pacer::default(),
+            silence: Silence::default(),
+            metrics,
+        };
         Context { ports, settings, memory }
     }
 

@@ -20,7 +20,7 @@ use crate::providers::call::Call;
 use crate::providers::provider::Provider;
 use wire::{local, send};
 
-pub(crate) use retry::with_retry;
+pub(crate) use retry::{is_silence, with_retry};
 pub use target::Target;
 
 /// Sends `call` once, signed for this moment. If it is `mutating`, silence means that it may have been applied.
@@ -75,7 +75,7 @@ pub async fn send_once(
     in_turn(ctx, target, call, &renewed, mutating, stop).await
 }
 
-/// Sends with this credential, one call at a time until the provider has accepted it. A caller that waited for another's turn gets the
+/// Sends with this credential, one call at a time in each region until the provider has accepted it. A caller that waited for another's turn gets the
 /// refusal that the other one got.
 async fn in_turn(
     ctx: &Context,
@@ -88,7 +88,7 @@ async fn in_turn(
     let provider = target.provider;
     let name = CredentialName::of(provider.cloud(), target.account, access);
     let asked = ctx.now();
-    let turn = (!ctx.memory.credentials.is_proven(&name)).then(|| ctx.memory.credentials.turn(&name));
+    let turn = (!ctx.memory.credentials.is_proven(&name)).then(|| ctx.memory.credentials.turn(&name, &call.region));
     let mut last = match &turn {
         Some(turn) => Some(turn.lock().await),
         None => None,
@@ -164,7 +164,7 @@ pub async fn read_as<T>(
     stop: Timestamp,
     interpret: impl Fn(Reply) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    with_retry(ctx, target, stop, || async {
+    with_retry(ctx, target, call, stop, || async {
         let reply = send_once(ctx, target, call, false, stop).await?;
         interpret(reply)
     })

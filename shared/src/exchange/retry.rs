@@ -6,14 +6,18 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 
 use super::Target;
+use crate::context::silence::May;
 use crate::context::{Context, RESERVE};
 use crate::model::failure::{Disposition, Failure, NO_CREDENTIAL};
 use crate::model::time::later;
+use crate::providers::call::Call;
 
-/// Repeats `attempt` while time is left and its failure means that the call certainly was not applied.
+/// Repeats `attempt` to send `call` while time is left and its failure means that the call certainly was not applied. While the place is
+/// silent only one caller at a time does, and the others fail at once.
 pub(crate) async fn with_retry<T, F>(
     ctx: &Context,
     target: Target<'_>,
+    call: &Call,
     stop: Timestamp,
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, Failure>
@@ -27,11 +31,28 @@ where
         .with_jitter()
         .with_jitter_seed(ctx.ports.clock.nonce().seed())
         .build();
+    let place = Some((call.service, call.region.as_str()));
+    let mut turn = None;
     loop {
+        if turn.is_none() {
+            match ctx.memory.silence.may_ask(place, || ctx.now()) {
+                May::Ask => {}
+                May::Try(mine) => turn = Some(mine),
+                May::Not => return Err(silent(call)),
+            }
+        }
         let failure = match attempt().await {
-            Ok(value) => return Ok(value),
+            Ok(value) => {
+                ctx.memory.silence.answered(place);
+                return Ok(value);
+            }
             Err(failure) => failure,
         };
+        let now = ctx.now();
+        match is_silence(&failure) {
+            true => ctx.memory.silence.failed(place, now),
+            false => ctx.memory.silence.answered(place),
+        }
         if failure.disposition == Disposition::Throttled {
             ctx.memory.metrics.count_throttled(target.provider.cloud(), target.rule);
         }
@@ -42,10 +63,28 @@ where
         }
         let Some(delay) = delays.next() else { return Err(failure) };
         let delay = delay.max(failure.after.unwrap_or_default());
-        if later(ctx.now(), delay + RESERVE) >= stop {
+        if later(now, delay + RESERVE) >= stop {
             return Err(failure);
         }
         tracing::info!(code = failure.code, delay_ms = delay.as_millis() as u64, "certainly not applied; trying again");
         ctx.ports.clock.sleep(delay).await;
     }
+}
+
+/// Whether a failure shows a place that does not answer, or answers that it is out of order.
+pub(crate) fn is_silence(failure: &Failure) -> bool {
+    let code = failure.code.as_str();
+    matches!(code, "connect" | "no_answer" | "silent") || code.starts_with("http_5")
+}
+
+fn silent(call: &Call) -> Failure {
+    Failure::local(
+        Disposition::Retryable,
+        "silent",
+        format!(
+            "{} in {} was not sent: the last requests there got no answer, and another one is asking",
+            call.action, call.region
+        ),
+        "it starts again once an answer comes",
+    )
 }

@@ -3,7 +3,10 @@
 pub mod arrivals;
 mod together;
 
+use std::collections::HashSet;
+
 use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::context::{Context, Invocation};
@@ -12,11 +15,12 @@ use crate::exchange::{self, Target, credential};
 use crate::ledger::observed::{is_awaited, is_done, observed};
 use crate::ledger::store::{LedgerError, RecordFilter};
 use crate::ledger::{Claimant, Record, State};
-use crate::model::command::{Command, Key, Replication};
+use crate::model::command::{Cloud, Command, Key, Replication};
 use crate::model::error::{Error, ErrorName};
 use crate::model::evidence::Observation;
 use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
+use crate::model::time::later;
 use crate::ports::Boxed;
 use crate::replicate::outcome::invalid;
 use crate::replicate::{Written, outbox, update};
@@ -32,13 +36,15 @@ struct Looked {
     record: Record,
     /// Why the destination could not be asked; absent if it answered.
     unanswered: Option<String>,
+    /// Whether that is because its place does not answer at all.
+    silent: bool,
     /// The copy, if it was seen now for the first time.
     arrived: Option<Arrived>,
 }
 
 impl Looked {
     fn unchanged(record: Record, unanswered: Option<String>) -> Looked {
-        Looked { before: record.state, record, unanswered, arrived: None }
+        Looked { before: record.state, record, unanswered, silent: false, arrived: None }
     }
 }
 
@@ -112,6 +118,8 @@ pub(crate) async fn due(ctx: &Context, invocation: &Invocation) -> Result<Value,
     let filter = RecordFilter { due: Some(ctx.now()), ..RecordFilter::default() };
     let (mut sums, mut arrivals) = (Sums::default(), Arrivals::default());
     let mut after: Option<Key> = None;
+    // Destinations that do not answer are not asked again in this run.
+    let mut silent = HashSet::new();
     loop {
         let page = ctx.ports.ledger.list(&filter, after.as_ref(), PAGE).await.map_err(|error| unreadable(&error))?;
         for error in &page.unreadable {
@@ -121,6 +129,7 @@ pub(crate) async fn due(ctx: &Context, invocation: &Invocation) -> Result<Value,
         let mut records = Vec::with_capacity(page.records.len());
         for record in page.records {
             match record.replication() {
+                Ok(replication) if silent.contains(&place_of(&replication)) => sums.not_looked += 1,
                 Ok(replication) => records.push((replication, record)),
                 Err(error) => {
                     tracing::error!(key = record.key, %error, "a record that is due cannot be read");
@@ -128,7 +137,8 @@ pub(crate) async fn due(ctx: &Context, invocation: &Invocation) -> Result<Value,
                 }
             }
         }
-        let told = ask_together(ctx, &records, invocation).await;
+        let told = ask_together(ctx, &records, patience(ctx, invocation)).await;
+        let places: Vec<_> = records.iter().map(|(replication, _)| place_of(replication)).collect();
         let looks = records.into_iter().zip(told).map(|((replication, record), told)| -> Boxed<'_, Option<Looked>> {
             Box::pin(async move {
                 if ctx.now() >= invocation.stop() {
@@ -140,11 +150,14 @@ pub(crate) async fn due(ctx: &Context, invocation: &Invocation) -> Result<Value,
         let results: Vec<Option<Looked>> =
             stream::iter(looks.collect::<Vec<_>>()).buffered(ctx.settings.concurrency).collect().await;
         let mut arrived = Vec::new();
-        for result in results {
+        for (place, result) in places.into_iter().zip(results) {
             let Some(one) = result else {
                 sums.not_looked += 1;
                 continue;
             };
+            if one.silent {
+                silent.insert(place);
+            }
             sums.add(&one);
             arrived.extend(one.arrived);
         }
@@ -156,6 +169,16 @@ pub(crate) async fn due(ctx: &Context, invocation: &Invocation) -> Result<Value,
     }
     arrivals.write(ctx).await;
     Ok(sums.to_json())
+}
+
+/// Where a copy is looked for.
+fn place_of(replication: &Replication) -> (Cloud, String) {
+    (replication.operation.cloud(), replication.destination.region.clone())
+}
+
+/// When a look ends: a place that does not answer is waited for no longer than for one answer.
+fn patience(ctx: &Context, invocation: &Invocation) -> Timestamp {
+    later(ctx.now(), ctx.settings.timeout).min(invocation.stop())
 }
 
 /// Asks the destination for one copy by its own ID, for a listing that does not show it. Here "it is gone" counts: the caller knows that
@@ -223,9 +246,9 @@ async fn observe_one(
         }
         other => other,
     };
-    let unanswered = match &observation {
-        Observation::Unanswered(failure) => Some(failure.to_string()),
-        _ => None,
+    let (unanswered, silent) = match &observation {
+        Observation::Unanswered(failure) => (Some(failure.to_string()), exchange::is_silence(failure)),
+        _ => (None, false),
     };
     if let Some(reason) = &unanswered {
         tracing::warn!(key = record.key, %reason, "the destination could not be asked");
@@ -263,7 +286,7 @@ async fn observe_one(
     if current.in_outbox() {
         outbox::deliver(ctx, replication, &current, invocation).await;
     }
-    Ok(Looked { before, record: current, unanswered, arrived })
+    Ok(Looked { before, record: current, unanswered, silent, arrived })
 }
 
 async fn ask(
@@ -276,7 +299,7 @@ async fn ask(
     let Some(receipt) = record.receipts.last() else { return Observation::Running("no receipt".into()) };
     let known = record.evidence.as_ref();
     let says = |replies: &[Reply]| target.provider.observe(replication, receipt, known, replies);
-    match exchange::converse(ctx, target, invocation.stop(), says).await {
+    match exchange::converse(ctx, target, patience(ctx, invocation), says).await {
         Ok(observation) => observation,
         Err(failure) => {
             if failure.disposition == Disposition::Authentication {

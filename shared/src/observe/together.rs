@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
 
-use crate::context::{Context, Invocation};
+use crate::context::Context;
 use crate::exchange::{self, Target, credential};
 use crate::ledger::Record;
 use crate::ledger::observed::is_awaited;
@@ -23,15 +24,15 @@ struct Group {
     places: Vec<usize>,
 }
 
-/// The answers of shared questions, one for each record in order. `None`: this copy is to be asked for by itself.
+/// The answers by `stop` of shared questions, one for each record in order. `None`: this copy is to be asked for by itself.
 pub(super) async fn ask_together(
     ctx: &Context,
     records: &[(Replication, Record)],
-    invocation: &Invocation,
+    stop: Timestamp,
 ) -> Vec<Option<Observation>> {
     let questions = groups(ctx, records)
         .into_iter()
-        .map(|group| -> Boxed<'_, Vec<(usize, Observation)>> { Box::pin(ask_group(ctx, group, records, invocation)) });
+        .map(|group| -> Boxed<'_, Vec<(usize, Observation)>> { Box::pin(ask_group(ctx, group, records, stop)) });
     let questions: Vec<_> = questions.collect();
     let told: Vec<Vec<(usize, Observation)>> =
         stream::iter(questions).buffered(ctx.settings.concurrency).collect().await;
@@ -68,14 +69,13 @@ async fn ask_group(
     ctx: &Context,
     group: Group,
     records: &[(Replication, Record)],
-    invocation: &Invocation,
+    stop: Timestamp,
 ) -> Vec<(usize, Observation)> {
     let of_place = |place: &usize| {
         let (replication, record) = records.get(*place)?;
         Some(Accepted { replication, receipt: record.receipts.last()? })
     };
     let copies: Vec<Accepted<'_>> = group.places.iter().filter_map(of_place).collect();
-    let stop = invocation.stop();
     let Some(first) = copies.first() else { return Vec::new() };
     let (target, region) = (Target::of(group.provider, first.replication), &first.replication.source.region);
     if copies.len() < group.places.len() || ctx.now() >= stop || credential::ready(ctx, target, region).await.is_err() {

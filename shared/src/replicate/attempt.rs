@@ -83,7 +83,7 @@ pub(crate) async fn work(
         }
     }
     let call = provider.start(replication, &intent);
-    let start = exchange::with_retry(ctx, target, stop, || async {
+    let start = exchange::with_retry(ctx, target, &call, stop, || async {
         let reply = exchange::send_once(ctx, target, &call, true, stop).await?;
         provider.started(replication, &reply)
     });

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::messages;
 use super::update;
+use crate::context::silence::May;
 use crate::context::{Context, Invocation};
 use crate::ledger::store::{Expect, LedgerError, RecordFilter};
 use crate::ledger::{self, Claimant, Ending, Record};
@@ -93,7 +94,17 @@ pub(crate) async fn emit(ctx: &Context, replication: &Replication, record: &Reco
         messages.extend(record.receipts.iter().map(|receipt| messages::accepted(replication, receipt, &origin)));
     }
     messages.extend(record.news.iter().map(|news| messages::changed(replication, record, news, &origin)));
+    // A queue that does not answer is waited for by one at a time: what is to be copied does not need it.
+    let _turn = match ctx.memory.silence.may_ask(None, || ctx.now()) {
+        May::Ask => None,
+        May::Try(turn) => Some(turn),
+        May::Not => return false,
+    };
     let outcomes = ctx.ports.emitter.emit(&messages, invocation.last_moment()).await;
+    match outcomes.iter().any(Result::is_ok) || outcomes.is_empty() {
+        true => ctx.memory.silence.answered(None),
+        false => ctx.memory.silence.failed(None, ctx.now()),
+    }
     for (message, outcome) in messages.iter().zip(&outcomes) {
         if let Err(error) = outcome {
             tracing::error!(event = %message.event, %error, "the queue has not taken this receipt; it stays in the outbox");

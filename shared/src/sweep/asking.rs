@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::progress::Phase;
 use super::state::Sweep;
 use super::stop::Stop;
 use crate::exchange::{self, credential};
@@ -60,31 +59,31 @@ impl Sweep<'_> {
 
     /// Pauses a credential that was refused, and stops.
     pub(super) async fn failed(&self, failure: &Failure) -> Stop {
+        self.failed_in(&self.rule.source.region, failure).await
+    }
+
+    /// The same, where a listing in this region failed.
+    pub(super) async fn failed_in(&self, region: &str, failure: &Failure) -> Stop {
         if failure.disposition == Disposition::Authentication
             && let Some(whole) = Sweep::whole(self.ctx, self.provider, self.rule)
         {
             credential::pause(self.ctx, self.target(), &whole.source.region, failure).await;
         }
-        self.stopped_by(failure)
+        self.stopped_in(region, failure)
     }
 
     /// Why a failed request stops the sweep: this invocation's time is over, or something cannot be read.
     pub(super) fn stopped_by(&self, failure: &Failure) -> Stop {
+        self.stopped_in(&self.rule.source.region, failure)
+    }
+
+    fn stopped_in(&self, region: &str, failure: &Failure) -> Stop {
         let late = later(self.ctx.now(), Duration::from_secs(1)) >= self.invocation.stop();
-        if failure.code == "deadline" || late { Stop::Time } else { self.unread(failure) }
+        if failure.code == "deadline" || late { Stop::Time } else { self.unread_in(region, failure) }
     }
 
-    /// The stop for a listing that ended early.
-    pub(super) fn unread(&self, failure: &Failure) -> Stop {
-        Stop::Failed(format!("rule {}: the listing in {} ended: {failure}", self.rule.name, self.place_of_listing()))
-    }
-
-    fn place_of_listing(&self) -> &str {
-        let destination =
-            self.rule.destinations.get(self.course.destination).map(|destination| destination.region.as_str());
-        match self.course.phase {
-            Phase::Copies => destination.unwrap_or_default(),
-            _ => &self.rule.source.region,
-        }
+    /// The stop for a listing in this region that ended early.
+    pub(super) fn unread_in(&self, region: &str, failure: &Failure) -> Stop {
+        Stop::Failed(format!("rule {}: the listing in {region} ended: {failure}", self.rule.name))
     }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::chunks::{CHUNK, chunk_name, each_line, short, write_chunks};
+use super::due::Lanes;
 use super::findings::Line;
 use super::index::CopyIndex;
-use super::progress::{FORMAT, Phase, SweepProgress, drop_chunks, name_of};
+use super::progress::{FORMAT, Listing, Phase, SweepProgress, drop_chunks, name_of};
 use super::register::Register;
 use super::state::Sweep;
 use super::stop::Stop;
@@ -105,12 +106,13 @@ impl<'c> Sweep<'c> {
             lines_bytes: 0,
             exceptions: HashSet::new(),
             register: Register::new(rule.destinations.len()),
-            due: VecDeque::new(),
+            due: Lanes::default(),
             since: Vec::new(),
             edited: false,
             lost: VecDeque::new(),
             running: Vec::new(),
             gates: BTreeMap::new(),
+            at_once: ctx.settings.concurrency,
             no_more: false,
         }
     }
@@ -135,7 +137,7 @@ impl<'c> Sweep<'c> {
                 }
             }
         }
-        let due: Vec<String> = self.running.iter().chain(&self.due).map(|due| json!(due).to_string()).collect();
+        let due: Vec<String> = self.running.iter().chain(self.due.iter()).map(|due| json!(due).to_string()).collect();
         let before = [("due", self.course.due_chunks), ("lost", self.course.lost_chunks)];
         let number = self.course.queued + 1;
         let due_chunks = self.write(&format!("due{number}"), 0, due.into_iter()).await?;
@@ -188,7 +190,7 @@ impl<'c> Sweep<'c> {
         for (at, index) in self.indexes.iter_mut().enumerate() {
             let chunks = course.copies.get(at).copied().unwrap_or(0);
             each_line(notes, whose, &format!("copies{at}"), chunks, |line| index.restore(line)).await?;
-            if course.phase != Phase::Copies || at < course.destination {
+            if course.phase != Phase::Copies || course.listings.get(at) == Some(&Listing::Done) {
                 index.seal();
             }
             let chunks = course.matched.get(at).copied().unwrap_or(0);
@@ -209,7 +211,7 @@ impl<'c> Sweep<'c> {
         each_line(notes, whose, "findings", course.findings, exception).await?;
         let due = &mut self.due;
         let waiting = |line: &str| {
-            due.push_back(serde_json::from_str(line).ok()?);
+            due.push(serde_json::from_str(line).ok()?);
             Some(())
         };
         each_line(notes, whose, &format!("due{}", course.queued), course.due_chunks, waiting).await?;

@@ -1,40 +1,47 @@
 //! Listing the copies of each destination.
 
-use std::time::Duration;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 
 use super::index::CopyIndex;
+use super::progress::Listing;
 use super::state::Sweep;
 use super::stop::Stop;
+use crate::exchange;
 use crate::model::command::{Cloud, Destination};
-use crate::model::failure::Disposition;
+use crate::model::failure::{Disposition, Failure};
 use crate::model::time::later;
-use crate::providers::inventory::Cursor;
+use crate::ports::Boxed;
+use crate::providers::inventory::{CopiesPage, Cursor};
 
-/// How long a destination may fail to answer before it counts as out of order.
-const DARK_AFTER: Duration = Duration::from_secs(20);
+/// One page of the copies in a destination, or why there is none.
+type Asked<'c> = Boxed<'c, (usize, bool, Result<CopiesPage, Failure>)>;
 
-impl Sweep<'_> {
-    /// Lists the copies of each destination. One that cannot be listed keeps nothing from the others.
+impl<'c> Sweep<'c> {
+    /// Lists the copies of all destinations, each at its own pace. One that cannot be listed keeps nothing from the others.
     pub(super) async fn copies(&mut self) -> Result<(), Stop> {
-        while let Some(destination) = self.rule.destinations.get(self.course.destination) {
-            if let Err(stop) = self.copies_in(destination).await {
-                // What does not need this destination goes on without it.
-                let Stop::Failed(reason) = stop else { return Err(stop) };
-                tracing::warn!(rule = self.rule.name, region = destination.region, %reason, "a destination cannot be listed");
-                if let Some(dark) = self.course.dark.get_mut(self.course.destination) {
-                    *dark = Some(reason);
+        let mut alone = Vec::new();
+        for destination in &self.rule.destinations {
+            alone.push(self.is_alone(destination).await?);
+        }
+        let mut asked = FuturesUnordered::new();
+        for at in 0..self.rule.destinations.len() {
+            self.ask_for_copies(at, &mut asked);
+        }
+        while let Some((at, patient, page)) = asked.next().await {
+            match page {
+                Ok(page) => {
+                    self.take_copies(at, page, alone.get(at).copied().unwrap_or_default());
+                    self.ask_for_copies(at, &mut asked);
                 }
+                Err(failure) => self.no_copies(at, patient, &failure).await?,
             }
-            if let Some(index) = self.indexes.get_mut(self.course.destination) {
-                index.seal();
-            }
-            self.course.destination += 1;
-            self.course.cursor = None;
+            self.tick().await?;
         }
         match self.course.dark.iter().flatten().next().cloned() {
             Some(reason) if self.course.dark.iter().all(Option::is_some) => {
                 // Nothing was learnt, so the next invocation lists them anew.
-                self.course.destination = 0;
+                self.course.listings.fill(Listing::At(None));
                 self.course.dark.fill(None);
                 self.indexes = self.rule.destinations.iter().map(|_| CopyIndex::new(&self.course.run)).collect();
                 Err(Stop::Failed(reason))
@@ -43,37 +50,74 @@ impl Sweep<'_> {
         }
     }
 
-    async fn copies_in(&mut self, destination: &Destination) -> Result<(), Stop> {
+    /// Asks for the next page of a destination, if there is one.
+    fn ask_for_copies(&mut self, at: usize, asked: &mut FuturesUnordered<Asked<'c>>) {
+        let Some(Listing::At(cursor)) = self.course.listings.get(at) else { return };
+        let Some(destination) = self.rule.destinations.get(at) else { return };
         let inventory = self.provider.inventory();
         let scope = self.scope(&destination.region, destination.project_id.as_deref());
-        let alone = self.is_alone(destination).await?;
-        loop {
-            let cursor = self.course.cursor.clone().map(Cursor);
-            let Some(call) = inventory.list_copies(&scope, cursor.as_ref()) else { return Ok(()) };
-            // A destination that is out of order is not waited for: the others are.
-            let (stop, patience) = (self.invocation.stop(), later(self.ctx.now(), DARK_AFTER));
+        let cursor = cursor.clone().map(Cursor);
+        let Some(call) = inventory.list_copies(&scope, cursor.as_ref()) else { return self.listed(at) };
+        self.course.requests += 1;
+        let (ctx, target) = (self.ctx, self.target());
+        // A destination that is out of order is not waited for longer than for one answer: what needs the others goes on.
+        let (stop, patience) = (self.invocation.stop(), later(ctx.now(), ctx.settings.timeout));
+        asked.push(Box::pin(async move {
             let listed = |reply| inventory.listed_copies(&scope, cursor.as_ref(), &reply);
-            let page = match self.ask(&call, stop.min(patience), listed).await {
-                Ok(page) => page,
-                Err(failure) if stop > patience && failure.disposition != Disposition::Authentication => {
-                    return Err(self.unread(&failure));
-                }
-                Err(failure) => return Err(self.failed(&failure).await),
-            };
-            if let Some(index) = self.indexes.get_mut(self.course.destination) {
-                if let Some(total) = page.total.filter(|_| cursor.is_none()) {
-                    index.expect(total);
-                }
-                for copy in &page.copies {
-                    let key = inventory.key_of(copy, &self.rule.source.region);
-                    index.add(copy, key.as_ref(), alone && copy.vault_id == destination.vault_id);
+            let page = exchange::read_as(ctx, target, &call, stop.min(patience), listed).await;
+            (at, stop > patience, page)
+        }));
+    }
+
+    fn take_copies(&mut self, at: usize, page: CopiesPage, alone: bool) {
+        self.course.answered = Some(self.ctx.now());
+        let (inventory, first) = (self.provider.inventory(), self.course.listings.get(at) == Some(&Listing::At(None)));
+        let vault = self.rule.destinations.get(at).and_then(|destination| destination.vault_id.as_ref());
+        if let Some(index) = self.indexes.get_mut(at) {
+            if let Some(total) = page.total.filter(|_| first) {
+                index.expect(total);
+            }
+            for copy in &page.copies {
+                let key = inventory.key_of(copy, &self.rule.source.region);
+                index.add(copy, key.as_ref(), alone && copy.vault_id.as_ref() == vault);
+            }
+        }
+        match page.next {
+            Some(next) => {
+                if let Some(listing) = self.course.listings.get_mut(at) {
+                    *listing = Listing::At(Some(next.0));
                 }
             }
-            self.course.cursor = page.next.map(|next| next.0);
-            if self.course.cursor.is_none() {
-                return Ok(());
-            }
-            self.tick().await?;
+            None => self.listed(at),
+        }
+    }
+
+    /// Takes note that a destination does not answer, and goes on without it.
+    ///
+    /// # Errors
+    /// It is this invocation that has no time left.
+    async fn no_copies(&mut self, at: usize, patient: bool, failure: &Failure) -> Result<(), Stop> {
+        let region = self.rule.destinations.get(at).map_or("", |destination| destination.region.as_str());
+        let stop = match patient && failure.disposition != Disposition::Authentication {
+            true => self.unread_in(region, failure),
+            false => self.failed_in(region, failure).await,
+        };
+        let Stop::Failed(reason) = stop else { return Err(stop) };
+        tracing::warn!(rule = self.rule.name, region, %reason, "a destination cannot be listed");
+        if let Some(dark) = self.course.dark.get_mut(at) {
+            *dark = Some(reason);
+        }
+        self.listed(at);
+        Ok(())
+    }
+
+    /// Takes note that a destination is listed as far as it is.
+    fn listed(&mut self, at: usize) {
+        if let Some(index) = self.indexes.get_mut(at) {
+            index.seal();
+        }
+        if let Some(listing) = self.course.listings.get_mut(at) {
+            *listing = Listing::Done;
         }
     }
 

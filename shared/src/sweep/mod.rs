@@ -36,6 +36,7 @@ mod word;
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -46,6 +47,7 @@ use crate::model::command::{Replication, Source};
 use crate::model::error::{Error, ErrorName};
 use crate::model::time::later;
 use crate::policy::Rule;
+use crate::ports::Boxed;
 use crate::providers::provider::Provider;
 use crate::replicate::outbox;
 use crate::replicate::outcome::not_ready;
@@ -89,15 +91,20 @@ pub(crate) async fn run(ctx: &Context, payload: &Value, invocation: &Invocation)
     let left = |to: Timestamp| Duration::try_from(to.duration_since(ctx.now())).unwrap_or_default();
     let for_rules = later(ctx.now(), left(invocation.deadline).mul_f64(1.0 - OUTBOX_KEEPS));
     let of_rules = Invocation { id: invocation.id.clone(), deadline: for_rules };
-    let mut swept = Vec::new();
-    for (_, last, rule) in waiting {
-        swept.push(sweep_rule(ctx, rule, last, &of_rules).await);
-    }
+    // All at once: a rule whose cloud, key or destination does not answer keeps nothing from the others.
+    let at_once = (STARTS_AT_ONCE * ctx.settings.concurrency / waiting.len().max(1)).clamp(1, ctx.settings.concurrency);
+    let rules = waiting
+        .into_iter()
+        .map(|(_, last, rule)| -> Boxed<'_, Swept> { Box::pin(sweep_rule(ctx, rule, last, at_once, &of_rules)) });
+    let swept = join_all(rules.collect::<Vec<_>>()).await;
     let share = left(invocation.deadline).mul_f64(OUTBOX_SHARE).max(OUTBOX_LEAST);
     let deadline = later(ctx.now(), share).min(invocation.deadline);
     let outbox = outbox::drain(ctx, &Invocation { id: invocation.id.clone(), deadline }).await?;
     Ok(SweepAnswer { outbox, swept })
 }
+
+/// Rules share this many times the concurrency of one, so that many rules together do not wait for the pacer longer than a start may take.
+const STARTS_AT_ONCE: usize = 4;
 
 /// The part of an invocation's time that the rules leave to the outbox, so that it has its turn even if they never end.
 const OUTBOX_KEEPS: f64 = 1.0 / 6.0;
@@ -108,9 +115,15 @@ const OUTBOX_SHARE: f64 = 0.2;
 /// And what it may take in any case.
 const OUTBOX_LEAST: Duration = Duration::from_secs(5);
 
-async fn sweep_rule(ctx: &Context, rule: &Rule, last: Option<Timestamp>, invocation: &Invocation) -> Swept {
+async fn sweep_rule(
+    ctx: &Context,
+    rule: &Rule,
+    last: Option<Timestamp>,
+    at_once: usize,
+    invocation: &Invocation,
+) -> Swept {
     let mut sweep = match Sweep::begin(ctx, rule, invocation).await {
-        Ok(sweep) => sweep,
+        Ok(sweep) => Sweep { at_once, ..sweep },
         Err(stop) => {
             metering::measure_unfinished(ctx, rule, last);
             return Swept::stopped(&rule.name, &stop, None);

@@ -301,7 +301,7 @@ impl Sweep<'_> {
             self.lost.push_back(Due { at, line, doubt, gate });
         } else if due && self.due.len() < MOST {
             self.course.due += u64::from(!doubt);
-            self.due.push_back(Due { at, line, doubt, gate });
+            self.due.push(Due { at, line, doubt, gate });
         } else {
             self.found(line);
         }

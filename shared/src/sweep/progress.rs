@@ -40,7 +40,7 @@ pub(super) async fn drop_chunks(
 }
 
 /// The format of a course. A course of another format is not resumed, because its fields may mean something else.
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
 
 /// The stretches of a course, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,16 @@ pub(crate) enum Phase {
     Gone,
 }
 
+/// How far the copies of one destination are listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Listing {
+    /// The next page begins there; the first one, if it does not say where.
+    At(Option<String>),
+    /// To its end, or until it did not answer.
+    Done,
+}
+
 /// The course of one rule's sweep: how far it is, as a note keeps it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct SweepProgress {
@@ -77,9 +87,9 @@ pub(crate) struct SweepProgress {
     pub tried_since: Option<Timestamp>,
     /// The stretch that it is in.
     pub phase: Phase,
-    /// Which destination is being listed.
-    pub destination: usize,
-    /// Where the next page begins.
+    /// How far the copies of each destination are listed.
+    pub listings: Vec<Listing>,
+    /// Where the next page begins, in a later stretch.
     pub cursor: Option<String>,
     /// How many chunks of copies are written, by destination.
     pub copies: Vec<u32>,
@@ -151,7 +161,7 @@ impl SweepProgress {
             begun: now,
             tried_since: None,
             phase: Phase::Copies,
-            destination: 0,
+            listings: vec![Listing::At(None); destinations],
             cursor: None,
             copies: vec![0; destinations],
             findings: 0,

@@ -1,6 +1,6 @@
 //! Starting what is due: newest first, round the resources, by this function itself or by others through the work queue.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -57,7 +57,7 @@ impl Sweep<'_> {
     pub(super) async fn starts(&mut self) -> Result<(), Stop> {
         self.order();
         if self.is_dry_run() {
-            while let Some(due) = self.due.pop_front() {
+            for due in self.due.take_all() {
                 self.course.left += u64::from(!due.doubt);
                 self.found(due.line);
             }
@@ -69,7 +69,7 @@ impl Sweep<'_> {
         } else {
             self.run_here().await?;
         }
-        while let Some(due) = self.due.pop_front() {
+        for due in self.due.take_all() {
             self.course.left += 1;
             self.found(due.line);
         }
@@ -79,7 +79,7 @@ impl Sweep<'_> {
     /// Puts what is due in order: doubts first, then for each resource its newest backup, then the second newest, and so on. A resource that
     /// has a copy waits for those that have none.
     fn order(&mut self) {
-        let mut due: Vec<Due> = self.due.drain(..).collect();
+        let mut due = self.due.take_all();
         due.sort_by_key(|one| std::cmp::Reverse(one.line.created_at));
         let mut rounds: HashMap<(usize, String), usize> = HashMap::new();
         let mut ordered: Vec<(bool, usize, Due)> = Vec::with_capacity(due.len());
@@ -121,32 +121,43 @@ impl Sweep<'_> {
         Turn::Now
     }
 
-    /// Starts replications in this function by the path of every command, several at once.
+    /// Starts replications in this function by the path of every command, several at once in each destination.
     async fn run_here(&mut self) -> Result<(), Stop> {
         let (ctx, provider) = (self.ctx, self.provider);
         let limit = self.limit();
         let mut runs: FuturesUnordered<Boxed<'_, (Due, Outcome)>> = FuturesUnordered::new();
         loop {
-            let mut waiting = VecDeque::new();
-            let mut late = false;
-            while runs.len() < ctx.settings.concurrency {
+            let mut waiting = Vec::new();
+            let mut late;
+            let mut busy = vec![0; self.rule.destinations.len()];
+            for due in &self.running {
+                if let Some(busy) = busy.get_mut(due.at) {
+                    *busy += 1;
+                }
+            }
+            loop {
                 late = ctx.now() >= self.invocation.stop();
-                let busy = self.running.iter().filter(|due| !due.doubt).count() as u64;
-                let full = self.no_more || self.course.started + busy >= limit;
-                let Some(due) = (if late { None } else { self.due.pop_front() }) else { break };
+                let begun = self.running.iter().filter(|due| !due.doubt).count() as u64;
+                let full = self.no_more || self.course.started + begun >= limit;
+                let may = |at: usize| !late && busy.get(at).is_some_and(|busy| *busy < self.at_once);
+                let Some((place, due)) = self.due.take(may) else { break };
                 if full && !due.doubt {
-                    waiting.push_back(due);
-                    if self.no_more || self.due.front().is_none_or(|next| !next.doubt) {
-                        break;
+                    // In each lane doubts go first, so nothing that may go on follows.
+                    waiting.push((place, due));
+                    if let Some(busy) = busy.get_mut(waiting.last().map_or(0, |(_, due)| due.at)) {
+                        *busy = usize::MAX;
                     }
                     continue;
                 }
                 match self.turn(&due) {
-                    Turn::Wait => waiting.push_back(due),
+                    Turn::Wait => waiting.push((place, due)),
                     Turn::Closed { code, shown_by } => self.wait_for(due, &code, &shown_by),
                     Turn::Now => {
                         let Some(replication) = self.replication(due.at, &due.line.backup_id) else { continue };
                         self.running.push(due.clone());
+                        if let Some(busy) = busy.get_mut(due.at) {
+                            *busy += 1;
+                        }
                         let invocation = self.soon();
                         runs.push(Box::pin(async move {
                             let outcome = start(ctx, provider, replication, &invocation).await;
@@ -155,8 +166,8 @@ impl Sweep<'_> {
                     }
                 }
             }
-            while let Some(due) = waiting.pop_back() {
-                self.due.push_front(due);
+            while let Some(due) = waiting.pop() {
+                self.due.put_back(due);
             }
             let Some((due, outcome)) = runs.next().await else {
                 return if late && !self.due.is_empty() { Err(Stop::Time) } else { Ok(()) };
@@ -275,20 +286,20 @@ impl Sweep<'_> {
 
     /// Hands one command for each backup to the work queue, with the destinations that are due. What waits for a cause to end is tried here.
     async fn hand_over(&mut self) -> Result<(), Stop> {
-        let waiting: VecDeque<Due> = self.due.iter().filter(|due| due.gate.is_some()).cloned().collect();
-        if !waiting.is_empty() {
-            let rest: VecDeque<Due> = self.due.drain(..).filter(|due| due.gate.is_none()).collect();
-            self.due = waiting;
+        if self.due.iter().any(|due| due.gate.is_some()) {
+            let (waiting, rest): (Vec<Due>, Vec<Due>) =
+                self.due.take_all().into_iter().partition(|due| due.gate.is_some());
+            self.due = waiting.into_iter().collect();
             self.run_here().await?;
-            self.due.extend(rest);
+            rest.into_iter().for_each(|due| self.due.push(due));
         }
         let limit = self.limit();
         let Some(queue) = &self.ctx.ports.work_queue else { return Ok(()) };
         let mut commands: Vec<(Command, Vec<Due>)> = Vec::new();
-        let mut rest = VecDeque::new();
-        while let Some(due) = self.due.pop_front() {
+        let mut rest = Vec::new();
+        for due in self.due.take_all() {
             if !due.doubt && self.course.started >= limit {
-                rest.push_back(due);
+                rest.push(due);
                 continue;
             }
             if let Turn::Closed { code, shown_by } = self.turn(&due) {
@@ -323,7 +334,7 @@ impl Sweep<'_> {
                 self.found(due.line);
             }
         }
-        self.due = rest;
+        self.due = rest.into_iter().collect();
         Ok(())
     }
 

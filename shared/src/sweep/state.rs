@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use super::due::{Due, Gate};
+use super::due::{Due, Gate, Lanes};
 use super::register::Register;
 
 use jiff::Timestamp;
@@ -41,7 +41,7 @@ pub(crate) struct Sweep<'c> {
     /// What this sweep knows of each resource.
     pub(super) register: Register,
     /// What is to be started, with its verdict until then.
-    pub(super) due: VecDeque<Due>,
+    pub(super) due: Lanes,
     /// When each destination was first swept to the end: what was made before is historic.
     pub(super) since: Vec<Timestamp>,
     /// Whether the rule was edited since its last complete sweep.
@@ -52,6 +52,8 @@ pub(crate) struct Sweep<'c> {
     pub(super) running: Vec<Due>,
     /// Causes that are not the backup's, by destination and code, and whether something can be started again.
     pub(super) gates: BTreeMap<(usize, String), Gate>,
+    /// How many copies are started at once in each destination.
+    pub(super) at_once: usize,
     /// Nothing more is started in this invocation: the credential is paused, or the limit is reached.
     pub(super) no_more: bool,
 }
