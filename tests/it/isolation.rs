@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use offsite_shared::context::Context;
 use offsite_shared::handler::handle;
+use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::store::{Expect, Put};
 use offsite_shared::ledger::{Claimant, Record};
 use offsite_shared::model::command::Cloud;
@@ -56,7 +57,7 @@ impl Transport for Dead {
                 Silence::ForItsTimeout(clock) => {
                     let end = later(clock.now(), request.timeout);
                     // The clock jumps, so what goes on beside this is given the time that it would have.
-                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    SystemClock.sleep(Duration::from_millis(500)).await;
                     let left = Duration::try_from(end.duration_since(clock.now())).unwrap_or_default();
                     clock.sleep(left).await;
                 }
@@ -113,7 +114,7 @@ async fn rules_whose_source_or_destination_is_dead_keep_no_other_rule_waiting() 
     let swept = handle(&context, &payload, &invocation);
     let all_copied = async {
         while copies(&estate) < 5 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            SystemClock.sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::pin!(swept);

@@ -15,6 +15,7 @@ mod faults;
 mod functions;
 mod golden;
 mod hints;
+mod hostile;
 mod inventory;
 mod isolation;
 mod ledger;

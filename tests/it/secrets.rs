@@ -5,6 +5,9 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
 use offsite_local::aws::faults::Fault;
 use offsite_local::cmd::simulate::SimulateArgs;
 use offsite_local::fleet::functions::{FunctionOptions, FunctionProcess};
@@ -191,6 +194,90 @@ async fn no_secret_shows_when_the_credential_is_wrong() {
             play(&bench, cloud, &events(cloud)[..1]).await;
         }
         assert_eq!(bench.copies().len(), 0, "it was wrong");
+    }
+}
+
+/// A server that refuses every request in the words of all clouds and of AWS, and quotes the request whole and in part.
+async fn quoting(code: &'static str, status: u16) -> (String, tokio::task::JoinHandle<()>) {
+    let quote = move |request: Request| async move {
+        let (parts, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let mut said = format!("{} ", parts.uri);
+        for (name, value) in &parts.headers {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            let half = value.len() / 2;
+            said.push_str(&format!("{name}: {value}; first half {}; second half {} ", &value[..half], &value[half..]));
+        }
+        said.push_str(&String::from_utf8_lossy(&body));
+        // A message that is cut short would hold a part of a secret.
+        let said: String = said.chars().filter(|c| !c.is_control()).collect();
+        let answer = json!({
+            "Response": { "RequestId": "r", "Error": { "Code": code, "Message": said } },
+            "RequestId": "r", "Code": code, "Message": said, "Success": false,
+            "error_code": code, "error_msg": said, "error": { "code": status, "message": said, "title": said },
+            "__type": format!("com.amazon.coral.service#{code}"), "message": said,
+        });
+        (StatusCode::from_u16(status).unwrap(), [("x-echo", said)], answer.to_string())
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move { axum::serve(listener, Router::new().fallback(quote)).await.unwrap() });
+    (url, server)
+}
+
+/// The provider, a proxy or a gateway before it repeats the request in its answer: no token or password of it is repeated by us.
+#[tokio::test]
+async fn no_secret_shows_when_an_answer_quotes_the_request() {
+    let endpoints = [
+        "OFFSITE_TENCENT_ENDPOINT",
+        "OFFSITE_ALIBABA_ENDPOINT",
+        "OFFSITE_HUAWEI_CBR_ENDPOINT",
+        "OFFSITE_HUAWEI_CSBS_ENDPOINT",
+        "OFFSITE_HUAWEI_IAM_ENDPOINT",
+    ];
+    let secrets = |text: &str| {
+        let whole = [KEY_SECRET, TOKEN, PASSWORD, AWS_SECRET, AWS_TOKEN];
+        let halves = whole.iter().flat_map(|secret| [&secret[..secret.len() / 2], &secret[secret.len() / 2..]]);
+        let shown: Vec<&str> = halves.filter(|half| text.contains(half)).collect();
+        assert!(shown.is_empty(), "{shown:?} in {text}");
+    };
+    let with_password = [
+        ("HUAWEICLOUD_SDK_AK", ""),
+        ("HUAWEICLOUD_SDK_SK", ""),
+        ("OFFSITE_HUAWEI_IAM_DOMAIN", "offsite-domain"),
+        ("OFFSITE_HUAWEI_IAM_USER", "offsite-user"),
+        ("OFFSITE_HUAWEI_IAM_PASSWORD", PASSWORD),
+    ];
+    for (code, status, of_aws) in [
+        ("InvalidParameter", 400, false),
+        ("AuthFailure.SignatureFailure", 200, false),
+        ("SignatureDoesNotMatch", 400, false),
+        ("APIGW.0301", 401, false),
+        ("InternalError", 500, false),
+        ("InvalidSignatureException", 400, true),
+    ] {
+        let (url, server) = quoting(code, status).await;
+        let queue = format!("{url}/000000000000/receipts");
+        let mut extra: Vec<(&str, &str)> = LOUD.to_vec();
+        match of_aws {
+            true => extra.push(("QUEUE_URL", &queue)),
+            false => extra.extend(endpoints.iter().map(|name| (*name, url.as_str()))),
+        }
+        extra.extend(if status == 401 { &with_password[..] } else { &[] });
+        let bench = Bench::with(options(), &extra).await;
+        for cloud in Cloud::ALL {
+            let function = bench.function(cloud).await;
+            for event in events(cloud) {
+                let answer = function.invoke(event, Duration::from_secs(5)).await;
+                secrets(&format!("{answer:?}"));
+                secrets(&function.output().join("\n"));
+            }
+        }
+        for message in bench.fleet.messages().await.unwrap() {
+            secrets(&message.to_string());
+        }
+        assert_clean_files(bench.fleet.database.path().parent().unwrap());
+        server.abort();
     }
 }
 

@@ -577,3 +577,39 @@ fn no_two_files_import_each_other_in_a_circle() {
     }
     assert!(circles.is_empty(), "in circles:\n{}", circles.join("\n"));
 }
+
+/// A variable that is not in the list would be called misspelt.
+#[test]
+fn every_variable_that_is_read_is_in_the_list_of_known_ones() {
+    let known = offsite_shared::settings::known::all();
+    let mut read = BTreeSet::new();
+    let ours = ["shared/src", "infra/local/src", "functions"];
+    for (path, text) in rust_files() {
+        if ours.iter().any(|folder| path.starts_with(folder)) {
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            for part in code.split("\"OFFSITE_").skip(1) {
+                let name =
+                    part.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')).next().unwrap();
+                if part[name.len()..].starts_with('"') && !name.is_empty() {
+                    read.insert(format!("OFFSITE_{name}"));
+                }
+            }
+        }
+    }
+    let missing: Vec<&String> = read.iter().filter(|name| !known.contains(name)).collect();
+    assert!(missing.is_empty() && read.len() > 20, "not in shared/src/settings/known.rs: {missing:?}");
+    let pages = std::fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let untold: Vec<&String> = known
+        .iter()
+        .filter(|name| {
+            let cloud =
+                ["ALIBABA", "HUAWEI", "TENCENT"].iter().find(|cloud| name.starts_with(&format!("OFFSITE_{cloud}_")));
+            let general = cloud.map(|cloud| name.replace(cloud, "<CLOUD>"));
+            let short = cloud.map(|cloud| name.replace(&format!("OFFSITE_{cloud}"), "…"));
+            !pages.contains(name.as_str())
+                && !general.is_some_and(|name| pages.contains(&name))
+                && !short.is_some_and(|name| pages.contains(&name))
+        })
+        .collect();
+    assert!(untold.is_empty(), "not in docs/configuration.md: {untold:?}");
+}

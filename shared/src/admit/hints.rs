@@ -13,7 +13,7 @@ use super::tasks::{self, Admission};
 use crate::context::{Context, Invocation};
 use crate::exchange::{self, Target, credential};
 use crate::model::backup::{Backup, Eligibility};
-use crate::model::command::{Command, Operation};
+use crate::model::command::Operation;
 use crate::model::error::{Error, ErrorName};
 use crate::model::failure::{Disposition, Failure};
 use crate::model::fields::FieldError;
@@ -109,7 +109,7 @@ fn vault_named(ctx: &Context, hint: &Hint, vault: &str, rules: &[&Rule], id: &st
             };
             command.occurrence = Some(occurrence.clone());
         }
-        tasks.extend(tasks::of(ctx, &as_dry_run(ctx, command), id));
+        tasks.extend(tasks::of(ctx, &command, id));
     }
     if tasks.is_empty() {
         tasks.push(noted(NoteState::NotCovered, format!("{}: no rule covers it", hint.describe())));
@@ -186,16 +186,11 @@ fn judged(ctx: &Context, hint: &Hint, backup: &Backup, rules: &[&Rule], id: &str
                 if command.operation == Operation::CopyCheckpoint {
                     command.occurrence = hint.occurrence.clone().or_else(|| Some(backup.id.clone()));
                 }
-                as_dry_run(ctx, command)
+                command
             });
             commands.flat_map(|command| tasks::of(ctx, &command, id)).collect()
         }
     }
-}
-
-/// Makes the command a dry run if this process may start nothing.
-fn as_dry_run(ctx: &Context, command: Command) -> Command {
-    Command { dry_run: command.dry_run || ctx.settings.read_only, ..command }
 }
 
 /// Reads the backup that a hint names, in the place of a rule's source.

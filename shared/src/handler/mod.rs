@@ -2,7 +2,8 @@
 
 pub(crate) mod answer;
 
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 
 use crate::admit::tasks::{self, Admission, Task};
@@ -32,20 +33,17 @@ async fn handle_event(ctx: &Context, payload: &Value, invocation: &Invocation) -
         return Ok(act(ctx, action, invocation).await?.answer);
     }
     let id_of = |record: &EventRecord| record.id.clone().unwrap_or_else(|| invocation.id.clone());
-    // Each record runs by itself: a hint needs a read before its work begins, and no other record waits for that. The futures are
-    // boxed before they are streamed, so that the handler's own future may move between threads.
+    // Each record runs by itself: a hint needs a read before its work begins, and no other record waits for that.
     let at_once = ctx.settings.concurrency;
     let within = (at_once / event.records.len().max(1)).max(1);
-    let runs = event.records.iter().map(|record| -> Boxed<'_, Vec<ReplicationResult>> {
+    let records: Vec<&EventRecord> = event.records.iter().collect();
+    let run = |record| -> Boxed<'_, Vec<ReplicationResult>> {
         Box::pin(async move {
-            let tasks = tasks_of(ctx, record, &id_of(record), invocation).await.into_iter();
-            let runs = tasks.map(|task| -> Boxed<'_, _> { Box::pin(take(ctx, task, invocation)) });
-            let runs: Vec<_> = runs.collect();
-            stream::iter(runs).buffered(within).collect().await
+            let tasks = tasks_of(ctx, record, &id_of(record), invocation).await;
+            in_order(tasks, within, |task| Box::pin(take(ctx, task, invocation))).await
         })
-    });
-    let runs: Vec<_> = runs.collect();
-    let done: Vec<Vec<ReplicationResult>> = stream::iter(runs).buffered(at_once).collect().await;
+    };
+    let done: Vec<Vec<ReplicationResult>> = in_order(records, at_once, run).await;
     let numbered = done.into_iter().enumerate();
     let mut results: Vec<(usize, ReplicationResult)> =
         numbered.flat_map(|(index, results)| results.into_iter().map(move |result| (index, result))).collect();
@@ -53,13 +51,41 @@ async fn handle_event(ctx: &Context, payload: &Value, invocation: &Invocation) -
     for (index, action) in event.actions() {
         results.push((index, acted(ctx, action, invocation).await));
     }
-    for (index, result) in &results {
-        log_result(&event.records.get(*index).map_or_else(|| invocation.id.clone(), id_of), result);
+    for (index, (at, result)) in results.iter().enumerate() {
+        // A record of a thousand wrong items says so ten times and not a thousand times.
+        let before = results.get(index.saturating_sub(WRONG_TOLD)).is_some_and(|(before, _)| before == at);
+        if index < WRONG_TOLD || !before || result.replication.is_some() {
+            log_result(&event.records.get(*at).map_or_else(|| invocation.id.clone(), id_of), result);
+        }
     }
     match event.answer {
         Answer::Results => answer::results(&results.into_iter().map(|(_, result)| result).collect::<Vec<_>>()),
         Answer::Batch => answer::batch(&event.records, &results, &invocation.id),
     }
+}
+
+/// So many items of one record that cannot be read are logged.
+const WRONG_TOLD: usize = 10;
+
+/// Works on all items, at most so many at once, and gives the results in the order of the items. The work on an item is made when its
+/// turn comes: it takes some kilobytes, and an event may hold many items.
+async fn in_order<'w, T, R>(items: Vec<T>, at_once: usize, work: impl Fn(T) -> Boxed<'w, R>) -> Vec<R> {
+    let mut items = items.into_iter().enumerate();
+    let (mut running, mut done) = (FuturesUnordered::new(), Vec::new());
+    loop {
+        while running.len() < at_once.max(1)
+            && let Some((index, item)) = items.next()
+        {
+            let work = work(item);
+            running.push(async move { (index, work.await) });
+        }
+        match running.next().await {
+            Some(one) => done.push(one),
+            None => break,
+        }
+    }
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// What an `observe` or `sweep` action came to.
@@ -71,7 +97,12 @@ struct Done {
 
 /// Does an `observe` or `sweep` action.
 async fn act(ctx: &Context, action: &Value, invocation: &Invocation) -> Result<Done, Error> {
-    if action.get("action").and_then(Value::as_str) == Some("sweep") {
+    let is_sweep = action.get("action").and_then(Value::as_str) == Some("sweep");
+    if ctx.settings.read_only && !is_sweep {
+        let message = format!("event {}: action: observe records what it sees, so it has no dry run", invocation.id);
+        return Err(Error::new(ErrorName::InvalidCommand, message));
+    }
+    if is_sweep {
         let swept = sweep::run(ctx, action, invocation).await?;
         return Ok(Done { answer: json!(swept), failure: swept.first_failure() });
     }
@@ -121,7 +152,7 @@ async fn take(ctx: &Context, task: Admission, invocation: &Invocation) -> Replic
         Ok(task) => task,
         Err(outcome) => return ReplicationResult { replication: None, outcome },
     };
-    let outcome = if dry_run {
+    let outcome = if dry_run || ctx.settings.read_only {
         unless_panic(&replication, dry_run::preview(ctx, provider, &replication, invocation)).await
     } else {
         replicate::run(ctx, provider, &replication, invocation).await

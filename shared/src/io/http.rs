@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustls::{ClientConfig, RootCertStore};
 
+use super::blank::Carried;
 use crate::model::error::Error;
 use crate::model::http::{HttpRequest, Reply, TransportError};
 use crate::model::text::one_line;
@@ -62,6 +63,7 @@ impl Transport for HttpTransport {
                 reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|error| not_sent(error.to_string()))?;
             let authority =
                 request.url.split("://").nth(1).and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
+            let carried = Carried::by(&request);
             let client = if is_loopback(authority) { &self.loopback } else { &self.outside };
             // Hyper sends no length for an empty body, and some gateways answer 411 to a POST without one. No scheme signs this header.
             let says_zero = request.body.is_empty() && matches!(method.as_str(), "POST" | "PUT" | "PATCH");
@@ -85,7 +87,7 @@ impl Transport for HttpTransport {
                 }
                 body.extend_from_slice(&chunk);
             }
-            Ok(Reply { status, headers, body })
+            Ok(carried.blanked(Reply { status, headers, body }))
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Runs the handler as a Lambda function.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
@@ -22,10 +23,12 @@ use crate::handler::handle;
 use crate::model::error::{Error, ErrorName};
 use crate::model::fields::FieldError;
 use crate::model::http::HttpRequest;
+use crate::model::json::Strict;
+use crate::model::time::later;
 use crate::ports::{Clock, Ledger, Notes, Policies, Transport, WorkQueue};
 use crate::providers::provider::Provider;
 use crate::settings::environment::Environment;
-use crate::settings::{Settings, Trust};
+use crate::settings::{Settings, Trust, known};
 
 /// Runs one provider's handler until the platform ends the process.
 ///
@@ -45,9 +48,8 @@ pub async fn run(provider: &'static dyn Provider) -> Result<(), lambda_runtime::
     };
     let ctx = &ctx;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Payload>| async move {
-        let deadline = i64::try_from(event.context.deadline).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        let invocation =
-            Invocation { id: event.context.request_id.clone(), deadline: deadline.unwrap_or(Timestamp::MAX) };
+        let deadline = deadline(event.context.deadline, SystemClock.now());
+        let invocation = Invocation { id: event.context.request_id.clone(), deadline };
         let handled = match &event.payload.0 {
             Ok(payload) => patience::until(invocation.stop(), handle(ctx, payload, &invocation)).await,
             Err(error) => Err(Error::new(ErrorName::InvalidCommand, format!("event {}: {error}", invocation.id))),
@@ -57,13 +59,36 @@ pub async fn run(provider: &'static dyn Provider) -> Result<(), lambda_runtime::
     .await
 }
 
+/// The longest time that the platform gives an invocation. Source: AWS Lambda developer guide, quotas: 900 seconds.
+const LONGEST: Duration = Duration::from_secs(900);
+
+/// Before this, in milliseconds since 1970, it was 2001: what is less is no moment.
+const NO_MOMENT: u64 = 1_000_000_000_000;
+
+/// When the platform ends an invocation that arrived now. Local runtimes give a number of milliseconds instead of a moment.
+fn deadline(told: u64, arrived: Timestamp) -> Timestamp {
+    let latest = later(arrived, LONGEST);
+    if told < NO_MOMENT {
+        static TOLD: Once = Once::new();
+        TOLD.call_once(|| tracing::warn!(told, "the deadline is no moment; it is read as milliseconds from now"));
+        return later(arrived, Duration::from_millis(told)).min(latest);
+    }
+    let moment = i64::try_from(told).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    moment.unwrap_or(latest).min(latest)
+}
+
 /// A payload, or why it cannot be read. The runtime's own error message would name this program's types.
 struct Payload(Result<Value, FieldError>);
 
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Payload, D::Error> {
         // Lambda has checked that it is JSON. The parser can still refuse how deeply it is nested.
-        Ok(Payload(Value::deserialize(from).map_err(|_| FieldError::new("event", "is nested too deeply"))))
+        Ok(Payload(Strict::deserialize(from).map(|Strict(value)| value).map_err(|error| {
+            let text = error.to_string();
+            let ours = ["gives", "holds"].iter().any(|word| text.starts_with(word));
+            let reason = if ours { text.as_str() } else { "is nested too deeply" };
+            FieldError::new("event", reason)
+        })))
     }
 }
 
@@ -76,6 +101,7 @@ pub fn context(
     environment: &Environment,
     clock: Arc<dyn Clock>,
 ) -> Result<Context, Error> {
+    known::check(environment)?;
     let mut settings = Settings::from_environment(environment, &[provider])?;
     settings.trust = commands(environment)?;
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
@@ -143,7 +169,7 @@ fn commands(environment: &Environment) -> Result<Trust, Error> {
 /// Tells the platform why the function cannot start. Source: AWS Lambda runtime API 2018-06-01, runtime/init/error.
 async fn report(environment: &Environment, error: &Error) {
     let Some(api) = environment.get("AWS_LAMBDA_RUNTIME_API") else { return };
-    let Ok(transport) = HttpTransport::new(std::time::Duration::from_secs(1)) else { return };
+    let Ok(transport) = HttpTransport::new(Duration::from_secs(1)) else { return };
     let body = json!({ "errorType": error.name.name(), "errorMessage": error.message, "stackTrace": [] });
     let request = HttpRequest {
         method: "POST".into(),
@@ -153,7 +179,7 @@ async fn report(environment: &Environment, error: &Error) {
             ("lambda-runtime-function-error-type".into(), error.name.name().into()),
         ],
         body: body.to_string().into_bytes(),
-        timeout: std::time::Duration::from_secs(1),
+        timeout: Duration::from_secs(1),
     };
     if let Err(reason) = transport.send(request).await {
         tracing::warn!(%reason, "the platform did not take the start error");

@@ -3,6 +3,7 @@
 pub mod aws;
 mod aws_error;
 mod aws_places;
+mod blank;
 pub mod caller;
 pub mod clock;
 pub mod credentials;

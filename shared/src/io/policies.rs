@@ -10,6 +10,7 @@ use super::aws::{Aws, AwsEndpoint};
 use super::aws_error::AwsError;
 use super::patience::patience;
 use crate::model::error::Error;
+use crate::model::json;
 use crate::model::time::later;
 use crate::policy::Policy;
 use crate::ports::{Boxed, Clock, Policies};
@@ -79,9 +80,8 @@ impl StoredPolicy {
             Place::Object { endpoint, path } => self.aws.get(endpoint, "s3", path, patience).await.map_err(unread)?,
         };
         let wrong = |reason: String| Error::configuration(format!("the policy {} is wrong: {reason}", self.uri));
-        let value: Value = serde_json::from_slice(&text).map_err(|error| {
-            wrong(format!("it is not JSON ({error}); `offsite policy render` writes what goes there"))
-        })?;
+        let value = json::read_bytes(&text)
+            .map_err(|reason| wrong(format!("it {reason}; `offsite policy render` writes what goes there")))?;
         Policy::from_json(&value).map_err(|errors| {
             let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
             wrong(all.join("; "))

@@ -63,6 +63,16 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The short string in an optional field: at most 255 bytes, since it goes into keys and messages.
+    pub(crate) fn short(&mut self, name: &'static str) -> Result<Option<String>, FieldError> {
+        match self.text(name)? {
+            Some(text) if text.len() > 255 => {
+                Err(FieldError::new(self.path(name), format!("has {} bytes, and 255 are the most", text.len())))
+            }
+            text => Ok(text),
+        }
+    }
+
     /// The string in a required field. An empty string is an error.
     pub(crate) fn required(&mut self, name: &'static str) -> Result<String, FieldError> {
         self.text(name)?.ok_or_else(|| FieldError::new(self.path(name), "is missing"))

@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod failure;
 pub mod fields;
 pub mod http;
+pub mod json;
 pub mod receipt;
 pub mod text;
 pub mod time;

@@ -8,6 +8,7 @@ use super::environment::Environment;
 use crate::model::command::{Cloud, reading};
 use crate::model::error::Error;
 use crate::model::fields::{FieldError, Fields};
+use crate::model::json;
 use crate::providers::sts::{Federation, LIFE_S, Role};
 
 /// How the credential of one account is got and checked.
@@ -69,7 +70,7 @@ pub fn read(environment: &Environment, cloud: Cloud) -> Result<BTreeMap<String, 
         return Ok(BTreeMap::from([("default".to_owned(), AccountSettings::of_environment())]));
     };
     let wrong = |reason: String| Error::configuration(format!("{name}: {reason}"));
-    let value: Value = serde_json::from_str(text).map_err(|error| wrong(format!("it is not JSON: {error}")))?;
+    let value = json::read(text).map_err(|reason| wrong(format!("it {reason}")))?;
     let Value::Object(accounts) = value else {
         return Err(wrong(
             "must be an object of accounts by name, such as {\"default\":{\"secret\":\"arn:…\"}}".into(),

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod environment;
+pub mod known;
 pub mod url;
 
 use std::time::Duration;

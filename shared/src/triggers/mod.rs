@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::model::command::{Command, Operation};
 use crate::model::fields::{FieldError, Fields, kind};
+use crate::model::json;
 use hint::{Hint, HintReading};
 
 /// How the caller wants to be answered.
@@ -77,12 +78,24 @@ impl Event {
 /// How deep envelopes may be nested, such as EventBridge in SNS in SQS.
 const DEPTH: u8 = 4;
 
+/// As many records may an event have. Source: SQS's largest batch for a function.
+const RECORDS: usize = 10_000;
+
+/// As many commands or events may a record hold. They succeed or fail together, so nobody has a reason for more.
+const ITEMS: usize = 1_000;
+
 /// Reads the payload of an event.
 ///
 /// # Errors
 /// The payload is no known envelope. An error inside a record fails only that record.
 pub fn read(payload: &Value) -> Result<Event, FieldError> {
     if let Some(records) = payload.get("Records").and_then(Value::as_array) {
+        if records.len() > RECORDS {
+            return Err(FieldError::new(
+                "Records",
+                format!("has {} records, and {RECORDS} are the most", records.len()),
+            ));
+        }
         let source = records.first().and_then(|record| record.get("eventSource").or(record.get("EventSource")));
         return match source.and_then(Value::as_str) {
             Some("aws:sqs") => Ok(Event { answer: Answer::Batch, records: each(records, sqs) }),
@@ -221,7 +234,19 @@ fn several(items: &[Value], field: &str, id: Option<&str>, depth: u8) -> Vec<Res
             Err(error) => vec![Err(at(error))],
         }
     };
-    items.iter().enumerate().flat_map(one).collect()
+    let mut found = Vec::new();
+    for item in items.iter().enumerate() {
+        found.extend(one(item));
+        if items.len() > ITEMS || found.len() > ITEMS {
+            let count = items.len().max(found.len());
+            let place = if field.is_empty() { "event" } else { field };
+            return vec![Err(FieldError::new(
+                place,
+                format!("holds {count} commands or events, and {ITEMS} are the most"),
+            ))];
+        }
+    }
+    found
 }
 
 /// A record with what was read from an event. A hint without an occurrence of its own gets the event's ID as its occurrence.
@@ -277,11 +302,7 @@ fn command(value: &Value, event_id: Option<&str>) -> Result<Item, FieldError> {
 }
 
 fn parse_text(text: &str, field: &str) -> Result<Value, FieldError> {
-    serde_json::from_str(text).map_err(|error| {
-        // The parser stops at 128 levels, which it calls its recursion limit.
-        let what = if error.to_string().starts_with("recursion") { "is nested too deeply" } else { "is not JSON" };
-        FieldError::new(field, format!("{what} (line {}, column {})", error.line(), error.column()))
-    })
+    json::read(text).map_err(|reason| FieldError::new(field, reason))
 }
 
 /// Reads an envelope. The parser's own messages are about this program's types, so the error is worded here.

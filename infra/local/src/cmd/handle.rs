@@ -4,12 +4,13 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use offsite_shared::context::Invocation;
 use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::model::error::Error;
+use offsite_shared::model::json;
 use offsite_shared::model::time::later;
 use offsite_shared::ports::Clock;
 use offsite_shared::settings::environment::Environment;
@@ -51,10 +52,7 @@ pub enum Ended {
 /// # Errors
 /// The event file or the ledger cannot be opened.
 pub async fn run(args: &HandleArgs, environment: &Environment) -> anyhow::Result<(Value, Ended)> {
-    let mut event = read(&args.event)?;
-    if args.dry_run {
-        dry(&mut event);
-    }
+    let event = read(&args.event)?;
     // Each run's simulators give IDs of their own: one ledger may see many runs.
     let seed = u64::from_str_radix(SystemClock.nonce().0.get(..16).unwrap_or_default(), 16).unwrap_or_default();
     let options = SimOptions { any_source: true, seed, ..SimOptions::default() };
@@ -70,7 +68,7 @@ pub async fn run(args: &HandleArgs, environment: &Environment) -> anyhow::Result
     let database = home::open(&home::database_path(&environment), simulated).await?;
     let answer = match home::context(&environment, &database) {
         Ok(mut context) => {
-            // An event that only names a backup has no place for the mark.
+            // In the handler and not in the event: nothing that stands in an event can take it off.
             context.settings.read_only |= args.dry_run;
             let clock = SystemClock;
             let id = format!("local-{}", clock.nonce().0.get(..12).unwrap_or_default());
@@ -103,35 +101,11 @@ fn printed(answer: Result<Value, Error>) -> (Value, Ended) {
 }
 
 fn read(path: &PathBuf) -> anyhow::Result<Value> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     if path.as_os_str() == "-" {
-        std::io::stdin().read_to_string(&mut text).context("standard input could not be read")?;
+        std::io::stdin().read_to_end(&mut bytes).context("standard input could not be read")?;
     } else {
-        text =
-            std::fs::read_to_string(path).with_context(|| format!("the event {} could not be read", path.display()))?;
+        bytes = std::fs::read(path).with_context(|| format!("the event {} could not be read", path.display()))?;
     }
-    serde_json::from_str(&text).with_context(|| format!("the event {} is not JSON", path.display()))
-}
-
-/// Marks every command of the event, whatever envelopes it is in.
-fn dry(value: &mut Value) {
-    match value {
-        Value::Object(object) => {
-            if object.contains_key("action") {
-                object.insert("dry_run".into(), json!(true));
-                return;
-            }
-            for inner in object.values_mut() {
-                dry(inner);
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(dry),
-        Value::String(text) => {
-            if let Ok(mut inner @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str::<Value>(text) {
-                dry(&mut inner);
-                *text = inner.to_string();
-            }
-        }
-        _ => {}
-    }
+    json::read_bytes(&bytes).map_err(|reason| anyhow!("the event {} {reason}", path.display()))
 }

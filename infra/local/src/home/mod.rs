@@ -35,7 +35,7 @@ use offsite_shared::providers::provider::Provider;
 use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::settings::url::is_loopback;
-use offsite_shared::settings::{ENDPOINT_VARIABLES, Settings};
+use offsite_shared::settings::{ENDPOINT_VARIABLES, Settings, known};
 use rusqlite::OptionalExtension;
 
 use database::{Database, DatabaseError};
@@ -123,6 +123,7 @@ pub fn context(environment: &Environment, database: &Database) -> Result<Context
             "OFFSITE_TABLE is set, and this command works on a file of this machine, which knows nothing of what is in the table: copies would be started again. Invoke the function instead, for instance with {\"action\":\"sweep\"}, or unset OFFSITE_TABLE to work on the file",
         ));
     }
+    known::check(environment)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let settings = Settings::from_environment(environment, &PROVIDERS)?;
     let policy = policy_file::in_force(environment)?.map(Arc::new);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::exchange::wire;
 use crate::io::patience::patience;
@@ -68,7 +68,7 @@ impl TokenClient {
         self.repeated(ask).await
     }
 
-    /// Exchanges an identity token for the temporary credential of a role. Where the cloud's answer quotes the token, it is taken out.
+    /// Exchanges an identity token for the temporary credential of a role.
     pub(super) async fn exchange(
         &self,
         provider: &dyn Provider,
@@ -78,12 +78,7 @@ impl TokenClient {
     ) -> Result<Temporary, Failure> {
         let ask = |timeout| {
             let call = provider.sts().exchange(region, federation, token, (self.clock.now(), &self.clock.nonce()));
-            async move {
-                let mut reply = self.unsigned(provider, &call, timeout).await?;
-                // The token is taken out before the answer is read: a message that is cut short would hold a part of it.
-                reply.body = without(token.expose_secret(), &String::from_utf8_lossy(&reply.body)).into_bytes();
-                provider.sts().assumed(&reply)
-            }
+            async move { provider.sts().assumed(&self.unsigned(provider, &call, timeout).await?) }
         };
         self.repeated(ask).await
     }
@@ -160,21 +155,6 @@ impl TokenClient {
     }
 }
 
-/// The text without the token, also where the token is cut short.
-fn without(token: &str, text: &str) -> String {
-    const TOLD_BY: usize = 12;
-    let Some(beginning) = token.get(..TOLD_BY) else { return text.replace(token, "(the token)") };
-    let mut parts = text.split(beginning);
-    let mut kept = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        kept.push_str("(the token)");
-        kept.push_str(
-            part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '=')),
-        );
-    }
-    kept
-}
-
 /// What callers get that need a credential which a token service did not give. `refused` is the name of the error if it was refused.
 pub(super) fn not_got(what: &str, failure: &Failure, refused: ErrorName) -> NotGot {
     let (name, next) = match is_final(failure) {
@@ -199,17 +179,6 @@ pub(super) fn renew_at(now: Timestamp, expires_at: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_token_is_not_repeated_whole_or_in_part() {
-        let token = format!("eyJhbGciOiJSUzI1NiJ9.{}.{}", "p".repeat(700), "s".repeat(340));
-        for part in [token.as_str(), &token[..300], &token[..12]] {
-            let text = format!("the token \"{part}\" is wrong");
-            assert_eq!(without(&token, &text), "the token \"(the token)\" is wrong");
-        }
-        assert_eq!(without("short", "a short one"), "a (the token) one");
-        assert_eq!(without(&token, "no token"), "no token");
-    }
 
     #[test]
     fn a_credential_that_has_ended_by_our_clock_is_not_got_at_every_call() {

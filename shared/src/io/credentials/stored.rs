@@ -12,6 +12,7 @@ use crate::io::aws_error::AwsError;
 use crate::model::command::Cloud;
 use crate::model::error::Error;
 use crate::model::fields::{FieldError, Fields};
+use crate::model::json;
 use crate::sign::Credential;
 
 /// How long one read may take, repeats included.
@@ -39,9 +40,11 @@ pub(super) async fn secret(
 /// # Errors
 /// The file cannot be read, or it holds something else.
 pub(super) fn file(path: &str, cloud: Cloud) -> Result<StoredCredential, Error> {
-    let text = std::fs::read_to_string(path)
+    let bytes = std::fs::read(path)
         .map_err(|error| Error::configuration(format!("the credential file {path} cannot be read: {error}")))?;
-    means(&text, cloud, path)
+    let text =
+        json::utf8(&bytes).map_err(|reason| Error::configuration(format!("the credential file {path} {reason}")))?;
+    means(text, cloud, path)
 }
 
 fn unread(arn: &str, error: &AwsError) -> Error {
@@ -64,7 +67,7 @@ fn means(text: &str, cloud: Cloud, place: &str) -> Result<StoredCredential, Erro
             "{place}: {reason}; it must be {{\"access_key_id\":…,\"access_key_secret\":…}}{password}"
         ))
     };
-    let value: Value = serde_json::from_str(text).map_err(|_| wrong("is not JSON".to_owned()))?;
+    let value = json::read(text).map_err(wrong)?;
     let means = read(&value, cloud, place).map_err(|error| wrong(error.to_string()))?;
     means.map_err(|error| wrong(error.message))
 }

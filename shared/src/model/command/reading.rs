@@ -9,6 +9,9 @@ use super::{Cloud, Command, Destination, Operation, Options, Source};
 use crate::model::fields::{Complaints, FieldError, Fields, kind};
 use crate::model::text::one_line;
 
+/// As many destinations may a command or a rule name: more than any of the clouds has regions.
+const DESTINATIONS: usize = 100;
+
 impl Command {
     /// Reads a command. A field that is missing, wrong or unknown is an error.
     ///
@@ -37,7 +40,7 @@ impl Command {
                 format!("\"{operation}\" is not an operation of {provider}; known: {}", known.join(", ")),
             )
         })?;
-        let account = fields.text("account")?.unwrap_or_else(|| "default".to_owned());
+        let account = fields.short("account")?.unwrap_or_else(|| "default".to_owned());
         let missing = |name: &str| FieldError::new(name, "is missing");
         let source = source(fields.value("source").ok_or_else(|| missing("source"))?, operation)?;
         let wanted = fields.value("destinations").ok_or_else(|| missing("destinations"))?;
@@ -47,8 +50,8 @@ impl Command {
             None => Options::default(),
             Some(value) => options(value, "options", operation).map_err(Complaints::first)?,
         };
-        let occurrence = fields.text("occurrence")?;
-        let rule = fields.text("rule")?;
+        let occurrence = fields.short("occurrence")?;
+        let rule = fields.short("rule")?;
         let dry_run = fields.boolean("dry_run")?.unwrap_or(false);
         fields.finish()?;
         Ok(Command { operation, account, source, destinations, options, occurrence, rule, dry_run })
@@ -79,6 +82,13 @@ pub(crate) fn destinations(
     };
     if items.is_empty() {
         return Err(FieldError::new(path, "must name at least one destination").into());
+    }
+    if items.len() > DESTINATIONS {
+        return Err(FieldError::new(
+            path,
+            format!("names {} destinations, and {DESTINATIONS} are the most", items.len()),
+        )
+        .into());
     }
     let mut complaints = Complaints::default();
     if operation == Operation::CreateVaultReplication && items.len() > 1 {

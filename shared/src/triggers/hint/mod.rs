@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use crate::model::command::reading::{identifier_text, optional_identifier, project, region, region_text};
 use crate::model::command::{Cloud, Operation};
 use crate::model::fields::{FieldError, Fields};
+use crate::model::json;
 use crate::model::text::one_line;
 
 /// An event that names something to be copied.
@@ -180,7 +181,7 @@ fn required<'v>(object: &'v Map<String, Value>, path: &str, name: &str) -> Resul
 fn object_of(value: Option<&Value>) -> Option<Map<String, Value>> {
     match value? {
         Value::Object(object) => Some(object.clone()),
-        Value::String(text) => match serde_json::from_str(text) {
+        Value::String(text) => match json::read(text) {
             Ok(Value::Object(object)) => Some(object),
             _ => None,
         },

@@ -11,6 +11,7 @@ use offsite_shared::model::error::Error;
 use offsite_shared::ports::{Ledger, Transport};
 use offsite_shared::providers::probe::{Finding, Health};
 use offsite_shared::settings::environment::Environment;
+use offsite_shared::settings::known::{self, Unknown};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde_json::json;
 
@@ -51,6 +52,18 @@ pub(crate) fn paused(environment: &Environment) -> Check {
         ),
     };
     Check::here("paused", "", finding, "whether it is set for functions elsewhere: this is this process's environment")
+}
+
+/// The check whether every variable that begins with `OFFSITE_` is read by something.
+pub(crate) fn names(environment: &Environment) -> Check {
+    let unknown = known::unknown(environment);
+    let told: Vec<String> = unknown.iter().map(ToString::to_string).collect();
+    let finding = match (told.is_empty(), unknown.iter().any(Unknown::is_switch)) {
+        (true, _) => Finding::ok("every OFFSITE_ variable is one that is read"),
+        (false, false) => Finding::new(Health::Warn, told.join(". "), "correct the name, or unset it"),
+        (false, true) => Finding::new(Health::Fail, told.join(". "), "correct the name: nothing is started with it"),
+    };
+    Check::here("variables", "", finding, "what is set for functions elsewhere: this is this process's environment")
 }
 
 /// The ledger that `offsite ledger` reads, and the pauses in it.

@@ -107,7 +107,7 @@ async fn examine(args: &DoctorArgs, environment: &Environment) -> anyhow::Result
     let (check, policy) = policy(args.file.as_deref(), environment);
     report.checks.push(check);
     report.policy = policy.as_ref().map(|(name, _)| name.clone());
-    report.checks.push(here::paused(environment));
+    report.checks.extend([here::names(environment), here::paused(environment)]);
     let (ledger, pauses) = here::ledger(environment, simulated).await;
     report.checks.push(ledger);
     let in_force = policy.as_ref().map(|(_, policy)| Arc::new(policy.clone()));

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use offsite_shared::model::error::Error;
 use offsite_shared::model::fields::FieldError;
+use offsite_shared::model::json;
 use offsite_shared::model::text::one_line;
 use offsite_shared::policy::Policy;
 use offsite_shared::settings::environment::Environment;
@@ -154,8 +155,7 @@ fn policy(bytes: &[u8]) -> Result<Policy, Vec<Problem>> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(vec![whole(format!("is greater than {MAX_BYTES} bytes"))]);
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| vec![whole("is not UTF-8 text".to_owned())])?;
-    let text = as_yaml(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let text = as_yaml(json::utf8(bytes).map_err(|reason| vec![whole(reason)])?);
     let mut document = Document::new(&text);
     let value = document.read().map_err(|problem| vec![problem]);
     // What is no plain data cannot be judged as a policy.

@@ -1,0 +1,148 @@
+//! The variables that this program reads. One that nothing reads is probably misspelt, and two of the likely misspellings are switches
+//! for safety.
+
+use super::environment::Environment;
+use crate::model::error::Error;
+
+/// All of them. Those of one cloud follow below.
+const KNOWN: [&str; 31] = [
+    "OFFSITE_ALLOWED_DESTINATIONS",
+    "OFFSITE_ATTEMPT_BACKOFF_S",
+    "OFFSITE_AUDIT_S",
+    "OFFSITE_BACKOFF_MS",
+    "OFFSITE_CONCURRENCY",
+    "OFFSITE_CONNECT_TIMEOUT_MS",
+    "OFFSITE_COPY_DEADLINE_S",
+    "OFFSITE_DB",
+    "OFFSITE_DIRECT_COMMANDS",
+    "OFFSITE_FIRST_LOOK_S",
+    "OFFSITE_HUAWEI_CBR_ENDPOINT",
+    "OFFSITE_HUAWEI_CSBS_ENDPOINT",
+    "OFFSITE_HUAWEI_IAM_DOMAIN",
+    "OFFSITE_HUAWEI_IAM_ENDPOINT",
+    "OFFSITE_HUAWEI_IAM_PASSWORD",
+    "OFFSITE_HUAWEI_IAM_USER",
+    "OFFSITE_INELIGIBLE_S",
+    "OFFSITE_LEASE_MARGIN_MS",
+    "OFFSITE_LONGEST_LOOK_S",
+    "OFFSITE_MAX_ATTEMPTS",
+    "OFFSITE_METRICS",
+    "OFFSITE_PAUSED",
+    "OFFSITE_PAUSE_S",
+    "OFFSITE_POLICY",
+    "OFFSITE_SECOND_LOOK_MS",
+    "OFFSITE_STACK",
+    "OFFSITE_TABLE",
+    "OFFSITE_TIMEOUT_MS",
+    "OFFSITE_WORK_QUEUE_URL",
+    "OFFSITE_ALIBABA_ENDPOINT",
+    "OFFSITE_TENCENT_ENDPOINT",
+];
+
+/// What each cloud has, after `OFFSITE_` and its name.
+const OF_A_CLOUD: [&str; 5] = ["ACCOUNTS", "ON_DOUBT", "RPS", "STS_ENDPOINT", "VISIBILITY_WAIT_S"];
+
+/// The clouds, as variables name them.
+const CLOUDS: [&str; 3] = ["ALIBABA", "HUAWEI", "TENCENT"];
+
+/// What keeps copies from being made. Misspelt, it would keep nothing.
+const SWITCHES: [&str; 3] = ["OFFSITE_ALLOWED_DESTINATIONS", "OFFSITE_DIRECT_COMMANDS", "OFFSITE_PAUSED"];
+
+/// A variable that nothing reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// Its name.
+    pub name: String,
+    /// The one that is spelt most like it, if one is at all.
+    pub nearest: Option<String>,
+}
+
+impl Unknown {
+    /// Whether it is probably a switch that keeps copies from being made.
+    pub fn is_switch(&self) -> bool {
+        self.nearest.as_deref().is_some_and(|nearest| SWITCHES.contains(&nearest) || nearest.ends_with("_ON_DOUBT"))
+    }
+}
+
+impl std::fmt::Display for Unknown {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "nothing reads the variable {}", self.name)?;
+        match &self.nearest {
+            Some(nearest) => write!(formatter, "; {nearest} is spelt most like it"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// All variables that begin with `OFFSITE_`.
+pub fn all() -> Vec<String> {
+    let of = |cloud: &&str| OF_A_CLOUD.map(|name| format!("OFFSITE_{cloud}_{name}"));
+    KNOWN.iter().map(|name| (*name).to_owned()).chain(CLOUDS.iter().flat_map(of)).collect()
+}
+
+/// The variables of the environment that begin with `OFFSITE_` and that nothing reads.
+pub fn unknown(environment: &Environment) -> Vec<Unknown> {
+    let known = all();
+    let strange = environment.variables().keys().filter(|name| name.starts_with("OFFSITE_") && !known.contains(name));
+    strange
+        .map(|name| {
+            let like = |known: &&String| strsim::normalized_damerau_levenshtein(name, known);
+            let nearest = known.iter().max_by(|one, other| like(one).total_cmp(&like(other)));
+            Unknown { name: name.clone(), nearest: nearest.filter(|nearest| like(nearest) > 0.7).cloned() }
+        })
+        .collect()
+}
+
+/// Warns of variables that nothing reads.
+///
+/// # Errors
+/// One of them is probably a switch that keeps copies from being made, so nothing may start without it.
+pub fn check(environment: &Environment) -> Result<(), Error> {
+    for one in unknown(environment) {
+        if one.is_switch() {
+            return Err(Error::configuration(format!(
+                "{one}: correct the name, so that nothing is copied against your will"
+            )));
+        }
+        tracing::warn!("{one}");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(name: &str) -> Vec<Unknown> {
+        unknown(&Environment::default().with(name, "1"))
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_named_with_the_nearest_one() {
+        for (misspelt, meant) in [
+            ("OFFSITE_PAUSE", "OFFSITE_PAUSED"),
+            ("OFFSITE_PAUSD", "OFFSITE_PAUSED"),
+            ("OFFSITE_ALLOWED_DESTINATION", "OFFSITE_ALLOWED_DESTINATIONS"),
+            ("OFFSITE_TENCENT_ON_DOUBTS", "OFFSITE_TENCENT_ON_DOUBT"),
+        ] {
+            let unknown = found(misspelt);
+            assert_eq!(unknown[0].nearest.as_deref(), Some(meant), "{misspelt}");
+            assert!(unknown[0].is_switch());
+            assert!(check(&Environment::default().with(misspelt, "1")).unwrap_err().message.contains(meant));
+        }
+        let unknown = found("OFFSITE_TABEL");
+        assert_eq!(
+            unknown[0].to_string(),
+            "nothing reads the variable OFFSITE_TABEL; OFFSITE_TABLE is spelt most like it"
+        );
+        assert_eq!(found("OFFSITE_SOMETHING_ELSE")[0].nearest, None);
+        assert_eq!(check(&Environment::default().with("OFFSITE_SOMETHING_ELSE", "1")), Ok(()));
+    }
+
+    #[test]
+    fn what_is_read_is_known() {
+        for name in all() {
+            assert_eq!(found(&name), [], "{name}");
+        }
+    }
+}
