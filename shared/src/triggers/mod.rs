@@ -1,5 +1,6 @@
 //! Strict reading of events, from the envelope to what it asks for. A trigger is recognized by its envelope.
 
+mod envelopes;
 pub mod hint;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
@@ -107,6 +108,10 @@ pub fn read(payload: &Value) -> Result<Event, FieldError> {
             )),
         };
     }
+    // EventBridge Pipes hand a batch of SQS over as an array. Source: EventBridge user guide, "Pipes batching and concurrency".
+    if let Some(records) = payload.as_array().filter(|records| records.first().is_some_and(is_sqs)) {
+        return Ok(Event { answer: Answer::Batch, records: each(records, sqs) });
+    }
     let record = match (record_of(payload, None, DEPTH), payload.get("id").and_then(Value::as_str)) {
         (Ok(record), _) => record,
         // An error in an event with an ID is reported under that ID.
@@ -114,6 +119,10 @@ pub fn read(payload: &Value) -> Result<Event, FieldError> {
         (Err(error), None) => return Err(error),
     };
     Ok(Event { answer: Answer::Results, records: vec![record] })
+}
+
+fn is_sqs(record: &Value) -> bool {
+    record.get("eventSource").and_then(Value::as_str) == Some("aws:sqs") && record.get("body").is_some()
 }
 
 /// Reads one record from each item. An item of the wrong shape fails alone.
@@ -174,6 +183,13 @@ fn record_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventRecord
         return Ok(EventRecord { items: several(items, "", id.as_deref(), depth), id });
     };
     let text = |name: &str| object.get(name).and_then(Value::as_str);
+    if let Some(reason) = envelopes::not_for_us(object) {
+        return Ok(ignored(reason, id));
+    }
+    // The letter of an invocation that failed has the whole event in it.
+    if let Some(event) = object.get("requestPayload").filter(|_| object.contains_key("requestContext")) {
+        return inner(event, id, "requestPayload", depth);
+    }
     if object.contains_key("action") {
         let item = match text("action") {
             Some("sweep" | "observe") => Ok(Item::Action(value.clone())),
@@ -184,14 +200,24 @@ fn record_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventRecord
     if object.contains_key("detail-type") || object.contains_key("detail") {
         let event: EventBridgeEvent<Value> = parse(value, "", &["detail-type", "source"])?;
         let id = event.id.or(id);
-        return inner(&event.detail, id, "detail", depth);
+        let read = inner(&event.detail, id.clone(), "detail", depth);
+        return match (read, envelopes::another_product(&event.source)) {
+            (Err(_), Some(reason)) if event.detail_type != "Scheduled Event" => Ok(ignored(reason, id)),
+            (read, _) => read,
+        };
     }
     if object.contains_key("specversion") {
         let id = text("id").map(str::to_owned).or(id);
         if let Some(reading) = hint::of_cloud_event(value) {
             return Ok(record_of_hint(reading, id));
         }
-        return inner(object.get("data").unwrap_or(&Value::Null), id, "data", depth);
+        let decoded = envelopes::data_of(object)?;
+        let data = decoded.as_ref().or(object.get("data")).unwrap_or(&Value::Null);
+        let field = if decoded.is_some() { "data_base64" } else { "data" };
+        return match (inner(data, id.clone(), field, depth), text("source").and_then(envelopes::another_product)) {
+            (Err(_), Some(reason)) => Ok(ignored(reason, id)),
+            (read, _) => read,
+        };
     }
     if text("Type") == Some("Notification") {
         let id = text("MessageId").map(str::to_owned).or(id);
@@ -247,6 +273,10 @@ fn several(items: &[Value], field: &str, id: Option<&str>, depth: u8) -> Vec<Res
         }
     }
     found
+}
+
+fn ignored(reason: String, id: Option<String>) -> EventRecord {
+    EventRecord { items: vec![Ok(Item::Ignored(reason))], id }
 }
 
 /// A record with what was read from an event. A hint without an occurrence of its own gets the event's ID as its occurrence.
