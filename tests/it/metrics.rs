@@ -78,7 +78,7 @@ fn check(line: &Value) -> Result<(), String> {
                 if !(1..=1024).contains(&value.len()) || !value.is_ascii() || value.starts_with(':') {
                     return Err(format!("{name} cannot be a dimension's value"));
                 }
-                if !["provider", "rule"].contains(&name) {
+                if !["stack", "provider", "rule"].contains(&name) {
                     return Err(format!("{name} is no dimension of ours"));
                 }
                 used.insert(name.to_owned());

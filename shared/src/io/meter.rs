@@ -33,10 +33,11 @@ impl Meter for LineMeter {
     }
 }
 
-/// The metrics that `OFFSITE_METRICS` asks for. `usual` says whether there are any if it is not set.
+/// The metrics that `OFFSITE_METRICS` asks for, as those of the stack that `OFFSITE_STACK` names. `usual` says whether there are any if the
+/// first is not set.
 ///
 /// # Errors
-/// The variable is neither `emf` nor `none`.
+/// The first is neither `emf` nor `none`, or the second cannot be a stack's name.
 pub fn from_environment(environment: &Environment, to: LineMeter, usual: bool) -> Result<Metrics, Error> {
     let on = match environment.get("OFFSITE_METRICS") {
         None => usual,
@@ -47,7 +48,14 @@ pub fn from_environment(environment: &Environment, to: LineMeter, usual: bool) -
             return Err(Error::new(ErrorName::Configuration, reason));
         }
     };
-    Ok(if on { Metrics::to(Arc::new(to)) } else { Metrics::default() })
+    let stack = environment.get("OFFSITE_STACK");
+    // Source: AWS CloudFormation API reference, CreateStack, StackName, 2026.
+    if stack.is_some_and(|name| name.len() > 128 || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')) {
+        let reason = "OFFSITE_STACK must be the name of a stack: letters, digits and hyphens, at most 128";
+        return Err(Error::new(ErrorName::Configuration, reason));
+    }
+    let metrics = if on { Metrics::to(Arc::new(to)) } else { Metrics::default() };
+    Ok(metrics.of_stack(stack))
 }
 
 /// Whether Lambda's own filter keeps the metrics out of the log: a line of JSON without a level counts as INFO.
@@ -72,6 +80,18 @@ mod tests {
         assert_eq!((on("", true), on("", false)), (Ok(true), Ok(false)));
         assert_eq!((on("emf", false), on("none", true)), (Ok(true), Ok(false)));
         assert!(on("statsd", true).unwrap_err().message.contains("OFFSITE_METRICS"));
+    }
+
+    #[test]
+    fn a_stack_has_the_name_of_a_stack() {
+        let named = |name: &str| {
+            let environment = Environment::default().with("OFFSITE_STACK", name);
+            from_environment(&environment, LineMeter::Stdout, true).map(|metrics| metrics.is_on())
+        };
+        assert_eq!((named("offsite-eu"), named("")), (Ok(true), Ok(true)));
+        for wrong in ["offsite eu", "offsite/eu", &"x".repeat(129)] {
+            assert!(named(wrong).unwrap_err().message.contains("OFFSITE_STACK"), "{wrong}");
+        }
     }
 
     #[test]
