@@ -297,7 +297,10 @@ mod tests {
         };
         let whole = Subject { stack: Some("offsite-eu"), ..Subject::default() };
         let (of_whole, document) = sets(whole);
-        assert_eq!((of_whole, &document["stack"], &document["Holds"]), (json!([["stack"]]), &json!("offsite-eu"), &json!(0)));
+        assert_eq!(
+            (of_whole, &document["stack"], &document["Holds"]),
+            (json!([["stack"]]), &json!("offsite-eu"), &json!(0))
+        );
         assert!(document.get("provider").is_none());
         let of_cloud = Subject { cloud: Some(Cloud::Tencent), ..whole };
         assert_eq!(sets(of_cloud).0, json!([["stack", "provider"]]));

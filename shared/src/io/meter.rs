@@ -58,9 +58,23 @@ pub fn from_environment(environment: &Environment, to: LineMeter, usual: bool) -
     Ok(metrics.of_stack(stack))
 }
 
+/// The metrics of a Lambda function, which writes them unless it is told not to.
+///
+/// # Errors
+/// As [`from_environment`].
+pub fn of_function(environment: &Environment) -> Result<Metrics, Error> {
+    let metrics = from_environment(environment, LineMeter::Stdout, true)?;
+    if metrics.is_on() && is_filtered(environment) {
+        tracing::error!(
+            "AWS_LAMBDA_LOG_LEVEL keeps the metrics out of the log, which count as INFO there: set it to INFO"
+        );
+    }
+    Ok(metrics)
+}
+
 /// Whether Lambda's own filter keeps the metrics out of the log: a line of JSON without a level counts as INFO.
 /// Source: AWS Lambda developer guide, "Log-level filtering", 2026.
-pub(crate) fn is_filtered(environment: &Environment) -> bool {
+fn is_filtered(environment: &Environment) -> bool {
     let is = |name: &str, wanted: &[&str]| {
         environment.get(name).is_some_and(|value| wanted.iter().any(|one| one.eq_ignore_ascii_case(value)))
     };

@@ -12,6 +12,7 @@ pub mod http;
 pub mod lambda;
 pub mod memory;
 pub mod meter;
+pub mod objects;
 pub mod patience;
 pub mod policies;
 pub mod sqs;
