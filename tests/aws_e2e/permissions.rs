@@ -39,7 +39,7 @@ fn without(policy: &Value, actions: &[&str]) -> Value {
 }
 
 /// IAM gives its documents percent-encoded.
-fn unescaped(text: &str) -> String {
+pub fn unescaped(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
