@@ -67,9 +67,7 @@ async fn a_report_is_written_on_schedule_in_our_own_words_and_its_one_number_fol
     let home = deployed().await;
     let function = home.function(Cloud::Tencent);
     let sweep = json!({ "action": "sweep" });
-    let snapshot = |id: &str, made: &str| {
-        json!({ "snapshot_id": id, "region": "ap-guangzhou", "name": "web-1", "disk_id": id.replace("snap", "disk"), "created": made })
-    };
+    let snapshot = |id: &str, made: &str| json!({ "snapshot_id": id, "region": "ap-guangzhou", "name": "web-1", "disk_id": id.replace("snap", "disk"), "created": made });
     let seed = json!({ "snapshots": [snapshot("snap-report01", "2026-11-01T00:00:00Z")], "switches": { "copy_duration_s": 0 } });
     home.seed(Cloud::Tencent, seed).await;
 
@@ -138,7 +136,10 @@ async fn a_report_that_cannot_be_written_does_not_hold_and_names_the_service_s_c
     assert_eq!(home.account.rest("PUT", "lambda", &path, body).await.status, 200);
     let (name, message) = home.invoke(&home.reporter(), &json!({ "action": "report" })).await.unwrap_err();
     assert_eq!(name, "Offsite.Configuration", "{message}");
-    assert!(message.contains(&elsewhere) && message.contains("AccessDenied") && message.contains("s3:PutObject"), "{message}");
+    assert!(
+        message.contains(&elsewhere) && message.contains("AccessDenied") && message.contains("s3:PutObject"),
+        "{message}"
+    );
     assert_eq!(holds(&home).await, [0]);
 }
 
@@ -152,7 +153,10 @@ async fn the_role_of_the_report_has_no_cloud_s_key_and_writes_neither_record_nor
     let asked = [("RoleName", role.rsplit('/').next().unwrap()), ("PolicyName", "offsite")];
     let found = home.account.query("iam", "GetRolePolicy", &asked).await.unwrap();
     let policy = unescaped(&elements(&found, "PolicyDocument").remove(0));
-    assert!(!policy.contains("secretsmanager") && !policy.contains("sts:") && policy.contains("dynamodb:GetItem"), "{policy}");
+    assert!(
+        !policy.contains("secretsmanager") && !policy.contains("sts:") && policy.contains("dynamodb:GetItem"),
+        "{policy}"
+    );
 
     let parameters = [("RoleArn", role.as_str()), ("RoleSessionName", "report")];
     let session = home.account.query("sts", "AssumeRole", &parameters).await.unwrap();

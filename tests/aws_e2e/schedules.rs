@@ -23,7 +23,10 @@ pub async fn fire(home: &Home, schedule: &str) {
     let found = listed.iter().find(|one| one["Name"].as_str().unwrap().contains(schedule)).unwrap();
     let (name, group) = (found["Name"].as_str().unwrap(), found["GroupName"].as_str().unwrap());
     let whole = scheduler(home, "GET", &format!("/schedules/{name}?groupName={group}"), &Value::Null).await;
-    assert!(["rate(5 minutes)", "rate(30 minutes)"].map(Some).contains(&whole["ScheduleExpression"].as_str()), "{whole}");
+    assert!(
+        ["rate(5 minutes)", "rate(30 minutes)"].map(Some).contains(&whole["ScheduleExpression"].as_str()),
+        "{whole}"
+    );
     let now = SystemClock.now().to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S").to_string();
     let once = json!({
         "ScheduleExpression": format!("at({now})"), "FlexibleTimeWindow": { "Mode": "OFF" }, "Target": whole["Target"],

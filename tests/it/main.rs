@@ -16,6 +16,7 @@ mod functions;
 mod golden;
 mod hints;
 mod inventory;
+mod kept_report;
 mod ledger;
 mod life;
 mod metrics;
