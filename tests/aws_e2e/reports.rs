@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use offsite_local::cmd::{self, report::Format, report::ReportArgs};
+use offsite_local::home::profile;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::ports::Notes;
+use offsite_shared::report::Conclusion;
+use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 
 use crate::account::{elements, until};
@@ -175,4 +179,41 @@ async fn the_role_of_the_report_has_no_cloud_s_key_and_writes_neither_record_nor
         let refused = ledger.put_note(name, "{}", 0).await.unwrap_err().to_string();
         assert!(refused.contains("AccessDenied"), "{refused}");
     }
+
+    // A person's profile that takes the same role over: the command reads the same report.
+    let files = tempfile::tempdir().unwrap();
+    let path = |name: &str| files.path().join(name).to_string_lossy().into_owned();
+    let key = home.account.environment();
+    let key = |name: &str| key.get(name).unwrap().to_owned();
+    let config = format!(
+        "[profile me]\naws_access_key_id = {}\naws_secret_access_key = {}\n[profile audit]\nrole_arn = {role}\nsource_profile = me\nregion = us-east-1\n",
+        key("AWS_ACCESS_KEY_ID"),
+        key("AWS_SECRET_ACCESS_KEY")
+    );
+    std::fs::write(path("config"), config).unwrap();
+    let environment = Environment::default()
+        .with("AWS_CONFIG_FILE", path("config"))
+        .with("AWS_SHARED_CREDENTIALS_FILE", path("none"))
+        .with("AWS_PROFILE", "audit")
+        .with("AWS_ENDPOINT_URL", key("AWS_ENDPOINT_URL"))
+        .with("OFFSITE_TABLE", home.output("LedgerTable"))
+        .with("OFFSITE_POLICY", home.output("PolicyLocation"));
+    let mut out = Vec::new();
+    let arguments = ReportArgs {
+        format: Some(Format::Json),
+        csv: None,
+        rule: Vec::new(),
+        resource: Vec::new(),
+        backup: Vec::new(),
+        verdict: Vec::new(),
+        at: None,
+        max_age: Duration::from_secs(7_200),
+        live: false,
+        policy: None,
+        output: None,
+    };
+    let environment = profile::resolved(&environment).await.unwrap();
+    let conclusion = cmd::report::run(&arguments, &environment, &mut out).await.unwrap();
+    let told: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!((conclusion, &told["rules"][0]["rule"]), (Conclusion::Unknown, &json!("snapshots")));
 }

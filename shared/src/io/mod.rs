@@ -1,7 +1,9 @@
 //! The only impure module: clock, environment, HTTP, AWS, standard output, and the Lambda runtime.
 
+pub mod assume;
 pub mod aws;
 mod aws_error;
+mod aws_objects;
 mod aws_places;
 pub mod caller;
 pub mod clock;

@@ -283,7 +283,7 @@ async fn now_of(
                 resources.add(&line, at, many);
             }
             if line.verdict.is_late() {
-                late.push(line.clone());
+                late.push(bare(&line));
             }
             if line.verdict != Verdict::Replicated {
                 report.exceptions_total += 1;
@@ -361,6 +361,23 @@ fn earlier(at: Timestamp, by: Duration) -> Timestamp {
 
 /// How far two clocks may be apart before what one of them says cannot be known to the other.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
+
+/// A line with what decides about it, and nothing that is only told: there may be very many of them.
+fn bare(line: &Line) -> Line {
+    Line {
+        verdict: line.verdict,
+        backup_id: line.backup_id.clone(),
+        name: None,
+        resource: line.resource.clone(),
+        resource_kind: line.resource_kind.clone(),
+        source_region: String::new(),
+        destination: line.destination.clone(),
+        created_at: line.created_at,
+        cause: None,
+        reason: None,
+        key: None,
+    }
+}
 
 /// What needs somebody comes first, and of that the oldest.
 fn order(line: &Line) -> (Verdict, Option<Timestamp>, &str, &str) {
