@@ -7,11 +7,10 @@ use offsite_shared::io::aws::Aws;
 use offsite_shared::model::error::Error;
 use offsite_shared::ports::{Boxed, Clock, Transport};
 use offsite_shared::settings::environment::Environment;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::file::{Profiles, Section};
 use super::outside;
-use super::with;
 
 /// How many roles are taken over, each with the one before.
 const MOST_ROLES: usize = 5;
@@ -130,4 +129,13 @@ impl Chain<'_> {
         let aws = Aws::unsigned(self.environment, self.transport.clone(), self.clock.clone())?;
         assume::with_token(self.environment, &aws, role, &token).await
     }
+}
+
+/// The environment with this credential.
+pub(super) fn with(environment: &Environment, session: &Session) -> Environment {
+    environment
+        .clone()
+        .with("AWS_ACCESS_KEY_ID", session.id.clone())
+        .with("AWS_SECRET_ACCESS_KEY", session.secret.expose_secret())
+        .with("AWS_SESSION_TOKEN", session.token.expose_secret())
 }

@@ -13,16 +13,13 @@ mod outside;
 use std::sync::Arc;
 use std::time::Duration;
 
-use offsite_shared::io::assume::Session;
+use chain::{Chain, with};
+use file::Profiles;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::model::error::Error;
 use offsite_shared::ports::{Clock, Transport};
 use offsite_shared::settings::environment::Environment;
-use secrecy::ExposeSecret;
-
-use chain::Chain;
-use file::Profiles;
 
 /// The environment with the AWS credential and region that it leads to. Without a ledger on AWS, or with keys in it, it stays as it is;
 /// also where nothing leads to a credential, so that whoever needs one says what is missing.
@@ -46,13 +43,4 @@ pub async fn resolved(environment: &Environment) -> Result<Environment, Error> {
         Some(session) => with(&environment, &session),
         None => environment,
     })
-}
-
-/// The environment with this credential.
-fn with(environment: &Environment, session: &Session) -> Environment {
-    environment
-        .clone()
-        .with("AWS_ACCESS_KEY_ID", session.id.clone())
-        .with("AWS_SECRET_ACCESS_KEY", session.secret.expose_secret())
-        .with("AWS_SESSION_TOKEN", session.token.expose_secret())
 }
