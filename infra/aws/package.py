@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 r"""One deployable zip for each function, the same bit by bit wherever it is packed.
 
-    python3 infra/aws/package.py                        all three, from what was built last
+    python3 infra/aws/package.py                        all four, from what was built last
     python3 infra/aws/package.py tencent --out /tmp     one of them, to another folder
     python3 infra/aws/package.py --from target/release  what plain cargo built
 
@@ -9,9 +9,9 @@ Build first, without the paths of your machine in the binaries, so that another 
 
     export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
     cargo lambda build --release --compiler cargo \
-      --bin offsite-alibaba --bin offsite-huawei --bin offsite-tencent
+      --bin offsite-alibaba --bin offsite-huawei --bin offsite-tencent --bin offsite-report
 
-Each binary is looked for as target/lambda/offsite-CLOUD/bootstrap (cargo lambda), then as target/release/offsite-CLOUD (cargo). The
+Each binary is looked for as target/lambda/offsite-NAME/bootstrap (cargo lambda), then as target/release/offsite-NAME (cargo). The
 same compiler, linker, crate registry and RUSTFLAGS make the same binary. The same binary makes the same zip with every Python,
 since it is stored and not compressed: deflate differs between versions of zlib. CodeSha256 is what Lambda shows for it:
 `aws lambda get-function-configuration --function-name offsite-tencent --query CodeSha256`.
@@ -28,27 +28,27 @@ import sys
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CLOUDS = ("alibaba", "huawei", "tencent")
+FUNCTIONS = ("alibaba", "huawei", "tencent", "report")
 # Source: ELF specification, e_machine, 2026.
 MACHINES = {"x86_64": 62, "arm64": 183}
 # glibc of the runtime provided.al2023. Source: AWS Lambda Developer Guide, OS-only runtimes; Amazon Linux 2023 packages, 2026.
 GLIBC = (2, 34)
-BUILD = "cargo lambda build --release --compiler cargo --bin offsite-{cloud}"
+BUILD = "cargo lambda build --release --compiler cargo --bin offsite-{function}"
 
 
 class Refused(Exception):
     """Why there is no zip, and what to do."""
 
 
-def find(cloud, folders):
-    """The binary of one cloud's function, as cargo lambda or cargo leaves it."""
-    name = f"offsite-{cloud}"
+def find(function, folders):
+    """The binary of one function, as cargo lambda or cargo leaves it."""
+    name = f"offsite-{function}"
     candidates = [path for folder in folders for path in (folder / name / "bootstrap", folder / name)]
     for path in candidates:
         if path.is_file():
             return path
     looked = " or ".join(str(path) for path in candidates)
-    raise Refused(f"there is no binary of {name}: looked for {looked}. Build it: {BUILD.format(cloud=cloud)}")
+    raise Refused(f"there is no binary of {name}: looked for {looked}. Build it: {BUILD.format(function=function)}")
 
 
 def check(binary, path, architecture):
@@ -87,25 +87,25 @@ def pack(binary, target):
 def main(arguments=None):
     """The command line."""
     parser = argparse.ArgumentParser(prog="package.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cloud", nargs="*", help="alibaba, huawei, tencent; all three unless named")
+    parser.add_argument("function", nargs="*", help="alibaba, huawei, tencent, report; all four unless named")
     parser.add_argument("--from", dest="source", type=pathlib.Path, metavar="DIR",
-                        help="where the binaries are, as offsite-CLOUD/bootstrap or offsite-CLOUD")
+                        help="where the binaries are, as offsite-NAME/bootstrap or offsite-NAME")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("dist"), metavar="DIR", help="where the zips go (dist)")
     parser.add_argument("--architecture", choices=MACHINES, default="x86_64", help="what the binaries must be built for (x86_64)")
     given = parser.parse_args(arguments)
-    for cloud in given.cloud:
-        if cloud not in CLOUDS:
-            parser.error(f"there is no function for {cloud!r}: {', '.join(CLOUDS)}")
+    for function in given.function:
+        if function not in FUNCTIONS:
+            parser.error(f"there is no function for {function!r}: {', '.join(FUNCTIONS)}")
     folders = [given.source] if given.source else [ROOT / "target/lambda", ROOT / "target/release"]
     try:
         # All are read and checked before the first is written.
-        found = [(cloud, find(cloud, folders)) for cloud in given.cloud or CLOUDS]
-        binaries = [(cloud, path, path.read_bytes()) for cloud, path in found]
+        found = [(function, find(function, folders)) for function in given.function or FUNCTIONS]
+        binaries = [(function, path, path.read_bytes()) for function, path in found]
         for _, path, binary in binaries:
             check(binary, path, given.architecture)
         given.out.mkdir(parents=True, exist_ok=True)
-        for cloud, path, binary in binaries:
-            target = given.out / f"offsite-{cloud}.zip"
+        for function, path, binary in binaries:
+            target = given.out / f"offsite-{function}.zip"
             digest = pack(binary, target)
             print(f"{target}  {target.stat().st_size} bytes, from {path}")
             print(f"  SHA-256 {digest.hex()}  CodeSha256 {base64.b64encode(digest).decode()}")

@@ -68,6 +68,15 @@ pub trait Policies: Send + Sync {
     fn policy(&self) -> Boxed<'_, Result<Option<Arc<Policy>>, Error>>;
 }
 
+/// Takes objects to keep, each under a name below one place.
+pub trait Objects: Send + Sync {
+    /// Writes an object, over the one that has its name if there is one. A repeat does no harm.
+    ///
+    /// # Errors
+    /// It is not written, or nobody knows; the message says where and what to do.
+    fn put<'a>(&'a self, name: &'a str, content_type: &'a str, bytes: &'a [u8]) -> Boxed<'a, Result<(), Error>>;
+}
+
 /// Hands commands to other functions.
 pub trait WorkQueue: Send + Sync {
     /// Sends all commands. The answer says for each command, in order, whether the queue has it.

@@ -7,7 +7,7 @@ import re
 
 import blocks
 import schedule
-from context import ALL_ON, EVERYTHING, PROVIDERS, items, target, walk
+from context import ALL_ON, EVERYTHING, PROVIDERS, VARIANTS, items, target, walk
 
 RULES = []
 
@@ -161,6 +161,7 @@ def encryption(context):
         "AWS::Logs::LogGroup": lambda made: made.get("KmsKeyId"),
         "AWS::Lambda::Function": lambda made: made.get("KmsKeyArn"),
         "AWS::Scheduler::Schedule": lambda made: made.get("KmsKeyArn"),
+        "AWS::S3::Bucket": lambda made: "KMSMasterKeyID" in str(made.get("BucketEncryption")),
     }
     for kind, used in with_key.items():
         for _, name, properties in context.made(kind, EVERYTHING):
@@ -206,10 +207,90 @@ def resources_named(context):
 def deletes_notes_only(context):
     """DeleteItem is allowed for the sweep's notes and never for a record."""
     for where, statement in context.statements():
-        if "dynamodb:DeleteItem" in items(statement["Action"]):
+        if statement["Effect"] == "Allow" and "dynamodb:DeleteItem" in items(statement["Action"]):
             condition = statement.get("Condition", {})
             if condition.get("ForAllValues:StringLike") != {"dynamodb:LeadingKeys": ["note#*"]} or "Null" not in condition:
                 yield where
+
+
+RISKS = ["note#risk/*", "risk#*"]
+WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
+
+
+@rule
+def risks_are_peoples(context):
+    """A role that may write the ledger is denied every write of a risk: accepting one is for a person with a role of their own."""
+    for variant, name, role in context.made("AWS::IAM::Role"):
+        statements = [one for policy in role.get("Policies", []) for one in policy["PolicyDocument"]["Statement"]]
+        allowed = {action for one in statements if one["Effect"] == "Allow" for action in items(one["Action"])}
+        tables = [one["Resource"] for one in statements if WRITES & set(items(one["Action"])) and one["Effect"] == "Allow"]
+        denied = [
+            one["Resource"]
+            for one in statements
+            if one["Effect"] == "Deny"
+            and set(items(one["Action"])) >= WRITES
+            and one.get("Condition") == {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": RISKS}}
+        ]
+        if WRITES & allowed and any(table not in denied for table in tables):
+            yield f"{name} ({variant}): may write risks"
+
+
+@rule
+def the_report_only_reads(context):
+    """The function of the report reads the ledger, and writes below one prefix of one bucket; it has no cloud's key."""
+    for variant, name, function in context.made("AWS::Lambda::Function"):
+        if not name.startswith("Report"):
+            continue
+        role = context.resolved(VARIANTS[variant])["Resources"][target(function["Role"])]["Properties"]
+        for policy in role["Policies"]:
+            for one in policy["PolicyDocument"]["Statement"]:
+                actions = set(items(one["Action"]))
+                if actions & {"secretsmanager:GetSecretValue", "sts:GetWebIdentityToken"}:
+                    yield f"{name} ({variant}): a cloud's key"
+                if actions & (WRITES | {"s3:DeleteObject", "s3:PutObjectRetention", "s3:BypassGovernanceRetention"}):
+                    yield f"{name} ({variant}): {sorted(actions)}"
+                if "s3:PutObject" in actions and "/reports/*" not in str(one["Resource"]):
+                    yield f"{name} ({variant}): writes to {one['Resource']}"
+
+
+@rule
+def reports_kept(context):
+    """The bucket of the reports is closed, keeps each version, takes TLS only, and locks where that is asked for."""
+    locked = {**EVERYTHING, "ReportLock": "COMPLIANCE", "ReportLockDays": 30}
+    for given in (ALL_ON, locked):
+        for _, name, bucket in context.made("AWS::S3::Bucket", given):
+            if bucket.get("VersioningConfiguration") != {"Status": "Enabled"}:
+                yield f"{name}: versions"
+            block = bucket.get("PublicAccessBlockConfiguration", {})
+            if len(block) != 4 or not all(block.values()):
+                yield f"{name}: open"
+            retention = bucket.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention")
+            wanted = {"Mode": "COMPLIANCE", "Days": 30} if given is locked else None
+            if retention != wanted or bool(bucket.get("ObjectLockEnabled")) != bool(wanted):
+                yield f"{name}: lock {retention}"
+            key = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]["ServerSideEncryptionByDefault"]
+            if key.get("KMSMasterKeyID") != given.get("KmsKeyArn"):
+                yield f"{name}: key {key}"
+            policies = [
+                statement
+                for _, _, policy in context.made("AWS::S3::BucketPolicy", given)
+                if target(policy["Bucket"]) == name
+                for statement in policy["PolicyDocument"]["Statement"]
+            ]
+            closed = [one for one in policies if one["Effect"] == "Deny" and one["Action"] == "s3:*"]
+            tls = {"Bool": {"aws:SecureTransport": "false"}}
+            if [one.get("Condition") for one in closed] != [tls] or len(policies) != 1:
+                yield f"{name}: without TLS"
+
+
+@rule
+def reports_on_time(context):
+    """The report comes at least twice in the time after which its silence is an alarm, by default."""
+    parameters = context.template["Parameters"]
+    rate = re.fullmatch(r"rate\((\d+) (minute|hour)s?\)", parameters["ReportSchedule"]["Default"])
+    seconds = int(rate[1]) * {"minute": 60, "hour": 3600}[rate[2]] if rate else 0
+    if not 0 < 2 * seconds <= int(parameters["ReportAgeSeconds"]["Default"]):
+        yield f"{parameters['ReportSchedule']['Default']} and {parameters['ReportAgeSeconds']['Default']} s"
 
 
 @rule
@@ -334,8 +415,8 @@ def table_as_documented(context):
 
 @rule
 def state_retained(context):
-    """What holds state outlives the stack: table, receipts and their dead letters."""
-    for name in ("Ledger", "Receipts", "ReceiptsDeadLetters"):
+    """What holds state outlives the stack: table, receipts and their dead letters, reports."""
+    for name in ("Ledger", "Receipts", "ReceiptsDeadLetters", "Reports"):
         resource = context.template["Resources"][name]
         for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
             if resource.get(policy) != "Retain":
@@ -370,7 +451,7 @@ def queues_closed(context):
 
 @rule
 def schedules(context):
-    """Sweep and observe run, at a time that Scheduler understands, with the payload that the functions know."""
+    """Sweep, observe and report run, at a time that Scheduler understands, with the payload that the functions know."""
     actions = {}
     for _, name, properties in context.made("AWS::Scheduler::Schedule", ALL_ON):
         wrong = schedule.trouble(properties["ScheduleExpression"])
@@ -380,7 +461,8 @@ def schedules(context):
             yield f"{name}: off"
         actions.setdefault(target(properties["Target"]["Arn"]), set()).add(properties["Target"].get("Input"))
     for _, name, _ in context.made("AWS::Lambda::Function", ALL_ON):
-        if actions.get(name) != {'{"action":"sweep"}', '{"action":"observe"}'}:
+        known = ("report",) if name.startswith("Report") else ("sweep", "observe")
+        if actions.get(name) != {f'{{"action":"{action}"}}' for action in known}:
             yield f"{name}: {actions.get(name)}"
 
 
@@ -406,9 +488,12 @@ def no_secret_in_environment(context):
             yield f"{name}: a parameter that must not be shown is a secret; use Secrets Manager"
 
 
+STACK = {"Name": "stack", "Value": "offsite"}
+
+
 @rule
 def metrics_exist(context):
-    """What alarms and dashboards show of Offsite is in docs/metrics.md, and of this provider."""
+    """What alarms and dashboards show of Offsite is in docs/metrics.md, and of this stack and provider."""
     known = context.metrics()
     for _, name, alarm in context.made("AWS::CloudWatch::Alarm", ALL_ON):
         if alarm["Namespace"] != "Offsite":
@@ -417,20 +502,23 @@ def metrics_exist(context):
             continue
         if alarm["MetricName"] not in known:
             yield f"{name}: no metric {alarm['MetricName']}"
-        provider = next(one for one in PROVIDERS if name.startswith(one))
-        if alarm["Dimensions"] != [{"Name": "provider", "Value": provider.lower()}]:
+        provider = next((one for one in PROVIDERS if name.startswith(one)), None)
+        wanted = [STACK] + ([{"Name": "provider", "Value": provider.lower()}] if provider else [])
+        if alarm["Dimensions"] != wanted:
             yield f"{name}: {alarm['Dimensions']}"
     for _, name, board in context.made("AWS::CloudWatch::Dashboard", ALL_ON):
         body = str(board["DashboardBody"])
         provider = next(one for one in PROVIDERS if name.startswith(one)).lower()
-        for metric, dimension, value in re.findall(r'\["Offsite","(\w+)","(\w+)","(\w+)"', body):
-            if metric not in known or (dimension, value) != ("provider", provider):
-                yield f"{name}: {metric} {dimension} {value}"
+        of_provider = f'"stack","(?:offsite|\\$\\{{AWS::StackName\\}})","provider","{provider}"'
+        for metric, rest in re.findall(r'\["Offsite","(\w+)",([^{]*(?:\$\{[^{]*)?)', body):
+            of_stack = of_provider.split(',"provider"')[0] if metric == "Holds" else of_provider
+            if metric not in known or not re.fullmatch(of_stack + ",", rest):
+                yield f"{name}: {metric} {rest}"
 
 
 @rule
 def alarms(context):
-    """Each provider has the alarms that somebody on call needs, and silence is an alarm where it means that nobody looks."""
+    """The stack and each provider have the alarms that somebody on call needs; silence is one where it means that nobody looks."""
     wanted = {
         ("Offsite", "OldestUnreplicatedSeconds"): ("Maximum", "breaching"),
         ("Offsite", "SweepAgeSeconds"): ("Maximum", "breaching"),
@@ -449,6 +537,14 @@ def alarms(context):
             ]
             if found != [kind]:
                 yield f"{provider}: {metric}: {found}"
+    # Rules are not known to the template: one number stands for all, and its silence is as bad as 0.
+    holds = [
+        (alarm["Statistic"], alarm["ComparisonOperator"], alarm["Threshold"], alarm["EvaluationPeriods"], alarm["TreatMissingData"])
+        for _, _, alarm in made
+        if (alarm["Namespace"], alarm["MetricName"]) == ("Offsite", "Holds")
+    ]
+    if holds != [("Minimum", "LessThanThreshold", 1, 1, "breaching")]:
+        yield f"Holds: {holds}"
     for _, name, alarm in made:
         if alarm.get("AlarmActions") != [EVERYTHING["AlarmTopicArn"]]:
             yield f"{name}: tells nobody"

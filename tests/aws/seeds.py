@@ -171,6 +171,69 @@ def records_can_be_deleted(context):
     del _statement(context, "AlibabaRole", "Notes")["Condition"]
 
 
+@seed("risks_are_peoples")
+def a_function_that_may_accept_risks(context):
+    statements = _resource(context, "HuaweiRole")["Policies"][0]["PolicyDocument"]["Statement"]
+    statements.remove(_statement(context, "HuaweiRole", "RisksArePeoples"))
+
+
+@seed("risks_are_peoples")
+def a_denial_that_forgets_the_notes(context):
+    condition = _statement(context, "TencentRole", "RisksArePeoples")["Condition"]
+    condition["ForAnyValue:StringLike"]["dynamodb:LeadingKeys"].remove("note#risk/*")
+
+
+@seed("risks_are_peoples")
+def a_denial_of_new_items_alone(context):
+    _statement(context, "AlibabaRole", "RisksArePeoples")["Action"] = "dynamodb:PutItem"
+
+
+@seed("the_report_only_reads")
+def a_report_that_writes_anywhere(context):
+    _statement(context, "ReportRole", "Reports")["Resource"] = {"Fn::Sub": "arn:${AWS::Partition}:s3:::${Reports}/*"}
+
+
+@seed("the_report_only_reads")
+def a_report_with_a_clouds_key(context):
+    statement = {
+        "Sid": "Key",
+        "Effect": "Allow",
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": {"Ref": "TencentSecretArns"},
+    }
+    _resource(context, "ReportRole")["Policies"][0]["PolicyDocument"]["Statement"].append(statement)
+
+
+@seed("the_report_only_reads")
+def a_report_that_unlocks(context):
+    _statement(context, "ReportRole", "Reports")["Action"] = ["s3:PutObject", "s3:BypassGovernanceRetention"]
+
+
+@seed("reports_kept")
+def a_bucket_without_versions(context):
+    del _resource(context, "Reports")["VersioningConfiguration"]
+
+
+@seed("reports_kept")
+def a_bucket_that_never_locks(context):
+    del _resource(context, "Reports")["ObjectLockConfiguration"]
+
+
+@seed("reports_kept")
+def an_open_bucket(context):
+    _resource(context, "Reports")["PublicAccessBlockConfiguration"]["BlockPublicPolicy"] = False
+
+
+@seed("reports_kept")
+def a_bucket_in_clear(context):
+    del context.template["Resources"]["ReportsAccess"]
+
+
+@seed("reports_on_time")
+def a_report_once_in_the_time_of_its_alarm(context):
+    context.template["Parameters"]["ReportSchedule"]["Default"] = "rate(1 hour)"
+
+
 @seed("no_managed_policies")
 def administrator(context):
     arn = {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/AdministratorAccess"}
@@ -282,6 +345,11 @@ def a_payload_that_no_function_knows(context):
     _resource(context, "TencentObserve")["Target"]["Input"] = '{"action":"look"}'
 
 
+@seed("schedules")
+def a_report_that_nobody_makes(context):
+    _resource(context, "ReportTimer")["State"] = "DISABLED"
+
+
 @seed("few_async_retries")
 def two_retries(context):
     del _resource(context, "TencentAsync")["MaximumRetryAttempts"]
@@ -318,7 +386,18 @@ def an_alarm_on_another_namespace(context):
 
 @seed("metrics_exist")
 def an_alarm_on_a_provider_in_capitals(context):
-    _resource(context, "TencentInDoubtAlarm")["Dimensions"][0]["Value"] = "Tencent"
+    _resource(context, "TencentInDoubtAlarm")["Dimensions"][1]["Value"] = "Tencent"
+
+
+@seed("metrics_exist")
+def an_alarm_that_another_stack_can_silence(context):
+    _resource(context, "HoldsAlarm")["Dimensions"] = []
+
+
+@seed("metrics_exist")
+def a_dashboard_of_all_stacks_together(context):
+    body = _resource(context, "TencentDashboard")["DashboardBody"]["Fn::Sub"]
+    body[0] = body[0].replace('"Offsite","Lost","stack","${AWS::StackName}",', '"Offsite","Lost",')
 
 
 @seed("metrics_exist")
@@ -330,6 +409,16 @@ def a_dashboard_of_a_metric_that_there_is_not(context):
 @seed("alarms")
 def silence_that_counts_as_good(context):
     _resource(context, "TencentSweepAgeAlarm")["TreatMissingData"] = "notBreaching"
+
+
+@seed("alarms")
+def a_report_whose_silence_counts_as_good(context):
+    _resource(context, "HoldsAlarm")["TreatMissingData"] = "notBreaching"
+
+
+@seed("alarms")
+def an_alarm_that_one_good_report_ends(context):
+    _resource(context, "HoldsAlarm")["Statistic"] = "Maximum"
 
 
 @seed("alarms")

@@ -89,15 +89,15 @@ class Package(unittest.TestCase):
         for part in ("dist/offsite-tencent.zip", f"{len(packed)} bytes", digest.hex(), base64.b64encode(digest).decode()):
             self.assertIn(part, told)
 
-    def test_all_three_are_packed_each_from_its_own_binary(self):
-        for cloud in ("alibaba", "huawei", "tencent"):
-            self.built(f"from/offsite-{cloud}/bootstrap", program() + cloud.encode())
+    def test_all_four_are_packed_each_from_its_own_binary(self):
+        for name in ("alibaba", "huawei", "tencent", "report"):
+            self.built(f"from/offsite-{name}/bootstrap", program() + name.encode())
         self.assertEqual(self.run_it("--from", "from").returncode, 0)
-        for cloud in ("alibaba", "huawei", "tencent"):
-            with zipfile.ZipFile(self.folder / f"dist/offsite-{cloud}.zip") as archive:
-                self.assertEqual(archive.read("bootstrap"), program() + cloud.encode())
+        for name in ("alibaba", "huawei", "tencent", "report"):
+            with zipfile.ZipFile(self.folder / f"dist/offsite-{name}.zip") as archive:
+                self.assertEqual(archive.read("bootstrap"), program() + name.encode())
         self.assertEqual(sorted(path.name for path in (self.folder / "dist").iterdir()),
-                         ["offsite-alibaba.zip", "offsite-huawei.zip", "offsite-tencent.zip"])
+                         ["offsite-alibaba.zip", "offsite-huawei.zip", "offsite-report.zip", "offsite-tencent.zip"])
 
     def test_a_missing_binary_names_the_command_that_builds_it_and_writes_nothing(self):
         self.built("from/offsite-alibaba", program())
@@ -136,7 +136,7 @@ class Package(unittest.TestCase):
     def test_an_unknown_cloud_is_refused(self):
         run = self.run_it("azure", "--from", "from")
         self.assertEqual(run.returncode, 2)
-        self.assertIn("alibaba, huawei, tencent", run.stderr)
+        self.assertIn("alibaba, huawei, tencent, report", run.stderr)
 
 
 if __name__ == "__main__":

@@ -22,19 +22,21 @@ async fn the_translated_template_deploys_with_all_three_providers() {
     wanted.sort();
     made.sort();
     assert_eq!(made, wanted, "every resource of the template exists");
-    assert_eq!(functions(&home).await.len(), 3);
+    assert_eq!(functions(&home).await.len(), 4);
     // Each function starts, reads its settings and refuses what is no command: the binary, role and environment fit.
     for cloud in Cloud::ALL {
         let refused = home.invoke(&home.function(cloud), &json!({})).await.unwrap_err();
         assert_eq!(refused.0, "Offsite.InvalidCommand", "{cloud:?}: {}", refused.1);
     }
+    let refused = home.invoke(&home.reporter(), &json!({})).await.unwrap_err();
+    assert_eq!(refused.0, "Offsite.InvalidCommand", "{}", refused.1);
 }
 
 #[tokio::test]
 async fn with_one_provider_only_the_others_create_nothing() {
     let wanted = Cloud::Huawei;
     let home = Home::deploy(Wish::of(&[wanted])).await;
-    assert_eq!(functions(&home).await, [home.function(wanted)]);
+    assert_eq!(functions(&home).await, [home.function(wanted), home.reporter()]);
     let made = home.resources().await;
     for cloud in Cloud::ALL {
         let of_cloud = made.keys().filter(|name| name.contains(title(cloud))).count();

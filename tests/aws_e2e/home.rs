@@ -113,8 +113,9 @@ impl Home {
         let made = account.rest("PUT", "s3", &format!("/{}", bucket(&account)), Vec::new()).await;
         assert_eq!(made.status, 200, "{}", String::from_utf8_lossy(&made.body));
         for cloud in &wish.clouds {
-            upload(&account, &format!("offsite-{}.zip", cloud.name()), package(*cloud)).await;
+            upload(&account, &format!("offsite-{}.zip", cloud.name()), package(Some(*cloud))).await;
         }
+        upload(&account, "offsite-report.zip", package(None)).await;
         upload(&account, "template.json", adapted(&wish, &account).to_string().into_bytes()).await;
         let url = format!("{}/{}/template.json", ministack().endpoint, bucket(&account));
         let mut form = vec![
@@ -142,6 +143,11 @@ impl Home {
 
     pub fn function(&self, cloud: Cloud) -> String {
         format!("{}-{}", stack(&self.account), cloud.name())
+    }
+
+    /// The function that makes reports.
+    pub fn reporter(&self) -> String {
+        format!("{}-report", stack(&self.account))
     }
 
     pub fn receipts(&self) -> &str {
@@ -257,9 +263,14 @@ impl Home {
         of("LogicalResourceId").into_iter().zip(of("PhysicalResourceId")).collect()
     }
 
-    /// What a function has written so far.
+    /// What a cloud's function has written so far.
     pub async fn log(&self, cloud: Cloud) -> String {
-        let ask = json!({ "logGroupName": format!("/aws/lambda/{}", self.function(cloud)) });
+        self.log_of(&self.function(cloud)).await
+    }
+
+    /// What a function has written so far.
+    pub async fn log_of(&self, function: &str) -> String {
+        let ask = json!({ "logGroupName": format!("/aws/lambda/{function}") });
         let found = self.account.json("Logs_20140328.FilterLogEvents", ask).await;
         let events = found["events"].as_array().cloned().unwrap_or_default();
         events.iter().map(|event| event["message"].as_str().unwrap_or_default()).collect::<Vec<_>>().join("\n")
@@ -373,15 +384,16 @@ async fn stack_if_settled(account: &Account) -> Option<String> {
     Some(described)
 }
 
-/// The zip of a cloud's function, made once.
-fn package(cloud: Cloud) -> Vec<u8> {
+/// The zip of a cloud's function, or of the one that makes reports; each is made once.
+fn package(cloud: Option<Cloud>) -> Vec<u8> {
     static BUILT: OnceLock<Binaries> = OnceLock::new();
-    static PACKED: [OnceLock<Vec<u8>>; 3] = [OnceLock::new(), OnceLock::new(), OnceLock::new()];
+    static PACKED: [OnceLock<Vec<u8>>; 4] = [const { OnceLock::new() }; 4];
     let binaries = BUILT.get_or_init(|| build(Profile::Debug).unwrap());
     let binary: &PathBuf = match cloud {
-        Cloud::Alibaba => &binaries.alibaba,
-        Cloud::Huawei => &binaries.huawei,
-        Cloud::Tencent => &binaries.tencent,
+        Some(Cloud::Alibaba) => &binaries.alibaba,
+        Some(Cloud::Huawei) => &binaries.huawei,
+        Some(Cloud::Tencent) => &binaries.tencent,
+        None => &binaries.report,
     };
     let pack = || {
         let folder = tempfile::tempdir().unwrap();
@@ -390,7 +402,7 @@ fn package(cloud: Cloud) -> Vec<u8> {
         run(Command::new(tool("python")).arg(script).arg(binary).arg(&zip));
         std::fs::read(zip).unwrap()
     };
-    PACKED[cloud as usize].get_or_init(pack).clone()
+    PACKED[cloud.map_or(3, |cloud| cloud as usize)].get_or_init(pack).clone()
 }
 
 /// The template as CloudFormation reads it and MiniStack understands it, translated once.
@@ -413,6 +425,7 @@ fn adapted(wish: &Wish, account: &Account) -> Value {
         variables.retain(|name, _| !wish.taken_away.contains(name));
         variables.extend(HASTE.map(|(name, value)| (name.to_owned(), json!(value))));
     }
+    template["Resources"]["ReportFunction"]["Properties"]["Code"]["S3Bucket"] = json!(bucket(account));
     template
 }
 

@@ -24,5 +24,6 @@ mod ledger;
 mod ministack;
 mod permissions;
 mod racing;
+mod reports;
 mod schedules;
 mod workflows;

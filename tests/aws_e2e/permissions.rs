@@ -21,12 +21,12 @@ async fn set_policy(home: &Home, role: &str, policy: &Value) {
     home.account.query("iam", "PutRolePolicy", &parameters).await.unwrap();
 }
 
-/// The policy without these actions.
+/// The policy without leave for these actions. What it denies stays.
 fn without(policy: &Value, actions: &[&str]) -> Value {
     let mut policy = policy.clone();
     let mut taken = 0;
     let statements = policy["Statement"].as_array_mut().unwrap();
-    for statement in statements.iter_mut() {
+    for statement in statements.iter_mut().filter(|statement| statement["Effect"] == "Allow") {
         if let Some(listed) = statement["Action"].as_array_mut() {
             let before = listed.len();
             listed.retain(|action| !actions.contains(&action.as_str().unwrap()));
@@ -39,7 +39,7 @@ fn without(policy: &Value, actions: &[&str]) -> Value {
 }
 
 /// IAM gives its documents percent-encoded.
-fn unescaped(text: &str) -> String {
+pub fn unescaped(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

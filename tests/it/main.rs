@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::type_complexity)]
 
 mod accounts;
+mod aws_profiles;
 mod command_line;
 mod context;
 mod contracts;
@@ -18,6 +19,7 @@ mod hints;
 mod hostile;
 mod inventory;
 mod isolation;
+mod kept_report;
 mod ledger;
 mod life;
 mod metrics;

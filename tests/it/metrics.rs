@@ -78,7 +78,7 @@ fn check(line: &Value) -> Result<(), String> {
                 if !(1..=1024).contains(&value.len()) || !value.is_ascii() || value.starts_with(':') {
                     return Err(format!("{name} cannot be a dimension's value"));
                 }
-                if !["provider", "rule"].contains(&name) {
+                if !["stack", "provider", "rule"].contains(&name) {
                     return Err(format!("{name} is no dimension of ours"));
                 }
                 used.insert(name.to_owned());
@@ -301,9 +301,14 @@ async fn arrivals_that_cannot_be_kept_are_only_a_warning() {
 
 const LATE: [&str; 8] = ["missing", "in_progress", "failed", "refused", "in_doubt", "lost", "left", "missed"];
 
+/// Verdicts that have a metric of their own.
+const OWN_METRIC: [(&str, &str); 4] =
+    [("Missed", "missed"), ("Lost", "lost"), ("Failed", "failed"), ("Refused", "refused")];
+
 #[tokio::test]
 async fn a_sweep_tells_of_each_rule_what_the_report_does() {
     let estate = Estate::start(31, 600).await;
+    let mut seen = 0;
     for cloud in Cloud::ALL {
         let policy = estate.policy(cloud).await;
         let truth = estate.get(cloud, "truth").await;
@@ -320,6 +325,11 @@ async fn a_sweep_tells_of_each_rule_what_the_report_does() {
             let late: u64 = LATE.iter().map(|verdict| counts[verdict].as_u64().unwrap()).sum();
             assert_eq!(line["provider"], json!(cloud.name()));
             assert_eq!((&line["Unreplicated"], &line["InDoubt"]), (&json!(late), &counts["in_doubt"]), "{line}");
+            for (metric, verdict) in OWN_METRIC {
+                assert_eq!(line[metric], counts[verdict], "{metric}: {line}");
+                seen += line[metric].as_u64().unwrap();
+            }
+            assert!(line.get("Unprotected").is_none() && line.get("Holds").is_none(), "the report's to tell: {line}");
             let oldest = line["OldestUnreplicatedSeconds"].as_u64().unwrap();
             assert!(oldest.abs_diff(rule.lag_seconds.unwrap()) <= 30, "{line}, {:?}", rule.lag_seconds);
             assert!(line["SweepAgeSeconds"].as_u64().unwrap() <= 30, "{line}");
@@ -330,6 +340,7 @@ async fn a_sweep_tells_of_each_rule_what_the_report_does() {
         }
     }
     assert_eq!(calls(&estate, Cloud::Huawei, "ShowVault"), 1, "the room is asked for once");
+    assert!(seen > 0, "in no rule was anything missed, lost, failed or refused");
 }
 
 /// How often a cloud was asked for this.

@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use offsite_local::cmd::{
     chaos, demo, doctor, handle, ledger, observe, policy, queue, report, risk, rule, sign, simulate, sweep, witness,
 };
+use offsite_local::home::profile;
 use offsite_local::report::witness::Says;
 use offsite_shared::io::environment;
 use offsite_shared::report::Conclusion;
@@ -98,7 +99,13 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let environment = environment::capture();
+    let mut environment = environment::capture();
+    if matches!(
+        cli.command,
+        Commands::Doctor(_) | Commands::Report(_) | Commands::Risk(_) | Commands::Rule(_) | Commands::Ledger(_)
+    ) {
+        environment = profile::resolved(&environment).await?;
+    }
     let mut out = anstream::stdout();
     match cli.command {
         Commands::Demo(args) => {

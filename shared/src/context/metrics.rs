@@ -1,8 +1,8 @@
 //! Metrics: what calls, observations and sweeps report to CloudWatch, as documents of its embedded metric format.
 //!
 //! A document is one line of JSON in the log. CloudWatch turns it into metrics by itself: no request, no library, no queue. The process
-//! keeps its counts until the invocation ends. **Invariant:** a metric never costs a read of the ledger, and its dimensions are provider
-//! and rule, of neither of which there can be many.
+//! keeps its counts until the invocation ends. **Invariant:** a metric never costs a read of the ledger, and its dimensions are the stack,
+//! provider and rule, of none of which there can be many.
 //!
 //! Source: Amazon CloudWatch user guide, "Specification: Embedded metric format", 2026: at most 100 metrics and 30 dimensions in a
 //! set, at most 100 values of one metric, time in milliseconds.
@@ -41,6 +41,18 @@ pub enum Metric {
     Throttled,
     /// How much more the destination takes, in gigabytes.
     QuotaHeadroom,
+    /// Backups × destinations whose source is gone and that were never copied.
+    Missed,
+    /// Copies that were seen once and are gone before their time.
+    Lost,
+    /// Copies that failed.
+    Failed,
+    /// Backups × destinations whose copy the provider refuses to make.
+    Refused,
+    /// Resources × destinations that are unprotected or stale, those that a person has accepted left out.
+    Unprotected,
+    /// 1 if the whole installation holds; 0 if it does not, or if nobody knows.
+    Holds,
 }
 
 impl Metric {
@@ -55,6 +67,12 @@ impl Metric {
             Metric::Started => "Started",
             Metric::Throttled => "Throttled",
             Metric::QuotaHeadroom => "QuotaHeadroom",
+            Metric::Missed => "Missed",
+            Metric::Lost => "Lost",
+            Metric::Failed => "Failed",
+            Metric::Refused => "Refused",
+            Metric::Unprotected => "Unprotected",
+            Metric::Holds => "Holds",
         }
     }
 
@@ -63,21 +81,47 @@ impl Metric {
         match self {
             Metric::OldestUnreplicatedSeconds | Metric::SweepAgeSeconds | Metric::ReplicationSeconds => "Seconds",
             Metric::QuotaHeadroom => "Gigabytes",
-            Metric::Unreplicated | Metric::InDoubt | Metric::Started | Metric::Throttled => "Count",
+            Metric::Holds => "None",
+            Metric::Unreplicated
+            | Metric::InDoubt
+            | Metric::Started
+            | Metric::Throttled
+            | Metric::Missed
+            | Metric::Lost
+            | Metric::Failed
+            | Metric::Refused
+            | Metric::Unprotected => "Count",
         }
     }
 }
 
+/// What measurements are about, from the whole to the part.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Subject<'a> {
+    /// The stack's name, so that two installations in one account do not hide each other.
+    pub stack: Option<&'a str>,
+    /// The cloud; absent where it is about the whole installation.
+    pub cloud: Option<Cloud>,
+    /// The rule, where it is about one.
+    pub rule: Option<&'a str>,
+}
+
+impl<'a> Subject<'a> {
+    /// The dimensions, each with its value.
+    fn dimensions(self) -> Vec<(&'static str, &'a str)> {
+        let known = [("stack", self.stack), ("provider", self.cloud.map(Cloud::name)), ("rule", self.rule)];
+        known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
 /// The documents for these measurements. There are several only if a metric has more values than one document takes.
-pub(crate) fn documents(
-    at: Timestamp,
-    cloud: Cloud,
-    rule: Option<&str>,
-    measured: &[(Metric, Vec<u64>)],
-) -> Vec<Value> {
-    let dimensions = match rule {
-        Some(_) => json!([["provider"], ["provider", "rule"]]),
-        None => json!([["provider"]]),
+pub(crate) fn documents(at: Timestamp, subject: Subject<'_>, measured: &[(Metric, Vec<u64>)]) -> Vec<Value> {
+    let known = subject.dimensions();
+    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+    // What is told of a rule is told of its cloud as well.
+    let dimensions = match subject.rule {
+        Some(_) => json!([names.split_last().map(|(_, of_cloud)| of_cloud), names]),
+        None => json!([names]),
     };
     let longest = measured.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
     let mut documents = Vec::new();
@@ -97,10 +141,7 @@ pub(crate) fn documents(
         let directive = json!({ "Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics });
         let about = json!({ "Timestamp": at.as_millisecond(), "CloudWatchMetrics": [directive] });
         document.insert("_aws".to_owned(), about);
-        document.insert("provider".to_owned(), json!(cloud.name()));
-        if let Some(rule) = rule {
-            document.insert("rule".to_owned(), json!(rule));
-        }
+        document.extend(known.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
         documents.push(Value::Object(document));
     }
     documents
@@ -126,6 +167,7 @@ type MetricScope = (Cloud, Option<String>);
 #[derive(Default)]
 pub struct Metrics {
     meter: Option<Arc<dyn Meter>>,
+    stack: Option<String>,
     /// Shared by concurrent invocations: the one that ends first sends each count, once.
     tallies: Mutex<BTreeMap<MetricScope, Tally>>,
 }
@@ -133,7 +175,12 @@ pub struct Metrics {
 impl Metrics {
     /// Metrics that go to this meter.
     pub fn to(meter: Arc<dyn Meter>) -> Metrics {
-        Metrics { meter: Some(meter), tallies: Mutex::default() }
+        Metrics { meter: Some(meter), ..Metrics::default() }
+    }
+
+    /// The same as those of a stack.
+    pub fn of_stack(self, stack: Option<&str>) -> Metrics {
+        Metrics { stack: stack.map(str::to_owned), ..self }
     }
 
     /// Whether there is a meter that receives the metrics.
@@ -141,10 +188,19 @@ impl Metrics {
         self.meter.is_some()
     }
 
-    /// Sends measurements to the meter.
+    /// Sends measurements of a cloud, and of a rule of it if one is given, to the meter.
     pub(crate) fn put(&self, at: Timestamp, cloud: Cloud, rule: Option<&str>, measured: &[(Metric, Vec<u64>)]) {
+        self.send(at, Subject { stack: self.stack.as_deref(), cloud: Some(cloud), rule }, measured);
+    }
+
+    /// Sends measurements of the whole installation to the meter.
+    pub(crate) fn put_whole(&self, at: Timestamp, measured: &[(Metric, Vec<u64>)]) {
+        self.send(at, Subject { stack: self.stack.as_deref(), ..Subject::default() }, measured);
+    }
+
+    fn send(&self, at: Timestamp, subject: Subject<'_>, measured: &[(Metric, Vec<u64>)]) {
         let Some(meter) = &self.meter else { return };
-        for document in documents(at, cloud, rule, measured) {
+        for document in documents(at, subject, measured) {
             meter.put(&document);
         }
     }
@@ -199,10 +255,14 @@ mod tests {
 
     const AT: Timestamp = Timestamp::constant(1_795_000_000, 123_000_000);
 
+    fn of(cloud: Cloud) -> Subject<'static> {
+        Subject { cloud: Some(cloud), ..Subject::default() }
+    }
+
     #[test]
     fn a_document_is_what_the_format_asks_for() {
         let measured = [(Metric::Unreplicated, vec![3]), (Metric::OldestUnreplicatedSeconds, vec![0])];
-        let documents = documents(AT, Cloud::Tencent, Some("web-disks"), &measured);
+        let documents = documents(AT, Subject { rule: Some("web-disks"), ..of(Cloud::Tencent) }, &measured);
         assert_eq!(
             documents,
             [json!({
@@ -224,9 +284,30 @@ mod tests {
 
     #[test]
     fn without_a_rule_there_is_no_dimension_for_it() {
-        let documents = documents(AT, Cloud::Huawei, None, &[(Metric::Started, vec![1])]);
+        let documents = documents(AT, of(Cloud::Huawei), &[(Metric::Started, vec![1])]);
         assert_eq!(documents[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["provider"]]));
         assert!(documents[0].get("rule").is_none());
+    }
+
+    #[test]
+    fn a_stack_is_the_first_dimension_of_everything_that_it_tells() {
+        let sets = |subject: Subject<'_>| {
+            let document = documents(AT, subject, &[(Metric::Holds, vec![0])]).remove(0);
+            (document["_aws"]["CloudWatchMetrics"][0]["Dimensions"].clone(), document)
+        };
+        let whole = Subject { stack: Some("offsite-eu"), ..Subject::default() };
+        let (of_whole, document) = sets(whole);
+        assert_eq!(
+            (of_whole, &document["stack"], &document["Holds"]),
+            (json!([["stack"]]), &json!("offsite-eu"), &json!(0))
+        );
+        assert!(document.get("provider").is_none());
+        let of_cloud = Subject { cloud: Some(Cloud::Tencent), ..whole };
+        assert_eq!(sets(of_cloud).0, json!([["stack", "provider"]]));
+        let of_rule = Subject { rule: Some("web"), ..of_cloud };
+        assert_eq!(sets(of_rule).0, json!([["stack", "provider"], ["stack", "provider", "rule"]]));
+        // Without a stack's name the whole has no dimension at all.
+        assert_eq!(sets(Subject::default()).0, json!([[]]));
     }
 
     #[test]
@@ -234,8 +315,7 @@ mod tests {
         let many: Vec<u64> = (0..250).collect();
         let documents = documents(
             AT,
-            Cloud::Tencent,
-            None,
+            of(Cloud::Tencent),
             &[(Metric::ReplicationSeconds, many.clone()), (Metric::Throttled, vec![7])],
         );
         let parts: Vec<Vec<u64>> =
@@ -244,7 +324,7 @@ mod tests {
         assert_eq!(parts.concat(), many);
         // A metric with a single value is written once.
         assert_eq!(documents.iter().filter(|one| one.get("Throttled").is_some()).count(), 1);
-        assert!(super::documents(AT, Cloud::Tencent, None, &[(Metric::ReplicationSeconds, vec![])]).is_empty());
+        assert!(super::documents(AT, of(Cloud::Tencent), &[(Metric::ReplicationSeconds, vec![])]).is_empty());
     }
 
     #[test]

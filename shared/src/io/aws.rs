@@ -45,15 +45,16 @@ const ENDPOINTS: [&str; 6] = [
 pub struct Aws {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
-    credentials: Credentials,
+    /// Absent for calls that are not signed.
+    credentials: Option<Credentials>,
     region: String,
 }
 
 /// Where a service of AWS is called, and the region that its signatures are made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AwsEndpoint {
-    url: String,
-    region: String,
+    pub(super) url: String,
+    pub(super) region: String,
 }
 
 impl Aws {
@@ -68,9 +69,26 @@ impl Aws {
     ) -> Result<Aws, Error> {
         let needed = |name: &str| {
             environment.get(name).map(str::to_owned).ok_or_else(|| {
-                Error::configuration(format!("{name} is missing: Lambda sets it; elsewhere set it to the AWS credential that may use the queue and the table"))
+                Error::configuration(format!("{name} is missing: Lambda sets it; elsewhere set it to the AWS credential that may use the queue and the table, or name a profile in AWS_PROFILE for the offsite command"))
             })
         };
+        let unsigned = Aws::unsigned(environment, transport, clock)?;
+        let id = needed("AWS_ACCESS_KEY_ID")?;
+        let secret = needed("AWS_SECRET_ACCESS_KEY")?;
+        let token = environment.get("AWS_SESSION_TOKEN").map(str::to_owned);
+        let credentials = Credentials::new(id, secret, token, None, "environment");
+        Ok(Aws { credentials: Some(credentials), ..unsigned })
+    }
+
+    /// The same without a credential, for the calls that get one.
+    ///
+    /// # Errors
+    /// Names the variable that is missing or wrong.
+    pub fn unsigned(
+        environment: &Environment,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Aws, Error> {
         let region = ["AWS_REGION", "AWS_DEFAULT_REGION"]
             .into_iter()
             .find_map(|name| environment.get(name).map(|region| (name, region.to_owned())));
@@ -78,11 +96,7 @@ impl Aws {
             Error::configuration("AWS_REGION is missing: Lambda sets it; elsewhere set it to the region of the queue")
         })?;
         check_aws_region(name, &region)?;
-        let id = needed("AWS_ACCESS_KEY_ID")?;
-        let secret = needed("AWS_SECRET_ACCESS_KEY")?;
-        let token = environment.get("AWS_SESSION_TOKEN").map(str::to_owned);
-        let aws =
-            Aws { transport, clock, credentials: Credentials::new(id, secret, token, None, "environment"), region };
+        let aws = Aws { transport, clock, credentials: None, region };
         for variable in ENDPOINTS.into_iter().chain([GENERAL]) {
             if let Some(value) = environment.get(variable) {
                 let url = CheckedUrl::endpoint(variable, value, false)?;
@@ -203,45 +217,6 @@ impl Aws {
         self.repeated(target, patience, once).await
     }
 
-    /// Reads an S3 object. Source: AWS S3 API reference, GetObject (path-style) and "Error responses", 2026.
-    ///
-    /// # Errors
-    /// The service's error with the bucket's region where that is another one, or that there was no answer.
-    pub(crate) async fn get(
-        &self,
-        endpoint: &AwsEndpoint,
-        service: &str,
-        path: &str,
-        patience: Duration,
-    ) -> Result<Vec<u8>, AwsError> {
-        let mut url = endpoint.url.clone();
-        for segment in path.split('/').skip(1) {
-            url.push('/');
-            crate::sign::canonical::encode_into(&mut url, segment.as_bytes());
-        }
-        let url = &url;
-        let once = |timeout| async move {
-            let reply = self.send("GET", service, endpoint, url.clone(), Vec::new(), Vec::new(), timeout).await?;
-            if reply.status == 200 {
-                return Ok(reply.body);
-            }
-            let text = String::from_utf8_lossy(&reply.body);
-            let lies = reply.header("x-amz-bucket-region").or_else(|| element(&text, "Region"));
-            let message = element(&text, "Message").unwrap_or("the object was not given");
-            Err(self.refused(
-                &reply,
-                element(&text, "Code"),
-                &match lies.filter(|region| *region != endpoint.region) {
-                    Some(region) => {
-                        format!("{message}; the bucket lies in {region}, and S3 is called in {}", endpoint.region)
-                    }
-                    None => message.to_owned(),
-                },
-            ))
-        };
-        self.repeated("GetObject", patience, once).await
-    }
-
     /// Calls an action of a service that takes a form and answers with XML.
     ///
     /// # Errors
@@ -267,7 +242,12 @@ impl Aws {
     }
 
     /// Does `once`, which gets the time for one request, until it succeeds, fails for good, or `patience` is used up.
-    async fn repeated<T, F>(&self, what: &str, patience: Duration, once: impl Fn(Duration) -> F) -> Result<T, AwsError>
+    pub(super) async fn repeated<T, F>(
+        &self,
+        what: &str,
+        patience: Duration,
+        once: impl Fn(Duration) -> F,
+    ) -> Result<T, AwsError>
     where
         F: Future<Output = Result<T, AwsError>>,
     {
@@ -298,7 +278,7 @@ impl Aws {
     }
 
     #[allow(clippy::too_many_arguments)] // The parts of one request.
-    async fn send(
+    pub(super) async fn send(
         &self,
         method: &str,
         service: &str,
@@ -318,14 +298,16 @@ impl Aws {
     }
 
     /// The error for an answer that gives nothing. AWS quotes the request where it refuses a signature, and with it the session token.
-    fn refused(&self, reply: &Reply, code: Option<&str>, message: &str) -> AwsError {
+    pub(super) fn refused(&self, reply: &Reply, code: Option<&str>, message: &str) -> AwsError {
         let code = match code.filter(|code| !code.is_empty()) {
             Some(code) => one_line(code),
             None => format!("http_{}", reply.status),
         };
         let mut message = message.split("The Canonical String").next().unwrap_or_default().trim().to_owned();
-        for secret in self.credentials.session_token().into_iter().chain([self.credentials.secret_access_key()]) {
-            message = message.replace(secret, "(a secret)");
+        if let Some(known) = &self.credentials {
+            for secret in known.session_token().into_iter().chain([known.secret_access_key()]) {
+                message = message.replace(secret, "(a secret)");
+            }
         }
         let is_transient = is_transient(reply.status, &code);
         failed(&code, one_line(&message), is_transient)
@@ -339,6 +321,7 @@ impl Aws {
         headers: &mut Vec<(String, String)>,
         body: &[u8],
     ) -> Result<(), String> {
+        let Some(credentials) = &self.credentials else { return Ok(()) };
         let mut settings = SigningSettings::default();
         if service == "s3" {
             // S3 has rules of its own. Source: AWS SigV4 documentation, "Create a canonical request", 2026.
@@ -346,7 +329,7 @@ impl Aws {
             settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
             settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
         }
-        let identity = self.credentials.clone().into();
+        let identity = credentials.clone().into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
             .region(region)

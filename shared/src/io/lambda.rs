@@ -14,7 +14,7 @@ use super::credentials::AccountSecrets;
 use super::dynamodb::DynamoLedger;
 use super::http::HttpTransport;
 use super::memory::{FixedPolicy, MemoryLedger};
-use super::meter::{self, LineMeter};
+use super::meter;
 use super::patience;
 use super::policies::StoredPolicy;
 use super::sqs::{SqsEmitter, SqsWorkQueue};
@@ -25,7 +25,7 @@ use crate::model::fields::FieldError;
 use crate::model::http::HttpRequest;
 use crate::model::json::Strict;
 use crate::model::time::later;
-use crate::ports::{Clock, Ledger, Notes, Policies, Transport, WorkQueue};
+use crate::ports::{Boxed, Clock, Ledger, Notes, Policies, Transport, WorkQueue};
 use crate::providers::provider::Provider;
 use crate::settings::environment::Environment;
 use crate::settings::{Settings, Trust, known};
@@ -35,10 +35,24 @@ use crate::settings::{Settings, Trust, known};
 /// # Errors
 /// The configuration is wrong, or the runtime API cannot be reached.
 pub async fn run(provider: &'static dyn Provider) -> Result<(), lambda_runtime::Error> {
+    let build = |environment: &Environment| context(provider, environment, Arc::new(SystemClock));
+    serve(build, |ctx, payload, invocation| Box::pin(handle(ctx, payload, invocation))).await
+}
+
+/// What answers one invocation.
+pub type Handle<C> = for<'a> fn(&'a C, &'a Value, &'a Invocation) -> Boxed<'a, Result<Value, Error>>;
+
+/// Builds what a function holds, and answers each invocation with `handle` until the platform ends the process.
+///
+/// # Errors
+/// The configuration is wrong, or the runtime API cannot be reached.
+pub async fn serve<C: Send + Sync>(
+    build: impl FnOnce(&Environment) -> Result<C, Error>,
+    handle: Handle<C>,
+) -> Result<(), lambda_runtime::Error> {
     lambda_runtime::tracing::init_default_subscriber();
     let environment = super::environment::capture();
-    let clock = SystemClock;
-    let ctx = match context(provider, &environment, Arc::new(clock)) {
+    let ctx = match build(&environment) {
         Ok(ctx) => ctx,
         Err(error) => {
             tracing::error!("{error}");
@@ -132,12 +146,7 @@ pub fn context(
             "neither OFFSITE_POLICY nor OFFSITE_ALLOWED_DESTINATIONS is set: whoever can send a command can have a copy made in any region"
         );
     }
-    let metrics = meter::from_environment(environment, LineMeter::Stdout, true)?;
-    if metrics.is_on() && meter::is_filtered(environment) {
-        tracing::error!(
-            "AWS_LAMBDA_LOG_LEVEL keeps the metrics out of the log, which count as INFO there: set it to INFO"
-        );
-    }
+    let metrics = meter::of_function(environment)?;
     let ports = Ports {
         providers: vec![provider],
         transport,

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::context::metrics::Metrics;
 use crate::model::error::{Error, ErrorName};
 use crate::ports::Meter;
+use crate::settings;
 use crate::settings::environment::Environment;
 
 /// Writes each document as one line with one write, so that a line of the log beside it is never torn.
@@ -33,10 +34,11 @@ impl Meter for LineMeter {
     }
 }
 
-/// The metrics that `OFFSITE_METRICS` asks for. `usual` says whether there are any if it is not set.
+/// The metrics that `OFFSITE_METRICS` asks for, as those of the stack that `OFFSITE_STACK` names. `usual` says whether there are any if the
+/// first is not set.
 ///
 /// # Errors
-/// The variable is neither `emf` nor `none`.
+/// The first is neither `emf` nor `none`, or the second cannot be a stack's name.
 pub fn from_environment(environment: &Environment, to: LineMeter, usual: bool) -> Result<Metrics, Error> {
     let on = match environment.get("OFFSITE_METRICS") {
         None => usual,
@@ -47,12 +49,27 @@ pub fn from_environment(environment: &Environment, to: LineMeter, usual: bool) -
             return Err(Error::new(ErrorName::Configuration, reason));
         }
     };
-    Ok(if on { Metrics::to(Arc::new(to)) } else { Metrics::default() })
+    let metrics = if on { Metrics::to(Arc::new(to)) } else { Metrics::default() };
+    Ok(metrics.of_stack(settings::stack(environment)?.as_deref()))
+}
+
+/// The metrics of a Lambda function, which writes them unless it is told not to.
+///
+/// # Errors
+/// As [`from_environment`].
+pub fn of_function(environment: &Environment) -> Result<Metrics, Error> {
+    let metrics = from_environment(environment, LineMeter::Stdout, true)?;
+    if metrics.is_on() && is_filtered(environment) {
+        tracing::error!(
+            "AWS_LAMBDA_LOG_LEVEL keeps the metrics out of the log, which count as INFO there: set it to INFO"
+        );
+    }
+    Ok(metrics)
 }
 
 /// Whether Lambda's own filter keeps the metrics out of the log: a line of JSON without a level counts as INFO.
 /// Source: AWS Lambda developer guide, "Log-level filtering", 2026.
-pub(crate) fn is_filtered(environment: &Environment) -> bool {
+fn is_filtered(environment: &Environment) -> bool {
     let is = |name: &str, wanted: &[&str]| {
         environment.get(name).is_some_and(|value| wanted.iter().any(|one| one.eq_ignore_ascii_case(value)))
     };
@@ -72,6 +89,18 @@ mod tests {
         assert_eq!((on("", true), on("", false)), (Ok(true), Ok(false)));
         assert_eq!((on("emf", false), on("none", true)), (Ok(true), Ok(false)));
         assert!(on("statsd", true).unwrap_err().message.contains("OFFSITE_METRICS"));
+    }
+
+    #[test]
+    fn a_stack_has_the_name_of_a_stack() {
+        let named = |name: &str| {
+            let environment = Environment::default().with("OFFSITE_STACK", name);
+            from_environment(&environment, LineMeter::Stdout, true).map(|metrics| metrics.is_on())
+        };
+        assert_eq!((named("offsite-eu"), named("")), (Ok(true), Ok(true)));
+        for wrong in ["offsite eu", "offsite/eu", &"x".repeat(129)] {
+            assert!(named(wrong).unwrap_err().message.contains("OFFSITE_STACK"), "{wrong}");
+        }
     }
 
     #[test]

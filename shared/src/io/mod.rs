@@ -1,7 +1,9 @@
 //! The only impure module: clock, environment, HTTP, AWS, standard output, and the Lambda runtime.
 
+pub mod assume;
 pub mod aws;
 mod aws_error;
+mod aws_objects;
 mod aws_places;
 mod blank;
 pub mod caller;
@@ -13,6 +15,7 @@ pub mod http;
 pub mod lambda;
 pub mod memory;
 pub mod meter;
+pub mod objects;
 pub mod patience;
 pub mod policies;
 pub mod sqs;

@@ -121,7 +121,7 @@ fn is_parameter(text: &str) -> bool {
 }
 
 /// Bucket and key of an S3 URI. A bucket's name needs only to be one that stays itself in a path.
-fn object(uri: &str) -> Option<(&str, &str)> {
+pub(super) fn object(uri: &str) -> Option<(&str, &str)> {
     let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     let (bucket, key) = uri.strip_prefix("s3://")?.split_once('/')?;
     let fits = !bucket.is_empty() && bucket.chars().all(known) && !key.is_empty();

@@ -45,7 +45,7 @@ pub struct Error {
 
 impl Error {
     /// An error with this name. The message is put on one line.
-    pub(crate) fn new(name: ErrorName, message: impl Into<String>) -> Error {
+    pub fn new(name: ErrorName, message: impl Into<String>) -> Error {
         Error { name, message: one_line(&message.into()) }
     }
 

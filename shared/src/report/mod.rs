@@ -6,6 +6,8 @@
 //! **Invariant:** what cannot be known makes a report [`Conclusion::Unknown`], never a good one.
 
 mod conclusion;
+pub mod keeping;
+pub mod measuring;
 mod outside;
 pub mod reading;
 mod resources;

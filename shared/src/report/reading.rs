@@ -46,6 +46,25 @@ pub struct ReportRequest<'a> {
     pub defaults: Defaults,
 }
 
+/// Whose words a report may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Words {
+    /// Also what providers said.
+    All,
+    /// Our own alone.
+    Own,
+}
+
+impl Words {
+    /// What somebody said, after our own words, if that may be told.
+    fn said(self, text: &str) -> String {
+        match self {
+            Words::All => format!(": {text}"),
+            Words::Own => String::new(),
+        }
+    }
+}
+
 /// Makes the report.
 ///
 /// # Errors
@@ -55,6 +74,17 @@ pub async fn read(
     notes: &dyn Notes,
     policy: Option<&Policy>,
     wish: &ReportRequest<'_>,
+) -> Result<Report, LedgerError> {
+    made(ledger, notes, policy, wish, Words::All).await
+}
+
+/// Makes the report; what `words` leaves out of its reasons is not in `why`.
+pub(super) async fn made(
+    ledger: &dyn Ledger,
+    notes: &dyn Notes,
+    policy: Option<&Policy>,
+    wish: &ReportRequest<'_>,
+    words: Words,
 ) -> Result<Report, LedgerError> {
     let mut report = Report {
         at: wish.at,
@@ -67,7 +97,7 @@ pub async fn read(
     };
     let rules = policy.map(|policy| policy.rules.as_slice()).unwrap_or_default();
     for rule in rules.iter().filter(|rule| wish.rule.is_none_or(|only| rule.name == only)) {
-        report.rules.push(of_rule(ledger, notes, rule, wish).await?);
+        report.rules.push(of_rule(ledger, notes, rule, wish, words).await?);
     }
     if wish.rule.is_none() {
         outside(ledger, notes, rules, (wish.at, &wish.defaults), &mut report).await?;
@@ -92,11 +122,12 @@ async fn of_rule(
     notes: &dyn Notes,
     rule: &Rule,
     wish: &ReportRequest<'_>,
+    words: Words,
 ) -> Result<RuleReport, LedgerError> {
     let mut report = begin(rule);
     let trouble = summary::trouble(notes, &rule.name).await?;
     if let Some(trouble) = &trouble {
-        unknown(&mut report, format!("the last sweep did not come to its end: {trouble}"));
+        unknown(&mut report, format!("the last sweep did not come to its end{}", words.said(trouble)));
     }
     let summary = match summary::read(notes, &rule.name).await? {
         Some((summary, _)) if summary.rule_hash == hash_of(&[&rule.to_json().to_string()]) => summary,
@@ -137,11 +168,11 @@ async fn of_rule(
     }
     for (region, reason) in report.destinations.clone().iter().zip(&summary.dark) {
         if let Some(reason) = reason {
-            unknown(&mut report, format!("{region} could not be listed: {reason}"));
+            unknown(&mut report, format!("{region} could not be listed{}", words.said(reason)));
         }
     }
     for (kind, said) in &summary.unlisted {
-        unknown(&mut report, format!("{kind} could not be listed: {said}"));
+        unknown(&mut report, format!("{kind} could not be listed{}", words.said(said)));
     }
     let acts = risks::read(notes, &rule.name).await?;
     let risks = in_force(&acts, wish.at);
@@ -153,7 +184,8 @@ async fn of_rule(
             report.exceptions.truncate(wish.lines);
             conclude(&mut report, rule, &summary);
         }
-        Err(reason) => unknown(&mut report, reason),
+        Err(reason) if words == Words::All => unknown(&mut report, reason),
+        Err(_) => unknown(&mut report, "what the last sweep found cannot be read".to_owned()),
     }
     if rule.effective().is_none() {
         report.conclusion = Conclusion::NotJudged;
@@ -251,7 +283,7 @@ async fn now_of(
                 resources.add(&line, at, many);
             }
             if line.verdict.is_late() {
-                late.push(line.clone());
+                late.push(bare(&line));
             }
             if line.verdict != Verdict::Replicated {
                 report.exceptions_total += 1;
@@ -329,6 +361,23 @@ fn earlier(at: Timestamp, by: Duration) -> Timestamp {
 
 /// How far two clocks may be apart before what one of them says cannot be known to the other.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
+
+/// A line with what decides about it, and nothing that is only told: there may be very many of them.
+fn bare(line: &Line) -> Line {
+    Line {
+        verdict: line.verdict,
+        backup_id: line.backup_id.clone(),
+        name: None,
+        resource: line.resource.clone(),
+        resource_kind: line.resource_kind.clone(),
+        source_region: String::new(),
+        destination: line.destination.clone(),
+        created_at: line.created_at,
+        cause: None,
+        reason: None,
+        key: None,
+    }
+}
 
 /// What needs somebody comes first, and of that the oldest.
 fn order(line: &Line) -> (Verdict, Option<Timestamp>, &str, &str) {

@@ -5,10 +5,11 @@ use super::environment::Environment;
 use crate::model::error::Error;
 
 /// All of them. Those of one cloud follow below.
-const KNOWN: [&str; 31] = [
+const KNOWN: [&str; 34] = [
     "OFFSITE_ALLOWED_DESTINATIONS",
     "OFFSITE_ATTEMPT_BACKOFF_S",
     "OFFSITE_AUDIT_S",
+    "OFFSITE_AWS_ALLOW",
     "OFFSITE_BACKOFF_MS",
     "OFFSITE_CONCURRENCY",
     "OFFSITE_CONNECT_TIMEOUT_MS",
@@ -30,6 +31,8 @@ const KNOWN: [&str; 31] = [
     "OFFSITE_PAUSED",
     "OFFSITE_PAUSE_S",
     "OFFSITE_POLICY",
+    "OFFSITE_REPORTS",
+    "OFFSITE_REPORT_MAX_AGE_S",
     "OFFSITE_SECOND_LOOK_MS",
     "OFFSITE_STACK",
     "OFFSITE_TABLE",

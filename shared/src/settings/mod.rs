@@ -263,6 +263,14 @@ pub fn defaults(environment: &Environment) -> Result<Defaults, Error> {
     Ok(Defaults { huawei_project_id: checked })
 }
 
+/// How old the last complete sweep may be before a report of a function cannot rely on it.
+///
+/// # Errors
+/// `OFFSITE_REPORT_MAX_AGE_S` is no number of seconds.
+pub fn report_max_age(environment: &Environment) -> Result<Duration, Error> {
+    Ok(Duration::from_secs(environment.number("OFFSITE_REPORT_MAX_AGE_S", 7_200, 60..=31_536_000)?))
+}
+
 fn allow_list(text: &str) -> Result<Vec<Allowed>, Error> {
     let wrong = |item: &str| {
         Error::configuration(format!(

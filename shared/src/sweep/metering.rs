@@ -30,6 +30,10 @@ impl Sweep<'_> {
             (Metric::OldestUnreplicatedSeconds, vec![self.course.oldest.map_or(0, |oldest| seconds(oldest, now))]),
             (Metric::SweepAgeSeconds, vec![seconds(summary.complete_as_of, now)]),
             (Metric::InDoubt, vec![summary.counts.in_doubt]),
+            (Metric::Missed, vec![summary.counts.missed]),
+            (Metric::Lost, vec![summary.counts.lost]),
+            (Metric::Failed, vec![summary.counts.failed]),
+            (Metric::Refused, vec![summary.counts.refused]),
         ];
         measured.extend(rooms.into_iter().min().map(|least| (Metric::QuotaHeadroom, vec![least])));
         put(self.ctx, self.rule, now, measured, false);

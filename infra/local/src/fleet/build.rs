@@ -1,4 +1,4 @@
-//! Building the three Lambda binaries; cargo itself decides what is stale.
+//! Building the Lambda binaries; cargo itself decides what is stale.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 /// The packages, and the binaries of the same names.
-const NAMES: [&str; 3] = ["offsite-alibaba", "offsite-huawei", "offsite-tencent"];
+const NAMES: [&str; 4] = ["offsite-alibaba", "offsite-huawei", "offsite-tencent", "offsite-report"];
 
 /// Variables cargo sets for the one package it runs.
 /// Source: The Cargo Book, "Environment variables Cargo sets for crates", 2026.
@@ -43,6 +43,8 @@ pub struct Binaries {
     pub huawei: PathBuf,
     /// `offsite-tencent`.
     pub tencent: PathBuf,
+    /// `offsite-report`.
+    pub report: PathBuf,
     /// Set when they were not built but found: why, in a sentence to show.
     pub note: Option<String>,
 }
@@ -144,7 +146,7 @@ fn command_line(profile: Profile) -> Vec<&'static str> {
 }
 
 fn located(messages: &[u8], root: &Path) -> Result<Binaries, BuildError> {
-    let mut found: [Option<PathBuf>; 3] = [const { None }; 3];
+    let mut found = NAMES.map(|_| None);
     for message in serde_json::Deserializer::from_slice(messages).into_iter::<Value>().map_while(Result::ok) {
         let executable = message.get("executable").and_then(Value::as_str);
         let name = message.pointer("/target/name").and_then(Value::as_str);
@@ -154,20 +156,22 @@ fn located(messages: &[u8], root: &Path) -> Result<Binaries, BuildError> {
             }
         }
     }
-    let [alibaba, huawei, tencent] = found;
+    let [alibaba, huawei, tencent, report] = found;
     let named = |path: Option<PathBuf>, name| path.ok_or_else(|| BuildError::Unnamed { name, root: root.to_owned() });
     Ok(Binaries {
         alibaba: named(alibaba, NAMES[0])?,
         huawei: named(huawei, NAMES[1])?,
         tencent: named(tencent, NAMES[2])?,
+        report: named(report, NAMES[3])?,
         note: None,
     })
 }
 
 fn beside_this_program(beside: &Path, note: &str) -> Option<Binaries> {
-    let [alibaba, huawei, tencent] = NAMES.map(|name| beside.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)));
-    let all = [&alibaba, &huawei, &tencent].into_iter().all(|path| path.is_file());
-    all.then(|| Binaries { alibaba, huawei, tencent, note: Some(note.to_owned()) })
+    let path = |name| beside.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let [alibaba, huawei, tencent, report] = NAMES.map(path);
+    let all = [&alibaba, &huawei, &tencent, &report].into_iter().all(|path| path.is_file());
+    all.then(|| Binaries { alibaba, huawei, tencent, report, note: Some(note.to_owned()) })
 }
 
 /// The tree this was compiled from, or else the one around the current directory or this program.

@@ -4,6 +4,7 @@ pub mod database;
 pub mod ledger;
 mod overlay;
 pub mod policy_file;
+pub mod profile;
 pub mod queue;
 
 use std::path::{Path, PathBuf};
