@@ -24,6 +24,7 @@ mod only_reads;
 mod policy;
 mod proof;
 mod races;
+mod remembered;
 mod report_page;
 mod rotation;
 mod schemas;

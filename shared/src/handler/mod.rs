@@ -13,6 +13,7 @@ use crate::model::text::one_line;
 use crate::ports::Boxed;
 use crate::replicate::outcome::{NoteState, Outcome, ReplicationResult, invalid, log_result, unless_panic};
 use crate::replicate::{self, dry_run};
+use crate::report::remember;
 use crate::triggers::{self, Answer, EventRecord, Item};
 use crate::{observe, sweep};
 
@@ -73,6 +74,7 @@ struct Done {
 async fn act(ctx: &Context, action: &Value, invocation: &Invocation) -> Result<Done, Error> {
     if action.get("action").and_then(Value::as_str) == Some("sweep") {
         let swept = sweep::run(ctx, action, invocation).await?;
+        remember::remember(ctx, &swept.ended(), invocation).await;
         return Ok(Done { answer: json!(swept), failure: swept.first_failure() });
     }
     let answer = if action.get("source").is_none() {

@@ -7,6 +7,8 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use super::conclusion::{conclude, unknown};
+use super::memory;
+use super::month::day_of;
 use super::outside::outside;
 use super::resources::{Resources, Terms};
 use super::{Conclusion, Fault, Promise, Report, ResourceCounts, ResourceLine, ResourceState, RuleReport, risks};
@@ -46,11 +48,28 @@ pub struct ReportRequest<'a> {
     pub defaults: Defaults,
 }
 
-/// Makes the report.
+/// Makes the report, the days that are remembered included.
 ///
 /// # Errors
 /// The ledger cannot be read.
 pub async fn read(
+    ledger: &dyn Ledger,
+    notes: &dyn Notes,
+    policy: Option<&Policy>,
+    wish: &ReportRequest<'_>,
+) -> Result<Report, LedgerError> {
+    let mut report = judge(ledger, notes, policy, wish).await?;
+    for rule in &mut report.rules {
+        rule.days = memory::days(notes, &rule.rule, day_of(wish.at)).await?;
+    }
+    Ok(report)
+}
+
+/// Makes the report of the last sweeps alone.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub(super) async fn judge(
     ledger: &dyn Ledger,
     notes: &dyn Notes,
     policy: Option<&Policy>,
@@ -199,6 +218,7 @@ fn begin(rule: &Rule) -> RuleReport {
         causes: Vec::new(),
         not_covered: BTreeMap::new(),
         accepted: Vec::new(),
+        days: Vec::new(),
     }
 }
 

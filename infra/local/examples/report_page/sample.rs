@@ -270,6 +270,7 @@ fn rule(name: &str, conclusion: Conclusion) -> RuleReport {
         causes: Vec::new(),
         not_covered: BTreeMap::new(),
         accepted: Vec::new(),
+        days: Vec::new(),
     }
 }
 
