@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod handle;
 pub mod ledger;
 pub mod observe;
+mod past;
 mod person;
 pub mod policy;
 pub mod queue;

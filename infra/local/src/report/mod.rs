@@ -5,15 +5,17 @@
 //!
 //! Pure functions of the report: no clock, no files. In reading order: `words`, `terms`, `resources` and `summary` (names, definitions, what is to be
 //! done, and how numbers are spelt), `filter` (what is listed), [`table()`] with `table_resources` and `text`, [`csv()`], [`html()`] with
-//! its parts `page_resources`, `rule`, `chart`, `rows`, and `page.css` and `page.js`.
+//! its parts `page_resources`, `rule`, `chart`, `calendar`, `rows`, and `page.css` and `page.js`.
 //!
 //! **Invariant:** names come from people and providers. Nothing in them acts: not in a terminal, a spreadsheet or a browser.
 
+mod calendar;
 mod chart;
 mod csv;
 mod filter;
 mod html;
 mod page_resources;
+mod past;
 mod resources;
 mod rows;
 mod rule;
@@ -28,4 +30,5 @@ mod words;
 pub use csv::{csv, resources_csv};
 pub use filter::{Filter, word};
 pub use html::{html, narrowed_html};
+pub use past::{Past, PastRule, past_table};
 pub use table::{narrowed_table, table};
