@@ -32,6 +32,7 @@ mod secrets;
 mod services;
 mod sign_command;
 mod simulators;
+mod status;
 mod sweep_faults;
 mod sweep_limits;
 mod sweeping;

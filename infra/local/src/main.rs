@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use offsite_local::cmd::{
-    chaos, demo, doctor, handle, ledger, observe, policy, queue, report, risk, rule, sign, simulate, sweep, witness,
+    chaos, demo, doctor, handle, ledger, observe, policy, queue, report, risk, rule, sign, simulate, status, sweep,
+    witness,
 };
+use offsite_local::report::Health;
 use offsite_local::report::witness::Says;
 use offsite_shared::io::environment;
 use offsite_shared::report::Conclusion;
@@ -54,6 +56,8 @@ enum Commands {
     Sweep(sweep::SweepArgs),
     /// Tell what has its copy and what has not, since when and why
     Report(report::ReportArgs),
+    /// Tell of a backup, disk, server, vault or record: has it its copy, since when not, why, and what next?
+    Status(status::StatusArgs),
     /// Say what need not be protected and what is no more, list that, and take it back
     Risk(risk::RiskArgs),
     /// Retire a rule that is gone from the policy
@@ -139,6 +143,14 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 Conclusion::Holds => ExitCode::SUCCESS,
                 Conclusion::Unknown | Conclusion::NotJudged => ExitCode::FAILURE,
                 Conclusion::Broken => ExitCode::from(3),
+            })
+        }
+        Commands::Status(args) => {
+            let health = status::run(&args, &environment, &mut out).await?;
+            Ok(match health {
+                Health::Well => ExitCode::SUCCESS,
+                Health::Unknown => ExitCode::FAILURE,
+                Health::NotWell => ExitCode::from(3),
             })
         }
         Commands::Risk(args) => {

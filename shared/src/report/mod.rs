@@ -13,6 +13,7 @@ pub mod reading;
 pub(crate) mod remember;
 mod resources;
 pub mod risks;
+pub mod status;
 
 use std::collections::BTreeMap;
 

@@ -180,7 +180,8 @@ async fn of_rule(
     Ok(report)
 }
 
-fn begin(rule: &Rule) -> RuleReport {
+/// The report of a rule of which nothing is known yet.
+pub(super) fn begin(rule: &Rule) -> RuleReport {
     let vault = rule.source.vault_id.as_ref().map(|vault| format!(", vault {vault}")).unwrap_or_default();
     RuleReport {
         rule: rule.name.clone(),

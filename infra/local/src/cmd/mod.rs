@@ -3,6 +3,8 @@
 pub mod chaos;
 pub mod demo;
 pub mod doctor;
+mod explain;
+mod find;
 pub mod handle;
 pub mod ledger;
 pub mod observe;
@@ -16,5 +18,6 @@ pub mod rule;
 pub mod sign;
 pub mod simulate;
 pub mod stage;
+pub mod status;
 pub mod sweep;
 pub mod witness;

@@ -39,7 +39,9 @@ impl When {
             return Ok(if day < today { When::Day(day) } else { When::Time(at) });
         }
         let Some(day) = text.parse::<Date>().ok().filter(|_| text.len() == 10) else {
-            bail!("--at must be a day such as 2026-11-22 (in UTC) or a time such as 2026-11-22T06:00:00Z, not \"{text}\"")
+            bail!(
+                "--at must be a day such as 2026-11-22 (in UTC) or a time such as 2026-11-22T06:00:00Z, not \"{text}\""
+            )
         };
         ensure!(day <= today, "--at {day} is to come, and today is {today} (UTC): what will be cannot be known");
         Ok(When::Day(day))
@@ -54,9 +56,9 @@ pub(super) async fn of(rules: &[String], resources: &[String], day: Date, home: 
     let notes = &*home.notes;
     let names: Vec<String> = match (rules, &home.policy) {
         ([], Some(policy)) => policy.rules.iter().map(|rule| rule.name.clone()).collect(),
-        ([], None) => bail!(
-            "there is no policy that names the rules: set OFFSITE_POLICY, use --policy, or name one by --rule"
-        ),
+        ([], None) => {
+            bail!("there is no policy that names the rules: set OFFSITE_POLICY, use --policy, or name one by --rule")
+        }
         (given, _) => given.to_vec(),
     };
     let (mut rules, mut begins) = (Vec::new(), Vec::new());
@@ -78,7 +80,8 @@ pub(super) async fn of(rules: &[String], resources: &[String], day: Date, home: 
             None => bail!("no complete sweep is remembered yet: run `offsite sweep`, or look at the sweeps' alarms"),
         }
     }
-    let told = rules.iter().map(|rule| rule.remembered.last.as_ref().map_or(Conclusion::Unknown, |last| last.conclusion));
+    let told =
+        rules.iter().map(|rule| rule.remembered.last.as_ref().map_or(Conclusion::Unknown, |last| last.conclusion));
     let judged = told.filter(|one| *one != Conclusion::NotJudged).max();
     let remarks = begins.iter().map(|(rule, begin)| match begin {
         Some(begin) => format!("rule {rule} is remembered from {begin} on, and is left out"),
@@ -86,7 +89,9 @@ pub(super) async fn of(rules: &[String], resources: &[String], day: Date, home: 
     });
     let mut remarks: Vec<String> = remarks.collect();
     if !resources.is_empty() {
-        remarks.push("listed is only what is of the resources that were asked for; figures are those of everything".into());
+        remarks.push(
+            "listed is only what is of the resources that were asked for; figures are those of everything".into(),
+        );
     }
     Ok(Past { day, conclusion: judged.unwrap_or(Conclusion::NotJudged), remarks, rules })
 }

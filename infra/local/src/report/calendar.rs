@@ -70,10 +70,8 @@ pub(super) fn calendar(days: &[Day]) -> Markup {
 
 /// The days that did not simply hold, latest first, for those who cannot see the squares.
 fn in_words(days: &[Day]) -> Markup {
-    let bad: Vec<&[Day]> = days
-        .chunk_by(|a, b| kind(a) == kind(b))
-        .filter(|run| run[0].conclusion != Some(Conclusion::Holds))
-        .collect();
+    let bad: Vec<&[Day]> =
+        days.chunk_by(|a, b| kind(a) == kind(b)).filter(|run| run[0].conclusion != Some(Conclusion::Holds)).collect();
     html! {
         @if !bad.is_empty() {
             details.sweeps {
@@ -155,7 +153,8 @@ mod tests {
         assert_eq!(said(&days[1]), "did not hold, 2h 30m not holding");
         assert_eq!(minutes(&days[2..]), ", 48h not known");
         assert_eq!(counted(&days), "1 day held, 1 day did not hold and 2 days on which nobody looked");
-        let months: Vec<(String, usize)> = months(&days).iter().map(|(month, days)| (month.to_string(), days.len())).collect();
+        let months: Vec<(String, usize)> =
+            months(&days).iter().map(|(month, days)| (month.to_string(), days.len())).collect();
         assert_eq!(months, [("2026-10-01".to_owned(), 2), ("2026-11-01".to_owned(), 2)]);
         assert_eq!((left(days[2].day), left(days[1].day)), ("0.00".to_owned(), "96.77".to_owned()));
     }

@@ -92,7 +92,8 @@ fn named(line: &Unprotected) -> String {
 }
 
 fn minutes(day: &Day) -> String {
-    let part = |minutes: u32, what: &str| (minutes > 0).then(|| format!("{} {what}", duration(u64::from(minutes) * 60)));
+    let part =
+        |minutes: u32, what: &str| (minutes > 0).then(|| format!("{} {what}", duration(u64::from(minutes) * 60)));
     let parts = [part(day.minutes_not_holding, "not holding"), part(day.minutes_unknown, "not known")];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
