@@ -1,6 +1,7 @@
 //! `offsite status`, `policy check --explain`, `ledger show` and `report --at` on the command line: what is told of an ID and of a day.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use offsite_shared::handler::handle;
@@ -10,6 +11,9 @@ use offsite_shared::ledger::store::{Expect, RecordFilter};
 use offsite_shared::model::command::Cloud;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Clock, Ledger};
+use offsite_shared::report::reading::ReportRequest;
+use offsite_shared::report::status;
+use offsite_shared::settings;
 use serde_json::{Value, json};
 
 use crate::command_line::Ended;
@@ -67,6 +71,47 @@ async fn quota(estate: &Estate, full: bool) {
 fn told(ended: &Ended, code: i32) -> Vec<Value> {
     assert_eq!(ended.code, code, "{}{}", ended.stdout, ended.stderr);
     ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Whatever the report lists of any cloud, an ID of it leads to the same.
+#[tokio::test]
+async fn an_id_is_told_as_the_report_tells_it() {
+    let estate = Estate::start(11, 300).await;
+    for cloud in Cloud::ALL {
+        let policy = estate.policy(cloud).await;
+        let truth = estate.get(cloud, "truth").await;
+        estate.remember(&truth, &policy).await;
+        estate.sweep(&estate.paused(&policy)).await;
+        let report = estate.report(&policy).await;
+        let ledger = estate.ledger();
+        let wish = ReportRequest {
+            at: report.at,
+            max_age: Duration::from_secs(7_200),
+            rule: None,
+            live: false,
+            lines: usize::MAX,
+            defaults: settings::defaults(&estate.environment).unwrap(),
+        };
+        let (mut resources, mut backups) = (0, 0);
+        for (told, rule) in report.rules.iter().zip(&policy.rules) {
+            let of = async |id: &str| status::of_rule(&ledger, &ledger, rule, id, &wish).await.unwrap();
+            for line in told.unprotected.iter().step_by(3) {
+                let known = of(&line.resource).await;
+                assert!(known.rule.unprotected.contains(line), "{line:?}: {:?}", known.rule.unprotected);
+                resources += 1;
+            }
+            for line in told.exceptions.iter().step_by(7) {
+                let known = of(&line.backup_id).await;
+                assert!(known.backups.iter().any(|one| one.line == *line), "{line:?}: {:?}", known.backups);
+                backups += 1;
+            }
+            if let Some(vault) = &rule.source.vault_id {
+                assert!(!of(vault).await.is_empty(), "vault {vault}");
+            }
+            assert!(of("snap-00nobody").await.is_empty());
+        }
+        assert!(resources > 3 && backups > 3, "{}: {resources} resources, {backups} backups", cloud.name());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -129,7 +174,7 @@ async fn an_id_is_told_with_rule_destination_since_why_and_what_next() {
         if swept["replicated"] == json!(2) {
             break;
         }
-        estate.clock.sleep(std::time::Duration::from_secs(60)).await;
+        estate.clock.sleep(Duration::from_secs(60)).await;
     }
     assert_eq!(swept["replicated"], json!(2), "{swept}");
     let disk =
