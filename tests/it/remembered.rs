@@ -1,18 +1,23 @@
 //! What is remembered of a rule's days: what sweeps leave, how small it is, and what a crash or a clock can do to it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
+use offsite_local::home::ledger::SqliteLedger;
 use offsite_shared::io::memory::MemoryLedger;
 use offsite_shared::ledger::store::{LedgerError, Note};
+use offsite_shared::model::command::Cloud;
 use offsite_shared::ports::{Boxed, Notes};
 use offsite_shared::report::memory::{self, Remembered, Unprotected};
 use offsite_shared::report::month::{LARGEST, Look};
 use offsite_shared::report::{Conclusion, Day, Fault, ResourceCounts, ResourceState};
 use offsite_shared::sweep::findings::Counts;
 use offsite_shared::sweep::verdict::Verdict;
+
+use crate::sweeping::Estate;
 
 const RULE: &str = "nightly";
 const DAY: Duration = Duration::from_secs(86_400);
@@ -310,4 +315,56 @@ async fn the_same_sweep_taken_in_twice_changes_nothing() {
         let after = text(&notes, &format!("days/nightly/{}", look.at.strftime("%Y-%m"))).await;
         assert_eq!(before, after, "{}", look.at);
     }
+}
+
+/// Notes by which nothing can be remembered.
+struct Forgetful(SqliteLedger);
+
+impl Notes for Forgetful {
+    fn note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Option<Note>, LedgerError>> {
+        self.0.note(name)
+    }
+
+    fn put_note<'a>(&'a self, name: &'a str, text: &'a str, was: u64) -> Boxed<'a, Result<bool, LedgerError>> {
+        if name.starts_with("days/") {
+            return Box::pin(async { Err(LedgerError::Unavailable("no room".into())) });
+        }
+        self.0.put_note(name, text, was)
+    }
+
+    fn drop_note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<(), LedgerError>> {
+        self.0.drop_note(name)
+    }
+}
+
+#[tokio::test]
+async fn every_sweep_that_ends_is_remembered_as_the_report_has_it_and_none_fails_over_it() {
+    let estate = Estate::start(7, 120).await;
+    let policy = estate.policy(Cloud::Tencent).await;
+    let mut context = estate.paused(&policy);
+    context.ports.notes = Arc::new(Forgetful(estate.ledger()));
+    estate.sweep(&context).await;
+    let report = estate.report(&policy).await;
+    assert!(report.rules.iter().all(|rule| rule.days.is_empty() && rule.complete_as_of.is_some()));
+    // One that only looks remembers nothing; the next one does.
+    let mut looking = estate.paused(&policy);
+    looking.settings.read_only = true;
+    estate.sweep(&looking).await;
+    assert!(estate.report(&policy).await.rules.iter().all(|rule| rule.days.is_empty()));
+    estate.sweep(&estate.paused(&policy)).await;
+    let report = estate.report(&policy).await;
+    let ledger = estate.ledger();
+    for rule in &report.rules {
+        let [today] = &rule.days[..] else { panic!("{:?}", rule.days) };
+        let known = memory::day(&ledger, &rule.rule, today.day).await.unwrap().unwrap();
+        let last = known.last.unwrap();
+        assert_eq!((today.conclusion, last.conclusion), (Some(rule.conclusion), rule.conclusion));
+        assert_eq!(
+            (last.counts, last.resources, last.gaps, last.backlog),
+            (rule.counts, rule.resources, rule.gaps, rule.backlog)
+        );
+        let red = rule.resources.unprotected + rule.resources.stale;
+        assert_eq!(known.unprotected.len() as u64, red.min(memory::NAMES as u64));
+    }
+    assert!(report.rules.iter().all(|rule| rule.counts.covered > 0));
 }

@@ -38,7 +38,8 @@ async fn remember_rule(ctx: &Context, policy: &Policy, name: &str) -> Result<(),
     let allowed = rule.effective().map_or(DAY, |objective| objective.max_lag);
     let wish = ReportRequest {
         at: ctx.now(),
-        max_age: allowed,
+        // A rule that promises much is not unknown because its sweep took longer.
+        max_age: allowed.max(DAY),
         rule: Some(name),
         live: false,
         lines: NAMES,

@@ -107,7 +107,7 @@ pub(super) fn check(wanted: &str) -> anyhow::Result<()> {
         "{wanted} is too short to be found by: give at least {SHORTEST} digits of the key"
     );
     ensure!(
-        wanted.len() >= 6 && Cloud::of_backup_id(wanted).is_some(),
+        wanted.len() >= 3 && Cloud::of_backup_id(wanted).is_some(),
         "{} is neither a key nor an ID that a cloud could have: give it as `offsite report` or the cloud's console shows it",
         offsite_shared::model::text::one_line(wanted)
     );
