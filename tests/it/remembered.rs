@@ -230,7 +230,7 @@ impl Notes for Dying {
 /// Months of sweeps that meet a change of month, names, and something to forget.
 fn history() -> Vec<(Look, Vec<Unprotected>)> {
     vec![
-        (look("2025-10-20T12:00:00Z", Conclusion::Broken, 1), vec![named("disk-0")]),
+        (look("2025-09-20T12:00:00Z", Conclusion::Broken, 1), vec![named("disk-0")]),
         (look("2026-11-30T12:00:00Z", Conclusion::Broken, 1), vec![named("disk-1")]),
         (look("2026-12-01T06:00:00Z", Conclusion::Broken, 2), vec![named("disk-2")]),
         (look("2026-12-01T07:00:00Z", Conclusion::Holds, 3), Vec::new()),
@@ -244,6 +244,7 @@ async fn a_crash_between_two_notes_counts_no_minute_twice_and_leaves_nothing_beh
         add(&wanted, &look, &names).await;
     }
     assert_eq!(figures(seen(&wanted, "2026-11-30").await), (Some(Conclusion::Broken), 720, 720));
+    assert_eq!(text(&wanted, "days/nightly/2025-09").await, None, "it is forgotten underway");
     let mut deaths = 0;
     for write in 0..64 {
         let notes = Dying { notes: MemoryLedger::default(), left: AtomicUsize::new(write) };
@@ -255,8 +256,8 @@ async fn a_crash_between_two_notes_counts_no_minute_twice_and_leaves_nothing_beh
         }
         for name in [
             "days/nightly",
-            "days/nightly/2025-10",
-            "days/nightly/2025-10-20",
+            "days/nightly/2025-09",
+            "days/nightly/2025-09-20",
             "days/nightly/2026-11",
             "days/nightly/2026-11-30",
             "days/nightly/2026-12",

@@ -83,16 +83,15 @@ pub async fn add(
     let month = day_of(look.at).first_of_month();
     let index = index_with(notes, rule, month).await?;
     let before = index.months.iter().rev().find(|known| **known < month).copied();
-    let last = match month_of(notes, rule, month).await? {
-        Some((month, _)) => Some((month.looked, month.conclusion)),
-        None => match before {
-            Some(before) => month_of(notes, rule, before).await?.map(|(month, _)| (month.looked, month.conclusion)),
-            None => None,
-        },
+    let known = month_of(notes, rule, month).await?.map(|(month, _)| month);
+    let last = match (&known, before) {
+        (Some(month), _) => Some((month.looked, month.conclusion)),
+        (None, Some(before)) => month_of(notes, rule, before).await?.map(|(month, _)| (month.looked, month.conclusion)),
+        (None, None) => None,
     };
     let stretch = last.map(|(looked, found)| Stretch::between(looked, found, look.at, allowed));
-    if let (Some(before), Some(stretch)) = (before, stretch) {
-        // It is written first, so that a writer that dies here counts the rest again and no minute twice.
+    if let (None, Some(before), Some(stretch)) = (&known, before, stretch) {
+        // It is written before there is this month, so that a writer that dies here counts the rest again and no minute twice.
         change(notes, rule, before, |known| {
             let mut month = known?;
             month.count(stretch);
@@ -102,7 +101,6 @@ pub async fn add(
     }
     let is_late = last.is_none_or(|(looked, _)| look.at >= looked);
     let hash = if unprotected.is_empty() { String::new() } else { hash_of(&[&json(rule, unprotected)?]) };
-    let known = month_of(notes, rule, month).await?.map(|(month, _)| month);
     let named = match known.as_ref().filter(|known| known.names == hash) {
         _ if unprotected.is_empty() || !is_late => 0,
         Some(known) => known.named(),

@@ -3,6 +3,8 @@
 //!
 //! [`witness`] tells what `offsite witness` saw, by the same means.
 //!
+//! [`status_text()`] tells of one ID, [`past_table()`] of a day that has passed.
+//!
 //! Pure functions of the report: no clock, no files. In reading order: `words`, `terms`, `resources` and `summary` (names, definitions, what is to be
 //! done, and how numbers are spelt), `filter` (what is listed), [`table()`] with `table_resources` and `text`, [`csv()`], [`html()`] with
 //! its parts `page_resources`, `rule`, `chart`, `calendar`, `rows`, and `page.css` and `page.js`.
