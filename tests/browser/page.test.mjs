@@ -168,6 +168,29 @@ test('what is zero, and what is not covered, folds out', () => visit('rich', {},
   assert.ok((await page.textContent('details.uncovered p >> nth=0')).includes('snap-00c0ffee'));
 }));
 
+test('the calendar has a square for each day, which says in words what it was', () => visit('rich', {}, async (page) => {
+  const squares = await page.$$eval('figure.calendar >> nth=0 >> div.plot rect', (all) => all.map((square) => [
+    square.getAttribute('class'), square.querySelector('title').textContent,
+    getComputedStyle(square).fill, square.getBoundingClientRect().width]));
+  assert.equal(squares.length, 366);
+  const of = (name) => squares.filter(([kind]) => kind === name);
+  assert.deepEqual(['d-held', 'd-broken', 'd-doubt', 'd-unseen'].map((name) => of(name).length), [342, 9, 1, 14]);
+  assert.match(of('d-broken')[0][1], /^\d{4}-\d\d-\d\d: did not hold, 2h 30m not holding$/);
+  assert.match(of('d-unseen')[0][1], /: nobody looked, 24h not known$/);
+  // Not by colour alone: what is bad is drawn in a pattern.
+  assert.ok(of('d-broken').every(([, , fill]) => fill.includes('#p-missed')));
+  assert.equal(new Set(['d-held', 'd-broken', 'd-doubt', 'd-unseen'].map((name) => of(name)[0][2])).size, 4);
+  await page.click('figure.calendar >> nth=0 >> summary');
+  assert.match(await page.textContent('figure.calendar >> nth=0 >> .runs'), /nobody looked, 14d not known/);
+}));
+
+test('the squares of the calendar are apart on a phone', () =>
+  visit('rich', { viewport: { width: 360, height: 780 }, colorScheme: 'dark' }, async (page) => {
+    const [one, two] = await page.$$eval('figure.calendar >> nth=0 >> div.plot rect', (all) => all.slice(20, 22)
+      .map((square) => square.getBoundingClientRect()).map(({ left, right }) => [left, right]));
+    assert.ok(one[1] - one[0] >= 5 && two[0] > one[1], `${one} ${two}`);
+  }));
+
 test('what is not judged is grey', () => visit('grey', {}, async (page) => {
   const [r, g, b] = await page.$eval('.verdict h2', (head) => getComputedStyle(head).color.match(/\d+/g).map(Number));
   assert.ok(Math.max(r, g, b) - Math.min(r, g, b) < 40, `${r} ${g} ${b}`);
@@ -250,7 +273,8 @@ test('without scripts everything is there', () => visit('rich', { javaScriptEnab
   assert.equal(await page.locator('#exceptions-filters').isVisible(), false);
   assert.equal(await page.locator('th button').count(), 0);
   assert.equal(await page.locator('figure.chart').count(), 6);
-  assert.equal(await page.locator('dl dt').count(), 52);
+  assert.equal(await page.locator('dl dt').count(), 53);
+  assert.equal(await page.locator('figure.calendar rect[class] title').count() % 366, 0);
   assert.ok((await page.textContent('#exceptions')).includes('</script><img src=x onerror="window.pwned=1">'));
   await shot(page, 'no-script');
 }));

@@ -35,7 +35,7 @@ fn policy(limits: &Value) -> Arc<Policy> {
 }
 
 /// Snapshots of disks of their own: `snap-00000000` of `disk-00000000` and so on.
-async fn make(estate: &Estate, count: usize) {
+pub async fn make(estate: &Estate, count: usize) {
     let snapshot = |at: usize| {
         let (snapshot, disk) = (format!("snap-{at:08}"), format!("disk-{at:08}"));
         json!({ "snapshot_id": snapshot, "region": "ap-guangzhou", "name": "nightly", "disk_id": disk })
@@ -45,7 +45,7 @@ async fn make(estate: &Estate, count: usize) {
 }
 
 /// A person's environment on the estate's machine.
-fn person(estate: &Estate, policy: &Policy) -> Vec<(String, String)> {
+pub fn person(estate: &Estate, policy: &Policy) -> Vec<(String, String)> {
     let folder = estate.directory.path();
     let file = folder.join("policy.json");
     std::fs::write(&file, policy.to_json().to_string()).unwrap();
@@ -57,13 +57,13 @@ fn person(estate: &Estate, policy: &Policy) -> Vec<(String, String)> {
     environment
 }
 
-async fn run(arguments: &[&str], environment: &[(String, String)]) -> Ended {
+pub async fn run(arguments: &[&str], environment: &[(String, String)]) -> Ended {
     command_line::run(arguments, environment, None).await
 }
 
 /// Runs what must be refused with one line that says this.
 #[track_caller]
-fn refused(ended: &Ended, part: &str) {
+pub fn refused(ended: &Ended, part: &str) {
     assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{}", ended.stderr);
     assert_eq!(ended.stderr.trim_end().lines().count(), 1, "one line: {}", ended.stderr);
     assert!(ended.stderr.starts_with("error: ") && ended.stderr.contains(part), "{part}: {}", ended.stderr);
@@ -150,7 +150,7 @@ fn by(owner: &str, now: Timestamp) -> Claimant {
 }
 
 /// A record of a rule that stopped in this state so many days ago.
-fn stopped(seed: u64, rule: &str, state: State, days: i64) -> Record {
+pub fn stopped(seed: u64, rule: &str, state: State, days: i64) -> Record {
     let mut wish = command(Operation::CopySnapshot, &mut fastrand::Rng::with_seed(seed));
     wish["rule"] = json!(rule);
     let then = SystemClock.now() - SignedDuration::from_hours(24 * days);

@@ -345,7 +345,8 @@ const HOUSES: [House; 5] = [
         folder: "shared/src/",
         order: &[
             &["io"],
-            &["handler", "report"],
+            &["handler"],
+            &["report"],
             &["admit", "sweep"],
             &["observe"],
             &["replicate"],

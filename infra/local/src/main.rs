@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use offsite_local::cmd::{
-    chaos, demo, doctor, handle, ledger, observe, policy, queue, report, risk, rule, sign, simulate, sweep, witness,
+    chaos, demo, doctor, handle, ledger, observe, policy, queue, report, risk, rule, sign, simulate, status, sweep,
+    witness,
 };
 use offsite_local::home::profile;
+use offsite_local::report::Health;
 use offsite_local::report::witness::Says;
 use offsite_shared::io::environment;
 use offsite_shared::report::Conclusion;
@@ -55,6 +57,8 @@ enum Commands {
     Sweep(sweep::SweepArgs),
     /// Tell what has its copy and what has not, since when and why
     Report(report::ReportArgs),
+    /// Tell of a backup, disk, server, vault or record: has it its copy, since when not, why, and what next?
+    Status(status::StatusArgs),
     /// Say what need not be protected and what is no more, list that, and take it back
     Risk(risk::RiskArgs),
     /// Retire a rule that is gone from the policy
@@ -102,7 +106,12 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let mut environment = environment::capture();
     if matches!(
         cli.command,
-        Commands::Doctor(_) | Commands::Report(_) | Commands::Risk(_) | Commands::Rule(_) | Commands::Ledger(_)
+        Commands::Doctor(_)
+            | Commands::Report(_)
+            | Commands::Status(_)
+            | Commands::Risk(_)
+            | Commands::Rule(_)
+            | Commands::Ledger(_)
     ) {
         environment = profile::resolved(&environment).await?;
     }
@@ -146,6 +155,14 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 Conclusion::Holds => ExitCode::SUCCESS,
                 Conclusion::Unknown | Conclusion::NotJudged => ExitCode::FAILURE,
                 Conclusion::Broken => ExitCode::from(3),
+            })
+        }
+        Commands::Status(args) => {
+            let health = status::run(&args, &environment, &mut out).await?;
+            Ok(match health {
+                Health::Well => ExitCode::SUCCESS,
+                Health::Unknown => ExitCode::FAILURE,
+                Health::NotWell => ExitCode::from(3),
             })
         }
         Commands::Risk(args) => {

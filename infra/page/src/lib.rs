@@ -3,20 +3,25 @@
 //!
 //! [`witness`] tells what `offsite witness` saw, by the same means.
 //!
+//! [`status_text()`] tells of one ID, [`past_table()`] of a day that has passed.
+//!
 //! Pure functions of the report: no clock, no files. In reading order: `words`, `terms`, `resources` and `summary` (names, definitions, what is to be
 //! done, and how numbers are spelt), `filter` (what is listed), [`table()`] with `table_resources` and `text`, [`csv()`], [`html()`] with
-//! its parts `page_resources`, `rule`, `chart`, `rows`, and `page.css` and `page.js`.
+//! its parts `page_resources`, `rule`, `chart`, `calendar`, `rows`, and `page.css` and `page.js`.
 //!
 //! **Invariant:** names come from people and providers. Nothing in them acts: not in a terminal, a spreadsheet or a browser.
 
+mod calendar;
 mod chart;
 mod csv;
 mod filter;
 mod html;
 mod page_resources;
+mod past;
 mod resources;
 mod rows;
 mod rule;
+mod status;
 mod summary;
 mod table;
 mod table_resources;
@@ -28,4 +33,6 @@ mod words;
 pub use csv::{csv, resources_csv};
 pub use filter::{Filter, word};
 pub use html::{html, narrowed_html};
+pub use past::{Past, PastRule, past_table};
+pub use status::{CloudTold, Health, IdStatus, status_json, status_text};
 pub use table::{narrowed_table, table};

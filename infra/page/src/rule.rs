@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use offsite_shared::report::{Conclusion, Report, Rpo, RuleReport};
 use offsite_shared::sweep::verdict::Verdict;
 
+use super::calendar::calendar;
 use super::filter::Filter;
 use super::rows::time;
 use super::words::{self, COVERED, ORDER, age, duration, minute, number, share};
@@ -121,6 +122,7 @@ pub(super) fn section(now: Timestamp, index: usize, rule: &RuleReport) -> Markup
                     (chart::durations(&rule.durations))
                 }
             }
+            (calendar(&rule.days))
             (page_resources::not_covered(rule))
             (sweeps(rule))
         }

@@ -56,7 +56,7 @@ pub fn narrowed_table(report: &Report, filter: &Filter) -> String {
     out.0
 }
 
-fn colour(conclusion: Conclusion) -> Style {
+pub(super) fn colour(conclusion: Conclusion) -> Style {
     match conclusion {
         Conclusion::Holds => GREEN,
         Conclusion::NotJudged => DIM,

@@ -1,7 +1,14 @@
 //! The definitions of a report's words, beside those of verdicts (`words`) and of resources' states (`resources`).
 
 /// An anchor, the word, its definition.
-pub(super) const TERMS: [(&str, &str, &str); 30] = [
+pub(super) const TERMS: [(&str, &str, &str); 31] = [
+    (
+        "calendar",
+        "calendar",
+        "A square for each day of the last year, in UTC: the worst that a complete sweep of that day came to. A day on which no \
+         complete sweep ended is grey, also while copying went on: nobody looked. Minutes run from one complete sweep to the next; \
+         where two are further apart than the objective allows, they are not known.",
+    ),
     (
         "holds",
         "holds",

@@ -14,6 +14,7 @@ use crate::model::text::one_line;
 use crate::ports::Boxed;
 use crate::replicate::outcome::{NoteState, Outcome, ReplicationResult, invalid, log_result, unless_panic};
 use crate::replicate::{self, dry_run};
+use crate::report::remember;
 use crate::triggers::{self, Answer, EventRecord, Item};
 use crate::{observe, sweep};
 
@@ -104,6 +105,7 @@ async fn act(ctx: &Context, action: &Value, invocation: &Invocation) -> Result<D
     }
     if is_sweep {
         let swept = sweep::run(ctx, action, invocation).await?;
+        remember::remember(ctx, &swept.ended(), invocation).await;
         return Ok(Done { answer: json!(swept), failure: swept.first_failure() });
     }
     let answer = if action.get("source").is_none() {

@@ -139,6 +139,11 @@ impl DynamoLedger {
                     body["ExpressionAttributeNames"]["#at"] = json!("look_at");
                     body["ExpressionAttributeValues"][":at"] = json!({ "S": sortable(due) });
                 }
+                if let (Some(prefix), "state") = (&filter.prefix, name) {
+                    body["KeyConditionExpression"] = json!("#hash = :hash AND begins_with(#pk, :prefix)");
+                    body["ExpressionAttributeNames"]["#pk"] = json!("pk");
+                    body["ExpressionAttributeValues"][":prefix"] = json!({ "S": prefix });
+                }
                 "Query"
             }
             None => "Scan",

@@ -41,6 +41,8 @@ pub struct RecordFilter {
     pub due: Option<Timestamp>,
     /// Only unfinished records ([`Record::is_open`]) of the rule with this name.
     pub rule: Option<String>,
+    /// Only records whose keys begin with this. With a state it is found by the index of that name; alone it needs a scan.
+    pub prefix: Option<String>,
 }
 
 impl RecordFilter {
@@ -49,6 +51,7 @@ impl RecordFilter {
         self.state.as_deref().is_none_or(|state| record.state.name() == state)
             && (!self.outbox || record.in_outbox())
             && self.rule.as_deref().is_none_or(|rule| record.is_open() && record.rule() == Some(rule))
+            && self.prefix.as_deref().is_none_or(|prefix| record.key.starts_with(prefix))
             && self.due.is_none_or(|due| record.look_at.is_some_and(|at| at <= due))
     }
 }

@@ -1,7 +1,7 @@
 //! The places of a rule: its source and destinations, which an edit of its name, selection or limits leaves as they are.
 
 use super::Rule;
-use crate::model::command::{Cloud, Destination, Replication};
+use crate::model::command::{Cloud, Destination, Key, Operation, Replication};
 use crate::model::text::hash_of;
 use crate::providers::provider::Defaults;
 
@@ -42,6 +42,17 @@ impl Rule {
             && of_project
             && of_vault
             && self.destinations.contains(&replication.destination)
+    }
+
+    /// The keys of the records that the source with this ID has by this rule, one for each destination. A vault-wide call of Huawei has its
+    /// backups' keys, and a vault pair of Alibaba has none but its vault's.
+    pub fn keys_of(&self, id: &str) -> Vec<Key> {
+        let replications = self.command_of(id).replications();
+        match self.operation {
+            Operation::CreateVaultReplication if self.source.vault_id.as_deref() != Some(id) => Vec::new(),
+            Operation::CopyCheckpoint => replications.iter().map(|whole| whole.of_backup(id).key()).collect(),
+            _ => replications.iter().map(Replication::key).collect(),
+        }
     }
 
     fn project<'a>(&'a self, defaults: &'a Defaults) -> Option<&'a str> {

@@ -8,10 +8,14 @@
 mod conclusion;
 pub mod keeping;
 pub mod measuring;
+pub mod memory;
+pub mod month;
 mod outside;
 pub mod reading;
+pub(crate) mod remember;
 mod resources;
 pub mod risks;
+pub mod status;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +24,7 @@ use crate::observe::arrivals::Arrival;
 use crate::sweep::findings::{Counts, Line, NotCovered, Orphan, Point};
 use crate::sweep::verdict::Verdict;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 /// How many lines a list in a report for people holds. The figures count all.
@@ -122,6 +127,22 @@ pub struct RuleReport {
     pub not_covered: BTreeMap<String, NotCovered>,
     /// Risks that a person has accepted and that are in force, and resources that a person has called gone.
     pub accepted: Vec<Act>,
+    /// The days of the last year, oldest first, from the first one that is remembered.
+    #[serde(default)]
+    pub days: Vec<Day>,
+}
+
+/// One day of a rule, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Day {
+    /// The day.
+    pub day: Date,
+    /// The worst that a complete sweep of this day came to; absent if none ended on it: nobody looked.
+    pub conclusion: Option<Conclusion>,
+    /// Minutes for which the objective did not hold.
+    pub minutes_not_holding: u32,
+    /// Minutes for which nobody knows.
+    pub minutes_unknown: u32,
 }
 
 /// What is to be said of one resource in one destination.

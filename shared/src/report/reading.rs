@@ -7,6 +7,8 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use super::conclusion::{conclude, unknown};
+use super::memory;
+use super::month::day_of;
 use super::outside::outside;
 use super::resources::{Resources, Terms};
 use super::{Conclusion, Fault, Promise, Report, ResourceCounts, ResourceLine, ResourceState, RuleReport, risks};
@@ -65,7 +67,7 @@ impl Words {
     }
 }
 
-/// Makes the report.
+/// Makes the report, the days that are remembered included.
 ///
 /// # Errors
 /// The ledger cannot be read.
@@ -78,8 +80,26 @@ pub async fn read(
     made(ledger, notes, policy, wish, Words::All).await
 }
 
-/// Makes the report; what `words` leaves out of its reasons is not in `why`.
+/// Makes the report, the days that are remembered included; what `words` leaves out of its reasons is not in `why`.
 pub(super) async fn made(
+    ledger: &dyn Ledger,
+    notes: &dyn Notes,
+    policy: Option<&Policy>,
+    wish: &ReportRequest<'_>,
+    words: Words,
+) -> Result<Report, LedgerError> {
+    let mut report = judge(ledger, notes, policy, wish, words).await?;
+    for rule in &mut report.rules {
+        rule.days = memory::days(notes, &rule.rule, day_of(wish.at)).await?;
+    }
+    Ok(report)
+}
+
+/// Makes the report of the last sweeps alone.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub(super) async fn judge(
     ledger: &dyn Ledger,
     notes: &dyn Notes,
     policy: Option<&Policy>,
@@ -193,7 +213,8 @@ async fn of_rule(
     Ok(report)
 }
 
-fn begin(rule: &Rule) -> RuleReport {
+/// The report of a rule of which nothing is known yet.
+pub(super) fn begin(rule: &Rule) -> RuleReport {
     let vault = rule.source.vault_id.as_ref().map(|vault| format!(", vault {vault}")).unwrap_or_default();
     RuleReport {
         rule: rule.name.clone(),
@@ -231,6 +252,7 @@ fn begin(rule: &Rule) -> RuleReport {
         causes: Vec::new(),
         not_covered: BTreeMap::new(),
         accepted: Vec::new(),
+        days: Vec::new(),
     }
 }
 

@@ -20,6 +20,11 @@ pub(crate) struct SweepAnswer {
 }
 
 impl SweepAnswer {
+    /// The rules whose sweep has come to its end and left a summary.
+    pub(crate) fn ended(&self) -> Vec<&str> {
+        self.swept.iter().filter(|one| one.complete_as_of.is_some()).map(|one| one.rule.as_str()).collect()
+    }
+
     /// Why the first rule that failed did so.
     pub(crate) fn first_failure(&self) -> Option<String> {
         let failed = self.swept.iter().find(|one| one.failed)?;

@@ -231,6 +231,30 @@ pub async fn lists_are_paged_and_filtered(subject: Subject) {
     }
 }
 
+pub async fn the_beginning_of_a_key_finds_its_record(subject: Subject) {
+    let ledger = &subject.ledger;
+    for (number, key) in (500..).zip(["00c0ffee", "00c0ffef", "00c0ffee1", "ff"]) {
+        let mut record = first_claim(&new_replication(number), "one");
+        record.key = format!("{key:0<64}");
+        ledger.put(&record, &Expect::Absent).await.unwrap();
+    }
+    let of = |prefix: &str, state: Option<State>| RecordFilter {
+        prefix: Some(prefix.to_owned()),
+        state: state.map(|state| state.name().to_owned()),
+        ..RecordFilter::default()
+    };
+    for (prefix, many) in
+        [("00c0ffee", 2), ("00c0ffee1", 1), ("00c0ffe", 3), ("00c0ffed", 0), ("ff", 1), ("f", 1), ("e", 0)]
+    {
+        for (state, wanted) in [(None, many), (Some(State::Claimed), many), (Some(State::Refused), 0)] {
+            for limit in [1, 100] {
+                let page = every_page(&**ledger, &of(prefix, state), limit).await;
+                assert_eq!(page.records.len(), wanted, "{prefix} {state:?} by {limit}");
+            }
+        }
+    }
+}
+
 pub async fn states_are_counted(subject: Subject) {
     let ledger = &subject.ledger;
     assert_eq!(ledger.count().await.unwrap(), BTreeMap::new());

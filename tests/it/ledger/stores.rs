@@ -30,14 +30,17 @@ async fn open(home: Home) -> Subject {
 
 suite!(memory, super::in_memory();
     writes_are_conditional, a_write_whose_answer_was_lost_is_recognised, of_racing_claims_one_wins,
-    lists_are_paged_and_filtered, states_are_counted, pauses_are_kept_for_each_credential);
+    lists_are_paged_and_filtered, states_are_counted,
+    the_beginning_of_a_key_finds_its_record, pauses_are_kept_for_each_credential);
 suite!(sqlite, super::open(crate::faults::world::Home::Sqlite);
     writes_are_conditional, a_write_whose_answer_was_lost_is_recognised, of_racing_claims_one_wins,
-    lists_are_paged_and_filtered, states_are_counted, pauses_are_kept_for_each_credential,
+    lists_are_paged_and_filtered, states_are_counted,
+    the_beginning_of_a_key_finds_its_record, pauses_are_kept_for_each_credential,
     states_are_counted_over_pages, a_newer_record_is_refused_with_its_format, a_corrupt_record_is_refused);
 suite!(dynamodb, super::open(crate::faults::world::Home::Dynamo);
     writes_are_conditional, a_write_whose_answer_was_lost_is_recognised, of_racing_claims_one_wins,
-    lists_are_paged_and_filtered, states_are_counted, pauses_are_kept_for_each_credential,
+    lists_are_paged_and_filtered, states_are_counted,
+    the_beginning_of_a_key_finds_its_record, pauses_are_kept_for_each_credential,
     states_are_counted_over_pages, a_newer_record_is_refused_with_its_format, a_corrupt_record_is_refused);
 
 /// Time that passes only where somebody waits.

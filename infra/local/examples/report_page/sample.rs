@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use offsite_shared::observe::arrivals::Arrival;
-use offsite_shared::report::{Conclusion, Late, Promise, Report, ResourceCounts, Rpo, RuleReport};
+use offsite_shared::report::{Conclusion, Day, Late, Promise, Report, ResourceCounts, Rpo, RuleReport};
 use offsite_shared::sweep::findings::{Counts, Line, Orphan, Point};
 use offsite_shared::sweep::verdict::Verdict;
 
@@ -135,6 +135,7 @@ pub fn rich() -> Report {
     unknown.why = vec!["no sweep of this rule has come to its end yet".to_owned()];
     unknown.objective = Promise { max_lag_seconds: Some(48 * HOUR), ..Promise::default() };
     unknown.complete_as_of = None;
+    unknown.days = Vec::new();
     unknown.sweep_seconds = None;
     unknown.counts = Counts::default();
     unknown.lag_seconds = None;
@@ -159,6 +160,9 @@ pub fn rich() -> Report {
 fn unjudged() -> RuleReport {
     let mut rule = rule("scratch", Conclusion::NotJudged);
     rule.objective = Promise::default();
+    for day in &mut rule.days {
+        (day.conclusion, day.minutes_not_holding) = (day.conclusion.map(|_| Conclusion::NotJudged), 0);
+    }
     rule.counts = Counts { covered: 40, replicated: 12, missing: 28, ..Counts::default() };
     rule.resources = ResourceCounts { pending: 3, protected: 5, ..ResourceCounts::default() };
     rule
@@ -224,6 +228,24 @@ pub fn large(exceptions: u64) -> Report {
     report
 }
 
+/// A year of days: most held, some did not, and for a while nobody looked.
+fn days() -> Vec<Day> {
+    let today = now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let first = today.saturating_sub(jiff::Span::new().days(365));
+    let day = |(index, day)| {
+        let (conclusion, minutes_not_holding, minutes_unknown) = match index {
+            70..=83 => (None, 0, 1_440),
+            84 => (Some(Conclusion::Holds), 0, 700),
+            170..=172 => (Some(Conclusion::Broken), 1_440, 0),
+            200 => (Some(Conclusion::Unknown), 0, 130),
+            n if n % 61 == 0 => (Some(Conclusion::Broken), 150, 0),
+            _ => (Some(Conclusion::Holds), 0, 0),
+        };
+        Day { day, conclusion, minutes_not_holding, minutes_unknown }
+    };
+    first.series(jiff::Span::new().days(1)).take(366).enumerate().map(day).collect()
+}
+
 fn rule(name: &str, conclusion: Conclusion) -> RuleReport {
     let lag = |n: u64| if n > 42 { (n - 42) * 4 * HOUR + 2 * HOUR } else { 1_200 + (n * 7_919) % (4 * HOUR) };
     RuleReport {
@@ -270,6 +292,7 @@ fn rule(name: &str, conclusion: Conclusion) -> RuleReport {
         causes: Vec::new(),
         not_covered: BTreeMap::new(),
         accepted: Vec::new(),
+        days: days(),
     }
 }
 

@@ -11,11 +11,12 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::store::{Expect, LedgerError, Put, RecordFilter, RecordPage};
 use offsite_shared::ledger::{BREAKABLE_AFTER, Record, Resolution, ResolveError, State, resolve};
 use offsite_shared::model::command::Key;
+use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Clock, Ledger};
 use offsite_shared::settings::environment::Environment;
 use serde_json::json;
 
-use super::person;
+use super::{find, person};
 use crate::home;
 
 /// Options of `offsite ledger`.
@@ -112,7 +113,9 @@ pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Wri
     let ledger = home::ledger(environment)?;
     match &args.action {
         LedgerAction::Show { key: Some(key), .. } => {
-            let found = find(&*ledger, key).await?;
+            // Without a policy that can be read there is only the long way.
+            let policy = home::reading(environment, None).await.ok().and_then(|home| home.policy);
+            let found = find_by_rules(&*ledger, policy.as_deref(), key).await?;
             for record in &found {
                 let text = if found.len() == 1 { serde_json::to_string_pretty(record)? } else { record.to_text()? };
                 writeln!(out, "{text}")?;
@@ -271,34 +274,26 @@ fn is_chosen(args: &ResolveArgs, record: &Record) -> bool {
         && args.code.as_deref().is_none_or(|code| last.and_then(|line| line.code.as_deref()) == Some(code))
 }
 
-/// The record of a key or of the beginning of a key, or else the records of a cloud's ID.
+/// The record of a key or of the beginning of a key, or else the records of a cloud's ID, all of them: the whole ledger is read for that.
 async fn find(ledger: &dyn Ledger, wanted: &str) -> anyhow::Result<Vec<Record>> {
-    if let Some(record) = ledger.get(&Key(wanted.to_owned())).await? {
-        return Ok(vec![record]);
+    find::check(wanted)?;
+    let mut found: Vec<Record> = find::by_key(ledger, wanted).await?.into_iter().collect();
+    if found.is_empty() && !find::is_of_key(wanted) {
+        found = find::by_scan(ledger, wanted).await?;
     }
-    ensure!(wanted.len() >= 6 && wanted.len() < 64, "there is no record {wanted}");
-    let (mut by_key, mut by_id) = (Vec::new(), Vec::new());
-    let search = |page: RecordPage| {
-        for record in page.records {
-            if record.key.starts_with(wanted) {
-                ensure!(by_key.is_empty(), "more than one record begins with {wanted}; give more of the key");
-                by_key.push(record);
-            } else if names(&record, wanted) {
-                by_id.push(record);
-            }
-        }
-        Ok(())
-    };
-    home::each_page(ledger, &RecordFilter::default(), search).await?;
-    let found = if by_key.is_empty() { by_id } else { by_key };
     ensure!(!found.is_empty(), "there is no record {wanted}");
     Ok(found)
 }
 
-/// Whether a record is about the backup with this ID, or has a copy with it.
-fn names(record: &Record, id: &str) -> bool {
-    let copies = record.receipts.iter().filter_map(|receipt| receipt.replication_id.as_deref());
-    let seen = record.evidence.as_ref().and_then(|seen| seen.destination_id.as_deref());
-    record.replication().is_ok_and(|replication| replication.source.id == id)
-        || copies.chain(seen).any(|copy| copy == id)
+/// The same for a look: the records of the policy's rules are enough, if there are any.
+async fn find_by_rules(ledger: &dyn Ledger, policy: Option<&Policy>, wanted: &str) -> anyhow::Result<Vec<Record>> {
+    find::check(wanted)?;
+    let found = find::by_rules(ledger, policy, wanted).await?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    if !find::is_of_key(wanted) {
+        find::say_scan(wanted)?;
+    }
+    find(ledger, wanted).await
 }

@@ -6,24 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use offsite_shared::context::{Context, Invocation};
-use offsite_shared::exchange::{self, Target};
+use offsite_shared::context::Invocation;
 use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::model::backup::{Backup, Eligibility};
-use offsite_shared::model::command::Cloud;
-use offsite_shared::model::failure::Failure;
-use offsite_shared::model::http::Reply;
 use offsite_shared::model::text::one_line;
 use offsite_shared::model::time::later;
-use offsite_shared::policy::{Coverage, EffectiveObjective, Policy, Rule, SCHEMA, duration_text};
+use offsite_shared::policy::{EffectiveObjective, Policy, Rule, SCHEMA, duration_text};
 use offsite_shared::ports::Clock;
-use offsite_shared::providers::inventory::{Cursor, InventoryQuery};
-use offsite_shared::providers::provider::Provider;
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::sweep::summary;
 use serde_json::{Map, Value, json};
 
+use super::explain;
 use crate::home;
 use crate::home::policy_file::{self, Problem, Problems};
 
@@ -49,7 +43,8 @@ pub enum PolicyAction {
         /// Read the providers too: what each rule covers now, and what its first sweep would start. Nothing is started
         #[arg(long)]
         live: bool,
-        /// Read this backup at the one provider that its ID can be of, and say for each rule why it is or is not covered
+        /// Read this backup at the one provider that its ID can be of, and say for each rule why it is or is not covered, and
+        /// whether there is a copy. No sweep is needed
         #[arg(long, value_name = "ID", conflicts_with = "live")]
         explain: Option<String>,
     },
@@ -78,7 +73,7 @@ pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Wri
             }
             match read {
                 Ok(policy) if explain.is_some() => {
-                    self::explain(policy, explain.as_deref().unwrap_or_default(), environment, out).await
+                    explain::write(&policy, explain.as_deref().unwrap_or_default(), environment, out).await
                 }
                 Ok(policy) if *live => first_sweep(Arc::new(policy), environment, *json, out).await,
                 read => Ok(read.is_ok()),
@@ -94,91 +89,6 @@ pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Wri
             Ok(true)
         }
     }
-}
-
-/// Tells for each rule whether it covers a backup, and why not. True when every rule could be asked about.
-async fn explain(policy: Policy, id: &str, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<bool> {
-    let context = home::read_only(environment, &home::Reading::of(None))?;
-    let clock = SystemClock;
-    let mut well = true;
-    for rule in &policy.rules {
-        let cloud = rule.operation.cloud();
-        // The other clouds' keys may not even be here.
-        if cloud != Cloud::of_backup_id(id) {
-            let name = cloud.name();
-            writeln!(out, "{}: not covered: {} has not the form of a backup's ID of {name}", rule.name, one_line(id))?;
-            continue;
-        }
-        let told = match find(&context, rule, id).await {
-            Err(failure) => {
-                well = false;
-                format!("cannot be told: {failure}")
-            }
-            Ok(None) => format!("not covered: {id} is not among the backups of {}", rule.source.region),
-            Ok(Some(backup)) => match (rule.covers(&backup, clock.now()), &backup.eligibility) {
-                (Coverage::NotCovered(why), _) => format!("not covered: {why}"),
-                (Coverage::Covered, Eligibility::Usable) => "covered".to_owned(),
-                (Coverage::Covered, Eligibility::NotReady(why)) => format!("covered, and not ready: it {why}"),
-                (Coverage::Covered, Eligibility::Ineligible(why)) => format!("covered, and cannot be copied: it {why}"),
-                (Coverage::Covered, Eligibility::NotCovered(why)) => format!("not covered: it {why}"),
-            },
-        };
-        writeln!(out, "{}: {told}", rule.name)?;
-    }
-    Ok(well)
-}
-
-async fn find(context: &Context, rule: &Rule, id: &str) -> Result<Option<Backup>, Failure> {
-    let Some(provider) = provider_of(rule) else { return Ok(None) };
-    let inventory = provider.inventory();
-    let scope = scope_of(context, provider, rule, id);
-    if let Some(call) = inventory.show(&scope, id) {
-        let target = Target { provider, account: &rule.account, rule: Some(&rule.name) };
-        let stop = later(SystemClock.now(), Duration::from_secs(600));
-        let shown = |reply: Reply| inventory.shown(&scope, id, &reply);
-        return exchange::read_as(context, target, &call, stop, shown).await;
-    }
-    search(context, rule, |backup| backup.id == id).await
-}
-
-/// The first backup of a rule's source that is wanted, by listing it page after page. `context` only reads.
-pub(super) async fn search(
-    context: &Context,
-    rule: &Rule,
-    wanted: impl Fn(&Backup) -> bool,
-) -> Result<Option<Backup>, Failure> {
-    let Some(provider) = provider_of(rule) else { return Ok(None) };
-    let inventory = provider.inventory();
-    let scope = scope_of(context, provider, rule, "*");
-    let target = Target { provider, account: &rule.account, rule: Some(&rule.name) };
-    let stop = later(SystemClock.now(), Duration::from_secs(600));
-    let mut cursor: Option<Cursor> = None;
-    let mut refused = None;
-    loop {
-        let call = inventory.list(&scope, cursor.as_ref());
-        let listed = |reply: Reply| inventory.listed(&scope, cursor.as_ref(), &reply);
-        let page = exchange::read_as(context, target, &call, stop, listed).await?;
-        refused = page.refusal().or(refused);
-        if let Some(found) = page.backups.into_iter().find(|backup| wanted(backup)) {
-            return Ok(Some(found));
-        }
-        match page.next {
-            Some(next) => cursor = Some(next),
-            None => return refused.map_or(Ok(None), Err),
-        }
-    }
-}
-
-fn provider_of(rule: &Rule) -> Option<&'static dyn Provider> {
-    home::PROVIDERS.into_iter().find(|provider| provider.cloud() == rule.operation.cloud())
-}
-
-/// The place that a rule's backups are listed in.
-fn scope_of(context: &Context, provider: &dyn Provider, rule: &Rule, id: &str) -> InventoryQuery {
-    let command = provider.complete(&rule.command_of(id), &context.settings.defaults);
-    let mut scope = InventoryQuery::of(rule.operation, &rule.source.region, command.source.project_id);
-    scope.vault_id = rule.source.vault_id.clone().filter(|_| rule.operation.cloud() == Cloud::Alibaba);
-    scope
 }
 
 /// Tells what each rule covers now, and what its first sweep would start. True when every rule could be read.

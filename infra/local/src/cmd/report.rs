@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use offsite_shared::context::Invocation;
 use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
@@ -20,6 +21,7 @@ use offsite_shared::settings;
 use offsite_shared::settings::environment::Environment;
 use serde_json::json;
 
+use super::past::{self, When};
 use crate::home;
 use crate::report::{self, Filter};
 
@@ -57,6 +59,7 @@ exit code stay those of all rules.
 Examples:
   offsite report --resource disk-4j5k6l7m          # is it protected, since when not, and why?
   offsite report --verdict refused --verdict failed
+  offsite report --at 2026-11-22                   # what was known on that day?
   offsite report --csv resources -o unprotected.csv";
 
 /// Options of `offsite report`.
@@ -81,9 +84,9 @@ pub struct ReportArgs {
     /// List only backups with this verdict, and resources in this state
     #[arg(long, value_name = "WORD")]
     pub verdict: Vec<String>,
-    /// The moment for which it is to be true, such as 2026-11-22T06:00:00Z [default: now]
-    #[arg(long, value_name = "TIME")]
-    pub at: Option<Timestamp>,
+    /// A day such as 2026-11-22 (UTC): what was known then, by its last complete sweep; or a moment of today [default: now]
+    #[arg(long, value_name = "DATE")]
+    pub at: Option<String>,
     /// A sweep older than this proves nothing
     #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = duration)]
     pub max_age: Duration,
@@ -107,9 +110,14 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// The ledger, the policy or a provider cannot be read; there is no such rule.
 pub async fn run(args: &ReportArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<Conclusion> {
+    let at = match args.at.as_deref().map(|at| When::read(at, SystemClock.now())).transpose()? {
+        Some(When::Day(day)) => return write_past(args, day, environment, out).await,
+        Some(When::Time(at)) => at,
+        None => SystemClock.now(),
+    };
     let format = format(args)?;
     let filter = filter(args)?;
-    let mut report = make(args, format, &filter, environment).await?;
+    let mut report = make(args, at, format, &filter, environment).await?;
     filter.apply(&mut report);
     let text = match (format, args.csv) {
         (Format::Table, _) => report::narrowed_table(&report, &filter),
@@ -124,11 +132,41 @@ pub async fn run(args: &ReportArgs, environment: &Environment, out: &mut dyn Wri
             let _ = writeln!(anstream::stderr(), "note: {remark}");
         }
     }
-    match &args.output {
-        Some(path) => std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))?,
-        None => out.write_all(text.as_bytes())?,
-    }
+    write(args, &text, out)?;
     Ok(report.conclusion)
+}
+
+/// Writes what was known on a day.
+async fn write_past(
+    args: &ReportArgs,
+    day: Date,
+    environment: &Environment,
+    out: &mut dyn Write,
+) -> anyhow::Result<Conclusion> {
+    anyhow::ensure!(!args.live, "--live reads what is there now, and --at {day} asks for what was: give one of them");
+    anyhow::ensure!(
+        matches!(args.format, None | Some(Format::Table | Format::Json)) && args.csv.is_none(),
+        "what is remembered of a day is written as table or json: give --format table or json with --at {day}"
+    );
+    anyhow::ensure!(
+        args.backup.is_empty() && args.verdict.is_empty(),
+        "of a day that has passed figures and unprotected resources are kept, and no backups: --backup and --verdict do not go with --at {day}"
+    );
+    let home = home::reading(environment, args.policy.as_deref()).await?;
+    let past = past::of(&args.rule, &args.resource, day, &home).await?;
+    let text = match args.format {
+        Some(Format::Json) => format!("{:#}\n", serde_json::to_value(&past)?),
+        _ => report::past_table(&past),
+    };
+    write(args, &text, out)?;
+    Ok(past.conclusion)
+}
+
+fn write(args: &ReportArgs, text: &str, out: &mut dyn Write) -> anyhow::Result<()> {
+    match &args.output {
+        Some(path) => std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display())),
+        None => Ok(out.write_all(text.as_bytes())?),
+    }
 }
 
 fn format(args: &ReportArgs) -> anyhow::Result<Format> {
@@ -157,7 +195,13 @@ fn json(report: &Report, filter: &Filter) -> anyhow::Result<String> {
     Ok(format!("{:#}\n", serde_json::to_value(&shown)?))
 }
 
-async fn make(args: &ReportArgs, format: Format, filter: &Filter, environment: &Environment) -> anyhow::Result<Report> {
+async fn make(
+    args: &ReportArgs,
+    at: Timestamp,
+    format: Format,
+    filter: &Filter,
+    environment: &Environment,
+) -> anyhow::Result<Report> {
     let mut home = home::reading(environment, args.policy.as_deref()).await?;
     for name in &args.rule {
         let rules = home.policy.as_ref().map(|policy| policy.rules.as_slice()).unwrap_or_default();
@@ -182,7 +226,7 @@ async fn make(args: &ReportArgs, format: Format, filter: &Filter, environment: &
         home.notes = context.ports.notes.clone();
     }
     let wish = ReportRequest {
-        at: args.at.unwrap_or_else(|| SystemClock.now()),
+        at,
         max_age: args.max_age,
         rule: None,
         live: args.live,

@@ -19,7 +19,7 @@ use offsite_shared::settings::Settings;
 use offsite_shared::settings::environment::Environment;
 use serde_json::json;
 
-use super::{person, policy};
+use super::{explain, person};
 use crate::home::{self, PROVIDERS, Reading};
 
 /// Options of `offsite risk`.
@@ -234,7 +234,7 @@ async fn known(home: &Reading, rule: &Rule, id: &str, environment: &Environment)
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(120));
-    let found = policy::search(&context, rule, is_it).await;
+    let found = explain::search(&context, rule, is_it).await;
     bar.finish_and_clear();
     match found {
         Ok(Some(_)) => Ok(()),

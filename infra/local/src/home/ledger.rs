@@ -220,27 +220,31 @@ fn list(
 ) -> rusqlite::Result<Vec<(String, String)>> {
     let sql = match (filter.outbox, filter.due.is_some(), filter.state.is_some()) {
         (true, _, _) => {
-            "SELECT key, record FROM ledger WHERE outbox = 1 AND key > ?1 AND (?3 = '' OR state = ?3) AND ?4 IS ?4 AND (?5 IS NULL OR rule = ?5) ORDER BY key LIMIT ?2"
+            "SELECT key, record FROM ledger WHERE outbox = 1 AND key > ?1 AND (?3 = '' OR state = ?3) AND ?4 IS ?4 AND (?5 IS NULL OR rule = ?5) AND (?6 IS NULL OR substr(key, 1, length(?6)) = ?6) ORDER BY key LIMIT ?2"
         }
         // The few that are due are found by the index and put in key order.
         (false, true, _) => {
-            "SELECT key, record FROM ledger WHERE look_at <= ?4 AND key > ?1 AND (?3 = '' OR state = ?3) AND (?5 IS NULL OR rule = ?5) ORDER BY key LIMIT ?2"
+            "SELECT key, record FROM ledger WHERE look_at <= ?4 AND key > ?1 AND (?3 = '' OR state = ?3) AND (?5 IS NULL OR rule = ?5) AND (?6 IS NULL OR substr(key, 1, length(?6)) = ?6) ORDER BY key LIMIT ?2"
+        }
+        // The index has state and key, and `+` keeps it from beginning at the cursor instead of the prefix.
+        (false, false, true) if filter.prefix.is_some() => {
+            "SELECT key, record FROM ledger WHERE state = ?3 AND key >= ?6 AND key < ?6 || 'g' AND +key > ?1 AND ?4 IS ?4 AND (?5 IS NULL OR rule = ?5) ORDER BY key LIMIT ?2"
         }
         (false, false, true) => {
-            "SELECT key, record FROM ledger WHERE state = ?3 AND key > ?1 AND ?4 IS ?4 AND (?5 IS NULL OR rule = ?5) ORDER BY key LIMIT ?2"
+            "SELECT key, record FROM ledger WHERE state = ?3 AND key > ?1 AND ?4 IS ?4 AND (?5 IS NULL OR rule = ?5) AND (?6 IS NULL OR substr(key, 1, length(?6)) = ?6) ORDER BY key LIMIT ?2"
         }
         (false, false, false) if filter.rule.is_some() => {
-            "SELECT key, record FROM ledger WHERE rule = ?5 AND key > ?1 AND ?3 = '' AND ?4 IS ?4 ORDER BY key LIMIT ?2"
+            "SELECT key, record FROM ledger WHERE rule = ?5 AND key > ?1 AND ?3 = '' AND ?4 IS ?4 AND (?6 IS NULL OR substr(key, 1, length(?6)) = ?6) ORDER BY key LIMIT ?2"
         }
         (false, false, false) => {
-            "SELECT key, record FROM ledger WHERE key > ?1 AND ?3 = '' AND ?4 IS ?4 AND ?5 IS NULL ORDER BY key LIMIT ?2"
+            "SELECT key, record FROM ledger WHERE key > ?1 AND ?3 = '' AND ?4 IS ?4 AND ?5 IS NULL AND (?6 IS NULL OR substr(key, 1, length(?6)) = ?6) ORDER BY key LIMIT ?2"
         }
     };
     let due = filter.due.map(Timestamp::as_millisecond);
     let state = filter.state.clone().unwrap_or_default();
     connection
         .prepare_cached(sql)?
-        .query_map(params![after, limit, state, due, filter.rule], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(params![after, limit, state, due, filter.rule, filter.prefix], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
 }
 

@@ -35,13 +35,15 @@ impl Cloud {
         Cloud::ALL.into_iter().find(|cloud| cloud.name() == name)
     }
 
-    /// The only cloud to which a backup with this ID can belong. Tencent's snapshot IDs begin with `snap-`, Huawei's backups and
-    /// checkpoint items have UUIDs, and Alibaba's job IDs are neither. So a question about one ID needs only one cloud's key.
-    pub fn of_backup_id(id: &str) -> Cloud {
+    /// The only cloud to which a backup with this ID can belong; `None` if no cloud has such IDs. Tencent's snapshot IDs begin with `snap-`,
+    /// Huawei's backups and checkpoint items have UUIDs, and Alibaba's job IDs are neither. So a question about one ID needs only one
+    /// cloud's key.
+    pub fn of_backup_id(id: &str) -> Option<Cloud> {
         match id {
-            _ if id.starts_with("snap-") => Cloud::Tencent,
-            _ if is_uuid(id) => Cloud::Huawei,
-            _ => Cloud::Alibaba,
+            _ if reading::identifier_text(id, "id").is_err() => None,
+            _ if id.starts_with("snap-") => Some(Cloud::Tencent),
+            _ if is_uuid(id) => Some(Cloud::Huawei),
+            _ => Some(Cloud::Alibaba),
         }
     }
 }
@@ -380,4 +382,30 @@ pub(crate) fn options_json(options: &Options) -> Value {
         object.insert("auto_trigger".into(), json!(flag));
     }
     Value::Object(object)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_of_one_cloud_by_its_form_or_of_none() {
+        let uuid = "1e2ff4d3-0a26-4b2e-8d3c-9f7a2f4f4c11";
+        for (id, wanted) in [
+            // A snapshot, a backup, a checkpoint item, a vault, and a backup job.
+            ("snap-jgsu1fdt", Some(Cloud::Tencent)),
+            (uuid, Some(Cloud::Huawei)),
+            (&uuid.to_uppercase(), Some(Cloud::Huawei)),
+            ("v-000bjm3nkz1tkz9o9v2p", Some(Cloud::Alibaba)),
+            ("job-000e0a1b2c3d4e5f6g7h", Some(Cloud::Alibaba)),
+            ("", None),
+            ("..", None),
+            ("snap-*", None),
+            ("snap-1 snap-2", None),
+            ("备份", None),
+            (&"x".repeat(256), None),
+        ] {
+            assert_eq!(Cloud::of_backup_id(id), wanted, "{id}");
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! Conditions, as far as the ledger states any: `attribute_not_exists(#a)`, `#a = :b` and `#a <= :b`, joined by `AND`.
+//! Conditions, as far as the ledger states any: `attribute_not_exists(#a)`, `#a = :b`, `#a <= :b` and `begins_with(#a, :b)`,
+//! joined by `AND`.
 //!
 //! Source: Amazon DynamoDB Developer Guide, "Condition and filter expressions, operators, and functions", 2026.
 
@@ -16,13 +17,14 @@ pub(super) enum Test {
     Absent,
     Equal(Attr),
     AtMost(Attr),
+    Begins(Attr),
 }
 
 /// Tests that must all hold, each of one attribute.
 #[derive(Debug, PartialEq)]
 pub(super) struct Condition(pub(super) Vec<(String, Test)>);
 
-/// What a Query asks of an index: its partition key is this, and its sort key is this or at most this.
+/// What a Query asks of an index: its partition key is this, and its sort key is this, at most this, or begins with this.
 pub(super) struct Range<'a> {
     pub(super) hash: &'a str,
     pub(super) sort: Option<&'a Test>,
@@ -55,6 +57,7 @@ impl Condition {
                 (Test::Equal(wanted), Some(found)) => found == wanted,
                 (Test::AtMost(Attr::S(most)), Some(Attr::S(found))) => found <= most,
                 (Test::AtMost(Attr::N(most)), Some(Attr::N(found))) => found <= most,
+                (Test::Begins(Attr::S(prefix)), Some(Attr::S(found))) => found.starts_with(prefix.as_str()),
                 _ => false,
             }
         })
@@ -66,7 +69,9 @@ impl Condition {
         for (name, test) in &self.0 {
             match test {
                 Test::Equal(Attr::S(text)) if name == hash && found.is_none() => found = Some(text.as_str()),
-                Test::Equal(Attr::S(_)) | Test::AtMost(Attr::S(_)) if name == sort && bound.is_none() => {
+                Test::Equal(Attr::S(_)) | Test::AtMost(Attr::S(_)) | Test::Begins(Attr::S(_))
+                    if name == sort && bound.is_none() =>
+                {
                     bound = Some(test);
                 }
                 _ if name == hash || name == sort => return Err(not_emulated("this condition on a key")),
@@ -91,6 +96,11 @@ impl Placeholders<'_> {
     fn test(&mut self, part: &str) -> Result<(String, Test), String> {
         if let Some(name) = part.strip_prefix("attribute_not_exists(").and_then(|rest| rest.strip_suffix(')')) {
             return Ok((self.name(name)?, Test::Absent));
+        }
+        if let Some(inner) = part.strip_prefix("begins_with(").and_then(|rest| rest.strip_suffix(')'))
+            && let Some((name, value)) = inner.split_once(", ")
+        {
+            return Ok((self.name(name)?, Test::Begins(self.value(value)?)));
         }
         if let Some((name, value)) = part.split_once(" = ") {
             return Ok((self.name(name)?, Test::Equal(self.value(value)?)));

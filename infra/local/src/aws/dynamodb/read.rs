@@ -42,6 +42,11 @@ pub(super) fn query(call: &Call<'_>) -> Result<Value, Stop> {
     match range.sort {
         Some(Test::Equal(Attr::S(text))) => select.narrow("isk = ?", [text]),
         Some(Test::AtMost(Attr::S(text))) => select.narrow("isk <= ?", [text]),
+        Some(Test::Begins(Attr::S(text))) => {
+            select.narrow("isk >= ?", [text]);
+            // No byte of UTF-8 is larger than this sign's first one.
+            select.narrow("isk < ?", [&format!("{text}\u{10ffff}")]);
+        }
         _ => {}
     }
     let names = [&table.key, &index.hash, &index.sort];

@@ -1,0 +1,123 @@
+//! Finds records of the ledger by what a person has in hand: a key, the beginning of one, or a cloud's ID.
+
+use std::io::Write;
+
+use anyhow::{bail, ensure};
+use offsite_shared::ledger::store::{RecordFilter, RecordPage};
+use offsite_shared::ledger::{Record, State};
+use offsite_shared::model::command::{Cloud, Key};
+use offsite_shared::policy::Policy;
+use offsite_shared::ports::Ledger;
+
+use crate::home;
+
+/// The digits of a whole key.
+const KEY: usize = 64;
+/// So many digits of a key tell it from others.
+pub(super) const SHORTEST: usize = 8;
+
+/// Whether a text can be a key or the beginning of one.
+pub(super) fn is_of_key(text: &str) -> bool {
+    (1..=KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
+}
+
+/// The record of a key or of the beginning of a key, at least [`SHORTEST`] digits. It is found by the index of states, without a scan.
+///
+/// # Errors
+/// Several records begin so, or the ledger cannot be read.
+pub(super) async fn by_key(ledger: &dyn Ledger, wanted: &str) -> anyhow::Result<Option<Record>> {
+    if !is_of_key(wanted) || wanted.len() < SHORTEST {
+        return Ok(None);
+    }
+    if wanted.len() == KEY {
+        return Ok(ledger.get(&Key(wanted.to_owned())).await?);
+    }
+    let mut found: Vec<Record> = Vec::new();
+    for state in State::ALL {
+        let filter = RecordFilter {
+            state: Some(state.name().to_owned()),
+            prefix: Some(wanted.to_owned()),
+            ..RecordFilter::default()
+        };
+        let page = ledger.list(&filter, None, 3).await?;
+        if let Some(error) = page.unreadable.into_iter().next() {
+            return Err(error.into());
+        }
+        found.extend(page.records);
+    }
+    let Some(first) = found.pop() else { return Ok(None) };
+    if let Some(other) = found.first() {
+        bail!(
+            "more than one record begins with {wanted}, {} and {} for instance; give more of the key",
+            other.key,
+            first.key
+        );
+    }
+    Ok(Some(first))
+}
+
+/// The records of a backup by the rules of a policy, whose keys are computed from its ID. Only rules of the cloud count that has such IDs.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub(super) async fn by_rules(ledger: &dyn Ledger, policy: Option<&Policy>, id: &str) -> anyhow::Result<Vec<Record>> {
+    let mut found: Vec<Record> = Vec::new();
+    let cloud = Cloud::of_backup_id(id);
+    let rules = policy.map(|policy| policy.rules.as_slice()).unwrap_or_default();
+    for rule in rules.iter().filter(|rule| Some(rule.operation.cloud()) == cloud) {
+        for key in rule.keys_of(id) {
+            if !found.iter().any(|known| known.key == key.0) {
+                found.extend(ledger.get(&key).await?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The records of a backup or of its copy, found by reading the whole ledger.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub(super) async fn by_scan(ledger: &dyn Ledger, id: &str) -> anyhow::Result<Vec<Record>> {
+    let mut found = Vec::new();
+    let search = |page: RecordPage| {
+        found.extend(page.records.into_iter().filter(|record| names(record, id)));
+        Ok(())
+    };
+    home::each_page(ledger, &RecordFilter::default(), search).await?;
+    Ok(found)
+}
+
+/// Says that the whole ledger is read, which takes long and, on AWS, costs read units.
+///
+/// # Errors
+/// Standard error is gone.
+pub(super) fn say_scan(id: &str) -> anyhow::Result<()> {
+    writeln!(anstream::stderr(), "no key can be computed for {id}: the whole ledger is read")?;
+    Ok(())
+}
+
+/// Whether a text is worth looking for at all.
+///
+/// # Errors
+/// It is the beginning of a key and too short, or longer or shorter than any ID.
+pub(super) fn check(wanted: &str) -> anyhow::Result<()> {
+    ensure!(
+        !is_of_key(wanted) || wanted.len() >= SHORTEST,
+        "{wanted} is too short to be found by: give at least {SHORTEST} digits of the key"
+    );
+    ensure!(
+        wanted.len() >= 3 && Cloud::of_backup_id(wanted).is_some(),
+        "{} is neither a key nor an ID that a cloud could have: give it as `offsite report` or the cloud's console shows it",
+        offsite_shared::model::text::one_line(wanted)
+    );
+    Ok(())
+}
+
+/// Whether a record is about the backup with this ID, or has a copy with it.
+fn names(record: &Record, id: &str) -> bool {
+    let copies = record.receipts.iter().filter_map(|receipt| receipt.replication_id.as_deref());
+    let seen = record.evidence.as_ref().and_then(|seen| seen.destination_id.as_deref());
+    record.replication().is_ok_and(|replication| replication.source.id == id)
+        || copies.chain(seen).any(|copy| copy == id)
+}
