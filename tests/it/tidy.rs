@@ -366,9 +366,10 @@ const HOUSES: [House; 5] = [
         folder: "infra/page/src/",
         order: &[
             &["html", "witness"],
+            &["past", "status"],
             &["table", "csv", "rule"],
             &["page_resources", "table_resources"],
-            &["rows", "chart", "text"],
+            &["rows", "chart", "calendar", "text"],
             &["filter", "summary"],
             &["resources", "terms"],
             &["words"],
