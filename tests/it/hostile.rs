@@ -83,7 +83,7 @@ async fn a_thousand_commands_of_one_record_are_taken_and_one_more_is_not() {
     let answer = handle(&context, &commands(1_000), &invocation).await.unwrap();
     assert_eq!(answer["results"].as_array().unwrap().len(), 1_000);
     let refused = handle(&context, &commands(1_001), &invocation).await.unwrap_err();
-    assert!(refused.message.contains("holds 1001 commands or events, and 1000 are the most"), "{}", refused.message);
+    assert!(refused.message.contains("asks for 1001 copies or more, and 1000 are the most"), "{}", refused.message);
     for field in ["account", "occurrence", "rule"] {
         let mut command = copy("snap-00000001", &["ap-beijing"]);
         command[field] = json!("a".repeat(256));
@@ -160,4 +160,23 @@ async fn a_key_that_is_given_twice_is_refused_and_a_byte_order_mark_is_skipped()
     let log = function.output().join("\n");
     assert!(log.contains("gives the key \"dry_run\" twice at line 1") && log.contains("Records[1].body"), "{log}");
     assert_eq!(bench.copies().len(), 1);
+}
+
+/// Local runtimes tell 600000 as the deadline of every invocation, which was no moment since 1970.
+#[tokio::test]
+async fn under_a_deadline_that_is_no_moment_copies_are_started() {
+    let bench = Bench::start(&[]).await;
+    let function = bench.fleet.function_told(Cloud::Tencent, Some(600_000)).await.unwrap();
+    for at in 0..2 {
+        let answer =
+            function.invoke(copy(&format!("snap-local{at:03}"), &["ap-beijing"]), Duration::from_secs(30)).await;
+        assert_eq!(answer.unwrap()["results"][0]["state"], json!("accepted"));
+    }
+    let told = function.output().iter().filter(|line| line.contains("the deadline is no moment")).count();
+    assert_eq!(told, 1, "{:?}", function.output());
+    // A moment that is over still means that no time is left.
+    let function = bench.fleet.function_told(Cloud::Tencent, Some(1_700_000_000_000)).await.unwrap();
+    let answer = function.invoke(copy("snap-local002", &["ap-beijing"]), Duration::from_secs(30)).await;
+    assert!(format!("{answer:?}").contains("no time is left"), "{answer:?}");
+    assert_eq!(bench.copies().len(), 2);
 }

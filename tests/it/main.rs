@@ -4,6 +4,7 @@
 
 mod accounts;
 mod aws_profiles;
+mod begin;
 mod command_line;
 mod context;
 mod contracts;
@@ -37,6 +38,7 @@ mod services;
 mod sign_command;
 mod simulators;
 mod status;
+mod sweep_command;
 mod sweep_faults;
 mod sweep_limits;
 mod sweeping;

@@ -534,6 +534,7 @@ fn no_type_prints_a_secret() {
     debug_clean("Settings", all_of(&Settings::from_environment(&environment, &providers).unwrap()));
     debug_clean("SimOptions", all_of(&options()));
     let arguments = SimulateArgs {
+        env: false,
         port: None,
         access_key_id: Some("AKEXAMPLE".into()),
         access_key_secret: Some(KEY_SECRET.to_owned().into()),

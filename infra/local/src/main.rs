@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use offsite_local::cmd::{
-    chaos, demo, doctor, handle, ledger, observe, policy, queue, report, risk, rule, sign, simulate, status, sweep,
-    witness,
+    chaos, demo, doctor, handle, init, ledger, observe, policy, queue, report, risk, rule, sign, simulate, status,
+    sweep, witness,
 };
 use offsite_local::home::profile;
 use offsite_local::report::Health;
@@ -47,6 +47,8 @@ struct Cli {
 enum Commands {
     /// Show the product at work: the three real binaries against simulators, step by step
     Demo(demo::DemoArgs),
+    /// Write a policy to begin with, and say what to do next
+    Init(init::InitArgs),
     /// Look at accounts, network, rights and vaults, and change nothing: what to run first
     Doctor(doctor::DoctorArgs),
     /// Handle one event on this machine and print the answer
@@ -61,7 +63,7 @@ enum Commands {
     Status(status::StatusArgs),
     /// Say what need not be protected and what is no more, list that, and take it back
     Risk(risk::RiskArgs),
-    /// Retire a rule that is gone from the policy
+    /// Retire a rule that is gone from the policy, or let sweeps go on after a mass loss
     Rule(rule::RuleArgs),
     /// Say which backups have a copy now, whoever made it; needs keys that may only read
     Witness(witness::WitnessArgs),
@@ -190,6 +192,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let well = ledger::run(&args, &environment, &mut out).await?;
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
         }
+        Commands::Init(args) => init::run(&args, &environment, &mut out).map(|()| ExitCode::SUCCESS),
         Commands::Simulate(args) => simulate::run(args, &mut out).await.map(|()| ExitCode::SUCCESS),
         Commands::Sign(args) => sign::run(args, &mut out).map(|()| ExitCode::SUCCESS),
         Commands::Chaos(args) => {

@@ -31,7 +31,8 @@ impl CredentialMemory {
     pub(crate) fn recent(&self, credential: &CredentialName, now: Timestamp) -> Option<Option<Pause>> {
         let known = held(&self.known);
         let (read_at, pause) = known.get(credential)?;
-        (now < later(*read_at, Duration::from_secs(2))).then(|| pause.clone())
+        // If the clock was set back, nobody knows how old this is.
+        (*read_at <= now && now < later(*read_at, Duration::from_secs(2))).then(|| pause.clone())
     }
 
     /// Remembers a pause, or that there is none: set at `now`, or read by a read that began then.

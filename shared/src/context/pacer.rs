@@ -12,7 +12,26 @@ use crate::model::time::later;
 /// Spaces calls so that no second holds more calls of one action than the limit.
 #[derive(Default)]
 pub(crate) struct Pacer {
-    sent: Mutex<HashMap<&'static str, VecDeque<Timestamp>>>,
+    booked: Mutex<Booked>,
+}
+
+#[derive(Default)]
+struct Booked {
+    slots: HashMap<&'static str, VecDeque<Timestamp>>,
+    /// When a slot was booked last.
+    last: Option<Timestamp>,
+}
+
+impl Booked {
+    /// If the clock was set back, the slots go back with it: otherwise nobody would be let through until it is as late again.
+    fn follow(&mut self, now: Timestamp) {
+        if let Some(back) = self.last.filter(|last| *last > now).map(|last| last.duration_since(now)) {
+            for slot in self.slots.values_mut().flatten() {
+                *slot = slot.checked_sub(back).unwrap_or(now);
+            }
+        }
+        self.last = Some(now);
+    }
 }
 
 impl Pacer {
@@ -23,8 +42,9 @@ impl Pacer {
         if limit == 0 {
             return Duration::ZERO;
         }
-        let mut sent = held(&self.sent);
-        let slots = sent.entry(action).or_default();
+        let mut booked = held(&self.booked);
+        booked.follow(now);
+        let slots = booked.slots.entry(action).or_default();
         let slot = if slots.len() >= limit as usize {
             slots.pop_front().map_or(now, |oldest| later(oldest, WINDOW).max(now))
         } else {
@@ -32,5 +52,26 @@ impl Pacer {
         };
         slots.push_back(slot);
         Duration::try_from(slot.duration_since(now)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_stops_nothing_and_lets_nobody_go_faster() {
+        let pacer = Pacer::default();
+        let at = |ms: u64| later("2026-11-21T08:00:00Z".parse().unwrap(), Duration::from_millis(ms));
+        let hour = 3_600_000;
+        for _ in 0..2 {
+            assert_eq!(pacer.reserve("Describe", 2, at(hour)), Duration::ZERO);
+        }
+        assert_eq!(pacer.reserve("Describe", 2, at(hour)), Duration::from_millis(1_050));
+        // An hour back: the same wait, not an hour more.
+        assert_eq!(pacer.reserve("Describe", 2, at(0)), Duration::from_millis(1_050));
+        assert_eq!(pacer.reserve("Describe", 2, at(0)), Duration::from_millis(2_100));
+        // And on again: what is over is over.
+        assert_eq!(pacer.reserve("Describe", 2, at(hour)), Duration::ZERO);
     }
 }

@@ -57,7 +57,7 @@ impl Silence {
         }
         let key = owned(place);
         match places.get_mut(&key) {
-            Some(failures) if failures.in_a_row >= IN_A_ROW && later(failures.last, FOR) > now() => {
+            Some(failures) if failures.in_a_row >= IN_A_ROW && is_lately(failures.last, now()) => {
                 if std::mem::replace(&mut failures.asked, true) {
                     return May::Not;
                 }
@@ -71,7 +71,7 @@ impl Silence {
     pub(crate) fn failed(&self, place: Place<'_>, now: Timestamp) {
         let mut places = held(&self.places);
         let failures = places.entry(owned(place)).or_insert(Failures { in_a_row: 0, last: now, asked: false });
-        let over = later(failures.last, FOR) <= now;
+        let over = !is_lately(failures.last, now);
         failures.in_a_row = if over { 1 } else { failures.in_a_row.saturating_add(1) };
         failures.last = now;
     }
@@ -91,6 +91,11 @@ impl Drop for Turn<'_> {
             failures.asked = false;
         }
     }
+}
+
+/// What lies far ahead is from before the clock was set back.
+fn is_lately(last: Timestamp, now: Timestamp) -> bool {
+    later(last, FOR) > now && last <= later(now, FOR)
 }
 
 fn owned(place: Place<'_>) -> Option<(Service, String)> {

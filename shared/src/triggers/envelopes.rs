@@ -84,7 +84,7 @@ mod tests {
             ),
             (
                 json!({ "specversion": "1.0", "id": "e", "source": "cvm.cloud.tencent", "type": "x", "data": { "a": 1 } }),
-                "cvm",
+                "no record of a call",
             ),
         ] {
             let alone = read(&event).unwrap();

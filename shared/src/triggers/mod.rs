@@ -82,7 +82,7 @@ const DEPTH: u8 = 4;
 /// As many records may an event have. Source: SQS's largest batch for a function.
 const RECORDS: usize = 10_000;
 
-/// As many commands or events may a record hold. They succeed or fail together, so nobody has a reason for more.
+/// As many copies may a record ask for. They succeed or fail together, so nobody has a reason for more.
 const ITEMS: usize = 1_000;
 
 /// Reads the payload of an event.
@@ -260,16 +260,19 @@ fn several(items: &[Value], field: &str, id: Option<&str>, depth: u8) -> Vec<Res
             Err(error) => vec![Err(at(error))],
         }
     };
-    let mut found = Vec::new();
+    let copies = |item: &Result<Item, FieldError>| match item {
+        Ok(Item::Command(command)) => command.destinations.len(),
+        _ => 1,
+    };
+    let (mut found, mut count) = (Vec::new(), 0);
     for item in items.iter().enumerate() {
-        found.extend(one(item));
-        if items.len() > ITEMS || found.len() > ITEMS {
-            let count = items.len().max(found.len());
+        let read = one(item);
+        count += read.iter().map(copies).sum::<usize>();
+        found.extend(read);
+        if items.len() > ITEMS || count > ITEMS {
             let place = if field.is_empty() { "event" } else { field };
-            return vec![Err(FieldError::new(
-                place,
-                format!("holds {count} commands or events, and {ITEMS} are the most"),
-            ))];
+            let reason = format!("asks for {} copies or more, and {ITEMS} are the most", items.len().max(count));
+            return vec![Err(FieldError::new(place, reason))];
         }
     }
     found

@@ -6,6 +6,7 @@ pub mod doctor;
 mod explain;
 mod find;
 pub mod handle;
+pub mod init;
 pub mod ledger;
 pub mod observe;
 mod past;

@@ -3,8 +3,11 @@
 use std::io::Write;
 
 use clap::Args;
+use offsite_shared::settings::environment::Environment;
 use offsite_simulators::{BACKUPS, MOST_BACKUPS, SimOptions, Simulators};
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::home;
 
 /// Options of `offsite simulate`.
 #[derive(Args, Debug)]
@@ -27,6 +30,9 @@ pub struct SimulateArgs {
     /// The key may only read and sign in; what changes something is refused, as a cloud refuses a missing right
     #[arg(long)]
     pub read_only: bool,
+    /// Print every variable that a command needs to use these clouds, as lines for a shell, instead of JSON
+    #[arg(long)]
+    pub env: bool,
     /// Seed of everything that is drawn at random; given, it also makes an inventory on each port, as POST /_sim/inventory does:
     /// GET /_sim/policy gives its policy, and GET /_sim/truth what a report on it must say
     #[arg(long, value_name = "N")]
@@ -53,11 +59,17 @@ pub async fn run(args: SimulateArgs, out: &mut dyn Write) -> anyhow::Result<()> 
         seed: args.seed.unwrap_or(0),
         start: None,
     };
-    let simulators = Simulators::start(options).await?;
+    let simulators = Simulators::start(options.clone()).await?;
     if let Some(seed) = args.seed {
         simulators.make_inventories(seed, args.backups)?;
     }
-    writeln!(out, "{}", simulators.endpoints_json())?;
+    if args.env {
+        for (name, value) in home::point_at(&simulators, &options, Environment::default()).variables() {
+            writeln!(out, "export {name}='{}'", value.replace('\'', "'\\''"))?;
+        }
+    } else {
+        writeln!(out, "{}", simulators.endpoints_json())?;
+    }
     out.flush()?;
     wait_for_end().await;
     simulators.shutdown();

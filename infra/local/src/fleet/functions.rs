@@ -30,13 +30,15 @@ pub struct FunctionOptions {
     pub memory_mb: u32,
     /// The region it is told it runs in.
     pub region: String,
+    /// The number that it is always told as its deadline, as local runtimes do; `None` for the moment at which its time ends.
+    pub deadline: Option<u64>,
 }
 
 impl FunctionOptions {
     /// Options named after the binary.
     pub fn named_after(binary: &Path) -> FunctionOptions {
         let name = binary.file_stem().map_or_else(|| "function".into(), |name| name.to_string_lossy());
-        FunctionOptions { name: name.into_owned(), memory_mb: 128, region: "us-east-1".to_owned() }
+        FunctionOptions { name: name.into_owned(), memory_mb: 128, region: "us-east-1".to_owned(), deadline: None }
     }
 }
 
@@ -151,7 +153,9 @@ impl Running {
         options: &FunctionOptions,
         output: &Arc<Output>,
     ) -> Result<Running, SpawnError> {
-        let api = RuntimeApi::start_with(&options.name, machine_clock()).await.map_err(SpawnError::RuntimeApi)?;
+        let api = RuntimeApi::start_with(&options.name, machine_clock(), options.deadline)
+            .await
+            .map_err(SpawnError::RuntimeApi)?;
         let api = Arc::new(api);
         let mut command = Command::new(binary);
         command.env_clear().envs(lambda_environment(options, &api)).envs(environment.iter().cloned());

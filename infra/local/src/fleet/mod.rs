@@ -95,13 +95,22 @@ impl Fleet {
     /// # Errors
     /// The binary cannot be started.
     pub async fn function(&self, cloud: Cloud) -> anyhow::Result<FunctionProcess> {
+        self.function_told(cloud, None).await
+    }
+
+    /// The same, told always this number as its deadline, as local runtimes do.
+    ///
+    /// # Errors
+    /// The binary cannot be started.
+    pub async fn function_told(&self, cloud: Cloud, deadline: Option<u64>) -> anyhow::Result<FunctionProcess> {
         let binary = match cloud {
             Cloud::Alibaba => &self.binaries.alibaba,
             Cloud::Huawei => &self.binaries.huawei,
             Cloud::Tencent => &self.binaries.tencent,
         };
         let environment = self.environment.clone().into_iter().collect();
-        Ok(FunctionProcess::spawn(binary, environment, FunctionOptions::named_after(binary)).await?)
+        let options = FunctionOptions { deadline, ..FunctionOptions::named_after(binary) };
+        Ok(FunctionProcess::spawn(binary, environment, options).await?)
     }
 
     /// The ledger, as the functions see it.

@@ -89,19 +89,24 @@ impl RuntimeApi {
     /// # Errors
     /// When no port can be bound.
     pub async fn start() -> std::io::Result<RuntimeApi> {
-        RuntimeApi::start_with("function", machine_clock()).await
+        RuntimeApi::start_with("function", machine_clock(), None).await
     }
 
-    /// Starts serving for a function of this name; deadlines are told by `clock`.
+    /// Starts serving for a function of this name; deadlines are told by `clock`, unless one number is told always.
     ///
     /// # Errors
     /// When no port can be bound.
-    pub(crate) async fn start_with(function_name: &str, clock: Clock) -> std::io::Result<RuntimeApi> {
+    pub(crate) async fn start_with(
+        function_name: &str,
+        clock: Clock,
+        deadline: Option<u64>,
+    ) -> std::io::Result<RuntimeApi> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let arn = format!("arn:aws:lambda:us-east-1:{ACCOUNT}:function:{function_name}");
         let shared = Arc::new(Shared {
             clock,
+            deadline,
             arn,
             address: address.to_string(),
             counter: AtomicU64::new(0),
@@ -181,6 +186,7 @@ type Outcome = Result<Value, InvokeError>;
 
 struct Shared {
     clock: Clock,
+    deadline: Option<u64>,
     arn: String,
     address: String,
     counter: AtomicU64,
@@ -241,8 +247,10 @@ impl Shared {
         let invocation = current.as_mut()?;
         invocation.taken.take()?.send(()).ok()?;
         let now: Timestamp = (self.clock)();
-        let deadline =
-            now.as_millisecond().saturating_add(i64::try_from(invocation.timeout.as_millis()).unwrap_or(i64::MAX));
+        let timeout = i64::try_from(invocation.timeout.as_millis()).unwrap_or(i64::MAX);
+        let deadline = self
+            .deadline
+            .map_or_else(|| now.as_millisecond().saturating_add(timeout).to_string(), |deadline| deadline.to_string());
         let trace =
             format!("Root=1-{:08x}-{}", now.as_second(), invocation.id.replace('-', "").get(..24).unwrap_or_default());
         let mut response = invocation.payload.clone().into_response();
@@ -250,7 +258,7 @@ impl Shared {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let values = [
             ("lambda-runtime-aws-request-id", invocation.id.as_str()),
-            ("lambda-runtime-deadline-ms", &deadline.to_string()),
+            ("lambda-runtime-deadline-ms", &deadline),
             ("lambda-runtime-invoked-function-arn", &self.arn),
             ("lambda-runtime-trace-id", &format!("{trace};Sampled=0")),
         ];

@@ -67,9 +67,28 @@ fn needed(environment: &Environment, name: &str, cloud: Cloud) -> Result<String,
 /// # Errors
 /// It holds another character; the message gives `name`, where it stands.
 pub(super) fn clean(name: &str, value: String) -> Result<String, Error> {
+    // No cloud has a quote in a key: it came along from a file or a shell.
+    if value.contains(['"', '\'', '`']) {
+        return Err(Error::configuration(format!("{name} holds a quote: give it without quotes")));
+    }
     if value.chars().all(|c| c.is_ascii_graphic()) {
         Ok(value)
     } else {
         Err(Error::configuration(format!("{name} holds a blank, a line break or a non-ASCII character")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_and_blanks_around_a_key_are_refused_by_name_and_not_shown() {
+        for wrong in ["\"hunter2\"", "'hunter2'", "hunter2 ", "hunter2\n", "h\u{fc}nter2"] {
+            let error = clean("TENCENTCLOUD_SECRET_KEY", wrong.to_owned()).unwrap_err();
+            assert!(error.message.starts_with("TENCENTCLOUD_SECRET_KEY holds a"), "{}", error.message);
+            assert!(!error.message.contains("nter2"), "{}", error.message);
+        }
+        assert_eq!(clean("TENCENTCLOUD_SECRET_ID", "AKIDhunter2".to_owned()).unwrap(), "AKIDhunter2");
     }
 }

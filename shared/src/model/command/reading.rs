@@ -9,8 +9,8 @@ use super::{Cloud, Command, Destination, Operation, Options, Source};
 use crate::model::fields::{Complaints, FieldError, Fields, kind};
 use crate::model::text::one_line;
 
-/// As many destinations may a command or a rule name: more than any of the clouds has regions.
-const DESTINATIONS: usize = 100;
+/// As many destinations may a command or a rule name: as many copies may a record ask for.
+const DESTINATIONS: usize = 1_000;
 
 impl Command {
     /// Reads a command. A field that is missing, wrong or unknown is an error.

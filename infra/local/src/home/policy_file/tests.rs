@@ -96,8 +96,11 @@ fn bytes_before_and_between_are_what_editors_write() {
         assert_eq!(parse("p", text.as_bytes()), Ok(policy.clone()), "{text:?}");
     }
     let utf16: Vec<u8> = plain.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    for bytes in [b"\xff\xfe".iter().copied().chain(utf16).collect(), b"version: 1\nrules: [\xe9]".to_vec()] {
-        assert_eq!(parse("p", &bytes).unwrap_err().to_string(), "p: is not UTF-8 text");
+    for (bytes, told) in [
+        (b"\xff\xfe".iter().copied().chain(utf16).collect(), "p: is UTF-16; save it as UTF-8"),
+        (b"version: 1\nrules: [\xe9]".to_vec(), "p: is not UTF-8 text (byte 20)"),
+    ] {
+        assert_eq!(parse("p", &bytes).unwrap_err().to_string(), told);
     }
     assert!(problems("version: 1\0\n")[0].starts_with("p:1:"));
 }
