@@ -18,6 +18,7 @@ mod hints;
 mod inventory;
 mod ledger;
 mod life;
+mod life_huawei;
 mod metrics;
 mod observe;
 mod only_reads;

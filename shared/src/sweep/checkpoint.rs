@@ -107,6 +107,7 @@ impl<'c> Sweep<'c> {
             register: Register::new(rule.destinations.len()),
             due: VecDeque::new(),
             since: Vec::new(),
+            listed_before: Vec::new(),
             edited: false,
             lost: VecDeque::new(),
             running: Vec::new(),
