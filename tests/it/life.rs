@@ -408,3 +408,75 @@ async fn protection_goes_before_the_receipts_that_a_broken_queue_does_not_take()
     life.sweep().await;
     assert_eq!(life.told("accepted").await, 123, "and nothing is lost");
 }
+
+#[tokio::test]
+async fn a_copy_that_the_provider_says_is_being_made_is_late_and_never_begun_anew() {
+    let life = Life::begin(|_| {}).await;
+    life.seed(json!({ "switches": { "copy_duration_s": 60 * 3_600 } })).await;
+    let ids = life.make("a", &["1"]).await;
+    life.sweep().await;
+    // Only what is not listed any more is asked for by its record.
+    life.seed(json!({ "remove": ids })).await;
+    life.pass(50).await;
+    handle(&life.context, &json!({ "action": "observe" }), &life.estate.invocation(600)).await.unwrap();
+    let swept = life.sweep().await;
+    assert_eq!((&swept["counts"]["in_progress"], &swept["counts"]["failed"]), (&json!(1), &json!(0)), "{swept}");
+    assert_eq!((life.calls(), life.told("failed").await), (1, 0));
+    life.pass(11).await;
+    handle(&life.context, &json!({ "action": "observe" }), &life.estate.invocation(600)).await.unwrap();
+    life.sweep().await;
+    assert_eq!(life.report().await.resources.protected, 1);
+}
+
+#[tokio::test]
+async fn what_a_dark_destination_could_not_be_asked_about_is_remembered() {
+    let life = Life::begin(|rule| rule["destinations"] = json!([{ "region": NEAR }, { "region": FAR }])).await;
+    life.fault(json!([{ "action": "DescribeSnapshots", "match": { "region": NEAR }, "kind": "http_500_before" }]))
+        .await;
+    let ids = life.make("a", &["1"]).await;
+    life.sweep().await;
+    life.fault(json!([])).await;
+    life.seed(json!({ "remove": ids })).await;
+    life.sweep().await;
+    let report = life.report().await;
+    assert_eq!((report.counts.missed, report.conclusion), (1, Conclusion::Broken), "{:?}", report.exceptions);
+    assert_eq!(report.exceptions.iter().filter(|line| line.destination == NEAR).count(), 1);
+}
+
+#[tokio::test]
+async fn the_newest_backup_of_a_resource_is_not_forgotten_when_an_older_one_arrives() {
+    let life = Life::begin(|_| {}).await;
+    let code = "UnsupportedOperation.SnapshotNotSupportCopy";
+    life.make("a", &["1"]).await;
+    life.sweep().await;
+    life.fault(json!([{ "action": COPY, "kind": "code", "code": code }])).await;
+    life.pass(1).await;
+    let newer = life.make("b", &["1"]).await;
+    life.sweep().await;
+    life.pass(25).await;
+    life.sweep().await;
+    assert_eq!(life.report().await.resources.unprotected, 1, "what cannot be copied is newer");
+    life.seed(json!({ "remove": newer })).await;
+    for _ in 0..2 {
+        life.sweep().await;
+        let report = life.report().await;
+        assert_eq!((report.resources.unprotected, report.conclusion), (1, Conclusion::Broken), "{:?}", report.why);
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_goes_after_its_source_has_ended_in_the_ledger_too() {
+    let life = Life::begin(|_| {}).await;
+    let ids = life.make("a", &["1"]).await;
+    life.sweep().await;
+    life.arrive().await;
+    life.sweep().await;
+    life.seed(json!({ "remove": ids })).await;
+    life.sweep().await;
+    life.seed(json!({ "remove": life.copies() })).await;
+    life.sweep().await;
+    assert_eq!((life.told("ended").await, life.told("lost").await), (1, 0));
+    life.pass(24).await;
+    life.sweep().await;
+    assert_eq!(life.report().await.resources.unprotected, 1, "and protects nothing");
+}

@@ -23,6 +23,7 @@ mod isolation;
 mod kept_report;
 mod ledger;
 mod life;
+mod life_huawei;
 mod metrics;
 mod observe;
 mod only_reads;

@@ -152,8 +152,8 @@ async fn a_copy_that_fails_is_told_and_may_be_tried_again_after_a_backoff() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_copy_that_never_becomes_usable_fails_at_the_deadline() {
-    let switches = json!({ "copy_duration_s": 30 * 24 * 3_600 });
+async fn a_copy_that_nothing_shows_fails_at_the_deadline() {
+    let switches = json!({ "copy_duration_s": 30 * 24 * 3_600, "visibility_delay_s": 30 * 24 * 3_600 });
     let clouds = Clouds::start(&http(), 12, &switches, Weakness::default()).await;
     let store = Store::open(Home::Sqlite).await;
     let command = command(Operation::CopySnapshot, &mut Rng::with_seed(9));

@@ -380,7 +380,8 @@ const HOUSES: [House; 5] = [
     House {
         folder: "infra/simulators/src/",
         order: &[
-            &["server"],
+            &["server", "in_process"],
+            &["answering"],
             &["admin"],
             &["port"],
             &["faults"],
@@ -628,4 +629,38 @@ fn every_variable_that_is_read_is_in_the_list_of_known_ones() {
         })
         .collect();
     assert!(untold.is_empty(), "not in docs/configuration.md: {untold:?}");
+}
+
+/// What a careful person would say rests on nothing of the code under test.
+#[test]
+fn the_oracle_shares_nothing_with_the_product() {
+    let of_oracle: Vec<String> = files().into_iter().filter(|path| path.starts_with("tests/oracle/")).collect();
+    assert!(of_oracle.len() >= 4, "{of_oracle:?}");
+    for path in of_oracle {
+        let words = text(&path).to_lowercase();
+        for product in ["offsite-shared", "offsite_shared", "offsite-local", "offsite_local"] {
+            assert!(!words.contains(product), "{path} names {product}");
+        }
+    }
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--offline",
+            "--locked",
+            "-p",
+            "offsite-oracle",
+            "-e",
+            "normal,build,dev",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).unwrap();
+    let ours: Vec<&str> = tree.lines().filter(|line| line.starts_with("offsite")).collect();
+    assert!(ours.len() == 1 && ours[0].starts_with("offsite-oracle"), "{ours:?}");
 }

@@ -1,4 +1,5 @@
-//! The simulated clock: real time plus an offset that can be moved, shared by the three clouds.
+//! The simulated clock: real time plus an offset that can be moved, shared by the three clouds. In one process with its callers it can be
+//! stopped: then it goes on only when somebody moves it.
 
 use std::sync::Mutex;
 
@@ -18,7 +19,11 @@ pub(crate) struct Moment {
 
 /// The clock of one set of simulators.
 #[derive(Debug)]
-pub(crate) struct SimClock(Mutex<Offsets>);
+pub(crate) struct SimClock {
+    offsets: Mutex<Offsets>,
+    /// Where a stopped clock stands before it is moved; `None` for one that runs.
+    stopped: Option<Timestamp>,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Offsets {
@@ -30,12 +35,33 @@ impl SimClock {
     /// A clock that starts at `start`, or at the real time.
     pub(crate) fn new(start: Option<Timestamp>) -> Self {
         let state = start.map_or(SignedDuration::ZERO, |start| start.duration_since(real_now()));
-        Self(Mutex::new(Offsets { state, skew: SignedDuration::ZERO }))
+        Self { offsets: Mutex::new(Offsets { state, skew: SignedDuration::ZERO }), stopped: None }
+    }
+
+    /// A clock that stands at `start` until it is moved.
+    pub(crate) fn stopped(start: Timestamp) -> Self {
+        let offsets = Offsets { state: SignedDuration::ZERO, skew: SignedDuration::ZERO };
+        Self { offsets: Mutex::new(offsets), stopped: Some(start) }
+    }
+
+    /// Whether it goes on only when somebody moves it.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
+    }
+
+    /// Moves a clock on.
+    pub(crate) fn pass(&self, time: SignedDuration) {
+        let mut offsets = lock(&self.offsets);
+        offsets.state = offsets.state.saturating_add(time);
+    }
+
+    fn base(&self) -> Timestamp {
+        self.stopped.unwrap_or_else(real_now)
     }
 
     pub(crate) fn now(&self) -> Moment {
-        let offsets = *lock(&self.0);
-        let state = real_now().checked_add(offsets.state).unwrap_or(Timestamp::MAX);
+        let offsets = *lock(&self.offsets);
+        let state = self.base().checked_add(offsets.state).unwrap_or(Timestamp::MAX);
         Moment { state, signature: state.checked_add(offsets.skew).unwrap_or(Timestamp::MAX) }
     }
 
@@ -45,7 +71,7 @@ impl SimClock {
     /// `BadAdmin` names the key that is unknown or has a wrong value.
     pub(crate) fn change(&self, body: &Value) -> Result<(), BadAdmin> {
         let keys = body.as_object().ok_or_else(|| BadAdmin::new("the body must be a JSON object"))?;
-        let mut offsets = *lock(&self.0);
+        let mut offsets = *lock(&self.offsets);
         let keep = match keys.get("keep_signature_clock") {
             None => false,
             Some(flag) => flag.as_bool().ok_or_else(|| BadAdmin::new("keep_signature_clock must be true or false"))?,
@@ -54,7 +80,7 @@ impl SimClock {
             let before = offsets.state;
             match key.as_str() {
                 "advance_s" => offsets.state = offsets.state.saturating_add(seconds(key, value)?),
-                "set" => offsets.state = time(key, value)?.duration_since(real_now()),
+                "set" => offsets.state = time(key, value)?.duration_since(self.base()),
                 "skew_s" => offsets.skew = seconds(key, value)?,
                 "keep_signature_clock" => {}
                 _ => {
@@ -67,13 +93,13 @@ impl SimClock {
                 offsets.skew = offsets.skew.saturating_sub(offsets.state.saturating_sub(before));
             }
         }
-        *lock(&self.0) = offsets;
+        *lock(&self.offsets) = offsets;
         Ok(())
     }
 
     /// The answer of `GET /_sim/clock`.
     pub(crate) fn describe(&self) -> Value {
-        let offsets = *lock(&self.0);
+        let offsets = *lock(&self.offsets);
         let now = self.now();
         json!({
             "now": now.state.to_string(),

@@ -40,8 +40,21 @@ pub(crate) trait Cloud: Send {
     fn make_inventory(&mut self, seed: u64, backups: u64, now: Timestamp) -> Value;
     /// The policy that the inventory is made for.
     fn policy(&self) -> Value;
+    /// Every copy that is usable in its destination now, by the cloud's own links between a backup and its copies.
+    fn arrived(&self, now: Timestamp) -> Vec<Arrived>;
     /// The verdicts that are true of that policy's rules now, as `GET /_sim/truth` answers them.
     fn truth(&self, now: Timestamp) -> Value;
+}
+
+/// A copy that is usable in its destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrived {
+    /// The backup that it is a copy of, whether that is still there or not.
+    pub source: String,
+    /// The region that it lies in.
+    pub region: String,
+    /// Its own ID; on Alibaba, where one backup's copy has none, that of the target vault.
+    pub id: String,
 }
 
 /// The refusals that every cloud has in its own words: too many requests, and an internal error.

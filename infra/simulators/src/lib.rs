@@ -6,6 +6,7 @@
 
 mod admin;
 mod alibaba;
+mod answering;
 mod clock;
 mod cloud;
 mod credentials;
@@ -13,6 +14,7 @@ mod fates;
 mod faults;
 mod huawei;
 pub mod identity_tokens;
+mod in_process;
 mod options;
 mod port;
 mod server;
@@ -21,19 +23,19 @@ mod text;
 mod truth;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use clock::SimClock;
-use cloud::Cloud;
-use credentials::Account;
 use port::Port;
 
 pub use admin::{BACKUPS, MOST_BACKUPS};
+pub use cloud::Arrived;
+pub use in_process::{Heard, InProcess, Provider, Request};
 pub use options::SimOptions;
 
 /// Why the simulators did not start.
@@ -77,30 +79,17 @@ impl Simulators {
             return Err(SimError::PortRange(first));
         }
         let clock = Arc::new(SimClock::new(options.start));
-        let now = clock.now().state;
         let (stop, stopping) = watch::channel(false);
-        let account = Account::new(&options);
-        let clouds: [(&'static str, Box<dyn Cloud>); 3] = [
-            ("alibaba", Box::new(alibaba::Alibaba::new(account.clone(), &options, now))),
-            ("huawei", Box::new(huawei::Huawei::new(account.clone(), &options, now))),
-            ("tencent", Box::new(tencent::Tencent::new(account, &options, now))),
-        ];
         let mut bound = Vec::new();
-        for (offset, (provider, cloud)) in (0_u16..).zip(clouds) {
+        for ((offset, provider), port) in
+            (0_u16..).zip(["alibaba", "huawei", "tencent"]).zip(port::ports(&options, &clock, &stopping))
+        {
             let wanted = options.port.map(|first| first + offset);
             let (listener, address) = server::bind(wanted).await.map_err(|source| SimError::Port {
                 provider,
                 port: wanted.unwrap_or(0),
                 source,
             })?;
-            let port = Arc::new(Port {
-                cloud: Mutex::new(cloud),
-                faults: Mutex::new(faults::Faults::new(options.seed)),
-                traffic: Mutex::default(),
-                clock: Arc::clone(&clock),
-                stopping: stopping.clone(),
-                inventory: AtomicBool::new(false),
-            });
             bound.push((listener, address, port));
         }
         let mut tasks = Vec::new();

@@ -9,8 +9,11 @@ use tokio::sync::watch;
 
 use crate::clock::SimClock;
 use crate::cloud::Cloud;
+use crate::credentials::Account;
 use crate::faults::Faults;
+use crate::options::SimOptions;
 use crate::text::lock;
+use crate::{alibaba, huawei, tencent};
 
 /// Requests that the log of a port holds.
 const LOG_LENGTH: usize = 1000;
@@ -44,4 +47,25 @@ impl Port {
         }
         traffic.log.push_back(json!({"time": now, "action": action, "source": source, "outcome": outcome}));
     }
+}
+
+/// The ports of the three clouds, in the order Alibaba, Huawei, Tencent.
+pub(crate) fn ports(options: &SimOptions, clock: &Arc<SimClock>, stopping: &watch::Receiver<bool>) -> [Arc<Port>; 3] {
+    let now = clock.now().state;
+    let account = Account::new(options);
+    let clouds: [Box<dyn Cloud>; 3] = [
+        Box::new(alibaba::Alibaba::new(account.clone(), options, now)),
+        Box::new(huawei::Huawei::new(account.clone(), options, now)),
+        Box::new(tencent::Tencent::new(account, options, now)),
+    ];
+    clouds.map(|cloud| {
+        Arc::new(Port {
+            cloud: Mutex::new(cloud),
+            faults: Mutex::new(Faults::new(options.seed)),
+            traffic: Mutex::default(),
+            clock: Arc::clone(clock),
+            stopping: stopping.clone(),
+            inventory: AtomicBool::new(false),
+        })
+    })
 }

@@ -51,7 +51,7 @@ pub fn observed(
             enter(&mut next, State::Lost, by, Some(reason.clone()));
         }
         Observation::Failed(reason) => fail(&mut next, by, reason.clone(), backoff),
-        Observation::Running(how) | Observation::Gone(how) if overdue && current.state == State::Accepted => {
+        Observation::Awaited(how) | Observation::Gone(how) if overdue && current.state == State::Accepted => {
             let hours = times.give_up.as_secs() / 3_600;
             fail(
                 &mut next,
@@ -60,7 +60,8 @@ pub fn observed(
                 backoff,
             );
         }
-        Observation::Running(_) | Observation::Gone(_) => {}
+        // A provider that says that it runs is late, and nothing is begun anew.
+        Observation::Running(_) | Observation::Awaited(_) | Observation::Gone(_) => {}
     }
     next.version += 1;
     Some((next, was))

@@ -37,8 +37,10 @@ pub enum How {
 /// What a provider's replies say of a copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observation {
-    /// The copy is being made; the text says how far it is.
+    /// The provider says that the copy is being made; the text says how far it is. However late it is, it is not given up.
     Running(String),
+    /// Nothing says that the copy is being made, nor that it is not; the text says what is missing.
+    Awaited(String),
     /// The copy is usable in the destination. The caller fills in the time.
     Seen(Evidence),
     /// The provider gave up; the text says why.

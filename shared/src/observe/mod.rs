@@ -296,7 +296,7 @@ async fn ask(
     record: &Record,
     invocation: &Invocation,
 ) -> Observation {
-    let Some(receipt) = record.receipts.last() else { return Observation::Running("no receipt".into()) };
+    let Some(receipt) = record.receipts.last() else { return Observation::Awaited("no receipt".into()) };
     let known = record.evidence.as_ref();
     let says = |replies: &[Reply]| target.provider.observe(replication, receipt, known, replies);
     match exchange::converse(ctx, target, patience(ctx, invocation), says).await {

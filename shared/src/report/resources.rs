@@ -53,7 +53,7 @@ impl Resources {
         for mut resource in register {
             let id = (resource.id.clone(), resource.kind.clone());
             for (at, side) in resource.at.iter_mut().enumerate() {
-                if let Some(uncopied) = side.uncopied.take() {
+                for uncopied in side.take_uncopied() {
                     resources.keep(id.clone(), at, uncopied);
                 }
             }
@@ -188,8 +188,9 @@ impl Resources {
         };
         let due = |made: Timestamp| later(made, objective.max_lag) < terms.at;
         let stale = |limit: Duration| copied.is_some_and(|copied| later(copied.made, limit) < terms.at);
-        // Without any copy it counts when its newest backup was made, listed or not.
-        let bare = copied.is_none() && resource.newest.is_some_and(due);
+        // Without a copy of its newest backup it counts when that was made, listed or not: what went away makes nothing better.
+        let newer = resource.newest.filter(|newest| copied.is_none_or(|copied| copied.made < *newest));
+        let bare = newer.is_some_and(due);
         let state = if terms.dark.get(at).copied().unwrap_or(true) {
             ResourceState::Unknown
         } else if objective.rpo.is_some_and(stale) {

@@ -108,6 +108,7 @@ impl<'c> Sweep<'c> {
             register: Register::new(rule.destinations.len()),
             due: Lanes::default(),
             since: Vec::new(),
+            listed_before: Vec::new(),
             edited: false,
             lost: VecDeque::new(),
             running: Vec::new(),

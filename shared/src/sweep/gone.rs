@@ -146,6 +146,12 @@ impl Sweep<'_> {
                 if !self.ctx.settings.paused {
                     replicate::run(self.ctx, self.provider, replication, &self.soon()).await;
                 }
+                // What is listed was judged there. Anything else stays told until the destination itself shows the copy.
+                if matches!(self.source(replication).await?, Some(Source::Covered)) {
+                    return Ok(());
+                }
+                let now = self.ctx.ports.ledger.get(&replication.key()).await?;
+                self.list(replication, now.as_ref().unwrap_or(&record), None);
                 return Ok(());
             }
             Some(ReadBack::NoSource(why)) => Some(Source::Gone(why)),
@@ -166,7 +172,9 @@ impl Sweep<'_> {
         let lag = self.rule.effective().map(|objective| objective.max_lag).unwrap_or_default();
         let due = made.is_some_and(|made| later(made, lag) <= now);
         let historic = line.is_historic(self.since.get(at).copied());
-        let overtaken = (historic || !due) && made.is_some() && self.register.has_copy(&line, at, made);
+        // Of what was accepted or refused only the newer copy decides.
+        let answered = matches!(record.state, State::Failed | State::Refused) || !record.receipts.is_empty();
+        let overtaken = (historic || !due || answered) && made.is_some() && self.register.has_copy(&line, at, made);
         let edited = how == Parting::Left && self.edited;
         let how = match how {
             _ if edited => Parting::Excluded,
@@ -178,7 +186,7 @@ impl Sweep<'_> {
     }
 
     /// Reads the source by its own ID. `None` if it cannot be read.
-    async fn source(&mut self, replication: &Replication) -> Result<Option<Source>, Stop> {
+    pub(super) async fn source(&mut self, replication: &Replication) -> Result<Option<Source>, Stop> {
         let source = &replication.source;
         let scope = InventoryQuery::of(replication.operation, &source.region, source.project_id.clone());
         let inventory = self.provider.inventory();
@@ -206,7 +214,11 @@ impl Sweep<'_> {
         record: &Record,
         doubt: bool,
     ) -> Result<Option<ReadBack>, Stop> {
-        let intent = AttemptContext { attempt: record.attempt, since: record.since, doubt };
+        // What a failed attempt has left at the source is no copy.
+        let intent = match record.last().filter(|_| record.state == State::Failed) {
+            Some(failed) => AttemptContext { attempt: record.attempt + 1, since: failed.time, doubt },
+            None => AttemptContext { attempt: record.attempt, since: record.since, doubt },
+        };
         self.course.requests += 1;
         let target = Target::of(self.provider, replication);
         match read_back(self.ctx, target, replication, &intent, self.invocation.stop()).await {
@@ -216,7 +228,7 @@ impl Sweep<'_> {
         }
     }
 
-    async fn part(
+    pub(super) async fn part(
         &mut self,
         replication: &Replication,
         record: Record,
@@ -268,7 +280,7 @@ impl Sweep<'_> {
 }
 
 /// What became of a source that the listing did not show.
-enum Source {
+pub(super) enum Source {
     Gone(String),
     Left(String),
     Covered,

@@ -12,6 +12,7 @@ use super::findings::{Line, place};
 use super::pair;
 use super::state::Sweep;
 use super::stop::Stop;
+use super::summary;
 use super::verdict::{DestinationView, Judgement, Proof, Verdict, is_due, judge};
 use crate::ledger::store::LedgerError;
 use crate::ledger::{Record, State};
@@ -19,6 +20,7 @@ use crate::model::backup::{Backup, CopyState, Eligibility};
 use crate::model::command::Replication;
 use crate::model::failure::Whose;
 use crate::model::text::one_line;
+use crate::model::time::later;
 use crate::policy::Coverage;
 use crate::ports::Boxed;
 use crate::providers::inventory::{Cursor, InventoryQuery};
@@ -53,11 +55,22 @@ struct Judgements {
     not_covered: Vec<(String, String)>,
     /// Backups whose destination could not be looked at.
     unknown: u64,
+    /// Those of them that no listing of their destination has judged: the destination and the backup.
+    unjudged: Vec<(usize, Backup)>,
 }
 
 impl Sweep<'_> {
     /// Lists the backups, judges them, and starts what is due.
     pub(super) async fn sources(&mut self) -> Result<(), Stop> {
+        if self.course.dark.iter().any(Option::is_some) {
+            let before = summary::read(&*self.ctx.ports.notes, &self.rule.name).await?;
+            // After an edit the destinations may be others, in another order.
+            self.listed_before = match before {
+                Some((before, _)) if before.rule_hash == self.course.rule_hash => before.listed,
+                Some((before, _)) => vec![Some(before.complete_as_of); self.rule.destinations.len()],
+                None => Vec::new(),
+            };
+        }
         let inventory = self.provider.inventory();
         let source = &self.rule.source;
         let mut scope = self.scope(&source.region, source.project_id.as_deref());
@@ -76,6 +89,7 @@ impl Sweep<'_> {
             let mut judgements = self.judge_page(page.backups).await?;
             self.mark_vaults(&judgements.judged);
             self.remember(&judgements.judged).await?;
+            self.remember_unjudged(&judgements.unjudged).await?;
             self.start_pair(&mut judgements.judged).await?;
             // From here until the cursor moves nothing can fail, so a page is counted as a whole or not at all.
             self.settle(judgements);
@@ -106,7 +120,7 @@ impl Sweep<'_> {
 
     async fn judge_page(&mut self, backups: Vec<Backup>) -> Result<Judgements, Stop> {
         let (mut ids, mut replicated, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut not_covered, mut unknown) = (Vec::new(), 0);
+        let (mut not_covered, mut unknown, mut unjudged) = (Vec::new(), 0, Vec::new());
         for backup in backups {
             let id = hash_of_id(&backup.id);
             if self.recent_set.contains(&id) || ids.contains(&id) {
@@ -133,6 +147,9 @@ impl Sweep<'_> {
                 }
                 if self.is_dark(at) {
                     unknown += 1;
+                    if self.is_unjudged(at, &backup) {
+                        unjudged.push((at, backup.clone()));
+                    }
                     continue;
                 }
                 let found = match found {
@@ -197,7 +214,13 @@ impl Sweep<'_> {
             }
             judged.push(Judged { at, backup, replication, record, judgement });
         }
-        Ok(Judgements { ids, replicated, judged, not_covered, unknown })
+        Ok(Judgements { ids, replicated, judged, not_covered, unknown, unjudged })
+    }
+
+    /// Whether a backup came after its destination was last listed. What is older was judged then.
+    fn is_unjudged(&self, at: usize, backup: &Backup) -> bool {
+        let listed = self.listed_before.get(at).copied().flatten();
+        listed.zip(backup.created_at).is_none_or(|(listed, made)| later(made, SLACK) >= listed)
     }
 
     /// Counts a page.

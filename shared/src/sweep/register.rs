@@ -48,6 +48,9 @@ pub struct Side {
     /// The oldest backup after it that has no usable copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncopied: Option<Uncopied>,
+    /// The newest such backup, where that is another one. Once it has a copy, that is the newest one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest: Option<Uncopied>,
 }
 
 /// A usable copy.
@@ -108,10 +111,26 @@ impl Side {
     /// Takes note of a backup without a usable copy, once all copies are known. Of several newer than the copy the oldest counts, since it is
     /// due first.
     pub(crate) fn miss(&mut self, uncopied: Uncopied) {
-        let newer = self.copied.as_ref().is_none_or(|copied| copied.made < uncopied.made);
-        if newer && self.uncopied.as_ref().is_none_or(|known| uncopied.made < known.made) {
-            self.uncopied = Some(uncopied);
+        if self.copied.as_ref().is_some_and(|copied| copied.made >= uncopied.made) {
+            return;
         }
+        match &self.uncopied {
+            None => self.uncopied = Some(uncopied),
+            Some(known) if known.backup == uncopied.backup => {}
+            Some(known) if uncopied.made < known.made => {
+                let later = self.uncopied.replace(uncopied);
+                self.latest = self.latest.take().or(later);
+            }
+            Some(_) if self.latest.as_ref().is_none_or(|latest| latest.made < uncopied.made) => {
+                self.latest = Some(uncopied);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The backups without a copy that are known one by one.
+    pub(crate) fn take_uncopied(&mut self) -> Vec<Uncopied> {
+        self.uncopied.take().into_iter().chain(self.latest.take()).collect()
     }
 }
 
@@ -201,14 +220,15 @@ impl Register {
             resource.tags = known.tags;
             resource.vault = known.vault;
         }
-        for (at, (side, known)) in resource.at.iter_mut().zip(known.at).enumerate() {
+        for (at, (side, mut known)) in resource.at.iter_mut().zip(known.at).enumerate() {
+            let uncopied = known.take_uncopied();
             if let Some(copied) = known.copied
                 && side.copied.as_ref().is_none_or(|newer| newer.made < copied.made)
                 && still_there(at, &copied)
             {
                 side.copied = Some(copied);
             }
-            if let Some(uncopied) = known.uncopied {
+            for uncopied in uncopied {
                 side.miss(uncopied);
             }
         }

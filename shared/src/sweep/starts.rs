@@ -14,6 +14,7 @@ use super::verdict::{Judgement, Verdict};
 use crate::context::{Context, Invocation};
 use crate::ledger::store::Expect;
 use crate::ledger::{self, About, Claimant, Record, State};
+use crate::model::backup::Backup;
 use crate::model::command::{Command, Operation, Replication};
 use crate::model::error::ErrorName;
 use crate::model::failure::Whose;
@@ -280,6 +281,21 @@ impl Sweep<'_> {
                 }
                 _ => {}
             }
+        }
+        Ok(())
+    }
+
+    /// Records each backup whose destination cannot be looked at, unless there is a record: whether it has a copy is asked later.
+    pub(super) async fn remember_unjudged(&self, unjudged: &[(usize, Backup)]) -> Result<(), Stop> {
+        if self.pair.is_some() || self.ctx.settings.read_only {
+            return Ok(());
+        }
+        let now = self.ctx.now();
+        let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
+        for (at, backup) in unjudged {
+            let Some(replication) = self.replication(*at, &backup.id) else { continue };
+            let record = ledger::put_off(&replication, About::of(backup), &me, None);
+            self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;
         }
         Ok(())
     }

@@ -44,6 +44,8 @@ pub(crate) struct Sweep<'c> {
     pub(super) due: Lanes,
     /// When each destination was first swept to the end: what was made before is historic.
     pub(super) since: Vec<Timestamp>,
+    /// When each destination was last listed completely by earlier sweeps; empty unless one is dark now.
+    pub(super) listed_before: Vec<Option<Timestamp>>,
     /// Whether the rule was edited since its last complete sweep.
     pub(super) edited: bool,
     /// Copies that were seen once and that their destination did not list.

@@ -24,6 +24,8 @@
 //! | 14 | ledger `Ineligible` (the API's own refusal; it is asked again when that expires) | `Ineligible` |
 //! | 15 | ledger `Seen`, `Missed`, `Left`, `Overtaken` or `NoWork`, or no record | `Missing` |
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 pub use super::word::Verdict;
@@ -33,6 +35,9 @@ use crate::model::backup::{Backup, CopyRecord, CopyState, DestinationCopy, Eligi
 use crate::model::command::Destination;
 use crate::model::evidence::How;
 use crate::model::time::later;
+
+/// How far the provider's clock may be behind ours.
+const SKEW: Duration = Duration::from_secs(300);
 
 /// What is to be said of one backup and one destination, with what it rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,7 +184,7 @@ pub fn judge(
     times: &ObservationTimes,
     now: Timestamp,
 ) -> Judgement {
-    let told = backup.copy_to(destination);
+    let told = backup.copy_to(destination).filter(|copy| !is_spent(copy, record));
     if let DestinationView::Copy { id, state, proof } = view {
         match state {
             CopyState::Done => return Judgement::Replicated { proof: *proof, id: id.clone() },
@@ -293,6 +298,13 @@ fn proven(record: Option<&Record>, view: &DestinationView, now: Timestamp) -> Ju
     }
     let named = id.as_deref().unwrap_or("that was seen");
     Judgement::Lost(format!("the copy {named} is no longer usable in the destination"))
+}
+
+/// Whether the source's record is of an earlier attempt, whose copy is lost: the record of a success stays when its copy goes.
+fn is_spent(copy: &CopyRecord, record: Option<&Record>) -> bool {
+    let later_attempt = record.filter(|record| record.attempt > 1);
+    let earlier = |record: &Record| copy.created_at.is_some_and(|made| later(made, SKEW) < record.since);
+    copy.state == CopyState::Done && later_attempt.is_some_and(earlier)
 }
 
 /// Whether a copy that the provider recorded as done should have been visible long ago.

@@ -206,7 +206,7 @@ pub async fn looks() -> Lines {
     tell(&mut lines, "of a copy that is there", &world, &of("snap-ends", &[FAR])).await;
     world.pass(49 * 3_600).await;
     tell(&mut lines, "of all that is due after two days", &world, &due).await;
-    tell(&mut lines, "of a copy that failed", &world, &of("snap-slow", &[FAR])).await;
+    tell(&mut lines, "of a copy that is late", &world, &of("snap-slow", &[FAR])).await;
     world.clouds.emptied.store(true, Ordering::SeqCst);
     world.pass(8 * 86_400).await;
     tell(&mut lines, "of all that is due after a week", &world, &due).await;

@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 
 use self::fields::{number, required};
 use self::jobs::SeedJob;
-use self::store::REGIONS;
+use self::store::{Job, REGIONS};
 use self::vaults::SeedVault;
 use crate::clock::{self, Moment};
-use crate::cloud::{Answer, Call, Cloud, Received, Refusal, Stock, Switches, Twist};
+use crate::cloud::{Answer, Arrived, Call, Cloud, Received, Refusal, Stock, Switches, Twist};
 use crate::credentials::Account;
 use crate::identity_tokens;
 use crate::text::BadAdmin;
@@ -156,7 +156,10 @@ impl Cloud for Alibaba {
             self.jobs.push(job.into_job(now)?);
         }
         let before = self.jobs.len();
-        self.jobs.retain(|job| !inventory.remove.contains(&job.id));
+        let jobs = std::mem::take(&mut self.jobs);
+        let (gone, kept): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| inventory.remove.contains(&job.id));
+        self.jobs = kept;
+        self.gone_jobs.extend(gone.into_iter().map(|job| (job, now)));
         let removed = inventory.remove.iter().filter(|id| self.vaults.remove(id)).count() + before - self.jobs.len();
         Ok(json!({"added": added, "removed": removed}))
     }
@@ -175,6 +178,10 @@ impl Cloud for Alibaba {
 
     fn policy(&self) -> Value {
         truth::policy()
+    }
+
+    fn arrived(&self, now: Timestamp) -> Vec<Arrived> {
+        self.usable_copies(now)
     }
 
     fn truth(&self, now: Timestamp) -> Value {

@@ -21,6 +21,8 @@ pub(crate) struct Alibaba {
     pub(super) vaults: Vaults,
     pub(super) tasks: HashMap<String, Task>,
     pub(super) jobs: Vec<Job>,
+    /// Jobs that are gone, each with the moment at which it went: what a pair had carried by then stays in its target.
+    pub(super) gone_jobs: Vec<(Job, Timestamp)>,
     /// The pairs that were made, by source vault and target vault; `GET /_sim/state` names the target's region instead.
     pub(super) copies: Copies,
     pub(super) draw: Draw,
@@ -52,6 +54,7 @@ impl Alibaba {
             vaults,
             tasks: HashMap::new(),
             jobs,
+            gone_jobs: Vec::new(),
             copies: Copies::default(),
             draw: Draw::new(options.seed ^ 0xA11),
             ledger: Vec::new(),

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::state::Alibaba;
 use super::store::{Job, Pair};
+use crate::cloud::Arrived;
 use crate::truth::{Index, Known, Life, RuleTruth, Standing, document};
 
 /// Region of the source vaults.
@@ -77,6 +78,26 @@ impl Alibaba {
         let index = Index::of(&self.ledger);
         let rules = RULES.iter().map(|rule| self.truth_of(rule, &index, now)).collect();
         document("alibaba", now, &policy(), &self.ledger, rules)
+    }
+
+    /// The job of every backup that a pair has carried to its target. A job that is gone was carried before it went, or never.
+    pub(super) fn usable_copies(&self, now: Timestamp) -> Vec<Arrived> {
+        let lag = self.switches.new_progress_lag_s;
+        let there = self.jobs.iter().map(|job| (job, now)).chain(self.gone_jobs.iter().map(|(job, at)| (job, *at)));
+        let carried = |job: &Job, at: Timestamp| -> Option<Arrived> {
+            let target = self.vaults.get(self.vaults.get(&job.vault)?.target.as_deref()?)?;
+            let pair = target.pair.as_ref().filter(|pair| pair.source == job.vault && pair.alive(now))?;
+            let until = pair.carried_until(lag, at)?;
+            let finished = matches!(job.status.as_str(), "COMPLETE" | "PARTIAL_COMPLETE");
+            // A pair does not carry whole instances.
+            let carries = job.source_type != "UDM_ECS" && finished && until >= job.completed;
+            carries.then(|| Arrived {
+                source: job.id.clone(),
+                region: target.region.clone().unwrap_or_default(),
+                id: target.id.clone(),
+            })
+        };
+        there.filter_map(|(job, at)| carried(job, at)).collect()
     }
 
     fn truth_of(&self, rule: &Rule, index: &Index<'_>, now: Timestamp) -> RuleTruth {

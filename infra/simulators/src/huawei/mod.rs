@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use self::answers::error;
 use self::seed::Inventory;
 use crate::clock::Moment;
-use crate::cloud::{Answer, Call, Cloud, Received, Refusal, Stock, Switches, Twist};
+use crate::cloud::{Answer, Arrived, Call, Cloud, Received, Refusal, Stock, Switches, Twist};
 use crate::credentials::Account;
 use crate::text::BadAdmin;
 
@@ -167,6 +167,10 @@ impl Cloud for Huawei {
 
     fn policy(&self) -> Value {
         truth::policy()
+    }
+
+    fn arrived(&self, now: Timestamp) -> Vec<Arrived> {
+        self.usable_copies(now)
     }
 
     fn truth(&self, now: Timestamp) -> Value {

@@ -61,6 +61,7 @@ pub(super) struct SeedBackup {
     status: Option<String>,
     image_type: Option<String>,
     resource_type: Option<String>,
+    resource_id: Option<String>,
     contain_system_disk: Option<bool>,
     created: Option<Value>,
 }
@@ -77,6 +78,7 @@ impl SeedBackup {
             status: self.status.unwrap_or(plain.status),
             image_type: self.image_type.unwrap_or(plain.image_type),
             resource_type: self.resource_type.unwrap_or(plain.resource_type),
+            resource_id: self.resource_id.unwrap_or(plain.resource_id),
             contain_system_disk: self.contain_system_disk.unwrap_or(true),
             ..Backup::plain(&self.id, &self.project_id, &self.vault_id, created)
         })

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::state::Huawei;
 use super::store::{Backup, Item, Record};
 use crate::clock::later;
+use crate::cloud::Arrived;
 use crate::truth::{Entry, Index, Known, Life, RuleTruth, Standing, document};
 
 /// How long after its copy was begun a replica may take to appear: two days.
@@ -105,6 +106,23 @@ impl Huawei {
         let index = Index::of(&self.ledger);
         let rules = RULES.iter().map(|rule| self.truth_of(rule, &index, now)).collect();
         document("huawei", now, &policy(), &self.ledger, rules)
+    }
+
+    /// Every replica that its destination shows as usable, by the record that made it.
+    pub(super) fn usable_copies(&self, now: Timestamp) -> Vec<Arrived> {
+        let done = self.store.records().filter(|record| record.status(now) == "success");
+        let there = done.filter(|record| {
+            let backup = self.store.find(&record.replica).filter(|one| one.there(now)).map(|one| &one.status);
+            let item = self.store.items.get(&record.replica).filter(|one| one.created <= now).map(|one| &one.status);
+            backup.or(item).is_some_and(|status| status == "available")
+        });
+        there
+            .map(|record| Arrived {
+                source: record.source.clone(),
+                region: record.destination_region.clone(),
+                id: record.replica.clone(),
+            })
+            .collect()
     }
 
     fn truth_of(&self, rule: &Rule, index: &Index<'_>, now: Timestamp) -> RuleTruth {

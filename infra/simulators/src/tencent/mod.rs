@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use self::fields::{missing, number, object, refusal, text};
 use self::store::NewSnapshot;
 use crate::clock::{self, Moment};
-use crate::cloud::{Answer, Call, Cloud, Received, Refusal, Stock, Switches, Twist};
+use crate::cloud::{Answer, Arrived, Call, Cloud, Received, Refusal, Stock, Switches, Twist};
 use crate::credentials::Account;
 use crate::identity_tokens;
 use crate::text::BadAdmin;
@@ -168,6 +168,10 @@ impl Cloud for Tencent {
 
     fn policy(&self) -> Value {
         truth::policy()
+    }
+
+    fn arrived(&self, now: Timestamp) -> Vec<Arrived> {
+        self.usable_copies(now)
     }
 
     fn truth(&self, now: Timestamp) -> Value {

@@ -283,6 +283,11 @@ impl Store {
         self.insert_with(NewSnapshot::plain(id, region, later(self.opened, -3_600.0)), None)
     }
 
+    /// The snapshots of all regions.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Snapshot> {
+        self.slots.iter().flatten()
+    }
+
     pub(super) fn region(&self, region: &str) -> Option<&Region> {
         self.regions.get(region)
     }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::state::Tencent;
 use super::store::{Origin, Snapshot};
+use crate::cloud::Arrived;
 use crate::text::hex;
 use crate::truth::{Entry, Index, Known, Life, RuleTruth, Standing, document};
 
@@ -75,6 +76,19 @@ impl Tencent {
         let index = Index::of(&self.ledger);
         let rules = RULES.iter().map(|rule| self.truth_of(rule, &index, now)).collect();
         document("tencent", now, &policy(), &self.ledger, rules)
+    }
+
+    /// Every finished copy that is not thrown away, by its origin.
+    pub(super) fn usable_copies(&self, now: Timestamp) -> Vec<Arrived> {
+        let usable = self.store.all().filter(|one| one.visible(now) && one.state(now) == "NORMAL");
+        let copies = usable.filter_map(|one| Some((one, one.facts.origin.as_ref()?)));
+        copies
+            .map(|(copy, origin)| Arrived {
+                source: origin.id.clone(),
+                region: copy.facts.region.clone(),
+                id: copy.facts.id.clone(),
+            })
+            .collect()
     }
 
     fn truth_of(&self, rule: &Rule, index: &Index<'_>, now: Timestamp) -> RuleTruth {

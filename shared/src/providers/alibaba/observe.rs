@@ -34,6 +34,6 @@ pub(super) fn observe(replication: &Replication, replies: &[Reply]) -> Asked<Obs
             how: How::Inferred,
         }),
         (_, Some(percent)) => Observation::Running(format!("{percent} % of what was there before")),
-        (_, None) => Observation::Running("the target vault tells no progress yet".into()),
+        (_, None) => Observation::Awaited("the target vault tells no progress yet".into()),
     })
 }

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::model::{Backup, Record, ShownBackup, ShownItem, given, time};
+use super::model::{Backup, OperationLog, Record, ShownBackup, ShownItem, given, time};
+use super::readback::{Listing, is_task};
 use super::{calls, errors};
 use crate::model::command::{Operation, Replication};
 use crate::model::evidence::{Evidence, How, Observation};
@@ -10,7 +11,7 @@ use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::model::receipt::Receipt;
 use crate::providers::asked::{Asked, ask};
-use crate::providers::call::Call;
+use crate::providers::call::{Call, Service};
 
 /// What the replies so far say: the source's record gives the copy's ID, and the destination gives the evidence.
 pub(super) fn observe(
@@ -27,11 +28,11 @@ pub(super) fn observe(
         return ask(show(replication));
     };
     let Some(source) = shown(replication, first)? else {
-        return Ok(Observation::Gone("the source is gone, and with it the record that names the copy".into()));
+        return without_source(replication, rest);
     };
     let records = source.replication_records.unwrap_or_default();
     let Some(record) = ours(replication, receipt, &records) else {
-        return Ok(Observation::Running("the provider shows no record of it yet".into()));
+        return Ok(Observation::Awaited("the provider shows no record of it yet".into()));
     };
     let reason = || {
         let info = record.extra_info.as_ref();
@@ -48,12 +49,44 @@ pub(super) fn observe(
         (Some("skip" | "skipped"), _) => Ok(Observation::Failed(format!("the provider skipped it: {}", reason()))),
         (Some("success"), Some(id)) => in_destination(replication, id, rest.first()),
         (Some("success"), None) => {
-            Ok(Observation::Running("recorded as done, but the copy's ID is not told yet".into()))
+            Ok(Observation::Awaited("recorded as done, but the copy's ID is not told yet".into()))
         }
         (status, _) => {
             let progress = record.extra_info.as_ref().and_then(|info| info.progress).unwrap_or(0);
             Ok(Observation::Running(format!("{} ({progress} %)", status.unwrap_or("unknown"))))
         }
+    }
+}
+
+/// The source is gone, and with it the record that names the copy. CBR's list of tasks names it as well.
+fn without_source(replication: &Replication, replies: &[Reply]) -> Asked<Observation> {
+    let gone = || Ok(Observation::Gone("the source is gone, and with it the record that names the copy".into()));
+    if replication.operation == Operation::CopyCheckpointItem {
+        return gone();
+    }
+    // What follows the page that names the task is the answer of the destination.
+    let mut pages = 0;
+    let logs = loop {
+        let logs: Listing<OperationLog> = Listing::of(Service::Cbr, &replies[..pages])?;
+        let named = logs.items.iter().any(|log| is_task(replication, log, Some(&replication.source.id)));
+        match logs.next {
+            _ if named => break logs,
+            None => return gone(),
+            Some(offset) if pages == replies.len() => return ask(calls::list_operation_logs(replication, offset)),
+            Some(_) => pages += 1,
+        }
+    };
+    let task = |log: &&OperationLog| is_task(replication, log, Some(&replication.source.id));
+    let newest = logs.items.iter().filter(task).max_by_key(|log| log.created_at.as_deref().and_then(time));
+    let Some(log) = newest else { return gone() };
+    let copy = log.extra_info.as_ref().and_then(|info| given(&info.replication.as_ref()?.destination_backup_id));
+    match (log.status.as_deref(), copy) {
+        (Some("success"), Some(id)) => in_destination(replication, id, replies.get(pages)),
+        (Some("success"), None) => Ok(Observation::Awaited("its task is done, but the copy's ID is not told".into())),
+        (Some("failed" | "timeout" | "skipped"), _) => {
+            Ok(Observation::Failed("the provider's task of the copy failed, and the source is gone".into()))
+        }
+        (status, _) => Ok(Observation::Running(format!("its task is {}", status.unwrap_or("unknown")))),
     }
 }
 

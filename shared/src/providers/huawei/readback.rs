@@ -42,7 +42,7 @@ fn backup(replication: &Replication, intent: &AttemptContext, replies: &[Reply])
     let source =
         if errors::is_gone(first) { None } else { Some(errors::read::<ShownBackup>(Service::Cbr, first)?.backup) };
     let records = source.as_ref().and_then(|source| source.replication_records.as_deref());
-    if let Some(found) = newest(replication, records.unwrap_or_default().iter()) {
+    if let Some(found) = newest(replication, records.unwrap_or_default().iter().filter(|one| !is_spent(one, intent))) {
         return Ok(one(found));
     }
     if intent.doubt && records.is_none() {
@@ -69,7 +69,7 @@ fn item(replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -
         Some(errors::read::<ShownItem>(Service::Csbs, first)?.checkpoint_item)
     };
     let records = source.as_ref().and_then(|source| source.replication_records.as_deref());
-    if let Some(found) = newest(replication, records.unwrap_or_default().iter()) {
+    if let Some(found) = newest(replication, records.unwrap_or_default().iter().filter(|one| !is_spent(one, intent))) {
         return Ok(one(found));
     }
     let untold = source.is_some() && records.is_none();
@@ -77,7 +77,8 @@ fn item(replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -
         let listed: Listing<Record> = Listing::of(Service::Csbs, rest)?;
         let of_item =
             |record: &&Record| given(&record.source_checkpoint_item_id) == Some(replication.source.id.as_str());
-        if let Some(found) = newest(replication, listed.items.iter().filter(of_item)) {
+        let of_now = |record: &&Record| of_item(record) && !is_spent(record, intent);
+        if let Some(found) = newest(replication, listed.items.iter().filter(of_now)) {
             return Ok(one(found));
         }
         // Without doubt one page is enough: if it misses a copy, the service refuses the call, and then there is doubt.
@@ -175,16 +176,26 @@ fn is_ours(replication: &Replication, record: &Record) -> bool {
 }
 
 fn is_live_log(replication: &Replication, log: &OperationLog, backup_id: Option<&str>) -> bool {
+    is_task(replication, log, backup_id) && is_live(&log.status)
+}
+
+/// Whether a task copies this backup to the destination.
+pub(super) fn is_task(replication: &Replication, log: &OperationLog, backup_id: Option<&str>) -> bool {
     let task = log.extra_info.as_ref().and_then(|info| info.replication.as_ref());
-    task.is_some_and(|task| {
-        given(&task.source_backup_id) == backup_id && is_there(replication, task) && is_live(&log.status)
-    })
+    task.is_some_and(|task| given(&task.source_backup_id) == backup_id && is_there(replication, task))
 }
 
 /// Whether something was made since then. A time that is missing or cannot be read counts as recent.
 fn is_since(created_at: &Option<String>, since: Timestamp) -> bool {
     let earliest = since.checked_sub(SKEW).unwrap_or(Timestamp::MIN);
     created_at.as_deref().and_then(time).is_none_or(|at| at >= earliest)
+}
+
+/// Whether a record is of an earlier attempt, whose copy came to nothing or is lost: the record of a success stays when its copy goes. In
+/// doubt none is, since one copy too few is found out, and one too many is paid.
+fn is_spent(record: &Record, intent: &AttemptContext) -> bool {
+    let done = record.status.as_deref() == Some("success");
+    intent.attempt > 1 && !intent.doubt && done && !is_since(&record.created_at, intent.since)
 }
 
 /// Whether the source can be copied at all, and whether now.
@@ -206,16 +217,16 @@ fn judge(replication: &Replication, source: Option<&Backup>) -> ReadBack {
 }
 
 /// The items of a list, from the pages that were read.
-struct Listing<T> {
-    items: Vec<T>,
+pub(super) struct Listing<T> {
+    pub(super) items: Vec<T>,
     /// Where the next page starts, if there is one.
-    next: Option<u64>,
+    pub(super) next: Option<u64>,
     /// How many of the replies were pages of the list.
     used: usize,
 }
 
 impl<T: DeserializeOwned> Listing<T> {
-    fn of(service: Service, replies: &[Reply]) -> Result<Listing<T>, Failure> {
+    pub(super) fn of(service: Service, replies: &[Reply]) -> Result<Listing<T>, Failure> {
         let mut listing = Listing { items: Vec::new(), next: Some(0), used: 0 };
         let mut before: Option<&Reply> = None;
         for reply in replies {

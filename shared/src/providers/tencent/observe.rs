@@ -18,7 +18,7 @@ use crate::providers::provider::Accepted;
 /// Asks the destination for the copy by its ID.
 pub(super) fn observe(replication: &Replication, receipt: &Receipt, replies: &[Reply]) -> Asked<Observation> {
     let Some(id) = receipt.replication_id.as_deref() else {
-        return Ok(Observation::Running("the copy's ID is not known".into()));
+        return Ok(Observation::Awaited("the copy's ID is not known".into()));
     };
     let region = &replication.destination.region;
     let Some(reply) = replies.first() else {

@@ -3,6 +3,7 @@
 
 mod count;
 mod drive;
+mod laws;
 mod plan;
 
 use std::io::Write;
@@ -41,6 +42,15 @@ pub struct ChaosArgs {
     /// Leave the simulators running at the end, until interrupted
     #[arg(long)]
     pub keep: bool,
+    /// Play life histories in this process instead, and hold every report against the laws
+    #[arg(long, conflicts_with_all = ["operations", "port", "keep"])]
+    pub laws: bool,
+    /// With --laws: how many histories, from the seed on
+    #[arg(long, value_name = "N", default_value_t = 1_000, requires = "laws", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub histories: u64,
+    /// With --laws: play only the history of the seed, and of it only these steps
+    #[arg(long, value_name = "STEPS", value_delimiter = ',', requires = "laws", conflicts_with = "histories")]
+    pub steps: Vec<usize>,
 }
 
 /// Runs the chaos. True with no double and nothing lost. The last line on standard output is JSON.
@@ -48,6 +58,9 @@ pub struct ChaosArgs {
 /// # Errors
 /// The binaries cannot be built, or something on this machine does not work.
 pub async fn run(args: &ChaosArgs, out: &mut dyn Write) -> anyhow::Result<bool> {
+    if args.laws {
+        return laws::run(args, out);
+    }
     let building = spinner("building the three functions");
     let binaries =
         tokio::task::spawn_blocking(|| build(Profile::Current)).await.context("the build was interrupted")??;

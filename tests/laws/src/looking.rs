@@ -1,0 +1,85 @@
+//! Stores that are read through and never written, for a report that is made of the clouds as they are now.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use offsite_shared::ledger::Record;
+use offsite_shared::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
+use offsite_shared::model::access::{CredentialName, Pause};
+use offsite_shared::model::command::Key;
+use offsite_shared::ports::{Boxed, Ledger, Notes};
+
+/// What is written stands above, everything else comes from below.
+pub(crate) struct Looking {
+    ledger: Arc<dyn Ledger>,
+    notes: Arc<dyn Notes>,
+    written: Mutex<HashMap<String, Option<Note>>>,
+}
+
+impl Looking {
+    pub(crate) fn over(ledger: Arc<dyn Ledger>, notes: Arc<dyn Notes>) -> Looking {
+        Looking { ledger, notes, written: Mutex::default() }
+    }
+
+    fn written(&self) -> MutexGuard<'_, HashMap<String, Option<Note>>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ledger for Looking {
+    fn get<'a>(&'a self, key: &'a Key) -> Boxed<'a, Result<Option<Record>, LedgerError>> {
+        self.ledger.get(key)
+    }
+
+    fn put<'a>(&'a self, _record: &'a Record, _expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>> {
+        Box::pin(async { Err(LedgerError::Unavailable("this run only looks".into())) })
+    }
+
+    fn list<'a>(
+        &'a self,
+        filter: &'a RecordFilter,
+        after: Option<&'a Key>,
+        limit: u32,
+    ) -> Boxed<'a, Result<RecordPage, LedgerError>> {
+        self.ledger.list(filter, after, limit)
+    }
+
+    fn count(&self) -> Boxed<'_, Result<BTreeMap<String, u64>, LedgerError>> {
+        self.ledger.count()
+    }
+
+    fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
+        self.ledger.pause_of(credential)
+    }
+
+    fn pause<'a>(&'a self, _credential: &'a CredentialName, _pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Notes for Looking {
+    fn note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Option<Note>, LedgerError>> {
+        let written = self.written().get(name).cloned();
+        Box::pin(async move {
+            match written {
+                Some(note) => Ok(note),
+                None => self.notes.note(name).await,
+            }
+        })
+    }
+
+    fn put_note<'a>(&'a self, name: &'a str, text: &'a str, was: u64) -> Boxed<'a, Result<bool, LedgerError>> {
+        Box::pin(async move {
+            let found = self.note(name).await?.map_or(0, |note| note.version);
+            if found == was {
+                self.written().insert(name.to_owned(), Some(Note { version: was + 1, text: text.to_owned() }));
+            }
+            Ok(found == was)
+        })
+    }
+
+    fn drop_note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<(), LedgerError>> {
+        self.written().insert(name.to_owned(), None);
+        Box::pin(async { Ok(()) })
+    }
+}
