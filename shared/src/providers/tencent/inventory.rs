@@ -50,6 +50,21 @@ impl Inventory for Tencent {
         found.map(backup).transpose()
     }
 
+    /// How many IDs one request may hold is not published, so a refusal may be about their number.
+    fn show_many(&self, scope: &InventoryQuery, ids: &[&str]) -> Option<Call> {
+        let body = DescribeSnapshots { snapshot_ids: Some(ids), limit: PAGE, ..Default::default() };
+        Some(call(Effect::Read, "DescribeSnapshots", &scope.region, &body))
+    }
+
+    fn shown_many(&self, _scope: &InventoryQuery, reply: &Reply) -> Result<Vec<Backup>, Failure> {
+        let answer = read::<Described>(reply).map_err(Failure::of_read)?;
+        answer.body.snapshots.into_iter().flatten().map(backup).collect()
+    }
+
+    fn is_newest_first(&self, _scope: &InventoryQuery) -> bool {
+        true
+    }
+
     /// Lists all the destination's snapshots, because there is no filter for copies. A copy is younger than its source, so `since` ends
     /// this listing as it ends that of the sources.
     fn list_copies(&self, destination: &InventoryQuery, cursor: Option<&Cursor>) -> Option<Call> {
