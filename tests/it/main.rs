@@ -40,6 +40,7 @@ mod status;
 mod sweep_faults;
 mod sweep_limits;
 mod sweeping;
+mod tail;
 mod tidy;
 mod together;
 mod trust;

@@ -79,7 +79,8 @@ pub(crate) fn started_late(
         Some(promise) if after >= promise.max_lag => {
             let lag = if promise.is_default { "objective.max_lag (by default)" } else { "objective.max_lag" };
             let (after, promised) = (duration::text(after), duration::text(promise.max_lag));
-            let reason = format!("{after} is not less than {lag}, {promised}: every copy would be late when it is started");
+            let reason =
+                format!("{after} is not less than {lag}, {promised}: every copy would be late when it is started");
             vec![FieldError::new(path, reason)]
         }
         _ => Vec::new(),

@@ -72,8 +72,7 @@ async fn look(ctx: &Context, scope: &Scope<'_>, invocation: &Invocation) -> Look
         return Looked::of(scope, word);
     }
     let now = ctx.now();
-    let invocation =
-        Invocation { id: invocation.id.clone(), deadline: later(now, LEASE).min(invocation.deadline) };
+    let invocation = Invocation { id: invocation.id.clone(), deadline: later(now, LEASE).min(invocation.deadline) };
     let unusable = |error: LedgerError| Looked::failed(scope, format!("nothing was looked at: {error}"));
     let (mut state, version) = match state::take(ctx, scope, &invocation).await {
         Ok(Taken::Ours(state, version)) => (*state, version),
@@ -91,7 +90,9 @@ async fn look(ctx: &Context, scope: &Scope<'_>, invocation: &Invocation) -> Look
     match state::leave(ctx, scope, &state, version).await {
         Ok(true) => {}
         Ok(false) => looked.not_kept("this look took longer than its lease; the next one repeats it"),
-        Err(error) => looked.not_kept(&format!("how far this look came is not recorded: {error}; the next one repeats it")),
+        Err(error) => {
+            looked.not_kept(&format!("how far this look came is not recorded: {error}; the next one repeats it"))
+        }
     }
     looked
 }
@@ -139,6 +140,7 @@ async fn caught_up(ctx: &Context, scope: &Scope<'_>, state: &mut State) -> Resul
         && behind.since < swept
     {
         state.mark = state.mark.max(Some(behind.newest));
+        state.swept = state.mark;
         state.behind = None;
     }
     state.closed.retain(|_, since| oldest.is_none_or(|swept| *since >= swept));

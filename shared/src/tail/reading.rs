@@ -106,7 +106,7 @@ async fn list(
         let passed = match state.from() {
             // The past is the full sweep's: the first look only says from where on.
             None => true,
-            Some(from) => page.next.is_none() || times().min().is_some_and(|oldest| oldest < from),
+            Some(_) => page.next.is_none() || times().min().is_some_and(|oldest| state.is_passed(oldest)),
         };
         read.to_the_mark |= passed;
         let first = state.mark.is_none();
@@ -137,7 +137,8 @@ async fn ask_again(
         }
         return Ok(());
     }
-    let mut parts: VecDeque<(&[&str], bool)> = unseen.chunks(MANY).take(MANY_A_LOOK).map(|part| (part, false)).collect();
+    let mut parts: VecDeque<(&[&str], bool)> =
+        unseen.chunks(MANY).take(MANY_A_LOOK).map(|part| (part, false)).collect();
     let mut halves = 0;
     while let Some((part, is_half)) = parts.pop_front() {
         if is_half {

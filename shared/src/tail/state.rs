@@ -35,6 +35,9 @@ pub(super) struct State {
     lease_until: Option<Timestamp>,
     /// The newest time of a backup of which every earlier one was dealt with. It is a time of the listing, and never compared with our clock.
     pub(super) mark: Option<Timestamp>,
+    /// Up to this time a full sweep has listed everything, so a look need not go back further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) swept: Option<Timestamp>,
     /// What is to be asked for again, next first.
     pub(super) pending: Vec<Pending>,
     /// Hashes of the IDs since the mark, less the overlap, of which nothing is left to do, with their times.
@@ -109,12 +112,7 @@ pub(super) async fn take(ctx: &Context, scope: &Scope<'_>, invocation: &Invocati
 ///
 /// # Errors
 /// The notes cannot be written.
-pub(super) async fn leave(
-    ctx: &Context,
-    scope: &Scope<'_>,
-    state: &State,
-    version: u64,
-) -> Result<bool, LedgerError> {
+pub(super) async fn leave(ctx: &Context, scope: &Scope<'_>, state: &State, version: u64) -> Result<bool, LedgerError> {
     let state = State { lease_until: None, ..state.clone() };
     ctx.ports.notes.put_note(&scope.name(), &text(&state)?, version).await
 }
@@ -122,7 +120,14 @@ pub(super) async fn leave(
 impl State {
     /// From which time of the listing a look reads; `None` for the first look.
     pub(super) fn from(&self) -> Option<Timestamp> {
-        self.mark.map(|mark| mark.checked_sub(jiff::SignedDuration::try_from(OVERLAP).unwrap_or_default()).unwrap_or(mark))
+        let overlap = jiff::SignedDuration::try_from(OVERLAP).unwrap_or_default();
+        let from = self.mark.map(|mark| mark.checked_sub(overlap).unwrap_or(mark));
+        from.max(self.swept.filter(|_| from.is_some()))
+    }
+
+    /// Whether a page whose oldest backup is of this time is the last one that a look needs.
+    pub(super) fn is_passed(&self, oldest: Timestamp) -> bool {
+        self.from().is_some_and(|from| oldest < from) || self.swept.is_some_and(|swept| oldest <= swept)
     }
 
     /// Takes note that nothing is left to do for a backup. One without a time is looked at each time that it is listed.
