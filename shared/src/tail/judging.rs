@@ -141,6 +141,11 @@ fn when(ctx: &Context, want: &Want<'_>, now: Timestamp) -> When {
     let destination = &want.replication.destination;
     // No destination was listed, so only what the provider and the ledger say of it counts.
     let verdict = judged(want.backup, destination, want.record.as_ref(), &DestinationView::Untried, times, now);
+    // Whoever claimed it may have died over it: then it is taken up as soon as the lease is over, and read back before anything else.
+    if let Some(claimed) = want.record.as_ref().filter(|record| record.state == Stands::Claimed) {
+        let leased = claimed.lease_until.filter(|until| *until > now);
+        return leased.map_or(When::Now, When::Later);
+    }
     if verdict != Judgement::Missing {
         return When::NotHere;
     }
