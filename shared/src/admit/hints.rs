@@ -71,7 +71,7 @@ async fn followed(ctx: &Context, hint: &Hint, id: &str, invocation: &Invocation)
 }
 
 /// The rules whose source the hint may be about.
-fn rules_for<'p>(ctx: &Context, hint: &Hint, policy: &'p Policy, provider: &dyn Provider) -> Vec<&'p Rule> {
+pub(crate) fn rules_for<'p>(ctx: &Context, hint: &Hint, policy: &'p Policy, provider: &dyn Provider) -> Vec<&'p Rule> {
     let fits = |told: &Option<String>, own: &str| told.as_deref().is_none_or(|told| told == own);
     let project = |rule: &Rule| {
         let own = provider.complete(&rule.command_of(""), &ctx.settings.defaults).source.project_id;

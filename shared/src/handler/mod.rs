@@ -11,10 +11,12 @@ use crate::admit::{commands, hints};
 use crate::context::{Context, Invocation};
 use crate::model::error::{Error, ErrorName};
 use crate::model::text::one_line;
+use crate::policy::{Policy, Rule};
 use crate::ports::Boxed;
 use crate::replicate::outcome::{NoteState, Outcome, ReplicationResult, invalid, log_result, unless_panic};
 use crate::replicate::{self, dry_run, outbox};
 use crate::report::remember;
+use crate::triggers::hint::Hint;
 use crate::triggers::{self, Answer, EventRecord, Item};
 use crate::{observe, sweep, tail};
 
@@ -136,6 +138,11 @@ async fn looked(ctx: &Context, action: &Value, invocation: &Invocation) -> Resul
     }
     // What a provider does not answer is told, and the next look asks again: repeating this one at once would help nobody.
     Ok(Done { answer: json!(answer), failure: None })
+}
+
+/// The rules whose sources a hint may be about; what the backup must be like is not asked yet. Empty too if this process does not serve the cloud.
+pub fn rules_named<'p>(ctx: &Context, hint: &Hint, policy: &'p Policy) -> Vec<&'p Rule> {
+    ctx.provider(hint.cloud).map(|provider| hints::rules_for(ctx, hint, policy, provider)).unwrap_or_default()
 }
 
 /// Sends to the queue what earlier invocations left in the outbox, and nothing else.
