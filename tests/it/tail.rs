@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::faults::world::batch;
+use crate::schemas::{assert_fits, validator};
 use crate::sweeping::Estate;
 
 const SOURCE: &str = "ap-guangzhou";
@@ -224,7 +225,9 @@ impl Home {
 
     async fn try_look(&self) -> Value {
         let payload = json!({ "action": "sweep", "depth": "recent" });
-        handle(&self.context, &payload, &self.estate.invocation(60)).await.unwrap()
+        let answer = handle(&self.context, &payload, &self.estate.invocation(60)).await.unwrap();
+        assert_fits(&validator("answer"), &answer);
+        answer
     }
 
     /// One look that is complete.
