@@ -42,6 +42,7 @@ mod sweep_faults;
 mod sweep_limits;
 mod sweeping;
 mod tail;
+mod tail_scopes;
 mod tidy;
 mod together;
 mod trust;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::reading::Read;
-use super::scope::Scope;
+use super::scope::{Scope, Word};
 use super::state::State;
 use crate::model::text::one_line;
 
@@ -26,22 +26,6 @@ impl TailAnswer {
     pub(crate) fn needs_sweep(&self) -> bool {
         self.looked.iter().any(|one| one.sweep_now)
     }
-}
-
-/// How a look at one scope ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Word {
-    /// It was looked at.
-    Done,
-    /// Another look is at it.
-    Busy,
-    /// A pair of vaults stands, and the provider itself carries what is new.
-    Standing,
-    /// What is new cannot be told from the rest of the list, so full sweeps find it.
-    LeftToSweep,
-    /// Something could not be read.
-    Failed,
 }
 
 /// What a look at one scope came to.

@@ -29,8 +29,8 @@ use crate::model::error::{Error, ErrorName};
 use crate::model::time::later;
 use crate::ports::Boxed;
 use crate::sweep::summary;
-use answer::{Looked, TailAnswer, Word};
-use scope::Scope;
+use answer::{Looked, TailAnswer};
+use scope::{Scope, Word};
 use state::{LEASE, State, Taken};
 
 /// A look that its timer sent this long ago ends at once: the next one is due. A timer of AWS fires anywhere within a minute, and the rest

@@ -1,5 +1,7 @@
 //! What one look is about: all rules whose backups lie in one place.
 
+use serde::Serialize;
+
 use crate::context::Context;
 use crate::exchange::{Target, credential};
 use crate::model::command::{Cloud, Operation, Replication};
@@ -8,14 +10,28 @@ use crate::providers::inventory::InventoryQuery;
 use crate::providers::provider::Provider;
 use crate::replicate::outcome::not_ready;
 
-use super::answer::Word;
-
 /// A cloud, account, source region and project, with the rules that cover backups there.
 pub(super) struct Scope<'c> {
     pub(super) provider: &'static dyn Provider,
     pub(super) account: &'c str,
     pub(super) query: InventoryQuery,
     pub(super) rules: Vec<&'c Rule>,
+}
+
+/// How a look at one scope ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Word {
+    /// It was looked at.
+    Done,
+    /// Another look is at it.
+    Busy,
+    /// A pair of vaults stands, and the provider itself carries what is new.
+    Standing,
+    /// What is new cannot be told from the rest of the list, so full sweeps find it.
+    LeftToSweep,
+    /// Something could not be read.
+    Failed,
 }
 
 /// The scopes of the rules whose clouds this process serves, in the order of the policy.

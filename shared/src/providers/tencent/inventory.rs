@@ -303,6 +303,20 @@ mod tests {
     }
 
     #[test]
+    fn many_snapshots_are_shown_by_their_ids_and_a_refusal_is_a_failure() {
+        let call = Tencent.show_many(&scope(None), &["snap-1", "snap-2"]).unwrap();
+        let body: Value = serde_json::from_slice(&call.draft.body).unwrap();
+        assert_eq!(body, json!({"SnapshotIds": ["snap-1", "snap-2"], "Offset": 0, "Limit": 100}));
+        let shown = Tencent.shown_many(&scope(None), &reply(1, &[snapshot(json!({}))])).unwrap();
+        assert_eq!(shown.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["snap-ckgjwkqh"]);
+        let body =
+            json!({"Response": {"Error": {"Code": "InvalidSnapshotId.NotFound", "Message": "m"}, "RequestId": "r"}});
+        let gone = Reply { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() };
+        let failure = Tencent.shown_many(&scope(None), &gone).unwrap_err();
+        assert!(matches!(failure.disposition, Disposition::Permanent | Disposition::Unfit), "{failure:?}");
+    }
+
+    #[test]
     fn one_snapshot_is_shown_by_its_id_or_is_not_there() {
         let call = Tencent.show(&scope(None), "snap-1").unwrap();
         let body: Value = serde_json::from_slice(&call.draft.body).unwrap();
