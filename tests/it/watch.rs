@@ -7,6 +7,7 @@ use offsite_local::cmd::watch::{Ended, WatchArgs, watch};
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::policy::Policy;
+use offsite_shared::ports::Clock;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -31,7 +32,7 @@ async fn until(what: impl Fn() -> bool) {
         if what() {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        SystemClock.sleep(Duration::from_millis(10)).await;
     }
     panic!("it never came");
 }

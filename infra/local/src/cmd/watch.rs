@@ -148,7 +148,7 @@ pub async fn run(
 pub async fn watch(args: &WatchArgs, context: &Context, mut told: Told, out: &mut impl Write) -> anyhow::Result<Ended> {
     say(context, out, "watching: stop with Ctrl-C or SIGTERM")?;
     let mut due: Vec<(Job, Timestamp)> = Job::ALL.into_iter().map(|job| (job, context.now())).collect();
-    let mut running: FuturesUnordered<Boxed<'_, (Job, Timestamp, Result<Value, Error>)>> = FuturesUnordered::new();
+    let mut running: FuturesUnordered<Boxed<'_, Worked>> = FuturesUnordered::new();
     while *told.borrow_and_update() == 0 {
         let now = context.now();
         for (job, at) in due.iter_mut().filter(|(_, at)| *at <= now) {
@@ -212,8 +212,11 @@ fn goes_on(answer: &Result<Value, Error>) -> bool {
     })
 }
 
+/// A job that was done: which, when it began, and its answer.
+type Worked = (Job, Timestamp, Result<Value, Error>);
+
 /// Does one job.
-async fn work(context: &Context, job: Job) -> (Job, Timestamp, Result<Value, Error>) {
+async fn work(context: &Context, job: Job) -> Worked {
     let begun = context.now();
     let invocation = Invocation { id: "watch".into(), deadline: later(begun, job.takes()) };
     let answer = match job {
