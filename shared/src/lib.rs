@@ -37,4 +37,5 @@ pub mod report;
 pub mod settings;
 pub mod sign;
 pub mod sweep;
+mod tail;
 pub mod triggers;

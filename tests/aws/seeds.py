@@ -341,6 +341,26 @@ def a_cron_with_two_kinds_of_day(context):
 
 
 @seed("schedules")
+def a_cloud_without_its_looks(context):
+    del context.template["Resources"]["HuaweiTail"]
+
+
+@seed("schedules")
+def looks_once_an_hour(context):
+    _resource(context, "TencentTail")["ScheduleExpression"] = "rate(1 hour)"
+
+
+@seed("sweep_age")
+def an_alarm_after_half_a_day_without_a_sweep(context):
+    context.template["Parameters"]["SweepAgeSeconds"]["Default"] = 43200
+
+
+@seed("alarms")
+def looks_whose_silence_counts_as_good(context):
+    _resource(context, "TencentTailAgeAlarm")["TreatMissingData"] = "notBreaching"
+
+
+@seed("schedules")
 def a_payload_that_no_function_knows(context):
     _resource(context, "TencentObserve")["Target"]["Input"] = '{"action":"look"}'
 

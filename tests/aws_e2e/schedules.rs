@@ -24,7 +24,9 @@ pub async fn fire(home: &Home, schedule: &str) {
     let (name, group) = (found["Name"].as_str().unwrap(), found["GroupName"].as_str().unwrap());
     let whole = scheduler(home, "GET", &format!("/schedules/{name}?groupName={group}"), &Value::Null).await;
     assert!(
-        ["rate(5 minutes)", "rate(30 minutes)"].map(Some).contains(&whole["ScheduleExpression"].as_str()),
+        ["rate(1 minute)", "rate(5 minutes)", "rate(30 minutes)"]
+            .map(Some)
+            .contains(&whole["ScheduleExpression"].as_str()),
         "{whole}"
     );
     let now = SystemClock.now().to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S").to_string();
@@ -58,6 +60,11 @@ async fn a_schedule_sweeps_what_is_missing_through_the_work_queue_and_another_se
         (records.iter().filter(|record| record["state"] == "replicated").count() == 3).then_some(())
     })
     .await;
+    fire(&home, "TencentTail").await;
+    until("the look to be measured", 20, async || {
+        home.log(Cloud::Tencent).await.contains("TailAgeSeconds").then_some(())
+    })
+    .await;
     // The role had all that this took, and each metric that an alarm watches was written.
     let log = home.log(Cloud::Tencent).await;
     assert!(!log.contains("not authorized"), "{log}");
@@ -72,4 +79,19 @@ async fn a_schedule_sweeps_what_is_missing_through_the_work_queue_and_another_se
     for metric in watched {
         assert!(log.contains(&format!("\"Name\":\"{metric}\"")), "no metric {metric} in the log:\n{log}");
     }
+}
+
+/// From a finished snapshot to its receipt, without any event: the first look only says from where on.
+#[tokio::test]
+async fn a_look_starts_what_was_finished_since_the_last_one_through_the_work_queue() {
+    let web = policy(json!({ "name_prefix": "web-" }));
+    let home = Home::deploy(Wish { policy: web, ..Wish::of(&[Cloud::Tencent]) }).await;
+    let look = json!({ "action": "sweep", "depth": "recent" });
+    let first = home.invoke(&home.function(Cloud::Tencent), &look).await.unwrap();
+    assert_eq!(first["looked"][0]["complete"], json!(true), "{first}");
+    let snapshot = json!({ "snapshot_id": "snap-tail0001", "region": "ap-guangzhou", "name": "web-1" });
+    home.seed(Cloud::Tencent, json!({ "snapshots": [snapshot] })).await;
+    fire(&home, "TencentTail").await;
+    let receipts = home.expect_receipts(1).await;
+    assert_eq!(receipts[0]["data"]["source"]["snapshot_id"], "snap-tail0001");
 }

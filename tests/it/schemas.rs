@@ -335,6 +335,12 @@ fn every_kind_of_answer_fits_and_nothing_else_does() {
         json!({ "state": "accepted", "replication_id": "i", "adopted": false, "request_id": "r", "attempt": 1, "queued": true, "replayed": true }),
     );
     assert_strict(&validator, &accepted, &[optional[0], optional[4]], &open);
+    let looked = json!({ "looked": [{
+        "provider": "huawei", "account": "default", "region": "cn-north-4", "project_id": "p", "state": "failed", "complete": false,
+        "reason": "r", "shown": 1, "started": 1, "adopted": 0, "handed_over": 0, "refused": 0, "in_doubt": 0, "left": 0, "pending": 3,
+        "behind": false, "requests": 2,
+    }] });
+    assert_strict(&validator, &looked, &["/looked/0/project_id", "/looked/0/reason"], &[]);
     assert_strict(&validator, &with(json!({ "state": "no_work", "code": "c" })), &[optional[4]], &open);
     for state in ["refused", "in_doubt", "ineligible", "not_started"] {
         assert_strict(&validator, &with(json!({ "state": state, "error": error })), &optional[1..], &open);

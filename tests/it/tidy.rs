@@ -346,7 +346,7 @@ const HOUSES: [House; 5] = [
         order: &[
             &["io"],
             &["handler"],
-            &["report"],
+            &["report", "tail"],
             &["admit", "sweep"],
             &["observe"],
             &["replicate"],

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use offsite_local::cmd::{
-    chaos, demo, doctor, handle, init, ledger, observe, policy, queue, report, risk, rule, sign, simulate, status,
-    sweep, witness,
+    chaos, demo, doctor, events, handle, init, ledger, observe, policy, queue, report, risk, rule, sign, simulate,
+    status, sweep, watch, witness,
 };
 use offsite_local::home::profile;
 use offsite_local::report::Health;
@@ -20,6 +20,7 @@ Examples:
   offsite demo                                      the whole product on this machine, against simulators
   offsite handle --event event.json --simulate      one event, nothing leaves this machine
   offsite handle --event event.json --dry-run       what would be done, against the real cloud
+  offsite watch                                     a look a minute at what is new, until Ctrl-C
   offsite witness --policy offsite.yaml             what has a copy now, whoever made it
   offsite queue list                                the receipts so far
   offsite ledger show --state in_doubt              what nobody knows yet
@@ -53,10 +54,14 @@ enum Commands {
     Doctor(doctor::DoctorArgs),
     /// Handle one event on this machine and print the answer
     Handle(handle::HandleArgs),
+    /// Explain an event: its envelopes, who sent it, which rules it is about, and what would follow
+    Events(events::EventsArgs),
     /// Look at accepted copies in the destination and record the evidence
     Observe(observe::ObserveArgs),
     /// Find what has no copy, and have it copied
     Sweep(sweep::SweepArgs),
+    /// Look at what is new every minute, and do all else that is due, until it is told to stop
+    Watch(watch::WatchArgs),
     /// Tell what has its copy and what has not, since when and why
     Report(report::ReportArgs),
     /// Tell of a backup, disk, server, vault or record: has it its copy, since when not, why, and what next?
@@ -141,6 +146,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
                 handle::Ended::Partly => ExitCode::from(3),
             })
         }
+        Commands::Events(args) => {
+            let readable = events::run(&args, &environment, &mut out).await?;
+            Ok(if readable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Commands::Observe(args) => {
             let (answer, well) = observe::run(&args, &environment).await?;
             writeln!(out, "{answer}")?;
@@ -150,6 +159,14 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let (answer, code) = sweep::run(&args, &environment).await?;
             writeln!(out, "{answer}")?;
             Ok(ExitCode::from(code))
+        }
+        Commands::Watch(args) => {
+            let told = told_to_stop()?;
+            Ok(match watch::run(&args, &environment, told, &mut anstream::stderr()).await? {
+                watch::Ended::Well => ExitCode::SUCCESS,
+                watch::Ended::NotAll => ExitCode::FAILURE,
+                watch::Ended::Refused => ExitCode::from(3),
+            })
         }
         Commands::Report(args) => {
             let conclusion = report::run(&args, &environment, &mut out).await?;
@@ -206,6 +223,25 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Counts the signals that ask this process to stop. The first one lets it finish.
+fn told_to_stop() -> anyhow::Result<watch::Told> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let unheard = "this process cannot hear signals";
+    let mut terminate = signal(SignalKind::terminate()).context(unheard)?;
+    let mut interrupt = signal(SignalKind::interrupt()).context(unheard)?;
+    let (tell, told) = tokio::sync::watch::channel(0);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tell.send_modify(|times| *times += 1);
+        }
+    });
+    Ok(told)
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {

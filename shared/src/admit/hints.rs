@@ -71,7 +71,7 @@ async fn followed(ctx: &Context, hint: &Hint, id: &str, invocation: &Invocation)
 }
 
 /// The rules whose source the hint may be about.
-fn rules_for<'p>(ctx: &Context, hint: &Hint, policy: &'p Policy, provider: &dyn Provider) -> Vec<&'p Rule> {
+pub(crate) fn rules_for<'p>(ctx: &Context, hint: &Hint, policy: &'p Policy, provider: &dyn Provider) -> Vec<&'p Rule> {
     let fits = |told: &Option<String>, own: &str| told.as_deref().is_none_or(|told| told == own);
     let project = |rule: &Rule| {
         let own = provider.complete(&rule.command_of(""), &ctx.settings.defaults).source.project_id;
@@ -181,14 +181,24 @@ fn judged(ctx: &Context, hint: &Hint, backup: &Backup, rules: &[&Rule], id: &str
         Eligibility::Ineligible(why) => vec![noted(NoteState::Ineligible, format!("{what} {why}"))],
         Eligibility::NotCovered(why) => vec![noted(NoteState::Ineligible, format!("{what} {why}"))],
         Eligibility::Usable => {
-            let commands = covering.into_iter().map(|rule| {
+            let waits = |rule: &&Rule| rule.starts_at(backup, now).is_some();
+            let (late, at_once): (Vec<&Rule>, Vec<&Rule>) = covering.into_iter().partition(waits);
+            let left = late.into_iter().map(|rule| {
+                let reason = format!(
+                    "{what}: rule {} starts its copies later (limits.start_after), and a look or sweep does it",
+                    rule.name
+                );
+                noted(NoteState::LeftToSweep, reason)
+            });
+            let left: Vec<Admission> = left.collect();
+            let commands = at_once.into_iter().map(|rule| {
                 let mut command = rule.command(backup);
                 if command.operation == Operation::CopyCheckpoint {
                     command.occurrence = hint.occurrence.clone().or_else(|| Some(backup.id.clone()));
                 }
                 command
             });
-            commands.flat_map(|command| tasks::of(ctx, &command, id)).collect()
+            left.into_iter().chain(commands.flat_map(|command| tasks::of(ctx, &command, id))).collect()
         }
     }
 }

@@ -31,6 +31,10 @@ pub enum Metric {
     OldestUnreplicatedSeconds,
     /// Age of what the last complete sweep reported, in seconds.
     SweepAgeSeconds,
+    /// Age of the last complete look at what is new, in seconds.
+    TailAgeSeconds,
+    /// Backups that looks wait for: unfinished, or too young to be started.
+    TailPending,
     /// Time from acceptance to the first sight of the usable copy, in seconds.
     ReplicationSeconds,
     /// Replications in doubt. A call counts those that it left in doubt, a sweep counts all of its rule.
@@ -62,6 +66,8 @@ impl Metric {
             Metric::Unreplicated => "Unreplicated",
             Metric::OldestUnreplicatedSeconds => "OldestUnreplicatedSeconds",
             Metric::SweepAgeSeconds => "SweepAgeSeconds",
+            Metric::TailAgeSeconds => "TailAgeSeconds",
+            Metric::TailPending => "TailPending",
             Metric::ReplicationSeconds => "ReplicationSeconds",
             Metric::InDoubt => "InDoubt",
             Metric::Started => "Started",
@@ -79,10 +85,14 @@ impl Metric {
     /// The metric's unit, as CloudWatch spells it.
     pub(crate) fn unit(self) -> &'static str {
         match self {
-            Metric::OldestUnreplicatedSeconds | Metric::SweepAgeSeconds | Metric::ReplicationSeconds => "Seconds",
+            Metric::OldestUnreplicatedSeconds
+            | Metric::SweepAgeSeconds
+            | Metric::TailAgeSeconds
+            | Metric::ReplicationSeconds => "Seconds",
             Metric::QuotaHeadroom => "Gigabytes",
             Metric::Holds => "None",
             Metric::Unreplicated
+            | Metric::TailPending
             | Metric::InDoubt
             | Metric::Started
             | Metric::Throttled

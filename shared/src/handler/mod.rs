@@ -11,12 +11,14 @@ use crate::admit::{commands, hints};
 use crate::context::{Context, Invocation};
 use crate::model::error::{Error, ErrorName};
 use crate::model::text::one_line;
+use crate::policy::{Policy, Rule};
 use crate::ports::Boxed;
 use crate::replicate::outcome::{NoteState, Outcome, ReplicationResult, invalid, log_result, unless_panic};
-use crate::replicate::{self, dry_run};
+use crate::replicate::{self, dry_run, outbox};
 use crate::report::remember;
+use crate::triggers::hint::Hint;
 use crate::triggers::{self, Answer, EventRecord, Item};
-use crate::{observe, sweep};
+use crate::{observe, sweep, tail};
 
 /// Handles one event.
 ///
@@ -103,6 +105,16 @@ async fn act(ctx: &Context, action: &Value, invocation: &Invocation) -> Result<D
         let message = format!("event {}: action: observe records what it sees, so it has no dry run", invocation.id);
         return Err(Error::new(ErrorName::InvalidCommand, message));
     }
+    if let Some(depth) = action.get("depth").filter(|depth| is_sweep && !depth.is_null()) {
+        if depth.as_str() != Some("recent") {
+            let message = format!(
+                "event {}: depth: must be recent, a look at what is new; leave it out for a full sweep",
+                invocation.id
+            );
+            return Err(Error::new(ErrorName::InvalidCommand, message));
+        }
+        return looked(ctx, action, invocation).await;
+    }
     if is_sweep {
         let swept = sweep::run(ctx, action, invocation).await?;
         remember::remember(ctx, &swept.ended(), invocation).await;
@@ -114,6 +126,31 @@ async fn act(ctx: &Context, action: &Value, invocation: &Invocation) -> Result<D
         observe::command(ctx, action, invocation).await?
     };
     Ok(Done { answer, failure: None })
+}
+
+/// Looks at what is new. Where there is more than a look reads, a full sweep follows at once.
+async fn looked(ctx: &Context, action: &Value, invocation: &Invocation) -> Result<Done, Error> {
+    let mut answer = tail::run(ctx, action, invocation).await?;
+    if answer.needs_sweep() {
+        let swept = sweep::run(ctx, &json!({}), invocation).await?;
+        remember::remember(ctx, &swept.ended(), invocation).await;
+        answer.swept = Some(json!(swept));
+    }
+    // What a provider does not answer is told, and the next look asks again: repeating this one at once would help nobody.
+    Ok(Done { answer: json!(answer), failure: None })
+}
+
+/// The rules whose sources a hint may be about; what the backup must be like is not asked yet. Empty too if this process does not serve the cloud.
+pub fn rules_named<'p>(ctx: &Context, hint: &Hint, policy: &'p Policy) -> Vec<&'p Rule> {
+    ctx.provider(hint.cloud).map(|provider| hints::rules_for(ctx, hint, policy, provider)).unwrap_or_default()
+}
+
+/// Sends to the queue what earlier invocations left in the outbox, and nothing else.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub async fn drain(ctx: &Context, invocation: &Invocation) -> Result<Value, Error> {
+    Ok(json!({ "outbox": outbox::drain(ctx, invocation).await? }))
 }
 
 /// Does an action that came among other records. The result says whether its record is done or to be delivered again.

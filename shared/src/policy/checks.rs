@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Copies, Objective, RuleSource, Select};
+use super::{Copies, Limits, Objective, RuleSource, Select};
 use crate::model::command::{Cloud, Command, Destination, Operation, Options, Source};
 use crate::model::duration;
 use crate::model::fields::{Complaints, FieldError};
@@ -59,6 +59,32 @@ pub(crate) fn untimely(select: &Select, objective: &Objective, copies: &Copies, 
         }
     }
     complaints.into_vec()
+}
+
+/// Finds a `start_after` that cannot hold together with what is promised, or that the rule's call cannot keep.
+pub(crate) fn started_late(
+    operation: Operation,
+    select: &Select,
+    objective: &Objective,
+    limits: &Limits,
+    path: &str,
+) -> Vec<FieldError> {
+    let Some(after) = limits.start_after else { return Vec::new() };
+    let path = format!("{path}.limits.start_after");
+    if operation.source_field() == "vault_id" {
+        let reason = format!("{} copies a whole vault at once and cannot wait for single backups", operation.name());
+        return vec![FieldError::new(path, reason)];
+    }
+    match objective.effective(select) {
+        Some(promise) if after >= promise.max_lag => {
+            let lag = if promise.is_default { "objective.max_lag (by default)" } else { "objective.max_lag" };
+            let (after, promised) = (duration::text(after), duration::text(promise.max_lag));
+            let reason =
+                format!("{after} is not less than {lag}, {promised}: every copy would be late when it is started");
+            vec![FieldError::new(path, reason)]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Finds what is selected and excluded at once, so that nothing would be covered.

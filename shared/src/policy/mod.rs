@@ -21,6 +21,7 @@ use crate::ledger::limits::OnDoubt;
 use crate::model::backup::Backup;
 use crate::model::command::{Command, Destination, Operation, Options, Source, options_json};
 use crate::model::text::one_line;
+use crate::model::time::later;
 
 pub use objective::{EffectiveObjective, Objective};
 pub use select::{Exclude, Select};
@@ -86,8 +87,10 @@ pub struct Copies {
 /// Limits on what a rule may start and cover.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Limits {
-    /// How many new copies one sweep may start.
+    /// How many new copies one sweep, and the looks until the next one, may start together.
     pub max_new_per_sweep: Option<u32>,
+    /// How long after a backup was finished its copy is left to whoever else makes one. `None`: it is started at once.
+    pub start_after: Option<Duration>,
     /// What to do with a replication that stays in doubt.
     pub on_doubt: Option<OnDoubt>,
     /// Whether a copy that was lost is made again.
@@ -140,6 +143,20 @@ impl Rule {
             Coverage::Covered => self.source.select.misses_age(backup, LONGEST_WAIT, now).into(),
             other => other,
         }
+    }
+
+    /// When the copy of a backup may be started that is first seen finished now; `None` if at once. Where the provider does not say when a
+    /// backup was finished, that it is seen so counts.
+    pub(crate) fn starts_at(&self, backup: &Backup, now: Timestamp) -> Option<Timestamp> {
+        let finished = backup.completed_at.map_or(now, |finished| finished.min(now));
+        Some(later(finished, self.limits.start_after?)).filter(|at| *at > now)
+    }
+
+    /// How much older a backup must become for this rule to cover it; `None` if it is not `min_age` that keeps it out.
+    pub(crate) fn ripens_in(&self, backup: &Backup, now: Timestamp) -> Option<Duration> {
+        let (wanted, made) = (self.source.select.min_age?, backup.created_at?);
+        let age = Duration::try_from(now.duration_since(made)).unwrap_or_default();
+        (self.selects(backup) == Coverage::Covered && age < wanted).then(|| wanted - age)
     }
 
     /// Whether this rule selects a backup, whatever its age.
@@ -239,6 +256,7 @@ impl Limits {
         if let Some(number) = self.max_new_per_sweep {
             limits.insert("max_new_per_sweep".into(), json!(number));
         }
+        insert_some(&mut limits, "start_after", &self.start_after.map(duration_text));
         if let Some(on_doubt) = self.on_doubt {
             let name = match on_doubt {
                 OnDoubt::Recopy => "recopy",

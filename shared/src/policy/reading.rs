@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::checks::{Trial, doubled_names, doubled_vaults, excluded_again, untimely};
+use super::checks::{Trial, doubled_names, doubled_vaults, excluded_again, started_late, untimely};
 use super::{Copies, Exclude, Limits, Objective, Policy, Rule, RuleSource, Select};
 use crate::ledger::limits::OnDoubt;
 use crate::model::command::{Cloud, Operation, Options, reading};
@@ -97,6 +97,7 @@ fn rule(value: &Value, path: &str) -> Result<Rule, Complaints> {
         return Err(complaints);
     };
     complaints.extend(untimely(&source.select, &objective, &copies, path));
+    complaints.extend(started_late(operation, &source.select, &objective, &limits, path));
     complaints.extend(excluded_again(&source.select, path));
     complaints.or(Rule { name, operation, account, source, destinations, options, objective, copies, limits })
 }
@@ -314,6 +315,7 @@ fn limits(mut fields: Fields<'_>) -> Result<Limits, Complaints> {
         }
         number.map(|number| number as u32)
     });
+    let start_after = complaints.keep(positive(&mut fields, "start_after")).flatten();
     let on_doubt = complaints.keep(fields.text("on_doubt")).flatten().and_then(|text| match text.as_str() {
         "recopy" => Some(OnDoubt::Recopy),
         "hold" => Some(OnDoubt::Hold),
@@ -325,7 +327,7 @@ fn limits(mut fields: Fields<'_>) -> Result<Limits, Complaints> {
     let restart_lost = complaints.keep(fields.boolean("restart_lost")).flatten().unwrap_or(false);
     let allow_empty = complaints.keep(fields.boolean("allow_empty")).flatten().unwrap_or(false);
     complaints.extend(fields.unknown());
-    complaints.or(Limits { max_new_per_sweep, on_doubt, restart_lost, allow_empty })
+    complaints.or(Limits { max_new_per_sweep, start_after, on_doubt, restart_lost, allow_empty })
 }
 
 fn positive(fields: &mut Fields<'_>, name: &'static str) -> Result<Option<Duration>, FieldError> {

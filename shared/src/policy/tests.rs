@@ -198,6 +198,34 @@ fn the_normalised_form_reads_back_as_the_same_policy() {
     assert_eq!(Policy::from_json(&empty.to_json()), Ok(empty));
 }
 
+#[test]
+fn a_later_start_must_fit_what_is_promised_and_needs_single_backups() {
+    let after = |text: &str, more: Value| {
+        let mut rule = tencent(json!({"limits": {"start_after": text}}));
+        merge(&mut rule, more);
+        rule
+    };
+    let rule = one(after("6h", json!({})));
+    assert_eq!(rule.to_json()["limits"], json!({"start_after": "6h"}));
+    let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+    let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+    let finished = |completed_at| Backup { completed_at, ..backup() };
+    assert_eq!(rule.starts_at(&finished(None), now), at("2026-11-21T18:00:00Z"));
+    assert_eq!(rule.starts_at(&finished(at("2026-11-21T07:00:00Z")), now), at("2026-11-21T13:00:00Z"));
+    assert_eq!(rule.starts_at(&finished(at("2026-11-21T05:00:00Z")), now), None);
+    assert_eq!(one(tencent(json!({}))).starts_at(&finished(None), now), None);
+    assert!(
+        complaint(after("24h", json!({})))
+            .contains("limits.start_after: 1d is not less than objective.max_lag (by default), 1d")
+    );
+    assert!(complaint(after("6h", json!({"objective": {"max_lag": "6h"}}))).contains("every copy would be late"));
+    assert!(complaint(after("0h", json!({}))).contains("must be more than zero"));
+    one(after("48h", json!({"objective": "none"})));
+    let mut whole = alibaba("files", "v-2");
+    merge(&mut whole, json!({"limits": {"start_after": "1h"}}));
+    assert!(complaint(whole).contains("copies a whole vault at once"));
+}
+
 /// A rule's hash ties what is stored beside the ledger to the rule: a sweep that is under way, and its summary. With another hash a policy
 /// that nobody has touched would count as changed, so the normalized form of existing policies stays as it is, byte for byte.
 #[test]

@@ -112,6 +112,9 @@ pub struct SourceKey {
     pub certain: bool,
 }
 
+/// So many backups are asked for by their IDs at once.
+pub(crate) const MANY: usize = 100;
+
 /// A provider's inventories: plain functions that plan calls and interpret replies.
 pub trait Inventory: Send + Sync {
     /// The call for one page of source backups.
@@ -139,6 +142,24 @@ pub trait Inventory: Send + Sync {
     /// A failed read.
     fn shown(&self, _scope: &InventoryQuery, _id: &str, _reply: &Reply) -> Result<Option<Backup>, Failure> {
         Ok(None)
+    }
+
+    /// The call that shows many backups by their IDs, at most [`MANY`]; `None` where each is asked for by itself.
+    fn show_many(&self, _scope: &InventoryQuery, _ids: &[&str]) -> Option<Call> {
+        None
+    }
+
+    /// The backups that the reply to [`Inventory::show_many`] holds. Those that do not exist are left out.
+    ///
+    /// # Errors
+    /// A failed read. That the cloud takes no such question, or not with one of these IDs, is a failure as well.
+    fn shown_many(&self, _scope: &InventoryQuery, _reply: &Reply) -> Result<Vec<Backup>, Failure> {
+        Ok(Vec::new())
+    }
+
+    /// Whether [`Inventory::list`] begins with the newest backup.
+    fn is_newest_first(&self, _scope: &InventoryQuery) -> bool {
+        false
     }
 
     /// The call for one page of the copies in a destination, so that one read shows many; `None` where no list shows them.

@@ -192,7 +192,7 @@ impl Settings {
     ///
     /// # Errors
     /// A destination is not allowed; the error names the first one.
-    pub(crate) fn check_destinations(&self, command: &Command) -> Result<(), FieldError> {
+    pub fn check_destinations(&self, command: &Command) -> Result<(), FieldError> {
         let cloud = command.operation.cloud();
         for (index, destination) in command.destinations.iter().enumerate() {
             if !self.allows(cloud, destination) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::budget;
 use super::chunks::{CHUNK, chunk_name, each_line, short, write_chunks};
 use super::due::Lanes;
 use super::findings::Line;
@@ -79,6 +80,7 @@ impl<'c> Sweep<'c> {
         sweep.course.error = None;
         // This takes the lease: of two invocations that begin at once, one stops here.
         sweep.save(false).await?;
+        budget::begin(ctx, rule, &sweep.course.run).await?;
         Ok(sweep)
     }
 
@@ -113,6 +115,7 @@ impl<'c> Sweep<'c> {
             lost: VecDeque::new(),
             running: Vec::new(),
             gates: BTreeMap::new(),
+            may_start: rule.limits.max_new_per_sweep.map_or(u64::MAX, u64::from),
             at_once: ctx.settings.concurrency,
             no_more: false,
         }

@@ -9,6 +9,7 @@
 
 mod answer;
 mod asking;
+pub(crate) mod budget;
 mod carried;
 mod checkpoint;
 mod chunks;
@@ -24,7 +25,7 @@ mod mass_loss;
 mod metering;
 mod pages;
 pub mod pair;
-mod progress;
+pub(crate) mod progress;
 pub mod register;
 mod starts;
 mod state;

@@ -269,6 +269,11 @@ impl Sweep<'_> {
     }
 
     fn is_due(&self, one: &Judged) -> bool {
+        // What is seen for the first time is recorded with the time of its start.
+        let first = one.record.is_none() && one.judgement == Judgement::Missing;
+        if first && self.rule.starts_at(&one.backup, self.ctx.now()).is_some() {
+            return false;
+        }
         let mut attempts = self.ctx.settings.attempts;
         attempts.restart_lost = self.rule.limits.restart_lost;
         is_due(&one.judgement, one.record.as_ref(), &attempts, self.ctx.now())

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use super::budget;
 use super::due::{Due, Gate};
 use super::pages::Judged;
 use super::state::Sweep;
@@ -65,11 +66,11 @@ impl Sweep<'_> {
             return Ok(());
         }
         self.read_gates().await?;
-        if self.ctx.ports.work_queue.is_some() {
-            self.hand_over().await?;
-        } else {
-            self.run_here().await?;
-        }
+        self.may_start = budget::of_sweep(self.ctx, self.rule, &self.course.run).await?;
+        let ended = if self.ctx.ports.work_queue.is_some() { self.hand_over().await } else { self.run_here().await };
+        // What is left of the limit is the looks' until the next sweep begins.
+        budget::used_by_sweep(self.ctx, self.rule, &self.course.run, self.course.started).await?;
+        ended?;
         for due in self.due.take_all() {
             self.course.left += 1;
             self.found(due.line);
@@ -270,7 +271,7 @@ impl Sweep<'_> {
             let about = About::of(&one.backup);
             match &one.record {
                 None if one.judgement == Judgement::Missing => {
-                    let record = ledger::put_off(&one.replication, about, &me, None);
+                    let record = ledger::put_off(&one.replication, about, &me, self.rule.starts_at(&one.backup, now));
                     // If somebody else has written a record first, that one knows more and stays.
                     self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;
                 }
@@ -388,9 +389,9 @@ impl Sweep<'_> {
         self.replications(backup_id).into_iter().nth(at)
     }
 
-    /// How many new copies one sweep may start.
+    /// How many new copies this sweep may start.
     pub(super) fn limit(&self) -> u64 {
-        self.rule.limits.max_new_per_sweep.map_or(u64::MAX, u64::from)
+        self.may_start
     }
 
     async fn record(&self, at: usize, backup_id: &str) -> Result<Option<Record>, Stop> {

@@ -54,6 +54,8 @@ pub(crate) struct Sweep<'c> {
     pub(super) running: Vec<Due>,
     /// Causes that are not the backup's, by destination and code, and whether something can be started again.
     pub(super) gates: BTreeMap<(usize, String), Gate>,
+    /// How many new copies this course may start in all, so that it and the looks keep within the limit of the rule.
+    pub(super) may_start: u64,
     /// How many copies are started at once in each destination.
     pub(super) at_once: usize,
     /// Nothing more is started in this invocation: the credential is paused, or the limit is reached.

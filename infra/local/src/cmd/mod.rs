@@ -3,6 +3,7 @@
 pub mod chaos;
 pub mod demo;
 pub mod doctor;
+pub mod events;
 mod explain;
 mod find;
 pub mod handle;
@@ -21,4 +22,5 @@ pub mod simulate;
 pub mod stage;
 pub mod status;
 pub mod sweep;
+pub mod watch;
 pub mod witness;

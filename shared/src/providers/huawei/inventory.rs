@@ -62,6 +62,11 @@ impl Inventory for Huawei {
         }
     }
 
+    /// CBR is asked for this order; the list of CSBS has none that is documented.
+    fn is_newest_first(&self, scope: &InventoryQuery) -> bool {
+        calls::service(scope.operation) != Service::Csbs
+    }
+
     /// Lists the replicas in the destination's project: what a record calls a success must be seen there.
     fn list_copies(&self, destination: &InventoryQuery, cursor: Option<&Cursor>) -> Option<Call> {
         Some(calls::list_kind(destination, Some("replication"), Place::of(cursor).offset))

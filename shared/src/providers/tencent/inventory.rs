@@ -50,6 +50,21 @@ impl Inventory for Tencent {
         found.map(backup).transpose()
     }
 
+    /// How many IDs one request may hold is not published, so a refusal may be about their number.
+    fn show_many(&self, scope: &InventoryQuery, ids: &[&str]) -> Option<Call> {
+        let body = DescribeSnapshots { snapshot_ids: Some(ids), limit: PAGE, ..Default::default() };
+        Some(call(Effect::Read, "DescribeSnapshots", &scope.region, &body))
+    }
+
+    fn shown_many(&self, _scope: &InventoryQuery, reply: &Reply) -> Result<Vec<Backup>, Failure> {
+        let answer = read::<Described>(reply).map_err(Failure::of_read)?;
+        answer.body.snapshots.into_iter().flatten().map(backup).collect()
+    }
+
+    fn is_newest_first(&self, _scope: &InventoryQuery) -> bool {
+        true
+    }
+
     /// Lists all the destination's snapshots, because there is no filter for copies. A copy is younger than its source, so `since` ends
     /// this listing as it ends that of the sources.
     fn list_copies(&self, destination: &InventoryQuery, cursor: Option<&Cursor>) -> Option<Call> {
@@ -285,6 +300,20 @@ mod tests {
         );
         let anew = Tencent.list(&scope(None), Some(&Cursor("what?".into())));
         assert_eq!(anew, Tencent.list(&scope(None), None));
+    }
+
+    #[test]
+    fn many_snapshots_are_shown_by_their_ids_and_a_refusal_is_a_failure() {
+        let call = Tencent.show_many(&scope(None), &["snap-1", "snap-2"]).unwrap();
+        let body: Value = serde_json::from_slice(&call.draft.body).unwrap();
+        assert_eq!(body, json!({"SnapshotIds": ["snap-1", "snap-2"], "Offset": 0, "Limit": 100}));
+        let shown = Tencent.shown_many(&scope(None), &reply(1, &[snapshot(json!({}))])).unwrap();
+        assert_eq!(shown.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["snap-ckgjwkqh"]);
+        let body =
+            json!({"Response": {"Error": {"Code": "InvalidSnapshotId.NotFound", "Message": "m"}, "RequestId": "r"}});
+        let gone = Reply { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() };
+        let failure = Tencent.shown_many(&scope(None), &gone).unwrap_err();
+        assert!(matches!(failure.disposition, Disposition::Permanent | Disposition::Unfit), "{failure:?}");
     }
 
     #[test]

@@ -1,0 +1,99 @@
+//! `offsite events explain`: every sample event is explained, and nothing is asked or started for that.
+
+use std::path::Path;
+
+use crate::command_line;
+
+const POLICY: &str = r#"{"version":1,"rules":[
+    {"name":"web","provider":"tencent","limits":{"start_after":"6h"},
+     "source":{"region":"ap-guangzhou","select":{"name_prefix":"web-"}},"destinations":[{"region":"ap-singapore"}]},
+    {"name":"far","provider":"tencent","source":{"region":"eu-frankfurt"},"destinations":[{"region":"ap-singapore"}]}]}"#;
+
+/// The policy in a folder, without keys and without a cloud that could be reached.
+fn home(folder: &Path) -> Vec<(String, String)> {
+    let path = folder.join("offsite.json");
+    std::fs::write(&path, POLICY).unwrap();
+    let mut environment = vec![
+        ("OFFSITE_DB".to_owned(), folder.join("offsite.db").to_string_lossy().into_owned()),
+        ("OFFSITE_POLICY".to_owned(), path.to_string_lossy().into_owned()),
+    ];
+    for name in ["OFFSITE_TENCENT_ENDPOINT", "OFFSITE_ALIBABA_ENDPOINT", "OFFSITE_HUAWEI_CBR_ENDPOINT"] {
+        environment.push((name.to_owned(), "http://127.0.0.1:9".to_owned()));
+    }
+    environment
+}
+
+#[tokio::test]
+async fn every_sample_event_is_explained_without_a_key_and_without_a_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = home(folder.path());
+    let events = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
+    let mut explained = 0;
+    for cloud in ["alibaba", "huawei", "tencent"] {
+        for file in std::fs::read_dir(events.join(cloud)).unwrap() {
+            let path = file.unwrap().path();
+            let ended = command_line::run(&["events", "explain", &path.to_string_lossy()], &environment, None).await;
+            let bad = ["one-bad", "scheduler-bare"].iter().any(|bad| path.to_string_lossy().contains(bad));
+            assert_eq!(ended.code, i32::from(bad), "{}: {}{}", path.display(), ended.stdout, ended.stderr);
+            for part in ["envelope: ", "sender:   ", "verified: not at all", "\nrecord 1"] {
+                assert!(ended.stdout.contains(part), "{}: {part}: {}", path.display(), ended.stdout);
+            }
+            explained += 1;
+        }
+    }
+    assert!(explained >= 20, "{explained}");
+    assert!(!folder.path().join("offsite.db").exists(), "it made a ledger");
+}
+
+#[tokio::test]
+async fn it_names_envelope_sender_rules_and_what_would_follow() {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = home(folder.path());
+    for (event, parts) in [
+        (
+            r#"{"id":"e-1","detail-type":"Backup Finished","source":"my.backups","detail":
+                {"provider":"tencent","region":"ap-guangzhou","snapshot_id":"snap-ckgjwkqh"}}"#,
+            &[
+                "envelope: EventBridge",
+                "my.backups (as it says itself)",
+                "it names the backup snap-ckgjwkqh of tencent in ap-guangzhou",
+                "rule web: the backup is read in ap-guangzhou",
+                "name_prefix",
+                "start it 6h after it was finished",
+            ][..],
+        ),
+        (
+            r#"{"provider":"tencent","region":"ap-tokyo","snapshot_id":"snap-ckgjwkqh"}"#,
+            &[
+                "none: it stands alone",
+                "it names none",
+                "passed over: none of the 2 rules for tencent has its source there; nothing is read",
+            ],
+        ),
+        (
+            r#"{"action":"replicate","provider":"tencent","operation":"copy-snapshot","source":{"region":"ap-guangzhou",
+                "snapshot_id":"snap-ckgjwkqh"},"destinations":[{"region":"ap-singapore"},{"region":"ap-tokyo"}]}"#,
+            &[
+                "a command: copy-snapshot of snap-ckgjwkqh",
+                "to ap-singapore: rule web",
+                "to ap-tokyo: refused: no rule copies",
+            ],
+        ),
+        (r#"{"action":"sweep","depth":"recent"}"#, &["a look at what is new"]),
+        (
+            r#"{"Type":"SubscriptionConfirmation","MessageId":"m","SubscribeURL":"https://sns"}"#,
+            &["passed over: a SubscriptionConfirmation of a topic"],
+        ),
+    ] {
+        let ended = command_line::run(&["events", "explain", "-"], &environment, Some(event)).await;
+        assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+        for part in parts {
+            assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
+        }
+    }
+    let wrong = command_line::run(&["events", "explain", "-"], &environment, Some(r#"{"hello":1}"#)).await;
+    assert_eq!(wrong.code, 1);
+    assert!(wrong.stdout.contains("it cannot be read: event: is neither a command"), "{}", wrong.stdout);
+    let gone = command_line::run(&["events", "explain", "no-such-file.json"], &environment, None).await;
+    assert!(gone.code == 1 && gone.stderr.contains("no-such-file.json could not be read"), "{}", gone.stderr);
+}
