@@ -29,8 +29,8 @@ use crate::model::time::later;
 use error::LedgerError;
 
 pub use crate::ledger::resolution::{BREAKABLE_AFTER, Resolution, ResolveError, resolve};
-pub(crate) use crate::ledger::transitions::told_of;
-pub use crate::ledger::transitions::{Claim, Ending, Parting, claim, emitted, part, put_off, settle};
+pub(crate) use crate::ledger::transitions::{PARTLY_RECORDED, told_of};
+pub use crate::ledger::transitions::{Claim, Ending, Parting, claim, copied, emitted, part, put_off, settle};
 
 /// The newest record format that this version writes and reads.
 pub(crate) const FORMAT: u32 = 1;
@@ -135,6 +135,25 @@ pub struct HistoryLine {
     pub note: Option<String>,
 }
 
+/// What the record of a vault-wide call keeps of the copies that the call started. Each of them has a record of its own, under the key of
+/// its backup; a list of them all would not fit into this one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Copies {
+    /// How many backups the provider named.
+    pub count: u64,
+    /// How many of them, in the order of their IDs, have a record of their own.
+    pub recorded: u64,
+    /// A hash of the IDs of those: a later list that begins with the same ones is gone on with after them.
+    pub digest: String,
+}
+
+impl Copies {
+    /// Whether every copy has a record of its own.
+    pub fn are_recorded(&self) -> bool {
+        self.recorded >= self.count
+    }
+}
+
 /// A later change of state that consumers of the queue are told of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct News {
@@ -224,7 +243,13 @@ pub struct Record {
     /// The provider's acceptances of copies. The last one is the one to observe.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub receipts: Vec<Receipt>,
-    /// Whether the receipts have still to be sent to the queue.
+    /// The copies that a vault-wide call started; absent for every other call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copies: Option<Copies>,
+    /// The key of the vault-wide call that started the newest copy; absent if a call for this backup alone did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<String>,
+    /// Whether the receipts have still to be sent to the queue: for a vault-wide call, those of any of its copies.
     pub outbox: bool,
     /// What the destination last said of a usable copy; absent before one was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -372,6 +397,8 @@ fn first(replication: &Replication, by: &Claimant) -> Record {
         whose: None,
         not_before: None,
         receipts: Vec::new(),
+        copies: None,
+        started_by: None,
         outbox: false,
         evidence: None,
         look_at: None,
