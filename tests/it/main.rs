@@ -4,6 +4,7 @@
 
 mod accounts;
 mod aws_profiles;
+mod big_vault;
 mod command_line;
 mod context;
 mod contracts;

@@ -94,6 +94,10 @@ impl Inventory for Alibaba {
             (None, Some(0)) => Vec::new(),
             (None, _) => return Err(unreadable(reply, answer.request_id, "the answer holds no jobs").of_read()),
         };
+        for job in &jobs {
+            let found = same(reply, "VaultId", scope.vault_id.as_deref(), job.vault_id.as_deref());
+            found.map_err(Failure::of_read)?;
+        }
         let next = place.after(jobs.len() as u64, total)?;
         let backups = jobs.iter().map(|job| backup(job, place.source_type)).collect::<Result<Vec<_>, _>>()?;
         Ok(InventoryPage { backups, next, ..Default::default() })

@@ -4,7 +4,7 @@
 //! for CSBS Open Telekom Cloud cloud-server-backup-service 8839849, 2026-06-30, and huaweicloud-sdk-java c1372d4, 2022-09-01.
 
 use super::model::{Backup, Page, Record, ShownBackup, ShownItem, given, is_live, time};
-use super::{Huawei, calls, errors};
+use super::{Huawei, calls, errors, subject};
 use crate::model::backup::{self, CopyRecord, CopyState, DestinationCopy, Eligibility};
 use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
@@ -56,10 +56,8 @@ impl Inventory for Huawei {
             _ => errors::read::<ShownBackup>(service, reply).map(|shown| shown.backup),
         };
         let item = item.map_err(Failure::of_read)?;
-        match item.id.as_deref() == Some(id) {
-            true => backup(&item).map(Some),
-            false => Err(incomplete("the answer is about another backup than was asked for")),
-        }
+        subject::of_backup(id, scope.project_id.as_deref(), &item, reply).map_err(Failure::of_read)?;
+        backup(&item).map(Some)
     }
 
     /// Lists the replicas in the destination's project: what a record calls a success must be seen there.
@@ -139,6 +137,10 @@ fn page(scope: &InventoryQuery, cursor: Option<&Cursor>, reply: &Reply) -> Resul
     let place = Place::of(cursor);
     let service = calls::service(scope.operation);
     let page: Page<Backup> = errors::read(service, reply).map_err(Failure::of_read)?;
+    for item in &page.items {
+        let found = subject::of_item(scope.vault_id.as_deref(), scope.project_id.as_deref(), item, reply);
+        found.map_err(Failure::of_read)?;
+    }
     let first = page.items.first().and_then(|item| given(&item.id)).unwrap_or_default();
     if place.before.is_some_and(|before| before == first) {
         // A service that does not know `offset` answers with the same page forever.

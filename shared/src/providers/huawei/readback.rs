@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::inventory::eligibility;
 use super::model::{Backup, OperationLog, Page, Record, ShownBackup, ShownItem, given, is_live, time};
-use super::{calls, errors};
+use super::{calls, errors, subject};
 use crate::model::backup::Eligibility;
 use crate::model::command::{Operation, Replication};
 use crate::model::failure::Failure;
@@ -41,6 +41,7 @@ fn backup(replication: &Replication, intent: &AttemptContext, replies: &[Reply])
     };
     let source =
         if errors::is_gone(first) { None } else { Some(errors::read::<ShownBackup>(Service::Cbr, first)?.backup) };
+    about_source(replication, source.as_ref(), first)?;
     let records = source.as_ref().and_then(|source| source.replication_records.as_deref());
     if let Some(found) = newest(replication, records.unwrap_or_default().iter()) {
         return Ok(one(found));
@@ -68,6 +69,7 @@ fn item(replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -
     } else {
         Some(errors::read::<ShownItem>(Service::Csbs, first)?.checkpoint_item)
     };
+    about_source(replication, source.as_ref(), first)?;
     let records = source.as_ref().and_then(|source| source.replication_records.as_deref());
     if let Some(found) = newest(replication, records.unwrap_or_default().iter()) {
         return Ok(one(found));
@@ -90,11 +92,23 @@ fn item(replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -
     Ok(judge(replication, source.as_ref()))
 }
 
+/// Checks that what is shown is the source that was asked for.
+fn about_source(replication: &Replication, shown: Option<&Backup>, reply: &Reply) -> Result<(), Failure> {
+    let source = &replication.source;
+    shown.map_or(Ok(()), |shown| subject::of_backup(&source.id, source.project_id.as_deref(), shown, reply))
+}
+
 /// Reads every backup of the vault that went to the region since the call may have been made.
 fn vault(replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack> {
     let mut backups: Listing<Backup> = Listing::of(Service::Cbr, replies)?;
     if let Some(offset) = backups.next {
         return ask(calls::list_backups(replication, offset));
+    }
+    if let Some(reply) = replies.first() {
+        let source = &replication.source;
+        for backup in &backups.items {
+            subject::of_item(Some(&source.id), source.project_id.as_deref(), backup, reply)?;
+        }
     }
     // Offset paging may show a backup twice if others come or go meanwhile.
     let mut ids = BTreeSet::new();

@@ -3,7 +3,7 @@
 //! Source: tencentcloud-sdk-python-cbs 3.1.175, DescribeSnapshots. It filters neither by time nor by tag, so pages come newest first and
 //! end where they get too old. A copy carries no ID of its source: its name is the only link.
 
-use super::Tencent;
+use super::{Tencent, subject};
 use super::calls::{PAGE, call};
 use super::errors::{NOT_FOUND, read};
 use super::model::{DescribeSnapshots, Described, Filter, Snapshot, time};
@@ -40,13 +40,13 @@ impl Inventory for Tencent {
         Some(call(Effect::Read, "DescribeSnapshots", &scope.region, &body))
     }
 
-    fn shown(&self, _scope: &InventoryQuery, id: &str, reply: &Reply) -> Result<Option<Backup>, Failure> {
+    fn shown(&self, scope: &InventoryQuery, id: &str, reply: &Reply) -> Result<Option<Backup>, Failure> {
         let snapshots = match read::<Described>(reply) {
             Ok(answer) => answer.body.snapshots.unwrap_or_default(),
             Err(failure) if failure.code == NOT_FOUND => Vec::new(),
             Err(failure) => return Err(failure.of_read()),
         };
-        let found = snapshots.into_iter().find(|snapshot| snapshot.snapshot_id.as_deref() == Some(id));
+        let found = subject::only(id, &scope.region, snapshots, reply).map_err(Failure::of_read)?;
         found.map(backup).transpose()
     }
 
@@ -150,6 +150,9 @@ fn page(scope: &InventoryQuery, cursor: Option<&Cursor>, reply: &Reply) -> Resul
         (None, Some(0)) => Vec::new(),
         (None, _) => return Err(unreadable(reply, answer.request_id, "the answer holds no snapshots").of_read()),
     };
+    for snapshot in &snapshots {
+        subject::in_region(&scope.region, snapshot, reply).map_err(Failure::of_read)?;
+    }
     let mut next = next_offset(offset(cursor), snapshots.len() as u64, PAGE, total)?;
     // A snapshot whose time cannot be read counts as young.
     let is_old = |snapshot: &Snapshot| {

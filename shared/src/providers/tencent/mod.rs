@@ -13,6 +13,7 @@ mod observe;
 pub(crate) mod probe;
 mod readback;
 mod sts;
+mod subject;
 
 use std::time::Duration;
 

@@ -5,6 +5,7 @@ use super::errors::{NOT_FOUND, read};
 use super::inventory::eligibility;
 use super::model::{DescribeSnapshots, Described, Filter, Snapshot};
 use super::names::copy_names;
+use super::subject;
 use crate::model::backup::Eligibility;
 use crate::model::command::Replication;
 use crate::model::http::Reply;
@@ -31,6 +32,9 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
         if snapshots.is_empty() {
             break;
         }
+        for snapshot in &snapshots {
+            subject::in_region(&replication.destination.region, snapshot, reply)?;
+        }
         seen += snapshots.len() as u64;
         found.extend(snapshots.into_iter().filter(|snapshot| is_copy(snapshot, &names)));
     }
@@ -48,9 +52,7 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
         Err(failure) if failure.code == NOT_FOUND => Vec::new(),
         Err(failure) => return Err(failure.into()),
     };
-    let Some(source) =
-        snapshots.into_iter().find(|snapshot| snapshot.snapshot_id.as_deref() == Some(&replication.source.id))
-    else {
+    let Some(source) = subject::only(&replication.source.id, &replication.source.region, snapshots, reply)? else {
         return Ok(ReadBack::NoSource(format!(
             "the snapshot {} is not in {}: it was deleted, or the region is wrong",
             replication.source.id, replication.source.region
