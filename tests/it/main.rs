@@ -46,5 +46,6 @@ mod together;
 mod trust;
 mod truth;
 mod vectors;
+mod whose_answer;
 mod wire;
 mod witness;

@@ -653,6 +653,7 @@ async fn the_command_makes_an_inventory_where_a_seed_is_given() {
         let transport = HttpTransport::new(Duration::from_secs(5)).unwrap();
         for name in ["alibaba", "huawei", "tencent"] {
             let request = HttpRequest {
+                manner: Default::default(),
                 method: "GET".to_owned(),
                 url: format!("{}/_sim/truth", endpoints[name].as_str().unwrap()),
                 headers: Vec::new(),

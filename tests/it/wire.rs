@@ -57,6 +57,7 @@ fn lengths(head: &[String]) -> Vec<&str> {
 
 fn plain(method: &str, host: &str, body: &[u8]) -> HttpRequest {
     HttpRequest {
+        manner: Default::default(),
         method: method.to_owned(),
         url: format!("http://{host}/"),
         headers: Vec::new(),
@@ -108,6 +109,7 @@ async fn alibaba_s_start_says_zero_and_does_not_sign_it() {
         let access = Access::Key(credential.into());
         let signed = Alibaba.sign(&call, draft, &access, at, &Nonce("n".repeat(32))).unwrap();
         HttpRequest {
+            manner: Default::default(),
             url: format!("http://{host}{}", signed.path_and_query),
             headers: signed.headers,
             ..plain("POST", host, b"")

@@ -55,8 +55,7 @@ pub enum Property {
 
 /// What is known not to hold, until it is mended: nothing now. A world that shows one says so, and fails once it does not show it any more.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Finding {
-}
+pub enum Finding {}
 
 /// What a world may have to reach.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -152,7 +152,10 @@ fn finals(tables: &Tables, state: &State, limit: u32) -> Vec<Violation> {
             let named = own.is_some_and(|own| own.copies.contains(&copy));
             let told = state.queue.meets(&tables.acceptances(copy));
             if !named || !told {
-                let what = format!("nobody knows of {} (in its backup's record: {named}, on the queue: {told})", copy_name(copy));
+                let what = format!(
+                    "nobody knows of {} (in its backup's record: {named}, on the queue: {told})",
+                    copy_name(copy)
+                );
                 found.push(violation(Property::P18, what));
             }
         }

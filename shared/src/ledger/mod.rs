@@ -29,8 +29,8 @@ use crate::model::time::later;
 use error::LedgerError;
 
 pub use crate::ledger::resolution::{BREAKABLE_AFTER, Resolution, ResolveError, resolve};
-pub(crate) use crate::ledger::transitions::{PARTLY_RECORDED, told_of};
 pub use crate::ledger::transitions::{Claim, Ending, Parting, claim, copied, emitted, part, put_off, settle};
+pub(crate) use crate::ledger::transitions::{PARTLY_RECORDED, told_of};
 
 /// The newest record format that this version writes and reads.
 pub(crate) const FORMAT: u32 = 1;

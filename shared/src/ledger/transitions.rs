@@ -268,7 +268,8 @@ pub fn copied(
     next.version += 1;
     let code = if all { adopted.then_some("adopted") } else { Some(PARTLY_RECORDED) };
     let Copies { count, recorded, .. } = copies;
-    let text = (!all).then(|| format!("{recorded} of {count} copies have records; reading back finds the others again"));
+    let text =
+        (!all).then(|| format!("{recorded} of {count} copies have records; reading back finds the others again"));
     let state = next.state;
     note(&mut next, by, state, code.map(str::to_owned), request_id.map(str::to_owned), text);
     Some((next, was))

@@ -65,14 +65,19 @@ pub(super) async fn settle(
     let settled = super::settle(ctx, claimed, invocation, ended).await;
     let sent = send(ctx, replication, rest, own, me, invocation).await;
     if !all {
-        let note = format!("{recorded} of {} copies have records; the others are recorded after the next look", receipts.len());
+        let note = format!(
+            "{recorded} of {} copies have records; the others are recorded after the next look",
+            receipts.len()
+        );
         return Outcome::Not(in_doubt(replication, PARTLY_RECORDED, &note, request_id));
     }
     let attempt = claimed.attempt;
     // Copies that were recorded before may wait in the outbox since then.
     let queued = match settled {
         Some(record) if record.in_outbox() && sent && skipped == 0 => outbox::mark(ctx, &record).await,
-        Some(record) if record.in_outbox() && sent => outbox::deliver_vault(ctx, replication, &record, invocation).await,
+        Some(record) if record.in_outbox() && sent => {
+            outbox::deliver_vault(ctx, replication, &record, invocation).await
+        }
         Some(record) => !record.in_outbox(),
         // Its record is still claimed, and only another delivery settles it.
         None => false,
@@ -95,20 +100,15 @@ fn known(record: &Record, receipts: &[Receipt]) -> usize {
 }
 
 fn digest(receipts: &[Receipt]) -> String {
-    let ids = |receipt: &Receipt| [receipt.backup_id.clone(), receipt.replication_id.clone()].map(Option::unwrap_or_default);
+    let ids =
+        |receipt: &Receipt| [receipt.backup_id.clone(), receipt.replication_id.clone()].map(Option::unwrap_or_default);
     let ids: Vec<String> = receipts.iter().flat_map(ids).collect();
     hash_of(&ids.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Writes the records of these copies, several at a time, until time ends or one cannot be written. What is returned is what was written,
 /// from the first one on without a gap.
-async fn write(
-    ctx: &Context,
-    vault: &Replication,
-    receipts: &[Receipt],
-    me: &Claimant,
-    until: Timestamp,
-) -> Vec<Own> {
+async fn write(ctx: &Context, vault: &Replication, receipts: &[Receipt], me: &Claimant, until: Timestamp) -> Vec<Own> {
     let key = vault.key().0;
     let stopped = AtomicBool::new(false);
     let (key, stopped) = (&key, &stopped);
@@ -198,7 +198,9 @@ async fn send(
         }
         let is_full = parcels.len() >= TOGETHER || written.peek().is_none();
         // What the queue does not take now stays in the outbox, and so does the rest.
-        if is_full && !outbox::deliver_all(ctx, &std::mem::take(&mut parcels), invocation).await.into_iter().all(|taken| taken) {
+        if is_full
+            && !outbox::deliver_all(ctx, &std::mem::take(&mut parcels), invocation).await.into_iter().all(|taken| taken)
+        {
             return false;
         }
     }

@@ -315,6 +315,7 @@ impl Clock for JumpClock {
 /// Posts to a simulator's admin interface.
 pub async fn admin(http: &HttpTransport, base: &str, path: &str, body: &Value) {
     let request = HttpRequest {
+        manner: Default::default(),
         method: "POST".to_owned(),
         url: format!("{base}/_sim/{path}"),
         headers: Vec::new(),

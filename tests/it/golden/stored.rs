@@ -153,10 +153,7 @@ fn named_records() -> Vec<(&'static str, Record)> {
         ("accepted, on the queue", ledger::emitted(&accepted()).0),
         ("accepted, still running", looked(&accepted(), &Observation::Running("COPYING (40 %)".to_owned()), 2)),
         ("accepted, a vault", of_vault()),
-        (
-            "accepted, a backup of a vault",
-            of_backup(&super::world::replication(&vault())),
-        ),
+        ("accepted, a backup of a vault", of_backup(&super::world::replication(&vault()))),
         ("in_doubt, a vault whose copies are not all recorded", copied(1)),
         ("accepted, by a person", resolve(&in_doubt, Resolution::Adopt("snap-3".to_owned()))),
         ("refused", refused.clone()),

@@ -193,6 +193,7 @@ fn get_at(action: &'static str, place: &Place<'_>, path: &str, filters: &[(&str,
     if let Some(offset) = offset {
         pairs.push(("limit".to_owned(), PAGE.to_string()));
         pairs.push(("offset".to_owned(), offset.to_string()));
+        call.lists = true;
     }
     if !pairs.is_empty() {
         call.draft.query = Query::Pairs(pairs);
@@ -203,6 +204,9 @@ fn get_at(action: &'static str, place: &Place<'_>, path: &str, filters: &[(&str,
 fn start_call(action: &'static str, replication: &Replication, path: &str, body: &impl Serialize) -> Call {
     let mut call = call(Effect::Start, action, "POST", &Place::of(replication), path);
     call.draft.body = serde_json::to_vec(body).unwrap_or_default();
+    // Its answer names every backup of the vault, and no read goes before it.
+    let whole_vault = replication.operation == Operation::CopyCheckpoint;
+    (call.lists, call.goes_first) = (whole_vault, whole_vault);
     call
 }
 
@@ -211,6 +215,8 @@ fn call(effect: Effect, action: &'static str, method: &str, place: &Place<'_>, p
     let version = if service == Service::Csbs { "v1" } else { "v3" };
     let headers = [("content-type", "application/json"), ("x-project-id", project)];
     Call {
+        lists: false,
+        goes_first: false,
         action,
         service,
         effect,

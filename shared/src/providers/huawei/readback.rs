@@ -10,10 +10,11 @@ use super::model::{Backup, OperationLog, Page, Record, ShownBackup, ShownItem, g
 use super::{calls, errors, subject};
 use crate::model::backup::Eligibility;
 use crate::model::command::{Operation, Replication};
-use crate::model::failure::Failure;
+use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::call::Service;
+use crate::providers::inventory::{end_of, endless, repeated};
 use crate::providers::provider::{Acceptance, AttemptContext, FoundCopy, ReadBack};
 
 /// How far the provider's clock may be behind ours.
@@ -231,21 +232,25 @@ struct Listing<T> {
 impl<T: DeserializeOwned> Listing<T> {
     fn of(service: Service, replies: &[Reply]) -> Result<Listing<T>, Failure> {
         let mut listing = Listing { items: Vec::new(), next: Some(0), used: 0 };
-        let mut before: Option<&Reply> = None;
+        let (mut before, mut end): (Option<&Reply>, Option<u64>) = (None, None);
         for reply in replies {
             let Page { items, count } = errors::read::<Page<T>>(service, reply)?;
             listing.used += 1;
-            // A service that does not know `offset` answers with the same page forever.
-            let again = before.is_some_and(|before| before.body == reply.body);
+            // A service that does not know `offset` answers with the same page forever, and what it does not show may be there.
+            if before.is_some_and(|before| before.body == reply.body) {
+                return Err(Failure { disposition: Disposition::Retryable, ..repeated() });
+            }
             before = Some(reply);
             let come = items.len() as u64;
-            if !again {
-                listing.items.extend(items);
-            }
+            listing.items.extend(items);
             let read = listing.items.len() as u64;
             // The service may cap a page below what was asked for, so its own count decides too.
             let counted = come > 0 && count.is_some_and(|count| count > read);
-            let more = !again && (come >= calls::PAGE || counted);
+            let more = come >= calls::PAGE || counted;
+            let end = *end.get_or_insert_with(|| end_of(count));
+            if more && read > end {
+                return Err(Failure { disposition: Disposition::Retryable, ..endless(end) });
+            }
             listing.next = more.then_some(read);
             if !more {
                 break;

@@ -34,12 +34,7 @@ pub(super) fn of_backup(id: &str, project: Option<&str>, answer: &Backup, reply:
 }
 
 /// Checks an item of a list of a project's backups, in one of its vaults or in all.
-pub(super) fn of_item(
-    vault: Option<&str>,
-    project: Option<&str>,
-    item: &Backup,
-    reply: &Reply,
-) -> Result<(), Failure> {
+pub(super) fn of_item(vault: Option<&str>, project: Option<&str>, item: &Backup, reply: &Reply) -> Result<(), Failure> {
     same(reply, "vault_id", vault, given(&item.vault_id))?;
     same(reply, "project_id", project, given(&item.project_id))
 }

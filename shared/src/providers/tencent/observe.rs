@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::calls::{PAGE, call};
 use super::errors::{NOT_FOUND, read};
-use super::subject;
 use super::model::{DescribeSnapshots, Described, Snapshot, time};
+use super::subject;
 use crate::model::command::Replication;
 use crate::model::evidence::{Evidence, How, Observation};
 use crate::model::http::Reply;

@@ -11,6 +11,7 @@ use crate::model::command::Replication;
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::call::Effect;
+use crate::providers::inventory::{end_of, endless, repeated};
 use crate::providers::provider::{Acceptance, AttemptContext, ReadBack};
 
 /// Asks the destination for copies by name, then the source for running copies and its own state.
@@ -19,6 +20,7 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
     let mut seen = 0;
     let mut found: Vec<Snapshot> = Vec::new();
     let mut total = u64::MAX;
+    let (mut end, mut before): (Option<u64>, Option<String>) = (None, None);
     let mut replies = replies.iter();
     while seen < total {
         let Some(reply) = replies.next() else {
@@ -29,6 +31,11 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
         let page = read::<Described>(reply)?.body;
         let snapshots = page.snapshots.unwrap_or_default();
         total = page.total_count.unwrap_or(0);
+        let first = snapshots.first().and_then(|snapshot| snapshot.snapshot_id.clone());
+        if first.is_some() && first == before {
+            return Err(repeated().into());
+        }
+        before = first;
         if snapshots.is_empty() {
             break;
         }
@@ -36,6 +43,10 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
             subject::in_region(&replication.destination.region, snapshot, reply)?;
         }
         seen += snapshots.len() as u64;
+        let end = *end.get_or_insert_with(|| end_of(Some(total)));
+        if seen > end {
+            return Err(endless(end).into());
+        }
         found.extend(snapshots.into_iter().filter(|snapshot| is_copy(snapshot, &names)));
     }
     // Two copies of one name are duplicates, of which the older one is kept.
