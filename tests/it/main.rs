@@ -5,6 +5,7 @@
 mod accounts;
 mod aws_profiles;
 mod big_vault;
+mod codes;
 mod command_line;
 mod context;
 mod contracts;
@@ -26,6 +27,7 @@ mod life;
 mod metrics;
 mod observe;
 mod only_reads;
+mod passwords;
 mod policy;
 mod proof;
 mod races;

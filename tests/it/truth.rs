@@ -92,7 +92,8 @@ impl Estate {
 
     async fn send(&self, method: &str, url: String, headers: Vec<(String, String)>, body: Vec<u8>) -> Reply {
         let method = method.to_owned();
-        let request = HttpRequest { method, url, headers, body, timeout: Duration::from_secs(30) };
+        let request =
+            HttpRequest { method, url, headers, body, timeout: Duration::from_secs(30), manner: Default::default() };
         self.transport.send(request).await.unwrap()
     }
 

@@ -183,10 +183,18 @@ fn cases() -> Vec<Case> {
         |name, operation, reads: Reads, before, answer, fields| Case { name, operation, reads, before, answer, fields };
     let ids: &[&str] = &["/Response/SnapshotSet/0/SnapshotId", "/Response/SnapshotSet/0/Placement/Zone"];
     let vaults: &[&str] = &["/Vaults/Vault/0/VaultId", "/Vaults/Vault/0/VaultRegionId"];
-    use Operation::{CopyBackup, CopyCheckpoint, CopySnapshot, CreateVaultReplication};
+    use Operation::{CopyBackup, CopyCheckpoint, CopyCheckpointItem, CopySnapshot, CreateVaultReplication};
     let mut cases = vec![
         case("start", CopyBackup, started, vec![], start("backup_id"), places),
         case("start", CopyBackup, started, vec![], start("backup_id"), &["/replication/backup_id"]),
+        case(
+            "start",
+            CopyCheckpointItem,
+            started,
+            vec![],
+            start("checkpoint_item_id"),
+            &["/replication/checkpoint_item_id", "/replication/project_id", "/replication/destination_region"],
+        ),
         case("start", CopyCheckpoint, started, vec![], start("vault_id"), places),
         case("start", CopyCheckpoint, started, vec![], start("vault_id"), &["/replication/vault_id"]),
         case(

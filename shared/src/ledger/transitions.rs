@@ -253,7 +253,8 @@ pub fn copied(
     // Who took over reads back by itself; what that came to is undone only if nothing of this was seen.
     let overlooked = matches!(current.state, State::Seen | State::Refused | State::Ineligible | State::NoWork);
     let doubtful = matches!(current.state, State::Claimed | State::InDoubt);
-    if !ours && !overlooked && !(doubtful && all) {
+    let counts = ours || overlooked || (doubtful && all);
+    if !counts {
         return None;
     }
     let mut next = current.clone();

@@ -13,6 +13,9 @@ use crate::sign::{Query, RequestDraft};
 /// Page size of every list. Source: huawei-cloud-api-definitions-CBR 0.1.20261030, at most 1000.
 pub(crate) const PAGE: u64 = 100;
 
+/// Page size of the list of a vault's backups that a read-back goes through: it may be long, and each further page has all of it read anew.
+const VAULT_PAGE: u64 = 1_000;
+
 /// CBR: one backup.
 pub(crate) const SHOW_BACKUP: &str = "ShowBackup";
 /// CBR: a page of backups.
@@ -101,7 +104,11 @@ pub(crate) fn show_backup(replication: &Replication) -> Call {
 /// The call that lists the vault's own backups of every kind. Without `show_replication` the list carries no records.
 pub(crate) fn list_backups(replication: &Replication, offset: u64) -> Call {
     let filters = [("vault_id", replication.source.id.as_str()), ("show_replication", "true")];
-    get(LIST_BACKUPS, replication, "backups", &filters, Some(offset))
+    let mut call = get(LIST_BACKUPS, replication, "backups", &filters, Some(offset));
+    if let Query::Pairs(pairs) = &mut call.draft.query {
+        pairs.iter_mut().filter(|(name, _)| name == "limit").for_each(|(_, limit)| *limit = VAULT_PAGE.to_string());
+    }
+    call
 }
 
 /// The call that lists the replication tasks. `destination_region` is a filter only since 2026-10-30, so the caller compares.

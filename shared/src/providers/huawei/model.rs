@@ -62,9 +62,12 @@ pub(crate) struct Started {
 /// What was started: one record, or one for each backup of the vault.
 #[derive(Deserialize)]
 pub(crate) struct StartedReplication {
-    /// The backup, or CSBS's checkpoint item, that is copied.
-    #[serde(default, deserialize_with = "scalar", alias = "checkpoint_item_id")]
+    /// CBR: the backup that is copied. CSBS names the backup behind its checkpoint item here.
+    #[serde(default, deserialize_with = "scalar")]
     pub backup_id: Option<String>,
+    /// CSBS: the checkpoint item that is copied.
+    #[serde(default, deserialize_with = "scalar")]
+    pub checkpoint_item_id: Option<String>,
     /// The vault whose backups are copied (copy-checkpoint).
     #[serde(default, deserialize_with = "scalar")]
     pub vault_id: Option<String>,

@@ -10,10 +10,11 @@ use crate::providers::refusal::same;
 pub(super) fn of_start(asked: &Replication, answer: &StartedReplication, reply: &Reply) -> Result<(), Failure> {
     let (source, destination) = (&asked.source, &asked.destination);
     let id = Some(source.id.as_str());
-    if asked.operation == Operation::CopyCheckpoint {
-        same(reply, "vault_id", id, answer.vault_id.as_deref())?;
-    } else {
-        same(reply, "backup_id", id, answer.backup_id.as_deref())?;
+    match asked.operation {
+        Operation::CopyCheckpoint => same(reply, "vault_id", id, answer.vault_id.as_deref())?,
+        // Source: Huawei CSBS API page "Replicating a Backup", whose sample has another `backup_id` than the item's.
+        Operation::CopyCheckpointItem => same(reply, "checkpoint_item_id", id, answer.checkpoint_item_id.as_deref())?,
+        _ => same(reply, "backup_id", id, answer.backup_id.as_deref())?,
     }
     for (field, wanted, found) in [
         ("project_id", source.project_id.as_deref(), &answer.project_id),

@@ -519,8 +519,9 @@ fn an_item_that_is_gone_is_searched_for_in_doubt_only() {
 #[test]
 fn a_vault_is_read_page_by_page() {
     let vault = Operation::CopyCheckpoint;
-    let wanted =
-        |offset| format!("GET /v3/{PROJECT}/backups?vault_id={BACKUP}&show_replication=true&limit=100&offset={offset}");
+    let wanted = |offset| {
+        format!("GET /v3/{PROJECT}/backups?vault_id={BACKUP}&show_replication=true&limit=1000&offset={offset}")
+    };
     let page = |items: Vec<Value>, count: usize| reply(200, json!({"backups": items, "count": count}));
     let backup = |id: String, records: Value| json!({"id": id, "replication_records": records});
     let plain = |id: usize| backup(format!("p{id}"), json!([]));
