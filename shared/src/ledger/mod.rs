@@ -6,6 +6,7 @@
 //! **Invariant:** an expired lease is doubt, never a fresh start. **Invariant:** `Accepted` and "in the outbox"
 //! are one write. **Invariant:** a receipt, once in a record, never leaves it.
 
+mod copies;
 mod error;
 pub mod limits;
 pub mod observed;
@@ -13,8 +14,6 @@ mod resolution;
 pub mod risks;
 pub mod store;
 mod transitions;
-
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -25,9 +24,10 @@ use crate::model::command::{Command, Key, Replication};
 use crate::model::evidence::Evidence;
 use crate::model::failure::Whose;
 use crate::model::receipt::Receipt;
-use crate::model::time::later;
 use error::LedgerError;
 
+pub use crate::ledger::copies::Copies;
+pub(crate) use crate::ledger::limits::next_attempt;
 pub use crate::ledger::resolution::{BREAKABLE_AFTER, Resolution, ResolveError, resolve};
 pub use crate::ledger::transitions::{Claim, Ending, Parting, claim, copied, emitted, part, put_off, settle};
 pub(crate) use crate::ledger::transitions::{PARTLY_RECORDED, told_of};
@@ -133,25 +133,6 @@ pub struct HistoryLine {
     /// A message, or a person's reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-}
-
-/// What the record of a vault-wide call keeps of the copies that the call started. Each of them has a record of its own, under the key of
-/// its backup; a list of them all would not fit into this one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Copies {
-    /// How many backups the provider named.
-    pub count: u64,
-    /// How many of them, in the order of their IDs, have a record of their own.
-    pub recorded: u64,
-    /// A hash of the IDs of those: a later list that begins with the same ones is gone on with after them.
-    pub digest: String,
-}
-
-impl Copies {
-    /// Whether every copy has a record of its own.
-    pub fn are_recorded(&self) -> bool {
-        self.recorded >= self.count
-    }
 }
 
 /// A later change of state that consumers of the queue are told of.
@@ -360,15 +341,6 @@ impl Record {
         self.history.last()
     }
 }
-
-/// The earliest start of the attempt that follows `attempt`. The backoff doubles with each attempt, up to a day.
-pub(crate) fn next_attempt(attempt: u32, backoff: Duration, now: Timestamp) -> Timestamp {
-    let doublings = attempt.saturating_sub(1).min(10);
-    later(now, backoff.saturating_mul(2u32.pow(doublings)).min(DAY))
-}
-
-/// The longest wait for a further attempt.
-const DAY: Duration = Duration::from_secs(86_400);
 
 fn is_zero(number: &u32) -> bool {
     *number == 0

@@ -33,15 +33,12 @@ use crate::settings::accounts::{self, AccountSettings, CredentialSource};
 use crate::settings::environment::Environment;
 use crate::sign::Credential;
 use exchanges::{AGAIN, NotGot, TokenClient};
-use passwords::Passwords;
+use passwords::{Passwords, REFUSED_FOR};
 
 pub use crate::io::credentials::environment::key_variables;
 
 /// A stored credential is read again after this long: a rotation is noticed by then, and at once when the old one is refused.
 const STORED_FOR: Duration = Duration::from_secs(600);
-
-/// How long nothing is asked again after a token service or password check refused: repeating a wrong password locks the user.
-const REFUSED_FOR: Duration = Duration::from_secs(300);
 
 /// A temporary credential is not used in its last minute: the call that it signs would come too late.
 const LAST_MINUTE: Duration = Duration::from_secs(60);

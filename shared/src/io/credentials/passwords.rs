@@ -2,16 +2,19 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
-use super::REFUSED_FOR;
 use super::exchanges::NotGot;
 use crate::model::error::Error;
 use crate::model::text::hash_of;
 use crate::model::time::later;
 use crate::ports::Clock;
+
+/// How long nothing is asked again after a token service or password check refused: repeating a wrong password locks the user.
+pub(super) const REFUSED_FOR: Duration = Duration::from_secs(300);
 
 /// What is known of the password of one account.
 #[derive(Default)]

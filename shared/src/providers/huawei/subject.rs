@@ -1,10 +1,17 @@
 //! Whether an answer is about what was asked for: every field that names a resource, a region or a project.
 
+use super::errors;
 use super::model::{Backup, Record, StartedReplication, given};
 use crate::model::command::{Operation, Replication};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
-use crate::providers::refusal::same;
+use crate::providers::refusal;
+
+/// Checks one field. The failure has the request's ID.
+fn same(reply: &Reply, field: &str, wanted: Option<&str>, found: Option<&str>) -> Result<(), Failure> {
+    refusal::same(reply, field, wanted, found)
+        .map_err(|failure| Failure { request_id: errors::request_id(reply), ..failure })
+}
 
 /// Checks the answer to a call that starts copies.
 pub(super) fn of_start(asked: &Replication, answer: &StartedReplication, reply: &Reply) -> Result<(), Failure> {

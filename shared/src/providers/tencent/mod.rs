@@ -89,7 +89,8 @@ impl Provider for Tencent {
         let (ours, others): (Vec<CopyResult>, Vec<CopyResult>) = results.into_iter().partition(is_wanted);
         let Some(result) = ours.into_iter().next() else {
             let found = others.into_iter().find_map(|other| other.destination_region);
-            same(reply, "DestinationRegion", Some(wanted), found.as_deref())?;
+            let named = |failure| Failure { request_id: answer.request_id.clone(), ..failure };
+            same(reply, "DestinationRegion", Some(wanted), found.as_deref()).map_err(named)?;
             return Err(unreadable(reply, answer.request_id, "the answer holds no result for this destination"));
         };
         match (result.code.as_deref(), result.snapshot_id.filter(|id| !id.is_empty())) {

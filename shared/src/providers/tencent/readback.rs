@@ -8,6 +8,7 @@ use super::names::copy_names;
 use super::subject;
 use crate::model::backup::Eligibility;
 use crate::model::command::Replication;
+use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::call::Effect;
@@ -33,7 +34,7 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
         total = page.total_count.unwrap_or(0);
         let first = snapshots.first().and_then(|snapshot| snapshot.snapshot_id.clone());
         if first.is_some() && first == before {
-            return Err(repeated().into());
+            return Err(Failure { disposition: Disposition::Retryable, ..repeated() }.into());
         }
         before = first;
         if snapshots.is_empty() {
@@ -45,7 +46,7 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
         seen += snapshots.len() as u64;
         let end = *end.get_or_insert_with(|| end_of(Some(total)));
         if seen > end {
-            return Err(endless(end).into());
+            return Err(Failure { disposition: Disposition::Retryable, ..endless(end) }.into());
         }
         found.extend(snapshots.into_iter().filter(|snapshot| is_copy(snapshot, &names)));
     }
