@@ -149,7 +149,14 @@ impl Account {
         if self.over_tls {
             headers.push((OVER_TLS.0.to_owned(), OVER_TLS.1.to_owned()));
         }
-        let request = HttpRequest { method: method.into(), url, headers, body, timeout: Duration::from_secs(120) };
+        let request = HttpRequest {
+            manner: Default::default(),
+            method: method.into(),
+            url,
+            headers,
+            body,
+            timeout: Duration::from_secs(120),
+        };
         self.http.send(request).await.unwrap_or_else(|error| panic!("{method} {service} {path}: {error}"))
     }
 

@@ -60,6 +60,7 @@ async fn pass(State(behind): State<Behind>, request: Request) -> Response {
     headers.push((OVER_TLS.0.to_owned(), OVER_TLS.1.to_owned()));
     let asks_for_a_token = body.starts_with(b"Action=GetWebIdentityToken");
     let outgoing = HttpRequest {
+        manner: Default::default(),
         method: parts.method.as_str().to_owned(),
         url: format!("{}{}", behind.endpoint, parts.uri),
         headers,

@@ -305,6 +305,7 @@ async fn what_this_installation_has_set_wrong_is_not_charged_to_a_backup() {
 
 async fn get(site: &Site, base: &str, path: &str) -> Vec<u8> {
     let request = offsite_shared::model::http::HttpRequest {
+        manner: Default::default(),
         method: "GET".into(),
         url: format!("{base}/_sim/{path}"),
         headers: Vec::new(),

@@ -79,6 +79,7 @@ impl Estate {
         let nonce = Nonce(format!("{:032x}", self.sent.get()));
         let signed = provider.sign(call, draft, &self.access, self.start, &nonce).unwrap();
         let request = HttpRequest {
+            manner: Default::default(),
             method: call.draft.method.clone(),
             url: format!("{base}{}", signed.path_and_query),
             headers: signed.headers,
@@ -90,6 +91,7 @@ impl Estate {
 
     async fn admin(&self, service: Service, path: &str, body: Value) {
         let request = HttpRequest {
+            manner: Default::default(),
             method: "POST".to_owned(),
             url: format!("{}/_sim/{path}", self.base(service)),
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],

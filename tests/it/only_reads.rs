@@ -202,6 +202,7 @@ fn request_of(provider: &dyn Provider, call: &Call) -> HttpRequest {
     if unsigned("authorization") || unsigned("x-acs-date") {
         // The exchange of an identity token goes out as it is planned.
         return HttpRequest {
+            manner: Default::default(),
             method: call.draft.method.clone(),
             url: format!("https://host.example{}", call.draft.path),
             headers: call.draft.headers.clone(),
@@ -212,6 +213,7 @@ fn request_of(provider: &dyn Provider, call: &Call) -> HttpRequest {
     let access = Access::Key(credential.into());
     let signed = provider.sign(call, draft, &access, at(), &Nonce("n".repeat(32))).unwrap();
     HttpRequest {
+        manner: Default::default(),
         method: call.draft.method.clone(),
         url: format!("https://host.example{}", signed.path_and_query),
         headers: signed.headers,
@@ -305,6 +307,7 @@ async fn exactly_the_reads_and_sign_ins_among_all_planned_calls_pass() {
 #[tokio::test]
 async fn a_credential_of_aws_is_got_and_nothing_else_of_aws_passes() {
     let request = |headers: &[(&str, &str)], body: &str| HttpRequest {
+        manner: Default::default(),
         method: "POST".into(),
         url: "https://service.eu-central-1.amazonaws.com/".into(),
         headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
@@ -321,6 +324,7 @@ async fn a_credential_of_aws_is_got_and_nothing_else_of_aws_passes() {
         (request(&[], "Action=DeleteRole&x=Action=GetWebIdentityToken&"), false),
         (
             HttpRequest {
+                manner: Default::default(),
                 url: "https://sts.eu-central-1.amazonaws.com/?Action=DeleteRole".into(),
                 ..request(&[], "Action=GetWebIdentityToken&Version=2011-06-15")
             },

@@ -205,14 +205,17 @@ fn messages_of(operation: Operation) -> Vec<Value> {
     let replication = Command::from_json(&full_command(operation)).unwrap().replications().remove(0);
     let of_backup = operation == Operation::CopyCheckpoint;
     let receipt = Receipt {
-        backup_id: of_backup.then(|| "b-1".to_owned()),
+        backup_id: None,
         replication_id: Some("id-1".into()),
         request_id: Some("req-1".into()),
         adopted: false,
         attempt: 1,
         time: "2026-11-21T08:30:00.123Z".parse().unwrap(),
     };
-    let accepted = messages::accepted(&replication, &receipt, &origin()).event;
+    let mut accepted = messages::accepted(&replication, &receipt, &origin()).event;
+    if of_backup {
+        accepted["data"]["source"]["backup_id"] = json!("b-1");
+    }
     let of_type = |kind: &&str| {
         let mut message = accepted.clone();
         message["type"] = json!(format!("offsite.replication.{kind}"));

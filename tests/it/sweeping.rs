@@ -83,6 +83,7 @@ impl Estate {
 
     pub async fn get(&self, cloud: Cloud, path: &str) -> Value {
         let request = HttpRequest {
+            manner: Default::default(),
             method: "GET".into(),
             url: format!("{}/_sim/{path}", self.base(cloud)),
             headers: Vec::new(),

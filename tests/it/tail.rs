@@ -14,7 +14,7 @@ use offsite_shared::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter
 use offsite_shared::model::access::{CredentialName, Pause};
 use offsite_shared::model::command::{Cloud, Command, Key};
 use offsite_shared::model::error::EmitError;
-use offsite_shared::model::http::{HttpRequest, Reply, TransportError};
+use offsite_shared::model::http::{HttpRequest, Manner, Reply, TransportError};
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Boxed, Clock, Ledger, Notes, Transport, WorkQueue};
 use serde_json::{Value, json};
@@ -79,6 +79,7 @@ impl Transport for Watched {
                         headers: Vec::new(),
                         body: json!({ "remove": [gone] }).to_string().into_bytes(),
                         timeout: Duration::from_secs(5),
+                        manner: Manner::default(),
                     };
                     assert_eq!(self.inner.send(request).await.unwrap().status, 200);
                 }

@@ -92,7 +92,8 @@ impl Estate {
 
     async fn send(&self, method: &str, url: String, headers: Vec<(String, String)>, body: Vec<u8>) -> Reply {
         let method = method.to_owned();
-        let request = HttpRequest { method, url, headers, body, timeout: Duration::from_secs(30) };
+        let request =
+            HttpRequest { method, url, headers, body, timeout: Duration::from_secs(30), manner: Default::default() };
         self.transport.send(request).await.unwrap()
     }
 
@@ -653,6 +654,7 @@ async fn the_command_makes_an_inventory_where_a_seed_is_given() {
         let transport = HttpTransport::new(Duration::from_secs(5)).unwrap();
         for name in ["alibaba", "huawei", "tencent"] {
             let request = HttpRequest {
+                manner: Default::default(),
                 method: "GET".to_owned(),
                 url: format!("{}/_sim/truth", endpoints[name].as_str().unwrap()),
                 headers: Vec::new(),

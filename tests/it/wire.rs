@@ -1,15 +1,19 @@
 //! The bytes that go on the wire, as a listener on loopback gets them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::model::access::Access;
 use offsite_shared::model::command::{Destination, Operation, Options, Replication, Source};
-use offsite_shared::model::http::HttpRequest;
+use offsite_shared::model::http::{HttpRequest, Manner, TransportError};
 use offsite_shared::ports::Transport;
 use offsite_shared::providers::alibaba::Alibaba;
 use offsite_shared::providers::provider::{AttemptContext, Provider};
+use offsite_shared::settings::Settings;
+use offsite_shared::settings::environment::Environment;
 use offsite_shared::sign::{Credential, Nonce};
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -57,6 +61,7 @@ fn lengths(head: &[String]) -> Vec<&str> {
 
 fn plain(method: &str, host: &str, body: &[u8]) -> HttpRequest {
     HttpRequest {
+        manner: Default::default(),
         method: method.to_owned(),
         url: format!("http://{host}/"),
         headers: Vec::new(),
@@ -108,6 +113,7 @@ async fn alibaba_s_start_says_zero_and_does_not_sign_it() {
         let access = Access::Key(credential.into());
         let signed = Alibaba.sign(&call, draft, &access, at, &Nonce("n".repeat(32))).unwrap();
         HttpRequest {
+            manner: Default::default(),
             url: format!("http://{host}{}", signed.path_and_query),
             headers: signed.headers,
             ..plain("POST", host, b"")
@@ -119,4 +125,80 @@ async fn alibaba_s_start_says_zero_and_does_not_sign_it() {
     let authorization = head.iter().find(|line| line.to_ascii_lowercase().starts_with("authorization:")).unwrap();
     assert!(authorization.contains("SignedHeaders="), "{authorization}");
     assert!(!authorization.contains("content-length"), "{authorization}");
+}
+
+/// Serves one fixed answer on each connection, as often as it is asked, and counts the connections.
+async fn serve(body_bytes: usize) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = connections.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                let mut chunk = [0; 4096];
+                while stream.read(&mut chunk).await.is_ok_and(|come| come > 0) {
+                    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {body_bytes}\r\n\r\n");
+                    if stream.write_all(&[head.as_bytes(), &vec![b'x'; body_bytes]].concat()).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (host, connections)
+}
+
+/// The one call before which nothing is read must not go out on a connection that died while the function was frozen.
+#[tokio::test]
+async fn a_call_that_goes_first_goes_out_on_a_connection_of_its_own() {
+    for (fresh_connection, wanted) in [(false, 1), (true, 3)] {
+        let (host, connections) = serve(2).await;
+        let transport = HttpTransport::new(Duration::from_secs(5)).unwrap();
+        for _ in 0..3 {
+            let manner = Manner { fresh_connection, ..Manner::default() };
+            transport.send(HttpRequest { manner, ..plain("POST", &host, b"{}") }).await.unwrap();
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), wanted, "fresh: {fresh_connection}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_read_up_to_what_its_call_can_answer() {
+    let (host, _) = serve(3 * 1024 * 1024).await;
+    let transport = HttpTransport::new(Duration::from_secs(5)).unwrap();
+    let of = |longest_answer| {
+        let manner = Manner { longest_answer, ..Manner::default() };
+        transport.send(HttpRequest { manner, ..plain("POST", &host, b"{}") })
+    };
+    assert!(matches!(of(Manner::ANSWER).await, Err(TransportError::NoAnswer(why)) if why.contains("larger than")));
+    assert_eq!(of(Manner::LISTING).await.unwrap().body.len(), 3 * 1024 * 1024);
+}
+
+/// Whatever time is left for the exchange: as long as the connection was not made, nothing was sent.
+#[tokio::test]
+async fn what_is_cut_off_while_it_connects_was_certainly_not_sent() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = silent.local_addr().unwrap().to_string();
+    let transport = HttpTransport::new(Duration::from_secs(3)).unwrap();
+    for timeout_ms in [500, 1_200, 2_500] {
+        let request = HttpRequest {
+            url: format!("https://{host}/"),
+            timeout: Duration::from_millis(timeout_ms),
+            ..plain("POST", &host, b"{}")
+        };
+        let failed = transport.send(request).await.unwrap_err();
+        assert!(matches!(failed, TransportError::NotSent(_)), "{timeout_ms} ms: {failed}");
+    }
+}
+
+#[test]
+fn the_time_to_connect_lies_within_that_of_the_exchange_whatever_is_set() {
+    for (connect, timeout) in [("3000", "2500"), ("600000", "15000"), ("100", "15000")] {
+        let environment =
+            Environment::default().with("OFFSITE_CONNECT_TIMEOUT_MS", connect).with("OFFSITE_TIMEOUT_MS", timeout);
+        let settings = Settings::from_environment(&environment, &[&Alibaba]).unwrap();
+        assert!(settings.connect_timeout <= settings.timeout / 2, "{connect} of {timeout}");
+    }
 }

@@ -54,6 +54,7 @@ impl Scene {
 
     async fn admin(&self, cloud: Cloud, method: &str, path: &str, body: &Value) -> Value {
         let request = HttpRequest {
+            manner: Default::default(),
             method: method.into(),
             url: format!("{}/_sim/{path}", self.base(cloud)),
             headers: Vec::new(),

@@ -200,7 +200,6 @@ fn a_vault_wide_call_and_a_delivery_share_one_copy() {
         guard: Guard::WhileThere,
         ceiling: 140_000,
         reaches: &[Mark::BackupOpened, Mark::NoWork, Mark::Adopted, Mark::LateSettle, Mark::TakeOver],
-        shows: &[Finding::F8],
         ..CORE
     };
     holds("delivery and vault-wide call", world);
@@ -243,7 +242,6 @@ fn an_answer_about_a_failed_copy_is_not_credited_to_the_copy_that_follows_it() {
         guard: Guard::WhileThere,
         ceiling: 130_000,
         reaches: &[Mark::Replicated, Mark::Failed, Mark::NoWork, Mark::SecondAttempt, Mark::LateSettle],
-        shows: &[Finding::F8],
         ..CORE
     };
     holds("delivery, vault-wide call and look", world);

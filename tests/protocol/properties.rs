@@ -6,7 +6,7 @@ use crate::product::{Record, State};
 use crate::provider::{Fate, copy_name};
 use crate::tables::Tables;
 use crate::tree::{Ask, Node};
-use crate::world::{BACKUPS, State as Here, VAULT, World};
+use crate::world::{State as Here, VAULT, World};
 
 /// The properties by their numbers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -43,6 +43,8 @@ pub enum Property {
     P15,
     /// Nothing panics.
     P16,
+    /// A vault-wide call is accepted only once each of its copies has a record of its own.
+    P20,
     /// At rest every record is final, and outbox and news are empty.
     P17,
     /// At rest each living copy is named by a record and a message, and each backup of a vault-wide call by a record of its own.
@@ -51,12 +53,9 @@ pub enum Property {
     P19,
 }
 
-/// What is known not to hold, until it is mended. A world that shows one says so, and fails once it does not show it any more.
+/// What is known not to hold, until it is mended: nothing now. A world that shows one says so, and fails once it does not show it any more.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Finding {
-    /// A delivery of a backup is answered as done while its receipt still lies in the outbox of the vault-wide call.
-    F8,
-}
+pub enum Finding {}
 
 /// What a world may have to reach.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -191,7 +190,8 @@ pub fn pair(before: Option<&Record>, after: &Record, limit: u32) -> Pair {
                 wrong(Property::P9, "an attempt beyond the limit");
             }
         }
-        if news && after.state == State::Accepted && !(had_claim && before.owner == last_owner(after)) {
+        let told = news || before.copies != after.copies;
+        if told && after.state == State::Accepted && !(had_claim && before.owner == last_owner(after)) {
             marks.push(Mark::LateSettle);
         }
     }
@@ -261,6 +261,14 @@ pub fn written(tables: &Tables, before: &Here, after: &Here, key: u8, at_rest: b
             }
         }
     }
+    if let (true, State::Accepted, Some(copies)) = (key == VAULT, record.state, &record.copies) {
+        let has_copy = |number: &&u32| tables.facts(**number).is_some_and(|facts| !facts.copies.is_empty());
+        let own = after.records[..usize::from(VAULT)].iter().filter(has_copy).count() as u64;
+        if own < copies.count {
+            let what = format!("accepted with {} copies, of which {own} have records", copies.count);
+            found.push(violation(Property::P20, what));
+        }
+    }
     for (state, attempt) in &facts.verdicts {
         let waiting = record.news.iter().any(|news| news.state == *state && news.attempt == *attempt);
         if !waiting && !after.queue.meets(&tables.news(key, *state, *attempt)) {
@@ -268,6 +276,12 @@ pub fn written(tables: &Tables, before: &Here, after: &Here, key: u8, at_rest: b
             found.push(violation(Property::P8, what));
         }
     }
+}
+
+/// The records of backups whose copy the vault-wide call of this key started.
+fn started_by<'t>(tables: &'t Tables, state: &'t Here, key: &'t str) -> impl Iterator<Item = u32> + 't {
+    let is = move |number: &u32| tables.record(*number).is_some_and(|record| record.started_by.as_deref() == Some(key));
+    state.records[..usize::from(VAULT)].iter().copied().filter(is)
 }
 
 /// Whether a record that is in the outbox has the receipt of this copy.
@@ -315,7 +329,8 @@ pub fn calls(
     });
     // Somebody else's late acceptance ends a claim under its owner's hands. That its owner read back after the wait, with the claim
     // still live, is what protects then: so it must have been told of a live claim.
-    let settled_meanwhile = record.is_some_and(|record| record.lease_until.is_none() && !record.receipts.is_empty());
+    let has_copies = |record: &Record| !record.receipts.is_empty() || record.copies.is_some();
+    let settled_meanwhile = record.is_some_and(|record| record.lease_until.is_none() && has_copies(record));
     let ahead = world.ahead.iter().any(|ahead| *ahead > 0);
     if !node.holds || !(lives || settled_meanwhile || ahead) {
         found.push(violation(Property::P10, format!("{name} decides to call without a live claim")));
@@ -349,21 +364,27 @@ pub fn over(tables: &Tables, state: &Here, key: Option<u8>, node: &Node) -> Vec<
     }) {
         return found;
     }
+    let queued = |copy: &u8| state.queue.meets(&tables.acceptances(*copy));
+    if let (VAULT, Some(record)) = (key, record) {
+        // Each of its copies is told of by the record of its own backup.
+        let untold = started_by(tables, state, &record.key)
+            .filter(|number| tables.facts(*number).is_some_and(|facts| !facts.copies.iter().any(queued)));
+        let untold = untold.count();
+        if record.copies.is_none() || untold > 0 {
+            let what = format!("{name} says done, the record is {}, {untold} copies are untold", record.state.name());
+            found.push(violation(Property::P15, what));
+        }
+        return found;
+    }
     let empty = Vec::new();
     let copies = facts.map_or(&empty, |facts| &facts.copies);
-    let queued = |copy: &u8| state.queue.meets(&tables.acceptances(*copy));
     if copies.is_empty() {
         let is = record.map_or("not there", |record| record.state.name());
         let what = format!("{name} says done, and the record is {is} without a receipt");
         found.push(violation(Property::P15, what));
     } else if !copies.iter().any(queued) {
         let what = format!("{name} says done, and no receipt of its record is on the queue");
-        // The vault-wide call that made the copy still has to send its receipt.
-        let vault = tables.facts(state.records[usize::from(VAULT)]);
-        let vault_waits = tables.record(state.records[usize::from(VAULT)]).is_some_and(|record| record.outbox);
-        let of_vault = vault.is_some_and(|vault| copies.iter().all(|copy| vault.copies.contains(copy)));
-        let known = (key < BACKUPS && vault_waits && of_vault).then_some(Finding::F8);
-        found.push(Violation { known, ..violation(Property::P15, what) });
+        found.push(violation(Property::P15, what));
     }
     found
 }

@@ -234,7 +234,15 @@ pub fn asked(method: &str, url: &str, base: Timestamp) -> Asked {
 fn call(action: &'static str, method: &str, path: String) -> product::Call {
     let effect = if method == "GET" { product::Effect::Read } else { product::Effect::Start };
     let draft = RequestDraft { method: method.to_owned(), path, ..RequestDraft::default() };
-    product::Call { action, service: Service::Cbr, effect, region: "here".to_owned(), draft }
+    product::Call {
+        action,
+        service: Service::Cbr,
+        effect,
+        lists: false,
+        goes_first: false,
+        region: "here".to_owned(),
+        draft,
+    }
 }
 
 fn failure(reply: &Reply) -> Option<Failure> {

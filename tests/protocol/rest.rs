@@ -148,23 +148,12 @@ fn finals(tables: &Tables, state: &State, limit: u32) -> Vec<Violation> {
     }
     for backup in 0..BACKUPS {
         for copy in living(backup) {
-            let named = state
-                .records
-                .iter()
-                .any(|number| tables.facts(*number).is_some_and(|facts| facts.copies.contains(&copy)));
+            let own = tables.facts(state.records[usize::from(backup)]);
+            let named = own.is_some_and(|own| own.copies.contains(&copy));
             let told = state.queue.meets(&tables.acceptances(copy));
             if !named || !told {
-                let what = format!("nobody knows of {} (in a record: {named}, on the queue: {told})", copy_name(copy));
-                found.push(violation(Property::P18, what));
-            }
-        }
-        let vault = tables.facts(state.records[usize::from(VAULT)]);
-        let own = tables.facts(state.records[usize::from(backup)]);
-        for copy in living(backup).filter(|copy| vault.is_some_and(|vault| vault.copies.contains(copy))) {
-            if !own.is_some_and(|own| own.copies.contains(&copy)) {
                 let what = format!(
-                    "{} was copied by the vault-wide call, and its own record does not name {}",
-                    trace::key_name(backup),
+                    "nobody knows of {} (in its backup's record: {named}, on the queue: {told})",
                     copy_name(copy)
                 );
                 found.push(violation(Property::P18, what));

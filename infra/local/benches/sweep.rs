@@ -116,6 +116,7 @@ async fn seed(tencent: &str, backups: usize) -> usize {
             }
         }
         let request = HttpRequest {
+            manner: Default::default(),
             method: "POST".into(),
             url: format!("{tencent}/_sim/seed"),
             headers: Vec::new(),

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use crate::context::Context;
 use crate::model::access::Access;
 use crate::model::failure::{Disposition, Failure, Whose};
-use crate::model::http::{HttpRequest, Reply, TransportError};
+use crate::model::http::{HttpRequest, Manner, Reply, TransportError};
 use crate::providers::call::{Call, Effect};
 use crate::providers::provider::Provider;
-use crate::settings::Settings;
+use crate::settings::{LEAST_TO_CONNECT, Settings};
 use crate::sign::Nonce;
 
 const BUG: &str = "this is a fault of the program: report it, with what was run";
@@ -30,7 +30,8 @@ pub(crate) async fn send(
     }
     let now = ctx.now();
     let left = Duration::try_from(stop.duration_since(now)).unwrap_or_default();
-    if left < Duration::from_millis(200) {
+    // Less than that would not do to connect and be answered, and what is cut off while it is sent is in doubt.
+    if left < if mutating { LEAST_TO_CONNECT * 2 } else { LEAST_TO_CONNECT } {
         return Err(local(
             Disposition::Retryable,
             "deadline",
@@ -101,6 +102,10 @@ pub(crate) fn signed(
         headers: signed.headers,
         body: call.draft.body.clone(),
         timeout,
+        manner: Manner {
+            longest_answer: if call.lists { Manner::LISTING } else { Manner::ANSWER },
+            fresh_connection: call.goes_first,
+        },
     };
     Ok((host.to_owned(), request))
 }

@@ -1,5 +1,7 @@
 //! What a caller gets: results, or the list of the records of a batch that are to be delivered again.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::model::error::{Error, ErrorName};
@@ -35,8 +37,34 @@ pub(crate) fn results(results: &[ReplicationResult]) -> Result<Value, Error> {
             return Err(Error::new(first.name, format!("{}{others}", first.message)));
         }
     }
-    let results: Vec<Value> = results.iter().flat_map(ReplicationResult::to_json).collect();
-    Ok(json!({ "results": results }))
+    let mut answer = json!({});
+    show(&mut answer, results.iter().flat_map(ReplicationResult::to_json));
+    Ok(answer)
+}
+
+/// The results of one answer take up at most so many bytes. Lambda's own limit for an answer is 6 MB, but whoever calls may be a workflow,
+/// whose limit is 256 KB, and nothing tells the two apart. Sources: AWS Lambda Developer Guide and AWS Step Functions Developer Guide,
+/// quotas, 2026.
+const LARGEST: usize = 200_000;
+
+/// Puts results into an answer: all, or the first ones and the number of all in each state.
+fn show(answer: &mut Value, results: impl Iterator<Item = Value>) {
+    let (mut shown, mut bytes, mut count, mut is_full) = (Vec::new(), 0, 0_u64, false);
+    let mut states: BTreeMap<String, u64> = BTreeMap::new();
+    for result in results {
+        let copies = result.get("copies").and_then(Value::as_u64).unwrap_or(1);
+        count += copies;
+        *states.entry(result["state"].as_str().unwrap_or_default().to_owned()).or_default() += copies;
+        bytes += result.to_string().len() + 1;
+        is_full |= bytes > LARGEST;
+        if !is_full {
+            shown.push(result);
+        }
+    }
+    if is_full {
+        answer["cut"] = json!({ "shown": shown.len(), "of": count, "states": states });
+    }
+    answer["results"] = json!(shown);
 }
 
 /// The answer to an SQS batch: which records are to be delivered again.
@@ -61,9 +89,9 @@ pub(crate) fn batch(
     let mut answer = json!({ "batchItemFailures": failures });
     // The results of a dry run are for a person; Lambda ignores the field.
     let dry = results.iter().filter(|(_, result)| matches!(result.outcome, Outcome::Would { .. }));
-    let would: Vec<Value> = dry.flat_map(|(_, result)| result.to_json()).collect();
-    if !would.is_empty() {
-        answer["results"] = json!(would);
+    let mut would = dry.flat_map(|(_, result)| result.to_json()).peekable();
+    if would.peek().is_some() {
+        show(&mut answer, would);
     }
     Ok(answer)
 }

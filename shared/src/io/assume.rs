@@ -150,6 +150,7 @@ pub async fn with_sign_on(
     url.push_str("&account_id=");
     encode_into(&mut url, account.as_bytes());
     let request = HttpRequest {
+        manner: Default::default(),
         method: "GET".into(),
         url,
         headers: vec![("x-amz-sso_bearer_token".into(), token.expose_secret().to_owned())],

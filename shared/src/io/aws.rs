@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::aws_error::{AwsError, failed, is_transient};
 use super::aws_places::{QueueUrl, check_aws_region, partition, region_of};
 use crate::model::error::Error;
-use crate::model::http::{HttpRequest, Reply, TransportError};
+use crate::model::http::{HttpRequest, Manner, Reply, TransportError};
 use crate::model::text::one_line;
 use crate::model::time::later;
 use crate::ports::{Clock, Transport};
@@ -290,7 +290,15 @@ impl Aws {
     ) -> Result<Reply, AwsError> {
         self.sign(method, (service, &endpoint.region), &url, &mut headers, &body)
             .map_err(|reason| failed("signing", reason, false))?;
-        let request = HttpRequest { method: method.to_owned(), url, headers, body, timeout };
+        let request = HttpRequest {
+            // A page of the table holds up to 1 MB, and more as JSON.
+            manner: Manner { longest_answer: Manner::LISTING, ..Manner::default() },
+            method: method.to_owned(),
+            url,
+            headers,
+            body,
+            timeout,
+        };
         self.transport.send(request).await.map_err(|error| {
             let code = if matches!(error, TransportError::NotSent(_)) { "connect" } else { "no_answer" };
             failed(code, format!("{}: {error}", endpoint.url), true)

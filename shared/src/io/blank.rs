@@ -226,6 +226,7 @@ mod tests {
 
     fn request(headers: &[(&str, &str)], body: &str) -> HttpRequest {
         HttpRequest {
+            manner: Default::default(),
             method: "POST".into(),
             url: "https://somewhere".into(),
             headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),

@@ -76,7 +76,7 @@ impl DynamoLedger {
     /// # Errors
     /// DynamoDB refused it or did not answer.
     pub async fn create_table(&self) -> Result<(), LedgerError> {
-        self.call("CreateTable", table_definition(&self.table)).await.map(|_| ()).map_err(|error| unavailable(&error))
+        self.call("CreateTable", table_definition(&self.table)).await.map(|_| ()).map_err(|error| failed(&error))
     }
 
     async fn call(&self, operation: &str, mut body: Value) -> Result<Value, AwsError> {
@@ -106,13 +106,13 @@ impl DynamoLedger {
                 Some(item) => Ok(Put::Conflict(Some(Box::new(record_of(item)?)))),
                 None => Ok(Put::Conflict(None)),
             },
-            Err(error) => Err(unavailable(&error)),
+            Err(error) => Err(failed(&error)),
         }
     }
 
     async fn get_item(&self, key: &str) -> Result<Option<Value>, LedgerError> {
         let body = json!({ "Key": { "pk": { "S": key } }, "ConsistentRead": true });
-        let answer = self.call("GetItem", body).await.map_err(|error| unavailable(&error))?;
+        let answer = self.call("GetItem", body).await.map_err(|error| failed(&error))?;
         Ok(answer.get("Item").filter(|item| !item.is_null()).cloned())
     }
 
@@ -148,7 +148,7 @@ impl DynamoLedger {
             }
             None => "Scan",
         };
-        let answer = self.call(operation, body).await.map_err(|error| unavailable(&error))?;
+        let answer = self.call(operation, body).await.map_err(|error| failed(&error))?;
         let next = answer.get("LastEvaluatedKey").and_then(cursor_of);
         let mut page = RecordPage { next, ..RecordPage::default() };
         for item in answer.get("Items").and_then(Value::as_array).into_iter().flatten() {
@@ -175,7 +175,7 @@ impl DynamoLedger {
         });
         let mut sum = 0;
         loop {
-            let answer = self.call("Query", body.clone()).await.map_err(|error| unavailable(&error))?;
+            let answer = self.call("Query", body.clone()).await.map_err(|error| failed(&error))?;
             let count = answer.get("Count").and_then(Value::as_u64);
             sum += count.ok_or_else(|| LedgerError::Unavailable("DynamoDB: the answer holds no count".to_owned()))?;
             match answer.get("LastEvaluatedKey").filter(|last| !last.is_null()) {
@@ -229,7 +229,7 @@ impl Ledger for DynamoLedger {
                 "until": { "S": pause.until.to_string() },
                 "reason": { "S": pause.reason },
             });
-            self.call("PutItem", json!({ "Item": item })).await.map(|_| ()).map_err(|error| unavailable(&error))
+            self.call("PutItem", json!({ "Item": item })).await.map(|_| ()).map_err(|error| failed(&error))
         })
     }
 }
@@ -264,7 +264,7 @@ impl Notes for DynamoLedger {
             match self.call("PutItem", body).await {
                 Ok(_) => Ok(true),
                 Err(error) if error.code == "ConditionalCheckFailedException" => Ok(false),
-                Err(error) => Err(unavailable(&error)),
+                Err(error) => Err(failed(&error)),
             }
         })
     }
@@ -272,7 +272,7 @@ impl Notes for DynamoLedger {
     fn drop_note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<(), LedgerError>> {
         Box::pin(async move {
             let body = json!({ "Key": { "pk": { "S": note_key(name) } } });
-            self.call("DeleteItem", body).await.map(|_| ()).map_err(|error| unavailable(&error))
+            self.call("DeleteItem", body).await.map(|_| ()).map_err(|error| failed(&error))
         })
     }
 }
@@ -336,6 +336,7 @@ fn record_of(item: &Value) -> Result<Record, LedgerError> {
     Record::from_text(key, text)
 }
 
-fn unavailable(error: &AwsError) -> LedgerError {
-    LedgerError::Unavailable(format!("DynamoDB: {error}"))
+fn failed(error: &AwsError) -> LedgerError {
+    let told = format!("DynamoDB: {error}");
+    if error.is_transient { LedgerError::Unavailable(told) } else { LedgerError::Refused(told) }
 }

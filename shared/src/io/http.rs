@@ -11,20 +11,34 @@ use crate::model::error::Error;
 use crate::model::http::{HttpRequest, Reply, TransportError};
 use crate::model::text::one_line;
 use crate::ports::{Boxed, Transport};
+use crate::settings::LEAST_TO_CONNECT;
 use crate::settings::url::is_loopback;
 
-/// The largest answer that is read, in bytes.
-const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
-
 /// Sends requests through the proxy that the environment names, except those to loopback.
+///
+/// **Invariant:** the time to connect lies within the time of the whole exchange, so that what never left this process is told from
+/// what got no answer.
 #[derive(Clone)]
 pub struct HttpTransport {
-    outside: reqwest::Client,
-    loopback: reqwest::Client,
+    /// By the longest time to connect, the longest first.
+    clients: Vec<(Duration, Clients)>,
+}
+
+#[derive(Clone)]
+struct Clients {
+    outside: Pair,
+    loopback: Pair,
+}
+
+/// A client that keeps connections, and one that makes a new one for each request.
+#[derive(Clone)]
+struct Pair {
+    kept: reqwest::Client,
+    fresh: reqwest::Client,
 }
 
 impl HttpTransport {
-    /// Sets up a client for other hosts and one for loopback.
+    /// Sets up clients for other hosts and for loopback.
     ///
     /// # Errors
     /// The proxy variables or the TLS setup are wrong.
@@ -36,7 +50,7 @@ impl HttpTransport {
             .map_err(|error| Error::configuration(format!("TLS cannot be set up: {error}")))?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let builder = || {
+        let builder = |connect_timeout: Duration| {
             reqwest::Client::builder()
                 .tls_backend_preconfigured(tls.clone())
                 .redirect(reqwest::redirect::Policy::none())
@@ -51,7 +65,25 @@ impl HttpTransport {
                 .build()
                 .map_err(|error| Error::configuration(format!("the HTTP client cannot be set up: {}", reason(&error))))
         };
-        Ok(HttpTransport { outside: built(builder())?, loopback: built(builder().no_proxy())? })
+        let pair = |builder: &dyn Fn() -> reqwest::ClientBuilder| -> Result<Pair, Error> {
+            Ok(Pair { kept: built(builder())?, fresh: built(builder().pool_max_idle_per_host(0))? })
+        };
+        let mut clients = Vec::new();
+        let mut connect = connect_timeout;
+        loop {
+            let outside = pair(&|| builder(connect))?;
+            clients.push((connect, Clients { outside, loopback: pair(&|| builder(connect).no_proxy())? }));
+            if connect <= LEAST_TO_CONNECT {
+                return Ok(HttpTransport { clients });
+            }
+            connect = (connect / 4).max(LEAST_TO_CONNECT);
+        }
+    }
+
+    /// The clients whose time to connect is at most half of this, or else the quickest ones.
+    fn within(&self, timeout: Duration) -> Option<&Clients> {
+        let fits = self.clients.iter().find(|(connect, _)| *connect <= timeout / 2);
+        fits.or(self.clients.last()).map(|(_, clients)| clients)
     }
 }
 
@@ -64,7 +96,10 @@ impl Transport for HttpTransport {
             let authority =
                 request.url.split("://").nth(1).and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
             let carried = Carried::by(&request);
-            let client = if is_loopback(authority) { &self.loopback } else { &self.outside };
+            let clients = self.within(request.timeout).ok_or_else(|| not_sent("there is no HTTP client".to_owned()))?;
+            let pair = if is_loopback(authority) { &clients.loopback } else { &clients.outside };
+            let client = if request.manner.fresh_connection { &pair.fresh } else { &pair.kept };
+            let longest = request.manner.longest_answer;
             // Hyper sends no length for an empty body, and some gateways answer 411 to a POST without one. No scheme signs this header.
             let says_zero = request.body.is_empty() && matches!(method.as_str(), "POST" | "PUT" | "PATCH");
             let mut builder = client.request(method, &request.url).timeout(request.timeout).body(request.body);
@@ -80,10 +115,10 @@ impl Transport for HttpTransport {
             let headers =
                 response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
             let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-            let mut body = Vec::with_capacity(expected.min(ANSWER_LIMIT));
+            let mut body = Vec::with_capacity(expected.min(longest));
             while let Some(chunk) = response.chunk().await.map_err(|error| TransportError::NoAnswer(reason(&error)))? {
-                if body.len() + chunk.len() > ANSWER_LIMIT {
-                    return Err(TransportError::NoAnswer(format!("the answer is larger than {ANSWER_LIMIT} bytes")));
+                if body.len() + chunk.len() > longest {
+                    return Err(TransportError::NoAnswer(format!("the answer is larger than {longest} bytes")));
                 }
                 body.extend_from_slice(&chunk);
             }

@@ -181,6 +181,7 @@ async fn report(environment: &Environment, error: &Error) {
     let Ok(transport) = HttpTransport::new(Duration::from_secs(1)) else { return };
     let body = json!({ "errorType": error.name.name(), "errorMessage": error.message, "stackTrace": [] });
     let request = HttpRequest {
+        manner: Default::default(),
         method: "POST".into(),
         url: format!("http://{api}/2018-06-01/runtime/init/error"),
         headers: vec![

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use crate::model::time::later;
+
 /// Limits on the attempts at one replication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempts {
@@ -61,3 +65,12 @@ pub enum OnDoubt {
     /// Stay in doubt until a person settles it.
     Hold,
 }
+
+/// The earliest start of the attempt that follows `attempt`. The backoff doubles with each attempt, up to a day.
+pub(crate) fn next_attempt(attempt: u32, backoff: Duration, now: Timestamp) -> Timestamp {
+    let doublings = attempt.saturating_sub(1).min(10);
+    later(now, backoff.saturating_mul(2u32.pow(doublings)).min(DAY))
+}
+
+/// The longest wait for a further attempt.
+const DAY: Duration = Duration::from_secs(86_400);

@@ -6,6 +6,7 @@
 //! **Invariant:** an expired lease is doubt, never a fresh start. **Invariant:** `Accepted` and "in the outbox"
 //! are one write. **Invariant:** a receipt, once in a record, never leaves it.
 
+mod copies;
 mod error;
 pub mod limits;
 pub mod observed;
@@ -13,8 +14,6 @@ mod resolution;
 pub mod risks;
 pub mod store;
 mod transitions;
-
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -25,12 +24,13 @@ use crate::model::command::{Command, Key, Replication};
 use crate::model::evidence::Evidence;
 use crate::model::failure::Whose;
 use crate::model::receipt::Receipt;
-use crate::model::time::later;
 use error::LedgerError;
 
+pub use crate::ledger::copies::Copies;
+pub(crate) use crate::ledger::limits::next_attempt;
 pub use crate::ledger::resolution::{BREAKABLE_AFTER, Resolution, ResolveError, resolve};
-pub(crate) use crate::ledger::transitions::told_of;
-pub use crate::ledger::transitions::{Claim, Ending, Parting, claim, emitted, part, put_off, settle};
+pub use crate::ledger::transitions::{Claim, Ending, Parting, claim, copied, emitted, part, put_off, settle};
+pub(crate) use crate::ledger::transitions::{PARTLY_RECORDED, told_of};
 
 /// The newest record format that this version writes and reads.
 pub(crate) const FORMAT: u32 = 1;
@@ -224,7 +224,13 @@ pub struct Record {
     /// The provider's acceptances of copies. The last one is the one to observe.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub receipts: Vec<Receipt>,
-    /// Whether the receipts have still to be sent to the queue.
+    /// The copies that a vault-wide call started; absent for every other call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copies: Option<Copies>,
+    /// The key of the vault-wide call that started the newest copy; absent if a call for this backup alone did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<String>,
+    /// Whether the receipts have still to be sent to the queue: for a vault-wide call, those of any of its copies.
     pub outbox: bool,
     /// What the destination last said of a usable copy; absent before one was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -336,15 +342,6 @@ impl Record {
     }
 }
 
-/// The earliest start of the attempt that follows `attempt`. The backoff doubles with each attempt, up to a day.
-pub(crate) fn next_attempt(attempt: u32, backoff: Duration, now: Timestamp) -> Timestamp {
-    let doublings = attempt.saturating_sub(1).min(10);
-    later(now, backoff.saturating_mul(2u32.pow(doublings)).min(DAY))
-}
-
-/// The longest wait for a further attempt.
-const DAY: Duration = Duration::from_secs(86_400);
-
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
@@ -372,6 +369,8 @@ fn first(replication: &Replication, by: &Claimant) -> Record {
         whose: None,
         not_before: None,
         receipts: Vec::new(),
+        copies: None,
+        started_by: None,
         outbox: false,
         evidence: None,
         look_at: None,

@@ -67,11 +67,9 @@ pub fn observed(
     Some((next, was))
 }
 
-/// Whether the destination can be asked about this record: a copy was accepted, and that copy has no record of its own.
+/// Whether the destination can be asked about this record: a copy was accepted. Those of a vault-wide call have records of their own.
 pub(crate) fn is_awaited(record: &Record) -> bool {
-    let receipt = record.receipts.last();
-    matches!(record.state, State::Accepted | State::Replicated)
-        && receipt.is_some_and(|receipt| receipt.backup_id.is_none())
+    matches!(record.state, State::Accepted | State::Replicated) && !record.receipts.is_empty()
 }
 
 /// Whether a record in this state has nothing more to wait for.

@@ -162,6 +162,7 @@ fn retry(current: &Record, next: &mut Record) {
     let in_doubt = current.doubt_since.is_some();
     next.state = if in_doubt { State::InDoubt } else { State::Seen };
     let is_used = current.receipts.iter().any(|receipt| receipt.attempt == current.attempt)
+        || current.copies.is_some()
         || matches!(current.state, State::Failed | State::Lost)
         || current.doubtful_calls > 0;
     next.attempt += u32::from(is_used && !in_doubt);

@@ -2,7 +2,7 @@
 
 use super::limits::Attempts;
 use super::store::Expect;
-use super::{About, Claimant, News, Record, State, first, next_attempt, note};
+use super::{About, Claimant, Copies, News, Record, State, first, next_attempt, note};
 use crate::model::command::Replication;
 use crate::model::error::ErrorName;
 use crate::model::failure::Whose;
@@ -101,6 +101,9 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
     Claim::Write(Box::new(next), was)
 }
 
+/// The code of a vault-wide call that was accepted, when time ended before each of its copies had a record.
+pub(crate) const PARTLY_RECORDED: &str = "partly_recorded";
+
 /// How a claimed replication ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ending {
@@ -185,9 +188,7 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
             next.outbox = !next.receipts.is_empty();
             next.doubt_since = None;
             next.whose = None;
-            // The copies of a vault-wide call are looked at under records of their own.
-            let own = next.receipts.iter().all(|receipt| receipt.backup_id.is_none());
-            next.look_at = own.then(|| later(by.now, attempts.first_look));
+            next.look_at = Some(later(by.now, attempts.first_look));
             // Another claim that took the lease meanwhile has nothing left to find out, and nothing that may replace this.
             next.lease_until = None;
             note(&mut next, by, State::Accepted, adopted.then(|| "adopted".to_owned()), request_id, None);
@@ -234,6 +235,44 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
     if ours {
         next.lease_until = None;
     }
+    Some((next, was))
+}
+
+/// The record of a vault-wide call that the provider accepted. It is accepted once every copy has a record of its own, and in doubt until
+/// then. `adopted` says that the copies were found by reading back. `None` when there is nothing to write.
+pub fn copied(
+    current: &Record,
+    copies: &Copies,
+    adopted: bool,
+    request_id: Option<&str>,
+    by: &Claimant,
+) -> Option<(Record, Expect)> {
+    let was = Expect::Was { version: current.version, owner: current.owner.clone() };
+    let ours = current.owner == by.owner && current.lease_until.is_some();
+    let all = copies.are_recorded();
+    // Who took over reads back by itself; what that came to is undone only if nothing of this was seen.
+    let overlooked = matches!(current.state, State::Seen | State::Refused | State::Ineligible | State::NoWork);
+    let doubtful = matches!(current.state, State::Claimed | State::InDoubt);
+    let counts = ours || overlooked || (doubtful && all);
+    if !counts {
+        return None;
+    }
+    let mut next = current.clone();
+    next.copies = Some(copies.clone());
+    next.whose = None;
+    next.not_before = None;
+    next.lease_until = None;
+    next.outbox = all;
+    next.state = if all { State::Accepted } else { State::InDoubt };
+    // What was found by reading back can be found again at once. What a call has just started may take its time to show.
+    next.doubt_since = if all { None } else { current.doubt_since.filter(|_| adopted).or(Some(by.now)) };
+    next.version += 1;
+    let code = if all { adopted.then_some("adopted") } else { Some(PARTLY_RECORDED) };
+    let Copies { count, recorded, .. } = copies;
+    let text =
+        (!all).then(|| format!("{recorded} of {count} copies have records; reading back finds the others again"));
+    let state = next.state;
+    note(&mut next, by, state, code.map(str::to_owned), request_id.map(str::to_owned), text);
     Some((next, was))
 }
 

@@ -17,6 +17,30 @@ pub struct HttpRequest {
     pub body: Vec<u8>,
     /// How long to wait for the reply before giving up.
     pub timeout: Duration,
+    /// What the call knows of its answer and its connection.
+    pub manner: Manner,
+}
+
+/// How a request is sent, apart from what is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner {
+    /// The most bytes of an answer that are read; a longer one is no answer.
+    pub longest_answer: usize,
+    /// Whether it goes out on a connection of its own: one that idled may be dead, and then nobody knows what became of the request.
+    pub fresh_connection: bool,
+}
+
+impl Manner {
+    /// The longest answer that is no listing. The longest documented one is an error message or one backup with its records.
+    pub const ANSWER: usize = 2 * 1024 * 1024;
+    /// The longest page of a listing, or answer that names every backup of a vault.
+    pub const LISTING: usize = 16 * 1024 * 1024;
+}
+
+impl Default for Manner {
+    fn default() -> Manner {
+        Manner { longest_answer: Manner::ANSWER, fresh_connection: false }
+    }
 }
 
 /// A reply. Its headers may hold a token and its body may quote one, so `Debug` leaves those out.

@@ -43,6 +43,10 @@ pub struct Call {
     pub service: Service,
     /// What the call does at the cloud.
     pub effect: Effect,
+    /// Whether the answer is a list without a bound of its own, and not about one thing.
+    pub lists: bool,
+    /// Whether no read goes before the call, which would have found out that a connection is dead.
+    pub goes_first: bool,
     /// The region in which the call is made.
     pub region: String,
     /// The request. Its `host` is filled in from the endpoint.

@@ -229,6 +229,68 @@ pub(crate) fn next_offset(offset: u64, come: u64, limit: u64, total: Option<u64>
     }
 }
 
+/// More items than this no listing has, whatever its count says.
+const MOST: u64 = 1_000_000;
+
+/// How far a listing by offset may go, and the ID with which its page before began. A cursor carries both.
+#[derive(Debug, Default)]
+pub(crate) struct Place<'c> {
+    /// Where the page begins.
+    pub offset: u64,
+    end: Option<u64>,
+    before: Option<&'c str>,
+}
+
+impl<'c> Place<'c> {
+    /// The place that a cursor names. One that cannot be read is the beginning.
+    pub(crate) fn of(cursor: Option<&'c Cursor>) -> Place<'c> {
+        let read = |cursor: &'c Cursor| {
+            let mut parts = cursor.0.splitn(3, ' ');
+            let (offset, end, before) = (parts.next()?, parts.next()?, parts.next()?);
+            Some(Place { offset: offset.parse().ok()?, end: Some(end.parse().ok()?), before: Some(before) })
+        };
+        cursor.and_then(read).unwrap_or_default()
+    }
+
+    /// Where the next page begins, after one of `come` items that begins with the item of the ID `first`.
+    ///
+    /// # Errors
+    /// The page is the one before again, or leaves something out, or goes on beyond what the first page counted.
+    pub(crate) fn after(
+        &self,
+        first: &str,
+        come: u64,
+        limit: u64,
+        total: Option<u64>,
+    ) -> Result<Option<Cursor>, Failure> {
+        if !first.is_empty() && self.before == Some(first) {
+            return Err(repeated());
+        }
+        let end = self.end.unwrap_or_else(|| end_of(total));
+        match next_offset(self.offset, come, limit, total)? {
+            Some(next) if next > end => Err(endless(end)),
+            next => Ok(next.map(|next| Cursor(format!("{next} {end} {first}")))),
+        }
+    }
+}
+
+/// How many items a listing may have of which the first page counts so many: some are made while it is read.
+pub(crate) fn end_of(total: Option<u64>) -> u64 {
+    total.map_or(MOST, |total| total.saturating_add(total / 10).saturating_add(1_000).min(MOST))
+}
+
+/// The failure of a page that is the same as the one before it.
+pub(crate) fn repeated() -> Failure {
+    let why = "a further page is the same as the one before it";
+    Failure::local(Disposition::Permanent, "repeated_page", why, "this service cannot page by offset: narrow the rule")
+}
+
+/// The failure of a listing that goes on after `end` items.
+pub(crate) fn endless(end: u64) -> Failure {
+    let why = format!("the listing goes on after {end} items, which is more than its first page counted");
+    Failure::local(Disposition::Permanent, "endless_listing", why, "check the endpoint setting and any proxy")
+}
+
 /// The state of a vault pair, as its two vaults report it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VaultPair {

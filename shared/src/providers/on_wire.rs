@@ -91,6 +91,7 @@ mod tests {
 
     fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> HttpRequest {
         HttpRequest {
+            manner: Default::default(),
             method: method.to_owned(),
             url: format!("https://host.example{path}"),
             headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),

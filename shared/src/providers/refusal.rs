@@ -40,6 +40,26 @@ pub(crate) fn unreadable(reply: &Reply, request_id: Option<String>, why: &str) -
     }
 }
 
+/// The code of an answer that is about something else than what was asked for.
+pub(crate) const OTHER_SUBJECT: &str = "answer_about_another";
+
+/// Checks that an answer is about what was asked for: `found` is what its field of this name says. A field that is missing or empty says
+/// nothing. Of what is not about the question nothing is read, and a call that was answered so may have been applied.
+///
+/// # Errors
+/// [`OTHER_SUBJECT`], with both values.
+pub(crate) fn same(reply: &Reply, field: &str, wanted: Option<&str>, found: Option<&str>) -> Result<(), Failure> {
+    let given = |text: Option<&'_ str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+    match (given(wanted), given(found)) {
+        (Some(wanted), Some(found)) if wanted != found => {
+            let why = one_line(&format!("the answer is about {field} {found}, and {wanted} was asked for"));
+            let advice = "nothing of it was used: check the endpoint setting and any proxy that may keep answers";
+            Err(Failure { code: OTHER_SUBJECT.to_owned(), message: why, advice, ..unreadable(reply, None, "") })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// How long the provider asks to wait: `Retry-After` in seconds, Alibaba's `x-acs-retry-after` in milliseconds.
 /// Source: alibabacloud_tea_openapi 0.4.6 (milliseconds, capped at 120 s); RFC 9110.
 fn retry_after(reply: &Reply) -> Option<Duration> {

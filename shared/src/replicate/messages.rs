@@ -13,13 +13,10 @@ pub(crate) const ACCEPTED: &str = "offsite.replication.accepted";
 
 /// The message about an accepted replication.
 pub fn accepted(replication: &Replication, receipt: &Receipt, origin: &Origin) -> Message {
-    // For one backup of a vault-wide call, the event has the key and the attempt 1 of a call for that backup alone.
-    let of_backup = receipt.backup_id.as_deref().map(|backup| replication.of_backup(backup));
-    let attempt = if of_backup.is_some() { 1 } else { receipt.attempt };
-    let key = of_backup.as_ref().unwrap_or(replication).key();
+    let (key, attempt) = (replication.key(), receipt.attempt);
     let id = event_id(&key, ACCEPTED, named(replication, &receipt.replication_id), attempt);
     let data = json!({
-        "source": source_of(replication, receipt),
+        "source": replication.source_json(),
         "replication_id": receipt.replication_id,
         "request_id": receipt.request_id,
         "state": "accepted",
@@ -27,6 +24,18 @@ pub fn accepted(replication: &Replication, receipt: &Receipt, origin: &Origin) -
         "attempt": attempt,
     });
     message(ACCEPTED, replication, (id, &key), receipt.time, data, origin)
+}
+
+/// The messages about all that a record has accepted.
+pub fn acceptances(replication: &Replication, record: &Record, origin: &Origin) -> Vec<Message> {
+    let of = |receipt| {
+        let mut message = accepted(replication, receipt, origin);
+        if let Some(vault) = &record.started_by {
+            message.event["data"]["started_by"] = json!(vault);
+        }
+        message
+    };
+    record.receipts.iter().map(of).collect()
 }
 
 /// The message about a later change, such as replicated, failed, lost, missed or refused.

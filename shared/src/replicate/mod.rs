@@ -7,13 +7,12 @@ pub(crate) mod outbox;
 pub(crate) mod outcome;
 mod replay;
 mod update;
-
-use std::time::Duration;
+mod vault;
 
 use crate::context::{Context, Invocation};
 use crate::exchange::{Target, credential};
 use crate::ledger::limits::{Attempts, OnDoubt};
-use crate::ledger::store::LedgerError;
+use crate::ledger::store::{Expect, LedgerError};
 use crate::ledger::{self, Claim, Claimant, Ending, Record, State};
 use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
@@ -23,6 +22,7 @@ pub(crate) use attempt::read_back;
 use outcome::{
     Outcome, Trouble, TroubleState, in_doubt, ineligible, ledger_trouble, not_ready, unavailable, unless_panic,
 };
+use update::patiently;
 pub(crate) use update::{Written, update};
 
 /// The limits that hold for one replication.
@@ -110,7 +110,13 @@ async fn replicate(
             );
         }
     }
-    let settled = settle(ctx, &record, &ending, &me, invocation).await;
+    if let Ending::Accepted(receipts) = &ending
+        && vault::is_of_vault(receipts)
+    {
+        return vault::settle(ctx, replication, &record, receipts.clone(), &me, invocation).await;
+    }
+    let ended = |found: &Record| ledger::settle(found, &ending, &me, &ctx.settings.attempts);
+    let settled = settle(ctx, &record, invocation, ended).await;
     finish(ctx, replication, &record, settled, ending, invocation).await
 }
 
@@ -149,29 +155,19 @@ async fn claim(
 async fn settle(
     ctx: &Context,
     record: &Record,
-    ending: &Ending,
-    me: &Claimant,
     invocation: &Invocation,
+    ended: impl Fn(&Record) -> Option<(Record, Expect)>,
 ) -> Option<Record> {
-    let mut delay = Duration::from_millis(100);
-    loop {
-        let settle = |found: Option<&Record>| {
-            found.and_then(|found| ledger::settle(found, ending, me, &ctx.settings.attempts)).ok_or(())
-        };
-        match update(&*ctx.ports.ledger, Some(record.clone()), settle).await {
-            Ok(Written::Stored(record) | Written::Left((), Some(record))) => return Some(*record),
-            Ok(Written::Left((), None)) => {
-                tracing::error!(key = record.key, "the record vanished from the ledger");
-                return None;
-            }
-            Err(error) => {
-                tracing::error!(key = record.key, %error, "the outcome could not be recorded");
-                if later(ctx.now(), delay) >= invocation.deadline {
-                    return None;
-                }
-                ctx.ports.clock.sleep(delay).await;
-                delay *= 2;
-            }
+    let write = || update(&*ctx.ports.ledger, Some(record.clone()), |found| found.and_then(&ended).ok_or(()));
+    match patiently(ctx, invocation.deadline, write).await {
+        Ok(Written::Stored(record) | Written::Left((), Some(record))) => Some(*record),
+        Ok(Written::Left((), None)) => {
+            tracing::error!(key = record.key, "the record vanished from the ledger");
+            None
+        }
+        Err(error) => {
+            tracing::error!(key = record.key, %error, "the outcome could not be recorded");
+            None
         }
     }
 }
@@ -216,7 +212,7 @@ async fn finish(
                 outbox::emit(ctx, replication, &record, invocation).await;
                 false
             };
-            Outcome::Accepted { receipts: record.receipts, attempt: record.attempt, queued, replayed: false }
+            Outcome::of_receipts(record.receipts, record.attempt, queued, false)
         }
         Ending::Released { name, code, note, request_id } => {
             let doubtful = settled.as_ref().is_some_and(|record| record.state == State::InDoubt);

@@ -1,16 +1,20 @@
 //! The outbox: receipts leave the ledger for the queue, and the record is marked only after the queue took them.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::messages;
-use super::update;
 use crate::context::silence::May;
 use crate::context::{Context, Invocation};
-use crate::ledger::store::{Expect, LedgerError, RecordFilter};
-use crate::ledger::{self, Claimant, Ending, Record};
-use crate::model::command::Replication;
+use crate::ledger::store::{LedgerError, RecordFilter, RecordPage};
+use crate::ledger::{self, Record};
+use crate::model::command::{Key, Replication};
 use crate::model::error::{Error, ErrorName};
-use crate::model::receipt::Receipt;
+use crate::model::receipt::Message;
+
+/// Records of the outbox that are read and sent together.
+const PAGE: u32 = 100;
 
 /// How many records left the outbox, and how many did not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -21,87 +25,173 @@ pub(crate) struct Drained {
     left: u64,
 }
 
+impl Drained {
+    fn count(&mut self, taken: bool) {
+        if taken {
+            self.drained += 1;
+        } else {
+            self.left += 1;
+        }
+    }
+}
+
+/// A record in the outbox, with its replication.
+pub(crate) struct Parcel {
+    pub(crate) replication: Replication,
+    pub(crate) record: Record,
+}
+
 /// Sends to the queue what earlier invocations left in the outbox.
 ///
 /// # Errors
 /// The ledger cannot be read.
 pub(crate) async fn drain(ctx: &Context, invocation: &Invocation) -> Result<Drained, Error> {
-    let filter = RecordFilter { outbox: true, ..RecordFilter::default() };
     let (mut outbox, mut after) = (Drained::default(), None);
+    // The record of a vault-wide call leaves the outbox after those of its copies.
+    let (mut vaults, mut unsent) = (Vec::new(), HashSet::new());
     let unreadable = |error: LedgerError| {
         Error::new(ErrorName::Unavailable, format!("the outbox was not drained: {error}; it can be repeated"))
     };
     loop {
-        let page = ctx.ports.ledger.list(&filter, after.as_ref(), 100).await.map_err(unreadable)?;
+        let page = page(ctx, after.as_ref()).await.map_err(unreadable)?;
         for error in &page.unreadable {
             tracing::error!(%error, "a record in the outbox cannot be read");
             outbox.left += 1;
         }
-        for record in &page.records {
-            let delivered = match record.replication() {
-                Ok(replication) if ctx.now() < invocation.stop() => {
-                    deliver(ctx, &replication, record, invocation).await
-                }
-                Ok(_) => false,
+        after = page.next;
+        let mut parcels = Vec::new();
+        for record in page.records {
+            match record.replication() {
+                Ok(replication) if record.copies.is_some() => vaults.push(Parcel { replication, record }),
+                Ok(replication) => parcels.push(Parcel { replication, record }),
                 Err(error) => {
                     tracing::error!(key = record.key, %error, "a record in the outbox cannot be read");
-                    false
+                    outbox.left += 1;
                 }
-            };
-            if delivered {
-                outbox.drained += 1;
-            } else {
-                outbox.left += 1;
             }
         }
-        after = page.next;
+        let taken = match ctx.now() < invocation.stop() {
+            true => deliver_all(ctx, &parcels, invocation).await,
+            false => vec![false; parcels.len()],
+        };
+        for (parcel, taken) in parcels.iter().zip(taken) {
+            outbox.count(taken);
+            if !taken {
+                unsent.extend(parcel.record.started_by.clone());
+            }
+        }
         if after.is_none() {
-            return Ok(outbox);
+            break;
         }
     }
+    for Parcel { replication, record } in vaults {
+        let can = ctx.now() < invocation.stop() && !unsent.contains(&record.key);
+        outbox.count(can && emit(ctx, &replication, &record, invocation).await && mark(ctx, &record).await);
+    }
+    Ok(outbox)
 }
 
-/// Writes the own records of a vault's backups, emits the receipts and marks the record. True if each backup has its record and
-/// the queue has the receipts.
+async fn page(ctx: &Context, after: Option<&Key>) -> Result<RecordPage, LedgerError> {
+    let filter = RecordFilter { outbox: true, ..RecordFilter::default() };
+    ctx.ports.ledger.list(&filter, after, PAGE).await
+}
+
+/// Emits what a record holds for the queue, and marks the record. True if the queue has it all, for a vault-wide call that of all its copies.
 pub(crate) async fn deliver(
     ctx: &Context,
     replication: &Replication,
     record: &Record,
     invocation: &Invocation,
 ) -> bool {
-    // Done once, while the acceptance is still in the outbox.
-    let mut opened = true;
-    for receipt in record.receipts.iter().filter(|receipt| record.outbox && receipt.backup_id.is_some()) {
-        opened &= open_backup(ctx, replication, receipt, record, invocation).await;
+    if record.copies.is_some() {
+        return deliver_vault(ctx, replication, record, invocation).await;
     }
-    // A backup without a record of its own would never be observed, so the vault's record stays in the outbox until each has one.
-    if !emit(ctx, replication, record, invocation).await || !opened {
-        return false;
+    emit(ctx, replication, record, invocation).await && mark(ctx, record).await
+}
+
+/// Emits what the outbox holds of the copies of a vault-wide call, then what its own record holds. True if the queue has it all.
+pub(crate) async fn deliver_vault(
+    ctx: &Context,
+    replication: &Replication,
+    record: &Record,
+    invocation: &Invocation,
+) -> bool {
+    let mut after = None;
+    loop {
+        if ctx.now() >= invocation.stop() {
+            return false;
+        }
+        let page = match page(ctx, after.as_ref()).await {
+            Ok(page) if page.unreadable.is_empty() => page,
+            _ => return false,
+        };
+        let own = page.records.into_iter().filter(|one| one.started_by.as_ref() == Some(&record.key));
+        let parcel = |record: Record| record.replication().ok().map(|replication| Parcel { replication, record });
+        let Some(parcels) = own.map(parcel).collect::<Option<Vec<Parcel>>>() else { return false };
+        if !deliver_all(ctx, &parcels, invocation).await.into_iter().all(|taken| taken) {
+            return false;
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
     }
+    emit(ctx, replication, record, invocation).await && mark(ctx, record).await
+}
+
+/// Emits what these records hold for the queue, all in one, and marks those of which it has everything. Says of each whether it has.
+pub(crate) async fn deliver_all(ctx: &Context, parcels: &[Parcel], invocation: &Invocation) -> Vec<bool> {
+    let of = |parcel: &Parcel| messages_of(ctx, &parcel.replication, &parcel.record);
+    let messages: Vec<Vec<Message>> = parcels.iter().map(of).collect();
+    let counts: Vec<usize> = messages.iter().map(Vec::len).collect();
+    let outcomes = send(ctx, &messages.into_iter().flatten().collect::<Vec<_>>(), invocation).await;
+    let (mut at, mut taken) = (0, Vec::with_capacity(parcels.len()));
+    for (parcel, count) in parcels.iter().zip(counts) {
+        let all = outcomes.get(at..at + count).is_some_and(|outcomes| outcomes.iter().all(|taken| *taken));
+        at += count;
+        taken.push(all && mark(ctx, &parcel.record).await);
+    }
+    taken
+}
+
+/// Marks a record of which the queue has everything. If that cannot be written the messages are sent again later, under the same IDs.
+pub(crate) async fn mark(ctx: &Context, record: &Record) -> bool {
     let (next, expect) = ledger::emitted(record);
-    match ctx.ports.ledger.put(&next, &expect).await {
-        Ok(_) => {}
-        // The receipts are on the queue; sending them again under the same event IDs is harmless.
-        Err(error) => tracing::warn!(key = record.key, %error, "emitted, but not marked so"),
+    if let Err(error) = ctx.ports.ledger.put(&next, &expect).await {
+        tracing::warn!(key = record.key, %error, "emitted, but not marked so");
     }
     true
 }
 
+/// Emits what a record holds for the queue. True if the queue has it all.
 pub(crate) async fn emit(ctx: &Context, replication: &Replication, record: &Record, invocation: &Invocation) -> bool {
+    let messages = messages_of(ctx, replication, record);
+    send(ctx, &messages, invocation).await.into_iter().all(|taken| taken)
+}
+
+fn messages_of(ctx: &Context, replication: &Replication, record: &Record) -> Vec<Message> {
     let origin = ctx.origin(replication.operation.cloud(), &replication.account);
     let mut messages = Vec::new();
     if record.outbox || record.news.is_empty() {
-        messages.extend(record.receipts.iter().map(|receipt| messages::accepted(replication, receipt, &origin)));
+        messages.extend(messages::acceptances(replication, record, &origin));
     }
     messages.extend(record.news.iter().map(|news| messages::changed(replication, record, news, &origin)));
+    messages
+}
+
+/// Puts messages on the queue, and says of each whether the queue has it.
+async fn send(ctx: &Context, messages: &[Message], invocation: &Invocation) -> Vec<bool> {
+    if messages.is_empty() {
+        return Vec::new();
+    }
     // A queue that does not answer is waited for by one at a time: what is to be copied does not need it.
     let _turn = match ctx.memory.silence.may_ask(None, || ctx.now()) {
         May::Ask => None,
         May::Try(turn) => Some(turn),
-        May::Not => return false,
+        May::Not => return vec![false; messages.len()],
     };
-    let outcomes = ctx.ports.emitter.emit(&messages, invocation.last_moment()).await;
-    match outcomes.iter().any(Result::is_ok) || outcomes.is_empty() {
+    let outcomes = ctx.ports.emitter.emit(messages, invocation.last_moment()).await;
+    match outcomes.iter().any(Result::is_ok) {
         true => ctx.memory.silence.answered(None),
         false => ctx.memory.silence.failed(None, ctx.now()),
     }
@@ -110,38 +200,5 @@ pub(crate) async fn emit(ctx: &Context, replication: &Replication, record: &Reco
             tracing::error!(event = %message.event, %error, "the queue has not taken this receipt; it stays in the outbox");
         }
     }
-    outcomes.iter().all(Result::is_ok)
-}
-
-/// Writes the own record of one backup of a vault-wide call. True if that record exists afterwards.
-async fn open_backup(
-    ctx: &Context,
-    replication: &Replication,
-    receipt: &Receipt,
-    vault: &Record,
-    invocation: &Invocation,
-) -> bool {
-    let Some(backup_id) = &receipt.backup_id else { return true };
-    let backup = replication.of_backup(backup_id);
-    let me = Claimant { owner: vault.owner.clone(), lease_until: invocation.deadline, now: ctx.now() };
-    let receipt = Receipt { backup_id: None, attempt: 1, ..receipt.clone() };
-    let accepted = Ending::Accepted(vec![receipt.clone()]);
-    let open = |found: Option<&Record>| -> Result<(Record, Expect), ()> {
-        match found {
-            None => Ok((Record::accepted(&backup, receipt.clone(), &me), Expect::Absent)),
-            Some(found) => {
-                let (mut next, expect) = ledger::settle(found, &accepted, &me, &ctx.settings.attempts).ok_or(())?;
-                // The vault's record carries the receipt to the queue, under the same event ID.
-                next.outbox = found.outbox;
-                Ok((next, expect))
-            }
-        }
-    };
-    match update(&*ctx.ports.ledger, None, open).await {
-        Ok(_) => true,
-        Err(error) => {
-            tracing::warn!(backup_id, %error, "the backup's own record could not be written; the vault's record stays in the outbox until it is");
-            false
-        }
-    }
+    outcomes.iter().map(Result::is_ok).collect()
 }

@@ -20,7 +20,9 @@ use crate::model::receipt::Receipt;
 pub(crate) enum Outcome {
     /// The provider accepted the replication, or a copy that existed was adopted.
     Accepted {
-        /// One receipt, or for a vault-wide call one for each backup.
+        /// How many copies there are.
+        copies: u64,
+        /// Their receipts; none if a vault-wide call is answered from its record, which has only their number.
         receipts: Vec<Receipt>,
         /// The number of the attempt that succeeded, from 1.
         attempt: u32,
@@ -146,6 +148,11 @@ pub(crate) struct Trouble {
 }
 
 impl Outcome {
+    /// Accepted, with these receipts.
+    pub(crate) fn of_receipts(receipts: Vec<Receipt>, attempt: u32, queued: bool, replayed: bool) -> Outcome {
+        Outcome::Accepted { copies: receipts.len() as u64, receipts, attempt, queued, replayed }
+    }
+
     /// Nothing was started, for a reason of ours.
     pub(crate) fn not_started(error: Error) -> Outcome {
         Outcome::Not(Trouble { state: TroubleState::NotStarted, error, code: None, request_id: None })
@@ -227,6 +234,8 @@ enum Body<'a> {
 #[serde(tag = "state", rename_all = "snake_case")]
 enum Success<'a> {
     Accepted {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        copies: Option<u64>,
         replication_id: Option<&'a str>,
         adopted: bool,
         request_id: Option<&'a str>,
@@ -257,24 +266,33 @@ struct ErrorObject<'a> {
 }
 
 impl ReplicationResult {
-    /// The result's JSON objects: one, or for a vault-wide call one for each backup.
-    pub(crate) fn to_json(&self) -> Vec<Value> {
-        let one = |body| vec![self.object(None, body)];
+    /// The result's JSON objects: one, or for a vault-wide call one for each backup where they are known.
+    pub(crate) fn to_json(&self) -> Box<dyn Iterator<Item = Value> + '_> {
+        let one = |body| -> Box<dyn Iterator<Item = Value> + '_> { Box::new(std::iter::once(self.object(None, body))) };
         match &self.outcome {
-            Outcome::Accepted { receipts, attempt, queued, replayed } => receipts
-                .iter()
-                .map(|receipt| {
-                    let accepted = Success::Accepted {
-                        replication_id: receipt.replication_id.as_deref(),
-                        adopted: receipt.adopted,
-                        request_id: receipt.request_id.as_deref(),
-                        attempt: *attempt,
-                        queued: *queued,
-                        replayed: *replayed,
-                    };
-                    self.object(Some(receipt), Body::Success(accepted))
-                })
-                .collect(),
+            Outcome::Accepted { copies, receipts, attempt, queued, replayed } if receipts.is_empty() => {
+                one(Body::Success(Success::Accepted {
+                    copies: Some(*copies),
+                    replication_id: None,
+                    adopted: false,
+                    request_id: None,
+                    attempt: *attempt,
+                    queued: *queued,
+                    replayed: *replayed,
+                }))
+            }
+            Outcome::Accepted { receipts, attempt, queued, replayed, .. } => Box::new(receipts.iter().map(|receipt| {
+                let accepted = Success::Accepted {
+                    copies: None,
+                    replication_id: receipt.replication_id.as_deref(),
+                    adopted: receipt.adopted,
+                    request_id: receipt.request_id.as_deref(),
+                    attempt: *attempt,
+                    queued: *queued,
+                    replayed: *replayed,
+                };
+                self.object(Some(receipt), Body::Success(accepted))
+            })),
             Outcome::NoWork { code } => one(Body::Success(Success::NoWork { code })),
             Outcome::Not(trouble) => {
                 let error = ErrorObject {

@@ -50,7 +50,16 @@ async fn replay(ctx: &Context, replication: &Replication, record: Record, invoca
     match record.state {
         State::Accepted | State::Replicated => {
             let queued = !record.in_outbox() || deliver(ctx, replication, &record, invocation).await;
-            Outcome::Accepted { receipts: record.receipts, attempt: record.attempt, queued, replayed: true }
+            match &record.copies {
+                Some(copies) => Outcome::Accepted {
+                    copies: copies.count,
+                    receipts: Vec::new(),
+                    attempt: record.attempt,
+                    queued,
+                    replayed: true,
+                },
+                None => Outcome::of_receipts(record.receipts, record.attempt, queued, true),
+            }
         }
         State::NoWork => Outcome::NoWork { code: code.unwrap_or_default() },
         State::Ineligible => Outcome::Not(ineligible(replication, &text)),

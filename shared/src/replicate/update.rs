@@ -1,7 +1,13 @@
 //! The one loop that writes a transition over whatever the ledger holds.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::context::Context;
 use crate::ledger::Record;
 use crate::ledger::store::{Expect, LedgerError, Put};
+use crate::model::time::later;
 use crate::ports::Ledger;
 
 /// A write that conflicts with those of others this often is given up.
@@ -41,4 +47,31 @@ pub(crate) async fn update<T>(
         }
     }
     Err(LedgerError::Unavailable("too many others write this record at the same time".into()))
+}
+
+/// Repeats `write` until it succeeds, the time is `until`, or it fails so that a repeat would fail as well.
+///
+/// # Errors
+/// That of the last try.
+pub(super) async fn patiently<T, F>(
+    ctx: &Context,
+    until: Timestamp,
+    mut write: impl FnMut() -> F,
+) -> Result<T, LedgerError>
+where
+    F: Future<Output = Result<T, LedgerError>>,
+{
+    let mut delay = Duration::from_millis(100);
+    loop {
+        let error = match write().await {
+            Ok(written) => return Ok(written),
+            Err(error) => error,
+        };
+        if !error.is_transient() || later(ctx.now(), delay) >= until {
+            return Err(error);
+        }
+        tracing::warn!(%error, "the ledger is asked again");
+        ctx.ports.clock.sleep(delay).await;
+        delay *= 2;
+    }
 }

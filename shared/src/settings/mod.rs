@@ -34,6 +34,9 @@ struct Allowed {
     region: String,
 }
 
+/// The shortest time that is given to connect.
+pub(crate) const LEAST_TO_CONNECT: Duration = Duration::from_millis(250);
+
 /// The settings of one handler.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -144,13 +147,16 @@ impl Settings {
             give_up: seconds("OFFSITE_COPY_DEADLINE_S", usual.give_up)?,
             audit: seconds("OFFSITE_AUDIT_S", usual.audit)?,
         };
+        let timeout = milliseconds("OFFSITE_TIMEOUT_MS", 15_000)?;
+        let connect_timeout = milliseconds("OFFSITE_CONNECT_TIMEOUT_MS", 3_000)?;
         Ok(Settings {
             allowed: environment.get("OFFSITE_ALLOWED_DESTINATIONS").map(allow_list).transpose()?,
             endpoints,
             per_cloud,
             defaults: defaults(environment)?,
-            connect_timeout: milliseconds("OFFSITE_CONNECT_TIMEOUT_MS", 3_000)?,
-            timeout: milliseconds("OFFSITE_TIMEOUT_MS", 15_000)?,
+            // An exchange that ends while it still connects would count as sent.
+            connect_timeout: connect_timeout.min(timeout / 2),
+            timeout,
             concurrency: environment.number("OFFSITE_CONCURRENCY", 10, 1..=1_000)? as usize,
             backoff: milliseconds("OFFSITE_BACKOFF_MS", 1_000)?,
             second_looks: vec![milliseconds("OFFSITE_SECOND_LOOK_MS", 500)?],

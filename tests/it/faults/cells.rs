@@ -209,7 +209,7 @@ async fn run(cell: Cell, store: &Arc<Store>, http: &HttpTransport, weakness: Wea
     }
     let record = store.ledger.get(&replication.key()).await.unwrap();
     match &record {
-        Some(record) if record.state == State::Accepted && !record.outbox && record.receipts.len() == wanted => {}
+        Some(record) if record.state == State::Accepted && !record.outbox && copies_of(record) == wanted => {}
         _ => problems.push(format!("the record ends as {record:?}")),
     }
     if cell.operation == Operation::CopyCheckpoint {
@@ -233,4 +233,9 @@ async fn run(cell: Cell, store: &Arc<Store>, http: &HttpTransport, weakness: Wea
         _ => true,
     };
     Ran { cell, problems, copies, ids_are_told }
+}
+
+/// How many copies a record says that its call started.
+fn copies_of(record: &offsite_shared::ledger::Record) -> usize {
+    record.copies.as_ref().map_or(record.receipts.len(), |copies| copies.count as usize)
 }

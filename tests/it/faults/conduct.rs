@@ -176,12 +176,21 @@ async fn a_dry_run_changes_nothing_and_tells_what_there_is() {
         let answer = clouds.ask(&store, &command).await.unwrap();
         let id = &answer["results"][0]["replication_id"];
         let (would, told) = look(&store).await;
-        assert_eq!((would.as_str(), &told), ("replay", id), "{operation:?}");
+        // The record of a vault-wide call has no list of its copies.
+        let known = if operation == Operation::CopyCheckpoint { &Value::Null } else { id };
+        assert_eq!((would.as_str(), &told), ("replay", known), "{operation:?}");
         // A ledger that knows nothing finds it at the provider.
         let (would, told) = look(&Store::open(Home::Sqlite).await).await;
         let id = if operation == Operation::CreateVaultReplication { &Value::Null } else { id };
         assert_eq!((would.as_str(), &told), ("adopt", id), "{operation:?}");
     }
+}
+
+/// Nothing was asked of the provider, and so much was sent to the queue.
+#[track_caller]
+fn asks_nobody(process: &Process, sends: u32, operation: Operation) {
+    let [mutating, reads, _, sent] = process.tally.counts();
+    assert_eq!((mutating, reads, sent), (0, 0, sends), "{operation:?}: no provider call");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -212,7 +221,13 @@ async fn a_finished_command_is_answered_from_the_ledger_with_the_same_receipt_an
             for sends in [1, 0, 0] {
                 let process = Process::new(None, &clouds.clock);
                 let again = ask(&process).await;
-                for (one, other) in told.as_array().unwrap().iter().zip(again.as_array().unwrap()) {
+                if operation == Operation::CopyCheckpoint {
+                    // The vault's record has no list of its copies.
+                    let fields = ["copies", "queued", "replayed"].map(|field| again[0][field].clone());
+                    assert_eq!((fields, again.as_array().unwrap().len()), ([json!(3), json!(true), json!(true)], 1));
+                }
+                let same = |_: &(&Value, &Value)| operation != Operation::CopyCheckpoint;
+                for (one, other) in told.as_array().unwrap().iter().zip(again.as_array().unwrap()).filter(same) {
                     for field in
                         ["replication_id", "request_id", "source", "destination", "attempt", "adopted", "state"]
                     {
@@ -220,8 +235,7 @@ async fn a_finished_command_is_answered_from_the_ledger_with_the_same_receipt_an
                     }
                     assert_eq!((&other["queued"], &other["replayed"]), (&json!(true), &json!(true)));
                 }
-                let [mutating, reads, _, sent] = process.tally.counts();
-                assert_eq!((mutating, reads, sent), (0, 0, sends), "{operation:?}: no provider call");
+                asks_nobody(&process, sends, operation);
                 ids = store.messages().await.iter().map(|message| message["id"].as_str().unwrap().to_owned()).collect();
             }
             let copies = told.as_array().unwrap().len();

@@ -202,10 +202,12 @@ pub struct BrokenLedger {
 
 /// Which step a write belongs to; none for the records of a vault's backups.
 fn step_of(record: &Record, expect: &Expect) -> Option<Step> {
+    if record.started_by.is_some() {
+        return None;
+    }
     match (record.state, record.outbox, expect) {
         (State::Claimed | State::InDoubt, _, _) if record.lease_until.is_some() => Some(Step::Claim),
-        (State::Accepted, false, Expect::Absent) => None,
-        (State::Accepted, false, _) if record.receipts.is_empty() => Some(Step::Settle),
+        (State::Accepted, false, _) if record.receipts.is_empty() && record.copies.is_none() => Some(Step::Settle),
         (State::Accepted, false, _) => Some(Step::Mark),
         _ => Some(Step::Settle),
     }
@@ -313,6 +315,7 @@ impl Clock for JumpClock {
 /// Posts to a simulator's admin interface.
 pub async fn admin(http: &HttpTransport, base: &str, path: &str, body: &Value) {
     let request = HttpRequest {
+        manner: Default::default(),
         method: "POST".to_owned(),
         url: format!("{base}/_sim/{path}"),
         headers: Vec::new(),

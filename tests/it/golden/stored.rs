@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use offsite_shared::ledger::limits::{Attempts, ObservationTimes};
 use offsite_shared::ledger::observed::observed;
 use offsite_shared::ledger::{
-    self, About, BREAKABLE_AFTER, Claim, Claimant, Ending, Parting, Record, Resolution, State,
+    self, About, BREAKABLE_AFTER, Claim, Claimant, Copies, Ending, Parting, Record, Resolution, State,
 };
-use offsite_shared::model::command::{Command, Operation};
+use offsite_shared::model::command::{Command, Operation, Replication};
 use offsite_shared::model::error::ErrorName;
 use offsite_shared::model::evidence::{Evidence, How, Observation};
 use offsite_shared::model::failure::Whose;
@@ -71,9 +71,19 @@ fn accepted() -> Record {
 }
 
 fn of_vault() -> Record {
-    let receipts = [("backup-1", "record-1"), ("backup-2", "record-2")];
-    let receipts = receipts.map(|(backup, record)| receipt(Some(backup), Some(record), false)).to_vec();
-    settled(&claimed(&vault()), &Ending::Accepted(receipts))
+    copied(2)
+}
+
+fn copied(recorded: u64) -> Record {
+    let copies = Copies { count: 2, recorded, digest: hash_of(&["backup-1", "record-1"]) };
+    let record = claimed(&vault());
+    ledger::copied(&record, &copies, false, Some("request-1"), &by("one", 1)).unwrap().0
+}
+
+fn of_backup(vault: &Replication) -> Record {
+    let receipt = receipt(None, Some("record-1"), false);
+    let record = Record::accepted(&vault.of_backup("backup-1"), receipt, &by("one", 1));
+    Record { outbox: true, started_by: Some(vault.key().0), ..record }
 }
 
 fn looked(record: &Record, observation: &Observation, minutes: i64) -> Record {
@@ -143,10 +153,8 @@ fn named_records() -> Vec<(&'static str, Record)> {
         ("accepted, on the queue", ledger::emitted(&accepted()).0),
         ("accepted, still running", looked(&accepted(), &Observation::Running("COPYING (40 %)".to_owned()), 2)),
         ("accepted, a vault", of_vault()),
-        (
-            "accepted, a backup of a vault",
-            Record::accepted(&replication, receipt(None, Some("record-1"), false), &by("one", 1)),
-        ),
+        ("accepted, a backup of a vault", of_backup(&super::world::replication(&vault()))),
+        ("in_doubt, a vault whose copies are not all recorded", copied(1)),
         ("accepted, by a person", resolve(&in_doubt, Resolution::Adopt("snap-3".to_owned()))),
         ("refused", refused.clone()),
         ("ineligible", settled(&fresh, &ineligible)),
@@ -194,7 +202,7 @@ pub fn messages() -> Lines {
         ),
         (
             "accepted, a backup of a vault".to_owned(),
-            messages::accepted(&vault, &receipt(Some("backup-1"), Some("record-1"), false), &Origin::default()),
+            messages::acceptances(&vault.of_backup("backup-1"), &of_backup(&vault), &Origin::default()).remove(0),
         ),
     ];
     let origin = Origin { stack: Some("offsite-prod".into()), account_number: Some("100001234567".into()) };

@@ -209,13 +209,12 @@ impl Walk {
         let (code, note, request_id) = ("Code".to_owned(), "note".to_owned(), Some("request".to_owned()));
         match self.rng.u8(..8) {
             0 => {
-                let vault = self.replication.operation == Operation::CopyCheckpoint;
-                let copies = if vault { self.rng.u32(1..4) } else { 1 };
+                let copies = 1;
                 // Now and then another copy than the first: a double that must not be hidden.
                 let which = self.rng.u32(..2);
                 let receipts = (0..copies).map(|copy| Receipt {
                     attempt,
-                    backup_id: vault.then(|| format!("backup-{copy}")),
+                    backup_id: None,
                     replication_id: Some(format!("copy-{attempt}-{which}-{copy}")),
                     request_id: request_id.clone(),
                     adopted: which == 1,

@@ -18,6 +18,7 @@ use serde_json::Value;
 pub async fn post(base: &str, path: &str, body: Value) -> anyhow::Result<()> {
     let transport = HttpTransport::new(Duration::from_secs(1))?;
     let request = HttpRequest {
+        manner: Default::default(),
         method: "POST".into(),
         url: format!("{base}{path}"),
         headers: vec![("content-type".into(), "application/json".into())],

@@ -136,7 +136,7 @@ impl TokenClient {
         let url = format!("{base}{}{query}", call.draft.path);
         let headers = call.draft.headers.clone();
         let (method, body) = (call.draft.method.clone(), call.draft.body.clone());
-        self.send(HttpRequest { method, url, headers, body, timeout }).await
+        self.send(HttpRequest { method, url, headers, body, timeout, manner: Default::default() }).await
     }
 
     async fn send(&self, request: HttpRequest) -> Result<Reply, Failure> {

@@ -6,6 +6,7 @@
 
 mod environment;
 mod exchanges;
+mod passwords;
 mod stored;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,7 +14,7 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
 use super::aws::{Aws, AwsEndpoint};
@@ -32,14 +33,12 @@ use crate::settings::accounts::{self, AccountSettings, CredentialSource};
 use crate::settings::environment::Environment;
 use crate::sign::Credential;
 use exchanges::{AGAIN, NotGot, TokenClient};
+use passwords::{Passwords, REFUSED_FOR};
 
 pub use crate::io::credentials::environment::key_variables;
 
 /// A stored credential is read again after this long: a rotation is noticed by then, and at once when the old one is refused.
 const STORED_FOR: Duration = Duration::from_secs(600);
-
-/// How long nothing is asked again after a token service or password check refused: repeating a wrong password locks the user.
-const REFUSED_FOR: Duration = Duration::from_secs(300);
 
 /// A temporary credential is not used in its last minute: the call that it signs would come too late.
 const LAST_MINUTE: Duration = Duration::from_secs(60);
@@ -83,6 +82,7 @@ pub struct AccountSecrets {
     client: TokenClient,
     aws: Result<Aws, Error>,
     slots: StdMutex<HashMap<SlotName, Arc<Mutex<Slot>>>>,
+    passwords: Passwords,
 }
 
 impl AccountSecrets {
@@ -109,6 +109,7 @@ impl AccountSecrets {
             aws: Aws::from_environment(environment, transport.clone(), clock.clone()),
             client: TokenClient { settings, transport, clock },
             slots: StdMutex::default(),
+            passwords: Passwords::default(),
         }
     }
 
@@ -271,14 +272,17 @@ impl AccountSecrets {
             ))
             .into()),
             (StoredCredential::Password { domain, user, password }, None) => {
-                let token = self.client.huawei_token((&domain, &user, &password), region).await;
-                let token = token.map_err(|failure| {
-                    let what = format!(
-                        "{whose}: no Huawei IAM token for user {user} of {} in {region}",
-                        set_up.source.place()
-                    );
-                    exchanges::not_got(&what, &failure, ErrorName::Rejected)
-                })?;
+                let asked = async {
+                    let token = self.client.huawei_token((&domain, &user, &password), region).await;
+                    token.map_err(|failure| {
+                        let place = set_up.source.place();
+                        let what = format!("{whose}: no Huawei IAM token for user {user} of {place} in {region}");
+                        exchanges::not_got(&what, &failure, ErrorName::Rejected)
+                    })
+                };
+                let clock = &*self.client.clock;
+                let token =
+                    self.passwords.ask((account, [&domain, &user, password.expose_secret()]), clock, asked).await?;
                 let renew_at = huawei::token::renew_at(token.expires_at).max(later(now, AGAIN));
                 let access = Access::Token(Arc::new(token.value));
                 Ok(HeldCredential::new(cloud, account, access, renew_at, Some(token.expires_at), now))

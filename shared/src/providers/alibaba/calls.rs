@@ -42,6 +42,8 @@ pub(crate) fn target(replication: &Replication) -> &str {
 pub(crate) fn call(effect: Effect, action: &'static str, region: &str, pairs: Vec<(&str, String)>) -> Call {
     let headers = [("x-acs-action", action), ("x-acs-version", "2017-09-08"), ("accept", "application/json")];
     Call {
+        lists: action.starts_with("Describe"),
+        goes_first: false,
         action,
         service: Service::Hbr,
         effect,

@@ -15,9 +15,9 @@ use crate::model::http::Reply;
 use crate::providers::asked::Asked;
 use crate::providers::call::{Call, Effect};
 use crate::providers::inventory::{
-    Cursor, HiddenKind, Inventory, InventoryPage, InventoryQuery, Pairing, VaultPair, incomplete,
+    Cursor, HiddenKind, Inventory, InventoryPage, InventoryQuery, Pairing, VaultPair, end_of, endless, incomplete,
 };
-use crate::providers::refusal::unreadable;
+use crate::providers::refusal::{same, unreadable};
 
 /// The source types, of which a call lists one. Two values of its model are left out: UDM_ECS_DISK (see [`HIDDEN`]), and SYNC, whose jobs
 /// move data between sources and leave no backup in a vault. Source: alibabacloud_hbr20170908 2.7.1, DescribeBackupJobs2Request.
@@ -94,6 +94,10 @@ impl Inventory for Alibaba {
             (None, Some(0)) => Vec::new(),
             (None, _) => return Err(unreadable(reply, answer.request_id, "the answer holds no jobs").of_read()),
         };
+        for job in &jobs {
+            let found = same(reply, "VaultId", scope.vault_id.as_deref(), job.vault_id.as_deref());
+            found.map_err(Failure::of_read)?;
+        }
         let next = place.after(jobs.len() as u64, total)?;
         let backups = jobs.iter().map(|job| backup(job, place.source_type)).collect::<Result<Vec<_>, _>>()?;
         Ok(InventoryPage { backups, next, ..Default::default() })
@@ -193,6 +197,9 @@ impl<'s> Place<'s> {
         let counted = total.is_some_and(|total| total > seen);
         if come == 0 && counted {
             return Err(incomplete("the page is empty, but the count says that there is more"));
+        }
+        if seen > end_of(None) {
+            return Err(endless(seen));
         }
         if come > 0 && (counted || (total.is_none() && come >= PAGE)) {
             return Ok(Some(Cursor(format!("{} {} {seen}", self.source_type, self.page + 1))));

@@ -51,6 +51,9 @@ pub(crate) struct Vault {
     /// The ID by which calls name the vault.
     #[serde(rename = "VaultId")]
     pub vault_id: Option<String>,
+    /// The region that it lies in.
+    #[serde(rename = "VaultRegionId", default, deserialize_with = "scalar")]
+    pub region_id: Option<String>,
     /// UNKNOWN, INITIALIZING, CREATED, ERROR.
     #[serde(rename = "Status")]
     pub status: Option<String>,

@@ -8,6 +8,7 @@ use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::call::Effect;
 use crate::providers::provider::{Acceptance, ReadBack};
+use crate::providers::refusal::same;
 
 /// Asks first for the target vault, which names its source, then for the source vault, which names its one target.
 pub(super) fn read_back(replication: &Replication, replies: &[Reply]) -> Asked<ReadBack> {
@@ -84,8 +85,15 @@ pub(crate) fn find_vault<'r>(
         let vaults = answer.vaults.map(|vaults| vaults.vault).unwrap_or_default();
         seen += vaults.len() as u64;
         let empty = vaults.is_empty();
-        if let Some(vault) = vaults.into_iter().find(|vault| vault.vault_id.as_deref() == Some(id)) {
+        let (wanted, others): (Vec<Vault>, Vec<Vault>) =
+            vaults.into_iter().partition(|vault| vault.vault_id.as_deref() == Some(id));
+        if let Some(vault) = wanted.into_iter().next() {
+            same(reply, "VaultRegionId", Some(region), vault.region_id.as_deref())?;
             return Ok(Some(vault));
+        }
+        let other = others.into_iter().find_map(|vault| vault.vault_id);
+        if let (1, Some(other)) = (answer.total_count.unwrap_or(1), other) {
+            same(reply, "VaultId", Some(id), Some(&other))?;
         }
         if empty || seen >= answer.total_count.unwrap_or(0) {
             break;

@@ -13,6 +13,9 @@ use crate::sign::{Query, RequestDraft};
 /// Page size of every list. Source: huawei-cloud-api-definitions-CBR 0.1.20261030, at most 1000.
 pub(crate) const PAGE: u64 = 100;
 
+/// Page size of the list of a vault's backups that a read-back goes through: it may be long, and each further page has all of it read anew.
+const VAULT_PAGE: u64 = 1_000;
+
 /// CBR: one backup.
 pub(crate) const SHOW_BACKUP: &str = "ShowBackup";
 /// CBR: a page of backups.
@@ -101,7 +104,11 @@ pub(crate) fn show_backup(replication: &Replication) -> Call {
 /// The call that lists the vault's own backups of every kind. Without `show_replication` the list carries no records.
 pub(crate) fn list_backups(replication: &Replication, offset: u64) -> Call {
     let filters = [("vault_id", replication.source.id.as_str()), ("show_replication", "true")];
-    get(LIST_BACKUPS, replication, "backups", &filters, Some(offset))
+    let mut call = get(LIST_BACKUPS, replication, "backups", &filters, Some(offset));
+    if let Query::Pairs(pairs) = &mut call.draft.query {
+        pairs.iter_mut().filter(|(name, _)| name == "limit").for_each(|(_, limit)| *limit = VAULT_PAGE.to_string());
+    }
+    call
 }
 
 /// The call that lists the replication tasks. `destination_region` is a filter only since 2026-10-30, so the caller compares.
@@ -193,6 +200,7 @@ fn get_at(action: &'static str, place: &Place<'_>, path: &str, filters: &[(&str,
     if let Some(offset) = offset {
         pairs.push(("limit".to_owned(), PAGE.to_string()));
         pairs.push(("offset".to_owned(), offset.to_string()));
+        call.lists = true;
     }
     if !pairs.is_empty() {
         call.draft.query = Query::Pairs(pairs);
@@ -203,6 +211,9 @@ fn get_at(action: &'static str, place: &Place<'_>, path: &str, filters: &[(&str,
 fn start_call(action: &'static str, replication: &Replication, path: &str, body: &impl Serialize) -> Call {
     let mut call = call(Effect::Start, action, "POST", &Place::of(replication), path);
     call.draft.body = serde_json::to_vec(body).unwrap_or_default();
+    // Its answer names every backup of the vault, and no read goes before it.
+    let whole_vault = replication.operation == Operation::CopyCheckpoint;
+    (call.lists, call.goes_first) = (whole_vault, whole_vault);
     call
 }
 
@@ -211,6 +222,8 @@ fn call(effect: Effect, action: &'static str, method: &str, place: &Place<'_>, p
     let version = if service == Service::Csbs { "v1" } else { "v3" };
     let headers = [("content-type", "application/json"), ("x-project-id", project)];
     Call {
+        lists: false,
+        goes_first: false,
         action,
         service,
         effect,

@@ -4,14 +4,14 @@
 //! for CSBS Open Telekom Cloud cloud-server-backup-service 8839849, 2026-06-30, and huaweicloud-sdk-java c1372d4, 2022-09-01.
 
 use super::model::{Backup, Page, Record, ShownBackup, ShownItem, given, is_live, time};
-use super::{Huawei, calls, errors};
+use super::{Huawei, calls, errors, subject};
 use crate::model::backup::{self, CopyRecord, CopyState, DestinationCopy, Eligibility};
-use crate::model::failure::{Disposition, Failure};
+use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::model::text::one_line;
 use crate::providers::call::{Call, Service};
 use crate::providers::inventory::{
-    CopiesPage, Cursor, HiddenKind, Inventory, InventoryPage, InventoryQuery, incomplete, next_offset,
+    CopiesPage, Cursor, HiddenKind, Inventory, InventoryPage, InventoryQuery, Place, incomplete,
 };
 
 impl Inventory for Huawei {
@@ -56,10 +56,8 @@ impl Inventory for Huawei {
             _ => errors::read::<ShownBackup>(service, reply).map(|shown| shown.backup),
         };
         let item = item.map_err(Failure::of_read)?;
-        match item.id.as_deref() == Some(id) {
-            true => backup(&item).map(Some),
-            false => Err(incomplete("the answer is about another backup than was asked for")),
-        }
+        subject::of_backup(id, scope.project_id.as_deref(), &item, reply).map_err(Failure::of_read)?;
+        backup(&item).map(Some)
     }
 
     /// CBR is asked for this order; the list of CSBS has none that is documented.
@@ -121,42 +119,18 @@ pub(crate) fn eligibility(backup: &Backup) -> Eligibility {
     }
 }
 
-/// Where a page begins, and the ID with which the page before it began.
-#[derive(Default)]
-struct Place<'c> {
-    offset: u64,
-    before: Option<&'c str>,
-}
-
-impl<'c> Place<'c> {
-    fn of(cursor: Option<&'c Cursor>) -> Place<'c> {
-        let read = |cursor: &'c Cursor| {
-            let (offset, before) = cursor.0.split_once(' ')?;
-            Some(Place { offset: offset.parse().ok()?, before: Some(before) })
-        };
-        cursor.and_then(read).unwrap_or_default()
-    }
-}
-
 type Items = (Vec<Backup>, Option<Cursor>, Option<u64>);
 
 fn page(scope: &InventoryQuery, cursor: Option<&Cursor>, reply: &Reply) -> Result<Items, Failure> {
     let place = Place::of(cursor);
     let service = calls::service(scope.operation);
     let page: Page<Backup> = errors::read(service, reply).map_err(Failure::of_read)?;
-    let first = page.items.first().and_then(|item| given(&item.id)).unwrap_or_default();
-    if place.before.is_some_and(|before| before == first) {
-        // A service that does not know `offset` answers with the same page forever.
-        let why = "a further page is the same as the one before it";
-        return Err(Failure::local(
-            Disposition::Permanent,
-            "repeated_page",
-            why,
-            "this service cannot page by offset: narrow the rule",
-        ));
+    for item in &page.items {
+        let found = subject::of_item(scope.vault_id.as_deref(), scope.project_id.as_deref(), item, reply);
+        found.map_err(Failure::of_read)?;
     }
-    let next = next_offset(place.offset, page.items.len() as u64, calls::PAGE, page.count)?;
-    let next = next.map(|offset| Cursor(format!("{offset} {first}")));
+    let first = page.items.first().and_then(|item| given(&item.id)).unwrap_or_default();
+    let next = place.after(first, page.items.len() as u64, calls::PAGE, page.count)?;
     Ok((page.items, next, page.count))
 }
 
@@ -280,6 +254,7 @@ mod tests {
 
     use super::*;
     use crate::model::command::{Destination, Operation};
+    use crate::model::failure::Disposition;
     use crate::providers::call::Service;
     use crate::sign::Query;
 
@@ -341,7 +316,7 @@ mod tests {
         let since = Some(at("2026-11-21T08:30:00.5Z"));
         let narrow = InventoryQuery { vault_id: Some("v-1".into()), since, ..scope(Operation::CopyCheckpoint) };
         assert_eq!(
-            line(&Huawei.list(&narrow, Some(&Cursor("90 b-1".into())))),
+            line(&Huawei.list(&narrow, Some(&Cursor("90 1165 b-1".into())))),
             "GET /v3/p1/backups?show_replication=true&sort=created_at:desc&vault_id=v-1\
              &start_time=2026-11-21T08:30:00Z&limit=100&offset=90"
         );
@@ -506,11 +481,13 @@ mod tests {
             let cursor = cursor.map(|cursor| Cursor(cursor.into()));
             Huawei.listed(&scope, cursor.as_ref(), reply).map(|page| page.next.map(|cursor| cursor.0))
         };
-        assert_eq!(next(None, &page(0, 100, Some(150))).unwrap().as_deref(), Some("90 b-0"));
-        assert_eq!(next(Some("90 b-0"), &page(90, 60, Some(150))).unwrap(), None);
-        assert_eq!(next(None, &page(0, 50, Some(80))).unwrap().as_deref(), Some("45 b-0"));
-        assert_eq!(next(Some("90 b-0"), &page(0, 0, None)).unwrap(), None);
-        assert_eq!(next(Some("90 b-0"), &page(0, 100, None)).unwrap_err().code, "repeated_page");
+        assert_eq!(next(None, &page(0, 100, Some(150))).unwrap().as_deref(), Some("90 1165 b-0"));
+        assert_eq!(next(Some("90 1165 b-0"), &page(90, 60, Some(150))).unwrap(), None);
+        assert_eq!(next(None, &page(0, 50, Some(80))).unwrap().as_deref(), Some("45 1088 b-0"));
+        assert_eq!(next(Some("90 1165 b-0"), &page(0, 0, None)).unwrap(), None);
+        assert_eq!(next(Some("90 1165 b-0"), &page(0, 100, None)).unwrap_err().code, "repeated_page");
+        // What goes on and on beyond what the first page counted is no list, whatever later pages count.
+        assert_eq!(next(Some("1080 1165 b-0"), &page(1080, 100, Some(u64::MAX))).unwrap_err().code, "endless_listing");
         assert_eq!(next(None, &page(0, 0, Some(3))).unwrap_err().code, "incomplete_page");
         assert_eq!(
             next(None, &reply(&json!({"backups": [item(json!({"id": ""}))]}))).unwrap_err().code,

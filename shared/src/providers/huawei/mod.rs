@@ -13,6 +13,7 @@ pub(crate) mod observe;
 pub(crate) mod probe;
 mod readback;
 mod sts;
+mod subject;
 #[cfg(test)]
 mod tests;
 pub mod token;
@@ -85,6 +86,7 @@ impl Provider for Huawei {
         let first = if vault_wide { codes::VAULT_WIDE } else { &[] };
         let service = calls::service(replication.operation);
         let answer: Started = errors::read_with(first, service, reply)?;
+        subject::of_start(replication, &answer.replication, reply)?;
         let request_id = errors::request_id(reply);
         let incomplete = |why| unreadable(reply, errors::request_id(reply), why);
         if !vault_wide {

@@ -62,6 +62,30 @@ pub(crate) struct Started {
 /// What was started: one record, or one for each backup of the vault.
 #[derive(Deserialize)]
 pub(crate) struct StartedReplication {
+    /// CBR: the backup that is copied. CSBS names the backup behind its checkpoint item here.
+    #[serde(default, deserialize_with = "scalar")]
+    pub backup_id: Option<String>,
+    /// CSBS: the checkpoint item that is copied.
+    #[serde(default, deserialize_with = "scalar")]
+    pub checkpoint_item_id: Option<String>,
+    /// The vault whose backups are copied (copy-checkpoint).
+    #[serde(default, deserialize_with = "scalar")]
+    pub vault_id: Option<String>,
+    /// The project of the source.
+    #[serde(default, deserialize_with = "scalar")]
+    pub project_id: Option<String>,
+    /// The region of the source.
+    #[serde(default, deserialize_with = "scalar")]
+    pub source_region: Option<String>,
+    /// The region that the copies go to.
+    #[serde(default, deserialize_with = "scalar")]
+    pub destination_region: Option<String>,
+    /// The project that they go to.
+    #[serde(default, deserialize_with = "scalar")]
+    pub destination_project_id: Option<String>,
+    /// The vault that they go to.
+    #[serde(default, deserialize_with = "scalar")]
+    pub destination_vault_id: Option<String>,
     /// The ID of the one record (copy-backup and copy-checkpoint-item).
     pub replication_record_id: Option<String>,
     /// The backups that are copied, each with its record (copy-checkpoint).
@@ -105,6 +129,9 @@ pub struct Backup {
     /// Size of the server or disk in GB; absent in CSBS.
     #[serde(default, deserialize_with = "scalar")]
     pub resource_size: Option<u64>,
+    /// The project that it lies in.
+    #[serde(default, deserialize_with = "scalar")]
+    pub project_id: Option<String>,
     /// The ID of the vault that it lies in; absent in CSBS.
     #[serde(default, deserialize_with = "scalar")]
     pub vault_id: Option<String>,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::model::{Backup, OperationLog, Record, ShownBackup, ShownItem, given, time};
 use super::readback::{Listing, is_task};
-use super::{calls, errors};
+use super::{calls, errors, subject};
 use crate::model::command::{Operation, Replication};
 use crate::model::evidence::{Evidence, How, Observation};
 use crate::model::failure::Failure;
@@ -27,13 +27,17 @@ pub(super) fn observe(
     let Some((first, rest)) = replies.split_first() else {
         return ask(show(replication));
     };
-    let Some(source) = shown(replication, first)? else {
+    let asked = &replication.source;
+    let Some(source) = shown(replication, (&asked.id, asked.project_id.as_deref()), first)? else {
         return without_source(replication, rest);
     };
     let records = source.replication_records.unwrap_or_default();
     let Some(record) = ours(replication, receipt, &records) else {
         return Ok(Observation::Awaited("the provider shows no record of it yet".into()));
     };
+    if receipt.replication_id.is_some() {
+        subject::of_record(replication, record, first)?;
+    }
     let reason = || {
         let info = record.extra_info.as_ref();
         info.and_then(|info| given(&info.fail_reason).or(given(&info.fail_code)))
@@ -100,7 +104,7 @@ fn in_destination(replication: &Replication, id: &str, reply: Option<&Reply>) ->
         there.source.id = id.to_owned();
         return ask(show(&there));
     };
-    let Some(copy) = shown(replication, reply)? else {
+    let Some(copy) = shown(replication, (id, destination.project_id.as_deref()), reply)? else {
         return Ok(Observation::Gone(format!("the copy {id} is not in {}", destination.region)));
     };
     match copy.status.as_deref() {
@@ -126,15 +130,22 @@ fn show(replication: &Replication) -> Call {
     }
 }
 
-fn shown(replication: &Replication, reply: &Reply) -> Result<Option<Backup>, Failure> {
+/// The backup of this ID in this project; `None` if there is none.
+fn shown(
+    replication: &Replication,
+    (id, project): (&str, Option<&str>),
+    reply: &Reply,
+) -> Result<Option<Backup>, Failure> {
     if errors::is_gone(reply) {
         return Ok(None);
     }
     let service = calls::service(replication.operation);
-    Ok(Some(match replication.operation {
+    let backup = match replication.operation {
         Operation::CopyCheckpointItem => errors::read::<ShownItem>(service, reply)?.checkpoint_item,
         _ => errors::read::<ShownBackup>(service, reply)?.backup,
-    }))
+    };
+    subject::of_backup(id, project, &backup, reply)?;
+    Ok(Some(backup))
 }
 
 /// The record that the receipt names or, if it names none, the newest one for the region.

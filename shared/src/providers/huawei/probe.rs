@@ -103,6 +103,8 @@ struct Project {
 /// Asks for the project that bears a region's name. The source's region is always asked, because a token is good only there.
 pub(super) fn list_projects(asked: &str, name: &str) -> Call {
     Call {
+        lists: false,
+        goes_first: false,
         action: "ListProjects",
         service: Service::Iam,
         effect: Effect::Read,

@@ -7,13 +7,14 @@ use serde::de::DeserializeOwned;
 
 use super::inventory::eligibility;
 use super::model::{Backup, OperationLog, Page, Record, ShownBackup, ShownItem, given, is_live, time};
-use super::{calls, errors};
+use super::{calls, errors, subject};
 use crate::model::backup::Eligibility;
 use crate::model::command::{Operation, Replication};
-use crate::model::failure::Failure;
+use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::call::Service;
+use crate::providers::inventory::{end_of, endless, repeated};
 use crate::providers::provider::{Acceptance, AttemptContext, FoundCopy, ReadBack};
 
 /// How far the provider's clock may be behind ours.
@@ -41,6 +42,7 @@ fn backup(replication: &Replication, intent: &AttemptContext, replies: &[Reply])
     };
     let source =
         if errors::is_gone(first) { None } else { Some(errors::read::<ShownBackup>(Service::Cbr, first)?.backup) };
+    about_source(replication, source.as_ref(), first)?;
     let records = source.as_ref().and_then(|source| source.replication_records.as_deref());
     if let Some(found) = newest(replication, records.unwrap_or_default().iter().filter(|one| !is_spent(one, intent))) {
         return Ok(one(found));
@@ -68,6 +70,7 @@ fn item(replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -
     } else {
         Some(errors::read::<ShownItem>(Service::Csbs, first)?.checkpoint_item)
     };
+    about_source(replication, source.as_ref(), first)?;
     let records = source.as_ref().and_then(|source| source.replication_records.as_deref());
     if let Some(found) = newest(replication, records.unwrap_or_default().iter().filter(|one| !is_spent(one, intent))) {
         return Ok(one(found));
@@ -91,11 +94,23 @@ fn item(replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -
     Ok(judge(replication, source.as_ref()))
 }
 
+/// Checks that what is shown is the source that was asked for.
+fn about_source(replication: &Replication, shown: Option<&Backup>, reply: &Reply) -> Result<(), Failure> {
+    let source = &replication.source;
+    shown.map_or(Ok(()), |shown| subject::of_backup(&source.id, source.project_id.as_deref(), shown, reply))
+}
+
 /// Reads every backup of the vault that went to the region since the call may have been made.
 fn vault(replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack> {
     let mut backups: Listing<Backup> = Listing::of(Service::Cbr, replies)?;
     if let Some(offset) = backups.next {
         return ask(calls::list_backups(replication, offset));
+    }
+    if let Some(reply) = replies.first() {
+        let source = &replication.source;
+        for backup in &backups.items {
+            subject::of_item(Some(&source.id), source.project_id.as_deref(), backup, reply)?;
+        }
     }
     // Offset paging may show a backup twice if others come or go meanwhile.
     let mut ids = BTreeSet::new();
@@ -228,21 +243,25 @@ pub(super) struct Listing<T> {
 impl<T: DeserializeOwned> Listing<T> {
     pub(super) fn of(service: Service, replies: &[Reply]) -> Result<Listing<T>, Failure> {
         let mut listing = Listing { items: Vec::new(), next: Some(0), used: 0 };
-        let mut before: Option<&Reply> = None;
+        let (mut before, mut end): (Option<&Reply>, Option<u64>) = (None, None);
         for reply in replies {
             let Page { items, count } = errors::read::<Page<T>>(service, reply)?;
             listing.used += 1;
-            // A service that does not know `offset` answers with the same page forever.
-            let again = before.is_some_and(|before| before.body == reply.body);
+            // A service that does not know `offset` answers with the same page forever, and what it does not show may be there.
+            if before.is_some_and(|before| before.body == reply.body) {
+                return Err(Failure { disposition: Disposition::Retryable, ..repeated() });
+            }
             before = Some(reply);
             let come = items.len() as u64;
-            if !again {
-                listing.items.extend(items);
-            }
+            listing.items.extend(items);
             let read = listing.items.len() as u64;
             // The service may cap a page below what was asked for, so its own count decides too.
             let counted = come > 0 && count.is_some_and(|count| count > read);
-            let more = !again && (come >= calls::PAGE || counted);
+            let more = come >= calls::PAGE || counted;
+            let end = *end.get_or_insert_with(|| end_of(count));
+            if more && read > end {
+                return Err(Failure { disposition: Disposition::Retryable, ..endless(end) });
+            }
             listing.next = more.then_some(read);
             if !more {
                 break;

@@ -90,6 +90,8 @@ impl Sts for Huawei {
 
 fn post(action: &'static str, path: &str, region: &str, body: &Value) -> Call {
     Call {
+        lists: false,
+        goes_first: false,
         action,
         service: Service::HuaweiSts,
         effect: Effect::SignIn,

@@ -34,6 +34,8 @@ pub fn request(domain: &str, user: &str, password: &SecretString, region: &str) 
         "scope": {"project": {"name": region}},
     }});
     Call {
+        lists: false,
+        goes_first: false,
         action: "KeystoneCreateUserTokenByPassword",
         service: Service::Iam,
         effect: Effect::SignIn,

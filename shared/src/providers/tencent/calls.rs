@@ -54,6 +54,8 @@ pub(crate) fn call(effect: Effect, action: &'static str, region: &str, body: &im
         ("x-tc-language", "en-US"),
     ];
     Call {
+        lists: action.starts_with("Describe"),
+        goes_first: false,
         action,
         service: Service::Cbs,
         effect,

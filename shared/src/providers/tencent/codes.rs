@@ -18,6 +18,7 @@ const SLOWER: &str = "lower OFFSITE_TENCENT_RPS or the concurrency if this stays
 const ROOM: &str = "raise the snapshot quota of the destination region or delete old snapshots there";
 const REGIONS: &str = "check the region codes and the snapshot ID";
 const GONE: &str = "check the snapshot ID and that source.region is the region it is in";
+const CHAIN: &str = "the disk has too many snapshots in a row: delete old ones";
 const UNFIT: &str = "this snapshot cannot be copied to another region";
 const ENDPOINT: &str = "check OFFSITE_TENCENT_ENDPOINT";
 
@@ -61,13 +62,20 @@ pub const TABLE: &[Row] = &[
         COMMON,
     ),
     Row::new("InvalidDisk.Busy", Retryable, Backup, BUSY, COMMON),
-    Row::new(
-        "DiskSnapshotChainTooLarge",
-        Permanent,
-        Backup,
-        "the disk has too many snapshots in a row: delete old ones",
-        COMMON,
-    ),
+    Row::new("InvalidDisk.SnapshotCreating", Retryable, Backup, BUSY, COMMON),
+    Row::new("InvalidDisk.*", Permanent, Backup, ALERT, COMMON),
+    Row::new("InvalidDiskId.*", Permanent, Backup, ALERT, COMMON),
+    Row::new("InvalidInstance.*", Permanent, Backup, ALERT, COMMON),
+    Row::new("InvalidInstanceId.*", Permanent, Backup, ALERT, COMMON),
+    Row::new("InvalidAutoSnapshotPolicyId.*", Permanent, Installation, BUG, COMMON),
+    Row::new("InsufficientRefundQuota", Permanent, Account, ALERT, COMMON),
+    Row::new("ResourceInUse.DiskMigrating", Retryable, Backup, BUSY, COMMON),
+    Row::new("ResourceInUse.DiskRollbacking", Retryable, Backup, BUSY, COMMON),
+    Row::new("ResourceUnavailable.DiskBackupCreating", Retryable, Backup, BUSY, COMMON),
+    Row::new("ResourceUnavailable.DiskSnapshotChainTooLarge", Permanent, Backup, CHAIN, COMMON),
+    Row::new("ResourceUnavailable.NotSupportSnapshot", Permanent, Backup, ALERT, COMMON),
+    Row::new("ResourceUnavailable.NotSupported", Permanent, Backup, ALERT, COMMON),
+    Row::new("DiskSnapshotChainTooLarge", Permanent, Backup, CHAIN, COMMON),
     Row::new(
         "TradeDealConflict",
         Permanent,

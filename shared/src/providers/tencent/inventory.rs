@@ -3,17 +3,17 @@
 //! Source: tencentcloud-sdk-python-cbs 3.1.175, DescribeSnapshots. It filters neither by time nor by tag, so pages come newest first and
 //! end where they get too old. A copy carries no ID of its source: its name is the only link.
 
-use super::Tencent;
 use super::calls::{PAGE, call};
 use super::errors::{NOT_FOUND, read};
 use super::model::{DescribeSnapshots, Described, Filter, Snapshot, time};
 use super::names::{OURS, copy_names, name_of};
+use super::{Tencent, subject};
 use crate::model::backup::{Backup, CopyRecord, CopyState, DestinationCopy, Eligibility};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::providers::call::{Call, Effect};
 use crate::providers::inventory::{
-    CopiesPage, Cursor, HiddenKind, Inventory, InventoryPage, InventoryQuery, SourceKey, incomplete, next_offset,
+    CopiesPage, Cursor, HiddenKind, Inventory, InventoryPage, InventoryQuery, Place, SourceKey, incomplete,
 };
 use crate::providers::refusal::unreadable;
 
@@ -40,13 +40,13 @@ impl Inventory for Tencent {
         Some(call(Effect::Read, "DescribeSnapshots", &scope.region, &body))
     }
 
-    fn shown(&self, _scope: &InventoryQuery, id: &str, reply: &Reply) -> Result<Option<Backup>, Failure> {
+    fn shown(&self, scope: &InventoryQuery, id: &str, reply: &Reply) -> Result<Option<Backup>, Failure> {
         let snapshots = match read::<Described>(reply) {
             Ok(answer) => answer.body.snapshots.unwrap_or_default(),
             Err(failure) if failure.code == NOT_FOUND => Vec::new(),
             Err(failure) => return Err(failure.of_read()),
         };
-        let found = snapshots.into_iter().find(|snapshot| snapshot.snapshot_id.as_deref() == Some(id));
+        let found = subject::only(id, &scope.region, snapshots, reply).map_err(Failure::of_read)?;
         found.map(backup).transpose()
     }
 
@@ -151,7 +151,7 @@ fn page_call(scope: &InventoryQuery, cursor: Option<&Cursor>) -> Call {
         order_field: Some("CREATE_TIME"),
         order: Some("DESC"),
         limit: PAGE,
-        offset: offset(cursor),
+        offset: Place::of(cursor).offset,
         ..Default::default()
     };
     call(Effect::Read, "DescribeSnapshots", &scope.region, &body)
@@ -165,7 +165,11 @@ fn page(scope: &InventoryQuery, cursor: Option<&Cursor>, reply: &Reply) -> Resul
         (None, Some(0)) => Vec::new(),
         (None, _) => return Err(unreadable(reply, answer.request_id, "the answer holds no snapshots").of_read()),
     };
-    let mut next = next_offset(offset(cursor), snapshots.len() as u64, PAGE, total)?;
+    for snapshot in &snapshots {
+        subject::in_region(&scope.region, snapshot, reply).map_err(Failure::of_read)?;
+    }
+    let first = snapshots.first().and_then(|snapshot| snapshot.snapshot_id.as_deref()).unwrap_or_default();
+    let mut next = Place::of(cursor).after(first, snapshots.len() as u64, PAGE, total)?;
     // A snapshot whose time cannot be read counts as young.
     let is_old = |snapshot: &Snapshot| {
         let created = snapshot.create_time.as_deref().and_then(time);
@@ -174,11 +178,7 @@ fn page(scope: &InventoryQuery, cursor: Option<&Cursor>, reply: &Reply) -> Resul
     if snapshots.iter().all(is_old) {
         next = None;
     }
-    Ok(Page { snapshots, next: next.map(|offset| Cursor(offset.to_string())), total })
-}
-
-fn offset(cursor: Option<&Cursor>) -> u64 {
-    cursor.and_then(|cursor| cursor.0.parse().ok()).unwrap_or(0)
+    Ok(Page { snapshots, next, total })
 }
 
 fn backup(snapshot: Snapshot) -> Result<Backup, Failure> {
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn the_newest_come_first_and_unfinished_ones_too() {
-        let call = Tencent.list(&scope(None), Some(&Cursor("90".into())));
+        let call = Tencent.list(&scope(None), Some(&Cursor("90 1275 snap-0".into())));
         assert_eq!((call.action, call.region.as_str()), ("DescribeSnapshots", "ap-guangzhou"));
         let body: Value = serde_json::from_slice(&call.draft.body).unwrap();
         assert_eq!(
@@ -324,8 +324,9 @@ mod tests {
         let shown = |reply: &Reply| Tencent.shown(&scope(None), "snap-1", reply);
         let found = reply(1, &[json!({"SnapshotId": "snap-1", "SnapshotState": "CREATING"})]);
         assert_eq!(shown(&found).unwrap().unwrap().eligibility, Eligibility::NotReady("is still being created".into()));
-        // Another snapshot, none, and a refusal all mean "not there".
-        assert_eq!(shown(&reply(1, &[json!({"SnapshotId": "snap-2"})])), Ok(None));
+        let other = shown(&reply(1, &[json!({"SnapshotId": "snap-2"})])).unwrap_err();
+        assert_eq!((other.code.as_str(), other.disposition), ("answer_about_another", Disposition::Retryable));
+        // None, and a refusal, both mean "not there".
         assert_eq!(shown(&reply(0, &[])), Ok(None));
         let error = |code: &str| {
             let body = json!({"Response": {"Error": {"Code": code, "Message": "m"}, "RequestId": "r"}});
@@ -408,13 +409,19 @@ mod tests {
             let cursor = cursor.map(|cursor| Cursor(cursor.into()));
             Tencent.listed(&scope(since), cursor.as_ref(), &reply(250, page)).unwrap().next.map(|cursor| cursor.0)
         };
-        assert_eq!(next(None, &page, None).as_deref(), Some("90"));
-        assert_eq!(next(None, &page, Some("90")).as_deref(), Some("180"));
-        assert_eq!(next(Some("2026-11-21T08:30:00Z"), &page, None).as_deref(), Some("90"));
+        assert_eq!(next(None, &page, None).as_deref(), Some("90 1275 snap-0"));
+        assert_eq!(next(None, &page, Some("90 1275 snap-x")).as_deref(), Some("180 1275 snap-0"));
+        let failed = |cursor: &str, total: u64| {
+            let cursor = Cursor(cursor.into());
+            Tencent.listed(&scope(None), Some(&cursor), &reply(total, &page)).unwrap_err().code
+        };
+        assert_eq!(failed("90 1275 snap-0", 250), "repeated_page");
+        assert_eq!(failed("1200 1275 snap-x", 1_000_000_000_000), "endless_listing");
+        assert_eq!(next(Some("2026-11-21T08:30:00Z"), &page, None).as_deref(), Some("90 1275 snap-0"));
         assert_eq!(next(Some("2026-11-21T08:30:01Z"), &page, None), None);
         let mut one_unreadable = page;
         one_unreadable[99]["CreateTime"] = json!("");
-        assert_eq!(next(Some("2026-11-21T08:30:01Z"), &one_unreadable, None).as_deref(), Some("90"));
+        assert_eq!(next(Some("2026-11-21T08:30:01Z"), &one_unreadable, None).as_deref(), Some("90 1275 snap-0"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod observe;
 pub(crate) mod probe;
 mod readback;
 mod sts;
+mod subject;
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use super::asked::Asked;
 use super::call::{Call, Effect, Service};
 use super::inventory::Inventory;
 use super::provider::{Acceptance, Accepted, AttemptContext, Provider, ReadBack};
-use super::refusal::{refusal, unreadable};
+use super::refusal::{refusal, same, unreadable};
 use super::sts::Sts;
 use crate::model::access::Access;
 use crate::model::command::{Cloud, Command, Operation, Replication};
@@ -34,7 +35,7 @@ use crate::model::receipt::Receipt;
 use crate::sign::{Nonce, RequestDraft, SignError, Signed, SignedHeaders, tc3};
 use calls::{PAGE, name_of_service};
 use errors::{NOT_FOUND, read};
-use model::{Copied, Head, Response};
+use model::{Copied, CopyResult, Head, Response};
 
 /// Tencent Cloud as a provider, with CBS.
 pub struct Tencent;
@@ -80,11 +81,16 @@ impl Provider for Tencent {
     fn started(&self, replication: &Replication, reply: &Reply) -> Result<Acceptance, Failure> {
         let answer: Response<Copied> = read(reply)?;
         let wanted = &replication.destination.region;
-        let mut results = answer.body.results.unwrap_or_default().into_iter();
+        let results = answer.body.results.unwrap_or_default();
         // The result is found by its region, because the order is not promised.
-        let Some(result) =
-            results.find(|result| result.destination_region.as_deref().is_none_or(|region| region == wanted))
-        else {
+        let is_wanted = |result: &CopyResult| {
+            result.destination_region.as_deref().is_none_or(|region| region.is_empty() || region == wanted)
+        };
+        let (ours, others): (Vec<CopyResult>, Vec<CopyResult>) = results.into_iter().partition(is_wanted);
+        let Some(result) = ours.into_iter().next() else {
+            let found = others.into_iter().find_map(|other| other.destination_region);
+            let named = |failure| Failure { request_id: answer.request_id.clone(), ..failure };
+            same(reply, "DestinationRegion", Some(wanted), found.as_deref()).map_err(named)?;
             return Err(unreadable(reply, answer.request_id, "the answer holds no result for this destination"));
         };
         match (result.code.as_deref(), result.snapshot_id.filter(|id| !id.is_empty())) {

@@ -180,6 +180,9 @@ pub struct Snapshot {
     /// The regions to which a copy is running.
     #[serde(rename = "CopyingToRegions")]
     pub copying_to_regions: Option<Vec<String>>,
+    /// Where it lies; absent if it is of another type.
+    #[serde(rename = "Placement", default, deserialize_with = "lenient")]
+    pub placement: Option<Placement>,
     /// How much of it is made, in percent.
     #[serde(rename = "Percent", default, deserialize_with = "scalar")]
     pub percent: Option<u64>,
@@ -210,6 +213,14 @@ pub struct Snapshot {
     /// The tags; absent if they are of another type.
     #[serde(rename = "Tags", default, deserialize_with = "lenient")]
     pub tags: Option<Vec<Tag>>,
+}
+
+/// Where a snapshot lies.
+#[derive(Deserialize, Clone, Debug)]
+pub(crate) struct Placement {
+    /// The zone, such as `ap-guangzhou-3`. It begins with its region.
+    #[serde(rename = "Zone", default, deserialize_with = "scalar")]
+    pub zone: Option<String>,
 }
 
 /// A tag of a snapshot.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::calls::{PAGE, call};
 use super::errors::{NOT_FOUND, read};
 use super::model::{DescribeSnapshots, Described, Snapshot, time};
+use super::subject;
 use crate::model::command::Replication;
 use crate::model::evidence::{Evidence, How, Observation};
 use crate::model::http::Reply;
@@ -30,8 +31,8 @@ pub(super) fn observe(replication: &Replication, receipt: &Receipt, replies: &[R
         Err(failure) if failure.code == NOT_FOUND => Vec::new(),
         Err(failure) => return Err(failure.into()),
     };
-    Ok(match snapshots.iter().find(|copy| copy.snapshot_id.as_deref() == Some(id)) {
-        Some(copy) => judge_copy(id, region, copy),
+    Ok(match subject::only(id, region, snapshots, reply)? {
+        Some(copy) => judge_copy(id, region, &copy),
         None => Observation::Gone(format!("the snapshot {id} is not in {region}")),
     })
 }
@@ -51,8 +52,10 @@ pub(super) fn observed_many(copies: &[Accepted<'_>], reply: &Reply) -> Vec<Optio
         .filter_map(|snapshot| Some((snapshot.snapshot_id.clone()?, snapshot)))
         .collect();
     let judge = |copy: &Accepted<'_>| {
-        let id = copy.receipt.replication_id.as_deref()?;
-        Some(judge_copy(id, &copy.replication.destination.region, shown.get(id)?))
+        let (id, region) = (copy.receipt.replication_id.as_deref()?, &copy.replication.destination.region);
+        // One of another region is asked for alone, which names what is wrong.
+        let shown = shown.get(id).filter(|shown| subject::in_region(region, shown, reply).is_ok())?;
+        Some(judge_copy(id, region, shown))
     };
     copies.iter().map(judge).collect()
 }

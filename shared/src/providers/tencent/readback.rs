@@ -5,11 +5,14 @@ use super::errors::{NOT_FOUND, read};
 use super::inventory::eligibility;
 use super::model::{DescribeSnapshots, Described, Filter, Snapshot};
 use super::names::copy_names;
+use super::subject;
 use crate::model::backup::Eligibility;
 use crate::model::command::Replication;
+use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::call::Effect;
+use crate::providers::inventory::{end_of, endless, repeated};
 use crate::providers::provider::{Acceptance, AttemptContext, ReadBack};
 
 /// Asks the destination for copies by name, then the source for running copies and its own state.
@@ -18,6 +21,7 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
     let mut seen = 0;
     let mut found: Vec<Snapshot> = Vec::new();
     let mut total = u64::MAX;
+    let (mut end, mut before): (Option<u64>, Option<String>) = (None, None);
     let mut replies = replies.iter();
     while seen < total {
         let Some(reply) = replies.next() else {
@@ -28,10 +32,22 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
         let page = read::<Described>(reply)?.body;
         let snapshots = page.snapshots.unwrap_or_default();
         total = page.total_count.unwrap_or(0);
+        let first = snapshots.first().and_then(|snapshot| snapshot.snapshot_id.clone());
+        if first.is_some() && first == before {
+            return Err(Failure { disposition: Disposition::Retryable, ..repeated() }.into());
+        }
+        before = first;
         if snapshots.is_empty() {
             break;
         }
+        for snapshot in &snapshots {
+            subject::in_region(&replication.destination.region, snapshot, reply)?;
+        }
         seen += snapshots.len() as u64;
+        let end = *end.get_or_insert_with(|| end_of(Some(total)));
+        if seen > end {
+            return Err(Failure { disposition: Disposition::Retryable, ..endless(end) }.into());
+        }
         found.extend(snapshots.into_iter().filter(|snapshot| is_copy(snapshot, &names)));
     }
     // Two copies of one name are duplicates, of which the older one is kept.
@@ -48,9 +64,7 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
         Err(failure) if failure.code == NOT_FOUND => Vec::new(),
         Err(failure) => return Err(failure.into()),
     };
-    let Some(source) =
-        snapshots.into_iter().find(|snapshot| snapshot.snapshot_id.as_deref() == Some(&replication.source.id))
-    else {
+    let Some(source) = subject::only(&replication.source.id, &replication.source.region, snapshots, reply)? else {
         return Ok(ReadBack::NoSource(format!(
             "the snapshot {} is not in {}: it was deleted, or the region is wrong",
             replication.source.id, replication.source.region

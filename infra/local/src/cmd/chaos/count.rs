@@ -82,7 +82,7 @@ pub(super) async fn count(fleet: &Fleet, work: &[Work]) -> anyhow::Result<Count>
         if replication.operation == Operation::CopyCheckpoint {
             // Its backups are counted as the simulator has them; the vault's own record says which.
             let record = fleet.ledger()?.get(&replication.key()).await?;
-            let backups = record.map_or(0, |record| record.receipts.len() as u64);
+            let backups = record.map_or(0, |record| record.copies.map_or(0, |copies| copies.count));
             count.wanted += backups.max(3);
             if backups < 3 {
                 count.lost += 3 - backups;

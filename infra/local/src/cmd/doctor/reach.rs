@@ -39,6 +39,7 @@ pub(crate) async fn reach(context: &Context, environment: &Environment, base: &s
         },
     }
     let request = HttpRequest {
+        manner: Default::default(),
         method: "GET".into(),
         url: format!("{base}/"),
         headers: Vec::new(),
