@@ -198,7 +198,7 @@ fn a_vault_wide_call_and_a_delivery_share_one_copy() {
         workers: &[Delivery(0), VaultWide],
         minutes: 2,
         guard: Guard::WhileThere,
-        ceiling: 140_000,
+        ceiling: 250_000,
         reaches: &[Mark::BackupOpened, Mark::NoWork, Mark::Adopted, Mark::LateSettle, Mark::TakeOver],
         ..CORE
     };
@@ -211,7 +211,7 @@ fn two_deliveries_of_a_vault_wide_call_copy_each_backup_once() {
         workers: &[VaultWide, VaultWide],
         backups: 2,
         guard: Guard::WhileThere,
-        ceiling: 120_000,
+        ceiling: 240_000,
         reaches: &[Mark::BackupOpened, Mark::TakeOver, Mark::LateSettle, Mark::Adopted, Mark::Conflict],
         ..SHORT
     };
@@ -224,11 +224,24 @@ fn a_vault_wide_call_opens_a_record_for_each_backup() {
         workers: &[VaultWide],
         backups: 2,
         guard: Guard::WhileThere,
-        ceiling: 8_000,
-        reaches: &[Mark::BackupOpened, Mark::Accepted, Mark::InDoubt, Mark::Adopted],
+        ceiling: 16_000,
+        reaches: &[Mark::BackupOpened, Mark::PartlyRecorded, Mark::Accepted, Mark::InDoubt, Mark::Adopted],
         ..CORE
     };
     holds("vault-wide call", world);
+}
+
+#[test]
+fn a_sweep_beside_a_vault_wide_call_sends_the_receipts_of_all_its_copies() {
+    let world = World {
+        workers: &[VaultWide, Sweep],
+        backups: 2,
+        guard: Guard::WhileThere,
+        ceiling: 120_000,
+        reaches: &[Mark::BackupOpened, Mark::PartlyRecorded, Mark::Drained, Mark::Conflict],
+        ..SHORT
+    };
+    holds("vault-wide call and sweep", world);
 }
 
 #[test]
@@ -240,7 +253,7 @@ fn an_answer_about_a_failed_copy_is_not_credited_to_the_copy_that_follows_it() {
         finish: true,
         fail: true,
         guard: Guard::WhileThere,
-        ceiling: 130_000,
+        ceiling: 260_000,
         reaches: &[Mark::Replicated, Mark::Failed, Mark::NoWork, Mark::SecondAttempt, Mark::LateSettle],
         ..CORE
     };

@@ -52,7 +52,7 @@ ROWS = [
     ("replicate/attempt.rs", "Err(failure) => return failed_read(ctx, target, replication, failure, conclusive).await,", "Err(_) => {}",
      "a failed read-back counts as absent", "P12 P10"),
     # The exchange.
-    ("exchange/wire.rs", "if left < Duration::from_millis(200)", "if left > Duration::from_secs(9_999)", "no look at the time before sending", "P10"),
+    ("exchange/wire.rs", "if left < if mutating { LEAST_TO_CONNECT * 2 } else { LEAST_TO_CONNECT }", "if left > Duration::from_secs(9_999)", "no look at the time before sending", "P10"),
     ("exchange/wire.rs", "if mutating { Disposition::Ambiguous }", "if mutating { Disposition::Retryable }",
      "silence after a call may be repeated", "P12 P18"),
     ("exchange/retry.rs", "let again = matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable);",
@@ -63,7 +63,7 @@ ROWS = [
      "a failed write counts as stored", "P10 P1 P7 P15"),
     ("replicate/update.rs", "Put::Conflict(found) => current = found,", "Put::Conflict(_) => return Ok(Written::Stored(Box::new(next))),",
      "a conflicting write counts as stored", "P10 P17 P1 P15"),
-    ("replicate/mod.rs", "if later(ctx.now(), delay) >= invocation.deadline {", "if !delay.is_zero() { return Some(record.clone()); }\n                if later(ctx.now(), delay) >= invocation.deadline {",
+    ("replicate/mod.rs", "\"the outcome could not be recorded\");\n            None", "\"the outcome could not be recorded\");\n            Some(record.clone())",
      "an unanswered settle counts as stored", "P1 P15"),
     ("replicate/mod.rs", "!record.outbox || outbox::deliver(ctx", "record.version > 0 || outbox::deliver(ctx",
      "answered as queued without sending", "P15"),

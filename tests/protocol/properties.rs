@@ -78,6 +78,8 @@ pub enum Mark {
     CalledAgain,
     /// The own record of a backup that a vault-wide call copied.
     BackupOpened,
+    /// A vault-wide call that was accepted and stays in doubt, because not every copy has a record yet.
+    PartlyRecorded,
     /// A write that met somebody else's.
     Conflict,
     /// A call that is applied after its sender gave it up.
@@ -214,6 +216,9 @@ pub fn pair(before: Option<&Record>, after: &Record, limit: u32) -> Pair {
         State::NoWork => Some(Mark::NoWork),
         _ => None,
     });
+    if code == Some("partly_recorded") {
+        marks.push(Mark::PartlyRecorded);
+    }
     if after.receipts.iter().any(|one| one.adopted) {
         marks.push(Mark::Adopted);
     }

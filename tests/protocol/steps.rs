@@ -183,6 +183,9 @@ impl Explorer {
                     hows.extend([How::StoredUnheard, How::StoredError]);
                 }
                 hows.extend(faults.then_some(How::Error));
+                // A store that refuses for good ends a vault-wide call before each copy has its record.
+                let vault = self.world.workers.contains(&crate::world::Kind::VaultWide);
+                hows.extend((faults && vault).then_some(How::Refused));
             }
             Ask::Get(_) | Ask::List(_) => hows.extend(faults.then_some(How::Error)),
             Ask::Call(_) if state.clock > asked_at + self.world.delay => hows = vec![How::TooLate],
@@ -236,6 +239,7 @@ impl Explorer {
             }
             (Ask::Get(key), How::Told) => Some(Answer::Found(next.state.records[usize::from(*key)])),
             (Ask::List(filter), How::Told) => Some(Answer::Listed(self.list_of(&next.state, filter))),
+            (Ask::Put { .. }, How::Refused) => Some(Answer::LedgerRefuses),
             (Ask::Put { .. } | Ask::Get(_) | Ask::List(_), _) => Some(Answer::LedgerDown),
             (Ask::Call(target), how) => match how {
                 How::Told => said(self.apply(next, *target)),

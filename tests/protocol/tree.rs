@@ -43,6 +43,8 @@ pub enum Answer {
     Stored,
     Conflict(u32),
     LedgerDown,
+    /// The store refuses this write for good.
+    LedgerRefuses,
     Found(u32),
     Listed(u32),
     Said(Said),
@@ -296,6 +298,9 @@ impl Tree {
         match (ask, answer) {
             (Ask::Get(_), Answer::Found(number)) => Reaction::Got(Ok(of(number))),
             (Ask::Get(_), _) => Reaction::Got(Err(down())),
+            (Ask::Put { .. }, Answer::LedgerRefuses) => {
+                Reaction::Put(Err(LedgerError::Refused("the item is too large".to_owned())))
+            }
             (Ask::Put { .. }, Answer::Stored) => Reaction::Put(Ok(Put::Stored)),
             (Ask::Put { .. }, Answer::Conflict(number)) => Reaction::Put(Ok(Put::Conflict(of(number).map(Box::new)))),
             (Ask::Put { .. }, _) => Reaction::Put(Err(down())),
