@@ -144,7 +144,7 @@ pub trait Inventory: Send + Sync {
         Ok(None)
     }
 
-    /// The call that shows many backups by their IDs, at most [`MANY`]; `None` where each is asked for by itself.
+    /// The call that shows many backups by their IDs, as many as it takes; `None` where each is asked for by itself.
     fn show_many(&self, _scope: &InventoryQuery, _ids: &[&str]) -> Option<Call> {
         None
     }
