@@ -208,9 +208,16 @@ async fn each_operation_from_its_trigger_to_the_queue_and_once_again() {
     for (cloud, event, copies) in triggers {
         let answer = functions[&cloud].invoke(sample(event), LONG).await.unwrap();
         let results = answer["results"].as_array().unwrap();
-        assert_eq!(results.len(), copies, "{event}");
+        // The record of a vault-wide call has the number of its copies alone: each has a record of its own.
+        let is_vaults = results[0].get("copies").is_some();
+        assert_eq!(is_vaults, event.contains("copy-checkpoint-eventbridge"), "{event}: {answer}");
+        assert_eq!(results.len(), if is_vaults { 1 } else { copies }, "{event}");
         for result in results {
             assert_eq!((&result["state"], &result["replayed"]), (&json!("accepted"), &json!(true)), "{event}");
+            if is_vaults {
+                assert_eq!(result["copies"], json!(copies), "{event}");
+                continue;
+            }
             assert!(told.contains(&result["replication_id"].as_str().unwrap().to_owned()), "{event}");
         }
     }

@@ -20,7 +20,7 @@ use offsite_shared::ledger::store::{Expect, Put};
 use offsite_shared::ledger::{About, Claimant, Record, State, put_off};
 use offsite_shared::model::command::{Cloud, Command};
 use offsite_shared::model::evidence::{Evidence, How};
-use offsite_shared::model::http::HttpRequest;
+use offsite_shared::model::http::{HttpRequest, Manner};
 use offsite_shared::model::receipt::Receipt;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Clock, Ledger, Notes, Transport};
@@ -83,7 +83,7 @@ impl Estate {
 
     pub async fn get(&self, cloud: Cloud, path: &str) -> Value {
         let request = HttpRequest {
-            manner: Default::default(),
+            manner: Manner { longest_answer: Manner::LISTING, ..Manner::default() },
             method: "GET".into(),
             url: format!("{}/_sim/{path}", self.base(cloud)),
             headers: Vec::new(),

@@ -245,7 +245,9 @@ fn an_answer_about_another_resource_region_or_project_is_unreadable_and_named() 
         let replies = |answer: &Value| before.iter().chain([answer]).map(reply).collect::<Vec<_>>();
         let right = reads(&asked, &replies(&answer));
         assert_eq!(right.err().map(|failure| failure.code), None, "{operation:?}, {name}: the right answer is read");
-        for field in fields {
+        // CSBS documents no value of this field, so it is held against nothing.
+        let open = |field: &str| operation == Operation::CopyCheckpointItem && field.ends_with("source_region");
+        for field in fields.iter().filter(|field| !open(field)) {
             let mut other = answer.clone();
             *other.pointer_mut(field).unwrap_or_else(|| panic!("{name} has no {field}")) = json!("another-9");
             let failure = reads(&asked, &replies(&other)).expect_err(&format!("{operation:?}, {name}, {field}"));

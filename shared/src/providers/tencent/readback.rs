@@ -88,10 +88,6 @@ pub(crate) fn judge_source(replication: &Replication, source: &Snapshot) -> Read
     }
     match eligibility(source) {
         Eligibility::Usable => ReadBack::Absent,
-        // Whoever names a finished copy or a shared snapshot in a command means it, and the API decides. A rule leaves them out.
-        Eligibility::NotCovered(_) if replication.rule.is_none() && source.state.as_deref() == Some("NORMAL") => {
-            ReadBack::Absent
-        }
         Eligibility::NotReady(reason) => ReadBack::NotReady(format!("the snapshot {id} {reason}")),
         Eligibility::Ineligible(reason) => ReadBack::Ineligible(format!("the snapshot {id} {reason}")),
         Eligibility::NotCovered(reason) => ReadBack::Ineligible(format!("the snapshot {id} {reason}")),
