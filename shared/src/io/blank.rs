@@ -40,7 +40,7 @@ impl Carried {
         if let Some((_, query)) = request.url.split_once('?') {
             of_form(query.as_bytes(), &mut secrets);
         }
-        if FIELDS.iter().any(|field| contains(&request.body, field.as_bytes())) {
+        if names_a_secret(&request.body) {
             match serde_json::from_slice::<Value>(&request.body) {
                 Ok(body) => of_json(&body, &mut secrets),
                 Err(_) => of_form(&request.body, &mut secrets),
@@ -56,13 +56,15 @@ impl Carried {
         if self.secrets.is_empty() || gives_credential(&reply) {
             return reply;
         }
-        let (part, step) = if reply.body.len() > LISTING { (2 * PART, PART) } else { (PART, 1) };
-        let parts = Parts::of(&self.secrets, part);
-        let (body, step) = (&mut reply.body, step);
-        parts.blank(body, step);
+        let parts = Parts::of(&self.secrets, PART);
+        if reply.body.len() > LISTING {
+            Parts::of(&self.secrets, 2 * PART).blank(&mut reply.body, PART);
+        } else {
+            parts.blank(&mut reply.body, 1);
+        }
         for (_, value) in &mut reply.headers {
             let mut bytes = std::mem::take(value).into_bytes();
-            Parts::of(&self.secrets, PART).blank(&mut bytes, 1);
+            parts.blank(&mut bytes, 1);
             *value = String::from_utf8_lossy(&bytes).into_owned();
         }
         reply
@@ -72,9 +74,10 @@ impl Carried {
 /// What stands in the reply of a token service, of IAM (whose token is in a header) and of Secrets Manager.
 const GIVEN: [&[u8]; 4] = [b"Credentials", b"\"credential\"", b"\"expires_at\"", b"\"SecretString\""];
 
-/// Whether a reply gives a credential. Tencent's errors come with status 200.
+/// Whether a reply gives a credential. Tencent's errors come with status 200. No reply that does is as long as a listing.
 fn gives_credential(reply: &Reply) -> bool {
     (200..300).contains(&reply.status)
+        && reply.body.len() <= LISTING
         && !contains(&reply.body, b"\"error")
         && GIVEN.iter().any(|part| contains(&reply.body, part))
 }
@@ -142,9 +145,10 @@ impl<'s> Parts<'s> {
     }
 }
 
+/// A hash of the first [`PART`] bytes: it is asked at every place of every reply.
 fn hash(stretch: &[u8]) -> usize {
-    let folded = stretch.iter().fold(0_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    (folded >> 20) as usize % HASHES
+    let first = stretch.first_chunk::<PART>().map_or(0, |first| u64::from_le_bytes(*first));
+    (first.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 50) as usize % HASHES
 }
 
 fn positions(text: &[u8], wanted: &[u8]) -> Vec<usize> {
@@ -153,6 +157,18 @@ fn positions(text: &[u8], wanted: &[u8]) -> Vec<usize> {
 
 fn contains(text: &[u8], wanted: &[u8]) -> bool {
     text.windows(wanted.len()).any(|window| window.eq_ignore_ascii_case(wanted))
+}
+
+/// Whether the name of a field that holds a secret stands in a body. One look at each byte of most bodies, since every request is asked.
+fn names_a_secret(body: &[u8]) -> bool {
+    let is_name = |at: usize| {
+        let rest = body.get(at..).unwrap_or_default();
+        FIELDS
+            .iter()
+            .any(|field| rest.get(..field.len()).is_some_and(|part| part.eq_ignore_ascii_case(field.as_bytes())))
+    };
+    let begins = |byte: &u8| matches!(byte.to_ascii_lowercase(), b'p' | b'w' | b'o' | b's');
+    body.iter().enumerate().any(|(at, byte)| begins(byte) && is_name(at))
 }
 
 fn is_field(name: &str) -> bool {
@@ -289,6 +305,17 @@ mod tests {
         assert!(answer(403, given).contains(&"*".repeat(20)));
         let refused = format!(r#"{{"Response":{{"Error":{{"Message":"Credentials {TOKEN}"}}}}}}"#);
         assert!(!answer(200, refused).contains("TOKEN"));
+    }
+
+    #[test]
+    fn the_name_of_every_secret_field_is_found_in_a_body() {
+        for field in FIELDS {
+            for body in [format!("{{\"{field}\":1}}"), field.to_uppercase(), format!("a={field}")] {
+                assert!(names_a_secret(body.as_bytes()), "{body}");
+            }
+            assert!(!names_a_secret(&field.as_bytes()[1..]), "{field}");
+        }
+        assert!(!names_a_secret(b"") && !names_a_secret(b"{\"pass\":\"sssss\"}"));
     }
 
     #[test]
