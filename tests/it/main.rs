@@ -6,6 +6,7 @@ mod accounts;
 mod aws_profiles;
 mod begin;
 mod big_vault;
+mod brake;
 mod codes;
 mod command_line;
 mod context;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use offsite_local::cmd::{
-    chaos, demo, doctor, events, handle, init, ledger, observe, policy, queue, report, risk, rule, sign, simulate,
+    brake, chaos, demo, doctor, events, handle, init, ledger, observe, policy, queue, report, risk, rule, sign, simulate,
     status, sweep, watch, witness,
 };
 use offsite_local::home::profile;
@@ -70,6 +70,10 @@ enum Commands {
     Risk(risk::RiskArgs),
     /// Retire a rule that is gone from the policy, or let sweeps go on after a mass loss
     Rule(rule::RuleArgs),
+    /// Stop every call that starts a copy, until somebody resumes it; a deployment does not
+    Pause(brake::PauseArgs),
+    /// Let go on what was paused
+    Resume(brake::ResumeArgs),
     /// Say which backups have a copy now, whoever made it; needs keys that may only read
     Witness(witness::WitnessArgs),
     /// Check a policy, print its schema, or normalise it for the functions
@@ -118,6 +122,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             | Commands::Status(_)
             | Commands::Risk(_)
             | Commands::Rule(_)
+            | Commands::Pause(_)
+            | Commands::Resume(_)
             | Commands::Ledger(_)
     ) {
         environment = profile::resolved(&environment).await?;
@@ -192,6 +198,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let well = rule::run(&args, &environment, &mut out).await?;
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
         }
+        Commands::Pause(args) => brake::pause(&args, &environment, &mut out).await.map(|()| ExitCode::SUCCESS),
+        Commands::Resume(args) => brake::resume(&args, &environment, &mut out).await.map(|()| ExitCode::SUCCESS),
         Commands::Witness(args) => {
             let says = witness::run(&args, &environment, &mut out).await?;
             Ok(match says {

@@ -1,5 +1,6 @@
 //! One exchange with a provider: wait for the rate limit, sign anew, send, sort failures, retry what certainly was not applied.
 
+pub(crate) mod brake;
 pub(crate) mod credential;
 mod identity;
 pub mod only_reads;

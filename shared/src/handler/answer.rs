@@ -18,9 +18,11 @@ pub(crate) fn results(results: &[ReplicationResult]) -> Result<Value, Error> {
         ErrorName::InDoubt => 0,
         ErrorName::Throttled => 1,
         ErrorName::Unavailable => 2,
-        ErrorName::Configuration => 3,
-        ErrorName::Rejected => 4,
-        ErrorName::InvalidCommand => 5,
+        ErrorName::Paused => 3,
+        ErrorName::NoPolicy => 4,
+        ErrorName::Configuration => 5,
+        ErrorName::Rejected => 6,
+        ErrorName::InvalidCommand => 7,
     };
     let errors = results.iter().map(|result| match &result.outcome {
         Outcome::Not(trouble) => Some(&trouble.error),

@@ -116,7 +116,12 @@ async fn act(ctx: &Context, action: &Value, invocation: &Invocation) -> Result<D
         return looked(ctx, action, invocation).await;
     }
     if is_sweep {
-        let swept = sweep::run(ctx, action, invocation).await?;
+        let swept = match sweep::run(ctx, action, invocation).await {
+            Err(error) if error.name == ErrorName::NoPolicy => {
+                return without_policy(&error, drain(ctx, invocation).await?);
+            }
+            swept => swept?,
+        };
         remember::remember(ctx, &swept.ended(), invocation).await;
         return Ok(Done { answer: json!(swept), failure: swept.first_failure() });
     }
@@ -128,9 +133,20 @@ async fn act(ctx: &Context, action: &Value, invocation: &Invocation) -> Result<D
     Ok(Done { answer, failure: None })
 }
 
+/// The answer to a schedule where there is no policy yet. It is no failure, which repeating would mend and dead letters would fill with: the
+/// alarms say that nobody knows what is protected.
+fn without_policy(error: &Error, mut answer: Value) -> Result<Done, Error> {
+    tracing::warn!("{error}");
+    answer["no_policy"] = json!(error.message);
+    Ok(Done { answer, failure: None })
+}
+
 /// Looks at what is new. Where there is more than a look reads, a full sweep follows at once.
 async fn looked(ctx: &Context, action: &Value, invocation: &Invocation) -> Result<Done, Error> {
-    let mut answer = tail::run(ctx, action, invocation).await?;
+    let mut answer = match tail::run(ctx, action, invocation).await {
+        Err(error) if error.name == ErrorName::NoPolicy => return without_policy(&error, json!({ "looked": [] })),
+        answer => answer?,
+    };
     if answer.needs_sweep() {
         let swept = sweep::run(ctx, &json!({}), invocation).await?;
         remember::remember(ctx, &swept.ended(), invocation).await;

@@ -6,6 +6,7 @@
 //! **Invariant:** an expired lease is doubt, never a fresh start. **Invariant:** `Accepted` and "in the outbox"
 //! are one write. **Invariant:** a receipt, once in a record, never leaves it.
 
+pub mod brake;
 mod copies;
 mod error;
 pub mod limits;

@@ -157,6 +157,7 @@ async fn sweep_rule(
 impl<'c> Sweep<'c> {
     pub(super) async fn run(&mut self) -> Result<Summary, Stop> {
         self.may_begin().await?;
+        self.read_brake().await?;
         if self.course.phase == Phase::Copies {
             self.copies().await?;
             self.enter(Phase::Sources).await?;

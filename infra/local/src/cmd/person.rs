@@ -97,6 +97,21 @@ pub(super) async fn writing(environment: &Environment, policy: Option<&Path>) ->
     home::reading(environment, policy).await
 }
 
+/// Who decides: whom AWS knows them as where the ledger is on AWS, else the user and the machine.
+///
+/// # Errors
+/// Standard error is gone.
+pub(super) async fn who(environment: &Environment) -> anyhow::Result<String> {
+    Ok(match home::caller(environment).await {
+        Ok(Some(arn)) => arn,
+        Ok(None) => here(environment),
+        Err(error) => {
+            writeln!(anstream::stderr(), "{error}; the decision is noted as that of {}", here(environment))?;
+            here(environment)
+        }
+    })
+}
+
 /// Writes a decision of the person who runs this, and tells consumers of the queue. False if the queue has not taken it.
 ///
 /// # Errors
@@ -109,14 +124,7 @@ pub(super) async fn decide(
     environment: &Environment,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
-    let who = match home::caller(environment).await {
-        Ok(Some(arn)) => arn,
-        Ok(None) => here(environment),
-        Err(error) => {
-            writeln!(anstream::stderr(), "{error}; the decision is noted as that of {}", here(environment))?;
-            here(environment)
-        }
-    };
+    let who = who(environment).await?;
     let number = risks::read(&*home.notes, rule).await?.len() as u64;
     let at = SystemClock.now();
     let act = Act { format: FORMAT, rule: rule.to_owned(), number, decision, reason, who, at };

@@ -15,6 +15,7 @@ use offsite_shared::model::time::later;
 use offsite_shared::policy::{DURATION_WANTED, Rule, read_duration};
 use offsite_shared::ports::Clock;
 use offsite_shared::report::ResourceState;
+use offsite_shared::report::brake;
 use offsite_shared::report::reading::ReportRequest;
 use offsite_shared::report::status::{self, BackupStatus};
 use offsite_shared::settings;
@@ -152,6 +153,7 @@ async fn of_id(args: &StatusArgs, given: &str, home: &Reading, environment: &Env
             one_line(given)
         ));
     }
+    told.remarks.extend(brake::remarks(&*home.notes).await?);
     told.health = if known { health(&told, rules, wish.at) } else { Health::Unknown };
     Ok(told)
 }

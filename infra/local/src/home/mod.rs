@@ -324,6 +324,15 @@ pub(crate) fn ledger(environment: &Environment) -> anyhow::Result<Arc<dyn Ledger
     Ok(Arc::new(DynamoLedger::from_environment(environment, aws(environment)?, table)?))
 }
 
+/// The table that `OFFSITE_TABLE` names, for what only a table is asked.
+///
+/// # Errors
+/// Names the variable that is missing or wrong.
+pub(crate) fn table(environment: &Environment) -> anyhow::Result<Arc<DynamoLedger>> {
+    let name = environment.get("OFFSITE_TABLE").unwrap_or_default();
+    Ok(Arc::new(DynamoLedger::from_environment(environment, aws(environment)?, name)?))
+}
+
 /// Reads the ledger page by page, so that a large one never lies in memory as a whole.
 ///
 /// # Errors

@@ -109,7 +109,7 @@ async fn examine(args: &DoctorArgs, environment: &Environment) -> anyhow::Result
     report.policy = policy.as_ref().map(|(name, _)| name.clone());
     report.checks.extend([here::names(environment), here::paused(environment)]);
     let (ledger, pauses) = here::ledger(environment, simulated).await;
-    report.checks.push(ledger);
+    report.checks.extend(ledger);
     let in_force = policy.as_ref().map(|(_, policy)| Arc::new(policy.clone()));
     let (context, secrets) = home::read_only_with(environment, settings, clock, in_force)?;
     report.checks.extend(here::queues(environment, &context.ports.transport, &context.ports.clock).await);
