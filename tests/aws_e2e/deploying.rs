@@ -1,10 +1,11 @@
 //! What the template makes.
 
 use offsite_shared::model::command::Cloud;
+use offsite_local::cmd::brake::{self, PauseArgs, ResumeArgs, ScopeArgs};
 use serde_json::{Value, json};
 
-use crate::account::Account;
-use crate::home::{Home, Wish, bucket, copy, template, title};
+use crate::account::{Account, until};
+use crate::home::{Home, Wish, bucket, copy, policy, put_parameter, stack, template, title};
 
 /// The functions of the account.
 async fn functions(home: &Home) -> Vec<String> {
@@ -44,6 +45,67 @@ async fn with_one_provider_only_the_others_create_nothing() {
         let told = home.outputs.keys().any(|name| name.contains(title(cloud)));
         assert_eq!(told, cloud == wanted, "{cloud:?}: {:?}", home.outputs);
     }
+}
+
+#[tokio::test]
+async fn a_policy_that_was_written_before_the_deployment_is_in_force_at_once() {
+    let account = Account::new();
+    put_parameter(&account, &format!("/offsite/{}/policy", stack(&account)), &policy(json!({}))).await;
+    let home = Home::deploy_in(account, Wish { policy: None, ..Wish::of(&[Cloud::Tencent]) }).await;
+    home.invoke(&home.function(Cloud::Tencent), &copy("snap-first001")).await.unwrap();
+    home.expect_receipts(1).await;
+}
+
+#[tokio::test]
+async fn until_the_policy_is_written_nothing_starts_nothing_is_known_and_the_command_is_told() {
+    let name = "/teams/backup/policy";
+    let wish = Wish { policy: None, ..Wish::of(&[Cloud::Tencent]) }.with("PolicyParameterName", name);
+    let home = Home::deploy(wish).await;
+    let function = home.function(Cloud::Tencent);
+    assert_eq!(home.output("PolicyLocation"), format!("ssm:{name}"));
+    let (error, message) = home.invoke(&function, &copy("snap-later001")).await.unwrap_err();
+    let command = format!("aws ssm put-parameter --name {name} --overwrite");
+    assert!(error == "Offsite.NoPolicy" && message.contains(&command), "{error}: {message}");
+    // What runs by itself says the same and is no failure, of which dead letters would fill.
+    for schedule in [json!({ "action": "sweep" }), json!({ "action": "sweep", "depth": "recent" })] {
+        let answer = home.invoke(&function, &schedule).await.unwrap();
+        assert!(answer["no_policy"].as_str().unwrap().contains(&command), "{answer}");
+    }
+    let report = home.invoke(&home.reporter(), &json!({ "action": "report" })).await.unwrap();
+    assert_eq!(report["conclusion"], json!("unknown"), "{report}");
+    let place = home.output("ReportsLocation").strip_prefix("s3:/").unwrap().to_owned();
+    let page = home.account.rest("GET", "s3", &format!("{place}/latest.html"), Vec::new()).await;
+    assert!(String::from_utf8(page.body).unwrap().contains("cannot be known; write it: aws ssm put-parameter"));
+    home.put_policy(&policy(json!({}))).await;
+    home.invoke(&function, &copy("snap-later001")).await.unwrap();
+    home.expect_receipts(1).await;
+}
+
+/// The brake lies in the ledger: what a deployment brings does not touch it, and the function's role may not.
+#[tokio::test]
+async fn a_deployment_does_not_release_the_brake() {
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
+    let environment = home.account.environment().with("OFFSITE_TABLE", home.output("LedgerTable"));
+    let everything = || ScopeArgs { provider: None, rule: None };
+    let pause = PauseArgs { scope: everything(), reason: "the bill".to_owned(), policy: None };
+    let mut out = Vec::new();
+    brake::pause(&pause, &environment, &mut out).await.unwrap();
+    home.update(&[("LogRetentionDays", "30")]).await;
+    let function = home.function(Cloud::Tencent);
+    let (error, message) = home.invoke(&function, &copy("snap-brake001")).await.unwrap_err();
+    assert!(error == "Offsite.Paused" && message.contains("the bill"), "{error}: {message}");
+    home.send_work(Cloud::Tencent, &[copy("snap-brake002")]).await;
+    until("the command to be taken from the queue", 30, async || {
+        (home.account.depth(home.work(Cloud::Tencent)).await == 0 && home.records().await.len() == 2).then_some(())
+    })
+    .await;
+    assert_eq!((home.made(), home.account.depth(home.dead_letters(Cloud::Tencent)).await), (vec![], 0));
+    brake::resume(&ResumeArgs { scope: everything() }, &environment, &mut out).await.unwrap();
+    until("the pause to be forgotten", 20, async || {
+        home.invoke(&function, &copy("snap-brake001")).await.is_ok().then_some(())
+    })
+    .await;
+    home.expect_receipts(1).await;
 }
 
 #[tokio::test]
