@@ -77,10 +77,26 @@ pub trait Objects: Send + Sync {
     fn put<'a>(&'a self, name: &'a str, content_type: &'a str, bytes: &'a [u8]) -> Boxed<'a, Result<(), Error>>;
 }
 
+/// A message of the work queue of which nothing can ever come, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The ID that the queue gave the message.
+    pub id: String,
+    /// Its text, as it was received.
+    pub body: String,
+    /// The error.
+    pub error: Error,
+}
+
 /// Hands commands to other functions.
 pub trait WorkQueue: Send + Sync {
     /// Sends all commands. The answer says for each command, in order, whether the queue has it.
     fn hand_over<'a>(&'a self, commands: &'a [Command]) -> Boxed<'a, Vec<Result<(), EmitError>>>;
+
+    /// Puts messages among the dead letters. The answer says for each, in order, whether it lies there. A queue without dead letters has none.
+    fn give_up<'a>(&'a self, letters: &'a [DeadLetter]) -> Boxed<'a, Vec<Result<(), EmitError>>> {
+        Box::pin(async move { letters.iter().map(|_| Err(EmitError("there are no dead letters".into()))).collect() })
+    }
 }
 
 /// Puts messages on the queue that consumers read.

@@ -12,6 +12,7 @@ mod command_line;
 mod context;
 mod contracts;
 mod day;
+mod dead_letters;
 mod decisions;
 mod doctor;
 mod emulators;

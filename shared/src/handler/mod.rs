@@ -1,6 +1,7 @@
 //! The front door: one event in, one answer out.
 
 pub(crate) mod answer;
+mod dead_letters;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -63,7 +64,10 @@ async fn handle_event(ctx: &Context, payload: &Value, invocation: &Invocation) -
     }
     match event.answer {
         Answer::Results => answer::results(&results.into_iter().map(|(_, result)| result).collect::<Vec<_>>()),
-        Answer::Batch => answer::batch(&event.records, &results, &invocation.id),
+        Answer::Batch => {
+            let given_up = dead_letters::given_up(ctx, payload, &event.records, &results).await;
+            answer::batch(&event.records, &results, &given_up, &invocation.id)
+        }
     }
 }
 
