@@ -38,6 +38,7 @@ mod proof;
 mod races;
 mod remembered;
 mod report_page;
+mod roots;
 mod rotation;
 mod schemas;
 mod secrets;

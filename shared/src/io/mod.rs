@@ -18,5 +18,6 @@ pub mod meter;
 pub mod objects;
 pub mod patience;
 pub mod policies;
+pub mod roots;
 pub mod sqs;
 pub(crate) mod web_identity;

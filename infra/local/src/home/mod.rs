@@ -20,6 +20,7 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::credentials::{AccountSecrets, key_variables};
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
+use offsite_shared::io::roots::Roots;
 use offsite_shared::io::memory::{FixedPolicy, MemoryLedger};
 use offsite_shared::io::meter::{self, LineMeter};
 use offsite_shared::io::policies::StoredPolicy;
@@ -150,7 +151,7 @@ pub fn ports(
     clock: Arc<dyn Clock>,
     policy: Option<Arc<Policy>>,
 ) -> Result<(Ports, Arc<AccountSecrets>), Error> {
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
+    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::trusting(settings.connect_timeout, &Roots::of(environment)?)?);
     let secrets = AccountSecrets::new(environment, settings.clone(), &PROVIDERS, transport.clone(), clock.clone());
     let secrets = Arc::new(secrets);
     let memory = Arc::new(MemoryLedger::default());
@@ -190,7 +191,7 @@ pub(crate) fn only_reads(environment: &Environment) -> Result<Context, Error> {
     let mut settings = Settings::from_environment(environment, &PROVIDERS)?;
     settings.read_only = true;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let outside = Arc::new(HttpTransport::new(settings.connect_timeout)?);
+    let outside = Arc::new(HttpTransport::trusting(settings.connect_timeout, &Roots::of(environment)?)?);
     let transport: Arc<dyn Transport> = Arc::new(OnlyReads::new(outside, &PROVIDERS));
     let secrets = AccountSecrets::new(environment, settings.clone(), &PROVIDERS, transport.clone(), clock.clone());
     let (ports, _) = ports(environment, &settings, clock, None)?;
@@ -279,7 +280,7 @@ fn is_stored(uri: &str) -> bool {
 
 fn aws(environment: &Environment) -> anyhow::Result<Arc<Aws>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(std::time::Duration::from_secs(3))?);
+    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::trusting(std::time::Duration::from_secs(3), &Roots::of_aws(environment)?)?);
     Ok(Arc::new(Aws::from_environment(environment, transport, clock)?))
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use offsite_shared::io::aws::{Aws, AwsEndpoint};
 use offsite_shared::io::dynamodb::DynamoLedger;
+use offsite_shared::io::roots::Roots;
 use offsite_shared::ledger::brake::NOTE;
 use offsite_shared::model::access::{CredentialName, Pause};
 use offsite_shared::model::error::Error;
@@ -55,6 +56,18 @@ pub(crate) fn paused(environment: &Environment) -> Check {
         ),
     };
     Check::here("paused", "", finding, "whether it is set for functions elsewhere: this is this process's environment")
+}
+
+/// The check which certificate authorities are trusted.
+pub(crate) fn roots(environment: &Environment) -> Check {
+    let finding = match (Roots::of(environment), Roots::of_aws(environment)) {
+        (Ok(all), Ok(aws)) if all.files == aws.files => Finding::ok(all.describe()),
+        (Ok(all), Ok(aws)) => Finding::ok(format!("{}; for AWS {}", all.describe(), aws.describe())),
+        (Err(error), _) | (_, Err(error)) => {
+            Finding::new(Health::Fail, error.to_string(), "correct the file; nothing starts until then")
+        }
+    };
+    Check::here("roots", "", finding, "the file as the functions on AWS have it")
 }
 
 /// The check whether every variable that begins with `OFFSITE_` is read by something.

@@ -107,7 +107,10 @@ async fn examine(args: &DoctorArgs, environment: &Environment) -> anyhow::Result
     let (check, policy) = policy(args.file.as_deref(), environment);
     report.checks.push(check);
     report.policy = policy.as_ref().map(|(name, _)| name.clone());
-    report.checks.extend([here::names(environment), here::paused(environment)]);
+    report.checks.extend([here::names(environment), here::paused(environment), here::roots(environment)]);
+    if report.checks.last().is_some_and(|roots| roots.status == check::Status::Fail) {
+        return Ok(report);
+    }
     let (ledger, pauses) = here::ledger(environment, simulated).await;
     report.checks.extend(ledger);
     let in_force = policy.as_ref().map(|(_, policy)| Arc::new(policy.clone()));
