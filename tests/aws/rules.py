@@ -206,6 +206,8 @@ NO_RESOURCE = {
     "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
     "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
     "sts:GetWebIdentityToken",
+    "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
 }  # fmt: skip
 
 
@@ -239,6 +241,8 @@ WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
 def decisions_are_peoples(context):
     """A function that may write the ledger is denied every write of a risk and of the brake: both are for people with a role of their own."""
     for variant, name, role in context.made("AWS::IAM::Role"):
+        if name == "OperatorRole":
+            continue
         statements = [one for policy in role.get("Policies", []) for one in policy["PolicyDocument"]["Statement"]]
         allowed = {action for one in statements if one["Effect"] == "Allow" for action in items(one["Action"])}
         tables = [one["Resource"] for one in statements if WRITES & set(items(one["Action"])) and one["Effect"] == "Allow"]
@@ -338,11 +342,56 @@ def roles_of_services(context):
     for _, name, role in context.made("AWS::IAM::Role", ALL_ON):
         for statement in role["AssumeRolePolicyDocument"]["Statement"]:
             service = statement["Principal"].get("Service")
+            if name in PEOPLE:
+                continue
             condition = str(statement.get("Condition", ""))
             bound = "aws:SourceAccount" in condition and "aws:SourceArn" in condition
             if service != "lambda.amazonaws.com" and not bound:
                 yield f"{name}: {service}"
 
+
+PEOPLE = {"ReadOnlyRole": "ReadOnlyPrincipals", "OperatorRole": "OperatorPrincipals"}
+READS = ("Get", "Query", "Scan", "Describe", "Decrypt", "GenerateDataKey")
+
+
+@rule
+def roles_of_people(context):
+    """The two roles for people are made for whom they are named, no function has them, and the read-only one only reads."""
+    for given, wanted in ((ALL_ON, set()), (EVERYTHING, set(PEOPLE))):
+        made = {name: role for _, name, role in context.made("AWS::IAM::Role", given) if name in PEOPLE}
+        if set(made) != wanted:
+            yield f"{sorted(made)} instead of {sorted(wanted)}"
+        for name, role in made.items():
+            trusted = [one["Principal"] for one in role["AssumeRolePolicyDocument"]["Statement"]]
+            if trusted != [{"AWS": EVERYTHING[PEOPLE[name]].split(",")}]:
+                yield f"{name}: trusts {trusted}"
+    for where, statement in context.statements():
+        if where.startswith("ReadOnlyRole"):
+            for action in items(statement["Action"]):
+                if not action.split(":")[1].startswith(READS):
+                    yield f"{where}: {action}"
+
+
+@rule
+def landing_zone(context):
+    """Each role has the boundary and the path, each function the VPC, proxy, layers and roots that are asked for, and by default none."""
+    for variant, name, role in context.made("AWS::IAM::Role"):
+        asked = variant == "everything"
+        boundary = EVERYTHING["PermissionsBoundaryArn"] if asked else None
+        if (role.get("PermissionsBoundary"), role.get("Path")) != (boundary, EVERYTHING["RolePath"] if asked else "/"):
+            yield f"{name} ({variant}): {role.get('PermissionsBoundary')}, {role.get('Path')}"
+    for variant, name, function in context.made("AWS::Lambda::Function"):
+        variables = function["Environment"]["Variables"]
+        found = (
+            function.get("VpcConfig"), function.get("Layers"), variables.get("HTTPS_PROXY"), variables.get("OFFSITE_CA_BUNDLE"),
+        )  # fmt: skip
+        vpc = {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
+        given = (vpc, [EVERYTHING["LayerArns"]], EVERYTHING["HttpsProxy"], EVERYTHING["CaBundle"])
+        if found != (given if variant == "everything" else (None, None, None, "")):
+            yield f"{name} ({variant}): {found}"
+        role = context.resolved(VARIANTS[variant])["Resources"][target(function["Role"])]["Properties"]
+        if "lambda.amazonaws.com" in str(role) and ("ec2:CreateNetworkInterface" in str(role)) != (variant == "everything"):
+            yield f"{name} ({variant}): rights to a network interface"
 
 @rule
 def logs(context):
@@ -478,6 +527,8 @@ def policy_is_the_operators(context):
         for _, role, properties in context.made("AWS::IAM::Role", given):
             for statement in (one for policy in properties["Policies"] for one in policy["PolicyDocument"]["Statement"]):
                 actions = [action for action in items(statement["Action"]) if action.startswith("ssm:")]
+                if actions == ["ssm:GetParameter", "ssm:PutParameter"] and role == "OperatorRole":
+                    continue
                 if actions and (actions != ["ssm:GetParameter"] or not str(statement["Resource"]).endswith(f"parameter{wanted}")):
                     yield f"{role}: {actions} on {statement['Resource']}"
 
@@ -617,6 +668,19 @@ def receipts_unread(context):
         made = [name for _, name, _ in context.made("AWS::CloudWatch::Alarm", {**ALL_ON, **given}) if name == "ReceiptsUnreadAlarm"]
         if len(made) != wanted:
             yield f"{given}: {made}"
+
+
+@rule
+def workflows_watched(context):
+    """Each workflow that fails is an alarm, and so is one that does not end."""
+    made = {
+        (alarm["MetricName"], target(alarm["Dimensions"][0]["Value"]))
+        for _, _, alarm in context.made("AWS::CloudWatch::Alarm", ALL_ON)
+        if alarm["Namespace"] == "AWS/States" and alarm["Statistic"] == "Sum" and float(alarm["Threshold"]) == 0
+    }
+    wanted = {("ExecutionsFailed", "Workflow"), ("ExecutionsTimedOut", "Workflow"), ("ExecutionsFailed", "Fleet")}
+    if made != wanted:
+        yield str(sorted(wanted - made))
 
 
 @rule

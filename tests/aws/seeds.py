@@ -1,5 +1,7 @@
 """A defect for each rule: what it does to the template, and which rule alone must report it."""
 
+import json
+
 SEEDS = []
 
 
@@ -272,6 +274,35 @@ def a_role_for_any_schedule(context):
     del _resource(context, "TencentScheduleRole")["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]
 
 
+@seed("roles_of_people")
+def a_reader_that_writes(context):
+    _statement(context, "ReadOnlyRole", "Look")["Action"].append("dynamodb:PutItem")
+    statements = _resource(context, "ReadOnlyRole")["Policies"][0]["PolicyDocument"]["Statement"]
+    denial = json.loads(json.dumps(_statement(context, "TencentRole", "DecisionsArePeoples")))
+    statements.append(denial)
+
+
+@seed("roles_of_people")
+def an_operator_role_for_everybody(context):
+    trust = _resource(context, "OperatorRole")["AssumeRolePolicyDocument"]["Statement"][0]
+    trust["Principal"] = {"AWS": "*"}
+
+
+@seed("landing_zone")
+def a_role_without_its_boundary(context):
+    del _resource(context, "HuaweiScheduleRole")["PermissionsBoundary"]
+
+
+@seed("landing_zone")
+def a_function_beside_its_vpc(context):
+    del _resource(context, "ReportFunction")["VpcConfig"]
+
+
+@seed("landing_zone")
+def a_function_that_trusts_less_than_its_proxy_needs(context):
+    del _resource(context, "AlibabaFunction")["Environment"]["Variables"]["OFFSITE_CA_BUNDLE"]
+
+
 @seed("logs")
 def logs_for_ever(context):
     del _resource(context, "TencentLog")["RetentionInDays"]
@@ -397,6 +428,11 @@ def a_dashboard_that_forgets_the_looks(context):
 @seed("receipts_unread")
 def an_alarm_on_receipts_that_nobody_is_said_to_read(context):
     context.template["Conditions"]["ReceiptsRead"] = {"Fn::Equals": [{"Ref": "AlarmTopicArn"}, ""]}
+
+
+@seed("workflows_watched")
+def a_fleet_whose_failure_nobody_hears_of(context):
+    _resource(context, "FleetFailedAlarm")["Threshold"] = 100
 
 
 @seed("one_ledger")
