@@ -1,7 +1,7 @@
 //! What the template makes.
 
-use offsite_shared::model::command::Cloud;
 use offsite_local::cmd::brake::{self, PauseArgs, ResumeArgs, ScopeArgs};
+use offsite_shared::model::command::Cloud;
 use serde_json::{Value, json};
 
 use crate::account::{Account, until};
@@ -17,7 +17,11 @@ async fn functions(home: &Home) -> Vec<String> {
 
 #[tokio::test]
 async fn the_translated_template_deploys_with_all_three_providers() {
-    let home = Home::deploy(Wish::of(&Cloud::ALL)).await;
+    let account = Account::new();
+    let us = format!("arn:aws:iam::{}:root", account.id);
+    let wish = Wish::of(&Cloud::ALL).with("ReceiptsAreRead", "true");
+    let wish = wish.with("ReadOnlyPrincipals", &us).with("OperatorPrincipals", &us);
+    let home = Home::deploy_in(account, wish).await;
     let mut wanted: Vec<&str> = template()["Resources"].as_object().unwrap().keys().map(String::as_str).collect();
     let mut made: Vec<String> = home.resources().await.into_keys().collect();
     wanted.sort();

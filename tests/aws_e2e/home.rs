@@ -86,11 +86,8 @@ impl Home {
     /// Deploys as `sam deploy` would: code and template into a bucket, then a stack of them.
     pub async fn deploy_in(account: Account, wish: Wish) -> Home {
         let simulators = Simulators::start(wish.simulated.clone()).await.unwrap();
-        let mut parameters: BTreeMap<String, String> = wish
-            .clouds
-            .iter()
-            .map(|cloud| (format!("{}Enabled", title(*cloud)), "true".to_owned()))
-            .collect();
+        let mut parameters: BTreeMap<String, String> =
+            wish.clouds.iter().map(|cloud| (format!("{}Enabled", title(*cloud)), "true".to_owned())).collect();
         for (name, url) in [
             ("AlibabaEndpoint", simulators.alibaba()),
             ("AlibabaStsEndpoint", simulators.alibaba()),
@@ -169,7 +166,8 @@ impl Home {
         let name = stack(&self.account);
         let described = self.account.query("cloudformation", "DescribeStacks", &[("StackName", &name)]).await.unwrap();
         let known = elements(&described, "ParameterKey");
-        let mut form = vec![("StackName".to_owned(), name.clone()), ("UsePreviousTemplate".to_owned(), "true".to_owned())];
+        let mut form =
+            vec![("StackName".to_owned(), name.clone()), ("UsePreviousTemplate".to_owned(), "true".to_owned())];
         form.push(("Capabilities.member.1".to_owned(), "CAPABILITY_IAM".to_owned()));
         for (number, parameter) in known.iter().enumerate() {
             let member = format!("Parameters.member.{}", number + 1);

@@ -132,13 +132,19 @@ async fn after_three_hours_of_brake_a_thousand_queued_commands_have_left_no_dead
     assert_eq!((queue.waiting.len(), queue.dead.len(), copies(&estate).len()), (0, 0, 0));
     let report = estate.report(&policy).await;
     assert_eq!(report.rules[0].counts.missing, 1_000, "lag goes on");
-    assert!(report.remarks[0].contains("everything on tencent is paused since 2026-11-27T08:00:00Z by ann@desk: the bill"));
+    assert!(
+        report.remarks[0].contains("everything on tencent is paused since 2026-11-27T08:00:00Z by ann@desk: the bill")
+    );
     release(&estate).await;
     estate.clock.sleep(MINUTE).await;
     while copies(&estate).len() < commands.len() {
         let before = copies(&estate).len();
         estate.sweep(&context).await;
-        assert!(copies(&estate).len() > before, "{before} of {} are started, and a sweep starts no more", commands.len());
+        assert!(
+            copies(&estate).len() > before,
+            "{before} of {} are started, and a sweep starts no more",
+            commands.len()
+        );
     }
     assert_eq!(copies(&estate), vec![1; 1_000]);
     assert_eq!(estate.report(&policy).await.remarks, Vec::<String>::new());
@@ -171,7 +177,9 @@ async fn it_holds_five_seconds_later_and_a_direct_call_is_told_so_by_name() {
     estate.clock.sleep(Duration::from_secs(5)).await;
     let refused = call(&commands[1]).await.unwrap_err();
     assert_eq!(refused.name.name(), "Offsite.Paused", "{refused}");
-    assert!(refused.message.contains("rule nightly is paused") && refused.message.contains("offsite resume --rule nightly"));
+    assert!(
+        refused.message.contains("rule nightly is paused") && refused.message.contains("offsite resume --rule nightly")
+    );
     // Another rule goes on.
     let mut other = commands[2].clone();
     other["rule"] = json!("weekly");
@@ -251,6 +259,8 @@ async fn where_the_brake_cannot_be_read_nothing_starts() {
     let context = estate.context(&policy);
     let refused = handle(&context, &commands[0], &estate.invocation(60)).await.unwrap_err();
     assert_eq!((refused.name.name(), copies(&estate).len()), ("Offsite.Unavailable", 0), "{refused}");
+    // What there is can still be seen.
+    assert_eq!(estate.sweep(&context).await["swept"][0]["counts"]["missing"], json!(1));
     assert!(estate.report(&policy).await.remarks[0].contains("is not to be read"));
 }
 
@@ -275,7 +285,11 @@ async fn a_person_pauses_everybody_sees_it_and_a_person_resumes() {
     let run = async |arguments: &[&str]| command_line::run(arguments, &environment, None).await;
     let paused = run(&["pause", "--rule", "nightly", "--reason", "the bill"]).await;
     assert_eq!(paused.code, 0, "{}", paused.stderr);
-    assert!(paused.stdout.contains("rule nightly is paused since") && paused.stdout.contains("the bill"), "{}", paused.stdout);
+    assert!(
+        paused.stdout.contains("rule nightly is paused since") && paused.stdout.contains("the bill"),
+        "{}",
+        paused.stdout
+    );
     let again = run(&["pause", "--rule", "nightly", "--reason", "again"]).await;
     assert!(again.code == 1 && again.stderr.contains("it is paused already"), "{}", again.stderr);
     for (arguments, why) in [
@@ -296,7 +310,12 @@ async fn a_person_pauses_everybody_sees_it_and_a_person_resumes() {
         assert!(words.contains("rule nightly is paused since"), "{arguments:?}: {shown}");
     }
     let resumed = run(&["resume", "--rule", "nightly"]).await;
-    assert!(resumed.code == 0 && resumed.stdout.contains("rule nightly goes on"), "{}{}", resumed.stdout, resumed.stderr);
+    assert!(
+        resumed.code == 0 && resumed.stdout.contains("rule nightly goes on"),
+        "{}{}",
+        resumed.stdout,
+        resumed.stderr
+    );
     run(&["sweep"]).await;
     assert_eq!(copies(&estate).len(), 2);
 }

@@ -77,7 +77,10 @@ async fn a_wrong_command_goes_to_the_dead_letters_at_once_as_it_came_with_its_er
     assert_eq!(failures, json!([{ "itemIdentifier": "3" }]), "what may still be done is delivered again");
     let told: Vec<(&str, &str)> = letters.iter().map(|one| (one.id.as_str(), one.error.name.name())).collect();
     assert_eq!(told, [("1", "Offsite.InvalidCommand"), ("2", "Offsite.InvalidCommand")]);
-    assert_eq!(letters.iter().map(|one| &one.body).collect::<Vec<_>>(), [&bodies[1].to_string(), &bodies[2].to_string()]);
+    assert_eq!(
+        letters.iter().map(|one| &one.body).collect::<Vec<_>>(),
+        [&bodies[1].to_string(), &bodies[2].to_string()]
+    );
     assert!(letters[1].error.message.contains("no rule of the policy asks for this copy"), "{:?}", letters[1].error);
 }
 
@@ -86,6 +89,7 @@ async fn a_wrong_command_goes_to_the_dead_letters_at_once_as_it_came_with_its_er
 async fn what_the_dead_letters_do_not_take_is_delivered_again() {
     let (failures, letters, _) = delivered(false).await;
     assert_eq!(letters.len(), 2);
-    let back: Vec<&str> = failures.as_array().unwrap().iter().map(|one| one["itemIdentifier"].as_str().unwrap()).collect();
+    let back: Vec<&str> =
+        failures.as_array().unwrap().iter().map(|one| one["itemIdentifier"].as_str().unwrap()).collect();
     assert_eq!(back, ["1", "2", "3"]);
 }

@@ -50,10 +50,9 @@ async fn made(setup: &Setup, at: Timestamp) -> Result<Report, Error> {
         lines: keeping::lines(policy.as_deref()),
         defaults: setup.defaults.clone(),
     };
-    let mut report =
-        keeping::read(&*setup.ledger, &*setup.notes, policy.as_deref(), &wish).await.map_err(|error| {
-            Error::new(ErrorName::Unavailable, format!("no report was made: {error}; the next one is made on schedule"))
-        })?;
+    let mut report = keeping::read(&*setup.ledger, &*setup.notes, policy.as_deref(), &wish).await.map_err(|error| {
+        Error::new(ErrorName::Unavailable, format!("no report was made: {error}; the next one is made on schedule"))
+    })?;
     if let Some(missing) = missing {
         report.conclusion = Conclusion::Unknown;
         report.remarks.insert(0, missing);

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use offsite_local::cmd::{
-    brake, chaos, demo, doctor, events, handle, init, ledger, observe, policy, queue, report, risk, rule, sign, simulate,
-    status, sweep, watch, witness,
+    brake, chaos, demo, doctor, events, handle, init, ledger, observe, policy, queue, report, risk, rule, sign,
+    simulate, status, sweep, watch, witness,
 };
 use offsite_local::home::profile;
 use offsite_local::report::Health;

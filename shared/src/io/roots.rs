@@ -66,11 +66,14 @@ impl Roots {
         let mut count = 0;
         for (line, block) in certificates(&text).map_err(wrong)? {
             let unusable = |why: String| wrong(format!("line {line}: the certificate cannot be used: {why}"));
-            let certificate = CertificateDer::from_pem_slice(block.as_bytes()).map_err(|error| unusable(error.to_string()))?;
+            let certificate =
+                CertificateDer::from_pem_slice(block.as_bytes()).map_err(|error| unusable(error.to_string()))?;
             self.store.add(certificate).map_err(|error| unusable(error.to_string()))?;
             count += 1;
             if count > MOST {
-                return Err(wrong(format!("line {line}: more than {MOST} certificates; keep those of your own authorities")));
+                return Err(wrong(format!(
+                    "line {line}: more than {MOST} certificates; keep those of your own authorities"
+                )));
             }
         }
         if count == 0 {
@@ -104,7 +107,9 @@ fn certificates(text: &str) -> Result<Vec<(usize, String)>, String> {
             Some((begun, _)) => return Err(format!("line {begun}: the certificate does not end before line {number}")),
             None if line == CERTIFICATE => open = Some((number, format!("{line}\n"))),
             None if line.starts_with(BEGIN) => {
-                return Err(format!("line {number}: is no certificate; nothing else belongs into this file, least of all a key"));
+                return Err(format!(
+                    "line {number}: is no certificate; nothing else belongs into this file, least of all a key"
+                ));
             }
             None => {}
         }

@@ -261,7 +261,12 @@ impl Sweep<'_> {
 
     /// Finds out whether a person has stopped this rule. What the sweep sees it records all the same.
     pub(super) async fn read_brake(&mut self) -> Result<(), Stop> {
-        self.paused = brake::on(self.ctx, self.provider.cloud(), Some(&self.rule.name)).await?.is_some();
+        self.paused = match brake::on(self.ctx, self.provider.cloud(), Some(&self.rule.name)).await {
+            Ok(found) => found.is_some(),
+            Err(error) if error.is_transient() => return Err(error.into()),
+            // A brake that nobody can read stops every start, and not the view of what there is.
+            Err(_) => true,
+        };
         Ok(())
     }
 

@@ -20,10 +20,10 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::credentials::{AccountSecrets, key_variables};
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
-use offsite_shared::io::roots::Roots;
 use offsite_shared::io::memory::{FixedPolicy, MemoryLedger};
 use offsite_shared::io::meter::{self, LineMeter};
 use offsite_shared::io::policies::StoredPolicy;
+use offsite_shared::io::roots::Roots;
 use offsite_shared::io::sqs::SqsEmitter;
 use offsite_shared::ledger::store::{RecordFilter, RecordPage};
 use offsite_shared::model::command::{Cloud, Key};
@@ -151,7 +151,8 @@ pub fn ports(
     clock: Arc<dyn Clock>,
     policy: Option<Arc<Policy>>,
 ) -> Result<(Ports, Arc<AccountSecrets>), Error> {
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::trusting(settings.connect_timeout, &Roots::of(environment)?)?);
+    let transport: Arc<dyn Transport> =
+        Arc::new(HttpTransport::trusting(settings.connect_timeout, &Roots::of(environment)?)?);
     let secrets = AccountSecrets::new(environment, settings.clone(), &PROVIDERS, transport.clone(), clock.clone());
     let secrets = Arc::new(secrets);
     let memory = Arc::new(MemoryLedger::default());
@@ -280,7 +281,8 @@ fn is_stored(uri: &str) -> bool {
 
 fn aws(environment: &Environment) -> anyhow::Result<Arc<Aws>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::trusting(std::time::Duration::from_secs(3), &Roots::of_aws(environment)?)?);
+    let transport: Arc<dyn Transport> =
+        Arc::new(HttpTransport::trusting(std::time::Duration::from_secs(3), &Roots::of_aws(environment)?)?);
     Ok(Arc::new(Aws::from_environment(environment, transport, clock)?))
 }
 

@@ -103,7 +103,7 @@ fn braked(remarks: &[String]) -> Check {
         true => Finding::ok("nobody has paused anything"),
         false => Finding::new(Health::Warn, remarks.join(". "), "end it when copies are to be made again"),
     };
-    Check::here("brake", "", finding, "")
+    Check::here("brake", "", finding, "what is paused for those who use another ledger")
 }
 
 /// The check whether the table can be deleted by mistake.

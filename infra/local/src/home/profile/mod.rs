@@ -32,7 +32,8 @@ pub async fn resolved(environment: &Environment) -> Result<Environment, Error> {
         return Ok(environment.clone());
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::trusting(Duration::from_secs(3), &Roots::of_aws(environment)?)?);
+    let transport: Arc<dyn Transport> =
+        Arc::new(HttpTransport::trusting(Duration::from_secs(3), &Roots::of_aws(environment)?)?);
     let profiles = Profiles::read(environment)?;
     let mut environment = environment.clone();
     let region = profiles.region(&environment).map(str::to_owned);
