@@ -19,6 +19,7 @@ mod emulators;
 mod events;
 mod explained;
 mod faults;
+mod found;
 mod functions;
 mod golden;
 mod hints;
