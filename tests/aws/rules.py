@@ -158,6 +158,25 @@ def dead_letter_alarms(context):
 
 
 @rule
+def wrong_commands_at_once(context):
+    """A function may put a wrong command among the dead letters of its own work queue, and knows where they are."""
+    resources = context.resolved(ALL_ON)["Resources"]
+    for provider in PROVIDERS:
+        letters = target(resources[f"{provider}Work"]["Properties"].get("RedrivePolicy", {}).get("deadLetterTargetArn"))
+        variables = resources[f"{provider}Function"]["Properties"]["Environment"]["Variables"]
+        policies = resources[f"{provider}Role"]["Properties"]["Policies"]
+        may = [
+            letters if resource == "*" else target(resource)
+            for policy in policies
+            for one in policy["PolicyDocument"]["Statement"]
+            if any(str(action).startswith("sqs:SendMessage") for action in items(one["Action"]))
+            for resource in items(one["Resource"])
+        ]
+        if letters and (target(variables.get("OFFSITE_DEAD_LETTERS_URL")) != letters or letters not in may):
+            yield f"{provider}: {variables.get('OFFSITE_DEAD_LETTERS_URL')}, may send to {may}"
+
+
+@rule
 def dead_letters_last(context):
     """A dead-letter queue keeps messages for the fourteen days that SQS allows."""
     resources = context.resolved(ALL_ON)["Resources"]

@@ -130,6 +130,17 @@ def an_alarm_that_waits_for_ten(context):
     _resource(context, "ReceiptsDeadLettersAlarm")["Threshold"] = 10
 
 
+@seed("wrong_commands_at_once")
+def a_function_that_may_not_give_up(context):
+    _statement(context, "AlibabaRole", "Send")["Resource"].remove({"Fn::GetAtt": ["AlibabaWorkDeadLetters", "Arn"]})
+
+
+@seed("wrong_commands_at_once")
+def a_function_with_the_dead_letters_of_another(context):
+    variables = _resource(context, "HuaweiFunction")["Environment"]["Variables"]
+    variables["OFFSITE_DEAD_LETTERS_URL"] = {"Ref": "HuaweiWork"}
+
+
 @seed("dead_letters_last")
 def dead_letters_for_four_days(context):
     del _resource(context, "HuaweiScheduleDeadLetters")["MessageRetentionPeriod"]
