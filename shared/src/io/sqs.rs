@@ -261,3 +261,39 @@ async fn bury(queue: &SqsEmitter, letters: &[DeadLetter]) -> Vec<Outcome> {
     };
     (0..letters.len()).map(|index| there.contains(&index).then_some(()).ok_or_else(|| EmitError(why.clone()))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::clock::SystemClock;
+    use crate::io::http::HttpTransport;
+
+    fn queue(url: &str) -> SqsEmitter {
+        let environment =
+            [("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "x")]
+                .into_iter()
+                .fold(Environment::default(), |environment, (name, value)| environment.with(name, value));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let transport = Arc::new(HttpTransport::new(Duration::from_secs(1)).unwrap());
+        let aws = Arc::new(Aws::from_environment(&environment, transport, clock.clone()).unwrap());
+        SqsEmitter::on(&environment, "QUEUE_URL", url, aws, clock).unwrap()
+    }
+
+    /// A rule with much to do keeps nobody else's commands waiting; what has no rule, and a receipt, has no group.
+    #[test]
+    fn on_a_standard_queue_a_command_is_grouped_by_its_rule_and_on_an_ordered_one_everything_has_a_group() {
+        let message = |event: Value| Message { id: "1".into(), event };
+        let standard = queue("https://sqs.us-east-1.amazonaws.com/123456789012/work");
+        let ordered = queue("https://sqs.us-east-1.amazonaws.com/123456789012/work.fifo");
+        for (event, on_standard, on_ordered) in [
+            (json!({ "rule": "nightly" }), json!("nightly"), json!("nightly")),
+            (json!({ "subject": "10ce" }), Value::Null, json!("10ce")),
+            (json!({}), Value::Null, json!("offsite")),
+            (json!({ "rule": "two words" }), Value::Null, json!("offsite")),
+        ] {
+            let (one, other) = (standard.entry(0, &message(event.clone())), ordered.entry(0, &message(event)));
+            assert_eq!((&one["MessageGroupId"], &other["MessageGroupId"]), (&on_standard, &on_ordered));
+            assert_eq!((&one["MessageDeduplicationId"], &other["MessageDeduplicationId"]), (&Value::Null, &json!("1")));
+        }
+    }
+}
