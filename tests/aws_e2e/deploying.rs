@@ -1,6 +1,7 @@
 //! What the template makes.
 
 use offsite_local::cmd::brake::{self, PauseArgs, ResumeArgs, ScopeArgs};
+use offsite_local::cmd::doctor::{self, DoctorArgs, Format};
 use offsite_shared::model::command::Cloud;
 use serde_json::{Value, json};
 
@@ -110,6 +111,38 @@ async fn a_deployment_does_not_release_the_brake() {
     })
     .await;
     home.expect_receipts(1).await;
+}
+
+/// The template leaves the protection off, so that a failed first deployment can roll back: somebody must be reminded.
+#[tokio::test]
+async fn the_doctor_warns_until_the_ledger_is_protected_from_deletion() {
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
+    let environment = home.account.environment().with("OFFSITE_TABLE", home.output("LedgerTable"));
+    let environment = environment.with("OFFSITE_TENCENT_ENDPOINT", home.base(Cloud::Tencent));
+    let args = || DoctorArgs {
+        file: None,
+        provider: Some(Cloud::Tencent),
+        account: None,
+        source_region: None,
+        destination_region: None,
+        format: Format::Json,
+        simulate: false,
+        timeout: 5,
+    };
+    let protection = async || {
+        let mut out = Vec::new();
+        doctor::run(&args(), &environment, &mut out).await.unwrap();
+        let report: Value = serde_json::from_slice(&out).unwrap();
+        let checks = report["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["check"] == "protection").unwrap().clone()
+    };
+    let found = protection().await;
+    assert_eq!(found["status"], "warn", "{found}");
+    assert!(found["advice"].as_str().unwrap().contains("--deletion-protection-enabled"), "{found}");
+    let protect = json!({ "TableName": home.output("LedgerTable"), "DeletionProtectionEnabled": true });
+    home.account.json("DynamoDB_20120810.UpdateTable", protect).await;
+    let found = protection().await;
+    assert_eq!(found["status"], "ok", "{found}");
 }
 
 #[tokio::test]
