@@ -31,6 +31,7 @@ mod metrics;
 mod observe;
 mod only_reads;
 mod passwords;
+mod plain_output;
 mod policy;
 mod proof;
 mod races;
