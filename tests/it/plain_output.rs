@@ -182,7 +182,7 @@ async fn nothing_that_a_cloud_says_steers_a_terminal_a_file_or_a_log() {
     stage.says(&["-vv", "handle", "--event", &event]).await;
     // Everything is refused with such words, by the doctor's questions too.
     let refused = HOSTILE.join(" ");
-    stage.post("faults", json!({ "clear": true, "faults": [{ "kind": "code", "code": format!("Auth{refused}"), "message": refused, "http_status": 400 }] })).await;
+    stage.post("faults", json!({ "clear": true, "faults": [{ "kind": "code", "code": "AuthFailure.SecretIdNotFound", "message": refused }] })).await;
     for arguments in [&["doctor", "--provider", "tencent"][..], &["doctor", "--format", "json"], &["sweep"], &["witness"], &["report", "--live"]] {
         stage.says(arguments).await;
     }
