@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::ledger::Record;
 use crate::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
-use crate::model::access::{Access, CredentialName, Pause};
+use crate::model::access::{Access, CredentialName, Pause, Realm};
 use crate::model::command::{Cloud, Command, Key};
 use crate::model::error::{EmitError, Error};
 use crate::model::http::{HttpRequest, Reply, TransportError};
@@ -97,7 +97,7 @@ pub trait Meter: Send + Sync {
 
 /// Gives what authenticates the calls of an account.
 pub trait Secrets: Send + Sync {
-    /// The access for calls to this cloud, account and region. `refused` names a credential that was given before and that the cloud
+    /// The access for calls of this cloud and account in this realm. `refused` names a credential that was given before and that the cloud
     /// refused: if there is another one by now, that is given, and otherwise the same one again.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ pub trait Secrets: Send + Sync {
         &'a self,
         cloud: Cloud,
         account: &'a str,
-        region: &'a str,
+        realm: Realm<'a>,
         refused: Option<&'a CredentialName>,
     ) -> Boxed<'a, Result<Access, Error>>;
 

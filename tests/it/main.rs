@@ -14,6 +14,7 @@ mod day;
 mod decisions;
 mod doctor;
 mod emulators;
+mod endless;
 mod events;
 mod explained;
 mod faults;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::model::access::{Access, CredentialName};
+use offsite_shared::model::access::{Access, CredentialName, Realm};
 use offsite_shared::model::command::{Cloud, Command};
 use offsite_shared::model::error::{EmitError, Error};
 use offsite_shared::model::http::{HttpRequest, Reply, TransportError};
@@ -100,7 +100,7 @@ impl Secrets for Keys {
         &'a self,
         _cloud: Cloud,
         _account: &'a str,
-        _region: &'a str,
+        _realm: Realm<'a>,
         _refused: Option<&'a CredentialName>,
     ) -> Boxed<'a, Result<Access, Error>> {
         let credential = Credential {

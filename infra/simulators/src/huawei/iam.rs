@@ -45,7 +45,7 @@ impl Huawei {
         };
         let expires = later(now, TOKEN_LIFE_S);
         let token = format!("MIIsimulated{}{}", self.draw.hex32(), self.draw.hex32());
-        self.tokens.insert(token.clone(), expires);
+        self.tokens.insert(token.clone(), (expires, project_id.clone()));
         let token_body = json!({"token": {
             "expires_at": format!("{}Z", naive_time(expires)),
             "issued_at": format!("{}Z", naive_time(now)),

@@ -4,6 +4,7 @@ pub(crate) mod reading;
 
 use serde_json::{Map, Value, json};
 
+use super::access::Realm;
 use super::text::hash_of;
 
 /// A cloud whose backups can be copied.
@@ -138,6 +139,13 @@ pub struct Source {
     pub project_id: Option<String>,
     /// The snapshot, backup, checkpoint item or vault ID; the operation says which.
     pub id: String,
+}
+
+impl Source {
+    /// Where the credential for calls about it must hold.
+    pub(crate) fn realm(&self) -> Realm<'_> {
+        Realm { region: &self.region, project: self.project_id.as_deref() }
+    }
 }
 
 /// Where a copy goes.
