@@ -35,13 +35,17 @@ fn page(call: &Call, manner: Manner, number: u64) -> Reply {
     let id = |at: u64| format!("{number:08x}-0000-4000-8000-{at:012x}");
     let items = |make: &dyn Fn(String) -> Value| (0..100).map(|at| make(id(at))).collect::<Vec<Value>>();
     let body = match call.action {
-        "DescribeSnapshots" => json!({ "Response": { "RequestId": "r", "TotalCount": total, "SnapshotSet": items(&|id| {
+        "DescribeSnapshots" => {
+            json!({ "Response": { "RequestId": "r", "TotalCount": total, "SnapshotSet": items(&|id| {
             json!({ "SnapshotId": format!("snap-{id}"), "SnapshotName": id, "SnapshotState": "NORMAL", "CopyFromRemote": true,
                 "CreateTime": "2026-11-21 16:30:00" })
-        }) } }),
-        "DescribeBackupJobs2" => json!({ "Success": true, "TotalCount": total, "BackupJobs": { "BackupJob": items(&|id| {
+        }) } })
+        }
+        "DescribeBackupJobs2" => {
+            json!({ "Success": true, "TotalCount": total, "BackupJobs": { "BackupJob": items(&|id| {
             json!({ "JobId": id, "VaultId": "v-1", "SourceType": "ECS_FILE", "Status": "COMPLETE" })
-        }) } }),
+        }) } })
+        }
         "DescribeVaults" => json!({ "Success": true, "TotalCount": total, "Vaults": { "Vault": items(&|id| {
             json!({ "VaultId": format!("v-{id}") })
         }) } }),
@@ -80,8 +84,10 @@ fn every_listing_of_an_inventory_ends() {
         let one = replication(operation);
         let inventory = provider(operation.cloud()).inventory();
         let vault = (operation.cloud() == Cloud::Alibaba).then(|| "v-1".to_owned());
-        let scope =
-            InventoryQuery { vault_id: vault, ..InventoryQuery::of(operation, &one.source.region, one.source.project_id.clone()) };
+        let scope = InventoryQuery {
+            vault_id: vault,
+            ..InventoryQuery::of(operation, &one.source.region, one.source.project_id.clone())
+        };
         for manner in [Manner::Same, Manner::Growing] {
             for copies in [false, true] {
                 let (mut cursor, mut pages) = (None, 0);

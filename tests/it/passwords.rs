@@ -61,7 +61,6 @@ async fn a_refused_password_is_sent_once_for_all_regions() {
     assert_eq!(six_regions(201).await, (6, 6));
 }
 
-
 /// The tokens that IAM gave for two projects of one region, and what each of them opens.
 struct Projects {
     _simulators: Simulators,
@@ -103,8 +102,7 @@ impl Projects {
             .with("OFFSITE_HUAWEI_IAM_PASSWORD", "offsite-password");
         let settings = Settings::from_environment(&environment, &[&Huawei]).unwrap();
         let transport = Arc::new(HttpTransport::new(Duration::from_secs(3)).unwrap());
-        let secrets =
-            AccountSecrets::new(&environment, settings.clone(), &[&Huawei], transport, Arc::new(SystemClock));
+        let secrets = AccountSecrets::new(&environment, settings.clone(), &[&Huawei], transport, Arc::new(SystemClock));
         Projects { _simulators: simulators, http, secrets, settings }
     }
 

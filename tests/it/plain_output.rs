@@ -183,7 +183,13 @@ async fn nothing_that_a_cloud_says_steers_a_terminal_a_file_or_a_log() {
     // Everything is refused with such words, by the doctor's questions too.
     let refused = HOSTILE.join(" ");
     stage.post("faults", json!({ "clear": true, "faults": [{ "kind": "code", "code": "AuthFailure.SecretIdNotFound", "message": refused }] })).await;
-    for arguments in [&["doctor", "--provider", "tencent"][..], &["doctor", "--format", "json"], &["sweep"], &["witness"], &["report", "--live"]] {
+    for arguments in [
+        &["doctor", "--provider", "tencent"][..],
+        &["doctor", "--format", "json"],
+        &["sweep"],
+        &["witness"],
+        &["report", "--live"],
+    ] {
         stage.says(arguments).await;
     }
 }
@@ -210,7 +216,8 @@ fn cells(line: &str) -> Vec<String> {
 #[tokio::test]
 async fn ids_stay_apart_and_no_cell_is_a_formula() {
     let stage = hostile().await;
-    for (arguments, column) in [(&["witness", "--format", "csv"][..], 4), (&["report", "--live", "--format", "csv"], 5)] {
+    for (arguments, column) in [(&["witness", "--format", "csv"][..], 4), (&["report", "--live", "--format", "csv"], 5)]
+    {
         let csv = stage.says(arguments).await.stdout;
         let lines: Vec<Vec<String>> = csv.trim_end().split("\r\n").map(cells).collect();
         let ids: BTreeSet<&str> = lines.iter().skip(1).map(|line| line[column].as_str()).collect();
@@ -232,8 +239,12 @@ async fn ids_stay_apart_and_no_cell_is_a_formula() {
     }
     // For programs the IDs are what they were.
     let told: Value = serde_json::from_str(&stage.says(&["witness", "--format", "json"]).await.stdout).unwrap();
-    let ids: BTreeSet<&str> =
-        told["places"][0]["backups"].as_array().unwrap().iter().map(|backup| backup["backup_id"].as_str().unwrap()).collect();
+    let ids: BTreeSet<&str> = told["places"][0]["backups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|backup| backup["backup_id"].as_str().unwrap())
+        .collect();
     for part in HOSTILE {
         assert!(ids.contains(id(part).as_str()), "{part:?}");
     }

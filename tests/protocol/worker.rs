@@ -22,7 +22,8 @@ use serde_json::{Value, json};
 use crate::product::{
     Access, Boxed, Clock, Cloud, Context, Credential, CredentialName, EmitError, Emitter, Error, Expect, HttpRequest,
     Invocation, Key, Ledger, LedgerError, Message, Metrics, Nonce, Note, Notes, Pause, Policies, Policy, Ports, Put,
-    Realm, Record, RecordFilter, RecordPage, Reply, Resolution, Secrets, Settings, Transport, TransportError, handle, resolve,
+    Realm, Record, RecordFilter, RecordPage, Reply, Resolution, Secrets, Settings, Transport, TransportError, handle,
+    resolve,
 };
 use crate::provider::Model;
 

@@ -149,7 +149,10 @@ fn resource(out: &mut Text, known: &RuleStatus, line: &ResourceLine) {
     let since = since.map(|since| format!(", since {} UTC", minute(since))).unwrap_or_default();
     let name = line.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
     let state = resources::state(line.state).0;
-    out.say(2, &format!("rule {}: {}{name} in {}: {state}{since}", known.rule.rule, exact(&line.resource), line.destination));
+    out.say(
+        2,
+        &format!("rule {}: {}{name} in {}: {state}{since}", known.rule.rule, exact(&line.resource), line.destination),
+    );
     if let Some(copy) = copy_of(known, line) {
         let id = copy.copy.as_ref().map(|id| format!(" is {}", exact(id))).unwrap_or_default();
         out.say(6, &format!("newest copy{id}, of {} made {} UTC", exact(&copy.backup), minute(copy.made)));

@@ -1,8 +1,8 @@
 //! Lines of a terminal: 100 columns, broken at spaces, with nothing in them that could steer it.
 
 use anstyle::Style;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use offsite_shared::model::text::{exact, plain};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::words::number;
 

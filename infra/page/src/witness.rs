@@ -406,6 +406,13 @@ impl Listed {
 }
 
 fn line(out: &mut String, cells: [String; HEADER.len()]) {
-    out.push_str(&cells.iter().zip(HEADER).map(|(cell, column)| quoted(cell, IDS.contains(&column))).collect::<Vec<_>>().join(","));
+    out.push_str(
+        &cells
+            .iter()
+            .zip(HEADER)
+            .map(|(cell, column)| quoted(cell, IDS.contains(&column)))
+            .collect::<Vec<_>>()
+            .join(","),
+    );
     out.push_str("\r\n");
 }

@@ -19,7 +19,8 @@ pub fn hash_of(parts: &[&str]) -> String {
 ///
 /// Source: Unicode Standard Annex 9, table of explicit directional characters, and Unicode 16 chapter 23.1, read 2026-11.
 pub fn steers(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Text on one line: every sign that steers is written as JSON writes it, such as `\u001b`. So the same is right between the quotes of a JSON
@@ -81,8 +82,20 @@ mod tests {
     #[test]
     fn no_two_ids_look_alike() {
         let ids = [
-            "snap-1", "snap-1 ", " snap-1", "snap- 1", "snap-1\t", "snap-1\n", "snap-1\u{a0}", "snap-1\u{200b}", "snap-1\u{85}",
-            "snap-1\u{80}", "snap-1\\u0080", "snap-1\u{feff}", "snap-1😀", "snap-中",
+            "snap-1",
+            "snap-1 ",
+            " snap-1",
+            "snap- 1",
+            "snap-1\t",
+            "snap-1\n",
+            "snap-1\u{a0}",
+            "snap-1\u{200b}",
+            "snap-1\u{85}",
+            "snap-1\u{80}",
+            "snap-1\\u0080",
+            "snap-1\u{feff}",
+            "snap-1😀",
+            "snap-中",
         ];
         let shown: Vec<String> = ids.iter().map(|id| exact(id)).collect();
         let distinct: std::collections::BTreeSet<&String> = shown.iter().collect();
