@@ -24,6 +24,7 @@ mod hints;
 mod hostile;
 mod inventory;
 mod isolation;
+mod kept_formats;
 mod kept_report;
 mod ledger;
 mod life;

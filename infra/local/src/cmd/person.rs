@@ -38,7 +38,11 @@ pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
     }
-    let day = text.parse::<Date>().ok().filter(|_| text.len() == 10).and_then(|day| day.to_zoned(TimeZone::UTC).ok());
+    let day = text
+        .parse::<Date>()
+        .ok()
+        .filter(|_| text.len() == 10)
+        .and_then(|day| day.to_zoned_datetime(TimeZone::UTC).ok());
     day.map(|day| day.timestamp()).ok_or_else(|| {
         "must be a day such as 2026-11-22 (from 00:00 UTC) or a time such as 2026-11-22T06:00:00Z".to_owned()
     })
