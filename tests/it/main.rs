@@ -18,6 +18,7 @@ mod endless;
 mod events;
 mod explained;
 mod faults;
+mod found;
 mod functions;
 mod golden;
 mod hints;
