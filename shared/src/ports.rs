@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::ledger::Record;
 use crate::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
-use crate::model::access::{Access, CredentialName, Pause, Realm};
-use crate::model::command::{Cloud, Command, Key};
+use crate::model::access::{Access, CredentialName, Pause};
+use crate::model::command::{Cloud, Command, Key, Realm};
 use crate::model::error::{EmitError, Error};
 use crate::model::http::{HttpRequest, Reply, TransportError};
 use crate::model::receipt::Message;

@@ -18,15 +18,6 @@ pub struct Pause {
     pub reason: String,
 }
 
-/// Where a credential is to hold: a token of Huawei holds for one project of one region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Realm<'a> {
-    /// The region of the calls.
-    pub region: &'a str,
-    /// The ID of the project that the calls name; `None` if they name none, as everywhere but at Huawei.
-    pub project: Option<&'a str>,
-}
-
 /// What authenticates the calls of a provider account.
 #[derive(Clone, Debug)]
 pub enum Access {

@@ -1,6 +1,6 @@
 //! A planned call, and the service that it goes to.
 
-use crate::model::access::Realm;
+use crate::model::command::Realm;
 use crate::sign::RequestDraft;
 
 /// The header in which a call of Huawei names its project.

@@ -8,9 +8,8 @@ use jiff::Timestamp;
 
 use super::asked::Asked;
 use super::call::Call;
-use crate::model::access::Realm;
 use crate::model::backup::{Backup, DestinationCopy};
-use crate::model::command::{Operation, Replication};
+use crate::model::command::{Operation, Realm, Replication};
 use crate::model::failure::{Disposition, Failure, Whose};
 use crate::model::http::Reply;
 

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use offsite_shared::model::access::{Access, CredentialName, Realm};
-use offsite_shared::model::command::{Cloud, Command};
+use offsite_shared::model::access::{Access, CredentialName};
+use offsite_shared::model::command::{Cloud, Command, Realm};
 use offsite_shared::model::error::{EmitError, Error};
 use offsite_shared::model::http::{HttpRequest, Reply, TransportError};
 use offsite_shared::model::receipt::Message;

@@ -9,7 +9,8 @@ use secrecy::SecretString;
 
 use crate::exchange::wire;
 use crate::io::patience::patience;
-use crate::model::access::{Access, Realm};
+use crate::model::access::Access;
+use crate::model::command::Realm;
 use crate::model::error::{Error, ErrorName};
 use crate::model::failure::{Disposition, Failure};
 use crate::model::http::{HttpRequest, Reply, TransportError};

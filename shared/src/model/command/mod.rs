@@ -4,7 +4,6 @@ pub(crate) mod reading;
 
 use serde_json::{Map, Value, json};
 
-use super::access::Realm;
 use super::text::hash_of;
 
 /// A cloud whose backups can be copied.
@@ -144,6 +143,15 @@ pub struct Source {
     pub project_id: Option<String>,
     /// The snapshot, backup, checkpoint item or vault ID; the operation says which.
     pub id: String,
+}
+
+/// Where a credential is to hold: a token of Huawei holds for one project of one region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Realm<'a> {
+    /// The region of the calls.
+    pub region: &'a str,
+    /// The ID of the project that the calls name; `None` if they name none, as everywhere but at Huawei.
+    pub project: Option<&'a str>,
 }
 
 impl Source {

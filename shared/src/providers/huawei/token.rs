@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{errors, model};
-use crate::model::access::Realm;
+use crate::model::command::Realm;
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::providers::call::{Call, Effect, Service};
