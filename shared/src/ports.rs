@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::ledger::Record;
 use crate::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
 use crate::model::access::{Access, CredentialName, Pause};
-use crate::model::command::{Cloud, Command, Key};
+use crate::model::command::{Cloud, Command, Key, Realm};
 use crate::model::error::{EmitError, Error};
 use crate::model::http::{HttpRequest, Reply, TransportError};
 use crate::model::receipt::Message;
@@ -113,7 +113,7 @@ pub trait Meter: Send + Sync {
 
 /// Gives what authenticates the calls of an account.
 pub trait Secrets: Send + Sync {
-    /// The access for calls to this cloud, account and region. `refused` names a credential that was given before and that the cloud
+    /// The access for calls of this cloud and account in this realm. `refused` names a credential that was given before and that the cloud
     /// refused: if there is another one by now, that is given, and otherwise the same one again.
     ///
     /// # Errors
@@ -122,7 +122,7 @@ pub trait Secrets: Send + Sync {
         &'a self,
         cloud: Cloud,
         account: &'a str,
-        region: &'a str,
+        realm: Realm<'a>,
         refused: Option<&'a CredentialName>,
     ) -> Boxed<'a, Result<Access, Error>>;
 

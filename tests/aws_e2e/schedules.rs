@@ -29,7 +29,7 @@ pub async fn fire(home: &Home, schedule: &str) {
             .contains(&whole["ScheduleExpression"].as_str()),
         "{whole}"
     );
-    let now = SystemClock.now().to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S").to_string();
+    let now = SystemClock.now().to_zoned_datetime(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S").to_string();
     let once = json!({
         "ScheduleExpression": format!("at({now})"), "FlexibleTimeWindow": { "Mode": "OFF" }, "Target": whole["Target"],
     });

@@ -62,7 +62,7 @@ async fn made(setup: &Setup, at: Timestamp) -> Result<Report, Error> {
 
 /// Writes both forms, dated ones first, and gives the dated name. Of the two only one is in memory at a time.
 async fn write(setup: &Setup, report: &Report) -> Result<String, Error> {
-    let name = report.at.to_zoned(TimeZone::UTC).strftime("%Y/%m/%dT%H%MZ").to_string();
+    let name = report.at.to_zoned_datetime(TimeZone::UTC).strftime("%Y/%m/%dT%H%MZ").to_string();
     for (ending, content_type, form) in [("json", JSON, as_json as Form), ("html", PAGE, as_page)] {
         let bytes = form(report)?;
         setup.objects.put(&format!("{name}.{ending}"), content_type, &bytes).await?;

@@ -12,6 +12,7 @@ use offsite_local::cmd::{
 use offsite_local::home::profile;
 use offsite_local::report::Health;
 use offsite_local::report::witness::Says;
+use offsite_local::terminal::{self, Colours};
 use offsite_shared::io::environment;
 use offsite_shared::report::Conclusion;
 
@@ -128,7 +129,16 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     ) {
         environment = profile::resolved(&environment).await?;
     }
-    let mut out = anstream::stdout();
+    let colours = match cli.command {
+        Commands::Demo(_)
+        | Commands::Doctor(_)
+        | Commands::Report(_)
+        | Commands::Status(_)
+        | Commands::Witness(_)
+        | Commands::Chaos(_) => Colours::Ours,
+        _ => Colours::None,
+    };
+    let mut out = terminal::stdout(colours);
     match cli.command {
         Commands::Demo(args) => {
             let well = demo::run(&args, &mut out).await?;
@@ -168,7 +178,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Commands::Watch(args) => {
             let told = told_to_stop()?;
-            Ok(match watch::run(&args, &environment, told, &mut anstream::stderr()).await? {
+            Ok(match watch::run(&args, &environment, told, &mut terminal::stderr()).await? {
                 watch::Ended::Well => ExitCode::SUCCESS,
                 watch::Ended::NotAll => ExitCode::FAILURE,
                 watch::Ended::Refused => ExitCode::from(3),
@@ -227,7 +237,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Commands::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "offsite", &mut script);
-            out.write_all(&script).context("the completion script could not be written")?;
+            // For a shell, and none of it from outside.
+            anstream::stdout().write_all(&script).context("the completion script could not be written")?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -260,22 +271,15 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(gone) {
         return ExitCode::SUCCESS;
     }
-    let style = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Red.into()));
-    let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {error:#}");
+    terminal::say_failed(error);
     ExitCode::FAILURE
 }
 
 fn log_to_stderr(verbose: u8) {
-    let level = match verbose {
-        0 => tracing_subscriber::filter::LevelFilter::WARN,
-        1 => tracing_subscriber::filter::LevelFilter::INFO,
-        _ => tracing_subscriber::filter::LevelFilter::DEBUG,
-    };
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .without_time()
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    use tracing_subscriber::filter::LevelFilter;
+    terminal::log(match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    });
 }

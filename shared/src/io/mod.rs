@@ -11,6 +11,7 @@ pub mod clock;
 pub mod credentials;
 pub mod dynamodb;
 pub mod environment;
+pub mod guard;
 pub mod http;
 pub mod lambda;
 pub mod memory;

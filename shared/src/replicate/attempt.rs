@@ -109,7 +109,7 @@ pub(crate) async fn work(
         Disposition::Throttled => released(ErrorName::Throttled, &code, describe_failure(&failure), request_id),
         Disposition::Retryable => released(failure.error_name(), &code, describe_failure(&failure), request_id),
         Disposition::Authentication => {
-            credential::pause(ctx, target, &replication.source.region, &failure).await;
+            credential::pause(ctx, target, replication.source.realm(), &failure).await;
             released(ErrorName::Rejected, &code, describe_failure(&failure), request_id)
         }
         Disposition::Ambiguous | Disposition::Conflict | Disposition::NoWork => {
@@ -167,7 +167,7 @@ async fn failed_read(
             Ending::Refused { code, note: describe_failure(&failure), request_id, whose: failure.whose }
         }
         Disposition::Authentication => {
-            credential::pause(ctx, target, &replication.source.region, &failure).await;
+            credential::pause(ctx, target, replication.source.realm(), &failure).await;
             released(ErrorName::Rejected, &code, note, request_id)
         }
         _ if failure.is_of_settings() => released(ErrorName::Configuration, &code, note, request_id),

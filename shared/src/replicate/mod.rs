@@ -63,13 +63,13 @@ async fn replicate(
         Ok(Some(why)) => return paused::put_by(ctx, replication, &why).await,
         Err(error) => return Outcome::not_started(ledger_trouble(replication, &error)),
     }
-    let (target, region) = (Target::of(provider, replication), &replication.source.region);
+    let (target, realm) = (Target::of(provider, replication), replication.source.realm());
     // Checked before anything is written: a missing credential must not leave a claim behind.
-    let credential = match credential::ready(ctx, target, region).await {
+    let credential = match credential::ready(ctx, target, realm).await {
         Ok(credential) => credential,
         Err(why) => return not_ready(replication, why),
     };
-    let gate = match credential::gate(ctx, target, region, &credential).await {
+    let gate = match credential::gate(ctx, target, realm, &credential).await {
         Ok(gate) => gate,
         Err(why) => return not_ready(replication, why),
     };

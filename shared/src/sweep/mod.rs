@@ -194,7 +194,7 @@ impl<'c> Sweep<'c> {
             return failed(error.to_string());
         }
         let Some(whole) = Sweep::whole(self.ctx, self.provider, self.rule) else { return Ok(()) };
-        match credential::ready(self.ctx, Target::of(self.provider, &whole), &whole.source.region).await {
+        match credential::ready(self.ctx, Target::of(self.provider, &whole), whole.source.realm()).await {
             Ok(_) => Ok(()),
             Err(why) => failed(not_ready(&whole, why).message()),
         }

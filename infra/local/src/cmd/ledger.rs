@@ -11,6 +11,7 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::store::{Expect, LedgerError, Put, RecordFilter, RecordPage};
 use offsite_shared::ledger::{BREAKABLE_AFTER, Record, Resolution, ResolveError, State, resolve};
 use offsite_shared::model::command::Key;
+use offsite_shared::model::text::plain;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Clock, Ledger};
 use offsite_shared::settings::environment::Environment;
@@ -18,6 +19,7 @@ use serde_json::json;
 
 use super::{find, person};
 use crate::home;
+use crate::terminal;
 
 /// Options of `offsite ledger`.
 #[derive(Args, Debug)]
@@ -128,7 +130,7 @@ pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Wri
                     writeln!(out, "{}", record.to_text()?)?;
                 }
                 for error in &page.unreadable {
-                    writeln!(anstream::stderr(), "{error}")?;
+                    writeln!(terminal::stderr(), "{}", plain(&error.to_string()))?;
                     unreadable += 1;
                 }
                 Ok(())
@@ -236,7 +238,7 @@ async fn settle_all(
             Ok(()) => settled += 1,
             Err(why) => {
                 left += 1;
-                bar.suspend(|| writeln!(anstream::stderr(), "the record {key} was not changed: {why}"))?;
+                bar.suspend(|| writeln!(terminal::stderr(), "the record {key} was not changed: {}", plain(&why)))?;
             }
         }
         bar.inc(1);

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -24,6 +23,7 @@ use serde_json::json;
 use super::past::{self, When};
 use crate::home;
 use crate::report::{self, Filter};
+use crate::terminal;
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -129,7 +129,7 @@ pub async fn run(args: &ReportArgs, environment: &Environment, out: &mut dyn Wri
     if format == Format::Csv {
         // A table has no room for it.
         for remark in &report.remarks {
-            let _ = writeln!(anstream::stderr(), "note: {remark}");
+            let _ = writeln!(terminal::stderr(), "note: {remark}");
         }
     }
     write(args, &text, out)?;
@@ -164,7 +164,7 @@ async fn write_past(
 
 fn write(args: &ReportArgs, text: &str, out: &mut dyn Write) -> anyhow::Result<()> {
     match &args.output {
-        Some(path) => std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display())),
+        Some(path) => terminal::write_file(path, text),
         None => Ok(out.write_all(text.as_bytes())?),
     }
 }
@@ -226,7 +226,8 @@ async fn make(
         home.notes = context.ports.notes.clone();
     }
     let wish = ReportRequest {
-        at,
+        // What was read just now was not there before.
+        at: if args.live { SystemClock.now() } else { at },
         max_age: args.max_age,
         rule: None,
         live: args.live,

@@ -27,6 +27,7 @@ use super::explain::{self, Seen, Told};
 use super::find;
 use crate::home::{self, Reading};
 use crate::report::{CloudTold, Health, IdStatus, status_json, status_text};
+use crate::terminal;
 
 const AFTER: &str = "\
 An ID is that of a snapshot, backup, disk, server, file system, bucket or vault, of a copy, or the key of a record or its first 8 digits or
@@ -79,7 +80,7 @@ pub async fn run(args: &StatusArgs, environment: &Environment, out: &mut dyn Wri
         let told = match of_id(args, id, &home, environment).await {
             Ok(told) => told,
             Err(error) => {
-                writeln!(anstream::stderr(), "error: {error:#}")?;
+                writeln!(terminal::stderr(), "error: {error:#}")?;
                 worst = worst.max(Health::Unknown);
                 continue;
             }
