@@ -17,6 +17,7 @@ mod emulators;
 mod events;
 mod explained;
 mod faults;
+mod front_page;
 mod functions;
 mod golden;
 mod hints;

@@ -503,7 +503,7 @@ fn filter(change: impl FnOnce(&mut Filter)) -> Filter {
 fn narrowed(filter: &Filter) -> (String, Report) {
     let mut report = sample::rich();
     filter.apply(&mut report);
-    let text = colourless(&narrowed_table(&report, filter)).split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = colourless(&narrowed_table(&report, filter, 100)).split_whitespace().collect::<Vec<_>>().join(" ");
     (text, report)
 }
 

@@ -36,3 +36,4 @@ pub use html::{html, narrowed_html};
 pub use past::{Past, PastRule, past_table};
 pub use status::{CloudTold, Health, IdStatus, status_json, status_text};
 pub use table::{narrowed_table, table};
+pub use text::WIDTH;

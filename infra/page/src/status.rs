@@ -57,9 +57,9 @@ pub struct CloudTold {
     pub told: Value,
 }
 
-/// The status for a terminal, in 100 columns with ANSI colours.
-pub fn status_text(status: &IdStatus) -> String {
-    let mut out = Text(String::new());
+/// The status for a terminal of `width` columns, with ANSI colours.
+pub fn status_text(status: &IdStatus, width: usize) -> String {
+    let mut out = Text::of(width);
     let (style, word) = match status.health {
         Health::Well => (GREEN, "well"),
         Health::Unknown => (YELLOW, "cannot be known"),
@@ -92,7 +92,7 @@ pub fn status_text(status: &IdStatus) -> String {
     for remark in &status.remarks {
         out.say(2, &format!("note: {remark}"));
     }
-    out.0
+    out.out
 }
 
 /// The status for programs.

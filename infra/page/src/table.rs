@@ -1,4 +1,4 @@
-//! A report for the terminal, in 100 columns.
+//! A report for the terminal.
 
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use super::filter::Filter;
 use super::resources::{self, groups, owed, promise};
 use super::summary::summary;
 use super::table_resources::{accepted, counts, unprotected};
-use super::text::{Text, column, more, row};
+use super::text::{Text, WIDTH, column, more, row};
 use super::words::{self, Weight, age, duration, minute, number, plain, plural};
 
 /// Lines of a list; all of them are in the CSV.
@@ -28,14 +28,14 @@ pub(super) const RED: Style = Style::new().bold().fg_color(Some(anstyle::Color::
 /// Reasons for which something is not covered.
 const REASONS: usize = 5;
 
-/// The report as text of at most 100 columns with ANSI colours; print it through `anstream`, which drops them in a pipe.
+/// The report as text of at most [`WIDTH`] columns with ANSI colours; print it through `anstream`, which drops them in a pipe.
 pub fn table(report: &Report) -> String {
-    narrowed_table(report, &Filter::default())
+    narrowed_table(report, &Filter::default(), WIDTH)
 }
 
-/// The same with the sections of those rules alone that the filter shows.
-pub fn narrowed_table(report: &Report, filter: &Filter) -> String {
-    let mut out = Text(String::new());
+/// The same in `width` columns, with the sections of those rules alone that the filter shows.
+pub fn narrowed_table(report: &Report, filter: &Filter, width: usize) -> String {
+    let mut out = Text::of(width);
     let how = if report.live { ", read live from the clouds" } else { "" };
     out.styled(BOLD, &format!("Offsite report of {} UTC{how}", minute(report.at)));
     out.styled(colour(report.conclusion), words::headline(report));
@@ -53,7 +53,7 @@ pub fn narrowed_table(report: &Report, filter: &Filter) -> String {
         out.styled(BOLD, &format!("Outside the policy: {}", number(report.outside.len() as u64)));
         lines(&mut out, report.at, &report.outside, report.outside.len() as u64);
     }
-    out.0
+    out.out
 }
 
 pub(super) fn colour(conclusion: Conclusion) -> Style {

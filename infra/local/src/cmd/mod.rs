@@ -17,6 +17,7 @@ pub mod queue;
 pub mod report;
 pub mod risk;
 pub mod rule;
+pub mod show;
 pub mod sign;
 pub mod simulate;
 pub mod stage;

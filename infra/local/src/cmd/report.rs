@@ -22,6 +22,7 @@ use offsite_shared::settings::environment::Environment;
 use serde_json::json;
 
 use super::past::{self, When};
+use super::show;
 use crate::home;
 use crate::report::{self, Filter};
 
@@ -66,7 +67,7 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = AFTER)]
 pub struct ReportArgs {
-    /// How it is written [default: table]
+    /// How it is written [default: as the name of the file ends, else table]
     #[arg(long, value_enum)]
     pub format: Option<Format>,
     /// Which table is written as CSV [default: backups]
@@ -120,7 +121,7 @@ pub async fn run(args: &ReportArgs, environment: &Environment, out: &mut dyn Wri
     let mut report = make(args, at, format, &filter, environment).await?;
     filter.apply(&mut report);
     let text = match (format, args.csv) {
-        (Format::Table, _) => report::narrowed_table(&report, &filter),
+        (Format::Table, _) => report::narrowed_table(&report, &filter, columns(args)),
         (Format::Json, _) => json(&report, &filter)?,
         (Format::Csv, Some(Rows::Resources)) => report::resources_csv(&report),
         (Format::Csv, _) => report::csv(&report),
@@ -156,10 +157,14 @@ async fn write_past(
     let past = past::of(&args.rule, &args.resource, day, &home).await?;
     let text = match args.format {
         Some(Format::Json) => format!("{:#}\n", serde_json::to_value(&past)?),
-        _ => report::past_table(&past),
+        _ => report::past_table(&past, columns(args)),
     };
     write(args, &text, out)?;
     Ok(past.conclusion)
+}
+
+fn columns(args: &ReportArgs) -> usize {
+    if args.output.is_some() { report::WIDTH } else { show::width() }
 }
 
 fn write(args: &ReportArgs, text: &str, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -171,7 +176,12 @@ fn write(args: &ReportArgs, text: &str, out: &mut dyn Write) -> anyhow::Result<(
 
 fn format(args: &ReportArgs) -> anyhow::Result<Format> {
     match (args.format, args.csv) {
-        (None, None) => Ok(Format::Table),
+        (None, None) => match show::ending(args.output.as_deref()) {
+            Some("json") => Ok(Format::Json),
+            Some("csv") => Ok(Format::Csv),
+            Some("html" | "htm") => Ok(Format::Html),
+            _ => Ok(Format::Table),
+        },
         (None | Some(Format::Csv), Some(_)) => Ok(Format::Csv),
         (Some(_), Some(_)) => anyhow::bail!("--csv goes with --format csv alone"),
         (Some(format), None) => Ok(format),

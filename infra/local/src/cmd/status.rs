@@ -24,6 +24,7 @@ use serde_json::json;
 
 use super::explain::{self, Seen, Told};
 use super::find;
+use super::show;
 use crate::home::{self, Reading};
 use crate::report::{CloudTold, Health, IdStatus, status_json, status_text};
 
@@ -86,7 +87,7 @@ pub async fn run(args: &StatusArgs, environment: &Environment, out: &mut dyn Wri
         worst = worst.max(told.health);
         match args.json {
             true => writeln!(out, "{}", status_json(&told))?,
-            false => out.write_all(status_text(&told).as_bytes())?,
+            false => out.write_all(status_text(&told, show::width()).as_bytes())?,
         }
     }
     Ok(worst)
