@@ -93,7 +93,8 @@ enum Commands {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr(cli.verbose);
+    // What the demo breaks on purpose is told by the demo itself.
+    log_to_stderr(cli.verbose, matches!(cli.command, Commands::Demo(_)));
     let mut runtime = match cli.command {
         // As in a function: it reads one page after the other, and a second thread would only be woken for each of them.
         Commands::Sweep(_) => tokio::runtime::Builder::new_current_thread(),
@@ -257,8 +258,9 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn log_to_stderr(verbose: u8) {
+fn log_to_stderr(verbose: u8, only_errors: bool) {
     let level = match verbose {
+        0 if only_errors => tracing_subscriber::filter::LevelFilter::ERROR,
         0 => tracing_subscriber::filter::LevelFilter::WARN,
         1 => tracing_subscriber::filter::LevelFilter::INFO,
         _ => tracing_subscriber::filter::LevelFilter::DEBUG,

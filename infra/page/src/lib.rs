@@ -35,5 +35,5 @@ pub use filter::{Filter, word};
 pub use html::{html, narrowed_html};
 pub use past::{Past, PastRule, past_table};
 pub use status::{CloudTold, Health, IdStatus, status_json, status_text};
-pub use table::{narrowed_table, table};
-pub use text::WIDTH;
+pub use table::{brief, narrowed_table, table};
+pub use text::{WIDTH, paragraph};

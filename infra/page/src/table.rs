@@ -36,15 +36,7 @@ pub fn table(report: &Report) -> String {
 /// The same in `width` columns, with the sections of those rules alone that the filter shows.
 pub fn narrowed_table(report: &Report, filter: &Filter, width: usize) -> String {
     let mut out = Text::of(width);
-    let how = if report.live { ", read live from the clouds" } else { "" };
-    out.styled(BOLD, &format!("Offsite report of {} UTC{how}", minute(report.at)));
-    out.styled(colour(report.conclusion), words::headline(report));
-    out.say(0, &summary(report));
-    for remark in &report.remarks {
-        out.say(0, &format!("Note: {remark}"));
-    }
-    unprotected(&mut out, report, filter);
-    accepted(&mut out, report, filter);
+    head(&mut out, report, filter);
     for rule in report.rules.iter().filter(|rule| filter.shows(&rule.rule)) {
         of_rule(&mut out, report.at, rule);
     }
@@ -54,6 +46,30 @@ pub fn narrowed_table(report: &Report, filter: &Filter, width: usize) -> String 
         lines(&mut out, report.at, &report.outside, report.outside.len() as u64);
     }
     out.out
+}
+
+/// What the report comes to and what is not protected, and each rule in a line.
+pub fn brief(report: &Report, width: usize) -> String {
+    let mut out = Text::of(width);
+    head(&mut out, report, &Filter::default());
+    out.blank();
+    for rule in &report.rules {
+        let (style, conclusion) = (colour(rule.conclusion), words::conclusion(rule.conclusion));
+        out.line(&format!("{BOLD}{}{BOLD:#}  {style}{conclusion}{style:#}: {}", plain(&rule.rule), counts(rule)));
+    }
+    out.out
+}
+
+fn head(out: &mut Text, report: &Report, filter: &Filter) {
+    let how = if report.live { ", read live from the clouds" } else { "" };
+    out.styled(BOLD, &format!("Offsite report of {} UTC{how}", minute(report.at)));
+    out.styled(colour(report.conclusion), words::headline(report));
+    out.say(0, &summary(report));
+    for remark in &report.remarks {
+        out.say(0, &format!("Note: {remark}"));
+    }
+    unprotected(out, report, filter);
+    accepted(out, report, filter);
 }
 
 pub(super) fn colour(conclusion: Conclusion) -> Style {

@@ -39,6 +39,13 @@ fn pad(text: &str, width: usize) -> String {
     text + &" ".repeat(space)
 }
 
+/// A sentence in lines of at most `width` columns, each so far from the margin.
+pub fn paragraph(text: &str, indent: usize, width: usize) -> String {
+    let mut out = Text::of(width);
+    out.say(indent, text);
+    out.out
+}
+
 /// What is printed, line by line.
 pub(super) struct Text {
     pub(super) out: String,

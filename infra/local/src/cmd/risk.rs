@@ -192,10 +192,11 @@ fn cause(given: Option<&str>) -> anyhow::Result<String> {
             "an accepted risk needs its cause, the report's word for what keeps it from being copied: give --cause, or --gone if it is no more"
         )
     };
-    let is_word = (1..=128).contains(&cause.len()) && !cause.contains(|c: char| c.is_whitespace() || c.is_control());
+    // The report names some causes by a code, and some by a sentence of ours.
+    let is_word = (1..=128).contains(&cause.trim().len()) && !cause.contains(char::is_control);
     ensure!(
         is_word && !cause.contains('*'),
-        "--cause must be one code as the report names it, such as encrypted, and no pattern"
+        "--cause must be one cause as the report names it, such as encrypted, and no pattern"
     );
     Ok(cause.to_owned())
 }

@@ -37,6 +37,11 @@ pub fn be_quiet() {
     QUIET.store(true, Ordering::Relaxed);
 }
 
+/// Whether `--quiet` was given.
+pub(super) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
 /// How many columns there are for what goes to standard output.
 pub(super) fn width() -> usize {
     match terminal_size::terminal_size_of(std::io::stdout()) {
@@ -57,7 +62,7 @@ pub(super) fn spinner(message: &str) -> ProgressBar {
 
 /// The same bar, unseen with `--quiet`.
 pub(super) fn quiet(bar: ProgressBar) -> ProgressBar {
-    if QUIET.load(Ordering::Relaxed) {
+    if is_quiet() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }
     bar

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Args;
 use fastrand::Rng;
 use offsite_shared::io::clock::SystemClock;
@@ -20,9 +19,9 @@ use offsite_shared::ports::Clock;
 use offsite_simulators::SimOptions;
 use serde_json::json;
 
-use super::stage::{Folder, post, spinner};
+use super::stage::{Folder, functions, post};
 use crate::fleet::Fleet;
-use crate::fleet::build::{Profile, build};
+use crate::fleet::build::Profile;
 use count::count;
 use drive::drive;
 use plan::plan;
@@ -61,10 +60,7 @@ pub async fn run(args: &ChaosArgs, out: &mut dyn Write) -> anyhow::Result<bool> 
     if args.laws {
         return laws::run(args, out);
     }
-    let building = spinner("building the three functions");
-    let binaries =
-        tokio::task::spawn_blocking(|| build(Profile::Current)).await.context("the build was interrupted")??;
-    building.finish_and_clear();
+    let binaries = functions(Profile::Current, None).await?;
     let folder = Folder::new()?;
     let options = SimOptions { any_source: true, port: args.port, seed: args.seed, ..SimOptions::default() };
     let extra = [
