@@ -50,6 +50,8 @@ mod sweep_limits;
 mod sweeping;
 mod tail;
 mod tail_scopes;
+mod stopping;
+mod terminal;
 mod tidy;
 mod together;
 mod trust;

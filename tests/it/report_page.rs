@@ -12,7 +12,7 @@ use serde_json::Value;
 #[path = "../../infra/local/examples/report_page/sample.rs"]
 mod sample;
 
-fn all() -> [(&'static str, Report); 6] {
+fn all() -> [(&'static str, Report); 7] {
     [
         ("rich", sample::rich()),
         ("holds", sample::holds()),
@@ -20,6 +20,7 @@ fn all() -> [(&'static str, Report); 6] {
         ("grey", sample::grey()),
         ("empty", sample::empty()),
         ("large", sample::large(10_000)),
+        ("front", sample::front()),
     ]
 }
 

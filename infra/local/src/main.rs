@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use offsite_local::cmd::{
-    chaos, demo, doctor, events, handle, init, ledger, observe, policy, queue, report, risk, rule, sign, simulate,
-    status, sweep, watch, witness,
+    chaos, demo, doctor, events, handle, init, ledger, observe, policy, queue, report, risk, rule, show, sign, simulate,
+    status, stopping, sweep, watch, witness,
 };
 use offsite_local::home::profile;
 use offsite_local::report::Health;
@@ -42,6 +42,9 @@ struct Cli {
     /// Log what is done to standard error (-v), and every exchange (-vv)
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
+    /// Say nothing while it takes its time: no progress on standard error
+    #[arg(short, long, global = true)]
+    quiet: bool,
 }
 
 #[derive(Subcommand, Debug)]
@@ -93,6 +96,9 @@ enum Commands {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if cli.quiet {
+        show::be_quiet();
+    }
     // What the demo breaks on purpose is told by the demo itself.
     log_to_stderr(cli.verbose, matches!(cli.command, Commands::Demo(_)));
     let mut runtime = match cli.command {
@@ -129,19 +135,13 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let well = demo::run(&args, &mut out).await?;
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        Commands::Doctor(args) => {
+        Commands::Doctor(mut args) => {
+            args.all |= cli.verbose > 0;
             let well = doctor::run(&args, &environment, &mut out).await?;
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
         }
         Commands::Handle(args) => {
-            let (answer, ended) = handle::run(&args, &environment).await?;
-            let text = if std::io::stdout().is_terminal() {
-                serde_json::to_string_pretty(&answer)?
-            } else {
-                answer.to_string()
-            };
-            writeln!(out, "{text}")?;
-            Ok(match ended {
+            Ok(match handle::run(&args, &environment, &mut out).await? {
                 handle::Ended::Well => ExitCode::SUCCESS,
                 handle::Ended::Badly => ExitCode::FAILURE,
                 handle::Ended::Partly => ExitCode::from(3),
@@ -152,17 +152,14 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(if readable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Commands::Observe(args) => {
-            let (answer, well) = observe::run(&args, &environment).await?;
-            writeln!(out, "{answer}")?;
+            let well = observe::run(&args, &environment, &mut out).await?;
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
         }
         Commands::Sweep(args) => {
-            let (answer, code) = sweep::run(&args, &environment).await?;
-            writeln!(out, "{answer}")?;
-            Ok(ExitCode::from(code))
+            Ok(ExitCode::from(sweep::run(&args, &environment, &mut out).await?))
         }
         Commands::Watch(args) => {
-            let told = told_to_stop()?;
+            let told = stopping::told_to_stop()?;
             Ok(match watch::run(&args, &environment, told, &mut anstream::stderr()).await? {
                 watch::Ended::Well => ExitCode::SUCCESS,
                 watch::Ended::NotAll => ExitCode::FAILURE,
@@ -224,25 +221,6 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
-}
-
-/// Counts the signals that ask this process to stop. The first one lets it finish.
-fn told_to_stop() -> anyhow::Result<watch::Told> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let unheard = "this process cannot hear signals";
-    let mut terminate = signal(SignalKind::terminate()).context(unheard)?;
-    let mut interrupt = signal(SignalKind::interrupt()).context(unheard)?;
-    let (tell, told) = tokio::sync::watch::channel(0);
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            tell.send_modify(|times| *times += 1);
-        }
-    });
-    Ok(told)
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {

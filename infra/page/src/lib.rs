@@ -37,3 +37,4 @@ pub use past::{Past, PastRule, past_table};
 pub use status::{CloudTold, Health, IdStatus, status_json, status_text};
 pub use table::{brief, narrowed_table, table};
 pub use text::{WIDTH, paragraph};
+pub use words::plain;

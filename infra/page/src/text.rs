@@ -9,7 +9,7 @@ use super::words::{number, plain};
 pub const WIDTH: usize = 100;
 
 /// No terminal is taken to be narrower.
-const LEAST: usize = 40;
+const LEAST: usize = 20;
 
 /// Says how many are not shown, and how all of them are.
 pub(super) fn more(out: &mut Text, total: u64, shown: usize, all: &str) {

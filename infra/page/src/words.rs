@@ -263,7 +263,7 @@ pub(super) fn age(now: Timestamp, then: Timestamp) -> u64 {
 }
 
 /// Text on one line with nothing in it that could steer a terminal or turn the direction of what follows.
-pub(super) fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let steers = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let sign = |c: char| if c.is_control() || steers(c) { '\u{fffd}' } else { c };
     text.chars().map(sign).collect()

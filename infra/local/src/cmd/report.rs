@@ -22,7 +22,8 @@ use offsite_shared::settings::environment::Environment;
 use serde_json::json;
 
 use super::past::{self, When};
-use super::show;
+use super::progress::Progress;
+use super::{find, show};
 use crate::home;
 use crate::report::{self, Filter};
 
@@ -214,24 +215,20 @@ async fn make(
 ) -> anyhow::Result<Report> {
     let mut home = home::reading(environment, args.policy.as_deref()).await?;
     for name in &args.rule {
-        let rules = home.policy.as_ref().map(|policy| policy.rules.as_slice()).unwrap_or_default();
-        let known: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
-        anyhow::ensure!(!known.is_empty(), "\"{name}\" is no rule: there is none, without a policy");
-        anyhow::ensure!(
-            known.contains(&name.as_str()),
-            "\"{name}\" is no rule of the policy; known are {}",
-            known.join(", ")
-        );
+        let policy = home.policy.as_ref().with_context(|| format!("\"{name}\" is no rule: there is none, without a policy"))?;
+        find::rule(policy, name)?;
     }
     if args.live {
         anyhow::ensure!(
             home.policy.is_some(),
             "there is no policy that says what to look at: write ./offsite.yaml or use --policy"
         );
-        let context = home::read_only(environment, &home)?;
+        let mut context = home::read_only(environment, &home)?;
         let deadline = later(SystemClock.now(), Duration::from_secs(86_400));
         let payload = json!({ "action": "sweep" });
-        handle(&context, &payload, &Invocation { id: "live".into(), deadline }).await?;
+        let invocation = Invocation { id: "live".into(), deadline };
+        let progress = Progress::of(&mut context);
+        progress.during("reading the clouds", None, handle(&context, &payload, &invocation)).await?;
         home.ledger = context.ports.ledger.clone();
         home.notes = context.ports.notes.clone();
     }

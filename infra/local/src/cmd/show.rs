@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::report::WIDTH;
+use crate::report::{self, WIDTH, plain};
 
 /// The widest line: longer ones are hard to read.
 const WIDEST: usize = 120;
@@ -71,4 +72,87 @@ pub(super) fn quiet(bar: ProgressBar) -> ProgressBar {
 /// What the ending of a file's name says of its form.
 pub(super) fn ending(path: Option<&Path>) -> Option<&str> {
     path?.extension()?.to_str()
+}
+
+/// Rows below each other, as wide as the terminal at most: the last column is broken at spaces, the widest others are cut.
+pub(super) fn table(head: &[&str], rows: &[Vec<String>], width: usize) -> String {
+    const BETWEEN: usize = 2;
+    const LEAST: usize = 10;
+    let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
+    let columns = head.len();
+    let mut wide = vec![0; columns];
+    for row in std::iter::once(&head).chain(rows) {
+        for (column, cell) in wide.iter_mut().zip(row) {
+            *column = (*column).max(plain(cell).width());
+        }
+    }
+    // The last column has what is left, and no less than a few words.
+    let last = columns.saturating_sub(1);
+    while wide.iter().sum::<usize>() + BETWEEN * last > width {
+        let may_give = |at: usize, wide: usize| wide > if at == last { 2 * LEAST } else { LEAST };
+        let widest = wide.iter_mut().enumerate().filter(|(at, wide)| may_give(*at, **wide)).max_by_key(|(_, wide)| **wide);
+        let Some((_, widest)) = widest else { break };
+        *widest -= 1;
+    }
+    let dim = anstyle::Style::new().dimmed();
+    let mut out = format!("{dim}{}{dim:#}\n", line(&head, &wide));
+    for row in rows {
+        let (last, before) = row.split_last().map_or(("", row.as_slice()), |(last, before)| (last.as_str(), before));
+        let room = wide.last().copied().unwrap_or(0).max(2 * LEAST);
+        let margin = wide.iter().take(columns.saturating_sub(1)).map(|wide| wide + BETWEEN).sum::<usize>();
+        let broken = report::paragraph(last, 0, room);
+        for (at, part) in broken.lines().chain(broken.is_empty().then_some("")).enumerate() {
+            let cells = if at == 0 { line(before, &wide) } else { String::new() };
+            let gap = " ".repeat(margin.saturating_sub(cells.width()));
+            out += format!("{cells}{gap}{part}").trim_end();
+            out.push('\n');
+        }
+    }
+    out
+}
+
+fn line(cells: &[String], wide: &[usize]) -> String {
+    let cells = cells.iter().zip(wide).map(|(cell, &wide)| {
+        let cell = cut(&plain(cell), wide);
+        let gap = " ".repeat(wide.saturating_sub(cell.width()));
+        cell + &gap
+    });
+    cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+}
+
+/// The beginning of what is too wide.
+fn cut(text: &str, wide: usize) -> String {
+    if text.width() <= wide {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for sign in text.chars() {
+        if kept.width() + sign.width().unwrap_or(0) + 1 > wide {
+            break;
+        }
+        kept.push(sign);
+    }
+    kept + "…"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_no_wider_than_the_terminal() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let rows = [
+            row(["snap-web00001", "accepted", "a short word"]),
+            row(["a5200268-74a5-4806-acc6-95793ab0228b", "refused", "a long sentence that says why this copy was refused and what to do about it"]),
+            row(["备份备份备份备份备份备份备份备份备份备份备份", "\u{1b}[31mred", ""]),
+        ];
+        for width in [60, 80, 120] {
+            let told = table(&["backup", "state", "note"], &rows, width);
+            let plain = told.replace("\u{1b}[2m", "").replace("\u{1b}[0m", "");
+            assert!(plain.lines().all(|line| line.width() <= width), "{width}: {plain}");
+            assert!(plain.contains("about it") && !plain.contains('\u{1b}'), "{plain}");
+        }
+        assert!(table(&["backup"], &[], 80).contains("backup"));
+    }
 }

@@ -61,7 +61,8 @@ impl Folder {
     /// # Errors
     /// It cannot be made.
     pub(super) fn new() -> anyhow::Result<Folder> {
-        let path = std::env::temp_dir().join(format!("offsite-{}", SystemClock.nonce().0));
+        let nonce = SystemClock.nonce().0;
+        let path = std::env::temp_dir().join(format!("offsite-{}", nonce.get(..8).unwrap_or_default()));
         std::fs::create_dir(&path).with_context(|| format!("{} could not be made", path.display()))?;
         Ok(Folder(path))
     }

@@ -16,7 +16,7 @@ use offsite_shared::policy::{DURATION_WANTED, Policy, Rule, duration_text, read_
 use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 
-use super::show;
+use super::{find, show};
 use crate::home;
 use crate::home::policy_file::{self, DEFAULT, VARIABLE};
 use crate::report::WIDTH;
@@ -143,11 +143,7 @@ fn of_policy(args: &WitnessArgs, environment: &Environment) -> anyhow::Result<Ve
     );
     let mut policy = policy_file::read(&path).map_err(|problems| anyhow::anyhow!("{problems}"))?;
     if let Some(name) = &args.rule {
-        policy.rules.retain(|rule| rule.name == *name);
-        anyhow::ensure!(
-            !policy.rules.is_empty(),
-            "\"{name}\" is no rule of the policy; `offsite policy check` lists them"
-        );
+        policy.rules = vec![find::rule(&policy, name)?.clone()];
     }
     anyhow::ensure!(!policy.rules.is_empty(), "the policy has no rule, so it says nothing to look at");
     Ok(policy.rules)
