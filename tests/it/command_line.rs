@@ -94,13 +94,14 @@ fn event(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../events").join(name).to_string_lossy().into_owned()
 }
 
-/// The subcommands that `--help` lists.
+/// The subcommands that `--help` lists, in groups or not.
 fn subcommands(help: &str) -> Vec<String> {
-    let list = help.split("Commands:").nth(1).unwrap_or_default().split("\n\n").next().unwrap_or_default();
-    let names = list.lines().filter_map(|line| {
+    let lines = help.lines().skip_while(|line| !line.starts_with("Usage:")).skip(1);
+    let names = lines.take_while(|line| !line.starts_with("Options:")).filter_map(|line| {
         line.strip_prefix("  ").filter(|rest| !rest.starts_with(' '))?.split_whitespace().next().map(str::to_owned)
     });
-    names.filter(|name| name != "help" && !name.starts_with('-')).collect()
+    let is_name = |name: &String| name.chars().all(|sign| sign.is_ascii_lowercase() || sign == '-');
+    names.filter(|name| name != "help" && !name.starts_with('-') && is_name(name)).collect()
 }
 
 #[tokio::test]
@@ -111,7 +112,8 @@ async fn help_teaches() {
         "Examples:",
         "Exit codes:",
         "offsite demo",
-        "offsite handle --event",
+        "offsite sweep --dry-run",
+        "To begin:",
         "OFFSITE_DB",
         "ALIBABA_CLOUD_ACCESS_KEY_ID",
         "HUAWEICLOUD_SDK_AK",
@@ -129,6 +131,7 @@ async fn help_teaches() {
         assert_eq!(ended.code, 0, "{name}");
         // Every subcommand explains itself and each of its options: no bare line.
         let help = ended.stdout;
+        assert!(help.contains("Example"), "{name} shows no example: {help}");
         assert!(help.lines().next().is_some_and(|line| line.len() > 15), "{name}: {help}");
         let options = help.split("Options:").nth(1).unwrap_or_default();
         let blocks: Vec<&str> = options.lines().filter(|line| line.trim_start().starts_with('-')).collect();

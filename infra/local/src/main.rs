@@ -4,9 +4,9 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use offsite_local::cmd::{
-    chaos, demo, doctor, events, handle, init, ledger, observe, policy, queue, report, risk, rule, show, sign, simulate,
+    chaos, code, demo, doctor, events, handle, init, ledger, observe, policy, queue, report, risk, rule, show, sign, simulate,
     status, stopping, sweep, watch, witness,
 };
 use offsite_local::home::profile;
@@ -17,21 +17,34 @@ use offsite_shared::report::Conclusion;
 
 const EXAMPLES: &str = "\
 Examples:
-  offsite demo                                      the whole product on this machine, against simulators
-  offsite handle --event event.json --simulate      one event, nothing leaves this machine
-  offsite handle --event event.json --dry-run       what would be done, against the real cloud
-  offsite watch                                     a look a minute at what is new, until Ctrl-C
-  offsite witness --policy offsite.yaml             what has a copy now, whoever made it
-  offsite queue list                                the receipts so far
-  offsite ledger show --state in_doubt              what nobody knows yet
-  offsite simulate --port 9800 --any-source         simulators for your own tests
+  offsite demo                      the whole product on this machine
+  offsite init tencent              a policy to begin with
+  offsite witness                   what has a copy now, whoever made it
+  offsite sweep --dry-run           what would be started; then without --dry-run
+  offsite report                    what has its copy, and what has not
+  offsite watch                     all of it, again and again, until Ctrl-C
+  offsite explain in_doubt          what a code or state means
 
 Exit codes:
   0  done   1  failed   2  the command line is wrong   3  some of it was not accepted
 
-The ledger and the queue are in OFFSITE_DB (./offsite.db). Credentials come from the vendors' own variables:
-ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET; HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK;
-TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY. docs/configuration.md has every variable.";
+A table on a terminal; what answers to programs is JSON in a pipe. --format decides everywhere.
+The first Ctrl-C finishes what is begun, a second one ends at once.
+
+Ledger and queue are in OFFSITE_DB (./offsite.db). Keys come from the vendors' own variables:
+  ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET
+  HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK
+  TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY
+docs/configuration.md has every variable.";
+
+/// The subcommands, as the help groups them.
+const GROUPS: [(&str, &[&str]); 5] = [
+    ("To begin", &["demo", "init", "doctor", "witness"]),
+    ("Copies", &["sweep", "observe", "watch", "handle", "events"]),
+    ("What came of them", &["report", "status", "queue", "explain"]),
+    ("Decisions of a person", &["ledger", "risk", "rule", "policy"]),
+    ("Tools", &["simulate", "sign", "chaos", "completions", "man"]),
+];
 
 /// Off-region copies of cloud backups: started once, seen in the destination, provable.
 #[derive(Parser, Debug)]
@@ -49,7 +62,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Commands {
-    /// Show the product at work: the three real binaries against simulators, step by step
+    /// Show the product at work on this machine: the real functions against simulated clouds
     Demo(demo::DemoArgs),
     /// Write a policy to begin with, and say what to do next
     Init(init::InitArgs),
@@ -87,7 +100,17 @@ enum Commands {
     Sign(sign::SignArgs),
     /// Kill the real binaries at random moments, break their calls, and count copies and receipts
     Chaos(chaos::ChaosArgs),
+    /// Say what a code or state means, and what to do
+    Explain(code::CodeArgs),
+    /// Write the manual pages
+    #[command(after_help = "Example:\n  offsite man --to /usr/local/share/man/man1")]
+    Man {
+        /// The folder; it is made if it is not there
+        #[arg(long, value_name = "FOLDER")]
+        to: std::path::PathBuf,
+    },
     /// Print a completion script
+    #[command(after_help = "Example:\n  offsite completions bash > /etc/bash_completion.d/offsite")]
     Completions {
         /// For this shell
         shell: clap_complete::Shell,
@@ -95,7 +118,11 @@ enum Commands {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = show::grouped(Cli::command(), &GROUPS).get_matches();
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     if cli.quiet {
         show::be_quiet();
     }
@@ -213,6 +240,15 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Commands::Chaos(args) => {
             let well = chaos::run(&args, &mut out).await?;
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Commands::Explain(args) => code::run(&args, &mut out).map(|()| ExitCode::SUCCESS),
+        Commands::Man { to } => {
+            let written = || format!("the manual pages could not be written to {}", to.display());
+            std::fs::create_dir_all(&to).with_context(written)?;
+            // The hand-written list of groups is for the screen; a page lists them as it lists all.
+            clap_mangen::generate_to(Cli::command(), &to).with_context(written)?;
+            writeln!(out, "the manual pages are in {}: man {}", to.display(), to.join("offsite.1").display())?;
+            Ok(ExitCode::SUCCESS)
         }
         Commands::Completions { shell } => {
             let mut script = Vec::new();

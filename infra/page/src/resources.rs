@@ -143,7 +143,10 @@ pub(super) fn next(rule: &RuleReport, line: &ResourceLine) -> String {
             "failed" => "it is tried again, with growing intervals",
             "lost" => "made again where the rule says restart_lost, else by `offsite ledger resolve --retry`",
             "missed" | "left" | "given_up" | "overtaken" | "ended" => "only the copy of another backup protects it",
-            _ => "mend the cause (docs/errors.md); sweeps ask again until then",
+            code if !code.contains(char::is_whitespace) => {
+                return format!("mend the cause (`offsite explain {}`); sweeps ask again until then", plain(code));
+            }
+            _ => "mend the cause; sweeps ask again until then",
         },
     };
     text.to_owned()

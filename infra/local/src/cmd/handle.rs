@@ -25,6 +25,9 @@ use crate::home;
 
 /// Options of `offsite handle`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  offsite handle --event event.json --dry-run       what would be done; reads only\n  offsite handle --event event.json\n  echo '{\"action\":\"observe\"}' | offsite handle --event -\n\nExit codes:\n  0  all accepted   1  nothing was, or the event could not be read   3  some of it was not accepted"
+)]
 pub struct HandleArgs {
     /// The event: a JSON file, or - for standard input
     #[arg(long, value_name = "FILE")]

@@ -22,6 +22,9 @@ use crate::home;
 
 /// Options of `offsite ledger`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  offsite ledger show --state in_doubt\n  offsite ledger show snap-jgsu1fdt                one backup's records, with their history\n  offsite ledger resolve 10ce8d98a73e --adopt snap-d012rm6t --reason \"found in the console\""
+)]
 pub struct LedgerArgs {
     /// What to do
     #[command(subcommand)]

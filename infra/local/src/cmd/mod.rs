@@ -1,6 +1,7 @@
 //! The subcommands of `offsite`.
 
 pub mod chaos;
+pub mod code;
 pub mod demo;
 pub mod doctor;
 pub mod events;

@@ -22,6 +22,9 @@ use crate::home;
 
 /// Options of `offsite observe`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  offsite observe                        look once at what is due\n  offsite observe --until-done           wait until every copy is seen\n\nExit codes:\n  0  all is well   3  a copy failed, is lost, could not be read, or is still under way after --until-done"
+)]
 pub struct ObserveArgs {
     /// Wait until no copy is under way any more
     #[arg(long)]

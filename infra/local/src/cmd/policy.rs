@@ -25,6 +25,9 @@ use crate::home::policy_file::{self, Problem, Problems};
 
 /// Options of `offsite policy`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  offsite policy check                             every problem, a line each\n  offsite policy check --live                      what a first sweep would start\n  offsite policy check --explain snap-jgsu1fdt     why a backup is covered or not\n  offsite policy render > offsite.json             for S3 or SSM"
+)]
 pub struct PolicyArgs {
     /// What to do
     #[command(subcommand)]

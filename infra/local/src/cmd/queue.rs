@@ -15,6 +15,9 @@ use crate::home::queue::Queue;
 
 /// Options of `offsite queue`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  offsite queue list\n  offsite queue list --format json | jq -r .data.replication_id\n  offsite queue take --max 100 >> receipts.jsonl"
+)]
 pub struct QueueArgs {
     /// What to do
     #[command(subcommand)]

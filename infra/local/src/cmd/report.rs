@@ -38,6 +38,10 @@ pub enum Format {
     Csv,
     /// One page that needs nothing else
     Html,
+    /// A few lines for a chat or a mail
+    Markdown,
+    /// Metrics for node_exporter's textfile collector
+    Prometheus,
 }
 
 /// Which table is written as CSV.
@@ -62,7 +66,9 @@ Examples:
   offsite report --resource disk-4j5k6l7m          # is it protected, since when not, and why?
   offsite report --verdict refused --verdict failed
   offsite report --at 2026-11-22                   # what was known on that day?
-  offsite report --csv resources -o unprotected.csv";
+  offsite report --csv resources -o unprotected.csv
+  offsite report -o report.html                    # .html, .md, .json, .csv, .prom: the name says the form
+  offsite report --format markdown                 # for a chat or a mail, see docs/notify.md";
 
 /// Options of `offsite report`.
 #[derive(Args, Debug)]
@@ -127,6 +133,8 @@ pub async fn run(args: &ReportArgs, environment: &Environment, out: &mut dyn Wri
         (Format::Csv, Some(Rows::Resources)) => report::resources_csv(&report),
         (Format::Csv, _) => report::csv(&report),
         (Format::Html, _) => report::narrowed_html(&report, &filter),
+        (Format::Markdown, _) => report::markdown(&report),
+        (Format::Prometheus, _) => report::prometheus(&report),
     };
     if format == Format::Csv {
         // A table has no room for it.
@@ -181,6 +189,8 @@ fn format(args: &ReportArgs) -> anyhow::Result<Format> {
             Some("json") => Ok(Format::Json),
             Some("csv") => Ok(Format::Csv),
             Some("html" | "htm") => Ok(Format::Html),
+            Some("md") => Ok(Format::Markdown),
+            Some("prom") => Ok(Format::Prometheus),
             _ => Ok(Format::Table),
         },
         (None | Some(Format::Csv), Some(_)) => Ok(Format::Csv),

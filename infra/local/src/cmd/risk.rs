@@ -24,6 +24,9 @@ use crate::home::{self, PROVIDERS, Reading};
 
 /// Options of `offsite risk`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  offsite risk list\n  offsite risk accept --rule nightly --resource disk-4j5k6l7m --cause encrypted --for 90d --reason \"see OPS-12\"\n  offsite risk revoke nightly/3 --reason \"the disk is needed after all\""
+)]
 pub struct RiskArgs {
     /// What to do
     #[command(subcommand)]

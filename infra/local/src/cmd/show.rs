@@ -74,6 +74,39 @@ pub(super) fn ending(path: Option<&Path>) -> Option<&str> {
     path?.extension()?.to_str()
 }
 
+/// The command with its subcommands in groups, each group below its title. One that no group names comes last.
+pub fn grouped(command: clap::Command, groups: &[(&str, &[&str])]) -> clap::Command {
+    let about = |name: &str| {
+        let found = command.get_subcommands().find(|one| one.get_name() == name)?;
+        Some((name.to_owned(), found.get_about().map(ToString::to_string).unwrap_or_default()))
+    };
+    let named = |name: &str| groups.iter().any(|(_, names)| names.contains(&name));
+    let others: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).filter(|name| !named(name)).collect();
+    let head = anstyle::Style::new().bold().underline();
+    let bold = anstyle::Style::new().bold();
+    let mut list = String::new();
+    for (title, names) in groups.iter().copied().chain([("Others", others.as_slice())]) {
+        let lines: Vec<_> = names.iter().filter_map(|name| about(name)).collect();
+        if !lines.is_empty() {
+            list += &format!("{head}{title}:{head:#}\n");
+        }
+        for (name, about) in lines {
+            let text = report::paragraph(&about, 0, width().saturating_sub(NAMES + 4));
+            let mut text = text.lines();
+            let first = text.next().unwrap_or_default();
+            list += &format!("  {bold}{name:NAMES$}{bold:#}  {first}\n");
+            for more in text {
+                list += &format!("{}{}\n", " ".repeat(NAMES + 4), more.trim_start());
+            }
+        }
+    }
+    let template = format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}\n{head}Options:{head:#}\n{{options}}{{after-help}}\n");
+    command.help_template(template)
+}
+
+/// Columns for the names of subcommands.
+const NAMES: usize = 11;
+
 /// Rows below each other, as wide as the terminal at most: the last column is broken at spaces, the widest others are cut.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>], width: usize) -> String {
     const BETWEEN: usize = 2;

@@ -28,6 +28,9 @@ use plan::plan;
 
 /// Options of `offsite chaos`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  offsite chaos --operations 2000 --seed 7\n  offsite chaos --laws --histories 2000 --seed 7"
+)]
 pub struct ChaosArgs {
     /// How many operations to start, over all five kinds
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]

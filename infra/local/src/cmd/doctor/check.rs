@@ -228,17 +228,18 @@ impl Report {
                 out.write_all(paragraph(&format!("to do: {}", check.advice), 6, width).as_bytes())?;
             }
         }
-        self.write_sum(out, "; --all has every check, and what it does not tell")
+        self.write_sum(out, "; --all has every check, and what it does not tell", width)
     }
 
-    fn write_sum(&self, out: &mut dyn Write, more: &str) -> std::io::Result<()> {
+    fn write_sum(&self, out: &mut dyn Write, more: &str, width: usize) -> std::io::Result<()> {
         let words: Vec<String> = Status::ALL
             .into_iter()
             .map(|status| (status, self.count(status)))
             .filter(|(_, count)| *count > 0)
             .map(|(status, count)| format!("{count} {}", status.name()))
             .collect();
-        writeln!(out, "\n{}; nothing was changed{more}", words.join(", "))
+        let text = format!("{}; nothing was changed{more}", words.join(", "));
+        write!(out, "\n{}", paragraph(&text, 0, width))
     }
 
     /// For people: a line for each check, with what to do and what stays unseen below it.
@@ -272,6 +273,6 @@ impl Report {
                 writeln!(out, "           {dim}not known: {}{dim:#}", check.cannot_know)?;
             }
         }
-        self.write_sum(out, "")
+        self.write_sum(out, "", usize::MAX)
     }
 }

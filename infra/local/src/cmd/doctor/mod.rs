@@ -34,6 +34,9 @@ use offsite_simulators::{SimOptions, Simulators};
 
 /// Options of `offsite doctor`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  offsite doctor                          what is well and what is not, for ./offsite.yaml\n  offsite doctor --all policy.yaml        every check, and what it does not tell\n  offsite doctor --simulate               what it looks like, without an account\n\nExit codes:\n  0  nothing is in the way   3  something fails"
+)]
 pub struct DoctorArgs {
     /// The policy whose accounts, regions and vaults are looked at [default: OFFSITE_POLICY, else ./offsite.yaml if it exists]
     #[arg(value_name = "FILE")]
