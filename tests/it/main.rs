@@ -13,6 +13,7 @@ mod contracts;
 mod day;
 mod decisions;
 mod doctor;
+mod documents;
 mod emulators;
 mod events;
 mod explained;

@@ -157,7 +157,7 @@ async fn an_id_is_told_with_rule_destination_since_why_and_what_next() {
         "snap-bbbbbbbb: not well",
         "rule nightly: snap-bbbbbbbb in ap-singapore: refused, since 20",
         "why: InsufficientSnapshotQuota",
-        "next: mend the cause (docs/errors.md); sweeps ask again after 20",
+        "next: mend the cause (offsite explain CODE); sweeps ask again after 20",
         "cloud now, rule nightly: ap-singapore: there is no copy",
         "disk-aaaaaaaa: not well",
     ] {

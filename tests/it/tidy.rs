@@ -365,7 +365,7 @@ const HOUSES: [House; 5] = [
     House {
         folder: "infra/page/src/",
         order: &[
-            &["html", "witness"],
+            &["html", "witness", "markdown", "prometheus"],
             &["past", "status"],
             &["table", "csv", "rule"],
             &["page_resources", "table_resources"],

@@ -281,7 +281,7 @@ fn log_to_stderr(verbose: u8, only_errors: bool) {
     };
     tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
+        .with_writer(|| show::Log)
         .with_target(false)
         .without_time()
         .with_ansi(std::io::stderr().is_terminal())

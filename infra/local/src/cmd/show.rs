@@ -1,8 +1,9 @@
 //! How output is shown: in which form, how wide, and what is said while it takes its time.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -43,6 +44,26 @@ pub(super) fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
+/// What moves on standard error now. What is logged meanwhile goes above it.
+static MOVING: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Standard error for the log: a line that moves there is put aside for each one.
+pub struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let moving = MOVING.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match moving.filter(|bar| !bar.is_finished()) {
+            Some(bar) => bar.suspend(|| std::io::stderr().write_all(bytes)).map(|()| bytes.len()),
+            None => std::io::stderr().write_all(bytes).map(|()| bytes.len()),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
+}
+
 /// How many columns there are for what goes to standard output.
 pub(super) fn width() -> usize {
     match terminal_size::terminal_size_of(std::io::stdout()) {
@@ -58,6 +79,7 @@ pub(super) fn spinner(message: &str) -> ProgressBar {
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(120));
+    *MOVING.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
     bar
 }
 
@@ -122,10 +144,14 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>], width: usize) -> String
     // The last column has what is left, and no less than a few words.
     let last = columns.saturating_sub(1);
     while wide.iter().sum::<usize>() + BETWEEN * last > width {
-        let may_give = |at: usize, wide: usize| wide > if at == last { 2 * LEAST } else { LEAST };
-        let widest = wide.iter_mut().enumerate().filter(|(at, wide)| may_give(*at, **wide)).max_by_key(|(_, wide)| **wide);
-        let Some((_, widest)) = widest else { break };
-        *widest -= 1;
+        // It is broken and not cut, so it gives first.
+        match wide.last_mut() {
+            Some(note) if *note > 2 * LEAST => *note -= 1,
+            _ => match wide.iter_mut().take(last).filter(|wide| **wide > LEAST).max() {
+                Some(widest) => *widest -= 1,
+                None => break,
+            },
+        }
     }
     let dim = anstyle::Style::new().dimmed();
     let mut out = format!("{dim}{}{dim:#}\n", line(&head, &wide));

@@ -85,7 +85,7 @@ pub(super) fn of_records(records: &[Record], width: usize) -> String {
         vec![
             record.key.chars().take(12).collect(),
             record.state.name().to_owned(),
-            record.since.strftime("%Y-%m-%d %H:%M").to_string(),
+            record.since.strftime("%m-%d %H:%M").to_string(),
             source(&record.command["source"]),
             text(&region),
             note.unwrap_or_default(),
@@ -100,8 +100,8 @@ pub(super) fn of_messages(messages: &[Value], width: usize) -> String {
         let data = &message["data"];
         let kind = text(&message["type"]);
         vec![
-            text(&message["time"]).get(..16).unwrap_or_default().replace('T', " "),
-            kind.strip_prefix("offsite.").unwrap_or(&kind).to_owned(),
+            text(&message["time"]).get(5..16).unwrap_or_default().replace('T', " "),
+            kind.strip_prefix("offsite.").map(|kind| kind.trim_start_matches("replication.")).unwrap_or(&kind).to_owned(),
             source(&data["source"]),
             text(&data["destination"]["region"]),
             note(data),
