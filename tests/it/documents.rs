@@ -102,7 +102,9 @@ async fn the_units_of_one_server_are_sound() {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         assert_eq!(run(&arguments, &[], None).await.code, 0, "{name}: {arguments:?}");
     }
-    let Ok(verified) = std::process::Command::new("systemd-analyze").arg("verify").args(&units).output() else { return };
+    let Ok(verified) = std::process::Command::new("systemd-analyze").arg("verify").args(&units).output() else {
+        return;
+    };
     let said = String::from_utf8_lossy(&verified.stderr).into_owned();
     // The command and its manual pages are not installed here; all else would be a mistake of the units.
     let known = ["/usr/local/bin/offsite is not executable", "Command 'man offsite-"];

@@ -74,7 +74,10 @@ fn every_link_of_the_documents_leads_somewhere() {
     pages.extend(["README.md", "README.zh-CN.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| root.join(name)));
     let anchor = |heading: &str| -> String {
         let kept = heading.trim().to_lowercase();
-        kept.chars().filter(|sign| sign.is_alphanumeric() || " -_".contains(*sign)).collect::<String>().replace(' ', "-")
+        kept.chars()
+            .filter(|sign| sign.is_alphanumeric() || " -_".contains(*sign))
+            .collect::<String>()
+            .replace(' ', "-")
     };
     let mut broken = Vec::new();
     for page in &pages {

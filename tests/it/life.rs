@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -32,6 +33,30 @@ impl Emitter for Refusing {
         Box::pin(async {
             self.0.sleep(self.1).await;
             vec![Err(EmitError("it is out of order".into())); messages.len()]
+        })
+    }
+}
+
+/// A queue that refuses whatever is about one backup, and counts how often it was asked to take that.
+struct Picky {
+    inner: Arc<dyn Emitter>,
+    refuses: String,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Emitter for Picky {
+    fn emit<'a>(&'a self, messages: &'a [Message], until: Timestamp) -> Boxed<'a, Vec<Result<(), EmitError>>> {
+        Box::pin(async move {
+            let mut outcomes = Vec::new();
+            for message in messages {
+                let refused = message.event["data"]["source"]["snapshot_id"] == self.refuses.as_str();
+                self.asked.fetch_add(usize::from(refused), Ordering::SeqCst);
+                outcomes.push(match refused {
+                    true => Err(EmitError("InvalidMessageContents: so it is".into())),
+                    false => self.inner.emit(std::slice::from_ref(message), until).await.remove(0),
+                });
+            }
+            outcomes
         })
     }
 }
@@ -134,6 +159,12 @@ impl Life {
     fn calls(&self) -> u64 {
         let state = self.estate.simulators.state();
         state["calls"][COPY].as_u64().or(state["calls"]["tencent"][COPY].as_u64()).unwrap_or(0)
+    }
+
+    /// Sweeps, and tells what came of the outbox.
+    async fn drain(&self) -> Value {
+        let invocation = self.estate.invocation(3_600);
+        handle(&self.context, &json!({ "action": "sweep" }), &invocation).await.unwrap()["outbox"].clone()
     }
 
     fn copies(&self) -> Vec<String> {
@@ -407,6 +438,37 @@ async fn protection_goes_before_the_receipts_that_a_broken_queue_does_not_take()
     life.context.ports.emitter = queue;
     life.sweep().await;
     assert_eq!(life.told("accepted").await, 123, "and nothing is lost");
+}
+
+/// Law 12: it is parked and named, and not tried first for ever.
+#[tokio::test]
+async fn a_receipt_that_the_queue_always_refuses_is_parked_and_named() {
+    let mut life = Life::begin(|_| {}).await;
+    let refused = life.make("a", &["1"]).await.remove(0);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let inner = life.context.ports.emitter.clone();
+    life.context.ports.emitter = Arc::new(Picky { inner, refuses: refused, asked: asked.clone() });
+    life.drain().await;
+    // Each time there is another receipt that the queue takes.
+    for round in 2..5 {
+        let queue = life.break_queue();
+        life.make("b", &[&round.to_string()]).await;
+        life.sweep().await;
+        life.context.ports.emitter = queue;
+        let outbox = life.drain().await;
+        assert_eq!((&outbox["drained"], &outbox["left"]), (&json!(1), &json!(1)), "{outbox}");
+    }
+    let before = asked.load(Ordering::SeqCst);
+    let outbox = life.drain().await;
+    assert_eq!((&outbox["left"], outbox["parked"].as_array().map(Vec::len)), (&json!(1), Some(1)), "{outbox}");
+    assert_eq!(asked.load(Ordering::SeqCst), before, "it waits");
+    // Its time comes again, and nothing of it is lost.
+    life.pass(1).await;
+    life.drain().await;
+    assert_eq!(asked.load(Ordering::SeqCst), before + 1);
+    life.context.ports.emitter = life.estate.context(&life.policy).ports.emitter;
+    let outbox = life.drain().await;
+    assert_eq!((&outbox["left"], life.told("accepted").await), (&json!(0), 4), "{outbox}");
 }
 
 #[tokio::test]

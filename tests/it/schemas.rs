@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jsonschema::Validator;
 use offsite_local::cmd::stage::post;
 use offsite_shared::ledger::risks::{self, Act, Decision};
-use offsite_shared::model::command::{Cloud, Command, Operation};
+use offsite_shared::model::command::{Cloud, Command, Operation, Replication};
 use offsite_shared::model::receipt::{Origin, Receipt};
 use offsite_shared::replicate::messages;
 use offsite_shared::report;
@@ -203,6 +203,18 @@ fn origin() -> Origin {
 
 fn messages_of(operation: Operation) -> Vec<Value> {
     let replication = Command::from_json(&full_command(operation)).unwrap().replications().remove(0);
+    let mut all = messages_about(&replication);
+    if operation == Operation::CreateVaultReplication {
+        // What became of a backup that the pair has not carried.
+        let carried = messages_about(&replication.of_backup("job-1"));
+        let told = ["missed", "left", "overtaken"].map(|state| json!(state));
+        all.extend(carried.into_iter().filter(|message| told.contains(&message["data"]["state"])));
+    }
+    all
+}
+
+fn messages_about(replication: &Replication) -> Vec<Value> {
+    let operation = replication.operation;
     let of_backup = operation == Operation::CopyCheckpoint;
     let receipt = Receipt {
         backup_id: None,
@@ -212,7 +224,7 @@ fn messages_of(operation: Operation) -> Vec<Value> {
         attempt: 1,
         time: "2026-11-21T08:30:00.123Z".parse().unwrap(),
     };
-    let mut accepted = messages::accepted(&replication, &receipt, &origin()).event;
+    let mut accepted = messages::accepted(replication, &receipt, &origin()).event;
     if of_backup {
         accepted["data"]["source"]["backup_id"] = json!("b-1");
     }

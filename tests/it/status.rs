@@ -177,14 +177,17 @@ async fn an_id_is_told_with_rule_destination_since_why_and_what_next() {
         estate.clock.sleep(Duration::from_secs(60)).await;
     }
     assert_eq!(swept["replicated"], json!(2), "{swept}");
-    let disk =
-        told(&run(&["status", "disk-bbbbbbbb", "--no-look", "--max-age", "2d", "--format", "json"], &environment).await, 0)
-            .remove(0);
+    let disk = told(
+        &run(&["status", "disk-bbbbbbbb", "--no-look", "--max-age", "2d", "--format", "json"], &environment).await,
+        0,
+    )
+    .remove(0);
     let copy = disk["rules"][0]["resources"][0]["copy_id"].as_str().unwrap().to_owned();
     assert_eq!(disk["rules"][0]["resources"][0]["state"], json!("protected"));
     for id in ["snap-bbbbbbbb", &copy] {
         let backup =
-            told(&run(&["status", id, "--no-look", "--max-age", "2d", "--format", "json"], &environment).await, 0).remove(0);
+            told(&run(&["status", id, "--no-look", "--max-age", "2d", "--format", "json"], &environment).await, 0)
+                .remove(0);
         let line = &backup["rules"][0]["backups"][0];
         assert_eq!((&line["verdict"], &line["copy_id"]), (&json!("replicated"), &json!(copy)), "{backup:#}");
         assert_eq!(backup["remarks"], json!(["the cloud was not asked"]));

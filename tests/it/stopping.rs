@@ -63,7 +63,8 @@ async fn a_sweep_that_is_told_to_stop_gives_its_rule_back() {
     let (estate, environment) = slow().await;
     let child = begun(&estate, &environment).await;
     terminate(&child);
-    let ended = tokio::time::timeout(Duration::from_secs(20), child.wait_with_output()).await.expect("it stops").unwrap();
+    let ended =
+        tokio::time::timeout(Duration::from_secs(20), child.wait_with_output()).await.expect("it stops").unwrap();
     let [stdout, stderr] = [ended.stdout, ended.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
     assert_eq!(ended.status.code(), Some(1), "{stdout}{stderr}");
     assert!(stderr.contains("what is begun is finished") && stderr.contains("nothing locked"), "{stderr}");

@@ -91,9 +91,8 @@ fn hold_order(text: &str, parts: &[&str]) {
 async fn the_demo_tells_its_story_in_a_terminal() {
     binaries();
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let [narrow, wide] = folders.each_ref().map(|folder| {
-        vec![("TMPDIR".to_owned(), folder.path().to_string_lossy().into_owned())]
-    });
+    let [narrow, wide] =
+        folders.each_ref().map(|folder| vec![("TMPDIR".to_owned(), folder.path().to_string_lossy().into_owned())]);
     let uncoloured = [wide, vec![("NO_COLOR".to_owned(), "1".to_owned())]].concat();
     let story = [
         "First act",

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use offsite_local::cmd::{
-    chaos, code, demo, doctor, events, handle, init, ledger, observe, policy, queue, report, risk, rule, show, sign, simulate,
-    status, stopping, sweep, watch, witness,
+    chaos, code, demo, doctor, events, handle, init, ledger, observe, policy, queue, report, risk, rule, show, sign,
+    simulate, status, stopping, sweep, watch, witness,
 };
 use offsite_local::home::profile;
 use offsite_local::report::Health;
@@ -167,13 +167,11 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let well = doctor::run(&args, &environment, &mut out).await?;
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
         }
-        Commands::Handle(args) => {
-            Ok(match handle::run(&args, &environment, &mut out).await? {
-                handle::Ended::Well => ExitCode::SUCCESS,
-                handle::Ended::Badly => ExitCode::FAILURE,
-                handle::Ended::Partly => ExitCode::from(3),
-            })
-        }
+        Commands::Handle(args) => Ok(match handle::run(&args, &environment, &mut out).await? {
+            handle::Ended::Well => ExitCode::SUCCESS,
+            handle::Ended::Badly => ExitCode::FAILURE,
+            handle::Ended::Partly => ExitCode::from(3),
+        }),
         Commands::Events(args) => {
             let readable = events::run(&args, &environment, &mut out).await?;
             Ok(if readable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -182,9 +180,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let well = observe::run(&args, &environment, &mut out).await?;
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
         }
-        Commands::Sweep(args) => {
-            Ok(ExitCode::from(sweep::run(&args, &environment, &mut out).await?))
-        }
+        Commands::Sweep(args) => Ok(ExitCode::from(sweep::run(&args, &environment, &mut out).await?)),
         Commands::Watch(args) => {
             let told = stopping::told_to_stop()?;
             Ok(match watch::run(&args, &environment, told, &mut anstream::stderr()).await? {

@@ -11,14 +11,29 @@ use super::words;
 pub fn prometheus(report: &Report) -> String {
     let mut out = String::new();
     let holds = |conclusion: Conclusion| u64::from(conclusion == Conclusion::Holds);
-    metric(&mut out, "offsite_report_holds", "1 if all objectives hold; 0 if one does not, or nobody knows.", [(String::new(), holds(report.conclusion))]);
+    metric(
+        &mut out,
+        "offsite_report_holds",
+        "1 if all objectives hold; 0 if one does not, or nobody knows.",
+        [(String::new(), holds(report.conclusion))],
+    );
     let at = u64::try_from(report.at.as_second()).unwrap_or_default();
     metric(&mut out, "offsite_report_timestamp_seconds", "When the report was made.", [(String::new(), at)]);
     let each = |value: fn(&RuleReport) -> Option<u64>| {
         report.rules.iter().filter_map(move |rule| Some((labels(rule, None), value(rule)?))).collect::<Vec<_>>()
     };
-    metric(&mut out, "offsite_rule_holds", "1 if the rule holds; 0 if it does not, or nobody knows.", each(|rule| Some(u64::from(rule.conclusion == Conclusion::Holds))));
-    metric(&mut out, "offsite_rule_lag_seconds", "Age of the oldest covered backup without a usable copy.", each(|rule| rule.lag_seconds));
+    metric(
+        &mut out,
+        "offsite_rule_holds",
+        "1 if the rule holds; 0 if it does not, or nobody knows.",
+        each(|rule| Some(u64::from(rule.conclusion == Conclusion::Holds))),
+    );
+    metric(
+        &mut out,
+        "offsite_rule_lag_seconds",
+        "Age of the oldest covered backup without a usable copy.",
+        each(|rule| rule.lag_seconds),
+    );
     metric(
         &mut out,
         "offsite_rule_complete_timestamp_seconds",
@@ -44,7 +59,8 @@ fn metric(out: &mut String, name: &str, help: &str, values: impl IntoIterator<It
 }
 
 fn labels(rule: &RuleReport, more: Option<(&str, &str)>) -> String {
-    let known = [("rule", rule.rule.as_str()), ("provider", rule.provider.as_str()), ("account", rule.account.as_str())];
+    let known =
+        [("rule", rule.rule.as_str()), ("provider", rule.provider.as_str()), ("account", rule.account.as_str())];
     let parts: Vec<String> =
         known.into_iter().chain(more).map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
     format!("{{{}}}", parts.join(","))

@@ -225,7 +225,9 @@ fn next(one: &BackupStatus) -> String {
         Verdict::InDoubt => "the next sweep asks the provider whether there is a copy".to_owned(),
         Verdict::Lost => "it is made again where the rule says restart_lost, else by a person".to_owned(),
         Verdict::Missed | Verdict::Left => "nothing: it stays so until a person acknowledges it".to_owned(),
-        Verdict::Refused => format!("mend the cause (offsite explain CODE); sweeps ask again{}", at(one.next_at, "after")),
+        Verdict::Refused => {
+            format!("mend the cause (offsite explain CODE); sweeps ask again{}", at(one.next_at, "after"))
+        }
         Verdict::Unknown => "the next complete sweep tells".to_owned(),
         Verdict::GivenUp | Verdict::Overtaken | Verdict::Ended | Verdict::Replicated => String::new(),
     }

@@ -6,6 +6,7 @@
 //! **Invariant:** an expired lease is doubt, never a fresh start. **Invariant:** `Accepted` and "in the outbox"
 //! are one write. **Invariant:** a receipt, once in a record, never leaves it.
 
+mod about;
 mod copies;
 mod error;
 pub mod limits;
@@ -13,24 +14,27 @@ pub mod observed;
 mod resolution;
 pub mod risks;
 pub mod store;
+mod swept;
 mod transitions;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::backup::Backup;
 use crate::model::command::{Command, Key, Replication};
 use crate::model::evidence::Evidence;
 use crate::model::failure::Whose;
 use crate::model::receipt::Receipt;
 use error::LedgerError;
 
+pub use crate::ledger::about::About;
 pub use crate::ledger::copies::Copies;
 pub(crate) use crate::ledger::limits::next_attempt;
 pub use crate::ledger::resolution::{BREAKABLE_AFTER, Resolution, ResolveError, resolve};
-pub use crate::ledger::transitions::{Claim, Ending, Parting, claim, copied, emitted, part, put_off, settle};
-pub(crate) use crate::ledger::transitions::{PARTLY_RECORDED, told_of};
+pub(crate) use crate::ledger::swept::told_of;
+pub use crate::ledger::swept::{Parting, found, part, put_off, taken_over, wanted};
+pub(crate) use crate::ledger::transitions::PARTLY_RECORDED;
+pub use crate::ledger::transitions::{Claim, Ending, claim, copied, emitted, not_taken, settle};
 
 /// The newest record format that this version writes and reads.
 pub(crate) const FORMAT: u32 = 1;
@@ -69,11 +73,14 @@ pub enum State {
     Overtaken,
     /// The copy was usable and is gone, as its source is: no breach.
     Ended,
+    /// There was none when it was first seen, and since then a usable copy was seen that nothing here started: another hand made it, or a
+    /// pair of vaults carried it. Nothing was told of it, and if it goes, the backup is wanted again.
+    Found,
 }
 
 impl State {
     /// All states, in the order of declaration.
-    pub const ALL: [State; 15] = [
+    pub const ALL: [State; 16] = [
         State::Seen,
         State::Claimed,
         State::InDoubt,
@@ -89,6 +96,7 @@ impl State {
         State::Left,
         State::Overtaken,
         State::Ended,
+        State::Found,
     ];
 
     /// The name in records and on the command line.
@@ -109,6 +117,7 @@ impl State {
             State::Left => "left",
             State::Overtaken => "overtaken",
             State::Ended => "ended",
+            State::Found => "found",
         }
     }
 }
@@ -148,35 +157,6 @@ pub struct News {
     /// Why, as a code, for changes that can come again in one attempt for another cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-}
-
-/// What a record keeps of its backup, from when it was first seen, so that it can be judged after the backup is gone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct About {
-    /// When the backup was made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub made: Option<Timestamp>,
-    /// The disk, server or file system it is a backup of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resource: Option<String>,
-    /// The resource's kind, where one ID can be of several.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
-    /// Its name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-}
-
-impl About {
-    /// What a listing says of a backup.
-    pub(crate) fn of(backup: &Backup) -> About {
-        About {
-            made: backup.created_at,
-            resource: backup.resource.clone(),
-            kind: backup.resource_kind.clone(),
-            name: backup.name.clone(),
-        }
-    }
 }
 
 /// The record of one replication.
@@ -232,6 +212,12 @@ pub struct Record {
     pub started_by: Option<String>,
     /// Whether the receipts have still to be sent to the queue: for a vault-wide call, those of any of its copies.
     pub outbox: bool,
+    /// How often the queue took others and not what this record holds for it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unsent: u32,
+    /// Until when it is not tried again, because the queue has refused it so often; absent when it is not parked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked_until: Option<Timestamp>,
     /// What the destination last said of a usable copy; absent before one was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
@@ -270,7 +256,7 @@ impl Record {
     /// # Errors
     /// The stored command cannot be read.
     pub fn replication(&self) -> Result<Replication, crate::model::fields::FieldError> {
-        let command = Command::from_json(&self.command)?;
+        let command = Command::of_record(&self.command)?;
         command
             .replications()
             .into_iter()
@@ -327,7 +313,8 @@ impl Record {
                 true
             }
             State::Failed | State::Lost | State::Missed | State::Left => true,
-            State::NoWork | State::Abandoned | State::Replicated | State::Overtaken | State::Ended => false,
+            State::NoWork | State::Abandoned | State::Replicated => false,
+            State::Overtaken | State::Ended | State::Found => false,
         }
     }
 
@@ -372,6 +359,8 @@ fn first(replication: &Replication, by: &Claimant) -> Record {
         copies: None,
         started_by: None,
         outbox: false,
+        unsent: 0,
+        parked_until: None,
         evidence: None,
         look_at: None,
         looks: 0,

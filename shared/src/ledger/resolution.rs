@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::store::Expect;
 use super::{Claimant, Record, State, note};
+use crate::model::command::Operation;
 use crate::model::receipt::Receipt;
 use crate::model::time::later;
 use jiff::Timestamp;
@@ -73,6 +74,11 @@ pub enum ResolveError {
     /// Whoever took the lease may still be at work until this time.
     #[error("whoever claimed it may still be at work; its lease can be broken from {0}")]
     Young(Timestamp),
+    /// The copy that a pair of vaults makes of a backup has no ID.
+    #[error(
+        "a pair of vaults carries this backup, and its copy has no ID of its own: a sweep sees by itself whether it was carried"
+    )]
+    Carried,
     /// The record's state does not allow the decision.
     #[error("it is {state}, and {wish} is for records that are {allowed}")]
     State {
@@ -99,6 +105,10 @@ pub fn resolve(
     let breaks = matches!(how, Resolution::BreakLease(_));
     if let Some(until) = current.lease_until.filter(|until| *until > now && !breaks) {
         return Err(ResolveError::Busy(until));
+    }
+    let carried = current.command.get("operation").is_some_and(|name| name == Operation::CarryBackup.name());
+    if carried && matches!(how, Resolution::Adopt(_)) {
+        return Err(ResolveError::Carried);
     }
     let is_leased = current.lease_until.is_some();
     if !how.states().contains(&current.state) || (breaks && !is_leased) {
@@ -184,7 +194,7 @@ mod tests {
     use super::*;
     use crate::ledger::limits::Attempts;
     use crate::ledger::{Claim, Ending, claim, settle};
-    use crate::model::command::{Destination, Operation, Options, Replication, Source};
+    use crate::model::command::{Destination, Options, Replication, Source};
     use crate::model::failure::Whose;
 
     const LIMIT: Attempts = Attempts {

@@ -1,8 +1,10 @@
 //! The transitions of a record: claim, settle, mark. Each gives the record to write and what the store must hold for it.
 
+use std::time::Duration;
+
 use super::limits::Attempts;
 use super::store::Expect;
-use super::{About, Claimant, Copies, News, Record, State, first, next_attempt, note};
+use super::{Claimant, Copies, News, Record, State, first, next_attempt, note};
 use crate::model::command::Replication;
 use crate::model::error::ErrorName;
 use crate::model::failure::Whose;
@@ -35,7 +37,8 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
     if record.owner == by.owner && record.lease_until.is_some() {
         return Claim::Ours(Box::new(record.clone()));
     }
-    let nothing_applied = matches!(record.state, State::Seen | State::Refused | State::Ineligible | State::NoWork);
+    let nothing_applied =
+        matches!(record.state, State::Seen | State::Found | State::Refused | State::Ineligible | State::NoWork);
     if record.payload_hash != replication.payload_hash() && !nothing_applied {
         return Claim::Mismatch(Box::new(record.clone()));
     }
@@ -50,10 +53,11 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
         State::Accepted | State::Replicated | State::NoWork | State::Abandoned | State::Overtaken | State::Ended => {
             return Claim::Replay(Box::new(record.clone()));
         }
-        State::Seen => {
+        State::Seen | State::Found => {
             next.state = State::Claimed;
             // Nothing of this attempt was applied, so no copy of this attempt can be older than this claim.
             next.since = by.now;
+            next.evidence = None;
         }
         State::Claimed | State::InDoubt => {
             next.state = State::InDoubt;
@@ -251,7 +255,8 @@ pub fn copied(
     let ours = current.owner == by.owner && current.lease_until.is_some();
     let all = copies.are_recorded();
     // Who took over reads back by itself; what that came to is undone only if nothing of this was seen.
-    let overlooked = matches!(current.state, State::Seen | State::Refused | State::Ineligible | State::NoWork);
+    let overlooked =
+        matches!(current.state, State::Seen | State::Found | State::Refused | State::Ineligible | State::NoWork);
     let doubtful = matches!(current.state, State::Claimed | State::InDoubt);
     let counts = ours || overlooked || (doubtful && all);
     if !counts {
@@ -285,80 +290,27 @@ pub fn emitted(current: &Record) -> (Record, Expect) {
     let was = Expect::Was { version: current.version, owner: current.owner.clone() };
     let mut next = current.clone();
     next.outbox = false;
+    next.unsent = 0;
+    next.parked_until = None;
     next.news.clear();
     next.version += 1;
     (next, was)
 }
 
-/// A new record of a replication that is wanted but left for later. Nothing was started.
-pub fn put_off(replication: &Replication, about: About, by: &Claimant, until: Option<Timestamp>) -> Record {
-    let mut record = first(replication, by);
-    record.about = about;
-    record.state = State::Seen;
-    record.lease_until = None;
-    record.not_before = until;
-    record.history.clear();
-    note(&mut record, by, State::Seen, None, None, None);
-    record
-}
+/// So often the queue may refuse what a record holds, while it takes others, before the record is parked.
+const REFUSALS_UNTIL_PARKED: u32 = 3;
 
-/// How a backup without a copy, or a copy without a backup, parts from its rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parting {
-    /// The source is gone.
-    Missed,
-    /// The source is there and not covered any more.
-    Left,
-    /// The source is gone or not covered, and its resource has a newer usable copy.
-    Overtaken,
-    /// The copy is gone, and its source is gone or not covered any more.
-    Ended,
-    /// The policy was edited so that it leaves the source out.
-    Excluded,
-}
-
-impl Parting {
-    fn state(self) -> State {
-        match self {
-            Parting::Missed => State::Missed,
-            Parting::Left => State::Left,
-            Parting::Overtaken => State::Overtaken,
-            Parting::Ended => State::Ended,
-            Parting::Excluded => State::Abandoned,
-        }
-    }
-}
-
-/// The record after its backup or copy has parted from the rule; `None` if a person has settled the record, somebody acts on it, or its
-/// state does not fit: what was or may have been accepted never becomes "never copied".
-pub fn part(current: &Record, how: Parting, by: &Claimant, reason: &str) -> Option<(Record, Expect)> {
-    let fits = match current.state {
-        State::Seen | State::Refused | State::Ineligible | State::Failed => how != Parting::Ended,
-        State::Missed | State::Left => {
-            matches!(how, Parting::Overtaken | Parting::Excluded | Parting::Missed | Parting::Left)
-        }
-        State::Lost | State::Replicated => how == Parting::Ended,
-        _ => false,
-    };
-    let state = how.state();
-    if !fits || state == current.state || current.lease_until.is_some_and(|until| until > by.now) {
-        return None;
-    }
+/// The record after the queue took others and not what this one holds: from the third time on it waits, first an hour, at most a day.
+pub fn not_taken(current: &Record, now: Timestamp) -> (Record, Expect) {
     let was = Expect::Was { version: current.version, owner: current.owner.clone() };
     let mut next = current.clone();
-    next.state = state;
-    next.not_before = None;
-    next.look_at = None;
-    next.version += 1;
-    if state != State::Abandoned {
-        let replication_id = (how == Parting::Ended)
-            .then(|| next.receipts.last().and_then(|receipt| receipt.replication_id.clone()))
-            .flatten();
-        next.news.push(News { state, attempt: next.attempt, replication_id, cause: None });
+    next.unsent = current.unsent.saturating_add(1);
+    if let Some(doublings) = next.unsent.checked_sub(REFUSALS_UNTIL_PARKED) {
+        let hours = 1_u64 << doublings.min(5);
+        next.parked_until = Some(later(now, Duration::from_secs(hours.min(24) * 3_600)));
     }
-    let code = (how == Parting::Excluded).then(|| "excluded".to_owned());
-    note(&mut next, by, state, code, None, Some(reason.to_owned()));
-    Some((next, was))
+    next.version += 1;
+    (next, was)
 }
 
 /// Adds the news of a refusal, once for each cause.
@@ -368,18 +320,6 @@ fn tell(record: &mut Record, state: State, cause: &str) {
     if !same {
         record.news.push(News { state, attempt: record.attempt, replication_id: None, cause: Some(cause.to_owned()) });
     }
-}
-
-/// The record with what a listing says of its backup; `None` if that is known already, or somebody acts on the record.
-pub(crate) fn told_of(current: &Record, about: &About, by: &Claimant) -> Option<(Record, Expect)> {
-    if current.about == *about || current.lease_until.is_some_and(|until| until > by.now) {
-        return None;
-    }
-    let was = Expect::Was { version: current.version, owner: current.owner.clone() };
-    let mut next = current.clone();
-    next.about = about.clone();
-    next.version += 1;
-    Some((next, was))
 }
 
 fn take(record: &mut Record, by: &Claimant) {

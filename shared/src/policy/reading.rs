@@ -146,7 +146,7 @@ fn source(value: &Value, path: &str, operation: Operation) -> Result<RuleSource,
             complaints.keep(reading::identifier(&mut fields, "vault_id"))
         }
         Operation::CopyBackup => complaints.keep(reading::optional_identifier(&mut fields, "vault_id")).flatten(),
-        Operation::CopyCheckpointItem | Operation::CopySnapshot => None,
+        Operation::CopyCheckpointItem | Operation::CopySnapshot | Operation::CarryBackup => None,
     };
     let select = section(&mut fields, "select", &mut complaints, select).unwrap_or_default();
     if operation == Operation::CopyCheckpoint && !select.is_all() {

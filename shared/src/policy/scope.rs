@@ -44,14 +44,15 @@ impl Rule {
             && self.destinations.contains(&replication.destination)
     }
 
-    /// The keys of the records that the source with this ID has by this rule, one for each destination. A vault-wide call of Huawei has its
-    /// backups' keys, and a vault pair of Alibaba has none but its vault's.
+    /// The keys of the records that the source with this ID has by this rule, one for each destination. A rule for a whole vault has its
+    /// backups' keys, and a pair of vaults beside them the vault's.
     pub fn keys_of(&self, id: &str) -> Vec<Key> {
         let replications = self.command_of(id).replications();
         match self.operation {
-            Operation::CreateVaultReplication if self.source.vault_id.as_deref() != Some(id) => Vec::new(),
-            Operation::CopyCheckpoint => replications.iter().map(|whole| whole.of_backup(id).key()).collect(),
-            _ => replications.iter().map(Replication::key).collect(),
+            Operation::CreateVaultReplication if self.source.vault_id.as_deref() == Some(id) => {
+                replications.iter().map(Replication::key).collect()
+            }
+            _ => replications.iter().map(|replication| replication.of_backup(id).key()).collect(),
         }
     }
 

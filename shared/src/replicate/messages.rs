@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::ledger::{News, Record, State};
+use crate::ledger::{About, News, Record, State};
 use crate::model::command::{Key, Replication};
 use crate::model::receipt::{Envelope, Message, Origin, Receipt};
 use crate::model::text::hash_of;
@@ -72,7 +72,7 @@ pub fn changed(replication: &Replication, record: &Record, news: &News, origin: 
     let time = entry.map_or(record.since, |entry| entry.time);
     let about = &record.about;
     if about.made.is_some() || about.resource.is_some() || about.name.is_some() {
-        data["backup"] = json!(about);
+        data["backup"] = json!(About { copying: None, ..about.clone() });
     }
     if let Some(cause) = cause {
         data["cause"] = json!(cause);

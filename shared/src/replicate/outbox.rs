@@ -17,12 +17,15 @@ use crate::model::receipt::Message;
 const PAGE: u32 = 100;
 
 /// How many records left the outbox, and how many did not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Drained {
     /// Records whose receipts are on the queue now.
     drained: u64,
     /// Records whose receipts still wait.
     left: u64,
+    /// Those of them that the queue has refused so often that they wait for hours: up to 20 keys.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parked: Vec<String>,
 }
 
 impl Drained {
@@ -33,7 +36,17 @@ impl Drained {
             self.left += 1;
         }
     }
+
+    fn park(&mut self, record: &Record) {
+        self.left += 1;
+        if self.parked.len() < NAMED {
+            self.parked.push(record.key.clone());
+        }
+    }
 }
+
+/// So many parked records are named.
+const NAMED: usize = 20;
 
 /// A record in the outbox, with its replication.
 pub(crate) struct Parcel {
@@ -49,6 +62,7 @@ pub(crate) async fn drain(ctx: &Context, invocation: &Invocation) -> Result<Drai
     let (mut outbox, mut after) = (Drained::default(), None);
     // The record of a vault-wide call leaves the outbox after those of its copies.
     let (mut vaults, mut unsent) = (Vec::new(), HashSet::new());
+    let mut refused = Vec::new();
     let unreadable = |error: LedgerError| {
         Error::new(ErrorName::Unavailable, format!("the outbox was not drained: {error}; it can be repeated"))
     };
@@ -61,6 +75,11 @@ pub(crate) async fn drain(ctx: &Context, invocation: &Invocation) -> Result<Drai
         after = page.next;
         let mut parcels = Vec::new();
         for record in page.records {
+            if record.parked_until.is_some_and(|until| until > ctx.now()) {
+                outbox.park(&record);
+                unsent.extend(record.started_by.clone());
+                continue;
+            }
             match record.replication() {
                 Ok(replication) if record.copies.is_some() => vaults.push(Parcel { replication, record }),
                 Ok(replication) => parcels.push(Parcel { replication, record }),
@@ -74,14 +93,21 @@ pub(crate) async fn drain(ctx: &Context, invocation: &Invocation) -> Result<Drai
             true => deliver_all(ctx, &parcels, invocation).await,
             false => vec![false; parcels.len()],
         };
-        for (parcel, taken) in parcels.iter().zip(taken) {
+        for (parcel, taken) in parcels.into_iter().zip(taken) {
             outbox.count(taken);
             if !taken {
                 unsent.extend(parcel.record.started_by.clone());
+                refused.push(parcel.record);
             }
         }
         if after.is_none() {
             break;
+        }
+    }
+    // A queue that took nothing is out of order, and says nothing of any one receipt.
+    if outbox.drained > 0 && ctx.now() < invocation.stop() {
+        for record in refused.iter().take(PARKED_AT_ONCE) {
+            set_aside(ctx, record).await;
         }
     }
     for Parcel { replication, record } in vaults {
@@ -89,6 +115,26 @@ pub(crate) async fn drain(ctx: &Context, invocation: &Invocation) -> Result<Drai
         outbox.count(can && emit(ctx, &replication, &record, invocation).await && mark(ctx, &record).await);
     }
     Ok(outbox)
+}
+
+/// So many receipts that the queue has not taken are looked at in one go. The others come up again.
+const PARKED_AT_ONCE: usize = 100;
+
+/// Takes note that the queue took others and not what this record holds.
+async fn set_aside(ctx: &Context, record: &Record) {
+    let (next, expect) = ledger::not_taken(record, ctx.now());
+    if let Some(until) = next.parked_until {
+        let (key, times) = (&record.key, next.unsent);
+        tracing::error!(
+            key,
+            times,
+            %until,
+            "the queue takes other receipts and not this one, so it is parked: `offsite ledger show` has what it says"
+        );
+    }
+    if let Err(error) = ctx.ports.ledger.put(&next, &expect).await {
+        tracing::warn!(key = record.key, %error, "that the queue has refused it is not recorded");
+    }
 }
 
 async fn page(ctx: &Context, after: Option<&Key>) -> Result<RecordPage, LedgerError> {

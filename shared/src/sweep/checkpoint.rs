@@ -104,6 +104,7 @@ impl<'c> Sweep<'c> {
             course,
             version,
             pair: None,
+            open: HashSet::new(),
             lines: Vec::new(),
             lines_bytes: 0,
             exceptions: HashSet::new(),

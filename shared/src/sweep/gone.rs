@@ -11,7 +11,8 @@ use crate::exchange::{self, Target};
 use crate::ledger::store::RecordFilter;
 use crate::ledger::{self, Claimant, Parting, Record, State};
 use crate::model::backup::Eligibility;
-use crate::model::command::{Key, Replication};
+use crate::model::command::{Key, Operation, Replication};
+use crate::model::evidence::How;
 use crate::model::failure::Disposition;
 use crate::model::time::later;
 use crate::observe;
@@ -23,9 +24,6 @@ use crate::replicate::{self, Written, outbox, read_back, update};
 impl Sweep<'_> {
     /// Goes through the unfinished business of the rule.
     pub(super) async fn gone(&mut self) -> Result<(), Stop> {
-        if self.pair.is_some() {
-            return Ok(());
-        }
         self.since = self.first_sweeps().await?;
         let before = summary::read(&*self.ctx.ports.notes, &self.rule.name).await?;
         self.edited = before.is_some_and(|(before, _)| before.rule_hash != self.course.rule_hash);
@@ -83,6 +81,9 @@ impl Sweep<'_> {
         if shown {
             // Its copy was counted, or protects its resource although its source is gone. The path of every command adopts it.
             self.note_copy(&replication, &record, at);
+            if record.state == State::Seen && record.receipts.is_empty() {
+                return self.found_by(&replication, None, How::Observed).await;
+            }
             if !only_looks && !paused && !leased && !matches!(record.state, State::Accepted | State::Lost) {
                 replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
             }
@@ -93,18 +94,11 @@ impl Sweep<'_> {
             self.list(&replication, &record, None);
             return Ok(());
         }
+        if replication.operation == Operation::CarryBackup {
+            return self.never_carried(&replication, record, at).await;
+        }
         match record.state {
-            // The destination is asked by the copy's own ID: a list does not always name the source.
-            State::Accepted => {
-                self.course.requests += 1;
-                let (record, _) = observe::confirm(self.ctx, &replication, record, self.invocation).await?;
-                if record.state == State::Replicated {
-                    self.note_copy(&replication, &record, at);
-                } else {
-                    self.list(&replication, &record, None);
-                }
-                Ok(())
-            }
+            State::Accepted => self.accepted(&replication, record, at).await,
             // The path of every command asks again whether there is a copy, adopts it, and settles the doubt.
             State::InDoubt | State::Claimed => {
                 if paused {
@@ -134,6 +128,18 @@ impl Sweep<'_> {
         }
     }
 
+    /// Asks the destination by the copy's own ID: a list does not always name the source.
+    pub(super) async fn accepted(&mut self, replication: &Replication, record: Record, at: usize) -> Result<(), Stop> {
+        self.course.requests += 1;
+        let (record, _) = observe::confirm(self.ctx, replication, record, self.invocation).await?;
+        if record.state == State::Replicated {
+            self.note_copy(replication, &record, at);
+        } else {
+            self.list(replication, &record, None);
+        }
+        Ok(())
+    }
+
     async fn is_there(&mut self, replication: &Replication, record: &Record) -> Result<bool, Stop> {
         Ok(matches!(self.read_back(replication, record, true).await?, Some(ReadBack::Found(_))))
     }
@@ -154,10 +160,25 @@ impl Sweep<'_> {
                 self.list(replication, now.as_ref().unwrap_or(&record), None);
                 return Ok(());
             }
+            // Another hand had begun a copy, which is asked for from here on.
+            Some(ReadBack::NoSource(_)) if record.state == State::Seen && record.about.copying.is_some() => {
+                return self.take_over(replication, record, at).await;
+            }
             Some(ReadBack::NoSource(why)) => Some(Source::Gone(why)),
             Some(_) => self.source(replication).await?,
             None => None,
         };
+        self.departed(replication, record, at, gone).await
+    }
+
+    /// Settles what became of a backup without a copy, by what its source says; `None` if that could not be asked.
+    pub(super) async fn departed(
+        &mut self,
+        replication: &Replication,
+        record: Record,
+        at: usize,
+        gone: Option<Source>,
+    ) -> Result<(), Stop> {
         let (how, why) = match gone {
             Some(Source::Gone(why)) => (Parting::Missed, why),
             Some(Source::Left(why)) => (Parting::Left, why),
@@ -187,8 +208,20 @@ impl Sweep<'_> {
 
     /// Reads the source by its own ID. `None` if it cannot be read.
     pub(super) async fn source(&mut self, replication: &Replication) -> Result<Option<Source>, Stop> {
+        self.source_of_type(replication, None).await
+    }
+
+    /// The same, where the cloud must be told which type of source it is.
+    pub(super) async fn source_of_type(
+        &mut self,
+        replication: &Replication,
+        kind: Option<&str>,
+    ) -> Result<Option<Source>, Stop> {
         let source = &replication.source;
-        let scope = InventoryQuery::of(replication.operation, &source.region, source.project_id.clone());
+        let scope = InventoryQuery {
+            source_types: kind.map(str::to_owned).into_iter().collect(),
+            ..InventoryQuery::of(replication.operation, &source.region, source.project_id.clone())
+        };
         let inventory = self.provider.inventory();
         let Some(call) = inventory.show(&scope, &source.id) else { return Ok(None) };
         self.course.requests += 1;

@@ -27,6 +27,7 @@ mod pages;
 pub mod pair;
 pub(crate) mod progress;
 pub mod register;
+mod remember;
 mod starts;
 mod state;
 mod stop;
@@ -164,6 +165,7 @@ impl<'c> Sweep<'c> {
         // Every stretch from here on depends on it, so an invocation that takes the course up reads it as well.
         self.read_pair().await?;
         if self.course.phase == Phase::Sources {
+            self.read_open().await?;
             self.sources().await?;
             self.enter(Phase::Starts).await?;
         }

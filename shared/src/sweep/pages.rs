@@ -53,6 +53,8 @@ struct Judgements {
     judged: Vec<Judged>,
     /// What is not covered: reason and backup.
     not_covered: Vec<(String, String)>,
+    /// Backups whose usable copy was seen and that have an open record: destination, backup and the copy's ID.
+    found: Vec<(usize, String, String)>,
     /// Backups whose destination could not be looked at.
     unknown: u64,
     /// Those of them that no listing of their destination has judged: the destination and the backup.
@@ -88,8 +90,9 @@ impl Sweep<'_> {
             self.course.unlisted.extend(page.refused_types.iter().cloned());
             let mut judgements = self.judge_page(page.backups).await?;
             self.mark_vaults(&judgements.judged);
-            self.remember(&judgements.judged).await?;
+            self.remember(&mut judgements.judged).await?;
             self.remember_unjudged(&judgements.unjudged).await?;
+            self.remember_found(&judgements.found).await?;
             self.start_pair(&mut judgements.judged).await?;
             // From here until the cursor moves nothing can fail, so a page is counted as a whole or not at all.
             self.settle(judgements);
@@ -121,6 +124,7 @@ impl Sweep<'_> {
     async fn judge_page(&mut self, backups: Vec<Backup>) -> Result<Judgements, Stop> {
         let (mut ids, mut replicated, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
         let (mut not_covered, mut unknown, mut unjudged) = (Vec::new(), 0, Vec::new());
+        let mut with_record = Vec::new();
         for backup in backups {
             let id = hash_of_id(&backup.id);
             if self.recent_set.contains(&id) || ids.contains(&id) {
@@ -155,6 +159,9 @@ impl Sweep<'_> {
                 let found = match found {
                     Some((CopyState::Done, copy)) if self.pair.is_none() => {
                         // Most backups end here: a usable copy was seen, and nothing else matters.
+                        if self.open.contains(&id) {
+                            with_record.push((at, backup.id.clone(), copy.clone()));
+                        }
                         copied.push((at, copy));
                         continue;
                     }
@@ -164,7 +171,7 @@ impl Sweep<'_> {
                     replications = self.replications(&backup.id);
                 }
                 if let Some(replication) = replications.get(at) {
-                    wanted.push((at, backup.clone(), replication.clone(), found));
+                    wanted.push((at, backup.clone(), replication.of_backup(&backup.id), found));
                 }
             }
             if !copied.is_empty() {
@@ -214,7 +221,7 @@ impl Sweep<'_> {
             }
             judged.push(Judged { at, backup, replication, record, judgement });
         }
-        Ok(Judgements { ids, replicated, judged, not_covered, unknown, unjudged })
+        Ok(Judgements { ids, replicated, judged, not_covered, found: with_record, unknown, unjudged })
     }
 
     /// Whether a backup came after its destination was last listed. What is older was judged then.
@@ -319,8 +326,7 @@ impl Sweep<'_> {
             created_at: one.backup.created_at,
             cause: one.judgement.cause().map(one_line),
             reason: one.judgement.reason().map(one_line).or(one.backup.hint),
-            // A pair's record says nothing of one job.
-            key: self.pair.is_none().then(|| one.replication.key().0),
+            key: Some(one.replication.key().0),
         };
         if lost {
             if let Some(gone) = self.course.gone_copies.get_mut(at) {
@@ -353,7 +359,7 @@ fn seen_since(record: Option<&Record>, moment: Timestamp) -> bool {
 
 /// The first 64 bits of SHA-256. It is kept with the course, so it must be the same in every version of this program; another one
 /// needs another format of the course.
-fn hash_of_id(id: &str) -> u64 {
+pub(super) fn hash_of_id(id: &str) -> u64 {
     let bytes: [u8; 32] = Sha256::digest(id.as_bytes()).into();
     let mut first = [0; 8];
     first.copy_from_slice(&bytes[..8]);

@@ -8,14 +8,12 @@ use futures_util::stream::FuturesUnordered;
 
 use super::budget;
 use super::due::{Due, Gate};
-use super::pages::Judged;
 use super::state::Sweep;
 use super::stop::Stop;
-use super::verdict::{Judgement, Verdict};
+use super::verdict::Verdict;
 use crate::context::{Context, Invocation};
 use crate::ledger::store::Expect;
-use crate::ledger::{self, About, Claimant, Record, State};
-use crate::model::backup::Backup;
+use crate::ledger::{Record, State};
 use crate::model::command::{Command, Operation, Replication};
 use crate::model::error::ErrorName;
 use crate::model::failure::Whose;
@@ -258,47 +256,6 @@ impl Sweep<'_> {
 
     pub(super) fn is_dry_run(&self) -> bool {
         self.ctx.settings.paused || self.ctx.settings.read_only
-    }
-
-    /// Records each backup that has no copy, with what the listing says of it. If its source goes, the record shows what was missed.
-    pub(super) async fn remember(&self, judged: &[Judged]) -> Result<(), Stop> {
-        if self.pair.is_some() || self.ctx.settings.read_only {
-            return Ok(());
-        }
-        let now = self.ctx.now();
-        let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
-        for one in judged {
-            let about = About::of(&one.backup);
-            match &one.record {
-                None if one.judgement == Judgement::Missing => {
-                    let record = ledger::put_off(&one.replication, about, &me, self.rule.starts_at(&one.backup, now));
-                    // If somebody else has written a record first, that one knows more and stays.
-                    self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;
-                }
-                Some(record) if record.about != about && record.is_open() => {
-                    let told =
-                        |found: Option<&Record>| found.and_then(|found| ledger::told_of(found, &about, &me)).ok_or(());
-                    update(&*self.ctx.ports.ledger, Some(record.clone()), told).await?;
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Records each backup whose destination cannot be looked at, unless there is a record: whether it has a copy is asked later.
-    pub(super) async fn remember_unjudged(&self, unjudged: &[(usize, Backup)]) -> Result<(), Stop> {
-        if self.pair.is_some() || self.ctx.settings.read_only {
-            return Ok(());
-        }
-        let now = self.ctx.now();
-        let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
-        for (at, backup) in unjudged {
-            let Some(replication) = self.replication(*at, &backup.id) else { continue };
-            let record = ledger::put_off(&replication, About::of(backup), &me, None);
-            self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;
-        }
-        Ok(())
     }
 
     /// Hands one command for each backup to the work queue, with the destinations that are due. What waits for a cause to end is tried here.

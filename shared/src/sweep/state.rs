@@ -30,6 +30,8 @@ pub(crate) struct Sweep<'c> {
     pub(super) indexes: Vec<CopyIndex>,
     /// The pair and the ledger's record of it; absent unless the rule is for a pair of vaults.
     pub(super) pair: Option<(VaultPair, Option<Record>)>,
+    /// Hashes of the IDs of the backups that have an open record.
+    pub(super) open: HashSet<u64>,
     /// Hashes of the IDs on the last pages, because pages overlap.
     pub(super) recent: VecDeque<u64>,
     pub(super) recent_set: HashSet<u64>,

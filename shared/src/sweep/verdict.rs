@@ -22,7 +22,7 @@
 //! | 12 | the provider's record: failed | `Failed` with its reason |
 //! | 13 | ledger `Refused` or `Failed` | `Refused` or `Failed` with code and note |
 //! | 14 | ledger `Ineligible` (the API's own refusal; it is asked again when that expires) | `Ineligible` |
-//! | 15 | ledger `Seen`, `Missed`, `Left`, `Overtaken` or `NoWork`, or no record | `Missing` |
+//! | 15 | ledger `Seen`, `Found`, `Missed`, `Left`, `Overtaken` or `NoWork`, or no record | `Missing` |
 
 use std::time::Duration;
 
@@ -90,6 +90,19 @@ impl Judgement {
             Judgement::InDoubt => Verdict::InDoubt,
             Judgement::NotReady(_) => Verdict::NotReady,
         }
+    }
+
+    /// Whether a backup that can be copied has no usable copy, as far as somebody looked.
+    pub(crate) fn is_wanting(&self) -> bool {
+        matches!(
+            self,
+            Judgement::Missing
+                | Judgement::InProgress
+                | Judgement::Failed(_)
+                | Judgement::Refused(_)
+                | Judgement::Lost(_)
+                | Judgement::InDoubt
+        )
     }
 
     /// Why, where there is something to say.
@@ -264,13 +277,13 @@ pub(crate) fn is_due(verdict: &Judgement, record: Option<&Record>, attempts: &At
     match verdict {
         _ if leased => false,
         Judgement::Missing => record.is_none_or(|record| match record.state {
-            State::Seen => waited(record),
+            State::Seen | State::Found => waited(record),
             state => matches!(state, State::Missed | State::Left),
         }),
         Judgement::Lost(_) => attempts.restart_lost && of_state(State::Lost).is_some_and(again),
         Judgement::InDoubt => true,
         Judgement::Failed(_) => match record.map(|record| record.state) {
-            None | Some(State::Seen) => true,
+            None | Some(State::Seen | State::Found) => true,
             Some(State::Failed) => record.is_some_and(again),
             _ => false,
         },

@@ -98,7 +98,7 @@ impl Verdict {
             State::Ended => Some(Verdict::Ended),
             State::Abandoned => Some(Verdict::GivenUp),
             State::Ineligible => Some(Verdict::Ineligible),
-            State::Claimed | State::Seen | State::NoWork => None,
+            State::Claimed | State::Seen | State::NoWork | State::Found => None,
         }
     }
 

@@ -240,7 +240,7 @@ pub fn command(operation: Operation, rng: &mut Rng) -> Value {
             "source": { "region": "cn-hangzhou", "vault_id": format!("v-{}", id.replace('-', "")) },
             "destinations": [{ "region": "cn-shanghai", "vault_id": format!("v-{}", vault.replace('-', "")) }],
         }),
-        Operation::CopySnapshot => json!({
+        Operation::CopySnapshot | Operation::CarryBackup => json!({
             "source": { "region": "ap-guangzhou", "snapshot_id": format!("snap-{}", &id.replace('-', "")[..16]) },
             "destinations": [{ "region": "ap-singapore" }],
         }),

@@ -91,15 +91,19 @@ fn looked(record: &Record, observation: &Observation, minutes: i64) -> Record {
     observed(record, observation, &me, &ObservationTimes::default(), Duration::from_secs(300)).unwrap().0
 }
 
-fn seen() -> Observation {
-    Observation::Seen(Evidence {
+fn evidence() -> Evidence {
+    Evidence {
         destination_id: Some("snap-2".to_owned()),
         state: "NORMAL".to_owned(),
         time: at(0),
         size_gib: Some(50),
         expires_at: Some(at(60)),
         how: How::Observed,
-    })
+    }
+}
+
+fn seen() -> Observation {
+    Observation::Seen(evidence())
 }
 
 fn gone() -> Observation {
@@ -107,7 +111,7 @@ fn gone() -> Observation {
 }
 
 fn about() -> About {
-    About { made: Some(at(-60)), resource: Some("disk-1".into()), kind: None, name: Some("web".into()) }
+    About { made: Some(at(-60)), resource: Some("disk-1".into()), kind: None, name: Some("web".into()), copying: None }
 }
 
 fn in_doubt() -> Ending {
@@ -170,6 +174,7 @@ fn named_records() -> Vec<(&'static str, Record)> {
         ("left", parted(&put_off, Parting::Left)),
         ("overtaken", parted(&put_off, Parting::Overtaken)),
         ("ended", parted(&replicated, Parting::Ended)),
+        ("found", ledger::found(&put_off, evidence(), &by("sweep", 40)).unwrap().0),
         ("missed, all attempts used", Record { attempt: 5, ..missed }),
     ]
 }
@@ -230,7 +235,7 @@ pub fn messages() -> Lines {
 fn of_operation(operation: Operation) -> Value {
     let (here, there) = ("4229d7a45436489f8c3dc2b1d35d4987", "68589cac08274b82b4e254268a3862d8");
     let mut command = match operation {
-        Operation::CopySnapshot => return copy("snap-1", &[FAR]),
+        Operation::CopySnapshot | Operation::CarryBackup => return copy("snap-1", &[FAR]),
         Operation::CopyCheckpoint => return vault(),
         Operation::CreateVaultReplication => json!({
             "provider": "alibaba", "source": { "region": "cn-hangzhou", "vault_id": "v-1" },

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use offsite_shared::ledger::State;
 use offsite_shared::report::{Conclusion, RuleReport};
-use offsite_simulators::Provider;
 use serde_json::{Value, json};
 
-use crate::play::{Life, RUNNING_UNRECORDED, Taken};
+use crate::play::{Life, Taken};
 use crate::step::Kind;
 
 impl Life<'_> {
@@ -39,7 +38,7 @@ impl Life<'_> {
 
     /// Law 1 begins: what the report says while a covered backup without a copy is there.
     pub(crate) fn without_copy(&mut self, id: &str) -> Taken<Option<Conclusion>> {
-        if !self.is_calm() || self.stage.provider == Provider::Alibaba {
+        if !self.is_calm() {
             return Ok(None);
         }
         let before = self.settled_conclusion()?;
@@ -125,9 +124,6 @@ impl Life<'_> {
 
     /// Law 1: every covered backup without a copy is remembered before the sweep ends.
     fn remembered(&mut self) -> Taken {
-        if self.stage.provider == Provider::Alibaba {
-            return Ok(());
-        }
         let records = self.staged(self.stage.records())?;
         let known: BTreeSet<(String, String)> = records
             .iter()
@@ -140,14 +136,7 @@ impl Life<'_> {
                 if known.contains(&place) || self.stage.book.has_arrived(&place.0, region) {
                     continue;
                 }
-                // Huawei's source tells of a copy that was made, also once it is gone.
-                let told = self.stage.provider == Provider::Huawei && self.stage.book.was_begun(&place);
-                if told || self.stage.book.is_running(&place) {
-                    self.known.insert(RUNNING_UNRECORDED);
-                } else {
-                    return self
-                        .fail("1", format!("{place:?} is covered, has no copy, and nothing is remembered of it"));
-                }
+                return self.fail("1", format!("{place:?} is covered, has no copy, and nothing is remembered of it"));
             }
         }
         Ok(())

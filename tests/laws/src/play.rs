@@ -35,15 +35,7 @@ pub struct Played {
     pub conclusion: Conclusion,
     /// How often each law had something to say.
     pub premises: Premises,
-    /// Kinds of violations that are known and were met: `known.txt`.
-    pub known: BTreeSet<&'static str>,
 }
-
-/// The kind of a backup of a pair of vaults that went before the pair had carried it.
-pub(crate) const JOB_GONE: &str = "alibaba-job-gone";
-
-/// The kind of a copy that somebody else has begun, or that was begun before the ledger was lost: it has no record while it runs.
-pub(crate) const RUNNING_UNRECORDED: &str = "running-copy-unrecorded";
 
 /// Plays a history to its end, and to rest.
 ///
@@ -58,7 +50,7 @@ pub fn play(history: &History, store: &dyn Fn() -> Store) -> Result<Played, Fail
     }
     life.at = None;
     let conclusion = life.come_to_rest()?;
-    Ok(Played { conclusion, premises: life.premises, known: life.known })
+    Ok(Played { conclusion, premises: life.premises })
 }
 
 /// A backup as the generator made it.
@@ -78,10 +70,8 @@ pub(crate) struct Life<'s> {
     pub(crate) premises: Premises,
     /// The number of the step that is taken.
     pub(crate) at: Option<usize>,
-    /// What the oracle said at each moment so far: by the promise, and by the weaker one.
-    moments: Vec<[Answer; 2]>,
-    /// Kinds of violations that are known and were met.
-    pub(crate) known: BTreeSet<&'static str>,
+    /// What the oracle said at each moment so far.
+    moments: Vec<Answer>,
     /// For each sweep the product's time when it began, and how many moments there were before it.
     marks: Vec<(Timestamp, usize)>,
     pub(crate) troubles: BTreeSet<String>,
@@ -101,7 +91,6 @@ impl Life<'_> {
             premises: Premises::default(),
             at: None,
             moments: Vec::new(),
-            known: BTreeSet::new(),
             marks: Vec::new(),
             troubles: BTreeSet::new(),
             before: None,
@@ -167,8 +156,7 @@ impl Life<'_> {
         self.stage.look_at_tables();
         let at = self.stage.now();
         let says = self.stage.book.says(at).holds;
-        let weaker = if says.possibly() { says } else { self.stage.book.weaker().says(at).holds };
-        self.moments.push([says, weaker]);
+        self.moments.push(says);
     }
 
     pub(crate) fn report(&self) -> Taken<RuleReport> {
@@ -183,12 +171,7 @@ impl Life<'_> {
         self.premise(0);
         let as_of = report.complete_as_of.unwrap_or(Timestamp::MIN);
         let from = self.marks.iter().rev().find(|(begun, _)| *begun <= as_of).map_or(0, |(_, at)| *at);
-        let since = &self.moments[from..];
-        if since.iter().any(|[said, _]| said.possibly()) {
-            return Ok(());
-        }
-        if self.stage.provider == Provider::Alibaba && since.iter().any(|[_, weaker]| weaker.possibly()) {
-            self.known.insert(JOB_GONE);
+        if self.moments[from..].iter().any(|said| said.possibly()) {
             return Ok(());
         }
         let says = self.stage.book.says(self.stage.now());

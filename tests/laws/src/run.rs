@@ -50,8 +50,6 @@ pub struct Summary {
     pub red: u64,
     /// How often each law had something to say.
     pub premises: Premises,
-    /// Kinds of violations that are known, and how many histories met them.
-    pub known: BTreeMap<&'static str, u64>,
     /// Those that break a law.
     pub failures: Vec<(History, Failure)>,
 }
@@ -96,9 +94,6 @@ pub fn run(
                     summary.histories += 1;
                     match played {
                         Ok(played) => {
-                            for kind in &played.known {
-                                *summary.known.entry(kind).or_default() += 1;
-                            }
                             summary.premises.add(&played.premises);
                             summary.green += u64::from(played.conclusion == Conclusion::Holds);
                             summary.red += u64::from(played.conclusion == Conclusion::Broken);

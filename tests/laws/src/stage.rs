@@ -88,7 +88,6 @@ impl Stage {
             rpo: terms.rpo_h.map(hours),
             regions: regions.clone(),
             by_pair: provider == Provider::Alibaba,
-            each_remembered: true,
         };
         let context = context(&world, &policy, &store, false)?;
         let stage = Stage {

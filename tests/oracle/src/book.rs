@@ -17,8 +17,6 @@ pub struct Terms {
     pub regions: Vec<String>,
     /// Whether a pair of vaults carries the backups, so that of one that is gone nobody can be asked whether it was carried.
     pub by_pair: bool,
-    /// Whether each backup is remembered by itself, so that it can be told as missed. A weaker promise, for what is known not to be kept.
-    pub each_remembered: bool,
 }
 
 /// What whoever makes a backup says of it.
@@ -109,14 +107,6 @@ impl Book {
             since: BTreeMap::new(),
             accepted: Vec::new(),
         }
-    }
-
-    /// The same book, held against the weaker promise that not each backup is remembered.
-    #[must_use]
-    pub fn weaker(&self) -> Book {
-        let mut weaker = self.clone();
-        weaker.terms.each_remembered = false;
-        weaker
     }
 
     /// A backup was made.

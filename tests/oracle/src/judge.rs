@@ -109,8 +109,7 @@ impl Book {
             };
             // A copy that went with its source is no breach by itself.
             let ended = side.seen;
-            let weak = if self.terms.each_remembered { Answer::Yes } else { Answer::Either };
-            let known = parted.and(entry.known).and(ended.opposite()).and(weak);
+            let known = parted.and(entry.known).and(ended.opposite());
             if known.possibly() && !runs {
                 outlook.missed.insert(place.clone(), known);
             }

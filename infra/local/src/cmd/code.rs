@@ -52,7 +52,11 @@ fn from_tables(code: &str, width: usize) -> String {
     let mut out = String::new();
     for (cloud, table) in tables() {
         let Some(row) = failure::find(table, code) else { continue };
-        out += &paragraph(&format!("{cloud}: {}; whose matter it is: {}", what_follows(row.disposition), row.whose.name()), 2, width);
+        out += &paragraph(
+            &format!("{cloud}: {}; whose matter it is: {}", what_follows(row.disposition), row.whose.name()),
+            2,
+            width,
+        );
         if !row.advice.is_empty() {
             out += &paragraph(&format!("to do: {}", row.advice), 4, width);
         }
@@ -103,7 +107,8 @@ fn from_document(code: &str, width: usize) -> String {
 
 /// The rows of all tables in the document, with the headings above them.
 fn rows() -> Vec<(Vec<&'static str>, Vec<&'static str>)> {
-    let cells = |line: &'static str| -> Vec<&'static str> { line.trim().trim_matches('|').split('|').map(str::trim).collect() };
+    let cells =
+        |line: &'static str| -> Vec<&'static str> { line.trim().trim_matches('|').split('|').map(str::trim).collect() };
     let (mut found, mut headings): (Vec<_>, Option<Vec<&'static str>>) = (Vec::new(), None);
     for line in DOCUMENT.lines() {
         match (line.starts_with('|'), &headings) {

@@ -43,8 +43,7 @@ pub(crate) enum LedgerAction {
         /// All records
         #[arg(long)]
         all: bool,
-        /// Records in this state: seen, claimed, in_doubt, accepted, refused, ineligible, no_work, abandoned,
-        /// replicated, failed, lost, missed
+        /// Records in this state
         #[arg(long, value_parser = State::ALL.map(State::name))]
         state: Option<String>,
         /// How several are written; json is one record a line [default: table on a terminal, else json]

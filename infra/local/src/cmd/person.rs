@@ -122,7 +122,13 @@ pub(super) async fn decide(
     let act = Act { format: FORMAT, rule: rule.to_owned(), number, decision, reason, who, at };
     let act = risks::add(&*home.notes, act).await?;
     match std::io::stdout().is_terminal() {
-        true => writeln!(out, "noted as {}, by {}; `offsite risk revoke {}` takes it back", act.name(), act.who, act.name())?,
+        true => writeln!(
+            out,
+            "noted as {}, by {}; `offsite risk revoke {}` takes it back",
+            act.name(),
+            act.who,
+            act.name()
+        )?,
         false => writeln!(out, "{}", serde_json::to_value(&act)?)?,
     }
     let message = risks::message(&act, environment.get("OFFSITE_STACK"));

@@ -225,7 +225,8 @@ async fn make(
 ) -> anyhow::Result<Report> {
     let mut home = home::reading(environment, args.policy.as_deref()).await?;
     for name in &args.rule {
-        let policy = home.policy.as_ref().with_context(|| format!("\"{name}\" is no rule: there is none, without a policy"))?;
+        let policy =
+            home.policy.as_ref().with_context(|| format!("\"{name}\" is no rule: there is none, without a policy"))?;
         find::rule(policy, name)?;
     }
     if args.live {

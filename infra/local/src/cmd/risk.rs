@@ -251,13 +251,7 @@ async fn revoke(name: &str, why: &str, environment: &Environment, out: &mut dyn 
     person::decide(&home, rule, Decision::Revoke { act: number }, why, environment, out).await
 }
 
-async fn list(
-    home: &Reading,
-    rule: Option<&str>,
-    all: bool,
-    format: Form,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
+async fn list(home: &Reading, rule: Option<&str>, all: bool, format: Form, out: &mut dyn Write) -> anyhow::Result<()> {
     let now = SystemClock.now();
     let rules: Vec<&str> = match (rule, &home.policy) {
         (Some(rule), _) => vec![rule],

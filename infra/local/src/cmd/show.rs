@@ -103,7 +103,8 @@ pub fn grouped(command: clap::Command, groups: &[(&str, &[&str])]) -> clap::Comm
         Some((name.to_owned(), found.get_about().map(ToString::to_string).unwrap_or_default()))
     };
     let named = |name: &str| groups.iter().any(|(_, names)| names.contains(&name));
-    let others: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).filter(|name| !named(name)).collect();
+    let others: Vec<&str> =
+        command.get_subcommands().map(clap::Command::get_name).filter(|name| !named(name)).collect();
     let head = anstyle::Style::new().bold().underline();
     let bold = anstyle::Style::new().bold();
     let mut list = String::new();
@@ -122,7 +123,9 @@ pub fn grouped(command: clap::Command, groups: &[(&str, &[&str])]) -> clap::Comm
             }
         }
     }
-    let template = format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}\n{head}Options:{head:#}\n{{options}}{{after-help}}\n");
+    let template = format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}\n{head}Options:{head:#}\n{{options}}{{after-help}}\n"
+    );
     command.help_template(template)
 }
 
@@ -203,7 +206,11 @@ mod tests {
         let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
         let rows = [
             row(["snap-web00001", "accepted", "a short word"]),
-            row(["a5200268-74a5-4806-acc6-95793ab0228b", "refused", "a long sentence that says why this copy was refused and what to do about it"]),
+            row([
+                "a5200268-74a5-4806-acc6-95793ab0228b",
+                "refused",
+                "a long sentence that says why this copy was refused and what to do about it",
+            ]),
             row(["备份备份备份备份备份备份备份备份备份备份备份", "\u{1b}[31mred", ""]),
         ];
         for width in [60, 80, 120] {

@@ -27,7 +27,11 @@ pub(super) async fn functions(profile: Profile, source: Option<&Path>) -> anyhow
     }
     let root = build::checkout(source)?;
     let line = build::command_line(profile).join(" ");
-    writeln!(anstream::stderr(), "building the functions in {} (the first time takes minutes): {line}", root.display())?;
+    writeln!(
+        anstream::stderr(),
+        "building the functions in {} (the first time takes minutes): {line}",
+        root.display()
+    )?;
     let shown = std::io::stderr().is_terminal() && !show::is_quiet();
     let built = tokio::task::spawn_blocking(move || build::build_in(&root, profile, shown));
     Ok(built.await.context("the build was interrupted")??)

@@ -35,7 +35,11 @@ pub fn told_to_stop() -> anyhow::Result<Told> {
 ///
 /// # Errors
 /// It was told a second time before that: what was under way is as after a crash, and read back by whoever comes next.
-pub(super) async fn finishing<T>(context: &Context, told: &mut Told, work: impl Future<Output = T>) -> anyhow::Result<T> {
+pub(super) async fn finishing<T>(
+    context: &Context,
+    told: &mut Told,
+    work: impl Future<Output = T>,
+) -> anyhow::Result<T> {
     tokio::pin!(work);
     tokio::select! {
         biased;

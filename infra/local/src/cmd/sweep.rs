@@ -149,7 +149,9 @@ fn write_rows(rows: &[Value], policy: &Policy, answer: &Value, out: &mut dyn Wri
         let what = match (one["reason"].as_str(), limit) {
             (Some(reason), _) => format!("{name}: cannot be told: {reason}"),
             (None, Some(limit)) if limit < count => {
-                format!("{name}: {limit} of {count} would be started, the newest of each resource first; the rest by the next sweeps")
+                format!(
+                    "{name}: {limit} of {count} would be started, the newest of each resource first; the rest by the next sweeps"
+                )
             }
             (None, _) => format!("{name}: {count} would be started"),
         };

@@ -13,12 +13,18 @@ const SOURCES: [&str; 4] = ["snapshot_id", "backup_id", "checkpoint_item_id", "v
 pub(super) fn of_event(answer: &Value, width: usize) -> String {
     let mut out = String::new();
     if let Some(results) = answer["results"].as_array() {
-        let row = |result: &Value| vec![source(&result["source"]), text(&result["destination"]["region"]), state(result), note(result)];
+        let row = |result: &Value| {
+            vec![source(&result["source"]), text(&result["destination"]["region"]), state(result), note(result)]
+        };
         out += &table(&["backup", "to", "state", "copy"], &results.iter().map(row).collect::<Vec<_>>(), width);
     }
     if let Some(failures) = answer["batchItemFailures"].as_array() {
         let ids: Vec<String> = failures.iter().map(|one| text(&one["itemIdentifier"])).collect();
-        let told = if ids.is_empty() { "nothing is handed back".to_owned() } else { format!("handed back: {}", ids.join(", ")) };
+        let told = if ids.is_empty() {
+            "nothing is handed back".to_owned()
+        } else {
+            format!("handed back: {}", ids.join(", "))
+        };
         out += &paragraph(&told, 0, width);
     }
     if answer.get("swept").is_some() {
@@ -38,15 +44,28 @@ pub(super) fn of_sweep(answer: &Value, width: usize) -> String {
     let row = |rule: &Value| {
         let count = |pointer: &str| rule.pointer(pointer).and_then(Value::as_u64);
         let figure = |pointer: &str| count(pointer).map_or(String::new(), |count| count.to_string());
-        let told = [("/refused", "refused"), ("/left", "left for the next sweep"), ("/handed_over", "handed over"), ("/counts/in_doubt", "in doubt")];
+        let told = [
+            ("/refused", "refused"),
+            ("/left", "left for the next sweep"),
+            ("/handed_over", "handed over"),
+            ("/counts/in_doubt", "in doubt"),
+        ];
         let mut notes: Vec<String> = told
             .iter()
-            .filter_map(|(pointer, words)| count(pointer).filter(|count| *count > 0).map(|count| format!("{count} {words}")))
+            .filter_map(|(pointer, words)| {
+                count(pointer).filter(|count| *count > 0).map(|count| format!("{count} {words}"))
+            })
             .collect();
         notes.extend(rule["reason"].as_str().map(str::to_owned));
         let not_seen = rule["not_seen"].as_object().into_iter().flatten();
         notes.extend(not_seen.map(|(place, why)| format!("{place} not seen: {}", text(why))));
-        vec![text(&rule["rule"]), figure("/counts/covered"), figure("/counts/replicated"), figure("/started"), notes.join("; ")]
+        vec![
+            text(&rule["rule"]),
+            figure("/counts/covered"),
+            figure("/counts/replicated"),
+            figure("/started"),
+            notes.join("; "),
+        ]
     };
     let rules: Vec<Vec<String>> = answer["swept"].as_array().into_iter().flatten().map(row).collect();
     let mut out = table(&["rule", "covered", "with copy", "started", "note"], &rules, width);
@@ -91,7 +110,11 @@ pub(super) fn of_records(records: &[Record], width: usize) -> String {
             note.unwrap_or_default(),
         ]
     };
-    table(&["key", "state", "since (UTC)", "backup", "to", "copy or why"], &records.iter().map(row).collect::<Vec<_>>(), width)
+    table(
+        &["key", "state", "since (UTC)", "backup", "to", "copy or why"],
+        &records.iter().map(row).collect::<Vec<_>>(),
+        width,
+    )
 }
 
 /// Messages of the queue, a line each.
@@ -101,7 +124,10 @@ pub(super) fn of_messages(messages: &[Value], width: usize) -> String {
         let kind = text(&message["type"]);
         vec![
             text(&message["time"]).get(5..16).unwrap_or_default().replace('T', " "),
-            kind.strip_prefix("offsite.").map(|kind| kind.trim_start_matches("replication.")).unwrap_or(&kind).to_owned(),
+            kind.strip_prefix("offsite.")
+                .map(|kind| kind.trim_start_matches("replication."))
+                .unwrap_or(&kind)
+                .to_owned(),
             source(&data["source"]),
             text(&data["destination"]["region"]),
             note(data),

@@ -137,7 +137,8 @@ pub fn checkout(named: Option<&Path>) -> Result<PathBuf, BuildError> {
         Some(named) => named.to_owned(),
         None => std::env::current_dir().unwrap_or_default(),
     };
-    let is_one = |root: &&Path| root.join("Cargo.toml").is_file() && root.join("functions/alibaba/Cargo.toml").is_file();
+    let is_one =
+        |root: &&Path| root.join("Cargo.toml").is_file() && root.join("functions/alibaba/Cargo.toml").is_file();
     match at.ancestors().find(is_one) {
         Some(root) => Ok(root.to_owned()),
         None => Err(BuildError::NoSource { beside: beside(), at }),
@@ -169,7 +170,11 @@ fn is_current(binary: &Path) -> bool {
 /// Source: The Cargo Book, "Dep-info files", 2026.
 fn sources(list: &str) -> impl Iterator<Item = PathBuf> + '_ {
     let all = list.split_once(": ").map(|(_, all)| all).unwrap_or_default().trim_end();
-    all.replace("\\ ", "\0").split(' ').map(|name| PathBuf::from(name.replace('\0', " "))).collect::<Vec<_>>().into_iter()
+    all.replace("\\ ", "\0")
+        .split(' ')
+        .map(|name| PathBuf::from(name.replace('\0', " ")))
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
 fn run_cargo(cargo: &Path, root: &Path, profile: Profile, shown: bool) -> io::Result<Output> {

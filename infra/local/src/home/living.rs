@@ -54,7 +54,8 @@ async fn free(database: &Database, now: Timestamp) -> Result<(), DatabaseError> 
             .collect::<Result<_, _>>()?;
         for (name, text) in rows {
             let Some(text) = ended(&text, now) else { continue };
-            connection.execute("UPDATE notes SET version = version + 1, text = ?2 WHERE name = ?1", params![name, text])?;
+            connection
+                .execute("UPDATE notes SET version = version + 1, text = ?2 WHERE name = ?1", params![name, text])?;
         }
         Ok(())
     };

@@ -61,10 +61,13 @@ pub enum Operation {
     CopyCheckpointItem,
     /// Tencent CBS 2017-03-12 CopySnapshotCrossRegions.
     CopySnapshot,
+    /// What a standing pair of Alibaba vaults does with each backup job of its source vault. No call asks for it, so no command can; the
+    /// ledger has records of it.
+    CarryBackup,
 }
 
 impl Operation {
-    /// All operations, grouped by cloud.
+    /// All operations that a command can ask for, grouped by cloud.
     pub const ALL: [Operation; 5] = [
         Operation::CreateVaultReplication,
         Operation::CopyBackup,
@@ -81,10 +84,11 @@ impl Operation {
             Operation::CopyCheckpoint => "copy-checkpoint",
             Operation::CopyCheckpointItem => "copy-checkpoint-item",
             Operation::CopySnapshot => "copy-snapshot",
+            Operation::CarryBackup => "carry-backup",
         }
     }
 
-    /// The operation with this name, if there is one.
+    /// The operation with this name that a command can ask for, if there is one.
     pub(crate) fn from_name(name: &str) -> Option<Operation> {
         Operation::ALL.into_iter().find(|operation| operation.name() == name)
     }
@@ -92,7 +96,7 @@ impl Operation {
     /// The cloud that has this operation.
     pub fn cloud(self) -> Cloud {
         match self {
-            Operation::CreateVaultReplication => Cloud::Alibaba,
+            Operation::CreateVaultReplication | Operation::CarryBackup => Cloud::Alibaba,
             Operation::CopySnapshot => Cloud::Tencent,
             Operation::CopyBackup | Operation::CopyCheckpoint | Operation::CopyCheckpointItem => Cloud::Huawei,
         }
@@ -111,18 +115,19 @@ impl Operation {
             Operation::CopyBackup => "backup_id",
             Operation::CopyCheckpointItem => "checkpoint_item_id",
             Operation::CopySnapshot => "snapshot_id",
+            Operation::CarryBackup => "job_id",
         }
     }
 
     /// Whether a destination of this operation names a vault.
     pub fn destination_has_vault(self) -> bool {
-        matches!(self, Operation::CreateVaultReplication | Operation::CopyBackup | Operation::CopyCheckpoint)
+        !matches!(self, Operation::CopyCheckpointItem | Operation::CopySnapshot)
     }
 
     /// The options that a command may give. Tencent's SnapshotName is not one: read-back finds a copy by the name that Offsite gives.
     pub(crate) fn options(self) -> &'static [&'static str] {
         match self {
-            Operation::CreateVaultReplication | Operation::CopySnapshot => &[],
+            Operation::CreateVaultReplication | Operation::CopySnapshot | Operation::CarryBackup => &[],
             Operation::CopyBackup | Operation::CopyCheckpointItem => &["name", "description", "enable_acceleration"],
             Operation::CopyCheckpoint => &["auto_trigger", "enable_acceleration"],
         }
@@ -288,7 +293,8 @@ impl Replication {
     }
 
     /// The key, which is unique by account and: for Huawei backup × destination region, whichever call starts it (a vault-wide call has
-    /// a key of its own for each occurrence); for Tencent snapshot × region; for Alibaba source vault × target vault.
+    /// a key of its own for each occurrence); for Tencent snapshot × region; for Alibaba source vault × target vault, and for each backup
+    /// that the pair carries job × target vault.
     pub fn key(&self) -> Key {
         let source = &self.source;
         let destination = &self.destination;
@@ -309,6 +315,9 @@ impl Replication {
             ],
             Operation::CopyCheckpointItem => vec!["huawei-csbs", &self.account, &source.region, &source.id, region],
             Operation::CopySnapshot => vec!["tencent-cbs", &self.account, &source.region, &source.id, region],
+            Operation::CarryBackup => {
+                vec!["alibaba-hbr-job", &self.account, &source.region, &source.id, region, vault]
+            }
         };
         Key(hash_of(&parts))
     }
@@ -325,10 +334,15 @@ impl Replication {
         source_json(self.operation, &self.source)
     }
 
-    /// For `copy-checkpoint`: the replication of one backup of the vault.
+    /// For an operation on a whole vault: the replication of one of its backups. For any other this one itself.
     pub fn of_backup(&self, backup_id: &str) -> Replication {
+        let operation = match self.operation {
+            Operation::CopyCheckpoint => Operation::CopyBackup,
+            Operation::CreateVaultReplication => Operation::CarryBackup,
+            _ => return self.clone(),
+        };
         Replication {
-            operation: Operation::CopyBackup,
+            operation,
             source: Source { id: backup_id.to_owned(), ..self.source.clone() },
             options: Options::default(),
             occurrence: None,

@@ -18,6 +18,19 @@ impl Command {
     /// # Errors
     /// The first complaint, which names the field and the reason.
     pub fn from_json(value: &Value) -> Result<Command, FieldError> {
+        Command::read(value, Operation::from_name)
+    }
+
+    /// Reads the command of a record, which may be about a backup that a pair of vaults carries.
+    ///
+    /// # Errors
+    /// As for a command.
+    pub(crate) fn of_record(value: &Value) -> Result<Command, FieldError> {
+        let carried = |name: &str| Some(Operation::CarryBackup).filter(|carried| carried.name() == name);
+        Command::read(value, |name| Operation::from_name(name).or_else(|| carried(name)))
+    }
+
+    fn read(value: &Value, known: impl Fn(&str) -> Option<Operation>) -> Result<Command, FieldError> {
         let mut fields = Fields::of(value, "")?;
         match fields.required("action")?.as_str() {
             "replicate" => {}
@@ -33,7 +46,7 @@ impl Command {
             FieldError::new("provider", format!("\"{provider}\" is not one of alibaba, huawei, tencent"))
         })?;
         let operation = fields.required("operation")?;
-        let operation = Operation::from_name(&operation).filter(|found| found.cloud() == cloud).ok_or_else(|| {
+        let operation = known(&operation).filter(|found| found.cloud() == cloud).ok_or_else(|| {
             let known: Vec<_> = Operation::ALL.iter().filter(|op| op.cloud() == cloud).map(|op| op.name()).collect();
             FieldError::new(
                 "operation",

@@ -59,21 +59,7 @@ impl Inventory for Alibaba {
         filters.extend(scope.vault_id.as_deref().map(|vault| ("VaultId", "IN", vec![vault])));
         let since = scope.since.map(|since| since.as_second().to_string());
         filters.extend(since.as_deref().map(|since| ("CompleteTime", "GREATER_THAN_OR_EQUAL", vec![since])));
-        let mut pairs = vec![
-            ("SourceType".to_owned(), place.source_type.to_owned()),
-            ("PageNumber".to_owned(), place.page.to_string()),
-            ("PageSize".to_owned(), PAGE.to_string()),
-            ("SortDirection".to_owned(), "DESCEND".to_owned()),
-        ];
-        // The numbers have no gap, in case a reader stops at the first missing one.
-        for (number, (key, operator, values)) in (1..).zip(filters) {
-            pairs.push((format!("Filters.{number}.Key"), key.to_owned()));
-            pairs.push((format!("Filters.{number}.Operator"), operator.to_owned()));
-            let values = (1..).zip(values);
-            pairs.extend(values.map(|(at, value)| (format!("Filters.{number}.Values.{at}"), value.to_owned())));
-        }
-        let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-        call(Effect::Read, "DescribeBackupJobs2", &scope.region, pairs)
+        list_call(scope, place.source_type, place.page, filters)
     }
 
     /// The page has no total, because the provider counts each source type by itself.
@@ -103,9 +89,54 @@ impl Inventory for Alibaba {
         Ok(InventoryPage { backups, next, ..Default::default() })
     }
 
+    /// A job is asked for by its ID among those of its type, whatever its state.
+    fn show(&self, scope: &InventoryQuery, id: &str) -> Option<Call> {
+        let source_type = scope.source_types.first()?;
+        let mut filters = vec![("JobId", "IN", vec![id])];
+        if source_type == GENERIC_NAS {
+            filters.push(("BackupType", "IN", vec![FULL]));
+        }
+        Some(list_call(scope, source_type, 1, filters))
+    }
+
+    fn shown(&self, scope: &InventoryQuery, id: &str, reply: &Reply) -> Result<Option<Backup>, Failure> {
+        let answer = read(reply).map_err(|failure| failure.of_read())?;
+        let jobs = match (answer.backup_jobs, answer.total_count) {
+            (Some(jobs), _) => jobs.job,
+            (None, Some(0)) => Vec::new(),
+            (None, _) => return Err(unreadable(reply, answer.request_id, "the answer holds no jobs").of_read()),
+        };
+        for job in &jobs {
+            same(reply, "JobId", Some(id), job.id.as_deref()).map_err(Failure::of_read)?;
+        }
+        let source_type = scope.source_types.first().map_or("", String::as_str);
+        // The job is still told of when its backup has expired.
+        let there = jobs.iter().find(|job| job.status.as_deref() != Some("EXPIRED"));
+        there.map(|job| backup(job, source_type)).transpose()
+    }
+
     fn hidden_kinds(&self, _scope: &InventoryQuery) -> &'static [HiddenKind] {
         HIDDEN
     }
+}
+
+/// The call for a page of the jobs of one type that pass these filters: key, operator and values.
+fn list_call(scope: &InventoryQuery, source_type: &str, page: u64, filters: Vec<(&str, &str, Vec<&str>)>) -> Call {
+    let mut pairs = vec![
+        ("SourceType".to_owned(), source_type.to_owned()),
+        ("PageNumber".to_owned(), page.to_string()),
+        ("PageSize".to_owned(), PAGE.to_string()),
+        ("SortDirection".to_owned(), "DESCEND".to_owned()),
+    ];
+    // The numbers have no gap, in case a reader stops at the first missing one.
+    for (number, (key, operator, values)) in (1..).zip(filters) {
+        pairs.push((format!("Filters.{number}.Key"), key.to_owned()));
+        pairs.push((format!("Filters.{number}.Operator"), operator.to_owned()));
+        let values = (1..).zip(values);
+        pairs.extend(values.map(|(at, value)| (format!("Filters.{number}.Values.{at}"), value.to_owned())));
+    }
+    let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    call(Effect::Read, "DescribeBackupJobs2", &scope.region, pairs)
 }
 
 /// Whether a listing was refused for what it asked, not for who asks, nor because the place has no such call. On a first page only the

@@ -45,7 +45,8 @@ fn command(operation: Operation, id: u64, rng: &mut Rng) -> Value {
     let legacy = "4800fde966f84458b8054c01066b9568";
     let legacy_elsewhere = "e0b97bac532c4c5196fa4b3a32253be4";
     let (source, destination) = match operation {
-        Operation::CreateVaultReplication => (
+        // No command asks for what a pair carries; the pair itself is as good.
+        Operation::CreateVaultReplication | Operation::CarryBackup => (
             json!({ "region": "cn-hangzhou", "vault_id": format!("v-{}", hex(20)) }),
             json!({ "region": "cn-shanghai", "vault_id": format!("v-{}", hex(20)) }),
         ),

@@ -192,7 +192,10 @@ async fn events(fleet: &Fleet, story: &mut Story<'_>) -> anyhow::Result<bool> {
 
     story.step("Accepted is not copied: each copy is looked for in its destination").await?;
     let seen = promise::observe(&fleet.context(Policy { rules: Vec::new() }.into())?).await?;
-    story.say(&format!("{} receipts on the queue for {} copies; {seen} of them are there and usable", copied.receipts, copied.copies))?;
+    story.say(&format!(
+        "{} receipts on the queue for {} copies; {seen} of them are there and usable",
+        copied.receipts, copied.copies
+    ))?;
     Ok(one_bad && crashed && copied.problems.is_empty())
 }
 

@@ -64,18 +64,15 @@ pub(super) async fn run(
     story.raw(&indented(&rules(&half, story.width.saturating_sub(4))))?;
 
     story.step("One stays red: this server's backups cannot be copied, so a person must decide").await?;
-    story.say("offsite risk accept, as the report above has it: for 90 days, because the server is rebuilt from code")?;
+    story
+        .say("offsite risk accept, as the report above has it: for 90 days, because the server is rebuilt from code")?;
     let decision = Decision::Accept {
         resource: SERVER.to_owned(),
         destination: None,
         cause: cause(&half),
         until: SystemClock.now().checked_add(ACCEPTED_FOR)?,
     };
-    let known = Reading {
-        ledger: context.ports.ledger.clone(),
-        notes: context.ports.notes.clone(),
-        policy: None,
-    };
+    let known = Reading { ledger: context.ports.ledger.clone(), notes: context.ports.notes.clone(), policy: None };
     let reason = "it is rebuilt from code".to_owned();
     let mut unheard = Vec::new();
     person::decide(&known, "servers", decision, reason, &playground.environment, &mut unheard).await?;
@@ -103,9 +100,11 @@ async fn sweep(context: &Context, story: &mut Story<'_>) -> anyhow::Result<u64> 
         let started = count("/started");
         all += started;
         let mut told = vec![format!("{} covered", count("/counts/covered"))];
-        for (number, words) in
-            [(started, "started"), (count("/refused"), "refused by the cloud"), (count("/counts/ineligible"), "cannot be copied")]
-        {
+        for (number, words) in [
+            (started, "started"),
+            (count("/refused"), "refused by the cloud"),
+            (count("/counts/ineligible"), "cannot be copied"),
+        ] {
             if number > 0 {
                 told.push(format!("{number} {words}"));
             }

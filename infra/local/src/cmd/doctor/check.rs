@@ -182,7 +182,8 @@ impl Report {
             }
         }
         for of in wheres {
-            let here = |status: Status| self.checks.iter().filter(move |check| check.of == *of && check.status == status);
+            let here =
+                |status: Status| self.checks.iter().filter(move |check| check.of == *of && check.status == status);
             let name = match of {
                 None => "this installation".to_owned(),
                 Some((cloud, account)) => format!("{}, account {account}", cloud.name()),
@@ -220,7 +221,8 @@ impl Report {
                 (_, 1) => String::new(),
                 (_, times) => format!("{times} times: "),
             };
-            let subject = if *times == 1 && !check.subject.is_empty() { format!(" {}", check.subject) } else { String::new() };
+            let subject =
+                if *times == 1 && !check.subject.is_empty() { format!(" {}", check.subject) } else { String::new() };
             let text = format!("{}{subject}: {whose}{}", check.name, check.found);
             let lines = paragraph(&text, 6, width);
             writeln!(out, "{style}{word:5}{style:#} {}", lines.trim_start().trim_end())?;

@@ -1,0 +1,206 @@
+//! What a sweep writes down of each backup, so that it is judged also when it is gone: an open record as long as no usable copy was seen.
+//!
+//! A copy that nothing here started ends that record without a word: another hand made it, or a pair of vaults carried the backup.
+
+use super::chunks::short;
+use super::gone::Source;
+use super::pages::{Judged, hash_of_id};
+use super::state::Sweep;
+use super::stop::Stop;
+use super::verdict::Judgement;
+use crate::ledger::store::{Expect, RecordFilter};
+use crate::ledger::{self, About, Claimant, Record, State};
+use crate::model::backup::{Backup, CopyRecord};
+use crate::model::command::{Key, Replication};
+use crate::model::evidence::{Evidence, How};
+use crate::replicate::{Written, outbox, update};
+
+impl Sweep<'_> {
+    /// Records each backup that has no usable copy, with what the listing says of it. If its source goes, the record shows what was missed.
+    pub(super) async fn remember(&mut self, judged: &mut [Judged]) -> Result<(), Stop> {
+        if self.pair.is_some() {
+            return self.remember_carried(judged).await;
+        }
+        if self.ctx.settings.read_only {
+            return Ok(());
+        }
+        let now = self.ctx.now();
+        let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
+        for one in judged {
+            let known = one.record.as_ref().filter(|record| record.state != State::Seen || !record.receipts.is_empty());
+            let about = About {
+                copying: match known {
+                    Some(ours) => ours.about.copying.clone(),
+                    None => one.backup.copy_to(&one.replication.destination).and_then(CopyRecord::begun),
+                },
+                ..About::of(&one.backup)
+            };
+            match &one.record {
+                // Whoever makes the copy that is on its way: until it can be used there is none.
+                None if one.judgement.is_wanting() => {
+                    let until = self.rule.starts_at(&one.backup, now).filter(|_| one.judgement == Judgement::Missing);
+                    let record = ledger::put_off(&one.replication, about, &me, until);
+                    // If somebody else has written a record first, that one knows more and stays.
+                    self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;
+                }
+                Some(record)
+                    if matches!(record.state, State::Found | State::Overtaken) && one.judgement.is_wanting() =>
+                {
+                    let wanted =
+                        |found: Option<&Record>| found.and_then(|found| ledger::wanted(found, &about, &me)).ok_or(());
+                    if let Written::Stored(next) = update(&*self.ctx.ports.ledger, Some(record.clone()), wanted).await?
+                    {
+                        one.record = Some(*next);
+                    }
+                }
+                Some(record) if record.about != about && record.is_open() => {
+                    let told =
+                        |found: Option<&Record>| found.and_then(|found| ledger::told_of(found, &about, &me)).ok_or(());
+                    update(&*self.ctx.ports.ledger, Some(record.clone()), told).await?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Records each backup whose destination cannot be looked at, unless there is a record: whether it has a copy is asked later.
+    pub(super) async fn remember_unjudged(&self, unjudged: &[(usize, Backup)]) -> Result<(), Stop> {
+        if self.pair.is_some() || self.ctx.settings.read_only {
+            return Ok(());
+        }
+        let now = self.ctx.now();
+        let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
+        for (at, backup) in unjudged {
+            let Some(replication) = self.replication(*at, &backup.id) else { continue };
+            let record = ledger::put_off(&replication, About::of(backup), &me, None);
+            self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads which backups have an open record, so that each page needs to ask only for those.
+    pub(super) async fn read_open(&mut self) -> Result<(), Stop> {
+        let filter = RecordFilter { rule: Some(self.rule.name.clone()), ..RecordFilter::default() };
+        let mut after: Option<Key> = None;
+        loop {
+            let page = self.ctx.ports.ledger.list(&filter, after.as_ref(), 500).await?;
+            if let Some(error) = page.unreadable.first() {
+                return Err(Stop::Failed(error.to_string()));
+            }
+            let sources = page.records.iter().filter_map(|record| record.replication().ok());
+            self.open.extend(sources.map(|replication| hash_of_id(&replication.source.id)));
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+            self.tick().await?;
+        }
+    }
+
+    /// Ends the records of backups whose usable copy was listed: the destination, the backup and the copy's ID. Where something was begun
+    /// here, the record is asked after at the end of the sweep.
+    pub(super) async fn remember_found(&mut self, found: &[(usize, String, String)]) -> Result<(), Stop> {
+        for (at, backup, copy) in found {
+            if let Some(replication) = self.replication(*at, backup) {
+                self.found_by(&replication, Some(copy), How::Observed).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Records each backup that the pair has not carried yet, and ends the record of each that it has.
+    pub(super) async fn remember_carried(&mut self, judged: &mut [Judged]) -> Result<(), Stop> {
+        let now = self.ctx.now();
+        let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
+        for one in judged {
+            let is_open = self.open.contains(&hash_of_id(&one.backup.id));
+            match &one.judgement {
+                Judgement::Replicated { .. } if is_open => {
+                    self.found_by(&one.replication, None, How::Inferred).await?;
+                }
+                judgement if judgement.is_wanting() && !is_open => {
+                    let about = About::of(&one.backup);
+                    let known = self.ctx.ports.ledger.get(&one.replication.key()).await?;
+                    match known {
+                        Some(record) if record.state == State::Abandoned => {
+                            one.judgement = Judgement::GivenUp("was given up by a person".to_owned());
+                        }
+                        _ if self.ctx.settings.read_only => {}
+                        None => {
+                            let record = ledger::put_off(&one.replication, about, &me, None);
+                            self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;
+                        }
+                        Some(record) => {
+                            let wanted = |found: Option<&Record>| {
+                                found.and_then(|found| ledger::wanted(found, &about, &me)).ok_or(())
+                            };
+                            update(&*self.ctx.ports.ledger, Some(record), wanted).await?;
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a record under which nothing was begun here, because a usable copy was seen.
+    pub(super) async fn found_by(
+        &mut self,
+        replication: &Replication,
+        copy: Option<&String>,
+        how: How,
+    ) -> Result<(), Stop> {
+        let key = replication.key();
+        let Some(record) = self.ctx.ports.ledger.get(&key).await? else { return Ok(()) };
+        let now = self.ctx.now();
+        let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
+        let seen = Evidence {
+            destination_id: copy.cloned(),
+            state: "listed".to_owned(),
+            time: now,
+            size_gib: None,
+            expires_at: None,
+            how,
+        };
+        if ledger::found(&record, seen.clone(), &me).is_none() {
+            return Ok(());
+        }
+        // It was judged by what is listed, so that nobody asks after it again.
+        self.exceptions.insert(short(&key.0));
+        if self.ctx.settings.read_only {
+            return Ok(());
+        }
+        let found =
+            |current: Option<&Record>| current.and_then(|current| ledger::found(current, seen.clone(), &me)).ok_or(());
+        update(&*self.ctx.ports.ledger, Some(record), found).await?;
+        Ok(())
+    }
+
+    /// Goes on with a copy that another hand has begun, whose source is gone.
+    pub(super) async fn take_over(&mut self, replication: &Replication, record: Record, at: usize) -> Result<(), Stop> {
+        let now = self.ctx.now();
+        let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
+        let taken = |current: Option<&Record>| current.and_then(|current| ledger::taken_over(current, &me)).ok_or(());
+        let Written::Stored(next) = update(&*self.ctx.ports.ledger, Some(record), taken).await? else { return Ok(()) };
+        outbox::deliver(self.ctx, replication, &next, self.invocation).await;
+        let current = self.ctx.ports.ledger.get(&replication.key()).await?.unwrap_or(*next);
+        self.accepted(replication, current, at).await
+    }
+
+    /// What became of a backup that its pair has not carried, as far as anybody saw, and that the listing does not show.
+    pub(super) async fn never_carried(
+        &mut self,
+        replication: &Replication,
+        record: Record,
+        at: usize,
+    ) -> Result<(), Stop> {
+        let source = self.source_of_type(replication, record.about.kind.as_deref()).await?;
+        match source {
+            // The next sweep lists it again.
+            Some(Source::Covered) => Ok(()),
+            gone => self.departed(replication, record, at, gone).await,
+        }
+    }
+}

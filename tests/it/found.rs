@@ -1,0 +1,208 @@
+//! Copies that nothing here started: the vendor's own plan makes them, or a pair of vaults carries the backup. A backup that goes before
+//! such a copy can be used is missed like any other, and one whose copy came is told to nobody.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use offsite_shared::context::Context;
+use offsite_shared::handler::handle;
+use offsite_shared::io::memory::MemoryLedger;
+use offsite_shared::ledger::store::RecordFilter;
+use offsite_shared::ledger::{Resolution, State, resolve};
+use offsite_shared::model::command::Cloud;
+use offsite_shared::policy::Policy;
+use offsite_shared::ports::{Clock, Ledger};
+use offsite_shared::report::{Conclusion, RuleReport};
+use serde_json::{Value, json};
+
+use crate::sweeping::Estate;
+
+/// One rule, and an account whose copies take three hours.
+struct Scene {
+    estate: Estate,
+    policy: Arc<Policy>,
+    context: Context,
+    cloud: Cloud,
+}
+
+impl Scene {
+    async fn begin(cloud: Cloud, rule: Value) -> Scene {
+        let policy = Arc::new(Policy::from_json(&json!({ "version": 1, "rules": [rule] })).unwrap());
+        let estate = Estate::plain().await;
+        estate.post(cloud, "seed", &json!({ "switches": { "copy_duration_s": 3 * 3_600 } })).await;
+        let context = estate.context(&policy);
+        Scene { estate, policy, context, cloud }
+    }
+
+    /// A rule for snapshots, and another hand that has begun to copy one of them.
+    async fn of_tencent() -> Scene {
+        let scene = Scene::begin(
+            Cloud::Tencent,
+            json!({
+                "name": "web", "provider": "tencent", "limits": { "allow_empty": true },
+                "source": { "region": "ap-guangzhou", "select": { "name_prefix": "life" } }, "destinations": [{ "region": "ap-singapore" }],
+            }),
+        )
+        .await;
+        scene
+            .seed(json!({ "snapshots": [{
+                "snapshot_id": "snap-life000001", "region": "ap-guangzhou", "name": "life-1", "disk_id": "disk-life0001",
+            }] }))
+            .await;
+        // A program of somebody else, with a memory of its own.
+        let mut other = scene.estate.context(&scene.policy);
+        let memory = Arc::new(MemoryLedger::default());
+        other.ports.ledger = memory.clone();
+        other.ports.notes = memory;
+        let swept = sweep(&scene.estate, &other).await;
+        assert_eq!(swept["started"], json!(1), "{swept}");
+        scene
+    }
+
+    /// A rule for a pair of vaults that are not paired yet, and a job.
+    async fn of_alibaba() -> Scene {
+        let scene = Scene::begin(
+            Cloud::Alibaba,
+            json!({
+                "name": "files", "provider": "alibaba", "limits": { "allow_empty": true },
+                "source": { "region": "cn-shenzhen", "vault_id": "v-000life0source00001s" },
+                "destinations": [{ "region": "cn-chengdu", "vault_id": "v-000life0target00001t" }],
+            }),
+        )
+        .await;
+        scene
+            .seed(json!({ "vaults": [
+                { "vault_id": "v-000life0source00001s", "region": "cn-shenzhen" },
+                { "vault_id": "v-000life0target00001t", "region": "cn-chengdu", "replication": true },
+            ] }))
+            .await;
+        // What is made after this is not historic.
+        scene.sweep().await;
+        scene.pass(1).await;
+        scene.job("job-life000001").await;
+        scene
+    }
+
+    async fn job(&self, id: &str) {
+        let now = self.estate.clock.now().to_string();
+        let job = json!({
+            "job_id": id, "vault_id": "v-000life0source00001s", "name": id, "instance_id": "i-life000001", "created": now, "completed": now,
+            "source_type": "ECS_FILE",
+        });
+        self.seed(json!({ "jobs": [job] })).await;
+    }
+
+    async fn seed(&self, seed: Value) {
+        self.estate.post(self.cloud, "seed", &seed).await;
+    }
+
+    /// The IDs of all copies that were ever begun.
+    fn copies(&self) -> Vec<Value> {
+        let state = self.estate.simulators.state();
+        state["replications"].as_array().unwrap().iter().map(|row| row["id"].clone()).collect()
+    }
+
+    async fn pass(&self, hours: u64) {
+        self.estate.clock.sleep(Duration::from_secs(hours * 3_600 + 60)).await;
+    }
+
+    async fn sweep(&self) -> Value {
+        sweep(&self.estate, &self.context).await
+    }
+
+    async fn report(&self) -> RuleReport {
+        self.estate.report(&self.policy).await.rules.remove(0)
+    }
+
+    /// The states of the records of one backup.
+    async fn states(&self, backup: &str) -> Vec<State> {
+        let all = self.estate.ledger().list(&RecordFilter::default(), None, 100).await.unwrap();
+        let of = |record: &offsite_shared::ledger::Record| record.replication().unwrap().source.id == backup;
+        all.records.iter().filter(|record| of(record)).map(|record| record.state).collect()
+    }
+
+    async fn told(&self, kind: &str) -> usize {
+        let wanted = json!(format!("offsite.replication.{kind}"));
+        self.estate.receipts().await.iter().filter(|event| event["type"] == wanted).count()
+    }
+}
+
+async fn sweep(estate: &Estate, context: &Context) -> Value {
+    let answer = handle(context, &json!({ "action": "sweep" }), &estate.invocation(3_600)).await.unwrap();
+    answer["swept"][0].clone()
+}
+
+#[tokio::test]
+async fn a_copy_that_another_hand_makes_is_remembered_and_told_to_nobody() {
+    let scene = Scene::of_tencent().await;
+    let before = scene.told("accepted").await;
+    let swept = scene.sweep().await;
+    assert_eq!((&swept["counts"]["in_progress"], &swept["started"]), (&json!(1), &json!(0)), "{swept}");
+    assert_eq!(scene.states("snap-life000001").await, [State::Seen]);
+    scene.pass(3).await;
+    scene.sweep().await;
+    assert_eq!(scene.states("snap-life000001").await, [State::Found]);
+    assert_eq!((scene.told("accepted").await, scene.told("replicated").await), (before, 0));
+    assert_eq!(scene.report().await.conclusion, Conclusion::Holds);
+    // Once it is gone, the backup is wanted again, and copied by this rule.
+    scene.seed(json!({ "remove": scene.copies() })).await;
+    let swept = scene.sweep().await;
+    assert_eq!((&swept["started"], scene.told("accepted").await), (&json!(1), before + 1), "{swept}");
+}
+
+#[tokio::test]
+async fn what_goes_before_the_copy_of_another_hand_has_failed_is_missed() {
+    let scene = Scene::of_tencent().await;
+    scene.sweep().await;
+    let gone = [scene.copies(), vec![json!("snap-life000001")]].concat();
+    scene.seed(json!({ "remove": gone })).await;
+    scene.pass(25).await;
+    scene.sweep().await;
+    let report = scene.report().await;
+    assert_eq!((report.counts.missed, report.conclusion), (1, Conclusion::Broken), "{:?}", report.why);
+    assert_eq!(scene.told("missed").await, 1);
+}
+
+#[tokio::test]
+async fn a_job_that_goes_before_its_pair_has_carried_it_is_missed_until_a_person_says_so() {
+    let scene = Scene::of_alibaba().await;
+    let swept = scene.sweep().await;
+    assert_eq!(swept["counts"]["in_progress"], json!(1), "{swept}");
+    assert_eq!(scene.states("job-life000001").await, [State::Seen]);
+    scene.seed(json!({ "remove": ["job-life000001"] })).await;
+    scene.pass(25).await;
+    // A newer one is carried: its resource is protected, and the older one was missed all the same.
+    scene.job("job-life000002").await;
+    scene.pass(25).await;
+    scene.sweep().await;
+    let report = scene.report().await;
+    assert_eq!((report.resources.protected, report.counts.missed), (1, 1), "{:?}", report.exceptions);
+    assert_eq!((report.conclusion, scene.told("missed").await), (Conclusion::Broken, 1), "{:?}", report.why);
+
+    let line = report.exceptions.iter().find(|line| line.backup_id == "job-life000001").unwrap();
+    let key = offsite_shared::model::command::Key(line.key.clone().unwrap());
+    let ledger = scene.estate.ledger();
+    let record = ledger.get(&key).await.unwrap().unwrap();
+    let adopt = Resolution::Adopt("v-1".into());
+    assert!(resolve(&record, &adopt, "person:ann", "why", scene.estate.clock.now()).is_err(), "there is no such ID");
+    let (next, expect) =
+        resolve(&record, &Resolution::Acknowledge, "person:ann", "seen", scene.estate.clock.now()).unwrap();
+    ledger.put(&next, &expect).await.unwrap();
+    scene.sweep().await;
+    assert_eq!(scene.report().await.conclusion, Conclusion::Holds);
+}
+
+#[tokio::test]
+async fn a_job_that_its_pair_has_carried_may_go() {
+    let scene = Scene::of_alibaba().await;
+    scene.sweep().await;
+    scene.pass(25).await;
+    scene.sweep().await;
+    assert_eq!(scene.states("job-life000001").await, [State::Found]);
+    scene.seed(json!({ "remove": ["job-life000001"] })).await;
+    scene.pass(25).await;
+    scene.sweep().await;
+    let report = scene.report().await;
+    assert_eq!((report.counts.missed, report.conclusion), (0, Conclusion::Holds), "{:?}", report.why);
+    assert_eq!((scene.told("missed").await, scene.told("overtaken").await), (0, 0));
+}
