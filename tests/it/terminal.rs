@@ -173,8 +173,8 @@ async fn the_first_steps_are_readable_in_a_terminal() {
             (vec!["sweep", "--dry-run"], vec![0, 1], "would be started"),
             (vec!["sweep"], vec![0, 1, 3], "with copy"),
             (vec!["report"], vec![0, 1, 3], "Offsite report of"),
-            (vec!["queue", "list"], vec![0], "accepted"),
-            (vec!["ledger", "show", "--all"], vec![0], "accepted"),
+            (vec!["queue", "list"], vec![0], "copy"),
+            (vec!["ledger", "show", "--all"], vec![0], "copy or why"),
         ] {
             let (code, seen) = Terminal::open(&arguments, &environment, columns).ended().await;
             assert!(codes.contains(&code), "{arguments:?} ended with {code}: {seen}");

@@ -92,15 +92,27 @@ fn cause(cause: &str, reason: Option<&str>) -> String {
     let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.name() == cause);
     let label = verdict.map_or(cause, |verdict| words::figure(verdict).label);
     match reason {
-        Some(reason) if reason.starts_with(cause) => reason.to_owned(),
+        Some(reason) if reason.starts_with(cause) => once(cause, reason).to_owned(),
+        Some(reason) if verdict.is_none() && reason.contains(cause) => reason.to_owned(),
         Some(reason) => format!("{label}: {reason}"),
         None => label.to_owned(),
     }
 }
 
+/// A reason that begins with its code, however often it does, with the code before it once.
+fn once<'r>(cause: &str, reason: &'r str) -> &'r str {
+    let mut told = reason;
+    while let Some(rest) = told.strip_prefix(cause).and_then(|rest| rest.strip_prefix(": "))
+        && rest.starts_with(cause)
+    {
+        told = rest;
+    }
+    told
+}
+
 /// A cause as one of several: `encrypted (encrypted snapshots are not copied)`.
 fn in_short(cause: &str, reason: Option<&str>) -> String {
-    match reason.map(|reason| reason.strip_prefix(cause).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(reason)) {
+    match reason.map(|reason| once(cause, reason)).map(|reason| reason.strip_prefix(cause).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(reason)) {
         Some(reason) if reason != cause => format!("{cause} ({reason})"),
         _ => cause.to_owned(),
     }
@@ -109,7 +121,7 @@ fn in_short(cause: &str, reason: Option<&str>) -> String {
 /// Why a backup has its verdict, where there is something to say.
 pub(super) fn cause_of(line: &Line) -> String {
     match (&line.cause, &line.reason) {
-        (Some(cause), Some(reason)) if reason.contains(cause.as_str()) => reason.clone(),
+        (Some(cause), Some(reason)) if reason.contains(cause.as_str()) => once(cause, reason).to_owned(),
         (Some(word), _) if word == line.verdict.name() => line.reason.clone().unwrap_or_default(),
         (Some(word), reason) => cause(word, reason.as_deref()),
         (None, reason) => reason.clone().unwrap_or_default(),

@@ -4,6 +4,7 @@ use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use offsite_shared::report::{Conclusion, Report, RuleReport};
 use offsite_shared::sweep::findings::{Line, Orphan};
+use unicode_width::UnicodeWidthStr;
 
 use super::filter::Filter;
 use super::resources::{self, groups, owed, promise};
@@ -55,7 +56,15 @@ pub fn brief(report: &Report, width: usize) -> String {
     out.blank();
     for rule in &report.rules {
         let (style, conclusion) = (colour(rule.conclusion), words::conclusion(rule.conclusion));
-        out.line(&format!("{BOLD}{}{BOLD:#}  {style}{conclusion}{style:#}: {}", plain(&rule.rule), counts(rule)));
+        let (name, counts) = (plain(&rule.rule), counts(rule));
+        let head = format!("{BOLD}{name}{BOLD:#}  {style}{conclusion}{style:#}");
+        match name.width() + conclusion.len() + counts.width() + 4 <= width {
+            true => out.line(&format!("{head}: {counts}")),
+            false => {
+                out.line(&head);
+                out.say(2, &counts);
+            }
+        }
     }
     out.out
 }
