@@ -115,7 +115,8 @@ pub fn part(current: &Record, how: Parting, by: &Claimant, reason: &str) -> Opti
         State::Missed | State::Left => {
             matches!(how, Parting::Overtaken | Parting::Excluded | Parting::Missed | Parting::Left)
         }
-        State::Lost | State::Replicated => how == Parting::Ended,
+        State::Replicated => how == Parting::Ended,
+        State::Lost => how == Parting::Excluded,
         _ => false,
     };
     let state = how.state();

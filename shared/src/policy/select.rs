@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{insert_if_any, insert_some};
+use crate::ledger::About;
 use crate::model::backup::Backup;
 use crate::model::duration::{rough, text as duration_text};
 
@@ -54,6 +55,19 @@ impl Select {
         }
         insert_if_any(&mut select, "exclude", self.exclude.to_json());
         Value::Object(select)
+    }
+
+    /// Whether the conditions, as they are now, leave out a backup that they took when this was noted of it: the policy was edited since.
+    pub(crate) fn leaves_out(&self, id: &str, noted: &About) -> bool {
+        let resource = noted.resource.as_deref().unwrap_or(id);
+        let named = |prefix: &Option<String>| {
+            prefix.as_deref().zip(noted.name.as_deref()).map(|(prefix, name)| name.starts_with(prefix))
+        };
+        let is = |list: &[String]| list.iter().any(|one| one == resource);
+        is(&self.exclude.resources)
+            || (!self.resources.is_empty() && !is(&self.resources))
+            || named(&self.name_prefix) == Some(false)
+            || named(&self.exclude.name_prefix) == Some(true)
     }
 
     /// The first condition that a backup does not meet, in words. Its age is not checked.

@@ -60,8 +60,8 @@ impl Sweep<'_> {
 
     async fn ask_after(&mut self, record: Record) -> Result<(), Stop> {
         let Ok(replication) = record.replication() else { return Ok(()) };
-        // A vault-wide call's own record is not about a backup. What began after the listing is the next sweep's.
-        if replication.operation.source_field() == "vault_id" || record.since >= self.course.begun {
+        // A vault-wide call's own record is not about a backup.
+        if replication.operation.source_field() == "vault_id" {
             return Ok(());
         }
         let Some(at) = self.rule.destinations.iter().position(|one| *one == replication.destination) else {
@@ -82,14 +82,20 @@ impl Sweep<'_> {
             // Its copy was counted, or protects its resource although its source is gone. The path of every command adopts it.
             self.note_copy(&replication, &record, at);
             if record.state == State::Seen && record.receipts.is_empty() {
-                return self.found_by(&replication, None, How::Observed).await;
+                return self.found_by(record, None, How::Observed).await;
             }
             if !only_looks && !paused && !leased && !matches!(record.state, State::Accepted | State::Lost) {
                 replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
             }
             return Ok(());
         }
-        let listed = only_looks || leased || matches!(record.state, State::Missed | State::Left);
+        let settled = !matches!(record.state, State::Claimed | State::InDoubt | State::Accepted);
+        if settled && self.rule.source.select.leaves_out(&replication.source.id, &record.about) {
+            return self.part(&replication, record, Parting::Excluded, "the rule leaves it out").await;
+        }
+        // What began after the listing, or by a clock that was ahead of this one, is counted, and the next sweep asks after it.
+        let young = record.since >= self.course.begun;
+        let listed = only_looks || leased || young || matches!(record.state, State::Missed | State::Left);
         if listed || self.is_dark(at) {
             self.list(&replication, &record, None);
             return Ok(());
@@ -114,16 +120,11 @@ impl Sweep<'_> {
                 }
                 Ok(())
             }
-            State::Lost if self.is_there(&replication, &record).await? => Ok(()),
-            State::Lost => match self.source(&replication).await? {
-                Some(Source::Gone(why) | Source::Left(why)) => {
-                    self.part(&replication, record, Parting::Ended, &why).await
-                }
-                _ => {
-                    self.list(&replication, &record, None);
-                    Ok(())
-                }
-            },
+            // That the source goes makes nothing better: it stays lost until a person has acknowledged it.
+            State::Lost => {
+                self.list(&replication, &record, None);
+                Ok(())
+            }
             _ => self.never_copied(&replication, record, at).await,
         }
     }
@@ -193,9 +194,8 @@ impl Sweep<'_> {
         let lag = self.rule.effective().map(|objective| objective.max_lag).unwrap_or_default();
         let due = made.is_some_and(|made| later(made, lag) <= now);
         let historic = line.is_historic(self.since.get(at).copied());
-        // Of what was accepted or refused only the newer copy decides.
-        let answered = matches!(record.state, State::Failed | State::Refused) || !record.receipts.is_empty();
-        let overtaken = (historic || !due || answered) && made.is_some() && self.register.has_copy(&line, at, made);
+        // What was a gap stays a breach, whatever became of the attempts to copy it.
+        let overtaken = (historic || !due) && made.is_some() && self.register.has_copy(&line, at, made);
         let edited = how == Parting::Left && self.edited;
         let how = match how {
             _ if edited => Parting::Excluded,

@@ -312,8 +312,10 @@ impl Sweep<'_> {
         let gate = refused
             .filter(|record| record.whose.is_some_and(|whose| whose != Whose::Backup))
             .and_then(|record| record.last()?.code.clone());
-        let lost =
-            one.record.as_ref().is_some_and(|record| record.state == State::Replicated) && verdict == Verdict::Lost;
+        let of_state = |state| one.record.as_ref().is_some_and(|record| record.state == state);
+        let seen_before = of_state(State::Replicated);
+        // What the source tells as done and nobody has ever seen is asked for by its ID as well.
+        let lost = verdict == Verdict::Lost && (seen_before || of_state(State::Accepted));
         let at = one.at;
         let line = Line {
             verdict,
@@ -329,7 +331,7 @@ impl Sweep<'_> {
             key: Some(one.replication.key().0),
         };
         if lost {
-            if let Some(gone) = self.course.gone_copies.get_mut(at) {
+            if let Some(gone) = self.course.gone_copies.get_mut(at).filter(|_| seen_before) {
                 *gone += 1;
             }
             self.lost.push_back(Due { at, line, doubt, gate });

@@ -2,18 +2,25 @@
 //!
 //! A copy that nothing here started ends that record without a word: another hand made it, or a pair of vaults carried the backup.
 
+use futures_util::{StreamExt, stream};
+
 use super::chunks::short;
 use super::gone::Source;
 use super::pages::{Judged, hash_of_id};
 use super::state::Sweep;
 use super::stop::Stop;
 use super::verdict::Judgement;
-use crate::ledger::store::{Expect, RecordFilter};
+use crate::ledger::store::{Expect, LedgerError, RecordFilter};
 use crate::ledger::{self, About, Claimant, Record, State};
 use crate::model::backup::{Backup, CopyRecord};
 use crate::model::command::{Key, Replication};
 use crate::model::evidence::{Evidence, How};
+use crate::observe;
+use crate::ports::Boxed;
 use crate::replicate::{Written, outbox, update};
+
+/// Copies that are looked at together.
+const LOOKS: usize = 8;
 
 impl Sweep<'_> {
     /// Records each backup that has no usable copy, with what the listing says of it. If its source goes, the record shows what was missed.
@@ -98,14 +105,29 @@ impl Sweep<'_> {
         }
     }
 
-    /// Ends the records of backups whose usable copy was listed: the destination, the backup and the copy's ID. Where something was begun
-    /// here, the record is asked after at the end of the sweep.
+    /// Ends the records of backups whose usable copy was listed: the destination, the backup and the copy's ID. A copy that was accepted is
+    /// looked at, so that its record does not lag behind what is told of it.
     pub(super) async fn remember_found(&mut self, found: &[(usize, String, String)]) -> Result<(), Stop> {
+        let mut accepted = Vec::new();
         for (at, backup, copy) in found {
-            if let Some(replication) = self.replication(*at, backup) {
-                self.found_by(&replication, Some(copy), How::Observed).await?;
+            let Some(replication) = self.replication(*at, backup) else { continue };
+            match self.ctx.ports.ledger.get(&replication.key()).await? {
+                Some(record) if record.state == State::Accepted => accepted.push((replication, record)),
+                Some(record) => self.found_by(record, Some(copy), How::Observed).await?,
+                None => {}
             }
         }
+        if self.ctx.settings.read_only {
+            return Ok(());
+        }
+        self.course.requests += accepted.len() as u64;
+        let (ctx, invocation) = (self.ctx, self.invocation);
+        let looks = accepted.into_iter().map(|(replication, record)| -> Boxed<'_, Result<(), LedgerError>> {
+            Box::pin(async move { observe::confirm(ctx, &replication, record, invocation).await.map(drop) })
+        });
+        let looks: Vec<_> = looks.collect();
+        let looked: Vec<Result<(), LedgerError>> = stream::iter(looks).buffered(LOOKS).collect().await;
+        looked.into_iter().collect::<Result<(), LedgerError>>()?;
         Ok(())
     }
 
@@ -117,7 +139,9 @@ impl Sweep<'_> {
             let is_open = self.open.contains(&hash_of_id(&one.backup.id));
             match &one.judgement {
                 Judgement::Replicated { .. } if is_open => {
-                    self.found_by(&one.replication, None, How::Inferred).await?;
+                    if let Some(record) = self.ctx.ports.ledger.get(&one.replication.key()).await? {
+                        self.found_by(record, None, How::Inferred).await?;
+                    }
                 }
                 judgement if judgement.is_wanting() && !is_open => {
                     let about = About::of(&one.backup);
@@ -146,14 +170,7 @@ impl Sweep<'_> {
     }
 
     /// Ends a record under which nothing was begun here, because a usable copy was seen.
-    pub(super) async fn found_by(
-        &mut self,
-        replication: &Replication,
-        copy: Option<&String>,
-        how: How,
-    ) -> Result<(), Stop> {
-        let key = replication.key();
-        let Some(record) = self.ctx.ports.ledger.get(&key).await? else { return Ok(()) };
+    pub(super) async fn found_by(&mut self, record: Record, copy: Option<&String>, how: How) -> Result<(), Stop> {
         let now = self.ctx.now();
         let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
         let seen = Evidence {
@@ -168,7 +185,7 @@ impl Sweep<'_> {
             return Ok(());
         }
         // It was judged by what is listed, so that nobody asks after it again.
-        self.exceptions.insert(short(&key.0));
+        self.exceptions.insert(short(&record.key));
         if self.ctx.settings.read_only {
             return Ok(());
         }

@@ -313,8 +313,12 @@ fn proven(record: Option<&Record>, view: &DestinationView, now: Timestamp) -> Ju
     Judgement::Lost(format!("the copy {named} is no longer usable in the destination"))
 }
 
-/// Whether the source's record is of an earlier attempt, whose copy is lost: the record of a success stays when its copy goes.
+/// Whether the source's record is of an attempt that has ended without a copy: the record of a success stays when its copy goes.
 fn is_spent(copy: &CopyRecord, record: Option<&Record>) -> bool {
+    let failed = record.filter(|record| record.state == State::Failed).and_then(Record::last);
+    if copy.state == CopyState::Done && failed.is_some_and(|last| copy.created_at.is_none_or(|made| made < last.time)) {
+        return true;
+    }
     let later_attempt = record.filter(|record| record.attempt > 1);
     let earlier = |record: &Record| copy.created_at.is_some_and(|made| later(made, SKEW) < record.since);
     copy.state == CopyState::Done && later_attempt.is_some_and(earlier)

@@ -8,17 +8,21 @@ use crate::step::{History, Kind, Step, Terms, Trouble};
 pub fn history(seed: u64) -> History {
     let mut rng = Rng::with_seed(seed);
     let cloud = usize::try_from(seed % 3).unwrap_or_default();
-    let terms = Terms {
+    let mut terms = Terms {
         seed,
         cloud,
         destinations: if cloud == 0 { 1 } else { rng.usize(1..=2) },
         lag_h: *rng.choice([6, 24].iter()).unwrap_or(&24),
         rpo_h: (rng.u8(0..6) == 0).then_some(200),
         restart_lost: rng.u8(0..4) > 0,
+        keep_h: None,
         most: (rng.u8(0..4) == 0).then(|| rng.u32(1..=3)),
         copy_min: *rng.choice([20, 60, 180, 3_600].iter()).unwrap_or(&60),
         hidden_s: *rng.choice([0, 0, 30].iter()).unwrap_or(&0),
     };
+    if terms.rpo_h.is_none() && rng.u8(0..5) == 0 {
+        terms.keep_h = Some(60);
+    }
     let count = rng.usize(8..=26);
     let mut drawer = Drawer { rng, terms, made: 0, steps: Vec::new() };
     if drawer.rng.u8(0..2) == 0 {
@@ -46,8 +50,8 @@ impl Drawer {
             41..=50 => self.steps.push(Step::Look),
             51..=54 => self.with_backup(|backup, rng| Step::RemoveCopy { backup, at: rng.u8(0..2) }),
             55..=68 => self.pass(),
-            69..=72 => self.with_backup(|backup, _| Step::Remove { backup }),
-            73..=75 => self.with_backup(|backup, rng| Step::Rename { backup, inside: rng.u8(0..3) == 0 }),
+            69..=73 => self.with_backup(|backup, _| Step::Remove { backup }),
+            74 | 75 => self.with_backup(|backup, rng| Step::Rename { backup, inside: rng.u8(0..3) == 0 }),
             76..=79 => self.with_backup(|backup, rng| Step::RemoveCopy { backup, at: rng.u8(0..2) }),
             80..=83 => self.trouble(),
             84..=88 => self.scene(),
@@ -58,7 +62,17 @@ impl Drawer {
                 self.steps.push(Step::Crash { after });
                 self.steps.push(Step::Sweep);
             }
-            97 | 98 => {
+            97 => match self.rng.u8(0..2) {
+                0 => {
+                    let hours = if self.rng.bool() { 6 } else { 24 };
+                    self.steps.push(Step::Lag { hours });
+                }
+                _ => {
+                    let resource = self.rng.u8(0..4);
+                    self.steps.push(Step::Exclude { resource });
+                }
+            },
+            98 => {
                 let resource = self.rng.u8(0..4);
                 self.steps.push(Step::Accept { resource });
             }
@@ -75,7 +89,7 @@ impl Drawer {
             drawer.made += 1;
         };
         let resource = self.rng.u8(0..4);
-        match self.rng.u8(0..7) {
+        match self.rng.u8(0..8) {
             0 | 1 => {
                 self.steps.push(Step::Trouble(Trouble::Quota));
                 make(self, resource, Kind::Plain);
@@ -94,6 +108,15 @@ impl Drawer {
                 self.steps.push(Step::Trouble(trouble));
                 make(self, resource, Kind::Plain);
                 self.steps.push(Step::Sweep);
+            }
+            6 if self.terms.cloud == 0 => {
+                // A job that goes at once, before its pair has carried it.
+                let backup = self.made;
+                self.steps.push(Step::Trouble(Trouble::Pause));
+                make(self, resource, Kind::Plain);
+                self.steps.push(Step::Sweep);
+                self.steps.push(Step::Mend);
+                self.steps.push(Step::Remove { backup });
             }
             _ => {
                 // One that the rule has not known before.
@@ -137,7 +160,7 @@ impl Drawer {
     }
 
     fn trouble(&mut self) {
-        let trouble = match self.rng.u8(0..26) {
+        let trouble = match self.rng.u8(0..28) {
             0..=3 => Trouble::FailLater,
             4 | 5 => Trouble::Throttle,
             6..=8 => Trouble::LoseReply,
@@ -149,7 +172,8 @@ impl Drawer {
             21 => Trouble::DarkSource,
             22 => Trouble::Key,
             23 => Trouble::Queue,
-            24 => Trouble::Clock(self.rng.i8(-10..=10)),
+            24 | 25 => Trouble::DarkType,
+            26 => Trouble::Clock(self.rng.i8(-10..=10)),
             _ => Trouble::Pause,
         };
         self.steps.push(Step::Trouble(trouble));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::{SignedDuration, Timestamp};
 use offsite_shared::ledger::State;
 use offsite_shared::report::{Conclusion, RuleReport};
 use serde_json::{Value, json};
@@ -22,6 +23,18 @@ impl Life<'_> {
         Ok(())
     }
 
+    /// Law 11: whatever makes a report other than holding turns the alarm on as well.
+    pub(crate) fn alarmed(&mut self, report: &RuleReport) -> Taken {
+        if report.conclusion == Conclusion::Holds {
+            return Ok(());
+        }
+        self.premise(11);
+        if !self.staged(self.stage.alarms())? {
+            return self.fail("11", format!("no alarm is on, and the report says {:?}", report.conclusion));
+        }
+        Ok(())
+    }
+
     /// Whether nothing is wrong at the moment, so that two sweeps one after the other say the same.
     pub(crate) fn is_calm(&self) -> bool {
         self.troubles.is_empty()
@@ -33,7 +46,9 @@ impl Life<'_> {
         if !swept.is_some_and(|(_, whole)| whole) {
             return Ok(None);
         }
-        Ok(Some(self.report()?.conclusion))
+        let report = self.report()?;
+        self.last = format!("{:?} {:?}", report.why, report.exceptions);
+        Ok(Some(report.conclusion))
     }
 
     /// Law 1 begins: what the report says while a covered backup without a copy is there.
@@ -54,11 +69,13 @@ impl Life<'_> {
     /// Laws 1 and 2 end: the same question again, after what was done.
     pub(crate) fn never_greener(&mut self, law: usize, before: Option<Conclusion>, what: impl Fn() -> String) -> Taken {
         let Some(before) = before else { return Ok(()) };
+        let first = std::mem::take(&mut self.last);
         let Some(after) = self.settled_conclusion()? else { return Ok(()) };
         self.premise(law);
         if after < before {
-            let why = self.report()?.why;
-            return self.fail(&law.to_string(), format!("{}: {before:?} became {after:?} {why:?}", what()));
+            let report = self.report()?;
+            let told = (first, report.why, &report.exceptions);
+            return self.fail(&law.to_string(), format!("{}: {before:?} became {after:?}: {told:?}", what()));
         }
         Ok(())
     }
@@ -73,7 +90,11 @@ impl Life<'_> {
             }))
         };
         let recorded = replicated(self)?;
-        let there = self.made.get(&backup).is_some_and(|made| made.there && made.kind != Kind::Outside);
+        let now = self.stage.now();
+        let keep = self.stage.terms.keep_h.map(|hours| SignedDuration::from_hours(i64::from(hours)));
+        let kept = |made: Timestamp| keep.is_none_or(|keep| now.duration_since(made) < keep);
+        let there = self.made.get(&backup);
+        let there = there.is_some_and(|made| made.there && made.kind != Kind::Outside && kept(made.at));
         let told = |life: &Life<'_>, kind: &str| {
             let wanted = json!(format!("offsite.replication.{kind}"));
             life.stage.world.messages().iter().filter(|event| event["type"] == wanted).count()

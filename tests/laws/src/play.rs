@@ -74,7 +74,11 @@ pub(crate) struct Life<'s> {
     moments: Vec<Answer>,
     /// For each sweep the product's time when it began, and how many moments there were before it.
     marks: Vec<(Timestamp, usize)>,
+    /// The resources that the rule leaves out.
+    excluded: BTreeSet<u8>,
     pub(crate) troubles: BTreeSet<String>,
+    /// What the last sweep of a comparison came to, for whoever reads why it failed.
+    pub(crate) last: String,
     /// The last report, if only time has passed since.
     pub(crate) before: Option<Conclusion>,
 }
@@ -92,7 +96,9 @@ impl Life<'_> {
             at: None,
             moments: Vec::new(),
             marks: Vec::new(),
+            excluded: BTreeSet::new(),
             troubles: BTreeSet::new(),
+            last: String::new(),
             before: None,
         })
     }
@@ -138,6 +144,12 @@ impl Life<'_> {
                 Ok(())
             }
             Step::Accept { resource } => self.accept(resource),
+            Step::Lag { hours } => {
+                self.stage.book.promise(SignedDuration::from_hours(i64::from(hours)));
+                let edited = self.stage.edit(Some(hours), None);
+                self.staged(edited)
+            }
+            Step::Exclude { resource } => self.exclude(resource),
             Step::Sweep => self.sweep().map(drop),
             Step::Look => self.look(),
         }
@@ -148,6 +160,7 @@ impl Life<'_> {
         self.observe();
         let report = self.report()?;
         self.time_alone(&report)?;
+        self.alarmed(&report)?;
         self.sound(&report)
     }
 
@@ -183,6 +196,7 @@ impl Life<'_> {
             return Ok(());
         }
         let at = Timestamp::from_second(self.stage.world.clouds.now().as_second()).unwrap_or(Timestamp::MIN);
+        let kind = if self.excluded.contains(&resource) { Kind::Outside } else { kind };
         // Only a resource of which the rule knows nothing else can be the new one of the second law.
         let new = !self.made.values().any(|made| made.resource == resource);
         let probe = kind == Kind::Fixed && new && self.is_calm();
@@ -197,7 +211,7 @@ impl Life<'_> {
 
     fn rename(&mut self, backup: u16, inside: bool) -> Taken {
         let Some(made) = self.made.get(&backup).copied().filter(|made| made.there) else { return Ok(()) };
-        if self.stage.provider == Provider::Alibaba {
+        if self.stage.provider == Provider::Alibaba || self.excluded.contains(&made.resource) {
             // A job keeps its name.
             return Ok(());
         }
@@ -271,6 +285,10 @@ impl Life<'_> {
             Trouble::Dark(at) => dark(&self.stage, &region(at).unwrap_or_default(), "http_500_before"),
             Trouble::Silent(at) => dark(&self.stage, &region(at).unwrap_or_default(), "timeout_before"),
             Trouble::DarkSource => dark(&self.stage, self.stage.source_region(), "http_500_before"),
+            Trouble::DarkType if self.stage.provider == Provider::Alibaba => {
+                json!([{ "action": "DescribeBackupJobs2", "match": { "source": "NAS" }, "kind": "http_500_before" }])
+            }
+            Trouble::DarkType => return Ok(()),
             Trouble::Key => {
                 let key = json!({ "access_key_id": "SOMEBODYELSESKEY0001", "access_key_secret": "another-secret-not-a-real-one-001" });
                 return self.staged(self.stage.world.clouds.post(self.stage.provider, "key", &key).map(drop));
@@ -322,6 +340,26 @@ impl Life<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Edits the rule so that it leaves out a resource of which nothing is open.
+    fn exclude(&mut self, resource: u8) -> Taken {
+        self.stage.look_at_tables();
+        let id = self.stage.resource(resource);
+        let labels = self.stage.labels(resource);
+        let doubtful = !self.is_calm() || self.stage.book.has_doubts();
+        if doubtful || labels.iter().any(|label| self.stage.book.is_open(label)) {
+            return Ok(());
+        }
+        for label in &labels {
+            self.stage.book.exclude(label);
+        }
+        for made in self.made.values_mut().filter(|made| made.resource == resource) {
+            made.kind = Kind::Outside;
+        }
+        self.excluded.insert(resource);
+        let edited = self.stage.edit(None, Some(id));
+        self.staged(edited)
     }
 
     fn accept(&mut self, resource: u8) -> Taken {

@@ -1,8 +1,8 @@
 //! The simulated clouds, the rule, and the handler, as a history finds them.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -17,11 +17,12 @@ use offsite_shared::ledger::store::RecordFilter;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::model::error::Error;
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::{Clock, Ledger, Notes};
+use offsite_shared::ports::{Clock, Ledger, Meter, Notes};
 use offsite_shared::providers::alibaba::Alibaba;
 use offsite_shared::providers::huawei::Huawei;
 use offsite_shared::providers::provider::{Defaults, Provider as Product};
 use offsite_shared::providers::tencent::Tencent;
+use offsite_shared::report::measuring::measure;
 use offsite_shared::report::reading::{self, ReportRequest};
 use offsite_shared::report::{Report, ResourceLine, RuleReport};
 use offsite_shared::settings::Settings;
@@ -70,6 +71,8 @@ pub(crate) struct Stage {
     pub(crate) store: Store,
     pub(crate) context: Context,
     pub(crate) paused: bool,
+    /// The resources that the rule leaves out.
+    excluded: Vec<String>,
 }
 
 impl Stage {
@@ -78,14 +81,13 @@ impl Stage {
     pub(crate) fn new(terms: &Terms, store: Store) -> Result<Stage, String> {
         let options = SimOptions { seed: terms.seed, ..SimOptions::default() };
         let world = Arc::new(World::new(InProcess::new(&options, START)));
-        let (provider, rule, regions) = place(terms);
-        let policy = json!({ "version": 1, "rules": [rule] });
-        let policy = Policy::from_json(&policy).map_err(|problems| format!("the policy: {problems:?}"))?;
-        let policy = Arc::new(policy);
+        let (provider, _, regions) = place(terms, &[]);
+        let policy = policy(terms, &[])?;
         let hours = |hours: u32| SignedDuration::from_hours(i64::from(hours));
         let promise = Promise {
             max_lag: hours(terms.lag_h),
             rpo: terms.rpo_h.map(hours),
+            keep: terms.keep_h.map(hours),
             regions: regions.clone(),
             by_pair: provider == Provider::Alibaba,
         };
@@ -100,6 +102,7 @@ impl Stage {
             store,
             context,
             paused: false,
+            excluded: Vec::new(),
         };
         stage.seed(json!({ "switches": {
             "copy_duration_s": terms.copy_min * 60, "visibility_delay_s": terms.hidden_s,
@@ -133,6 +136,25 @@ impl Stage {
 
     pub(crate) fn pass(&self, minutes: u32) {
         self.world.clouds.pass(Duration::from_secs(u64::from(minutes) * 60));
+    }
+
+    /// Edits the rule to another `max_lag`, or so that it leaves a resource out.
+    pub(crate) fn edit(&mut self, lag_h: Option<u32>, excluded: Option<String>) -> Result<(), String> {
+        self.terms.lag_h = lag_h.unwrap_or(self.terms.lag_h);
+        self.excluded.extend(excluded);
+        self.policy = policy(&self.terms, &self.excluded)?;
+        self.restart()
+    }
+
+    /// Whether the alarm about the whole is on after a report: by what the report's function measures.
+    pub(crate) fn alarms(&self) -> Result<bool, String> {
+        let kept = Arc::new(Lines::default());
+        let report = self.whole_report(&self.store, false)?;
+        measure(&Metrics::to(kept.clone()), self.now(), Some(&report), true);
+        let lines = kept.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let holds = lines.iter().find_map(|line| line.get("Holds")?.as_f64());
+        // What nobody measures alarms as well.
+        Ok(holds != Some(1.0))
     }
 
     /// A process that remembers nothing.
@@ -274,6 +296,13 @@ impl Stage {
         Label { id: self.id(backup), resource, made, copyable: kind != Kind::Fixed }
     }
 
+    /// What the generator calls a resource: one label for each kind of its backups.
+    pub(crate) fn labels(&self, resource: u8) -> Vec<String> {
+        let at = Timestamp::MIN;
+        let kinds = [Kind::Plain, Kind::Fixed].map(|kind| self.label(0, resource, kind, at).resource);
+        kinds.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     /// The action that starts a copy.
     pub(crate) fn start_action(&self) -> &'static str {
         match self.provider {
@@ -319,12 +348,28 @@ pub(crate) fn labelled(line: &ResourceLine, provider: Provider) -> String {
     }
 }
 
+/// Keeps the documents of metrics.
+#[derive(Default)]
+struct Lines(Mutex<Vec<Value>>);
+
+impl Meter for Lines {
+    fn put(&self, line: &Value) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
+    }
+}
+
+fn policy(terms: &Terms, excluded: &[String]) -> Result<Arc<Policy>, String> {
+    let (_, rule, _) = place(terms, excluded);
+    let policy = json!({ "version": 1, "rules": [rule] });
+    Policy::from_json(&policy).map(Arc::new).map_err(|problems| format!("the policy: {problems:?}"))
+}
+
 fn of_rule(mut report: Report) -> RuleReport {
     report.rules.remove(0)
 }
 
 /// The cloud of the terms, its rule, and the regions of the destinations.
-fn place(terms: &Terms) -> (Provider, Value, Vec<String>) {
+fn place(terms: &Terms, excluded: &[String]) -> (Provider, Value, Vec<String>) {
     let (provider, source, mut destinations) = match terms.cloud {
         0 => (
             Provider::Alibaba,
@@ -352,6 +397,12 @@ fn place(terms: &Terms) -> (Provider, Value, Vec<String>) {
         "objective": terms.objective(), "limits": terms.limits(),
     });
     rule["source"]["select"] = json!({ "name_prefix": "life-" });
+    if !excluded.is_empty() {
+        rule["source"]["select"]["exclude"] = json!({ "resources": excluded });
+    }
+    if let Some(keep) = terms.keep_h {
+        rule["copies"] = json!({ "keep": format!("{keep}h") });
+    }
     if terms.cloud == 1 {
         rule["operation"] = json!("copy-backup");
     }

@@ -17,6 +17,8 @@ pub struct Terms {
     pub rpo_h: Option<u32>,
     /// Whether a copy that was lost is made again.
     pub restart_lost: bool,
+    /// How long the rule keeps its copies, in hours: what goes after that is no loss.
+    pub keep_h: Option<u32>,
     /// How many copies one sweep may start.
     pub most: Option<u32>,
     /// How long a copy runs, in minutes.
@@ -84,6 +86,16 @@ pub enum Step {
         /// The resource's number.
         resource: u8,
     },
+    /// The rule is edited: another `max_lag`, in hours.
+    Lag {
+        /// In hours.
+        hours: u32,
+    },
+    /// The rule is edited: it leaves a resource out from now on.
+    Exclude {
+        /// The resource's number.
+        resource: u8,
+    },
     /// A sweep.
     Sweep,
     /// A look at what was accepted.
@@ -122,6 +134,8 @@ pub enum Trouble {
     Silent(u8),
     /// The source answers nothing but errors, until that is mended.
     DarkSource,
+    /// One source type cannot be listed, where there are any, until that is mended.
+    DarkType,
     /// The key is not the right one any more, until that is mended.
     Key,
     /// The queue takes no message, until that is mended.

@@ -20,7 +20,7 @@ const LEAST: u64 = 50;
 
 /// The laws that are held, and the clouds on which they can occur. A pair of Alibaba's vaults has no copy of one backup that could be started,
 /// deleted or told by itself.
-const LAWS: [(usize, &[&str]); 12] = [
+const LAWS: [(usize, &[&str]); 13] = [
     (0, &CLOUDS),
     (1, &CLOUDS),
     (2, &CLOUDS),
@@ -32,6 +32,7 @@ const LAWS: [(usize, &[&str]); 12] = [
     (8, &CLOUDS),
     (9, &["huawei", "tencent"]),
     (10, &CLOUDS),
+    (11, &CLOUDS),
     (12, &["huawei", "tencent"]),
 ];
 

@@ -13,6 +13,8 @@ pub struct Terms {
     pub max_lag: SignedDuration,
     /// How old the newest copy of a resource may be.
     pub rpo: Option<SignedDuration>,
+    /// How long copies are kept: what goes after that is no loss.
+    pub keep: Option<SignedDuration>,
     /// The regions of the destinations.
     pub regions: Vec<String>,
     /// Whether a pair of vaults carries the backups, so that of one that is gone nobody can be asked whether it was carried.
@@ -127,6 +129,24 @@ impl Book {
         if let Some(entry) = self.entries.get_mut(id) {
             entry.there = false;
         }
+    }
+
+    /// The rule promises another lag from now on.
+    pub fn promise(&mut self, max_lag: SignedDuration) {
+        self.terms.max_lag = max_lag;
+    }
+
+    /// The rule leaves a resource out from now on: nothing is promised of it, and nobody is to be told what it lacks.
+    pub fn exclude(&mut self, resource: &str) {
+        self.entries.retain(|_, entry| entry.label.resource != resource);
+    }
+
+    /// Whether anything of a resource is open: being made, gone, or not covered by its name.
+    pub fn is_open(&self, resource: &str) -> bool {
+        self.entries.values().filter(|entry| entry.label.resource == resource).any(|entry| {
+            let running = self.running.iter().any(|(id, _)| *id == entry.label.id);
+            running || !entry.is_listed()
+        })
     }
 
     /// A person accepts that a resource is not protected in a region, until then.
@@ -282,7 +302,7 @@ impl Book {
                     self.newest_copy(&entry.label.resource, region, false).is_some_and(|made| made > entry.label.made);
                 let refused = side.is_some_and(|side| side.refused || side.doubt);
                 let late = due && !historic;
-                let found_now = match (entry.label.copyable, newer && (!late || started)) {
+                let found_now = match (entry.label.copyable, newer && !late) {
                     (true, false) if newer && refused => Parted::Either,
                     // What cannot be copied speaks through its resource; if nobody has tried it, nobody knows that.
                     (false, false) => Parted::Either,

@@ -81,7 +81,11 @@ impl Book {
         let mut red = Answer::No;
         if entry.is_listed() {
             let historic = self.is_historic(entry, region);
-            if due && entry.label.copyable && !historic {
+            let kept = self.terms.keep.is_none_or(|keep| entry.label.made + keep >= at);
+            if !kept && side.seen.possibly() {
+                // Whether it went before its time, nobody here knows.
+                red = if due && entry.label.copyable && !historic { Answer::Either } else { Answer::No };
+            } else if due && entry.label.copyable && !historic {
                 outlook.gaps.insert(place.clone());
                 red = Answer::Yes;
             }
@@ -107,9 +111,9 @@ impl Book {
                     }
                 }
             };
-            // A copy that went with its source is no breach by itself.
-            let ended = side.seen;
-            let known = parted.and(entry.known).and(ended.opposite());
+            // A copy that went with its source is no breach by itself, and one that was lost before stays one. Which it was, nobody here knows.
+            let ended = if side.seen.possibly() { Answer::Either } else { Answer::Yes };
+            let known = parted.and(entry.known).and(ended);
             if known.possibly() && !runs {
                 outlook.missed.insert(place.clone(), known);
             }
@@ -133,7 +137,9 @@ impl Book {
                 let newer = copied.is_none_or(|made| entry.label.made > made);
                 if !has && newer && self.is_due(entry, at) {
                     // A backup that nobody has seen does not count yet, and one that a listing shows counts in any case.
-                    unprotected = unprotected.or(if entry.is_listed() { Answer::Yes } else { entry.known });
+                    let ended = entry.sides.get(region).is_some_and(|side| side.seen.possibly());
+                    let gone = if ended { entry.known.and(Answer::Either) } else { entry.known };
+                    unprotected = unprotected.or(if entry.is_listed() { Answer::Yes } else { gone });
                 }
             }
             if self.terms.rpo.zip(copied).is_some_and(|(rpo, made)| made + rpo < at) {

@@ -116,7 +116,7 @@ pub(super) fn identify(
         .into_iter()
         .chain(named.iter().filter_map(|name| call.parameter(name)).map(str::to_owned))
         .collect();
-    call.source = ["ReplicationSourceVaultId", "VaultId", "TaskId"]
+    call.source = ["ReplicationSourceVaultId", "VaultId", "TaskId", "SourceType"]
         .iter()
         .find_map(|name| call.parameter(name))
         .map(str::to_owned);
