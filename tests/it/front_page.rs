@@ -4,9 +4,7 @@ use std::path::Path;
 
 use offsite_local::report::{Filter, narrowed_table};
 
-#[path = "../../infra/local/examples/report_page/sample.rs"]
-#[allow(dead_code, reason = "other tests show the other reports")]
-mod sample;
+use crate::report_page::sample;
 
 /// Columns of the picture: as many as fit beside each other on a page.
 const COLUMNS: usize = 88;

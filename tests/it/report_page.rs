@@ -12,7 +12,7 @@ use offsite_shared::sweep::verdict::Verdict;
 use serde_json::Value;
 
 #[path = "../../infra/local/examples/report_page/sample.rs"]
-mod sample;
+pub mod sample;
 
 fn all() -> [(&'static str, Report); 7] {
     [

@@ -112,7 +112,10 @@ fn once<'r>(cause: &str, reason: &'r str) -> &'r str {
 
 /// A cause as one of several: `encrypted (encrypted snapshots are not copied)`.
 fn in_short(cause: &str, reason: Option<&str>) -> String {
-    match reason.map(|reason| once(cause, reason)).map(|reason| reason.strip_prefix(cause).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(reason)) {
+    match reason
+        .map(|reason| once(cause, reason))
+        .map(|reason| reason.strip_prefix(cause).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(reason))
+    {
         Some(reason) if reason != cause => format!("{cause} ({reason})"),
         _ => cause.to_owned(),
     }
