@@ -1,7 +1,8 @@
 //! What the template makes.
 
 use offsite_local::cmd::brake::{self, PauseArgs, ResumeArgs, ScopeArgs};
-use offsite_local::cmd::doctor::{self, DoctorArgs, Format};
+use offsite_local::cmd::doctor::{self, DoctorArgs};
+use offsite_local::cmd::show::Form;
 use offsite_shared::model::command::Cloud;
 use serde_json::{Value, json};
 
@@ -125,7 +126,8 @@ async fn the_doctor_warns_until_the_ledger_is_protected_from_deletion() {
         account: None,
         source_region: None,
         destination_region: None,
-        format: Format::Json,
+        all: true,
+        format: Form::Json,
         simulate: false,
         timeout: 5,
     };

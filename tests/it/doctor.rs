@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use offsite_local::aws::faults::Fault;
 use offsite_local::aws::{LocalAws, Options};
-use offsite_local::cmd::doctor::{DoctorArgs, Format, run};
+use offsite_local::cmd::doctor::{DoctorArgs, run};
+use offsite_local::cmd::show::Form;
 use offsite_local::home;
 use offsite_local::home::database::Database;
 use offsite_local::home::ledger::SqliteLedger;
@@ -144,7 +145,8 @@ fn args(file: Option<std::path::PathBuf>) -> DoctorArgs {
         account: None,
         source_region: None,
         destination_region: None,
-        format: Format::Json,
+        all: true,
+        format: Form::Json,
         simulate: false,
         timeout: 5,
     }

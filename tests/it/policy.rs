@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use offsite_local::cmd::policy::{PolicyAction, PolicyArgs, run};
+use offsite_local::cmd::show::Form;
 use offsite_local::home::policy_file;
 use offsite_shared::policy::{Policy, SCHEMA};
 use offsite_shared::settings::environment::Environment;
@@ -339,7 +340,8 @@ rules:
 #[tokio::test]
 async fn check_says_each_rule_on_a_line() {
     let file = file(GOOD);
-    let check = PolicyAction::Check { file: Some(file.path().to_owned()), json: false, live: false, explain: None };
+    let check =
+        PolicyAction::Check { file: Some(file.path().to_owned()), format: Form::Table, live: false, explain: None };
     let (result, text) = command(check, &Environment::default()).await;
     assert!(result.unwrap());
     let lines: Vec<&str> = text.lines().collect();
@@ -365,7 +367,12 @@ rules:
      source: {region: ap-seoul, select: {max_age: 12h, exclude: {resources: [d-1, d-2]}}}, copies: {keep: 30d}}
 ",
     );
-    let check = |json| PolicyAction::Check { file: Some(file.path().to_owned()), json, live: false, explain: None };
+    let check = |json: bool| PolicyAction::Check {
+        file: Some(file.path().to_owned()),
+        format: if json { Form::Json } else { Form::Table },
+        live: false,
+        explain: None,
+    };
     let (result, text) = command(check(false), &Environment::default()).await;
     assert!(result.unwrap(), "{text}");
     let lines: Vec<&str> = text.lines().collect();
@@ -411,7 +418,8 @@ rules:
 ",
     );
     let name = file.path().display().to_string();
-    let check = PolicyAction::Check { file: Some(file.path().to_owned()), json: false, live: false, explain: None };
+    let check =
+        PolicyAction::Check { file: Some(file.path().to_owned()), format: Form::Table, live: false, explain: None };
     let (result, text) = command(check, &Environment::default()).await;
     assert!(!result.unwrap());
     let lines: Vec<String> = text.lines().map(|line| line.replace(&name, "F")).collect();
@@ -442,7 +450,7 @@ async fn an_explanation_asks_the_one_cloud_that_the_id_can_be_of() {
             .with("HUAWEICLOUD_SDK_PROJECT_ID", "0605767b3d80d5762fd7c0133d4bf09e");
         let check = PolicyAction::Check {
             file: Some(file.path().to_owned()),
-            json: false,
+            format: Form::Table,
             live: false,
             explain: Some(id.into()),
         };
@@ -473,7 +481,12 @@ async fn a_rule_that_covers_nothing_gets_a_line_that_says_what_to_do() {
     };
     let rules = [named("typo", json!({})), named("empty", json!({"allow_empty": true}))];
     let file = file(&json!({"version": 1, "rules": rules}).to_string());
-    let check = |json| PolicyAction::Check { file: Some(file.path().to_owned()), json, live: true, explain: None };
+    let check = |json: bool| PolicyAction::Check {
+        file: Some(file.path().to_owned()),
+        format: if json { Form::Json } else { Form::Table },
+        live: true,
+        explain: None,
+    };
     let advice = "covers nothing now: no backup is in ap-seoul, name wbe-*; widen source.select, or say limits.allow_empty: true";
     let (result, text) = command(check(false), &estate.environment).await;
     assert!(result.unwrap(), "{text}");
@@ -507,7 +520,12 @@ rules:
 ",
     );
     let name = file.path().display().to_string();
-    let check = |json| PolicyAction::Check { file: Some(file.path().to_owned()), json, live: false, explain: None };
+    let check = |json: bool| PolicyAction::Check {
+        file: Some(file.path().to_owned()),
+        format: if json { Form::Json } else { Form::Table },
+        live: false,
+        explain: None,
+    };
     let (result, text) = command(check(false), &Environment::default()).await;
     assert!(!result.unwrap());
     let lines: Vec<String> = text.lines().map(|line| line.replace(&name, "F")).collect();
@@ -542,7 +560,7 @@ async fn render_gives_what_check_reads_and_fails_on_a_bad_policy() {
     assert!(result.unwrap());
     assert_eq!(policy_file::parse("x", text.as_bytes()), policy_file::parse("x", GOOD.as_bytes()));
     let (_, checked) =
-        command(PolicyAction::Check { file: None, json: true, live: false, explain: None }, &environment).await;
+        command(PolicyAction::Check { file: None, format: Form::Json, live: false, explain: None }, &environment).await;
     let checked: Value = serde_json::from_str(&checked).unwrap();
     assert_eq!(checked["policy"], serde_json::from_str::<Value>(&text).unwrap());
 
@@ -555,15 +573,20 @@ async fn render_gives_what_check_reads_and_fails_on_a_bad_policy() {
 
 #[tokio::test]
 async fn a_policy_that_cannot_be_read_says_so() {
-    let missing =
-        PolicyAction::Check { file: Some("/nowhere/offsite.yaml".into()), json: false, live: false, explain: None };
+    let missing = PolicyAction::Check {
+        file: Some("/nowhere/offsite.yaml".into()),
+        format: Form::Table,
+        live: false,
+        explain: None,
+    };
     let (result, text) = command(missing, &Environment::default()).await;
     assert!(!result.unwrap());
     assert_eq!(text, "/nowhere/offsite.yaml: cannot be read: No such file or directory (os error 2)\n");
     for uri in ["s3://bucket/policy.json", "ssm:///offsite/policy", "arn:aws:s3:::bucket/policy.json"] {
         let environment = Environment::default().with("OFFSITE_POLICY", uri);
         let (result, _) =
-            command(PolicyAction::Check { file: None, json: false, live: false, explain: None }, &environment).await;
+            command(PolicyAction::Check { file: None, format: Form::Table, live: false, explain: None }, &environment)
+                .await;
         let wanted = format!("OFFSITE_POLICY is {uri}, which the functions on AWS read: name a file on this machine");
         assert_eq!(result.unwrap_err().to_string(), wanted);
     }

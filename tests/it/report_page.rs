@@ -3,16 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use offsite_local::report::{Filter, csv, html, narrowed_html, narrowed_table, resources_csv, table, word};
+use offsite_local::report::{
+    Filter, brief, csv, html, markdown, narrowed_html, narrowed_table, prometheus, resources_csv, table, word,
+};
 use offsite_shared::report::{Conclusion, Fault, Report, ResourceState};
 use offsite_shared::sweep::findings::Counts;
 use offsite_shared::sweep::verdict::Verdict;
 use serde_json::Value;
 
 #[path = "../../infra/local/examples/report_page/sample.rs"]
-mod sample;
+pub mod sample;
 
-fn all() -> [(&'static str, Report); 6] {
+fn all() -> [(&'static str, Report); 7] {
     [
         ("rich", sample::rich()),
         ("holds", sample::holds()),
@@ -20,6 +22,7 @@ fn all() -> [(&'static str, Report); 6] {
         ("grey", sample::grey()),
         ("empty", sample::empty()),
         ("large", sample::large(10_000)),
+        ("front", sample::front()),
     ]
 }
 
@@ -322,7 +325,7 @@ fn resources_come_before_backups_with_where_since_when_and_why() {
         "1 unprotected, made and not copied (Offsite's to do): LimitExceeded.Snapshot: the snapshot quota",
         "1 unprotected, no new backup (the backup plan's to do): there is no backup left that could be copied",
         "2 unknown, not seen (nobody's fault yet): the listing of ap-beijing is incomplete or too old",
-        "next: mend the cause (docs/errors.md); sweeps ask again until then",
+        "next: mend the cause (`offsite explain LimitExceeded.Snapshot`); sweeps ask again until then",
         "(a backup: nobody names its resource)",
     ] {
         at(&text, words);
@@ -503,7 +506,7 @@ fn filter(change: impl FnOnce(&mut Filter)) -> Filter {
 fn narrowed(filter: &Filter) -> (String, Report) {
     let mut report = sample::rich();
     filter.apply(&mut report);
-    let text = colourless(&narrowed_table(&report, filter)).split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = colourless(&narrowed_table(&report, filter, 100)).split_whitespace().collect::<Vec<_>>().join(" ");
     (text, report)
 }
 
@@ -562,4 +565,69 @@ fn a_word_that_is_none_is_answered_with_those_that_are() {
     assert!(complaint.starts_with("\"broken\" is no verdict"), "{complaint}");
     assert!(complaint.contains("known are accepted_risk, ended, failed,") && !complaint.contains('\n'), "{complaint}");
     assert_eq!(word("replicated").unwrap_err(), "what is replicated is counted and not listed");
+}
+
+/// A chat shows what is red, and nothing that a name holds acts there.
+#[test]
+fn markdown_is_short_and_inert() {
+    for (name, report) in all() {
+        let text = markdown(&report);
+        assert!(text.lines().count() <= 45 && text.starts_with("**Offsite: "), "{name}: {text}");
+        for sign in ["<img", "](", "\u{1b}", "\u{202e}", "<svg"] {
+            assert!(!text.contains(sign) || text.contains(&format!("\\{sign}")), "{name}: {sign} in {text}");
+        }
+    }
+    let told = markdown(&sample::front());
+    for part in [
+        "**Offsite: Does not hold**",
+        "`disk-7f3k0q2a` to ap-singapore",
+        "offsite explain InsufficientSnapshotQuota",
+        "- **servers** holds",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!markdown(&sample::holds()).contains("Not protected"));
+}
+
+/// Each line is one that Prometheus reads: a remark, or a name with quoted labels and a number.
+#[test]
+fn prometheus_gets_numbers_with_labels() {
+    for (name, report) in all() {
+        for line in prometheus(&report).lines().filter(|line| !line.starts_with("# ")) {
+            let (series, value) = line.rsplit_once(' ').expect("a value");
+            assert!(value.parse::<u64>().is_ok(), "{name}: {line}");
+            let (metric, labels) = series
+                .split_once('{')
+                .map_or((series, ""), |(metric, rest)| (metric, rest.strip_suffix('}').expect("an end")));
+            assert!(metric.chars().all(|sign| sign.is_ascii_lowercase() || sign == '_'), "{name}: {line}");
+            let bare = labels.replace("\\\\", "").replace("\\\"", "");
+            assert_eq!(bare.matches('"').count() % 2, 0, "{name}: {line}");
+        }
+    }
+    let told = prometheus(&sample::front());
+    for line in [
+        "offsite_report_holds 0",
+        "offsite_rule_holds{rule=\"servers\",provider=\"huawei\",account=\"prod\"} 1",
+        "offsite_resources{rule=\"web-disks\",provider=\"tencent\",account=\"prod\",state=\"unprotected\"} 1",
+        "offsite_backups{rule=\"web-disks\",provider=\"tencent\",account=\"prod\",verdict=\"refused\"} 1",
+    ] {
+        assert!(told.lines().any(|one| one == line), "{line}: {told}");
+    }
+    assert!(prometheus(&sample::holds()).contains("offsite_report_holds 1"));
+    assert!(prometheus(&sample::unknown()).contains("offsite_report_holds 0"), "what nobody knows does not hold");
+}
+
+/// In every width nothing is wider, and the brief form leaves out the sections of the rules alone.
+#[test]
+fn a_report_is_no_wider_than_its_terminal() {
+    for (name, report) in all() {
+        for width in [80, 120] {
+            for text in [narrowed_table(&report, &Filter::default(), width), brief(&report, width)] {
+                let text = colourless(&text);
+                let widest = text.lines().filter(|line| !line.contains("--resource")).map(|line| line.chars().count());
+                assert!(widest.max() <= Some(width), "{name} in {width}: {text}");
+            }
+        }
+    }
+    assert!(colourless(&brief(&sample::front(), 80)).ends_with("servers  holds: 31 resources: 31 protected\n"));
 }

@@ -132,7 +132,7 @@ async fn an_id_is_told_with_rule_destination_since_why_and_what_next() {
     let record = records.iter().find(|record| record.replication().unwrap().source.id == "snap-bbbbbbbb").unwrap();
 
     // A disk: by its resource line, without asking the cloud.
-    let disk = told(&run(&["status", "disk-aaaaaaaa", "--json"], &environment).await, 3).remove(0);
+    let disk = told(&run(&["status", "disk-aaaaaaaa", "--format", "json"], &environment).await, 3).remove(0);
     let line = &disk["rules"][0]["resources"][0];
     assert_eq!((&line["state"], &line["destination"]), (&json!("unprotected"), &json!("ap-singapore")), "{disk:#}");
     assert_eq!((&line["cause"], &disk["health"]), (&json!(QUOTA), &json!("not_well")), "{disk:#}");
@@ -142,7 +142,7 @@ async fn an_id_is_told_with_rule_destination_since_why_and_what_next() {
 
     // A backup, and the same by the beginning of its key.
     for id in ["snap-bbbbbbbb", &record.key[..8], &record.key] {
-        let backup = told(&run(&["status", id, "--json"], &environment).await, 3).remove(0);
+        let backup = told(&run(&["status", id, "--format", "json"], &environment).await, 3).remove(0);
         let line = &backup["rules"][0]["backups"][0];
         assert_eq!((&line["verdict"], &line["backup_id"]), (&json!("refused"), &json!("snap-bbbbbbbb")), "{backup:#}");
         assert_eq!(
@@ -157,7 +157,7 @@ async fn an_id_is_told_with_rule_destination_since_why_and_what_next() {
         "snap-bbbbbbbb: not well",
         "rule nightly: snap-bbbbbbbb in ap-singapore: refused, since 20",
         "why: InsufficientSnapshotQuota",
-        "next: mend the cause (docs/errors.md); sweeps ask again after 20",
+        "next: mend the cause (offsite explain CODE); sweeps ask again after 20",
         "cloud now, rule nightly: ap-singapore: there is no copy",
         "disk-aaaaaaaa: not well",
     ] {
@@ -177,14 +177,17 @@ async fn an_id_is_told_with_rule_destination_since_why_and_what_next() {
         estate.clock.sleep(Duration::from_secs(60)).await;
     }
     assert_eq!(swept["replicated"], json!(2), "{swept}");
-    let disk =
-        told(&run(&["status", "disk-bbbbbbbb", "--no-look", "--max-age", "2d", "--json"], &environment).await, 0)
-            .remove(0);
+    let disk = told(
+        &run(&["status", "disk-bbbbbbbb", "--no-look", "--max-age", "2d", "--format", "json"], &environment).await,
+        0,
+    )
+    .remove(0);
     let copy = disk["rules"][0]["resources"][0]["copy_id"].as_str().unwrap().to_owned();
     assert_eq!(disk["rules"][0]["resources"][0]["state"], json!("protected"));
     for id in ["snap-bbbbbbbb", &copy] {
         let backup =
-            told(&run(&["status", id, "--no-look", "--max-age", "2d", "--json"], &environment).await, 0).remove(0);
+            told(&run(&["status", id, "--no-look", "--max-age", "2d", "--format", "json"], &environment).await, 0)
+                .remove(0);
         let line = &backup["rules"][0]["backups"][0];
         assert_eq!((&line["verdict"], &line["copy_id"]), (&json!("replicated"), &json!(copy)), "{backup:#}");
         assert_eq!(backup["remarks"], json!(["the cloud was not asked"]));
@@ -201,7 +204,7 @@ async fn without_keys_an_id_is_told_from_ledger_and_register_and_it_is_said_that
     let mut environment = person(&estate, &policy);
     environment.retain(|(name, _)| !name.starts_with("TENCENTCLOUD_"));
     let calls = estate.simulators.state()["calls"].clone();
-    let backup = told(&run(&["status", "snap-aaaaaaaa", "--json"], &environment).await, 3).remove(0);
+    let backup = told(&run(&["status", "snap-aaaaaaaa", "--format", "json"], &environment).await, 3).remove(0);
     assert_eq!(backup["rules"][0]["backups"][0]["verdict"], json!("refused"), "{backup:#}");
     let remark = backup["remarks"][0].as_str().unwrap();
     assert!(remark.contains("was not asked") && remark.contains("TENCENTCLOUD_SECRET_ID"), "{remark}");

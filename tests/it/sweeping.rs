@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use offsite_local::cmd::policy::{self, PolicyAction, PolicyArgs};
+use offsite_local::cmd::show::Form;
 use offsite_local::home::database::Database;
 use offsite_local::home::ledger::SqliteLedger;
 use offsite_local::home::queue::Queue;
@@ -424,7 +425,7 @@ async fn a_policy_is_explained_and_tried_without_starting_anything() {
     let id = missing["backup_id"].as_str().unwrap();
     let check = |explain: Option<&str>, live| PolicyAction::Check {
         file: Some(file.clone()),
-        json: live,
+        format: if live { Form::Json } else { Form::Table },
         live,
         explain: explain.map(str::to_owned),
     };

@@ -75,14 +75,14 @@ fn each_provider_is_complete() {
     assert!(tables.iter().all(|table| table.contains("TABLE")));
     let contracts: Vec<String> = files().into_iter().filter(|path| path.starts_with("tests/contracts/")).collect();
     let all: String = contracts.iter().map(|path| text(path)).collect();
-    let readme = text("README.md");
+    let invoking = text("docs/invoking.md");
     for operation in Operation::ALL {
         assert!(
             all.contains(&format!("\"operation\": \"{}\"", operation.name())),
             "no contract of {}",
             operation.name()
         );
-        assert!(readme.contains(operation.name()), "README.md does not mention {}", operation.name());
+        assert!(invoking.contains(operation.name()), "docs/invoking.md does not mention {}", operation.name());
     }
     let providers: BTreeSet<String> = std::fs::read_dir(root().join("shared/src/providers"))
         .unwrap()
@@ -369,7 +369,7 @@ const HOUSES: [House; 5] = [
     House {
         folder: "infra/page/src/",
         order: &[
-            &["html", "witness"],
+            &["html", "witness", "markdown", "prometheus"],
             &["past", "status"],
             &["table", "csv", "rule"],
             &["page_resources", "table_resources"],

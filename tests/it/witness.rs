@@ -90,7 +90,7 @@ impl Scene {
     }
 
     async fn json(&self, args: WitnessArgs) -> (Says, Value) {
-        let (says, text) = self.run(WitnessArgs { format: Format::Json, ..args }).await;
+        let (says, text) = self.run(WitnessArgs { format: Some(Format::Json), ..args }).await;
         (says, serde_json::from_str(&text).unwrap())
     }
 
@@ -112,7 +112,7 @@ fn args() -> WitnessArgs {
         from_vault: None,
         to_vault: None,
         min_age: None,
-        format: Format::Table,
+        format: Some(Format::Table),
         output: None,
     }
 }
@@ -277,7 +277,7 @@ async fn what_cannot_be_looked_at_is_said_and_keeps_nothing_else_waiting() {
     assert_eq!(told["places"][1]["says"], "not_all_seen");
     assert_eq!(told["places"][1]["counts"]["unseen"], 1);
     assert!(told["places"][1]["unseen"][0].as_str().unwrap().contains("ap-tokyo"), "{told:#}");
-    let csv = scene.run(WitnessArgs { format: Format::Csv, ..scene.policy(&policy) }).await.1;
+    let csv = scene.run(WitnessArgs { format: Some(Format::Csv), ..scene.policy(&policy) }).await.1;
     let lines: Vec<&str> = csv.lines().collect();
     assert_eq!(lines.len(), 4, "{csv}");
     assert!(lines[1].contains(",copied,snap-first001,"), "{csv}");

@@ -1,13 +1,13 @@
 //! The `offsite` command.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use offsite_local::cmd::{
-    brake, chaos, demo, doctor, events, handle, init, ledger, observe, policy, queue, report, risk, rule, sign,
-    simulate, status, sweep, watch, witness,
+    brake, chaos, code, demo, doctor, events, handle, init, ledger, observe, policy, queue, report, risk, rule, show,
+    sign, simulate, status, stopping, sweep, watch, witness,
 };
 use offsite_local::home::profile;
 use offsite_local::report::Health;
@@ -18,21 +18,34 @@ use offsite_shared::report::Conclusion;
 
 const EXAMPLES: &str = "\
 Examples:
-  offsite demo                                      the whole product on this machine, against simulators
-  offsite handle --event event.json --simulate      one event, nothing leaves this machine
-  offsite handle --event event.json --dry-run       what would be done, against the real cloud
-  offsite watch                                     a look a minute at what is new, until Ctrl-C
-  offsite witness --policy offsite.yaml             what has a copy now, whoever made it
-  offsite queue list                                the receipts so far
-  offsite ledger show --state in_doubt              what nobody knows yet
-  offsite simulate --port 9800 --any-source         simulators for your own tests
+  offsite demo                      the whole product on this machine
+  offsite init tencent              a policy to begin with
+  offsite witness                   what has a copy now, whoever made it
+  offsite sweep --dry-run           what would be started; then without --dry-run
+  offsite report                    what has its copy, and what has not
+  offsite watch                     all of it, again and again, until Ctrl-C
+  offsite explain in_doubt          what a code or state means
 
 Exit codes:
   0  done   1  failed   2  the command line is wrong   3  some of it was not accepted
 
-The ledger and the queue are in OFFSITE_DB (./offsite.db). Credentials come from the vendors' own variables:
-ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET; HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK;
-TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY. docs/configuration.md has every variable.";
+A table on a terminal; what answers to programs is JSON in a pipe. --format decides everywhere.
+The first Ctrl-C finishes what is begun, a second one ends at once.
+
+Ledger and queue are in OFFSITE_DB (./offsite.db). Keys come from the vendors' own variables:
+  ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET
+  HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK
+  TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY
+docs/configuration.md has every variable.";
+
+/// The subcommands, as the help groups them.
+const GROUPS: [(&str, &[&str]); 5] = [
+    ("To begin", &["demo", "init", "doctor", "witness"]),
+    ("Copies", &["sweep", "observe", "watch", "handle", "events"]),
+    ("What came of them", &["report", "status", "queue", "explain"]),
+    ("Decisions of a person", &["ledger", "risk", "rule", "policy"]),
+    ("Tools", &["simulate", "sign", "chaos", "completions", "man"]),
+];
 
 /// Off-region copies of cloud backups: started once, seen in the destination, provable.
 #[derive(Parser, Debug)]
@@ -43,11 +56,14 @@ struct Cli {
     /// Log what is done to standard error (-v), and every exchange (-vv)
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
+    /// Say nothing while it takes its time: no progress on standard error
+    #[arg(short, long, global = true)]
+    quiet: bool,
 }
 
 #[derive(Subcommand, Debug)]
 enum Commands {
-    /// Show the product at work: the three real binaries against simulators, step by step
+    /// Show the product at work on this machine: the real functions against simulated clouds
     Demo(demo::DemoArgs),
     /// Write a policy to begin with, and say what to do next
     Init(init::InitArgs),
@@ -89,7 +105,17 @@ enum Commands {
     Sign(sign::SignArgs),
     /// Kill the real binaries at random moments, break their calls, and count copies and receipts
     Chaos(chaos::ChaosArgs),
+    /// Say what a code or state means, and what to do
+    Explain(code::CodeArgs),
+    /// Write the manual pages
+    #[command(after_help = "Example:\n  offsite man --to /usr/local/share/man/man1")]
+    Man {
+        /// The folder; it is made if it is not there
+        #[arg(long, value_name = "FOLDER")]
+        to: std::path::PathBuf,
+    },
     /// Print a completion script
+    #[command(after_help = "Example:\n  offsite completions bash > /etc/bash_completion.d/offsite")]
     Completions {
         /// For this shell
         shell: clap_complete::Shell,
@@ -97,8 +123,16 @@ enum Commands {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    log_to_stderr(cli.verbose);
+    let matches = show::grouped(Cli::command(), &GROUPS).get_matches();
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    if cli.quiet {
+        show::be_quiet();
+    }
+    // What the demo breaks on purpose is told by the demo itself.
+    log_to_stderr(cli.verbose, matches!(cli.command, Commands::Demo(_)));
     let mut runtime = match cli.command {
         // As in a function: it reads one page after the other, and a second thread would only be woken for each of them.
         Commands::Sweep(_) => tokio::runtime::Builder::new_current_thread(),
@@ -144,40 +178,27 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let well = demo::run(&args, &mut out).await?;
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        Commands::Doctor(args) => {
+        Commands::Doctor(mut args) => {
+            args.all |= cli.verbose > 0;
             let well = doctor::run(&args, &environment, &mut out).await?;
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
         }
-        Commands::Handle(args) => {
-            let (answer, ended) = handle::run(&args, &environment).await?;
-            let text = if std::io::stdout().is_terminal() {
-                serde_json::to_string_pretty(&answer)?
-            } else {
-                answer.to_string()
-            };
-            writeln!(out, "{text}")?;
-            Ok(match ended {
-                handle::Ended::Well => ExitCode::SUCCESS,
-                handle::Ended::Badly => ExitCode::FAILURE,
-                handle::Ended::Partly => ExitCode::from(3),
-            })
-        }
+        Commands::Handle(args) => Ok(match handle::run(&args, &environment, &mut out).await? {
+            handle::Ended::Well => ExitCode::SUCCESS,
+            handle::Ended::Badly => ExitCode::FAILURE,
+            handle::Ended::Partly => ExitCode::from(3),
+        }),
         Commands::Events(args) => {
             let readable = events::run(&args, &environment, &mut out).await?;
             Ok(if readable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Commands::Observe(args) => {
-            let (answer, well) = observe::run(&args, &environment).await?;
-            writeln!(out, "{answer}")?;
+            let well = observe::run(&args, &environment, &mut out).await?;
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
         }
-        Commands::Sweep(args) => {
-            let (answer, code) = sweep::run(&args, &environment).await?;
-            writeln!(out, "{answer}")?;
-            Ok(ExitCode::from(code))
-        }
+        Commands::Sweep(args) => Ok(ExitCode::from(sweep::run(&args, &environment, &mut out).await?)),
         Commands::Watch(args) => {
-            let told = told_to_stop()?;
+            let told = stopping::told_to_stop()?;
             Ok(match watch::run(&args, &environment, told, &mut terminal::stderr()).await? {
                 watch::Ended::Well => ExitCode::SUCCESS,
                 watch::Ended::NotAll => ExitCode::FAILURE,
@@ -234,6 +255,15 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let well = chaos::run(&args, &mut out).await?;
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Commands::Explain(args) => code::run(&args, &mut out).map(|()| ExitCode::SUCCESS),
+        Commands::Man { to } => {
+            let written = || format!("the manual pages could not be written to {}", to.display());
+            std::fs::create_dir_all(&to).with_context(written)?;
+            // The hand-written list of groups is for the screen; a page lists them as it lists all.
+            clap_mangen::generate_to(Cli::command(), &to).with_context(written)?;
+            writeln!(out, "the manual pages are in {}: man {}", to.display(), to.join("offsite.1").display())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Commands::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "offsite", &mut script);
@@ -242,25 +272,6 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
-}
-
-/// Counts the signals that ask this process to stop. The first one lets it finish.
-fn told_to_stop() -> anyhow::Result<watch::Told> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let unheard = "this process cannot hear signals";
-    let mut terminate = signal(SignalKind::terminate()).context(unheard)?;
-    let mut interrupt = signal(SignalKind::interrupt()).context(unheard)?;
-    let (tell, told) = tokio::sync::watch::channel(0);
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            tell.send_modify(|times| *times += 1);
-        }
-    });
-    Ok(told)
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
@@ -275,11 +286,13 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn log_to_stderr(verbose: u8) {
+fn log_to_stderr(verbose: u8, only_errors: bool) {
     use tracing_subscriber::filter::LevelFilter;
-    terminal::log(match verbose {
+    let level = match verbose {
+        0 if only_errors => LevelFilter::ERROR,
         0 => LevelFilter::WARN,
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
-    });
+    };
+    terminal::log(level, || show::Log);
 }

@@ -47,12 +47,12 @@ fn write_failed(out: impl Write, error: &anyhow::Error) -> io::Result<()> {
     out.flush()
 }
 
-/// Has this process log to standard error.
-pub fn log(level: LevelFilter) {
+/// Has this process log to standard error, which `out` opens.
+pub fn log<W: Write + 'static>(level: LevelFilter, out: fn() -> W) {
     let is_terminal = io::IsTerminal::is_terminal(&io::stderr());
     tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(|| Guard::new(io::stderr(), Colours::Ours))
+        .with_writer(move || Guard::new(out(), Colours::Ours))
         .with_target(false)
         .without_time()
         .with_ansi(is_terminal)

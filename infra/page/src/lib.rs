@@ -1,5 +1,5 @@
 //! How a [`Report`](offsite_shared::report::Report) is shown: a table for the terminal, CSV for a spreadsheet, one HTML page for
-//! everybody else. JSON is what serde makes of it.
+//! everybody else; [`markdown()`] for a chat, [`prometheus()`] for an alarm of your own. JSON is what serde makes of it.
 //!
 //! [`witness`] tells what `offsite witness` saw, by the same means.
 //!
@@ -16,8 +16,10 @@ mod chart;
 mod csv;
 mod filter;
 mod html;
+mod markdown;
 mod page_resources;
 mod past;
+mod prometheus;
 mod resources;
 mod rows;
 mod rule;
@@ -33,6 +35,10 @@ mod words;
 pub use csv::{csv, resources_csv};
 pub use filter::{Filter, word};
 pub use html::{html, narrowed_html};
+pub use markdown::markdown;
+pub use offsite_shared::model::text::plain;
 pub use past::{Past, PastRule, past_table};
+pub use prometheus::prometheus;
 pub use status::{CloudTold, Health, IdStatus, status_json, status_text};
-pub use table::{narrowed_table, table};
+pub use table::{brief, narrowed_table, table};
+pub use text::{WIDTH, paragraph};

@@ -34,9 +34,9 @@ pub struct PastRule {
     pub remembered: Remembered,
 }
 
-/// The day as text of at most 100 columns with ANSI colours.
-pub fn past_table(past: &Past) -> String {
-    let mut out = Text(String::new());
+/// The day as text of at most `width` columns with ANSI colours.
+pub fn past_table(past: &Past, width: usize) -> String {
+    let mut out = Text::of(width);
     out.styled(BOLD, &format!("Offsite report of {}: what was known then", past.day));
     let mut head = words::conclusion(past.conclusion).to_owned();
     if let Some(first) = head.get_mut(..1) {
@@ -50,7 +50,7 @@ pub fn past_table(past: &Past) -> String {
         out.blank();
         of_rule(&mut out, rule);
     }
-    out.0
+    out.out
 }
 
 fn of_rule(out: &mut Text, PastRule { rule, remembered }: &PastRule) {

@@ -93,15 +93,30 @@ fn cause(cause: &str, reason: Option<&str>) -> String {
     let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.name() == cause);
     let label = verdict.map_or(cause, |verdict| words::figure(verdict).label);
     match reason {
-        Some(reason) if reason.starts_with(cause) => reason.to_owned(),
+        Some(reason) if reason.starts_with(cause) => once(cause, reason).to_owned(),
+        Some(reason) if verdict.is_none() && reason.contains(cause) => reason.to_owned(),
         Some(reason) => format!("{label}: {reason}"),
         None => label.to_owned(),
     }
 }
 
+/// A reason that begins with its code, however often it does, with the code before it once.
+fn once<'r>(cause: &str, reason: &'r str) -> &'r str {
+    let mut told = reason;
+    while let Some(rest) = told.strip_prefix(cause).and_then(|rest| rest.strip_prefix(": "))
+        && rest.starts_with(cause)
+    {
+        told = rest;
+    }
+    told
+}
+
 /// A cause as one of several: `encrypted (encrypted snapshots are not copied)`.
 fn in_short(cause: &str, reason: Option<&str>) -> String {
-    match reason.map(|reason| reason.strip_prefix(cause).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(reason)) {
+    match reason
+        .map(|reason| once(cause, reason))
+        .map(|reason| reason.strip_prefix(cause).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(reason))
+    {
         Some(reason) if reason != cause => format!("{cause} ({reason})"),
         _ => cause.to_owned(),
     }
@@ -110,7 +125,7 @@ fn in_short(cause: &str, reason: Option<&str>) -> String {
 /// Why a backup has its verdict, where there is something to say.
 pub(super) fn cause_of(line: &Line) -> String {
     match (&line.cause, &line.reason) {
-        (Some(cause), Some(reason)) if reason.contains(cause.as_str()) => reason.clone(),
+        (Some(cause), Some(reason)) if reason.contains(cause.as_str()) => once(cause, reason).to_owned(),
         (Some(word), _) if word == line.verdict.name() => line.reason.clone().unwrap_or_default(),
         (Some(word), reason) => cause(word, reason.as_deref()),
         (None, reason) => reason.clone().unwrap_or_default(),
@@ -144,7 +159,10 @@ pub(super) fn next(rule: &RuleReport, line: &ResourceLine) -> String {
             "failed" => "it is tried again, with growing intervals",
             "lost" => "made again where the rule says restart_lost, else by `offsite ledger resolve --retry`",
             "missed" | "left" | "given_up" | "overtaken" | "ended" => "only the copy of another backup protects it",
-            _ => "mend the cause (docs/errors.md); sweeps ask again until then",
+            code if !code.contains(char::is_whitespace) => {
+                return format!("mend the cause (`offsite explain {}`); sweeps ask again until then", plain(code));
+            }
+            _ => "mend the cause; sweeps ask again until then",
         },
     };
     text.to_owned()

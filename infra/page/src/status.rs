@@ -58,9 +58,9 @@ pub struct CloudTold {
     pub told: Value,
 }
 
-/// The status for a terminal, in 100 columns with ANSI colours.
-pub fn status_text(status: &IdStatus) -> String {
-    let mut out = Text(String::new());
+/// The status for a terminal of `width` columns, with ANSI colours.
+pub fn status_text(status: &IdStatus, width: usize) -> String {
+    let mut out = Text::of(width);
     let (style, word) = match status.health {
         Health::Well => (GREEN, "well"),
         Health::Unknown => (YELLOW, "cannot be known"),
@@ -93,7 +93,7 @@ pub fn status_text(status: &IdStatus) -> String {
     for remark in &status.remarks {
         out.say(2, &format!("note: {remark}"));
     }
-    out.0
+    out.out
 }
 
 /// The status for programs.
@@ -229,7 +229,9 @@ fn next(one: &BackupStatus) -> String {
         Verdict::InDoubt => "the next sweep asks the provider whether there is a copy".to_owned(),
         Verdict::Lost => "it is made again where the rule says restart_lost, else by a person".to_owned(),
         Verdict::Missed | Verdict::Left => "nothing: it stays so until a person acknowledges it".to_owned(),
-        Verdict::Refused => format!("mend the cause (docs/errors.md); sweeps ask again{}", at(one.next_at, "after")),
+        Verdict::Refused => {
+            format!("mend the cause (offsite explain CODE); sweeps ask again{}", at(one.next_at, "after"))
+        }
         Verdict::Unknown => "the next complete sweep tells".to_owned(),
         Verdict::GivenUp | Verdict::Overtaken | Verdict::Ended | Verdict::Replicated => String::new(),
     }

@@ -1,16 +1,17 @@
-//! A report for the terminal, in 100 columns.
+//! A report for the terminal.
 
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use offsite_shared::model::text::{exact, plain};
 use offsite_shared::report::{Conclusion, Report, RuleReport};
 use offsite_shared::sweep::findings::{Line, Orphan};
+use unicode_width::UnicodeWidthStr;
 
 use super::filter::Filter;
 use super::resources::{self, groups, owed, promise};
 use super::summary::summary;
 use super::table_resources::{accepted, counts, unprotected};
-use super::text::{Text, column, more, row};
+use super::text::{Text, WIDTH, column, more, row};
 use super::words::{self, Weight, age, duration, minute, number, plural};
 
 /// Lines of a list; all of them are in the CSV.
@@ -29,23 +30,15 @@ pub(super) const RED: Style = Style::new().bold().fg_color(Some(anstyle::Color::
 /// Reasons for which something is not covered.
 const REASONS: usize = 5;
 
-/// The report as text of at most 100 columns with ANSI colours; print it through `anstream`, which drops them in a pipe.
+/// The report as text of at most [`WIDTH`] columns with ANSI colours; print it through `anstream`, which drops them in a pipe.
 pub fn table(report: &Report) -> String {
-    narrowed_table(report, &Filter::default())
+    narrowed_table(report, &Filter::default(), WIDTH)
 }
 
-/// The same with the sections of those rules alone that the filter shows.
-pub fn narrowed_table(report: &Report, filter: &Filter) -> String {
-    let mut out = Text(String::new());
-    let how = if report.live { ", read live from the clouds" } else { "" };
-    out.styled(BOLD, &format!("Offsite report of {} UTC{how}", minute(report.at)));
-    out.styled(colour(report.conclusion), words::headline(report));
-    out.say(0, &summary(report));
-    for remark in &report.remarks {
-        out.say(0, &format!("Note: {remark}"));
-    }
-    unprotected(&mut out, report, filter);
-    accepted(&mut out, report, filter);
+/// The same in `width` columns, with the sections of those rules alone that the filter shows.
+pub fn narrowed_table(report: &Report, filter: &Filter, width: usize) -> String {
+    let mut out = Text::of(width);
+    head(&mut out, report, filter);
     for rule in report.rules.iter().filter(|rule| filter.shows(&rule.rule)) {
         of_rule(&mut out, report.at, rule);
     }
@@ -54,7 +47,39 @@ pub fn narrowed_table(report: &Report, filter: &Filter) -> String {
         out.styled(BOLD, &format!("Outside the policy: {}", number(report.outside.len() as u64)));
         lines(&mut out, report.at, &report.outside, report.outside.len() as u64);
     }
-    out.0
+    out.out
+}
+
+/// What the report comes to and what is not protected, and each rule in a line.
+pub fn brief(report: &Report, width: usize) -> String {
+    let mut out = Text::of(width);
+    head(&mut out, report, &Filter::default());
+    out.blank();
+    for rule in &report.rules {
+        let (style, conclusion) = (colour(rule.conclusion), words::conclusion(rule.conclusion));
+        let (name, counts) = (plain(&rule.rule), counts(rule));
+        let head = format!("{BOLD}{name}{BOLD:#}  {style}{conclusion}{style:#}");
+        match name.width() + conclusion.len() + counts.width() + 4 <= width {
+            true => out.line(&format!("{head}: {counts}")),
+            false => {
+                out.line(&head);
+                out.say(2, &counts);
+            }
+        }
+    }
+    out.out
+}
+
+fn head(out: &mut Text, report: &Report, filter: &Filter) {
+    let how = if report.live { ", read live from the clouds" } else { "" };
+    out.styled(BOLD, &format!("Offsite report of {} UTC{how}", minute(report.at)));
+    out.styled(colour(report.conclusion), words::headline(report));
+    out.say(0, &summary(report));
+    for remark in &report.remarks {
+        out.say(0, &format!("Note: {remark}"));
+    }
+    unprotected(out, report, filter);
+    accepted(out, report, filter);
 }
 
 pub(super) fn colour(conclusion: Conclusion) -> Style {

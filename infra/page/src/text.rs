@@ -1,4 +1,4 @@
-//! Lines of a terminal: 100 columns, broken at spaces, with nothing in them that could steer it.
+//! Lines of a terminal, of so many columns, broken at spaces, with nothing in them that could steer it.
 
 use anstyle::Style;
 use offsite_shared::model::text::{exact, plain};
@@ -6,8 +6,12 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::words::number;
 
-/// Columns of a line.
-const WIDTH: usize = 100;
+/// Columns of a line where nobody says how many there are.
+pub const WIDTH: usize = 100;
+
+/// No terminal is taken to be narrower.
+const LEAST: usize = 20;
+
 /// Says how many are not shown, and how all of them are.
 pub(super) fn more(out: &mut Text, total: u64, shown: usize, all: &str) {
     let more = total.saturating_sub(shown as u64);
@@ -37,17 +41,31 @@ fn pad(text: &str, width: usize) -> String {
     text + &" ".repeat(space)
 }
 
+/// A sentence in lines of at most `width` columns, each so far from the margin.
+pub fn paragraph(text: &str, indent: usize, width: usize) -> String {
+    let mut out = Text::of(width);
+    out.say(indent, text);
+    out.out
+}
+
 /// What is printed, line by line.
-pub(super) struct Text(pub(super) String);
+pub(super) struct Text {
+    pub(super) out: String,
+    width: usize,
+}
 
 impl Text {
+    pub(super) fn of(width: usize) -> Text {
+        Text { out: String::new(), width: width.max(LEAST) }
+    }
+
     pub(super) fn line(&mut self, line: &str) {
-        self.0.push_str(line);
-        self.0.push('\n');
+        self.out.push_str(line);
+        self.out.push('\n');
     }
 
     pub(super) fn blank(&mut self) {
-        self.0.push('\n');
+        self.out.push('\n');
     }
 
     pub(super) fn styled(&mut self, style: Style, line: &str) {
@@ -60,7 +78,7 @@ impl Text {
 
     /// A line of a table, or where it is too wide a sentence.
     pub(super) fn cells(&mut self, line: &str) {
-        if line.width() <= WIDTH {
+        if line.width() <= self.width {
             self.line(line);
         } else {
             self.say(4, line);
@@ -70,9 +88,9 @@ impl Text {
     /// Cells, and beside them what is to be noted; below them if there is no room.
     pub(super) fn with_note(&mut self, indent: usize, cells: &str, note: &str) {
         let note = plain(note);
-        if indent + cells.width() > WIDTH {
+        if indent + cells.width() > self.width {
             self.say(indent, &format!("{cells} {note}"));
-        } else if indent + cells.width() + 1 + note.width() <= WIDTH {
+        } else if indent + cells.width() + 1 + note.width() <= self.width {
             self.line(format!("{}{cells} {note}", " ".repeat(indent)).trim_end());
         } else {
             self.line(format!("{}{cells}", " ".repeat(indent)).trim_end());
@@ -83,13 +101,13 @@ impl Text {
     /// A command that can be copied: broken only where a shell goes on.
     pub(super) fn command(&mut self, indent: usize, parts: &[String]) {
         let whole = parts.join(" ");
-        if parts.iter().any(|part| indent + part.width() + 4 > WIDTH) {
+        if parts.iter().any(|part| indent + part.width() + 4 > self.width) {
             return self.say(indent, &whole);
         }
         let mut line = String::new();
         for part in parts {
             // Room for what goes on: a space and a backslash.
-            if !line.is_empty() && indent + line.width() + 1 + part.width() + 2 > WIDTH {
+            if !line.is_empty() && indent + line.width() + 1 + part.width() + 2 > self.width {
                 self.line(&format!("{}{line} \\", " ".repeat(indent)));
                 line = "  ".to_owned();
             } else if !line.is_empty() {
@@ -106,7 +124,7 @@ impl Text {
         let (mut line, mut first) = (String::new(), true);
         let margin = |first: bool| indent + if first { 0 } else { 2 };
         for word in text.split_whitespace() {
-            let room = WIDTH - margin(first);
+            let room = self.width - margin(first);
             if !line.is_empty() && line.width() + 1 + word.width() > room {
                 self.line(&format!("{}{line}", " ".repeat(margin(first))));
                 line.clear();
@@ -116,7 +134,7 @@ impl Text {
                 line.push(' ');
             }
             for sign in word.chars() {
-                if line.width() + sign.width().unwrap_or(0) > WIDTH - margin(first) {
+                if line.width() + sign.width().unwrap_or(0) > self.width - margin(first) {
                     self.line(&format!("{}{line}", " ".repeat(margin(first))));
                     line.clear();
                     first = false;

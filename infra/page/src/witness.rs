@@ -217,9 +217,9 @@ impl Testimony {
     }
 }
 
-/// The testimony as text of at most 100 columns with ANSI colours; print it through `anstream`, which drops them in a pipe.
-pub fn table(testimony: &Testimony) -> String {
-    let mut out = Text(String::new());
+/// The testimony as text of at most `width` columns with ANSI colours; print it through `anstream`, which drops them in a pipe.
+pub fn table(testimony: &Testimony, width: usize) -> String {
+    let mut out = Text::of(width);
     let says = testimony.says();
     let style = match says {
         Says::AllCopied => GREEN,
@@ -239,7 +239,7 @@ pub fn table(testimony: &Testimony) -> String {
     for said in testimony.cannot_know() {
         out.say(2, said);
     }
-    out.0
+    out.out
 }
 
 fn of_place(out: &mut Text, now: Timestamp, place: &Place) {

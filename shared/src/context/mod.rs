@@ -6,6 +6,8 @@ pub mod metrics;
 pub(crate) mod pacer;
 pub(crate) mod silence;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +62,8 @@ pub struct Memory {
     pub(crate) silence: Silence,
     /// What is measured, until it is sent.
     pub metrics: Metrics,
+    /// Whether this process was told to stop.
+    told_to_stop: AtomicBool,
 }
 
 /// What a process holds. It only looks things up. Work is done by functions that take the context as their first argument.
@@ -81,6 +85,7 @@ impl Context {
             pacer: Pacer::default(),
             silence: Silence::default(),
             metrics,
+            told_to_stop: AtomicBool::new(false),
         };
         Context { ports, settings, memory }
     }
@@ -88,6 +93,16 @@ impl Context {
     /// The current time by the process's clock.
     pub fn now(&self) -> Timestamp {
         self.ports.clock.now()
+    }
+
+    /// Has what goes on end as if its time were over: what is begun is finished, nothing new is begun, and the rest is handed back.
+    pub fn end_soon(&self) {
+        self.memory.told_to_stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nothing new may be begun: the time of this invocation is over, or the process was told to stop.
+    pub(crate) fn is_over(&self, invocation: &Invocation) -> bool {
+        self.memory.told_to_stop.load(Ordering::Relaxed) || self.now() >= invocation.stop()
     }
 
     /// What messages say of where they come from.

@@ -141,7 +141,7 @@ pub(crate) async fn due(ctx: &Context, invocation: &Invocation) -> Result<Value,
         let places: Vec<_> = records.iter().map(|(replication, _)| place_of(replication)).collect();
         let looks = records.into_iter().zip(told).map(|((replication, record), told)| -> Boxed<'_, Option<Looked>> {
             Box::pin(async move {
-                if ctx.now() >= invocation.stop() {
+                if ctx.is_over(invocation) {
                     return None;
                 }
                 observe_one(ctx, &replication, record, told, Gone::LeftToSweep, invocation).await.ok()
@@ -163,7 +163,7 @@ pub(crate) async fn due(ctx: &Context, invocation: &Invocation) -> Result<Value,
         }
         arrivals.add(ctx, arrived);
         after = page.next;
-        if after.is_none() || ctx.now() >= invocation.stop() {
+        if after.is_none() || ctx.is_over(invocation) {
             break;
         }
     }

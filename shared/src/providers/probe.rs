@@ -92,6 +92,8 @@ pub struct Finding {
     pub found: String,
     /// What to do about it; empty if nothing is to be done.
     pub advice: String,
+    /// How many more copies there is room for at least, where that is what was looked at.
+    pub room: Option<u64>,
 }
 
 impl Finding {
@@ -102,7 +104,12 @@ impl Finding {
 
     /// A finding of any health, put on one line whatever a provider wrote.
     pub fn new(health: Health, found: impl AsRef<str>, advice: impl AsRef<str>) -> Finding {
-        Finding { health, found: one_line(found.as_ref()), advice: one_line(advice.as_ref()) }
+        Finding { health, found: one_line(found.as_ref()), advice: one_line(advice.as_ref()), room: None }
+    }
+
+    /// The same, with room for so many more copies.
+    pub fn with_room(self, room: u64) -> Finding {
+        Finding { room: Some(room), ..self }
     }
 }
 

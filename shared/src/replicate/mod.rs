@@ -52,7 +52,7 @@ async fn replicate(
     invocation: &Invocation,
 ) -> Outcome {
     let now = ctx.now();
-    if now >= invocation.stop() {
+    if ctx.is_over(invocation) {
         return Outcome::not_started(unavailable(
             replication,
             "no time is left before this function's deadline; it is handed back and starts again",

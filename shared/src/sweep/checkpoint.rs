@@ -42,7 +42,7 @@ impl<'c> Sweep<'c> {
         let provider =
             ctx.provider(cloud).ok_or_else(|| Stop::Failed("this function does not serve its cloud".into()))?;
         let now = ctx.now();
-        if now >= invocation.stop() {
+        if ctx.is_over(invocation) {
             return Err(Stop::Time);
         }
         let rule_hash = hash_of(&[&rule.to_json().to_string()]);

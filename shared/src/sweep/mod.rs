@@ -210,7 +210,7 @@ impl<'c> Sweep<'c> {
     /// Between two exchanges: is there time left, and is it time to write down how far this is?
     pub(super) async fn tick(&mut self) -> Result<(), Stop> {
         let now = self.ctx.now();
-        if now >= self.invocation.stop() {
+        if self.ctx.is_over(self.invocation) {
             return Err(Stop::Time);
         }
         self.flush_if_many().await?;

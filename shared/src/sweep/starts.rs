@@ -138,7 +138,7 @@ impl Sweep<'_> {
                 }
             }
             loop {
-                late = ctx.now() >= self.invocation.stop();
+                late = ctx.is_over(self.invocation);
                 let begun = self.running.iter().filter(|due| !due.doubt).count() as u64;
                 let full = self.no_more || self.course.started + begun >= limit;
                 let may = |at: usize| !late && busy.get(at).is_some_and(|busy| *busy < self.at_once);
@@ -178,7 +178,7 @@ impl Sweep<'_> {
             self.became(due, outcome).await?;
             // Taken off only now: what cannot be counted is looked at again when the sweep goes on.
             self.running.retain(|one| one.at != at || one.line.backup_id != backup);
-            if ctx.now() < self.invocation.stop() {
+            if !ctx.is_over(self.invocation) {
                 self.tick().await?;
             }
         }

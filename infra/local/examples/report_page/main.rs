@@ -1,4 +1,4 @@
-//! Writes the page of a made-up report: `cargo run -p offsite --example report_page -- OUT.html [rich|holds|unknown|grey|empty|large]`.
+//! Writes the page of a made-up report: `cargo run -p offsite --example report_page -- OUT.html [rich|holds|unknown|grey|empty|large|front]`.
 //! The browser tests open it, and whoever works on the page looks at it. `OUT.csv` and `OUT.txt` make the other forms.
 
 mod sample;
@@ -15,6 +15,7 @@ fn main() -> anyhow::Result<()> {
         Some("unknown") => sample::unknown(),
         Some("grey") => sample::grey(),
         Some("empty") => sample::empty(),
+        Some("front") => sample::front(),
         Some("large") => sample::large(10_000),
         Some(other) => bail!("there is no sample {other}"),
     };

@@ -1,8 +1,13 @@
 //! Made-up reports that show every part of a page, names that try to act among them.
 
-// Tests take this file in by its path, so the other one is named by its path, too.
+// Tests take this file in by its path, so the others are named by their paths, too.
 #[path = "resources.rs"]
 mod resources;
+
+#[path = "front.rs"]
+mod front;
+
+pub use front::front;
 
 use std::collections::BTreeMap;
 

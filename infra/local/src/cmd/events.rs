@@ -33,6 +33,7 @@ Exit codes:
 
 /// Options of `offsite events`.
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  offsite events explain event.json")]
 pub struct EventsArgs {
     #[command(subcommand)]
     action: EventsAction,

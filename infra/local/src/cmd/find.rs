@@ -1,12 +1,12 @@
-//! Finds records of the ledger by what a person has in hand: a key, the beginning of one, or a cloud's ID.
+//! Finds what a person has in hand: records by a key, the beginning of one, or a cloud's ID; and rules by their names.
 
 use std::io::Write;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 use offsite_shared::ledger::store::{RecordFilter, RecordPage};
 use offsite_shared::ledger::{Record, State};
 use offsite_shared::model::command::{Cloud, Key};
-use offsite_shared::policy::Policy;
+use offsite_shared::policy::{Policy, Rule};
 use offsite_shared::ports::Ledger;
 
 use crate::home;
@@ -16,6 +16,38 @@ use crate::terminal;
 const KEY: usize = 64;
 /// So many digits of a key tell it from others.
 pub(super) const SHORTEST: usize = 8;
+
+/// How many names are told of those there are.
+const TOLD: usize = 10;
+
+/// The rule of this name.
+///
+/// # Errors
+/// There is none; the nearest name is told, and which there are.
+pub(super) fn rule<'p>(policy: &'p Policy, name: &str) -> anyhow::Result<&'p Rule> {
+    let names: Vec<&str> = policy.rules.iter().map(|rule| rule.name.as_str()).collect();
+    policy.rule(name).with_context(|| format!("\"{name}\" is no rule of the policy{}", meant(name, &names)))
+}
+
+/// What was probably meant, and what else there is.
+pub(super) fn meant(name: &str, known: &[&str]) -> String {
+    let near = match nearest(name, known) {
+        Some(near) => format!("; did you mean {near}?"),
+        None => String::new(),
+    };
+    let more = if known.len() > TOLD { format!(" and {} more", known.len() - TOLD) } else { String::new() };
+    match known.get(..known.len().min(TOLD)) {
+        None | Some([]) => format!("{near}; there is none"),
+        Some(told) => format!("{near}; there are {}{more}", told.join(", ")),
+    }
+}
+
+/// The known name that is spelt most like this one, if one is like it at all.
+pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    let like = |known: &&&str| strsim::normalized_damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase());
+    let nearest = known.iter().max_by(|one, other| like(one).total_cmp(&like(other)))?;
+    (like(&nearest) > 0.6).then_some(*nearest)
+}
 
 /// Whether a text can be a key or the beginning of one.
 pub(super) fn is_of_key(text: &str) -> bool {

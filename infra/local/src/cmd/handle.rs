@@ -1,6 +1,6 @@
 //! `offsite handle`: one event on this machine.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,10 +17,17 @@ use offsite_shared::settings::environment::Environment;
 use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 
+use super::progress::Progress;
+use super::show::{self, Form};
+use super::stopping::{finishing, told_to_stop};
+use super::told;
 use crate::home;
 
 /// Options of `offsite handle`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  offsite handle --event event.json --dry-run       what would be done; reads only\n  offsite handle --event event.json\n  echo '{\"action\":\"observe\"}' | offsite handle --event -\n\nExit codes:\n  0  all accepted   1  nothing was, or the event could not be read   3  some of it was not accepted"
+)]
 pub struct HandleArgs {
     /// The event: a JSON file, or - for standard input
     #[arg(long, value_name = "FILE")]
@@ -34,6 +41,9 @@ pub struct HandleArgs {
     /// Give up after this many seconds; what was not started is handed back
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(3..=900))]
     pub timeout: u64,
+    /// How the answer is written [default: table on a terminal, else json]
+    #[arg(long, value_enum)]
+    pub format: Option<Form>,
 }
 
 /// How an event ended, as an exit code.
@@ -47,11 +57,11 @@ pub enum Ended {
     Badly,
 }
 
-/// Handles the event and gives the answer for standard output.
+/// Handles the event and writes the answer.
 ///
 /// # Errors
-/// The event file or the ledger cannot be opened.
-pub async fn run(args: &HandleArgs, environment: &Environment) -> anyhow::Result<(Value, Ended)> {
+/// The event file or the ledger cannot be opened, or standard output is gone.
+pub async fn run(args: &HandleArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<Ended> {
     let event = read(&args.event)?;
     // Each run's simulators give IDs of their own: one ledger may see many runs.
     let seed = u64::from_str_radix(SystemClock.nonce().0.get(..16).unwrap_or_default(), 16).unwrap_or_default();
@@ -73,12 +83,21 @@ pub async fn run(args: &HandleArgs, environment: &Environment) -> anyhow::Result
             let clock = SystemClock;
             let id = format!("local-{}", clock.nonce().0.get(..12).unwrap_or_default());
             let deadline = later(clock.now(), Duration::from_secs(args.timeout));
-            handle(&context, &event, &Invocation { id, deadline }).await
+            let progress = Progress::of(&mut context);
+            let invocation = Invocation { id, deadline };
+            let mut told = told_to_stop()?;
+            let work = finishing(&context, &mut told, handle(&context, &event, &invocation));
+            progress.during("working", Some(deadline), work).await?
         }
         Err(error) => Err(error),
     };
     drop(simulators);
-    Ok(printed(answer))
+    let (answer, ended) = printed(answer);
+    match Form::or_by_reader(args.format) {
+        Form::Table => out.write_all(told::of_event(&answer, show::width()).as_bytes())?,
+        Form::Json => writeln!(out, "{answer}")?,
+    }
+    Ok(ended)
 }
 
 fn printed(answer: Result<Value, Error>) -> (Value, Ended) {

@@ -17,12 +17,16 @@ use offsite_shared::ports::{Clock, Ledger};
 use offsite_shared::settings::environment::Environment;
 use serde_json::json;
 
-use super::{find, person};
+use super::show::{self, Form};
+use super::{find, person, told};
 use crate::home;
 use crate::terminal;
 
 /// Options of `offsite ledger`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  offsite ledger show --state in_doubt\n  offsite ledger show snap-jgsu1fdt                one backup's records, with their history\n  offsite ledger resolve 10ce8d98a73e --adopt snap-d012rm6t --reason \"found in the console\""
+)]
 pub struct LedgerArgs {
     /// What to do
     #[command(subcommand)]
@@ -44,6 +48,9 @@ pub(crate) enum LedgerAction {
         /// Records in this state
         #[arg(long, value_parser = State::ALL.map(State::name))]
         state: Option<String>,
+        /// How several are written; json is one record a line [default: table on a terminal, else json]
+        #[arg(long, value_enum)]
+        format: Option<Form>,
     },
     /// Settle records by hand; who, when and why go into their histories
     #[command(
@@ -113,20 +120,28 @@ pub(crate) struct ResolveArgs {
 pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<bool> {
     let ledger = home::ledger(environment)?;
     match &args.action {
-        LedgerAction::Show { key: Some(key), .. } => {
+        LedgerAction::Show { key: Some(key), format, .. } => {
             // Without a policy that can be read there is only the long way.
             let policy = home::reading(environment, None).await.ok().and_then(|home| home.policy);
             let found = find_by_rules(&*ledger, policy.as_deref(), key).await?;
+            if found.len() > 1 && Form::or_by_reader(*format) == Form::Table {
+                out.write_all(told::of_records(&found, show::width()).as_bytes())?;
+                return Ok(true);
+            }
             for record in &found {
                 let text = if found.len() == 1 { serde_json::to_string_pretty(record)? } else { record.to_text()? };
                 writeln!(out, "{text}")?;
             }
         }
-        LedgerAction::Show { state, .. } => {
+        LedgerAction::Show { state, format, .. } => {
             let filter = RecordFilter { state: state.clone(), ..RecordFilter::default() };
             let mut unreadable = 0;
+            let form = Form::or_by_reader(*format);
             let print = |page: RecordPage| {
-                for record in &page.records {
+                if form == Form::Table && !page.records.is_empty() {
+                    out.write_all(told::of_records(&page.records, show::width()).as_bytes())?;
+                }
+                for record in page.records.iter().filter(|_| form == Form::Json) {
                     writeln!(out, "{}", record.to_text()?)?;
                 }
                 for error in &page.unreadable {

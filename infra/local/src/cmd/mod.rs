@@ -2,6 +2,7 @@
 
 pub mod brake;
 pub mod chaos;
+pub mod code;
 pub mod demo;
 pub mod doctor;
 pub mod events;
@@ -14,14 +15,18 @@ pub mod observe;
 mod past;
 mod person;
 pub mod policy;
+mod progress;
 pub mod queue;
 pub mod report;
 pub mod risk;
 pub mod rule;
+pub mod show;
 pub mod sign;
 pub mod simulate;
 pub mod stage;
 pub mod status;
+pub mod stopping;
 pub mod sweep;
+mod told;
 pub mod watch;
 pub mod witness;

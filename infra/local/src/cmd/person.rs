@@ -134,7 +134,16 @@ pub(super) async fn decide(
     let at = SystemClock.now();
     let act = Act { format: FORMAT, rule: rule.to_owned(), number, decision, reason, who, at };
     let act = risks::add(&*home.notes, act).await?;
-    writeln!(out, "{}", serde_json::to_value(&act)?)?;
+    match std::io::stdout().is_terminal() {
+        true => writeln!(
+            out,
+            "noted as {}, by {}; `offsite risk revoke {}` takes it back",
+            act.name(),
+            act.who,
+            act.name()
+        )?,
+        false => writeln!(out, "{}", serde_json::to_value(&act)?)?,
+    }
     let message = risks::message(&act, environment.get("OFFSITE_STACK"));
     let told = match home::emitter(environment) {
         Ok(queue) => match queue.emit(&[message], later(SystemClock.now(), Duration::from_secs(10))).await.pop() {

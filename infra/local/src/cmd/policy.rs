@@ -18,11 +18,16 @@ use offsite_shared::sweep::summary;
 use serde_json::{Map, Value, json};
 
 use super::explain;
+use super::progress::Progress;
+use super::show::Form;
 use crate::home;
 use crate::home::policy_file::{self, Problem, Problems};
 
 /// Options of `offsite policy`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  offsite policy check                             every problem, a line each\n  offsite policy check --live                      what a first sweep would start\n  offsite policy check --explain snap-jgsu1fdt     why a backup is covered or not\n  offsite policy render > offsite.json             for S3 or SSM"
+)]
 pub struct PolicyArgs {
     /// What to do
     #[command(subcommand)]
@@ -37,9 +42,9 @@ pub enum PolicyAction {
         /// The policy, YAML or JSON; `-` reads standard input [default: OFFSITE_POLICY, else ./offsite.yaml]
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
+        /// How it is written; json is one object, and with --live one more a line for each rule
+        #[arg(long, value_enum, default_value_t = Form::Table)]
+        format: Form,
         /// Read the providers too: what each rule covers now, and what its first sweep would start. Nothing is started
         #[arg(long)]
         live: bool,
@@ -64,7 +69,8 @@ pub enum PolicyAction {
 /// Standard output is gone; for `render`, all that is wrong with the policy.
 pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<bool> {
     match &args.action {
-        PolicyAction::Check { file, json, live, explain } => {
+        PolicyAction::Check { file, format, live, explain } => {
+            let json = *format == Form::Json;
             let path = policy_file::location(file.as_deref(), environment)?;
             let read = policy_file::read(&path);
             match json {
@@ -75,7 +81,7 @@ pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Wri
                 Ok(policy) if explain.is_some() => {
                     explain::write(&policy, explain.as_deref().unwrap_or_default(), environment, out).await
                 }
-                Ok(policy) if *live => first_sweep(Arc::new(policy), environment, *json, out).await,
+                Ok(policy) if *live => first_sweep(Arc::new(policy), environment, json, out).await,
                 read => Ok(read.is_ok()),
             }
         }
@@ -98,10 +104,12 @@ async fn first_sweep(
     json: bool,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
-    let context = home::read_only(environment, &home::Reading::of(Some(policy.clone())))?;
+    let mut context = home::read_only(environment, &home::Reading::of(Some(policy.clone())))?;
     let deadline = later(SystemClock.now(), Duration::from_secs(86_400));
     let invocation = Invocation { id: "policy".into(), deadline };
-    let answer = handle(&context, &json!({ "action": "sweep" }), &invocation).await?;
+    let progress = Progress::of(&mut context);
+    let payload = json!({ "action": "sweep" });
+    let answer = progress.during("reading the clouds", None, handle(&context, &payload, &invocation)).await?;
     let mut well = true;
     for rule in &policy.rules {
         let swept = answer["swept"].as_array().into_iter().flatten().find(|one| one["rule"] == json!(rule.name));

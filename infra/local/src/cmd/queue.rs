@@ -1,17 +1,23 @@
-//! `offsite queue`: the embedded queue, one JSON message a line.
+//! `offsite queue`: the embedded queue.
 
 use std::io::Write;
 
 use anyhow::ensure;
 use clap::{Args, Subcommand};
 use offsite_shared::settings::environment::Environment;
+use serde_json::Value;
 
+use super::show::{self, Form};
+use super::told;
 use crate::home;
 use crate::home::database::Database;
 use crate::home::queue::Queue;
 
 /// Options of `offsite queue`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  offsite queue list\n  offsite queue list --format json | jq -r .data.replication_id\n  offsite queue take --max 100 >> receipts.jsonl"
+)]
 pub struct QueueArgs {
     /// What to do
     #[command(subcommand)]
@@ -26,12 +32,18 @@ pub(crate) enum QueueAction {
         /// At most this many
         #[arg(long, default_value_t = 1_000_000)]
         limit: usize,
+        /// How it is written; json is one message a line [default: table on a terminal, else json]
+        #[arg(long, value_enum)]
+        format: Option<Form>,
     },
     /// Remove messages, oldest first, and print them
     Take {
         /// At most this many
         #[arg(long, default_value_t = 10)]
         max: usize,
+        /// How it is written; json is one message a line [default: table on a terminal, else json]
+        #[arg(long, value_enum)]
+        format: Option<Form>,
     },
 }
 
@@ -47,10 +59,15 @@ pub async fn run(args: &QueueArgs, environment: &Environment, out: &mut dyn Writ
         path.display()
     );
     let queue = Queue::receipts(Database::open(&path)?);
-    let messages = match args.action {
-        QueueAction::List { limit } => queue.list(limit).await?,
-        QueueAction::Take { max } => queue.take(max).await?,
+    let (messages, format) = match args.action {
+        QueueAction::List { limit, format } => (queue.list(limit).await?, format),
+        QueueAction::Take { max, format } => (queue.take(max).await?, format),
     };
+    if Form::or_by_reader(format) == Form::Table {
+        let read: Vec<Value> = messages.iter().filter_map(|one| serde_json::from_str(&one.body).ok()).collect();
+        out.write_all(told::of_messages(&read, show::width()).as_bytes())?;
+        return Ok(());
+    }
     for message in messages {
         writeln!(out, "{}", message.body)?;
     }

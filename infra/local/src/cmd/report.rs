@@ -1,5 +1,6 @@
 //! `offsite report`: what has its copy, what has not, since when and why.
 
+use anyhow::Context;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +22,8 @@ use offsite_shared::settings::environment::Environment;
 use serde_json::json;
 
 use super::past::{self, When};
+use super::progress::Progress;
+use super::{find, show};
 use crate::home;
 use crate::report::{self, Filter};
 use crate::terminal;
@@ -36,6 +39,10 @@ pub enum Format {
     Csv,
     /// One page that needs nothing else
     Html,
+    /// A few lines for a chat or a mail
+    Markdown,
+    /// Metrics for node_exporter's textfile collector
+    Prometheus,
 }
 
 /// Which table is written as CSV.
@@ -60,13 +67,15 @@ Examples:
   offsite report --resource disk-4j5k6l7m          # is it protected, since when not, and why?
   offsite report --verdict refused --verdict failed
   offsite report --at 2026-11-22                   # what was known on that day?
-  offsite report --csv resources -o unprotected.csv";
+  offsite report --csv resources -o unprotected.csv
+  offsite report -o report.html                    # .html, .md, .json, .csv, .prom: the name says the form
+  offsite report --format markdown                 # for a chat or a mail, see docs/notify.md";
 
 /// Options of `offsite report`.
 #[derive(Args, Debug)]
 #[command(after_help = AFTER)]
 pub struct ReportArgs {
-    /// How it is written [default: table]
+    /// How it is written [default: as the name of the file ends, else table]
     #[arg(long, value_enum)]
     pub format: Option<Format>,
     /// Which table is written as CSV [default: backups]
@@ -120,11 +129,13 @@ pub async fn run(args: &ReportArgs, environment: &Environment, out: &mut dyn Wri
     let mut report = make(args, at, format, &filter, environment).await?;
     filter.apply(&mut report);
     let text = match (format, args.csv) {
-        (Format::Table, _) => report::narrowed_table(&report, &filter),
+        (Format::Table, _) => report::narrowed_table(&report, &filter, columns(args)),
         (Format::Json, _) => json(&report, &filter)?,
         (Format::Csv, Some(Rows::Resources)) => report::resources_csv(&report),
         (Format::Csv, _) => report::csv(&report),
         (Format::Html, _) => report::narrowed_html(&report, &filter),
+        (Format::Markdown, _) => report::markdown(&report),
+        (Format::Prometheus, _) => report::prometheus(&report),
     };
     if format == Format::Csv {
         // A table has no room for it.
@@ -156,10 +167,14 @@ async fn write_past(
     let past = past::of(&args.rule, &args.resource, day, &home).await?;
     let text = match args.format {
         Some(Format::Json) => format!("{:#}\n", serde_json::to_value(&past)?),
-        _ => report::past_table(&past),
+        _ => report::past_table(&past, columns(args)),
     };
     write(args, &text, out)?;
     Ok(past.conclusion)
+}
+
+fn columns(args: &ReportArgs) -> usize {
+    if args.output.is_some() { report::WIDTH } else { show::width() }
 }
 
 fn write(args: &ReportArgs, text: &str, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -171,7 +186,14 @@ fn write(args: &ReportArgs, text: &str, out: &mut dyn Write) -> anyhow::Result<(
 
 fn format(args: &ReportArgs) -> anyhow::Result<Format> {
     match (args.format, args.csv) {
-        (None, None) => Ok(Format::Table),
+        (None, None) => match show::ending(args.output.as_deref()) {
+            Some("json") => Ok(Format::Json),
+            Some("csv") => Ok(Format::Csv),
+            Some("html" | "htm") => Ok(Format::Html),
+            Some("md") => Ok(Format::Markdown),
+            Some("prom") => Ok(Format::Prometheus),
+            _ => Ok(Format::Table),
+        },
         (None | Some(Format::Csv), Some(_)) => Ok(Format::Csv),
         (Some(_), Some(_)) => anyhow::bail!("--csv goes with --format csv alone"),
         (Some(format), None) => Ok(format),
@@ -204,24 +226,21 @@ async fn make(
 ) -> anyhow::Result<Report> {
     let mut home = home::reading(environment, args.policy.as_deref()).await?;
     for name in &args.rule {
-        let rules = home.policy.as_ref().map(|policy| policy.rules.as_slice()).unwrap_or_default();
-        let known: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
-        anyhow::ensure!(!known.is_empty(), "\"{name}\" is no rule: there is none, without a policy");
-        anyhow::ensure!(
-            known.contains(&name.as_str()),
-            "\"{name}\" is no rule of the policy; known are {}",
-            known.join(", ")
-        );
+        let policy =
+            home.policy.as_ref().with_context(|| format!("\"{name}\" is no rule: there is none, without a policy"))?;
+        find::rule(policy, name)?;
     }
     if args.live {
         anyhow::ensure!(
             home.policy.is_some(),
             "there is no policy that says what to look at: write ./offsite.yaml or use --policy"
         );
-        let context = home::read_only(environment, &home)?;
+        let mut context = home::read_only(environment, &home)?;
         let deadline = later(SystemClock.now(), Duration::from_secs(86_400));
         let payload = json!({ "action": "sweep" });
-        handle(&context, &payload, &Invocation { id: "live".into(), deadline }).await?;
+        let invocation = Invocation { id: "live".into(), deadline };
+        let progress = Progress::of(&mut context);
+        progress.during("reading the clouds", None, handle(&context, &payload, &invocation)).await?;
         home.ledger = context.ports.ledger.clone();
         home.notes = context.ports.notes.clone();
     }

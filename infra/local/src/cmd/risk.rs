@@ -5,26 +5,29 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
-use clap::{Args, Subcommand, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::risks::{Act, Decision, LONGEST, in_force};
 use offsite_shared::model::backup::Backup;
 use offsite_shared::model::text::{exact, plain};
 use offsite_shared::model::time::later;
-use offsite_shared::policy::{DURATION_WANTED, Policy, Rule, read_duration};
+use offsite_shared::policy::{DURATION_WANTED, Rule, read_duration};
 use offsite_shared::ports::Clock;
 use offsite_shared::report::risks;
 use offsite_shared::settings::Settings;
 use offsite_shared::settings::environment::Environment;
 use serde_json::json;
 
-use super::{explain, person};
+use super::show::{self, Form};
+use super::{explain, find, person};
 use crate::home::{self, PROVIDERS, Reading};
 
 /// Options of `offsite risk`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  offsite risk list\n  offsite risk accept --rule nightly --resource disk-4j5k6l7m --cause encrypted --for 90d --reason \"see OPS-12\"\n  offsite risk revoke nightly/3 --reason \"the disk is needed after all\""
+)]
 pub struct RiskArgs {
     /// What to do
     #[command(subcommand)]
@@ -56,8 +59,8 @@ pub(crate) enum RiskAction {
         #[arg(long)]
         all: bool,
         /// How it is written
-        #[arg(long, value_enum, default_value_t = Format::Table)]
-        format: Format,
+        #[arg(long, value_enum, default_value_t = Form::Table)]
+        format: Form,
         /// The policy [default: OFFSITE_POLICY, else ./offsite.yaml]
         #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
@@ -72,15 +75,6 @@ pub(crate) enum RiskAction {
         #[arg(long)]
         reason: String,
     },
-}
-
-/// How decisions are listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For a terminal
-    Table,
-    /// One JSON object a line, for programs
-    Json,
 }
 
 /// What is accepted.
@@ -156,9 +150,7 @@ async fn accept(args: &AcceptArgs, environment: &Environment, out: &mut dyn Writ
     let Some(policy) = &home.policy else {
         bail!("there is no policy, so there is no rule to accept a risk of: set OFFSITE_POLICY or use --policy")
     };
-    let Some(rule) = policy.rule(&args.rule) else {
-        bail!("\"{}\" is no rule of the policy, which has {}", args.rule, names_of(policy))
-    };
+    let rule = find::rule(policy, &args.rule)?;
     if let Some(region) = &args.destination {
         let regions: Vec<&str> = rule.destinations.iter().map(|destination| destination.region.as_str()).collect();
         ensure!(
@@ -193,19 +185,13 @@ fn cause(given: Option<&str>) -> anyhow::Result<String> {
             "an accepted risk needs its cause, the report's word for what keeps it from being copied: give --cause, or --gone if it is no more"
         )
     };
-    let is_word = (1..=128).contains(&cause.len()) && !cause.contains(|c: char| c.is_whitespace() || c.is_control());
+    // The report names some causes by a code, and some by a sentence of ours.
+    let is_word = (1..=128).contains(&cause.trim().len()) && !cause.contains(char::is_control);
     ensure!(
         is_word && !cause.contains('*'),
-        "--cause must be one code as the report names it, such as encrypted, and no pattern"
+        "--cause must be one cause as the report names it, such as encrypted, and no pattern"
     );
     Ok(cause.to_owned())
-}
-
-fn names_of(policy: &Policy) -> String {
-    match policy.rules.len() {
-        0 => "none".to_owned(),
-        _ => policy.rules.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>().join(", "),
-    }
 }
 
 /// Holds only for an ID that something knows: the last sweep, an earlier decision, the ledger, or else the cloud itself.
@@ -230,11 +216,7 @@ async fn known(home: &Reading, rule: &Rule, id: &str, environment: &Environment)
     }
     let context = home::read_only(environment, home)?;
     let is_it = |backup: &Backup| backup.id == id || backup.resource.as_deref() == Some(id);
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} looking for it in the cloud  {elapsed}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(120));
+    let bar = show::spinner("looking for it in the cloud");
     let found = explain::search(&context, rule, is_it).await;
     bar.finish_and_clear();
     match found {
@@ -270,13 +252,7 @@ async fn revoke(name: &str, why: &str, environment: &Environment, out: &mut dyn 
     person::decide(&home, rule, Decision::Revoke { act: number }, why, environment, out).await
 }
 
-async fn list(
-    home: &Reading,
-    rule: Option<&str>,
-    all: bool,
-    format: Format,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
+async fn list(home: &Reading, rule: Option<&str>, all: bool, format: Form, out: &mut dyn Write) -> anyhow::Result<()> {
     let now = SystemClock.now();
     let rules: Vec<&str> = match (rule, &home.policy) {
         (Some(rule), _) => vec![rule],
@@ -294,17 +270,17 @@ async fn list(
             let state = state_of(act, stand.acts().contains(act), is_there, now);
             if all || state == "in force" {
                 match format {
-                    Format::Json => {
+                    Form::Json => {
                         let mut line = serde_json::to_value(act)?;
                         line["in_force"] = json!(state == "in force");
                         writeln!(out, "{line}")?;
                     }
-                    Format::Table => lines.push(row(act, state)),
+                    Form::Table => lines.push(row(act, state)),
                 }
             }
         }
     }
-    if format == Format::Table {
+    if format == Form::Table {
         match lines.len() {
             0 => writeln!(
                 out,

@@ -20,6 +20,9 @@ use crate::terminal;
 
 /// Options of `offsite rule`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  offsite rule retire old-disks --reason \"moved to rule disks, see OPS-14\"\n  offsite rule confirm-loss nightly --destination ap-singapore --reason \"the vault was emptied, see OPS-17\""
+)]
 pub struct RuleArgs {
     /// What to do
     #[command(subcommand)]

@@ -11,6 +11,9 @@ use crate::home;
 
 /// Options of `offsite simulate`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  offsite simulate --env --seed 7 > clouds.sh &    then: . ./clouds.sh; offsite sweep\n  offsite simulate --port 9800 --any-source        for your own tests"
+)]
 pub struct SimulateArgs {
     /// Alibaba on this port, Huawei on the next, Tencent on the one after; without it the system chooses
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65533))]

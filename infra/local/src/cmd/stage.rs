@@ -1,15 +1,41 @@
-//! What `demo` and `chaos` both stand on: a folder for their files, a spinner, and orders to the simulators.
+//! What `demo` and `chaos` both stand on: the functions, a folder for their files, and orders to the simulators.
 
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::model::http::HttpRequest;
 use offsite_shared::ports::{Clock, Transport};
 use serde_json::Value;
+
+use super::show;
+use crate::fleet::build::{self, Binaries, Profile};
+
+/// The functions: those beside this program, or built in a checkout, which is said on standard error.
+///
+/// # Errors
+/// There is no checkout, or they do not compile.
+pub(super) async fn functions(profile: Profile, source: Option<&Path>) -> anyhow::Result<Binaries> {
+    if profile == Profile::Current
+        && source.is_none()
+        && let Some(found) = build::current()
+    {
+        return Ok(found);
+    }
+    let root = build::checkout(source)?;
+    let line = build::command_line(profile).join(" ");
+    writeln!(
+        anstream::stderr(),
+        "building the functions in {} (the first time takes minutes): {line}",
+        root.display()
+    )?;
+    let shown = std::io::stderr().is_terminal() && !show::is_quiet();
+    let built = tokio::task::spawn_blocking(move || build::build_in(&root, profile, shown));
+    Ok(built.await.context("the build was interrupted")??)
+}
 
 /// Posts to a simulator's admin interface.
 ///
@@ -30,16 +56,6 @@ pub async fn post(base: &str, path: &str, body: Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A spinner on a terminal, nothing in a pipe.
-pub(super) fn spinner(message: &'static str) -> ProgressBar {
-    let bar = ProgressBar::new_spinner().with_message(message);
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} [{elapsed}]") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(120));
-    bar
-}
-
 /// A temporary folder that is removed when this value is dropped.
 pub(super) struct Folder(pub(super) PathBuf);
 
@@ -49,7 +65,8 @@ impl Folder {
     /// # Errors
     /// It cannot be made.
     pub(super) fn new() -> anyhow::Result<Folder> {
-        let path = std::env::temp_dir().join(format!("offsite-{}", SystemClock.nonce().0));
+        let nonce = SystemClock.nonce().0;
+        let path = std::env::temp_dir().join(format!("offsite-{}", nonce.get(..8).unwrap_or_default()));
         std::fs::create_dir(&path).with_context(|| format!("{} could not be made", path.display()))?;
         Ok(Folder(path))
     }

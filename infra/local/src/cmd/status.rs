@@ -25,6 +25,7 @@ use serde_json::json;
 
 use super::explain::{self, Seen, Told};
 use super::find;
+use super::show::{self, Form};
 use crate::home::{self, Reading};
 use crate::report::{CloudTold, Health, IdStatus, status_json, status_text};
 use crate::terminal;
@@ -41,7 +42,7 @@ Exit codes:
 
 Examples:
   offsite status disk-4j5k6l7m
-  offsite status snap-jgsu1fdt 10ce8d98a73e --json";
+  offsite status snap-jgsu1fdt 10ce8d98a73e --format json";
 
 /// Options of `offsite status`.
 #[derive(Args, Debug)]
@@ -50,9 +51,9 @@ pub struct StatusArgs {
     /// What is asked about
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
-    /// Print one JSON object a line for each ID
-    #[arg(long)]
-    json: bool,
+    /// How it is written; json is one object a line for each ID
+    #[arg(long, value_enum, default_value_t = Form::Table)]
+    format: Form,
     /// Do not ask the cloud
     #[arg(long)]
     no_look: bool,
@@ -86,9 +87,9 @@ pub async fn run(args: &StatusArgs, environment: &Environment, out: &mut dyn Wri
             }
         };
         worst = worst.max(told.health);
-        match args.json {
-            true => writeln!(out, "{}", status_json(&told))?,
-            false => out.write_all(status_text(&told).as_bytes())?,
+        match args.format {
+            Form::Json => writeln!(out, "{}", status_json(&told))?,
+            Form::Table => out.write_all(status_text(&told, show::width()).as_bytes())?,
         }
     }
     Ok(worst)

@@ -20,9 +20,9 @@ use offsite_shared::ports::Boxed;
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::sweep::summary;
 use serde_json::{Value, json};
-use tokio::sync::watch::Receiver;
 
 use super::observe::under_way;
+use super::stopping::{Told, finishing};
 use crate::home;
 
 /// What the help says below the options.
@@ -120,9 +120,6 @@ pub enum Ended {
     Refused,
 }
 
-/// How often it was told to stop: once to finish, twice to end at once.
-pub type Told = Receiver<u32>;
-
 /// Watches until it is told to stop.
 ///
 /// # Errors
@@ -130,7 +127,7 @@ pub type Told = Receiver<u32>;
 pub async fn run(
     args: &WatchArgs,
     environment: &Environment,
-    told: Told,
+    mut told: Told,
     out: &mut impl Write,
 ) -> anyhow::Result<Ended> {
     let database = home::open(&home::database_path(environment), home::is_simulated(environment)).await?;
@@ -139,7 +136,10 @@ pub async fn run(
         context.ports.policies.policy().await?.is_some(),
         "there is no policy to watch by: write ./offsite.yaml or set OFFSITE_POLICY; docs/policies has samples, `offsite policy schema` the schema"
     );
-    if args.once { once(args, &context, out).await } else { watch(args, &context, told, out).await }
+    match args.once {
+        true => finishing(&context, &mut told, once(args, &context, out)).await?,
+        false => watch(args, &context, told, out).await,
+    }
 }
 
 /// Goes round until it is told to stop; then finishes what is under way and says what is left.
@@ -171,6 +171,7 @@ pub async fn watch(args: &WatchArgs, context: &Context, mut told: Told, out: &mu
             () = context.ports.clock.sleep(wait), if next < Timestamp::MAX => {}
         }
     }
+    context.end_soon();
     say(
         context,
         out,

@@ -1,8 +1,8 @@
-//! Building the Lambda binaries; cargo itself decides what is stale.
+//! The Lambda binaries: those beside this program where they are as new as their sources, else built by cargo in a checkout.
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -45,24 +45,24 @@ pub struct Binaries {
     pub tencent: PathBuf,
     /// `offsite-report`.
     pub report: PathBuf,
-    /// Set when they were not built but found: why, in a sentence to show.
-    pub note: Option<String>,
 }
 
 /// Why there are no binaries to run.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// No source tree, and no binaries beside this program.
+    /// No checkout to build in.
     #[error(
-        "the function binaries are not beside {beside}, and the source tree they are built from was not found; run this inside the repository"
+        "the functions are not in {beside}, or older than their sources, and {at} is in no checkout of Offsite to build them in; run this in one, or name one by --source"
     )]
     NoSource {
         /// Where they were looked for.
         beside: PathBuf,
+        /// Where a checkout was looked for.
+        at: PathBuf,
     },
-    /// Cargo could not be run, and there are no binaries beside this program.
+    /// Cargo could not be run.
     #[error(
-        "{cargo} could not be run ({source}) and the function binaries are not beside {beside}; install Rust or set CARGO"
+        "the functions are not in {beside}, or older than their sources, and {cargo} could not be run to build them ({source}); install Rust or set CARGO"
     )]
     NoCargo {
         /// What was run.
@@ -94,35 +94,94 @@ pub enum BuildError {
     },
 }
 
-/// Builds the binaries as far as needed; blocks while cargo runs.
-///
-/// Without cargo or the source tree, binaries beside this program are used, and the note says so.
+/// Builds the binaries as far as needed in the checkout around the current directory; blocks while cargo runs.
 ///
 /// # Errors
 /// [`BuildError`], which says what to do.
 pub fn build(profile: Profile) -> Result<Binaries, BuildError> {
-    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned)).unwrap_or_default();
-    let Some(root) = workspace_root() else {
-        let note = "the source tree was not found, so the binaries beside this program are used";
-        return beside_this_program(&beside, note).ok_or(BuildError::NoSource { beside });
-    };
+    build_in(&checkout(None)?, profile, false)
+}
+
+/// The same in this checkout. With `shown` cargo draws its own progress on standard error.
+///
+/// # Errors
+/// [`BuildError`], which says what to do.
+pub fn build_in(root: &Path, profile: Profile, shown: bool) -> Result<Binaries, BuildError> {
     let cargo = PathBuf::from(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    match run_cargo(&cargo, &root, profile) {
-        Ok(output) if output.status.success() => located(&output.stdout, &root),
+    match run_cargo(&cargo, root, profile, shown) {
+        Ok(output) if output.status.success() => located(&output.stdout, root),
         Ok(output) => Err(BuildError::Failed {
             command: command_line(profile).join(" "),
-            root,
+            root: root.to_owned(),
             output: String::from_utf8_lossy(&output.stderr).trim_end().to_owned(),
         }),
-        Err(source) => {
-            let note = "cargo could not be run, so the binaries beside this program are used";
-            beside_this_program(&beside, note).ok_or(BuildError::NoCargo { cargo, source, beside })
-        }
+        Err(source) => Err(BuildError::NoCargo { cargo, source, beside: beside() }),
     }
 }
 
-fn run_cargo(cargo: &Path, root: &Path, profile: Profile) -> io::Result<Output> {
+/// The binaries beside this program, if they are as new as their sources. Installed ones have none to be older than.
+pub fn current() -> Option<Binaries> {
+    let beside = beside();
+    let path = |name| beside.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let [alibaba, huawei, tencent, report] = NAMES.map(path);
+    let all = [&alibaba, &huawei, &tencent, &report].into_iter().all(|path| is_current(path));
+    all.then_some(Binaries { alibaba, huawei, tencent, report })
+}
+
+/// The checkout that is named, or else the one around the current directory.
+///
+/// # Errors
+/// There is none.
+pub fn checkout(named: Option<&Path>) -> Result<PathBuf, BuildError> {
+    let at = match named {
+        Some(named) => named.to_owned(),
+        None => std::env::current_dir().unwrap_or_default(),
+    };
+    let is_one =
+        |root: &&Path| root.join("Cargo.toml").is_file() && root.join("functions/alibaba/Cargo.toml").is_file();
+    match at.ancestors().find(is_one) {
+        Some(root) => Ok(root.to_owned()),
+        None => Err(BuildError::NoSource { beside: beside(), at }),
+    }
+}
+
+/// What is run to build them.
+pub fn command_line(profile: Profile) -> Vec<&'static str> {
+    let mut line = vec!["cargo", "build"];
+    line.extend(NAMES.iter().flat_map(|name| ["-p", name]));
+    line.extend(profile.release().then_some("--release"));
+    line
+}
+
+fn beside() -> PathBuf {
+    std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned)).unwrap_or_default()
+}
+
+/// Whether no source is newer, as far as cargo has left a list of them, and the versions of its dependencies are not either.
+fn is_current(binary: &Path) -> bool {
+    let modified = |path: &Path| std::fs::metadata(path).and_then(|about| about.modified()).ok();
+    let Some(made) = modified(binary) else { return false };
+    let Ok(list) = std::fs::read_to_string(binary.with_extension("d")) else { return true };
+    let lock = binary.ancestors().map(|folder| folder.join("Cargo.lock")).find(|path| path.is_file());
+    sources(&list).chain(lock).all(|path| modified(&path).is_some_and(|at| at <= made))
+}
+
+/// The sources of a binary, as a makefile names them: spaces in names are escaped.
+/// Source: The Cargo Book, "Dep-info files", 2026.
+fn sources(list: &str) -> impl Iterator<Item = PathBuf> + '_ {
+    let all = list.split_once(": ").map(|(_, all)| all).unwrap_or_default().trim_end();
+    all.replace("\\ ", "\0")
+        .split(' ')
+        .map(|name| PathBuf::from(name.replace('\0', " ")))
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+fn run_cargo(cargo: &Path, root: &Path, profile: Profile, shown: bool) -> io::Result<Output> {
     let mut command = Command::new(cargo);
+    if shown {
+        command.stderr(Stdio::inherit());
+    }
     // What an outer `cargo run` or `cargo test` says of its own package would make build scripts
     // that look at it (ring's does) run again on every change between the two.
     for (name, _) in std::env::vars_os() {
@@ -136,13 +195,6 @@ fn run_cargo(cargo: &Path, root: &Path, profile: Profile) -> io::Result<Output> 
         .arg("--message-format=json-render-diagnostics")
         .current_dir(root)
         .output()
-}
-
-fn command_line(profile: Profile) -> Vec<&'static str> {
-    let mut line = vec!["cargo", "build"];
-    line.extend(NAMES.iter().flat_map(|name| ["-p", name]));
-    line.extend(profile.release().then_some("--release"));
-    line
 }
 
 fn located(messages: &[u8], root: &Path) -> Result<Binaries, BuildError> {
@@ -163,24 +215,34 @@ fn located(messages: &[u8], root: &Path) -> Result<Binaries, BuildError> {
         huawei: named(huawei, NAMES[1])?,
         tencent: named(tencent, NAMES[2])?,
         report: named(report, NAMES[3])?,
-        note: None,
     })
 }
 
-fn beside_this_program(beside: &Path, note: &str) -> Option<Binaries> {
-    let path = |name| beside.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    let [alibaba, huawei, tencent, report] = NAMES.map(path);
-    let all = [&alibaba, &huawei, &tencent, &report].into_iter().all(|path| path.is_file());
-    all.then(|| Binaries { alibaba, huawei, tencent, report, note: Some(note.to_owned()) })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The tree this was compiled from, or else the one around the current directory or this program.
-fn workspace_root() -> Option<PathBuf> {
-    let compiled_from = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(Path::to_owned);
-    let starts = [std::env::current_dir().ok(), std::env::current_exe().ok()];
-    let around = starts.iter().flatten().flat_map(|start| start.ancestors().map(Path::to_owned));
-    compiled_from
-        .into_iter()
-        .chain(around)
-        .find(|root| root.join("Cargo.toml").is_file() && root.join("functions/alibaba/Cargo.toml").is_file())
+    #[test]
+    fn a_binary_is_current_until_a_source_is_newer() {
+        let folder = std::env::temp_dir().join(format!("offsite-build-test-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let [source, binary] = ["a source.rs", "offsite-x"].map(|name| folder.join(name));
+        let age = |path: &Path, seconds: u64| {
+            let at = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000 + seconds);
+            std::fs::File::options().append(true).open(path).unwrap().set_modified(at).unwrap();
+        };
+        for path in [&source, &binary] {
+            std::fs::write(path, "").unwrap();
+            age(path, 10);
+        }
+        assert!(is_current(&binary), "installed: no list of sources");
+        let list = format!("{}: {}\n", binary.display(), source.display().to_string().replace(' ', "\\ "));
+        std::fs::write(binary.with_extension("d"), list).unwrap();
+        assert!(is_current(&binary));
+        age(&source, 11);
+        assert!(!is_current(&binary), "the source is newer");
+        std::fs::remove_file(&source).unwrap();
+        assert!(!is_current(&binary), "the source is gone");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

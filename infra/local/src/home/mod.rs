@@ -2,6 +2,7 @@
 
 pub mod database;
 pub mod ledger;
+mod living;
 mod overlay;
 pub mod policy_file;
 pub mod profile;
@@ -73,6 +74,7 @@ pub async fn open(path: &Path, simulated: bool) -> anyhow::Result<Database> {
         "{} holds {found} replications and this run is {wanted}: set OFFSITE_DB to another file, so that a simulated copy never passes for a real one",
         path.display()
     );
+    living::work_on(&database, SystemClock.now()).await?;
     Ok(database)
 }
 

@@ -123,7 +123,7 @@ fn count(region: &str, reply: Option<&Reply>, found: impl FnOnce(u64) -> Finding
 
 fn quota(total: u64) -> Finding {
     match QUOTA.checked_sub(total).filter(|left| *left > 0) {
-        Some(left) => Finding::ok(format!("{total} snapshots there; room for at least {left} more")),
+        Some(left) => Finding::ok(format!("{total} snapshots there; room for at least {left} more")).with_room(left),
         None => Finding::new(
             Health::Unknown,
             format!("{total} snapshots there; the limit is {QUOTA} and as many more for each disk of the region"),

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Args;
 use fastrand::Rng;
 use offsite_shared::io::clock::SystemClock;
@@ -20,9 +19,9 @@ use offsite_shared::ports::Clock;
 use offsite_simulators::SimOptions;
 use serde_json::json;
 
-use super::stage::{Folder, post, spinner};
+use super::stage::{Folder, functions, post};
 use crate::fleet::Fleet;
-use crate::fleet::build::{Profile, build};
+use crate::fleet::build::Profile;
 use crate::terminal;
 use count::count;
 use drive::drive;
@@ -30,6 +29,9 @@ use plan::plan;
 
 /// Options of `offsite chaos`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  offsite chaos --operations 2000 --seed 7\n  offsite chaos --laws --histories 2000 --seed 7"
+)]
 pub struct ChaosArgs {
     /// How many operations to start, over all five kinds
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -62,10 +64,7 @@ pub async fn run(args: &ChaosArgs, out: &mut dyn Write) -> anyhow::Result<bool> 
     if args.laws {
         return laws::run(args, out);
     }
-    let building = spinner("building the three functions");
-    let binaries =
-        tokio::task::spawn_blocking(|| build(Profile::Current)).await.context("the build was interrupted")??;
-    building.finish_and_clear();
+    let binaries = functions(Profile::Current, None).await?;
     let folder = Folder::new()?;
     let options = SimOptions { any_source: true, port: args.port, seed: args.seed, ..SimOptions::default() };
     let extra = [

@@ -9,6 +9,8 @@ use offsite_shared::model::text::one_line;
 use offsite_shared::providers::probe::{Finding, Health};
 use serde_json::{Value, json};
 
+use crate::report::paragraph;
+
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -81,6 +83,8 @@ pub(crate) struct Check {
     pub cannot_know: &'static str,
     /// How long the answer took, where that was measured.
     pub latency_ms: Option<i64>,
+    /// How many more copies there is room for, where that was looked at.
+    pub room: Option<u64>,
 }
 
 impl Check {
@@ -100,6 +104,7 @@ impl Check {
             advice: finding.advice,
             cannot_know,
             latency_ms: None,
+            room: finding.room,
         }
     }
 
@@ -164,6 +169,81 @@ impl Report {
         })
     }
 
+    /// For people, in few lines: what is well by its name, what is not with what to do, once where several say the same.
+    ///
+    /// # Errors
+    /// `out` is gone.
+    pub(crate) fn write_short(&self, out: &mut dyn Write, width: usize) -> std::io::Result<()> {
+        let bold = Style::new().bold();
+        let mut wheres: Vec<&Option<(Cloud, String)>> = Vec::new();
+        for check in &self.checks {
+            if !wheres.contains(&&check.of) {
+                wheres.push(&check.of);
+            }
+        }
+        for of in wheres {
+            let here =
+                |status: Status| self.checks.iter().filter(move |check| check.of == *of && check.status == status);
+            let name = match of {
+                None => "this installation".to_owned(),
+                Some((cloud, account)) => format!("{}, account {account}", cloud.name()),
+            };
+            let named = |status: Status| {
+                let mut names: Vec<&str> = here(status).map(|check| check.name).collect();
+                names.dedup();
+                names.join(", ")
+            };
+            writeln!(out, "{bold}{name}{bold:#}")?;
+            for (status, words) in
+                [(Status::Ok, "well"), (Status::Unknown, "not known"), (Status::Skipped, "not looked at")]
+            {
+                let names = named(status);
+                if !names.is_empty() {
+                    out.write_all(paragraph(&format!("{words}: {names}"), 2, width).as_bytes())?;
+                }
+            }
+        }
+        let mut told: Vec<(&Check, usize)> = Vec::new();
+        let trouble = |check: &&Check| matches!(check.status, Status::Fail | Status::Warn);
+        for check in self.checks.iter().filter(trouble) {
+            let same = |other: &&mut (&Check, usize)| other.0.found == check.found && other.0.name == check.name;
+            match told.iter_mut().find(same) {
+                Some((_, times)) => *times += 1,
+                None => told.push((check, 1)),
+            }
+        }
+        // What stands in the way comes first.
+        told.sort_by_key(|(check, _)| check.status != Status::Fail);
+        for (check, times) in &told {
+            let (word, style) = (check.status.name(), check.status.style());
+            let whose = match (&check.of, times) {
+                (Some((cloud, account)), 1) => format!("{} {account}: ", cloud.name()),
+                (_, 1) => String::new(),
+                (_, times) => format!("{times} times: "),
+            };
+            let subject =
+                if *times == 1 && !check.subject.is_empty() { format!(" {}", check.subject) } else { String::new() };
+            let text = format!("{}{subject}: {whose}{}", check.name, check.found);
+            let lines = paragraph(&text, 6, width);
+            writeln!(out, "{style}{word:5}{style:#} {}", lines.trim_start().trim_end())?;
+            if !check.advice.is_empty() {
+                out.write_all(paragraph(&format!("to do: {}", check.advice), 6, width).as_bytes())?;
+            }
+        }
+        self.write_sum(out, "; --all has every check, and what it does not tell", width)
+    }
+
+    fn write_sum(&self, out: &mut dyn Write, more: &str, width: usize) -> std::io::Result<()> {
+        let words: Vec<String> = Status::ALL
+            .into_iter()
+            .map(|status| (status, self.count(status)))
+            .filter(|(_, count)| *count > 0)
+            .map(|(status, count)| format!("{count} {}", status.name()))
+            .collect();
+        let text = format!("{}; nothing was changed{more}", words.join(", "));
+        write!(out, "\n{}", paragraph(&text, 0, width))
+    }
+
     /// For people: a line for each check, with what to do and what stays unseen below it.
     ///
     /// # Errors
@@ -195,12 +275,6 @@ impl Report {
                 writeln!(out, "           {dim}not known: {}{dim:#}", check.cannot_know)?;
             }
         }
-        let words: Vec<String> = Status::ALL
-            .into_iter()
-            .map(|status| (status, self.count(status)))
-            .filter(|(_, count)| *count > 0)
-            .map(|(status, count)| format!("{count} {}", status.name()))
-            .collect();
-        writeln!(out, "\n{}; nothing was changed", words.join(", "))
+        self.write_sum(out, "", usize::MAX)
     }
 }

@@ -3,6 +3,7 @@
 mod account;
 mod check;
 mod here;
+mod quota;
 mod reach;
 
 use std::io::Write;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use futures_util::future::join_all;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::model::command::{Cloud, Destination, Operation};
@@ -24,6 +25,7 @@ use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::settings::{Settings, accounts};
 
+use super::show::{self, Form};
 use crate::home;
 use crate::home::policy_file::{self, DEFAULT, VARIABLE};
 use account::{Account, CheckRun, variables};
@@ -32,6 +34,9 @@ use offsite_simulators::{SimOptions, Simulators};
 
 /// Options of `offsite doctor`.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  offsite doctor                          what is well and what is not, for ./offsite.yaml\n  offsite doctor --all policy.yaml        every check, and what it does not tell\n  offsite doctor --simulate               what it looks like, without an account\n\nExit codes:\n  0  nothing is in the way   3  something fails"
+)]
 pub struct DoctorArgs {
     /// The policy whose accounts, regions and vaults are looked at [default: OFFSITE_POLICY, else ./offsite.yaml if it exists]
     #[arg(value_name = "FILE")]
@@ -48,24 +53,18 @@ pub struct DoctorArgs {
     /// Without a policy: the region that copies go to
     #[arg(long, value_name = "REGION")]
     pub destination_region: Option<String>,
+    /// Every check, with what it does not tell (as -v)
+    #[arg(long, short = 'a')]
+    pub all: bool,
     /// How it is printed
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = Form::Table)]
+    pub format: Form,
     /// Look at simulators started for this run instead of the clouds
     #[arg(long)]
     pub simulate: bool,
     /// Give up on an answer after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=120))]
     pub timeout: u64,
-}
-
-/// How the report is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Table,
-    /// One JSON object
-    Json,
 }
 
 /// Looks at everything, prints it, and tells whether no check failed.
@@ -84,8 +83,9 @@ pub async fn run(args: &DoctorArgs, environment: &Environment, out: &mut dyn Wri
     };
     let report = examine(args, &environment).await?;
     match args.format {
-        Format::Table => report.write(out)?,
-        Format::Json => writeln!(out, "{}", report.to_json())?,
+        Form::Table if args.all => report.write(out)?,
+        Form::Table => report.write_short(out, show::width())?,
+        Form::Json => writeln!(out, "{}", report.to_json())?,
     }
     Ok(report.is_well())
 }
@@ -137,6 +137,11 @@ async fn examine(args: &DoctorArgs, environment: &Environment) -> anyhow::Result
     // One cloud that does not answer must not keep the others waiting.
     let found = join_all(accounts.iter().map(|account| account.checks(&room))).await;
     report.checks.extend(found.into_iter().flatten());
+    if let Some((_, policy)) = &policy
+        && let Ok(home) = home::reading(environment, args.file.as_deref()).await
+    {
+        quota::hold(&mut report.checks, policy, &*home.notes).await;
+    }
     Ok(report)
 }
 

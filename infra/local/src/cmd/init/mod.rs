@@ -8,7 +8,9 @@ use clap::{Args, ValueEnum};
 use offsite_shared::model::command::Cloud;
 use offsite_shared::settings::environment::Environment;
 
+use crate::cmd::show;
 use crate::home::policy_file;
+use crate::report::paragraph;
 
 /// Options of `offsite init`.
 #[derive(Args, Debug)]
@@ -99,9 +101,9 @@ pub fn run(args: &InitArgs, environment: &Environment, out: &mut dyn Write) -> a
     writeln!(
         out,
         "{path} is written: put your own {places} into it.\n{key}Then, none of these changes anything:\n\n  \
-         offsite doctor{of_file}\n  offsite policy check --live{of_file}\n  offsite witness{named}\n\n\
-         The first says whether key, rights and places are right, the second what would be copied, the third which backups\n\
-         have a copy already, whoever made it. And `offsite sweep` starts what is missing."
+         offsite doctor{of_file}\n  offsite policy check --live{of_file}\n  offsite witness{named}\n"
     )?;
-    Ok(())
+    let said = "The first says whether key, rights and places are right, the second what would be copied, the third which \
+        backups have a copy already, whoever made it. And `offsite sweep` starts what is missing.";
+    Ok(out.write_all(paragraph(said, 0, show::width()).as_bytes())?)
 }

@@ -29,6 +29,9 @@ pub use scheme::Scheme;
 /// `service` (tc3); `project_id`, `domain_id` (sdk-hmac); `signed_headers`. Headers that the scheme needs are added unless
 /// given; a given Authorization is ignored. Without a date and nonce, now and a random one are used.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  offsite sign --scheme tc3 --input request.json      canonical request, string to sign, signature"
+)]
 pub struct SignArgs {
     /// The signature scheme
     #[arg(long, value_enum)]

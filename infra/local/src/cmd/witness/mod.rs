@@ -10,15 +10,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use offsite_shared::context::Context;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::policy::{DURATION_WANTED, Policy, Rule, duration_text, read_duration};
 use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 
+use super::{find, show};
 use crate::home;
 use crate::home::policy_file::{self, DEFAULT, VARIABLE};
+use crate::report::WIDTH;
 use crate::report::witness::{self, Says, Testimony};
 use crate::terminal;
 
@@ -80,9 +81,9 @@ pub struct WitnessArgs {
     /// Without a policy: leave out backups that are younger, such as 24h, since their copies may still be made
     #[arg(long, value_name = "DURATION", requires = "from", value_parser = duration)]
     pub min_age: Option<Duration>,
-    /// How it is written
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    /// How it is written [default: as the name of the file ends, else table]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
     /// Write it to this file
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -102,16 +103,18 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// Nothing says what to look at, or that is wrong; or the testimony cannot be written.
 pub async fn run(args: &WitnessArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<Says> {
     let context = home::only_reads(environment)?;
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} looking  {elapsed}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(120));
+    let bar = show::spinner("looking");
     let testimony = bear(args, environment, &context).await;
     bar.finish_and_clear();
     let testimony = testimony?;
-    let text = match args.format {
-        Format::Table => witness::table(&testimony),
+    let width = if args.output.is_some() { WIDTH } else { show::width() };
+    let format = args.format.unwrap_or(match show::ending(args.output.as_deref()) {
+        Some("json") => Format::Json,
+        Some("csv") => Format::Csv,
+        _ => Format::Table,
+    });
+    let text = match format {
+        Format::Table => witness::table(&testimony, width),
         Format::Json => format!("{:#}\n", witness::json(&testimony)),
         Format::Csv => witness::csv(&testimony),
     };
@@ -141,11 +144,7 @@ fn of_policy(args: &WitnessArgs, environment: &Environment) -> anyhow::Result<Ve
     );
     let mut policy = policy_file::read(&path).map_err(|problems| anyhow::anyhow!("{problems}"))?;
     if let Some(name) = &args.rule {
-        policy.rules.retain(|rule| rule.name == *name);
-        anyhow::ensure!(
-            !policy.rules.is_empty(),
-            "\"{name}\" is no rule of the policy; `offsite policy check` lists them"
-        );
+        policy.rules = vec![find::rule(&policy, name)?.clone()];
     }
     anyhow::ensure!(!policy.rules.is_empty(), "the policy has no rule, so it says nothing to look at");
     Ok(policy.rules)

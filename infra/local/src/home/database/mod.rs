@@ -66,8 +66,13 @@ impl Database {
             let receiver = read_receiver.clone();
             threads.push(start("offsite-db-reader", path, move || read_loop(&reader, &receiver))?);
         }
-        let inner = Inner { path: shared, writes: Some(writes), reads: Some(reads), threads };
+        let inner = Inner { path: shared, writes: Some(writes), reads: Some(reads), threads, kept: Mutex::new(None) };
         Ok(Database { inner: Arc::new(inner) })
+    }
+
+    /// Holds a lock until the last use of this database ends.
+    pub(super) fn keep(&self, lock: std::fs::File) {
+        *self.inner.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(lock);
     }
 
     /// The file this database lives in.
@@ -129,6 +134,8 @@ struct Inner {
     writes: Option<mpsc::Sender<Box<dyn Write>>>,
     reads: Option<mpsc::Sender<Read>>,
     threads: Vec<JoinHandle<()>>,
+    /// What is held as long as the file is open.
+    kept: Mutex<Option<std::fs::File>>,
 }
 
 impl Drop for Inner {

@@ -1,0 +1,188 @@
+//! What a person sees: the command in a real terminal (a pty), narrow and wide, with and without colours.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use offsite_local::cmd::show::Form;
+use pty_process::Size;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::command_line::{offsite, run};
+use crate::functions::binaries;
+use crate::sweeping::Estate;
+
+/// A command in a terminal.
+struct Terminal {
+    pty: pty_process::Pty,
+    child: tokio::process::Child,
+    seen: Vec<u8>,
+}
+
+impl Terminal {
+    fn open(arguments: &[&str], environment: &[(String, String)], columns: u16) -> Terminal {
+        let (pty, pts) = pty_process::open().unwrap();
+        pty.resize(Size::new(40, columns)).unwrap();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let command = pty_process::Command::new(offsite())
+            .args(arguments)
+            .env_clear()
+            .env("PATH", path)
+            .env("TERM", "xterm-256color")
+            .envs(environment.iter().cloned())
+            .kill_on_drop(true);
+        Terminal { child: command.spawn(pts).unwrap(), pty, seen: Vec::new() }
+    }
+
+    /// Reads until this is there, or the command has ended.
+    async fn until(&mut self, wanted: Option<&str>) -> String {
+        let reading = async {
+            let mut part = [0; 4096];
+            // When nobody has the other side any more, Linux answers with an error.
+            while let Ok(count @ 1..) = self.pty.read(&mut part).await {
+                self.seen.extend_from_slice(&part[..count]);
+                if wanted.is_some_and(|wanted| String::from_utf8_lossy(&self.seen).contains(wanted)) {
+                    break;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(120), reading).await.expect("it goes on");
+        String::from_utf8_lossy(&self.seen).into_owned()
+    }
+
+    async fn ended(mut self) -> (i32, String) {
+        let seen = self.until(None).await;
+        (self.child.wait().await.unwrap().code().unwrap_or(-1), seen)
+    }
+}
+
+/// The text as it stands on the screen in the end: a line that was written over counts by its last words.
+fn plain(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('\u{1b}') {
+        out += &rest[..at];
+        let end = rest[at..].find(|sign: char| sign.is_ascii_alphabetic()).map_or(rest.len(), |end| at + end + 1);
+        rest = &rest[end..];
+    }
+    out += rest;
+    let last = |line: &str| line.rsplit('\r').find(|part| !part.trim().is_empty()).unwrap_or_default().to_owned();
+    out.split("\r\n").map(last).collect::<Vec<_>>().join("\n")
+}
+
+fn hold_width(text: &str, columns: usize) {
+    // The log is for whoever looks for a cause, and its lines are as long as they are.
+    for line in plain(text).lines().filter(|line| !line.trim_start().starts_with("WARN ")) {
+        assert!(line.chars().count() <= columns, "{} of {columns} columns: {line}", line.chars().count());
+    }
+}
+
+/// Whether the parts come in this order, wherever lines are broken.
+fn hold_order(text: &str, parts: &[&str]) {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut rest = text.as_str();
+    for part in parts {
+        let Some((_, after)) = rest.split_once(part) else { panic!("{part} is not there, or not in its turn: {text}") };
+        rest = after;
+    }
+}
+
+/// The story in both widths; the narrow one keeps its playground, in which the README's commands work.
+#[tokio::test]
+async fn the_demo_tells_its_story_in_a_terminal() {
+    binaries();
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [narrow, wide] =
+        folders.each_ref().map(|folder| vec![("TMPDIR".to_owned(), folder.path().to_string_lossy().into_owned())]);
+    let uncoloured = [wide, vec![("NO_COLOR".to_owned(), "1".to_owned())]].concat();
+    let story = [
+        "First act",
+        "found and taken over",
+        "12 receipts on the queue for 12 copies; 12 of them are there and usable",
+        "Second act",
+        "1 refused by the cloud",
+        "Does not hold",
+        "offsite risk accept --rule servers",
+        "raises the quota",
+        "disks holds",
+        "servers does not hold",
+        "a person must decide",
+        "Holds",
+        "1 is an accepted risk",
+        "16 copies, each made once; 16 receipts on the queue, each there exactly once.",
+    ];
+    let kept = async {
+        let mut terminal = Terminal::open(&["demo", "--fast", "--keep"], &narrow, 80);
+        let seen = terminal.until(Some("The page:")).await;
+        hold_width(&seen, 80);
+        hold_order(&plain(&seen), &story);
+        assert!(seen.contains("\u{1b}[31m") && seen.contains("\u{1b}[32m"), "red and green: {seen}");
+        let playground: PathBuf = std::fs::read_dir(folders[0].path()).unwrap().next().unwrap().unwrap().path();
+        let exports = std::fs::read_to_string(playground.join("env.sh")).unwrap();
+        let read = |line: &str| {
+            let (name, value) = line.strip_prefix("export ").unwrap().split_once('=').unwrap();
+            (name.to_owned(), value.trim_matches('\'').to_owned())
+        };
+        let environment: Vec<(String, String)> = exports.lines().map(read).collect();
+        for (arguments, code, part) in [
+            (vec!["report"], 0, "Holds"),
+            (vec!["status", "disk-web00002", "--no-look"], 0, "disk-web00002"),
+            (vec!["witness"], 3, "snap-web00002"),
+            (vec!["risk", "list"], 0, "rebuilt from code"),
+            (vec!["queue", "list"], 0, "offsite.replication.accepted"),
+            (vec!["sweep", "--dry-run", "--format", "table"], 0, "disks: 0 would be started"),
+        ] {
+            let ended = run(&arguments, &environment, None).await;
+            assert!(ended.code == code, "{arguments:?}: {}\n{}{}", ended.code, ended.stdout, ended.stderr);
+            let part = if arguments[0] == "witness" { "copied" } else { part };
+            assert!(ended.stdout.contains(part), "{arguments:?}: {}", ended.stdout);
+        }
+        terminal.pty.write_all(b"\x03").await.unwrap();
+        assert_eq!(terminal.ended().await.0, 0);
+        assert!(!playground.exists(), "nothing is left of the playground");
+    };
+    let told = async {
+        let (code, seen) = Terminal::open(&["demo", "--fast"], &uncoloured, 120).ended().await;
+        assert_eq!(code, 0, "{seen}");
+        hold_width(&seen, 120);
+        hold_order(&seen, &story);
+        assert!(!seen.contains('\u{1b}'), "no colours were asked for: {seen}");
+        hold_order(&seen, &["What next", "offsite demo --keep", "offsite init tencent"]);
+        let page = seen.trim_end().lines().last().unwrap().trim_end().to_owned();
+        assert!(std::fs::read_to_string(page).unwrap().contains("2d0c5a34-6b0f-4a3c-9c39-5a0f8b6e1c02"), "{seen}");
+    };
+    tokio::join!(kept, told);
+}
+
+/// From an empty folder to the first report, in both widths.
+#[tokio::test]
+async fn the_first_steps_are_readable_in_a_terminal() {
+    let estate = Estate::start(7, 20).await;
+    for (columns, colours) in [(80, true), (120, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        let mut environment: Vec<(String, String)> = estate.environment.variables().clone().into_iter().collect();
+        for (name, file) in [("OFFSITE_DB", "offsite.db"), ("OFFSITE_POLICY", "offsite.yaml")] {
+            environment.push((name.to_owned(), path(file)));
+        }
+        if !colours {
+            environment.push(("NO_COLOR".to_owned(), "1".to_owned()));
+        }
+        for (arguments, codes, part) in [
+            (vec!["init", "tencent", "--policy", &path("offsite.yaml")], vec![0], "is written"),
+            (vec!["doctor"], vec![0], "nothing was changed; --all has every check"),
+            (vec!["sweep", "--dry-run"], vec![0, 1], "would be started"),
+            (vec!["sweep"], vec![0, 1, 3], "with copy"),
+            (vec!["report"], vec![0, 1, 3], "Offsite report of"),
+            (vec!["queue", "list"], vec![0], "copy"),
+            (vec!["ledger", "show", "--all"], vec![0], "copy or why"),
+        ] {
+            let (code, seen) = Terminal::open(&arguments, &environment, columns).ended().await;
+            assert!(codes.contains(&code), "{arguments:?} ended with {code}: {seen}");
+            assert!(plain(&seen).contains(part), "{arguments:?}: {seen}");
+            hold_width(&seen, columns.into());
+            assert!(colours || !seen.contains("\u{1b}[1m"), "{arguments:?}: {seen}");
+        }
+    }
+    // The same words decide everywhere.
+    assert_eq!([Form::Table, Form::Json].map(|form| format!("{form:?}").to_lowercase()), ["table", "json"]);
+}
