@@ -50,6 +50,17 @@ fn every_record_is_read_and_none_of_its_fields_is_lost() {
     assert!(Record::from_text(strange["key"].as_str().unwrap(), &strange.to_string()).is_err());
 }
 
+/// Found by the fuzzer: the parser's words held the whole of what stands where a state is wanted.
+#[test]
+fn why_a_record_cannot_be_read_is_a_line_of_bounded_length() {
+    let text = std::fs::read_to_string(kept("records.txt")).unwrap();
+    let line = text.lines().next().unwrap().split_once(": ").unwrap().1;
+    let mut spoilt: Value = serde_json::from_str(line).unwrap();
+    spoilt["state"] = json!(format!("{}\u{1b}[2J", "x".repeat(5_000)));
+    let said = Record::from_text("0", &spoilt.to_string()).unwrap_err().to_string();
+    assert!(said.chars().count() < 1_100 && !said.contains(char::is_control), "{} signs", said.chars().count());
+}
+
 #[tokio::test]
 async fn a_home_is_read_with_all_that_is_in_it() {
     let folder = tempfile::tempdir().unwrap();

@@ -26,6 +26,7 @@ use crate::model::command::{Command, Key, Replication};
 use crate::model::evidence::Evidence;
 use crate::model::failure::Whose;
 use crate::model::receipt::Receipt;
+use crate::model::text::one_line;
 use error::LedgerError;
 
 pub use crate::ledger::about::About;
@@ -335,7 +336,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 fn corrupt(key: &str, error: &serde_json::Error) -> LedgerError {
-    LedgerError::Corrupt { key: key.to_owned(), reason: error.to_string() }
+    LedgerError::Corrupt { key: key.to_owned(), reason: one_line(&error.to_string()) }
 }
 
 fn first(replication: &Replication, by: &Claimant) -> Record {
