@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::ledger::Record;
 use crate::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
 use crate::model::access::{Access, CredentialName, Pause};
-use crate::model::command::{Cloud, Command, Key};
+use crate::model::command::{Cloud, Command, Key, Realm};
 use crate::model::error::{EmitError, Error};
 use crate::model::http::{HttpRequest, Reply, TransportError};
 use crate::model::receipt::Message;
@@ -77,10 +77,26 @@ pub trait Objects: Send + Sync {
     fn put<'a>(&'a self, name: &'a str, content_type: &'a str, bytes: &'a [u8]) -> Boxed<'a, Result<(), Error>>;
 }
 
+/// A message of the work queue of which nothing can ever come, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The ID that the queue gave the message.
+    pub id: String,
+    /// Its text, as it was received.
+    pub body: String,
+    /// The error.
+    pub error: Error,
+}
+
 /// Hands commands to other functions.
 pub trait WorkQueue: Send + Sync {
     /// Sends all commands. The answer says for each command, in order, whether the queue has it.
     fn hand_over<'a>(&'a self, commands: &'a [Command]) -> Boxed<'a, Vec<Result<(), EmitError>>>;
+
+    /// Puts messages among the dead letters. The answer says for each, in order, whether it lies there. A queue without dead letters has none.
+    fn give_up<'a>(&'a self, letters: &'a [DeadLetter]) -> Boxed<'a, Vec<Result<(), EmitError>>> {
+        Box::pin(async move { letters.iter().map(|_| Err(EmitError("there are no dead letters".into()))).collect() })
+    }
 }
 
 /// Puts messages on the queue that consumers read.
@@ -97,7 +113,7 @@ pub trait Meter: Send + Sync {
 
 /// Gives what authenticates the calls of an account.
 pub trait Secrets: Send + Sync {
-    /// The access for calls to this cloud, account and region. `refused` names a credential that was given before and that the cloud
+    /// The access for calls of this cloud and account in this realm. `refused` names a credential that was given before and that the cloud
     /// refused: if there is another one by now, that is given, and otherwise the same one again.
     ///
     /// # Errors
@@ -106,7 +122,7 @@ pub trait Secrets: Send + Sync {
         &'a self,
         cloud: Cloud,
         account: &'a str,
-        region: &'a str,
+        realm: Realm<'a>,
         refused: Option<&'a CredentialName>,
     ) -> Boxed<'a, Result<Access, Error>>;
 

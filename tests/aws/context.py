@@ -14,6 +14,18 @@ EVERYTHING = {
     "KmsKeyArn": KEY,
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:on-call",
     "PolicyS3Uri": "s3://policies-of-offsite/offsite.json",
+    "PolicyKmsKeyArn": KEY,
+    "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
+    "RolePath": "/teams/backup/",
+    "SubnetIds": "subnet-1,subnet-2",
+    "SecurityGroupIds": "sg-1",
+    "HttpsProxy": "http://proxy.example.com:3128",
+    "LayerArns": "arn:aws:lambda:us-east-1:123456789012:layer:roots:1",
+    "CaBundle": "/opt/roots.pem",
+    "ReadOnlyPrincipals": "arn:aws:iam::123456789012:role/auditors",
+    "OperatorPrincipals": "arn:aws:iam::123456789012:role/on-call",
+    "ReceiptsAreRead": "true",
+    "WorkSenders": "arn:aws:iam::210987654321:role/backups",
     **{f"{name}KmsKeyArn": KEY for name in PROVIDERS},
     **{f"{name}SecretArns": "arn:aws:secretsmanager:us-east-1:123456789012:secret:cloud-AbCdEf" for name in PROVIDERS},
     **{f"{name}FederationAudiences": "offsite" for name in PROVIDERS},
@@ -29,6 +41,7 @@ class Context:
         self.sam = json.loads(json.dumps(load(), default=str))
         self.template = translate(with_code(load(), "code-bucket"))
         folder = TEMPLATE.parent
+        self.samconfig = (folder / "samconfig.toml").read_text(encoding="utf-8")
         self.workflows = {
             name: json.loads((folder / f"{name}.asl.json").read_text(encoding="utf-8"))
             for name in ("workflow", "workflow-fleet")
@@ -40,7 +53,7 @@ class Context:
     def copy(self):
         """A copy to seed a defect into."""
         spoilt = object.__new__(Context)
-        spoilt.text = self.text
+        spoilt.text, spoilt.samconfig = self.text, self.samconfig
         for part in ("sam", "template", "workflows", "docs"):
             setattr(spoilt, part, json.loads(json.dumps(getattr(self, part))))
         spoilt._made = {}

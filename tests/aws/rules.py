@@ -69,26 +69,44 @@ def _with_concurrency(context):
         yield int(chosen), {**ALL_ON, **{f"{name}Concurrency": chosen for name in PROVIDERS}}
 
 
+# What runs beside the work queue: sweep, observe and the look at what is new.
+SCHEDULED = 3
+
+
 @rule
 def concurrency(context):
-    """The queue leaves two of the reserved concurrency to the schedules."""
+    """The queue leaves two of the reserved concurrency to the schedules; its own limit holds where none is reserved."""
     for chosen, given in _with_concurrency(context):
         for name, mapping, function, _ in _mappings(context, given):
             most = int(mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 1000))
-            if not 2 <= most <= int(function.get("ReservedConcurrentExecutions", 0)) - 2:
+            reserved = function.get("ReservedConcurrentExecutions")
+            if str(reserved or 0) != str(chosen):
+                yield f"{name}: {reserved} reserved, {chosen} chosen"
+            if not 2 <= most <= (chosen - 2 if chosen else 5):
                 yield f"{name}: {most} of {chosen}"
 
 
 @rule
+def any_account(context):
+    """By default nothing is reserved, so that an account with the quota of a new one, 10, can deploy."""
+    for _, name, function in context.made("AWS::Lambda::Function", ALL_ON):
+        if "ReservedConcurrentExecutions" in function:
+            yield f"{name}: {function['ReservedConcurrentExecutions']} reserved"
+
+
+@rule
 def pace(context):
-    """Requests per second times concurrency stay within the cloud's limit, and are never 0, which is no limit."""
+    """Requests per second times all that runs at once stay within the cloud's limit, and are never 0, which is no limit."""
     limits = context.requests_per_second()
     for chosen, given in _with_concurrency(context):
         for name in PROVIDERS:
             function = context.resolved(given, FEEDING)["Resources"][f"{name}Function"]["Properties"]
             rate = int(function["Environment"]["Variables"].get(f"OFFSITE_{name.upper()}_RPS", 0))
-            if not 1 <= rate or rate * chosen > limits[name]:
-                yield f"{name}: {rate} a second × {chosen}, the limit is {limits[name]}"
+            mapping = context.resolved(given, FEEDING)["Resources"][f"{name}WorkMapping"]["Properties"]
+            workers = int(mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 0))
+            at_once = chosen or workers + SCHEDULED
+            if not 1 <= rate or rate * at_once > limits[name]:
+                yield f"{name}: {rate} a second × {at_once}, the limit is {limits[name]}"
 
 
 @rule
@@ -140,6 +158,25 @@ def dead_letter_alarms(context):
 
 
 @rule
+def wrong_commands_at_once(context):
+    """A function may put a wrong command among the dead letters of its own work queue, and knows where they are."""
+    resources = context.resolved(ALL_ON)["Resources"]
+    for provider in PROVIDERS:
+        letters = target(resources[f"{provider}Work"]["Properties"].get("RedrivePolicy", {}).get("deadLetterTargetArn"))
+        variables = resources[f"{provider}Function"]["Properties"]["Environment"]["Variables"]
+        policies = resources[f"{provider}Role"]["Properties"]["Policies"]
+        may = [
+            letters if resource == "*" else target(resource)
+            for policy in policies
+            for one in policy["PolicyDocument"]["Statement"]
+            if any(str(action).startswith("sqs:SendMessage") for action in items(one["Action"]))
+            for resource in items(one["Resource"])
+        ]
+        if letters and (target(variables.get("OFFSITE_DEAD_LETTERS_URL")) != letters or letters not in may):
+            yield f"{provider}: {variables.get('OFFSITE_DEAD_LETTERS_URL')}, may send to {may}"
+
+
+@rule
 def dead_letters_last(context):
     """A dead-letter queue keeps messages for the fourteen days that SQS allows."""
     resources = context.resolved(ALL_ON)["Resources"]
@@ -188,6 +225,8 @@ NO_RESOURCE = {
     "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
     "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
     "sts:GetWebIdentityToken",
+    "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
 }  # fmt: skip
 
 
@@ -213,14 +252,16 @@ def deletes_notes_only(context):
                 yield where
 
 
-RISKS = ["note#risk/*", "risk#*"]
+DECISIONS = ["note#risk/*", "risk#*", "note#brake*", "brake#*"]
 WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
 
 
 @rule
-def risks_are_peoples(context):
-    """A role that may write the ledger is denied every write of a risk: accepting one is for a person with a role of their own."""
+def decisions_are_peoples(context):
+    """A function that may write the ledger is denied every write of a risk and of the brake: both are for people with a role of their own."""
     for variant, name, role in context.made("AWS::IAM::Role"):
+        if name == "OperatorRole":
+            continue
         statements = [one for policy in role.get("Policies", []) for one in policy["PolicyDocument"]["Statement"]]
         allowed = {action for one in statements if one["Effect"] == "Allow" for action in items(one["Action"])}
         tables = [one["Resource"] for one in statements if WRITES & set(items(one["Action"])) and one["Effect"] == "Allow"]
@@ -229,10 +270,10 @@ def risks_are_peoples(context):
             for one in statements
             if one["Effect"] == "Deny"
             and set(items(one["Action"])) >= WRITES
-            and one.get("Condition") == {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": RISKS}}
+            and one.get("Condition") == {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": DECISIONS}}
         ]
         if WRITES & allowed and any(table not in denied for table in tables):
-            yield f"{name} ({variant}): may write risks"
+            yield f"{name} ({variant}): may write what people decide"
 
 
 @rule
@@ -320,11 +361,56 @@ def roles_of_services(context):
     for _, name, role in context.made("AWS::IAM::Role", ALL_ON):
         for statement in role["AssumeRolePolicyDocument"]["Statement"]:
             service = statement["Principal"].get("Service")
+            if name in PEOPLE:
+                continue
             condition = str(statement.get("Condition", ""))
             bound = "aws:SourceAccount" in condition and "aws:SourceArn" in condition
             if service != "lambda.amazonaws.com" and not bound:
                 yield f"{name}: {service}"
 
+
+PEOPLE = {"ReadOnlyRole": "ReadOnlyPrincipals", "OperatorRole": "OperatorPrincipals"}
+READS = ("Get", "Query", "Scan", "Describe", "Decrypt", "GenerateDataKey")
+
+
+@rule
+def roles_of_people(context):
+    """The two roles for people are made for whom they are named, no function has them, and the read-only one only reads."""
+    for given, wanted in ((ALL_ON, set()), (EVERYTHING, set(PEOPLE))):
+        made = {name: role for _, name, role in context.made("AWS::IAM::Role", given) if name in PEOPLE}
+        if set(made) != wanted:
+            yield f"{sorted(made)} instead of {sorted(wanted)}"
+        for name, role in made.items():
+            trusted = [one["Principal"] for one in role["AssumeRolePolicyDocument"]["Statement"]]
+            if trusted != [{"AWS": EVERYTHING[PEOPLE[name]].split(",")}]:
+                yield f"{name}: trusts {trusted}"
+    for where, statement in context.statements():
+        if where.startswith("ReadOnlyRole"):
+            for action in items(statement["Action"]):
+                if not action.split(":")[1].startswith(READS):
+                    yield f"{where}: {action}"
+
+
+@rule
+def landing_zone(context):
+    """Each role has the boundary and the path, each function the VPC, proxy, layers and roots that are asked for, and by default none."""
+    for variant, name, role in context.made("AWS::IAM::Role"):
+        asked = variant == "everything"
+        boundary = EVERYTHING["PermissionsBoundaryArn"] if asked else None
+        if (role.get("PermissionsBoundary"), role.get("Path")) != (boundary, EVERYTHING["RolePath"] if asked else "/"):
+            yield f"{name} ({variant}): {role.get('PermissionsBoundary')}, {role.get('Path')}"
+    for variant, name, function in context.made("AWS::Lambda::Function"):
+        variables = function["Environment"]["Variables"]
+        found = (
+            function.get("VpcConfig"), function.get("Layers"), variables.get("HTTPS_PROXY"), variables.get("OFFSITE_CA_BUNDLE"),
+        )  # fmt: skip
+        vpc = {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
+        given = (vpc, [EVERYTHING["LayerArns"]], EVERYTHING["HttpsProxy"], EVERYTHING["CaBundle"])
+        if found != (given if variant == "everything" else (None, None, None, "")):
+            yield f"{name} ({variant}): {found}"
+        role = context.resolved(VARIANTS[variant])["Resources"][target(function["Role"])]["Properties"]
+        if "lambda.amazonaws.com" in str(role) and ("ec2:CreateNetworkInterface" in str(role)) != (variant == "everything"):
+            yield f"{name} ({variant}): rights to a network interface"
 
 @rule
 def logs(context):
@@ -364,12 +450,12 @@ def tracing(context):
 
 @rule
 def table_protected(context):
-    """The ledger has point-in-time recovery and deletion protection, and no TTL: finished records are the proof."""
+    """The ledger has point-in-time recovery and no TTL: finished records are the proof. A rollback can delete it."""
     for _, name, table in context.made("AWS::DynamoDB::Table", ALL_ON):
         if table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled") is not True:
             yield f"{name}: point-in-time recovery"
-        if str(table.get("DeletionProtectionEnabled")).lower() != "true":
-            yield f"{name}: deletion protection"
+        if "DeletionProtectionEnabled" in table:
+            yield f"{name}: deletion protection keeps a failed first deployment from rolling back"
         if "TimeToLiveSpecification" in table:
             yield f"{name}: TTL"
 
@@ -415,12 +501,55 @@ def table_as_documented(context):
 
 @rule
 def state_retained(context):
-    """What holds state outlives the stack: table, receipts and their dead letters, reports."""
+    """What holds state outlives the stack and not a failed first deployment: table, receipts and their dead letters, reports."""
+    wanted = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
     for name in ("Ledger", "Receipts", "ReceiptsDeadLetters", "Reports"):
         resource = context.template["Resources"][name]
-        for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
-            if resource.get(policy) != "Retain":
+        for policy, value in wanted.items():
+            if resource.get(policy) != value:
                 yield f"{name}: {policy}"
+
+
+STARTERS = ("AWS::Scheduler::Schedule", "AWS::Lambda::EventSourceMapping")
+
+
+@rule
+def starts_last(context):
+    """What starts functions by itself is made when all else is there: nothing begins before nothing can fail any more."""
+    for variant, values in VARIANTS.items():
+        made = context.resolved(values)["Resources"]
+        others = {name for name, resource in made.items() if resource["Type"] not in STARTERS}
+        for name in sorted(set(made) - others):
+            waited, left = set(), [name]
+            while left:
+                one = made.get(left.pop(), {})
+                waits = items(one.get("Metadata", {}).get("WaitsFor", []))
+                depends = items(one.get("DependsOn", [])) + [target(node) for node in waits if target(node)]
+                left += [other for other in depends if other not in waited]
+                waited |= set(depends)
+            if not others <= waited:
+                yield f"{name} ({variant}): does not wait for {', '.join(sorted(others - waited)[:3])}"
+
+
+@rule
+def policy_is_the_operators(context):
+    """The stack reads the policy by the name that it is given, and neither makes nor writes it."""
+    name = "/teams/backup/policy"
+    for given in (ALL_ON, {**ALL_ON, "PolicyParameterName": name}):
+        wanted = given.get("PolicyParameterName", "/offsite/offsite/policy")
+        for one, resource in context.resolved(given)["Resources"].items():
+            if resource["Type"] == "AWS::SSM::Parameter":
+                yield f"{one}: makes a parameter"
+        for _, one, function in context.made("AWS::Lambda::Function", given):
+            if function["Environment"]["Variables"].get("OFFSITE_POLICY") != f"ssm:{wanted}":
+                yield f"{one}: {function['Environment']['Variables'].get('OFFSITE_POLICY')}"
+        for _, role, properties in context.made("AWS::IAM::Role", given):
+            for statement in (one for policy in properties["Policies"] for one in policy["PolicyDocument"]["Statement"]):
+                actions = [action for action in items(statement["Action"]) if action.startswith("ssm:")]
+                if actions == ["ssm:GetParameter", "ssm:PutParameter"] and role == "OperatorRole":
+                    continue
+                if actions and (actions != ["ssm:GetParameter"] or not str(statement["Resource"]).endswith(f"parameter{wanted}")):
+                    yield f"{role}: {actions} on {statement['Resource']}"
 
 
 @rule
@@ -440,10 +569,13 @@ def tls_only(context):
 
 @rule
 def queues_closed(context):
-    """A queue policy lets nobody in but EventBridge, for one rule of this template."""
-    for _, name, policy in context.made("AWS::SQS::QueuePolicy", ALL_ON):
+    """A queue policy lets nobody in but EventBridge, for one rule of this template, and the roles that are named to send commands."""
+    named = {"AWS": EVERYTHING["WorkSenders"].split(",")}
+    for variant, name, policy in context.made("AWS::SQS::QueuePolicy"):
         for statement in policy["PolicyDocument"]["Statement"]:
             if statement["Effect"] == "Allow":
+                if variant == "everything" and name.endswith("WorkAccess") and statement["Principal"] == named:
+                    continue
                 source = statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn")
                 if statement["Principal"] != {"Service": "events.amazonaws.com"} or target(source) is None:
                     yield name
@@ -539,6 +671,49 @@ def metrics_exist(context):
 
 
 @rule
+def tail_shown(context):
+    """The dashboards of the clouds that are looked at every minute show how old the last look is and what waits."""
+    for variant, name, board in context.made("AWS::CloudWatch::Dashboard"):
+        body = str(board["DashboardBody"])
+        shown = [metric in body for metric in ("TailAgeSeconds", "TailPending", "TailAgeAlarm")]
+        if shown != [not name.startswith("Alibaba")] * 3:
+            yield f"{name} ({variant}): {shown}"
+
+
+@rule
+def receipts_unread(context):
+    """Receipts that nobody reads are an alarm only where somebody is said to read them."""
+    for given, wanted in (({}, 0), ({"ReceiptsAreRead": "true"}, 1)):
+        made = [name for _, name, _ in context.made("AWS::CloudWatch::Alarm", {**ALL_ON, **given}) if name == "ReceiptsUnreadAlarm"]
+        if len(made) != wanted:
+            yield f"{given}: {made}"
+
+
+@rule
+def workflows_watched(context):
+    """Each workflow that fails is an alarm, and so is one that does not end."""
+    made = {
+        (alarm["MetricName"], target(alarm["Dimensions"][0]["Value"]))
+        for _, _, alarm in context.made("AWS::CloudWatch::Alarm", ALL_ON)
+        if alarm["Namespace"] == "AWS/States" and alarm["Statistic"] == "Sum" and float(alarm["Threshold"]) == 0
+    }
+    wanted = {("ExecutionsFailed", "Workflow"), ("ExecutionsTimedOut", "Workflow"), ("ExecutionsFailed", "Fleet")}
+    if made != wanted:
+        yield str(sorted(wanted - made))
+
+
+@rule
+def one_ledger(context):
+    """A ledger that exists is named by two parameters, so that one of them emptied by mistake begins no new one."""
+    asserted = str(context.sam["Rules"].get("OneLedger", {}))
+    if "NewLedger" not in asserted or "ExistingLedger" not in asserted:
+        yield "no rule OneLedger"
+    both = {**ALL_ON, "NewLedger": "false", "ExistingLedger": ""}
+    if "Ledger" in context.resolved(both)["Resources"]:
+        yield "a table is made with NewLedger=false"
+
+
+@rule
 def alarms(context):
     """The stack and each provider have the alarms that somebody on call needs; silence is one where it means that nobody looks."""
     wanted = {
@@ -630,6 +805,28 @@ def parameters(context):
             yield f"{name}: unused"
     for name in set(placed) - set(context.sam["Parameters"]):
         yield f"{name}: a group names what there is not"
+    # `sam deploy --guided` asks in this order, and takes Enter for the default.
+    first = [f"{name}Enabled" for name in ("Tencent", "Alibaba", "Huawei")]
+    if list(context.sam["Parameters"])[:3] != first:
+        yield f"the first parameters are {list(context.sam['Parameters'])[:3]}: which clouds comes first"
+
+
+@rule
+def samconfig(context):
+    """Each environment of samconfig.toml enables one cloud by parameters that there are, so that `sam deploy` needs no prompt."""
+    parts = re.split(r"^\[(\w+)\.deploy\.parameters\]$", context.samconfig, flags=re.MULTILINE)
+    found = dict(zip(parts[1::2], parts[2::2]))
+    if sorted(found) != ["alibaba", "default", "huawei", "tencent"]:
+        yield f"environments {sorted(found)}"
+    for name, text in found.items():
+        given = dict(re.findall(r"[\"'](\w+)=(.*)[\"']", text))
+        enabled = [one for one, value in given.items() if one.endswith("Enabled") and value == "true"]
+        if len(enabled) != 1 or (name != "default" and enabled != [f"{name.capitalize()}Enabled"]):
+            yield f"{name}: enables {enabled}"
+        for unknown in sorted(set(given) - set(context.sam["Parameters"])):
+            yield f"{name}: there is no parameter {unknown}"
+        if 'stack_name = "' not in text or "CAPABILITY_IAM" not in text or "resolve_s3 = true" not in text:
+            yield f"{name}: would ask"
 
 
 @rule

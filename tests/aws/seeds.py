@@ -1,5 +1,7 @@
 """A defect for each rule: what it does to the template, and which rule alone must report it."""
 
+import json
+
 SEEDS = []
 
 
@@ -31,6 +33,7 @@ def _state(context, name, machine="workflow"):
 
 def _add(context, name, kind, properties):
     context.template["Resources"][name] = {"Type": kind, "Condition": "TencentWanted", "Properties": properties}
+    context.template["Resources"]["Ready"]["Metadata"]["WaitsFor"].append({"Fn::If": ["TencentWanted", {"Ref": name}, ""]})
 
 
 def _alarm_queue(context, name):
@@ -63,6 +66,16 @@ def a_queue_that_takes_all_concurrency(context):
 
 
 @seed("concurrency")
+def a_reservation_that_is_forgotten(context):
+    del _resource(context, "HuaweiFunction")["ReservedConcurrentExecutions"]
+
+
+@seed("any_account")
+def a_report_that_reserves_one(context):
+    _resource(context, "ReportFunction")["ReservedConcurrentExecutions"] = 1
+
+
+@seed("concurrency")
 def a_queue_without_a_limit(context):
     del _resource(context, "TencentWorkMapping")["ScalingConfig"]
 
@@ -70,6 +83,11 @@ def a_queue_without_a_limit(context):
 @seed("pace")
 def faster_than_the_cloud_allows(context):
     context.template["Mappings"]["Pace"]["5"]["tencent"] = "5"
+
+
+@seed("pace")
+def a_pace_that_forgets_the_schedules(context):
+    context.template["Mappings"]["Pace"]["0"]["tencent"] = "10"
 
 
 @seed("pace")
@@ -110,6 +128,17 @@ def an_alarm_on_the_wrong_queue(context):
 @seed("dead_letter_alarms")
 def an_alarm_that_waits_for_ten(context):
     _resource(context, "ReceiptsDeadLettersAlarm")["Threshold"] = 10
+
+
+@seed("wrong_commands_at_once")
+def a_function_that_may_not_give_up(context):
+    _statement(context, "AlibabaRole", "Send")["Resource"].remove({"Fn::GetAtt": ["AlibabaWorkDeadLetters", "Arn"]})
+
+
+@seed("wrong_commands_at_once")
+def a_function_with_the_dead_letters_of_another(context):
+    variables = _resource(context, "HuaweiFunction")["Environment"]["Variables"]
+    variables["OFFSITE_DEAD_LETTERS_URL"] = {"Ref": "HuaweiWork"}
 
 
 @seed("dead_letters_last")
@@ -171,21 +200,27 @@ def records_can_be_deleted(context):
     del _statement(context, "AlibabaRole", "Notes")["Condition"]
 
 
-@seed("risks_are_peoples")
+@seed("decisions_are_peoples")
 def a_function_that_may_accept_risks(context):
     statements = _resource(context, "HuaweiRole")["Policies"][0]["PolicyDocument"]["Statement"]
-    statements.remove(_statement(context, "HuaweiRole", "RisksArePeoples"))
+    statements.remove(_statement(context, "HuaweiRole", "DecisionsArePeoples"))
 
 
-@seed("risks_are_peoples")
+@seed("decisions_are_peoples")
 def a_denial_that_forgets_the_notes(context):
-    condition = _statement(context, "TencentRole", "RisksArePeoples")["Condition"]
+    condition = _statement(context, "TencentRole", "DecisionsArePeoples")["Condition"]
     condition["ForAnyValue:StringLike"]["dynamodb:LeadingKeys"].remove("note#risk/*")
 
 
-@seed("risks_are_peoples")
+@seed("decisions_are_peoples")
+def a_function_that_may_release_the_brake(context):
+    condition = _statement(context, "HuaweiRole", "DecisionsArePeoples")["Condition"]
+    condition["ForAnyValue:StringLike"]["dynamodb:LeadingKeys"].remove("note#brake*")
+
+
+@seed("decisions_are_peoples")
 def a_denial_of_new_items_alone(context):
-    _statement(context, "AlibabaRole", "RisksArePeoples")["Action"] = "dynamodb:PutItem"
+    _statement(context, "AlibabaRole", "DecisionsArePeoples")["Action"] = "dynamodb:PutItem"
 
 
 @seed("the_report_only_reads")
@@ -250,6 +285,35 @@ def a_role_for_any_schedule(context):
     del _resource(context, "TencentScheduleRole")["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]
 
 
+@seed("roles_of_people")
+def a_reader_that_writes(context):
+    _statement(context, "ReadOnlyRole", "Look")["Action"].append("dynamodb:PutItem")
+    statements = _resource(context, "ReadOnlyRole")["Policies"][0]["PolicyDocument"]["Statement"]
+    denial = json.loads(json.dumps(_statement(context, "TencentRole", "DecisionsArePeoples")))
+    statements.append(denial)
+
+
+@seed("roles_of_people")
+def an_operator_role_for_everybody(context):
+    trust = _resource(context, "OperatorRole")["AssumeRolePolicyDocument"]["Statement"][0]
+    trust["Principal"] = {"AWS": "*"}
+
+
+@seed("landing_zone")
+def a_role_without_its_boundary(context):
+    del _resource(context, "HuaweiScheduleRole")["PermissionsBoundary"]
+
+
+@seed("landing_zone")
+def a_function_beside_its_vpc(context):
+    del _resource(context, "ReportFunction")["VpcConfig"]
+
+
+@seed("landing_zone")
+def a_function_that_trusts_less_than_its_proxy_needs(context):
+    del _resource(context, "AlibabaFunction")["Environment"]["Variables"]["OFFSITE_CA_BUNDLE"]
+
+
 @seed("logs")
 def logs_for_ever(context):
     del _resource(context, "TencentLog")["RetentionInDays"]
@@ -281,8 +345,8 @@ def a_table_that_forgets(context):
 
 
 @seed("table_protected")
-def a_table_without_protection(context):
-    _resource(context, "Ledger")["DeletionProtectionEnabled"] = False
+def a_table_that_no_rollback_can_delete(context):
+    _resource(context, "Ledger")["DeletionProtectionEnabled"] = True
 
 
 @seed("table_as_documented")
@@ -301,8 +365,42 @@ def a_ledger_that_goes_with_the_stack(context):
 
 
 @seed("state_retained")
+def a_failed_deployment_that_leaves_a_table_behind(context):
+    context.template["Resources"]["Ledger"]["DeletionPolicy"] = "Retain"
+
+
+@seed("state_retained")
 def receipts_that_go_with_a_replacement(context):
     del context.template["Resources"]["Receipts"]["UpdateReplacePolicy"]
+
+
+@seed("starts_last")
+def a_schedule_that_waits_for_nothing(context):
+    del context.template["Resources"]["TencentSweep"]["DependsOn"]
+
+
+@seed("starts_last")
+def a_queue_that_is_read_before_its_alarm_is_made(context):
+    waits = context.template["Resources"]["Ready"]["Metadata"]["WaitsFor"]
+    waits.remove({"Fn::If": ["HuaweiWanted", {"Ref": "HuaweiWorkDeadLettersAlarm"}, ""]})
+
+
+@seed("policy_is_the_operators")
+def a_policy_that_the_stack_makes(context):
+    policy = {"Type": "String", "Value": "{}", "Name": {"Fn::Sub": "/offsite/${AWS::StackName}/policy"}}
+    context.template["Resources"]["Policy"] = {"Type": "AWS::SSM::Parameter", "Properties": policy}
+    context.template["Resources"]["Ready"]["DependsOn"].append("Policy")
+
+
+@seed("policy_is_the_operators")
+def a_function_that_may_write_the_policy(context):
+    _statement(context, "TencentRole", "Policy")["Action"]["Fn::If"][2] = ["ssm:GetParameter", "ssm:PutParameter"]
+
+
+@seed("policy_is_the_operators")
+def a_name_that_is_passed_over(context):
+    variables = _resource(context, "AlibabaFunction")["Environment"]["Variables"]
+    variables["OFFSITE_POLICY"] = {"Fn::Sub": "ssm:/offsite/${AWS::StackName}/policy"}
 
 
 @seed("tls_only")
@@ -323,6 +421,34 @@ def a_queue_for_any_rule(context):
 @seed("queues_closed")
 def a_queue_for_everybody(context):
     _resource(context, "TencentWorkAccess")["PolicyDocument"]["Statement"][1]["Principal"] = "*"
+
+
+@seed("queues_closed")
+def a_dead_letter_queue_for_the_senders(context):
+    statement = _resource(context, "TencentWorkAccess")["PolicyDocument"]["Statement"][2]
+    copied = {**statement["Fn::If"][1], "Resource": {"Fn::GetAtt": ["TencentEventDeadLetters", "Arn"]}}
+    added = {"Fn::If": ["MoreSenders", copied, {"Ref": "AWS::NoValue"}]}
+    _resource(context, "TencentEventDeadLettersAccess")["PolicyDocument"]["Statement"].append(added)
+
+
+@seed("tail_shown")
+def a_dashboard_that_forgets_the_looks(context):
+    _resource(context, "HuaweiDashboard")["DashboardBody"]["Fn::Sub"][1]["Tail"] = ""
+
+
+@seed("receipts_unread")
+def an_alarm_on_receipts_that_nobody_is_said_to_read(context):
+    context.template["Conditions"]["ReceiptsRead"] = {"Fn::Equals": [{"Ref": "AlarmTopicArn"}, ""]}
+
+
+@seed("workflows_watched")
+def a_fleet_whose_failure_nobody_hears_of(context):
+    _resource(context, "FleetFailedAlarm")["Threshold"] = 100
+
+
+@seed("one_ledger")
+def an_emptied_ledger_that_is_a_new_one(context):
+    context.template["Conditions"]["MakeLedger"] = {"Fn::Equals": [{"Ref": "ExistingLedger"}, ""]}
 
 
 @seed("schedules")
@@ -477,17 +603,33 @@ def an_arn_of_one_partition(context):
 
 @seed("parameters")
 def a_parameter_without_a_word(context):
-    del context.sam["Parameters"]["Paused"]["Description"]
+    del context.sam["Parameters"]["DirectCommands"]["Description"]
 
 
 @seed("parameters")
 def a_parameter_out_of_place(context):
-    context.sam["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"][1]["Parameters"].remove("Paused")
+    context.sam["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"][1]["Parameters"].remove("DirectCommands")
+
+
+@seed("parameters")
+def another_question_before_the_clouds(context):
+    parameters = context.sam["Parameters"]
+    context.sam["Parameters"] = {"Tracing": parameters.pop("Tracing"), **parameters}
 
 
 @seed("parameters")
 def a_parameter_that_nothing_uses(context):
     context.sam["Globals"]["Function"]["Tracing"] = "Active"
+
+
+@seed("samconfig")
+def an_environment_of_a_parameter_that_there_is_not(context):
+    context.samconfig = context.samconfig.replace("HuaweiSecretArns", "HuaweiSecrets")
+
+
+@seed("samconfig")
+def an_environment_without_a_cloud(context):
+    context.samconfig = context.samconfig.replace('"TencentEnabled=true"', '"TencentEnabled=false"', 1)
 
 
 @seed("parameters_documented")
@@ -529,7 +671,7 @@ def a_machine_without_an_end(context):
 @seed("asl_error_names")
 def a_name_that_there_is_not(context):
     text = _state(context, "Verdict")["Choices"][0]
-    text["Condition"] = text["Condition"].replace("Offsite.Configuration", "Offsite.Misconfigured")
+    text["Condition"] = text["Condition"].replace("Offsite.Paused", "Offsite.Stopped")
 
 
 @seed("asl_no_blind_retry")
@@ -587,7 +729,7 @@ def an_integration_of_one_partition(context):
 
 @seed("asl_role")
 def a_workflow_that_may_read_secrets(context):
-    statement = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "Policy"}}
+    statement = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "Receipts"}}
     _resource(context, "WorkflowRole")["Policies"][0]["PolicyDocument"]["Statement"].append(statement)
 
 

@@ -137,7 +137,7 @@ impl Account {
             .identity(&identity)
             .region(REGION)
             .name(service)
-            .time(SystemTime::from(SystemClock.now()))
+            .time(SystemTime::try_from(SystemClock.now()).unwrap())
             .settings(settings)
             .build()
             .unwrap()

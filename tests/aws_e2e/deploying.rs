@@ -1,10 +1,12 @@
 //! What the template makes.
 
+use offsite_local::cmd::brake::{self, PauseArgs, ResumeArgs, ScopeArgs};
+use offsite_local::cmd::doctor::{self, DoctorArgs, Format};
 use offsite_shared::model::command::Cloud;
 use serde_json::{Value, json};
 
-use crate::account::Account;
-use crate::home::{Home, Wish, bucket, copy, template, title};
+use crate::account::{Account, until};
+use crate::home::{Home, Wish, bucket, copy, policy, put_parameter, stack, template, title};
 
 /// The functions of the account.
 async fn functions(home: &Home) -> Vec<String> {
@@ -16,7 +18,11 @@ async fn functions(home: &Home) -> Vec<String> {
 
 #[tokio::test]
 async fn the_translated_template_deploys_with_all_three_providers() {
-    let home = Home::deploy(Wish::of(&Cloud::ALL)).await;
+    let account = Account::new();
+    let us = format!("arn:aws:iam::{}:root", account.id);
+    let wish = Wish::of(&Cloud::ALL).with("ReceiptsAreRead", "true");
+    let wish = wish.with("ReadOnlyPrincipals", &us).with("OperatorPrincipals", &us);
+    let home = Home::deploy_in(account, wish).await;
     let mut wanted: Vec<&str> = template()["Resources"].as_object().unwrap().keys().map(String::as_str).collect();
     let mut made: Vec<String> = home.resources().await.into_keys().collect();
     wanted.sort();
@@ -44,6 +50,99 @@ async fn with_one_provider_only_the_others_create_nothing() {
         let told = home.outputs.keys().any(|name| name.contains(title(cloud)));
         assert_eq!(told, cloud == wanted, "{cloud:?}: {:?}", home.outputs);
     }
+}
+
+#[tokio::test]
+async fn a_policy_that_was_written_before_the_deployment_is_in_force_at_once() {
+    let account = Account::new();
+    put_parameter(&account, &format!("/offsite/{}/policy", stack(&account)), &policy(json!({}))).await;
+    let home = Home::deploy_in(account, Wish { policy: None, ..Wish::of(&[Cloud::Tencent]) }).await;
+    home.invoke(&home.function(Cloud::Tencent), &copy("snap-first001")).await.unwrap();
+    home.expect_receipts(1).await;
+}
+
+#[tokio::test]
+async fn until_the_policy_is_written_nothing_starts_nothing_is_known_and_the_command_is_told() {
+    let name = "/teams/backup/policy";
+    let wish = Wish { policy: None, ..Wish::of(&[Cloud::Tencent]) }.with("PolicyParameterName", name);
+    let home = Home::deploy(wish).await;
+    let function = home.function(Cloud::Tencent);
+    assert_eq!(home.output("PolicyLocation"), format!("ssm:{name}"));
+    let (error, message) = home.invoke(&function, &copy("snap-later001")).await.unwrap_err();
+    let command = format!("aws ssm put-parameter --name {name} --overwrite");
+    assert!(error == "Offsite.NoPolicy" && message.contains(&command), "{error}: {message}");
+    // What runs by itself says the same and is no failure, of which dead letters would fill.
+    for schedule in [json!({ "action": "sweep" }), json!({ "action": "sweep", "depth": "recent" })] {
+        let answer = home.invoke(&function, &schedule).await.unwrap();
+        assert!(answer["no_policy"].as_str().unwrap().contains(&command), "{answer}");
+    }
+    let report = home.invoke(&home.reporter(), &json!({ "action": "report" })).await.unwrap();
+    assert_eq!(report["conclusion"], json!("unknown"), "{report}");
+    let place = home.output("ReportsLocation").strip_prefix("s3:/").unwrap().to_owned();
+    let page = home.account.rest("GET", "s3", &format!("{place}/latest.html"), Vec::new()).await;
+    assert!(String::from_utf8(page.body).unwrap().contains("cannot be known; write it: aws ssm put-parameter"));
+    home.put_policy(&policy(json!({}))).await;
+    home.invoke(&function, &copy("snap-later001")).await.unwrap();
+    home.expect_receipts(1).await;
+}
+
+/// The brake lies in the ledger: what a deployment brings does not touch it, and the function's role may not.
+#[tokio::test]
+async fn a_deployment_does_not_release_the_brake() {
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
+    let environment = home.account.environment().with("OFFSITE_TABLE", home.output("LedgerTable"));
+    let everything = || ScopeArgs { provider: None, rule: None };
+    let pause = PauseArgs { scope: everything(), reason: "the bill".to_owned(), policy: None };
+    let mut out = Vec::new();
+    brake::pause(&pause, &environment, &mut out).await.unwrap();
+    home.update(&[("LogRetentionDays", "30")]).await;
+    let function = home.function(Cloud::Tencent);
+    let (error, message) = home.invoke(&function, &copy("snap-brake001")).await.unwrap_err();
+    assert!(error == "Offsite.Paused" && message.contains("the bill"), "{error}: {message}");
+    home.send_work(Cloud::Tencent, &[copy("snap-brake002")]).await;
+    until("the command to be taken from the queue", 30, async || {
+        (home.account.depth(home.work(Cloud::Tencent)).await == 0 && home.records().await.len() == 2).then_some(())
+    })
+    .await;
+    assert_eq!((home.made(), home.account.depth(home.dead_letters(Cloud::Tencent)).await), (vec![], 0));
+    brake::resume(&ResumeArgs { scope: everything() }, &environment, &mut out).await.unwrap();
+    until("the pause to be forgotten", 20, async || {
+        home.invoke(&function, &copy("snap-brake001")).await.is_ok().then_some(())
+    })
+    .await;
+    home.expect_receipts(1).await;
+}
+
+/// The template leaves the protection off, so that a failed first deployment can roll back: somebody must be reminded.
+#[tokio::test]
+async fn the_doctor_warns_until_the_ledger_is_protected_from_deletion() {
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
+    let environment = home.account.environment().with("OFFSITE_TABLE", home.output("LedgerTable"));
+    let environment = environment.with("OFFSITE_TENCENT_ENDPOINT", home.base(Cloud::Tencent));
+    let args = || DoctorArgs {
+        file: None,
+        provider: Some(Cloud::Tencent),
+        account: None,
+        source_region: None,
+        destination_region: None,
+        format: Format::Json,
+        simulate: false,
+        timeout: 5,
+    };
+    let protection = async || {
+        let mut out = Vec::new();
+        doctor::run(&args(), &environment, &mut out).await.unwrap();
+        let report: Value = serde_json::from_slice(&out).unwrap();
+        let checks = report["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["check"] == "protection").unwrap().clone()
+    };
+    let found = protection().await;
+    assert_eq!(found["status"], "warn", "{found}");
+    assert!(found["advice"].as_str().unwrap().contains("--deletion-protection-enabled"), "{found}");
+    let protect = json!({ "TableName": home.output("LedgerTable"), "DeletionProtectionEnabled": true });
+    home.account.json("DynamoDB_20120810.UpdateTable", protect).await;
+    let found = protection().await;
+    assert_eq!(found["status"], "ok", "{found}");
 }
 
 #[tokio::test]

@@ -44,7 +44,8 @@ pub struct Wish {
     /// Template parameters beside those that follow from the clouds and the simulators.
     pub parameters: Vec<(String, String)>,
     pub simulated: SimOptions,
-    pub policy: Value,
+    /// Written when the stack is there; `None` leaves that to the test.
+    pub policy: Option<Value>,
     /// Variables of the template that the functions do not get, to show what they are for.
     pub taken_away: Vec<String>,
 }
@@ -56,7 +57,7 @@ impl Wish {
             clouds: clouds.to_vec(),
             parameters: Vec::new(),
             simulated: SimOptions { any_source: true, ..SimOptions::default() },
-            policy: policy(json!({})),
+            policy: Some(policy(json!({}))),
             taken_away: Vec::new(),
         }
     }
@@ -85,12 +86,8 @@ impl Home {
     /// Deploys as `sam deploy` would: code and template into a bucket, then a stack of them.
     pub async fn deploy_in(account: Account, wish: Wish) -> Home {
         let simulators = Simulators::start(wish.simulated.clone()).await.unwrap();
-        let mut parameters: BTreeMap<String, String> = wish
-            .clouds
-            .iter()
-            .map(|cloud| (format!("{}Enabled", title(*cloud)), "true".to_owned()))
-            .chain([("LedgerDeletionProtection".to_owned(), "false".to_owned())])
-            .collect();
+        let mut parameters: BTreeMap<String, String> =
+            wish.clouds.iter().map(|cloud| (format!("{}Enabled", title(*cloud)), "true".to_owned())).collect();
         for (name, url) in [
             ("AlibabaEndpoint", simulators.alibaba()),
             ("AlibabaStsEndpoint", simulators.alibaba()),
@@ -133,7 +130,9 @@ impl Home {
         let keys = elements(&described, "OutputKey").into_iter();
         let outputs = keys.zip(elements(&described, "OutputValue")).collect();
         let home = Home { account, simulators, outputs };
-        home.put_policy(&wish.policy).await;
+        if let Some(policy) = &wish.policy {
+            home.put_policy(policy).await;
+        }
         home
     }
 
@@ -160,6 +159,33 @@ impl Home {
 
     pub fn dead_letters(&self, cloud: Cloud) -> &str {
         self.output(&format!("{}WorkDeadLettersUrl", title(cloud)))
+    }
+
+    /// Deploys the same template again with other parameters, and waits until that is done.
+    pub async fn update(&self, changed: &[(&str, &str)]) {
+        let name = stack(&self.account);
+        let described = self.account.query("cloudformation", "DescribeStacks", &[("StackName", &name)]).await.unwrap();
+        let known = elements(&described, "ParameterKey");
+        let mut form =
+            vec![("StackName".to_owned(), name.clone()), ("UsePreviousTemplate".to_owned(), "true".to_owned())];
+        form.push(("Capabilities.member.1".to_owned(), "CAPABILITY_IAM".to_owned()));
+        for (number, parameter) in known.iter().enumerate() {
+            let member = format!("Parameters.member.{}", number + 1);
+            form.push((format!("{member}.ParameterKey"), parameter.clone()));
+            match changed.iter().find(|(changed, _)| changed == parameter) {
+                Some((_, value)) => form.push((format!("{member}.ParameterValue"), (*value).to_owned())),
+                None => form.push((format!("{member}.UsePreviousValue"), "true".to_owned())),
+            }
+        }
+        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.account.query("cloudformation", "UpdateStack", &form).await.unwrap();
+        until("the stack to be updated", 60, async || {
+            let found = self.account.query("cloudformation", "DescribeStacks", &[("StackName", &name)]).await.unwrap();
+            let status = elements(&found, "StackStatus").remove(0);
+            assert!(!status.contains("ROLLBACK") && !status.contains("FAILED"), "{status}");
+            (status == "UPDATE_COMPLETE").then_some(())
+        })
+        .await;
     }
 
     /// Calls a function and waits for its answer.
@@ -212,13 +238,12 @@ impl Home {
     }
 
     /// Writes the policy to where the functions read it, before any of them has.
-    async fn put_policy(&self, policy: &Value) {
+    pub async fn put_policy(&self, policy: &Value) {
         if let Some(key) = self.output("PolicyLocation").strip_prefix("s3://") {
             let name = key.split_once('/').unwrap().1;
             return upload(&self.account, name, policy.to_string().into_bytes()).await;
         }
-        let parameter = json!({ "Name": format!("/{}/policy", stack(&self.account)), "Value": policy.to_string(), "Overwrite": true });
-        self.account.json("AmazonSSM.PutParameter", parameter).await;
+        put_parameter(&self.account, self.output("PolicyLocation").strip_prefix("ssm:").unwrap(), policy).await;
     }
 
     pub fn base(&self, cloud: Cloud) -> String {
@@ -298,6 +323,14 @@ impl Home {
         assert_eq!(told, self.made(), "what the receipts tell and what the clouds made");
         messages
     }
+}
+
+/// Writes a policy as the documented command does.
+pub async fn put_parameter(account: &Account, name: &str, policy: &Value) {
+    let parameter = json!({
+        "Name": name, "Value": policy.to_string(), "Type": "String", "Tier": "Intelligent-Tiering", "Overwrite": true,
+    });
+    account.json("AmazonSSM.PutParameter", parameter).await;
 }
 
 /// The replication IDs of receipts.

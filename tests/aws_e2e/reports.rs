@@ -31,7 +31,7 @@ fn only_rule() -> Value {
 }
 
 async fn deployed() -> Home {
-    Home::deploy(Wish { policy: only_rule(), ..Wish::of(&[Cloud::Tencent]) }).await
+    Home::deploy(Wish { policy: Some(only_rule()), ..Wish::of(&[Cloud::Tencent]) }).await
 }
 
 /// An object of the stack's reports; `None` if there is none.

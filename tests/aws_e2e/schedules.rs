@@ -29,7 +29,7 @@ pub async fn fire(home: &Home, schedule: &str) {
             .contains(&whole["ScheduleExpression"].as_str()),
         "{whole}"
     );
-    let now = SystemClock.now().to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S").to_string();
+    let now = SystemClock.now().to_zoned_datetime(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S").to_string();
     let once = json!({
         "ScheduleExpression": format!("at({now})"), "FlexibleTimeWindow": { "Mode": "OFF" }, "Target": whole["Target"],
     });
@@ -39,7 +39,7 @@ pub async fn fire(home: &Home, schedule: &str) {
 #[tokio::test]
 async fn a_schedule_sweeps_what_is_missing_through_the_work_queue_and_another_sees_it_arrive() {
     let web = policy(json!({ "name_prefix": "web-" }));
-    let home = Home::deploy(Wish { policy: web, ..Wish::of(&[Cloud::Tencent]) }).await;
+    let home = Home::deploy(Wish { policy: Some(web), ..Wish::of(&[Cloud::Tencent]) }).await;
     let snapshot = |id: &str, name: &str| json!({ "snapshot_id": id, "region": "ap-guangzhou", "name": name });
     let covered = ["snap-sweep001", "snap-sweep002", "snap-sweep003"];
     let mut snapshots: Vec<Value> = covered.iter().map(|id| snapshot(id, "web-1")).collect();
@@ -85,7 +85,7 @@ async fn a_schedule_sweeps_what_is_missing_through_the_work_queue_and_another_se
 #[tokio::test]
 async fn a_look_starts_what_was_finished_since_the_last_one_through_the_work_queue() {
     let web = policy(json!({ "name_prefix": "web-" }));
-    let home = Home::deploy(Wish { policy: web, ..Wish::of(&[Cloud::Tencent]) }).await;
+    let home = Home::deploy(Wish { policy: Some(web), ..Wish::of(&[Cloud::Tencent]) }).await;
     let look = json!({ "action": "sweep", "depth": "recent" });
     let first = home.invoke(&home.function(Cloud::Tencent), &look).await.unwrap();
     assert_eq!(first["looked"][0]["complete"], json!(true), "{first}");

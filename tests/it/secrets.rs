@@ -12,7 +12,7 @@ use offsite_local::aws::faults::Fault;
 use offsite_local::cmd::simulate::SimulateArgs;
 use offsite_local::fleet::functions::{FunctionOptions, FunctionProcess};
 use offsite_shared::model::access::Access;
-use offsite_shared::model::command::Cloud;
+use offsite_shared::model::command::{Cloud, Realm};
 use offsite_shared::model::http::Reply;
 use offsite_shared::providers::alibaba::Alibaba;
 use offsite_shared::providers::huawei::{Huawei, token};
@@ -512,7 +512,8 @@ fn no_type_prints_a_secret() {
     let error = sdk_hmac::sign(&refused, &credential, at, SignedHeaders::Minimal).unwrap_err();
     debug_clean("SignError", all_of(&error) + &error.to_string());
 
-    let call = token::request("domain", "user", &SecretString::from(PASSWORD), "eu-de");
+    let realm = Realm { region: "eu-de", project: None };
+    let call = token::request("domain", "user", &SecretString::from(PASSWORD), realm);
     debug_clean("Call", all_of(&call));
     let reply = Reply {
         status: 201,

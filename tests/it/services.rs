@@ -327,8 +327,6 @@ async fn what_a_store_refuses_is_a_matter_of_configuration_and_not_asked_again()
         (s3, 400, "", malformed.to_owned(), &["AuthorizationHeaderMalformed", "eu-west-1"]),
         (s3, 403, "", xml("AccessDenied", "Access Denied"), &["AccessDenied", "s3:GetObject"]),
         (s3, 400, "", xml("KMS.DisabledException", "arn is disabled."), &["KMS.DisabledException"]),
-        (s3, 404, "", xml("NoSuchKey", ""), &["NoSuchKey"]),
-        (ssm, 400, "", coral("ParameterNotFound", ""), &["ParameterNotFound", "OFFSITE_POLICY"]),
         (ssm, 400, "", coral("AccessDeniedException", "no"), &["AccessDeniedException", "ssm:GetParameter"]),
     ] {
         let (error, asked) = unread(uri, vec![(status, header, body)]).await;
@@ -336,6 +334,21 @@ async fn what_a_store_refuses_is_a_matter_of_configuration_and_not_asked_again()
         for part in expected {
             assert!(error.message.contains(part), "{part}: {error}");
         }
+        assert_eq!(asked, 1, "{error}");
+    }
+}
+
+/// A policy that is not there has a name of its own, and the command that writes it.
+#[tokio::test]
+async fn a_policy_that_is_not_there_is_told_with_the_command_that_writes_it() {
+    let (s3, ssm) = ("s3://policies/policy.json", "ssm:/offsite/policy");
+    for (uri, status, body, command) in [
+        (s3, 404, xml("NoSuchKey", ""), "offsite policy render offsite.yaml | aws s3 cp - s3://policies/policy.json"),
+        (ssm, 400, coral("ParameterNotFound", ""), "aws ssm put-parameter --name /offsite/policy --overwrite"),
+    ] {
+        let (error, asked) = unread(uri, vec![(status, "", body)]).await;
+        assert_eq!(error.name, ErrorName::NoPolicy, "{error}");
+        assert!(error.message.contains(command) && error.message.contains("cannot be known"), "{error}");
         assert_eq!(asked, 1, "{error}");
     }
 }

@@ -361,7 +361,11 @@ const HOUSES: [House; 5] = [
         ],
         crossings: 200,
     },
-    House { folder: "infra/local/src/", order: &[&["cmd"], &["fleet"], &["aws"], &["home"]], crossings: 30 },
+    House {
+        folder: "infra/local/src/",
+        order: &[&["cmd"], &["fleet"], &["aws"], &["home"], &["terminal"]],
+        crossings: 30,
+    },
     House {
         folder: "infra/page/src/",
         order: &[

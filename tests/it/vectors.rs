@@ -258,7 +258,7 @@ fn sdk_hmac_vector(vector: Value) {
     let credential = credential(v.text("ak"), v.text("sk"), v.text_or_null("security_token"));
     let date = v.text("x_sdk_date");
     let at = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", &date).unwrap();
-    let at = at.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+    let at = at.to_zoned_datetime(jiff::tz::TimeZone::UTC).unwrap().timestamp();
 
     // The SDK signs every header it sends; the signer leaves out the names that it must not sign.
     let sent = v.texts("headers_after_signing");

@@ -6,7 +6,7 @@ pub use offsite_shared::handler::handle;
 pub use offsite_shared::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
 pub use offsite_shared::ledger::{Record, Resolution, State, resolve};
 pub use offsite_shared::model::access::{Access, CredentialName, Pause};
-pub use offsite_shared::model::command::{Cloud, Command, Key, Operation, Replication};
+pub use offsite_shared::model::command::{Cloud, Command, Key, Operation, Realm, Replication};
 pub use offsite_shared::model::error::{EmitError, Error};
 pub use offsite_shared::model::evidence::{Evidence, How, Observation};
 pub use offsite_shared::model::failure::{Disposition, Failure};

@@ -22,7 +22,8 @@ use serde_json::{Value, json};
 use crate::product::{
     Access, Boxed, Clock, Cloud, Context, Credential, CredentialName, EmitError, Emitter, Error, Expect, HttpRequest,
     Invocation, Key, Ledger, LedgerError, Message, Metrics, Nonce, Note, Notes, Pause, Policies, Policy, Ports, Put,
-    Record, RecordFilter, RecordPage, Reply, Resolution, Secrets, Settings, Transport, TransportError, handle, resolve,
+    Realm, Record, RecordFilter, RecordPage, Reply, Resolution, Secrets, Settings, Transport, TransportError, handle,
+    resolve,
 };
 use crate::provider::Model;
 
@@ -290,7 +291,7 @@ impl Secrets for Seat {
         &'a self,
         _cloud: Cloud,
         _account: &'a str,
-        _region: &'a str,
+        _realm: Realm<'a>,
         _refused: Option<&'a CredentialName>,
     ) -> Boxed<'a, Result<Access, Error>> {
         Box::pin(async {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use offsite_shared::model::error::{Error, ErrorName};
 use offsite_shared::report::reading::ReportRequest;
-use offsite_shared::report::{Report, keeping, measuring};
+use offsite_shared::report::{Conclusion, Report, keeping, measuring};
 use serde_json::{Value, json};
 
 use crate::setup::Setup;
@@ -37,7 +37,11 @@ pub async fn run(setup: &Setup, payload: &Value) -> Result<Value, Error> {
 }
 
 async fn made(setup: &Setup, at: Timestamp) -> Result<Report, Error> {
-    let policy = setup.policies.policy().await?;
+    // Without a policy nobody knows what is wanted: the report says so, and how one is written.
+    let (policy, missing) = match setup.policies.policy().await {
+        Err(error) if error.name == ErrorName::NoPolicy => (None, Some(error.message)),
+        policy => (policy?, None),
+    };
     let wish = ReportRequest {
         at,
         max_age: setup.max_age,
@@ -46,14 +50,19 @@ async fn made(setup: &Setup, at: Timestamp) -> Result<Report, Error> {
         lines: keeping::lines(policy.as_deref()),
         defaults: setup.defaults.clone(),
     };
-    keeping::read(&*setup.ledger, &*setup.notes, policy.as_deref(), &wish).await.map_err(|error| {
+    let mut report = keeping::read(&*setup.ledger, &*setup.notes, policy.as_deref(), &wish).await.map_err(|error| {
         Error::new(ErrorName::Unavailable, format!("no report was made: {error}; the next one is made on schedule"))
-    })
+    })?;
+    if let Some(missing) = missing {
+        report.conclusion = Conclusion::Unknown;
+        report.remarks.insert(0, missing);
+    }
+    Ok(report)
 }
 
 /// Writes both forms, dated ones first, and gives the dated name. Of the two only one is in memory at a time.
 async fn write(setup: &Setup, report: &Report) -> Result<String, Error> {
-    let name = report.at.to_zoned(TimeZone::UTC).strftime("%Y/%m/%dT%H%MZ").to_string();
+    let name = report.at.to_zoned_datetime(TimeZone::UTC).strftime("%Y/%m/%dT%H%MZ").to_string();
     for (ending, content_type, form) in [("json", JSON, as_json as Form), ("html", PAGE, as_page)] {
         let bytes = form(report)?;
         setup.objects.put(&format!("{name}.{ending}"), content_type, &bytes).await?;

@@ -10,6 +10,7 @@ use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::meter;
 use offsite_shared::io::objects::S3Objects;
 use offsite_shared::io::policies::StoredPolicy;
+use offsite_shared::io::roots::Roots;
 use offsite_shared::model::error::Error;
 use offsite_shared::ports::{Clock, Ledger, Notes, Objects, Policies, Transport};
 use offsite_shared::providers::provider::Defaults;
@@ -50,7 +51,7 @@ impl Setup {
             let missing = || Error::configuration(format!("{name} is missing: set it to {what}"));
             environment.get(name).ok_or_else(missing)
         };
-        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(CONNECT)?);
+        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::trusting(CONNECT, &Roots::of_aws(environment)?)?);
         let aws = Arc::new(Aws::from_environment(environment, transport, clock.clone())?);
         let table = needed("OFFSITE_TABLE", "the table that the functions of the clouds write")?;
         let table = Arc::new(DynamoLedger::from_environment(environment, aws.clone(), table)?);

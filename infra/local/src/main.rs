@@ -1,17 +1,18 @@
 //! The `offsite` command.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use offsite_local::cmd::{
-    chaos, code, demo, doctor, events, handle, init, ledger, observe, policy, queue, report, risk, rule, show, sign,
-    simulate, status, stopping, sweep, watch, witness,
+    brake, chaos, code, demo, doctor, events, handle, init, ledger, observe, policy, queue, report, risk, rule, show,
+    sign, simulate, status, stopping, sweep, watch, witness,
 };
 use offsite_local::home::profile;
 use offsite_local::report::Health;
 use offsite_local::report::witness::Says;
+use offsite_local::terminal::{self, Colours};
 use offsite_shared::io::environment;
 use offsite_shared::report::Conclusion;
 
@@ -42,7 +43,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("To begin", &["demo", "init", "doctor", "witness"]),
     ("Copies", &["sweep", "observe", "watch", "handle", "events"]),
     ("What came of them", &["report", "status", "queue", "explain"]),
-    ("Decisions of a person", &["ledger", "risk", "rule", "policy"]),
+    ("Decisions of a person", &["ledger", "risk", "rule", "pause", "resume", "policy"]),
     ("Tools", &["simulate", "sign", "chaos", "completions", "man"]),
 ];
 
@@ -86,6 +87,10 @@ enum Commands {
     Risk(risk::RiskArgs),
     /// Retire a rule that is gone from the policy, or let sweeps go on after a mass loss
     Rule(rule::RuleArgs),
+    /// Stop every call that starts a copy, until somebody resumes it; a deployment does not
+    Pause(brake::PauseArgs),
+    /// Let go on what was paused
+    Resume(brake::ResumeArgs),
     /// Say which backups have a copy now, whoever made it; needs keys that may only read
     Witness(witness::WitnessArgs),
     /// Check a policy, print its schema, or normalise it for the functions
@@ -152,11 +157,27 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             | Commands::Status(_)
             | Commands::Risk(_)
             | Commands::Rule(_)
+            | Commands::Pause(_)
+            | Commands::Resume(_)
             | Commands::Ledger(_)
     ) {
         environment = profile::resolved(&environment).await?;
     }
-    let mut out = anstream::stdout();
+    let colours = match cli.command {
+        Commands::Demo(_)
+        | Commands::Doctor(_)
+        | Commands::Report(_)
+        | Commands::Status(_)
+        | Commands::Witness(_)
+        | Commands::Chaos(_)
+        | Commands::Handle(_)
+        | Commands::Sweep(_)
+        | Commands::Queue(_)
+        | Commands::Ledger(_)
+        | Commands::Explain(_) => Colours::Ours,
+        _ => Colours::None,
+    };
+    let mut out = terminal::stdout(colours);
     match cli.command {
         Commands::Demo(args) => {
             let well = demo::run(&args, &mut out).await?;
@@ -183,7 +204,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Commands::Sweep(args) => Ok(ExitCode::from(sweep::run(&args, &environment, &mut out).await?)),
         Commands::Watch(args) => {
             let told = stopping::told_to_stop()?;
-            Ok(match watch::run(&args, &environment, told, &mut anstream::stderr()).await? {
+            Ok(match watch::run(&args, &environment, told, &mut terminal::stderr()).await? {
                 watch::Ended::Well => ExitCode::SUCCESS,
                 watch::Ended::NotAll => ExitCode::FAILURE,
                 watch::Ended::Refused => ExitCode::from(3),
@@ -213,6 +234,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let well = rule::run(&args, &environment, &mut out).await?;
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(3) })
         }
+        Commands::Pause(args) => brake::pause(&args, &environment, &mut out).await.map(|()| ExitCode::SUCCESS),
+        Commands::Resume(args) => brake::resume(&args, &environment, &mut out).await.map(|()| ExitCode::SUCCESS),
         Commands::Witness(args) => {
             let says = witness::run(&args, &environment, &mut out).await?;
             Ok(match says {
@@ -249,7 +272,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Commands::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "offsite", &mut script);
-            out.write_all(&script).context("the completion script could not be written")?;
+            // For a shell, and none of it from outside.
+            anstream::stdout().write_all(&script).context("the completion script could not be written")?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -263,23 +287,16 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(gone) {
         return ExitCode::SUCCESS;
     }
-    let style = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Red.into()));
-    let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {error:#}");
+    terminal::say_failed(error);
     ExitCode::FAILURE
 }
 
 fn log_to_stderr(verbose: u8, only_errors: bool) {
-    let level = match verbose {
-        0 if only_errors => tracing_subscriber::filter::LevelFilter::ERROR,
-        0 => tracing_subscriber::filter::LevelFilter::WARN,
-        1 => tracing_subscriber::filter::LevelFilter::INFO,
-        _ => tracing_subscriber::filter::LevelFilter::DEBUG,
-    };
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(|| show::Log)
-        .with_target(false)
-        .without_time()
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    use tracing_subscriber::filter::LevelFilter;
+    terminal::log(match verbose {
+        0 if only_errors => LevelFilter::ERROR,
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    });
 }

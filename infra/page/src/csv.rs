@@ -1,11 +1,12 @@
 //! The lists of a report as CSV (RFC 4180). One table for backups: a line for each exception, orphan and replication outside the policy.
 //! Another one for resources, since their columns are others.
 
+use offsite_shared::model::text::{exact, plain};
 use offsite_shared::report::{Report, ResourceLine, RuleReport};
 use offsite_shared::sweep::findings::Line;
 
 use super::resources::{command, next};
-use super::words::{age, plain};
+use super::words::age;
 
 const HEADER: [&str; 18] = [
     "kind",
@@ -52,7 +53,7 @@ const RESOURCES: [&str; 20] = [
 ];
 
 /// The columns that hold IDs or keys.
-const IDS: [&str; 5] = ["id", "resource", "copy_of", "key", "accepted_by"];
+pub(super) const IDS: [&str; 5] = ["id", "resource", "copy_of", "copy_id", "key"];
 
 /// The report's lists as CSV with a header line. Figures are not in it: they are sums over it, or in the JSON.
 pub fn csv(report: &Report) -> String {
@@ -175,19 +176,16 @@ fn line<const N: usize>(out: &mut String, columns: &[&str; N], cells: [String; N
     out.push_str("\r\n");
 }
 
-/// A cell that a spreadsheet shows and never runs, without signs that steer. An ID as clouds make them stays as it is, whatever it begins with:
-/// without brackets it calls nothing.
+/// A cell that a spreadsheet shows and never runs, without signs that steer. Where it begins like a formula a `'` stands before it, and where it
+/// begins with a `'` another one: who takes one `'` off the beginning has what it was.
 ///
 /// Source: OWASP, CSV Injection, read 2026-08: the signs that begin a formula, their full-width forms among them.
 pub(super) fn quoted(cell: &str, is_id: bool) -> String {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "._-/:".contains(c);
-    if is_id && cell.chars().all(fits) {
-        return cell.to_owned();
-    }
-    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    let cell = plain(cell);
-    let guarded = if formula { format!("'{cell}") } else { cell };
-    if guarded.contains(['"', ',']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
+    let guard = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠', '\'']);
+    let text = if is_id { exact(cell) } else { plain(cell) };
+    let guarded = if guard { format!("'{text}") } else { text };
+    let ends = guarded.starts_with(' ') || guarded.ends_with(' ');
+    if ends || guarded.contains(['"', ',']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
 }
 
 #[cfg(test)]
@@ -202,12 +200,15 @@ mod tests {
             ("+1", "'+1"),
             ("-1", "'-1"),
             ("@SUM(A1)", "'@SUM(A1)"),
-            ("\tx", "'\u{fffd}x"),
-            ("\rx", "'\u{fffd}x"),
+            ("\tx", "'\\u0009x"),
+            ("\rx", "'\\u000dx"),
+            ("'=1", "''=1"),
+            ("＝1", "'＝1"),
+            (" a", "\" a\""),
             ("a\"b", "\"a\"\"b\""),
             ("a,b", "\"a,b\""),
-            ("a\r\nb", "a\u{fffd}\u{fffd}b"),
-            ("a\u{1b}[2J\u{202e}b", "a\u{fffd}[2J\u{fffd}b"),
+            ("a\r\nb", "a\\u000d\\u000ab"),
+            ("a\u{1b}[2J\u{202e}b", "a\\u001b[2J\\u202eb"),
             ("a=b", "a=b"),
             ("", ""),
         ];
@@ -217,12 +218,19 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_not_changed_and_what_is_none_is_text() {
-        for id in ["-0f3", "snap-1.2_3", "nightly/3", ""] {
+    fn an_id_is_as_it_was_once_the_guard_is_off() {
+        for id in ["snap-1.2_3", "nightly/3", ""] {
             assert_eq!(quoted(id, true), id);
         }
-        assert_eq!(quoted("=cmd|x", true), "'=cmd|x");
-        assert_eq!(quoted("-2+3", true), "'-2+3");
-        assert_eq!(quoted("a\u{1b}b", true), "a\u{fffd}b");
+        for (id, cell) in [
+            ("-0f3", "'-0f3"),
+            ("'-0f3", "''-0f3"),
+            ("=cmd|x", "'=cmd|x"),
+            ("a\u{1b}b", "a\\u001bb"),
+            ("a ", "a\\u0020"),
+            ("a\u{200b}", "a\\u200b"),
+        ] {
+            assert_eq!(quoted(id, true), cell, "{id:?}");
+        }
     }
 }

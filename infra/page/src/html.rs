@@ -6,6 +6,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use offsite_shared::model::text::plain;
 use offsite_shared::report::{Conclusion, Report, ResourceState};
 use offsite_shared::sweep::verdict::Verdict;
 use sha2::{Digest, Sha256};
@@ -102,8 +103,8 @@ pub fn narrowed_html(report: &Report, filter: &Filter) -> String {
 fn inert(page: &str) -> String {
     page.split_inclusive(['\n', '\t'])
         .map(|part| match part.strip_suffix(['\n', '\t']) {
-            Some(text) => words::plain(text) + &part[text.len()..],
-            None => words::plain(part),
+            Some(text) => plain(text) + &part[text.len()..],
+            None => plain(part),
         })
         .collect()
 }

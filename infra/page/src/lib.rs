@@ -41,4 +41,3 @@ pub use prometheus::prometheus;
 pub use status::{CloudTold, Health, IdStatus, status_json, status_text};
 pub use table::{brief, narrowed_table, table};
 pub use text::{WIDTH, paragraph};
-pub use words::plain;

@@ -1,10 +1,11 @@
 //! A report for a chat or a mail, as Markdown: what it comes to, what is not protected, and each rule in a line.
 
+use offsite_shared::model::text::plain;
 use offsite_shared::report::{Report, ResourceState};
 
 use super::resources::{next, why};
 use super::summary::summary;
-use super::words::{self, age, duration, minute, number, plain};
+use super::words::{self, age, duration, minute, number};
 
 /// Resources that are named; a chat is no place for more.
 const SHOWN: usize = 20;

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 use offsite_shared::ledger::risks::Act;
+use offsite_shared::model::text::plain;
 use offsite_shared::report::{Report, ResourceState, RuleReport};
 
 use super::resources::{self, STATES, count, decisions, in_force, told};
@@ -121,7 +122,7 @@ pub(super) fn of_rule(rule: &RuleReport) -> Markup {
         (states(&|state| count(&rule.resources, state)))
         @if red > 0 {
             p.of {
-                a.to-list href="#resources" data-rule=(words::plain(&rule.rule)) { "List the " (number(red)) " that are not protected" }
+                a.to-list href="#resources" data-rule=(plain(&rule.rule)) { "List the " (number(red)) " that are not protected" }
             }
         }
         h3 { "Backups" (each) }

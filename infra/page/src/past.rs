@@ -1,6 +1,7 @@
 //! What was known on a day that has passed, for a terminal.
 
 use jiff::civil::Date;
+use offsite_shared::model::text::exact;
 use offsite_shared::report::memory::{Remembered, Unprotected};
 use offsite_shared::report::{Conclusion, Day};
 use serde::Serialize;
@@ -54,11 +55,11 @@ pub fn past_table(past: &Past, width: usize) -> String {
 
 fn of_rule(out: &mut Text, PastRule { rule, remembered }: &PastRule) {
     let Some(last) = &remembered.last else {
-        out.styled(BOLD, &words::plain(&format!("{rule}: nobody looked")));
+        out.styled(BOLD, &format!("{rule}: nobody looked"));
         out.say(2, &format!("no complete sweep of it ended on this day{}", minutes(&remembered.day)));
         return;
     };
-    out.styled(BOLD, &words::plain(&format!("{rule}: {}", words::conclusion(last.conclusion))));
+    out.styled(BOLD, &format!("{rule}: {}", words::conclusion(last.conclusion)));
     out.say(
         2,
         &format!(
@@ -88,7 +89,7 @@ fn named(line: &Unprotected) -> String {
     let since = line.since.map(|since| format!(", since {} UTC", minute(since))).unwrap_or_default();
     let (what, whose) = resources::fault(line.fault);
     let state = resources::state(line.state).0;
-    format!("{} in {}: {state}{since}: {what} ({}), {whose}", line.resource, line.destination, line.cause)
+    format!("{} in {}: {state}{since}: {what} ({}), {whose}", exact(&line.resource), line.destination, line.cause)
 }
 
 fn minutes(day: &Day) -> String {

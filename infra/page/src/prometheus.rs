@@ -2,6 +2,7 @@
 //!
 //! Source: prometheus.io, "Exposition formats", text format 0.0.4, 2026.
 
+use offsite_shared::model::text::plain;
 use offsite_shared::report::{Conclusion, Report, RuleReport};
 
 use super::resources::{STATES, count, state};
@@ -67,5 +68,5 @@ fn labels(rule: &RuleReport, more: Option<(&str, &str)>) -> String {
 }
 
 fn escaped(value: &str) -> String {
-    words::plain(value).replace('\\', "\\\\").replace('"', "\\\"")
+    plain(value).replace('\\', "\\\\").replace('"', "\\\"")
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use offsite_shared::ledger::risks::{Act, Decision};
+use offsite_shared::model::text::plain;
 use offsite_shared::report::{Fault, ResourceCounts, ResourceLine, ResourceState, RuleReport};
 use offsite_shared::sweep::findings::Line;
 use offsite_shared::sweep::verdict::Verdict;
 
-use super::words::{self, Weight, day, duration, number, plain};
+use super::words::{self, Weight, day, duration, number};
 
 /// All states, what needs somebody first.
 pub(super) const STATES: [ResourceState; 6] = [

@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use maud::{Markup, PreEscaped, html};
+use offsite_shared::model::text::{exact, plain};
 use offsite_shared::report::{Conclusion, Report, ResourceLine, RuleReport};
 use offsite_shared::sweep::findings::{Line, Orphan};
 use offsite_shared::sweep::verdict::Verdict;
 use serde_json::{Value, json};
 
 use super::resources::{self, STATES};
-use super::words::{self, ORDER, Weight, age, duration, minute, number, plain, shares};
+use super::words::{self, ORDER, Weight, age, duration, minute, number, shares};
 
 /// Rows that are in a table from the start.
 const SHOWN: usize = 1_000;
@@ -48,6 +49,10 @@ struct Cell(String, String, String);
 impl Cell {
     fn new(main: &str, below: &str) -> Self {
         Self(plain(main), plain(below), String::new())
+    }
+
+    fn id(id: &str, below: &str) -> Self {
+        Self::new(&exact(id), below)
     }
 }
 
@@ -221,7 +226,7 @@ pub(super) fn by_rule_and_text(report: &Report, offered: impl Fn(&RuleReport) ->
         label { "Rule" select name="rule" {
             option value="" { "all" }
             @for rule in report.rules.iter().filter(|rule| offered(rule)) {
-                option value=(words::plain(&rule.rule)) { (rule.rule) }
+                option value=(plain(&rule.rule)) { (rule.rule) }
             }
         } }
         label.wide { "Text"
@@ -241,8 +246,8 @@ fn of_line(now: Timestamp, rule: Option<&str>, line: &Line) -> Row {
     cells.extend(rule.map(|rule| Cell::new(rule, "")));
     let show = line.key.as_ref().map(|key| format!("offsite ledger show {}", key.chars().take(12).collect::<String>()));
     cells.extend([
-        Cell::new(&line.backup_id, line.name.as_deref().unwrap_or_default()),
-        Cell::new(line.resource.as_deref().unwrap_or_default(), ""),
+        Cell::id(&line.backup_id, line.name.as_deref().unwrap_or_default()),
+        Cell::id(line.resource.as_deref().unwrap_or_default(), ""),
         Cell::new(&line.destination, &format!("from {}", line.source_region)),
         made(now, line.created_at),
         Cell::new(&resources::cause_of(line), &show.unwrap_or_default()),
@@ -265,7 +270,7 @@ fn of_resource(now: Timestamp, rule: &RuleReport, line: &ResourceLine) -> Row {
     let cells = vec![
         Cell::new(resources::state(line.state).0, ""),
         Cell::new(&rule.rule, ""),
-        Cell::new(&line.resource, &about.join(", ")),
+        Cell::id(&line.resource, &about.join(", ")),
         Cell::new(&line.destination, ""),
         copied,
         line.since.map_or(Cell::new("", ""), |at| Cell::new(&minute(at), &format!("for {}", duration(age(now, at))))),
@@ -282,9 +287,9 @@ fn of_orphan(now: Timestamp, rule: &str, orphan: &Orphan) -> Row {
     let size = orphan.size_gib.map(|size| format!("{size} GiB"));
     let cells = vec![
         Cell::new(rule, ""),
-        Cell::new(&orphan.copy_id, orphan.name.as_deref().unwrap_or_default()),
+        Cell::id(&orphan.copy_id, orphan.name.as_deref().unwrap_or_default()),
         Cell::new(&orphan.region, ""),
-        Cell::new(orphan.source_id.as_deref().unwrap_or_default(), ""),
+        Cell::id(orphan.source_id.as_deref().unwrap_or_default(), ""),
         made(now, orphan.created_at),
         Cell::new(&size.unwrap_or_default(), ""),
     ];

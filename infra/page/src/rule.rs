@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use maud::{Markup, html};
+use offsite_shared::model::text::plain;
 use offsite_shared::report::{Conclusion, Report, Rpo, RuleReport};
 use offsite_shared::sweep::verdict::Verdict;
 
@@ -155,7 +156,7 @@ fn figures(rule: &RuleReport) -> Markup {
         p.of {
             "Of the replicated ones " b { (number(rule.inferred)) } " are " a href="#def-inferred" { "inferred" } "."
             @if exceptions > 0 {
-                " " a.to-list href="#exceptions" data-rule=(words::plain(&rule.rule)) {
+                " " a.to-list href="#exceptions" data-rule=(plain(&rule.rule)) {
                     "List the " (number(exceptions)) " that are not replicated"
                 }
             }

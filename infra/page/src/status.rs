@@ -1,6 +1,7 @@
 //! What is known of one ID, for a terminal and for programs: which rule and destination, what, since when, why, what next, what to do.
 
 use jiff::Timestamp;
+use offsite_shared::model::text::exact;
 use offsite_shared::report::status::{BackupStatus, RuleStatus};
 use offsite_shared::report::{ResourceLine, ResourceState};
 use offsite_shared::sweep::verdict::Verdict;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use super::resources;
 use super::table::{BOLD, GREEN, RED, YELLOW};
 use super::text::Text;
-use super::words::{self, minute, number, plain};
+use super::words::{self, minute, number};
 
 /// Backups of one resource that are told for a terminal.
 const SHOWN: usize = 20;
@@ -65,7 +66,7 @@ pub fn status_text(status: &IdStatus, width: usize) -> String {
         Health::Unknown => (YELLOW, "cannot be known"),
         Health::NotWell => (RED, "not well"),
     };
-    out.line(&format!("{BOLD}{}{BOLD:#}: {style}{word}{style:#}", plain(&status.id)));
+    out.line(&format!("{BOLD}{}{BOLD:#}: {style}{word}{style:#}", exact(&status.id)));
     for known in &status.rules {
         for why in &known.rule.why {
             out.say(2, &format!("rule {}: {why}", known.rule.rule));
@@ -148,10 +149,13 @@ fn resource(out: &mut Text, known: &RuleStatus, line: &ResourceLine) {
     let since = since.map(|since| format!(", since {} UTC", minute(since))).unwrap_or_default();
     let name = line.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
     let state = resources::state(line.state).0;
-    out.say(2, &format!("rule {}: {}{name} in {}: {state}{since}", known.rule.rule, line.resource, line.destination));
+    out.say(
+        2,
+        &format!("rule {}: {}{name} in {}: {state}{since}", known.rule.rule, exact(&line.resource), line.destination),
+    );
     if let Some(copy) = copy_of(known, line) {
-        let id = copy.copy.as_ref().map(|id| format!(" is {id}")).unwrap_or_default();
-        out.say(6, &format!("newest copy{id}, of {} made {} UTC", copy.backup, minute(copy.made)));
+        let id = copy.copy.as_ref().map(|id| format!(" is {}", exact(id))).unwrap_or_default();
+        out.say(6, &format!("newest copy{id}, of {} made {} UTC", exact(&copy.backup), minute(copy.made)));
     }
     if !matches!(line.state, ResourceState::Protected | ResourceState::Pending) {
         out.say(6, &format!("why: {}", reason(line)));
@@ -184,15 +188,15 @@ fn backup(out: &mut Text, of: &str, one: &BackupStatus) {
     let line = &one.line;
     let since = one.since.map(|since| format!(", since {} UTC", minute(since))).unwrap_or_default();
     let label = words::figure(line.verdict).label;
-    out.say(2, &format!("{of}: {} in {}: {label}{since}", line.backup_id, line.destination));
+    out.say(2, &format!("{of}: {} in {}: {label}{since}", exact(&line.backup_id), line.destination));
     let made = line.created_at.map(|made| format!("made {} UTC", minute(made)));
     let parts: Vec<String> =
-        [line.resource.as_ref().map(|id| format!("of {id}")), made].into_iter().flatten().collect();
+        [line.resource.as_ref().map(|id| format!("of {}", exact(id))), made].into_iter().flatten().collect();
     if !parts.is_empty() {
         out.say(6, &parts.join(", "));
     }
     if let Some(copy) = &one.copy_id {
-        out.say(6, &format!("copy: {copy}"));
+        out.say(6, &format!("copy: {}", exact(copy)));
     }
     let why = resources::cause_of(line);
     if !why.is_empty() {

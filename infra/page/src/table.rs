@@ -2,6 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
+use offsite_shared::model::text::{exact, plain};
 use offsite_shared::report::{Conclusion, Report, RuleReport};
 use offsite_shared::sweep::findings::{Line, Orphan};
 use unicode_width::UnicodeWidthStr;
@@ -11,7 +12,7 @@ use super::resources::{self, groups, owed, promise};
 use super::summary::summary;
 use super::table_resources::{accepted, counts, unprotected};
 use super::text::{Text, WIDTH, column, more, row};
-use super::words::{self, Weight, age, duration, minute, number, plain, plural};
+use super::words::{self, Weight, age, duration, minute, number, plural};
 
 /// Lines of a list; all of them are in the CSV.
 pub(super) const SHOWN: usize = 20;
@@ -148,7 +149,7 @@ fn not_covered(out: &mut Text, rule: &RuleReport) {
     let mut reasons: Vec<_> = rule.not_covered.iter().collect();
     reasons.sort_by_key(|(_, found)| std::cmp::Reverse(found.count));
     for (reason, found) in reasons.iter().take(REASONS) {
-        let example = found.examples.first().map(|id| format!(" ({id} for instance)")).unwrap_or_default();
+        let example = found.examples.first().map(|id| format!(" ({} for instance)", exact(id))).unwrap_or_default();
         out.say(2, &format!("not covered: {}: {reason}{example}", number(found.count)));
     }
     if reasons.len() > REASONS {
@@ -190,7 +191,7 @@ fn late_resources(out: &mut Text, rule: &RuleReport) {
         let age = late.seconds.map_or("no usable copy at all".to_owned(), |seconds| {
             format!("newest usable copy is {} old", duration(seconds))
         });
-        out.say(4, &format!("late: {}, {age}", late.resource));
+        out.say(4, &format!("late: {}, {age}", exact(&late.resource)));
     }
     let shown = rpo.late_resources.len().min(LATE_SHOWN) as u64;
     if rpo.late > shown && shown > 0 {
@@ -209,7 +210,7 @@ fn lines(out: &mut Text, now: Timestamp, lines: &[Line], total: u64) {
         let old = line.created_at.map(|at| duration(age(now, at))).unwrap_or_default();
         let cells = [words::figure(line.verdict).label, &line.backup_id, &line.destination, &made, &old];
         out.row(cells, [id, destination]);
-        let named = [line.name.as_deref(), line.resource.as_deref()].into_iter().flatten().collect::<Vec<_>>();
+        let named = [line.name.clone(), line.resource.as_deref().map(exact)].into_iter().flatten().collect::<Vec<_>>();
         let detail = [named.join(" of "), resources::cause_of(line)];
         let detail: Vec<&str> = detail.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         if !detail.is_empty() {
@@ -233,7 +234,7 @@ fn orphans(out: &mut Text, now: Timestamp, orphans: &[Orphan], total: u64) {
         let made = orphan.created_at.map(minute).unwrap_or_default();
         let old = orphan.created_at.map(|at| duration(age(now, at))).unwrap_or_default();
         out.row(["orphan", &orphan.copy_id, &orphan.region, &made, &old], [id, region]);
-        let of = orphan.source_id.as_ref().map(|source| format!("copy of {source}"));
+        let of = orphan.source_id.as_ref().map(|source| format!("copy of {}", exact(source)));
         let size = orphan.size_gib.map(|size| format!("{} GiB", number(size)));
         let detail: Vec<String> = [orphan.name.clone(), of, size].into_iter().flatten().collect();
         if !detail.is_empty() {

@@ -2,6 +2,7 @@
 
 use anstyle::Style;
 use jiff::Timestamp;
+use offsite_shared::model::text::exact;
 use offsite_shared::report::{Report, ResourceLine, ResourceState, RuleReport};
 
 use super::filter::Filter;
@@ -87,8 +88,9 @@ fn of_rule(out: &mut Text, now: Timestamp, rule: &RuleReport) {
         for line in shown {
             let copied = line.copied.map_or("no copy".to_owned(), |at| format!("copy of {}", minute(at)));
             let since = line.since.map(|at| format!("for {}", duration(age(now, at)))).unwrap_or_default();
+            let resource = exact(&line.resource);
             let cells =
-                [(line.resource.as_str(), id), (line.destination.as_str(), destination), (&copied, 24), (&since, 12)];
+                [(resource.as_str(), id), (line.destination.as_str(), destination), (&copied, 24), (&since, 12)];
             out.with_note(6, &padded(&cells), &about(line));
         }
         let rest = group.lines.len() - shown.len();

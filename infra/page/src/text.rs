@@ -1,9 +1,10 @@
 //! Lines of a terminal, of so many columns, broken at spaces, with nothing in them that could steer it.
 
 use anstyle::Style;
+use offsite_shared::model::text::{exact, plain};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::words::{number, plain};
+use super::words::number;
 
 /// Columns of a line where nobody says how many there are.
 pub const WIDTH: usize = 100;
@@ -19,12 +20,13 @@ pub(super) fn more(out: &mut Text, total: u64, shown: usize, all: &str) {
     }
 }
 
+/// As wide as the widest ID of a column, its head included.
 pub(super) fn column<'a>(texts: impl Iterator<Item = &'a str>, head: &'a str, largest: usize) -> usize {
-    texts.chain([head]).map(|text| plain(text).width()).max().unwrap_or(0).min(largest)
+    texts.chain([head]).map(|text| exact(text).width()).max().unwrap_or(0).min(largest)
 }
 
 pub(super) fn row([verdict, id, destination, made, age]: [&str; 5], [ids, destinations]: [usize; 2]) -> String {
-    let cells = padded(&[(verdict, 11), (id, ids), (destination, destinations), (made, 16)]);
+    let cells = padded(&[(verdict, 11), (&exact(id), ids), (&exact(destination), destinations), (made, 16)]);
     format!("    {cells} {}", plain(age)).trim_end().to_owned()
 }
 
@@ -67,7 +69,7 @@ impl Text {
     }
 
     pub(super) fn styled(&mut self, style: Style, line: &str) {
-        self.line(&format!("{style}{line}{style:#}"));
+        self.line(&format!("{style}{}{style:#}", plain(line)));
     }
 
     pub(super) fn row(&mut self, cells: [&str; 5], widths: [usize; 2]) {

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use offsite_shared::model::command::Cloud;
+use offsite_shared::model::text::exact;
 use serde_json::{Value, json};
 
-use super::csv::quoted;
+use super::csv::{IDS, quoted};
 use super::table::{BOLD, DIM, GREEN, ID, RED, SHOWN, YELLOW};
 use super::text::{Text, column, more, row};
-use super::words::{age, duration, minute, number, plain, plural};
+use super::words::{age, duration, minute, number, plural};
 
 /// What a witness saw at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,7 +245,7 @@ pub fn table(testimony: &Testimony, width: usize) -> String {
 fn of_place(out: &mut Text, now: Timestamp, place: &Place) {
     out.blank();
     let title = place.rule.as_deref().unwrap_or(place.cloud.name());
-    out.styled(BOLD, &plain(&format!("{title}: {} to {}", place.source, place.destination)));
+    out.styled(BOLD, &format!("{title}: {} to {}", place.source, place.destination));
     let owner = place.account_number.as_ref().map(|number| format!(" ({number})")).unwrap_or_default();
     out.say(2, &format!("{}, account {}{owner}", place.cloud.name(), place.account));
     let figures: Vec<String> = Standing::ALL
@@ -287,7 +288,8 @@ fn lines(out: &mut Text, now: Timestamp, place: &Place) {
         let made = listed.created_at.map(minute).unwrap_or_default();
         let old = listed.created_at.map(|at| duration(age(now, at))).unwrap_or_default();
         out.row([&listed.standing.name().replace('_', " "), &listed.id, "", &made, &old], [id, 0]);
-        let named = [listed.name.as_deref(), listed.resource.as_deref()].into_iter().flatten().collect::<Vec<_>>();
+        let named =
+            [listed.name.clone(), listed.resource.as_deref().map(exact)].into_iter().flatten().collect::<Vec<_>>();
         let detail = [named.join(" of "), listed.why.clone().unwrap_or_default()];
         let detail: Vec<&str> = detail.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         if !detail.is_empty() {
@@ -404,6 +406,13 @@ impl Listed {
 }
 
 fn line(out: &mut String, cells: [String; HEADER.len()]) {
-    out.push_str(&cells.iter().map(|cell| quoted(cell, false)).collect::<Vec<_>>().join(","));
+    out.push_str(
+        &cells
+            .iter()
+            .zip(HEADER)
+            .map(|(cell, column)| quoted(cell, IDS.contains(&column)))
+            .collect::<Vec<_>>()
+            .join(","),
+    );
     out.push_str("\r\n");
 }

@@ -262,13 +262,6 @@ pub(super) fn age(now: Timestamp, then: Timestamp) -> u64 {
     u64::try_from(now.duration_since(then).as_secs()).unwrap_or(0)
 }
 
-/// Text on one line with nothing in it that could steer a terminal or turn the direction of what follows.
-pub fn plain(text: &str) -> String {
-    let steers = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let sign = |c: char| if c.is_control() || steers(c) { '\u{fffd}' } else { c };
-    text.chars().map(sign).collect()
-}
-
 /// How many of a list each rule may show, so that all together are at most `limit` and no rule hides another.
 pub(super) fn shares(lengths: &[usize], limit: usize) -> Vec<usize> {
     let mut shares = vec![0; lengths.len()];
@@ -329,11 +322,5 @@ mod tests {
         assert_eq!(shares(&[3, 4], 1_000), [3, 4]);
         assert_eq!(shares(&[9; 4], 2), [1, 1, 0, 0]);
         assert_eq!(shares(&[], 2), Vec::<usize>::new());
-    }
-
-    #[test]
-    fn nothing_steers_a_terminal() {
-        assert_eq!(plain("a\u{1b}[2J\nb\u{202e}c"), "a\u{fffd}[2J\u{fffd}b\u{fffd}c");
-        assert_eq!(plain("备份-01"), "备份-01");
     }
 }

@@ -230,8 +230,10 @@ fn judge_gone(entry: &Entry) -> Option<Word> {
         Held::Seen => Some(Word::Missed),
         Held::Accepted => Some(Word::InProgress),
         Held::InDoubt => Some(Word::InDoubt),
-        // What could not be copied speaks through its resource, and what was lost has ended: both are told once, by a message.
-        Held::Ineligible | Held::Lost | Held::Replicated => None,
+        // That its source goes makes a lost copy no better.
+        Held::Lost => Some(Word::Lost),
+        // What could not be copied speaks through its resource, and a copy that went with its source has ended: both are told once, by a message.
+        Held::Ineligible | Held::Replicated => None,
     }
 }
 

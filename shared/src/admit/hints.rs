@@ -13,7 +13,7 @@ use super::tasks::{self, Admission};
 use crate::context::{Context, Invocation};
 use crate::exchange::{self, Target, credential};
 use crate::model::backup::{Backup, Eligibility};
-use crate::model::command::Operation;
+use crate::model::command::{Operation, Realm};
 use crate::model::error::{Error, ErrorName};
 use crate::model::failure::{Disposition, Failure};
 use crate::model::fields::FieldError;
@@ -224,12 +224,12 @@ pub(crate) async fn read_named(
         );
         return Read::Failed(waiting("deadline", message));
     }
-    let (target, region) = (Target::of(provider, &replication), &replication.source.region);
-    let credential = match credential::ready(ctx, target, region).await {
+    let (target, realm) = (Target::of(provider, &replication), replication.source.realm());
+    let credential = match credential::ready(ctx, target, realm).await {
         Ok(credential) => credential,
         Err(why) => return Read::Failed(not_ready(&replication, why)),
     };
-    let _gate = match credential::gate(ctx, target, region, &credential).await {
+    let _gate = match credential::gate(ctx, target, realm, &credential).await {
         Ok(gate) => gate,
         Err(why) => return Read::Failed(not_ready(&replication, why)),
     };
@@ -240,13 +240,13 @@ pub(crate) async fn read_named(
             ctx.memory.credentials.prove(credential);
             found.map_or(Read::Absent, |backup| Read::Shown(Box::new(backup)))
         }
-        Err(failure) => Read::Failed(unread(ctx, hint, target, region, failure).await),
+        Err(failure) => Read::Failed(unread(ctx, hint, target, realm, failure).await),
     }
 }
 
-async fn unread(ctx: &Context, hint: &Hint, target: Target<'_>, region: &str, failure: Failure) -> Outcome {
+async fn unread(ctx: &Context, hint: &Hint, target: Target<'_>, realm: Realm<'_>, failure: Failure) -> Outcome {
     if failure.disposition == Disposition::Authentication {
-        credential::pause(ctx, target, region, &failure).await;
+        credential::pause(ctx, target, realm, &failure).await;
     }
     let name = failure.error_name();
     let message = format!("{} could not be read: {failure}; nothing was started", hint.describe());

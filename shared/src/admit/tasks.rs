@@ -58,7 +58,7 @@ const SKEW: Duration = Duration::from_secs(300);
 
 /// Refuses the occurrence of a time that is yet to come: whoever can send to the queue could use up what a schedule is to start.
 fn has_come(occurrence: &str, now: Timestamp) -> Result<(), FieldError> {
-    let day = || occurrence.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
+    let day = || occurrence.parse::<Date>().ok()?.to_zoned_datetime(TimeZone::UTC).ok().map(|day| day.timestamp());
     let time = occurrence.parse::<Timestamp>().ok().or_else(day);
     match time {
         Some(time) if time > later(now, SKEW) => Err(FieldError::new(

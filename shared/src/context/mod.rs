@@ -1,5 +1,6 @@
 //! The context of a process: its ports, its settings, and what it remembers.
 
+pub(crate) mod brake;
 pub(crate) mod credentials;
 pub mod metrics;
 pub(crate) mod pacer;
@@ -18,6 +19,7 @@ use crate::model::receipt::Origin;
 use crate::ports::{Clock, Emitter, Ledger, Notes, Policies, Secrets, Transport, WorkQueue};
 use crate::providers::provider::Provider;
 use crate::settings::Settings;
+use brake::BrakeMemory;
 use credentials::CredentialMemory;
 use metrics::Metrics;
 use pacer::Pacer;
@@ -52,6 +54,8 @@ pub struct Ports {
 pub struct Memory {
     /// What is known about credentials: their pauses, their owners, and which have worked.
     pub(crate) credentials: CredentialMemory,
+    /// What people have stopped.
+    pub(crate) brake: BrakeMemory,
     /// The rate limit of each action.
     pub(crate) pacer: Pacer,
     /// Which places have not answered lately.
@@ -77,6 +81,7 @@ impl Context {
     pub fn new(ports: Ports, settings: Settings, metrics: Metrics) -> Context {
         let memory = Memory {
             credentials: CredentialMemory::default(),
+            brake: BrakeMemory::default(),
             pacer: Pacer::default(),
             silence: Silence::default(),
             metrics,

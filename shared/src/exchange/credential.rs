@@ -7,6 +7,7 @@ use super::target::Target;
 use crate::context::Context;
 use crate::ledger::store::LedgerError;
 use crate::model::access::{CredentialName, Pause};
+use crate::model::command::Realm;
 use crate::model::error::Error;
 use crate::model::failure::Failure;
 use crate::model::time::later;
@@ -22,16 +23,16 @@ pub(crate) enum NotReady {
     Unknown(LedgerError),
 }
 
-/// The name of the account's credential in this region, if it may be used.
+/// The name of the account's credential in this realm, if it may be used.
 ///
 /// # Errors
 /// There is no credential, it is paused, or that could not be found out.
-pub(crate) async fn ready(ctx: &Context, target: Target<'_>, region: &str) -> Result<CredentialName, NotReady> {
-    let mut credential = name(ctx, target, region, None).await?;
+pub(crate) async fn ready(ctx: &Context, target: Target<'_>, realm: Realm<'_>) -> Result<CredentialName, NotReady> {
+    let mut credential = name(ctx, target, realm, None).await?;
     let mut pause = pause_of(ctx, &credential).await?;
     if pause.is_some() {
         // The credential may have been corrected where it is kept.
-        let renewed = name(ctx, target, region, Some(&credential)).await?;
+        let renewed = name(ctx, target, realm, Some(&credential)).await?;
         if renewed != credential {
             pause = pause_of(ctx, &renewed).await?;
             credential = renewed;
@@ -46,11 +47,11 @@ pub(crate) async fn ready(ctx: &Context, target: Target<'_>, region: &str) -> Re
 async fn name(
     ctx: &Context,
     target: Target<'_>,
-    region: &str,
+    realm: Realm<'_>,
     refused: Option<&CredentialName>,
 ) -> Result<CredentialName, NotReady> {
     let (cloud, account) = (target.provider.cloud(), target.account);
-    let access = ctx.ports.secrets.access(cloud, account, region, refused).await.map_err(NotReady::Missing)?;
+    let access = ctx.ports.secrets.access(cloud, account, realm, refused).await.map_err(NotReady::Missing)?;
     Ok(CredentialName::of(cloud, account, &access))
 }
 
@@ -77,7 +78,7 @@ async fn pause_of(ctx: &Context, credential: &CredentialName) -> Result<Option<P
 pub(crate) async fn gate(
     ctx: &Context,
     target: Target<'_>,
-    region: &str,
+    realm: Realm<'_>,
     credential: &CredentialName,
 ) -> Result<Option<OwnedMutexGuard<()>>, NotReady> {
     let pauses = &ctx.memory.credentials;
@@ -85,12 +86,12 @@ pub(crate) async fn gate(
         return Ok(None);
     }
     let gate = pauses.gate(credential).await;
-    ready(ctx, target, region).await?;
+    ready(ctx, target, realm).await?;
     Ok((!pauses.is_proven(credential)).then_some(gate))
 }
 
 /// Pauses the credential for every function that shares the ledger.
-pub(crate) async fn pause(ctx: &Context, target: Target<'_>, region: &str, failure: &Failure) {
+pub(crate) async fn pause(ctx: &Context, target: Target<'_>, realm: Realm<'_>, failure: &Failure) {
     let (cloud, account) = (target.provider.cloud(), target.account);
     let now = ctx.now();
     let reason = match failure.code.as_str() {
@@ -99,7 +100,7 @@ pub(crate) async fn pause(ctx: &Context, target: Target<'_>, region: &str, failu
     };
     let pause = Pause { until: later(now, ctx.settings.pause), reason };
     tracing::error!(provider = cloud.name(), account, until = %pause.until, %failure, "the credential was refused; no function uses it until then");
-    let Ok(access) = ctx.ports.secrets.access(cloud, account, region, None).await else { return };
+    let Ok(access) = ctx.ports.secrets.access(cloud, account, realm, None).await else { return };
     let credential = CredentialName::of(cloud, account, &access);
     ctx.memory.credentials.remember(&credential, now, Some(pause.clone()));
     if let Err(error) = ctx.ports.ledger.pause(&credential, &pause).await {

@@ -1,5 +1,6 @@
 //! One exchange with a provider: wait for the rate limit, sign anew, send, sort failures, retry what certainly was not applied.
 
+pub(crate) mod brake;
 pub(crate) mod credential;
 mod identity;
 pub mod only_reads;
@@ -48,7 +49,7 @@ pub async fn send_once(
         }
         ctx.ports.clock.sleep(wait).await;
     }
-    let given = |refused| ctx.ports.secrets.access(cloud, account, &call.region, refused);
+    let given = |refused| ctx.ports.secrets.access(cloud, account, call.realm(), refused);
     let unusable = |error: Error| {
         let failure =
             local(Disposition::Retryable, NO_CREDENTIAL, &error.message, "check the credential of this account");
@@ -187,7 +188,7 @@ pub(crate) async fn converse<T>(
 /// Has `answer` reply to the calls that `says` asks for until there is a result. No other loop does this.
 ///
 /// # Errors
-/// A failure of `answer`, or one that the replies stand for.
+/// A failure of `answer`, or one that the replies stand for; or there is no result after more replies than any listing has.
 pub async fn ask_on<T, E, F>(
     mut says: impl FnMut(&[Reply]) -> Asked<T>,
     mut answer: impl FnMut(Call) -> F,
@@ -196,12 +197,30 @@ where
     E: From<Failure>,
     F: Future<Output = Result<Reply, E>>,
 {
-    let mut replies = Vec::new();
+    let (mut replies, mut bytes): (Vec<Reply>, usize) = (Vec::new(), 0);
     loop {
         match says(&replies) {
             Ok(said) => return Ok(said),
             Err(Need::Failed(failure)) => return Err(failure.into()),
-            Err(Need::Ask(call)) => replies.push(answer(*call).await?),
+            Err(Need::Ask(_)) if replies.len() >= MOST_REPLIES || bytes >= MOST_BYTES => {
+                return Err(endless_conversation(replies.len(), bytes).into());
+            }
+            Err(Need::Ask(call)) => {
+                let reply = answer(*call).await?;
+                bytes = bytes.saturating_add(reply.body.len());
+                replies.push(reply);
+            }
         }
     }
+}
+
+/// So many replies one question may take: the 20,000 backups of a large vault come in 20 pages, or in 200 where the service caps them.
+const MOST_REPLIES: usize = 300;
+
+/// So many bytes of replies one question may take, since they are held until it is answered.
+const MOST_BYTES: usize = 48 << 20;
+
+fn endless_conversation(replies: usize, bytes: usize) -> Failure {
+    let why = format!("{replies} replies with {bytes} bytes have not answered one question");
+    Failure::local(Disposition::Retryable, "endless_listing", why, "check the endpoint setting and any proxy")
 }

@@ -1,6 +1,6 @@
 //! What a caller gets: results, or the list of the records of a batch that are to be delivered again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -18,9 +18,11 @@ pub(crate) fn results(results: &[ReplicationResult]) -> Result<Value, Error> {
         ErrorName::InDoubt => 0,
         ErrorName::Throttled => 1,
         ErrorName::Unavailable => 2,
-        ErrorName::Configuration => 3,
-        ErrorName::Rejected => 4,
-        ErrorName::InvalidCommand => 5,
+        ErrorName::Paused => 3,
+        ErrorName::NoPolicy => 4,
+        ErrorName::Configuration => 5,
+        ErrorName::Rejected => 6,
+        ErrorName::InvalidCommand => 7,
     };
     let errors = results.iter().map(|result| match &result.outcome {
         Outcome::Not(trouble) => Some(&trouble.error),
@@ -67,16 +69,19 @@ fn show(answer: &mut Value, results: impl Iterator<Item = Value>) {
     answer["results"] = json!(shown);
 }
 
-/// The answer to an SQS batch: which records are to be delivered again.
+/// The answer to an SQS batch: which records are to be delivered again. What was given up is not.
 ///
 /// # Errors
 /// A record that failed has no ID, without which it cannot be handed back alone.
 pub(crate) fn batch(
     records: &[EventRecord],
     results: &[(usize, ReplicationResult)],
+    given_up: &HashSet<usize>,
     invocation_id: &str,
 ) -> Result<Value, Error> {
-    let failed = |index: usize| results.iter().any(|(of, result)| *of == index && !result.outcome.is_done());
+    let failed = |index: usize| {
+        !given_up.contains(&index) && results.iter().any(|(of, result)| *of == index && !result.outcome.is_done())
+    };
     let mut failures = Vec::new();
     for (_, record) in records.iter().enumerate().filter(|(index, _)| failed(*index)) {
         let id = record.id.as_ref().ok_or_else(|| {

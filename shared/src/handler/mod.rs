@@ -1,6 +1,7 @@
 //! The front door: one event in, one answer out.
 
 pub(crate) mod answer;
+mod dead_letters;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -63,7 +64,10 @@ async fn handle_event(ctx: &Context, payload: &Value, invocation: &Invocation) -
     }
     match event.answer {
         Answer::Results => answer::results(&results.into_iter().map(|(_, result)| result).collect::<Vec<_>>()),
-        Answer::Batch => answer::batch(&event.records, &results, &invocation.id),
+        Answer::Batch => {
+            let given_up = dead_letters::given_up(ctx, payload, &event.records, &results).await;
+            answer::batch(&event.records, &results, &given_up, &invocation.id)
+        }
     }
 }
 
@@ -116,7 +120,12 @@ async fn act(ctx: &Context, action: &Value, invocation: &Invocation) -> Result<D
         return looked(ctx, action, invocation).await;
     }
     if is_sweep {
-        let swept = sweep::run(ctx, action, invocation).await?;
+        let swept = match sweep::run(ctx, action, invocation).await {
+            Err(error) if error.name == ErrorName::NoPolicy => {
+                return without_policy(&error, drain(ctx, invocation).await?);
+            }
+            swept => swept?,
+        };
         remember::remember(ctx, &swept.ended(), invocation).await;
         return Ok(Done { answer: json!(swept), failure: swept.first_failure() });
     }
@@ -128,9 +137,20 @@ async fn act(ctx: &Context, action: &Value, invocation: &Invocation) -> Result<D
     Ok(Done { answer, failure: None })
 }
 
+/// The answer to a schedule where there is no policy yet. It is no failure, which repeating would mend and dead letters would fill with: the
+/// alarms say that nobody knows what is protected.
+fn without_policy(error: &Error, mut answer: Value) -> Result<Done, Error> {
+    tracing::warn!("{error}");
+    answer["no_policy"] = json!(error.message);
+    Ok(Done { answer, failure: None })
+}
+
 /// Looks at what is new. Where there is more than a look reads, a full sweep follows at once.
 async fn looked(ctx: &Context, action: &Value, invocation: &Invocation) -> Result<Done, Error> {
-    let mut answer = tail::run(ctx, action, invocation).await?;
+    let mut answer = match tail::run(ctx, action, invocation).await {
+        Err(error) if error.name == ErrorName::NoPolicy => return without_policy(&error, json!({ "looked": [] })),
+        answer => answer?,
+    };
     if answer.needs_sweep() {
         let swept = sweep::run(ctx, &json!({}), invocation).await?;
         remember::remember(ctx, &swept.ended(), invocation).await;

@@ -342,7 +342,7 @@ impl Aws {
             .identity(&identity)
             .region(region)
             .name(service)
-            .time(SystemTime::from(self.clock.now()))
+            .time(SystemTime::try_from(self.clock.now()).map_err(|error| error.to_string())?)
             .settings(settings)
             .build()
             .map_err(|error| error.to_string())?

@@ -79,6 +79,15 @@ impl DynamoLedger {
         self.call("CreateTable", table_definition(&self.table)).await.map(|_| ()).map_err(|error| failed(&error))
     }
 
+    /// Whether DynamoDB refuses to delete the table.
+    ///
+    /// # Errors
+    /// DynamoDB refused to say so, or did not answer.
+    pub async fn is_protected(&self) -> Result<bool, LedgerError> {
+        let answer = self.call("DescribeTable", json!({})).await.map_err(|error| failed(&error))?;
+        Ok(answer.pointer("/Table/DeletionProtectionEnabled").and_then(Value::as_bool).unwrap_or(false))
+    }
+
     async fn call(&self, operation: &str, mut body: Value) -> Result<Value, AwsError> {
         body["TableName"] = json!(self.table);
         self.aws

@@ -1,12 +1,13 @@
-//! HTTP over reqwest: rustls with ring and compiled-in roots, no redirects, no retries.
+//! HTTP over reqwest: rustls with ring, no redirects, no retries.
 
 use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 
 use super::blank::Carried;
+use super::roots::Roots;
 use crate::model::error::Error;
 use crate::model::http::{HttpRequest, Reply, TransportError};
 use crate::model::text::one_line;
@@ -38,17 +39,24 @@ struct Pair {
 }
 
 impl HttpTransport {
-    /// Sets up clients for other hosts and for loopback.
+    /// Sets up clients for other hosts and for loopback that trust the built-in roots.
     ///
     /// # Errors
     /// The proxy variables or the TLS setup are wrong.
     pub fn new(connect_timeout: Duration) -> Result<HttpTransport, Error> {
+        HttpTransport::trusting(connect_timeout, &Roots::built_in())
+    }
+
+    /// The same with these roots.
+    ///
+    /// # Errors
+    /// The proxy variables or the TLS setup are wrong.
+    pub fn trusting(connect_timeout: Duration, roots: &Roots) -> Result<HttpTransport, Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::configuration(format!("TLS cannot be set up: {error}")))?
-            .with_root_certificates(roots)
+            .with_root_certificates(roots.store.clone())
             .with_no_client_auth();
         let builder = |connect_timeout: Duration| {
             reqwest::Client::builder()

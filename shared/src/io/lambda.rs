@@ -12,11 +12,13 @@ use super::aws::Aws;
 use super::clock::SystemClock;
 use super::credentials::AccountSecrets;
 use super::dynamodb::DynamoLedger;
+use super::guard::{Colours, Guard};
 use super::http::HttpTransport;
 use super::memory::{FixedPolicy, MemoryLedger};
 use super::meter;
 use super::patience;
 use super::policies::StoredPolicy;
+use super::roots::Roots;
 use super::sqs::{SqsEmitter, SqsWorkQueue};
 use crate::context::{Context, Invocation, Ports};
 use crate::handler::handle;
@@ -50,7 +52,7 @@ pub async fn serve<C: Send + Sync>(
     build: impl FnOnce(&Environment) -> Result<C, Error>,
     handle: Handle<C>,
 ) -> Result<(), lambda_runtime::Error> {
-    lambda_runtime::tracing::init_default_subscriber();
+    lambda_runtime::tracing::init_default_subscriber_with_writer(|| Guard::new(std::io::stdout(), Colours::Ours));
     let environment = super::environment::capture();
     let ctx = match build(&environment) {
         Ok(ctx) => ctx,
@@ -118,10 +120,13 @@ pub fn context(
     known::check(environment)?;
     let mut settings = Settings::from_environment(environment, &[provider])?;
     settings.trust = commands(environment)?;
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
+    let transport: Arc<dyn Transport> =
+        Arc::new(HttpTransport::trusting(settings.connect_timeout, &Roots::of(environment)?)?);
+    let to_aws: Arc<dyn Transport> =
+        Arc::new(HttpTransport::trusting(settings.connect_timeout, &Roots::of_aws(environment)?)?);
     let secrets = AccountSecrets::new(environment, settings.clone(), &[provider], transport.clone(), clock.clone());
     secrets.check(provider.cloud())?;
-    let aws = Arc::new(Aws::from_environment(environment, transport.clone(), clock.clone())?);
+    let aws = Arc::new(Aws::from_environment(environment, to_aws, clock.clone())?);
     let emitter = SqsEmitter::from_environment(environment, aws.clone(), clock.clone())?;
     let work_queue = SqsWorkQueue::from_environment(environment, aws.clone(), clock.clone())?;
     let policies: Arc<dyn Policies> = match StoredPolicy::from_environment(environment, aws.clone(), clock.clone())? {

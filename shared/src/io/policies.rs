@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::aws::{Aws, AwsEndpoint};
 use super::aws_error::AwsError;
 use super::patience::patience;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorName};
 use crate::model::json;
 use crate::model::time::later;
 use crate::policy::Policy;
@@ -66,6 +66,15 @@ impl StoredPolicy {
 
     async fn read(&self) -> Result<Policy, Error> {
         let unread = |error: AwsError| {
+            if let Some(command) = self.writing(&error.code) {
+                return Error::new(
+                    ErrorName::NoPolicy,
+                    format!(
+                        "there is no policy at {}, so nothing is started, and what is protected cannot be known; write it: {command}",
+                        self.uri
+                    ),
+                );
+            }
             let next = if error.is_transient { "; it can be repeated" } else { self.advice(&error.code) };
             Error::new(error.name(), format!("the policy {} cannot be read: {error}{next}", self.uri))
         };
@@ -90,6 +99,20 @@ impl StoredPolicy {
 }
 
 impl StoredPolicy {
+    /// The command that writes the policy; `None` if the code does not say that it is not there.
+    /// Sources: SSM API reference, GetParameter; S3 API reference, GetObject, errors, 2026.
+    fn writing(&self, code: &str) -> Option<String> {
+        match (&self.place, code) {
+            (Place::Parameter { name, .. }, "ParameterNotFound") => Some(format!(
+                "aws ssm put-parameter --name {name} --overwrite --type String --tier Intelligent-Tiering --value \"$(offsite policy render offsite.yaml)\""
+            )),
+            (Place::Object { .. }, "NoSuchKey" | "NoSuchBucket" | "http_404") => {
+                Some(format!("offsite policy render offsite.yaml | aws s3 cp - {}", self.uri))
+            }
+            _ => None,
+        }
+    }
+
     /// What a person does about a refusal.
     fn advice(&self, code: &str) -> &'static str {
         match (&self.place, code) {

@@ -13,7 +13,7 @@ use crate::model::error::{EmitError, Error};
 use crate::model::receipt::Message;
 use crate::model::text::hash_of;
 use crate::model::time::later;
-use crate::ports::{Boxed, Clock, Emitter, WorkQueue};
+use crate::ports::{Boxed, Clock, DeadLetter, Emitter, WorkQueue};
 use crate::settings::environment::Environment;
 
 /// Entries of one SendMessageBatch. Source: SQS API reference, SendMessageBatch, 2026.
@@ -130,12 +130,23 @@ impl SqsEmitter {
 
     fn entry(&self, index: usize, message: &Message) -> Value {
         let mut entry = json!({ "Id": index.to_string(), "MessageBody": message.event.to_string() });
+        let told = |name: &str| message.event.get(name).and_then(Value::as_str).filter(|group| is_group(group));
+        // On a standard queue a group only keeps a rule with much to do from delaying the others.
+        // Source: Amazon SQS Developer Guide, fair queues, 2026.
+        if let Some(rule) = told("rule") {
+            entry["MessageGroupId"] = json!(rule);
+        }
         if self.queue_url.ends_with(".fifo") {
-            entry["MessageGroupId"] = message.event["subject"].clone();
+            entry["MessageGroupId"] = json!(told("subject").or(told("rule")).unwrap_or("offsite"));
             entry["MessageDeduplicationId"] = json!(message.id);
         }
         entry
     }
+}
+
+/// Whether SQS takes this as a group. Source: SQS API reference, SendMessageBatch, MessageGroupId, 2026.
+fn is_group(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn ids(answer: &Value, list: &str) -> Vec<usize> {
@@ -180,6 +191,7 @@ impl Emitter for SqsEmitter {
 /// The SQS queue through which a sweep hands commands to other functions.
 pub(crate) struct SqsWorkQueue {
     queue: SqsEmitter,
+    dead_letters: Option<SqsEmitter>,
     clock: Arc<dyn Clock>,
 }
 
@@ -195,8 +207,13 @@ impl SqsWorkQueue {
     ) -> Result<Option<SqsWorkQueue>, Error> {
         let name = "OFFSITE_WORK_QUEUE_URL";
         let Some(url) = environment.get(name) else { return Ok(None) };
-        let queue = SqsEmitter::on(environment, name, url, aws, clock.clone())?;
-        Ok(Some(SqsWorkQueue { queue, clock }))
+        let queue = SqsEmitter::on(environment, name, url, aws.clone(), clock.clone())?;
+        let name = "OFFSITE_DEAD_LETTERS_URL";
+        let dead_letters = match environment.get(name) {
+            Some(url) => Some(SqsEmitter::on(environment, name, url, aws, clock.clone())?),
+            None => None,
+        };
+        Ok(Some(SqsWorkQueue { queue, dead_letters, clock }))
     }
 }
 
@@ -210,5 +227,73 @@ impl WorkQueue for SqsWorkQueue {
             let messages: Vec<Message> = commands.iter().map(message).collect();
             self.queue.emit(&messages, later(self.clock.now(), TIMEOUT * 2)).await
         })
+    }
+
+    fn give_up<'a>(&'a self, letters: &'a [DeadLetter]) -> Boxed<'a, Vec<Outcome>> {
+        Box::pin(async move {
+            let mut outcomes = Vec::with_capacity(letters.len());
+            for some in letters.chunks(BATCH) {
+                match &self.dead_letters {
+                    Some(queue) => outcomes.extend(bury(queue, some).await),
+                    None => outcomes.extend(some.iter().map(|_| Err(EmitError("there are no dead letters".into())))),
+                }
+            }
+            outcomes
+        })
+    }
+}
+
+/// Sends one batch of dead letters, each as it was received, with why as attributes.
+async fn bury(queue: &SqsEmitter, letters: &[DeadLetter]) -> Vec<Outcome> {
+    let text = |value: &str| json!({ "DataType": "String", "StringValue": value });
+    let entry = |(index, letter): (usize, &DeadLetter)| {
+        let why = json!({
+            "error": text(letter.error.name.name()), "reason": text(&letter.error.message), "message_id": text(&letter.id),
+        });
+        json!({ "Id": index.to_string(), "MessageBody": letter.body, "MessageAttributes": why })
+    };
+    let entries: Vec<Value> = letters.iter().enumerate().map(entry).collect();
+    let body = json!({ "QueueUrl": queue.queue_url, "Entries": entries });
+    let sent = queue.aws.call(&queue.endpoint, "sqs", "1.0", "AmazonSQS.SendMessageBatch", &body, TIMEOUT).await;
+    let (there, why) = match &sent {
+        Ok(answer) => (ids(answer, "Successful"), "the queue did not take it".to_owned()),
+        Err(error) => (Vec::new(), error.to_string()),
+    };
+    (0..letters.len()).map(|index| there.contains(&index).then_some(()).ok_or_else(|| EmitError(why.clone()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::clock::SystemClock;
+    use crate::io::http::HttpTransport;
+
+    fn queue(url: &str) -> SqsEmitter {
+        let environment =
+            [("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "x")]
+                .into_iter()
+                .fold(Environment::default(), |environment, (name, value)| environment.with(name, value));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let transport = Arc::new(HttpTransport::new(Duration::from_secs(1)).unwrap());
+        let aws = Arc::new(Aws::from_environment(&environment, transport, clock.clone()).unwrap());
+        SqsEmitter::on(&environment, "QUEUE_URL", url, aws, clock).unwrap()
+    }
+
+    /// A rule with much to do keeps nobody else's commands waiting; what has no rule, and a receipt, has no group.
+    #[test]
+    fn on_a_standard_queue_a_command_is_grouped_by_its_rule_and_on_an_ordered_one_everything_has_a_group() {
+        let message = |event: Value| Message { id: "1".into(), event };
+        let standard = queue("https://sqs.us-east-1.amazonaws.com/123456789012/work");
+        let ordered = queue("https://sqs.us-east-1.amazonaws.com/123456789012/work.fifo");
+        for (event, on_standard, on_ordered) in [
+            (json!({ "rule": "nightly" }), json!("nightly"), json!("nightly")),
+            (json!({ "subject": "10ce" }), Value::Null, json!("10ce")),
+            (json!({}), Value::Null, json!("offsite")),
+            (json!({ "rule": "two words" }), Value::Null, json!("offsite")),
+        ] {
+            let (one, other) = (standard.entry(0, &message(event.clone())), ordered.entry(0, &message(event)));
+            assert_eq!((&one["MessageGroupId"], &other["MessageGroupId"]), (&on_standard, &on_ordered));
+            assert_eq!((&one["MessageDeduplicationId"], &other["MessageDeduplicationId"]), (&Value::Null, &json!("1")));
+        }
     }
 }

@@ -13,6 +13,10 @@ pub enum ErrorName {
     Rejected,
     /// The command is wrong or not allowed.
     InvalidCommand,
+    /// A person has stopped it. Certainly nothing was applied.
+    Paused,
+    /// The policy is not there, so nobody knows what is wanted.
+    NoPolicy,
     /// This function's configuration is wrong.
     Configuration,
     /// Something that is needed cannot be reached or is busy. Certainly nothing was applied.
@@ -27,6 +31,8 @@ impl ErrorName {
             ErrorName::InDoubt => "Offsite.InDoubt",
             ErrorName::Rejected => "Offsite.Rejected",
             ErrorName::InvalidCommand => "Offsite.InvalidCommand",
+            ErrorName::Paused => "Offsite.Paused",
+            ErrorName::NoPolicy => "Offsite.NoPolicy",
             ErrorName::Configuration => "Offsite.Configuration",
             ErrorName::Unavailable => "Offsite.Unavailable",
         }

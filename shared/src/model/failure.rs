@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::ErrorName;
+use super::text::{exact, plain};
 
 /// What a failed call means for what happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,9 +177,9 @@ impl Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)?;
+        write!(f, "{}: {}", plain(&self.code), plain(&self.message))?;
         if let Some(id) = &self.request_id {
-            write!(f, " (request ID {id})")?;
+            write!(f, " (request ID {})", exact(id))?;
         }
         if !self.advice.is_empty() {
             write!(f, "; {}", self.advice)?;

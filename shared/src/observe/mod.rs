@@ -226,7 +226,7 @@ async fn observe_one(
     let observation = match told {
         Some(told) => told,
         None => {
-            match credential::ready(ctx, target, &replication.source.region).await {
+            match credential::ready(ctx, target, replication.source.realm()).await {
                 Ok(_) => {}
                 Err(NotReady::Unknown(error)) => return Err(error),
                 Err(_) => {
@@ -303,7 +303,7 @@ async fn ask(
         Ok(observation) => observation,
         Err(failure) => {
             if failure.disposition == Disposition::Authentication {
-                credential::pause(ctx, target, &replication.source.region, &failure).await;
+                credential::pause(ctx, target, replication.source.realm(), &failure).await;
             }
             Observation::Unanswered(failure)
         }

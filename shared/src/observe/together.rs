@@ -77,8 +77,8 @@ async fn ask_group(
     };
     let copies: Vec<Accepted<'_>> = group.places.iter().filter_map(of_place).collect();
     let Some(first) = copies.first() else { return Vec::new() };
-    let (target, region) = (Target::of(group.provider, first.replication), &first.replication.source.region);
-    if copies.len() < group.places.len() || ctx.now() >= stop || credential::ready(ctx, target, region).await.is_err() {
+    let (target, realm) = (Target::of(group.provider, first.replication), first.replication.source.realm());
+    if copies.len() < group.places.len() || ctx.now() >= stop || credential::ready(ctx, target, realm).await.is_err() {
         return Vec::new();
     }
     let Some(call) = group.provider.observe_many(&copies) else { return Vec::new() };
@@ -89,7 +89,7 @@ async fn ask_group(
             group.places.into_iter().zip(told).filter_map(|(place, told)| Some((place, told?))).collect()
         }
         Err(failure) if failure.disposition == Disposition::Authentication => {
-            credential::pause(ctx, target, region, &failure).await;
+            credential::pause(ctx, target, realm, &failure).await;
             Vec::new()
         }
         // The provider did not answer or throttles: asking for each copy by itself would end the same.

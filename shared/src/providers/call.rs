@@ -1,6 +1,10 @@
 //! A planned call, and the service that it goes to.
 
+use crate::model::command::Realm;
 use crate::sign::RequestDraft;
+
+/// The header in which a call of Huawei names its project.
+pub(crate) const PROJECT_HEADER: &str = "x-project-id";
 
 /// A provider's service. It decides which endpoint a call goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,4 +55,12 @@ pub struct Call {
     pub region: String,
     /// The request. Its `host` is filled in from the endpoint.
     pub draft: RequestDraft,
+}
+
+impl Call {
+    /// Where the credential of the call must hold.
+    pub fn realm(&self) -> Realm<'_> {
+        let named = self.draft.headers.iter().find(|(name, _)| name == PROJECT_HEADER);
+        Realm { region: &self.region, project: named.map(|(_, project)| project.as_str()).filter(|id| !id.is_empty()) }
+    }
 }

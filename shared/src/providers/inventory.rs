@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::asked::Asked;
 use super::call::Call;
 use crate::model::backup::{Backup, DestinationCopy};
-use crate::model::command::{Operation, Replication};
+use crate::model::command::{Operation, Realm, Replication};
 use crate::model::failure::{Disposition, Failure, Whose};
 use crate::model::http::Reply;
 
@@ -33,6 +33,11 @@ pub struct InventoryQuery {
 }
 
 impl InventoryQuery {
+    /// Where the credential for listing it must hold.
+    pub(crate) fn realm(&self) -> Realm<'_> {
+        Realm { region: &self.region, project: self.project_id.as_deref() }
+    }
+
     /// All that a place holds for an operation. The backups of a vault-wide copy are listed like those copied one by one.
     pub fn of(operation: Operation, region: &str, project_id: Option<String>) -> InventoryQuery {
         let operation = match operation {

@@ -8,6 +8,8 @@ use jiff::tz::{Offset, TimeZone};
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::model::text::one_line;
+
 /// Reads a time, which is in `zone` if it names none itself. A month or day may be unpadded. `None` if it cannot be read.
 pub(crate) fn time_in(zone: Offset, text: &str) -> Option<Timestamp> {
     if let Some(time) = padded(text) {
@@ -75,6 +77,12 @@ impl Scalar for bool {
     fn of_flag(flag: bool) -> Option<bool> {
         Some(flag)
     }
+}
+
+/// Reads the provider's ID of a request, on one line and of bounded length: it goes into every record and complaint. One that is no text is
+/// none, and makes the answer no less readable.
+pub(crate) fn request_id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(scalar::<D, String>(from)?.map(|id| one_line(&id)))
 }
 
 /// Reads a [`Scalar`]. A value of another type is `None`.
@@ -156,5 +164,14 @@ mod tests {
         {
             assert_eq!(at(text), None, "{text}");
         }
+    }
+
+    /// Found by the fuzzer: one of 5,000 signs went into every complaint, and one that was a number made a started copy unreadable.
+    #[test]
+    fn a_request_id_is_a_line_of_bounded_length_or_none() {
+        let read = |text: &str| request_id(&mut serde_json::Deserializer::from_str(text)).unwrap();
+        assert_eq!(read(&format!("\"{}\"", "x".repeat(5_000))).unwrap().chars().count(), 1_001);
+        assert_eq!(read(r#""a\u001b[2J\nb""#).as_deref(), Some(r"a\u001b[2J b"));
+        assert_eq!((read("[1]"), read("null")), (None, None));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::context::{Context, Invocation, RESERVE};
-use crate::exchange::{self, Target, credential};
+use crate::exchange::{self, Target, brake, credential};
 use crate::ledger::limits::OnDoubt;
 use crate::ledger::{Ending, Record, State};
 use crate::model::command::Replication;
@@ -84,6 +84,7 @@ pub(crate) async fn work(
     }
     let call = provider.start(replication, &intent);
     let start = exchange::with_retry(ctx, target, &call, stop, || async {
+        brake::pass(ctx, replication).await?;
         let reply = exchange::send_once(ctx, target, &call, true, stop).await?;
         provider.started(replication, &reply)
     });
@@ -93,6 +94,7 @@ pub(crate) async fn work(
     };
     let (code, request_id) = (failure.code.clone(), failure.request_id.clone());
     match failure.disposition {
+        _ if code == brake::PAUSED => released(ErrorName::Paused, &code, failure.message, None),
         // What a wrong setting causes is not charged to the backup.
         Disposition::Permanent if failure.is_of_settings() => {
             released(failure.error_name(), &code, describe_failure(&failure), request_id)
@@ -107,7 +109,7 @@ pub(crate) async fn work(
         Disposition::Throttled => released(ErrorName::Throttled, &code, describe_failure(&failure), request_id),
         Disposition::Retryable => released(failure.error_name(), &code, describe_failure(&failure), request_id),
         Disposition::Authentication => {
-            credential::pause(ctx, target, &replication.source.region, &failure).await;
+            credential::pause(ctx, target, replication.source.realm(), &failure).await;
             released(ErrorName::Rejected, &code, describe_failure(&failure), request_id)
         }
         Disposition::Ambiguous | Disposition::Conflict | Disposition::NoWork => {
@@ -165,7 +167,7 @@ async fn failed_read(
             Ending::Refused { code, note: describe_failure(&failure), request_id, whose: failure.whose }
         }
         Disposition::Authentication => {
-            credential::pause(ctx, target, &replication.source.region, &failure).await;
+            credential::pause(ctx, target, replication.source.realm(), &failure).await;
             released(ErrorName::Rejected, &code, note, request_id)
         }
         _ if failure.is_of_settings() => released(ErrorName::Configuration, &code, note, request_id),

@@ -20,7 +20,7 @@ pub(crate) async fn preview(
 ) -> Outcome {
     let would = |action, reason: String, replication_id| Outcome::Would { action, reason, replication_id };
     let target = Target::of(provider, replication);
-    if let Err(why) = credential::ready(ctx, target, &replication.source.region).await {
+    if let Err(why) = credential::ready(ctx, target, replication.source.realm()).await {
         return not_ready(replication, why);
     }
     let record = match ctx.ports.ledger.get(&replication.key()).await {

@@ -5,12 +5,13 @@ pub(crate) mod dry_run;
 pub mod messages;
 pub(crate) mod outbox;
 pub(crate) mod outcome;
+mod paused;
 mod replay;
 mod update;
 mod vault;
 
 use crate::context::{Context, Invocation};
-use crate::exchange::{Target, credential};
+use crate::exchange::{Target, brake, credential};
 use crate::ledger::limits::{Attempts, OnDoubt};
 use crate::ledger::store::{Expect, LedgerError};
 use crate::ledger::{self, Claim, Claimant, Ending, Record, State};
@@ -57,27 +58,18 @@ async fn replicate(
             "no time is left before this function's deadline; it is handed back and starts again",
         ));
     }
-    if ctx.settings.paused {
-        return Outcome::Not(Trouble {
-            state: TroubleState::NotStarted,
-            error: Error::new(
-                ErrorName::Unavailable,
-                format!(
-                    "{} was not started: OFFSITE_PAUSED is set, and nothing is started until it is not; it can be repeated",
-                    replication.describe()
-                ),
-            ),
-            code: Some("paused".into()),
-            request_id: None,
-        });
+    match brake::on(ctx, replication.operation.cloud(), replication.rule.as_deref()).await {
+        Ok(None) => {}
+        Ok(Some(why)) => return paused::put_by(ctx, replication, &why).await,
+        Err(error) => return Outcome::not_started(ledger_trouble(replication, &error)),
     }
-    let (target, region) = (Target::of(provider, replication), &replication.source.region);
+    let (target, realm) = (Target::of(provider, replication), replication.source.realm());
     // Checked before anything is written: a missing credential must not leave a claim behind.
-    let credential = match credential::ready(ctx, target, region).await {
+    let credential = match credential::ready(ctx, target, realm).await {
         Ok(credential) => credential,
         Err(why) => return not_ready(replication, why),
     };
-    let gate = match credential::gate(ctx, target, region, &credential).await {
+    let gate = match credential::gate(ctx, target, realm, &credential).await {
         Ok(gate) => gate,
         Err(why) => return not_ready(replication, why),
     };

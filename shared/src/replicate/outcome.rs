@@ -70,6 +70,8 @@ pub enum TroubleState {
     InDoubt,
     /// The source cannot be copied.
     Ineligible,
+    /// A person has stopped it. A sweep or a look starts it when that ends.
+    Paused,
     /// Nothing was sent that could have been applied.
     NotStarted,
     /// The command or event cannot be read, or is not allowed.
@@ -100,6 +102,7 @@ impl From<TroubleState> for &str {
             TroubleState::Lost => "lost",
             TroubleState::InDoubt => "in_doubt",
             TroubleState::Ineligible => "ineligible",
+            TroubleState::Paused => "paused",
             TroubleState::NotStarted => "not_started",
             TroubleState::Invalid => "invalid",
         }
@@ -188,8 +191,8 @@ impl Outcome {
         match self {
             Outcome::Accepted { queued, .. } => *queued,
             Outcome::NoWork { .. } | Outcome::Would { .. } | Outcome::Noted { .. } => true,
-            // A verdict, not a failure: repeating it changes nothing, and the ledger keeps the reason.
-            Outcome::Not(trouble) => trouble.state == TroubleState::Ineligible,
+            // A verdict, not a failure: repeating it changes nothing, and the ledger keeps the reason. What is paused is kept there too.
+            Outcome::Not(trouble) => matches!(trouble.state, TroubleState::Ineligible | TroubleState::Paused),
         }
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** what cannot be known makes a report [`Conclusion::Unknown`], never a good one.
 
+pub mod brake;
 mod conclusion;
 pub mod keeping;
 pub mod measuring;

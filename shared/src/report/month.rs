@@ -298,12 +298,12 @@ fn minute(at: Timestamp) -> Timestamp {
 
 /// The day of a time, in UTC.
 pub(super) fn day_of(at: Timestamp) -> Date {
-    at.to_zoned(TimeZone::UTC).date()
+    at.to_zoned_datetime(TimeZone::UTC).date()
 }
 
 /// When a day begins, in UTC.
 pub(super) fn midnight(day: Date) -> Timestamp {
-    day.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |day| day.timestamp())
+    day.to_zoned_datetime(TimeZone::UTC).map_or(Timestamp::MAX, |day| day.timestamp())
 }
 
 /// The first day of the month after; `None` at the end of time.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
+use super::brake;
 use super::conclusion::{conclude, unknown};
 use super::memory;
 use super::month::day_of;
@@ -131,6 +132,7 @@ pub(super) async fn judge(
         };
         report.remarks.push(format!("{why}, {rest}"));
     }
+    report.remarks.extend(brake::remarks(notes).await?);
     let judged = report.rules.iter().map(|rule| rule.conclusion).filter(|one| *one != Conclusion::NotJudged);
     let outside = Some(report.conclusion).filter(|one| *one != Conclusion::NotJudged);
     report.conclusion = judged.chain(outside).max().unwrap_or(Conclusion::NotJudged);

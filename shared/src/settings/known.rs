@@ -5,16 +5,18 @@ use super::environment::Environment;
 use crate::model::error::Error;
 
 /// All of them. Those of one cloud follow below.
-const KNOWN: [&str; 34] = [
+const KNOWN: [&str; 36] = [
     "OFFSITE_ALLOWED_DESTINATIONS",
     "OFFSITE_ATTEMPT_BACKOFF_S",
     "OFFSITE_AUDIT_S",
     "OFFSITE_AWS_ALLOW",
     "OFFSITE_BACKOFF_MS",
+    "OFFSITE_CA_BUNDLE",
     "OFFSITE_CONCURRENCY",
     "OFFSITE_CONNECT_TIMEOUT_MS",
     "OFFSITE_COPY_DEADLINE_S",
     "OFFSITE_DB",
+    "OFFSITE_DEAD_LETTERS_URL",
     "OFFSITE_DIRECT_COMMANDS",
     "OFFSITE_FIRST_LOOK_S",
     "OFFSITE_HUAWEI_CBR_ENDPOINT",

@@ -67,7 +67,7 @@ impl Sweep<'_> {
         if failure.disposition == Disposition::Authentication
             && let Some(whole) = Sweep::whole(self.ctx, self.provider, self.rule)
         {
-            credential::pause(self.ctx, self.target(), &whole.source.region, failure).await;
+            credential::pause(self.ctx, self.target(), whole.source.realm(), failure).await;
         }
         self.stopped_in(region, failure)
     }

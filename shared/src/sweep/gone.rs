@@ -76,7 +76,7 @@ impl Sweep<'_> {
         let index = self.indexes.get(at);
         let shown =
             index.is_some_and(|index| index.shows(&keys, None) || ids.iter().any(|id| index.shows(&[], Some(id))));
-        let (only_looks, paused) = (self.ctx.settings.read_only, self.ctx.settings.paused);
+        let (only_looks, paused) = (self.ctx.settings.read_only, self.paused);
         let leased = record.lease_until.is_some_and(|until| until > self.ctx.now());
         if shown {
             // Its copy was counted, or protects its resource although its source is gone. The path of every command adopts it.
@@ -150,7 +150,7 @@ impl Sweep<'_> {
         let gone = match self.read_back(replication, &record, false).await? {
             // There is a copy that the ledger does not know: the path of every command adopts it.
             Some(ReadBack::Found(_)) => {
-                if !self.ctx.settings.paused {
+                if !self.paused {
                     replicate::run(self.ctx, self.provider, replication, &self.soon()).await;
                 }
                 // What is listed was judged there. Anything else stays told until the destination itself shows the copy.

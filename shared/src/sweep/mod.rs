@@ -158,6 +158,7 @@ async fn sweep_rule(
 impl<'c> Sweep<'c> {
     pub(super) async fn run(&mut self) -> Result<Summary, Stop> {
         self.may_begin().await?;
+        self.read_brake().await?;
         if self.course.phase == Phase::Copies {
             self.copies().await?;
             self.enter(Phase::Sources).await?;
@@ -193,7 +194,7 @@ impl<'c> Sweep<'c> {
             return failed(error.to_string());
         }
         let Some(whole) = Sweep::whole(self.ctx, self.provider, self.rule) else { return Ok(()) };
-        match credential::ready(self.ctx, Target::of(self.provider, &whole), &whole.source.region).await {
+        match credential::ready(self.ctx, Target::of(self.provider, &whole), whole.source.realm()).await {
             Ok(_) => Ok(()),
             Err(why) => failed(not_ready(&whole, why).message()),
         }

@@ -113,6 +113,10 @@ impl Sweep<'_> {
             let Some(replication) = self.replication(*at, backup) else { continue };
             match self.ctx.ports.ledger.get(&replication.key()).await? {
                 Some(record) if record.state == State::Accepted => accepted.push((replication, record)),
+                // It is there again, or another one is.
+                Some(record) if record.state == State::Lost => {
+                    self.exceptions.insert(short(&record.key));
+                }
                 Some(record) => self.found_by(record, Some(copy), How::Observed).await?,
                 None => {}
             }

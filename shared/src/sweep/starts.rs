@@ -12,6 +12,7 @@ use super::state::Sweep;
 use super::stop::Stop;
 use super::verdict::Verdict;
 use crate::context::{Context, Invocation};
+use crate::exchange::brake;
 use crate::ledger::store::Expect;
 use crate::ledger::{Record, State};
 use crate::model::command::{Command, Operation, Replication};
@@ -56,6 +57,7 @@ impl Sweep<'_> {
     /// Starts what is due, within the limits, and counts each with what came of it.
     pub(super) async fn starts(&mut self) -> Result<(), Stop> {
         self.order();
+        self.read_brake().await?;
         if self.is_dry_run() {
             for due in self.due.take_all() {
                 self.course.left += u64::from(!due.doubt);
@@ -207,11 +209,12 @@ impl Sweep<'_> {
                     TroubleState::InDoubt => Verdict::InDoubt,
                     TroubleState::Ineligible => Verdict::Ineligible,
                     TroubleState::Lost => Verdict::Lost,
-                    TroubleState::NotStarted | TroubleState::Invalid => line.verdict,
+                    TroubleState::Paused | TroubleState::NotStarted | TroubleState::Invalid => line.verdict,
                 };
                 // A credential that is refused is not tried for every other backup.
-                self.no_more |= trouble.error.name == ErrorName::Rejected
-                    && matches!(trouble.state, TroubleState::NotStarted | TroubleState::Invalid);
+                self.no_more |= trouble.error.name == ErrorName::Paused
+                    || (trouble.error.name == ErrorName::Rejected
+                        && matches!(trouble.state, TroubleState::NotStarted | TroubleState::Invalid));
                 if trouble.error.name == ErrorName::Configuration {
                     // A wrong setting stops all that goes there, and is recorded nowhere.
                     self.gates.insert((at, code.clone()), Gate::Closed(line.backup_id.clone()));
@@ -254,8 +257,19 @@ impl Sweep<'_> {
         self.found(line);
     }
 
+    /// Finds out whether a person has stopped this rule. What the sweep sees it records all the same.
+    pub(super) async fn read_brake(&mut self) -> Result<(), Stop> {
+        self.paused = match brake::on(self.ctx, self.provider.cloud(), Some(&self.rule.name)).await {
+            Ok(found) => found.is_some(),
+            Err(error) if error.is_transient() => return Err(error.into()),
+            // A brake that nobody can read stops every start, and not the view of what there is.
+            Err(_) => true,
+        };
+        Ok(())
+    }
+
     pub(super) fn is_dry_run(&self) -> bool {
-        self.ctx.settings.paused || self.ctx.settings.read_only
+        self.paused || self.ctx.settings.read_only
     }
 
     /// Hands one command for each backup to the work queue, with the destinations that are due. What waits for a cause to end is tried here.

@@ -62,6 +62,8 @@ pub(crate) struct Sweep<'c> {
     pub(super) at_once: usize,
     /// Nothing more is started in this invocation: the credential is paused, or the limit is reached.
     pub(super) no_more: bool,
+    /// A person has stopped this rule.
+    pub(super) paused: bool,
 }
 
 impl<'c> Sweep<'c> {

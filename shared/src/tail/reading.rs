@@ -55,7 +55,7 @@ pub(super) async fn read(ctx: &Context, scope: &Scope<'_>, state: &State, invoca
     };
     if let Err(failure) = asked {
         if failure.disposition == Disposition::Authentication {
-            credential::pause(ctx, scope.target(), &scope.query.region, &failure).await;
+            credential::pause(ctx, scope.target(), scope.query.realm(), &failure).await;
         }
         read.failure = Some(failure);
     }

@@ -87,7 +87,7 @@ impl Scope<'_> {
     /// Why not, in words.
     pub(super) async fn may_begin(&self, ctx: &Context) -> Result<(), String> {
         let Some(whole) = self.whole(ctx) else { return Ok(()) };
-        match credential::ready(ctx, self.target(), &self.query.region).await {
+        match credential::ready(ctx, self.target(), self.query.realm()).await {
             Ok(_) => Ok(()),
             Err(why) => Err(not_ready(&whole, why).message()),
         }

@@ -11,6 +11,7 @@ use super::judging::{Found, Want, leave, pending};
 use super::scope::Scope;
 use super::state::State;
 use crate::context::{Context, Invocation};
+use crate::exchange::brake;
 use crate::ledger::State as Stands;
 use crate::ledger::store::{Expect, LedgerError};
 use crate::model::command::{Command, Operation, Replication};
@@ -125,7 +126,8 @@ impl<'c> Starts<'_, 'c> {
         let mut open = Vec::with_capacity(wants.len());
         let mut wanted: HashMap<&'c str, u64> = HashMap::new();
         for want in wants {
-            if self.ctx.settings.paused || self.is_closed(&want) {
+            let paused = brake::on(self.ctx, self.scope.provider.cloud(), Some(&want.rule.name)).await?.is_some();
+            if paused || self.is_closed(&want) {
                 self.leave(&want).await?;
                 continue;
             }
@@ -221,6 +223,7 @@ impl<'c> Starts<'_, 'c> {
                 self.no_more |= trouble.error.name == ErrorName::Rejected;
                 self.keep.insert(want.backup.id.clone());
             }
+            TroubleState::Paused => self.looked.left += 1,
             TroubleState::Failed | TroubleState::Lost | TroubleState::Ineligible => {}
         }
         Ok(())
@@ -305,7 +308,8 @@ impl<'c> Starts<'_, 'c> {
             }
             let running = progress::is_running(&*ctx.ports.notes, &rule.name, ctx.now()).await?;
             let closed = wants.iter().all(|want| self.is_closed(want));
-            if ctx.settings.paused || running || closed || !budget::take_vault(ctx, rule).await? {
+            let paused = brake::on(ctx, self.scope.provider.cloud(), Some(&rule.name)).await?.is_some();
+            if paused || running || closed || !budget::take_vault(ctx, rule).await? {
                 self.looked.left += wants.len() as u64;
                 continue;
             }

@@ -124,7 +124,7 @@ impl Signer<'_> {
             .identity(&identity)
             .region("eu-central-1")
             .name(self.service)
-            .time(SystemTime::from(self.at))
+            .time(SystemTime::try_from(self.at).unwrap())
             .settings(SigningSettings::default())
             .build()
             .unwrap()

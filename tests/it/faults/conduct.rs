@@ -93,10 +93,9 @@ async fn what_cannot_be_copied_is_a_verdict_and_is_not_asked_again_and_again() {
         "vault_id": "11111111-2222-4333-8444-555555555555", "resource_type": "OS::Cinder::Volume",
     });
     clouds.admin(Cloud::Huawei, "seed", &json!({ "backups": [backup] })).await;
-    let snapshot =
-        json!({ "snapshot_id": copy["source"]["snapshot_id"], "region": "ap-guangzhou", "copy_from_remote": true });
+    let snapshot = json!({ "snapshot_id": copy["source"]["snapshot_id"], "region": "ap-guangzhou", "recycled": true });
     clouds.admin(Cloud::Tencent, "seed", &json!({ "snapshots": [snapshot] })).await;
-    for (command, reason) in [(volume, "only server backups can be copied"), (copy, "copies are never copied on")] {
+    for (command, reason) in [(volume, "only server backups can be copied"), (copy, "is in the recycle bin")] {
         let error = clouds.ask(&store, &command).await.unwrap_err();
         assert!(error.message.contains(reason), "{error:?}");
         // For a queue it is done: no retry changes it.
@@ -113,6 +112,32 @@ async fn what_cannot_be_copied_is_a_verdict_and_is_not_asked_again_and_again() {
         assert_eq!((record.state, record.attempt), (State::Ineligible, 1));
     }
     assert_eq!(mutating_calls(&clouds), 0);
+}
+
+/// A copy and a shared snapshot: no document forbids it, so who names one has it asked, and the API decides.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_explicit_command_may_copy_a_copy_and_what_is_shared() {
+    for (refused_by, kind) in [
+        (None, "copy_from_remote"),
+        (Some("InvalidSnapshot.NotSupported"), "shared"),
+        (Some("UnsupportedOperation"), "copy_from_remote"),
+    ] {
+        let (clouds, store) = (Clouds::plain().await, Store::open(Home::Sqlite).await);
+        let command = command(Operation::CopySnapshot, &mut Rng::with_seed(4));
+        let mut snapshot = json!({ "snapshot_id": command["source"]["snapshot_id"], "region": "ap-guangzhou" });
+        snapshot[kind] = json!(true);
+        let switches = json!({ "refuse_copy_of_copy": refused_by.is_some() });
+        clouds.admin(Cloud::Tencent, "seed", &json!({ "snapshots": [snapshot], "switches": switches })).await;
+        let answer = clouds.ask(&store, &command).await;
+        assert_eq!(mutating_calls(&clouds), 1, "{kind}: the API is asked");
+        if let Some(code) = refused_by {
+            let error = answer.unwrap_err();
+            assert!(error.message.contains(code), "{error:?}");
+        } else {
+            let answer = answer.unwrap();
+            assert_eq!(answer["results"][0]["state"], "accepted", "{kind}: {answer}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -260,3 +260,21 @@ pub async fn sweeps() -> Lines {
     tell(&mut lines, "a sweep without a policy", &World::new(), &json!({ "action": "sweep" })).await;
     lines
 }
+
+/// A sweep that the last version left cut off, in the format that the text has: the run that it ends as.
+pub async fn goes_on_from(course: &str) -> Option<String> {
+    let world = World::with_policy(&rules());
+    assert!(world.ledger.put_note("course/web", course, 0).await.unwrap());
+    world.pass(600).await;
+    // Other nonces than the run's own, so that a new run has another name.
+    world.told(&json!({ "action": "observe" })).await;
+    let answer = world.told(&json!({ "action": "sweep", "rule": "web" })).await;
+    assert!(answer.contains("\"complete\":true"), "{answer}");
+    for run in 1..10 {
+        let name = format!("{run:032x}");
+        if world.ledger.note(&format!("sweep/web/{name}/findings/0")).await.unwrap().is_some() {
+            return Some(name);
+        }
+    }
+    None
+}

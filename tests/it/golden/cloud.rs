@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use offsite_shared::model::access::{Access, CredentialName};
-use offsite_shared::model::command::{Cloud, Command};
+use offsite_shared::model::command::{Cloud, Command, Realm};
 use offsite_shared::model::error::{EmitError, Error};
 use offsite_shared::model::http::{HttpRequest, Reply, TransportError};
 use offsite_shared::model::receipt::Message;
@@ -100,7 +100,7 @@ impl Secrets for Keys {
         &'a self,
         _cloud: Cloud,
         _account: &'a str,
-        _region: &'a str,
+        _realm: Realm<'a>,
         _refused: Option<&'a CredentialName>,
     ) -> Boxed<'a, Result<Access, Error>> {
         let credential = Credential {

@@ -121,3 +121,16 @@ async fn sweeps_are_answered_and_noted_as_they_were() {
 async fn a_report_reads_as_it_did() {
     compare("report.txt", &report::lines().await);
 }
+
+/// `tests/kept/course.json` is what an earlier version wrote when it was cut off.
+#[tokio::test]
+async fn a_sweep_goes_on_from_what_the_last_version_left() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("kept/course.json");
+    let course = std::fs::read_to_string(path).unwrap();
+    let run = format!("{:032x}", 1);
+    assert!(course.contains(&run));
+    assert_eq!(answers::goes_on_from(course.trim()).await, Some(run.clone()));
+    // One of another format is not read as if it were of this one: the sweep begins anew.
+    let strange = course.replace("\"format\":4", "\"format\":99");
+    assert_ne!(answers::goes_on_from(strange.trim()).await, Some(run));
+}

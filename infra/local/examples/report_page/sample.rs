@@ -235,7 +235,7 @@ pub fn large(exceptions: u64) -> Report {
 
 /// A year of days: most held, some did not, and for a while nobody looked.
 fn days() -> Vec<Day> {
-    let today = now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let today = now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
     let first = today.saturating_sub(jiff::Span::new().days(365));
     let day = |(index, day)| {
         let (conclusion, minutes_not_holding, minutes_unknown) = match index {

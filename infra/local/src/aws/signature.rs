@@ -120,7 +120,7 @@ fn signature(
         .identity(&identity)
         .region(&claim.region)
         .name(&claim.service)
-        .time(SystemTime::from(at))
+        .time(SystemTime::try_from(at).ok()?)
         .settings(SigningSettings::default())
         .build()
         .ok()?
@@ -135,7 +135,7 @@ fn signature(
 /// The time of a signature, if it is near enough.
 fn time_of(time: &str, scope_date: &str, now: Timestamp) -> Result<Timestamp, String> {
     let parsed = DateTime::strptime("%Y%m%dT%H%M%SZ", time)
-        .and_then(|time| time.to_zoned(TimeZone::UTC))
+        .and_then(|time| time.to_zoned_datetime(TimeZone::UTC))
         .map_err(|_| format!("Date must be in ISO-8601 'basic format'. Got '{time}'."))?;
     if time.get(..8) != Some(scope_date) {
         return Err(format!(

@@ -199,6 +199,8 @@ impl<'a> Message<'a> {
             None if queue.ends_with(".fifo") => {
                 Err(error("MissingParameter", format!("The request must contain the parameter {name}.")))
             }
+            // On a standard queue a group makes it a fair one, which changes nothing for one reader.
+            Some(_) if !queue.ends_with(".fifo") && name == "MessageGroupId" => Ok(None),
             Some(_) if !queue.ends_with(".fifo") => Err(not_emulated(&format!("{name} of a standard queue"))),
             Some(value) if !(1..=128).contains(&value.len()) || !value.bytes().all(|byte| byte.is_ascii_graphic()) => {
                 let message = format!(

@@ -10,7 +10,7 @@ use offsite_shared::context::{Context, Invocation};
 use offsite_shared::handler::{handle, rules_named};
 use offsite_shared::model::command::{Cloud, Command, Operation};
 use offsite_shared::model::json;
-use offsite_shared::model::text::one_line;
+use offsite_shared::model::text::{exact, one_line, plain};
 use offsite_shared::model::time::later;
 use offsite_shared::policy::{Policy, Rule, duration_text};
 use offsite_shared::settings::environment::Environment;
@@ -95,7 +95,7 @@ pub async fn run(args: &EventsArgs, environment: &Environment, out: &mut impl Wr
     writeln!(out, "answer:   {answer}")?;
     let mut readable = true;
     for (at, record) in read.records.iter().enumerate() {
-        let id = record.id.as_deref().map(|id| format!(" ({})", one_line(id))).unwrap_or_default();
+        let id = record.id.as_deref().map(|id| format!(" ({})", exact(id))).unwrap_or_default();
         for item in &record.items {
             writeln!(out, "\nrecord {}{id}", at + 1)?;
             match item {
@@ -263,10 +263,11 @@ async fn looked(context: &Context, event: &Value, out: &mut impl Write) -> anyho
                     .or(text("/state").map(str::to_owned))
                     .unwrap_or_default();
                 let why = text("/reason").or(text("/error/message")).unwrap_or_default();
-                writeln!(out, "  {to}{what}: {why}")?;
+                writeln!(out, "  {}", plain(&format!("{to}{what}: {why}")))?;
             }
             for failed in answer["batchItemFailures"].as_array().into_iter().flatten() {
-                writeln!(out, "  {} would be delivered again", failed["itemIdentifier"].as_str().unwrap_or_default())?;
+                let id = failed["itemIdentifier"].as_str().unwrap_or_default();
+                writeln!(out, "  {} would be delivered again", exact(id))?;
             }
         }
     }

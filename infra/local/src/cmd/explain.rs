@@ -12,7 +12,7 @@ use offsite_shared::model::backup::{Backup, Eligibility};
 use offsite_shared::model::command::{Cloud, Command, Operation};
 use offsite_shared::model::failure::Failure;
 use offsite_shared::model::http::Reply;
-use offsite_shared::model::text::one_line;
+use offsite_shared::model::text::{exact, one_line, plain};
 use offsite_shared::model::time::later;
 use offsite_shared::policy::{Coverage, Policy, Rule};
 use offsite_shared::ports::Clock;
@@ -97,10 +97,10 @@ pub(super) async fn write(
                 writeln!(out, "{}: not covered: {id} is not among the backups of {}", rule.name, rule.source.region)?;
             }
             Ok(Some(told)) => {
-                writeln!(out, "{}: {}", rule.name, told.text)?;
+                writeln!(out, "{}: {}", rule.name, plain(&told.text))?;
                 for copy in &told.copies {
                     well &= copy.seen != Seen::Unknown;
-                    writeln!(out, "  {}: {}", copy.destination, copy.text)?;
+                    writeln!(out, "  {}: {}", copy.destination, plain(&copy.text))?;
                 }
             }
         }
@@ -162,7 +162,7 @@ fn seen(operation: Operation, destination: String, result: Result<&Value, &str>)
         ),
         Some("adopt") => {
             let id = text(&result["replication_id"]);
-            let named = id.as_ref().map(|id| format!(" ({id})")).unwrap_or_default();
+            let named = id.as_ref().map(|id| format!(" ({})", exact(id))).unwrap_or_default();
             of(Seen::There, id, format!("a copy is there{named}, or on its way"))
         }
         Some("start") => of(Seen::Nothing, None, "there is no copy".to_owned()),

@@ -10,6 +10,7 @@ use offsite_shared::policy::{Policy, Rule};
 use offsite_shared::ports::Ledger;
 
 use crate::home;
+use crate::terminal;
 
 /// The digits of a whole key.
 const KEY: usize = 64;
@@ -125,7 +126,7 @@ pub(super) async fn by_scan(ledger: &dyn Ledger, id: &str) -> anyhow::Result<Vec
 /// # Errors
 /// Standard error is gone.
 pub(super) fn say_scan(id: &str) -> anyhow::Result<()> {
-    writeln!(anstream::stderr(), "no key can be computed for {id}: the whole ledger is read")?;
+    writeln!(terminal::stderr(), "no key can be computed for {id}: the whole ledger is read")?;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::store::{Expect, LedgerError, Put, RecordFilter, RecordPage};
 use offsite_shared::ledger::{BREAKABLE_AFTER, Record, Resolution, ResolveError, State, resolve};
 use offsite_shared::model::command::Key;
+use offsite_shared::model::text::plain;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Clock, Ledger};
 use offsite_shared::settings::environment::Environment;
@@ -19,6 +20,7 @@ use serde_json::json;
 use super::show::{self, Form};
 use super::{find, person, told};
 use crate::home;
+use crate::terminal;
 
 /// Options of `offsite ledger`.
 #[derive(Args, Debug)]
@@ -143,7 +145,7 @@ pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Wri
                     writeln!(out, "{}", record.to_text()?)?;
                 }
                 for error in &page.unreadable {
-                    writeln!(anstream::stderr(), "{error}")?;
+                    writeln!(terminal::stderr(), "{}", plain(&error.to_string()))?;
                     unreadable += 1;
                 }
                 Ok(())
@@ -251,7 +253,7 @@ async fn settle_all(
             Ok(()) => settled += 1,
             Err(why) => {
                 left += 1;
-                bar.suspend(|| writeln!(anstream::stderr(), "the record {key} was not changed: {why}"))?;
+                bar.suspend(|| writeln!(terminal::stderr(), "the record {key} was not changed: {}", plain(&why)))?;
             }
         }
         bar.inc(1);

@@ -1,5 +1,6 @@
 //! The subcommands of `offsite`.
 
+pub mod brake;
 pub mod chaos;
 pub mod code;
 pub mod demo;

@@ -29,13 +29,13 @@ impl When {
     /// # Errors
     /// It is neither, or it is to come.
     pub(super) fn read(text: &str, now: Timestamp) -> anyhow::Result<When> {
-        let today = now.to_zoned(TimeZone::UTC).date();
+        let today = now.to_zoned_datetime(TimeZone::UTC).date();
         if let Ok(at) = text.parse::<Timestamp>() {
             ensure!(
                 at.duration_since(now).as_secs() <= CLOCKS_DIFFER_S,
                 "--at {text} is to come, and it is {now:.0} now: what will be cannot be known"
             );
-            let day = at.to_zoned(TimeZone::UTC).date();
+            let day = at.to_zoned_datetime(TimeZone::UTC).date();
             return Ok(if day < today { When::Day(day) } else { When::Time(at) });
         }
         let Some(day) = text.parse::<Date>().ok().filter(|_| text.len() == 10) else {

@@ -16,6 +16,7 @@ use offsite_shared::report::risks;
 use offsite_shared::settings::environment::Environment;
 
 use crate::home::{self, Reading};
+use crate::terminal;
 
 /// The user of this machine, as histories name them.
 pub(crate) fn user(environment: &Environment) -> &str {
@@ -37,7 +38,11 @@ pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
     }
-    let day = text.parse::<Date>().ok().filter(|_| text.len() == 10).and_then(|day| day.to_zoned(TimeZone::UTC).ok());
+    let day = text
+        .parse::<Date>()
+        .ok()
+        .filter(|_| text.len() == 10)
+        .and_then(|day| day.to_zoned_datetime(TimeZone::UTC).ok());
     day.map(|day| day.timestamp()).ok_or_else(|| {
         "must be a day such as 2026-11-22 (from 00:00 UTC) or a time such as 2026-11-22T06:00:00Z".to_owned()
     })
@@ -60,7 +65,7 @@ pub(crate) fn confirm(what: &str, count: usize, yes: Option<usize>) -> anyhow::R
         std::io::stdin().is_terminal(),
         "{what}, and nobody is there to confirm that; nothing was changed: give the number by --yes {count}"
     );
-    write!(anstream::stderr(), "{what}. Type {count} to go on: ")?;
+    write!(terminal::stderr(), "{what}. Type {count} to go on: ")?;
     let mut line = String::new();
     input.read_line(&mut line)?;
     if line.trim() != count.to_string() {
@@ -97,6 +102,21 @@ pub(super) async fn writing(environment: &Environment, policy: Option<&Path>) ->
     home::reading(environment, policy).await
 }
 
+/// Who decides: whom AWS knows them as where the ledger is on AWS, else the user and the machine.
+///
+/// # Errors
+/// Standard error is gone.
+pub(super) async fn who(environment: &Environment) -> anyhow::Result<String> {
+    Ok(match home::caller(environment).await {
+        Ok(Some(arn)) => arn,
+        Ok(None) => here(environment),
+        Err(error) => {
+            writeln!(terminal::stderr(), "{error}; the decision is noted as that of {}", here(environment))?;
+            here(environment)
+        }
+    })
+}
+
 /// Writes a decision of the person who runs this, and tells consumers of the queue. False if the queue has not taken it.
 ///
 /// # Errors
@@ -109,14 +129,7 @@ pub(super) async fn decide(
     environment: &Environment,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
-    let who = match home::caller(environment).await {
-        Ok(Some(arn)) => arn,
-        Ok(None) => here(environment),
-        Err(error) => {
-            writeln!(anstream::stderr(), "{error}; the decision is noted as that of {}", here(environment))?;
-            here(environment)
-        }
-    };
+    let who = who(environment).await?;
     let number = risks::read(&*home.notes, rule).await?.len() as u64;
     let at = SystemClock.now();
     let act = Act { format: FORMAT, rule: rule.to_owned(), number, decision, reason, who, at };
@@ -141,7 +154,7 @@ pub(super) async fn decide(
         Err(error) => Err(error.to_string()),
     };
     if let Err(why) = &told {
-        writeln!(anstream::stderr(), "{} stands, and the queue was not told of it: {why}", act.name())?;
+        writeln!(terminal::stderr(), "{} stands, and the queue was not told of it: {why}", act.name())?;
     }
     Ok(told.is_ok())
 }

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use offsite_shared::context::Invocation;
 use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::model::text::one_line;
+use offsite_shared::model::text::{one_line, plain};
 use offsite_shared::model::time::later;
 use offsite_shared::policy::{EffectiveObjective, Policy, Rule, SCHEMA, duration_text};
 use offsite_shared::ports::Clock;
@@ -118,7 +118,7 @@ async fn first_sweep(
             let reason = swept.and_then(|one| one["reason"].as_str()).unwrap_or("it was not read");
             match json {
                 true => writeln!(out, "{}", json!({ "rule": rule.name, "error": reason }))?,
-                false => writeln!(out, "{}: cannot be told: {reason}", rule.name)?,
+                false => writeln!(out, "{}: cannot be told: {}", rule.name, plain(reason))?,
             }
             continue;
         };

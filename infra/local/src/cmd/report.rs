@@ -26,6 +26,7 @@ use super::progress::Progress;
 use super::{find, show};
 use crate::home;
 use crate::report::{self, Filter};
+use crate::terminal;
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -139,7 +140,7 @@ pub async fn run(args: &ReportArgs, environment: &Environment, out: &mut dyn Wri
     if format == Format::Csv {
         // A table has no room for it.
         for remark in &report.remarks {
-            let _ = writeln!(anstream::stderr(), "note: {remark}");
+            let _ = writeln!(terminal::stderr(), "note: {remark}");
         }
     }
     write(args, &text, out)?;
@@ -178,7 +179,7 @@ fn columns(args: &ReportArgs) -> usize {
 
 fn write(args: &ReportArgs, text: &str, out: &mut dyn Write) -> anyhow::Result<()> {
     match &args.output {
-        Some(path) => std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display())),
+        Some(path) => terminal::write_file(path, text),
         None => Ok(out.write_all(text.as_bytes())?),
     }
 }
@@ -244,7 +245,8 @@ async fn make(
         home.notes = context.ports.notes.clone();
     }
     let wish = ReportRequest {
-        at,
+        // What was read just now was not there before.
+        at: if args.live { SystemClock.now() } else { at },
         max_age: args.max_age,
         rule: None,
         live: args.live,

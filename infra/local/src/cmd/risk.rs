@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::risks::{Act, Decision, LONGEST, in_force};
 use offsite_shared::model::backup::Backup;
+use offsite_shared::model::text::{exact, plain};
 use offsite_shared::model::time::later;
 use offsite_shared::policy::{DURATION_WANTED, Rule, read_duration};
 use offsite_shared::ports::Clock;
@@ -308,16 +309,17 @@ fn row(act: &Act, state: &str) -> Vec<String> {
     let what = match &act.decision {
         Decision::Accept { resource, destination, cause, until } => {
             let there = destination.as_deref().unwrap_or("anywhere");
+            let resource = exact(resource);
             format!("{resource} to {there}: {cause} accepted until {}", day(*until))
         }
-        Decision::Gone { resource } => format!("{resource} is gone"),
+        Decision::Gone { resource } => format!("{} is gone", exact(resource)),
         Decision::Revoke { act: number } => format!("{}/{number} revoked", act.rule),
         Decision::Retire => "the rule is retired".to_owned(),
         Decision::ConfirmLoss { destination, copies, until } => {
             format!("{copies} copies in {destination} are lost, confirmed until {}", day(*until))
         }
     };
-    vec![act.name(), state.to_owned(), what, day(act.at), act.who.clone(), act.reason.clone()]
+    vec![act.name(), state.to_owned(), plain(&what), day(act.at), plain(&act.who), plain(&act.reason)]
 }
 
 fn write_rows(rows: &[Vec<String>], out: &mut dyn Write) -> std::io::Result<()> {

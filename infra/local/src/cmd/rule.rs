@@ -16,6 +16,7 @@ use offsite_shared::sweep::summary;
 
 use super::person;
 use crate::home;
+use crate::terminal;
 
 /// Options of `offsite rule`.
 #[derive(Args, Debug)]
@@ -101,7 +102,7 @@ pub async fn run(args: &RuleArgs, environment: &Environment, out: &mut dyn Write
             let decision = Decision::ConfirmLoss { destination: destination.clone(), copies: loss.gone, until };
             let told = person::decide(&home, name, decision, reason, environment, out).await?;
             writeln!(
-                anstream::stderr(),
+                terminal::stderr(),
                 "the next sweeps until {until} ask for each copy by its ID; `offsite sweep --rule {name}` does it now"
             )?;
             Ok(told)
@@ -151,6 +152,6 @@ async fn retire(
         bail!("rule {name} was retired already by {}, on {}", act.name(), act.at.strftime("%Y-%m-%d"))
     }
     let told = person::decide(&home, name, Decision::Retire, reason, environment, out).await?;
-    writeln!(anstream::stderr(), "this settles {} of rule {name} that are not finished", person::records(open))?;
+    writeln!(terminal::stderr(), "this settles {} of rule {name} that are not finished", person::records(open))?;
     Ok(told)
 }

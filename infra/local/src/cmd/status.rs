@@ -15,6 +15,7 @@ use offsite_shared::model::time::later;
 use offsite_shared::policy::{DURATION_WANTED, Rule, read_duration};
 use offsite_shared::ports::Clock;
 use offsite_shared::report::ResourceState;
+use offsite_shared::report::brake;
 use offsite_shared::report::reading::ReportRequest;
 use offsite_shared::report::status::{self, BackupStatus};
 use offsite_shared::settings;
@@ -27,6 +28,7 @@ use super::find;
 use super::show::{self, Form};
 use crate::home::{self, Reading};
 use crate::report::{CloudTold, Health, IdStatus, status_json, status_text};
+use crate::terminal;
 
 const AFTER: &str = "\
 An ID is that of a snapshot, backup, disk, server, file system, bucket or vault, of a copy, or the key of a record or its first 8 digits or
@@ -79,7 +81,7 @@ pub async fn run(args: &StatusArgs, environment: &Environment, out: &mut dyn Wri
         let told = match of_id(args, id, &home, environment).await {
             Ok(told) => told,
             Err(error) => {
-                writeln!(anstream::stderr(), "error: {error:#}")?;
+                writeln!(terminal::stderr(), "error: {error:#}")?;
                 worst = worst.max(Health::Unknown);
                 continue;
             }
@@ -153,6 +155,7 @@ async fn of_id(args: &StatusArgs, given: &str, home: &Reading, environment: &Env
             one_line(given)
         ));
     }
+    told.remarks.extend(brake::remarks(&*home.notes).await?);
     told.health = if known { health(&told, rules, wish.at) } else { Health::Unknown };
     Ok(told)
 }

@@ -13,6 +13,7 @@ use offsite_shared::handler::{drain, handle};
 use offsite_shared::ledger::State;
 use offsite_shared::ledger::store::RecordFilter;
 use offsite_shared::model::error::Error;
+use offsite_shared::model::text::plain;
 use offsite_shared::model::time::later;
 use offsite_shared::policy::{DURATION_WANTED, read_duration};
 use offsite_shared::ports::Boxed;
@@ -408,7 +409,7 @@ async fn left(context: &Context, out: &mut impl Write) -> anyhow::Result<()> {
 /// A line with the time.
 fn say(context: &Context, out: &mut impl Write, line: &str) -> anyhow::Result<()> {
     let now = context.now().strftime("%Y-%m-%dT%H:%M:%SZ");
-    writeln!(out, "{now} {line}").context("standard error cannot be written")?;
+    writeln!(out, "{now} {}", plain(line)).context("standard error cannot be written")?;
     out.flush().context("standard error cannot be written")
 }
 

@@ -24,6 +24,7 @@ use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::memory::{FixedPolicy, MemoryLedger};
 use offsite_shared::io::meter::{self, LineMeter};
 use offsite_shared::io::policies::StoredPolicy;
+use offsite_shared::io::roots::Roots;
 use offsite_shared::io::sqs::SqsEmitter;
 use offsite_shared::ledger::store::{RecordFilter, RecordPage};
 use offsite_shared::model::command::{Cloud, Key};
@@ -152,7 +153,8 @@ pub fn ports(
     clock: Arc<dyn Clock>,
     policy: Option<Arc<Policy>>,
 ) -> Result<(Ports, Arc<AccountSecrets>), Error> {
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings.connect_timeout)?);
+    let transport: Arc<dyn Transport> =
+        Arc::new(HttpTransport::trusting(settings.connect_timeout, &Roots::of(environment)?)?);
     let secrets = AccountSecrets::new(environment, settings.clone(), &PROVIDERS, transport.clone(), clock.clone());
     let secrets = Arc::new(secrets);
     let memory = Arc::new(MemoryLedger::default());
@@ -192,7 +194,7 @@ pub(crate) fn only_reads(environment: &Environment) -> Result<Context, Error> {
     let mut settings = Settings::from_environment(environment, &PROVIDERS)?;
     settings.read_only = true;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let outside = Arc::new(HttpTransport::new(settings.connect_timeout)?);
+    let outside = Arc::new(HttpTransport::trusting(settings.connect_timeout, &Roots::of(environment)?)?);
     let transport: Arc<dyn Transport> = Arc::new(OnlyReads::new(outside, &PROVIDERS));
     let secrets = AccountSecrets::new(environment, settings.clone(), &PROVIDERS, transport.clone(), clock.clone());
     let (ports, _) = ports(environment, &settings, clock, None)?;
@@ -281,7 +283,8 @@ fn is_stored(uri: &str) -> bool {
 
 fn aws(environment: &Environment) -> anyhow::Result<Arc<Aws>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(std::time::Duration::from_secs(3))?);
+    let transport: Arc<dyn Transport> =
+        Arc::new(HttpTransport::trusting(std::time::Duration::from_secs(3), &Roots::of_aws(environment)?)?);
     Ok(Arc::new(Aws::from_environment(environment, transport, clock)?))
 }
 
@@ -324,6 +327,15 @@ pub(crate) fn ledger(environment: &Environment) -> anyhow::Result<Arc<dyn Ledger
         return Ok(Arc::new(SqliteLedger::new(Database::open(&path)?)));
     };
     Ok(Arc::new(DynamoLedger::from_environment(environment, aws(environment)?, table)?))
+}
+
+/// The table that `OFFSITE_TABLE` names, for what only a table is asked.
+///
+/// # Errors
+/// Names the variable that is missing or wrong.
+pub(crate) fn table(environment: &Environment) -> anyhow::Result<Arc<DynamoLedger>> {
+    let name = environment.get("OFFSITE_TABLE").unwrap_or_default();
+    Ok(Arc::new(DynamoLedger::from_environment(environment, aws(environment)?, name)?))
 }
 
 /// Reads the ledger page by page, so that a large one never lies in memory as a whole.

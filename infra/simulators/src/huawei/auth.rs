@@ -19,8 +19,14 @@ impl Huawei {
     pub(super) fn authenticate(&mut self, request: &Received, now: Moment) -> Result<(), Refusal> {
         if let Some(token) = request.header("x-auth-token") {
             return match self.tokens.get(&token) {
-                Some(expires) if *expires > now.state => Ok(()),
-                Some(expires) => Err(unauthenticated(format!("token expires, expires_at:{expires}"))),
+                Some((expires, of)) if *expires > now.state => match request.path.split('/').nth(2) {
+                    // A token opens the project that it was given for.
+                    Some(project) if project != of && self.store.projects.contains_key(project) => {
+                        Err(Refusal::new(403, "APIGW.0302", "The project of the token is not that of the request."))
+                    }
+                    _ => Ok(()),
+                },
+                Some((expires, _)) => Err(unauthenticated(format!("token expires, expires_at:{expires}"))),
                 None => Err(unauthenticated("decrypt token fail")),
             };
         }

@@ -36,7 +36,11 @@ impl Huawei {
             return refuse(401, "The username or password is wrong.");
         }
         let found = match (project["name"].as_str(), project["id"].as_str()) {
-            (_, Some(id)) => self.store.projects.get(id).map(|region| (id.to_owned(), region.clone())),
+            (_, Some(id)) => match self.store.projects.get(id) {
+                Some(region) => Some((id.to_owned(), region.clone())),
+                // Whatever is named is there.
+                None => self.switches.any_source.then(|| (id.to_owned(), "made-up".to_owned())),
+            },
             (Some(name), None) => self.projects_of(name).into_iter().next().map(|id| (id, name.to_owned())),
             (None, None) => None,
         };
@@ -45,7 +49,7 @@ impl Huawei {
         };
         let expires = later(now, TOKEN_LIFE_S);
         let token = format!("MIIsimulated{}{}", self.draw.hex32(), self.draw.hex32());
-        self.tokens.insert(token.clone(), expires);
+        self.tokens.insert(token.clone(), (expires, project_id.clone()));
         let token_body = json!({"token": {
             "expires_at": format!("{}Z", naive_time(expires)),
             "issued_at": format!("{}Z", naive_time(now)),

@@ -16,8 +16,8 @@ use crate::truth::Entry;
 /// The simulated Huawei Cloud: CBR, CSBS, IAM and STS.
 pub(crate) struct Huawei {
     pub(super) account: Account,
-    /// Project tokens issued by the simulated IAM, with their end.
-    pub(super) tokens: HashMap<String, Timestamp>,
+    /// Tokens issued by the simulated IAM, with their end and their project.
+    pub(super) tokens: HashMap<String, (Timestamp, String)>,
     pub(super) locks: Locks,
     pub(super) switches: Switches,
     pub(super) store: Store,

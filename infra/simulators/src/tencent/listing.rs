@@ -210,5 +210,5 @@ fn filters(value: Option<&Value>) -> Result<Vec<Filter>, Refusal> {
 /// `YYYY-MM-DD HH:MM:SS` in UTC+8, in every region. Source: recorded traffic, reference section 2; 2026-11-21.
 fn china_time(at: Timestamp) -> String {
     let zone = TimeZone::fixed(Offset::constant(8));
-    at.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    at.to_zoned_datetime(zone).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }

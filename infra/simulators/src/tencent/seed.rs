@@ -16,8 +16,9 @@ impl Tencent {
             serde_json::from_value(inventory.clone()).map_err(|error| BadAdmin::new(error.to_string()))?;
         let mut added = 0_u64;
         for item in inventory.snapshots {
+            let any_id = item.any_id;
             let snapshot = item.into_snapshot(now)?;
-            if !is_snapshot_id(&snapshot.id) {
+            if !any_id && !is_snapshot_id(&snapshot.id) {
                 return Err(BadAdmin::new(format!("snapshot_id `{}` must look like snap-ckgjwkqh", snapshot.id)));
             }
             if !self.store.insert(snapshot) {
@@ -90,6 +91,9 @@ struct SeedSnapshot {
     #[serde(default)]
     recycled: bool,
     auto_snapshot_policy_id: Option<String>,
+    /// Takes an ID that the cloud would not give.
+    #[serde(default)]
+    any_id: bool,
 }
 
 impl SeedSnapshot {

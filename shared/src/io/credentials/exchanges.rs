@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use crate::exchange::wire;
 use crate::io::patience::patience;
 use crate::model::access::Access;
+use crate::model::command::Realm;
 use crate::model::error::{Error, ErrorName};
 use crate::model::failure::{Disposition, Failure};
 use crate::model::http::{HttpRequest, Reply, TransportError};
@@ -83,13 +84,13 @@ impl TokenClient {
         self.repeated(ask).await
     }
 
-    /// Gets a Huawei IAM token for this region with a password.
+    /// Gets a Huawei IAM token for this realm with a password.
     pub(super) async fn huawei_token(
         &self,
         (domain, user, password): (&str, &str, &SecretString),
-        region: &str,
+        realm: Realm<'_>,
     ) -> Result<huawei::token::Token, Failure> {
-        let call = &huawei::token::request(domain, user, password, region);
+        let call = &huawei::token::request(domain, user, password, realm);
         let ask = |timeout| async move { huawei::token::token(&self.unsigned(&huawei::Huawei, call, timeout).await?) };
         self.repeated(ask).await
     }

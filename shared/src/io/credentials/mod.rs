@@ -21,7 +21,7 @@ use super::aws::{Aws, AwsEndpoint};
 use super::patience::patience;
 use super::web_identity;
 use crate::model::access::{Access, CredentialName};
-use crate::model::command::Cloud;
+use crate::model::command::{Cloud, Realm};
 use crate::model::error::{Error, ErrorName};
 use crate::model::time::later;
 use crate::ports::{Boxed, Clock, Secrets, Transport};
@@ -70,8 +70,8 @@ struct Slot {
     failed: Option<(Error, Timestamp)>,
 }
 
-/// Cloud, account and region. The region is empty unless the credential may be a token, which holds in one region only.
-type SlotName = (Cloud, String, String);
+/// Cloud, account, region and project. The last two are empty unless the credential may be a token, which holds in one project only.
+type SlotName = (Cloud, String, String, String);
 
 /// The credentials of all accounts of the clouds that this process serves.
 pub struct AccountSecrets {
@@ -165,11 +165,11 @@ impl AccountSecrets {
         &self,
         cloud: Cloud,
         account: &str,
-        region: &str,
+        realm: Realm<'_>,
         refused: Option<&CredentialName>,
     ) -> Result<Access, Error> {
         let set_up = self.account(cloud, account)?;
-        let slot = self.slot(cloud, account, set_up, region);
+        let slot = self.slot(cloud, account, set_up, realm);
         let asked = self.client.clock.now();
         // The lock is held while a credential is got, so that a batch gets it only once.
         let mut slot = slot.lock().await;
@@ -191,7 +191,7 @@ impl AccountSecrets {
         {
             return Err(error.clone());
         }
-        let NotGot { error, is_final } = match self.get(cloud, account, set_up, region).await {
+        let NotGot { error, is_final } = match self.get(cloud, account, set_up, realm).await {
             Ok(mut new) => {
                 // If the old one was refused or the new one is the same, a refusal of it counts only later: no loop of refusals.
                 if refused.is_some() || slot.kept.as_ref().is_some_and(|old| old.name == new.name) {
@@ -228,11 +228,11 @@ impl AccountSecrets {
         cloud: Cloud,
         account: &str,
         set_up: &AccountSettings,
-        region: &str,
+        realm: Realm<'_>,
     ) -> Result<HeldCredential, NotGot> {
         let whose = format!("no credential for account {account} of {}", cloud.name());
         let provider = self.provider(cloud)?;
-        let sts_region = set_up.sts_region.as_deref().unwrap_or(region);
+        let sts_region = set_up.sts_region.as_deref().unwrap_or(realm.region);
         let kept_for = match &set_up.source {
             CredentialSource::Environment => None,
             _ => Some(STORED_FOR),
@@ -273,10 +273,12 @@ impl AccountSecrets {
             .into()),
             (StoredCredential::Password { domain, user, password }, None) => {
                 let asked = async {
-                    let token = self.client.huawei_token((&domain, &user, &password), region).await;
+                    let token = self.client.huawei_token((&domain, &user, &password), realm).await;
                     token.map_err(|failure| {
                         let place = set_up.source.place();
-                        let what = format!("{whose}: no Huawei IAM token for user {user} of {place} in {region}");
+                        let Realm { region, project } = realm;
+                        let of = project.map(|id| format!(" for the project {id}")).unwrap_or_default();
+                        let what = format!("{whose}: no Huawei IAM token for user {user} of {place} in {region}{of}");
                         exchanges::not_got(&what, &failure, ErrorName::Rejected)
                     })
                 };
@@ -298,14 +300,15 @@ impl AccountSecrets {
         HeldCredential::new(cloud, account, access, renew_at, Some(given.expires_at), now)
     }
 
-    fn slot(&self, cloud: Cloud, account: &str, set_up: &AccountSettings, region: &str) -> Arc<Mutex<Slot>> {
-        // A token holds in its region only. Whether a password, and so a token, comes is not known before the credential is read.
-        let by_region = cloud == Cloud::Huawei
+    fn slot(&self, cloud: Cloud, account: &str, set_up: &AccountSettings, realm: Realm<'_>) -> Arc<Mutex<Slot>> {
+        // A token holds in its project only. Whether a password, and so a token, comes is not known before the credential is read.
+        let by_realm = cloud == Cloud::Huawei
             && set_up.role.is_none()
             && !matches!(set_up.source, CredentialSource::Federation(_));
-        let region = if by_region { region } else { "" };
+        let (region, project) =
+            if by_realm { (realm.region, realm.project.unwrap_or_default()) } else { Default::default() };
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.entry((cloud, account.to_owned(), region.to_owned())).or_default().clone()
+        slots.entry((cloud, account.to_owned(), region.to_owned(), project.to_owned())).or_default().clone()
     }
 
     fn provider(&self, cloud: Cloud) -> Result<&'static dyn Provider, Error> {
@@ -344,10 +347,10 @@ impl Secrets for AccountSecrets {
         &'a self,
         cloud: Cloud,
         account: &'a str,
-        region: &'a str,
+        realm: Realm<'a>,
         refused: Option<&'a CredentialName>,
     ) -> Boxed<'a, Result<Access, Error>> {
-        Box::pin(self.given(cloud, account, region, refused))
+        Box::pin(self.given(cloud, account, realm, refused))
     }
 
     fn identity(&self, cloud: Cloud, account: &str) -> Option<&str> {

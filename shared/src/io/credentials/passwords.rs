@@ -65,6 +65,11 @@ impl Passwords {
         };
         let refused = match &outcome {
             Ok(_) => None,
+            // It was right before: this project may be closed to it, or it was changed. The next one to ask finds out, alone.
+            Err(NotGot { is_final: true, .. }) if is_right => {
+                *turn = Known::default();
+                return outcome;
+            }
             Err(NotGot { error, is_final: true }) => Some((error.clone(), later(clock.now(), REFUSED_FOR))),
             // Nobody knows whether it is right.
             Err(_) => return outcome,

@@ -145,6 +145,22 @@ pub struct Source {
     pub id: String,
 }
 
+/// Where a credential is to hold: a token of Huawei holds for one project of one region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Realm<'a> {
+    /// The region of the calls.
+    pub region: &'a str,
+    /// The ID of the project that the calls name; `None` if they name none, as everywhere but at Huawei.
+    pub project: Option<&'a str>,
+}
+
+impl Source {
+    /// Where the credential for calls about it must hold.
+    pub(crate) fn realm(&self) -> Realm<'_> {
+        Realm { region: &self.region, project: self.project_id.as_deref() }
+    }
+}
+
 /// Where a copy goes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Destination {

@@ -16,6 +16,7 @@ use crate::providers::asked::Asked;
 use crate::providers::call::{Call, Effect};
 use crate::providers::inventory::{
     Cursor, HiddenKind, Inventory, InventoryPage, InventoryQuery, Pairing, VaultPair, end_of, endless, incomplete,
+    repeated,
 };
 use crate::providers::refusal::{same, unreadable};
 
@@ -84,7 +85,8 @@ impl Inventory for Alibaba {
             let found = same(reply, "VaultId", scope.vault_id.as_deref(), job.vault_id.as_deref());
             found.map_err(Failure::of_read)?;
         }
-        let next = place.after(jobs.len() as u64, total)?;
+        let first = jobs.first().and_then(|job| job.id.as_deref()).unwrap_or_default();
+        let next = place.after(first, jobs.len() as u64, total)?;
         let backups = jobs.iter().map(|job| backup(job, place.source_type)).collect::<Result<Vec<_>, _>>()?;
         Ok(InventoryPage { backups, next, ..Default::default() })
     }
@@ -193,7 +195,8 @@ fn known(pairing: Pairing, target: Option<&Vault>) -> VaultPair {
     }
 }
 
-/// A position in a listing: the source type, its page, and how many of its jobs came before.
+/// A position in a listing: the source type, its page, how many of its jobs came before, how many may come by what the first page counted,
+/// and the ID with which the page before began.
 struct Place<'s> {
     /// All source types that are listed, in order.
     types: Vec<&'s str>,
@@ -201,39 +204,47 @@ struct Place<'s> {
     source_type: &'s str,
     page: u64,
     seen: u64,
+    end: Option<u64>,
+    before: Option<&'s str>,
 }
 
 impl<'s> Place<'s> {
-    fn of(scope: &'s InventoryQuery, cursor: Option<&Cursor>) -> Place<'s> {
+    fn of(scope: &'s InventoryQuery, cursor: Option<&'s Cursor>) -> Place<'s> {
         let types: Vec<&str> = if scope.source_types.is_empty() {
             SOURCE_TYPES.to_vec()
         } else {
             scope.source_types.iter().map(String::as_str).collect()
         };
-        let read = |text: &str| {
-            let [name, page, seen] = text.split(' ').collect::<Vec<_>>()[..] else {
-                return None;
-            };
+        let read = |text: &'s str| {
+            let mut parts = text.splitn(5, ' ');
+            let name = parts.next()?;
             let index = types.iter().position(|known| *known == name)?;
-            Some((index, page.parse().ok()?, seen.parse().ok()?))
+            let (page, seen) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+            let end = parts.next().and_then(|end| end.parse().ok());
+            Some((index, page, seen, end, parts.next().filter(|id| !id.is_empty())))
         };
-        let (index, page, seen) = cursor.and_then(|cursor| read(&cursor.0)).unwrap_or((0, 1, 0));
+        let (index, page, seen, end, before) =
+            cursor.and_then(|cursor| read(&cursor.0)).unwrap_or((0, 1, 0, None, None));
         let source_type = types.get(index).copied().unwrap_or(SOURCE_TYPES[0]);
-        Place { types, index, source_type, page, seen }
+        Place { types, index, source_type, page, seen, end, before }
     }
 
-    /// The position after a page of `come` jobs: its next page, or the first page of the next type.
-    fn after(&self, come: u64, total: Option<u64>) -> Result<Option<Cursor>, Failure> {
-        let seen = self.seen + come;
+    /// The position after a page of `come` jobs that begins with the job of the ID `first`: its next page, or the first page of the next type.
+    fn after(&self, first: &str, come: u64, total: Option<u64>) -> Result<Option<Cursor>, Failure> {
+        if !first.is_empty() && self.before == Some(first) {
+            return Err(repeated());
+        }
+        let seen = self.seen.saturating_add(come);
+        let end = self.end.unwrap_or_else(|| end_of(total));
         let counted = total.is_some_and(|total| total > seen);
         if come == 0 && counted {
             return Err(incomplete("the page is empty, but the count says that there is more"));
         }
-        if seen > end_of(None) {
-            return Err(endless(seen));
+        if seen > end {
+            return Err(endless(end));
         }
         if come > 0 && (counted || (total.is_none() && come >= PAGE)) {
-            return Ok(Some(Cursor(format!("{} {} {seen}", self.source_type, self.page + 1))));
+            return Ok(Some(Cursor(format!("{} {} {seen} {end} {first}", self.source_type, self.page + 1))));
         }
         Ok(self.next_type())
     }
@@ -370,10 +381,14 @@ mod tests {
     #[test]
     fn pages_lead_through_every_type() {
         let full: Vec<Value> = (0..99).map(|n| job(json!({"JobId": format!("job-{n}")}))).collect();
-        assert_eq!(next("ECS_FILE 1 0", &jobs(&full, 100)).unwrap().as_deref(), Some("ECS_FILE 2 99"));
-        assert_eq!(next("ECS_FILE 2 99", &jobs(&full[..1], 100)).unwrap().as_deref(), Some("OSS 1 0"));
+        assert_eq!(next("ECS_FILE 1 0", &jobs(&full, 100)).unwrap().as_deref(), Some("ECS_FILE 2 99 1110 job-0"));
+        assert_eq!(next("ECS_FILE 2 99 1110 job-x", &jobs(&full[..1], 100)).unwrap().as_deref(), Some("OSS 1 0"));
         // A service that caps its pages is read on until its count is reached.
-        assert_eq!(next("OSS 2 10", &jobs(&full[..10], 25)).unwrap().as_deref(), Some("OSS 3 20"));
+        assert_eq!(next("OSS 2 10", &jobs(&full[..10], 25)).unwrap().as_deref(), Some("OSS 3 20 1027 job-0"));
+        // A page that comes again, and a count that grows with each page, are no listing.
+        let code = |cursor: &str, total: u64| next(cursor, &jobs(&full, total)).unwrap_err().code;
+        assert_eq!(code("OSS 2 99 1110 job-0", 500), "repeated_page");
+        assert_eq!(code("OSS 12 1100 1110 job-x", 1_000_000_000), "endless_listing");
         let none = reply(json!({"BackupJobs": {}, "TotalCount": 0}));
         let mut place = Some("ECS_FILE 1 0".to_owned());
         let mut types = Vec::new();

@@ -6,13 +6,13 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
-use crate::providers::reading::{lenient, scalar};
+use crate::providers::reading::{lenient, request_id, scalar};
 
 /// The fields that every answer may have. `Success` and `Code` decide, not the HTTP status.
 #[derive(Deserialize)]
 pub(crate) struct Envelope {
     /// The provider's ID of the request.
-    #[serde(rename = "RequestId", alias = "requestId")]
+    #[serde(rename = "RequestId", alias = "requestId", default, deserialize_with = "request_id")]
     pub request_id: Option<String>,
     /// False means a failure, even with HTTP 200.
     #[serde(rename = "Success", alias = "success", default, deserialize_with = "lenient_bool")]

@@ -4,9 +4,11 @@ use super::calls::{PAGE, call, target};
 use super::errors::{missing, read};
 use super::model::Vault;
 use crate::model::command::Replication;
+use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::call::Effect;
+use crate::providers::inventory::{end_of, endless, repeated};
 use crate::providers::provider::{Acceptance, ReadBack};
 use crate::providers::refusal::same;
 
@@ -67,6 +69,7 @@ pub(crate) fn find_vault<'r>(
     replies: &mut impl Iterator<Item = &'r Reply>,
 ) -> Asked<Option<Vault>> {
     let mut seen = 0;
+    let (mut end, mut before): (Option<u64>, Option<String>) = (None, None);
     for page in 1.. {
         let Some(reply) = replies.next() else {
             let pairs = vec![
@@ -85,6 +88,9 @@ pub(crate) fn find_vault<'r>(
         let vaults = answer.vaults.map(|vaults| vaults.vault).unwrap_or_default();
         seen += vaults.len() as u64;
         let empty = vaults.is_empty();
+        let first = vaults.first().and_then(|vault| vault.vault_id.clone());
+        let again = first.is_some() && first == before;
+        before = first;
         let (wanted, others): (Vec<Vault>, Vec<Vault>) =
             vaults.into_iter().partition(|vault| vault.vault_id.as_deref() == Some(id));
         if let Some(vault) = wanted.into_iter().next() {
@@ -97,6 +103,12 @@ pub(crate) fn find_vault<'r>(
         }
         if empty || seen >= answer.total_count.unwrap_or(0) {
             break;
+        }
+        let end = *end.get_or_insert_with(|| end_of(answer.total_count));
+        if again || seen > end {
+            let failure = if again { repeated() } else { endless(end) };
+            // What it does not show may be there.
+            return Err(Failure { disposition: Disposition::Retryable, ..failure }.into());
         }
     }
     Ok(None)

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::model::{Start, Wanted};
 use crate::model::command::{Operation, Replication};
 use crate::model::http::HttpRequest;
-use crate::providers::call::{Call, Effect, Service};
+use crate::providers::call::{Call, Effect, PROJECT_HEADER, Service};
 use crate::providers::inventory::InventoryQuery;
 use crate::providers::on_wire::{self, Route};
 use crate::sign::{Query, RequestDraft};
@@ -220,7 +220,7 @@ fn start_call(action: &'static str, replication: &Replication, path: &str, body:
 fn call(effect: Effect, action: &'static str, method: &str, place: &Place<'_>, path: &str) -> Call {
     let Place { service, region, project } = *place;
     let version = if service == Service::Csbs { "v1" } else { "v3" };
-    let headers = [("content-type", "application/json"), ("x-project-id", project)];
+    let headers = [("content-type", "application/json"), (PROJECT_HEADER, project)];
     Call {
         lists: false,
         goes_first: false,

@@ -69,23 +69,23 @@ fn without_source(replication: &Replication, replies: &[Reply]) -> Asked<Observa
         return gone();
     }
     // What follows the page that names the task is the answer of the destination.
-    let mut pages = 0;
-    let logs = loop {
-        let logs: Listing<OperationLog> = Listing::of(Service::Cbr, &replies[..pages])?;
+    let mut logs: Listing<OperationLog> = Listing::new();
+    loop {
         let named = logs.items.iter().any(|log| is_task(replication, log, Some(&replication.source.id)));
-        match logs.next {
-            _ if named => break logs,
-            None => return gone(),
-            Some(offset) if pages == replies.len() => return ask(calls::list_operation_logs(replication, offset)),
-            Some(_) => pages += 1,
+        if named {
+            break;
         }
-    };
+        let Some(offset) = logs.next else { return gone() };
+        if !logs.take(Service::Cbr, replies)? {
+            return ask(calls::list_operation_logs(replication, offset));
+        }
+    }
     let task = |log: &&OperationLog| is_task(replication, log, Some(&replication.source.id));
     let newest = logs.items.iter().filter(task).max_by_key(|log| log.created_at.as_deref().and_then(time));
     let Some(log) = newest else { return gone() };
     let copy = log.extra_info.as_ref().and_then(|info| given(&info.replication.as_ref()?.destination_backup_id));
     match (log.status.as_deref(), copy) {
-        (Some("success"), Some(id)) => in_destination(replication, id, replies.get(pages)),
+        (Some("success"), Some(id)) => in_destination(replication, id, replies.get(logs.used)),
         (Some("success"), None) => Ok(Observation::Awaited("its task is done, but the copy's ID is not told".into())),
         (Some("failed" | "timeout" | "skipped"), _) => {
             Ok(Observation::Failed("the provider's task of the copy failed, and the source is gone".into()))

@@ -231,42 +231,52 @@ fn judge(replication: &Replication, source: Option<&Backup>) -> ReadBack {
     }
 }
 
-/// The items of a list, from the pages that were read.
+/// The items of a list, from the pages that were read. Each page is read once.
 pub(super) struct Listing<T> {
     pub(super) items: Vec<T>,
     /// Where the next page starts, if there is one.
     pub(super) next: Option<u64>,
     /// How many of the replies were pages of the list.
-    used: usize,
+    pub(super) used: usize,
+    /// How many items there may be, by what the first page counted.
+    end: Option<u64>,
 }
 
 impl<T: DeserializeOwned> Listing<T> {
+    pub(super) fn new() -> Listing<T> {
+        Listing { items: Vec::new(), next: Some(0), used: 0, end: None }
+    }
+
     pub(super) fn of(service: Service, replies: &[Reply]) -> Result<Listing<T>, Failure> {
-        let mut listing = Listing { items: Vec::new(), next: Some(0), used: 0 };
-        let (mut before, mut end): (Option<&Reply>, Option<u64>) = (None, None);
-        for reply in replies {
-            let Page { items, count } = errors::read::<Page<T>>(service, reply)?;
-            listing.used += 1;
-            // A service that does not know `offset` answers with the same page forever, and what it does not show may be there.
-            if before.is_some_and(|before| before.body == reply.body) {
-                return Err(Failure { disposition: Disposition::Retryable, ..repeated() });
-            }
-            before = Some(reply);
-            let come = items.len() as u64;
-            listing.items.extend(items);
-            let read = listing.items.len() as u64;
-            // The service may cap a page below what was asked for, so its own count decides too.
-            let counted = come > 0 && count.is_some_and(|count| count > read);
-            let more = come >= calls::PAGE || counted;
-            let end = *end.get_or_insert_with(|| end_of(count));
-            if more && read > end {
-                return Err(Failure { disposition: Disposition::Retryable, ..endless(end) });
-            }
-            listing.next = more.then_some(read);
-            if !more {
-                break;
-            }
-        }
+        let mut listing = Listing::new();
+        while listing.next.is_some() && listing.take(service, replies)? {}
         Ok(listing)
+    }
+
+    /// Reads the next page of the list, if it has come.
+    ///
+    /// # Errors
+    /// The page is the one before again, or goes on beyond what the first page counted: what it does not show may be there.
+    pub(super) fn take(&mut self, service: Service, replies: &[Reply]) -> Result<bool, Failure> {
+        let Some(reply) = replies.get(self.used) else { return Ok(false) };
+        let Page { items, count } = errors::read::<Page<T>>(service, reply)?;
+        // A service that does not know `offset` answers with the same page forever.
+        let before = self.used.checked_sub(1).and_then(|before| replies.get(before));
+        if before.is_some_and(|before| before.body == reply.body) {
+            return Err(Failure { disposition: Disposition::Retryable, ..repeated() });
+        }
+        self.used += 1;
+        let come = items.len() as u64;
+        self.items.extend(items);
+        let read = self.items.len() as u64;
+        // The service may cap a page below what was asked for, so its own count decides too.
+        let counted = come > 0 && count.is_some_and(|count| count > read);
+        let more = come >= calls::PAGE || counted;
+        let end = *self.end.get_or_insert_with(|| end_of(count));
+        if more && read > end {
+            return Err(Failure { disposition: Disposition::Retryable, ..endless(end) });
+        }
+        self.next = more.then_some(read);
+        Ok(true)
     }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{errors, model};
+use crate::model::command::Realm;
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::providers::call::{Call, Effect, Service};
@@ -26,12 +27,16 @@ pub struct Token {
     pub expires_at: Timestamp,
 }
 
-/// The request for a user's token, for the project that bears the region's name. It is sent without a signature.
-pub fn request(domain: &str, user: &str, password: &SecretString, region: &str) -> Call {
+/// The request for a user's token, for a project by its ID, or for the one that bears the region's name: a token of one project opens no other
+/// one, and sub-projects have names of their own. It is sent without a signature.
+///
+/// Source: IAM API Reference, "Obtaining a User Token Through Password Authentication", `scope.project` by `id` or by `name`, read 2026-11.
+pub fn request(domain: &str, user: &str, password: &SecretString, realm: Realm<'_>) -> Call {
     let user = json!({"name": user, "password": password.expose_secret(), "domain": {"name": domain}});
+    let project = realm.project.map_or(json!({"name": realm.region}), |id| json!({"id": id}));
     let body = json!({"auth": {
         "identity": {"methods": ["password"], "password": {"user": user}},
-        "scope": {"project": {"name": region}},
+        "scope": {"project": project},
     }});
     Call {
         lists: false,
@@ -39,7 +44,7 @@ pub fn request(domain: &str, user: &str, password: &SecretString, region: &str) 
         action: "KeystoneCreateUserTokenByPassword",
         service: Service::Iam,
         effect: Effect::SignIn,
-        region: region.to_owned(),
+        region: realm.region.to_owned(),
         draft: RequestDraft {
             method: "POST".to_owned(),
             path: "/v3/auth/tokens".to_owned(),
@@ -94,7 +99,8 @@ mod tests {
 
     #[test]
     fn the_request_is_what_iam_documents() {
-        let call = request("acme", "bot", &SecretString::from("p\"w"), "eu-de");
+        let (password, in_region) = (SecretString::from("p\"w"), Realm { region: "eu-de", project: None });
+        let call = request("acme", "bot", &password, in_region);
         assert_eq!((call.service, call.region.as_str()), (Service::Iam, "eu-de"));
         assert_eq!((call.draft.method.as_str(), call.draft.path.as_str()), ("POST", "/v3/auth/tokens"));
         assert_eq!(call.draft.query, Query::Pairs(vec![("nocatalog".into(), "true".into())]));
@@ -104,6 +110,9 @@ mod tests {
                 "name": "bot", "password": "p\"w", "domain": {"name": "acme"}}}},
             "scope": {"project": {"name": "eu-de"}}}});
         assert_eq!(body, wanted);
+        let of_project = request("acme", "bot", &password, Realm { project: Some("p1"), ..in_region });
+        let body: serde_json::Value = serde_json::from_slice(&of_project.draft.body).unwrap();
+        assert_eq!((of_project.region.as_str(), &body["auth"]["scope"]), ("eu-de", &json!({"project": {"id": "p1"}})));
         let shown = format!("{call:?}");
         assert!(!shown.contains("p\"w") && !shown.contains("112, 34, 119"), "{shown}");
     }

@@ -8,7 +8,7 @@ use jiff::tz::Offset;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::providers::reading::{lenient, scalar, time_in};
+use crate::providers::reading::{lenient, request_id, scalar, time_in};
 
 /// The body of CopySnapshotCrossRegions.
 #[derive(Serialize)]
@@ -79,7 +79,7 @@ pub(crate) struct Head {
     #[serde(rename = "Error")]
     pub error: Option<ApiError>,
     /// The provider's ID of the request.
-    #[serde(rename = "RequestId")]
+    #[serde(rename = "RequestId", default, deserialize_with = "request_id")]
     pub request_id: Option<String>,
 }
 

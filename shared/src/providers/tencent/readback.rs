@@ -2,7 +2,7 @@
 
 use super::calls::{PAGE, call};
 use super::errors::{NOT_FOUND, read};
-use super::inventory::eligibility;
+use super::inventory::copyable;
 use super::model::{DescribeSnapshots, Described, Filter, Snapshot};
 use super::names::copy_names;
 use super::subject;
@@ -86,7 +86,7 @@ pub(crate) fn judge_source(replication: &Replication, source: &Snapshot) -> Read
     if source.copying_to_regions.as_ref().is_some_and(|regions| regions.contains(&replication.destination.region)) {
         return ReadBack::Running;
     }
-    match eligibility(source) {
+    match copyable(source) {
         Eligibility::Usable => ReadBack::Absent,
         Eligibility::NotReady(reason) => ReadBack::NotReady(format!("the snapshot {id} {reason}")),
         Eligibility::Ineligible(reason) => ReadBack::Ineligible(format!("the snapshot {id} {reason}")),

@@ -9,6 +9,8 @@ use serde_json::json;
 
 use super::ChaosArgs;
 
+use crate::terminal;
+
 /// So many failing histories are made shorter and printed.
 const PRINTED: usize = 5;
 
@@ -62,7 +64,7 @@ fn one(args: &ChaosArgs, out: &mut dyn Write) -> anyhow::Result<bool> {
 
 fn told(history: &History, failure: &Failure) -> anyhow::Result<()> {
     let at = failure.step.map_or("at rest".to_owned(), |step| format!("after step {step}"));
-    writeln!(anstream::stderr(), "law {} is broken {at}: {}\n{}", failure.law, failure.what, table(history))?;
+    writeln!(terminal::stderr(), "law {} is broken {at}: {}\n{}", failure.law, failure.what, table(history))?;
     Ok(())
 }
 

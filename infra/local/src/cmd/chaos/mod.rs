@@ -22,6 +22,7 @@ use serde_json::json;
 use super::stage::{Folder, functions, post};
 use crate::fleet::Fleet;
 use crate::fleet::build::Profile;
+use crate::terminal;
 use count::count;
 use drive::drive;
 use plan::plan;
@@ -101,14 +102,14 @@ pub async fn run(args: &ChaosArgs, out: &mut dyn Write) -> anyhow::Result<bool> 
         report.notes.push(format!("{} deliveries were not finished in time", finished.unfinished));
     }
     for note in report.notes.iter().take(20) {
-        writeln!(anstream::stderr(), "{note}")?;
+        writeln!(terminal::stderr(), "{note}")?;
     }
     let line = json!({
         "wanted": report.wanted, "copies": report.copies, "receipts": report.receipts, "doubles": report.doubles, "lost": report.lost,
         "in_doubt": report.in_doubt, "kills": kills, "kills_per_step": steps, "retried_by_a_person": retried, "seconds": (seconds * 10.0).round() / 10.0, "seed": args.seed,
     });
     if args.keep {
-        writeln!(anstream::stderr(), "the simulators keep running: {}", fleet.simulators.endpoints_json())?;
+        writeln!(terminal::stderr(), "the simulators keep running: {}", fleet.simulators.endpoints_json())?;
     }
     writeln!(out, "{line}")?;
     out.flush()?;

@@ -12,7 +12,7 @@ use offsite_shared::exchange::{self, Target};
 use offsite_shared::io::credentials::{AccountSecrets, key_variables};
 use offsite_shared::io::patience;
 use offsite_shared::model::access::CredentialName;
-use offsite_shared::model::command::Cloud;
+use offsite_shared::model::command::{Cloud, Realm};
 use offsite_shared::model::error::ErrorName;
 use offsite_shared::model::failure::{Disposition, Failure, NO_CREDENTIAL};
 use offsite_shared::model::time::later;
@@ -117,7 +117,8 @@ impl Account {
             // A password is exchanged for a token by the first signed check, not here.
             Some(CredentialSource::Environment) if !by_key => run.secrets.check(cloud).map(|()| nameless),
             _ => {
-                let access = run.secrets.access(cloud, &self.name, &self.routes[0].region, None);
+                let realm = Realm { region: &self.routes[0].region, project: self.routes[0].project_id.as_deref() };
+                let access = run.secrets.access(cloud, &self.name, realm, None);
                 let access = patience::until(later(run.context.now(), run.patience), access).await;
                 access.map(|access| CredentialName::of(cloud, &self.name, &access))
             }

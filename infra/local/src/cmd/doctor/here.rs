@@ -6,10 +6,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use offsite_shared::io::aws::{Aws, AwsEndpoint};
+use offsite_shared::io::dynamodb::DynamoLedger;
+use offsite_shared::io::roots::Roots;
+use offsite_shared::ledger::brake::NOTE;
 use offsite_shared::model::access::{CredentialName, Pause};
 use offsite_shared::model::error::Error;
 use offsite_shared::ports::{Ledger, Transport};
 use offsite_shared::providers::probe::{Finding, Health};
+use offsite_shared::report::brake::{of_text as remarks_of, remarks};
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::settings::known::{self, Unknown};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -54,6 +58,18 @@ pub(crate) fn paused(environment: &Environment) -> Check {
     Check::here("paused", "", finding, "whether it is set for functions elsewhere: this is this process's environment")
 }
 
+/// The check which certificate authorities are trusted.
+pub(crate) fn roots(environment: &Environment) -> Check {
+    let finding = match (Roots::of(environment), Roots::of_aws(environment)) {
+        (Ok(all), Ok(aws)) if all.files == aws.files => Finding::ok(all.describe()),
+        (Ok(all), Ok(aws)) => Finding::ok(format!("{}; for AWS {}", all.describe(), aws.describe())),
+        (Err(error), _) | (_, Err(error)) => {
+            Finding::new(Health::Fail, error.to_string(), "correct the file; nothing starts until then")
+        }
+    };
+    Check::here("roots", "", finding, "the file as the functions on AWS have it")
+}
+
 /// The check whether every variable that begins with `OFFSITE_` is read by something.
 pub(crate) fn names(environment: &Environment) -> Check {
     let unknown = known::unknown(environment);
@@ -66,44 +82,77 @@ pub(crate) fn names(environment: &Environment) -> Check {
     Check::here("variables", "", finding, "what is set for functions elsewhere: this is this process's environment")
 }
 
-/// The ledger that `offsite ledger` reads, and the pauses in it.
-pub(crate) async fn ledger(environment: &Environment, simulated: bool) -> (Check, Pauses) {
+/// The ledger that `offsite ledger` reads, what people have stopped in it, and the pauses of credentials.
+pub(crate) async fn ledger(environment: &Environment, simulated: bool) -> (Vec<Check>, Pauses) {
     if let Some(table) = environment.get("OFFSITE_TABLE") {
-        let (finding, pauses) = in_table(environment).await;
+        let (finding, pauses, others) = in_table(environment).await;
         let blind = "whether the table may be written, and whether its indexes are there";
-        return (Check::here("ledger", format!("table {table}"), finding, blind), pauses);
+        let first = Check::here("ledger", format!("table {table}"), finding, blind);
+        return ([first].into_iter().chain(others).collect(), pauses);
     }
     let path = home::database_path(environment);
-    let (finding, held) = in_file(&path, simulated);
+    let (finding, held, brake) = in_file(&path, simulated);
     let blind = "whether the file can be written, and whether the disk has room";
-    (Check::here("ledger", path.display().to_string(), finding, blind), Pauses::Held(held))
+    let first = Check::here("ledger", path.display().to_string(), finding, blind);
+    (vec![first, braked(&remarks_of(brake.as_deref()))], Pauses::Held(held))
 }
 
-async fn in_table(environment: &Environment) -> (Finding, Pauses) {
+/// The check whether a person has stopped something (`offsite pause`).
+fn braked(remarks: &[String]) -> Check {
+    let finding = match remarks.is_empty() {
+        true => Finding::ok("nobody has paused anything"),
+        false => Finding::new(Health::Warn, remarks.join(". "), "end it when copies are to be made again"),
+    };
+    Check::here("brake", "", finding, "what is paused for those who use another ledger")
+}
+
+/// The check whether the table can be deleted by mistake.
+async fn protected(table: &DynamoLedger) -> Check {
+    let finding = match tokio::time::timeout(TIMEOUT, table.is_protected()).await {
+        Ok(Ok(true)) => Finding::ok("the table cannot be deleted by mistake"),
+        Ok(Ok(false)) => Finding::new(
+            Health::Warn,
+            "the table can be deleted, and with it the proof of every copy",
+            "aws dynamodb update-table --deletion-protection-enabled --table-name TABLE",
+        ),
+        Ok(Err(error)) => Finding::new(Health::Unknown, error.to_string(), "allow dynamodb:DescribeTable on the table"),
+        Err(_) => Finding::new(Health::Unknown, "no answer in time", "check the network to DynamoDB"),
+    };
+    Check::here("protection", "", finding, "whether point-in-time recovery is on")
+}
+
+async fn in_table(environment: &Environment) -> (Finding, Pauses, Vec<Check>) {
     let none = || Pauses::Held(Vec::new());
     let fail = |why: String, advice: &str| Finding::new(Health::Fail, why, advice);
-    let ledger = match home::ledger(environment) {
+    let ledger = match home::table(environment) {
         Ok(ledger) => ledger,
-        Err(error) => return (fail(format!("{error:#}"), "set the AWS variables that it names"), none()),
+        Err(error) => return (fail(format!("{error:#}"), "set the AWS variables that it names"), none(), Vec::new()),
     };
     // A name that no credential has: the answer is that there is none.
     let asked = tokio::time::timeout(TIMEOUT, ledger.pause_of(&CredentialName("doctor".to_owned()))).await;
     match asked {
-        Ok(Ok(_)) => (Finding::ok("the table answers, and its items can be read"), Pauses::Table(ledger)),
+        Ok(Ok(_)) => {
+            let mut others = vec![protected(&ledger).await];
+            if let Ok(remarks) = remarks(&*ledger).await {
+                others.push(braked(&remarks));
+            }
+            (Finding::ok("the table answers, and its items can be read"), Pauses::Table(ledger), others)
+        }
         Ok(Err(error)) => (
             fail(error.to_string(), "check OFFSITE_TABLE, AWS_REGION and the right dynamodb:GetItem on the table"),
             none(),
+            Vec::new(),
         ),
-        Err(_) => (fail("no answer in time".to_owned(), "check the network to DynamoDB"), none()),
+        Err(_) => (fail("no answer in time".to_owned(), "check the network to DynamoDB"), none(), Vec::new()),
     }
 }
 
-fn in_file(path: &Path, simulated: bool) -> (Finding, Vec<(String, Pause)>) {
-    let fail = |why: String, advice: &str| (Finding::new(Health::Fail, why, advice), Vec::new());
+fn in_file(path: &Path, simulated: bool) -> (Finding, Vec<(String, Pause)>, Option<String>) {
+    let fail = |why: String, advice: &str| (Finding::new(Health::Fail, why, advice), Vec::new(), None);
     if !path.exists() {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         return match parent.is_none_or(Path::is_dir) {
-            true => (Finding::ok("is not there yet: the first event makes it"), Vec::new()),
+            true => (Finding::ok("is not there yet: the first event makes it"), Vec::new(), None),
             false => fail("its folder is not there".to_owned(), "make the folder, or set OFFSITE_DB to another file"),
         };
     }
@@ -120,7 +169,7 @@ fn in_file(path: &Path, simulated: bool) -> (Finding, Vec<(String, Pause)>) {
             let this = if simulated { "simulated" } else { "live" };
             fail(format!("holds {kind} replications, and this run is {this}"), "set OFFSITE_DB to another file")
         }
-        Ok(Home { pauses, .. }) => (Finding::ok("can be read"), pauses),
+        Ok(Home { pauses, brake, .. }) => (Finding::ok("can be read"), pauses, brake),
     }
 }
 
@@ -129,6 +178,7 @@ struct Home {
     version: i64,
     kind: Option<String>,
     pauses: Vec<(String, Pause)>,
+    brake: Option<String>,
 }
 
 fn read_file(path: &Path) -> rusqlite::Result<Home> {
@@ -137,7 +187,7 @@ fn read_file(path: &Path) -> rusqlite::Result<Home> {
     let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, version) = (number("application_id")?, number("user_version")?);
     if application != APPLICATION_ID || version > SCHEMA_VERSION {
-        return Ok(Home { application, version, kind: None, pauses: Vec::new() });
+        return Ok(Home { application, version, kind: None, pauses: Vec::new(), brake: None });
     }
     let kind = connection.query_row("SELECT value FROM home WHERE name = 'kind'", [], |row| row.get(0)).optional()?;
     let mut statement = connection.prepare("SELECT credential, until, reason FROM pauses")?;
@@ -150,7 +200,10 @@ fn read_file(path: &Path) -> rusqlite::Result<Home> {
             pauses.push((name, Pause { until, reason }));
         }
     }
-    Ok(Home { application, version, kind, pauses })
+    // A file of an old version has no notes yet; whatever writes it next makes them.
+    let asked = connection.prepare("SELECT text FROM notes WHERE name = ?1");
+    let brake = asked.ok().map(|mut asked| asked.query_row([NOTE], |row| row.get(0)).optional()).transpose()?.flatten();
+    Ok(Home { application, version, kind, pauses, brake })
 }
 
 /// A reader of a file with write-ahead logging leaves two files beside it, unless it may take the file to be at rest: which it

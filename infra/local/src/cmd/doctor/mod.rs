@@ -107,9 +107,12 @@ async fn examine(args: &DoctorArgs, environment: &Environment) -> anyhow::Result
     let (check, policy) = policy(args.file.as_deref(), environment);
     report.checks.push(check);
     report.policy = policy.as_ref().map(|(name, _)| name.clone());
-    report.checks.extend([here::names(environment), here::paused(environment)]);
+    report.checks.extend([here::names(environment), here::paused(environment), here::roots(environment)]);
+    if report.checks.last().is_some_and(|roots| roots.status == check::Status::Fail) {
+        return Ok(report);
+    }
     let (ledger, pauses) = here::ledger(environment, simulated).await;
-    report.checks.push(ledger);
+    report.checks.extend(ledger);
     let in_force = policy.as_ref().map(|(_, policy)| Arc::new(policy.clone()));
     let (context, secrets) = home::read_only_with(environment, settings, clock, in_force)?;
     report.checks.extend(here::queues(environment, &context.ports.transport, &context.ports.clock).await);

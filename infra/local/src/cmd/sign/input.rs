@@ -95,7 +95,7 @@ impl Input {
             (Some(date), None) => {
                 let basic = || {
                     let date = civil::DateTime::strptime("%Y%m%dT%H%M%SZ", &date).ok()?;
-                    date.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+                    date.to_zoned_datetime(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
                 };
                 let at = date.parse().ok().or_else(basic);
                 at.map(Some).ok_or_else(|| anyhow!("`date` is neither YYYYMMDDTHHMMSSZ nor an RFC 3339 time"))

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use offsite_shared::context::Context;
 use offsite_shared::exchange::{self, Target};
 use offsite_shared::model::backup::{Backup, DestinationCopy};
-use offsite_shared::model::command::{Cloud, Destination, Replication};
+use offsite_shared::model::command::{Cloud, Destination, Realm, Replication};
 use offsite_shared::model::failure::{Disposition, Failure};
 use offsite_shared::model::http::Reply;
 use offsite_shared::model::time::later;
@@ -55,7 +55,8 @@ pub(super) async fn look(context: &Context, rules: &[Rule], named: bool) -> Vec<
 /// Why it cannot be told.
 pub(super) async fn project(context: &Context, account: &str, region: &str) -> Result<String, String> {
     let Some(provider) = provider(Cloud::Huawei) else { return Err("Huawei is not served here".to_owned()) };
-    context.ports.secrets.access(Cloud::Huawei, account, region, None).await.map_err(|error| error.message)?;
+    let realm = Realm { region, project: None };
+    context.ports.secrets.access(Cloud::Huawei, account, realm, None).await.map_err(|error| error.message)?;
     let target = Target { provider, account, rule: None };
     let call = provider.sts().whose(region);
     let found =
@@ -116,9 +117,11 @@ impl Account<'_> {
     /// # Errors
     /// Why nothing can be asked with this account's key.
     async fn owner(&self) -> Result<Option<String>, String> {
-        let Some(region) = self.rules.first().map(|(_, rule)| rule.source.region.as_str()) else { return Ok(None) };
+        let Some((_, rule)) = self.rules.first() else { return Ok(None) };
+        let region = rule.source.region.as_str();
         let secrets = &self.context.ports.secrets;
-        secrets.access(self.provider.cloud(), self.name, region, None).await.map_err(|error| error.message)?;
+        let realm = Realm { region, project: rule.source.project_id.as_deref() };
+        secrets.access(self.provider.cloud(), self.name, realm, None).await.map_err(|error| error.message)?;
         let call = self.provider.sts().whose(region);
         let stop = soon(self.context, PATIENCE_FOR_OWNER);
         let read = |reply: Reply| self.provider.sts().owner(&reply);

@@ -21,6 +21,7 @@ use crate::home;
 use crate::home::policy_file::{self, DEFAULT, VARIABLE};
 use crate::report::WIDTH;
 use crate::report::witness::{self, Says, Testimony};
+use crate::terminal;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -118,7 +119,7 @@ pub async fn run(args: &WitnessArgs, environment: &Environment, out: &mut dyn Wr
         Format::Csv => witness::csv(&testimony),
     };
     match &args.output {
-        Some(path) => std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))?,
+        Some(path) => terminal::write_file(path, &text)?,
         None => out.write_all(text.as_bytes())?,
     }
     Ok(testimony.says())

@@ -17,6 +17,7 @@ use chain::{Chain, with};
 use file::Profiles;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::http::HttpTransport;
+use offsite_shared::io::roots::Roots;
 use offsite_shared::model::error::Error;
 use offsite_shared::ports::{Clock, Transport};
 use offsite_shared::settings::environment::Environment;
@@ -31,7 +32,8 @@ pub async fn resolved(environment: &Environment) -> Result<Environment, Error> {
         return Ok(environment.clone());
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(Duration::from_secs(3))?);
+    let transport: Arc<dyn Transport> =
+        Arc::new(HttpTransport::trusting(Duration::from_secs(3), &Roots::of_aws(environment)?)?);
     let profiles = Profiles::read(environment)?;
     let mut environment = environment.clone();
     let region = profiles.region(&environment).map(str::to_owned);

@@ -1,0 +1,138 @@
+//! `offsite pause` and `offsite resume`: the brake that a person pulls and releases.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{bail, ensure};
+use clap::Args;
+use offsite_shared::io::clock::SystemClock;
+use offsite_shared::ledger::brake::{Brake, Held, NOTE, Scope};
+use offsite_shared::model::command::Cloud;
+use offsite_shared::ports::{Clock, Notes};
+use offsite_shared::settings::environment::Environment;
+
+use super::person;
+use crate::home::Reading;
+
+/// How often a brake that somebody else writes meanwhile is read again.
+const TRIES: u32 = 10;
+
+/// What a pause is about.
+#[derive(Args, Debug)]
+pub struct ScopeArgs {
+    /// Only this cloud: alibaba, huawei or tencent
+    #[arg(long, value_name = "PROVIDER", value_parser = provider)]
+    pub provider: Option<Cloud>,
+    /// Only this rule
+    #[arg(long, value_name = "RULE", conflicts_with = "provider")]
+    pub rule: Option<String>,
+}
+
+/// Options of `offsite pause`.
+#[derive(Args, Debug)]
+pub struct PauseArgs {
+    /// What it is about
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Why, for whoever reads it later
+    #[arg(long)]
+    pub reason: String,
+    /// The policy whose rules a name is looked for in [default: OFFSITE_POLICY, else ./offsite.yaml]
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+}
+
+/// Options of `offsite resume`.
+#[derive(Args, Debug)]
+pub struct ResumeArgs {
+    /// What it is about
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+}
+
+/// Stops every call that starts a copy, until somebody resumes it.
+///
+/// # Errors
+/// It is stopped already, there is no such rule, or the ledger cannot be written: nothing was changed then.
+pub async fn pause(args: &PauseArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<()> {
+    let reason = person::reason(&args.reason)?;
+    let home = person::writing(environment, args.policy.as_deref()).await?;
+    let scope = args.scope.scope();
+    if let Scope::Rule(name) = &scope {
+        known(&home, name)?;
+    }
+    let held = Held { scope, by: person::who(environment).await?, reason, at: SystemClock.now() };
+    change(&*home.notes, |brake| match brake.with(held.clone()) {
+        Some(brake) => Ok(brake),
+        None => {
+            let stands = brake.entries.iter().find(|stands| stands.scope == held.scope).map(Held::describe);
+            bail!("it is paused already, nothing was changed: {}", stands.unwrap_or_default())
+        }
+    })
+    .await?;
+    writeln!(out, "{}", held.describe())?;
+    writeln!(out, "Calls that are sent already, or within five seconds, go out. Sweeps, looks and reports go on.")?;
+    Ok(())
+}
+
+/// Lets go on what was paused with the same options.
+///
+/// # Errors
+/// Nothing is paused so, or the ledger cannot be written: nothing was changed then.
+pub async fn resume(args: &ResumeArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<()> {
+    let home = person::writing(environment, None).await?;
+    let scope = args.scope.scope();
+    let who = person::who(environment).await?;
+    let left = change(&*home.notes, |brake| match brake.without(&scope, &who, SystemClock.now()) {
+        Some(brake) => Ok(brake),
+        None => bail!("{} is not paused, nothing was changed; {}", scope.name(), told(brake)),
+    })
+    .await?;
+    writeln!(out, "{} goes on: the next sweep starts what is due", scope.name())?;
+    for held in &left.entries {
+        writeln!(out, "still: {}", held.describe())?;
+    }
+    Ok(())
+}
+
+impl ScopeArgs {
+    fn scope(&self) -> Scope {
+        match (&self.rule, self.provider) {
+            (Some(rule), _) => Scope::Rule(rule.clone()),
+            (None, Some(cloud)) => Scope::Provider(cloud.name().to_owned()),
+            (None, None) => Scope::All,
+        }
+    }
+}
+
+fn provider(text: &str) -> Result<Cloud, String> {
+    Cloud::from_name(text).ok_or_else(|| "must be alibaba, huawei or tencent".to_owned())
+}
+
+/// A misspelt rule would be a brake that holds nothing.
+fn known(home: &Reading, name: &str) -> anyhow::Result<()> {
+    let Some(policy) = &home.policy else {
+        bail!("there is no policy to look for rule {name} in: set OFFSITE_POLICY, or use --policy")
+    };
+    let names: Vec<&str> = policy.rules.iter().map(|rule| rule.name.as_str()).collect();
+    ensure!(names.contains(&name), "\"{name}\" is no rule of the policy, which has: {}", names.join(", "));
+    Ok(())
+}
+
+fn told(brake: &Brake) -> String {
+    match brake.entries.as_slice() {
+        [] => "nothing is".to_owned(),
+        entries => entries.iter().map(Held::describe).collect::<Vec<_>>().join("; "),
+    }
+}
+
+async fn change(notes: &dyn Notes, make: impl Fn(&Brake) -> anyhow::Result<Brake>) -> anyhow::Result<Brake> {
+    for _ in 0..TRIES {
+        let note = notes.note(NOTE).await?;
+        let made = make(&Brake::from_text(note.as_ref().map(|note| note.text.as_str()))?)?;
+        if notes.put_note(NOTE, &made.to_text()?, note.map_or(0, |note| note.version)).await? {
+            return Ok(made);
+        }
+    }
+    bail!("others write it at the same time, nothing was changed: try again")
+}
