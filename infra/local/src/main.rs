@@ -43,7 +43,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("To begin", &["demo", "init", "doctor", "witness"]),
     ("Copies", &["sweep", "observe", "watch", "handle", "events"]),
     ("What came of them", &["report", "status", "queue", "explain"]),
-    ("Decisions of a person", &["ledger", "risk", "rule", "policy"]),
+    ("Decisions of a person", &["ledger", "risk", "rule", "pause", "resume", "policy"]),
     ("Tools", &["simulate", "sign", "chaos", "completions", "man"]),
 ];
 
@@ -169,7 +169,12 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         | Commands::Report(_)
         | Commands::Status(_)
         | Commands::Witness(_)
-        | Commands::Chaos(_) => Colours::Ours,
+        | Commands::Chaos(_)
+        | Commands::Handle(_)
+        | Commands::Sweep(_)
+        | Commands::Queue(_)
+        | Commands::Ledger(_)
+        | Commands::Explain(_) => Colours::Ours,
         _ => Colours::None,
     };
     let mut out = terminal::stdout(colours);
@@ -288,11 +293,10 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 
 fn log_to_stderr(verbose: u8, only_errors: bool) {
     use tracing_subscriber::filter::LevelFilter;
-    let level = match verbose {
+    terminal::log(match verbose {
         0 if only_errors => LevelFilter::ERROR,
         0 => LevelFilter::WARN,
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
-    };
-    terminal::log(level, || show::Log);
+    });
 }

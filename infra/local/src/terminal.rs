@@ -4,8 +4,10 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
+use indicatif::ProgressBar;
 pub use offsite_shared::io::guard::Colours;
 use offsite_shared::io::guard::Guard;
 use offsite_shared::model::text::plain;
@@ -47,16 +49,41 @@ fn write_failed(out: impl Write, error: &anyhow::Error) -> io::Result<()> {
     out.flush()
 }
 
-/// Has this process log to standard error, which `out` opens.
-pub fn log<W: Write + 'static>(level: LevelFilter, out: fn() -> W) {
+/// Has this process log to standard error.
+pub fn log(level: LevelFilter) {
     let is_terminal = io::IsTerminal::is_terminal(&io::stderr());
     tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(move || Guard::new(out(), Colours::Ours))
+        .with_writer(|| Guard::new(Log, Colours::Ours))
         .with_target(false)
         .without_time()
         .with_ansi(is_terminal)
         .init();
+}
+
+/// Says that this line moves on standard error, until it is finished.
+pub fn moves(bar: &ProgressBar) {
+    *MOVING.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+}
+
+/// What moves on standard error now. What is logged meanwhile goes above it.
+static MOVING: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Standard error for the log: a line that moves there is put aside for each one.
+struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let moving = MOVING.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match moving.filter(|bar| !bar.is_finished()) {
+            Some(bar) => bar.suspend(|| io::stderr().write_all(bytes)).map(|()| bytes.len()),
+            None => io::stderr().write_all(bytes).map(|()| bytes.len()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 #[cfg(test)]

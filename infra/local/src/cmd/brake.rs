@@ -30,6 +30,7 @@ pub struct ScopeArgs {
 
 /// Options of `offsite pause`.
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  offsite pause --rule nightly --reason \"the bill is looked at, see OPS-21\"")]
 pub struct PauseArgs {
     /// What it is about
     #[command(flatten)]
@@ -44,6 +45,7 @@ pub struct PauseArgs {
 
 /// Options of `offsite resume`.
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  offsite resume --rule nightly")]
 pub struct ResumeArgs {
     /// What it is about
     #[command(flatten)]

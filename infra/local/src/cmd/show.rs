@@ -1,16 +1,17 @@
 //! How output is shown: in which form, how wide, and what is said while it takes its time.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use offsite_shared::model::text::plain;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::report::{self, WIDTH, plain};
+use crate::report::{self, WIDTH};
+use crate::terminal;
 
 /// The widest line: longer ones are hard to read.
 const WIDEST: usize = 120;
@@ -44,26 +45,6 @@ pub(super) fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
-/// What moves on standard error now. What is logged meanwhile goes above it.
-static MOVING: Mutex<Option<ProgressBar>> = Mutex::new(None);
-
-/// Standard error for the log: a line that moves there is put aside for each one.
-pub struct Log;
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let moving = MOVING.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match moving.filter(|bar| !bar.is_finished()) {
-            Some(bar) => bar.suspend(|| std::io::stderr().write_all(bytes)).map(|()| bytes.len()),
-            None => std::io::stderr().write_all(bytes).map(|()| bytes.len()),
-        }
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stderr().flush()
-    }
-}
-
 /// How many columns there are for what goes to standard output.
 pub(super) fn width() -> usize {
     match terminal_size::terminal_size_of(std::io::stdout()) {
@@ -79,7 +60,7 @@ pub(super) fn spinner(message: &str) -> ProgressBar {
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(120));
-    *MOVING.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+    terminal::moves(&bar);
     bar
 }
 

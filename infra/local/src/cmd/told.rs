@@ -1,10 +1,11 @@
 //! Answers, records and messages as a person reads them.
 
 use offsite_shared::ledger::Record;
+use offsite_shared::model::text::plain;
 use serde_json::Value;
 
 use super::show::table;
-use crate::report::{paragraph, plain};
+use crate::report::paragraph;
 
 /// The fields by which a source is named, most exact first.
 const SOURCES: [&str; 4] = ["snapshot_id", "backup_id", "checkpoint_item_id", "vault_id"];
