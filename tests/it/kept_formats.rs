@@ -97,7 +97,7 @@ async fn a_home_is_read_with_all_that_is_in_it() {
     let told: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}", ended.stderr));
     assert_eq!(told["rules"][0]["counts"]["covered"], 5, "{told}");
     assert_eq!(told["rules"][0]["exceptions"].as_array().unwrap().len(), 5, "{told}");
-    let status = run(&["status", "disk-ckgjwkqh", "--no-look", "--json"], &environment, None).await;
+    let status = run(&["status", "disk-ckgjwkqh", "--no-look", "--format", "json"], &environment, None).await;
     let told: Value = serde_json::from_str(&status.stdout).unwrap_or_else(|_| panic!("{}", status.stderr));
     assert_eq!(told["rules"][0]["resources"][0]["resource"], "disk-ckgjwkqh", "{told}");
 }

@@ -164,7 +164,7 @@ async fn nothing_that_a_cloud_says_steers_a_terminal_a_file_or_a_log() {
     assert!(records.contains("Invalid\\\\u001b[2JCode"), "the ledger keeps what was refused: {records}");
     for part in ["\u{1b}[31mred", "\n", "\u{9b}31m", "\u{202e}gpj.exe"] {
         stage.says(&["status", &format!("disk-x{part}y")]).await;
-        stage.says(&["status", "--json", &id(part)]).await;
+        stage.says(&["status", "--format", "json", &id(part)]).await;
         stage.says(&["ledger", "show", &id(part)]).await;
         stage.says(&["policy", "check", "--explain", &id(part)]).await;
     }
