@@ -346,6 +346,7 @@ mod tests {
         assert_eq!(cause("Quota", Some("Quota: full")), "Quota: full");
         assert_eq!(cause("is a copy", Some("is a copy")), "is a copy");
         assert_eq!(cause("in_doubt", None), "in doubt");
-        assert_eq!(cause("encrypted", Some("no encrypted ones")), "encrypted: no encrypted ones");
+        assert_eq!(cause("encrypted", Some("no encrypted ones")), "no encrypted ones");
+        assert_eq!(cause("encrypted", Some("the API says no")), "encrypted: the API says no");
     }
 }

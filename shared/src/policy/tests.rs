@@ -129,7 +129,7 @@ fn what_is_not_covered_says_which_condition_and_which_value() {
 #[test]
 fn the_reason_is_one_line_whatever_a_name_holds() {
     let why = misses(json!({"name_prefix": "db-"}), |backup| backup.name = Some("a\nb\u{1b}[31m".into()));
-    assert_eq!(why, r#"select.name_prefix: its name "a b [31m" does not begin with "db-""#);
+    assert_eq!(why, r#"select.name_prefix: its name "a b\u001b[31m" does not begin with "db-""#);
 }
 
 #[test]

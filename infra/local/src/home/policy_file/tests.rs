@@ -151,7 +151,7 @@ fn size_depth_and_expansion_are_bounded() {
 #[test]
 fn an_odd_name_cannot_split_a_line() {
     let shown = problems("\"ver\\nsion\\e[31m\": 1\nversion: 1\nrules: []\n");
-    assert_eq!(shown, ["p:1:1: ver sion [31m: is not known here; known are version, rules"]);
+    assert_eq!(shown, ["p:1:1: ver sion\\u001b[31m: is not known here; known are version, rules"]);
 }
 
 /// Every prefix of a policy, and thousands of damaged ones, end in a policy or in problems with a place, never in a panic.
