@@ -8,6 +8,8 @@ mod retry;
 mod target;
 pub(crate) mod wire;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::context::Context;
@@ -76,6 +78,9 @@ pub async fn send_once(
     in_turn(ctx, target, call, &renewed, mutating, stop).await
 }
 
+/// For so long whoever asks gets the refusal that another caller got: until that one has paused the credential.
+const REFUSED_FOR: Duration = Duration::from_secs(5);
+
 /// Sends with this credential, one call at a time in each region until the provider has accepted it. A caller that waited for another's turn gets the
 /// refusal that the other one got.
 async fn in_turn(
@@ -95,7 +100,7 @@ async fn in_turn(
         None => None,
     };
     match last.as_deref() {
-        Some(Some((at, refusal))) if asked < *at => return refusal.clone(),
+        Some(Some((at, refusal))) if asked < later(*at, REFUSED_FOR) => return refusal.clone(),
         // The caller before has proven it.
         _ if ctx.memory.credentials.is_proven(&name) => last = None,
         _ => {}
