@@ -28,7 +28,7 @@ ROWS = [
      "law 1: a backup whose copy another hand makes is not remembered", "1"),
     ("sweep/remember.rs", "let record = ledger::put_off(&one.replication, about, &me, None);\n                            self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;",
      "let _ = ledger::put_off(&one.replication, about, &me, None);", "law 1: a job that no pair has carried is not remembered", "1"),
-    ("sweep/remember.rs", "if ledger::found(&record, seen.clone(), &me).is_none() {", "if replication.key().0 != record.key || true {",
+    ("sweep/remember.rs", "if ledger::found(&record, seen.clone(), &me).is_none() {", "if ledger::found(&record, seen.clone(), &me).is_none() || !record.key.is_empty() {",
      "law 1: a copy of another hand does not end its record", "equality 5 1 soundness"),
     ("report/resources.rs", "} else if uncopied.is_some_and(|uncopied| due(uncopied.made)) || bare {",
      "} else if uncopied.is_some_and(|uncopied| due(uncopied.made) && uncopied.verdict != Verdict::Ineligible) {",

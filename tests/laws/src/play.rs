@@ -439,6 +439,9 @@ impl Life<'_> {
             self.stage.regions.iter().filter(|region| !not_seen.contains_key(*region)).cloned().collect();
         self.stage.book.swept(as_of.unwrap_or(begun), now, &lit, whole);
         let Some(swept) = swept else { return Ok(None) };
+        if swept["failed"] == json!(true) && self.only_one_is_dark() {
+            return self.fail("9", format!("one of two destinations is dark, and the other is not swept: {swept}"));
+        }
         if whole {
             self.told_what_it_did(&swept, told, begun)?;
             self.protection_first(&wanted, &lit, took)?;

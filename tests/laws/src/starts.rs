@@ -120,6 +120,14 @@ impl Life<'_> {
         Ok(())
     }
 
+    /// Whether one of two destinations answers with errors, and nothing else is wrong. Not one that is silent: here waits that happen at the same
+    /// time add up, and the other one would have no time left.
+    pub(crate) fn only_one_is_dark(&self) -> bool {
+        let only = self.troubles.len() == 1;
+        let dark = |trouble: &String| trouble.starts_with("Dark(");
+        only && self.stage.regions.len() == 2 && self.troubles.iter().all(dark)
+    }
+
     /// Law 8: what was refused for a cause that is not the backup's has used up nothing, and starts with the next sweep that tries it.
     pub(crate) fn mend_and_see(&mut self) -> Taken {
         let quota = self.troubles.len() == 1 && self.troubles.contains("Quota");
