@@ -264,24 +264,12 @@ async fn where_the_brake_cannot_be_read_nothing_starts() {
     assert!(estate.report(&policy).await.remarks[0].contains("is not to be read"));
 }
 
-/// The environment of an `offsite` command over the same clouds, file and policy.
-fn environment(estate: &Estate, policy: &Policy) -> Vec<(String, String)> {
-    let folder = estate.directory.path();
-    let file = folder.join("policy.json");
-    std::fs::write(&file, policy.to_json().to_string()).unwrap();
-    let mut environment: Vec<(String, String)> = estate.environment.variables().clone().into_iter().collect();
-    for (name, path) in [("OFFSITE_DB", folder.join("offsite.db")), ("OFFSITE_POLICY", file)] {
-        environment.push((name.to_owned(), path.to_string_lossy().into_owned()));
-    }
-    environment
-}
-
 #[tokio::test]
 async fn a_person_pauses_everybody_sees_it_and_a_person_resumes() {
     let estate = Estate::plain().await;
     let policy = policy();
     make(&estate, &policy, 2).await;
-    let environment = environment(&estate, &policy);
+    let environment = estate.of_command(&policy);
     let run = async |arguments: &[&str]| command_line::run(arguments, &environment, None).await;
     let paused = run(&["pause", "--rule", "nightly", "--reason", "the bill"]).await;
     assert_eq!(paused.code, 0, "{}", paused.stderr);

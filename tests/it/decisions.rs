@@ -46,13 +46,7 @@ pub async fn make(estate: &Estate, count: usize) {
 
 /// A person's environment on the estate's machine.
 pub fn person(estate: &Estate, policy: &Policy) -> Vec<(String, String)> {
-    let folder = estate.directory.path();
-    let file = folder.join("policy.json");
-    std::fs::write(&file, policy.to_json().to_string()).unwrap();
-    let mut environment: Vec<(String, String)> = estate.environment.variables().clone().into_iter().collect();
-    for (name, path) in [("OFFSITE_DB", folder.join("offsite.db")), ("OFFSITE_POLICY", file)] {
-        environment.push((name.to_owned(), path.to_string_lossy().into_owned()));
-    }
+    let mut environment = estate.of_command(policy);
     environment.push(("USER".to_owned(), "ann".to_owned()));
     environment
 }

@@ -16,13 +16,7 @@ async fn swept(estate: &Estate, regions: &[&str]) -> (i32, Value, String) {
         "destinations": destinations,
     });
     let policy = Arc::new(Policy::from_json(&json!({ "version": 1, "rules": [rule] })).unwrap());
-    let folder = estate.directory.path();
-    let file = folder.join("policy.json");
-    std::fs::write(&file, policy.to_json().to_string()).unwrap();
-    let mut environment: Vec<(String, String)> = estate.environment.variables().clone().into_iter().collect();
-    for (name, path) in [("OFFSITE_DB", folder.join("offsite.db")), ("OFFSITE_POLICY", file)] {
-        environment.push((name.to_owned(), path.to_string_lossy().into_owned()));
-    }
+    let mut environment = estate.of_command(&policy);
     environment.push(("OFFSITE_TIMEOUT_MS".to_owned(), "1500".to_owned()));
     let ended = run(&["sweep"], &environment, None).await;
     let last = ended.stdout.trim_end().to_owned();

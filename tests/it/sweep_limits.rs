@@ -190,7 +190,7 @@ async fn nothing_is_started_while_it_is_paused() {
     let answer = handle(&context, &batch(std::slice::from_ref(&command)), &estate.invocation(30)).await.unwrap();
     assert_eq!(answer["batchItemFailures"], json!([]), "the ledger keeps it, so no queue has to: {answer}");
 
-    let mut environment = command_environment(&estate, &policy);
+    let mut environment = estate.of_command(&policy);
     environment.push(("OFFSITE_PAUSED".to_owned(), "true".to_owned()));
     let handled = command_line::run(&["handle", "--event", "-"], &environment, Some(&command.to_string())).await;
     assert_ne!(handled.code, 0, "{}", handled.stdout);
@@ -203,18 +203,6 @@ async fn nothing_is_started_while_it_is_paused() {
     let swept = command_line::run(&["sweep"], &environment, None).await;
     assert_eq!(swept.code, 0, "{}", swept.stderr);
     assert_eq!(copies(&estate).len(), 3, "{}", swept.stdout);
-}
-
-/// The environment of an `offsite` command over the same clouds, file and policy.
-fn command_environment(estate: &Estate, policy: &Policy) -> Vec<(String, String)> {
-    let folder = estate.directory.path();
-    let file = folder.join("policy.json");
-    std::fs::write(&file, policy.to_json().to_string()).unwrap();
-    let mut environment: Vec<(String, String)> = estate.environment.variables().clone().into_iter().collect();
-    for (name, path) in [("OFFSITE_DB", folder.join("offsite.db")), ("OFFSITE_POLICY", file)] {
-        environment.push((name.to_owned(), path.to_string_lossy().into_owned()));
-    }
-    environment
 }
 
 #[tokio::test]
@@ -391,7 +379,7 @@ async fn a_backup_that_went_without_a_copy_is_a_breach_until_somebody_acknowledg
     assert_eq!(told(&receipts, "missed"), 1, "{receipts:#?}");
     assert_eq!(copies(&estate), [(ids[1].clone(), 1)]);
 
-    let environment = command_environment(&estate, &policy);
+    let environment = estate.of_command(&policy);
     let before = command_line::run(&["report"], &environment, None).await;
     assert_eq!(before.code, 3, "{}{}", before.stdout, before.stderr);
     assert!(before.stdout.contains("--acknowledge") && before.stdout.contains(&ids[0]), "{}", before.stdout);

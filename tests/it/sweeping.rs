@@ -129,6 +129,18 @@ impl Estate {
         context
     }
 
+    /// The environment of an `offsite` command over the same clouds, file and this policy.
+    pub fn of_command(&self, policy: &Policy) -> Vec<(String, String)> {
+        let folder = self.directory.path();
+        let file = folder.join("policy.json");
+        std::fs::write(&file, policy.to_json().to_string()).unwrap();
+        let mut environment: Vec<(String, String)> = self.environment.variables().clone().into_iter().collect();
+        for (name, path) in [("OFFSITE_DB", folder.join("offsite.db")), ("OFFSITE_POLICY", file)] {
+            environment.push((name.to_owned(), path.to_string_lossy().into_owned()));
+        }
+        environment
+    }
+
     pub fn invocation(&self, seconds: i64) -> Invocation {
         Invocation { id: "sweep".into(), deadline: self.clock.now() + SignedDuration::from_secs(seconds) }
     }
