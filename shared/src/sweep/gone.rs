@@ -9,7 +9,7 @@ use super::summary;
 use super::verdict::Verdict;
 use crate::exchange::{self, Target};
 use crate::ledger::store::RecordFilter;
-use crate::ledger::{self, Claimant, Parting, Record, State};
+use crate::ledger::{self, About, Claimant, Parting, Record, State};
 use crate::model::backup::Eligibility;
 use crate::model::command::{Key, Operation, Replication};
 use crate::model::evidence::How;
@@ -154,7 +154,7 @@ impl Sweep<'_> {
                     replicate::run(self.ctx, self.provider, replication, &self.soon()).await;
                 }
                 // What is listed was judged there. Anything else stays told until the destination itself shows the copy.
-                if matches!(self.source(replication).await?, Some(Source::Covered)) {
+                if matches!(self.source(replication, &record.about).await?, Some(Source::Covered)) {
                     return Ok(());
                 }
                 let now = self.ctx.ports.ledger.get(&replication.key()).await?;
@@ -166,7 +166,7 @@ impl Sweep<'_> {
                 return self.take_over(replication, record, at).await;
             }
             Some(ReadBack::NoSource(why)) => Some(Source::Gone(why)),
-            Some(_) => self.source(replication).await?,
+            Some(_) => self.source(replication, &record.about).await?,
             None => None,
         };
         self.departed(replication, record, at, gone).await
@@ -206,20 +206,11 @@ impl Sweep<'_> {
         self.part(replication, record, how, &why).await
     }
 
-    /// Reads the source by its own ID. `None` if it cannot be read.
-    pub(super) async fn source(&mut self, replication: &Replication) -> Result<Option<Source>, Stop> {
-        self.source_of_type(replication, None).await
-    }
-
-    /// The same, where the cloud must be told which type of source it is.
-    pub(super) async fn source_of_type(
-        &mut self,
-        replication: &Replication,
-        kind: Option<&str>,
-    ) -> Result<Option<Source>, Stop> {
+    /// Reads the source by its own ID, among those of the type that was noted where the cloud asks for one. `None` if it cannot be read.
+    pub(super) async fn source(&mut self, replication: &Replication, noted: &About) -> Result<Option<Source>, Stop> {
         let source = &replication.source;
         let scope = InventoryQuery {
-            source_types: kind.map(str::to_owned).into_iter().collect(),
+            source_types: noted.kind.clone().into_iter().collect(),
             ..InventoryQuery::of(replication.operation, &source.region, source.project_id.clone())
         };
         let inventory = self.provider.inventory();

@@ -23,6 +23,12 @@ use crate::replicate::{Written, outbox, update};
 const LOOKS: usize = 8;
 
 impl Sweep<'_> {
+    /// Who writes in this sweep's name: it takes no lease, since it starts nothing by that.
+    fn me(&self) -> Claimant {
+        let now = self.ctx.now();
+        Claimant { owner: self.course.run.clone(), lease_until: now, now }
+    }
+
     /// Records each backup that has no usable copy, with what the listing says of it. If its source goes, the record shows what was missed.
     pub(super) async fn remember(&mut self, judged: &mut [Judged]) -> Result<(), Stop> {
         if self.pair.is_some() {
@@ -31,8 +37,7 @@ impl Sweep<'_> {
         if self.ctx.settings.read_only {
             return Ok(());
         }
-        let now = self.ctx.now();
-        let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
+        let me = self.me();
         for one in judged {
             let known = one.record.as_ref().filter(|record| record.state != State::Seen || !record.receipts.is_empty());
             let about = About {
@@ -45,7 +50,8 @@ impl Sweep<'_> {
             match &one.record {
                 // Whoever makes the copy that is on its way: until it can be used there is none.
                 None if one.judgement.is_wanting() => {
-                    let until = self.rule.starts_at(&one.backup, now).filter(|_| one.judgement == Judgement::Missing);
+                    let until =
+                        self.rule.starts_at(&one.backup, me.now).filter(|_| one.judgement == Judgement::Missing);
                     let record = ledger::put_off(&one.replication, about, &me, until);
                     // If somebody else has written a record first, that one knows more and stays.
                     self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;
@@ -76,8 +82,7 @@ impl Sweep<'_> {
         if self.pair.is_some() || self.ctx.settings.read_only {
             return Ok(());
         }
-        let now = self.ctx.now();
-        let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
+        let me = self.me();
         for (at, backup) in unjudged {
             let Some(replication) = self.replication(*at, &backup.id) else { continue };
             let record = ledger::put_off(&replication, About::of(backup), &me, None);
@@ -137,8 +142,7 @@ impl Sweep<'_> {
 
     /// Records each backup that the pair has not carried yet, and ends the record of each that it has.
     pub(super) async fn remember_carried(&mut self, judged: &mut [Judged]) -> Result<(), Stop> {
-        let now = self.ctx.now();
-        let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
+        let me = self.me();
         for one in judged {
             let is_open = self.open.contains(&hash_of_id(&one.backup.id));
             match &one.judgement {
@@ -175,12 +179,11 @@ impl Sweep<'_> {
 
     /// Ends a record under which nothing was begun here, because a usable copy was seen.
     pub(super) async fn found_by(&mut self, record: Record, copy: Option<&String>, how: How) -> Result<(), Stop> {
-        let now = self.ctx.now();
-        let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
+        let me = self.me();
         let seen = Evidence {
             destination_id: copy.cloned(),
             state: "listed".to_owned(),
-            time: now,
+            time: me.now,
             size_gib: None,
             expires_at: None,
             how,
@@ -201,8 +204,7 @@ impl Sweep<'_> {
 
     /// Goes on with a copy that another hand has begun, whose source is gone.
     pub(super) async fn take_over(&mut self, replication: &Replication, record: Record, at: usize) -> Result<(), Stop> {
-        let now = self.ctx.now();
-        let me = Claimant { owner: self.course.run.clone(), lease_until: now, now };
+        let me = self.me();
         let taken = |current: Option<&Record>| current.and_then(|current| ledger::taken_over(current, &me)).ok_or(());
         let Written::Stored(next) = update(&*self.ctx.ports.ledger, Some(record), taken).await? else { return Ok(()) };
         outbox::deliver(self.ctx, replication, &next, self.invocation).await;
@@ -217,7 +219,7 @@ impl Sweep<'_> {
         record: Record,
         at: usize,
     ) -> Result<(), Stop> {
-        let source = self.source_of_type(replication, record.about.kind.as_deref()).await?;
+        let source = self.source(replication, &record.about).await?;
         match source {
             // The next sweep lists it again.
             Some(Source::Covered) => Ok(()),
