@@ -34,6 +34,7 @@ mod kept_report;
 mod ledger;
 mod life;
 mod life_huawei;
+mod life_unseen;
 mod metrics;
 mod observe;
 mod only_reads;
