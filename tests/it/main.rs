@@ -16,6 +16,7 @@ mod dead_letters;
 mod decisions;
 mod doctor;
 mod documents;
+mod door;
 mod emulators;
 mod endless;
 mod events;

@@ -1,5 +1,6 @@
 //! Strict reading of events, from the envelope to what it asks for. A trigger is recognized by its envelope.
 
+pub mod door;
 mod envelopes;
 pub mod hint;
 
@@ -11,6 +12,7 @@ use serde_json::Value;
 use crate::model::command::{Command, Operation};
 use crate::model::fields::{FieldError, Fields, kind};
 use crate::model::json;
+use door::Delivered;
 use hint::{Hint, HintReading};
 
 /// How the caller wants to be answered.
@@ -183,6 +185,9 @@ fn record_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventRecord
         return Ok(EventRecord { items: several(items, "", id.as_deref(), depth), id });
     };
     let text = |name: &str| object.get(name).and_then(Value::as_str);
+    if let Some(delivered) = Delivered::of(object) {
+        return Ok(of_door(&delivered?, depth));
+    }
     if let Some(reason) = envelopes::not_for_us(object) {
         return Ok(ignored(reason, id));
     }
@@ -244,6 +249,13 @@ fn record_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventRecord
         "event",
         "is neither a command (no field \"action\") nor an SQS, SNS, EventBridge or CloudEvents envelope around one",
     ))
+}
+
+/// Reads what came through the door. What is in no form that is known says that there is something, like what names nothing.
+fn of_door(delivered: &Delivered, depth: u8) -> EventRecord {
+    let id = Some(delivered.id.clone());
+    let read = json::read(&delivered.raw).ok().and_then(|raw| record_of(&raw, id.clone(), depth - 1).ok());
+    EventRecord { items: door::only_hints(read.map(|record| record.items).unwrap_or_default()), id }
 }
 
 /// Reads the elements of an array, each of which is a command or an event.
