@@ -1,12 +1,12 @@
 //! Offsite on AWS as the template makes it, in an account of its own: deployed, and pointed at simulated clouds of its own.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 use offsite_local::cmd::stage::post;
-use offsite_local::fleet::build::{Binaries, Profile, build};
+use offsite_local::fleet::build::{self, Binaries, Profile};
 use offsite_shared::model::command::Cloud;
 use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
@@ -48,6 +48,8 @@ pub struct Wish {
     pub policy: Option<Value>,
     /// Variables of the template that the functions do not get, to show what they are for.
     pub taken_away: Vec<String>,
+    /// What the secret of the door says; without it there is none.
+    pub door: Option<Value>,
 }
 
 impl Wish {
@@ -59,6 +61,7 @@ impl Wish {
             simulated: SimOptions { any_source: true, ..SimOptions::default() },
             policy: Some(policy(json!({}))),
             taken_away: Vec::new(),
+            door: None,
         }
     }
 
@@ -106,6 +109,9 @@ impl Home {
             parameters.insert(format!("{}Accounts", title(*cloud)), accounts);
             parameters.insert(format!("{}SecretArns", title(*cloud)), arn);
         }
+        if let Some(senders) = &wish.door {
+            parameters.insert("DoorSecretArn".to_owned(), keep_key(&account, "door", senders).await);
+        }
         parameters.extend(wish.parameters.iter().cloned());
         let made = account.rest("PUT", "s3", &format!("/{}", bucket(&account)), Vec::new()).await;
         assert_eq!(made.status, 200, "{}", String::from_utf8_lossy(&made.body));
@@ -113,6 +119,9 @@ impl Home {
             upload(&account, &format!("offsite-{}.zip", cloud.name()), package(Some(*cloud))).await;
         }
         upload(&account, "offsite-report.zip", package(None)).await;
+        if wish.door.is_some() {
+            upload(&account, "offsite-door.zip", door()).await;
+        }
         upload(&account, "template.json", adapted(&wish, &account).to_string().into_bytes()).await;
         let url = format!("{}/{}/template.json", ministack().endpoint, bucket(&account));
         let mut form = vec![
@@ -147,6 +156,11 @@ impl Home {
     /// The function that makes reports.
     pub fn reporter(&self) -> String {
         format!("{}-report", stack(&self.account))
+    }
+
+    /// The function of the door.
+    pub fn door(&self) -> String {
+        format!("{}-door", stack(&self.account))
     }
 
     pub fn receipts(&self) -> &str {
@@ -421,21 +435,28 @@ async fn stack_if_settled(account: &Account) -> Option<String> {
 fn package(cloud: Option<Cloud>) -> Vec<u8> {
     static BUILT: OnceLock<Binaries> = OnceLock::new();
     static PACKED: [OnceLock<Vec<u8>>; 4] = [const { OnceLock::new() }; 4];
-    let binaries = BUILT.get_or_init(|| build(Profile::Debug).unwrap());
+    let binaries = BUILT.get_or_init(|| build::build(Profile::Debug).unwrap());
     let binary: &PathBuf = match cloud {
         Some(Cloud::Alibaba) => &binaries.alibaba,
         Some(Cloud::Huawei) => &binaries.huawei,
         Some(Cloud::Tencent) => &binaries.tencent,
         None => &binaries.report,
     };
-    let pack = || {
-        let folder = tempfile::tempdir().unwrap();
-        let zip = folder.path().join("function.zip");
-        let script = root().join("tests/aws/pack.py");
-        run(Command::new(tool("python")).arg(script).arg(binary).arg(&zip));
-        std::fs::read(zip).unwrap()
-    };
-    PACKED[cloud.map_or(3, |cloud| cloud as usize)].get_or_init(pack).clone()
+    PACKED[cloud.map_or(3, |cloud| cloud as usize)].get_or_init(|| pack(binary)).clone()
+}
+
+/// The zip of the door, made once.
+fn door() -> Vec<u8> {
+    static PACKED: OnceLock<Vec<u8>> = OnceLock::new();
+    PACKED.get_or_init(|| pack(&build::door(Profile::Debug).unwrap())).clone()
+}
+
+fn pack(binary: &Path) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let zip = folder.path().join("function.zip");
+    let script = root().join("tests/aws/pack.py");
+    run(Command::new(tool("python")).arg(script).arg(binary).arg(&zip));
+    std::fs::read(zip).unwrap()
 }
 
 /// The template as CloudFormation reads it and MiniStack understands it, translated once.
@@ -463,7 +484,9 @@ fn adapted(wish: &Wish, account: &Account) -> Value {
         template["Resources"][format!("{}Tail", title(cloud))]["Properties"]["ScheduleExpression"] =
             json!("rate(5 minutes)");
     }
-    template["Resources"]["ReportFunction"]["Properties"]["Code"]["S3Bucket"] = json!(bucket(account));
+    for function in ["ReportFunction", "DoorFunction"] {
+        template["Resources"][function]["Properties"]["Code"]["S3Bucket"] = json!(bucket(account));
+    }
     template
 }
 

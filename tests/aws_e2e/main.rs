@@ -10,6 +10,7 @@ mod batches;
 mod context;
 mod credentials;
 mod deploying;
+mod door;
 mod events;
 /// Of the other tests only what the suite of the stores stands on.
 #[path = "../it/faults"]

@@ -10,8 +10,6 @@ use offsite_shared::model::json;
 use secrecy::{SecretSlice, SecretString};
 use serde::Deserialize;
 
-use crate::smn::region_of;
-
 /// The secret part of the path has so many signs at least: nobody guesses it.
 const PATH: usize = 32;
 
@@ -138,6 +136,15 @@ impl Sender {
             Sender::Smn(_) => "smn",
         }
     }
+}
+
+/// The region of a topic, `urn:smn:REGION:PROJECT:NAME`.
+pub fn region_of(topic: &str) -> Option<&str> {
+    let mut parts = topic.split(':');
+    let is_smn = parts.next() == Some("urn") && parts.next() == Some("smn");
+    let region = parts.next().filter(|_| is_smn)?;
+    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (!region.is_empty() && region.bytes().all(is_name)).then_some(region)
 }
 
 fn of_webhook(webhook: WrittenWebhook) -> Result<Sender, String> {

@@ -11,7 +11,7 @@ use offsite_shared::model::json;
 use serde_json::Value;
 
 use crate::refused::Refused;
-use crate::senders::Smn;
+use crate::senders::{Smn, region_of};
 
 /// SMN repeats for up to an hour.
 const OLDEST: SignedDuration = SignedDuration::from_mins(70);
@@ -109,15 +109,6 @@ pub fn read(body: &[u8], smn: &Smn, now: Timestamp) -> Result<Notification, Refu
 
 fn is_line(text: &str) -> bool {
     text.len() <= 1_024 && !text.contains(char::is_control)
-}
-
-/// The region of a topic, `urn:smn:REGION:PROJECT:NAME`.
-pub fn region_of(topic: &str) -> Option<&str> {
-    let mut parts = topic.split(':');
-    let is_smn = parts.next() == Some("urn") && parts.next() == Some("smn");
-    let region = parts.next().filter(|_| is_smn)?;
-    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (!region.is_empty() && region.bytes().all(is_name)).then_some(region)
 }
 
 /// Whether a certificate lies where those of this topic's region do, written exactly so: any other port, user, host, path or query is

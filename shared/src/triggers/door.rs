@@ -5,8 +5,6 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::Item;
-use super::hint::HintTarget;
 use crate::model::fields::FieldError;
 
 /// What the field `via` of the envelope says.
@@ -61,26 +59,4 @@ impl Delivered {
         };
         Some(read())
     }
-}
-
-/// What is left of what a notification asks for: hints. Where it names no backup, a look at what is new follows, at most once in ten
-/// seconds for each source.
-pub(super) fn only_hints(items: Vec<Result<Item, FieldError>>) -> Vec<Result<Item, FieldError>> {
-    let asks = |item: &Result<Item, FieldError>| matches!(item, Ok(Item::Command(_) | Item::Action(_)));
-    let names = |item: &Result<Item, FieldError>| match item {
-        Ok(Item::Hint(hint)) => !matches!(hint.what, HintTarget::Resource(_)),
-        _ => false,
-    };
-    let is_clear = items.iter().any(|item| asks(item) || names(item));
-    let kept = items.into_iter().map(|item| match item {
-        Ok(Item::Command(_) | Item::Action(_)) => Ok(Item::Ignored(
-            "it asks for something to be done, and what comes through the door is read as a hint alone".to_owned(),
-        )),
-        item => item,
-    });
-    let mut kept: Vec<Result<Item, FieldError>> = kept.collect();
-    if !is_clear {
-        kept.push(Ok(Item::Action(json!({ "action": "sweep", "depth": "recent", "nudged": true }))));
-    }
-    kept
 }

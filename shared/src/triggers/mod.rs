@@ -7,13 +7,13 @@ pub mod hint;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_lambda_events::event::sns::SnsRecord;
 use aws_lambda_events::event::sqs::SqsMessage;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::model::command::{Command, Operation};
 use crate::model::fields::{FieldError, Fields, kind};
 use crate::model::json;
 use door::Delivered;
-use hint::{Hint, HintReading};
+use hint::{Hint, HintReading, HintTarget};
 
 /// How the caller wants to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,7 +255,29 @@ fn record_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventRecord
 fn of_door(delivered: &Delivered, depth: u8) -> EventRecord {
     let id = Some(delivered.id.clone());
     let read = json::read(&delivered.raw).ok().and_then(|raw| record_of(&raw, id.clone(), depth - 1).ok());
-    EventRecord { items: door::only_hints(read.map(|record| record.items).unwrap_or_default()), id }
+    EventRecord { items: only_hints(read.map(|record| record.items).unwrap_or_default()), id }
+}
+
+/// What is left of what a notification asks for: hints. Where it names no backup, a look at what is new follows, at most once in ten
+/// seconds for each source.
+fn only_hints(items: Vec<Result<Item, FieldError>>) -> Vec<Result<Item, FieldError>> {
+    let asks = |item: &Result<Item, FieldError>| matches!(item, Ok(Item::Command(_) | Item::Action(_)));
+    let names = |item: &Result<Item, FieldError>| match item {
+        Ok(Item::Hint(hint)) => !matches!(hint.what, HintTarget::Resource(_)),
+        _ => false,
+    };
+    let is_clear = items.iter().any(|item| asks(item) || names(item));
+    let kept = items.into_iter().map(|item| match item {
+        Ok(Item::Command(_) | Item::Action(_)) => Ok(Item::Ignored(
+            "it asks for something to be done, and what comes through the door is read as a hint alone".to_owned(),
+        )),
+        item => item,
+    });
+    let mut kept: Vec<Result<Item, FieldError>> = kept.collect();
+    if !is_clear {
+        kept.push(Ok(Item::Action(json!({ "action": "sweep", "depth": "recent", "nudged": true }))));
+    }
+    kept
 }
 
 /// Reads the elements of an array, each of which is a command or an event.
