@@ -244,6 +244,22 @@ def a_report_that_unlocks(context):
     _statement(context, "ReportRole", "Reports")["Action"] = ["s3:PutObject", "s3:BypassGovernanceRetention"]
 
 
+@seed("asl_fleet_fits")
+def a_fleet_of_a_thousand(context):
+    _state(context, "Large", "workflow-fleet")["Choices"][0]["Condition"] = "{% $total > 1000 %}"
+
+
+@seed("asl_fleet_fits")
+def a_fleet_that_quotes_at_length(context):
+    replicate = _state(context, "Each", "workflow-fleet")["ItemProcessor"]["States"]["Replicate"]
+    replicate["Catch"][0]["Output"] = replicate["Catch"][0]["Output"].replace("0, 200)", "0, 2000)")
+
+
+@seed("asl_fleet_fits")
+def a_fleet_that_may_not_start_itself(context):
+    _statement(context, "FleetRole", "Start")["Resource"].pop()
+
+
 @seed("the_door_is_off")
 def a_door_that_is_always_there(context):
     del context.template["Resources"]["DoorLog"]["Condition"]

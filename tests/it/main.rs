@@ -28,6 +28,7 @@ mod functions;
 mod golden;
 mod hints;
 mod hostile;
+mod installations;
 mod inventory;
 mod isolation;
 mod kept_formats;
