@@ -6,6 +6,7 @@
 
 mod account;
 mod batches;
+mod beside;
 #[path = "../it/context.rs"]
 mod context;
 mod credentials;
