@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What each function is made of, as a CycloneDX 1.5 file beside its zip.
 
-    python3 infra/aws/sbom.py                    all four, into dist/
+    python3 infra/aws/sbom.py                    all five, into dist/
     python3 infra/aws/sbom.py tencent --out /tmp
 
 It names every crate that cargo builds into the function, with version, licence and the checksum of Cargo.lock, and what each one
@@ -21,7 +21,7 @@ import tomllib
 import uuid
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FUNCTIONS = ("alibaba", "huawei", "tencent", "report")
+FUNCTIONS = ("alibaba", "huawei", "tencent", "report", "door")
 TARGET = "x86_64-unknown-linux-gnu"
 
 
@@ -87,7 +87,7 @@ def sbom(function):
 def main(arguments=None):
     """The command line."""
     parser = argparse.ArgumentParser(prog="sbom.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("function", nargs="*", help="alibaba, huawei, tencent, report; all four unless named")
+    parser.add_argument("function", nargs="*", help="alibaba, huawei, tencent, report, door; all five unless named")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("dist"), metavar="DIR", help="where the files go (dist)")
     given = parser.parse_args(arguments)
     for function in given.function:

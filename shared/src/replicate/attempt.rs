@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::adopted;
 use crate::context::{Context, Invocation, RESERVE};
 use crate::exchange::{self, Target, brake, credential};
 use crate::ledger::limits::OnDoubt;
@@ -36,6 +37,9 @@ pub(crate) async fn work(
         let conclusive = !intent.doubt || waited;
         match read_back(ctx, target, replication, &intent, stop, about).await {
             Ok(ReadBack::Found(acceptance)) if conclusive || provider.settles_at_once(replication) => {
+                if !intent.doubt {
+                    adopted::note(ctx, replication, record).await;
+                }
                 return Ending::Accepted(acceptance.receipts(intent.attempt, true, ctx.now()));
             }
             Ok(ReadBack::Found(_)) => {

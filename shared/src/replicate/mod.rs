@@ -1,5 +1,6 @@
 //! The path of one replication: claim, read back, call, settle, emit, mark.
 
+mod adopted;
 mod attempt;
 pub(crate) mod dry_run;
 pub mod messages;

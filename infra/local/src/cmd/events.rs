@@ -14,6 +14,7 @@ use offsite_shared::model::text::{exact, one_line, plain};
 use offsite_shared::model::time::later;
 use offsite_shared::policy::{Policy, Rule, duration_text};
 use offsite_shared::settings::environment::Environment;
+use offsite_shared::triggers::door::Delivered;
 use offsite_shared::triggers::hint::{Hint, HintTarget};
 use offsite_shared::triggers::{self, Answer, Item};
 use serde_json::{Map, Value};
@@ -77,10 +78,7 @@ pub async fn run(args: &EventsArgs, environment: &Environment, out: &mut impl Wr
         if names.is_empty() { "none: it stands alone".to_owned() } else { names.join(", in it ") }
     )?;
     writeln!(out, "sender:   {}", sender(&event).unwrap_or_else(|| "it names none".to_owned()))?;
-    writeln!(
-        out,
-        "verified: not at all. Whoever may send to the queue or call the function could have written it; so a named backup is read from the\n          cloud before anything follows, and a command starts only what the policy wants"
-    )?;
+    writeln!(out, "verified: {}", verified(&event))?;
     let read = match triggers::read(&event) {
         Ok(read) => read,
         Err(error) => {
@@ -303,6 +301,9 @@ fn envelope(value: &Value) -> Option<(&'static str, Option<Value>)> {
             _ => ("records of SNS", first.pointer("/Sns/Message").cloned()),
         });
     }
+    if let Some(Ok(delivered)) = Delivered::of(object) {
+        return Some(("what the door hands on", Some(Value::String(delivered.raw))));
+    }
     if object.contains_key("requestContext") && object.contains_key("requestPayload") {
         return Some(("the letter of an invocation that failed", object.get("requestPayload").cloned()));
     }
@@ -328,6 +329,30 @@ fn envelope(value: &Value) -> Option<(&'static str, Option<Value>)> {
     None
 }
 
+/// How it is known who sent an event.
+fn verified(event: &Value) -> String {
+    let mut current = Some(event.clone());
+    for _ in 0..8 {
+        let Some(value) = current.take() else { break };
+        if let Some(Ok(delivered)) = value.as_object().and_then(Delivered::of) {
+            let proof = match delivered.proof.as_str() {
+                "smn" => "the signature of Huawei's SMN",
+                "webhook" => "its signature, by the key of this sender",
+                other => return format!("by the door, in a way that is not known here: {}", one_line(other)),
+            };
+            let (sender, at) = (one_line(&delivered.sender), delivered.received_at);
+            return format!(
+                "by the door, at {at}: {proof}, {sender}. That holds as long as nobody but the door sends such envelopes to the queue;\n          what is in it is a hint all the same: a command in it starts nothing"
+            );
+        }
+        current = envelope(&value).and_then(|(_, inner)| match inner? {
+            Value::String(text) => json::read(&text).ok(),
+            other => Some(other),
+        });
+    }
+    "not at all. Whoever may send to the queue or call the function could have written it; so a named backup is read from the\n          cloud before anything follows, and a command starts only what the policy wants".to_owned()
+}
+
 /// Who the event says that it is from: the innermost sender that it names.
 fn sender(event: &Value) -> Option<String> {
     let mut named = None;
@@ -336,8 +361,16 @@ fn sender(event: &Value) -> Option<String> {
         let Some(value) = current.take() else { break };
         let first = value.pointer("/Records/0").unwrap_or(&value);
         let text = |place: &str| first.pointer(place).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let places =
-            ["/source", "/topic_urn", "/TopicArn", "/Sns/TopicArn", "/eventSourceARN", "/namespace", "/service_type"];
+        let places = [
+            "/sender",
+            "/source",
+            "/topic_urn",
+            "/TopicArn",
+            "/Sns/TopicArn",
+            "/eventSourceARN",
+            "/namespace",
+            "/service_type",
+        ];
         if let Some(found) = places.into_iter().find_map(text) {
             named = Some(format!("{} (as it says itself)", one_line(found)));
         }
