@@ -376,6 +376,7 @@ const HOUSES: [House; 5] = [
             &["rows", "chart", "calendar", "text"],
             &["filter", "summary"],
             &["resources", "terms"],
+            &["reader"],
             &["words"],
         ],
         crossings: 15,
