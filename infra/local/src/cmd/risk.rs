@@ -51,6 +51,7 @@ pub(crate) enum RiskAction {
     #[command(after_help = EXAMPLES)]
     Accept(AcceptArgs),
     /// List what is accepted now, and what is gone
+    #[command(after_help = "Example:\n  offsite risk list --all --format json")]
     List {
         /// Only this rule, which need not be in the policy any more
         #[arg(long)]

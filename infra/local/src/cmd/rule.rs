@@ -14,7 +14,7 @@ use offsite_shared::report::risks;
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::sweep::summary;
 
-use super::person;
+use super::{find, person};
 use crate::home;
 use crate::terminal;
 
@@ -83,9 +83,10 @@ pub async fn run(args: &RuleArgs, environment: &Environment, out: &mut dyn Write
                     "no sweep of a rule {name} came to its end, so nothing is known to be lost; look for the name in `offsite report`"
                 )
             };
-            let Some(rule) = home.policy.as_ref().and_then(|policy| policy.rule(name)) else {
-                bail!("\"{name}\" is no rule of the policy: set OFFSITE_POLICY or use --policy")
+            let Some(policy) = &home.policy else {
+                bail!("there is no policy to look for rule {name} in: set OFFSITE_POLICY, or use --policy")
             };
+            let rule = find::rule(policy, name)?;
             let regions: Vec<&str> = rule.destinations.iter().map(|destination| destination.region.as_str()).collect();
             let Some(at) = regions.iter().position(|region| region == destination) else {
                 bail!("{destination} is no destination of rule {name}, which copies to {}", regions.join(", "))

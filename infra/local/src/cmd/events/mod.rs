@@ -1,5 +1,7 @@
 //! `offsite events explain`: what an event is, and what would follow from it. Nothing is started.
 
+mod envelope;
+
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,15 +11,17 @@ use clap::{Args, Subcommand};
 use offsite_shared::context::{Context, Invocation};
 use offsite_shared::handler::{handle, rules_named};
 use offsite_shared::model::command::{Cloud, Command, Operation};
-use offsite_shared::model::json;
-use offsite_shared::model::text::{exact, one_line, plain};
+use offsite_shared::model::fields::FieldError;
+use offsite_shared::model::text::{exact, plain};
 use offsite_shared::model::time::later;
 use offsite_shared::policy::{Policy, Rule, duration_text};
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::triggers::hint::{Hint, HintTarget};
 use offsite_shared::triggers::{self, Answer, Item};
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
+use self::envelope::{envelopes, sender};
+use super::show::Form;
 use crate::home;
 use crate::home::policy_file;
 
@@ -26,6 +30,7 @@ const EXAMPLES: &str = "\
 Examples:
   offsite events explain event.json               what it is, which rules it is about, what would follow
   offsite events explain event.json --look        the same, and what the cloud shows now; reads only
+  offsite events explain event.json --format json for programs
   aws sqs receive-message ... | jq -r .Messages[0].Body | offsite events explain -
 
 Exit codes:
@@ -54,6 +59,9 @@ enum EventsAction {
         /// Ask the cloud as well what is there now; needs keys that may read
         #[arg(long)]
         look: bool,
+        /// How it is written
+        #[arg(long, value_enum, default_value_t = Form::Table)]
+        format: Form,
     },
 }
 
@@ -62,7 +70,7 @@ enum EventsAction {
 /// # Errors
 /// The file or the policy cannot be read.
 pub async fn run(args: &EventsArgs, environment: &Environment, out: &mut impl Write) -> anyhow::Result<bool> {
-    let EventsAction::Explain { file, policy, look } = &args.action;
+    let EventsAction::Explain { file, policy, look, format } = &args.action;
     let event = read(file)?;
     let environment = match policy {
         Some(policy) => environment.clone().with(policy_file::VARIABLE, policy.to_string_lossy().into_owned()),
@@ -70,50 +78,129 @@ pub async fn run(args: &EventsArgs, environment: &Environment, out: &mut impl Wr
     };
     let policy = policy_file::in_force(&environment)?.map(std::sync::Arc::new);
     let context = home::read_only(&environment, &home::Reading::of(policy.clone()))?;
-    let names = envelopes(&event);
-    writeln!(
-        out,
-        "envelope: {}",
-        if names.is_empty() { "none: it stands alone".to_owned() } else { names.join(", in it ") }
-    )?;
-    writeln!(out, "sender:   {}", sender(&event).unwrap_or_else(|| "it names none".to_owned()))?;
-    writeln!(
-        out,
-        "verified: not at all. Whoever may send to the queue or call the function could have written it; so a named backup is read from the\n          cloud before anything follows, and a command starts only what the policy wants"
-    )?;
-    let read = match triggers::read(&event) {
-        Ok(read) => read,
-        Err(error) => {
-            writeln!(out, "\nit cannot be read: {}: {}; nothing would follow", error.field, error.reason)?;
-            return Ok(false);
-        }
+    let told = Explained {
+        envelopes: envelopes(&event),
+        sender: sender(&event),
+        read: triggers::read(&event),
+        looked: if *look { Some(looked(&context, &event).await) } else { None },
     };
-    let answer = match read.answer {
-        Answer::Batch => "each record by itself; those that failed are delivered again",
-        Answer::Results => "a result for each copy",
-    };
-    writeln!(out, "answer:   {answer}")?;
-    let mut readable = true;
-    for (at, record) in read.records.iter().enumerate() {
-        let id = record.id.as_deref().map(|id| format!(" ({})", exact(id))).unwrap_or_default();
-        for item in &record.items {
-            writeln!(out, "\nrecord {}{id}", at + 1)?;
-            match item {
-                Err(error) => {
-                    readable = false;
-                    writeln!(out, "  cannot be read: {}: {}; nothing would follow from it", error.field, error.reason)?;
+    match format {
+        Form::Table => told.write(&context, policy.as_deref(), out)?,
+        Form::Json => writeln!(out, "{}", told.to_json(&context, policy.as_deref()))?,
+    }
+    Ok(told.is_readable())
+}
+
+/// What is said of an event.
+struct Explained {
+    envelopes: Vec<&'static str>,
+    sender: Option<String>,
+    read: Result<triggers::Event, FieldError>,
+    /// What the clouds say now, if they were asked.
+    looked: Option<Vec<String>>,
+}
+
+impl Explained {
+    /// Whether every part of the event can be read.
+    fn is_readable(&self) -> bool {
+        let good = |event: &triggers::Event| event.records.iter().flat_map(|record| &record.items).all(Result::is_ok);
+        self.read.as_ref().is_ok_and(good)
+    }
+
+    fn write(&self, context: &Context, policy: Option<&Policy>, out: &mut impl Write) -> anyhow::Result<()> {
+        let names = self.envelopes.join(", in it ");
+        let names = if names.is_empty() { "none: it stands alone" } else { &names };
+        writeln!(out, "envelope: {names}")?;
+        writeln!(out, "sender:   {}", self.sender.as_deref().unwrap_or("it names none"))?;
+        writeln!(
+            out,
+            "verified: not at all. Whoever may send to the queue or call the function could have written it; so a named backup is read from the\n          cloud before anything follows, and a command starts only what the policy wants"
+        )?;
+        let event = match &self.read {
+            Ok(event) => event,
+            Err(error) => {
+                writeln!(out, "\nit cannot be read: {}: {}; nothing would follow", error.field, error.reason)?;
+                return Ok(());
+            }
+        };
+        writeln!(out, "answer:   {}", answer(&event.answer))?;
+        for (at, record) in event.records.iter().enumerate() {
+            let id = record.id.as_deref().map(|id| format!(" ({})", exact(id))).unwrap_or_default();
+            for item in &record.items {
+                writeln!(out, "\nrecord {}{id}", at + 1)?;
+                for line in says(context, policy, item) {
+                    writeln!(out, "  {line}")?;
                 }
-                Ok(Item::Ignored(reason)) => writeln!(out, "  passed over: {reason}")?,
-                Ok(Item::Action(action)) => writeln!(out, "  {}", of_action(action))?,
-                Ok(Item::Command(command)) => of_command(&context, policy.as_deref(), command, out)?,
-                Ok(Item::Hint(hint)) => of_hint(&context, policy.as_deref(), hint, out)?,
             }
         }
+        if let Some(lines) = &self.looked {
+            writeln!(out, "\nlooked at now, with an empty ledger, so that only the clouds speak")?;
+            for line in lines {
+                writeln!(out, "  {line}")?;
+            }
+        }
+        Ok(())
     }
-    if *look {
-        looked(&context, &event, out).await?;
+
+    /// The same for programs: of each part what it is, and the sentences that a person reads.
+    fn to_json(&self, context: &Context, policy: Option<&Policy>) -> Value {
+        let of = |item: &Result<Item, FieldError>| {
+            let mut told = match item {
+                Err(error) => json!({ "kind": "unreadable", "field": error.field, "reason": error.reason }),
+                Ok(Item::Ignored(reason)) => json!({ "kind": "ignored", "reason": reason }),
+                Ok(Item::Action(action)) => json!({ "kind": "action", "action": action }),
+                Ok(Item::Command(command)) => json!({ "kind": "command", "command": command.to_json() }),
+                Ok(Item::Hint(hint)) => json!({
+                    "kind": "hint",
+                    "provider": hint.cloud.name(),
+                    "region": hint.region,
+                    "rules": policy.map(|policy| {
+                        rules_named(context, hint, policy).iter().map(|rule| rule.name.clone()).collect::<Vec<_>>()
+                    }),
+                }),
+            };
+            told["says"] = json!(says(context, policy, item));
+            told
+        };
+        let mut told = json!({
+            "envelopes": self.envelopes,
+            "sender": self.sender,
+            "verified": false,
+            "readable": self.is_readable(),
+        });
+        match &self.read {
+            Err(error) => told["error"] = json!({ "field": error.field, "reason": error.reason }),
+            Ok(event) => {
+                told["answer"] = json!(answer(&event.answer));
+                let of_record = |record: &triggers::EventRecord| json!({ "id": record.id, "items": record.items.iter().map(of).collect::<Vec<_>>() });
+                told["records"] = json!(event.records.iter().map(of_record).collect::<Vec<_>>());
+            }
+        }
+        if let Some(lines) = &self.looked {
+            told["looked"] = json!(lines);
+        }
+        told
     }
-    Ok(readable)
+}
+
+fn answer(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Batch => "each record by itself; those that failed are delivered again",
+        Answer::Results => "a result for each copy",
+    }
+}
+
+/// What a part of an event is, and what would follow from it, a sentence each.
+fn says(context: &Context, policy: Option<&Policy>, item: &Result<Item, FieldError>) -> Vec<String> {
+    match item {
+        Err(error) => {
+            vec![format!("cannot be read: {}: {}; nothing would follow from it", error.field, error.reason)]
+        }
+        Ok(Item::Ignored(reason)) => vec![format!("passed over: {reason}")],
+        Ok(Item::Action(action)) => vec![of_action(action).to_owned()],
+        Ok(Item::Command(command)) => of_command(context, policy, command),
+        Ok(Item::Hint(hint)) => of_hint(context, policy, hint),
+    }
 }
 
 /// What follows from an action.
@@ -130,19 +217,13 @@ fn of_action(action: &Value) -> &'static str {
     }
 }
 
-fn of_command(
-    context: &Context,
-    policy: Option<&Policy>,
-    command: &Command,
-    out: &mut impl Write,
-) -> anyhow::Result<()> {
+fn of_command(context: &Context, policy: Option<&Policy>, command: &Command) -> Vec<String> {
     let source = &command.source;
-    writeln!(out, "  a command: {} of {} in {}", command.operation.name(), source.id, source.region)?;
+    let mut says = vec![format!("a command: {} of {} in {}", command.operation.name(), source.id, source.region)];
     let Some(policy) = policy else {
-        return Ok(writeln!(
-            out,
-            "  there is no policy here: a function without one starts it, one with a policy what a rule wants"
-        )?);
+        let none = "there is no policy here: a function without one starts it, one with a policy what a rule wants";
+        says.push(none.to_owned());
+        return says;
     };
     for destination in &command.destinations {
         let fits = |rule: &&Rule| {
@@ -151,66 +232,56 @@ fn of_command(
                 && rule.source.region == source.region
                 && rule.destinations.contains(destination)
         };
-        let rules: Vec<&Rule> = policy.rules.iter().filter(fits).collect();
         let to = &destination.region;
-        match rules.as_slice() {
-            [] => writeln!(
-                out,
-                "  to {to}: refused: no rule copies from {} there (unless OFFSITE_DIRECT_COMMANDS lets it)",
-                source.region
-            )?,
-            rules => {
-                for rule in rules {
-                    writeln!(
-                        out,
-                        "  to {to}: rule {}: {}; then started, unless the ledger has it or the copy is there",
-                        rule.name,
-                        condition(rule)
-                    )?;
-                }
-            }
+        let before = says.len();
+        says.extend(policy.rules.iter().filter(fits).map(|rule| {
+            let condition = condition(rule);
+            format!(
+                "to {to}: rule {}: {condition}; then started, unless the ledger has it or the copy is there",
+                rule.name
+            )
+        }));
+        if says.len() == before {
+            let from = &source.region;
+            says.push(format!(
+                "to {to}: refused: no rule copies from {from} there (unless OFFSITE_DIRECT_COMMANDS lets it)"
+            ));
         }
     }
     if context.settings.check_destinations(command).is_err() {
-        writeln!(out, "  refused all the same: OFFSITE_ALLOWED_DESTINATIONS does not allow one of these destinations")?;
+        let refused = "refused all the same: OFFSITE_ALLOWED_DESTINATIONS does not allow one of these destinations";
+        says.push(refused.to_owned());
     }
-    Ok(())
+    says
 }
 
-fn of_hint(context: &Context, policy: Option<&Policy>, hint: &Hint, out: &mut impl Write) -> anyhow::Result<()> {
+fn of_hint(context: &Context, policy: Option<&Policy>, hint: &Hint) -> Vec<String> {
     let (kind, id) = match &hint.what {
         HintTarget::Backup(id) => ("backup", id),
         HintTarget::CheckpointItem(id) => ("checkpoint item", id),
         HintTarget::Vault(id) => ("vault", id),
         HintTarget::Resource(id) => ("something, a backup or not,", id),
     };
+    let cloud = hint.cloud.name();
     let place = hint.region.as_deref().map(|region| format!(" in {region}")).unwrap_or_default();
-    writeln!(out, "  it names the {kind} {id} of {}{place}", hint.cloud.name())?;
+    let mut says = vec![format!("it names the {kind} {id} of {cloud}{place}")];
     let Some(policy) = policy else {
-        return Ok(writeln!(
-            out,
-            "  refused: such an event says nothing about destinations, and there is no policy: set OFFSITE_POLICY or --policy"
-        )?);
+        let refused = "refused: such an event says nothing about destinations, and there is no policy: set OFFSITE_POLICY or --policy";
+        says.push(refused.to_owned());
+        return says;
     };
     let rules = rules_named(context, hint, policy);
     if rules.is_empty() {
         let others = policy.rules.iter().filter(|rule| rule.operation.cloud() == hint.cloud).count();
-        return Ok(writeln!(
-            out,
-            "  passed over: none of the {others} rules for {} has its source there; nothing is read",
-            hint.cloud.name()
-        )?);
+        says.push(format!("passed over: none of the {others} rules for {cloud} has its source there; nothing is read"));
+        return says;
     }
-    for rule in rules {
-        writeln!(out, "  rule {}: {}", rule.name, follows(rule, hint))?;
-    }
+    says.extend(rules.iter().map(|rule| format!("rule {}: {}", rule.name, follows(rule, hint))));
     if hint.cloud == Cloud::Tencent {
-        writeln!(
-            out,
-            "  Tencent sends such an event when a snapshot is asked for, not when it is finished: not finished yet, it is delivered again, and looks find it"
-        )?;
+        let late = "Tencent sends such an event when a snapshot is asked for, not when it is finished: not finished yet, it is delivered again, and looks find it";
+        says.push(late.to_owned());
     }
-    Ok(())
+    says
 }
 
 /// What follows from a hint for one rule.
@@ -248,105 +319,25 @@ fn condition(rule: &Rule) -> String {
     }
 }
 
-/// Asks the clouds, as a dry run does.
-async fn looked(context: &Context, event: &Value, out: &mut impl Write) -> anyhow::Result<()> {
-    writeln!(out, "\nlooked at now, with an empty ledger, so that only the clouds speak")?;
+/// What the clouds say, asked as a dry run does.
+async fn looked(context: &Context, event: &Value) -> Vec<String> {
     let deadline = later(context.now(), Duration::from_secs(60));
-    match handle(context, event, &Invocation { id: "explain".into(), deadline }).await {
-        Err(error) => writeln!(out, "  {}", error.message)?,
-        Ok(answer) => {
-            for result in answer["results"].as_array().into_iter().flatten() {
-                let text = |place: &str| result.pointer(place).and_then(Value::as_str);
-                let to = text("/destination/region").map(|to| format!("to {to}: ")).unwrap_or_default();
-                let what = text("/would")
-                    .map(|would| format!("would {would}"))
-                    .or(text("/state").map(str::to_owned))
-                    .unwrap_or_default();
-                let why = text("/reason").or(text("/error/message")).unwrap_or_default();
-                writeln!(out, "  {}", plain(&format!("{to}{what}: {why}")))?;
-            }
-            for failed in answer["batchItemFailures"].as_array().into_iter().flatten() {
-                let id = failed["itemIdentifier"].as_str().unwrap_or_default();
-                writeln!(out, "  {} would be delivered again", exact(id))?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The envelopes of an event, from the outside in.
-fn envelopes(event: &Value) -> Vec<&'static str> {
-    let mut names = Vec::new();
-    let mut current = Some(event.clone());
-    while let Some(value) = current.take().filter(|_| names.len() < 8) {
-        let Some((name, inner)) = envelope(&value) else { break };
-        names.push(name);
-        current = inner.and_then(|inner| match inner {
-            Value::String(text) => json::read(&text).ok(),
-            other => Some(other),
-        });
-    }
-    names
-}
-
-/// The outermost envelope, with what is in it. Of several records the first one stands for all.
-fn envelope(value: &Value) -> Option<(&'static str, Option<Value>)> {
-    let object = match value {
-        Value::Array(items) => return Some(("an array of commands or events", items.first().cloned())),
-        Value::Object(object) => object,
-        _ => return None,
+    let answer = match handle(context, event, &Invocation { id: "explain".into(), deadline }).await {
+        Err(error) => return vec![error.message],
+        Ok(answer) => answer,
     };
-    let text = |object: &Map<String, Value>, name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
-    if let Some(first) = object.get("Records").and_then(|records| records.get(0)) {
-        return Some(match first.get("eventSource").and_then(Value::as_str) {
-            Some("aws:sqs") => ("a batch of SQS", first.get("body").cloned()),
-            _ => ("records of SNS", first.pointer("/Sns/Message").cloned()),
-        });
-    }
-    if object.contains_key("requestContext") && object.contains_key("requestPayload") {
-        return Some(("the letter of an invocation that failed", object.get("requestPayload").cloned()));
-    }
-    if object.contains_key("detail-type") {
-        return Some(("EventBridge", object.get("detail").cloned()));
-    }
-    if object.contains_key("specversion") {
-        let cloud = text(object, "source")
-            .is_some_and(|source| source.ends_with(".cloud.tencent") || source.starts_with("HC."));
-        return Some(("a CloudEvent", object.get("data").cloned().filter(|_| !cloud)));
-    }
-    if text(object, "Type").as_deref() == Some("Notification") {
-        return Some(("a notification of SNS", object.get("Message").cloned()));
-    }
-    if object.contains_key("topic_urn") {
-        return Some(("a notification of Huawei SMN", object.get("message").cloned()));
-    }
-    for (field, name) in [("EventList", "a batch of Tencent EventBridge"), ("events", "a batch of Huawei EventGrid")] {
-        if let Some(items) = object.get(field).and_then(Value::as_array) {
-            return Some((name, items.first().cloned()));
-        }
-    }
-    None
-}
-
-/// Who the event says that it is from: the innermost sender that it names.
-fn sender(event: &Value) -> Option<String> {
-    let mut named = None;
-    let mut current = Some(event.clone());
-    for _ in 0..8 {
-        let Some(value) = current.take() else { break };
-        let first = value.pointer("/Records/0").unwrap_or(&value);
-        let text = |place: &str| first.pointer(place).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let places =
-            ["/source", "/topic_urn", "/TopicArn", "/Sns/TopicArn", "/eventSourceARN", "/namespace", "/service_type"];
-        if let Some(found) = places.into_iter().find_map(text) {
-            named = Some(format!("{} (as it says itself)", one_line(found)));
-        }
-        current = envelope(&value).and_then(|(_, inner)| match inner? {
-            Value::String(text) => json::read(&text).ok(),
-            other => Some(other),
-        });
-    }
-    named
+    let result = |result: &Value| {
+        let text = |place: &str| result.pointer(place).and_then(Value::as_str);
+        let to = text("/destination/region").map(|to| format!("to {to}: ")).unwrap_or_default();
+        let what = text("/would").map(|would| format!("would {would}")).or(text("/state").map(str::to_owned));
+        let why = text("/reason").or(text("/error/message")).unwrap_or_default();
+        plain(&format!("{to}{}: {why}", what.unwrap_or_default()))
+    };
+    let again = |failed: &Value| {
+        format!("{} would be delivered again", exact(failed["itemIdentifier"].as_str().unwrap_or_default()))
+    };
+    let of = |name: &str| answer[name].as_array().cloned().unwrap_or_default();
+    of("results").iter().map(result).chain(of("batchItemFailures").iter().map(again)).collect()
 }
 
 fn read(path: &PathBuf) -> anyhow::Result<Value> {
@@ -356,5 +347,5 @@ fn read(path: &PathBuf) -> anyhow::Result<Value> {
     } else {
         bytes = std::fs::read(path).with_context(|| format!("the event {} could not be read", path.display()))?;
     }
-    json::read_bytes(&bytes).map_err(|reason| anyhow!("the event {} {reason}", path.display()))
+    offsite_shared::model::json::read_bytes(&bytes).map_err(|reason| anyhow!("the event {} {reason}", path.display()))
 }
