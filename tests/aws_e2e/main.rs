@@ -21,6 +21,7 @@ mod faults {
 mod front;
 mod home;
 mod ledger;
+mod local_tool;
 mod ministack;
 mod permissions;
 mod racing;
