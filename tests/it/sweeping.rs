@@ -163,7 +163,10 @@ impl Estate {
             if incomplete.is_empty() {
                 return;
             }
-            assert!(incomplete.iter().all(|one| one["failed"] == json!(true)), "it says that it failed: {incomplete:?}");
+            assert!(
+                incomplete.iter().all(|one| one["failed"] == json!(true)),
+                "it says that it failed: {incomplete:?}"
+            );
         }
         panic!("ten sweeps meet too many faults, of which there are thirty");
     }
