@@ -26,5 +26,6 @@ mod ministack;
 mod permissions;
 mod racing;
 mod reports;
+mod samples;
 mod schedules;
 mod workflows;

@@ -24,16 +24,16 @@ const ONE_FORM: [(&str, &str); 18] = [
     ("init", "no: for people"),
     ("ledger resolve", "always"),
     ("man", "no: for people"),
-    ("pause", "always"),
+    ("pause", "no: for people"),
     ("policy render", "always"),
     ("policy schema", "always"),
-    ("resume", "always"),
-    ("risk accept", "always"),
-    ("risk revoke", "always"),
-    ("rule confirm-loss", "always"),
-    ("rule retire", "always"),
+    ("resume", "no: for people"),
+    ("risk accept", "in a pipe"),
+    ("risk revoke", "in a pipe"),
+    ("rule confirm-loss", "in a pipe"),
+    ("rule retire", "in a pipe"),
     ("sign", "no: for people"),
-    ("simulate", "no: for people"),
+    ("simulate", "always; `--env` for a shell"),
     ("watch", "no: a line for each thing done"),
 ];
 
@@ -68,8 +68,8 @@ fn codes(help: &str) -> String {
             signs.next().filter(|sign| sign.is_ascii_digit() && signs.next().is_none_or(|next| next == ' '))
         }));
     }
-    // Whoever mistypes an option hears of it in the same way everywhere.
-    codes.push('2');
+    // Whatever fails, and whoever mistypes an option, is told in the same way everywhere.
+    codes.extend(['1', '2']);
     codes.sort_unstable();
     codes.dedup();
     codes.iter().map(char::to_string).collect::<Vec<_>>().join(" ")

@@ -72,7 +72,10 @@ Examples:
   offsite ledger resolve snap-jgsu1fdt --retry --reason \"was shared with this account\"
   offsite ledger resolve 10ce8d98a73e --break-lease --reason \"the machine is gone\"
 
-Where more than one record is meant, the number has to be typed, or given by --yes.";
+Where more than one record is meant, the number has to be typed, or given by --yes.
+
+Exit codes:
+  0  done   1  failed, and nothing was written   2  the command line is wrong   3  some of them could not be settled";
 
 /// Which records to settle, and how.
 #[derive(Args, Debug)]

@@ -183,13 +183,15 @@ async fn write_past(
     Ok(past.conclusion)
 }
 
-/// Who reads it: in the language that is asked for, and by the clock of this machine.
+/// Who reads it: in the language that is asked for, and by the clock of this machine. Its distance to UTC is that of today in the whole
+/// report, since the head of a column names it once.
 fn reader(args: &ReportArgs, environment: &Environment) -> anyhow::Result<Reader> {
     let language = match args.lang.as_deref().and_then(Language::named) {
         Some(language) => language,
         None => Language::from_environment(environment)?,
     };
-    Ok(Reader { language, zone: if args.utc { TimeZone::UTC } else { TimeZone::system() } })
+    let here = || TimeZone::fixed(TimeZone::system().to_offset(SystemClock.now()));
+    Ok(Reader { language, zone: if args.utc { TimeZone::UTC } else { here() } })
 }
 
 fn columns(args: &ReportArgs) -> usize {

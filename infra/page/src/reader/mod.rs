@@ -56,7 +56,7 @@ impl Language {
 pub struct Reader {
     /// In this language.
     pub language: Language,
-    /// By this clock. Days of the calendar are in UTC for everybody.
+    /// By this clock, which has one distance to UTC. Days of the calendar are in UTC for everybody.
     pub zone: TimeZone,
 }
 
