@@ -56,6 +56,7 @@ mod sign_command;
 mod simulators;
 mod status;
 mod stopping;
+mod subcommands;
 mod sweep_command;
 mod sweep_faults;
 mod sweep_limits;
