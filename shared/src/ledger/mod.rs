@@ -25,6 +25,7 @@ use serde_json::Value;
 use crate::model::command::{Command, Key, Replication};
 use crate::model::evidence::Evidence;
 use crate::model::failure::Whose;
+use crate::model::json;
 use crate::model::receipt::Receipt;
 use crate::model::text::one_line;
 use error::LedgerError;
@@ -296,11 +297,11 @@ impl Record {
         struct Format {
             format: u64,
         }
-        let Format { format } = serde_json::from_str(text).map_err(|error| corrupt(key, &error))?;
+        let Format { format } = json::typed(text).map_err(|error| corrupt(key, &error))?;
         if format > u64::from(FORMAT) {
             return Err(LedgerError::Newer { key: key.to_owned(), format, known: FORMAT });
         }
-        serde_json::from_str(text).map_err(|error| corrupt(key, &error))
+        json::typed(text).map_err(|error| corrupt(key, &error))
     }
 
     /// The rule of the policy that asked for the replication, if one did.

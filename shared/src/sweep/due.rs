@@ -1,5 +1,6 @@
 //! What is due, and what may stand in its way.
 
+use crate::model::order;
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
@@ -59,7 +60,7 @@ impl Lanes {
     /// Takes all, in order.
     pub(super) fn take_all(&mut self) -> Vec<Due> {
         let mut all: Vec<(u64, Due)> = self.lanes.drain(..).flatten().collect();
-        all.sort_by_key(|(place, _)| *place);
+        order::by_key(&mut all, |(place, _)| *place);
         all.into_iter().map(|(_, due)| due).collect()
     }
 

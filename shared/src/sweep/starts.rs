@@ -18,6 +18,7 @@ use crate::ledger::{Record, State};
 use crate::model::command::{Command, Operation, Replication};
 use crate::model::error::ErrorName;
 use crate::model::failure::Whose;
+use crate::model::order;
 use crate::model::text::one_line;
 use crate::model::time::later;
 use crate::ports::Boxed;
@@ -82,7 +83,7 @@ impl Sweep<'_> {
     /// has a copy waits for those that have none.
     fn order(&mut self) {
         let mut due = self.due.take_all();
-        due.sort_by_key(|one| std::cmp::Reverse(one.line.created_at));
+        order::by_key(&mut due, |one| std::cmp::Reverse(one.line.created_at));
         let mut rounds: HashMap<(usize, String), usize> = HashMap::new();
         let mut ordered: Vec<(bool, usize, Due)> = Vec::with_capacity(due.len());
         for one in due {
@@ -93,7 +94,7 @@ impl Sweep<'_> {
             *round += 1;
         }
         // The sort is stable: within a round the newest stay first.
-        ordered.sort_by_key(|(sure, round, _)| (*sure, *round));
+        order::by_key(&mut ordered, |(sure, round, _)| (*sure, *round));
         self.due = ordered.into_iter().map(|(_, _, due)| due).collect();
     }
 

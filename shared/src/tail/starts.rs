@@ -17,6 +17,7 @@ use crate::ledger::store::{Expect, LedgerError};
 use crate::model::command::{Command, Operation, Replication};
 use crate::model::error::ErrorName;
 use crate::model::failure::Whose;
+use crate::model::order;
 use crate::model::time::later;
 use crate::policy::Rule;
 use crate::ports::{Boxed, WorkQueue};
@@ -89,7 +90,7 @@ pub(super) async fn start<'c>(
 
 /// For each resource its newest backup first, then the second newest of each, and so on.
 fn in_order(mut wants: Vec<Want<'_>>) -> Vec<Want<'_>> {
-    wants.sort_by_key(|want| std::cmp::Reverse(want.backup.created_at));
+    order::by_key(&mut wants, |want| std::cmp::Reverse(want.backup.created_at));
     let mut rounds: HashMap<(String, String), usize> = HashMap::new();
     let mut ordered: Vec<(usize, Want<'_>)> = Vec::with_capacity(wants.len());
     for want in wants {
@@ -99,7 +100,7 @@ fn in_order(mut wants: Vec<Want<'_>>) -> Vec<Want<'_>> {
         *round += 1;
     }
     // The sort is stable: within a round the newest stay first.
-    ordered.sort_by_key(|(round, _)| *round);
+    order::by_key(&mut ordered, |(round, _)| *round);
     ordered.into_iter().map(|(_, want)| want).collect()
 }
 
