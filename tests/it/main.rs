@@ -19,6 +19,7 @@ mod documents;
 mod emulators;
 mod endless;
 mod events;
+mod evidence;
 mod explained;
 mod faults;
 mod found;

@@ -22,7 +22,7 @@ pub(super) fn begin(environment: &Environment) {
 /// The least grave level that is logged. Source: AWS Lambda developer guide, advanced logging controls: TRACE, DEBUG, INFO, WARN, ERROR,
 /// FATAL. Nothing here is graver than ERROR.
 fn level(environment: &Environment) -> LevelFilter {
-    let told = environment.get("AWS_LAMBDA_LOG_LEVEL").or_else(|| environment.get("RUST_LOG")).unwrap_or_default();
+    let told = environment.get("AWS_LAMBDA_LOG_LEVEL").or_else(|| environment.get("RUST_LOG")).unwrap_or("info");
     if told.eq_ignore_ascii_case("fatal") { LevelFilter::ERROR } else { told.parse().unwrap_or(LevelFilter::INFO) }
 }
 

@@ -7,6 +7,7 @@
 //! are one write. **Invariant:** a receipt, once in a record, never leaves it.
 
 mod about;
+mod absent;
 pub mod brake;
 mod copies;
 mod error;
@@ -31,6 +32,7 @@ use crate::model::text::one_line;
 use error::LedgerError;
 
 pub use crate::ledger::about::About;
+pub use crate::ledger::absent::Absent;
 pub use crate::ledger::copies::Copies;
 pub(crate) use crate::ledger::limits::next_attempt;
 pub use crate::ledger::resolution::{BREAKABLE_AFTER, Resolution, ResolveError, resolve};
@@ -195,6 +197,9 @@ pub struct Record {
     /// What is known of the backup itself.
     #[serde(default)]
     pub about: About,
+    /// What a sweep has read just before it wrote this; absent if it has read nothing that a start could rely on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent: Option<Absent>,
     /// How often the provider refused this attempt. A refusal is certain, so the attempt keeps its number.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub refusals: u32,
@@ -355,6 +360,7 @@ fn first(replication: &Replication, by: &Claimant) -> Record {
         doubt_since: None,
         doubtful_calls: 0,
         about: About::default(),
+        absent: None,
         refusals: 0,
         whose: None,
         not_before: None,

@@ -294,7 +294,7 @@ fn index_name(rule: &str) -> String {
 }
 
 fn month_name(rule: &str, month: Date) -> String {
-    format!("days/{rule}/{}", month.strftime("%Y-%m"))
+    format!("days/{rule}/{:04}-{:02}", month.year(), month.month())
 }
 
 fn names_name(rule: &str, day: Date) -> String {

@@ -120,6 +120,8 @@ impl<'c> Sweep<'c> {
             may_start: rule.limits.max_new_per_sweep.map_or(u64::MAX, u64::from),
             at_once: ctx.settings.concurrency,
             no_more: false,
+            hands: false,
+            source_read: ctx.now(),
             paused: false,
         }
     }

@@ -90,6 +90,9 @@ pub(crate) struct SweepProgress {
     pub phase: Phase,
     /// How far the copies of each destination are listed.
     pub listings: Vec<Listing>,
+    /// Since when each is listed, as long as the listing can prove that a copy is not there, and how many items its last page counted.
+    #[serde(default)]
+    pub proofs: Vec<Option<(Timestamp, u64)>>,
     /// Where the next page begins, in a later stretch.
     pub cursor: Option<String>,
     /// How many chunks of copies are written, by destination.
@@ -163,6 +166,7 @@ impl SweepProgress {
             tried_since: None,
             phase: Phase::Copies,
             listings: vec![Listing::At(None); destinations],
+            proofs: vec![None; destinations],
             cursor: None,
             copies: vec![0; destinations],
             findings: 0,

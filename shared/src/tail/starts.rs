@@ -22,7 +22,7 @@ use crate::model::time::later;
 use crate::policy::Rule;
 use crate::ports::{Boxed, WorkQueue};
 use crate::replicate::outcome::{Outcome, ReplicationResult, Trouble, TroubleState, log_result};
-use crate::replicate::{self, update};
+use crate::replicate::{self, Known, update};
 use crate::sweep::{budget, progress};
 
 /// How long a command that was handed over is not sent again.
@@ -177,7 +177,9 @@ impl<'c> Starts<'_, 'c> {
                     continue;
                 }
                 runs.push(Box::pin(async move {
-                    let outcome = replicate::run(ctx, provider, &want.replication, invocation).await;
+                    // It has no listing of the destination to rely on.
+                    let known = Known::Nothing;
+                    let outcome = replicate::run_knowing(ctx, provider, &want.replication, known, invocation).await;
                     (want, outcome)
                 }));
             }
@@ -286,6 +288,7 @@ impl<'c> Starts<'_, 'c> {
             let found = found.filter(|found| found.state == Stands::Seen).ok_or(())?;
             let mut next = found.clone();
             next.not_before = Some(until);
+            next.absent = None;
             next.version += 1;
             Ok((next, Expect::Was { version: found.version, owner: found.owner.clone() }))
         };
