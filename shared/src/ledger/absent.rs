@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn it_holds_for_ten_minutes_from_the_older_reading_and_not_by_a_clock_that_is_ahead() {
-        let at = |second| Timestamp::from_second(1_000 + second).unwrap();
+        let at = |second: i64| Timestamp::from_second(1_000 + second).unwrap();
         let read = |listing, source| Absent {
             listing_begun: at(listing),
             source_read: at(source),

@@ -302,11 +302,16 @@ impl Record {
         struct Format {
             format: u64,
         }
+        let error = match json::typed::<Record>(text) {
+            Ok(record) if record.format <= FORMAT => return Ok(record),
+            read => read.err(),
+        };
+        // Only what cannot be read is read a second time, to tell what is newer from what is spoilt.
         let Format { format } = json::typed(text).map_err(|error| corrupt(key, &error))?;
-        if format > u64::from(FORMAT) {
-            return Err(LedgerError::Newer { key: key.to_owned(), format, known: FORMAT });
+        match error.filter(|_| format <= u64::from(FORMAT)) {
+            Some(error) => Err(corrupt(key, &error)),
+            None => Err(LedgerError::Newer { key: key.to_owned(), format, known: FORMAT }),
         }
-        json::typed(text).map_err(|error| corrupt(key, &error))
     }
 
     /// The rule of the policy that asked for the replication, if one did.
