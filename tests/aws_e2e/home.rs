@@ -1,7 +1,7 @@
 //! Offsite on AWS as the template makes it, in an account of its own: deployed, and pointed at simulated clouds of its own.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -437,18 +437,22 @@ async fn stack_if_settled(account: &Account, name: &str) -> Option<String> {
     Some(described)
 }
 
-/// The zip of a cloud's function, or of the one that makes reports; each is made once.
-fn package(cloud: Option<Cloud>) -> Vec<u8> {
+/// The binary of a cloud's function, or of the one that makes reports.
+pub fn binary(cloud: Option<Cloud>) -> &'static Path {
     static BUILT: OnceLock<Binaries> = OnceLock::new();
-    static PACKED: [OnceLock<Vec<u8>>; 4] = [const { OnceLock::new() }; 4];
     let binaries = BUILT.get_or_init(|| build::build(Profile::Debug).unwrap());
-    let binary: &PathBuf = match cloud {
+    match cloud {
         Some(Cloud::Alibaba) => &binaries.alibaba,
         Some(Cloud::Huawei) => &binaries.huawei,
         Some(Cloud::Tencent) => &binaries.tencent,
         None => &binaries.report,
-    };
-    PACKED[cloud.map_or(3, |cloud| cloud as usize)].get_or_init(|| pack(binary)).clone()
+    }
+}
+
+/// The zip of a cloud's function, or of the one that makes reports; each is made once.
+fn package(cloud: Option<Cloud>) -> Vec<u8> {
+    static PACKED: [OnceLock<Vec<u8>>; 4] = [const { OnceLock::new() }; 4];
+    PACKED[cloud.map_or(3, |cloud| cloud as usize)].get_or_init(|| pack(binary(cloud))).clone()
 }
 
 /// The zip of the door, made once.

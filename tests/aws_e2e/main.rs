@@ -23,9 +23,11 @@ mod faults {
 mod front;
 mod home;
 mod ledger;
+mod local_tool;
 mod ministack;
 mod permissions;
 mod racing;
 mod reports;
+mod samples;
 mod schedules;
 mod workflows;

@@ -403,6 +403,7 @@ const HOUSES: [House; 6] = [
             &["rows", "chart", "calendar", "text"],
             &["filter", "summary"],
             &["resources", "terms"],
+            &["reader"],
             &["words"],
         ],
         crossings: 15,

@@ -5,7 +5,7 @@ use super::environment::Environment;
 use crate::model::error::Error;
 
 /// All of them. Those of one cloud follow below.
-const KNOWN: [&str; 37] = [
+const KNOWN: [&str; 38] = [
     "OFFSITE_ALLOWED_DESTINATIONS",
     "OFFSITE_ATTEMPT_BACKOFF_S",
     "OFFSITE_AUDIT_S",
@@ -27,6 +27,7 @@ const KNOWN: [&str; 37] = [
     "OFFSITE_HUAWEI_IAM_PASSWORD",
     "OFFSITE_HUAWEI_IAM_USER",
     "OFFSITE_INELIGIBLE_S",
+    "OFFSITE_LANG",
     "OFFSITE_LEASE_MARGIN_MS",
     "OFFSITE_LONGEST_LOOK_S",
     "OFFSITE_MAX_ATTEMPTS",
