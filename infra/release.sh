@@ -11,14 +11,14 @@ export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
 
 rm -rf "$out"
 mkdir -p "$out"
-cargo build --release --locked -p offsite-alibaba -p offsite-huawei -p offsite-tencent -p offsite-report -p offsite
+cargo build --release --locked -p offsite-alibaba -p offsite-huawei -p offsite-tencent -p offsite-report -p offsite-door -p offsite
 case $machine in
     x86_64) architecture=x86_64 ;;
     aarch64) architecture=arm64 ;;
     *) echo "Lambda has no $machine: build on x86_64 or aarch64" >&2 && exit 1 ;;
 esac
 python3 infra/aws/package.py --from target/release --architecture "$architecture" --out "$out"
-python3 infra/aws/sbom.py alibaba huawei tencent report command --out "$out"
+python3 infra/aws/sbom.py alibaba huawei tencent report door command --out "$out"
 
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT

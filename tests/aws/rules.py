@@ -334,7 +334,7 @@ def the_door_may_little(context):
 
 @rule
 def the_door_is_narrow(context):
-    """One route, its rates bounded, no log of its paths, a function that ends in five seconds, and nobody but this API calls it."""
+    """One route, its rates bounded, no log of its paths or of each stranger, a function that ends in five seconds, and nobody but this API calls it."""
     door = _of_the_door(context, ALL_ON)
     stage = door["DoorStage"]
     settings = stage.get("DefaultRouteSettings", {})
@@ -345,6 +345,8 @@ def the_door_is_narrow(context):
     routes = [properties["RouteKey"] for _, _, properties in context.made("AWS::ApiGatewayV2::Route", ALL_ON)]
     if routes != ["POST /{path}/{sender}"]:
         yield f"routes {routes}"
+    if door["DoorFunction"]["LoggingConfig"].get("SystemLogLevel") != "WARN":
+        yield "a line in the log for each stranger"
     if int(door["DoorFunction"]["Timeout"]) > 5:
         yield f"{door['DoorFunction']['Timeout']} s"
     for _, name, properties in context.made("AWS::Lambda::Permission", ALL_ON):

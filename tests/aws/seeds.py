@@ -303,6 +303,11 @@ def a_door_whose_log_holds_its_path(context):
 
 
 @seed("the_door_is_narrow")
+def a_door_that_logs_each_stranger(context):
+    _resource(context, "DoorFunction")["LoggingConfig"]["SystemLogLevel"] = "INFO"
+
+
+@seed("the_door_is_narrow")
 def a_door_that_any_api_may_call(context):
     _resource(context, "DoorPermission")["SourceArn"] = {"Fn::Sub": "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:*"}
 

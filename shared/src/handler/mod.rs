@@ -154,7 +154,7 @@ async fn looked(ctx: &Context, action: &Value, invocation: &Invocation) -> Resul
     };
     // An event that names no backup may be about a copy that has arrived.
     if tail::is_nudged(action) && answer.has_looked() {
-        answer.observed = Some(observe::due(ctx, invocation).await?);
+        answer.observed = observe::due(ctx, invocation).await?.get("observed").cloned();
     }
     if answer.needs_sweep() {
         let swept = sweep::run(ctx, &json!({}), invocation).await?;

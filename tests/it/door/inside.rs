@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::{World, smn, webhooks};
 use crate::faults::ports::Process;
 use crate::faults::world::{Clouds, Home, Store, Weakness, batch, http};
+use crate::schemas::{assert_fits, validator};
 
 /// Clouds with snapshots, and a policy that wants those whose name begins with `web-`.
 struct House {
@@ -43,15 +44,21 @@ impl House {
 
     /// Delivers messages of the work queue; which of them come back.
     async fn deliver(&self, bodies: &[Value]) -> Vec<String> {
+        let answer = self.ask(&batch(bodies)).await;
+        let failures = answer["batchItemFailures"].as_array().unwrap();
+        failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned()).collect()
+    }
+
+    async fn ask(&self, payload: &Value) -> Value {
         let process = Process::new(None, &self.clouds.clock);
         let mut context = self.clouds.context(&self.store.ledger, &self.store.emitter, &process);
         context.ports.notes = self.notes.clone();
         context.ports.policies = Arc::new(FixedPolicy(Some(self.policy.clone())));
         let deadline = self.clouds.clock.now() + SignedDuration::from_secs(55);
         let invocation = Invocation { id: "invocation".to_owned(), deadline };
-        let answer = handle(&context, &batch(bodies), &invocation).await.unwrap();
-        let failures = answer["batchItemFailures"].as_array().unwrap();
-        failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned()).collect()
+        let answer = handle(&context, payload, &invocation).await.unwrap();
+        assert_fits(&validator("answer"), &answer);
+        answer
     }
 
     fn calls(&self, action: &str) -> u64 {
@@ -138,6 +145,13 @@ async fn an_event_that_names_nothing_makes_the_look_run_now_and_at_most_once_in_
         assert_eq!(knock(&format!("n{number}"), "{}").await, Vec::<String>::new());
     }
     assert_eq!(house.calls("DescribeSnapshots"), looks);
+    let nudge = json!({ "action": "sweep", "depth": "recent", "nudged": true });
+    let busy = house.ask(&nudge).await;
+    assert_eq!((&busy["looked"][0]["state"], &busy["observed"]), (&json!("busy"), &Value::Null), "{busy}");
+    house.clouds.clock.sleep(Duration::from_secs(11)).await;
+    let looked = house.ask(&nudge).await;
+    assert_eq!((&looked["looked"][0]["state"], looked["observed"].is_object()), (&json!("done"), true), "{looked}");
+    let looks = house.calls("DescribeSnapshots");
     house.clouds.clock.sleep(Duration::from_secs(11)).await;
     assert_eq!(knock("m3", "").await, Vec::<String>::new());
     assert!(house.calls("DescribeSnapshots") > looks, "the twin: after ten seconds it runs again");
