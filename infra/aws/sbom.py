@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What each function is made of, as a CycloneDX 1.5 file beside its zip.
 
-    python3 infra/aws/sbom.py                    all four, into dist/
+    python3 infra/aws/sbom.py                    all five, into dist/
     python3 infra/aws/sbom.py tencent --out /tmp
     python3 infra/aws/sbom.py command            the offsite command
 
@@ -22,7 +22,7 @@ import tomllib
 import uuid
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FUNCTIONS = ("alibaba", "huawei", "tencent", "report")
+FUNCTIONS = ("alibaba", "huawei", "tencent", "report", "door")
 # The packages that are not called as the functions are.
 PACKAGES = {"command": "offsite"}
 TARGET = "x86_64-unknown-linux-gnu"
@@ -95,7 +95,7 @@ def sbom(function):
 def main(arguments=None):
     """The command line."""
     parser = argparse.ArgumentParser(prog="sbom.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("function", nargs="*", help="alibaba, huawei, tencent, report; all four unless named; or command")
+    parser.add_argument("function", nargs="*", help="alibaba, huawei, tencent, report, door; all five unless named; or command")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("dist"), metavar="DIR", help="where the files go (dist)")
     given = parser.parse_args(arguments)
     for function in given.function:

@@ -6,10 +6,12 @@
 
 mod account;
 mod batches;
+mod beside;
 #[path = "../it/context.rs"]
 mod context;
 mod credentials;
 mod deploying;
+mod door;
 mod events;
 /// Of the other tests only what the suite of the stores stands on.
 #[path = "../it/faults"]

@@ -172,8 +172,13 @@ impl Estate {
     }
 
     pub async fn report(&self, policy: &Policy) -> Report {
+        self.report_at(policy, self.clock.now()).await
+    }
+
+    /// The report by a clock that shows this moment.
+    pub async fn report_at(&self, policy: &Policy, at: Timestamp) -> Report {
         let wish = ReportRequest {
-            at: self.clock.now(),
+            at,
             max_age: Duration::from_secs(7_200),
             rule: None,
             live: false,

@@ -7,6 +7,7 @@
 //! are one write. **Invariant:** a receipt, once in a record, never leaves it.
 
 mod about;
+pub mod adopted;
 pub mod brake;
 mod copies;
 mod error;

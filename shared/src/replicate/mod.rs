@@ -1,5 +1,6 @@
 //! The path of one replication: claim, read back, call, settle, emit, mark.
 
+mod adopted;
 mod attempt;
 pub(crate) mod dry_run;
 pub mod messages;
@@ -84,7 +85,8 @@ async fn replicate(
         Ok(Written::Left(claim, _)) => return replay::without_claim(ctx, replication, claim, invocation).await,
         Err(error) => return Outcome::not_started(ledger_trouble(replication, &error)),
     };
-    let ending = attempt::work(ctx, target, replication, &record, terms.on_doubt, invocation).await;
+    let mut about = record.about.clone();
+    let ending = attempt::work(ctx, target, replication, &record, terms.on_doubt, invocation, &mut about).await;
     let me = Claimant { now: ctx.now(), ..me };
     if matches!(
         &ending,
@@ -107,7 +109,13 @@ async fn replicate(
     {
         return vault::settle(ctx, replication, &record, receipts.clone(), &me, invocation).await;
     }
-    let ended = |found: &Record| ledger::settle(found, &ending, &me, &ctx.settings.attempts);
+    let ended = |found: &Record| {
+        let (mut next, expect) = ledger::settle(found, &ending, &me, &ctx.settings.attempts)?;
+        if next.about.made.is_none() {
+            next.about.clone_from(&about);
+        }
+        Some((next, expect))
+    };
     let settled = settle(ctx, &record, invocation, ended).await;
     finish(ctx, replication, &record, settled, ending, invocation).await
 }

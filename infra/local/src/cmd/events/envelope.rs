@@ -2,6 +2,7 @@
 
 use offsite_shared::model::json;
 use offsite_shared::model::text::one_line;
+use offsite_shared::triggers::door::Delivered;
 use serde_json::{Map, Value};
 
 /// The envelopes of an event, from the outside in.
@@ -33,6 +34,9 @@ fn envelope(value: &Value) -> Option<(&'static str, Option<Value>)> {
             _ => ("records of SNS", first.pointer("/Sns/Message").cloned()),
         });
     }
+    if let Some(Ok(delivered)) = Delivered::of(object) {
+        return Some(("what the door hands on", Some(Value::String(delivered.raw))));
+    }
     if object.contains_key("requestContext") && object.contains_key("requestPayload") {
         return Some(("the letter of an invocation that failed", object.get("requestPayload").cloned()));
     }
@@ -58,6 +62,22 @@ fn envelope(value: &Value) -> Option<(&'static str, Option<Value>)> {
     None
 }
 
+/// What the door says of an event that came through it.
+pub(super) fn delivered(event: &Value) -> Option<Delivered> {
+    let mut current = Some(event.clone());
+    for _ in 0..8 {
+        let value = current.take()?;
+        if let Some(Ok(delivered)) = value.as_object().and_then(Delivered::of) {
+            return Some(delivered);
+        }
+        current = envelope(&value).and_then(|(_, inner)| match inner? {
+            Value::String(text) => json::read(&text).ok(),
+            other => Some(other),
+        });
+    }
+    None
+}
+
 /// Who the event says that it is from: the innermost sender that it names.
 pub(super) fn sender(event: &Value) -> Option<String> {
     let mut named = None;
@@ -66,8 +86,16 @@ pub(super) fn sender(event: &Value) -> Option<String> {
         let Some(value) = current.take() else { break };
         let first = value.pointer("/Records/0").unwrap_or(&value);
         let text = |place: &str| first.pointer(place).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let places =
-            ["/source", "/topic_urn", "/TopicArn", "/Sns/TopicArn", "/eventSourceARN", "/namespace", "/service_type"];
+        let places = [
+            "/sender",
+            "/source",
+            "/topic_urn",
+            "/TopicArn",
+            "/Sns/TopicArn",
+            "/eventSourceARN",
+            "/namespace",
+            "/service_type",
+        ];
         if let Some(found) = places.into_iter().find_map(text) {
             named = Some(format!("{} (as it says itself)", one_line(found)));
         }

@@ -12,15 +12,16 @@ use offsite_shared::context::{Context, Invocation};
 use offsite_shared::handler::{handle, rules_named};
 use offsite_shared::model::command::{Cloud, Command, Operation};
 use offsite_shared::model::fields::FieldError;
-use offsite_shared::model::text::{exact, plain};
+use offsite_shared::model::text::{exact, one_line, plain};
 use offsite_shared::model::time::later;
 use offsite_shared::policy::{Policy, Rule, duration_text};
 use offsite_shared::settings::environment::Environment;
+use offsite_shared::triggers::door::Delivered;
 use offsite_shared::triggers::hint::{Hint, HintTarget};
 use offsite_shared::triggers::{self, Answer, Item};
 use serde_json::{Value, json};
 
-use self::envelope::{envelopes, sender};
+use self::envelope::{delivered, envelopes, sender};
 use super::show::Form;
 use crate::home;
 use crate::home::policy_file;
@@ -81,6 +82,7 @@ pub async fn run(args: &EventsArgs, environment: &Environment, out: &mut impl Wr
     let told = Explained {
         envelopes: envelopes(&event),
         sender: sender(&event),
+        delivered: delivered(&event),
         read: triggers::read(&event),
         looked: if *look { Some(looked(&context, &event).await) } else { None },
     };
@@ -95,6 +97,8 @@ pub async fn run(args: &EventsArgs, environment: &Environment, out: &mut impl Wr
 struct Explained {
     envelopes: Vec<&'static str>,
     sender: Option<String>,
+    /// What the door says of it, if it came through there.
+    delivered: Option<Delivered>,
     read: Result<triggers::Event, FieldError>,
     /// What the clouds say now, if they were asked.
     looked: Option<Vec<String>>,
@@ -112,10 +116,7 @@ impl Explained {
         let names = if names.is_empty() { "none: it stands alone" } else { &names };
         writeln!(out, "envelope: {names}")?;
         writeln!(out, "sender:   {}", self.sender.as_deref().unwrap_or("it names none"))?;
-        writeln!(
-            out,
-            "verified: not at all. Whoever may send to the queue or call the function could have written it; so a named backup is read from the\n          cloud before anything follows, and a command starts only what the policy wants"
-        )?;
+        writeln!(out, "verified: {}", verified(self.delivered.as_ref()))?;
         let event = match &self.read {
             Ok(event) => event,
             Err(error) => {
@@ -165,7 +166,8 @@ impl Explained {
         let mut told = json!({
             "envelopes": self.envelopes,
             "sender": self.sender,
-            "verified": false,
+            "verified": self.delivered.is_some(),
+            "proof": self.delivered.as_ref().map(|delivered| &delivered.proof),
             "readable": self.is_readable(),
         });
         match &self.read {
@@ -181,6 +183,22 @@ impl Explained {
         }
         told
     }
+}
+
+/// How it is known who sent an event.
+fn verified(delivered: Option<&Delivered>) -> String {
+    let Some(delivered) = delivered else {
+        return "not at all. Whoever may send to the queue or call the function could have written it; so a named backup is read from the\n          cloud before anything follows, and a command starts only what the policy wants".to_owned();
+    };
+    let proof = match delivered.proof.as_str() {
+        "smn" => "the signature of Huawei's SMN",
+        "webhook" => "its signature, by the key of this sender",
+        other => return format!("by the door, in a way that is not known here: {}", one_line(other)),
+    };
+    let (sender, at) = (one_line(&delivered.sender), delivered.received_at);
+    format!(
+        "by the door, at {at}: {proof}, {sender}. That holds as long as nobody but the door sends such envelopes to the queue;\n          what is in it is a hint all the same: a command in it starts nothing"
+    )
 }
 
 fn answer(answer: &Answer) -> &'static str {
