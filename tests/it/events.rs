@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use aws_lambda_events::event::sns::SnsEvent;
+use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use offsite_shared::model::command::{Command, Operation};
 use offsite_shared::model::fields::FieldError;
 use offsite_shared::triggers::{Answer, Event, EventRecord, Item, read};
@@ -298,6 +301,28 @@ fn assert_readable(complaint: &str) {
     assert!(complaint.chars().count() < 1_500, "{} characters", complaint.chars().count());
 }
 
+/// The reader takes what it needs by name, so the names are held to the official types.
+#[test]
+fn what_the_official_types_write_is_read() {
+    let read_one = |event: Value| {
+        let Event { records, .. } = read(&event).unwrap();
+        let [record] = &records[..] else { panic!("{event}") };
+        assert!(matches!(record.items[..], [Ok(Item::Command(_))]), "{event}: {:?}", record.items);
+        record.id.clone()
+    };
+    let mut message = SqsMessage::default();
+    (message.message_id, message.body) = (Some("m-1".into()), Some(command().to_string()));
+    message.event_source = Some("aws:sqs".into());
+    let mut batch = SqsEvent::default();
+    batch.records = vec![message];
+    assert_eq!(read_one(json!(batch)).as_deref(), Some("m-1"));
+    let mut event: EventBridgeEvent = serde_json::from_value(eventbridge(json!({}))).unwrap();
+    event.detail = command();
+    assert_eq!(read_one(json!(event)).as_deref(), Some("e-1"));
+    let topic: SnsEvent = serde_json::from_value(sns(&command().to_string())).unwrap();
+    assert_eq!(read_one(json!(topic)).as_deref(), Some("95df01b4-ee98-5cb9-9903-4c221d41eb5e"));
+}
+
 #[test]
 fn what_is_wrong_with_an_envelope_is_said_in_words() {
     let with = |mut event: Value, pointer: &str, value: Value| {
@@ -353,28 +378,14 @@ fn what_is_wrong_with_an_envelope_is_said_in_words() {
             "Records[0].body: must be a command or an event that holds one, not a number".into(),
         ),
         (
-            with(batch.clone(), "/Records/0/attributes", json!([1])),
-            Some("m-1"),
-            "Records[0]: does not have the shape that AWS documents for this envelope".into(),
-        ),
-        (
             with(batch.clone(), "/Records/0/messageId", json!(7)),
             None,
             "Records[0].messageId: must be a text, not a number".into(),
         ),
-        (
-            with(rule.clone(), "/detail", Value::Null),
-            Some("e-1"),
-            "event: does not have the shape that AWS documents for this envelope".into(),
-        ),
+        (with(rule.clone(), "/detail", Value::Null), Some("e-1"), "detail: is missing".into()),
         (with(rule.clone(), "/detail-type", json!(5)), Some("e-1"), "detail-type: must be a text, not a number".into()),
         (with(rule.clone(), "/detail-type", Value::Null), Some("e-1"), "detail-type: is missing".into()),
         (with(rule.clone(), "/source", Value::Null), Some("e-1"), "source: is missing".into()),
-        (
-            with(rule.clone(), "/time", json!("yesterday")),
-            Some("e-1"),
-            "event: does not have the shape that AWS documents for this envelope".into(),
-        ),
         (
             with(rule.clone(), "/detail", json!("{}")),
             Some("e-1"),

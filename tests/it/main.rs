@@ -20,6 +20,7 @@ mod door;
 mod emulators;
 mod endless;
 mod events;
+mod evidence;
 mod explained;
 mod faults;
 mod found;

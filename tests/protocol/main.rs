@@ -26,6 +26,7 @@ mod provider;
 mod rest;
 mod search;
 mod steps;
+mod swept;
 mod tables;
 mod trace;
 mod tree;
@@ -58,6 +59,7 @@ const CORE: World = World {
     fail: false,
     delete: false,
     refusals: false,
+    swept: false,
     ahead: [0; world::WORKERS],
     ceiling: 0,
     reaches: &[],

@@ -35,7 +35,7 @@ ROWS = [
     # One attempt.
     ("replicate/attempt.rs", "doubt: record.state == State::InDoubt }", "doubt: false }",
      "a doubt is worked on as if there were none", "P12 P10"),
-    ("replicate/attempt.rs", "if intent.doubt || provider.reads_first(replication)", "if !intent.doubt && provider.reads_first(replication)",
+    ("replicate/attempt.rs", "if intent.doubt || (reads && provider.reads_first(replication))", "if !intent.doubt && provider.reads_first(replication)",
      "no read-back in doubt", "P12 P10"),
     ("replicate/attempt.rs", "visibility_wait(provider.cloud())) <= ctx.now()", "visibility_wait(provider.cloud())) > ctx.now()",
      "the wait is compared the wrong way round", "P12 P17"),
@@ -51,6 +51,8 @@ ROWS = [
     ("replicate/attempt.rs", "        called: true,\n", "        called: false,\n", "a doubtful call is not told as called", "P11"),
     ("replicate/attempt.rs", "Err(failure) => return failed_read(ctx, target, replication, failure, conclusive).await,", "Err(_) => {}",
      "a failed read-back counts as absent", "P12 P10"),
+    # What a sweep has read.
+    ("replicate/mod.rs", "|| !is_absent(&record, known, now);", "&& record.version == 0;", "no first attempt reads", "P12 P17 P18"),
     # The exchange.
     ("exchange/wire.rs", "if left < if mutating { LEAST_TO_CONNECT * 2 } else { LEAST_TO_CONNECT }", "if left > Duration::from_secs(9_999)", "no look at the time before sending", "P10"),
     ("exchange/wire.rs", "if mutating { Disposition::Ambiguous }", "if mutating { Disposition::Retryable }",

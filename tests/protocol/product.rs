@@ -4,7 +4,7 @@ pub use offsite_shared::context::metrics::Metrics;
 pub use offsite_shared::context::{Context, Invocation, Ports};
 pub use offsite_shared::handler::handle;
 pub use offsite_shared::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
-pub use offsite_shared::ledger::{Record, Resolution, State, resolve};
+pub use offsite_shared::ledger::{About, Absent, Claimant, Record, Resolution, State, put_off, resolve};
 pub use offsite_shared::model::access::{Access, CredentialName, Pause};
 pub use offsite_shared::model::command::{Cloud, Command, Key, Operation, Realm, Replication};
 pub use offsite_shared::model::error::{EmitError, Error};

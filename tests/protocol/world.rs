@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::product::{Command, Environment, Key, Settings};
 use crate::properties::{Finding, Mark, Violation};
 use crate::provider::{Cloud, Guard, Model, backup_name};
+use crate::swept;
 use crate::tables::{Bits, Tables};
 use crate::tree::{Origin, Tree};
 
@@ -81,6 +82,8 @@ pub struct World {
     pub delete: bool,
     /// Whether the provider may refuse for good.
     pub refusals: bool,
+    /// Whether a sweep has just listed that the first backup has no copy, and recorded that.
+    pub swept: bool,
     /// By how many minutes the clock of the worker at this place is ahead.
     pub ahead: [u16; WORKERS],
     /// More states than this are a failure.
@@ -126,7 +129,8 @@ impl World {
         State {
             clock: 0,
             faults_left: self.faults,
-            records: [0; BACKUPS as usize + 1],
+            // The record of a sweep is the first one of the tables.
+            records: std::array::from_fn(|place| u32::from(self.swept && place == 0)),
             workers: [Worker::Waits; WORKERS],
             cloud: Cloud::default(),
             queue: Bits::default(),
@@ -180,7 +184,10 @@ impl World {
             .with("OFFSITE_LEASE_MARGIN_MS", (LEASE_MARGIN_S * 1_000).to_string())
             .with("OFFSITE_CONCURRENCY", "1");
         let settings = Settings::from_environment(&environment, &[&Model]).unwrap();
-        let tables = Tables::new(commands.iter().map(key).collect());
+        let mut tables = Tables::new(commands.iter().map(key).collect());
+        if self.swept {
+            tables.record_number(&swept::record(&commands[0], base));
+        }
         Tree::new(tables, payloads, settings, SignedDuration::from_secs(self.deadline_s), base)
     }
 }

@@ -8,6 +8,7 @@ use crate::context::{Context, Invocation};
 use crate::model::backup::Backup;
 use crate::model::command::{Command, Destination, Operation, Options};
 use crate::model::fields::FieldError;
+use crate::model::order;
 use crate::policy::{Coverage, Policy, Rule};
 use crate::providers::provider::Provider;
 use crate::replicate::outcome::Outcome;
@@ -96,7 +97,7 @@ fn rules_that_fit<'p>(
             && if own.operation == command.operation { own.options == command.options } else { plain }
     };
     let mut rules: Vec<&Rule> = policy.rules.iter().filter(fits).collect();
-    rules.sort_by_key(|rule| command.rule.as_deref() != Some(rule.name.as_str()));
+    order::by_key(&mut rules, |rule| command.rule.as_deref() != Some(rule.name.as_str()));
     rules
 }
 

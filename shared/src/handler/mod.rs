@@ -11,6 +11,7 @@ use crate::admit::tasks::{self, Admission, Task};
 use crate::admit::{commands, hints};
 use crate::context::{Context, Invocation};
 use crate::model::error::{Error, ErrorName};
+use crate::model::order;
 use crate::model::text::one_line;
 use crate::policy::{Policy, Rule};
 use crate::ports::Boxed;
@@ -91,7 +92,7 @@ async fn in_order<'w, T, R>(items: Vec<T>, at_once: usize, work: impl Fn(T) -> B
             None => break,
         }
     }
-    done.sort_by_key(|(index, _)| *index);
+    order::by_key(&mut done, |(index, _)| *index);
     done.into_iter().map(|(_, result)| result).collect()
 }
 

@@ -194,7 +194,7 @@ impl Aws {
         body: &Value,
         patience: Duration,
     ) -> Result<Value, AwsError> {
-        let bytes = body.to_string().into_bytes();
+        let bytes = serde_json::to_vec(body).unwrap_or_default();
         let content_type = format!("application/x-amz-json-{version}");
         let headers = [("content-type".to_owned(), content_type), ("x-amz-target".to_owned(), target.to_owned())];
         let (headers, bytes) = (&headers, &bytes);

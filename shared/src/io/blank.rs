@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use serde_json::Value;
 
@@ -85,24 +86,27 @@ fn gives_credential(reply: &Reply) -> bool {
 /// All stretches of this length of some secrets. A shorter secret is one stretch.
 struct Parts<'s> {
     length: usize,
-    all: HashSet<&'s [u8]>,
+    all: HashSet<&'s [u8], BuildHasherDefault<First>>,
     short: Vec<&'s [u8]>,
-    /// Which hashes occur, so that most places of a reply cost one look.
-    seen: Vec<bool>,
+    /// Which hashes occur, a bit for each, so that most places of a reply cost one look.
+    seen: [u64; HASHES / 64],
 }
 
 const HASHES: usize = 1 << 14;
 
 impl<'s> Parts<'s> {
     fn of(secrets: &'s [Vec<u8>], length: usize) -> Parts<'s> {
-        let mut parts = Parts { length, all: HashSet::new(), short: Vec::new(), seen: vec![false; HASHES] };
+        let stretches = secrets.iter().map(|secret| (secret.len() + 1).saturating_sub(length)).sum();
+        let all = HashSet::with_capacity_and_hasher(stretches, BuildHasherDefault::default());
+        let mut parts = Parts { length, all, short: Vec::new(), seen: [0; HASHES / 64] };
         for secret in secrets {
             if secret.len() < length {
                 parts.short.push(secret);
             }
             for stretch in secret.windows(length) {
-                if let Some(seen) = parts.seen.get_mut(hash(stretch)) {
-                    *seen = true;
+                let hash = hash(stretch);
+                if let Some(seen) = parts.seen.get_mut(hash / 64) {
+                    *seen |= 1 << (hash % 64);
                 }
                 parts.all.insert(stretch);
             }
@@ -111,7 +115,8 @@ impl<'s> Parts<'s> {
     }
 
     fn is_part(&self, stretch: &[u8]) -> bool {
-        self.seen.get(hash(stretch)).is_some_and(|seen| *seen) && self.all.contains(stretch)
+        let hash = hash(stretch);
+        self.seen.get(hash / 64).is_some_and(|seen| seen >> (hash % 64) & 1 == 1) && self.all.contains(stretch)
     }
 
     /// Blanks each stretch of `text` that is part of a secret, looking at every `step`th place and growing what is found there.
@@ -147,8 +152,30 @@ impl<'s> Parts<'s> {
 
 /// A hash of the first [`PART`] bytes: it is asked at every place of every reply.
 fn hash(stretch: &[u8]) -> usize {
+    (spread(stretch) >> 50) as usize % HASHES
+}
+
+fn spread(stretch: &[u8]) -> u64 {
     let first = stretch.first_chunk::<PART>().map_or(0, |first| u64::from_le_bytes(*first));
-    (first.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 50) as usize % HASHES
+    first.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// Hashes a stretch by its first bytes. What is kept by it are our own secrets, so nobody can choose what falls together.
+#[derive(Default)]
+struct First(u64);
+
+impl Hasher for First {
+    fn write(&mut self, bytes: &[u8]) {
+        let spread = spread(bytes);
+        self.0 = spread ^ (spread >> 29);
+    }
+
+    /// All stretches are of one length.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 fn positions(text: &[u8], wanted: &[u8]) -> Vec<usize> {
@@ -156,7 +183,10 @@ fn positions(text: &[u8], wanted: &[u8]) -> Vec<usize> {
 }
 
 fn contains(text: &[u8], wanted: &[u8]) -> bool {
-    text.windows(wanted.len()).any(|window| window.eq_ignore_ascii_case(wanted))
+    // Most places differ in the first byte, and this is asked of every reply.
+    let first = wanted.first().map(u8::to_ascii_lowercase);
+    let may = |window: &[u8]| window.first().map(u8::to_ascii_lowercase) == first;
+    text.windows(wanted.len()).any(|window| may(window) && window.eq_ignore_ascii_case(wanted))
 }
 
 /// Whether the name of a field that holds a secret stands in a body. One look at each byte of most bodies, since every request is asked.

@@ -12,8 +12,8 @@ use super::aws::Aws;
 use super::clock::SystemClock;
 use super::credentials::AccountSecrets;
 use super::dynamodb::DynamoLedger;
-use super::guard::{Colours, Guard};
 use super::http::HttpTransport;
+use super::log;
 use super::memory::{FixedPolicy, MemoryLedger};
 use super::meter;
 use super::patience;
@@ -52,8 +52,8 @@ pub async fn serve<C: Send + Sync>(
     build: impl FnOnce(&Environment) -> Result<C, Error>,
     handle: Handle<C>,
 ) -> Result<(), lambda_runtime::Error> {
-    lambda_runtime::tracing::init_default_subscriber_with_writer(|| Guard::new(std::io::stdout(), Colours::Ours));
     let environment = super::environment::capture();
+    log::begin(&environment);
     let ctx = match build(&environment) {
         Ok(ctx) => ctx,
         Err(error) => {

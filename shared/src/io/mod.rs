@@ -14,6 +14,7 @@ pub mod environment;
 pub mod guard;
 pub mod http;
 pub mod lambda;
+mod log;
 pub mod memory;
 pub mod meter;
 pub mod objects;

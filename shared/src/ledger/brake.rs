@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::LedgerError;
 use crate::model::command::Cloud;
+use crate::model::json;
 
 /// The name of the note that holds it.
 pub const NOTE: &str = "brake";
@@ -80,7 +81,7 @@ impl Brake {
     pub fn from_text(text: Option<&str>) -> Result<Brake, LedgerError> {
         let Some(text) = text else { return Ok(Brake::default()) };
         let unreadable = |reason: String| LedgerError::Corrupt { key: NOTE.to_owned(), reason };
-        let value: serde_json::Value = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+        let value: serde_json::Value = json::typed(text).map_err(|error| unreadable(error.to_string()))?;
         match value.get("format").and_then(serde_json::Value::as_u64) {
             Some(format) if format == u64::from(FORMAT) => {
                 serde_json::from_value(value).map_err(|error| unreadable(error.to_string()))

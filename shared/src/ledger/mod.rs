@@ -7,6 +7,7 @@
 //! are one write. **Invariant:** a receipt, once in a record, never leaves it.
 
 mod about;
+mod absent;
 pub mod adopted;
 pub mod brake;
 mod copies;
@@ -26,11 +27,13 @@ use serde_json::Value;
 use crate::model::command::{Command, Key, Replication};
 use crate::model::evidence::Evidence;
 use crate::model::failure::Whose;
+use crate::model::json;
 use crate::model::receipt::Receipt;
 use crate::model::text::one_line;
 use error::LedgerError;
 
 pub use crate::ledger::about::About;
+pub use crate::ledger::absent::Absent;
 pub use crate::ledger::copies::Copies;
 pub(crate) use crate::ledger::limits::next_attempt;
 pub use crate::ledger::resolution::{BREAKABLE_AFTER, Resolution, ResolveError, resolve};
@@ -195,6 +198,9 @@ pub struct Record {
     /// What is known of the backup itself.
     #[serde(default)]
     pub about: About,
+    /// What a sweep has read just before it wrote this; absent if it has read nothing that a start could rely on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent: Option<Absent>,
     /// How often the provider refused this attempt. A refusal is certain, so the attempt keeps its number.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub refusals: u32,
@@ -297,11 +303,16 @@ impl Record {
         struct Format {
             format: u64,
         }
-        let Format { format } = serde_json::from_str(text).map_err(|error| corrupt(key, &error))?;
-        if format > u64::from(FORMAT) {
-            return Err(LedgerError::Newer { key: key.to_owned(), format, known: FORMAT });
+        let error = match json::typed::<Record>(text) {
+            Ok(record) if record.format <= FORMAT => return Ok(record),
+            read => read.err(),
+        };
+        // Only what cannot be read is read a second time, to tell what is newer from what is spoilt.
+        let Format { format } = json::typed(text).map_err(|error| corrupt(key, &error))?;
+        match error.filter(|_| format <= u64::from(FORMAT)) {
+            Some(error) => Err(corrupt(key, &error)),
+            None => Err(LedgerError::Newer { key: key.to_owned(), format, known: FORMAT }),
         }
-        serde_json::from_str(text).map_err(|error| corrupt(key, &error))
     }
 
     /// The rule of the policy that asked for the replication, if one did.
@@ -355,6 +366,7 @@ fn first(replication: &Replication, by: &Claimant) -> Record {
         doubt_since: None,
         doubtful_calls: 0,
         about: About::default(),
+        absent: None,
         refusals: 0,
         whose: None,
         not_before: None,

@@ -126,11 +126,11 @@ impl Act {
         }
         let corrupt =
             |error: serde_json::Error| LedgerError::Corrupt { key: note.to_owned(), reason: error.to_string() };
-        let Format { format } = serde_json::from_str(text).map_err(corrupt)?;
+        let Format { format } = crate::model::json::typed(text).map_err(corrupt)?;
         if format > u64::from(FORMAT) {
             return Err(LedgerError::Newer { key: note.to_owned(), format, known: FORMAT });
         }
-        serde_json::from_str(text).map_err(corrupt)
+        crate::model::json::typed(text).map_err(corrupt)
     }
 }
 

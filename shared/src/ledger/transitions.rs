@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::limits::Attempts;
 use super::store::Expect;
-use super::{Claimant, Copies, News, Record, State, first, next_attempt, note};
+use super::{Absent, Claimant, Copies, News, Record, State, first, next_attempt, note};
 use crate::model::command::Replication;
 use crate::model::error::ErrorName;
 use crate::model::failure::Whose;
@@ -46,6 +46,7 @@ pub fn claim(existing: Option<&Record>, replication: &Replication, by: &Claimant
         return Claim::Busy(until);
     }
     let mut next = record.clone();
+    next.absent = Absent::of(record);
     match record.state {
         State::Lost if !attempts.restart_lost || record.attempt >= attempts.limit => {
             return Claim::Replay(Box::new(record.clone()));
@@ -169,6 +170,8 @@ pub fn settle(current: &Record, ending: &Ending, by: &Claimant, attempts: &Attem
     let was = Expect::Was { version: current.version, owner: current.owner.clone() };
     let ours = current.owner == by.owner && current.lease_until.is_some();
     let mut next = current.clone();
+    // It was for one attempt.
+    next.absent = None;
     match ending {
         Ending::Accepted(receipts) => {
             let is_known = |receipt: &&Receipt| is_among(receipt, &current.receipts);

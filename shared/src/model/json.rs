@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::text::one_line;
@@ -21,11 +21,19 @@ const ROOM_OF_EVENT: usize = 600_000;
 /// What is wrong, and where.
 pub fn read(text: &str) -> Result<Value, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut parser = serde_json::Deserializer::from_str(text);
+    let mut parser = serde_json::Deserializer::from_slice(text.as_bytes());
     let room = Cell::new(ROOM);
     let value = Reader { room: &room }.deserialize(&mut parser).map_err(|error| wrong(&error))?;
     parser.end().map_err(|error| wrong(&error))?;
     Ok(value)
+}
+
+/// Reads a text that this program has written. From bytes, as answers are read, so that each type is read by one machine code.
+///
+/// # Errors
+/// It is not such a text.
+pub fn typed<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(text.as_bytes())
 }
 
 /// Reads the bytes of a file or an object.

@@ -7,6 +7,8 @@ use crate::context::metrics::Metric;
 use crate::ledger::{Record, State};
 use crate::model::command::{Cloud, Replication};
 use crate::model::evidence::How;
+use crate::model::json;
+use crate::model::order;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +73,7 @@ async fn append(ctx: &Context, rule: &str, arrivals: &[Arrival]) -> Result<(), S
     for _ in 0..2 {
         let note = ctx.ports.notes.note(&name).await.map_err(|error| error.to_string())?;
         let version = note.as_ref().map_or(0, |note| note.version);
-        let mut all: Vec<Arrival> = note.and_then(|note| serde_json::from_str(&note.text).ok()).unwrap_or_default();
+        let mut all: Vec<Arrival> = note.and_then(|note| json::typed(&note.text).ok()).unwrap_or_default();
         newest(&mut all, arrivals);
         let text = serde_json::to_string(&all).map_err(|error| error.to_string())?;
         if ctx.ports.notes.put_note(&name, &text, version).await.map_err(|error| error.to_string())? {
@@ -84,7 +86,7 @@ async fn append(ctx: &Context, rule: &str, arrivals: &[Arrival]) -> Result<(), S
 /// Adds `more` to `all` and keeps the newest `ARRIVALS_KEPT`, oldest first.
 fn newest(all: &mut Vec<Arrival>, more: &[Arrival]) {
     all.extend_from_slice(more);
-    all.sort_by_key(|arrival| arrival.at);
+    order::by_key(all, |arrival| arrival.at);
     all.drain(..all.len().saturating_sub(ARRIVALS_KEPT));
 }
 

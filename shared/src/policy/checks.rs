@@ -168,7 +168,7 @@ impl Trial<'_> {
             rule: None,
             dry_run: false,
         };
-        let error = providers::of(self.operation.cloud()).check(&command).err()?;
+        let error = providers::check(&command).err()?;
         Some(FieldError::new(format!("{}.{}", self.path, error.field), error.reason))
     }
 }

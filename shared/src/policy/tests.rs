@@ -6,7 +6,10 @@ use super::*;
 use crate::model::backup::Eligibility;
 use crate::model::duration;
 use crate::model::text::hash_of;
-use crate::providers::provider::Defaults;
+use crate::providers::alibaba::Alibaba;
+use crate::providers::huawei::Huawei;
+use crate::providers::provider::{Defaults, Provider};
+use crate::providers::tencent::Tencent;
 
 fn tencent(changes: Value) -> Value {
     let mut rule = json!({
@@ -698,7 +701,9 @@ fn a_scope_is_the_places_and_not_the_name() {
 fn a_replication_belongs_to_every_rule_whose_places_contain_it() {
     let started = |rule: Value, id: &str, defaults: &Defaults| {
         let rule = one(rule);
-        let command = crate::providers::of(rule.operation.cloud()).complete(&rule.command_of(id), defaults);
+        let clouds: [&dyn Provider; 3] = [&Alibaba, &Huawei, &Tencent];
+        let cloud = clouds.into_iter().find(|cloud| cloud.cloud() == rule.operation.cloud()).unwrap();
+        let command = cloud.complete(&rule.command_of(id), defaults);
         command.replications().remove(0)
     };
     let none = Defaults::default();

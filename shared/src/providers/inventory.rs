@@ -106,6 +106,9 @@ pub struct CopiesPage {
     pub next: Option<Cursor>,
     /// How many items the provider counts in all, including those that we leave out.
     pub total: Option<u64>,
+    /// Whether this page, with the others, proves that a copy is not there: what it shows is all that an attempt would look for, and each
+    /// item says whether it is a copy.
+    pub proves: bool,
 }
 
 /// The source of a copy, as a key.

@@ -17,20 +17,22 @@ use crate::model::time::later;
 use crate::providers::inventory::InventoryQuery;
 use crate::providers::provider::{AttemptContext, ReadBack};
 
-/// Makes one attempt at a claimed replication, and returns how it ended. What it sees of the source goes into `about`, if nothing is known yet.
+/// Makes one attempt at a claimed replication, and returns how it ended. A doubt is always read back; else an attempt does not read where
+/// `reads` says that a sweep has just done so.
+/// What it sees of the source goes into `about`, if nothing is known yet.
 pub(crate) async fn work(
     ctx: &Context,
     target: Target<'_>,
     replication: &Replication,
     record: &Record,
-    on_doubt: OnDoubt,
+    (on_doubt, reads): (OnDoubt, bool),
     invocation: &Invocation,
     about: &mut About,
 ) -> Ending {
     let provider = target.provider;
     let intent = AttemptContext { attempt: record.attempt, since: record.since, doubt: record.state == State::InDoubt };
     let stop = invocation.stop();
-    if intent.doubt || provider.reads_first(replication) {
+    if intent.doubt || (reads && provider.reads_first(replication)) {
         let waited = record
             .doubt_since
             .is_none_or(|since| later(since, ctx.settings.visibility_wait(provider.cloud())) <= ctx.now());

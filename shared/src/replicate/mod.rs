@@ -3,6 +3,7 @@
 mod adopted;
 mod attempt;
 pub(crate) mod dry_run;
+pub(crate) mod hands;
 pub mod messages;
 pub(crate) mod outbox;
 pub(crate) mod outcome;
@@ -15,12 +16,13 @@ use crate::context::{Context, Invocation};
 use crate::exchange::{Target, brake, credential};
 use crate::ledger::limits::{Attempts, OnDoubt};
 use crate::ledger::store::{Expect, LedgerError};
-use crate::ledger::{self, Claim, Claimant, Ending, Record, State};
+use crate::ledger::{self, Absent, Claim, Claimant, Ending, Record, State};
 use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
 use crate::model::time::later;
 use crate::providers::provider::Provider;
 pub(crate) use attempt::read_back;
+use jiff::Timestamp;
 use outcome::{
     Outcome, Trouble, TroubleState, in_doubt, ineligible, ledger_trouble, not_ready, unavailable, unless_panic,
 };
@@ -33,6 +35,17 @@ struct Terms {
     on_doubt: OnDoubt,
 }
 
+/// What a start may rely on instead of reading whether there is a copy.
+#[derive(Clone, Copy)]
+pub(crate) enum Known<'a> {
+    /// What the ledger's record says.
+    Recorded,
+    /// What this sweep has listed itself, or what the record says.
+    Listed(&'a Absent),
+    /// Nothing: it reads.
+    Nothing,
+}
+
 /// Starts one replication, or answers from the ledger what became of it. A panic underway fails this replication only.
 pub(crate) async fn run(
     ctx: &Context,
@@ -40,7 +53,18 @@ pub(crate) async fn run(
     replication: &Replication,
     invocation: &Invocation,
 ) -> Outcome {
-    let outcome = unless_panic(replication, replicate(ctx, provider, replication, invocation)).await;
+    run_knowing(ctx, provider, replication, Known::Recorded, invocation).await
+}
+
+/// The same, relying on what is known.
+pub(crate) async fn run_knowing(
+    ctx: &Context,
+    provider: &dyn Provider,
+    replication: &Replication,
+    known: Known<'_>,
+    invocation: &Invocation,
+) -> Outcome {
+    let outcome = unless_panic(replication, replicate(ctx, provider, replication, known, invocation)).await;
     ctx.memory.metrics.count(replication.operation.cloud(), replication.rule.as_deref(), outcome.tally());
     outcome
 }
@@ -50,6 +74,7 @@ async fn replicate(
     ctx: &Context,
     provider: &dyn Provider,
     replication: &Replication,
+    known: Known<'_>,
     invocation: &Invocation,
 ) -> Outcome {
     let now = ctx.now();
@@ -85,8 +110,10 @@ async fn replicate(
         Ok(Written::Left(claim, _)) => return replay::without_claim(ctx, replication, claim, invocation).await,
         Err(error) => return Outcome::not_started(ledger_trouble(replication, &error)),
     };
+    let reads = terms.on_doubt == OnDoubt::Hold || !is_absent(&record, known, now);
     let mut about = record.about.clone();
-    let ending = attempt::work(ctx, target, replication, &record, terms.on_doubt, invocation, &mut about).await;
+    let how = (terms.on_doubt, reads);
+    let ending = attempt::work(ctx, target, replication, &record, how, invocation, &mut about).await;
     let me = Claimant { now: ctx.now(), ..me };
     if matches!(
         &ending,
@@ -95,6 +122,11 @@ async fn replicate(
         ctx.memory.credentials.prove(credential);
     }
     drop(gate);
+    if let (Ending::Accepted(receipts), State::Claimed, Some(rule)) = (&ending, record.state, &replication.rule)
+        && receipts.iter().any(|receipt| receipt.adopted)
+    {
+        hands::seen(ctx, rule).await;
+    }
     if let Ending::Accepted(receipts) = &ending {
         // Logged first: whatever fails from here on, the IDs are not lost.
         for receipt in receipts {
@@ -118,6 +150,16 @@ async fn replicate(
     };
     let settled = settle(ctx, &record, invocation, ended).await;
     finish(ctx, replication, &record, settled, ending, invocation).await
+}
+
+/// Whether a sweep has just read that there is no copy, so that the first attempt need not read it again.
+fn is_absent(record: &Record, known: Known<'_>, now: Timestamp) -> bool {
+    let evidence = match known {
+        Known::Nothing => None,
+        Known::Recorded => record.absent.as_ref(),
+        Known::Listed(listed) => Some(listed),
+    };
+    record.state == State::Claimed && Absent::may_count_for(record) && evidence.is_some_and(|absent| absent.holds(now))
 }
 
 /// The limits of the rule that asks for a replication, or else those of the settings.

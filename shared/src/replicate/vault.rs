@@ -16,6 +16,7 @@ use crate::context::{Context, Invocation};
 use crate::ledger::store::Expect;
 use crate::ledger::{self, Claimant, Copies, Ending, PARTLY_RECORDED, Record};
 use crate::model::command::Replication;
+use crate::model::order;
 use crate::model::receipt::Receipt;
 use crate::model::text::hash_of;
 
@@ -87,7 +88,7 @@ pub(super) async fn settle(
 
 /// The receipts in the order of their backups' IDs, each backup once.
 fn in_order(mut receipts: Vec<Receipt>) -> Vec<Receipt> {
-    receipts.sort_by(|one, other| one.backup_id.cmp(&other.backup_id));
+    order::by(&mut receipts, |one, other| one.backup_id.cmp(&other.backup_id));
     receipts.dedup_by(|one, other| one.backup_id == other.backup_id);
     receipts
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::month::{Look, MINUTES, Month, Stretch, day_of};
 use super::{Conclusion, Day, Fault, ResourceState};
 use crate::ledger::store::LedgerError;
+use crate::model::json;
 use crate::model::text::hash_of;
 use crate::ports::Notes;
 
@@ -164,7 +165,7 @@ pub async fn day(notes: &dyn Notes, rule: &str, day: Date) -> Result<Option<Reme
         Some(named) => notes.note(&names_name(rule, named)).await?,
         None => None,
     };
-    let unprotected = unprotected.and_then(|note| serde_json::from_str(&note.text).ok()).unwrap_or_default();
+    let unprotected = unprotected.and_then(|note| json::typed(&note.text).ok()).unwrap_or_default();
     Ok(Some(Remembered { day: found, last: month.look(day), unprotected }))
 }
 
@@ -213,7 +214,7 @@ async fn forget(notes: &dyn Notes, rule: &str, index: &Index, today: Date) -> Re
 async fn index_of(notes: &dyn Notes, rule: &str) -> Result<(Index, u64), LedgerError> {
     let name = index_name(rule);
     let Some(note) = notes.note(&name).await? else { return Ok((Index::default(), 0)) };
-    let index = serde_json::from_str(&note.text);
+    let index = json::typed(&note.text);
     Ok((index.map_err(|error| LedgerError::Corrupt { key: name, reason: error.to_string() })?, note.version))
 }
 
@@ -293,7 +294,7 @@ fn index_name(rule: &str) -> String {
 }
 
 fn month_name(rule: &str, month: Date) -> String {
-    format!("days/{rule}/{}", month.strftime("%Y-%m"))
+    format!("days/{rule}/{:04}-{:02}", month.year(), month.month())
 }
 
 fn names_name(rule: &str, day: Date) -> String {

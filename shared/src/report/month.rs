@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Conclusion, Day, ResourceCounts};
+use crate::model::json;
 use crate::sweep::findings::Counts;
 use crate::sweep::verdict::Verdict;
 
@@ -113,7 +114,7 @@ impl Month {
 
     /// Reads a note; `None` if it is none, or of a newer format.
     pub(super) fn read(text: &str) -> Option<Month> {
-        serde_json::from_str(text).ok().filter(|month: &Month| month.format <= FORMAT)
+        json::typed(text).ok().filter(|month: &Month| month.format <= FORMAT)
     }
 
     /// Counts the minutes of a stretch that lie in this month and are not counted yet.

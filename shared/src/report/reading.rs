@@ -18,6 +18,8 @@ use crate::ledger::store::LedgerError;
 use crate::ledger::{Record, adopted};
 use crate::model::command::Key;
 use crate::model::duration::rough;
+use crate::model::json;
+use crate::model::order;
 use crate::model::text::hash_of;
 use crate::model::time::later;
 use crate::observe::arrivals::Arrival;
@@ -318,11 +320,11 @@ async fn now_of(
         }
         // The list is cut to bound memory. What is most urgent stays.
         if report.exceptions.len() > wish.lines.saturating_mul(4) {
-            report.exceptions.sort_by(|a, b| order(a).cmp(&order(b)));
+            order::by(&mut report.exceptions, |a, b| order(a).cmp(&order(b)));
             report.exceptions.truncate(wish.lines.saturating_mul(2));
         }
     }
-    report.exceptions.sort_by(|a, b| order(a).cmp(&order(b)));
+    order::by(&mut report.exceptions, |a, b| order(a).cmp(&order(b)));
     let old = |listed: &Option<Timestamp>| listed.is_none_or(|listed| later(listed, wish.max_age) < wish.at);
     let dark: Vec<bool> = (0..many).map(|at| summary.dark.get(at).is_some_and(Option::is_some)).collect();
     let old: Vec<bool> = (0..many).map(|at| summary.listed.get(at).is_none_or(old)).collect();
@@ -358,7 +360,7 @@ async fn now_of(
     }
     // Backups that stand for themselves and have their copy are counted, not kept.
     report.resources.protected += summary.own;
-    lines.sort_by(|a, b| (a.state, a.since, &a.resource).cmp(&(b.state, b.since, &b.resource)));
+    order::by(&mut lines, |a, b| (a.state, a.since, &a.resource).cmp(&(b.state, b.since, &b.resource)));
     report.unprotected_total = lines.len() as u64;
     lines.truncate(wish.lines);
     report.unprotected = lines;
@@ -412,7 +414,7 @@ fn order(line: &Line) -> (Verdict, Option<Timestamp>, &str, &str) {
 
 async fn arrivals(notes: &dyn Notes, rule: &str) -> Result<Vec<Arrival>, LedgerError> {
     let note = notes.note(&arrivals_name(rule)).await?;
-    Ok(note.and_then(|note| serde_json::from_str(&note.text).ok()).unwrap_or_default())
+    Ok(note.and_then(|note| json::typed(&note.text).ok()).unwrap_or_default())
 }
 
 fn seconds(from: Timestamp, to: Timestamp) -> Option<u64> {

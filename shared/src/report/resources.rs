@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::{Cause, Fault, LINES, Late, ResourceLine, ResourceState, Rpo};
 use crate::ledger::risks::Risks;
+use crate::model::order;
 use crate::model::time::later;
 use crate::policy::EffectiveObjective;
 use crate::sweep::findings::Line;
@@ -115,7 +116,7 @@ impl Resources {
             reason: grouped.reason.clone(),
         };
         let mut causes: Vec<Cause> = self.causes.iter().map(|(key, grouped)| of(key, grouped)).collect();
-        causes.sort_by(|a, b| (a.verdict, b.backups).cmp(&(b.verdict, a.backups)));
+        order::by(&mut causes, |a, b| (a.verdict, b.backups).cmp(&(b.verdict, a.backups)));
         causes
     }
 
@@ -129,7 +130,7 @@ impl Resources {
     /// Every resource × destination, judged. What a person has called gone is left out.
     pub(super) fn judged(&self, terms: &Terms<'_>) -> impl Iterator<Item = ResourceLine> {
         let mut ids: Vec<&Id> = self.known.keys().collect();
-        ids.sort();
+        order::by(&mut ids, Ord::cmp);
         ids.into_iter()
             .filter_map(|id| Some((id, self.known.get(id)?)))
             .filter(|(_, resource)| !terms.risks.is_gone(&resource.id, resource.newest))
@@ -154,7 +155,7 @@ impl Resources {
             .map(|resource| Late { resource: resource.id.clone(), seconds: age(resource) })
             .collect();
         // A resource without any copy is worse than one with a copy of any age.
-        ages.sort_by(|a, b| {
+        order::by(&mut ages, |a, b| {
             (b.seconds.is_none(), b.seconds, &a.resource).cmp(&(a.seconds.is_none(), a.seconds, &b.resource))
         });
         let worst = ages.first().cloned();

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 
 use super::canonical::{
     Headers, ValueCase, canonical_request, check_credential, check_path, check_wire, hex, hmac_sha256, path_and_query,
-    sha256_hex, sorted_query,
+    sha256_hex, sorted_query, to_the_second,
 };
 use super::{Credential, Nonce, RequestDraft, SignError, Signed, SignedHeaders, SigningTrace};
 
@@ -33,7 +33,7 @@ pub fn sign(
     let payload_hash = sha256_hex(&draft.body);
 
     let mut headers = Headers::of(draft)?;
-    headers.add_missing("x-acs-date", || at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())?;
+    headers.add_missing("x-acs-date", || to_the_second(at))?;
     headers.add_missing("x-acs-signature-nonce", || nonce.0.clone())?;
     headers.add_missing("x-acs-content-sha256", || payload_hash.clone())?;
     if let Some(token) = &credential.security_token {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
@@ -29,6 +30,11 @@ pub fn hex(bytes: &[u8]) -> String {
         out.push(DIGITS[usize::from(byte & 15)].into());
     }
     out
+}
+
+/// A time in UTC to the second, as `2026-11-28T00:45:09Z`.
+pub fn to_the_second(at: Timestamp) -> String {
+    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
 }
 
 /// Appends bytes percent-encoded: all but the RFC 3986 unreserved set, in upper-case hex, with a space as `%20`.

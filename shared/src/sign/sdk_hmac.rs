@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 
 use super::canonical::{
     Headers, ValueCase, canonical_request, check_credential, check_path, encode_into, hex, hmac_sha256, path_and_query,
-    percent_decode, sha256_hex, sorted_query,
+    percent_decode, sha256_hex, sorted_query, to_the_second,
 };
 use super::{Credential, RequestDraft, SignError, Signed, SignedHeaders, SigningTrace};
 
@@ -31,7 +31,7 @@ pub fn sign(
     let query = sorted_query(&draft.query)?;
 
     let mut headers = Headers::of(draft)?;
-    headers.add_missing("x-sdk-date", || at.strftime("%Y%m%dT%H%M%SZ").to_string())?;
+    headers.add_missing("x-sdk-date", || to_the_second(at).replace(['-', ':'], ""))?;
     if let Some(token) = &credential.security_token {
         headers.add_missing("x-security-token", || token.expose_secret().to_owned())?;
     }

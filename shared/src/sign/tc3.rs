@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::canonical::{
     Headers, ValueCase, canonical_request, check_credential, hex, hmac_sha256, path_and_query, query_as_given,
-    sha256_hex,
+    sha256_hex, to_the_second,
 };
 use super::{Credential, RequestDraft, SignError, Signed, SignedHeaders, SigningTrace};
 
@@ -90,7 +90,7 @@ fn utc_date(timestamp: &str) -> Result<String, SignError> {
     }
     let at = timestamp.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     match at {
-        Some(at) => Ok(at.strftime("%Y-%m-%d").to_string()),
+        Some(at) => Ok(to_the_second(at).split('T').next().unwrap_or_default().to_owned()),
         None => Err(SignError::invalid("x-tc-timestamp", PROBLEM)),
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::ledger::store::LedgerError;
+use crate::model::json;
 use crate::policy::Rule;
 
 /// A note that others write at the same time is tried this often.
@@ -124,7 +125,7 @@ async fn change(ctx: &Context, rule: &Rule, mut change: impl FnMut(&mut Budget))
     for _ in 0..TRIES {
         let note = notes.note(&name).await?;
         let version = note.as_ref().map_or(0, |note| note.version);
-        let was: Budget = note.and_then(|note| serde_json::from_str(&note.text).ok()).unwrap_or_default();
+        let was: Budget = note.and_then(|note| json::typed(&note.text).ok()).unwrap_or_default();
         let mut next = was.clone();
         change(&mut next);
         if next == was && version > 0 {

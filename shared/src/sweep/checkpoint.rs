@@ -15,6 +15,7 @@ use super::register::Register;
 use super::state::Sweep;
 use super::stop::Stop;
 use crate::context::{Context, Invocation};
+use crate::model::json;
 use crate::model::text::hash_of;
 use crate::model::time::later;
 use crate::policy::Rule;
@@ -48,7 +49,7 @@ impl<'c> Sweep<'c> {
         let rule_hash = hash_of(&[&rule.to_json().to_string()]);
         let note = ctx.ports.notes.note(&name_of(&rule.name)).await?;
         let version = note.as_ref().map_or(0, |note| note.version);
-        let found = note.and_then(|note| serde_json::from_str::<SweepProgress>(&note.text).ok());
+        let found = note.and_then(|note| json::typed::<SweepProgress>(&note.text).ok());
         if let Some(found) = found.as_ref().filter(|found| found.lease_until > now) {
             return Err(Stop::Busy(found.lease_until));
         }
@@ -120,6 +121,8 @@ impl<'c> Sweep<'c> {
             may_start: rule.limits.max_new_per_sweep.map_or(u64::MAX, u64::from),
             at_once: ctx.settings.concurrency,
             no_more: false,
+            hands: false,
+            source_read: ctx.now(),
             paused: false,
         }
     }
@@ -211,20 +214,20 @@ impl<'c> Sweep<'c> {
         }
         let exceptions = &mut self.exceptions;
         let exception = |line: &str| {
-            let line: Line = serde_json::from_str(line).ok()?;
+            let line: Line = json::typed(line).ok()?;
             exceptions.extend(line.key.as_deref().map(short));
             Some(())
         };
         each_line(notes, whose, "findings", course.findings, exception).await?;
         let due = &mut self.due;
         let waiting = |line: &str| {
-            due.push(serde_json::from_str(line).ok()?);
+            due.push(json::typed(line).ok()?);
             Some(())
         };
         each_line(notes, whose, &format!("due{}", course.queued), course.due_chunks, waiting).await?;
         let lost = &mut self.lost;
         let gone = |line: &str| {
-            lost.push_back(serde_json::from_str(line).ok()?);
+            lost.push_back(json::typed(line).ok()?);
             Some(())
         };
         each_line(notes, whose, &format!("lost{}", course.queued), course.lost_chunks, gone).await?;

@@ -53,6 +53,11 @@ impl<'c> Sweep<'c> {
     /// Asks for the next page of a destination, if there is one.
     fn ask_for_copies(&mut self, at: usize, asked: &mut FuturesUnordered<Asked<'c>>) {
         let Some(Listing::At(cursor)) = self.course.listings.get(at) else { return };
+        if cursor.is_none()
+            && let Some(proof) = self.course.proofs.get_mut(at)
+        {
+            *proof = Some((self.ctx.now(), 0));
+        }
         let Some(destination) = self.rule.destinations.get(at) else { return };
         let inventory = self.provider.inventory();
         let scope = self.scope(&destination.region, destination.project_id.as_deref());
@@ -71,6 +76,12 @@ impl<'c> Sweep<'c> {
 
     fn take_copies(&mut self, at: usize, page: CopiesPage, alone: bool) {
         self.course.answered = Some(self.ctx.now());
+        if let Some(proof) = self.course.proofs.get_mut(at) {
+            // Where items went while it was listed, others may have come to a page that was read before.
+            let whole = page.total.filter(|_| page.proves);
+            *proof =
+                proof.zip(whole).filter(|((_, last), total)| total >= last).map(|((begun, _), total)| (begun, total));
+        }
         let (inventory, first) = (self.provider.inventory(), self.course.listings.get(at) == Some(&Listing::At(None)));
         let vault = self.rule.destinations.get(at).and_then(|destination| destination.vault_id.as_ref());
         if let Some(index) = self.indexes.get_mut(at) {
@@ -106,6 +117,9 @@ impl<'c> Sweep<'c> {
         tracing::warn!(rule = self.rule.name, region, %reason, "a destination cannot be listed");
         if let Some(dark) = self.course.dark.get_mut(at) {
             *dark = Some(reason);
+        }
+        if let Some(proof) = self.course.proofs.get_mut(at) {
+            *proof = None;
         }
         self.listed(at);
         Ok(())

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::findings::Line;
+use crate::ledger::Absent;
+use crate::model::order;
 
 /// So many copies are started in one course. What is more is found again by the next one.
 pub(super) const MOST: usize = 20_000;
@@ -22,6 +24,9 @@ pub(crate) struct Due {
     /// The code for which it waits, if the last refusal was not the backup's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) gate: Option<String>,
+    /// What was read of it, where its start may rely on that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) absent: Option<Absent>,
 }
 
 /// What is due, in order, with a lane for each destination: one that is stuck keeps nothing from the others.
@@ -59,7 +64,7 @@ impl Lanes {
     /// Takes all, in order.
     pub(super) fn take_all(&mut self) -> Vec<Due> {
         let mut all: Vec<(u64, Due)> = self.lanes.drain(..).flatten().collect();
-        all.sort_by_key(|(place, _)| *place);
+        order::by_key(&mut all, |(place, _)| *place);
         all.into_iter().map(|(_, due)| due).collect()
     }
 

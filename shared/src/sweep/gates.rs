@@ -10,6 +10,7 @@ use super::findings::place;
 use super::state::Sweep;
 use super::stop::Stop;
 use crate::model::failure::Whose;
+use crate::model::json;
 use crate::model::text::hash_of;
 use crate::model::time::later;
 
@@ -39,7 +40,7 @@ impl Sweep<'_> {
                 continue;
             }
             let note = self.ctx.ports.notes.note(&self.gate_name(at, &code)).await?;
-            let known = note.and_then(|note| serde_json::from_str::<Known>(&note.text).ok());
+            let known = note.and_then(|note| json::typed::<Known>(&note.text).ok());
             let now = self.ctx.now();
             let may = known.is_none_or(|known| later(known.since, EAGER) > now || later(known.tried, EVERY) <= now);
             let gate = if may { Gate::Untried } else { Gate::Closed("an earlier one".to_owned()) };
@@ -70,7 +71,7 @@ impl Sweep<'_> {
         let name = self.gate_name(at, code);
         let note = self.ctx.ports.notes.note(&name).await?;
         let version = note.as_ref().map_or(0, |note| note.version);
-        let known = note.and_then(|note| serde_json::from_str::<Known>(&note.text).ok());
+        let known = note.and_then(|note| json::typed::<Known>(&note.text).ok());
         // What was tried a day ago and passed since was another trouble.
         let since = known.filter(|known| later(known.tried, 2 * EAGER) > now).map_or(now, |known| known.since);
         if let Ok(text) = serde_json::to_string(&Known { since, tried: now }) {

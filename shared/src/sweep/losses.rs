@@ -11,6 +11,7 @@ use super::verdict::Verdict;
 use crate::ledger::{Record, State};
 use crate::model::time::later;
 use crate::observe;
+use crate::replicate::Known;
 
 /// How often more a destination is asked that does not answer.
 const MORE: usize = 3;
@@ -75,7 +76,7 @@ impl Sweep<'_> {
         }
         let Some(replication) = self.replication(at, &line.backup_id) else { return Ok(()) };
         let key = replication.key();
-        start(self.ctx, self.provider, replication, &self.soon()).await;
+        start(self.ctx, self.provider, replication, Known::Nothing, &self.soon()).await;
         if let Some(now) = self.ctx.ports.ledger.get(&key).await? {
             line.verdict = Verdict::of_state(now.state).unwrap_or(line.verdict);
             if now.state == State::Accepted {

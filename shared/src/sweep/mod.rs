@@ -47,6 +47,7 @@ use crate::exchange::{Target, credential};
 use crate::ledger::store::LedgerError;
 use crate::model::command::{Replication, Source};
 use crate::model::error::{Error, ErrorName};
+use crate::model::order;
 use crate::model::time::later;
 use crate::policy::Rule;
 use crate::ports::Boxed;
@@ -89,7 +90,7 @@ pub(crate) async fn run(ctx: &Context, payload: &Value, invocation: &Invocation)
         let dark = last.as_ref().is_some_and(|(last, _)| last.dark.iter().any(Option::is_some));
         waiting.push((trouble.is_some() || dark, last.map(|(last, _)| last.complete_as_of), rule));
     }
-    waiting.sort_by_key(|(trouble, last, _)| (*trouble, *last));
+    order::by_key(&mut waiting, |(trouble, last, _)| (*trouble, *last));
     let left = |to: Timestamp| Duration::try_from(to.duration_since(ctx.now())).unwrap_or_default();
     let for_rules = later(ctx.now(), left(invocation.deadline).mul_f64(1.0 - OUTBOX_KEEPS));
     let of_rules = Invocation { id: invocation.id.clone(), deadline: for_rules };

@@ -14,8 +14,9 @@ use super::state::Sweep;
 use super::stop::Stop;
 use super::summary;
 use super::verdict::{DestinationView, Judgement, Proof, Verdict, is_due, judge};
+use crate::ledger::limits::OnDoubt;
 use crate::ledger::store::LedgerError;
-use crate::ledger::{Record, State};
+use crate::ledger::{Absent, Record, State};
 use crate::model::backup::{Backup, CopyState, Eligibility};
 use crate::model::command::Replication;
 use crate::model::failure::Whose;
@@ -24,6 +25,7 @@ use crate::model::time::later;
 use crate::policy::Coverage;
 use crate::ports::Boxed;
 use crate::providers::inventory::{Cursor, InventoryQuery};
+use crate::replicate::hands;
 
 /// Records read at once.
 const LOOKUPS: usize = 16;
@@ -64,6 +66,7 @@ struct Judgements {
 impl Sweep<'_> {
     /// Lists the backups, judges them, and starts what is due.
     pub(super) async fn sources(&mut self) -> Result<(), Stop> {
+        self.hands |= hands::are_seen(self.ctx, &self.rule.name).await?;
         if self.course.dark.iter().any(Option::is_some) {
             let before = summary::read(&*self.ctx.ports.notes, &self.rule.name).await?;
             // After an edit the destinations may be others, in another order.
@@ -82,6 +85,7 @@ impl Sweep<'_> {
             let cursor = self.course.cursor.clone().map(Cursor);
             let call = inventory.list(&scope, cursor.as_ref());
             let listed = |reply| inventory.listed(&scope, cursor.as_ref(), &reply);
+            self.source_read = self.ctx.now();
             let page = match self.ask(&call, self.invocation.stop(), listed).await {
                 Ok(page) => page,
                 Err(failure) => return Err(self.failed(&failure).await),
@@ -295,6 +299,22 @@ impl Sweep<'_> {
         }
     }
 
+    /// What this sweep has read of a backup that has no copy, where a start may rely on it: nobody else makes copies here, none is on its way,
+    /// and nothing was ever tried.
+    pub(super) fn absent(&self, one: &Judged) -> Option<Absent> {
+        let (limits, cloud) = (&self.rule.limits, self.provider.cloud());
+        let holds = limits.on_doubt.unwrap_or_else(|| self.ctx.settings.on_doubt(cloud)) == OnDoubt::Hold;
+        let others =
+            self.hands || limits.start_after.is_some() || one.backup.copy_to(&one.replication.destination).is_some();
+        let untried =
+            one.record.as_ref().is_none_or(|record| record.state == State::Seen && Absent::may_count_for(record));
+        if holds || others || !untried || self.pair.is_some() || one.judgement != Judgement::Missing {
+            return None;
+        }
+        let (listing_begun, _) = self.course.proofs.get(one.at).copied().flatten()?;
+        Some(Absent { listing_begun, source_read: self.source_read, run: self.course.run.clone(), version: 0 })
+    }
+
     fn is_due(&self, one: &Judged) -> bool {
         // What is seen for the first time is recorded with the time of its start.
         let first = one.record.is_none() && one.judgement == Judgement::Missing;
@@ -338,6 +358,7 @@ impl Sweep<'_> {
         // What the source tells as done and nobody has ever seen is asked for by its ID as well.
         let lost = verdict == Verdict::Lost && (seen_before || of_state(State::Accepted));
         let at = one.at;
+        let absent = self.absent(&one);
         let line = Line {
             verdict,
             backup_id: one.backup.id,
@@ -355,10 +376,10 @@ impl Sweep<'_> {
             if let Some(gone) = self.course.gone_copies.get_mut(at).filter(|_| seen_before) {
                 *gone += 1;
             }
-            self.lost.push_back(Due { at, line, doubt, gate });
+            self.lost.push_back(Due { at, line, doubt, gate, absent: None });
         } else if due && self.due.len() < MOST {
             self.course.due += u64::from(!doubt);
-            self.due.push(Due { at, line, doubt, gate });
+            self.due.push(Due { at, line, doubt, gate, absent });
         } else {
             self.found(line);
         }

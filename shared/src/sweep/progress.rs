@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::chunks::chunk_name;
 use super::findings::{Counts, MassLoss, NotCovered};
 use crate::ledger::store::LedgerError;
+use crate::model::json;
 use crate::ports::Notes;
 
 /// Drops the chunks that a course has written. `all`: also its findings, which a summary still needs.
@@ -89,6 +90,9 @@ pub(crate) struct SweepProgress {
     pub phase: Phase,
     /// How far the copies of each destination are listed.
     pub listings: Vec<Listing>,
+    /// Since when each is listed, as long as the listing can prove that a copy is not there, and how many items its last page counted.
+    #[serde(default)]
+    pub proofs: Vec<Option<(Timestamp, u64)>>,
     /// Where the next page begins, in a later stretch.
     pub cursor: Option<String>,
     /// How many chunks of copies are written, by destination.
@@ -162,6 +166,7 @@ impl SweepProgress {
             tried_since: None,
             phase: Phase::Copies,
             listings: vec![Listing::At(None); destinations],
+            proofs: vec![None; destinations],
             cursor: None,
             copies: vec![0; destinations],
             findings: 0,
@@ -218,13 +223,13 @@ pub(crate) fn name_of(rule: &str) -> String {
 /// Whether a sweep of a rule is under way, as far as its course says.
 pub(crate) async fn is_running(notes: &dyn Notes, rule: &str, now: Timestamp) -> Result<bool, LedgerError> {
     let note = notes.note(&name_of(rule)).await?;
-    let course = note.and_then(|note| serde_json::from_str::<SweepProgress>(&note.text).ok());
+    let course = note.and_then(|note| json::typed::<SweepProgress>(&note.text).ok());
     Ok(course.is_some_and(|course| course.lease_until > now))
 }
 
 /// Why the last sweep of a rule has not come to its end, if it has not.
 pub(super) async fn trouble(notes: &dyn Notes, rule: &str) -> Result<Option<String>, LedgerError> {
     let note = notes.note(&name_of(rule)).await?;
-    let course = note.and_then(|note| serde_json::from_str::<SweepProgress>(&note.text).ok());
+    let course = note.and_then(|note| json::typed::<SweepProgress>(&note.text).ok());
     Ok(course.and_then(|course| course.error))
 }

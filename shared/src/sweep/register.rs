@@ -12,6 +12,7 @@ use super::findings::Line;
 use super::verdict::Verdict;
 use crate::ledger::About;
 use crate::model::backup::{Backup, Eligibility};
+use crate::model::json;
 use crate::policy::{Coverage, Rule};
 
 /// One resource.
@@ -247,7 +248,7 @@ impl Register {
 
     /// Takes up a line of [`Register::lines`]; `None` if it cannot be read.
     pub(crate) fn restore(&mut self, line: &str) -> Option<()> {
-        let resource: Resource = serde_json::from_str(line).ok()?;
+        let resource: Resource = json::typed(line).ok()?;
         let (id, kind) = (resource.id.clone(), resource.kind.clone());
         *self.resource(&id, kind.as_deref()) = resource;
         Some(())

@@ -17,7 +17,7 @@ use crate::model::command::{Key, Replication};
 use crate::model::evidence::{Evidence, How};
 use crate::observe;
 use crate::ports::Boxed;
-use crate::replicate::{Written, outbox, update};
+use crate::replicate::{Written, hands, outbox, update};
 
 /// Copies that are looked at together.
 const LOOKS: usize = 8;
@@ -52,7 +52,11 @@ impl Sweep<'_> {
                 None if one.judgement.is_wanting() => {
                     let until =
                         self.rule.starts_at(&one.backup, me.now).filter(|_| one.judgement == Judgement::Missing);
-                    let record = ledger::put_off(&one.replication, about, &me, until);
+                    let mut record = ledger::put_off(&one.replication, about, &me, until);
+                    // For whoever takes the command from the queue. What this sweep starts itself it keeps in memory.
+                    if self.ctx.ports.work_queue.is_some() {
+                        record.absent = self.absent(one).map(|absent| absent.with(&record));
+                    }
                     // If somebody else has written a record first, that one knows more and stays.
                     self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;
                 }
@@ -198,7 +202,12 @@ impl Sweep<'_> {
         }
         let found =
             |current: Option<&Record>| current.and_then(|current| ledger::found(current, seen.clone(), &me)).ok_or(());
-        update(&*self.ctx.ports.ledger, Some(record), found).await?;
+        if let Written::Stored(_) = update(&*self.ctx.ports.ledger, Some(record), found).await?
+            && how == How::Observed
+        {
+            self.hands = true;
+            hands::seen(self.ctx, &self.rule.name).await;
+        }
         Ok(())
     }
 

@@ -18,12 +18,13 @@ use crate::ledger::{Record, State};
 use crate::model::command::{Command, Operation, Replication};
 use crate::model::error::ErrorName;
 use crate::model::failure::Whose;
+use crate::model::order;
 use crate::model::text::one_line;
 use crate::model::time::later;
 use crate::ports::Boxed;
 use crate::providers::provider::Provider;
 use crate::replicate::outcome::{Outcome, ReplicationResult, TroubleState, log_result};
-use crate::replicate::{self, update};
+use crate::replicate::{self, Known, update};
 
 /// How long a command that was handed over is not sent again, so that a work queue that is behind does not fill with repetitions.
 const HANDED_OVER_FOR: Duration = Duration::from_secs(900);
@@ -45,9 +46,10 @@ pub(super) async fn start(
     ctx: &Context,
     provider: &dyn Provider,
     replication: Replication,
+    known: Known<'_>,
     invocation: &Invocation,
 ) -> Outcome {
-    let outcome = replicate::run(ctx, provider, &replication, invocation).await;
+    let outcome = replicate::run_knowing(ctx, provider, &replication, known, invocation).await;
     let result = ReplicationResult { replication: Some(replication), outcome };
     log_result(&invocation.id, &result);
     result.outcome
@@ -56,6 +58,7 @@ pub(super) async fn start(
 impl Sweep<'_> {
     /// Starts what is due, within the limits, and counts each with what came of it.
     pub(super) async fn starts(&mut self) -> Result<(), Stop> {
+        self.hands |= replicate::hands::are_seen(self.ctx, &self.rule.name).await?;
         self.order();
         self.read_brake().await?;
         if self.is_dry_run() {
@@ -82,7 +85,7 @@ impl Sweep<'_> {
     /// has a copy waits for those that have none.
     fn order(&mut self) {
         let mut due = self.due.take_all();
-        due.sort_by_key(|one| std::cmp::Reverse(one.line.created_at));
+        order::by_key(&mut due, |one| std::cmp::Reverse(one.line.created_at));
         let mut rounds: HashMap<(usize, String), usize> = HashMap::new();
         let mut ordered: Vec<(bool, usize, Due)> = Vec::with_capacity(due.len());
         for one in due {
@@ -93,7 +96,7 @@ impl Sweep<'_> {
             *round += 1;
         }
         // The sort is stable: within a round the newest stay first.
-        ordered.sort_by_key(|(sure, round, _)| (*sure, *round));
+        order::by_key(&mut ordered, |(sure, round, _)| (*sure, *round));
         self.due = ordered.into_iter().map(|(_, _, due)| due).collect();
     }
 
@@ -161,8 +164,10 @@ impl Sweep<'_> {
                             *busy += 1;
                         }
                         let invocation = self.soon();
+                        let hands = self.hands;
                         runs.push(Box::pin(async move {
-                            let outcome = start(ctx, provider, replication, &invocation).await;
+                            let known = due.absent.as_ref().filter(|_| !hands).map_or(Known::Nothing, Known::Listed);
+                            let outcome = start(ctx, provider, replication, known, &invocation).await;
                             (due, outcome)
                         }));
                     }
@@ -186,9 +191,10 @@ impl Sweep<'_> {
 
     /// Counts one copy with what came of its start.
     async fn became(&mut self, due: Due, outcome: Outcome) -> Result<(), Stop> {
-        let Due { at, mut line, doubt, gate } = due;
+        let Due { at, mut line, doubt, gate, .. } = due;
         match outcome {
-            Outcome::Accepted { replayed, .. } => {
+            Outcome::Accepted { replayed, receipts, .. } => {
+                self.hands |= !doubt && !replayed && receipts.iter().any(|receipt| receipt.adopted);
                 self.course.started += u64::from(!doubt && !replayed);
                 self.passed(at);
                 // Only what was answered from the record can be further than accepted.
@@ -336,6 +342,7 @@ impl Sweep<'_> {
                 let mut next = found.clone();
                 next.not_before = Some(until);
                 next.version += 1;
+                next.absent = due.absent.clone().filter(|_| !self.hands).map(|absent| absent.with(&next));
                 Ok((next, Expect::Was { version: found.version, owner: found.owner.clone() }))
             };
             let known = self.ctx.ports.ledger.get(&replication.key()).await?;

@@ -66,6 +66,10 @@ pub(crate) struct Sweep<'c> {
     pub(super) no_more: bool,
     /// A person has stopped this rule.
     pub(super) paused: bool,
+    /// When the page of backups that is judged now was asked for.
+    pub(super) source_read: Timestamp,
+    /// Another hand makes copies of this rule, so that each start reads whether there is one.
+    pub(super) hands: bool,
 }
 
 impl<'c> Sweep<'c> {

@@ -13,6 +13,7 @@ use super::state::Sweep;
 use super::stop::Stop;
 use crate::ledger::store::LedgerError;
 use crate::model::command::Destination;
+use crate::model::json;
 use crate::ports::Notes;
 
 /// Orphans that are kept one by one.
@@ -72,7 +73,7 @@ pub struct Summary {
 /// The notes cannot be read.
 pub async fn read(notes: &dyn Notes, rule: &str) -> Result<Option<(Summary, u64)>, LedgerError> {
     let note = notes.note(&summary_name(rule)).await?;
-    Ok(note.and_then(|note| Some((serde_json::from_str(&note.text).ok()?, note.version))))
+    Ok(note.and_then(|note| Some((json::typed(&note.text).ok()?, note.version))))
 }
 
 /// Why the last sweep of a rule has not come to its end, if it has not.
@@ -95,7 +96,7 @@ impl Summary {
     /// They cannot be read, in words.
     pub(crate) async fn exceptions(&self, notes: &dyn Notes, rule: &str, chunk: u32) -> Result<Vec<Line>, String> {
         let lines = read_chunk(notes, rule, &self.run, "findings", chunk).await.map_err(|stop| stop.reason())?;
-        lines.iter().map(|line| serde_json::from_str(line).map_err(|error| error.to_string())).collect()
+        lines.iter().map(|line| json::typed(line).map_err(|error| error.to_string())).collect()
     }
 
     /// All resources of the rule.
@@ -105,7 +106,7 @@ impl Summary {
     pub(crate) async fn register(&self, notes: &dyn Notes, rule: &str) -> Result<Vec<Resource>, String> {
         let mut all = Vec::new();
         let resource = |line: &str| {
-            all.push(serde_json::from_str(line).ok()?);
+            all.push(json::typed(line).ok()?);
             Some(())
         };
         let read = each_line(notes, (rule, &self.run), "register", self.register, resource);
@@ -134,7 +135,7 @@ impl Sweep<'_> {
         let (since, begun, mut oldest) = (&self.since, self.course.begun, None::<Timestamp>);
         let history = self.rule.effective().is_some_and(|objective| objective.history);
         let except = |line: &str| {
-            let line: Line = serde_json::from_str(line).ok()?;
+            let line: Line = json::typed(line).ok()?;
             let at = destinations.iter().position(|destination| place(destination) == line.destination)?;
             let forgiven = line.is_historic(since.get(at).copied()) && !history && !line.is_for_a_person();
             let backlog = forgiven && register.has_copy(&line, at, line.created_at);

@@ -6,6 +6,7 @@ use super::state::Sweep;
 use super::stop::Stop;
 use super::verdict::{DestinationView, Judgement, judge};
 use crate::model::command::Operation;
+use crate::replicate::Known;
 use crate::replicate::outcome::{Outcome, TroubleState};
 
 impl Sweep<'_> {
@@ -48,7 +49,7 @@ impl Sweep<'_> {
             return Ok(());
         }
         for replication in command.replications() {
-            match start(self.ctx, self.provider, replication, &self.soon()).await {
+            match start(self.ctx, self.provider, replication, Known::Nothing, &self.soon()).await {
                 Outcome::Accepted { receipts, replayed: false, .. } => self.course.started += receipts.len() as u64,
                 Outcome::Not(trouble) if trouble.state == TroubleState::Refused => self.course.refused += 1,
                 _ => {}

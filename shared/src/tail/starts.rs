@@ -17,11 +17,12 @@ use crate::ledger::store::{Expect, LedgerError};
 use crate::model::command::{Command, Operation, Replication};
 use crate::model::error::ErrorName;
 use crate::model::failure::Whose;
+use crate::model::order;
 use crate::model::time::later;
 use crate::policy::Rule;
 use crate::ports::{Boxed, WorkQueue};
 use crate::replicate::outcome::{Outcome, ReplicationResult, Trouble, TroubleState, log_result};
-use crate::replicate::{self, update};
+use crate::replicate::{self, Known, update};
 use crate::sweep::{budget, progress};
 
 /// How long a command that was handed over is not sent again.
@@ -89,7 +90,7 @@ pub(super) async fn start<'c>(
 
 /// For each resource its newest backup first, then the second newest of each, and so on.
 fn in_order(mut wants: Vec<Want<'_>>) -> Vec<Want<'_>> {
-    wants.sort_by_key(|want| std::cmp::Reverse(want.backup.created_at));
+    order::by_key(&mut wants, |want| std::cmp::Reverse(want.backup.created_at));
     let mut rounds: HashMap<(String, String), usize> = HashMap::new();
     let mut ordered: Vec<(usize, Want<'_>)> = Vec::with_capacity(wants.len());
     for want in wants {
@@ -99,7 +100,7 @@ fn in_order(mut wants: Vec<Want<'_>>) -> Vec<Want<'_>> {
         *round += 1;
     }
     // The sort is stable: within a round the newest stay first.
-    ordered.sort_by_key(|(round, _)| *round);
+    order::by_key(&mut ordered, |(round, _)| *round);
     ordered.into_iter().map(|(_, want)| want).collect()
 }
 
@@ -176,7 +177,9 @@ impl<'c> Starts<'_, 'c> {
                     continue;
                 }
                 runs.push(Box::pin(async move {
-                    let outcome = replicate::run(ctx, provider, &want.replication, invocation).await;
+                    // It has no listing of the destination to rely on.
+                    let known = Known::Nothing;
+                    let outcome = replicate::run_knowing(ctx, provider, &want.replication, known, invocation).await;
                     (want, outcome)
                 }));
             }
@@ -285,6 +288,7 @@ impl<'c> Starts<'_, 'c> {
             let found = found.filter(|found| found.state == Stands::Seen).ok_or(())?;
             let mut next = found.clone();
             next.not_before = Some(until);
+            next.absent = None;
             next.version += 1;
             Ok((next, Expect::Was { version: found.version, owner: found.owner.clone() }))
         };

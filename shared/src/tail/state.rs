@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::scope::Scope;
 use crate::context::{Context, Invocation};
 use crate::ledger::store::LedgerError;
+use crate::model::json;
 use crate::model::text::hash_of;
 use crate::model::time::later;
 
@@ -104,7 +105,7 @@ pub(super) async fn take(
     let (notes, name, now) = (&*ctx.ports.notes, scope.name(), ctx.now());
     let note = notes.note(&name).await?;
     let version = note.as_ref().map_or(0, |note| note.version);
-    let found = note.and_then(|note| serde_json::from_str::<State>(&note.text).ok());
+    let found = note.and_then(|note| json::typed::<State>(&note.text).ok());
     let mut state = found.filter(|state| state.format == FORMAT).unwrap_or_default();
     if let Some(until) = state.lease_until.filter(|until| *until > now) {
         return Ok(Taken::Busy(until));

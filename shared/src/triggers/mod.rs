@@ -4,9 +4,6 @@ pub mod door;
 mod envelopes;
 pub mod hint;
 
-use aws_lambda_events::event::eventbridge::EventBridgeEvent;
-use aws_lambda_events::event::sns::SnsRecord;
-use aws_lambda_events::event::sqs::SqsMessage;
 use serde_json::{Value, json};
 
 use crate::model::command::{Command, Operation};
@@ -127,29 +124,35 @@ fn is_sqs(record: &Value) -> bool {
     record.get("eventSource").and_then(Value::as_str) == Some("aws:sqs") && record.get("body").is_some()
 }
 
-/// Reads one record from each item. An item of the wrong shape fails alone.
+/// Reads one record from each item. An item of the wrong shape fails alone. Of an envelope only what is used is read: the official types
+/// copy and check the rest as well, and refuse an event for a field that says nothing here.
 fn each(items: &[Value], read: impl Fn(&Value, &str) -> EventRecord) -> Vec<EventRecord> {
     items.iter().enumerate().map(|(index, item)| read(item, &format!("Records[{index}]"))).collect()
 }
 
 fn sqs(value: &Value, path: &str) -> EventRecord {
-    match parse::<SqsMessage>(value, path, &["messageId", "body"]) {
-        Ok(SqsMessage { body: Some(body), message_id, .. }) => text_record(&body, message_id, &format!("{path}.body")),
-        Ok(_) => unread(value.get("messageId"), FieldError::new(format!("{path}.body"), "is missing")),
-        Err(error) => unread(value.get("messageId"), error),
+    let id = value.get("messageId").filter(|id| !id.is_null());
+    let names: &[&str] = if id.is_some() { &["messageId", "body"] } else { &["body"] };
+    match text_fields(value, path, names) {
+        Ok(()) => {
+            let body = value.get("body").and_then(Value::as_str).unwrap_or_default();
+            text_record(body, id.and_then(Value::as_str).map(str::to_owned), &format!("{path}.body"))
+        }
+        Err(error) => unread(id, error),
     }
 }
 
 fn sns(value: &Value, path: &str) -> EventRecord {
     let inner = value.get("Sns").unwrap_or(&Value::Null);
-    // Checked first, because the parser of the whole record cannot say which field of the inner object is wrong.
+    let id = inner.get("MessageId");
     let texts = ["MessageId", "Message", "Type", "TopicArn", "Timestamp"];
     let checked = text_fields(inner, &format!("{path}.Sns"), &texts);
-    match checked
-        .and_then(|()| parse::<SnsRecord>(value, path, &["EventSource", "EventVersion", "EventSubscriptionArn"]))
-    {
-        Ok(record) => text_record(&record.sns.message, Some(record.sns.message_id), &format!("{path}.Sns.Message")),
-        Err(error) => unread(inner.get("MessageId"), error),
+    match checked.and_then(|()| text_fields(value, path, &["EventSource", "EventVersion", "EventSubscriptionArn"])) {
+        Ok(()) => {
+            let message = inner.get("Message").and_then(Value::as_str).unwrap_or_default();
+            text_record(message, id.and_then(Value::as_str).map(str::to_owned), &format!("{path}.Sns.Message"))
+        }
+        Err(error) => unread(id, error),
     }
 }
 
@@ -203,11 +206,12 @@ fn record_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventRecord
         return Ok(EventRecord { items: vec![item], id });
     }
     if object.contains_key("detail-type") || object.contains_key("detail") {
-        let event: EventBridgeEvent<Value> = parse(value, "", &["detail-type", "source"])?;
-        let id = event.id.or(id);
-        let read = inner(&event.detail, id.clone(), "detail", depth);
-        return match (read, envelopes::another_product(&event.source)) {
-            (Err(_), Some(reason)) if event.detail_type != "Scheduled Event" => Ok(ignored(reason, id)),
+        text_fields(value, "", &["detail-type", "source"])?;
+        let id = text("id").map(str::to_owned).or(id);
+        let detail = object.get("detail").ok_or_else(|| FieldError::new("detail", "is missing"))?;
+        let read = inner(detail, id.clone(), "detail", depth);
+        return match (read, text("source").and_then(envelopes::another_product)) {
+            (Err(_), Some(reason)) if text("detail-type") != Some("Scheduled Event") => Ok(ignored(reason, id)),
             (read, _) => read,
         };
     }
@@ -370,15 +374,6 @@ fn command(value: &Value, event_id: Option<&str>) -> Result<Item, FieldError> {
 
 fn parse_text(text: &str, field: &str) -> Result<Value, FieldError> {
     json::read(text).map_err(|reason| FieldError::new(field, reason))
-}
-
-/// Reads an envelope. The parser's own messages are about this program's types, so the error is worded here.
-fn parse<T: serde::de::DeserializeOwned>(value: &Value, path: &str, texts: &[&str]) -> Result<T, FieldError> {
-    T::deserialize(value).or_else(|_| {
-        text_fields(value, path, texts)?;
-        let field = if path.is_empty() { "event" } else { path };
-        Err(FieldError::new(field, "does not have the shape that AWS documents for this envelope"))
-    })
 }
 
 /// Checks that these fields are present and are strings.

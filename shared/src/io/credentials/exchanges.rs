@@ -87,11 +87,12 @@ impl TokenClient {
     /// Gets a Huawei IAM token for this realm with a password.
     pub(super) async fn huawei_token(
         &self,
+        provider: &dyn Provider,
         (domain, user, password): (&str, &str, &SecretString),
         realm: Realm<'_>,
     ) -> Result<huawei::token::Token, Failure> {
         let call = &huawei::token::request(domain, user, password, realm);
-        let ask = |timeout| async move { huawei::token::token(&self.unsigned(&huawei::Huawei, call, timeout).await?) };
+        let ask = |timeout| async move { huawei::token::token(&self.unsigned(provider, call, timeout).await?) };
         self.repeated(ask).await
     }
 

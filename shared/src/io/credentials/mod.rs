@@ -273,7 +273,7 @@ impl AccountSecrets {
             .into()),
             (StoredCredential::Password { domain, user, password }, None) => {
                 let asked = async {
-                    let token = self.client.huawei_token((&domain, &user, &password), realm).await;
+                    let token = self.client.huawei_token(provider, (&domain, &user, &password), realm).await;
                     token.map_err(|failure| {
                         let place = set_up.source.place();
                         let Realm { region, project } = realm;

@@ -52,7 +52,7 @@ impl Sts for Alibaba {
         let mut call = to_sts(call(Effect::SignIn, "AssumeRoleWithOIDC", region, Vec::new()));
         call.draft.query = Query::None;
         call.draft.headers.push(("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
-        call.draft.headers.push(("x-acs-date".to_owned(), at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()));
+        call.draft.headers.push(("x-acs-date".to_owned(), canonical::to_the_second(at)));
         call.draft.headers.push(("x-acs-signature-nonce".to_owned(), nonce.0.clone()));
         call.draft.body = body.into_bytes();
         call

@@ -8,7 +8,7 @@ use crate::model::http::HttpRequest;
 use crate::providers::call::{Call, Effect, PROJECT_HEADER, Service};
 use crate::providers::inventory::InventoryQuery;
 use crate::providers::on_wire::{self, Route};
-use crate::sign::{Query, RequestDraft};
+use crate::sign::{Query, RequestDraft, canonical};
 
 /// Page size of every list. Source: huawei-cloud-api-definitions-CBR 0.1.20261030, at most 1000.
 pub(crate) const PAGE: u64 = 100;
@@ -144,7 +144,7 @@ pub(crate) fn list_kind(scope: &InventoryQuery, image_type: Option<&str>, offset
         // CSBS publishes neither the form of `sort` nor that of its times, and a wrong one might be refused.
         return get_at(LIST_ITEMS, &place, "checkpoint_items", &filters, Some(offset));
     }
-    let since = scope.since.map(|since| since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    let since = scope.since.map(canonical::to_the_second);
     filters.extend([("show_replication", "true"), ("sort", "created_at:desc")]);
     filters.extend(scope.vault_id.as_deref().map(|vault| ("vault_id", vault)));
     filters.extend(since.as_deref().map(|since| ("start_time", since)));

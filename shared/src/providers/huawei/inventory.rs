@@ -8,6 +8,7 @@ use super::{Huawei, calls, errors, subject};
 use crate::model::backup::{self, CopyRecord, CopyState, DestinationCopy, Eligibility};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
+use crate::model::order;
 use crate::model::text::one_line;
 use crate::providers::call::{Call, Service};
 use crate::providers::inventory::{
@@ -79,7 +80,8 @@ impl Inventory for Huawei {
         let (items, next, total) = page(destination, cursor, reply)?;
         let replicas = items.iter().filter(|item| item.image_type().is_none_or(|kind| kind == "replication"));
         let copies = replicas.map(copy).collect::<Result<Vec<_>, _>>()?;
-        Ok(CopiesPage { copies, next, total })
+        // An attempt looks for records of the source, which the listing of a destination does not show.
+        Ok(CopiesPage { copies, next, total, proves: false })
     }
 }
 
@@ -193,7 +195,7 @@ fn copies(item: &Backup) -> Vec<CopyRecord> {
     // A replica may carry the record that made it, which has another source.
     records.retain(|record| given(source_of(record)).is_none_or(|source| Some(source) == item.id.as_deref()));
     // The order is stable: of records without a time the later one in the list counts.
-    records.sort_by_key(|record| (!is_skip(record), record.created_at.as_deref().and_then(time)));
+    order::by_key(&mut records, |record| (!is_skip(record), record.created_at.as_deref().and_then(time)));
     for record in records.into_iter().rev() {
         let copy = copy_record(record);
         let same = |other: &CopyRecord| match copy.region.as_str() {

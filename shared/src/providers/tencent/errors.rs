@@ -13,7 +13,7 @@ pub(crate) const NOT_FOUND: &str = "InvalidSnapshotId.NotFound";
 pub fn read<T: Answer>(reply: &Reply) -> Result<Response<T>, Failure> {
     // A page of a listing is parsed once. An answer that is not as documented may still say why.
     let (head, body) = match serde_json::from_slice::<Envelope<T>>(&reply.body) {
-        Ok(Envelope { response: mut body }) => (Some(std::mem::take(body.head())), Some(body)),
+        Ok(Envelope { response: mut body }) => (Some(body.head()), Some(body)),
         Err(_) => (serde_json::from_slice::<Envelope<Head>>(&reply.body).ok().map(|envelope| envelope.response), None),
     };
     if let Some(Head { error: Some(error), request_id }) = head {

@@ -78,8 +78,10 @@ impl Inventory for Tencent {
         reply: &Reply,
     ) -> Result<CopiesPage, Failure> {
         let Page { snapshots, next, total } = page(destination, cursor, reply)?;
+        // Recorded answers leave keys out. What does not say that it is no copy may be one.
+        let proves = snapshots.iter().all(|snapshot| snapshot.copy_from_remote.is_some());
         let copies = snapshots.into_iter().filter(|snapshot| snapshot.copy_from_remote == Some(true));
-        Ok(CopiesPage { copies: copies.map(copy).collect::<Result<Vec<_>, _>>()?, next, total })
+        Ok(CopiesPage { copies: copies.map(copy).collect::<Result<Vec<_>, _>>()?, next, total, proves })
     }
 
     fn key_of(&self, copy: &DestinationCopy, source_region: &str) -> Option<SourceKey> {

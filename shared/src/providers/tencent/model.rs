@@ -66,10 +66,11 @@ pub(crate) struct Envelope<T> {
     pub response: T,
 }
 
-/// An action's answer: its own fields, with those of [`Head`] beside them.
+/// An action's answer: its own fields, with those of [`Head`] beside them. They are named in each, since a flattened struct costs twice
+/// the code.
 pub(crate) trait Answer: DeserializeOwned {
-    /// The fields that every answer may have.
-    fn head(&mut self) -> &mut Head;
+    /// Takes the fields that every answer may have.
+    fn head(&mut self) -> Head;
 }
 
 /// The fields that every answer may have.
@@ -84,8 +85,8 @@ pub(crate) struct Head {
 }
 
 impl Answer for Head {
-    fn head(&mut self) -> &mut Head {
-        self
+    fn head(&mut self) -> Head {
+        std::mem::take(self)
     }
 }
 
@@ -111,17 +112,20 @@ pub(crate) struct ApiError {
 /// The answer of CopySnapshotCrossRegions.
 #[derive(Deserialize)]
 pub(crate) struct Copied {
-    /// The fields that every answer may have.
-    #[serde(flatten)]
-    pub head: Head,
+    /// As in [`Head`].
+    #[serde(rename = "Error")]
+    pub error: Option<ApiError>,
+    /// As in [`Head`].
+    #[serde(rename = "RequestId", default, deserialize_with = "request_id")]
+    pub request_id: Option<String>,
     /// One result per destination, in no promised order.
     #[serde(rename = "SnapshotCopyResultSet")]
     pub results: Option<Vec<CopyResult>>,
 }
 
 impl Answer for Copied {
-    fn head(&mut self) -> &mut Head {
-        &mut self.head
+    fn head(&mut self) -> Head {
+        Head { error: self.error.take(), request_id: self.request_id.take() }
     }
 }
 
@@ -145,9 +149,12 @@ pub(crate) struct CopyResult {
 /// The answer of DescribeSnapshots.
 #[derive(Deserialize)]
 pub(crate) struct Described {
-    /// The fields that every answer may have.
-    #[serde(flatten)]
-    pub head: Head,
+    /// As in [`Head`].
+    #[serde(rename = "Error")]
+    pub error: Option<ApiError>,
+    /// As in [`Head`].
+    #[serde(rename = "RequestId", default, deserialize_with = "request_id")]
+    pub request_id: Option<String>,
     /// How many snapshots match, on all pages.
     #[serde(rename = "TotalCount")]
     pub total_count: Option<u64>,
@@ -157,8 +164,8 @@ pub(crate) struct Described {
 }
 
 impl Answer for Described {
-    fn head(&mut self) -> &mut Head {
-        &mut self.head
+    fn head(&mut self) -> Head {
+        Head { error: self.error.take(), request_id: self.request_id.take() }
     }
 }
 

@@ -10,13 +10,14 @@ use serde::Deserialize;
 use super::Tencent;
 use super::calls::call;
 use super::errors::read;
-use super::model::{Answer, DescribeSnapshots, Described, Head};
+use super::model::{Answer, ApiError, DescribeSnapshots, Described, Head};
 use crate::model::command::Operation;
 use crate::model::failure::{Disposition, Failure, Whose};
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::call::Effect;
 use crate::providers::probe::{Finding, Health, Probe, Route, Topic};
+use crate::providers::reading::request_id;
 use crate::providers::sts::Sts;
 
 /// How many snapshots a region without disks holds, and how many each disk adds.
@@ -83,8 +84,10 @@ impl Probe for Tencent {
 
 #[derive(Deserialize)]
 struct Caller {
-    #[serde(flatten)]
-    head: Head,
+    #[serde(rename = "Error")]
+    error: Option<ApiError>,
+    #[serde(rename = "RequestId", default, deserialize_with = "request_id")]
+    request_id: Option<String>,
     #[serde(rename = "AccountId")]
     account: Option<String>,
     #[serde(rename = "Type", default)]
@@ -94,8 +97,8 @@ struct Caller {
 }
 
 impl Answer for Caller {
-    fn head(&mut self) -> &mut Head {
-        &mut self.head
+    fn head(&mut self) -> Head {
+        Head { error: self.error.take(), request_id: self.request_id.take() }
     }
 }
 

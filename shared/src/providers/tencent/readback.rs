@@ -10,6 +10,7 @@ use crate::model::backup::Eligibility;
 use crate::model::command::Replication;
 use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
+use crate::model::order;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::call::Effect;
 use crate::providers::inventory::{end_of, endless, repeated};
@@ -51,7 +52,7 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
         found.extend(snapshots.into_iter().filter(|snapshot| is_copy(snapshot, &names)));
     }
     // Two copies of one name are duplicates, of which the older one is kept.
-    found.sort_by(|a, b| a.create_time.cmp(&b.create_time));
+    order::by(&mut found, |a, b| a.create_time.cmp(&b.create_time));
     if let Some(id) = found.into_iter().find_map(|snapshot| snapshot.snapshot_id) {
         return Ok(ReadBack::Found(Acceptance::one(Some(id), None)));
     }

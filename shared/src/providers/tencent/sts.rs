@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::Tencent;
 use super::calls::call;
 use super::errors::read;
-use super::model::{Answer, Head};
+use super::model::{Answer, ApiError, Head};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::providers::call::{Call, Effect, Service};
+use crate::providers::reading::request_id;
 use crate::providers::refusal::unreadable;
 use crate::providers::sts::{Federation, Role, SESSION, Sts, Temporary};
 use crate::sign::{Credential, Nonce};
@@ -92,8 +93,10 @@ impl Sts for Tencent {
 
 #[derive(Deserialize)]
 struct Assumed {
-    #[serde(flatten)]
-    head: Head,
+    #[serde(rename = "Error")]
+    error: Option<ApiError>,
+    #[serde(rename = "RequestId", default, deserialize_with = "request_id")]
+    request_id: Option<String>,
     #[serde(rename = "Credentials")]
     credentials: Keys,
     #[serde(rename = "ExpiredTime")]
@@ -109,22 +112,24 @@ struct Keys {
 }
 
 impl Answer for Assumed {
-    fn head(&mut self) -> &mut Head {
-        &mut self.head
+    fn head(&mut self) -> Head {
+        Head { error: self.error.take(), request_id: self.request_id.take() }
     }
 }
 
 #[derive(Deserialize)]
 struct Caller {
-    #[serde(flatten)]
-    head: Head,
+    #[serde(rename = "Error")]
+    error: Option<ApiError>,
+    #[serde(rename = "RequestId", default, deserialize_with = "request_id")]
+    request_id: Option<String>,
     #[serde(rename = "AccountId")]
     account: String,
 }
 
 impl Answer for Caller {
-    fn head(&mut self) -> &mut Head {
-        &mut self.head
+    fn head(&mut self) -> Head {
+        Head { error: self.error.take(), request_id: self.request_id.take() }
     }
 }
 
