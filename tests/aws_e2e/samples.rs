@@ -1,9 +1,8 @@
 //! What docs/workflows.md shows runs as it stands there. The state machines of Step Functions are in `workflows`.
 
-use std::process::Command;
-
 use offsite_shared::model::command::Cloud;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::home::{Home, Wish, copy};
 use crate::ministack::{ministack, root};
@@ -26,7 +25,7 @@ async fn the_sample_for_any_http_client_starts_a_copy_and_shows_a_failure_of_the
         .replace("functions/offsite-tencent/", &format!("functions/{}/", home.function(Cloud::Tencent)));
     assert!(script.contains(&ministack().endpoint) && script.contains(&home.function(Cloud::Tencent)), "{script}");
     let environment = home.account.environment();
-    let run = |command: &Value| -> Value {
+    let run = async |command: Value| -> Value {
         std::fs::write(folder.path().join("command.json"), command.to_string()).unwrap();
         let ended = Command::new("sh")
             .args(["-euc", &script])
@@ -35,17 +34,19 @@ async fn the_sample_for_any_http_client_starts_a_copy_and_shows_a_failure_of_the
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("AWS_SESSION_TOKEN", "")
             .envs(environment.variables())
+            .kill_on_drop(true)
             .output()
+            .await
             .unwrap();
         let said = String::from_utf8_lossy(&ended.stderr).into_owned();
         serde_json::from_slice(&ended.stdout)
             .unwrap_or_else(|_| panic!("{said}{}", String::from_utf8_lossy(&ended.stdout)))
     };
-    let answer = run(&copy("snap-http0001"));
+    let answer = run(copy("snap-http0001")).await;
     assert_eq!(answer["results"][0]["state"], "accepted", "{answer}");
-    let again = run(&copy("snap-http0001"));
+    let again = run(copy("snap-http0001")).await;
     assert_eq!(again["results"][0]["replayed"], true, "asking twice is safe: {again}");
-    let failed = run(&serde_json::json!({ "action": "replicate", "provider": "tencent" }));
+    let failed = run(json!({ "action": "replicate", "provider": "tencent" })).await;
     assert_eq!(failed["errorType"], "Offsite.InvalidCommand", "{failed}");
     home.expect_receipts(1).await;
 }

@@ -332,7 +332,7 @@ async fn each_failure_has_its_fixed_name() {
             .await,
     );
     assert_eq!(name, "Offsite.InDoubt");
-    assert!(message.contains("1 more"), "{message}");
+    assert!(message.contains("not accepted either: to ap-beijing: InsufficientSnapshotQuota"), "{message}");
     // Something accepted: no error, each result told.
     let answer = function
         .invoke(json!([copy("snap-quo00001", &["ap-beijing"]), copy("snap-ok000001", &["ap-beijing"])]), LONG)

@@ -25,11 +25,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::command::{Command, Key, Replication};
-use crate::model::evidence::Evidence;
-use crate::model::failure::Whose;
-use crate::model::json;
 use crate::model::receipt::Receipt;
 use crate::model::text::one_line;
+use crate::model::{evidence::Evidence, failure::Whose, json};
 use error::LedgerError;
 
 pub use crate::ledger::about::About;
