@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 r"""One deployable zip for each function, the same bit by bit wherever it is packed.
 
-    python3 infra/aws/package.py                        all four, from what was built last
+    python3 infra/aws/package.py                        all five, from what was built last
     python3 infra/aws/package.py tencent --out /tmp     one of them, to another folder
     python3 infra/aws/package.py --from target/release  what plain cargo built
 
@@ -9,7 +9,7 @@ Build first, without the paths of your machine in the binaries, so that another 
 
     export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
     cargo lambda build --release --compiler cargo \
-      --bin offsite-alibaba --bin offsite-huawei --bin offsite-tencent --bin offsite-report
+      --bin offsite-alibaba --bin offsite-huawei --bin offsite-tencent --bin offsite-report --bin offsite-door
 
 Each binary is looked for as target/lambda/offsite-NAME/bootstrap (cargo lambda), then as target/release/offsite-NAME (cargo). The
 same compiler, linker, crate registry and RUSTFLAGS make the same binary. The same binary makes the same zip with every Python,
@@ -28,7 +28,7 @@ import sys
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FUNCTIONS = ("alibaba", "huawei", "tencent", "report")
+FUNCTIONS = ("alibaba", "huawei", "tencent", "report", "door")
 # Source: ELF specification, e_machine, 2026.
 MACHINES = {"x86_64": 62, "arm64": 183}
 # glibc of the runtime provided.al2023. Source: AWS Lambda Developer Guide, OS-only runtimes; Amazon Linux 2023 packages, 2026.
@@ -87,7 +87,7 @@ def pack(binary, target):
 def main(arguments=None):
     """The command line."""
     parser = argparse.ArgumentParser(prog="package.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("function", nargs="*", help="alibaba, huawei, tencent, report; all four unless named")
+    parser.add_argument("function", nargs="*", help="alibaba, huawei, tencent, report, door; all five unless named")
     parser.add_argument("--from", dest="source", type=pathlib.Path, metavar="DIR",
                         help="where the binaries are, as offsite-NAME/bootstrap or offsite-NAME")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("dist"), metavar="DIR", help="where the zips go (dist)")

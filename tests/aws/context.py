@@ -7,7 +7,8 @@ from resolve import Resolver
 from translate import ROOT, TEMPLATE, load, translate, with_code
 
 PROVIDERS = ("Alibaba", "Huawei", "Tencent")
-ALL_ON = {f"{name}Enabled": "true" for name in PROVIDERS}
+DOOR = {"DoorSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:door-AbCdEf"}
+ALL_ON = {**{f"{name}Enabled": "true" for name in PROVIDERS}, **DOOR}
 KEY = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 EVERYTHING = {
     **ALL_ON,
@@ -25,6 +26,7 @@ EVERYTHING = {
     "ReadOnlyPrincipals": "arn:aws:iam::123456789012:role/auditors",
     "OperatorPrincipals": "arn:aws:iam::123456789012:role/on-call",
     "ReceiptsAreRead": "true",
+    "DoorKmsKeyArn": KEY,
     "WorkSenders": "arn:aws:iam::210987654321:role/backups",
     **{f"{name}KmsKeyArn": KEY for name in PROVIDERS},
     **{f"{name}SecretArns": "arn:aws:secretsmanager:us-east-1:123456789012:secret:cloud-AbCdEf" for name in PROVIDERS},

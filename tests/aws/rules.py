@@ -7,7 +7,7 @@ import re
 
 import blocks
 import schedule
-from context import ALL_ON, EVERYTHING, PROVIDERS, VARIANTS, items, target, walk
+from context import ALL_ON, DOOR, EVERYTHING, PROVIDERS, VARIANTS, items, target, walk
 
 RULES = []
 
@@ -125,7 +125,8 @@ def dead_letters(context):
         if properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
     }
     for _, name, _ in context.made("AWS::Lambda::Function", ALL_ON):
-        if name not in caught:
+        # The door is called by its API alone, which waits for the answer.
+        if name not in caught and name != "DoorFunction":
             yield f"{name}: asynchronous calls"
     read = [queue for _, _, _, queue in _mappings(context, ALL_ON)]
     read.append(context.resolved(ALL_ON)["Resources"]["Receipts"]["Properties"])
@@ -292,6 +293,76 @@ def the_report_only_reads(context):
                     yield f"{name} ({variant}): {sorted(actions)}"
                 if "s3:PutObject" in actions and "/reports/*" not in str(one["Resource"]):
                     yield f"{name} ({variant}): writes to {one['Resource']}"
+
+
+def _of_the_door(context, parameters):
+    """The door's resources, by name."""
+    made = context.resolved(parameters)["Resources"]
+    return {name: resource.get("Properties", {}) for name, resource in made.items() if name.startswith("Door")}
+
+
+@rule
+def the_door_is_off(context):
+    """There is no door unless a secret says who may knock; for one cloud it knows no queue of another."""
+    without = {name: value for name, value in EVERYTHING.items() if name not in DOOR}
+    if _of_the_door(context, without):
+        yield f"without a secret: {sorted(_of_the_door(context, without))}"
+    for provider in PROVIDERS:
+        text = str(_of_the_door(context, {f"{provider}Enabled": "true", **DOOR})["DoorFunction"])
+        for other in PROVIDERS:
+            if (f"{other}Work" in text) != (other == provider):
+                yield f"only {provider}: {other}"
+
+
+@rule
+def the_door_may_little(context):
+    """The door reads its one secret and sends to the work queues: no ledger, no policy, no cloud's key, no function."""
+    allowed = {"secretsmanager:GetSecretValue", "sqs:SendMessage", "kms:Decrypt", "kms:GenerateDataKey", "logs:CreateLogStream",
+               "logs:PutLogEvents"} | NO_RESOURCE - {"sts:GetWebIdentityToken"}  # fmt: skip
+    queues = {f"{provider}Work" for provider in PROVIDERS}
+    for parameters in VARIANTS.values():
+        for policy in _of_the_door(context, parameters)["DoorRole"]["Policies"]:
+            for one in policy["PolicyDocument"]["Statement"]:
+                actions = set(items(one["Action"]))
+                if actions - allowed:
+                    yield f"{sorted(actions - allowed)}"
+                if "sqs:SendMessage" in actions and {target(queue) for queue in items(one["Resource"])} != queues:
+                    yield f"sends to {one['Resource']}"
+                if "secretsmanager:GetSecretValue" in actions and items(one["Resource"]) != list(DOOR.values()):
+                    yield f"reads {one['Resource']}"
+
+
+@rule
+def the_door_is_narrow(context):
+    """One route, its rates bounded, no log of its paths, a function that ends in five seconds, and nobody but this API calls it."""
+    door = _of_the_door(context, ALL_ON)
+    stage = door["DoorStage"]
+    settings = stage.get("DefaultRouteSettings", {})
+    if not 0 < settings.get("ThrottlingRateLimit", 0) <= 10 or not 0 < settings.get("ThrottlingBurstLimit", 0) <= 20:
+        yield f"rates {settings}"
+    if "AccessLogSettings" in stage:
+        yield "access logs hold the secret part of the path"
+    routes = [properties["RouteKey"] for _, _, properties in context.made("AWS::ApiGatewayV2::Route", ALL_ON)]
+    if routes != ["POST /{path}/{sender}"]:
+        yield f"routes {routes}"
+    if int(door["DoorFunction"]["Timeout"]) > 5:
+        yield f"{door['DoorFunction']['Timeout']} s"
+    for _, name, properties in context.made("AWS::Lambda::Permission", ALL_ON):
+        source = str(properties.get("SourceArn"))
+        if target(properties["FunctionName"]) == "DoorFunction" and not ("DoorApi" in source and "/POST/" in source):
+            yield f"{name}: {source}"
+
+
+@rule
+def the_door_is_watched(context):
+    """What the door refuses, and what it cannot take, are alarms."""
+    found = {
+        (alarm["MetricName"], target(alarm["Dimensions"][0]["Value"]), alarm["Statistic"])
+        for _, _, alarm in context.made("AWS::CloudWatch::Alarm", ALL_ON)
+        if alarm["Namespace"] == "AWS/ApiGateway"
+    }
+    if found != {("4xx", "DoorApi", "Sum"), ("5xx", "DoorApi", "Sum")}:
+        yield str(sorted(found))
 
 
 @rule
@@ -510,7 +581,7 @@ def state_retained(context):
                 yield f"{name}: {policy}"
 
 
-STARTERS = ("AWS::Scheduler::Schedule", "AWS::Lambda::EventSourceMapping")
+STARTERS = ("AWS::Scheduler::Schedule", "AWS::Lambda::EventSourceMapping", "AWS::ApiGatewayV2::Stage")
 
 
 @rule
@@ -596,6 +667,8 @@ def schedules(context):
             yield f"{name}: off"
         actions.setdefault(target(properties["Target"]["Arn"]), set()).add(properties["Target"].get("Input"))
     for _, name, _ in context.made("AWS::Lambda::Function", ALL_ON):
+        if name == "DoorFunction":
+            continue
         known = ("report",) if name.startswith("Report") else ("sweep", "observe")
         wanted = {f'{{"action":"{action}"}}' for action in known}
         # A pair of vaults on Alibaba needs no look.

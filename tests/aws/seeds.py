@@ -244,6 +244,92 @@ def a_report_that_unlocks(context):
     _statement(context, "ReportRole", "Reports")["Action"] = ["s3:PutObject", "s3:BypassGovernanceRetention"]
 
 
+@seed("asl_fleet_fits")
+def a_fleet_of_a_thousand(context):
+    _state(context, "Large", "workflow-fleet")["Choices"][0]["Condition"] = "{% $total > 1000 %}"
+
+
+@seed("asl_fleet_fits")
+def a_fleet_that_quotes_at_length(context):
+    replicate = _state(context, "Each", "workflow-fleet")["ItemProcessor"]["States"]["Replicate"]
+    replicate["Catch"][0]["Output"] = replicate["Catch"][0]["Output"].replace("0, 200)", "0, 2000)")
+
+
+@seed("asl_fleet_fits")
+def a_fleet_that_may_not_start_itself(context):
+    _statement(context, "FleetRole", "Start")["Resource"].pop()
+
+
+@seed("the_door_is_off")
+def a_door_that_is_always_there(context):
+    del context.template["Resources"]["DoorLog"]["Condition"]
+
+
+@seed("the_door_is_off")
+def a_door_to_a_cloud_that_is_not_there(context):
+    variables = _resource(context, "DoorFunction")["Environment"]["Variables"]
+    variables["OFFSITE_ALIBABA_DOOR_QUEUE_URL"] = {"Fn::Sub": "https://sqs.example/AlibabaWork"}
+
+
+@seed("the_door_may_little")
+def a_door_that_reads_the_ledger(context):
+    statement = json.loads(json.dumps(_statement(context, "ReportRole", "Ledger")))
+    _resource(context, "DoorRole")["Policies"][0]["PolicyDocument"]["Statement"].append(statement)
+
+
+@seed("the_door_may_little")
+def a_door_that_sends_receipts(context):
+    _statement(context, "DoorRole", "Send")["Resource"].append({"Fn::GetAtt": ["Receipts", "Arn"]})
+
+
+@seed("the_door_may_little")
+def a_door_with_a_clouds_key(context):
+    _statement(context, "DoorRole", "Senders")["Resource"] = {"Ref": "TencentSecretArns"}
+
+
+@seed("the_door_is_narrow")
+def a_door_without_a_throttle(context):
+    del _resource(context, "DoorStage")["DefaultRouteSettings"]
+
+
+@seed("the_door_is_narrow")
+def a_door_for_every_path(context):
+    _resource(context, "DoorRoute")["RouteKey"] = "$default"
+
+
+@seed("the_door_is_narrow")
+def a_door_whose_log_holds_its_path(context):
+    _resource(context, "DoorStage")["AccessLogSettings"] = {"Format": "$context.path"}
+
+
+@seed("the_door_is_narrow")
+def a_door_that_any_api_may_call(context):
+    _resource(context, "DoorPermission")["SourceArn"] = {"Fn::Sub": "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:*"}
+
+
+@seed("the_door_is_narrow")
+def a_door_that_takes_a_minute(context):
+    _resource(context, "DoorFunction")["Timeout"] = 60
+
+
+@seed("the_door_is_watched")
+def a_door_whose_refusals_nobody_sees(context):
+    del context.template["Resources"]["DoorRefusedAlarm"]
+    context.template["Resources"]["Ready"]["Metadata"]["WaitsFor"] = [
+        one for one in context.template["Resources"]["Ready"]["Metadata"]["WaitsFor"] if "DoorRefusedAlarm" not in str(one)
+    ]
+
+
+@seed("the_door_is_watched")
+def a_door_whose_trouble_is_averaged(context):
+    _resource(context, "DoorFailedAlarm")["Statistic"] = "Average"
+
+
+@seed("starts_last")
+def a_door_that_opens_first(context):
+    del context.template["Resources"]["DoorStage"]["DependsOn"]
+
+
 @seed("reports_kept")
 def a_bucket_without_versions(context):
     del _resource(context, "Reports")["VersioningConfiguration"]

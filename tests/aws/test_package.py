@@ -89,15 +89,15 @@ class Package(unittest.TestCase):
         for part in ("dist/offsite-tencent.zip", f"{len(packed)} bytes", digest.hex(), base64.b64encode(digest).decode()):
             self.assertIn(part, told)
 
-    def test_all_four_are_packed_each_from_its_own_binary(self):
-        for name in ("alibaba", "huawei", "tencent", "report"):
+    def test_all_five_are_packed_each_from_its_own_binary(self):
+        for name in ("alibaba", "huawei", "tencent", "report", "door"):
             self.built(f"from/offsite-{name}/bootstrap", program() + name.encode())
         self.assertEqual(self.run_it("--from", "from").returncode, 0)
-        for name in ("alibaba", "huawei", "tencent", "report"):
+        for name in ("alibaba", "huawei", "tencent", "report", "door"):
             with zipfile.ZipFile(self.folder / f"dist/offsite-{name}.zip") as archive:
                 self.assertEqual(archive.read("bootstrap"), program() + name.encode())
         self.assertEqual(sorted(path.name for path in (self.folder / "dist").iterdir()),
-                         ["offsite-alibaba.zip", "offsite-huawei.zip", "offsite-report.zip", "offsite-tencent.zip"])
+                         ["offsite-alibaba.zip", "offsite-door.zip", "offsite-huawei.zip", "offsite-report.zip", "offsite-tencent.zip"])
 
     def test_a_missing_binary_names_the_command_that_builds_it_and_writes_nothing(self):
         self.built("from/offsite-alibaba", program())

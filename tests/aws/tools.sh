@@ -5,7 +5,8 @@ set -euo pipefail
 
 cd "$(dirname "$0")/../.."
 venv=$PWD/.tools/aws
-wanted=$(cat tests/aws/requirements.txt tests/aws/constraints.txt tests/aws/package-lock.json | sha256sum)
+cargo_lambda=1.9.2
+wanted=$(cat tests/aws/tools.sh tests/aws/requirements.txt tests/aws/constraints.txt tests/aws/package-lock.json | sha256sum)
 
 for tool in python3 node npm; do
     if ! command -v "$tool" >/dev/null; then
@@ -22,5 +23,7 @@ if ! python3 -m venv "$venv"; then
     exit 1
 fi
 "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/aws/requirements.txt
+# Its runtime and its calls are what is tried; the linker that it depends on is not, and has 80 MB.
+"$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps "cargo-lambda==$cargo_lambda"
 (cd tests/aws && npm ci --no-audit --no-fund --silent)
 printf '%s' "$wanted" >"$venv/installed"

@@ -139,6 +139,28 @@ def asl_fails_by_name(context):
 
 
 @rule
+def asl_fleet_fits(context):
+    """What a fleet answers fits into an execution: 200 items each, with causes of 200 signs and no command; and it may start itself."""
+    states = context.workflows["workflow-fleet"]["States"]
+    most = set(re.findall(r"\$total > (\d+)|\$partition\([^,]+, (\d+)\)", str([states["Large"], states["Fleets"]["Items"]])))
+    if {number for pair in most for number in pair if number} != {"200"}:
+        yield f"fleets of {sorted(most)}"
+    for name in ("Each", "Fleets"):
+        for one in states[name]["ItemProcessor"]["States"].values():
+            for text in (str(part) for part in [one.get("Output"), *one.get("Catch", [])]):
+                if any(int(cut) > 200 for cut in re.findall(r"Cause, 0, (\d+)\)", text)) or "'command'" in text:
+                    yield f"{name}: an answer that is too long"
+    start = [
+        one
+        for policy in context.resolved(ALL_ON)["Resources"]["FleetRole"]["Properties"]["Policies"]
+        for one in policy["PolicyDocument"]["Statement"]
+        if one["Action"] == "states:StartExecution"
+    ]
+    if not str(start).rstrip("]}'").endswith("-fleet"):
+        yield "it may not start itself"
+
+
+@rule
 def asl_waits(context):
     """A computed wait has a least and a most."""
     for where, state in _states(context):

@@ -7,6 +7,7 @@ use offsite_shared::model::command::Cloud;
 use serde_json::{Value, json};
 
 use crate::account::{Account, until};
+use crate::door::senders;
 use crate::home::{Home, Wish, bucket, copy, policy, put_parameter, stack, template, title};
 
 /// The functions of the account.
@@ -23,13 +24,14 @@ async fn the_translated_template_deploys_with_all_three_providers() {
     let us = format!("arn:aws:iam::{}:root", account.id);
     let wish = Wish::of(&Cloud::ALL).with("ReceiptsAreRead", "true");
     let wish = wish.with("ReadOnlyPrincipals", &us).with("OperatorPrincipals", &us);
+    let wish = Wish { door: Some(senders()), ..wish };
     let home = Home::deploy_in(account, wish).await;
     let mut wanted: Vec<&str> = template()["Resources"].as_object().unwrap().keys().map(String::as_str).collect();
     let mut made: Vec<String> = home.resources().await.into_keys().collect();
     wanted.sort();
     made.sort();
     assert_eq!(made, wanted, "every resource of the template exists");
-    assert_eq!(functions(&home).await.len(), 4);
+    assert_eq!(functions(&home).await.len(), 5);
     // Each function starts, reads its settings and refuses what is no command: the binary, role and environment fit.
     for cloud in Cloud::ALL {
         let refused = home.invoke(&home.function(cloud), &json!({})).await.unwrap_err();

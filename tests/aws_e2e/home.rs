@@ -1,12 +1,12 @@
 //! Offsite on AWS as the template makes it, in an account of its own: deployed, and pointed at simulated clouds of its own.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
 use offsite_local::cmd::stage::post;
-use offsite_local::fleet::build::{Binaries, Profile, build};
+use offsite_local::fleet::build::{self, Binaries, Profile};
 use offsite_shared::model::command::Cloud;
 use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
@@ -48,6 +48,10 @@ pub struct Wish {
     pub policy: Option<Value>,
     /// Variables of the template that the functions do not get, to show what they are for.
     pub taken_away: Vec<String>,
+    /// What the secret of the door says; without it there is none.
+    pub door: Option<Value>,
+    /// The stack's name, where an account has more than one.
+    pub stack: Option<String>,
 }
 
 impl Wish {
@@ -59,6 +63,8 @@ impl Wish {
             simulated: SimOptions { any_source: true, ..SimOptions::default() },
             policy: Some(policy(json!({}))),
             taken_away: Vec::new(),
+            door: None,
+            stack: None,
         }
     }
 
@@ -70,6 +76,7 @@ impl Wish {
 
 /// A deployed stack and the clouds that it talks to.
 pub struct Home {
+    pub stack: String,
     pub account: Account,
     pub simulators: Simulators,
     pub outputs: BTreeMap<String, String>,
@@ -85,6 +92,7 @@ impl Home {
 
     /// Deploys as `sam deploy` would: code and template into a bucket, then a stack of them.
     pub async fn deploy_in(account: Account, wish: Wish) -> Home {
+        let name = wish.stack.clone().unwrap_or_else(|| stack(&account));
         let simulators = Simulators::start(wish.simulated.clone()).await.unwrap();
         let mut parameters: BTreeMap<String, String> =
             wish.clouds.iter().map(|cloud| (format!("{}Enabled", title(*cloud)), "true".to_owned())).collect();
@@ -101,10 +109,15 @@ impl Home {
             parameters.insert(name.to_owned(), url);
         }
         for cloud in &wish.clouds {
-            let arn = keep_key(&account, cloud.name(), &key(&wish.simulated)).await;
+            let secret =
+                wish.stack.as_ref().map_or_else(|| cloud.name().to_owned(), |own| format!("{own}-{}", cloud.name()));
+            let arn = keep_key(&account, &secret, &key(&wish.simulated)).await;
             let accounts = json!({ "default": { "secret": arn, "identity": identity(*cloud) } }).to_string();
             parameters.insert(format!("{}Accounts", title(*cloud)), accounts);
             parameters.insert(format!("{}SecretArns", title(*cloud)), arn);
+        }
+        if let Some(senders) = &wish.door {
+            parameters.insert("DoorSecretArn".to_owned(), keep_key(&account, "door", senders).await);
         }
         parameters.extend(wish.parameters.iter().cloned());
         let made = account.rest("PUT", "s3", &format!("/{}", bucket(&account)), Vec::new()).await;
@@ -113,10 +126,13 @@ impl Home {
             upload(&account, &format!("offsite-{}.zip", cloud.name()), package(Some(*cloud))).await;
         }
         upload(&account, "offsite-report.zip", package(None)).await;
+        if wish.door.is_some() {
+            upload(&account, "offsite-door.zip", door()).await;
+        }
         upload(&account, "template.json", adapted(&wish, &account).to_string().into_bytes()).await;
         let url = format!("{}/{}/template.json", ministack().endpoint, bucket(&account));
         let mut form = vec![
-            ("StackName".to_owned(), stack(&account)),
+            ("StackName".to_owned(), name.clone()),
             ("TemplateURL".to_owned(), url),
             ("Capabilities.member.1".to_owned(), "CAPABILITY_IAM".to_owned()),
         ];
@@ -126,10 +142,10 @@ impl Home {
         }
         let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         account.query("cloudformation", "CreateStack", &form).await.unwrap();
-        let described = until("the stack to be made", 60, async || stack_if_settled(&account).await).await;
+        let described = until("the stack to be made", 60, async || stack_if_settled(&account, &name).await).await;
         let keys = elements(&described, "OutputKey").into_iter();
         let outputs = keys.zip(elements(&described, "OutputValue")).collect();
-        let home = Home { account, simulators, outputs };
+        let home = Home { stack: name, account, simulators, outputs };
         if let Some(policy) = &wish.policy {
             home.put_policy(policy).await;
         }
@@ -141,12 +157,17 @@ impl Home {
     }
 
     pub fn function(&self, cloud: Cloud) -> String {
-        format!("{}-{}", stack(&self.account), cloud.name())
+        format!("{}-{}", self.stack, cloud.name())
     }
 
     /// The function that makes reports.
     pub fn reporter(&self) -> String {
-        format!("{}-report", stack(&self.account))
+        format!("{}-report", self.stack)
+    }
+
+    /// The function of the door.
+    pub fn door(&self) -> String {
+        format!("{}-door", self.stack)
     }
 
     pub fn receipts(&self) -> &str {
@@ -163,7 +184,7 @@ impl Home {
 
     /// Deploys the same template again with other parameters, and waits until that is done.
     pub async fn update(&self, changed: &[(&str, &str)]) {
-        let name = stack(&self.account);
+        let name = self.stack.clone();
         let described = self.account.query("cloudformation", "DescribeStacks", &[("StackName", &name)]).await.unwrap();
         let known = elements(&described, "ParameterKey");
         let mut form =
@@ -281,7 +302,7 @@ impl Home {
 
     /// What the stack made: logical name → its own name or address.
     pub async fn resources(&self) -> BTreeMap<String, String> {
-        let name = stack(&self.account);
+        let name = self.stack.clone();
         let found = self.account.query("cloudformation", "DescribeStackResources", &[("StackName", &name)]).await;
         let members = found.unwrap();
         let of = |tag: &str| elements(&members, tag);
@@ -402,9 +423,8 @@ async fn upload(account: &Account, name: &str, bytes: Vec<u8>) {
     assert_eq!(put.status, 200, "{name}: {}", String::from_utf8_lossy(&put.body));
 }
 
-async fn stack_if_settled(account: &Account) -> Option<String> {
-    let name = stack(account);
-    let of_stack = [("StackName", name.as_str())];
+async fn stack_if_settled(account: &Account, name: &str) -> Option<String> {
+    let of_stack = [("StackName", name)];
     let described = account.query("cloudformation", "DescribeStacks", &of_stack).await.unwrap();
     let status = elements(&described, "StackStatus").remove(0);
     if status == "CREATE_IN_PROGRESS" {
@@ -417,25 +437,36 @@ async fn stack_if_settled(account: &Account) -> Option<String> {
     Some(described)
 }
 
-/// The zip of a cloud's function, or of the one that makes reports; each is made once.
-fn package(cloud: Option<Cloud>) -> Vec<u8> {
+/// The binary of a cloud's function, or of the one that makes reports.
+pub fn binary(cloud: Option<Cloud>) -> &'static Path {
     static BUILT: OnceLock<Binaries> = OnceLock::new();
-    static PACKED: [OnceLock<Vec<u8>>; 4] = [const { OnceLock::new() }; 4];
-    let binaries = BUILT.get_or_init(|| build(Profile::Debug).unwrap());
-    let binary: &PathBuf = match cloud {
+    let binaries = BUILT.get_or_init(|| build::build(Profile::Debug).unwrap());
+    match cloud {
         Some(Cloud::Alibaba) => &binaries.alibaba,
         Some(Cloud::Huawei) => &binaries.huawei,
         Some(Cloud::Tencent) => &binaries.tencent,
         None => &binaries.report,
-    };
-    let pack = || {
-        let folder = tempfile::tempdir().unwrap();
-        let zip = folder.path().join("function.zip");
-        let script = root().join("tests/aws/pack.py");
-        run(Command::new(tool("python")).arg(script).arg(binary).arg(&zip));
-        std::fs::read(zip).unwrap()
-    };
-    PACKED[cloud.map_or(3, |cloud| cloud as usize)].get_or_init(pack).clone()
+    }
+}
+
+/// The zip of a cloud's function, or of the one that makes reports; each is made once.
+fn package(cloud: Option<Cloud>) -> Vec<u8> {
+    static PACKED: [OnceLock<Vec<u8>>; 4] = [const { OnceLock::new() }; 4];
+    PACKED[cloud.map_or(3, |cloud| cloud as usize)].get_or_init(|| pack(binary(cloud))).clone()
+}
+
+/// The zip of the door, made once.
+fn door() -> Vec<u8> {
+    static PACKED: OnceLock<Vec<u8>> = OnceLock::new();
+    PACKED.get_or_init(|| pack(&build::door(Profile::Debug).unwrap())).clone()
+}
+
+fn pack(binary: &Path) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let zip = folder.path().join("function.zip");
+    let script = root().join("tests/aws/pack.py");
+    run(Command::new(tool("python")).arg(script).arg(binary).arg(&zip));
+    std::fs::read(zip).unwrap()
 }
 
 /// The template as CloudFormation reads it and MiniStack understands it, translated once.
@@ -463,7 +494,9 @@ fn adapted(wish: &Wish, account: &Account) -> Value {
         template["Resources"][format!("{}Tail", title(cloud))]["Properties"]["ScheduleExpression"] =
             json!("rate(5 minutes)");
     }
-    template["Resources"]["ReportFunction"]["Properties"]["Code"]["S3Bucket"] = json!(bucket(account));
+    for function in ["ReportFunction", "DoorFunction"] {
+        template["Resources"][function]["Properties"]["Code"]["S3Bucket"] = json!(bucket(account));
+    }
     template
 }
 

@@ -6,10 +6,12 @@
 
 mod account;
 mod batches;
+mod beside;
 #[path = "../it/context.rs"]
 mod context;
 mod credentials;
 mod deploying;
+mod door;
 mod events;
 /// Of the other tests only what the suite of the stores stands on.
 #[path = "../it/faults"]
@@ -21,9 +23,11 @@ mod faults {
 mod front;
 mod home;
 mod ledger;
+mod local_tool;
 mod ministack;
 mod permissions;
 mod racing;
 mod reports;
+mod samples;
 mod schedules;
 mod workflows;

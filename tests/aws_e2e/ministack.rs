@@ -36,7 +36,7 @@ pub fn tool(name: &str) -> PathBuf {
     static CURRENT: OnceLock<bool> = OnceLock::new();
     let folder = root().join(".tools/aws");
     let is_current = CURRENT.get_or_init(|| {
-        let pinned = "cat tests/aws/requirements.txt tests/aws/constraints.txt tests/aws/package-lock.json | sha256sum";
+        let pinned = "cat tests/aws/tools.sh tests/aws/requirements.txt tests/aws/constraints.txt tests/aws/package-lock.json | sha256sum";
         let wanted = Command::new("sh").args(["-c", pinned]).current_dir(root()).output().unwrap().stdout;
         let installed = std::fs::read_to_string(folder.join("installed")).unwrap_or_default();
         installed == String::from_utf8(wanted).unwrap().trim_end()

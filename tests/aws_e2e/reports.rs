@@ -211,6 +211,8 @@ async fn the_role_of_the_report_has_no_cloud_s_key_and_writes_neither_record_nor
         live: false,
         policy: None,
         output: None,
+        lang: None,
+        utc: true,
     };
     let environment = profile::resolved(&environment).await.unwrap();
     let conclusion = cmd::report::run(&arguments, &environment, &mut out).await.unwrap();

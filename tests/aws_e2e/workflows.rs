@@ -93,3 +93,67 @@ async fn a_fleet_of_commands_ends_with_a_count_and_the_failed_one_does_not_stop_
     failed_with(&ended, "Offsite.Rejected", "1 of 5 commands failed");
     assert_eq!(home.made().len(), 4, "the others are answered from the ledger");
 }
+
+/// What an execution takes in and gives may have 256 KiB. Source: AWS Step Functions Developer Guide, service quotas, 2026. MiniStack holds
+/// nobody to it.
+const LARGEST: usize = 262_144;
+
+/// Every command is refused before any function is asked, so that this is about the machine alone.
+#[tokio::test]
+async fn a_fleet_of_2000_commands_of_which_each_fails_ends_by_name_within_what_an_execution_may_hold() {
+    let home = start().await;
+    let ids: Vec<String> = (0..2_000).map(|number| format!("snap-{number:08}")).collect();
+    let command = json!({
+        "action": "replicate", "provider": "nobody", "operation": "copy-snapshot", "account": "production-account-of-the-east",
+        "source": { "region": "ap-guangzhou" }, "destinations": [{ "region": "ap-beijing" }, { "region": "ap-singapore" }],
+    });
+    let fleet = json!({ "command": command, "ids": ids, "max_concurrency": 400 });
+    assert!(fleet.to_string().len() < LARGEST);
+    let ended = home.run_workflow("FleetArn", "two-thousand", &fleet).await;
+    failed_with(&ended, "Offsite.InvalidCommand", "2000 of 2000 commands failed");
+    let execution = ended["executionArn"].as_str().unwrap();
+    for number in 0..10 {
+        let asked = json!({ "executionArn": format!("{execution}-{number}") });
+        let child = home.account.json("AWSStepFunctions.DescribeExecution", asked).await;
+        let size = child.to_string().len();
+        assert!(size < LARGEST / 2, "a fleet of 200 in which each failed: {size} bytes with its input");
+        let failed: Value = serde_json::from_str(child["output"].as_str().unwrap()).unwrap();
+        let items = failed["items"].as_array().unwrap();
+        assert_eq!((items.len(), &failed["failed"]), (200, &json!(200)));
+        assert!(items.iter().all(|item| item["error"] == "Offsite.InvalidCommand" && item["cause"].is_string()));
+    }
+    // Written out, and tolerated.
+    let commands: Vec<Value> = (0..201).map(|_| command.clone()).collect();
+    let tolerant = json!({ "commands": commands, "max_concurrency": 400, "tolerated_failures": 201 });
+    let done = output(&home.run_workflow("FleetArn", "tolerated", &tolerant).await);
+    assert_eq!((&done["done"], &done["failed"]), (&json!(0), &json!(201)), "{done:#}");
+    let sizes: Vec<&Value> = done["fleets"].as_array().unwrap().iter().map(|fleet| &fleet["failed"]).collect();
+    assert_eq!(sizes, [&json!(200), &json!(1)]);
+    assert_eq!(home.made(), [""; 0]);
+}
+
+/// The twin of the commands: one command and many IDs is the same as each command written out.
+#[tokio::test]
+async fn a_fleet_of_one_command_and_ids_copies_each() {
+    let home = start().await;
+    let mut command = copy("snap-given-by-the-list");
+    command["source"].as_object_mut().unwrap().remove("snapshot_id");
+    let ids = ["snap-many0001", "snap-many0002", "snap-many0003"];
+    let done = output(&home.run_workflow("FleetArn", "ids", &json!({ "command": command, "ids": ids })).await);
+    assert_eq!((&done["done"], &done["failed"]), (&json!(3), &json!(0)), "{done:#}");
+    let mut told: Vec<&str> = done["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["copies"][0]["replication_id"].as_str().unwrap())
+        .collect();
+    told.sort();
+    assert_eq!(told, home.made());
+    for wrong in
+        [json!({}), json!({ "ids": ids }), json!({ "command": command, "ids": "all" }), json!({ "commands": 7 })]
+    {
+        let ended = home.run_workflow("FleetArn", &format!("wrong-{}", wrong.to_string().len()), &wrong).await;
+        assert_eq!(ended["status"], "FAILED", "{wrong}: {ended:#}");
+    }
+    assert_eq!(home.made().len(), 3);
+}

@@ -8,7 +8,7 @@ import { chromium } from 'playwright-core';
 
 const pages = process.env.PAGES;
 const address = (sample) => pathToFileURL(path.join(pages, `${sample}.html`)).href;
-const samples = ['rich', 'holds', 'unknown', 'grey', 'empty', 'large'];
+const samples = ['rich', 'rich-zh', 'holds', 'unknown', 'grey', 'empty', 'large'];
 const list = '#exceptions table.list';
 let browser;
 
@@ -23,7 +23,8 @@ after(() => browser?.close());
 
 /** Opens a sample; afterwards nothing but `expected` may have been complained about, asked of the network or run by a name. */
 async function visit(sample, options, look, expected = []) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const { folded, ...rest } = options;
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...rest });
   const page = await context.newPage();
   const trouble = [];
   page.on('console', (message) => trouble.push(`console: ${message.text()}`));
@@ -34,6 +35,10 @@ async function visit(sample, options, look, expected = []) {
   });
   try {
     await page.goto(address(sample));
+    // Cards are small until somebody opens them; what is in them is looked at here.
+    if (!options.folded && options.javaScriptEnabled !== false) {
+      await page.$$eval('details.card', (cards) => cards.forEach((card) => { card.open = true; }));
+    }
     await look(page);
     if (options.javaScriptEnabled !== false) assert.equal(await page.evaluate(() => window.pwned), undefined);
     assert.equal(trouble.length, expected.length, trouble.join('\n'));
@@ -87,7 +92,7 @@ for (const sample of samples) {
 }
 
 test('the verdict comes first', async () => {
-  const words = { rich: 'Does not hold', holds: 'Holds', unknown: 'Cannot be known', grey: 'Not judged', empty: 'Not judged' };
+  const words = { rich: 'Does not hold', 'rich-zh': '不达标', holds: 'Holds', unknown: 'Cannot be known', grey: 'Not judged', empty: 'Not judged' };
   for (const [sample, word] of Object.entries(words)) {
     await visit(sample, {}, async (page) => assert.equal(await page.textContent('main h2 >> nth=0'), word));
   }
@@ -139,6 +144,19 @@ test('one chooses by verdict, by rule and by text', () => visit('rich', {}, asyn
   assert.deepEqual([...new Set(await column(page, 1))], ['vault-prod']);
 }));
 
+test('in Chinese the script goes on in Chinese', () => visit('rich-zh', {}, async (page) => {
+  assert.equal(await page.evaluate(() => document.documentElement.lang), 'zh-CN');
+  assert.equal(await page.textContent('h1'), 'Offsite 报告');
+  assert.equal(await status(page), '显示 109 项，共 109 项。');
+  const drawn = await page.$$eval(`${list} tbody tr`, (rows) => rows.map((row) => row.outerHTML).sort());
+  await page.click(`${list} th button >> nth=0`);
+  assert.deepEqual(await page.$$eval(`${list} tbody tr`, (rows) => rows.map((row) => row.outerHTML).sort()), drawn);
+  await page.selectOption('#exceptions-filters [name=verdict]', 'failed');
+  assert.equal(await status(page), '显示 5 项，共 109 项中选出 5 项。');
+  assert.deepEqual([...new Set(await column(page, 0))], ['失败']);
+  await shot(page, 'desktop-zh');
+}));
+
 test('resources come first, sort by how bad they are, and show what to do', () => visit('rich', {}, async (page) => {
   const rows = '#resources table.list tbody tr';
   const texts = (index) => page.$$eval(rows, (all, at) => all.map((row) => row.cells[at].firstElementChild.textContent), index);
@@ -160,6 +178,19 @@ test('resources come first, sort by how bad they are, and show what to do', () =
   await page.click('#resources-filters button');
   await page.click('a.to-list[href="#resources"] >> nth=0');
   assert.equal((await texts(0)).length, 12);
+}));
+
+test('a card is small until it is opened', () => visit('rich', { folded: true }, async (page) => {
+  const height = () => page.$eval('section.rule', (card) => card.getBoundingClientRect().height);
+  const small = await height();
+  assert.ok(small < 500, `${small}`);
+  assert.equal(await page.isVisible('section.rule figure.calendar >> nth=0'), false);
+  // What does not hold, and how many are not protected, is told all the same.
+  assert.ok((await page.textContent('section.rule .why >> nth=0')).includes('unprotected'));
+  assert.equal(await page.isVisible('section.rule .states >> nth=0'), true);
+  await page.click('details.card > summary >> nth=0');
+  assert.equal(await page.isVisible('section.rule figure.calendar >> nth=0'), true);
+  assert.ok(await height() > 2 * small);
 }));
 
 test('what is zero, and what is not covered, folds out', () => visit('rich', {}, async (page) => {

@@ -27,6 +27,7 @@ mkdir -p "$out"
 for sample in rich holds unknown grey empty large; do
     cargo run --quiet -p offsite --example report_page -- "$out/$sample.html" "$sample"
 done
+cargo run --quiet -p offsite --example report_page -- "$out/rich-zh.html" rich zh
 cd tests/browser
 npm ci --no-audit --no-fund
 PAGES=$out CHROMIUM=$chromium node --test --test-reporter=spec page.test.mjs

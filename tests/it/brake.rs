@@ -281,7 +281,7 @@ async fn a_person_pauses_everybody_sees_it_and_a_person_resumes() {
     let again = run(&["pause", "--rule", "nightly", "--reason", "again"]).await;
     assert!(again.code == 1 && again.stderr.contains("it is paused already"), "{}", again.stderr);
     for (arguments, why) in [
-        (&["pause", "--rule", "nightley", "--reason", "x"][..], "which has: nightly, weekly"),
+        (&["pause", "--rule", "nightley", "--reason", "x"][..], "did you mean nightly?; there are nightly, weekly"),
         (&["pause", "--reason", " "], "--reason must say why"),
         (&["resume"], "everything is not paused, nothing was changed; rule nightly is paused"),
     ] {

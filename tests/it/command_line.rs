@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 
 use crate::events::sample;
 use crate::functions::binaries;
+use crate::schemas::assert_printed_fits;
 
 /// The binary, built once.
 pub fn offsite() -> &'static Path {
@@ -43,7 +44,13 @@ pub struct Ended {
 /// A run to be started: no environment but this, no terminal.
 pub fn command(arguments: &[&str], environment: &[(String, String)]) -> Command {
     let mut command = Command::new(offsite());
-    command.args(arguments).env_clear().envs(environment.iter().cloned()).stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .args(arguments)
+        .env_clear()
+        .env("TZ", "UTC")
+        .envs(environment.iter().cloned())
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     for name in ["PATH", "HOME", "CARGO", "CARGO_HOME", "TMPDIR"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
@@ -64,11 +71,9 @@ pub async fn run(arguments: &[&str], environment: &[(String, String)], input: Op
     }
     let output =
         tokio::time::timeout(Duration::from_secs(600), child.wait_with_output()).await.expect("it ends").unwrap();
-    Ended {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_printed_fits(arguments, &stdout);
+    Ended { code: output.status.code().unwrap_or(-1), stdout, stderr: String::from_utf8(output.stderr).unwrap() }
 }
 
 /// The first line that a running command prints.
@@ -95,7 +100,7 @@ fn event(name: &str) -> String {
 }
 
 /// The subcommands that `--help` lists, in groups or not.
-fn subcommands(help: &str) -> Vec<String> {
+pub fn subcommands(help: &str) -> Vec<String> {
     let lines = help.lines().skip_while(|line| !line.starts_with("Usage:")).skip(1);
     let names = lines.take_while(|line| !line.starts_with("Options:")).filter_map(|line| {
         line.strip_prefix("  ").filter(|rest| !rest.starts_with(' '))?.split_whitespace().next().map(str::to_owned)

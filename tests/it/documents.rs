@@ -115,3 +115,124 @@ async fn the_units_of_one_server_are_sound() {
         .collect();
     assert!(wrong.is_empty(), "{said}");
 }
+
+/// The target of every link of a page, and its anchor.
+fn links(text: &str) -> Vec<(String, Option<String>)> {
+    let code_free: String = text.split("```").step_by(2).collect();
+    code_free
+        .split("](")
+        .skip(1)
+        .filter_map(|part| part.split([')', ' ']).next())
+        .filter(|target| !target.starts_with("http") && !target.starts_with("mailto:"))
+        .map(|target| match target.split_once('#') {
+            Some((path, anchor)) => (path.to_owned(), Some(anchor.to_owned())),
+            None => (target.to_owned(), None),
+        })
+        .collect()
+}
+
+/// The anchors of a page, as GitHub makes them of its headings.
+fn anchors(text: &str) -> Vec<String> {
+    let code_free: String = text.split("```").step_by(2).collect();
+    let headings =
+        code_free.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    headings
+        .map(|heading| {
+            let kept = heading.to_lowercase().replace(' ', "-");
+            kept.chars().filter(|sign| sign.is_alphanumeric() || "-_".contains(*sign)).collect()
+        })
+        .collect()
+}
+
+/// Every page, those of the root among them.
+fn pages() -> Vec<PathBuf> {
+    let mut folders = vec![root(), root().join("docs"), root().join("events"), root().join("infra/simulators")];
+    let mut pages = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let found = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        pages.extend(found.filter(|path| path.extension().is_some_and(|ending| ending == "md")));
+    }
+    pages.sort();
+    pages
+}
+
+/// Whoever follows a link arrives.
+#[test]
+fn every_link_of_a_document_leads_somewhere() {
+    let (mut dead, mut seen) = (Vec::new(), 0);
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for (path, anchor) in links(&text) {
+            seen += 1;
+            let target = if path.is_empty() { page.clone() } else { page.parent().unwrap().join(&path) };
+            let there = match (target.exists(), anchor) {
+                (false, _) => false,
+                (true, None) => true,
+                (true, Some(anchor)) => anchors(&std::fs::read_to_string(&target).unwrap()).contains(&anchor),
+            };
+            if !there {
+                dead.push(format!("{}: {path}", page.display()));
+            }
+        }
+    }
+    assert!(seen > 100, "{seen}");
+    assert!(dead.is_empty(), "{}", dead.join("\n"));
+}
+
+/// The list of documents names each page once, under one question.
+#[test]
+fn every_page_stands_in_the_list_of_documents_with_its_question() {
+    let list = std::fs::read_to_string(root().join("docs/README.md")).unwrap();
+    for entry in std::fs::read_dir(root().join("docs")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if !name.ends_with(".md") || name == "README.md" {
+            continue;
+        }
+        let rows: Vec<&str> = list.lines().filter(|line| line.contains(&format!("]({name})"))).collect();
+        assert_eq!(rows.len(), 1, "{name} stands in {} rows of docs/README.md", rows.len());
+        assert!(rows[0].contains('?'), "{name}: {}", rows[0]);
+    }
+}
+
+/// What is to be run lies where it is said to lie, and the packages that are to be built are there.
+#[test]
+fn every_path_in_a_command_is_there() {
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for page in pages().iter().filter(|page| !page.ends_with("CHANGELOG.md")) {
+        let text = std::fs::read_to_string(page).unwrap();
+        let blocks = text.split("```").skip(1).step_by(2).filter(|block| block.starts_with("sh"));
+        for line in blocks.flat_map(|block| block.lines().skip(1)) {
+            let words: Vec<&str> = line.split_whitespace().take_while(|word| !word.starts_with('#')).collect();
+            for (at, word) in words.iter().enumerate() {
+                let ours = ["tests/", "infra/", "docs/", "events/", "schemas/", ".ci/"];
+                if ours.iter().any(|folder| word.starts_with(folder)) {
+                    seen += 1;
+                    let path = word.trim_end_matches([';', '"', '\'']);
+                    if !path.contains('$') && !root().join(path).exists() {
+                        wrong.push(format!("{}: {path}", page.display()));
+                    }
+                }
+                if words[..at].contains(&"cargo") && words[at - 1] == "-p" {
+                    seen += 1;
+                    let manifests = ["functions/alibaba", "functions/huawei", "functions/tencent", "functions/report"];
+                    let known = [
+                        "offsite",
+                        "offsite-shared",
+                        "offsite-tests",
+                        "offsite-fuzz",
+                        "offsite-laws",
+                        "offsite-protocol",
+                    ];
+                    let function = manifests
+                        .iter()
+                        .any(|path| word.trim_start_matches("offsite-") == path.trim_start_matches("functions/"));
+                    if !function && !known.contains(word) {
+                        wrong.push(format!("{}: no package {word}", page.display()));
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 20, "{seen}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

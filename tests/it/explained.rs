@@ -35,7 +35,9 @@ async fn every_sample_event_is_explained_without_a_key_and_without_a_ledger() {
             let ended = command_line::run(&["events", "explain", &path.to_string_lossy()], &environment, None).await;
             let bad = ["one-bad", "scheduler-bare"].iter().any(|bad| path.to_string_lossy().contains(bad));
             assert_eq!(ended.code, i32::from(bad), "{}: {}{}", path.display(), ended.stdout, ended.stderr);
-            for part in ["envelope: ", "sender:   ", "verified: not at all", "\nrecord 1"] {
+            let door = path.to_string_lossy().contains("door-");
+            let verified = if door { "verified: by the door, at 2026-" } else { "verified: not at all" };
+            for part in ["envelope: ", "sender:   ", verified, "\nrecord 1"] {
                 assert!(ended.stdout.contains(part), "{}: {part}: {}", path.display(), ended.stdout);
             }
             explained += 1;
@@ -80,6 +82,14 @@ async fn it_names_envelope_sender_rules_and_what_would_follow() {
             ],
         ),
         (r#"{"action":"sweep","depth":"recent"}"#, &["a look at what is new"]),
+        (
+            r#"{"via":"door","sender":"cbr","proof":"smn","id":"m","received_at":"2026-11-28T02:13:20Z","raw":"{\"action\":\"sweep\"}"}"#,
+            &[
+                "envelope: what the door hands on",
+                "verified: by the door, at 2026-11-28T02:13:20Z: the signature of Huawei's SMN, cbr",
+                "passed over: it asks for something to be done",
+            ],
+        ),
         (
             r#"{"Type":"SubscriptionConfirmation","MessageId":"m","SubscribeURL":"https://sns"}"#,
             &["passed over: a SubscriptionConfirmation of a topic"],

@@ -36,6 +36,11 @@ impl Scene {
 
     /// A rule for snapshots, and another hand that has begun to copy one of them.
     async fn of_tencent() -> Scene {
+        Scene::hidden(0).await
+    }
+
+    /// The same, and the destination does not show the copy for so many seconds.
+    async fn hidden(seconds: u64) -> Scene {
         let scene = Scene::begin(
             Cloud::Tencent,
             json!({
@@ -49,6 +54,7 @@ impl Scene {
                 "snapshot_id": "snap-life000001", "region": "ap-guangzhou", "name": "life-1", "disk_id": "disk-life0001",
             }] }))
             .await;
+        scene.seed(json!({ "switches": { "visibility_delay_s": seconds } })).await;
         // A program of somebody else, with a memory of its own.
         let mut other = scene.estate.context(&scene.policy);
         let memory = Arc::new(MemoryLedger::default());
@@ -161,6 +167,19 @@ async fn what_goes_before_the_copy_of_another_hand_has_failed_is_missed() {
     let report = scene.report().await;
     assert_eq!((report.counts.missed, report.conclusion), (1, Conclusion::Broken), "{:?}", report.why);
     assert_eq!(scene.told("missed").await, 1);
+}
+
+#[tokio::test]
+async fn a_copy_that_another_hand_makes_is_told_although_its_source_has_left_the_rule() {
+    let scene = Scene::hidden(600).await;
+    scene.sweep().await;
+    scene.seed(json!({ "rename": { "snap-life000001": "other-1" } })).await;
+    let swept = scene.sweep().await;
+    assert_eq!((&swept["counts"]["in_progress"], &swept["counts"]["left"]), (&json!(1), &json!(0)), "{swept}");
+    // Once it comes to nothing, the backup has left without a copy.
+    scene.seed(json!({ "remove": scene.copies() })).await;
+    let swept = scene.sweep().await;
+    assert_eq!((&swept["counts"]["in_progress"], &swept["counts"]["left"]), (&json!(0), &json!(1)), "{swept}");
 }
 
 #[tokio::test]

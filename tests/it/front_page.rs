@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use offsite_local::report::{Filter, narrowed_table};
+use offsite_local::report::{Filter, Reader, narrowed_table};
 
 use crate::report_page::sample;
 
@@ -21,7 +21,7 @@ fn text(path: &str) -> String {
 #[test]
 #[allow(clippy::disallowed_methods, reason = "the edge of the tests: the file is written anew on demand")]
 fn the_picture_is_the_report_as_it_is_now() {
-    let report = narrowed_table(&sample::front(), &Filter::default(), COLUMNS);
+    let report = narrowed_table(&sample::front(), &Filter::default(), COLUMNS, &Reader::default());
     let drawn = anstyle_svg::Term::new().render_svg(&report);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/report.svg");
     if std::env::var("OFFSITE_GOLDEN").is_ok_and(|wish| wish == "write") {

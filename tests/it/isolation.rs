@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use offsite_local::home;
+use offsite_local::home::database::Database;
+use offsite_local::home::ledger::SqliteLedger;
 use offsite_shared::context::Context;
 use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
+use offsite_shared::ledger::limits::Attempts;
 use offsite_shared::ledger::store::{Expect, Put};
-use offsite_shared::ledger::{Claimant, Record};
-use offsite_shared::model::command::Cloud;
+use offsite_shared::ledger::{Claim, Claimant, Record, State, claim};
+use offsite_shared::model::command::{Cloud, Operation};
 use offsite_shared::model::http::{HttpRequest, Reply, TransportError};
 use offsite_shared::model::receipt::Receipt;
 use offsite_shared::model::time::later;
@@ -19,7 +23,7 @@ use offsite_shared::ports::{Boxed, Clock, Ledger, Transport};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::faults::world::replication;
+use crate::faults::world::{command, replication};
 use crate::sweeping::Estate;
 
 const HEALTHY: &str = "ap-singapore";
@@ -157,6 +161,37 @@ fn accepted(at: usize, region: &str, now: Timestamp) -> Record {
         time: now,
     };
     Record::accepted(&replication(&wish), receipt, &Claimant { owner: "one".into(), lease_until: now, now })
+}
+
+#[tokio::test]
+async fn what_a_dead_process_has_claimed_is_free_at_once_and_what_a_living_one_has_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("offsite.db");
+    let wish = replication(&command(Operation::CopySnapshot, &mut fastrand::Rng::with_seed(3)));
+    let by = |owner: &str| {
+        let now = SystemClock.now();
+        Claimant { owner: owner.into(), lease_until: later(now, Duration::from_secs(3_600)), now }
+    };
+    let claimed = |record: Option<&Record>| claim(record, &wish, &by("me"), &Attempts::default());
+    let read = async || {
+        // As a command that only looks opens it, which takes over nothing.
+        let ledger = SqliteLedger::new(Database::open(&file).unwrap());
+        ledger.get(&wish.key()).await.unwrap().unwrap()
+    };
+
+    let living = home::open(&file, true).await.unwrap();
+    let Claim::Write(record, expect) = claim(None, &wish, &by("it"), &Attempts::default()) else { panic!("new") };
+    assert_eq!(SqliteLedger::new(living.clone()).put(&record, &expect).await.unwrap(), Put::Stored);
+    // Another process comes while the first one works: it has to wait for the lease.
+    drop(home::open(&file, true).await.unwrap());
+    assert!(matches!(claimed(Some(&read().await)), Claim::Busy(_)));
+
+    // The first one is gone, however it went.
+    drop(living);
+    let next = home::open(&file, true).await.unwrap();
+    let Claim::Write(mine, expect) = claimed(Some(&read().await)) else { panic!("it is free") };
+    assert_eq!((mine.state, mine.doubtful_calls), (State::InDoubt, 1), "and read back before anything is started");
+    assert_eq!(SqliteLedger::new(next).put(&mine, &expect).await.unwrap(), Put::Stored);
 }
 
 #[tokio::test]

@@ -117,6 +117,7 @@ impl Scene {
             metrics: Metrics::to(self.watch.clone()).of_stack(Some("offsite-eu")),
             defaults: settings::defaults(&self.estate.environment).unwrap(),
             max_age: Duration::from_secs(7_200),
+            language: offsite_local::report::Language::default(),
         }
     }
 

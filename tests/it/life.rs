@@ -21,9 +21,9 @@ use serde_json::{Value, json};
 use crate::schemas::{assert_fits, validator};
 use crate::sweeping::Estate;
 
-const FAR: &str = "ap-singapore";
-const NEAR: &str = "ap-beijing";
-const COPY: &str = "CopySnapshotCrossRegions";
+pub const FAR: &str = "ap-singapore";
+pub const NEAR: &str = "ap-beijing";
+pub const COPY: &str = "CopySnapshotCrossRegions";
 
 /// A queue that takes nothing, and some time for that.
 struct Refusing(Arc<dyn Clock>, Duration);
@@ -62,14 +62,14 @@ impl Emitter for Picky {
 }
 
 /// Clouds whose copies take an hour, and one rule.
-struct Life {
-    estate: Estate,
-    policy: Arc<Policy>,
-    context: Context,
+pub struct Life {
+    pub estate: Estate,
+    pub policy: Arc<Policy>,
+    pub context: Context,
 }
 
 impl Life {
-    async fn begin(change: impl FnOnce(&mut Value)) -> Life {
+    pub async fn begin(change: impl FnOnce(&mut Value)) -> Life {
         let mut rule = json!({
             "name": "web", "provider": "tencent", "objective": { "max_lag": "24h" }, "limits": { "allow_empty": true },
             "source": { "region": "ap-guangzhou", "select": { "name_prefix": "life" } }, "destinations": [{ "region": FAR }],
@@ -83,7 +83,7 @@ impl Life {
     }
 
     /// Makes a snapshot of each of these disks now.
-    async fn make(&self, name: &str, disks: &[&str]) -> Vec<String> {
+    pub async fn make(&self, name: &str, disks: &[&str]) -> Vec<String> {
         let ids: Vec<String> = disks.iter().map(|disk| format!("snap-{name}{disk:0>7}")).collect();
         let snapshots: Vec<Value> = ids.iter().zip(disks).map(|(id, disk)| self.snapshot(id, "life", disk)).collect();
         self.seed(json!({ "snapshots": snapshots })).await;
@@ -94,11 +94,11 @@ impl Life {
         json!({ "snapshot_id": id, "region": "ap-guangzhou", "name": format!("{name}-{id}"), "disk_id": format!("disk-{disk:0>8}") })
     }
 
-    async fn seed(&self, seed: Value) {
+    pub async fn seed(&self, seed: Value) {
         self.estate.post(Cloud::Tencent, "seed", &seed).await;
     }
 
-    async fn fault(&self, faults: Value) {
+    pub async fn fault(&self, faults: Value) {
         self.estate.post(Cloud::Tencent, "faults", &json!({ "clear": true, "faults": faults })).await;
     }
 
@@ -106,27 +106,27 @@ impl Life {
         self.fault(json!([{ "action": COPY, "kind": "code", "code": "InsufficientSnapshotQuota" }])).await;
     }
 
-    async fn pass(&self, hours: u64) {
+    pub async fn pass(&self, hours: u64) {
         self.estate.clock.sleep(Duration::from_secs(hours * 3_600 + 60)).await;
     }
 
-    async fn sweep(&self) -> Value {
+    pub async fn sweep(&self) -> Value {
         let invocation = self.estate.invocation(3_600);
         handle(&self.context, &json!({ "action": "sweep" }), &invocation).await.unwrap()["swept"][0].clone()
     }
 
     /// Time for the copies to end, and a look at them.
-    async fn arrive(&self) {
+    pub async fn arrive(&self) {
         self.pass(1).await;
         handle(&self.context, &json!({ "action": "observe" }), &self.estate.invocation(600)).await.unwrap();
     }
 
-    async fn report(&self) -> RuleReport {
+    pub async fn report(&self) -> RuleReport {
         self.estate.report(&self.policy).await.rules.remove(0)
     }
 
     /// How many messages of this type there are, each counted once however often it came.
-    async fn told(&self, kind: &str) -> usize {
+    pub async fn told(&self, kind: &str) -> usize {
         let wanted = json!(format!("offsite.replication.{kind}"));
         let events = self.estate.receipts().await;
         let ids: BTreeSet<&str> =

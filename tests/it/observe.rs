@@ -24,6 +24,15 @@ fn wish(command: &Value) -> Value {
     wish
 }
 
+/// What a look at the one copy of a command tells; all that is to be waited for is in it.
+async fn look(clouds: &Clouds, store: &Store, command: &Value) -> Value {
+    let mut answer = clouds.ask(store, &wish(command)).await.unwrap();
+    let [one] = &mut answer["results"].as_array_mut().unwrap()[..] else { panic!("one destination: {answer}") };
+    let one = one.take();
+    assert_eq!(answer["done"], one["done"], "{answer}");
+    one
+}
+
 fn due() -> Value {
     json!({ "action": "observe" })
 }
@@ -48,7 +57,7 @@ async fn seen_in_the_destination(home: Home) {
         let command = command(operation, &mut Rng::with_seed(5));
         clouds.ask(&store, &command).await.unwrap();
 
-        let early = clouds.ask(&store, &wish(&command)).await.unwrap();
+        let early = look(&clouds, &store, &command).await;
         assert_eq!((&early["done"], &early["state"]), (&json!(false), &json!("accepted")), "{operation:?}: {early}");
         assert!(early["next_check_after_s"].as_u64().is_some_and(|wait| wait >= 1), "{early}");
         assert_eq!(of_type(&store, "replicated").await.len(), 0, "{operation:?}");
@@ -56,7 +65,7 @@ async fn seen_in_the_destination(home: Home) {
         pass(&clouds, COPY_S + 5).await;
         let swept = clouds.ask(&store, &due()).await.unwrap();
         assert_eq!(swept["observed"]["replicated"], json!(1), "{operation:?}: {swept}");
-        let done = clouds.ask(&store, &wish(&command)).await.unwrap();
+        let done = look(&clouds, &store, &command).await;
         assert_eq!((&done["done"], &done["state"]), (&json!(true), &json!("replicated")), "{operation:?}: {done}");
         let inferred = operation == Operation::CreateVaultReplication;
         assert_eq!(done["evidence"]["how"], json!(if inferred { "inferred" } else { "observed" }), "{done}");
@@ -101,7 +110,7 @@ async fn a_copy_that_is_deleted_later_is_lost_at_the_next_audit() {
         clouds.ask(&store, &command).await.unwrap();
         pass(&clouds, COPY_S + 5).await;
         clouds.ask(&store, &due()).await.unwrap();
-        let done = clouds.ask(&store, &wish(&command)).await.unwrap();
+        let done = look(&clouds, &store, &command).await;
         let copy = done["evidence"]["destination_id"].as_str().unwrap().to_owned();
 
         clouds.admin(operation.cloud(), "seed", &json!({ "remove": [copy] })).await;

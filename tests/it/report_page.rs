@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use offsite_local::report::{
-    Filter, brief, csv, html, markdown, narrowed_html, narrowed_table, prometheus, resources_csv, table, word,
+    Filter, Reader, brief, csv, html, markdown, narrowed_html, narrowed_table, prometheus, resources_csv, table, word,
 };
 use offsite_shared::report::{Conclusion, Fault, Report, ResourceState};
 use offsite_shared::sweep::findings::Counts;
@@ -14,7 +14,7 @@ use serde_json::Value;
 #[path = "../../infra/local/examples/report_page/sample.rs"]
 pub mod sample;
 
-fn all() -> [(&'static str, Report); 7] {
+pub fn all() -> [(&'static str, Report); 7] {
     [
         ("rich", sample::rich()),
         ("holds", sample::holds()),
@@ -506,7 +506,10 @@ fn filter(change: impl FnOnce(&mut Filter)) -> Filter {
 fn narrowed(filter: &Filter) -> (String, Report) {
     let mut report = sample::rich();
     filter.apply(&mut report);
-    let text = colourless(&narrowed_table(&report, filter, 100)).split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = colourless(&narrowed_table(&report, filter, 100, &Reader::default()))
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     (text, report)
 }
 
@@ -546,7 +549,7 @@ fn a_filter_by_rule_shows_that_rule_and_judges_all() {
     let (text, report) = narrowed(&chosen);
     assert!(text.contains("vault-prod holds") && !text.contains("web-disks does not hold"), "{text}");
     assert!(text.contains("Does not hold Of 279 resources") && text.contains("Of 4 rules 1 does not hold"), "{text}");
-    let page = narrowed_html(&report, &chosen);
+    let page = narrowed_html(&report, &chosen, &Reader::default());
     let tags = read_html(&page);
     let ids = attributes(&tags, "id");
     assert!(ids.contains(&"rule-2") && !ids.contains(&"rule-1"));
@@ -571,13 +574,13 @@ fn a_word_that_is_none_is_answered_with_those_that_are() {
 #[test]
 fn markdown_is_short_and_inert() {
     for (name, report) in all() {
-        let text = markdown(&report);
+        let text = markdown(&report, &Reader::default());
         assert!(text.lines().count() <= 45 && text.starts_with("**Offsite: "), "{name}: {text}");
         for sign in ["<img", "](", "\u{1b}", "\u{202e}", "<svg"] {
             assert!(!text.contains(sign) || text.contains(&format!("\\{sign}")), "{name}: {sign} in {text}");
         }
     }
-    let told = markdown(&sample::front());
+    let told = markdown(&sample::front(), &Reader::default());
     for part in [
         "**Offsite: Does not hold**",
         "`disk-7f3k0q2a` to ap-singapore",
@@ -586,7 +589,7 @@ fn markdown_is_short_and_inert() {
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }
-    assert!(!markdown(&sample::holds()).contains("Not protected"));
+    assert!(!markdown(&sample::holds(), &Reader::default()).contains("Not protected"));
 }
 
 /// Each line is one that Prometheus reads: a remark, or a name with quoted labels and a number.
@@ -622,7 +625,8 @@ fn prometheus_gets_numbers_with_labels() {
 fn a_report_is_no_wider_than_its_terminal() {
     for (name, report) in all() {
         for width in [80, 120] {
-            for text in [narrowed_table(&report, &Filter::default(), width), brief(&report, width)] {
+            for text in [narrowed_table(&report, &Filter::default(), width, &Reader::default()), brief(&report, width)]
+            {
                 let text = colourless(&text);
                 let widest = text.lines().filter(|line| !line.contains("--resource")).map(|line| line.chars().count());
                 assert!(widest.max() <= Some(width), "{name} in {width}: {text}");

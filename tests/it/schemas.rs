@@ -22,6 +22,17 @@ fn schema(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
+/// What a command that reports or examines has printed as JSON fits what is published.
+#[track_caller]
+pub fn assert_printed_fits(arguments: &[&str], stdout: &str) {
+    let name = arguments.iter().find(|name| ["report", "doctor"].contains(*name));
+    let (Some(name), Ok(value)) = (name, serde_json::from_str::<Value>(stdout)) else { return };
+    // A day that has passed is another thing.
+    if value.get("checks").is_some() || value.get("outside").is_some() {
+        assert_fits(&validator(name), &value);
+    }
+}
+
 pub fn validator(name: &str) -> Validator {
     jsonschema::options().should_validate_formats(true).build(&schema(name)).unwrap()
 }
@@ -83,12 +94,13 @@ fn the_schemas_are_schemas() {
         .filter(|name| name.ends_with(".schema.json"))
         .collect();
     names.sort();
-    for name in ["alert", "answer", "command", "decision", "hint", "message"] {
-        assert!(names.contains(&format!("{name}.schema.json")), "{names:?}");
-    }
+    let wanted = ["alert", "answer", "command", "decision", "doctor", "hint", "message", "policy", "report"];
+    assert_eq!(names, wanted.map(|name| format!("{name}.schema.json")), "a new schema is named here");
     for name in names {
-        let schema = schema(name.trim_end_matches(".schema.json"));
+        let name = name.trim_end_matches(".schema.json");
+        let schema = schema(name);
         assert!(jsonschema::meta::is_valid(&schema), "{name}");
+        assert_eq!(schema["$id"], format!("urn:offsite:schema:{name}:1"), "{name}: a stable name, and its version");
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{name}");
     }
 }
@@ -125,6 +137,89 @@ fn every_sample_command_fits_the_schema() {
             ],
             &[],
         );
+    }
+}
+
+/// What else a function is told, and the same command as a look.
+#[test]
+fn a_sweep_a_look_and_a_report_are_commands_as_well() {
+    let validator = validator("command");
+    for good in [
+        json!({ "action": "observe" }),
+        json!({ "action": "sweep" }),
+        json!({ "action": "sweep", "rule": "web" }),
+        json!({ "action": "sweep", "depth": "recent", "scheduled": "2026-11-28T00:00:00Z" }),
+        json!({ "action": "report" }),
+    ] {
+        assert_fits(&validator, &good);
+        let mut more = good.clone();
+        more["surprise"] = json!(1);
+        assert!(!validator.is_valid(&more), "{more}");
+    }
+    for bad in [json!({ "action": "sweep", "depth": "deep" }), json!({ "action": "watch" }), json!({})] {
+        assert!(!validator.is_valid(&bad), "{bad}");
+    }
+    for operation in Operation::ALL {
+        let mut wish = full_command(operation);
+        wish["action"] = json!("observe");
+        assert_fits(&validator, &wish);
+        wish["dry_run"] = json!(true);
+        assert!(!validator.is_valid(&wish), "a look has no dry run: {wish}");
+    }
+}
+
+/// What is held byte for byte fits what is published, the answers, messages and reports of every kind among it.
+#[test]
+fn what_is_kept_byte_for_byte_fits_its_schema() {
+    let of = ["answer", "message", "alert", "decision", "report"].map(|name| (name, validator(name)));
+    let fits = |name: &str, value: &Value| {
+        assert_fits(&of.iter().find(|(one, _)| *one == name).expect("a schema").1, value);
+    };
+    let mut seen = std::collections::BTreeMap::<&str, usize>::new();
+    for (file, kind) in [
+        ("answers", "answer"),
+        ("events", "answer"),
+        ("looks", "answer"),
+        ("sweeps", "answer"),
+        ("messages", "message"),
+        ("report", "report"),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{file}.txt"));
+        for line in std::fs::read_to_string(path).unwrap().lines() {
+            let (_, text) = line.split_once(": ").expect("a label");
+            // An error is no answer, and neither is a note.
+            let Ok(value) = serde_json::from_str::<Value>(text) else { continue };
+            let parts = ["results", "batchItemFailures", "looked", "outbox", "observed", "done"];
+            if kind == "answer" && value.get("type").is_none() && parts.iter().all(|part| value.get(part).is_none()) {
+                continue;
+            }
+            let kind = match value["type"].as_str() {
+                Some("offsite.rule.mass_loss") => "alert",
+                Some(word) if word.starts_with("offsite.replication.") => "message",
+                Some(_) => "decision",
+                None => kind,
+            };
+            fits(kind, &value);
+            *seen.entry(kind).or_default() += 1;
+        }
+    }
+    assert!(seen["answer"] > 90 && seen["message"] > 60 && seen["report"] >= 4, "{seen:?}");
+}
+
+#[test]
+fn every_report_fits_and_nothing_else_does() {
+    let validator = validator("report");
+    for (name, report) in crate::report_page::all() {
+        let report = serde_json::to_value(&report).unwrap();
+        assert_fits(&validator, &report);
+        assert!(report["rules"].is_array(), "{name}");
+        let mut places = Vec::new();
+        objects(&report, "", &mut places);
+        for place in places.iter().filter(|place| !place.contains("not_covered") && *place != "/states").take(400) {
+            let mut more = report.clone();
+            more.pointer_mut(place).unwrap()["surprise"] = json!("s");
+            assert!(!validator.is_valid(&more), "{name}: surprise at {place}");
+        }
     }
 }
 
@@ -386,8 +481,12 @@ fn every_kind_of_answer_fits_and_nothing_else_does() {
     });
     let optional =
         ["/evidence", "/unanswered", "/reason", "/source/snapshot_id", "/evidence/size_gib", "/evidence/expires_at"];
-    assert_strict(&validator, &looked, &optional, &["/source", "/destination"]);
+    let optional = optional.map(|place| format!("/results/0{place}"));
+    let optional: Vec<&str> = optional.iter().map(String::as_str).collect();
+    let one = json!({ "done": true, "results": [looked] });
+    assert_strict(&validator, &one, &optional, &["/results/0/source", "/results/0/destination"]);
     assert_fits(&validator, &json!({ "done": false, "results": [looked, looked] }));
+    assert!(!validator.is_valid(&looked), "one destination is told as many are");
     assert!(validator.is_valid(&json!({ "batchItemFailures": [] })));
     for bad in
         [json!({}), json!({ "results": [] }), json!([]), json!(null), json!({ "results": [], "batchItemFailures": [] })]

@@ -156,7 +156,7 @@ async fn a_copy_that_does_not_show_is_lost_after_the_time_that_is_set() {
     pass(&estate, 1, 5).await;
     command["action"] = json!("observe");
     let seen = handle(&elsewhere, &command, &estate.invocation(60)).await.unwrap();
-    estate.post(Cloud::Huawei, "seed", &json!({ "remove": [seen["evidence"]["destination_id"]] })).await;
+    estate.post(Cloud::Huawei, "seed", &json!({ "remove": [seen["results"][0]["evidence"]["destination_id"]] })).await;
 
     let plain = estate.environment.clone();
     for (set, hours, verdict) in

@@ -163,14 +163,22 @@ impl Estate {
             if incomplete.is_empty() {
                 return;
             }
-            assert!(incomplete.iter().all(|one| one["failed"] == json!(true)), "it says that it failed: {incomplete:?}");
+            assert!(
+                incomplete.iter().all(|one| one["failed"] == json!(true)),
+                "it says that it failed: {incomplete:?}"
+            );
         }
         panic!("ten sweeps meet too many faults, of which there are thirty");
     }
 
     pub async fn report(&self, policy: &Policy) -> Report {
+        self.report_at(policy, self.clock.now()).await
+    }
+
+    /// The report by a clock that shows this moment.
+    pub async fn report_at(&self, policy: &Policy, at: Timestamp) -> Report {
         let wish = ReportRequest {
-            at: self.clock.now(),
+            at,
             max_age: Duration::from_secs(7_200),
             rule: None,
             live: false,

@@ -28,6 +28,7 @@ impl Terminal {
             .env_clear()
             .env("PATH", path)
             .env("TERM", "xterm-256color")
+            .env("TZ", "UTC")
             .envs(environment.iter().cloned())
             .kill_on_drop(true);
         Terminal { child: command.spawn(pts).unwrap(), pty, seen: Vec::new() }

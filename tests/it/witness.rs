@@ -172,6 +172,8 @@ async fn on_read_only_clouds_a_witness_sees_what_a_live_report_sees() {
             live: true,
             policy: file,
             output: None,
+            lang: None,
+            utc: true,
         };
         let mut out = Vec::new();
         report::run(&live, &scene.environment, &mut out).await.unwrap();

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use offsite_page::{Filter, Reader};
 use offsite_shared::model::error::{Error, ErrorName};
 use offsite_shared::report::reading::ReportRequest;
 use offsite_shared::report::{Conclusion, Report, keeping, measuring};
@@ -64,17 +65,17 @@ async fn made(setup: &Setup, at: Timestamp) -> Result<Report, Error> {
 async fn write(setup: &Setup, report: &Report) -> Result<String, Error> {
     let name = report.at.to_zoned_datetime(TimeZone::UTC).strftime("%Y/%m/%dT%H%MZ").to_string();
     for (ending, content_type, form) in [("json", JSON, as_json as Form), ("html", PAGE, as_page)] {
-        let bytes = form(report)?;
+        let bytes = form(setup, report)?;
         setup.objects.put(&format!("{name}.{ending}"), content_type, &bytes).await?;
         setup.objects.put(&format!("latest.{ending}"), content_type, &bytes).await?;
     }
     Ok(name)
 }
 
-type Form = fn(&Report) -> Result<Vec<u8>, Error>;
+type Form = fn(&Setup, &Report) -> Result<Vec<u8>, Error>;
 
 /// As `offsite report --format json` has it, on one line, written without a tree of values in between.
-fn as_json(report: &Report) -> Result<Vec<u8>, Error> {
+fn as_json(_: &Setup, report: &Report) -> Result<Vec<u8>, Error> {
     let mut bytes = serde_json::to_vec(report).map_err(|error| {
         Error::new(ErrorName::Unavailable, format!("the report cannot be written as JSON: {error}"))
     })?;
@@ -82,6 +83,7 @@ fn as_json(report: &Report) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-fn as_page(report: &Report) -> Result<Vec<u8>, Error> {
-    Ok(offsite_page::html(report).into_bytes())
+fn as_page(setup: &Setup, report: &Report) -> Result<Vec<u8>, Error> {
+    let reader = Reader { language: setup.language, ..Reader::default() };
+    Ok(offsite_page::narrowed_html(report, &Filter::default(), &reader).into_bytes())
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use offsite_page::Language;
 use offsite_shared::context::metrics::Metrics;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::dynamodb::DynamoLedger;
@@ -38,6 +39,8 @@ pub struct Setup {
     pub defaults: Defaults,
     /// A sweep older than this proves nothing.
     pub max_age: Duration,
+    /// In which language the page is.
+    pub language: Language,
 }
 
 impl Setup {
@@ -67,6 +70,7 @@ impl Setup {
             metrics: meter::of_function(environment)?,
             defaults: settings::defaults(environment)?,
             max_age: report_max_age(environment)?,
+            language: Language::from_environment(environment)?,
         })
     }
 }

@@ -4,7 +4,8 @@ use jiff::civil::Date;
 use maud::{Markup, html};
 use offsite_shared::report::{Conclusion, Day};
 
-use super::words::{self, duration, number, plural};
+use super::reader::{Reader, said};
+use super::words::number;
 
 /// The height of a month's line, and of its squares.
 const LINE: usize = 16;
@@ -25,15 +26,16 @@ fn kind(day: &Day) -> (&'static str, &'static str) {
 }
 
 /// The days of a rule, if any are remembered.
-pub(super) fn calendar(days: &[Day]) -> Markup {
+pub(super) fn calendar(r: &Reader, days: &[Day]) -> Markup {
     let (Some(first), Some(last)) = (days.first(), days.last()) else { return html! {} };
     let months = months(days);
     let height = months.len() * LINE;
-    let counted = counted(days);
+    let counted = counted(r, days);
     html! {
         figure.calendar {
             figcaption {
-                strong { a href="#def-calendar" { "Calendar" } } " " (first.day) " to " (last.day) " (UTC): " (counted)
+                strong { a href="#def-calendar" { (said!(r, "Calendar")) } } " "
+                (said!(r, "{} to {} (UTC): {}", first.day, last.day, counted))
             }
             div.plot {
                 svg width="52" height=(height) aria-hidden="true" focusable="false" {
@@ -41,11 +43,11 @@ pub(super) fn calendar(days: &[Day]) -> Markup {
                         text x="0" y=(index * LINE + 11) { (month.strftime("%Y-%m")) }
                     }
                 }
-                svg width="100%" height=(height) role="img" aria-label={ "One square for each day: " (counted) } {
+                svg width="100%" height=(height) role="img" aria-label=(said!(r, "One square for each day: {}", counted)) {
                     @for (index, (_, days)) in months.iter().enumerate() {
                         @for day in *days {
                             rect class={ "d-" (kind(day).0) } x={ (left(day.day)) "%" } y=(index * LINE + 1) width="2.7%" height=(SQUARE) {
-                                title { (day.day) ": " (said(day)) }
+                                title { (day.day) (r.colon()) (told(r, day)) }
                             }
                         }
                     }
@@ -59,31 +61,31 @@ pub(super) fn calendar(days: &[Day]) -> Markup {
                         svg.swatch width="16" height="16" aria-hidden="true" focusable="false" {
                             rect class={ "d-" (class) } x="1" y="1" width="14" height="14" {}
                         }
-                        (label)
+                        (r.word(label))
                     }
                 }
             }
-            (in_words(days))
+            (in_words(r, days))
         }
     }
 }
 
 /// The days that did not simply hold, latest first, for those who cannot see the squares.
-fn in_words(days: &[Day]) -> Markup {
+fn in_words(r: &Reader, days: &[Day]) -> Markup {
     let bad: Vec<&[Day]> =
         days.chunk_by(|a, b| kind(a) == kind(b)).filter(|run| run[0].conclusion != Some(Conclusion::Holds)).collect();
     html! {
         @if !bad.is_empty() {
             details.sweeps {
-                summary { "The days that did not hold or are not known, in words" }
+                summary { (said!(r, "The days that did not hold or are not known, in words")) }
                 ul.runs {
                     @for run in bad.iter().rev().take(RUNS) {
                         li {
-                            @match run { [only] => (only.day), [first, .., last] => { (first.day) " to " (last.day) }, [] => {} }
-                            ": " (kind(&run[0]).1) (minutes(run))
+                            @match run { [only] => (only.day), [first, .., last] => { (said!(r, "{} to {}", first.day, last.day)) }, [] => {} }
+                            (r.colon()) (r.word(kind(&run[0]).1)) (minutes(r, run))
                         }
                     }
-                    @if bad.len() > RUNS { li { "and " (number((bad.len() - RUNS) as u64)) " more; " code { "--format json" } " has them" } }
+                    @if bad.len() > RUNS { li { (said!(r, "and {} more:", number((bad.len() - RUNS) as u64))) " " code { "--format json" } } }
                 }
             }
         }
@@ -91,32 +93,34 @@ fn in_words(days: &[Day]) -> Markup {
 }
 
 /// A day in words.
-fn said(day: &Day) -> String {
-    format!("{}{}", kind(day).1, minutes(std::slice::from_ref(day)))
+fn told(r: &Reader, day: &Day) -> String {
+    format!("{}{}", r.word(kind(day).1), minutes(r, std::slice::from_ref(day)))
 }
 
 /// For how long it did not hold, or nobody knew.
-fn minutes(days: &[Day]) -> String {
+fn minutes(r: &Reader, days: &[Day]) -> String {
     let sum = |of: fn(&Day) -> u32| days.iter().map(|day| u64::from(of(day))).sum::<u64>();
-    let (broken, unknown) = (sum(|day| day.minutes_not_holding), sum(|day| day.minutes_unknown));
-    let part = |minutes: u64, what: &str| (minutes > 0).then(|| format!("{} {what}", duration(minutes * 60)));
-    let parts: Vec<String> = [part(broken, "not holding"), part(unknown, "not known")].into_iter().flatten().collect();
-    if parts.is_empty() { String::new() } else { format!(", {}", parts.join(", ")) }
+    let parts = r.minutes(sum(|day| day.minutes_not_holding), sum(|day| day.minutes_unknown));
+    if parts.is_empty() { String::new() } else { said!(r, ", {}", r.joined(&parts)) }
 }
 
 /// How many days were of which kind.
-fn counted(days: &[Day]) -> String {
+fn counted(r: &Reader, days: &[Day]) -> String {
     let kinds = ["held", "did not hold", "could not be known", "was not judged", "nobody looked"];
     let parts = kinds.into_iter().filter_map(|wanted| {
         let count = days.iter().filter(|day| kind(day).1 == wanted).count();
-        let what = match wanted {
-            "was not judged" => plural(count, "was not judged", "were not judged"),
-            "nobody looked" => "on which nobody looked",
-            other => other,
+        let what = match (wanted, count) {
+            ("was not judged", 2..) => said!(r, "were not judged"),
+            ("nobody looked", _) => said!(r, "on which nobody looked"),
+            (other, _) => r.word(other),
         };
-        (count > 0).then(|| format!("{} {} {what}", number(count as u64), plural(count, "day", "days")))
+        match count {
+            0 => None,
+            1 => Some(said!(r, "1 day {}", what)),
+            _ => Some(said!(r, "{} days {}", number(count as u64), what)),
+        }
     });
-    words::listed(&parts.collect::<Vec<_>>())
+    r.listed(&parts.collect::<Vec<_>>())
 }
 
 /// The days of each month, latest month last.
@@ -149,10 +153,11 @@ mod tests {
             day("2026-11-01", None, 0, 1_440),
             day("2026-11-02", None, 0, 1_440),
         ];
-        assert_eq!(said(&days[0]), "held");
-        assert_eq!(said(&days[1]), "did not hold, 2h 30m not holding");
-        assert_eq!(minutes(&days[2..]), ", 48h not known");
-        assert_eq!(counted(&days), "1 day held, 1 day did not hold and 2 days on which nobody looked");
+        let r = &Reader::default();
+        assert_eq!(told(r, &days[0]), "held");
+        assert_eq!(told(r, &days[1]), "did not hold, 2h 30m not holding");
+        assert_eq!(minutes(r, &days[2..]), ", 48h not known");
+        assert_eq!(counted(r, &days), "1 day held, 1 day did not hold and 2 days on which nobody looked");
         let months: Vec<(String, usize)> =
             months(&days).iter().map(|(month, days)| (month.to_string(), days.len())).collect();
         assert_eq!(months, [("2026-10-01".to_owned(), 2), ("2026-11-01".to_owned(), 2)]);

@@ -9,7 +9,8 @@ use offsite_shared::observe::arrivals::Arrival;
 use offsite_shared::sweep::findings::{Counts, Point};
 use offsite_shared::sweep::verdict::Verdict;
 
-use super::words::{self, ORDER, duration, number, share};
+use super::reader::{Reader, said};
+use super::words::{self, ORDER, number, share};
 
 const HEIGHT: f64 = 198.0;
 const TOP: f64 = 20.0;
@@ -68,21 +69,23 @@ pub(super) fn swatch(verdict: Verdict) -> Markup {
 }
 
 /// The coverage bar: one segment for each verdict that is not zero.
-pub(super) fn coverage(counts: &Counts) -> Markup {
+pub(super) fn coverage(r: &Reader, counts: &Counts) -> Markup {
     let parts: Vec<(Verdict, u64)> =
         ORDER.map(|verdict| (verdict, counts[verdict])).into_iter().filter(|(_, count)| *count > 0).collect();
     let whole = counts.covered.max(parts.iter().map(|(_, count)| count).sum());
     let widths: Vec<f64> = parts.iter().map(|(_, count)| percent(*count, whole).max(LEAST)).collect();
     let scale = 100.0 / widths.iter().sum::<f64>().max(100.0);
     let starts = widths.iter().scan(0.0, |at, width| Some(std::mem::replace(at, *at + width * scale)));
-    let label: Vec<String> =
-        parts.iter().map(|(verdict, count)| format!("{} {}", number(*count), words::figure(*verdict).label)).collect();
+    let label: Vec<String> = parts
+        .iter()
+        .map(|(verdict, count)| format!("{} {}", number(*count), r.word(words::figure(*verdict).label)))
+        .collect();
     html! {
-        svg.coverage width="100%" height="28" role="img" aria-label={ "Of " (number(whole)) " covered: " (label.join(", ")) } {
+        svg.coverage width="100%" height="28" role="img" aria-label=(said!(r, "Of {} covered: {}", number(whole), r.joined(&label))) {
             rect.track width="100%" height="28" {}
             @for (((verdict, count), width), x) in parts.iter().zip(&widths).zip(starts) {
                 rect class={ "f-" (verdict.name()) } x={ (round(x)) "%" } width={ (round(width * scale)) "%" } height="28" {
-                    title { (words::figure(*verdict).label) ": " (number(*count)) " (" (share(*count, whole)) ")" }
+                    title { (r.word(words::figure(*verdict).label)) (r.colon()) (number(*count)) " (" (share(*count, whole)) ")" }
                 }
                 @if x > 0.0 { line.gap x1={ (round(x)) "%" } x2={ (round(x)) "%" } y1="0" y2="28" {} }
             }
@@ -105,36 +108,39 @@ pub(super) fn gauge(seconds: u64, allowed: u64) -> Markup {
 }
 
 /// The lag that each sweep found.
-pub(super) fn lag(points: &[Point], allowed: Option<u64>) -> Markup {
+pub(super) fn lag(r: &Reader, points: &[Point], allowed: Option<u64>) -> Markup {
     let samples: Vec<(Timestamp, u64)> = points.iter().map(|point| (point.at, point.lag_seconds)).collect();
     let Some(worst) = samples.iter().max_by_key(|(_, lag)| *lag) else { return html! {} };
-    let caption = format!(
-        "{} {}; the largest lag was {} at {} UTC",
-        number(samples.len() as u64),
-        words::plural(samples.len(), "sweep", "sweeps"),
-        duration(worst.1),
-        words::minute(worst.0),
-    );
-    chart("Lag over time", &caption, &samples, allowed, true)
+    let (longest, then) = (r.duration(worst.1), r.moment(worst.0));
+    let caption = match samples.len() {
+        1 => said!(r, "1 sweep; the largest lag was {} at {}", longest, then),
+        many => said!(r, "{} sweeps; the largest lag was {} at {}", number(many as u64), longest, then),
+    };
+    chart(r, said!(r, "Lag over time"), &caption, &samples, allowed, true)
 }
 
 /// How long each copy took.
-pub(super) fn durations(arrivals: &[Arrival]) -> Markup {
+pub(super) fn durations(r: &Reader, arrivals: &[Arrival]) -> Markup {
     let samples: Vec<(Timestamp, u64)> = arrivals.iter().map(|arrival| (arrival.at, arrival.seconds)).collect();
     let mut sorted: Vec<u64> = samples.iter().map(|(_, seconds)| *seconds).collect();
     sorted.sort_unstable();
     let (Some(median), Some(slowest)) = (sorted.get(sorted.len() / 2), sorted.last()) else { return html! {} };
-    let caption = format!(
-        "{} {}; half took at most {}, the slowest {}",
-        number(sorted.len() as u64),
-        words::plural(sorted.len(), "copy", "copies"),
-        duration(*median),
-        duration(*slowest),
-    );
-    chart("Durations of copies", &caption, &samples, None, false)
+    let (median, slowest) = (r.duration(*median), r.duration(*slowest));
+    let caption = match sorted.len() {
+        1 => said!(r, "1 copy; half took at most {}, the slowest {}", median, slowest),
+        many => said!(r, "{} copies; half took at most {}, the slowest {}", number(many as u64), median, slowest),
+    };
+    chart(r, said!(r, "Durations of copies"), &caption, &samples, None, false)
 }
 
-fn chart(title: &str, caption: &str, samples: &[(Timestamp, u64)], allowed: Option<u64>, joined: bool) -> Markup {
+fn chart(
+    r: &Reader,
+    title: &str,
+    caption: &str,
+    samples: &[(Timestamp, u64)],
+    allowed: Option<u64>,
+    joined: bool,
+) -> Markup {
     let highest = samples.iter().map(|(_, value)| *value).chain(allowed).max().unwrap_or(0);
     let step = step(highest);
     let top = highest.div_ceil(step).max(1) * step;
@@ -163,14 +169,14 @@ fn chart(title: &str, caption: &str, samples: &[(Timestamp, u64)], allowed: Opti
     html! {
         figure.chart {
             figcaption {
-                strong { (title) } " " (caption) "."
-                @if thinned && joined { " Drawn are the highest of each of " (RANGES) " spans." }
-                @if thinned && !joined { " Drawn are the range and the middle of each of " (RANGES) " spans." }
+                strong { (title) } " " (caption) (said!(r, "."))
+                @if thinned && joined { " " (said!(r, "Drawn are the highest of each of {} spans.", RANGES)) }
+                @if thinned && !joined { " " (said!(r, "Drawn are the range and the middle of each of {} spans.", RANGES)) }
             }
-            div.plot role="img" aria-label={ (title) ": " (caption) } {
+            div.plot role="img" aria-label={ (title) (r.colon()) (caption) } {
                 svg.axis width="52" height=(HEIGHT) aria-hidden="true" focusable="false" {
                     @for &tick in &ticks {
-                        text x="46" y=(y(tick)) dy="4" text-anchor="end" { @if tick == 0 { "0" } @else { (duration(tick)) } }
+                        text x="46" y=(y(tick)) dy="4" text-anchor="end" { @if tick == 0 { "0" } @else { (r.duration(tick)) } }
                     }
                 }
                 svg.area width="100%" height=(HEIGHT) aria-hidden="true" focusable="false" {
@@ -186,10 +192,10 @@ fn chart(title: &str, caption: &str, samples: &[(Timestamp, u64)], allowed: Opti
                     }
                     @if let Some(allowed) = allowed {
                         line.objective x1="0" x2="100%" y1=(y(allowed)) y2=(y(allowed)) {}
-                        text.objective x="4" y=(y(allowed)) dy="-5" { "objective " (duration(allowed)) }
+                        text.objective x="4" y=(y(allowed)) dy="-5" { (said!(r, "objective {}", r.duration(allowed))) }
                     }
                     @for (part, anchor) in [(0_u8, "start"), (1, "middle"), (2, "end")] {
-                        text x={ (part * 50) "%" } y=(HEIGHT - 6.0) text-anchor=(anchor) { (span.label(part)) }
+                        text x={ (part * 50) "%" } y=(HEIGHT - 6.0) text-anchor=(anchor) { (span.label(r, part)) }
                     }
                 }
             }
@@ -232,10 +238,9 @@ impl Span {
     }
 
     /// The label for the time at `part` halves of the span.
-    fn label(&self, part: u8) -> String {
+    fn label(&self, r: &Reader, part: u8) -> String {
         let second = self.from + (self.to - self.from) / 2 * i64::from(part);
-        let format = if self.to - self.from > 5 * 86_400 { "%-d %b" } else { "%-d %b %H:%M" };
-        Timestamp::from_second(second).map(|at| at.strftime(format).to_string()).unwrap_or_default()
+        Timestamp::from_second(second).map(|at| r.tick(at, self.to - self.from > 5 * 86_400)).unwrap_or_default()
     }
 }
 
@@ -282,7 +287,7 @@ mod tests {
     #[test]
     fn one_in_a_million_can_be_seen() {
         let counts = Counts { covered: 1_000_000, replicated: 999_999, missing: 1, ..Counts::default() };
-        let bar = coverage(&counts).into_string();
+        let bar = coverage(&Reader::default(), &counts).into_string();
         assert!(bar.contains("f-missing") && bar.contains("width=\"1.48%\""), "{bar}");
     }
 }

@@ -5,6 +5,7 @@ use offsite_shared::model::text::{exact, plain};
 use offsite_shared::report::{Report, ResourceLine, RuleReport};
 use offsite_shared::sweep::findings::Line;
 
+use super::reader::Reader;
 use super::resources::{command, next};
 use super::words::age;
 
@@ -156,7 +157,7 @@ fn of_resource(report: &Report, rule: &RuleReport, line: &ResourceLine) -> [Stri
         line.reason.clone().unwrap_or_default(),
         line.accepted_by.clone().unwrap_or_default(),
         act.map(|act| act.who.clone()).unwrap_or_default(),
-        next(rule, line),
+        next(&Reader::default(), rule, line),
         command(rule, line).map(|parts| parts.join(" ")).unwrap_or_default(),
     ]
 }

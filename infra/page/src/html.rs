@@ -12,6 +12,7 @@ use offsite_shared::sweep::verdict::Verdict;
 use sha2::{Digest, Sha256};
 
 use super::filter::Filter;
+use super::reader::{Reader, said};
 use super::resources::{self, STATES};
 use super::rows::{List, by_rule_and_text, none, time};
 use super::rule;
@@ -25,13 +26,16 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// The report as one self-contained page.
 pub fn html(report: &Report) -> String {
-    narrowed_html(report, &Filter::default())
+    narrowed_html(report, &Filter::default(), &Reader::default())
 }
 
-/// The same with the sections of those rules alone that the filter shows.
-pub fn narrowed_html(report: &Report, filter: &Filter) -> String {
-    let resources = List::resources(report);
-    let (exceptions, orphans, outside) = (List::exceptions(report), List::orphans(report), List::outside(report));
+/// The same for a reader, with the sections of those rules alone that the filter shows.
+pub fn narrowed_html(report: &Report, filter: &Filter, reader: &Reader) -> String {
+    let r = reader;
+    let resources = List::resources(r, report);
+    let (exceptions, orphans) = (List::exceptions(r, report), List::orphans(r, report));
+    let outside = List::outside(r, report);
+    let headline = r.word(words::headline(report));
     let policy = format!(
         "default-src 'none'; script-src '{}'; style-src '{}'; img-src data:; base-uri 'none'; form-action 'none'",
         hash(SCRIPT),
@@ -39,7 +43,7 @@ pub fn narrowed_html(report: &Report, filter: &Filter) -> String {
     );
     let page = html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang=(r.tag()) {
             head {
                 meta charset="utf-8";
                 meta http-equiv="Content-Security-Policy" content=(policy);
@@ -47,49 +51,50 @@ pub fn narrowed_html(report: &Report, filter: &Filter) -> String {
                 meta name="color-scheme" content="light dark";
                 meta name="referrer" content="no-referrer";
                 title {
-                    "Offsite report: " (words::headline(report).to_lowercase()) " at " (words::minute(report.at)) " UTC"
+                    (said!(r, "Offsite report: {} at {}", headline.to_lowercase(), r.moment(report.at)))
                 }
                 link rel="icon" href="data:,";
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                a.skip href="#main" { "Skip to the verdict" }
+                a.skip href="#main" { (said!(r, "Skip to the verdict")) }
                 (chart::patterns())
                 header {
-                    h1 { "Offsite report" }
+                    h1 { (said!(r, "Offsite report")) }
                     p {
-                        (time(report.at))
-                        @if report.live { " · " a href="#def-live" { "read live" } " from the clouds" }
+                        (time(r, report.at))
+                        @if report.live { " · " a href="#def-live" { (said!(r, "read live")) } }
                     }
                 }
-                nav aria-label="Parts of the report" { ul {
-                    li { a href="#resources" { "Resources " span.count { (number(resources.total())) } } }
-                    @if page_resources::any_decision(report) { li { a href="#accepted" { "Accepted risks" } } }
-                    @if !report.rules.is_empty() { li { a href="#rules" { "Rules" } } }
-                    li { a href="#exceptions" { "Backups " span.count { (number(exceptions.total())) } } }
-                    li { a href="#orphans" { "Orphans " span.count { (number(orphans.total())) } } }
-                    li { a href="#outside" { "Outside the policy " span.count { (number(outside.total())) } } }
-                    li { a href="#definitions" { "Definitions" } }
+                nav aria-label=(said!(r, "Parts of the report")) { ul {
+                    li { a href="#resources" { (said!(r, "Resources")) " " span.count { (number(resources.total())) } } }
+                    @if page_resources::any_decision(report) { li { a href="#accepted" { (said!(r, "Accepted risks")) } } }
+                    @if !report.rules.is_empty() { li { a href="#rules" { (said!(r, "Rules")) } } }
+                    li { a href="#exceptions" { (said!(r, "Backups")) " " span.count { (number(exceptions.total())) } } }
+                    li { a href="#orphans" { (said!(r, "Orphans")) " " span.count { (number(orphans.total())) } } }
+                    li { a href="#outside" { (said!(r, "Outside the policy")) " " span.count { (number(outside.total())) } } }
+                    li { a href="#definitions" { (said!(r, "Definitions")) } }
                 } }
                 main id="main" {
-                    (verdict(report, filter))
-                    (page_resources::section(report, &resources))
-                    (page_resources::accepted(report))
+                    (verdict(r, report, filter))
+                    (page_resources::section(r, report, &resources))
+                    (page_resources::accepted(r, report))
                     @if !report.rules.is_empty() {
-                        section id="rules" aria-label="Rules" { (rule::overview(report, filter)) }
+                        section id="rules" aria-label=(said!(r, "Rules")) { (rule::overview(r, report, filter)) }
                         @for (index, rule) in report.rules.iter().enumerate().filter(|(_, rule)| filter.shows(&rule.rule)) {
-                            (rule::section(report.at, index, rule))
+                            (rule::section(r, report.at, index, rule))
                         }
                     }
-                    (list("exceptions", "Backups without a usable copy", &exceptions, none(report, "Every covered backup has its usable copies."),
-                        &filters(report)))
-                    (list("orphans", "Orphans", &orphans, none(report, "No copy without a source was found."), &html! {}))
-                    (list("outside", "Outside the policy", &outside, "No replication outside the policy needs anybody.",
-                        &html! {}))
-                    (definitions())
+                    (list(r, "exceptions", said!(r, "Backups without a usable copy"), &exceptions,
+                        none(r, report, said!(r, "Every covered backup has its usable copies.")), &filters(r, report)))
+                    (list(r, "orphans", said!(r, "Orphans"), &orphans,
+                        none(r, report, said!(r, "No copy without a source was found.")), &html! {}))
+                    (list(r, "outside", said!(r, "Outside the policy"), &outside,
+                        said!(r, "No replication outside the policy needs anybody."), &html! {}))
+                    (definitions(r))
                 }
                 footer { p {
-                    "Made by offsite " (env!("CARGO_PKG_VERSION")) ". This page is complete in itself and asks nothing of the network."
+                    (said!(r, "Made by offsite {}. This page is complete in itself and asks nothing of the network.", env!("CARGO_PKG_VERSION")))
                 } }
                 script { (PreEscaped(SCRIPT)) }
             }
@@ -113,7 +118,7 @@ fn hash(text: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(text.as_bytes())))
 }
 
-fn verdict(report: &Report, filter: &Filter) -> Markup {
+fn verdict(r: &Reader, report: &Report, filter: &Filter) -> Markup {
     let class = match report.conclusion {
         Conclusion::NotJudged => "neutral",
         Conclusion::Holds => "good",
@@ -122,15 +127,15 @@ fn verdict(report: &Report, filter: &Filter) -> Markup {
     };
     html! {
         section class={ "verdict " (class) } aria-labelledby="verdict" {
-            h2 id="verdict" { (words::headline(report)) }
-            p { (summary(report)) }
+            h2 id="verdict" { (r.word(words::headline(report))) }
+            p { (summary(r, report)) }
             @let speaking = report.rules.iter().enumerate().filter(|(_, rule)| !rule.why.is_empty());
             ul {
-                @for remark in &report.remarks { li { bdi { (remark) } } }
+                @for remark in &report.remarks { li { bdi { (r.told(remark)) } } }
                 @for (index, rule) in speaking {
                     li {
-                        (rule::link(index, rule, filter)) " " (words::conclusion(rule.conclusion)) ": "
-                        bdi { (rule.why.join("; ")) }
+                        (rule::link(index, rule, filter)) " " (r.word(words::conclusion(rule.conclusion))) (r.colon())
+                        bdi { (rule.why.iter().map(|why| r.told(why)).collect::<Vec<_>>().join(said!(r, "; "))) }
                     }
                 }
             }
@@ -138,32 +143,32 @@ fn verdict(report: &Report, filter: &Filter) -> Markup {
     }
 }
 
-fn list(id: &str, title: &str, list: &List, none: &str, filters: &Markup) -> Markup {
+fn list(r: &Reader, id: &str, title: &str, list: &List, none: &str, filters: &Markup) -> Markup {
     html! {
         section id=(id) aria-labelledby={ (id) "-title" } {
             h2 id={ (id) "-title" } { (title) " " span.count { (number(list.total())) } }
-            @if list.total() == 0 { p.none { (none) } } @else { (filters) (list.markup()) }
+            @if list.total() == 0 { p.none { (none) } } @else { (filters) (list.markup(r)) }
         }
     }
 }
 
 /// What chooses among the exceptions; `page.js` shows it, since without scripts it would do nothing.
-fn filters(report: &Report) -> Markup {
+fn filters(r: &Reader, report: &Report) -> Markup {
     let offered = |verdict: &&Verdict| {
         report.rules.iter().any(|rule| rule.exceptions.iter().any(|line| line.verdict == **verdict))
     };
     html! {
-        form.filters id="exceptions-filters" role="search" aria-label="Filter the backups" hidden {
-            label { "Verdict" select name="verdict" {
-                option value="" { "all" }
-                @for verdict in ORDER.iter().rev().filter(offered) { option value=(verdict.name()) { (words::figure(*verdict).label) } }
+        form.filters id="exceptions-filters" role="search" aria-label=(said!(r, "Filter the backups")) hidden {
+            label { (said!(r, "Verdict")) select name="verdict" {
+                option value="" { (said!(r, "all")) }
+                @for verdict in ORDER.iter().rev().filter(offered) { option value=(verdict.name()) { (r.word(words::figure(*verdict).label)) } }
             } }
-            (by_rule_and_text(report, |rule| !rule.exceptions.is_empty(), "ID, name, region, reason"))
+            (by_rule_and_text(r, report, |rule| !rule.exceptions.is_empty(), said!(r, "ID, name, region, reason")))
         }
     }
 }
 
-fn definitions() -> Markup {
+fn definitions(r: &Reader) -> Markup {
     let of_state = |one: ResourceState| {
         let (label, _, meaning) = resources::state(one);
         (format!("state-{}", one.name()), label, meaning)
@@ -180,12 +185,12 @@ fn definitions() -> Markup {
         .chain(TERMS.into_iter().map(|(id, word, meaning)| (id.to_owned(), word, meaning)));
     html! {
         section id="definitions" aria-labelledby="definitions-title" {
-            h2 id="definitions-title" { "Definitions" }
+            h2 id="definitions-title" { (said!(r, "Definitions")) }
             dl {
                 @for (id, word, meaning) in entries {
                     div {
-                        dt id={ "def-" (id) } { (word) }
-                        dd { (meaning) }
+                        dt id={ "def-" (id) } { (r.word(word)) }
+                        dd { (r.word(meaning)) }
                     }
                 }
             }

@@ -5,7 +5,7 @@
 //!
 //! [`status_text()`] tells of one ID, [`past_table()`] of a day that has passed.
 //!
-//! Pure functions of the report: no clock, no files. In reading order: `words`, `terms`, `resources` and `summary` (names, definitions, what is to be
+//! Pure functions of the report: no clock, no files. In reading order: [`Reader`] (language and clock), `words`, `terms`, `resources` and `summary` (names, definitions, what is to be
 //! done, and how numbers are spelt), `filter` (what is listed), [`table()`] with `table_resources` and `text`, [`csv()`], [`html()`] with
 //! its parts `page_resources`, `rule`, `chart`, `calendar`, `rows`, and `page.css` and `page.js`.
 //!
@@ -20,6 +20,7 @@ mod markdown;
 mod page_resources;
 mod past;
 mod prometheus;
+mod reader;
 mod resources;
 mod rows;
 mod rule;
@@ -39,6 +40,7 @@ pub use markdown::markdown;
 pub use offsite_shared::model::text::plain;
 pub use past::{Past, PastRule, past_table};
 pub use prometheus::prometheus;
+pub use reader::{Language, Reader};
 pub use status::{CloudTold, Health, IdStatus, status_json, status_text};
 pub use table::{brief, narrowed_table, table};
 pub use text::{WIDTH, paragraph};

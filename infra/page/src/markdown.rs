@@ -3,19 +3,21 @@
 use offsite_shared::model::text::plain;
 use offsite_shared::report::{Report, ResourceState};
 
+use super::reader::{Reader, said};
 use super::resources::{next, why};
 use super::summary::summary;
-use super::words::{self, age, duration, minute, number};
+use super::words::{self, age, number};
 
 /// Resources that are named; a chat is no place for more.
 const SHOWN: usize = 20;
 
 /// The report as Markdown of a few lines. Names cannot act in it: not as links, headings or mentions.
-pub fn markdown(report: &Report) -> String {
-    let mut out = format!("**Offsite: {}** ({} UTC)\n\n", words::headline(report), minute(report.at));
-    out += &format!("{}\n", inert(&summary(report)));
+pub fn markdown(report: &Report, reader: &Reader) -> String {
+    let r = reader;
+    let mut out = format!("**Offsite: {}** ({})\n\n", r.word(words::headline(report)), r.moment(report.at));
+    out += &format!("{}\n", inert(&summary(r, report)));
     for remark in &report.remarks {
-        out += &format!("\n*{}*\n", inert(remark));
+        out += &format!("\n*{}*\n", inert(&r.told(remark)));
     }
     let red = |state: ResourceState| {
         matches!(state, ResourceState::Unprotected | ResourceState::Stale | ResourceState::Unknown)
@@ -23,34 +25,40 @@ pub fn markdown(report: &Report) -> String {
     let lines = || report.rules.iter().flat_map(|rule| rule.unprotected.iter().map(move |line| (rule, line)));
     let total = lines().filter(|(_, line)| red(line.state)).count();
     if total > 0 {
-        out += "\n**Not protected**\n\n";
+        out += &format!("\n**{}**\n\n", said!(r, "Not protected"));
     }
     for (rule, line) in lines().filter(|(_, line)| red(line.state)).take(SHOWN) {
-        let since = line.since.map(|at| format!(" for {}", duration(age(report.at, at)))).unwrap_or_default();
-        out += &format!(
-            "- `{}` to {} (rule {}){since}: {}. Next: {}\n",
+        let since = line.since.map(|at| said!(r, " for {}", r.duration(age(report.at, at)))).unwrap_or_default();
+        out += &said!(
+            r,
+            "- `{}` to {} (rule {}){}: {}. Next: {}",
             code(&line.resource),
             inert(&line.destination),
             inert(&rule.rule),
-            inert(&why(line)),
-            inert(&next(rule, line)),
+            since,
+            inert(&why(r, line)),
+            inert(&next(r, rule, line)),
         );
+        out.push('\n');
     }
     if total > SHOWN {
-        out += &format!("- and {} more: `offsite report`\n", number((total - SHOWN) as u64));
+        out += &format!("- {}\n", said!(r, "and {} more: {}", number((total - SHOWN) as u64), "`offsite report`"));
     }
     if !report.rules.is_empty() {
-        out += "\n**Rules**\n\n";
+        out += &format!("\n**{}**\n\n", said!(r, "Rules"));
     }
     for rule in &report.rules {
-        let lag = words::against(rule.lag_seconds, rule.objective.max_lag_seconds, "none");
-        out += &format!(
-            "- **{}** {}: {} of {} backups have their copy, lag {lag}\n",
+        let lag = r.against(rule.lag_seconds, rule.objective.max_lag_seconds, said!(r, "none"));
+        out += &said!(
+            r,
+            "- **{}** {}: {} of {} backups have their copy, lag {}",
             inert(&rule.rule),
-            words::conclusion(rule.conclusion),
+            r.word(words::conclusion(rule.conclusion)),
             number(rule.counts.replicated),
             number(rule.counts.covered),
+            lag,
         );
+        out.push('\n');
     }
     out
 }

@@ -3,8 +3,11 @@
 
 /** Rows that are drawn at once; a button draws more. */
 const PAGE = 250;
-const collator = new Intl.Collator('en', { numeric: true });
-const count = new Intl.NumberFormat('en');
+const language = document.documentElement.lang;
+const collator = new Intl.Collator(language, { numeric: true });
+const count = new Intl.NumberFormat(language);
+/** A sentence of the page with its numbers in it. */
+const filled = (text, ...numbers) => text.replace(/\{(\d)\}/g, (_, at) => numbers[at]);
 
 const main = (cell) => (typeof cell === 'string' ? cell : cell[0]);
 const whole = (row) => (row.text ??= row.cells.flat().join('\n').toLowerCase());
@@ -17,10 +20,10 @@ function element(name, attributes, ...children) {
 }
 
 /** The same row as the one that the page came with. */
-function drawn(row, labels) {
+function drawn(row, columns) {
   const cells = row.cells.map((cell, index) => {
     const first = row.verdict !== null && index === 0;
-    const td = element('td', { role: 'cell', 'data-label': labels[index] });
+    const td = element('td', { role: 'cell', 'data-column': columns[index].name, 'data-label': columns[index].label });
     td.append(first ? element('span', { class: `chip ${row.weight}` }, main(cell)) : element('bdi', {}, main(cell)));
     if (typeof cell !== 'string' && cell[1]) td.append(element('small', {}, element('bdi', {}, cell[1])));
     if (typeof cell !== 'string' && cell[2]) td.append(element('code', {}, cell[2]));
@@ -36,8 +39,9 @@ function enhance(table) {
   const status = document.getElementById(`${name}-status`);
   const body = table.tBodies[0];
   const heads = [...table.tHead.rows[0].cells];
-  const labels = heads.map((head) => head.textContent);
-  const verdicts = ['Verdict', 'State'].includes(labels[0]);
+  const columns = heads.map((head) => ({ name: head.dataset.column, label: head.textContent }));
+  const { shown: shownText, chosen: chosenText, more: moreText } = table.dataset;
+  const verdicts = ['verdict', 'state'].includes(columns[0].name);
   const sort = { column: null, down: false };
   let data;
   let rows;
@@ -74,7 +78,7 @@ function enhance(table) {
   }
 
   function draw() {
-    body.replaceChildren(...rows.slice(0, limit).map((row) => drawn(row, labels)));
+    body.replaceChildren(...rows.slice(0, limit).map((row) => drawn(row, columns)));
     tell();
   }
 
@@ -82,22 +86,23 @@ function enhance(table) {
     const shown = body.rows.length;
     const carried = data ? data.rows.length : shown;
     const chosen = rows ? rows.length : shown;
-    const of = chosen === carried ? count.format(data.total) : `${count.format(chosen)} chosen of ${count.format(data.total)}`;
-    status.textContent = `${count.format(shown)} of ${of} shown.`;
+    const total = count.format(data.total);
+    const of = chosen === carried ? total : filled(chosenText, count.format(chosen), total);
+    status.textContent = filled(shownText, count.format(shown), of);
     more.hidden = shown >= chosen;
-    more.textContent = `Show ${count.format(Math.min(PAGE, chosen - shown))} more`;
+    more.textContent = filled(moreText, count.format(Math.min(PAGE, chosen - shown)));
   }
 
   more.addEventListener('click', () => {
     load();
     limit = body.rows.length + PAGE;
-    const next = rows.slice(body.rows.length, limit).map((row) => drawn(row, labels));
+    const next = rows.slice(body.rows.length, limit).map((row) => drawn(row, columns));
     body.append(...next);
     tell();
   });
 
   heads.forEach((head, column) => {
-    const button = element('button', { type: 'button' }, labels[column]);
+    const button = element('button', { type: 'button' }, columns[column].label);
     head.replaceChildren(button);
     head.setAttribute('aria-sort', 'none');
     button.addEventListener('click', () => {
@@ -131,7 +136,7 @@ function enhance(table) {
   const note = document.getElementById(`${name}-note`);
   if (note) {
     more.hidden = false;
-    more.textContent = `Show ${count.format(PAGE)} more`;
+    more.textContent = filled(moreText, count.format(PAGE));
   }
 }
 

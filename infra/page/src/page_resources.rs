@@ -5,6 +5,7 @@ use offsite_shared::ledger::risks::Act;
 use offsite_shared::model::text::plain;
 use offsite_shared::report::{Report, ResourceState, RuleReport};
 
+use super::reader::{Reader, said};
 use super::resources::{self, STATES, count, decisions, in_force, told};
 use super::rows::{List, by_rule_and_text, none, time};
 use super::words::{self, number};
@@ -13,31 +14,31 @@ use super::words::{self, number};
 const DECISIONS: usize = 1_000;
 
 /// The resources of all rules that are not protected, before all else.
-pub(super) fn section(report: &Report, list: &List) -> Markup {
+pub(super) fn section(r: &Reader, report: &Report, list: &List) -> Markup {
     html! {
         section id="resources" aria-labelledby="resources-title" {
-            h2 id="resources-title" { "Resources that are not protected " span.count { (number(list.total())) } }
+            h2 id="resources-title" { (said!(r, "Resources that are not protected")) " " span.count { (number(list.total())) } }
             @if report.rules.iter().any(|rule| resources::total(&rule.resources) > 0) {
-                (states(&|state| report.rules.iter().map(|rule| count(&rule.resources, state)).sum()))
+                (states(r, &|state| report.rules.iter().map(|rule| count(&rule.resources, state)).sum()))
             }
             @if list.total() == 0 {
-                p.none { (none(report, "Every resource has a usable copy, and no newer backup is due.")) }
+                p.none { (none(r, report, said!(r, "Every resource has a usable copy, and no newer backup is due."))) }
             } @else {
-                (filters(report))
-                (list.markup())
+                (filters(r, report))
+                (list.markup(r))
             }
         }
     }
 }
 
 /// How many are in which state; states that none is in are left out.
-fn states(count: &dyn Fn(ResourceState) -> u64) -> Markup {
+fn states(r: &Reader, count: &dyn Fn(ResourceState) -> u64) -> Markup {
     html! {
         ul.states {
             @for (state, count) in STATES.map(|state| (state, count(state))).into_iter().filter(|(_, count)| *count > 0) {
                 @let (label, weight, _) = resources::state(state);
                 li {
-                    span class={ "chip " (weight.class()) } { a href={ "#def-state-" (state.name()) } { (label) } }
+                    span class={ "chip " (weight.class()) } { a href={ "#def-state-" (state.name()) } { (r.word(label)) } }
                     " " b { (number(count)) }
                 }
             }
@@ -45,17 +46,17 @@ fn states(count: &dyn Fn(ResourceState) -> u64) -> Markup {
     }
 }
 
-fn filters(report: &Report) -> Markup {
+fn filters(r: &Reader, report: &Report) -> Markup {
     let offered = |state: &ResourceState| {
         report.rules.iter().any(|rule| rule.unprotected.iter().any(|line| line.state == *state))
     };
     html! {
-        form.filters id="resources-filters" role="search" aria-label="Filter the resources" hidden {
-            label { "State" select name="verdict" {
-                option value="" { "all" }
-                @for state in STATES.into_iter().filter(offered) { option value=(state.name()) { (resources::state(state).0) } }
+        form.filters id="resources-filters" role="search" aria-label=(said!(r, "Filter the resources")) hidden {
+            label { (said!(r, "State")) select name="verdict" {
+                option value="" { (said!(r, "all")) }
+                @for state in STATES.into_iter().filter(offered) { option value=(state.name()) { (r.word(resources::state(state).0)) } }
             } }
-            (by_rule_and_text(report, |rule| !rule.unprotected.is_empty(), "ID, name, region, cause"))
+            (by_rule_and_text(r, report, |rule| !rule.unprotected.is_empty(), said!(r, "ID, name, region, cause")))
         }
     }
 }
@@ -66,24 +67,26 @@ pub(super) fn any_decision(report: &Report) -> bool {
 }
 
 /// What people have accepted or called gone, with who, why and until when.
-pub(super) fn accepted(report: &Report) -> Markup {
+pub(super) fn accepted(r: &Reader, report: &Report) -> Markup {
     let all: Vec<(&RuleReport, &Act)> =
         report.rules.iter().flat_map(|rule| decisions(rule).map(move |act| (rule, act))).collect();
     let standing: u64 = report.rules.iter().map(|rule| in_force(rule, report.at)).sum();
     html! {
         @if !all.is_empty() {
             section id="accepted" aria-labelledby="accepted-title" {
-                h2 id="accepted-title" { "Accepted risks " span.count { (number(standing)) } }
+                h2 id="accepted-title" { (said!(r, "Accepted risks")) " " span.count { (number(standing)) } }
                 table.decisions.stack role="table" {
-                    caption { "What people have accepted or called gone (" a href="#def-decision" { "decision" } ")" }
+                    caption {
+                        (said!(r, "What people have accepted or called gone")) " (" a href="#def-decision" { (said!(r, "decision")) } ")"
+                    }
                     thead role="rowgroup" { tr role="row" {
-                        @for head in ["Decision", "Resource", "What", "Who", "Why"] { th scope="col" role="columnheader" { (head) } }
+                        @for head in [said!(r, "Decision"), said!(r, "Resource"), said!(r, "What"), said!(r, "Who"), said!(r, "Why")] { th scope="col" role="columnheader" { (head) } }
                     } }
-                    tbody role="rowgroup" { @for (rule, act) in all.iter().take(DECISIONS) { (decision(report, rule, act)) } }
+                    tbody role="rowgroup" { @for (rule, act) in all.iter().take(DECISIONS) { (decision(r, report, rule, act)) } }
                 }
                 @if all.len() > DECISIONS {
                     p.note {
-                        "and " (number((all.len() - DECISIONS) as u64)) " more; " code { "offsite risk list" } " has them."
+                        (said!(r, "and {} more:", number((all.len() - DECISIONS) as u64))) " " code { "offsite risk list" }
                     }
                 }
             }
@@ -91,8 +94,8 @@ pub(super) fn accepted(report: &Report) -> Markup {
     }
 }
 
-fn decision(report: &Report, rule: &RuleReport, act: &Act) -> Markup {
-    let told = told(act, Some(report.at));
+fn decision(r: &Reader, report: &Report, rule: &RuleReport, act: &Act) -> Markup {
+    let told = told(r, act, Some(report.at));
     // Where the list is cut nobody can tell.
     let whole = rule.unprotected.len() as u64 == rule.unprotected_total;
     let used = rule.unprotected.iter().any(|line| line.accepted_by.as_deref() == Some(&act.name()));
@@ -100,46 +103,45 @@ fn decision(report: &Report, rule: &RuleReport, act: &Act) -> Markup {
     html! {
         tr.over[told.over] role="row" {
             th scope="row" role="rowheader" { bdi { (act.name()) } }
-            td role="cell" data-label="Resource" { bdi { (told.of) } }
-            td role="cell" data-label="What" {
+            td role="cell" data-label=(said!(r, "Resource")) { bdi { (told.of) } }
+            td role="cell" data-label=(said!(r, "What")) {
                 bdi { (told.how) }
-                @if told.over { small { "It counts no longer." } }
-                @if idle { small { "There is nothing now that it covers." } }
+                @if told.over { small { (said!(r, "It counts no longer.")) } }
+                @if idle { small { (said!(r, "There is nothing now that it covers.")) } }
             }
-            td role="cell" data-label="Who" { bdi { (act.who) } small { (time(act.at)) } }
-            td role="cell" data-label="Why" { bdi { (act.reason) } }
+            td role="cell" data-label=(said!(r, "Who")) { bdi { (act.who) } small { (time(r, act.at)) } }
+            td role="cell" data-label=(said!(r, "Why")) { bdi { (act.reason) } }
         }
     }
 }
 
 /// The resources of one rule by state.
-pub(super) fn of_rule(rule: &RuleReport) -> Markup {
+pub(super) fn of_rule(r: &Reader, rule: &RuleReport) -> Markup {
     let total = resources::total(&rule.resources);
     let red = rule.unprotected_total.max(rule.unprotected.len() as u64);
-    let each = if rule.destinations.len() > 1 { " × destinations" } else { "" };
+    let each = resources::each(r, rule);
     html! {
-        h3 { "Resources" (each) " " span.count { (number(total)) } }
-        (states(&|state| count(&rule.resources, state)))
+        h3 { (said!(r, "Resources")) (each) " " span.count { (number(total)) } }
+        (states(r, &|state| count(&rule.resources, state)))
         @if red > 0 {
             p.of {
-                a.to-list href="#resources" data-rule=(plain(&rule.rule)) { "List the " (number(red)) " that are not protected" }
+                a.to-list href="#resources" data-rule=(plain(&rule.rule)) { (said!(r, "List the {} that are not protected", number(red))) }
             }
         }
-        h3 { "Backups" (each) }
     }
 }
 
 /// Why copies are missing, grouped by verdict and cause.
-pub(super) fn groups(rule: &RuleReport) -> Markup {
-    let groups = resources::groups(rule);
+pub(super) fn groups(r: &Reader, rule: &RuleReport) -> Markup {
+    let groups = resources::groups(r, rule);
     html! {
         @if !groups.is_empty() {
-            p.of { a href="#def-cause" { "Causes" } ", what needs somebody first:" }
+            p.of { a href="#def-cause" { (said!(r, "Causes")) } (said!(r, ", what needs somebody first:")) }
             ul.causes {
                 @for group in &groups {
                     li {
-                        a href={ "#def-" (group.verdict.name()) } { (words::figure(group.verdict).label) } ": " (group.head)
-                        @if !group.causes.is_empty() { ": " bdi { (group.causes.join(", ")) } }
+                        a href={ "#def-" (group.verdict.name()) } { (r.word(words::figure(group.verdict).label)) } (r.colon()) (group.head)
+                        @if !group.causes.is_empty() { (r.colon()) bdi { (r.joined(&group.causes)) } }
                     }
                 }
             }
@@ -148,17 +150,17 @@ pub(super) fn groups(rule: &RuleReport) -> Markup {
 }
 
 /// What is not covered by reason, each with examples to fold out.
-pub(super) fn not_covered(rule: &RuleReport) -> Markup {
+pub(super) fn not_covered(r: &Reader, rule: &RuleReport) -> Markup {
     let mut reasons: Vec<_> = rule.not_covered.iter().collect();
     reasons.sort_by_key(|(_, found)| std::cmp::Reverse(found.count));
     let all: u64 = reasons.iter().map(|(_, found)| found.count).sum();
     html! {
         @if !reasons.is_empty() {
-            p.of { a href="#def-not-covered" { "Not covered" } ": " b { (number(all)) } }
+            p.of { a href="#def-not-covered" { (said!(r, "Not covered")) } (r.colon()) b { (number(all)) } }
             @for (reason, found) in reasons {
                 details.uncovered {
-                    summary { (number(found.count)) " " bdi { (reason) } }
-                    p.of { @if found.count > found.examples.len() as u64 { "For instance " } bdi { (found.examples.join(", ")) } }
+                    summary { (number(found.count)) " " bdi { (r.told(reason)) } }
+                    p.of { @if found.count > found.examples.len() as u64 { (said!(r, "For instance")) " " } bdi { (found.examples.join(", ")) } }
                 }
             }
         }

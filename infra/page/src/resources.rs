@@ -9,7 +9,8 @@ use offsite_shared::report::{Fault, ResourceCounts, ResourceLine, ResourceState,
 use offsite_shared::sweep::findings::Line;
 use offsite_shared::sweep::verdict::Verdict;
 
-use super::words::{self, Weight, day, duration, number};
+use super::reader::{Reader, said};
+use super::words::{self, Weight, number};
 
 /// All states, what needs somebody first.
 pub(super) const STATES: [ResourceState; 6] = [
@@ -79,24 +80,24 @@ pub(super) fn fault(fault: Fault) -> (&'static str, &'static str) {
 }
 
 /// Why a resource is in its state.
-pub(super) fn why(line: &ResourceLine) -> String {
+pub(super) fn why(r: &Reader, line: &ResourceLine) -> String {
     match line.fault {
-        Fault::NotSeen => format!("the listing of {} is incomplete or too old", line.destination),
-        Fault::NoNewBackup if line.copied.is_some() => "no newer backup was made".to_owned(),
-        Fault::NoNewBackup => "there is no backup left that could be copied".to_owned(),
-        Fault::NotCopied | Fault::CannotBeCopied => cause(&line.cause, line.reason.as_deref()),
+        Fault::NotSeen => said!(r, "the listing of {} is incomplete or too old", line.destination),
+        Fault::NoNewBackup if line.copied.is_some() => said!(r, "no newer backup was made").to_owned(),
+        Fault::NoNewBackup => said!(r, "there is no backup left that could be copied").to_owned(),
+        Fault::NotCopied | Fault::CannotBeCopied => cause(r, &line.cause, line.reason.as_deref()),
     }
 }
 
 /// A cause with its reason, without saying anything twice.
-fn cause(cause: &str, reason: Option<&str>) -> String {
+fn cause(r: &Reader, cause: &str, reason: Option<&str>) -> String {
     let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.name() == cause);
-    let label = verdict.map_or(cause, |verdict| words::figure(verdict).label);
+    let label = verdict.map_or_else(|| r.told(cause), |verdict| r.word(words::figure(verdict).label).to_owned());
     match reason {
-        Some(reason) if reason.starts_with(cause) => once(cause, reason).to_owned(),
-        Some(reason) if verdict.is_none() && reason.contains(cause) => reason.to_owned(),
-        Some(reason) => format!("{label}: {reason}"),
-        None => label.to_owned(),
+        Some(reason) if reason.starts_with(cause) => r.told(once(cause, reason)),
+        Some(reason) if verdict.is_none() && reason.contains(cause) => r.told(reason),
+        Some(reason) => format!("{label}{}{}", r.colon(), r.told(reason)),
+        None => label,
     }
 }
 
@@ -112,23 +113,23 @@ fn once<'r>(cause: &str, reason: &'r str) -> &'r str {
 }
 
 /// A cause as one of several: `encrypted (encrypted snapshots are not copied)`.
-fn in_short(cause: &str, reason: Option<&str>) -> String {
+fn in_short(r: &Reader, cause: &str, reason: Option<&str>) -> String {
     match reason
         .map(|reason| once(cause, reason))
         .map(|reason| reason.strip_prefix(cause).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(reason))
     {
-        Some(reason) if reason != cause => format!("{cause} ({reason})"),
-        _ => cause.to_owned(),
+        Some(reason) if reason != cause => said!(r, "{} ({})", r.told(cause), r.told(reason)),
+        _ => r.told(cause),
     }
 }
 
 /// Why a backup has its verdict, where there is something to say.
-pub(super) fn cause_of(line: &Line) -> String {
+pub(super) fn cause_of(r: &Reader, line: &Line) -> String {
     match (&line.cause, &line.reason) {
-        (Some(cause), Some(reason)) if reason.contains(cause.as_str()) => once(cause, reason).to_owned(),
-        (Some(word), _) if word == line.verdict.name() => line.reason.clone().unwrap_or_default(),
-        (Some(word), reason) => cause(word, reason.as_deref()),
-        (None, reason) => reason.clone().unwrap_or_default(),
+        (Some(cause), Some(reason)) if reason.contains(cause.as_str()) => r.told(once(cause, reason)),
+        (Some(word), _) if word == line.verdict.name() => r.told(line.reason.as_deref().unwrap_or_default()),
+        (Some(word), reason) => cause(r, word, reason.as_deref()),
+        (None, reason) => r.told(reason.as_deref().unwrap_or_default()),
     }
 }
 
@@ -138,31 +139,37 @@ pub(super) fn is_red(state: ResourceState) -> bool {
 }
 
 /// What happens next, as far as nobody does anything; or what somebody has to do first.
-pub(super) fn next(rule: &RuleReport, line: &ResourceLine) -> String {
+pub(super) fn next(r: &Reader, rule: &RuleReport, line: &ResourceLine) -> String {
     let acts = |name: &String| rule.accepted.iter().find(|act| act.name() == *name);
     let text = match (line.state, line.fault) {
         (ResourceState::AcceptedRisk, _) => {
             return match line.accepted_by.as_ref().and_then(acts) {
-                Some(act) => format!("{}, by {} ({}): {}", told(act, None).how, act.who, act.name(), act.reason),
-                None => "a person has accepted that".to_owned(),
+                Some(act) => {
+                    said!(r, "{}, by {} ({}): {}", told(r, act, None).how, act.who, act.name(), act.reason)
+                }
+                None => said!(r, "a person has accepted that").to_owned(),
             };
         }
-        (ResourceState::Pending, _) => "sweeps copy it before it is due",
+        (ResourceState::Pending, _) => said!(r, "sweeps copy it before it is due"),
         (ResourceState::Protected, _) => "",
-        (_, Fault::NotSeen) => "the next complete sweep tells",
-        (_, Fault::NoNewBackup) => "look at its backup plan; what it makes is copied",
-        (_, Fault::CannotBeCopied) => "no retry changes that: protect it in another way, or accept the risk",
+        (_, Fault::NotSeen) => said!(r, "the next complete sweep tells"),
+        (_, Fault::NoNewBackup) => said!(r, "look at its backup plan; what it makes is copied"),
+        (_, Fault::CannotBeCopied) => {
+            said!(r, "no retry changes that: protect it in another way, or accept the risk")
+        }
         (_, Fault::NotCopied) => match line.cause.as_str() {
-            "missing" => "the next sweep starts it, within its limits",
-            "in_progress" => "the copy is on its way",
-            "in_doubt" => "the next sweep asks the provider whether there is a copy",
-            "failed" => "it is tried again, with growing intervals",
-            "lost" => "made again where the rule says restart_lost, else by `offsite ledger resolve --retry`",
-            "missed" | "left" | "given_up" | "overtaken" | "ended" => "only the copy of another backup protects it",
-            code if !code.contains(char::is_whitespace) => {
-                return format!("mend the cause (`offsite explain {}`); sweeps ask again until then", plain(code));
+            "missing" => said!(r, "the next sweep starts it, within its limits"),
+            "in_progress" => said!(r, "the copy is on its way"),
+            "in_doubt" => said!(r, "the next sweep asks the provider whether there is a copy"),
+            "failed" => said!(r, "it is tried again, with growing intervals"),
+            "lost" => said!(r, "made again where the rule says restart_lost, else by `offsite ledger resolve --retry`"),
+            "missed" | "left" | "given_up" | "overtaken" | "ended" => {
+                said!(r, "only the copy of another backup protects it")
             }
-            _ => "mend the cause; sweeps ask again until then",
+            code if !code.contains(char::is_whitespace) => {
+                return said!(r, "mend the cause (`offsite explain {}`); sweeps ask again until then", plain(code));
+            }
+            _ => said!(r, "mend the cause; sweeps ask again until then"),
         },
     };
     text.to_owned()
@@ -210,7 +217,7 @@ pub(super) struct Group {
 }
 
 /// Why there are no copies, grouped by verdict and cause.
-pub(super) fn groups(rule: &RuleReport) -> Vec<Group> {
+pub(super) fn groups(r: &Reader, rule: &RuleReport) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for verdict in Verdict::ALL {
         let causes: Vec<_> = rule.causes.iter().filter(|cause| cause.verdict == verdict).collect();
@@ -226,15 +233,18 @@ pub(super) fn groups(rule: &RuleReport) -> Vec<Group> {
             }
             _ => None,
         };
-        let of = resources.map(|resources| format!(" of {}", things(rule, resources))).unwrap_or_default();
+        let head = match resources {
+            Some(resources) => said!(r, "{} of {}", made(r, rule, backups), things(r, rule, resources)),
+            None => made(r, rule, backups),
+        };
         if backups > 0 {
             groups.push(Group {
                 verdict,
-                head: format!("{}{of}", made(rule, backups)),
+                head,
                 causes: causes
                     .iter()
                     .filter(|one| one.cause != verdict.name() || one.reason.is_some())
-                    .map(|one| format!("{} {}", number(one.backups), in_short(&one.cause, one.reason.as_deref())))
+                    .map(|one| format!("{} {}", number(one.backups), in_short(r, &one.cause, one.reason.as_deref())))
                     .collect(),
             });
         }
@@ -242,17 +252,32 @@ pub(super) fn groups(rule: &RuleReport) -> Vec<Group> {
     groups
 }
 
+/// What is said where each resource counts once for each destination.
+pub(super) fn each(r: &Reader, rule: &RuleReport) -> &'static str {
+    if rule.destinations.len() > 1 { said!(r, " × destinations") } else { "" }
+}
+
 /// So many disks, or resources where the provider has several kinds.
-pub(super) fn things(rule: &RuleReport, count: u64) -> String {
-    let (one, many) = if rule.provider == "tencent" { ("disk", "disks") } else { ("resource", "resources") };
-    format!("{} {}", number(count), if count == 1 { one } else { many })
+fn things(r: &Reader, rule: &RuleReport, count: u64) -> String {
+    match (rule.provider.as_str(), count) {
+        ("tencent", 1) => said!(r, "1 disk").to_owned(),
+        ("tencent", _) => said!(r, "{} disks", number(count)),
+        (_, 1) => said!(r, "1 resource").to_owned(),
+        _ => said!(r, "{} resources", number(count)),
+    }
 }
 
 /// So many snapshots or backups; with several destinations each counts once for each.
-fn made(rule: &RuleReport, count: u64) -> String {
-    let (one, many) = if rule.provider == "tencent" { ("snapshot", "snapshots") } else { ("backup", "backups") };
-    let each = if rule.destinations.len() > 1 { " × destinations" } else { "" };
-    format!("{} {}{each}", number(count), if count == 1 && each.is_empty() { one } else { many })
+fn made(r: &Reader, rule: &RuleReport, count: u64) -> String {
+    let each = each(r, rule);
+    let one = count == 1 && each.is_empty();
+    let told = match (rule.provider.as_str(), one) {
+        ("tencent", true) => said!(r, "1 snapshot").to_owned(),
+        ("tencent", false) => said!(r, "{} snapshots", number(count)),
+        (_, true) => said!(r, "1 backup").to_owned(),
+        (_, false) => said!(r, "{} backups", number(count)),
+    };
+    told + each
 }
 
 /// A decision of a person as it is told.
@@ -266,21 +291,22 @@ pub(super) struct Told {
 }
 
 /// A decision of a person; `at` tells whether it has ended by then.
-pub(super) fn told(act: &Act, at: Option<Timestamp>) -> Told {
+pub(super) fn told(r: &Reader, act: &Act, at: Option<Timestamp>) -> Told {
     match &act.decision {
         Decision::Accept { resource, destination, cause, until } => {
-            let there = destination.as_ref().map(|region| format!(" in {region}")).unwrap_or_default();
+            let of =
+                destination.as_ref().map_or_else(|| resource.clone(), |region| said!(r, "{} in {}", resource, region));
             let over = at.is_some_and(|at| *until <= at);
-            Told { of: format!("{resource}{there}"), how: format!("{cause}, accepted until {}", day(*until)), over }
+            Told { of, how: said!(r, "{}, accepted until {}", r.told(cause), r.day(*until)), over }
         }
         Decision::Gone { resource } => {
-            Told { of: resource.clone(), how: "called gone, until its next backup".to_owned(), over: false }
+            Told { of: resource.clone(), how: said!(r, "called gone, until its next backup").to_owned(), over: false }
         }
-        Decision::Revoke { act } => Told { of: String::new(), how: format!("revokes {act}"), over: true },
-        Decision::Retire => Told { of: String::new(), how: "retires the rule".to_owned(), over: true },
+        Decision::Revoke { act } => Told { of: String::new(), how: said!(r, "revokes {}", act), over: true },
+        Decision::Retire => Told { of: String::new(), how: said!(r, "retires the rule").to_owned(), over: true },
         Decision::ConfirmLoss { destination, copies, until } => Told {
             of: destination.clone(),
-            how: format!("{copies} copies are lost, confirmed until {}", day(*until)),
+            how: said!(r, "{} copies are lost, confirmed until {}", copies, r.day(*until)),
             over: at.is_some_and(|at| *until <= at),
         },
     }
@@ -293,32 +319,37 @@ pub(super) fn decisions(rule: &RuleReport) -> impl Iterator<Item = &Act> {
 
 /// How many acceptances are in force.
 pub(super) fn in_force(rule: &RuleReport, at: Timestamp) -> u64 {
-    decisions(rule).filter(|act| !told(act, Some(at)).over).count() as u64
+    decisions(rule).filter(|act| !told(&Reader::default(), act, Some(at)).over).count() as u64
 }
 
 /// What a rule promises.
-pub(super) fn promise(rule: &RuleReport) -> String {
+pub(super) fn promise(r: &Reader, rule: &RuleReport) -> String {
     let Some(lag) = rule.objective.max_lag_seconds else {
-        return "nothing (objective: none), so it is not judged".to_owned();
+        return said!(r, "nothing (objective: none), so it is not judged").to_owned();
     };
-    let default = if rule.objective.is_default { " (the default, since the rule names no max_lag)" } else { "" };
-    let rpo =
-        rule.objective.rpo_seconds.map(|rpo| format!("; newest copy of each resource at most {} old", duration(rpo)));
-    let history = if rule.objective.history { "; backups from before its first sweep count, too" } else { "" };
-    format!("each backup has its copy {} after it was made{default}{}{history}", duration(lag), rpo.unwrap_or_default())
+    let is_default = rule.objective.is_default;
+    let default = if is_default { said!(r, " (the default, since the rule names no max_lag)") } else { "" };
+    let rpo = rule
+        .objective
+        .rpo_seconds
+        .map(|rpo| said!(r, "; newest copy of each resource at most {} old", r.duration(rpo)));
+    let history =
+        if rule.objective.history { said!(r, "; backups from before its first sweep count, too") } else { "" };
+    let lag = said!(r, "each backup has its copy {} after it was made", r.duration(lag));
+    format!("{lag}{default}{}{history}", rpo.unwrap_or_default())
 }
 
 /// Gaps and backlog of a rule, as far as there are any.
-pub(super) fn owed(rule: &RuleReport) -> Option<String> {
-    let gaps = (rule.gaps > 0).then(|| format!("{} due without a usable copy (gaps)", number(rule.gaps)));
+pub(super) fn owed(r: &Reader, rule: &RuleReport) -> Option<String> {
+    let gaps = (rule.gaps > 0).then(|| said!(r, "{} due without a usable copy (gaps)", number(rule.gaps)));
     let end = match rule.backlog_end {
-        Some(end) => format!("done about {} if it goes on as in the last days", day(end)),
-        None => "its end cannot be told yet".to_owned(),
+        Some(end) => said!(r, "done about {} if it goes on as in the last days", r.day(end)),
+        None => said!(r, "its end cannot be told yet").to_owned(),
     };
     let backlog = (rule.backlog > 0)
-        .then(|| format!("backlog {} from before the rule's first sweep, {end}", number(rule.backlog)));
+        .then(|| said!(r, "backlog {} from before the rule's first sweep, {}", number(rule.backlog), end));
     let parts: Vec<String> = [gaps, backlog].into_iter().flatten().collect();
-    (!parts.is_empty()).then(|| parts.join("; "))
+    (!parts.is_empty()).then(|| parts.join(said!(r, "; ")))
 }
 
 #[cfg(test)]
@@ -343,6 +374,7 @@ mod tests {
 
     #[test]
     fn a_cause_is_not_said_twice() {
+        let cause = |word: &str, reason| cause(&Reader::default(), word, reason);
         assert_eq!(cause("Quota", Some("Quota: full")), "Quota: full");
         assert_eq!(cause("is a copy", Some("is a copy")), "is a copy");
         assert_eq!(cause("in_doubt", None), "in doubt");

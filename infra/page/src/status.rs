@@ -8,6 +8,7 @@ use offsite_shared::sweep::verdict::Verdict;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::reader::Reader;
 use super::resources;
 use super::table::{BOLD, GREEN, RED, YELLOW};
 use super::text::Text;
@@ -60,7 +61,8 @@ pub struct CloudTold {
 
 /// The status for a terminal of `width` columns, with ANSI colours.
 pub fn status_text(status: &IdStatus, width: usize) -> String {
-    let mut out = Text::of(width);
+    let reader = Reader::default();
+    let mut out = Text::of(width, &reader);
     let (style, word) = match status.health {
         Health::Well => (GREEN, "well"),
         Health::Unknown => (YELLOW, "cannot be known"),
@@ -102,7 +104,7 @@ pub fn status_json(status: &IdStatus) -> Value {
         let resources = known.rule.unprotected.iter().map(|line| {
             let mut told = json!(line);
             told["why"] = json!(reason(line));
-            told["next"] = json!(resources::next(&known.rule, line));
+            told["next"] = json!(resources::next(&Reader::default(), &known.rule, line));
             told["command"] = json!(resources::command(&known.rule, line).map(|parts| parts.join(" ")));
             let copy = copy_of(known, line);
             told["copy_id"] = json!(copy.and_then(|copy| copy.copy.as_ref()));
@@ -138,13 +140,13 @@ pub fn status_json(status: &IdStatus) -> Value {
 fn backup_json(one: &BackupStatus) -> Value {
     let mut told = json!(one);
     told["is_well"] = json!(one.is_well());
-    told["why"] = json!(resources::cause_of(&one.line));
+    told["why"] = json!(resources::cause_of(&Reader::default(), &one.line));
     told["next"] = json!(next(one));
     told["command"] = json!(command(one));
     told
 }
 
-fn resource(out: &mut Text, known: &RuleStatus, line: &ResourceLine) {
+fn resource(out: &mut Text<'_>, known: &RuleStatus, line: &ResourceLine) {
     let since = line.since.filter(|_| line.state != ResourceState::Protected);
     let since = since.map(|since| format!(", since {} UTC", minute(since))).unwrap_or_default();
     let name = line.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
@@ -160,7 +162,7 @@ fn resource(out: &mut Text, known: &RuleStatus, line: &ResourceLine) {
     if !matches!(line.state, ResourceState::Protected | ResourceState::Pending) {
         out.say(6, &format!("why: {}", reason(line)));
     }
-    let next = resources::next(&known.rule, line);
+    let next = resources::next(out.reader, &known.rule, line);
     if !next.is_empty() {
         out.say(6, &format!("next: {next}"));
     }
@@ -173,7 +175,7 @@ fn resource(out: &mut Text, known: &RuleStatus, line: &ResourceLine) {
 fn reason(line: &ResourceLine) -> String {
     match line.state {
         ResourceState::Protected | ResourceState::Pending => String::new(),
-        _ => resources::why(line),
+        _ => resources::why(&Reader::default(), line),
     }
 }
 
@@ -184,7 +186,7 @@ fn copy_of<'k>(known: &'k RuleStatus, line: &ResourceLine) -> Option<&'k offsite
     known.copies.iter().find(is_it).map(|(_, _, copy)| copy)
 }
 
-fn backup(out: &mut Text, of: &str, one: &BackupStatus) {
+fn backup(out: &mut Text<'_>, of: &str, one: &BackupStatus) {
     let line = &one.line;
     let since = one.since.map(|since| format!(", since {} UTC", minute(since))).unwrap_or_default();
     let label = words::figure(line.verdict).label;
@@ -198,7 +200,7 @@ fn backup(out: &mut Text, of: &str, one: &BackupStatus) {
     if let Some(copy) = &one.copy_id {
         out.say(6, &format!("copy: {}", exact(copy)));
     }
-    let why = resources::cause_of(line);
+    let why = resources::cause_of(out.reader, line);
     if !why.is_empty() {
         out.say(6, &format!("why: {why}"));
     }

@@ -6,9 +6,10 @@ use offsite_shared::model::text::exact;
 use offsite_shared::report::{Report, ResourceLine, ResourceState, RuleReport};
 
 use super::filter::Filter;
-use super::resources::{self, STATES, command, decisions, fault, in_force, next, told, why};
+use super::reader::{Reader, said};
+use super::resources::{self, STATES, command, decisions, each, fault, in_force, next, told, why};
 use super::text::{Text, column, more, padded};
-use super::words::{age, duration, minute, number};
+use super::words::{age, number};
 
 /// Resources of one rule; all of them are in the CSV.
 const SHOWN: usize = 20;
@@ -22,31 +23,35 @@ const ID: usize = 40;
 const BOLD: Style = Style::new().bold();
 
 /// All resources that are not protected, rule by rule.
-pub(super) fn unprotected(out: &mut Text, report: &Report, filter: &Filter) {
+pub(super) fn unprotected(out: &mut Text<'_>, report: &Report, filter: &Filter) {
+    let r = out.reader;
     let shown = || report.rules.iter().filter(|rule| filter.shows(&rule.rule) && !rule.unprotected.is_empty());
     let total: u64 = shown().map(|rule| rule.unprotected_total.max(rule.unprotected.len() as u64)).sum();
     if total == 0 {
         return;
     }
     out.blank();
-    out.styled(BOLD, &format!("Resources that are not protected: {}", number(total)));
+    out.styled(BOLD, &said!(r, "Resources that are not protected: {}", number(total)));
     for rule in shown() {
-        out.say(2, &format!("of rule {}: {}", rule.rule, counts(rule)));
+        out.say(2, &said!(r, "of rule {}: {}", rule.rule, counts(r, rule)));
         of_rule(out, report.at, rule);
     }
 }
 
 /// How many resources are in which state.
-pub(super) fn counts(rule: &RuleReport) -> String {
+pub(super) fn counts(r: &Reader, rule: &RuleReport) -> String {
     let counts: Vec<String> = STATES
         .iter()
         .map(|state| (resources::count(&rule.resources, *state), resources::state(*state).0))
         .filter(|(count, _)| *count > 0)
-        .map(|(count, label)| format!("{} {label}", number(count)))
+        .map(|(count, label)| format!("{} {}", number(count), r.word(label)))
         .collect();
-    let each = if rule.destinations.len() > 1 { " × destinations" } else { "" };
+    let each = each(r, rule);
     let all = number(resources::total(&rule.resources));
-    format!("{all} resources{each}{}{}", if counts.is_empty() { "" } else { ": " }, counts.join(", "))
+    match counts.is_empty() {
+        true => said!(r, "{} resources{}", all, each),
+        false => said!(r, "{} resources{}: {}", all, each, r.joined(&counts)),
+    }
 }
 
 /// Resources of which the same is to be said.
@@ -56,16 +61,16 @@ struct Group<'r> {
     lines: Vec<&'r ResourceLine>,
 }
 
-fn groups(rule: &RuleReport) -> Vec<Group<'_>> {
+fn groups<'r>(r: &Reader, rule: &'r RuleReport) -> Vec<Group<'r>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for line in &rule.unprotected {
-        let label = resources::state(line.state).0;
+        let label = r.word(resources::state(line.state).0);
         let (what, whose) = fault(line.fault);
         let head = match line.state {
-            ResourceState::Pending | ResourceState::AcceptedRisk => format!("{label}: {}", why(line)),
-            _ => format!("{label}, {what} ({whose}): {}", why(line)),
+            ResourceState::Pending | ResourceState::AcceptedRisk => format!("{label}{}{}", r.colon(), why(r, line)),
+            _ => said!(r, "{}, {} ({}): {}", label, r.word(what), r.word(whose), why(r, line)),
         };
-        let next = next(rule, line);
+        let next = next(r, rule, line);
         match groups.iter_mut().find(|group| group.head == head && group.next == next) {
             Some(group) => group.lines.push(line),
             None => groups.push(Group { head, next, lines: vec![line] }),
@@ -74,9 +79,10 @@ fn groups(rule: &RuleReport) -> Vec<Group<'_>> {
     groups
 }
 
-fn of_rule(out: &mut Text, now: Timestamp, rule: &RuleReport) {
+fn of_rule(out: &mut Text<'_>, now: Timestamp, rule: &RuleReport) {
+    let r = out.reader;
     let mut left = SHOWN;
-    for group in groups(rule) {
+    for group in groups(r, rule) {
         if left == 0 {
             break;
         }
@@ -86,18 +92,22 @@ fn of_rule(out: &mut Text, now: Timestamp, rule: &RuleReport) {
         let id = column(shown.iter().map(|line| line.resource.as_str()), "", ID);
         let destination = column(shown.iter().map(|line| line.destination.as_str()), "", 18);
         for line in shown {
-            let copied = line.copied.map_or("no copy".to_owned(), |at| format!("copy of {}", minute(at)));
-            let since = line.since.map(|at| format!("for {}", duration(age(now, at)))).unwrap_or_default();
+            let copied = line.copied.map_or(said!(r, "no copy").to_owned(), |at| said!(r, "copy of {}", r.minute(at)));
+            let since = line.since.map(|at| said!(r, "for {}", r.duration(age(now, at)))).unwrap_or_default();
             let resource = exact(&line.resource);
-            let cells =
-                [(resource.as_str(), id), (line.destination.as_str(), destination), (&copied, 24), (&since, 12)];
-            out.with_note(6, &padded(&cells), &about(line));
+            let cells = [
+                (resource.as_str(), id),
+                (line.destination.as_str(), destination),
+                (&copied, 24),
+                (&since, r.columns(12)),
+            ];
+            out.with_note(6, &padded(&cells), &about(r, line));
         }
         let rest = group.lines.len() - shown.len();
         if rest > 0 {
-            out.say(6, &format!("and {} more alike: --csv resources", number(rest as u64)));
+            out.say(6, &said!(r, "and {} more alike: --csv resources", number(rest as u64)));
         }
-        out.say(6, &format!("next: {}", group.next));
+        out.say(6, &said!(r, "next: {}", group.next));
         if let Some(command) = group.lines.iter().find_map(|line| command(rule, line)) {
             out.command(6, &command);
         }
@@ -107,13 +117,14 @@ fn of_rule(out: &mut Text, now: Timestamp, rule: &RuleReport) {
 }
 
 /// Its kind and its name, and what it is if it is no resource.
-fn about(line: &ResourceLine) -> String {
-    let own = line.own.then(|| "(a backup: nobody names its resource)".to_owned());
+fn about(r: &Reader, line: &ResourceLine) -> String {
+    let own = line.own.then(|| said!(r, "(a backup: nobody names its resource)").to_owned());
     [line.kind.clone(), line.name.clone(), own].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// What people have accepted or called gone.
-pub(super) fn accepted(out: &mut Text, report: &Report, filter: &Filter) {
+pub(super) fn accepted(out: &mut Text<'_>, report: &Report, filter: &Filter) {
+    let r = out.reader;
     let shown = || report.rules.iter().filter(|rule| filter.shows(&rule.rule));
     let all: Vec<_> = shown().flat_map(decisions).collect();
     if all.is_empty() {
@@ -121,11 +132,11 @@ pub(super) fn accepted(out: &mut Text, report: &Report, filter: &Filter) {
     }
     let standing: u64 = shown().map(|rule| in_force(rule, report.at)).sum();
     out.blank();
-    out.styled(BOLD, &format!("Accepted risks: {}", number(standing)));
+    out.styled(BOLD, &said!(r, "Accepted risks: {}", number(standing)));
     for act in all.iter().take(DECISIONS) {
-        let told = told(act, Some(report.at));
-        let over = if told.over { ": it counts no longer" } else { "" };
-        out.say(2, &format!("{}: {}, {}{over}; {}: {}", act.name(), told.of, told.how, act.who, act.reason));
+        let told = told(r, act, Some(report.at));
+        let over = if told.over { said!(r, ": it counts no longer") } else { "" };
+        out.say(2, &said!(r, "{}: {}, {}{}; {}: {}", act.name(), told.of, told.how, over, act.who, act.reason));
     }
     more(out, all.len() as u64, all.len().min(DECISIONS), "offsite risk list");
 }

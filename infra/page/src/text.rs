@@ -4,6 +4,7 @@ use anstyle::Style;
 use offsite_shared::model::text::{exact, plain};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::reader::{Reader, said};
 use super::words::number;
 
 /// Columns of a line where nobody says how many there are.
@@ -13,10 +14,11 @@ pub const WIDTH: usize = 100;
 const LEAST: usize = 20;
 
 /// Says how many are not shown, and how all of them are.
-pub(super) fn more(out: &mut Text, total: u64, shown: usize, all: &str) {
+pub(super) fn more(out: &mut Text<'_>, total: u64, shown: usize, all: &str) {
     let more = total.saturating_sub(shown as u64);
     if more > 0 {
-        out.say(4, &format!("and {} more: {all}", number(more)));
+        let r = out.reader;
+        out.say(4, &said!(r, "and {} more: {}", number(more), all));
     }
 }
 
@@ -43,20 +45,22 @@ fn pad(text: &str, width: usize) -> String {
 
 /// A sentence in lines of at most `width` columns, each so far from the margin.
 pub fn paragraph(text: &str, indent: usize, width: usize) -> String {
-    let mut out = Text::of(width);
+    let reader = Reader::default();
+    let mut out = Text::of(width, &reader);
     out.say(indent, text);
     out.out
 }
 
 /// What is printed, line by line.
-pub(super) struct Text {
+pub(super) struct Text<'r> {
     pub(super) out: String,
+    pub(super) reader: &'r Reader,
     width: usize,
 }
 
-impl Text {
-    pub(super) fn of(width: usize) -> Text {
-        Text { out: String::new(), width: width.max(LEAST) }
+impl<'r> Text<'r> {
+    pub(super) fn of(width: usize, reader: &'r Reader) -> Text<'r> {
+        Text { out: String::new(), reader, width: width.max(LEAST) }
     }
 
     pub(super) fn line(&mut self, line: &str) {
@@ -125,17 +129,19 @@ impl Text {
         let margin = |first: bool| indent + if first { 0 } else { 2 };
         for word in text.split_whitespace() {
             let room = self.width - margin(first);
-            if !line.is_empty() && line.width() + 1 + word.width() > room {
+            // What is written without spaces is broken between its signs.
+            let flows = word.chars().any(|sign| sign.width() == Some(2));
+            if !line.is_empty() && !flows && line.width() + 1 + word.width() > room {
                 self.line(&format!("{}{line}", " ".repeat(margin(first))));
                 line.clear();
                 first = false;
             }
-            if !line.is_empty() {
+            if !line.is_empty() && line.width() < room {
                 line.push(' ');
             }
             for sign in word.chars() {
                 if line.width() + sign.width().unwrap_or(0) > self.width - margin(first) {
-                    self.line(&format!("{}{line}", " ".repeat(margin(first))));
+                    self.line(format!("{}{line}", " ".repeat(margin(first))).trim_end());
                     line.clear();
                     first = false;
                 }

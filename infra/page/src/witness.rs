@@ -10,6 +10,7 @@ use offsite_shared::model::text::exact;
 use serde_json::{Value, json};
 
 use super::csv::{IDS, quoted};
+use super::reader::Reader;
 use super::table::{BOLD, DIM, GREEN, ID, RED, SHOWN, YELLOW};
 use super::text::{Text, column, more, row};
 use super::words::{age, duration, minute, number, plural};
@@ -219,7 +220,8 @@ impl Testimony {
 
 /// The testimony as text of at most `width` columns with ANSI colours; print it through `anstream`, which drops them in a pipe.
 pub fn table(testimony: &Testimony, width: usize) -> String {
-    let mut out = Text::of(width);
+    let reader = Reader::default();
+    let mut out = Text::of(width, &reader);
     let says = testimony.says();
     let style = match says {
         Says::AllCopied => GREEN,
@@ -242,7 +244,7 @@ pub fn table(testimony: &Testimony, width: usize) -> String {
     out.out
 }
 
-fn of_place(out: &mut Text, now: Timestamp, place: &Place) {
+fn of_place(out: &mut Text<'_>, now: Timestamp, place: &Place) {
     out.blank();
     let title = place.rule.as_deref().unwrap_or(place.cloud.name());
     out.styled(BOLD, &format!("{title}: {} to {}", place.source, place.destination));
@@ -275,7 +277,7 @@ fn of_place(out: &mut Text, now: Timestamp, place: &Place) {
     lines(out, now, place);
 }
 
-fn lines(out: &mut Text, now: Timestamp, place: &Place) {
+fn lines(out: &mut Text<'_>, now: Timestamp, place: &Place) {
     let mut without: Vec<&Listed> = place.backups.iter().filter(|listed| !listed.standing.has_copy()).collect();
     without.sort_by_key(|listed| (listed.standing, listed.created_at));
     let shown = &without[..without.len().min(SHOWN)];

@@ -208,19 +208,6 @@ pub(super) fn duration(seconds: u64) -> String {
     }
 }
 
-/// What a measured time is of what is allowed: `3h 12m of 24h`.
-pub(super) fn against(seconds: Option<u64>, allowed: Option<u64>, none: &str) -> String {
-    let now = match seconds {
-        None => "not known".to_owned(),
-        Some(0) => none.to_owned(),
-        Some(seconds) => duration(seconds),
-    };
-    match allowed {
-        Some(allowed) => format!("{now} of {}", duration(allowed)),
-        None => format!("{now}, no objective"),
-    }
-}
-
 /// A number with its thousands apart: `12,345`.
 pub(super) fn number(number: u64) -> String {
     let digits = number.to_string();
@@ -250,11 +237,6 @@ pub(super) fn share(part: u64, whole: u64) -> String {
 /// A time to the minute, in UTC: `2026-08-18 05:40`.
 pub(super) fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M").to_string()
-}
-
-/// A day, in UTC: `2026-08-18`.
-pub(super) fn day(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d").to_string()
 }
 
 /// Seconds from `then` to `now`; none before it.
@@ -302,8 +284,6 @@ mod tests {
         for (seconds, text) in cases {
             assert_eq!(duration(seconds), text);
         }
-        assert_eq!(against(Some(0), Some(86_400), "none"), "none of 24h");
-        assert_eq!(against(None, None, "none"), "not known, no objective");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::{Value, json};
 
 use crate::model::error::{Error, ErrorName};
-use crate::replicate::outcome::{Outcome, ReplicationResult};
+use crate::replicate::outcome::{Outcome, ReplicationResult, Trouble};
 use crate::triggers::EventRecord;
 
 /// The answer to a direct call.
@@ -24,24 +24,46 @@ pub(crate) fn results(results: &[ReplicationResult]) -> Result<Value, Error> {
         ErrorName::Rejected => 6,
         ErrorName::InvalidCommand => 7,
     };
-    let errors = results.iter().map(|result| match &result.outcome {
-        Outcome::Not(trouble) => Some(&trouble.error),
+    let troubles = results.iter().map(|result| match &result.outcome {
+        Outcome::Not(trouble) => Some((result, trouble)),
         _ => None,
     });
-    let errors: Option<Vec<&Error>> = errors.collect();
-    if let Some(errors) = errors.filter(|errors| !errors.is_empty()) {
-        let first = errors.iter().min_by_key(|error| rank(error.name));
-        if let Some(first) = first {
-            let others = match errors.len() - 1 {
-                0 => String::new(),
-                more => format!(" (and {more} more that were not accepted; the log names each)"),
-            };
-            return Err(Error::new(first.name, format!("{}{others}", first.message)));
-        }
+    let troubles: Option<Vec<(&ReplicationResult, &Trouble)>> = troubles.collect();
+    let decides = |troubles: &Vec<(&ReplicationResult, &Trouble)>| {
+        troubles.iter().enumerate().min_by_key(|(_, (_, trouble))| rank(trouble.error.name)).map(|(index, _)| index)
+    };
+    if let Some(mut troubles) = troubles
+        && let Some(index) = decides(&troubles)
+    {
+        let (_, first) = troubles.remove(index);
+        return Err(Error::new(first.error.name, format!("{}{}", first.error.message, others(&troubles))));
     }
     let mut answer = json!({});
     show(&mut answer, results.iter().flat_map(ReplicationResult::to_json));
     Ok(answer)
+}
+
+/// How many destinations an error names beside the one that it is about.
+const OTHERS: usize = 20;
+
+/// What was not accepted either, each with its code.
+fn others(troubles: &[(&ReplicationResult, &Trouble)]) -> String {
+    if troubles.is_empty() {
+        return String::new();
+    }
+    let told = troubles.iter().take(OTHERS).map(|(result, trouble)| {
+        let code = trouble.code.as_deref().unwrap_or(trouble.error.name.name());
+        match &result.replication {
+            Some(replication) => format!("to {}: {code}", replication.destination.region),
+            None => code.to_owned(),
+        }
+    });
+    let told: Vec<String> = told.collect();
+    let rest = match troubles.len().saturating_sub(OTHERS) {
+        0 => String::new(),
+        more => format!(", and {more} more, which the log names"),
+    };
+    format!(" (not accepted either: {}{rest})", told.join(", "))
 }
 
 /// The results of one answer take up at most so many bytes. Lambda's own limit for an answer is 6 MB, but whoever calls may be a workflow,

@@ -152,6 +152,10 @@ async fn looked(ctx: &Context, action: &Value, invocation: &Invocation) -> Resul
         Err(error) if error.name == ErrorName::NoPolicy => return without_policy(&error, json!({ "looked": [] })),
         answer => answer?,
     };
+    // An event that names no backup may be about a copy that has arrived.
+    if tail::is_nudged(action) && answer.has_looked() {
+        answer.observed = Some(observe::due(ctx, invocation).await?);
+    }
     if answer.needs_sweep() {
         let swept = sweep::run(ctx, &json!({}), invocation).await?;
         remember::remember(ctx, &swept.ended(), invocation).await;

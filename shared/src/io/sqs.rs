@@ -50,10 +50,14 @@ impl SqsEmitter {
         let queue_url = environment.get("QUEUE_URL").ok_or_else(|| {
             Error::configuration("QUEUE_URL is missing: set it to the URL of the SQS queue that takes the receipts")
         })?;
-        SqsEmitter::on(environment, "QUEUE_URL", queue_url, aws, clock)
+        SqsEmitter::at(environment, "QUEUE_URL", queue_url, aws, clock)
     }
 
-    fn on(
+    /// The emitter for the queue at this URL, which the variable of this name holds.
+    ///
+    /// # Errors
+    /// Names the variable that is wrong.
+    pub fn at(
         environment: &Environment,
         variable: &str,
         queue_url: &str,
@@ -207,10 +211,10 @@ impl SqsWorkQueue {
     ) -> Result<Option<SqsWorkQueue>, Error> {
         let name = "OFFSITE_WORK_QUEUE_URL";
         let Some(url) = environment.get(name) else { return Ok(None) };
-        let queue = SqsEmitter::on(environment, name, url, aws.clone(), clock.clone())?;
+        let queue = SqsEmitter::at(environment, name, url, aws.clone(), clock.clone())?;
         let name = "OFFSITE_DEAD_LETTERS_URL";
         let dead_letters = match environment.get(name) {
-            Some(url) => Some(SqsEmitter::on(environment, name, url, aws, clock.clone())?),
+            Some(url) => Some(SqsEmitter::at(environment, name, url, aws, clock.clone())?),
             None => None,
         };
         Ok(Some(SqsWorkQueue { queue, dead_letters, clock }))
@@ -276,7 +280,7 @@ mod tests {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let transport = Arc::new(HttpTransport::new(Duration::from_secs(1)).unwrap());
         let aws = Arc::new(Aws::from_environment(&environment, transport, clock.clone()).unwrap());
-        SqsEmitter::on(&environment, "QUEUE_URL", url, aws, clock).unwrap()
+        SqsEmitter::at(&environment, "QUEUE_URL", url, aws, clock).unwrap()
     }
 
     /// A rule with much to do keeps nobody else's commands waiting; what has no rule, and a receipt, has no group.

@@ -8,6 +8,7 @@
 
 mod about;
 mod absent;
+pub mod adopted;
 pub mod brake;
 mod copies;
 mod error;

@@ -74,7 +74,7 @@ impl Envelope<'_> {
             "subject": subject,
             "time": time,
             "datacontenttype": "application/json",
-            "dataschema": format!("https://offsite.invalid/schemas/{schema}.schema.json#/properties/data"),
+            "dataschema": format!("urn:offsite:schema:{schema}:1#/properties/data"),
             "data": data,
         });
         Message { id, event }

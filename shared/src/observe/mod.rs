@@ -104,10 +104,7 @@ pub(crate) async fn command(ctx: &Context, payload: &Value, invocation: &Invocat
         results.push(result_of(ctx, &replication, &looked));
     }
     arrivals.write(ctx).await;
-    match <[Value; 1]>::try_from(results) {
-        Ok([one]) => Ok(one),
-        Err(results) => Ok(json!({ "done": results.iter().all(|one| one["done"] == json!(true)), "results": results })),
-    }
+    Ok(json!({ "done": results.iter().all(|one| one["done"] == json!(true)), "results": results }))
 }
 
 /// Observes all replications that are due.

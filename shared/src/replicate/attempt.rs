@@ -4,19 +4,21 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::adopted;
 use crate::context::{Context, Invocation, RESERVE};
 use crate::exchange::{self, Target, brake, credential};
 use crate::ledger::limits::OnDoubt;
-use crate::ledger::{Ending, Record, State};
+use crate::ledger::{About, Ending, Record, State};
 use crate::model::command::Replication;
 use crate::model::error::ErrorName;
 use crate::model::failure::{Disposition, Failure, Whose};
 use crate::model::http::Reply;
 use crate::model::time::later;
+use crate::providers::inventory::InventoryQuery;
 use crate::providers::provider::{AttemptContext, ReadBack};
 
 /// Makes one attempt at a claimed replication, and returns how it ended. A doubt is always read back; else an attempt does not read where
-/// `reads` says that a sweep has just done so.
+/// `reads` says that a sweep has just done so. What it sees of the source goes into `about`, if nothing is known yet.
 pub(crate) async fn work(
     ctx: &Context,
     target: Target<'_>,
@@ -24,6 +26,7 @@ pub(crate) async fn work(
     record: &Record,
     (on_doubt, reads): (OnDoubt, bool),
     invocation: &Invocation,
+    about: &mut About,
 ) -> Ending {
     let provider = target.provider;
     let intent = AttemptContext { attempt: record.attempt, since: record.since, doubt: record.state == State::InDoubt };
@@ -33,8 +36,11 @@ pub(crate) async fn work(
             .doubt_since
             .is_none_or(|since| later(since, ctx.settings.visibility_wait(provider.cloud())) <= ctx.now());
         let conclusive = !intent.doubt || waited;
-        match read_back(ctx, target, replication, &intent, stop).await {
+        match read_back(ctx, target, replication, &intent, stop, about).await {
             Ok(ReadBack::Found(acceptance)) if conclusive || provider.settles_at_once(replication) => {
+                if !intent.doubt {
+                    adopted::note(ctx, replication, record).await;
+                }
                 return Ending::Accepted(acceptance.receipts(intent.attempt, true, ctx.now()));
             }
             Ok(ReadBack::Found(_)) => {
@@ -114,7 +120,7 @@ pub(crate) async fn work(
             released(ErrorName::Rejected, &code, describe_failure(&failure), request_id)
         }
         Disposition::Ambiguous | Disposition::Conflict | Disposition::NoWork => {
-            second_look(ctx, target, replication, &intent, failure, stop).await
+            second_look(ctx, target, replication, &intent, failure, stop, about).await
         }
     }
 }
@@ -127,6 +133,7 @@ async fn second_look(
     intent: &AttemptContext,
     failure: Failure,
     stop: Timestamp,
+    about: &mut About,
 ) -> Ending {
     let nothing_to_do = failure.disposition == Disposition::NoWork;
     let intent = AttemptContext { doubt: true, ..intent.clone() };
@@ -136,7 +143,7 @@ async fn second_look(
             break;
         }
         ctx.ports.clock.sleep(wait).await;
-        match read_back(ctx, target, replication, &intent, stop).await {
+        match read_back(ctx, target, replication, &intent, stop, about).await {
             Ok(ReadBack::Found(acceptance)) if target.provider.settles_at_once(replication) || nothing_to_do => {
                 return Ending::Accepted(acceptance.receipts(intent.attempt, true, ctx.now()));
             }
@@ -177,7 +184,7 @@ async fn failed_read(
     }
 }
 
-/// Asks the provider, page by page, whether the copy exists already.
+/// Asks the provider, page by page, whether the copy exists already. What a reply says of the source goes into `about`, if nothing is known yet.
 ///
 /// # Errors
 /// A read failed, or the provider's state forbids this copy.
@@ -187,9 +194,24 @@ pub(crate) async fn read_back(
     replication: &Replication,
     intent: &AttemptContext,
     stop: Timestamp,
+    about: &mut About,
 ) -> Result<ReadBack, Failure> {
-    let says = |replies: &[Reply]| target.provider.read_back(replication, intent, replies);
+    let says = |replies: &[Reply]| {
+        let said = target.provider.read_back(replication, intent, replies);
+        if said.is_ok() && about.made.is_none() {
+            *about = sighted(target, replication, replies).unwrap_or_default();
+        }
+        said
+    };
     exchange::converse(ctx, target, stop, says).await
+}
+
+/// What these replies say of the source, if one of them is about it.
+fn sighted(target: Target<'_>, replication: &Replication, replies: &[Reply]) -> Option<About> {
+    let source = &replication.source;
+    let scope = InventoryQuery::of(replication.operation, &source.region, source.project_id.clone());
+    let shown = |reply: &Reply| target.provider.inventory().shown(&scope, &source.id, reply).ok().flatten();
+    replies.iter().rev().find_map(shown).map(|backup| About::of(&backup))
 }
 
 fn describe_failure(failure: &Failure) -> String {

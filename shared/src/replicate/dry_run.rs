@@ -5,7 +5,7 @@ use super::outcome::{Outcome, Trouble, TroubleState, Would, ledger_trouble, not_
 use super::replay::without_claim;
 use crate::context::{Context, Invocation};
 use crate::exchange::{Target, credential};
-use crate::ledger::{self, Claim, Claimant, State};
+use crate::ledger::{self, About, Claim, Claimant, State};
 use crate::model::command::Replication;
 use crate::model::error::{Error, ErrorName};
 use crate::model::failure::Disposition;
@@ -40,7 +40,7 @@ pub(crate) async fn preview(
             return would(Would::Replay, format!("the ledger has it as {}", record.state.name()), id);
         }
     };
-    match read_back(ctx, target, replication, &intent, invocation.stop()).await {
+    match read_back(ctx, target, replication, &intent, invocation.stop(), &mut About::default()).await {
         Ok(ReadBack::Found(Acceptance { receipts, .. })) => would(
             Would::Adopt,
             "the provider has this copy already".into(),

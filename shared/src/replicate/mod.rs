@@ -1,5 +1,6 @@
 //! The path of one replication: claim, read back, call, settle, emit, mark.
 
+mod adopted;
 mod attempt;
 pub(crate) mod dry_run;
 pub(crate) mod hands;
@@ -110,7 +111,9 @@ async fn replicate(
         Err(error) => return Outcome::not_started(ledger_trouble(replication, &error)),
     };
     let reads = terms.on_doubt == OnDoubt::Hold || !is_absent(&record, known, now);
-    let ending = attempt::work(ctx, target, replication, &record, (terms.on_doubt, reads), invocation).await;
+    let mut about = record.about.clone();
+    let with = (terms.on_doubt, reads);
+    let ending = attempt::work(ctx, target, replication, &record, with, invocation, &mut about).await;
     let me = Claimant { now: ctx.now(), ..me };
     if matches!(
         &ending,
@@ -138,7 +141,13 @@ async fn replicate(
     {
         return vault::settle(ctx, replication, &record, receipts.clone(), &me, invocation).await;
     }
-    let ended = |found: &Record| ledger::settle(found, &ending, &me, &ctx.settings.attempts);
+    let ended = |found: &Record| {
+        let (mut next, expect) = ledger::settle(found, &ending, &me, &ctx.settings.attempts)?;
+        if next.about.made.is_none() {
+            next.about.clone_from(&about);
+        }
+        Some((next, expect))
+    };
     let settled = settle(ctx, &record, invocation, ended).await;
     finish(ctx, replication, &record, settled, ending, invocation).await
 }

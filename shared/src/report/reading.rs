@@ -13,9 +13,9 @@ use super::month::day_of;
 use super::outside::outside;
 use super::resources::{Resources, Terms};
 use super::{Conclusion, Fault, Promise, Report, ResourceCounts, ResourceLine, ResourceState, RuleReport, risks};
-use crate::ledger::Record;
 use crate::ledger::risks::{Risks, in_force};
 use crate::ledger::store::LedgerError;
+use crate::ledger::{Record, adopted};
 use crate::model::command::Key;
 use crate::model::duration::rough;
 use crate::model::json;
@@ -135,6 +135,8 @@ pub(super) async fn judge(
         report.remarks.push(format!("{why}, {rest}"));
     }
     report.remarks.extend(brake::remarks(notes).await?);
+    let adopted = notes.note(adopted::NOTE).await?;
+    report.remarks.extend(adopted::remark(adopted.as_ref().map(|note| note.text.as_str()), wish.at));
     let judged = report.rules.iter().map(|rule| rule.conclusion).filter(|one| *one != Conclusion::NotJudged);
     let outside = Some(report.conclusion).filter(|one| *one != Conclusion::NotJudged);
     report.conclusion = judged.chain(outside).max().unwrap_or(Conclusion::NotJudged);
@@ -172,7 +174,7 @@ async fn of_rule(
     report.orphans_total = summary.orphans_total;
     report.points.clone_from(&summary.points);
     report.durations = arrivals(notes, &rule.name).await?;
-    if wish.at < summary.complete_as_of {
+    if wish.at < earlier(summary.complete_as_of, CLOCKS_DIFFER) {
         unknown(&mut report, "what was there at that time is not kept: the last sweep began later".to_owned());
         return Ok(report);
     }

@@ -5,7 +5,7 @@ use super::environment::Environment;
 use crate::model::error::Error;
 
 /// All of them. Those of one cloud follow below.
-const KNOWN: [&str; 36] = [
+const KNOWN: [&str; 38] = [
     "OFFSITE_ALLOWED_DESTINATIONS",
     "OFFSITE_ATTEMPT_BACKOFF_S",
     "OFFSITE_AUDIT_S",
@@ -18,6 +18,7 @@ const KNOWN: [&str; 36] = [
     "OFFSITE_DB",
     "OFFSITE_DEAD_LETTERS_URL",
     "OFFSITE_DIRECT_COMMANDS",
+    "OFFSITE_DOOR_SENDERS",
     "OFFSITE_FIRST_LOOK_S",
     "OFFSITE_HUAWEI_CBR_ENDPOINT",
     "OFFSITE_HUAWEI_CSBS_ENDPOINT",
@@ -26,6 +27,7 @@ const KNOWN: [&str; 36] = [
     "OFFSITE_HUAWEI_IAM_PASSWORD",
     "OFFSITE_HUAWEI_IAM_USER",
     "OFFSITE_INELIGIBLE_S",
+    "OFFSITE_LANG",
     "OFFSITE_LEASE_MARGIN_MS",
     "OFFSITE_LONGEST_LOOK_S",
     "OFFSITE_MAX_ATTEMPTS",
@@ -45,7 +47,7 @@ const KNOWN: [&str; 36] = [
 ];
 
 /// What each cloud has, after `OFFSITE_` and its name.
-const OF_A_CLOUD: [&str; 5] = ["ACCOUNTS", "ON_DOUBT", "RPS", "STS_ENDPOINT", "VISIBILITY_WAIT_S"];
+const OF_A_CLOUD: [&str; 6] = ["ACCOUNTS", "DOOR_QUEUE_URL", "ON_DOUBT", "RPS", "STS_ENDPOINT", "VISIBILITY_WAIT_S"];
 
 /// The clouds, as variables name them.
 const CLOUDS: [&str; 3] = ["ALIBABA", "HUAWEI", "TENCENT"];

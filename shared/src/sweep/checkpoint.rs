@@ -106,6 +106,7 @@ impl<'c> Sweep<'c> {
             version,
             pair: None,
             open: HashSet::new(),
+            being_made: HashSet::new(),
             lines: Vec::new(),
             lines_bytes: 0,
             exceptions: HashSet::new(),

@@ -58,6 +58,25 @@ impl Sweep<'_> {
         self.register.copy(id, record.about.kind.as_deref(), at, copied);
     }
 
+    /// Takes note of the copies in other destinations, of which no sweep may have heard: only a command was about their backup.
+    async fn note_other_copies(&mut self, replication: &Replication, record: &Record, own: usize) -> Result<(), Stop> {
+        for at in 0..self.rule.destinations.len() {
+            let noted = || self.register.has_copy(&self.line(replication, record, None), at, None);
+            if at == own || self.is_dark(at) || noted() {
+                continue;
+            }
+            let Some(other) = self.replication(at, &replication.source.id) else { continue };
+            let copied = self.ctx.ports.ledger.get(&other.key()).await?;
+            let Some(copied) = copied.filter(|one| one.state == State::Replicated) else { continue };
+            let id = copied.evidence.as_ref().and_then(|seen| seen.destination_id.as_deref());
+            let keys = self.provider.inventory().source_keys(&other.source.id, &other.source.region);
+            if self.indexes.get(at).is_some_and(|index| index.shows(&keys, id)) {
+                self.note_copy(&other, &copied, at);
+            }
+        }
+        Ok(())
+    }
+
     async fn ask_after(&mut self, record: Record) -> Result<(), Stop> {
         let Ok(replication) = record.replication() else { return Ok(()) };
         // A vault-wide call's own record is not about a backup.
@@ -69,11 +88,12 @@ impl Sweep<'_> {
                 .part(&replication, record, Parting::Excluded, "the rule does not name this destination any more")
                 .await;
         };
+        self.note_other_copies(&replication, &record, at).await?;
         let keys = self.provider.inventory().source_keys(&replication.source.id, &replication.source.region);
         let seen = record.evidence.as_ref().and_then(|seen| seen.destination_id.as_deref());
         let given = record.receipts.iter().filter_map(|receipt| receipt.replication_id.as_deref());
         let ids: Vec<&str> = seen.into_iter().chain(given).collect();
-        let index = self.indexes.get(at);
+        let index = self.indexes.get(at).filter(|_| !self.is_dark(at));
         let shown =
             index.is_some_and(|index| index.shows(&keys, None) || ids.iter().any(|id| index.shows(&[], Some(id))));
         let (only_looks, paused) = (self.ctx.settings.read_only, self.paused);
@@ -95,6 +115,10 @@ impl Sweep<'_> {
         }
         // What began after the listing, or by a clock that was ahead of this one, is counted, and the next sweep asks after it.
         let young = record.since >= self.course.begun;
+        if young && record.state == State::Seen && self.is_dark(at) {
+            // The listing has shown its source, and counted it as unknown.
+            return Ok(());
+        }
         let listed = only_looks || leased || young || matches!(record.state, State::Missed | State::Left);
         if listed || self.is_dark(at) {
             self.list(&replication, &record, None);
@@ -164,6 +188,11 @@ impl Sweep<'_> {
             // Another hand had begun a copy, which is asked for from here on.
             Some(ReadBack::NoSource(_)) if record.state == State::Seen && record.about.copying.is_some() => {
                 return self.take_over(replication, record, at).await;
+            }
+            // Another hand's copy is being made, whether the rule still takes its source or not.
+            Some(ReadBack::Running) => {
+                self.found(Line { verdict: Verdict::InProgress, ..self.line(replication, &record, None) });
+                return Ok(());
             }
             Some(ReadBack::NoSource(why)) => Some(Source::Gone(why)),
             Some(_) => self.source(replication, &record.about).await?,
@@ -245,7 +274,8 @@ impl Sweep<'_> {
         };
         self.course.requests += 1;
         let target = Target::of(self.provider, replication);
-        match read_back(self.ctx, target, replication, &intent, self.invocation.stop()).await {
+        match read_back(self.ctx, target, replication, &intent, self.invocation.stop(), &mut record.about.clone()).await
+        {
             Ok(answer) => Ok(Some(answer)),
             Err(failure) if failure.disposition == Disposition::Permanent => Ok(None),
             Err(failure) => Err(self.stopped_by(&failure)),
@@ -285,6 +315,9 @@ impl Sweep<'_> {
         let verdict = match record.state {
             State::Claimed if record.lease_until.is_some_and(|until| until > self.ctx.now()) => Verdict::InProgress,
             State::Claimed => Verdict::InDoubt,
+            State::Seen | State::Missed | State::Left if self.being_made.contains(&short(&record.key)) => {
+                Verdict::InProgress
+            }
             state => Verdict::of_state(state).unwrap_or(Verdict::Missing),
         };
         Line {

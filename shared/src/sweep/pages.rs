@@ -151,16 +151,23 @@ impl Sweep<'_> {
                 let told = backup.copy_to(destination).and_then(|copy| copy.copy_id.as_deref());
                 let found = self.indexes.get_mut(at).and_then(|index| index.find(&keys, told));
                 if !covered {
-                    continue;
-                }
-                if self.is_dark(at) {
-                    unknown += 1;
-                    if self.is_unjudged(at, &backup) {
-                        unjudged.push((at, backup.clone()));
+                    let runs = backup.copy_to(destination).is_some_and(|copy| copy.state == CopyState::Running);
+                    if runs && self.open.contains(&id) {
+                        self.being_made.extend(self.replication(at, &backup.id).map(|one| short(&one.key().0)));
                     }
                     continue;
                 }
-                let found = match found {
+                if self.is_dark(at) {
+                    if self.is_unjudged(at, &backup) {
+                        unjudged.push((at, backup.clone()));
+                    }
+                    // What is open is told as it was, or as its source tells it now.
+                    if !self.open.contains(&id) || self.pair.is_some() {
+                        unknown += 1;
+                        continue;
+                    }
+                }
+                let found = match found.filter(|_| !self.is_dark(at)) {
                     Some((CopyState::Done, copy)) if self.pair.is_none() => {
                         // Most backups end here: a usable copy was seen, and nothing else matters.
                         if self.open.contains(&id) {
@@ -196,7 +203,7 @@ impl Sweep<'_> {
             let record = record?;
             let found = found.or_else(|| {
                 // A copy that somebody renamed is known by the ID that the ledger has.
-                let record = record.as_ref()?;
+                let record = record.as_ref().filter(|_| !self.is_dark(at))?;
                 let seen = record.evidence.as_ref().and_then(|seen| seen.destination_id.as_deref());
                 let given = record.receipts.iter().filter_map(|receipt| receipt.replication_id.as_deref());
                 self.indexes.get_mut(at)?.find(&[], seen.into_iter().chain(given))
@@ -213,13 +220,26 @@ impl Sweep<'_> {
                     let view = match found {
                         Some((state, id)) => DestinationView::Copy { id: Some(id), state, proof: Proof::Observed },
                         // The listing may be hours old. A copy that was seen since then counts more.
-                        None if seen_since(record.as_ref(), self.course.begun) => DestinationView::Untried,
+                        None if self.is_dark(at) || seen_since(record.as_ref(), self.course.begun) => {
+                            DestinationView::Untried
+                        }
                         None => DestinationView::Nothing,
                     };
                     (view, record)
                 }
             };
             let mut judgement = judge(&backup, &replication.destination, record.as_ref(), &view, times, now);
+            if self.is_dark(at) {
+                // What was begun, or refused, is told as that; and what is perhaps copied with the open business.
+                let open = record.as_ref().is_some_and(Record::is_open) && judgement != Judgement::Missing;
+                if !open {
+                    unknown += 1;
+                    self.exceptions.extend(record.as_ref().map(|record| short(&record.key)));
+                }
+                if !open || judgement.is_copied() {
+                    continue;
+                }
+            }
             if matches!(judgement, Judgement::Lost(_)) && self.rule.lets_go(backup.created_at, now) {
                 judgement = Judgement::Ended("the copy went after the time for which the rule keeps copies".to_owned());
             }
@@ -298,7 +318,8 @@ impl Sweep<'_> {
     fn is_due(&self, one: &Judged) -> bool {
         // What is seen for the first time is recorded with the time of its start.
         let first = one.record.is_none() && one.judgement == Judgement::Missing;
-        if first && self.rule.starts_at(&one.backup, self.ctx.now()).is_some() {
+        let waits = first && self.rule.starts_at(&one.backup, self.ctx.now()).is_some();
+        if waits || self.is_dark(one.at) {
             return false;
         }
         let mut attempts = self.ctx.settings.attempts;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::findings::Line;
 use super::verdict::Verdict;
+use crate::ledger::About;
 use crate::model::backup::{Backup, Eligibility};
 use crate::model::json;
 use crate::policy::{Coverage, Rule};
@@ -34,6 +35,9 @@ pub struct Resource {
     /// Whether it stands for a backup whose resource nobody names.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own: bool,
+    /// Whether no listing has shown it yet: only records tell of it, which keep neither tags nor vault.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unlisted: bool,
     /// When its newest backup was made, the oldest that is known included.
     pub newest: Option<Timestamp>,
     /// What is known in each destination, in the order of the rule.
@@ -86,6 +90,7 @@ pub struct Uncopied {
 impl Resource {
     fn see(&mut self, backup: &Backup, at: usize, copied: Option<Option<&str>>) {
         self.own = backup.resource.is_none();
+        self.unlisted = false;
         if backup.created_at >= self.newest {
             self.newest = backup.created_at;
             self.name.clone_from(&backup.name);
@@ -215,6 +220,7 @@ impl Register {
             return;
         }
         let resource = self.resource(&known.id, known.kind.as_deref());
+        resource.unlisted &= known.unlisted;
         if known.newest > resource.newest {
             resource.newest = known.newest;
             resource.name = known.name;
@@ -261,6 +267,7 @@ impl Register {
             of_id.push(Resource {
                 id: id.to_owned(),
                 kind: kind.map(str::to_owned),
+                unlisted: true,
                 at: vec![Side::default(); destinations],
                 ..Resource::default()
             });
@@ -272,6 +279,10 @@ impl Register {
 
 /// Whether a rule, as it is now, selects a resource by what is known of its newest backup. Its age does not count.
 fn is_selected(rule: &Rule, known: &Resource) -> bool {
+    if known.unlisted {
+        let about = About { resource: Some(known.id.clone()), kind: known.kind.clone(), ..About::default() };
+        return !rule.source.select.leaves_out("", &about);
+    }
     let newest = Backup {
         id: known.id.clone(),
         name: known.name.clone(),
@@ -288,4 +299,41 @@ fn is_selected(rule: &Rule, known: &Resource) -> bool {
         copies_told: false,
     };
     rule.selects(&newest) == Coverage::Covered
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::policy::Policy;
+
+    fn rule() -> Rule {
+        let rule = json!({
+            "name": "servers", "provider": "huawei", "operation": "copy-backup",
+            "source": { "region": "cn-north-4", "project_id": "f841e01fd2b14e7fa41b6ae7aa6b0594", "vault_id": "7c1f1f6e-52a9-4d0e-9a3f-7a4f6d1e9b01" },
+            "destinations": [{
+                "region": "cn-east-3", "project_id": "0605767b5780d5762fc5c0118072a564", "vault_id": "d41f0e7b-9c02-4c8e-b7a5-2f9e1b3c4d02",
+            }],
+        });
+        Policy::from_json(&json!({ "version": 1, "rules": [rule] })).unwrap().rules.remove(0)
+    }
+
+    /// What is carried of a resource of which one record has told.
+    fn carried(change: impl FnOnce(&mut Resource)) -> usize {
+        let copied = Copied { made: Timestamp::UNIX_EPOCH, backup: "b-1".into(), copy: None };
+        let mut told = Register::new(1);
+        told.copy("server-1", Some("server"), 0, copied);
+        let mut known: Resource = serde_json::from_str(&told.lines().next().unwrap()).unwrap();
+        change(&mut known);
+        let mut register = Register::new(1);
+        register.carry(known, &rule(), &mut |_, _| true);
+        register.lines().count()
+    }
+
+    #[test]
+    fn what_no_listing_has_shown_is_not_judged_by_a_vault_that_nobody_noted() {
+        assert_eq!(carried(|_| {}), 1);
+        assert_eq!(carried(|known| known.unlisted = false), 0, "a listing names the vault");
+    }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Sweep<'c> {
     pub(super) pair: Option<(VaultPair, Option<Record>)>,
     /// Hashes of the IDs of the backups that have an open record.
     pub(super) open: HashSet<u64>,
+    /// The keys, cut short, of open records whose source is not covered any more and tells of a copy that is being made.
+    pub(super) being_made: HashSet<u64>,
     /// Hashes of the IDs on the last pages, because pages overlap.
     pub(super) recent: VecDeque<u64>,
     pub(super) recent_set: HashSet<u64>,

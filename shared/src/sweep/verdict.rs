@@ -105,6 +105,11 @@ impl Judgement {
         )
     }
 
+    /// Whether there is a usable copy, as far as that is known.
+    pub(crate) fn is_copied(&self) -> bool {
+        matches!(self, Judgement::Replicated { .. })
+    }
+
     /// Why, where there is something to say.
     pub(crate) fn reason(&self) -> Option<&str> {
         match self {

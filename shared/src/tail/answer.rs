@@ -19,9 +19,17 @@ pub(crate) struct TailAnswer {
     /// What the full sweep came to that followed, where looks fell behind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) swept: Option<Value>,
+    /// What was observed besides, where an event asked for the look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) observed: Option<Value>,
 }
 
 impl TailAnswer {
+    /// Whether any scope was looked at.
+    pub(crate) fn has_looked(&self) -> bool {
+        self.looked.iter().any(|one| matches!(one.state, Word::Done))
+    }
+
     /// Whether a full sweep should follow at once.
     pub(crate) fn needs_sweep(&self) -> bool {
         self.looked.iter().any(|one| one.sweep_now)
@@ -94,6 +102,11 @@ impl Looked {
     pub(super) fn busy(scope: &Scope<'_>, until: Timestamp) -> Looked {
         let reason = format!("another look is at it; should it have died, the next one after {until} goes on");
         Looked { reason: Some(reason), ..Looked::of(scope, Word::Busy) }
+    }
+
+    pub(super) fn too_soon(scope: &Scope<'_>) -> Looked {
+        let reason = "another look began a few seconds ago; the next one is within the minute";
+        Looked { reason: Some(reason.to_owned()), ..Looked::of(scope, Word::Busy) }
     }
 
     pub(super) fn failed(scope: &Scope<'_>, reason: String) -> Looked {

@@ -17,6 +17,8 @@ mod scope;
 mod starts;
 mod state;
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -37,6 +39,14 @@ use state::{LEASE, State, Taken};
 /// is the lease of a look. Source: EventBridge Scheduler user guide, "Schedule types", 60-second precision, 2026.
 const STALE_S: i64 = 110;
 
+/// So long apart are two looks at a scope that an event asks for.
+const APART: Duration = Duration::from_secs(10);
+
+/// Whether an event asked for this look that names no backup.
+pub(crate) fn is_nudged(payload: &Value) -> bool {
+    payload.get("nudged").and_then(Value::as_bool) == Some(true)
+}
+
 /// Looks at what is new in each scope of this function's clouds.
 ///
 /// # Errors
@@ -54,7 +64,8 @@ pub(crate) async fn run(ctx: &Context, payload: &Value, invocation: &Invocation)
     }
     let policy = ctx.ports.policies.policy().await?;
     let scopes = scope::all(ctx, policy.as_deref());
-    let looks = scopes.iter().map(|scope| -> Boxed<'_, Looked> { Box::pin(look(ctx, scope, invocation)) });
+    let apart = if is_nudged(payload) { APART } else { Duration::ZERO };
+    let looks = scopes.iter().map(|scope| -> Boxed<'_, Looked> { Box::pin(look(ctx, scope, invocation, apart)) });
     let looked = join_all(looks.collect::<Vec<_>>()).await;
     measure(ctx, &looked);
     Ok(TailAnswer { looked, ..TailAnswer::default() })
@@ -67,16 +78,17 @@ fn is_stale(ctx: &Context, payload: &Value) -> bool {
 }
 
 /// One look at one scope. Whatever goes wrong is an answer: it must not keep the other scopes from theirs.
-async fn look(ctx: &Context, scope: &Scope<'_>, invocation: &Invocation) -> Looked {
+async fn look(ctx: &Context, scope: &Scope<'_>, invocation: &Invocation, apart: Duration) -> Looked {
     if let Some(word) = scope.needs_none() {
         return Looked::of(scope, word);
     }
     let now = ctx.now();
     let invocation = Invocation { id: invocation.id.clone(), deadline: later(now, LEASE).min(invocation.deadline) };
     let unusable = |error: LedgerError| Looked::failed(scope, format!("nothing was looked at: {error}"));
-    let (mut state, version) = match state::take(ctx, scope, &invocation).await {
+    let (mut state, version) = match state::take(ctx, scope, &invocation, apart).await {
         Ok(Taken::Ours(state, version)) => (*state, version),
         Ok(Taken::Busy(until)) => return Looked::busy(scope, until),
+        Ok(Taken::TooSoon) => return Looked::too_soon(scope),
         Err(error) => return unusable(error),
     };
     let mut looked = match at_work(ctx, scope, &mut state, &invocation).await {

@@ -46,6 +46,9 @@ pub(super) struct State {
     settled: BTreeMap<String, Timestamp>,
     /// When the last look began that was complete.
     pub(super) looked_at: Option<Timestamp>,
+    /// When the last look began, whatever became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) last: Option<Timestamp>,
     /// When the first look began.
     pub(super) begun: Option<Timestamp>,
     /// Set while there is more between the mark and now than a look lists.
@@ -85,13 +88,20 @@ pub(super) enum Taken {
     Ours(Box<State>, u64),
     /// Another one is at it, and its lease ends then.
     Busy(Timestamp),
+    /// There was one just now.
+    TooSoon,
 }
 
-/// Takes the lease of a scope.
+/// Takes the lease of a scope, unless another look began there less than `apart` ago.
 ///
 /// # Errors
 /// The notes cannot be read or written.
-pub(super) async fn take(ctx: &Context, scope: &Scope<'_>, invocation: &Invocation) -> Result<Taken, LedgerError> {
+pub(super) async fn take(
+    ctx: &Context,
+    scope: &Scope<'_>,
+    invocation: &Invocation,
+    apart: Duration,
+) -> Result<Taken, LedgerError> {
     let (notes, name, now) = (&*ctx.ports.notes, scope.name(), ctx.now());
     let note = notes.note(&name).await?;
     let version = note.as_ref().map_or(0, |note| note.version);
@@ -100,7 +110,11 @@ pub(super) async fn take(ctx: &Context, scope: &Scope<'_>, invocation: &Invocati
     if let Some(until) = state.lease_until.filter(|until| *until > now) {
         return Ok(Taken::Busy(until));
     }
+    if state.last.is_some_and(|last| now < later(last, apart)) {
+        return Ok(Taken::TooSoon);
+    }
     state.format = FORMAT;
+    state.last = Some(now);
     state.begun = state.begun.or(Some(now));
     state.lease_until = Some(invocation.deadline);
     match notes.put_note(&name, &text(&state)?, version).await? {

@@ -1,14 +1,16 @@
 //! Strict reading of events, from the envelope to what it asks for. A trigger is recognized by its envelope.
 
+pub mod door;
 mod envelopes;
 pub mod hint;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::model::command::{Command, Operation};
 use crate::model::fields::{FieldError, Fields, kind};
 use crate::model::json;
-use hint::{Hint, HintReading};
+use door::Delivered;
+use hint::{Hint, HintReading, HintTarget};
 
 /// How the caller wants to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,6 +188,9 @@ fn record_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventRecord
         return Ok(EventRecord { items: several(items, "", id.as_deref(), depth), id });
     };
     let text = |name: &str| object.get(name).and_then(Value::as_str);
+    if let Some(delivered) = Delivered::of(object) {
+        return Ok(of_door(&delivered?, depth));
+    }
     if let Some(reason) = envelopes::not_for_us(object) {
         return Ok(ignored(reason, id));
     }
@@ -248,6 +253,35 @@ fn record_of(value: &Value, id: Option<String>, depth: u8) -> Result<EventRecord
         "event",
         "is neither a command (no field \"action\") nor an SQS, SNS, EventBridge or CloudEvents envelope around one",
     ))
+}
+
+/// Reads what came through the door. What is in no form that is known says that there is something, like what names nothing.
+fn of_door(delivered: &Delivered, depth: u8) -> EventRecord {
+    let id = Some(delivered.id.clone());
+    let read = json::read(&delivered.raw).ok().and_then(|raw| record_of(&raw, id.clone(), depth - 1).ok());
+    EventRecord { items: only_hints(read.map(|record| record.items).unwrap_or_default()), id }
+}
+
+/// What is left of what a notification asks for: hints. Where it names no backup, a look at what is new follows, at most once in ten
+/// seconds for each source.
+fn only_hints(items: Vec<Result<Item, FieldError>>) -> Vec<Result<Item, FieldError>> {
+    let asks = |item: &Result<Item, FieldError>| matches!(item, Ok(Item::Command(_) | Item::Action(_)));
+    let names = |item: &Result<Item, FieldError>| match item {
+        Ok(Item::Hint(hint)) => !matches!(hint.what, HintTarget::Resource(_)),
+        _ => false,
+    };
+    let is_clear = items.iter().any(|item| asks(item) || names(item));
+    let kept = items.into_iter().map(|item| match item {
+        Ok(Item::Command(_) | Item::Action(_)) => Ok(Item::Ignored(
+            "it asks for something to be done, and what comes through the door is read as a hint alone".to_owned(),
+        )),
+        item => item,
+    });
+    let mut kept: Vec<Result<Item, FieldError>> = kept.collect();
+    if !is_clear {
+        kept.push(Ok(Item::Action(json!({ "action": "sweep", "depth": "recent", "nudged": true }))));
+    }
+    kept
 }
 
 /// Reads the elements of an array, each of which is a command or an event.

@@ -13,7 +13,10 @@ use crate::step::Kind;
 impl Life<'_> {
     /// Law 3: time alone makes no report better.
     pub(crate) fn time_alone(&mut self, report: &RuleReport) -> Taken {
-        if let Some(before) = self.before.replace(report.conclusion) {
+        // What is known from a clock that was ahead becomes readable as time passes: that is the clock, and not time alone.
+        let ahead = report.complete_as_of.is_some_and(|as_of| as_of > self.stage.now());
+        let before = std::mem::replace(&mut self.before, Some(report.conclusion).filter(|_| !ahead));
+        if let Some(before) = before {
             self.premise(3);
             if report.conclusion < before {
                 return self
@@ -186,6 +189,16 @@ impl Life<'_> {
 
     /// Law 6: every backup that the source lists is in exactly one verdict, or counted as not covered.
     fn each_once(&mut self, report: &RuleReport, lit: bool) -> Taken {
+        let there = || self.made.iter().filter(|(_, made)| made.there);
+        let of_now =
+            |id: &str| there().any(|(backup, made)| self.stage.id(*backup) == id && made.kind != Kind::Outside);
+        let places = there().filter(|(_, made)| made.kind != Kind::Outside).count() * self.stage.regions.len();
+        let others = report.exceptions.iter().filter(|line| !of_now(&line.backup_id)).count();
+        let covered = usize::try_from(report.counts.covered).unwrap_or(usize::MAX);
+        if covered != places + others {
+            let what = format!("{places} places and {others} others are to be told, and {covered} are counted");
+            return self.fail("6", format!("{what}: {:?} {:?}", report.counts, report.exceptions));
+        }
         if !lit {
             return Ok(());
         }

@@ -77,6 +77,8 @@ pub(crate) struct Life<'s> {
     /// The resources that the rule leaves out.
     excluded: BTreeSet<u8>,
     pub(crate) troubles: BTreeSet<String>,
+    /// Until when a key that was refused may be left alone.
+    pub(crate) key_rests: Timestamp,
     /// What the last sweep of a comparison came to, for whoever reads why it failed.
     pub(crate) last: String,
     /// The last report, if only time has passed since.
@@ -98,6 +100,7 @@ impl Life<'_> {
             marks: Vec::new(),
             excluded: BTreeSet::new(),
             troubles: BTreeSet::new(),
+            key_rests: Timestamp::MIN,
             last: String::new(),
             before: None,
         })
@@ -225,8 +228,7 @@ impl Life<'_> {
         if made.kind == Kind::Fixed {
             return Ok(());
         }
-        self.staged(self.stage.seed(json!({ "remove": [id] })))?;
-        self.staged(self.stage.put(backup, made.resource, kind, made.at))?;
+        self.staged(self.stage.rename(backup, made.resource, kind, made.at))?;
         self.stage.book.rename(&id, inside);
         self.made.insert(backup, Made { kind, ..made });
         self.stage.world.clouds.pass(Duration::from_secs(1));
@@ -311,6 +313,9 @@ impl Life<'_> {
     }
 
     pub(crate) fn mend(&mut self) -> Taken {
+        if self.troubles.contains("Key") {
+            self.key_rests = self.stage.now() + SignedDuration::from_mins(30);
+        }
         self.troubles.clear();
         let options = offsite_simulators::SimOptions::default();
         let key = json!({ "access_key_id": options.access_key_id, "access_key_secret": options.access_key_secret });
@@ -348,7 +353,7 @@ impl Life<'_> {
         let id = self.stage.resource(resource);
         let labels = self.stage.labels(resource);
         let doubtful = !self.is_calm() || self.stage.book.has_doubts();
-        if doubtful || labels.iter().any(|label| self.stage.book.is_open(label)) {
+        if doubtful || self.excluded.contains(&resource) || labels.iter().any(|label| self.stage.book.is_open(label)) {
             return Ok(());
         }
         for label in &labels {

@@ -267,7 +267,7 @@ impl Stage {
     /// Puts a backup into the account, as it is called from now on.
     pub(crate) fn put(&self, backup: u16, resource: u8, kind: Kind, made: Timestamp) -> Result<(), String> {
         let (id, resource) = (self.id(backup), self.resource(resource));
-        let name = if kind == Kind::Outside { format!("other-{backup}") } else { format!("life-{backup}") };
+        let name = name(backup, kind);
         let made = made.to_string();
         let fixed = kind == Kind::Fixed;
         self.seed(match self.provider {
@@ -283,6 +283,14 @@ impl Stage {
                 "snapshot_id": id, "region": "ap-shanghai", "name": name, "disk_id": resource, "created": made, "encrypt": fixed,
             }] }),
         })
+    }
+
+    /// Gives a backup of Huawei's or Tencent's another name. What was copied from it stays.
+    pub(crate) fn rename(&self, backup: u16, resource: u8, kind: Kind, made: Timestamp) -> Result<(), String> {
+        match self.provider {
+            Provider::Tencent => self.seed(json!({ "rename": { self.id(backup): name(backup, kind) } })),
+            _ => self.put(backup, resource, kind, made),
+        }
     }
 
     /// What the generator says of a backup.
@@ -338,6 +346,11 @@ impl Stage {
             Provider::Tencent => "InsufficientSnapshotQuota",
         }
     }
+}
+
+/// What a backup is called.
+fn name(backup: u16, kind: Kind) -> String {
+    if kind == Kind::Outside { format!("other-{backup}") } else { format!("life-{backup}") }
 }
 
 /// A resource of the report as the labels have it.

@@ -121,11 +121,12 @@ impl Life<'_> {
     }
 
     /// Whether one of two destinations answers with errors, and nothing else is wrong. Not one that is silent: here waits that happen at the same
-    /// time add up, and the other one would have no time left.
+    /// time add up, and the other one would have no time left. A key that was refused rests for a while after it was mended.
     pub(crate) fn only_one_is_dark(&self) -> bool {
         let only = self.troubles.len() == 1;
         let dark = |trouble: &String| trouble.starts_with("Dark(");
-        only && self.stage.regions.len() == 2 && self.troubles.iter().all(dark)
+        let key_rests = self.stage.now() < self.key_rests;
+        only && self.stage.regions.len() == 2 && self.troubles.iter().all(dark) && !key_rests
     }
 
     /// Law 8: what was refused for a cause that is not the backup's has used up nothing, and starts with the next sweep that tries it.

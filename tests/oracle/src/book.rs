@@ -70,6 +70,8 @@ pub(crate) struct Entry {
     pub(crate) covered: bool,
     /// Whether the rule knows of it: a listing has shown it, or a command was about it.
     pub(crate) known: Answer,
+    /// Whether a complete listing has shown it.
+    pub(crate) shown: bool,
     pub(crate) sides: BTreeMap<String, Side>,
 }
 
@@ -113,7 +115,7 @@ impl Book {
 
     /// A backup was made.
     pub fn make(&mut self, label: Label, covered: bool) {
-        let entry = Entry { label, there: true, covered, known: Answer::No, sides: BTreeMap::new() };
+        let entry = Entry { label, there: true, covered, known: Answer::No, shown: false, sides: BTreeMap::new() };
         self.entries.insert(entry.label.id.clone(), entry);
     }
 
@@ -238,6 +240,7 @@ impl Book {
         self.entries.retain(|_, entry| entry.there);
         for entry in self.entries.values_mut() {
             entry.known = Answer::No;
+            entry.shown = false;
             entry.sides.clear();
         }
         self.since.clear();
@@ -254,6 +257,7 @@ impl Book {
         }
         for entry in self.entries.values_mut().filter(|entry| entry.is_listed()) {
             entry.known = entry.known.or(if whole { Answer::Yes } else { Answer::Either });
+            entry.shown |= whole;
         }
         for (id, region) in self.arrived.iter().filter(|_| whole) {
             if let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.is_listed()) {

@@ -101,6 +101,8 @@ impl Book {
                 Some(Parted::Missed) if side.doubt && !due => Answer::Either,
                 Some(Parted::Missed) => Answer::Yes,
                 Some(Parted::Either) => Answer::Either,
+                // A copy that was lost before its source went stays lost, whatever is newer.
+                Some(Parted::Overtaken) if side.seen.possibly() => Answer::Either,
                 Some(Parted::Overtaken) => Answer::No,
                 // Nobody has found out yet, and what is due is a gap as long as nobody has.
                 None => {
@@ -167,8 +169,11 @@ impl Book {
             outlook.why.push(format!("{resource} is unprotected in {region}"));
         }
         outlook.holds = outlook.holds.and(red.opposite());
-        // Of a resource that perhaps nobody knows, nothing need be said.
-        if of().any(|entry| entry.is_listed() || entry.known.surely()) {
+        // Of a resource that perhaps nobody knows, nothing need be said: whoever only names a backup does not say of what it is, and its source
+        // is read before a copy is begun.
+        let begun = |entry: &Entry| self.started.contains(&(entry.label.id.clone(), region.to_owned()));
+        let shown = |entry: &Entry| entry.known.surely() && (entry.shown || begun(entry));
+        if of().any(|entry| entry.is_listed() || shown(entry)) {
             outlook.resources.insert((resource.to_owned(), region.to_owned()), may);
         }
     }

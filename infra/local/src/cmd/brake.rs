@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{bail, ensure};
+use anyhow::bail;
 use clap::Args;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::brake::{Brake, Held, NOTE, Scope};
@@ -11,7 +11,7 @@ use offsite_shared::model::command::Cloud;
 use offsite_shared::ports::{Clock, Notes};
 use offsite_shared::settings::environment::Environment;
 
-use super::person;
+use super::{find, person};
 use crate::home::Reading;
 
 /// How often a brake that somebody else writes meanwhile is read again.
@@ -116,9 +116,7 @@ fn known(home: &Reading, name: &str) -> anyhow::Result<()> {
     let Some(policy) = &home.policy else {
         bail!("there is no policy to look for rule {name} in: set OFFSITE_POLICY, or use --policy")
     };
-    let names: Vec<&str> = policy.rules.iter().map(|rule| rule.name.as_str()).collect();
-    ensure!(names.contains(&name), "\"{name}\" is no rule of the policy, which has: {}", names.join(", "));
-    Ok(())
+    find::rule(policy, name).map(|_| ())
 }
 
 fn told(brake: &Brake) -> String {

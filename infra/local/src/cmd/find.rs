@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail, ensure};
 use offsite_shared::ledger::store::{RecordFilter, RecordPage};
 use offsite_shared::ledger::{Record, State};
 use offsite_shared::model::command::{Cloud, Key};
+use offsite_shared::model::text::plain;
 use offsite_shared::policy::{Policy, Rule};
 use offsite_shared::ports::Ledger;
 
@@ -16,6 +17,9 @@ use crate::terminal;
 const KEY: usize = 64;
 /// So many digits of a key tell it from others.
 pub(super) const SHORTEST: usize = 8;
+
+/// IDs are made at random: only one that is spelt almost the same was meant.
+const ALMOST: f64 = 0.8;
 
 /// How many names are told of those there are.
 const TOLD: usize = 10;
@@ -44,9 +48,14 @@ pub(super) fn meant(name: &str, known: &[&str]) -> String {
 
 /// The known name that is spelt most like this one, if one is like it at all.
 pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    let like = |known: &&&str| strsim::normalized_damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase());
+    let like = |known: &&&str| likeness(name, known);
     let nearest = known.iter().max_by(|one, other| like(one).total_cmp(&like(other)))?;
     (like(&nearest) > 0.6).then_some(*nearest)
+}
+
+/// How much two names are alike, from 0 to 1, whatever the case of their letters.
+fn likeness(one: &str, other: &str) -> f64 {
+    strsim::normalized_damerau_levenshtein(&one.to_lowercase(), &other.to_lowercase())
 }
 
 /// Whether a text can be a key or the beginning of one.
@@ -107,18 +116,45 @@ pub(super) async fn by_rules(ledger: &dyn Ledger, policy: Option<&Policy>, id: &
     Ok(found)
 }
 
+/// What reading the whole ledger has found.
+pub(super) struct Scanned {
+    /// The records of the backup, or of its copy.
+    pub(super) records: Vec<Record>,
+    /// Without any: the ID of a backup, resource or copy that is spelt almost the same.
+    pub(super) near: Option<String>,
+}
+
+impl Scanned {
+    /// What was probably meant, for the end of a sentence.
+    pub(super) fn meant(&self) -> String {
+        self.near.as_ref().map(|near| format!("; did you mean {}?", plain(near))).unwrap_or_default()
+    }
+}
+
 /// The records of a backup or of its copy, found by reading the whole ledger.
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub(super) async fn by_scan(ledger: &dyn Ledger, id: &str) -> anyhow::Result<Vec<Record>> {
-    let mut found = Vec::new();
+pub(super) async fn by_scan(ledger: &dyn Ledger, id: &str) -> anyhow::Result<Scanned> {
+    let mut scanned = Scanned { records: Vec::new(), near: None };
+    let mut best = ALMOST;
     let search = |page: RecordPage| {
-        found.extend(page.records.into_iter().filter(|record| names(record, id)));
+        for record in page.records {
+            if names(&record, id) {
+                scanned.records.push(record);
+                continue;
+            }
+            for known in ids(&record) {
+                let like = likeness(id, &known);
+                if like > best {
+                    (best, scanned.near) = (like, Some(known));
+                }
+            }
+        }
         Ok(())
     };
     home::each_page(ledger, &RecordFilter::default(), search).await?;
-    Ok(found)
+    Ok(scanned)
 }
 
 /// Says that the whole ledger is read, which takes long and, on AWS, costs read units.
@@ -149,8 +185,16 @@ pub(super) fn check(wanted: &str) -> anyhow::Result<()> {
 
 /// Whether a record is about the backup with this ID, or has a copy with it.
 fn names(record: &Record, id: &str) -> bool {
-    let copies = record.receipts.iter().filter_map(|receipt| receipt.replication_id.as_deref());
-    let seen = record.evidence.as_ref().and_then(|seen| seen.destination_id.as_deref());
-    record.replication().is_ok_and(|replication| replication.source.id == id)
-        || copies.chain(seen).any(|copy| copy == id)
+    record.replication().is_ok_and(|replication| replication.source.id == id) || copies(record).any(|copy| copy == id)
+}
+
+fn copies(record: &Record) -> impl Iterator<Item = &str> {
+    let started = record.receipts.iter().filter_map(|receipt| receipt.replication_id.as_deref());
+    started.chain(record.evidence.as_ref().and_then(|seen| seen.destination_id.as_deref()))
+}
+
+/// All IDs that a record has of things in a cloud.
+fn ids(record: &Record) -> impl Iterator<Item = String> {
+    let source = record.replication().ok().map(|replication| replication.source.id);
+    source.into_iter().chain(record.about.resource.clone()).chain(copies(record).map(str::to_owned))
 }

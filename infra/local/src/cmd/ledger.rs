@@ -37,7 +37,10 @@ pub struct LedgerArgs {
 #[derive(Subcommand, Debug)]
 pub(crate) enum LedgerAction {
     /// Print records with their history: one that is named in full, several one JSON object a line
-    #[command(group(ArgGroup::new("which").required(true).args(["key", "all", "state"])))]
+    #[command(
+        group(ArgGroup::new("which").required(true).args(["key", "all", "state"])),
+        after_help = "Examples:\n  offsite ledger show --state in_doubt\n  offsite ledger show snap-jgsu1fdt"
+    )]
     Show {
         /// The record's key, the beginning of it, or a cloud's ID of the backup or its copy
         #[arg(value_name = "KEY|ID")]
@@ -69,7 +72,10 @@ Examples:
   offsite ledger resolve snap-jgsu1fdt --retry --reason \"was shared with this account\"
   offsite ledger resolve 10ce8d98a73e --break-lease --reason \"the machine is gone\"
 
-Where more than one record is meant, the number has to be typed, or given by --yes.";
+Where more than one record is meant, the number has to be typed, or given by --yes.
+
+Exit codes:
+  0  done   1  failed, and nothing was written   2  the command line is wrong   3  some of them could not be settled";
 
 /// Which records to settle, and how.
 #[derive(Args, Debug)]
@@ -294,10 +300,13 @@ fn is_chosen(args: &ResolveArgs, record: &Record) -> bool {
 async fn find(ledger: &dyn Ledger, wanted: &str) -> anyhow::Result<Vec<Record>> {
     find::check(wanted)?;
     let mut found: Vec<Record> = find::by_key(ledger, wanted).await?.into_iter().collect();
+    let mut meant = String::new();
     if found.is_empty() && !find::is_of_key(wanted) {
-        found = find::by_scan(ledger, wanted).await?;
+        let scanned = find::by_scan(ledger, wanted).await?;
+        meant = scanned.meant();
+        found = scanned.records;
     }
-    ensure!(!found.is_empty(), "there is no record {wanted}");
+    ensure!(!found.is_empty(), "there is no record {wanted}{meant}");
     Ok(found)
 }
 

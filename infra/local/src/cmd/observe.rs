@@ -59,7 +59,7 @@ pub async fn run(args: &ObserveArgs, environment: &Environment, out: &mut dyn Wr
         bar.set_style(style);
     }
     let (mut replicated, mut failed, mut lost, mut looked) = (0, 0, 0, 0);
-    let (mut unanswered, mut unreadable);
+    let (mut unanswered, mut unreadable, mut not_looked);
     let left = loop {
         let invocation = Invocation { id: "local".into(), deadline: later(clock.now(), Duration::from_secs(300)) };
         let payload = json!({ "action": "observe" });
@@ -71,6 +71,7 @@ pub async fn run(args: &ObserveArgs, environment: &Environment, out: &mut dyn Wr
         looked += count("looked");
         unanswered = count("unanswered");
         unreadable = count("unreadable");
+        not_looked = count("not_looked");
         let left = under_way(&context).await?;
         bar.set_length(before.max(left));
         bar.set_position(before.max(left) - left);
@@ -88,7 +89,7 @@ pub async fn run(args: &ObserveArgs, environment: &Environment, out: &mut dyn Wr
     bar.finish_and_clear();
     let observed = json!({
         "looked": looked, "replicated": replicated, "failed": failed, "lost": lost, "unanswered": unanswered,
-        "unreadable": unreadable, "under_way": left,
+        "not_looked": not_looked, "unreadable": unreadable, "under_way": left,
     });
     let well = failed == 0 && lost == 0 && unanswered == 0 && unreadable == 0 && (left == 0 || !args.until_done);
     let answer = json!({ "observed": observed });

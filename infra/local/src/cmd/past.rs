@@ -8,6 +8,7 @@ use offsite_shared::ports::Notes;
 use offsite_shared::report::Conclusion;
 use offsite_shared::report::memory::{self, DAYS};
 
+use super::find;
 use crate::home::Reading;
 use crate::report::{Past, PastRule};
 
@@ -100,7 +101,12 @@ pub(super) async fn of(rules: &[String], resources: &[String], day: Date, home: 
 async fn begin(notes: &dyn Notes, rule: &str, home: &Reading) -> anyhow::Result<Option<Date>> {
     let begin = memory::begin(notes, rule).await?;
     let is_rule = home.policy.as_ref().is_some_and(|policy| policy.rule(rule).is_some());
-    ensure!(begin.is_some() || is_rule, "\"{rule}\" is no rule of the policy, and none of that name is remembered");
+    let names: Vec<&str> = home.policy.iter().flat_map(|policy| &policy.rules).map(|rule| rule.name.as_str()).collect();
+    ensure!(
+        begin.is_some() || is_rule,
+        "\"{rule}\" is no rule of the policy, and none of that name is remembered{}",
+        find::meant(rule, &names)
+    );
     Ok(begin)
 }
 

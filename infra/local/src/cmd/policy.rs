@@ -38,6 +38,9 @@ pub struct PolicyArgs {
 #[derive(Subcommand, Debug)]
 pub enum PolicyAction {
     /// Check a policy and summarise it, a rule a line; or name all that is wrong, a problem a line
+    #[command(
+        after_help = "Examples:\n  offsite policy check\n  offsite policy check --live --format json\n\nExit codes:\n  0  it is good   1  it is not, or a rule could not be read   2  the command line is wrong"
+    )]
     Check {
         /// The policy, YAML or JSON; `-` reads standard input [default: OFFSITE_POLICY, else ./offsite.yaml]
         #[arg(value_name = "FILE")]
@@ -54,8 +57,10 @@ pub enum PolicyAction {
         explain: Option<String>,
     },
     /// Print the JSON Schema of policies
+    #[command(after_help = "Example:\n  offsite policy schema > policy.schema.json")]
     Schema,
     /// Print the normalised policy as JSON: what goes to S3 or SSM for the functions
+    #[command(after_help = "Example:\n  offsite policy render > offsite.json")]
     Render {
         /// The policy, YAML or JSON; `-` reads standard input [default: OFFSITE_POLICY, else ./offsite.yaml]
         #[arg(value_name = "FILE")]

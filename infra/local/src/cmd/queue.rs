@@ -28,6 +28,7 @@ pub struct QueueArgs {
 #[derive(Subcommand, Debug)]
 pub(crate) enum QueueAction {
     /// Show messages, oldest first, and leave them there
+    #[command(after_help = "Example:\n  offsite queue list --format json | jq -r .data.replication_id")]
     List {
         /// At most this many
         #[arg(long, default_value_t = 1_000_000)]
@@ -37,6 +38,7 @@ pub(crate) enum QueueAction {
         format: Option<Form>,
     },
     /// Remove messages, oldest first, and print them
+    #[command(after_help = "Example:\n  offsite queue take --max 100 >> receipts.jsonl")]
     Take {
         /// At most this many
         #[arg(long, default_value_t = 10)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use offsite_shared::context::Invocation;
 use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
@@ -25,7 +26,7 @@ use super::past::{self, When};
 use super::progress::Progress;
 use super::{find, show};
 use crate::home;
-use crate::report::{self, Filter};
+use crate::report::{self, Filter, Language, Reader};
 use crate::terminal;
 
 /// How a report is written.
@@ -69,7 +70,8 @@ Examples:
   offsite report --at 2026-11-22                   # what was known on that day?
   offsite report --csv resources -o unprotected.csv
   offsite report -o report.html                    # .html, .md, .json, .csv, .prom: the name says the form
-  offsite report --format markdown                 # for a chat or a mail, see docs/notify.md";
+  offsite report --format markdown                 # for a chat or a mail, see docs/notify.md
+  offsite report --lang zh -o report.html          # 中文：表格、网页和 Markdown";
 
 /// Options of `offsite report`.
 #[derive(Args, Debug)]
@@ -108,6 +110,12 @@ pub struct ReportArgs {
     /// Write it to this file
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// The language of table, page and Markdown; what programs read is English [default: OFFSITE_LANG, else en]
+    #[arg(long, value_name = "LANGUAGE", value_parser = Language::NAMES)]
+    pub lang: Option<String>,
+    /// Tell times in UTC, and not by this machine's time zone
+    #[arg(long)]
+    pub utc: bool,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -125,16 +133,17 @@ pub async fn run(args: &ReportArgs, environment: &Environment, out: &mut dyn Wri
         None => SystemClock.now(),
     };
     let format = format(args)?;
+    let reader = reader(args, environment)?;
     let filter = filter(args)?;
     let mut report = make(args, at, format, &filter, environment).await?;
     filter.apply(&mut report);
     let text = match (format, args.csv) {
-        (Format::Table, _) => report::narrowed_table(&report, &filter, columns(args)),
+        (Format::Table, _) => report::narrowed_table(&report, &filter, columns(args), &reader),
         (Format::Json, _) => json(&report, &filter)?,
         (Format::Csv, Some(Rows::Resources)) => report::resources_csv(&report),
         (Format::Csv, _) => report::csv(&report),
-        (Format::Html, _) => report::narrowed_html(&report, &filter),
-        (Format::Markdown, _) => report::markdown(&report),
+        (Format::Html, _) => report::narrowed_html(&report, &filter, &reader),
+        (Format::Markdown, _) => report::markdown(&report, &reader),
         (Format::Prometheus, _) => report::prometheus(&report),
     };
     if format == Format::Csv {
@@ -163,14 +172,26 @@ async fn write_past(
         args.backup.is_empty() && args.verdict.is_empty(),
         "of a day that has passed figures and unprotected resources are kept, and no backups: --backup and --verdict do not go with --at {day}"
     );
+    let reader = reader(args, environment)?;
     let home = home::reading(environment, args.policy.as_deref()).await?;
     let past = past::of(&args.rule, &args.resource, day, &home).await?;
     let text = match args.format {
         Some(Format::Json) => format!("{:#}\n", serde_json::to_value(&past)?),
-        _ => report::past_table(&past, columns(args)),
+        _ => report::past_table(&past, columns(args), &reader),
     };
     write(args, &text, out)?;
     Ok(past.conclusion)
+}
+
+/// Who reads it: in the language that is asked for, and by the clock of this machine. Its distance to UTC is that of today in the whole
+/// report, since the head of a column names it once.
+fn reader(args: &ReportArgs, environment: &Environment) -> anyhow::Result<Reader> {
+    let language = match args.lang.as_deref().and_then(Language::named) {
+        Some(language) => language,
+        None => Language::from_environment(environment)?,
+    };
+    let here = || TimeZone::fixed(TimeZone::system().to_offset(SystemClock.now()));
+    Ok(Reader { language, zone: if args.utc { TimeZone::UTC } else { here() } })
 }
 
 fn columns(args: &ReportArgs) -> usize {

@@ -42,7 +42,10 @@ Examples:
   offsite risk accept --rule nightly --resource disk-4j5k6l7m --gone --reason \"the server was scrapped\"
 
 The ID is exact, and the cause is the report's word for it: another cause of the same disk is not accepted by this. An end is always
-needed, at most 366 days away. A resource that is gone comes back with its next backup.";
+needed, at most 366 days away. A resource that is gone comes back with its next backup.
+
+Exit codes:
+  0  done   1  failed, and nothing was written   2  the command line is wrong   3  written, and the queue could not be told";
 
 /// What to do about risks.
 #[derive(Subcommand, Debug)]
@@ -51,6 +54,7 @@ pub(crate) enum RiskAction {
     #[command(after_help = EXAMPLES)]
     Accept(AcceptArgs),
     /// List what is accepted now, and what is gone
+    #[command(after_help = "Example:\n  offsite risk list --all --format json")]
     List {
         /// Only this rule, which need not be in the policy any more
         #[arg(long)]
@@ -66,7 +70,9 @@ pub(crate) enum RiskAction {
         policy: Option<PathBuf>,
     },
     /// Take back an earlier decision: it no longer holds
-    #[command(after_help = "Example:\n  offsite risk revoke nightly/3 --reason \"the disk is needed after all\"")]
+    #[command(
+        after_help = "Example:\n  offsite risk revoke nightly/3 --reason \"the disk is needed after all\"\n\nExit codes:\n  0  done   1  failed, and nothing was written   2  the command line is wrong   3  written, and the queue could not be told"
+    )]
     Revoke {
         /// The decision, as `offsite risk list` names it
         #[arg(value_name = "RULE/N")]

@@ -14,7 +14,7 @@ use offsite_shared::report::risks;
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::sweep::summary;
 
-use super::person;
+use super::{find, person};
 use crate::home;
 use crate::terminal;
 
@@ -34,7 +34,7 @@ pub struct RuleArgs {
 pub(crate) enum RuleAction {
     /// Say that a rule went out of the policy on purpose: its open business is settled, until the rule comes back
     #[command(
-        after_help = "Example:\n  offsite rule retire old-disks --reason \"moved to rule disks, see OPS-14\"\n\nTake the rule out of the policy first. Taken back by `offsite risk revoke RULE/N`, or by the rule coming back."
+        after_help = "Example:\n  offsite rule retire old-disks --reason \"moved to rule disks, see OPS-14\"\n\nTake the rule out of the policy first. Taken back by `offsite risk revoke RULE/N`, or by the rule coming back.\n\nExit codes:\n  0  done   1  failed, and nothing was written   2  the command line is wrong   3  written, and the queue could not be told"
     )]
     Retire {
         /// The rule's name
@@ -48,7 +48,7 @@ pub(crate) enum RuleAction {
     },
     /// Say that so many copies as are gone at once are lost indeed: for a day, sweeps ask for each by its ID and go on with it
     #[command(
-        after_help = "Example:\n  offsite rule confirm-loss nightly --destination ap-singapore --reason \"the vault was emptied by mistake, see OPS-17\"\n\nLook into the destination first, with a key of the right account: a wrong key lists an empty account. Each lost copy is recorded\nand told; it is made again where the rule says limits.restart_lost. More copies than were confirmed are another mass loss."
+        after_help = "Example:\n  offsite rule confirm-loss nightly --destination ap-singapore --reason \"the vault was emptied by mistake, see OPS-17\"\n\nLook into the destination first, with a key of the right account: a wrong key lists an empty account. Each lost copy is recorded\nand told; it is made again where the rule says limits.restart_lost. More copies than were confirmed are another mass loss.\n\nExit codes:\n  0  done   1  failed, and nothing was written   2  the command line is wrong   3  written, and the queue could not be told"
     )]
     ConfirmLoss {
         /// The rule's name
@@ -83,9 +83,10 @@ pub async fn run(args: &RuleArgs, environment: &Environment, out: &mut dyn Write
                     "no sweep of a rule {name} came to its end, so nothing is known to be lost; look for the name in `offsite report`"
                 )
             };
-            let Some(rule) = home.policy.as_ref().and_then(|policy| policy.rule(name)) else {
-                bail!("\"{name}\" is no rule of the policy: set OFFSITE_POLICY or use --policy")
+            let Some(policy) = &home.policy else {
+                bail!("there is no policy to look for rule {name} in: set OFFSITE_POLICY, or use --policy")
             };
+            let rule = find::rule(policy, name)?;
             let regions: Vec<&str> = rule.destinations.iter().map(|destination| destination.region.as_str()).collect();
             let Some(at) = regions.iter().position(|region| region == destination) else {
                 bail!("{destination} is no destination of rule {name}, which copies to {}", regions.join(", "))

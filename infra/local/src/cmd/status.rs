@@ -140,10 +140,13 @@ async fn of_id(args: &StatusArgs, given: &str, home: &Reading, environment: &Env
     if !is_resource {
         look(args, &id, rules, environment, &mut told).await;
     }
+    let mut meant = String::new();
     if told.rules.is_empty() && told.outside.is_empty() && told.cloud.is_empty() && !find::is_of_key(given) {
         find::say_scan(given)?;
-        for record in find::by_scan(&*home.ledger, &id).await? {
-            add_outside(&mut told, &record);
+        let scanned = find::by_scan(&*home.ledger, &id).await?;
+        meant = scanned.meant();
+        for record in &scanned.records {
+            add_outside(&mut told, record);
         }
     }
     let known = !(told.rules.is_empty() && told.outside.is_empty() && told.cloud.is_empty());
@@ -151,7 +154,7 @@ async fn of_id(args: &StatusArgs, given: &str, home: &Reading, environment: &Env
         told.remarks.extend(unread);
         let looked = if told.remarks.is_empty() { "" } else { ": see the notes, and" };
         told.remarks.push(format!(
-            "nothing knows {}: neither a sweep nor the ledger{looked}; look for the exact ID in `offsite report` or in the cloud's console",
+            "nothing knows {}: neither a sweep nor the ledger{meant}{looked}; look for the exact ID in `offsite report` or in the cloud's console",
             one_line(given)
         ));
     }

@@ -107,11 +107,30 @@ pub fn build(profile: Profile) -> Result<Binaries, BuildError> {
 /// # Errors
 /// [`BuildError`], which says what to do.
 pub fn build_in(root: &Path, profile: Profile, shown: bool) -> Result<Binaries, BuildError> {
+    let messages = messages_of(root, &command_line(profile), shown)?;
+    let [alibaba, huawei, tencent, report] = NAMES.map(|name| located(&messages, root, name));
+    Ok(Binaries { alibaba: alibaba?, huawei: huawei?, tencent: tencent?, report: report? })
+}
+
+/// Builds the door, which no command here runs, in the checkout around the current directory.
+///
+/// # Errors
+/// [`BuildError`], which says what to do.
+pub fn door(profile: Profile) -> Result<PathBuf, BuildError> {
+    const NAME: &str = "offsite-door";
+    let root = checkout(None)?;
+    let mut line = vec!["cargo", "build", "-p", NAME];
+    line.extend(profile.release().then_some("--release"));
+    located(&messages_of(&root, &line, false)?, &root, NAME)
+}
+
+/// What cargo says while it builds.
+fn messages_of(root: &Path, line: &[&str], shown: bool) -> Result<Vec<u8>, BuildError> {
     let cargo = PathBuf::from(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    match run_cargo(&cargo, root, profile, shown) {
-        Ok(output) if output.status.success() => located(&output.stdout, root),
+    match run_cargo(&cargo, root, line, shown) {
+        Ok(output) if output.status.success() => Ok(output.stdout),
         Ok(output) => Err(BuildError::Failed {
-            command: command_line(profile).join(" "),
+            command: line.join(" "),
             root: root.to_owned(),
             output: String::from_utf8_lossy(&output.stderr).trim_end().to_owned(),
         }),
@@ -177,7 +196,7 @@ fn sources(list: &str) -> impl Iterator<Item = PathBuf> + '_ {
         .into_iter()
 }
 
-fn run_cargo(cargo: &Path, root: &Path, profile: Profile, shown: bool) -> io::Result<Output> {
+fn run_cargo(cargo: &Path, root: &Path, line: &[&str], shown: bool) -> io::Result<Output> {
     let mut command = Command::new(cargo);
     if shown {
         command.stderr(Stdio::inherit());
@@ -190,32 +209,16 @@ fn run_cargo(cargo: &Path, root: &Path, profile: Profile, shown: bool) -> io::Re
         }
     }
     // CARGO_TARGET_DIR and cargo's configuration hold as they are; cargo names the files itself.
-    command
-        .args(command_line(profile).iter().skip(1))
-        .arg("--message-format=json-render-diagnostics")
-        .current_dir(root)
-        .output()
+    command.args(line.iter().skip(1)).arg("--message-format=json-render-diagnostics").current_dir(root).output()
 }
 
-fn located(messages: &[u8], root: &Path) -> Result<Binaries, BuildError> {
-    let mut found = NAMES.map(|_| None);
-    for message in serde_json::Deserializer::from_slice(messages).into_iter::<Value>().map_while(Result::ok) {
-        let executable = message.get("executable").and_then(Value::as_str);
-        let name = message.pointer("/target/name").and_then(Value::as_str);
-        for (slot, known) in found.iter_mut().zip(NAMES) {
-            if name == Some(known) && executable.is_some() {
-                *slot = executable.map(PathBuf::from);
-            }
-        }
-    }
-    let [alibaba, huawei, tencent, report] = found;
-    let named = |path: Option<PathBuf>, name| path.ok_or_else(|| BuildError::Unnamed { name, root: root.to_owned() });
-    Ok(Binaries {
-        alibaba: named(alibaba, NAMES[0])?,
-        huawei: named(huawei, NAMES[1])?,
-        tencent: named(tencent, NAMES[2])?,
-        report: named(report, NAMES[3])?,
-    })
+fn located(messages: &[u8], root: &Path, name: &'static str) -> Result<PathBuf, BuildError> {
+    let messages = serde_json::Deserializer::from_slice(messages).into_iter::<Value>().map_while(Result::ok);
+    let of_it = |message: Value| {
+        let is_it = message.pointer("/target/name").and_then(Value::as_str) == Some(name);
+        message.get("executable").and_then(Value::as_str).filter(|_| is_it).map(PathBuf::from)
+    };
+    messages.filter_map(of_it).last().ok_or_else(|| BuildError::Unnamed { name, root: root.to_owned() })
 }
 
 #[cfg(test)]

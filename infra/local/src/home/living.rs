@@ -4,7 +4,8 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::params;
+use offsite_shared::ledger::Record;
+use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
 use super::database::{Database, DatabaseError};
@@ -12,8 +13,11 @@ use super::database::{Database, DatabaseError};
 /// Notes that hold a lease: the course of a rule's sweep, and how far a look has come.
 const LEASED: &str = "SELECT name, text FROM notes WHERE name LIKE 'course/%' OR name LIKE 'tail/%'";
 
+/// Records that may hold a lease: somebody was about to start their copy.
+const CLAIMED: &str = "SELECT key, record FROM ledger WHERE state IN ('claimed', 'in_doubt')";
+
 /// Says that this process works on the file, until it ends, however it does; the system takes that back by itself. If no other one does,
-/// ends the leases of sweeps and looks, whose holders are dead then.
+/// ends the leases of sweeps, looks and claimed records, whose holders are dead then. A record is in doubt by that, and read back first.
 ///
 /// A lock of its own file: a second handle on the database's file would take SQLite's own locks along when it is closed.
 /// Source: sqlite.org, "How To Corrupt An SQLite Database File", 2.2; flock(2).
@@ -47,7 +51,7 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 async fn free(database: &Database, now: Timestamp) -> Result<(), DatabaseError> {
-    let change = move |connection: &rusqlite::Connection| {
+    let change = move |connection: &Connection| {
         let rows: Vec<(String, String)> = connection
             .prepare(LEASED)?
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
@@ -57,9 +61,27 @@ async fn free(database: &Database, now: Timestamp) -> Result<(), DatabaseError> 
             connection
                 .execute("UPDATE notes SET version = version + 1, text = ?2 WHERE name = ?1", params![name, text])?;
         }
-        Ok(())
+        free_records(connection, now)
     };
     database.write(change).await
+}
+
+fn free_records(connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+    let rows: Vec<(String, String)> =
+        connection.prepare(CLAIMED)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    for (key, text) in rows {
+        // What cannot be read, or is of a newer format, is left as it is.
+        let Ok(mut record) = Record::from_text(&key, &text) else { continue };
+        if record.lease_until.is_none_or(|until| until <= now) {
+            continue;
+        }
+        record.lease_until = Some(now);
+        record.version += 1;
+        let Ok(text) = record.to_text() else { continue };
+        let sql = "UPDATE ledger SET version = version + 1, record = ?2 WHERE key = ?1";
+        connection.execute(sql, params![key, text])?;
+    }
+    Ok(())
 }
 
 /// The note with its lease ended, if it has one that goes on.

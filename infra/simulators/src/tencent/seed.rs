@@ -1,5 +1,7 @@
 //! What `POST /_sim/seed` can put into the account.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -36,6 +38,11 @@ impl Tencent {
                 added += 1;
             }
         }
+        for (id, name) in &inventory.rename {
+            if !self.store.rename(id, name) {
+                return Err(BadAdmin::new(format!("there is no snapshot {id} that could be renamed")));
+            }
+        }
         let mut removed = 0_u64;
         for id in &inventory.remove {
             removed += u64::from(self.store.remove(id));
@@ -51,6 +58,8 @@ struct Inventory {
     snapshots: Vec<SeedSnapshot>,
     generate: Option<Generate>,
     remove: Vec<String>,
+    /// New names of snapshots that exist, by ID. What was copied from them stays.
+    rename: BTreeMap<String, String>,
 }
 
 /// Many similar snapshots at once.

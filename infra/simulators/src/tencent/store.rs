@@ -298,6 +298,12 @@ impl Store {
         }
     }
 
+    /// Changes the name of a snapshot; false if there is none.
+    pub(super) fn rename(&mut self, id: &str, name: &str) -> bool {
+        let slot = self.by_id.get(id).copied();
+        slot.map(|slot| self.edit(slot, Some(name), None)).is_some()
+    }
+
     /// Changes name and deadline.
     pub(super) fn edit(&mut self, slot: u32, name: Option<&str>, deadline: Option<Option<Timestamp>>) {
         let Some(snapshot) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {

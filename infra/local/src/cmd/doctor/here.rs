@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use offsite_shared::io::aws::{Aws, AwsEndpoint};
 use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::roots::Roots;
+use offsite_shared::ledger::adopted;
 use offsite_shared::ledger::brake::NOTE;
 use offsite_shared::model::access::{CredentialName, Pause};
 use offsite_shared::model::error::Error;
-use offsite_shared::ports::{Ledger, Transport};
+use offsite_shared::ports::{Ledger, Notes, Transport};
 use offsite_shared::providers::probe::{Finding, Health};
 use offsite_shared::report::brake::{of_text as remarks_of, remarks};
 use offsite_shared::settings::environment::Environment;
@@ -104,6 +105,20 @@ fn braked(remarks: &[String]) -> Check {
         false => Finding::new(Health::Warn, remarks.join(". "), "end it when copies are to be made again"),
     };
     Check::here("brake", "", finding, "what is paused for those who use another ledger")
+}
+
+/// The check whether another hand makes the same copies at the same time.
+pub(super) async fn others(notes: &dyn Notes, now: Timestamp) -> Option<Check> {
+    let note = notes.note(adopted::NOTE).await.ok()?;
+    let finding = match adopted::remark(note.as_ref().map(|note| note.text.as_str()), now) {
+        None => Finding::ok("no copy was begun by another hand while we were at its backup"),
+        Some(remark) => Finding::new(
+            Health::Warn,
+            remark,
+            "docs/aws.md, \"One installation for each source\": divide rules, regions or accounts",
+        ),
+    };
+    Some(Check::here("installations", "", finding, "another installation that this one has not met"))
 }
 
 /// The check whether the table can be deleted by mistake.

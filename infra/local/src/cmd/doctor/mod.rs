@@ -141,6 +141,7 @@ async fn examine(args: &DoctorArgs, environment: &Environment) -> anyhow::Result
         && let Ok(home) = home::reading(environment, args.file.as_deref()).await
     {
         quota::hold(&mut report.checks, policy, &*home.notes).await;
+        report.checks.extend(here::others(&*home.notes, report.checked_at).await);
     }
     Ok(report)
 }

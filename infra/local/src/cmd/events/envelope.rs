@@ -1,0 +1,108 @@
+//! What an event comes in, and who it says that it is from.
+
+use offsite_shared::model::json;
+use offsite_shared::model::text::one_line;
+use offsite_shared::triggers::door::Delivered;
+use serde_json::{Map, Value};
+
+/// The envelopes of an event, from the outside in.
+pub(super) fn envelopes(event: &Value) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    let mut current = Some(event.clone());
+    while let Some(value) = current.take().filter(|_| names.len() < 8) {
+        let Some((name, inner)) = envelope(&value) else { break };
+        names.push(name);
+        current = inner.and_then(|inner| match inner {
+            Value::String(text) => json::read(&text).ok(),
+            other => Some(other),
+        });
+    }
+    names
+}
+
+/// The outermost envelope, with what is in it. Of several records the first one stands for all.
+fn envelope(value: &Value) -> Option<(&'static str, Option<Value>)> {
+    let object = match value {
+        Value::Array(items) => return Some(("an array of commands or events", items.first().cloned())),
+        Value::Object(object) => object,
+        _ => return None,
+    };
+    let text = |object: &Map<String, Value>, name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
+    if let Some(first) = object.get("Records").and_then(|records| records.get(0)) {
+        return Some(match first.get("eventSource").and_then(Value::as_str) {
+            Some("aws:sqs") => ("a batch of SQS", first.get("body").cloned()),
+            _ => ("records of SNS", first.pointer("/Sns/Message").cloned()),
+        });
+    }
+    if let Some(Ok(delivered)) = Delivered::of(object) {
+        return Some(("what the door hands on", Some(Value::String(delivered.raw))));
+    }
+    if object.contains_key("requestContext") && object.contains_key("requestPayload") {
+        return Some(("the letter of an invocation that failed", object.get("requestPayload").cloned()));
+    }
+    if object.contains_key("detail-type") {
+        return Some(("EventBridge", object.get("detail").cloned()));
+    }
+    if object.contains_key("specversion") {
+        let cloud = text(object, "source")
+            .is_some_and(|source| source.ends_with(".cloud.tencent") || source.starts_with("HC."));
+        return Some(("a CloudEvent", object.get("data").cloned().filter(|_| !cloud)));
+    }
+    if text(object, "Type").as_deref() == Some("Notification") {
+        return Some(("a notification of SNS", object.get("Message").cloned()));
+    }
+    if object.contains_key("topic_urn") {
+        return Some(("a notification of Huawei SMN", object.get("message").cloned()));
+    }
+    for (field, name) in [("EventList", "a batch of Tencent EventBridge"), ("events", "a batch of Huawei EventGrid")] {
+        if let Some(items) = object.get(field).and_then(Value::as_array) {
+            return Some((name, items.first().cloned()));
+        }
+    }
+    None
+}
+
+/// What the door says of an event that came through it.
+pub(super) fn delivered(event: &Value) -> Option<Delivered> {
+    let mut current = Some(event.clone());
+    for _ in 0..8 {
+        let value = current.take()?;
+        if let Some(Ok(delivered)) = value.as_object().and_then(Delivered::of) {
+            return Some(delivered);
+        }
+        current = envelope(&value).and_then(|(_, inner)| match inner? {
+            Value::String(text) => json::read(&text).ok(),
+            other => Some(other),
+        });
+    }
+    None
+}
+
+/// Who the event says that it is from: the innermost sender that it names.
+pub(super) fn sender(event: &Value) -> Option<String> {
+    let mut named = None;
+    let mut current = Some(event.clone());
+    for _ in 0..8 {
+        let Some(value) = current.take() else { break };
+        let first = value.pointer("/Records/0").unwrap_or(&value);
+        let text = |place: &str| first.pointer(place).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let places = [
+            "/sender",
+            "/source",
+            "/topic_urn",
+            "/TopicArn",
+            "/Sns/TopicArn",
+            "/eventSourceARN",
+            "/namespace",
+            "/service_type",
+        ];
+        if let Some(found) = places.into_iter().find_map(text) {
+            named = Some(format!("{} (as it says itself)", one_line(found)));
+        }
+        current = envelope(&value).and_then(|(_, inner)| match inner? {
+            Value::String(text) => json::read(&text).ok(),
+            other => Some(other),
+        });
+    }
+    named
+}

@@ -1,0 +1,102 @@
+//! Histories of which no sweep has seen all: only a command was about the backup, a destination was dark, or clocks differ.
+
+use jiff::SignedDuration;
+use offsite_shared::handler::handle;
+use offsite_shared::ledger::State;
+use offsite_shared::ledger::store::RecordFilter;
+use offsite_shared::ports::{Clock, Ledger};
+use offsite_shared::report::{Conclusion, ResourceState};
+use serde_json::{Value, json};
+
+use crate::life::{COPY, FAR, Life, NEAR};
+
+/// A rule with two destinations.
+async fn two() -> Life {
+    Life::begin(|rule| rule["destinations"] = json!([{ "region": NEAR }, { "region": FAR }])).await
+}
+
+/// Names a backup by a command, as an event does.
+async fn name(life: &Life, id: &str) {
+    let command = life.policy.rule("web").unwrap().command_of(id).to_json();
+    handle(&life.context, &command, &life.estate.invocation(600)).await.unwrap();
+}
+
+async fn darken(life: &Life, region: &str) {
+    life.fault(json!([{ "action": "DescribeSnapshots", "match": { "region": region }, "kind": "http_500_before" }]))
+        .await;
+}
+
+/// Each backup is counted once for each destination, whatever is dark: those that are there, and the lines of all others.
+fn counted_once(swept: &Value, places: u64) {
+    assert_eq!(swept["counts"]["covered"], json!(places), "{swept}");
+}
+
+#[tokio::test]
+async fn a_command_takes_down_what_its_backup_is_of() {
+    let life = Life::begin(|_| {}).await;
+    let ids = life.make("a", &["1"]).await;
+    name(&life, &ids[0]).await;
+    let record = life.estate.ledger().list(&RecordFilter::default(), None, 10).await.unwrap().records.remove(0);
+    assert_eq!(record.about.resource.as_deref(), Some("disk-00000001"), "{record:?}");
+    assert!(record.about.made.is_some(), "{record:?}");
+    // Before it has arrived its source goes: the resource is known from the record alone.
+    life.seed(json!({ "remove": ids })).await;
+    life.sweep().await;
+    let lines = life.report().await.exceptions;
+    assert_eq!(lines.iter().filter(|line| line.resource.as_deref() == Some("disk-00000001")).count(), 1, "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_copy_that_no_sweep_has_heard_of_protects_its_resource() {
+    let life = two().await;
+    let ids = life.make("a", &["1"]).await;
+    life.fault(json!([{ "action": COPY, "kind": "fail_later", "times": 1 }])).await;
+    name(&life, &ids[0]).await;
+    life.pass(49).await;
+    life.arrive().await;
+    let records = life.estate.ledger().list(&RecordFilter::default(), None, 10).await.unwrap().records;
+    let of =
+        |state| records.iter().find(|record| record.state == state).unwrap().replication().unwrap().destination.region;
+    assert_eq!((records.len(), of(State::Replicated) == FAR), (2, of(State::Failed) == NEAR), "one came to nothing");
+    life.seed(json!({ "remove": ids })).await;
+    life.pass(25).await;
+    for _ in 0..2 {
+        life.sweep().await;
+        let bad: Vec<_> = life.report().await.unprotected;
+        let bad: Vec<_> = bad.iter().filter(|line| line.state == ResourceState::Unprotected).collect();
+        assert_eq!(bad.len(), 1, "{bad:?}");
+        assert_eq!(bad[0].destination, of(State::Failed), "the other destination has its copy");
+    }
+}
+
+#[tokio::test]
+async fn a_dark_destination_counts_each_backup_once() {
+    let life = two().await;
+    life.make("a", &["1", "2"]).await;
+    counted_once(&life.sweep().await, 4);
+    darken(&life, NEAR).await;
+    life.make("b", &["3"]).await;
+    for _ in 0..2 {
+        // Two copies are on their way there, and of the third backup nobody knows.
+        let swept = life.sweep().await;
+        counted_once(&swept, 6);
+        assert_eq!(swept["counts"]["unknown"], json!(1), "{swept}");
+    }
+    let lines = life.report().await.exceptions;
+    let near = lines.iter().filter(|line| line.destination == NEAR && line.verdict.name() == "in_progress");
+    assert_eq!(near.count(), 2, "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_clock_may_be_five_minutes_behind_and_no_more() {
+    let life = Life::begin(|_| {}).await;
+    life.make("a", &["1"]).await;
+    life.sweep().await;
+    life.arrive().await;
+    life.sweep().await;
+    let now = life.estate.clock.now();
+    for (minutes, wanted) in [(0, Conclusion::Holds), (4, Conclusion::Holds), (6, Conclusion::Unknown)] {
+        let report = life.estate.report_at(&life.policy, now - SignedDuration::from_mins(minutes)).await;
+        assert_eq!(report.conclusion, wanted, "{minutes} minutes behind");
+    }
+}
