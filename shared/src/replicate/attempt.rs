@@ -18,7 +18,8 @@ use crate::providers::inventory::InventoryQuery;
 use crate::providers::provider::{AttemptContext, ReadBack};
 
 /// Makes one attempt at a claimed replication, and returns how it ended. A doubt is always read back; else an attempt does not read where
-/// `reads` says that a sweep has just done so. What it sees of the source goes into `about`, if nothing is known yet.
+/// `reads` says that a sweep has just done so.
+/// What it sees of the source goes into `about`, if nothing is known yet.
 pub(crate) async fn work(
     ctx: &Context,
     target: Target<'_>,

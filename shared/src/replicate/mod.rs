@@ -112,8 +112,8 @@ async fn replicate(
     };
     let reads = terms.on_doubt == OnDoubt::Hold || !is_absent(&record, known, now);
     let mut about = record.about.clone();
-    let with = (terms.on_doubt, reads);
-    let ending = attempt::work(ctx, target, replication, &record, with, invocation, &mut about).await;
+    let how = (terms.on_doubt, reads);
+    let ending = attempt::work(ctx, target, replication, &record, how, invocation, &mut about).await;
     let me = Claimant { now: ctx.now(), ..me };
     if matches!(
         &ending,
