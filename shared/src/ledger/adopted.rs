@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Record, State};
+use crate::model::json;
 use crate::model::text::one_line;
 use crate::model::time::later;
 
@@ -66,7 +67,7 @@ pub fn remark(text: Option<&str>, now: Timestamp) -> Option<String> {
 }
 
 fn read(text: Option<&str>) -> Vec<Adopted> {
-    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    text.and_then(|text| json::typed(text).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -33,12 +33,10 @@ use error::LedgerError;
 pub use crate::ledger::about::About;
 pub use crate::ledger::absent::Absent;
 pub use crate::ledger::copies::Copies;
-pub(crate) use crate::ledger::limits::next_attempt;
 pub use crate::ledger::resolution::{BREAKABLE_AFTER, Resolution, ResolveError, resolve};
-pub(crate) use crate::ledger::swept::told_of;
 pub use crate::ledger::swept::{Parting, found, part, put_off, taken_over, wanted};
-pub(crate) use crate::ledger::transitions::PARTLY_RECORDED;
 pub use crate::ledger::transitions::{Claim, Ending, claim, copied, emitted, not_taken, settle};
+pub(crate) use crate::ledger::{limits::next_attempt, swept::told_of, transitions::PARTLY_RECORDED};
 
 /// The newest record format that this version writes and reads.
 pub(crate) const FORMAT: u32 = 1;
