@@ -44,6 +44,7 @@ ROWS = [
      "law 5: a look takes nothing over from earlier sweeps", "5"),
     ("sweep/pages.rs", "self.course.not_covered.entry(reason).or_default().add(&id);", "let _ = (reason, id);",
      "law 6: what is not covered is not counted", "6"),
+    ("sweep/pages.rs", "unknown += u64::from(!open);", "unknown += 1;", "law 6: what is open in a dark destination is counted twice", "6"),
     ("ledger/observed.rs", "Observation::Awaited(how) | Observation::Gone(how) if overdue",
      "Observation::Awaited(how) | Observation::Running(how) | Observation::Gone(how) if overdue",
      "law 7: what runs for long is given up", "7"),

@@ -20,7 +20,7 @@ import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUDGET = pathlib.Path(__file__).with_name("budget.json")
-FUNCTIONS = ("offsite-alibaba", "offsite-huawei", "offsite-report", "offsite-tencent")
+FUNCTIONS = ("offsite-alibaba", "offsite-door", "offsite-huawei", "offsite-report", "offsite-tencent")
 SPARE = 50
 SHOWN = 12
 

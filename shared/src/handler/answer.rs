@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use aws_lambda_events::event::sqs::SqsBatchResponse;
 use serde_json::{Value, json};
 
 use crate::model::error::{Error, ErrorName};
@@ -104,16 +105,16 @@ pub(crate) fn batch(
     let failed = |index: usize| {
         !given_up.contains(&index) && results.iter().any(|(of, result)| *of == index && !result.outcome.is_done())
     };
-    let mut failures = Vec::new();
+    let mut response = SqsBatchResponse::default();
     for (_, record) in records.iter().enumerate().filter(|(index, _)| failed(*index)) {
         let id = record.id.as_ref().ok_or_else(|| {
             let message =
                 format!("event {invocation_id}: a record that failed has no messageId; the whole batch is handed back");
             Error::new(ErrorName::InvalidCommand, message)
         })?;
-        failures.push(json!({ "itemIdentifier": id }));
+        response.add_failure(id);
     }
-    let mut answer = json!({ "batchItemFailures": failures });
+    let mut answer = json!(response);
     // The results of a dry run are for a person; Lambda ignores the field.
     let dry = results.iter().filter(|(_, result)| matches!(result.outcome, Outcome::Would { .. }));
     let mut would = dry.flat_map(|(_, result)| result.to_json()).peekable();

@@ -183,6 +183,8 @@ fn commands(environment: &Environment) -> Result<Trust, Error> {
 /// Tells the platform why the function cannot start. Source: AWS Lambda runtime API 2018-06-01, runtime/init/error.
 async fn report(environment: &Environment, error: &Error) {
     let Some(api) = environment.get("AWS_LAMBDA_RUNTIME_API") else { return };
+    // The platform names host and port alone, and cargo-lambda's local one the scheme as well.
+    let api = api.strip_prefix("http://").unwrap_or(api);
     let Ok(transport) = HttpTransport::new(Duration::from_secs(1)) else { return };
     let body = json!({ "errorType": error.name.name(), "errorMessage": error.message, "stackTrace": [] });
     let request = HttpRequest {
