@@ -275,12 +275,18 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// How many tables the file has, whose it is, and the version of its schema: all of one moment, for another process may be writing them.
+fn written(connection: &mut Connection) -> rusqlite::Result<(i64, i64, i64)> {
+    let moment = connection.transaction()?;
+    let tables = moment.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let number = |name: &str| moment.pragma_query_value(None, name, |row| row.get(0));
+    Ok((tables, number("application_id")?, number("user_version")?))
+}
+
 /// Checks whose file it is before anything is changed in it, then brings the schema up to date.
 fn prepare(connection: &mut Connection, path: &Path) -> Result<(), DatabaseError> {
     let fail = |error: rusqlite::Error| DatabaseError::from_sqlite(path, &error);
-    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(fail);
-    let (version, application) = (number("user_version")?, number("application_id")?);
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
+    let (tables, application, version) = written(connection).map_err(fail)?;
     if tables > 0 && application != APPLICATION_ID {
         return Err(DatabaseError::NotOurs { path: path.to_owned() });
     }
