@@ -69,6 +69,20 @@ const CORE: World = World {
 /// The same where a call is applied in the minute of its sending or never: less time is enough, so more faults fit in.
 const SHORT: World = World { wait: 1, delay: 0, minutes: 2, ..CORE };
 
+/// A copy fails, or is lost once it was made, and a person has it tried again.
+const RETRIED: World = World {
+    workers: &[Delivery(0), Delivery(0), Observe, Retry],
+    attempts: 1,
+    faults: 0,
+    minutes: 1,
+    finish: true,
+    fail: true,
+    delete: true,
+    ceiling: 60_000,
+    reaches: &[Mark::Retried, Mark::Failed, Mark::Lost, Mark::SecondAttempt],
+    ..SHORT
+};
+
 /// What every world with two deliveries must come across.
 const LOOP: &[Mark] = &[
     Mark::Accepted,
@@ -290,19 +304,7 @@ fn a_person_who_retries_beside_a_claim_lifts_the_limit_once() {
 
 #[test]
 fn a_retry_of_a_copy_that_failed_or_was_lost_is_an_attempt_of_its_own() {
-    let world = World {
-        workers: &[Delivery(0), Delivery(0), Observe, Retry],
-        attempts: 1,
-        faults: 0,
-        minutes: 1,
-        finish: true,
-        fail: true,
-        delete: true,
-        ceiling: 60_000,
-        reaches: &[Mark::Retried, Mark::Failed, Mark::Lost, Mark::SecondAttempt],
-        ..SHORT
-    };
-    holds("two deliveries, a look and a retry", world);
+    holds("two deliveries, a look and a retry", RETRIED);
 }
 
 /// Takes the protection away (F9): with a wait that does not cover how long a call may be under way and a copy hidden, there are two.

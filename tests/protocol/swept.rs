@@ -7,12 +7,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::product::{About, Absent, Claimant, Command, Record, put_off};
-use crate::properties::Mark;
 use crate::provider::Guard;
 use crate::world::{Kind, World};
-use crate::{CORE, LOOP, SHORT, holds};
+use crate::{CORE, LOOP, RETRIED, SHORT, holds};
 
-use Kind::{Delivery, Observe, Retry};
+use Kind::Delivery;
 
 /// What a sweep writes of a backup that it saw in the first minute, with what it had read.
 pub fn record(command: &Value, at: Timestamp) -> Record {
@@ -40,19 +39,6 @@ fn three_deliveries_after_a_sweep_make_one_copy_and_lose_nothing() {
 /// A further attempt, also one that a person asks for, reads again: the evidence was of the first one.
 #[test]
 fn a_retry_after_a_sweep_reads_again() {
-    let world = World {
-        workers: &[Delivery(0), Delivery(0), Observe, Retry],
-        swept: true,
-        attempts: 1,
-        faults: 0,
-        minutes: 1,
-        finish: true,
-        fail: true,
-        delete: true,
-        guard: Guard::None,
-        ceiling: 60_000,
-        reaches: &[Mark::Retried, Mark::Failed, Mark::Lost, Mark::SecondAttempt],
-        ..SHORT
-    };
+    let world = World { swept: true, guard: Guard::None, ..RETRIED };
     holds("swept, two deliveries, a look and a retry", world);
 }

@@ -119,7 +119,11 @@ fn printed(answer: Result<Value, Error>) -> (Value, Ended) {
     }
 }
 
-fn read(path: &PathBuf) -> anyhow::Result<Value> {
+/// Reads an event from a file, or from standard input for `-`.
+///
+/// # Errors
+/// It cannot be read, or is no JSON.
+pub(super) fn read(path: &PathBuf) -> anyhow::Result<Value> {
     let mut bytes = Vec::new();
     if path.as_os_str() == "-" {
         std::io::stdin().read_to_end(&mut bytes).context("standard input could not be read")?;

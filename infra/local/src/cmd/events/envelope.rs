@@ -5,19 +5,21 @@ use offsite_shared::model::text::one_line;
 use offsite_shared::triggers::door::Delivered;
 use serde_json::{Map, Value};
 
+/// So many layers are looked into.
+const DEEPEST: usize = 8;
+
 /// The envelopes of an event, from the outside in.
 pub(super) fn envelopes(event: &Value) -> Vec<&'static str> {
-    let mut names = Vec::new();
-    let mut current = Some(event.clone());
-    while let Some(value) = current.take().filter(|_| names.len() < 8) {
-        let Some((name, inner)) = envelope(&value) else { break };
-        names.push(name);
-        current = inner.and_then(|inner| match inner {
-            Value::String(text) => json::read(&text).ok(),
-            other => Some(other),
-        });
-    }
-    names
+    layers(event).map_while(|value| envelope(&value).map(|(name, _)| name)).collect()
+}
+
+/// An event, and what is in it, from the outside in.
+fn layers(event: &Value) -> impl Iterator<Item = Value> {
+    let within = |value: &Value| match envelope(value)?.1? {
+        Value::String(text) => json::read(&text).ok(),
+        other => Some(other),
+    };
+    std::iter::successors(Some(event.clone()), within).take(DEEPEST)
 }
 
 /// The outermost envelope, with what is in it. Of several records the first one stands for all.
@@ -64,45 +66,25 @@ fn envelope(value: &Value) -> Option<(&'static str, Option<Value>)> {
 
 /// What the door says of an event that came through it.
 pub(super) fn delivered(event: &Value) -> Option<Delivered> {
-    let mut current = Some(event.clone());
-    for _ in 0..8 {
-        let value = current.take()?;
-        if let Some(Ok(delivered)) = value.as_object().and_then(Delivered::of) {
-            return Some(delivered);
-        }
-        current = envelope(&value).and_then(|(_, inner)| match inner? {
-            Value::String(text) => json::read(&text).ok(),
-            other => Some(other),
-        });
-    }
-    None
+    layers(event).find_map(|value| value.as_object().and_then(Delivered::of)?.ok())
 }
 
 /// Who the event says that it is from: the innermost sender that it names.
 pub(super) fn sender(event: &Value) -> Option<String> {
-    let mut named = None;
-    let mut current = Some(event.clone());
-    for _ in 0..8 {
-        let Some(value) = current.take() else { break };
+    const PLACES: [&str; 8] = [
+        "/sender",
+        "/source",
+        "/topic_urn",
+        "/TopicArn",
+        "/Sns/TopicArn",
+        "/eventSourceARN",
+        "/namespace",
+        "/service_type",
+    ];
+    let named = |value: Value| {
         let first = value.pointer("/Records/0").unwrap_or(&value);
         let text = |place: &str| first.pointer(place).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let places = [
-            "/sender",
-            "/source",
-            "/topic_urn",
-            "/TopicArn",
-            "/Sns/TopicArn",
-            "/eventSourceARN",
-            "/namespace",
-            "/service_type",
-        ];
-        if let Some(found) = places.into_iter().find_map(text) {
-            named = Some(format!("{} (as it says itself)", one_line(found)));
-        }
-        current = envelope(&value).and_then(|(_, inner)| match inner? {
-            Value::String(text) => json::read(&text).ok(),
-            other => Some(other),
-        });
-    }
-    named
+        PLACES.into_iter().find_map(text).map(|found| format!("{} (as it says itself)", one_line(found)))
+    };
+    layers(event).filter_map(named).last()
 }

@@ -2,11 +2,10 @@
 
 mod envelope;
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use offsite_shared::context::{Context, Invocation};
 use offsite_shared::handler::{handle, rules_named};
@@ -22,6 +21,7 @@ use offsite_shared::triggers::{self, Answer, Item};
 use serde_json::{Value, json};
 
 use self::envelope::{delivered, envelopes, sender};
+use super::handle::read;
 use super::show::Form;
 use crate::home;
 use crate::home::policy_file;
@@ -356,14 +356,4 @@ async fn looked(context: &Context, event: &Value) -> Vec<String> {
     };
     let of = |name: &str| answer[name].as_array().cloned().unwrap_or_default();
     of("results").iter().map(result).chain(of("batchItemFailures").iter().map(again)).collect()
-}
-
-fn read(path: &PathBuf) -> anyhow::Result<Value> {
-    let mut bytes = Vec::new();
-    if path.as_os_str() == "-" {
-        std::io::stdin().read_to_end(&mut bytes).context("standard input could not be read")?;
-    } else {
-        bytes = std::fs::read(path).with_context(|| format!("the event {} could not be read", path.display()))?;
-    }
-    offsite_shared::model::json::read_bytes(&bytes).map_err(|reason| anyhow!("the event {} {reason}", path.display()))
 }
