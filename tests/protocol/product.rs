@@ -19,7 +19,7 @@ pub use offsite_shared::providers::asked::{Asked, Need};
 pub use offsite_shared::providers::call::{Call, Effect, Service};
 pub use offsite_shared::providers::huawei::Huawei;
 pub use offsite_shared::providers::inventory::Inventory;
-pub use offsite_shared::providers::provider::{Acceptance, AttemptContext, FoundCopy, Provider, ReadBack};
+pub use offsite_shared::providers::provider::{Acceptance, AttemptContext, FoundCopy, Provider, ReadBack, Unseen};
 pub use offsite_shared::providers::sts::Sts;
 pub use offsite_shared::settings::Settings;
 pub use offsite_shared::settings::environment::Environment;

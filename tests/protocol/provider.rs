@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::product::{
     self, Acceptance, Access, AttemptContext, Command, Disposition, Evidence, Failure, FieldError, FoundCopy, How,
     Huawei, Inventory, Need, Nonce, Observation, Operation, Provider, ReadBack, Receipt, Replication, Reply,
-    RequestDraft, Service, SignError, Signed, SigningTrace, Sts,
+    RequestDraft, Service, SignError, Signed, SigningTrace, Sts, Unseen,
 };
 
 /// The most copies that one world may make; one more is an error of the world.
@@ -384,8 +384,9 @@ impl Provider for Model {
         BASE.to_owned()
     }
 
-    fn visibility_wait(&self) -> Duration {
-        Duration::from_secs(120)
+    /// Worlds say it: also too little.
+    fn unseen(&self) -> Unseen {
+        Unseen { applied: Duration::ZERO, hidden: Duration::ZERO }
     }
 
     fn requests_per_second(&self) -> u32 {
