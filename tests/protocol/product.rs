@@ -3,8 +3,9 @@
 pub use offsite_shared::context::metrics::Metrics;
 pub use offsite_shared::context::{Context, Invocation, Ports};
 pub use offsite_shared::handler::handle;
+pub use offsite_shared::ledger::brake::{Brake, Held, NOTE as BRAKE, Scope};
 pub use offsite_shared::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
-pub use offsite_shared::ledger::{About, Absent, Claimant, Record, Resolution, State, put_off, resolve};
+pub use offsite_shared::ledger::{About, Absent, Claimant, Parting, Record, Resolution, State, part, put_off, resolve};
 pub use offsite_shared::model::access::{Access, CredentialName, Pause};
 pub use offsite_shared::model::command::{Cloud, Command, Key, Operation, Realm, Replication};
 pub use offsite_shared::model::error::{EmitError, Error};
@@ -21,6 +22,7 @@ pub use offsite_shared::providers::huawei::Huawei;
 pub use offsite_shared::providers::inventory::Inventory;
 pub use offsite_shared::providers::provider::{Acceptance, AttemptContext, FoundCopy, Provider, ReadBack, Unseen};
 pub use offsite_shared::providers::sts::Sts;
+pub use offsite_shared::providers::tencent::Tencent;
 pub use offsite_shared::settings::Settings;
 pub use offsite_shared::settings::environment::Environment;
 pub use offsite_shared::sign::{Credential, Nonce, RequestDraft, SignError, Signed, SigningTrace};
