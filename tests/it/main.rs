@@ -58,6 +58,7 @@ mod simulators;
 mod status;
 mod stopping;
 mod subcommands;
+mod sustained;
 mod sweep_command;
 mod sweep_faults;
 mod sweep_limits;

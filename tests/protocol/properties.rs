@@ -59,6 +59,8 @@ pub enum Property {
     P23,
     /// `missed` follows only on what nobody works on and of which nothing was accepted or is in doubt.
     P24,
+    /// What was or may have been applied under one payload is never done under another one.
+    P25,
 }
 
 /// What is known not to hold, until it is mended: nothing now. A world that shows one says so, and fails once it does not show it any more.
@@ -114,6 +116,8 @@ pub enum Mark {
     ToldForVault,
     /// What a person had stopped was not started.
     Stopped,
+    /// A record went on under another payload, since nothing had been applied under the first.
+    OtherPayload,
 }
 
 /// Something that does not hold.
@@ -207,13 +211,26 @@ pub fn pair(before: Option<&Record>, after: &Record, limit: u32) -> Pair {
         if by_person {
             marks.push(Mark::Retried);
         }
+        if before.payload_hash != after.payload_hash {
+            marks.push(Mark::OtherPayload);
+        }
+        let nothing_applied = [State::Seen, State::Found, State::Refused, State::Ineligible, State::NoWork];
+        if before.payload_hash != after.payload_hash && !nothing_applied.contains(&before.state) {
+            wrong(Property::P25, "it goes on under another payload");
+        }
         let verdict = matches!(before.state, State::Replicated | State::Lost | State::Failed);
         let news = after.receipts.iter().any(|new| !receipts.iter().any(|old| key(old) == key(new)));
         if verdict && after.state == State::Accepted && !news {
             wrong(Property::P6, "a verdict is taken back without a new receipt");
         }
+        if after.state == State::Claimed && before.not_before.is_some_and(|at| after.since < at) {
+            wrong(Property::P9, "claimed before the time that a refusal set");
+        }
         if after.attempt > before.attempt {
             marks.push(Mark::SecondAttempt);
+            if !is_retry && before.state == State::Lost {
+                wrong(Property::P9, "a lost copy is made again by itself");
+            }
             if !is_retry && before.not_before.is_none_or(|at| after.since < at) {
                 wrong(Property::P9, "a further attempt before its time");
             }

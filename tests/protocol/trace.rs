@@ -58,6 +58,7 @@ fn told(explorer: &Explorer, state: &State, label: Label) -> String {
             let does = match explorer.world.workers[usize::from(place)] {
                 Kind::Delivery(backup) => format!("copy-backup {}", backup_name(backup)),
                 Kind::VaultWide => "copy-checkpoint".to_owned(),
+                Kind::Otherwise => "copy-backup b1 into another vault".to_owned(),
                 Kind::Observe => "observe".to_owned(),
                 Kind::Sweep => "sweep".to_owned(),
                 Kind::Retry => "a person retries".to_owned(),

@@ -39,6 +39,8 @@ pub enum Kind {
     Both,
     /// One delivery that holds the command for the first backup twice.
     Twice,
+    /// A delivery of the command to copy the first backup into another vault: the same key with another payload.
+    Otherwise,
     /// A delivery of the command to copy the whole vault, by a queue.
     VaultWide,
     /// A look at all copies that are due.
@@ -75,6 +77,7 @@ impl Kind {
             Kind::Gone => VAULT + 7,
             Kind::Both => BOTH,
             Kind::Twice => TWICE,
+            Kind::Otherwise => OTHERWISE,
             Kind::Pause | Kind::Hand => unreachable!("it is no process"),
         }
     }
@@ -82,6 +85,7 @@ impl Kind {
 
 const BOTH: u8 = VAULT + 8;
 const TWICE: u8 = VAULT + 9;
+const OTHERWISE: u8 = VAULT + 10;
 
 /// Whether a payload is one of those that empty the outbox of what others left there.
 pub fn drains(payload: u8) -> bool {
@@ -96,6 +100,7 @@ pub fn commanded(payload: u8) -> &'static [u8] {
         VAULT => &[VAULT],
         BOTH => &[0, 1],
         TWICE => &[0, 0],
+        OTHERWISE => &[0],
         _ => &[],
     }
 }
@@ -272,6 +277,9 @@ impl World {
         payloads.push(json!({ "gone": first }));
         payloads.push(delivered(&[&commands[0], &commands[1]]));
         payloads.push(delivered(&[&commands[0], &commands[0]]));
+        let mut otherwise = commands[0].clone();
+        otherwise["destinations"][0]["vault_id"] = json!("elsewhere");
+        payloads.push(delivered(&[&otherwise]));
         let cloud = if self.front == Front::Tencent { "TENCENT" } else { "HUAWEI" };
         let at_once = if self.has(Kind::Both) || self.has(Kind::Twice) { 2 } else { 1 };
         let environment = Environment::default()

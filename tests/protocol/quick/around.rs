@@ -3,7 +3,7 @@
 
 use offsite_protocol::properties::Mark;
 use offsite_protocol::provider::Guard;
-use offsite_protocol::world::Kind::{Both, Delivery, Hand, Observe, Sweep, Twice};
+use offsite_protocol::world::Kind::{Both, Delivery, Hand, Observe, Otherwise, Sweep, Twice};
 use offsite_protocol::world::{Front, World};
 use offsite_protocol::worlds::{CORE, LOOP, SHORT, holds};
 
@@ -63,6 +63,21 @@ fn one_delivery_that_holds_a_command_twice_makes_one_copy() {
         ..SHORT
     };
     holds("a delivery of the same twice", world);
+}
+
+/// The vault is no part of the key. Only where nothing was applied does the other command take its place.
+#[test]
+fn a_command_with_another_payload_takes_nothing_over() {
+    let world = World {
+        workers: &[Delivery(0), Otherwise],
+        faults: 2,
+        refusals: true,
+        minutes: 1,
+        ceiling: 60_000,
+        reaches: &[Mark::OtherPayload, Mark::Accepted, Mark::InDoubt, Mark::Refused, Mark::Conflict],
+        ..SHORT
+    };
+    holds("two deliveries with different payloads", world);
 }
 
 /// It shares no ledger with us, so its copy may come second; but what it was seen to have is adopted, and ours is never lost.
