@@ -137,7 +137,7 @@ impl Life<'_> {
             }
             Step::LoseLedger => {
                 self.stage.store = (self.fresh)();
-                self.stage.book.forget();
+                self.stage.book.forget(self.stage.provider == Provider::Huawei);
                 self.marks.clear();
                 let restarted = self.stage.restart();
                 self.staged(restarted)

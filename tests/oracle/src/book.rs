@@ -235,13 +235,17 @@ impl Book {
         }
     }
 
-    /// Everything that was remembered is lost.
-    pub fn forget(&mut self) {
+    /// Everything that was remembered is lost. `kept`: the source itself keeps a record of each copy that was ever made of it.
+    pub fn forget(&mut self, kept: bool) {
+        self.looked();
         self.entries.retain(|_, entry| entry.there);
         for entry in self.entries.values_mut() {
             entry.known = Answer::No;
             entry.shown = false;
-            entry.sides.clear();
+            for side in entry.sides.values_mut() {
+                let told = kept && side.seen.possibly();
+                *side = Side { seen: if told { Answer::Either } else { Answer::No }, ..Side::default() };
+            }
         }
         self.since.clear();
         self.accepted.clear();
