@@ -450,7 +450,7 @@ impl Life<'_> {
         if whole {
             self.told_what_it_did(&swept, told, begun)?;
             self.protection_first(&wanted, &lit, took)?;
-            self.swept(&swept, not_seen.is_empty())?;
+            self.swept(&swept, &lit)?;
         }
         Ok(Some((swept, whole && not_seen.is_empty())))
     }

@@ -212,6 +212,11 @@ impl Book {
         self.arrived.contains(&(id.to_owned(), region.to_owned()))
     }
 
+    /// Whether a copy of this backup was perhaps seen in this region.
+    pub fn was_seen(&self, id: &str, region: &str) -> bool {
+        self.entries.get(id).and_then(|entry| entry.sides.get(region)).is_some_and(|side| side.seen.possibly())
+    }
+
     /// Backup and region of what is being made now and has no usable copy, of backups that the rule knows and takes.
     pub fn under_way(&self) -> Vec<(String, String)> {
         let known = |place: &&(String, String)| self.entries.get(&place.0).is_some_and(|entry| entry.known.surely());
