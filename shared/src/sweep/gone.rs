@@ -115,8 +115,8 @@ impl Sweep<'_> {
         if settled && self.rule.source.select.leaves_out(&replication.source.id, &record.about) {
             return self.part(&replication, record, Parting::Excluded, "the rule leaves it out").await;
         }
-        // What began after the listing, or by a clock that was ahead of this one, is counted, and the next sweep asks after it.
-        let young = record.since >= self.course.begun;
+        // What began after the listing is counted, and the next sweep asks after it. What a clock that was ahead wrote may be older.
+        let young = (self.course.begun..=self.ctx.now()).contains(&record.since);
         if young && record.state == State::Seen && self.is_dark(at) {
             // The listing has shown its source, and counted it as unknown.
             return Ok(());

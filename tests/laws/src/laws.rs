@@ -159,7 +159,8 @@ impl Life<'_> {
             for region in &self.stage.regions {
                 let place = (self.stage.id(*backup), region.clone());
                 let hidden = !lit.contains(region) && self.stage.book.was_seen(&place.0, region);
-                if known.contains(&place) || hidden || self.stage.book.has_arrived(&place.0, region) {
+                let ended = self.stage.book.may_have_ended(&place.0, region, self.stage.now());
+                if known.contains(&place) || hidden || ended || self.stage.book.has_arrived(&place.0, region) {
                     continue;
                 }
                 return self.fail("1", format!("{place:?} is covered, has no copy, and nothing is remembered of it"));
