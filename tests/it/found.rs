@@ -229,6 +229,19 @@ async fn a_job_that_goes_before_its_pair_has_carried_it_is_missed_until_a_person
 }
 
 #[tokio::test]
+async fn a_job_that_went_is_missed_although_a_clock_that_was_ahead_wrote_of_it() {
+    for ahead in [0, 5] {
+        let scene = Scene::of_alibaba().await;
+        scene.estate.clock.set(ahead);
+        scene.sweep().await;
+        scene.estate.clock.set(-ahead);
+        scene.seed(json!({ "remove": ["job-life000001"] })).await;
+        let swept = scene.sweep().await;
+        assert_eq!(swept["counts"]["missed"], json!(1), "{ahead} minutes ahead: {swept}");
+    }
+}
+
+#[tokio::test]
 async fn a_job_that_its_pair_has_carried_may_go() {
     let scene = Scene::of_alibaba().await;
     scene.sweep().await;

@@ -139,3 +139,19 @@ async fn a_copy_of_another_hand_is_under_way_while_its_destination_is_dark() {
     let near: Vec<_> = lines.iter().filter(|line| line.destination == NEAR).map(|line| line.verdict.name()).collect();
     assert_eq!(near, ["in_progress"], "{lines:?}");
 }
+
+#[tokio::test]
+async fn what_comes_under_its_rule_while_a_destination_is_dark_is_remembered_there() {
+    let life = two().await;
+    let ids = life.make("a", &["1"]).await;
+    life.seed(json!({ "rename": { &ids[0]: "other" } })).await;
+    life.pass(3).await;
+    life.sweep().await;
+    darken(&life, NEAR).await;
+    life.seed(json!({ "rename": { &ids[0]: "life-again" } })).await;
+    life.sweep().await;
+    let records = life.estate.ledger().list(&RecordFilter::default(), None, 10).await.unwrap().records;
+    let mut regions: Vec<_> = records.iter().map(|record| record.replication().unwrap().destination.region).collect();
+    regions.sort();
+    assert_eq!(regions, [NEAR, FAR], "{records:?}");
+}
