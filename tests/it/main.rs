@@ -55,6 +55,7 @@ mod secrets;
 mod services;
 mod sign_command;
 mod simulators;
+mod sizes;
 mod status;
 mod stopping;
 mod subcommands;

@@ -10,10 +10,10 @@ use offsite_shared::model::text::exact;
 use serde_json::{Value, json};
 
 use super::csv::{IDS, quoted};
-use super::reader::Reader;
+use super::reader::{Reader, said};
 use super::table::{BOLD, DIM, GREEN, ID, RED, SHOWN, YELLOW};
 use super::text::{Text, column, more, row};
-use super::words::{age, duration, minute, number, plural};
+use super::words::{age, number};
 
 /// What a witness saw at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +132,14 @@ impl Standing {
         }
     }
 
+    /// The word for it in a line of its own.
+    fn short(self) -> &'static str {
+        match self {
+            Standing::OnItsWay => "on its way",
+            other => other.name(),
+        }
+    }
+
     fn has_copy(self) -> bool {
         matches!(self, Standing::Inferred | Standing::Copied)
     }
@@ -218,10 +226,10 @@ impl Testimony {
     }
 }
 
-/// The testimony as text of at most `width` columns with ANSI colours; print it through `anstream`, which drops them in a pipe.
-pub fn table(testimony: &Testimony, width: usize) -> String {
-    let reader = Reader::default();
-    let mut out = Text::of(width, &reader);
+/// The testimony for a reader as text of at most `width` columns with ANSI colours; print it through `anstream`, which drops them in a pipe.
+pub fn table(testimony: &Testimony, width: usize, reader: &Reader) -> String {
+    let r = reader;
+    let mut out = Text::of(width, reader);
     let says = testimony.says();
     let style = match says {
         Says::AllCopied => GREEN,
@@ -230,72 +238,87 @@ pub fn table(testimony: &Testimony, width: usize) -> String {
     };
     out.styled(
         BOLD,
-        &format!("Offsite witness of {} UTC: the clouds as they are, without a ledger", minute(testimony.at)),
+        &said!(r, "Offsite witness of {}: the clouds as they are, without a ledger", r.moment(testimony.at)),
     );
-    out.styled(style, says.sentence());
+    out.styled(style, r.word(says.sentence()));
     for place in &testimony.places {
         of_place(&mut out, testimony.at, place);
     }
     out.blank();
-    out.styled(BOLD, "What this cannot know");
+    out.styled(BOLD, said!(r, "What this cannot know"));
     for said in testimony.cannot_know() {
-        out.say(2, said);
+        out.say(2, r.word(said));
     }
     out.out
 }
 
 fn of_place(out: &mut Text<'_>, now: Timestamp, place: &Place) {
+    let r = out.reader;
     out.blank();
     let title = place.rule.as_deref().unwrap_or(place.cloud.name());
-    out.styled(BOLD, &format!("{title}: {} to {}", place.source, place.destination));
-    let owner = place.account_number.as_ref().map(|number| format!(" ({number})")).unwrap_or_default();
-    out.say(2, &format!("{}, account {}{owner}", place.cloud.name(), place.account));
+    out.styled(BOLD, &said!(r, "{}: {} to {}", title, place.source, place.destination));
+    let owner = place.account_number.as_ref().map(|number| said!(r, " ({})", number)).unwrap_or_default();
+    out.say(2, &said!(r, "{}, account {}{}", place.cloud.name(), place.account, owner));
     let figures: Vec<String> = Standing::ALL
         .into_iter()
         .rev()
         .map(|standing| (place.count(standing), standing))
         .filter(|(count, _)| *count > 0)
-        .map(|(count, standing)| format!("{} {}", number(count as u64), standing.words()))
+        .map(|(count, standing)| r.backups(&number(count as u64), standing.words()))
         .collect();
     let listed = place.backups.len();
-    let figures = if figures.is_empty() { String::new() } else { format!(": {}", figures.join(", ")) };
-    out.say(2, &format!("{} {} listed{figures}", number(listed as u64), plural(listed, "backup", "backups")));
+    let figures = if figures.is_empty() { String::new() } else { said!(r, ": {}", r.joined(&figures)) };
+    out.say(
+        2,
+        &match listed {
+            1 => said!(r, "1 backup listed{}", figures),
+            _ => said!(r, "{} backups listed{}", number(listed as u64), figures),
+        },
+    );
     for reason in &place.unseen {
-        out.say(2, &format!("not looked at: {reason}"));
+        out.say(2, &said!(r, "not looked at: {}", r.told(reason)));
     }
     for note in &place.notes {
-        out.say(2, &format!("note: {note}"));
+        out.say(2, &said!(r, "note: {}", r.told(note)));
     }
     if !place.not_covered.is_empty() {
-        let reasons: Vec<String> =
-            place.not_covered.iter().map(|(reason, count)| format!("{reason} ({})", number(*count))).collect();
-        out.say(2, &format!("not asked for: {}", reasons.join("; ")));
+        let reasons: Vec<String> = place
+            .not_covered
+            .iter()
+            .map(|(reason, count)| said!(r, "{} ({})", r.told(reason), number(*count)))
+            .collect();
+        out.say(2, &said!(r, "not asked for: {}", reasons.join(said!(r, "; "))));
     }
     for (kind, why) in &place.hidden {
-        out.say(2, &format!("never listed: {kind}, which {why}"));
+        out.say(2, &said!(r, "never listed: {}, which {}", kind, r.told(why)));
     }
     lines(out, now, place);
 }
 
 fn lines(out: &mut Text<'_>, now: Timestamp, place: &Place) {
+    let r = out.reader;
+    let made_in = said!(r, "made ({})", r.clock(now));
     let mut without: Vec<&Listed> = place.backups.iter().filter(|listed| !listed.standing.has_copy()).collect();
     without.sort_by_key(|listed| (listed.standing, listed.created_at));
     let shown = &without[..without.len().min(SHOWN)];
     if shown.is_empty() {
         return;
     }
-    let id = column(shown.iter().map(|listed| listed.id.as_str()), "backup", ID);
-    out.styled(DIM, &row(["", "backup", "", "made (UTC)", "age"], [id, 0]));
+    let id = column(shown.iter().map(|listed| listed.id.as_str()), said!(r, "backup"), ID);
+    out.styled(DIM, &row(["", said!(r, "backup"), "", &made_in, said!(r, "age")], [id, 0]));
     for listed in shown {
-        let made = listed.created_at.map(minute).unwrap_or_default();
-        let old = listed.created_at.map(|at| duration(age(now, at))).unwrap_or_default();
-        out.row([&listed.standing.name().replace('_', " "), &listed.id, "", &made, &old], [id, 0]);
-        let named =
-            [listed.name.clone(), listed.resource.as_deref().map(exact)].into_iter().flatten().collect::<Vec<_>>();
-        let detail = [named.join(" of "), listed.why.clone().unwrap_or_default()];
+        let made = listed.created_at.map(|at| r.minute(at)).unwrap_or_default();
+        let old = listed.created_at.map(|at| r.duration(age(now, at))).unwrap_or_default();
+        out.row([r.word(listed.standing.short()), &listed.id, "", &made, &old], [id, 0]);
+        let named = match (&listed.name, listed.resource.as_deref().map(exact)) {
+            (Some(name), Some(of)) => said!(r, "{} of {}", name, of),
+            (name, of) => name.clone().or(of).unwrap_or_default(),
+        };
+        let why = listed.why.as_ref().map(|why| r.told(why)).unwrap_or_default();
+        let detail = [named, why];
         let detail: Vec<&str> = detail.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         if !detail.is_empty() {
-            out.say(16, &detail.join(": "));
+            out.say(16, &detail.join(r.colon()));
         }
     }
     more(out, without.len() as u64, shown.len(), "--format csv");
