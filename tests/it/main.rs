@@ -39,6 +39,7 @@ mod life;
 mod life_huawei;
 mod life_unseen;
 mod metrics;
+mod moving;
 mod observe;
 mod only_reads;
 mod passwords;

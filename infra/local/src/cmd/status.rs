@@ -83,7 +83,10 @@ pub async fn run(args: &StatusArgs, environment: &Environment, out: &mut dyn Wri
     let mut worst = Health::Well;
     for id in &args.ids {
         // One that cannot be told does not keep the others from being told.
-        let told = match of_id(args, id, &home, environment).await {
+        let bar = show::spinner("looking");
+        let told = of_id(args, id, &home, environment).await;
+        bar.finish_and_clear();
+        let told = match told {
             Ok(told) => told,
             Err(error) => {
                 writeln!(terminal::stderr(), "error: {error:#}")?;
