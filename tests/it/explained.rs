@@ -148,7 +148,7 @@ async fn as_json_it_says_the_same_in_fields() {
     assert_eq!((&item(0)["rules"], &item(0)["region"]), (&json!(["web"]), &json!("ap-guangzhou")));
     assert_eq!(item(1)["command"]["source"], command["source"]);
     assert_eq!(item(2)["action"]["depth"], json!("recent"));
-    assert_eq!(item(3)["field"], json!("event"));
+    assert_eq!(item(3)["field"], json!("Records[3].body"));
     for (at, words) in [
         (0, "rule web: the backup is read in ap-guangzhou"),
         (1, "to ap-singapore: rule web"),

@@ -23,7 +23,8 @@ async fn three_snapshots() -> (Estate, Vec<(String, String)>) {
     });
     let policy = Arc::new(Policy::from_json(&json!({ "version": 1, "rules": [rule] })).unwrap());
     let mut environment = estate.of_command(&policy);
-    environment.push(("OFFSITE_FIRST_LOOK_S".to_owned(), "0".to_owned()));
+    let more = [("OFFSITE_FIRST_LOOK_S", "0"), ("OFFSITE_TENCENT_RPS", "20")];
+    environment.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
     (estate, environment)
 }
 
