@@ -170,6 +170,23 @@ async fn what_goes_before_the_copy_of_another_hand_has_failed_is_missed() {
 }
 
 #[tokio::test]
+async fn a_copy_of_another_hand_may_be_hidden_for_the_visibility_wait_when_its_source_goes() {
+    for fails in [false, true] {
+        let scene = Scene::hidden(600).await;
+        scene.sweep().await;
+        let copies = if fails { scene.copies() } else { Vec::new() };
+        let gone = [copies, vec![json!("snap-life000001")]].concat();
+        scene.seed(json!({ "remove": gone })).await;
+        let swept = scene.sweep().await;
+        assert_eq!((&swept["counts"]["in_progress"], &swept["counts"]["missed"]), (&json!(1), &json!(0)), "{swept}");
+        // Once the destination would show it, it counts by that alone.
+        scene.pass(1).await;
+        let swept = scene.sweep().await;
+        assert_eq!(swept["counts"]["missed"], json!(u8::from(fails)), "{swept}");
+    }
+}
+
+#[tokio::test]
 async fn a_copy_that_another_hand_makes_is_told_although_its_source_has_left_the_rule() {
     let scene = Scene::hidden(600).await;
     scene.sweep().await;

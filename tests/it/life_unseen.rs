@@ -1,7 +1,10 @@
 //! Histories of which no sweep has seen all: only a command was about the backup, a destination was dark, or clocks differ.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use offsite_shared::handler::handle;
+use offsite_shared::io::memory::MemoryLedger;
 use offsite_shared::ledger::State;
 use offsite_shared::ledger::store::RecordFilter;
 use offsite_shared::ports::{Clock, Ledger};
@@ -99,4 +102,40 @@ async fn a_clock_may_be_five_minutes_behind_and_no_more() {
         let report = life.estate.report_at(&life.policy, now - SignedDuration::from_mins(minutes)).await;
         assert_eq!(report.conclusion, wanted, "{minutes} minutes behind");
     }
+}
+
+#[tokio::test]
+async fn what_a_clock_that_was_ahead_has_seen_does_not_hide_a_loss() {
+    for ahead in [0, 5] {
+        let life = Life::begin(|_| {}).await;
+        life.make("a", &["1"]).await;
+        life.sweep().await;
+        // Only this program's clock is ahead, and set right again.
+        life.estate.clock.set(ahead);
+        life.arrive().await;
+        life.estate.clock.set(-ahead);
+        life.seed(json!({ "remove": life.copies() })).await;
+        let counts = life.sweep().await["counts"].clone();
+        assert_eq!((&counts["replicated"], &counts["lost"]), (&json!(0), &json!(1)), "{ahead} minutes ahead: {counts}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_of_another_hand_is_under_way_while_its_destination_is_dark() {
+    let life = two().await;
+    life.seed(json!({ "switches": { "visibility_delay_s": 600 } })).await;
+    let ids = life.make("a", &["1"]).await;
+    // A program of somebody else, with a memory of its own.
+    let mut other = life.estate.context(&life.policy);
+    let memory = Arc::new(MemoryLedger::default());
+    (other.ports.ledger, other.ports.notes) = (memory.clone(), memory);
+    handle(&other, &json!({ "action": "sweep" }), &life.estate.invocation(3_600)).await.unwrap();
+    life.sweep().await;
+    life.seed(json!({ "remove": ids })).await;
+    darken(&life, NEAR).await;
+    let counts = life.sweep().await["counts"].clone();
+    assert_eq!((&counts["missing"], &counts["missed"]), (&json!(0), &json!(0)), "{counts}");
+    let lines = life.report().await.exceptions;
+    let near: Vec<_> = lines.iter().filter(|line| line.destination == NEAR).map(|line| line.verdict.name()).collect();
+    assert_eq!(near, ["in_progress"], "{lines:?}");
 }

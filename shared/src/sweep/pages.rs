@@ -221,7 +221,7 @@ impl Sweep<'_> {
                     let view = match found {
                         Some((state, id)) => DestinationView::Copy { id: Some(id), state, proof: Proof::Observed },
                         // The listing may be hours old. A copy that was seen since then counts more.
-                        None if self.is_dark(at) || seen_since(record.as_ref(), self.course.begun) => {
+                        None if self.is_dark(at) || seen_since(record.as_ref(), self.course.begun, now) => {
                             DestinationView::Untried
                         }
                         None => DestinationView::Nothing,
@@ -401,9 +401,9 @@ impl Sweep<'_> {
     }
 }
 
-/// Whether a copy was seen after that moment.
-fn seen_since(record: Option<&Record>, moment: Timestamp) -> bool {
-    record.and_then(|record| record.evidence.as_ref()).is_some_and(|seen| seen.time >= moment)
+/// Whether a copy was seen after that moment. What was seen by a clock that was ahead of this one says nothing.
+fn seen_since(record: Option<&Record>, moment: Timestamp, now: Timestamp) -> bool {
+    record.and_then(|record| record.evidence.as_ref()).is_some_and(|seen| seen.time >= moment && seen.time <= now)
 }
 
 /// The first 64 bits of SHA-256. It is kept with the course, so it must be the same in every version of this program; another one

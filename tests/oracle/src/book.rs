@@ -212,6 +212,11 @@ impl Book {
         self.arrived.contains(&(id.to_owned(), region.to_owned()))
     }
 
+    /// Whether a copy of this backup was perhaps seen in this region.
+    pub fn was_seen(&self, id: &str, region: &str) -> bool {
+        self.entries.get(id).and_then(|entry| entry.sides.get(region)).is_some_and(|side| side.seen.possibly())
+    }
+
     /// Backup and region of what is being made now and has no usable copy, of backups that the rule knows and takes.
     pub fn under_way(&self) -> Vec<(String, String)> {
         let known = |place: &&(String, String)| self.entries.get(&place.0).is_some_and(|entry| entry.known.surely());
@@ -235,13 +240,17 @@ impl Book {
         }
     }
 
-    /// Everything that was remembered is lost.
-    pub fn forget(&mut self) {
+    /// Everything that was remembered is lost. `kept`: the source itself keeps a record of each copy that was ever made of it.
+    pub fn forget(&mut self, kept: bool) {
+        self.looked();
         self.entries.retain(|_, entry| entry.there);
         for entry in self.entries.values_mut() {
             entry.known = Answer::No;
             entry.shown = false;
-            entry.sides.clear();
+            for side in entry.sides.values_mut() {
+                let told = kept && side.seen.possibly();
+                *side = Side { seen: if told { Answer::Either } else { Answer::No }, ..Side::default() };
+            }
         }
         self.since.clear();
         self.accepted.clear();
