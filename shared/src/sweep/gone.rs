@@ -345,6 +345,7 @@ impl Sweep<'_> {
             source_region: replication.source.region.clone(),
             destination: place(&replication.destination),
             created_at: record.about.made,
+            size_gib: None,
             cause: last.and_then(|line| line.code.clone()),
             reason: reason.map(str::to_owned).or_else(|| last.and_then(|line| line.note.clone())),
             key: Some(record.key.clone()),

@@ -14,6 +14,7 @@ use super::state::Sweep;
 use super::stop::Stop;
 use super::summary;
 use super::verdict::{DestinationView, Judgement, Proof, Verdict, is_due, judge};
+use super::volume;
 use crate::ledger::limits::OnDoubt;
 use crate::ledger::store::LedgerError;
 use crate::ledger::{Absent, Record, State};
@@ -57,8 +58,8 @@ struct Judgements {
     not_covered: Vec<(String, String)>,
     /// Backups whose usable copy was seen and that have an open record: destination, backup and the copy's ID.
     found: Vec<(usize, String, String)>,
-    /// Backups whose destination could not be looked at.
-    unknown: u64,
+    /// Backups whose destination could not be looked at: the destination and the size.
+    unknown: Vec<(usize, Option<u64>)>,
     /// Those of them that no listing of their destination has judged: the destination and the backup.
     unjudged: Vec<(usize, Backup)>,
 }
@@ -127,7 +128,7 @@ impl Sweep<'_> {
 
     async fn judge_page(&mut self, backups: Vec<Backup>) -> Result<Judgements, Stop> {
         let (mut ids, mut replicated, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut not_covered, mut unknown, mut unjudged) = (Vec::new(), 0, Vec::new());
+        let (mut not_covered, mut unknown, mut unjudged) = (Vec::new(), Vec::new(), Vec::new());
         let mut with_record = Vec::new();
         for backup in backups {
             let id = hash_of_id(&backup.id);
@@ -163,7 +164,7 @@ impl Sweep<'_> {
                     }
                     // What is open is told as it was, or as its source tells it now.
                     if !self.open.contains(&id) || self.pair.is_some() {
-                        unknown += 1;
+                        unknown.push((at, backup.size_gib));
                         continue;
                     }
                 }
@@ -233,7 +234,7 @@ impl Sweep<'_> {
                 // What was begun, or refused, is told as that; and what is perhaps copied with the open business.
                 let open = record.as_ref().is_some_and(Record::is_open) && judgement != Judgement::Missing;
                 if !open {
-                    unknown += 1;
+                    unknown.push((at, backup.size_gib));
                     self.exceptions.extend(record.as_ref().map(|record| short(&record.key)));
                 }
                 if !open || judgement.is_copied() {
@@ -276,11 +277,12 @@ impl Sweep<'_> {
         for (reason, id) in page.not_covered {
             self.course.not_covered.entry(reason).or_default().add(&id);
         }
-        self.course.counts.covered += page.unknown;
-        self.course.counts.unknown += page.unknown;
+        for (at, gib) in page.unknown {
+            self.tally(at, Verdict::Unknown, gib);
+        }
         for (backup, copies) in page.replicated {
             for (at, copy) in copies {
-                self.course.counts.add(Verdict::Replicated);
+                self.tally(at, Verdict::Replicated, backup.size_gib);
                 if let Some(shown) = self.course.shown_copies.get_mut(at) {
                     *shown += 1;
                 }
@@ -348,7 +350,7 @@ impl Sweep<'_> {
         }
         if copied.is_some() {
             self.course.own += u64::from(one.backup.resource.is_none());
-            self.course.counts.add(verdict);
+            self.tally(one.at, verdict, one.backup.size_gib);
             if let Some(shown) = self.course.shown_copies.get_mut(one.at) {
                 *shown += 1;
             }
@@ -376,6 +378,7 @@ impl Sweep<'_> {
             source_region: one.replication.source.region.clone(),
             destination: place(&one.replication.destination),
             created_at: one.backup.created_at,
+            size_gib: volume::kept(one.backup.size_gib),
             cause: one.judgement.cause().map(one_line),
             reason: one.judgement.reason().map(one_line).or(one.backup.hint),
             key: Some(one.replication.key().0),
@@ -395,7 +398,9 @@ impl Sweep<'_> {
 
     /// Counts a verdict and lists it as an exception.
     pub(super) fn found(&mut self, line: Line) {
-        self.course.counts.add(line.verdict);
+        let at = self.rule.destinations.iter().position(|one| place(one) == line.destination);
+        let gib = line.size_gib.map(|gib| u64::from(gib.get()));
+        self.tally(at.unwrap_or_default(), line.verdict, gib);
         if line.verdict == Verdict::Replicated {
             return;
         }
