@@ -37,7 +37,7 @@ ROWS = [
      "a doubt is worked on as if there were none", "P12 P10"),
     ("replicate/attempt.rs", "if intent.doubt || (reads && provider.reads_first(replication))", "if !intent.doubt && provider.reads_first(replication)",
      "no read-back in doubt", "P12 P10"),
-    ("replicate/attempt.rs", "visibility_wait(provider.cloud())) <= ctx.now()", "visibility_wait(provider.cloud())) > ctx.now()",
+    ("replicate/attempt.rs", "replication.operation, &access)) <= ctx.now()", "replication.operation, &access)) > ctx.now()",
      "the wait is compared the wrong way round", "P12 P17"),
     ("replicate/attempt.rs", "let conclusive = !intent.doubt || waited;", "let conclusive = !intent.doubt || waited || intent.doubt;",
      "nothing visible is conclusive at once", "P12 P10"),
