@@ -383,7 +383,8 @@ mod tests {
             assert_eq!(of("604800").unwrap(), 604_800, "{name}");
             for less in [0, 1, least - 1] {
                 let error = of(&less.to_string()).unwrap_err().to_string();
-                let says = format!("{name} is {less} and must be at least {least}: a signed request may be applied for");
+                let says =
+                    format!("{name} is {less} and must be at least {least}: a signed request may be applied for");
                 assert!(error.contains(&says), "{error}");
             }
         }

@@ -173,7 +173,7 @@ impl Sweep<'_> {
 
     /// Whether the destination may hide a copy that was first told of at `since`.
     fn may_be_hidden(&self, since: Timestamp) -> bool {
-        self.ctx.now() < later(since, self.ctx.settings.visibility_wait(self.provider.cloud()))
+        self.ctx.now() < later(since, self.provider.unseen().hidden)
     }
 
     /// A backup for which nothing was accepted, and which the listing did not show.
