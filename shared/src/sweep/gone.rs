@@ -178,6 +178,12 @@ impl Sweep<'_> {
 
     /// A backup for which nothing was accepted, and which the listing did not show.
     async fn never_copied(&mut self, replication: &Replication, record: Record, at: usize) -> Result<(), Stop> {
+        // The listing shows that a copy is being made, by whatever attempt.
+        let keys = self.provider.inventory().source_keys(&replication.source.id, &replication.source.region);
+        if self.indexes.get(at).is_some_and(|index| index.makes(&keys)) {
+            self.found(Line { verdict: Verdict::InProgress, ..self.line(replication, &record, None) });
+            return Ok(());
+        }
         // What the source has told of a copy of another hand, while it was there.
         let begun = record.about.copying.clone().filter(|_| record.state == State::Seen);
         let gone = match self.read_back(replication, &record, false).await? {
