@@ -229,6 +229,28 @@ async fn a_job_that_goes_before_its_pair_has_carried_it_is_missed_until_a_person
 }
 
 #[tokio::test]
+async fn a_pair_that_a_refused_attempt_had_not_seen_is_adopted_once_it_is_seen() {
+    let mut scene = Scene::of_alibaba().await;
+    scene.seed(json!({ "switches": { "visibility_delay_s": 30 } })).await;
+    scene.sweep().await;
+    // The ledger is lost, and before the pair can be seen another call is refused.
+    let memory = Arc::new(MemoryLedger::default());
+    (scene.context.ports.ledger, scene.context.ports.notes) = (memory.clone(), memory.clone());
+    let refused = json!([{ "action": "CreateVaultReplication", "kind": "code", "code": "ServiceNotActivated" }]);
+    scene.estate.post(scene.cloud, "faults", &json!({ "clear": true, "faults": refused })).await;
+    let states = async || {
+        let all = memory.list(&RecordFilter::default(), None, 10).await.unwrap().records.into_iter();
+        let whole = all.filter(|record| record.replication().unwrap().source.id.starts_with("v-"));
+        whole.map(|record| record.state).collect::<Vec<_>>()
+    };
+    assert_eq!((scene.sweep().await["refused"].clone(), states().await), (json!(1), vec![State::Refused]));
+    scene.estate.clock.sleep(Duration::from_secs(16 * 60)).await;
+    // The call would be refused still: the pair is found, not made.
+    scene.sweep().await;
+    assert_eq!((scene.copies().len(), states().await), (1, vec![State::Accepted]));
+}
+
+#[tokio::test]
 async fn a_job_that_went_is_missed_although_a_clock_that_was_ahead_wrote_of_it() {
     for ahead in [0, 5] {
         let scene = Scene::of_alibaba().await;
