@@ -217,7 +217,7 @@ impl Settings {
     }
 
     /// The limit of requests per second for each action of a cloud; 0 means no limit.
-    pub(crate) fn requests_per_second(&self, cloud: Cloud) -> u32 {
+    pub fn requests_per_second(&self, cloud: Cloud) -> u32 {
         self.of(cloud).map_or(20, |of| of.requests_per_second)
     }
 

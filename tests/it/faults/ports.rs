@@ -292,9 +292,9 @@ impl JumpClock {
         JumpClock { offset_ms: AtomicI64::new(0), http: http.clone(), simulator, stuck_nonce }
     }
 
-    /// Sets our clock, and nobody else's.
-    pub fn jump(&self, by: SignedDuration) {
-        self.offset_ms.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    /// Sets this clock alone ahead, or back.
+    pub fn set(&self, minutes: i64) {
+        self.offset_ms.fetch_add(minutes * 60_000, Ordering::SeqCst);
     }
 }
 
