@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use offsite_local::cmd::{self, report::Format, report::ReportArgs};
+use offsite_local::cmd::{self, reader::ReaderArgs, report::Format, report::ReportArgs};
 use offsite_local::home::profile;
 use offsite_shared::io::aws::Aws;
 use offsite_shared::io::clock::SystemClock;
@@ -211,8 +211,7 @@ async fn the_role_of_the_report_has_no_cloud_s_key_and_writes_neither_record_nor
         live: false,
         policy: None,
         output: None,
-        lang: None,
-        utc: true,
+        reader: ReaderArgs { lang: None, utc: true },
     };
     let environment = profile::resolved(&environment).await.unwrap();
     let conclusion = cmd::report::run(&arguments, &environment, &mut out).await.unwrap();

@@ -237,7 +237,7 @@ async fn of_20000_copies_of_one_call_none_is_lost_whatever_the_deadline() {
                     assert_eq!((vault.state, vault.outbox), (State::InDoubt, false), "{message}");
                     assert!(world.backups() > before, "{seconds} s: each delivery comes further");
                     assert_eq!(vault.copies.unwrap().recorded as usize, world.backups());
-                    world.pass(Duration::from_secs(600));
+                    world.pass(Duration::from_secs(1_300));
                 }
             }
         }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 use crate::command_line;
 
 const POLICY: &str = r#"{"version":1,"rules":[
@@ -106,4 +108,62 @@ async fn it_names_envelope_sender_rules_and_what_would_follow() {
     assert!(wrong.stdout.contains("it cannot be read: event: is neither a command"), "{}", wrong.stdout);
     let gone = command_line::run(&["events", "explain", "no-such-file.json"], &environment, None).await;
     assert!(gone.code == 1 && gone.stderr.contains("no-such-file.json could not be read"), "{}", gone.stderr);
+}
+
+/// The same as JSON: envelopes, sender and proof, and of each record what it is, which rules it names, and what is said of it.
+#[tokio::test]
+async fn as_json_it_says_the_same_in_fields() {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = home(folder.path());
+    let explained = async |event: &Value, code: i32| -> Value {
+        let event = event.to_string();
+        let ended =
+            command_line::run(&["events", "explain", "-", "--format", "json"], &environment, Some(&event)).await;
+        assert_eq!(ended.code, code, "{}{}", ended.stdout, ended.stderr);
+        serde_json::from_str(&ended.stdout).unwrap()
+    };
+    let hint = json!({ "provider": "tencent", "region": "ap-guangzhou", "snapshot_id": "snap-ckgjwkqh" });
+    let command = json!({ "action": "replicate", "provider": "tencent", "operation": "copy-snapshot",
+        "source": { "region": "ap-guangzhou", "snapshot_id": "snap-ckgjwkqh" }, "destinations": [{ "region": "ap-singapore" }] });
+    let bodies = [
+        json!({ "id": "e-1", "detail-type": "Backup Finished", "source": "my.backups", "detail": hint }),
+        command.clone(),
+        json!({ "action": "sweep", "depth": "recent" }),
+        json!({ "hello": 1 }),
+    ];
+    let records: Vec<Value> = bodies
+        .iter()
+        .enumerate()
+        .map(|(at, body)| json!({ "eventSource": "aws:sqs", "messageId": format!("m-{at}"), "body": body.to_string() }))
+        .collect();
+    let told = explained(&json!({ "Records": records }), 1).await;
+    assert_eq!((&told["verified"], &told["proof"], &told["readable"]), (&json!(false), &Value::Null, &json!(false)));
+    assert_eq!(told["answer"], json!("each record by itself; those that failed are delivered again"));
+    let records = told["records"].as_array().unwrap();
+    let ids: Vec<&str> = records.iter().map(|record| record["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["m-0", "m-1", "m-2", "m-3"]);
+    let item = |at: usize| &records[at]["items"][0];
+    let kinds: Vec<&str> = (0..4).map(|at| item(at)["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["hint", "command", "action", "unreadable"]);
+    assert_eq!((&item(0)["rules"], &item(0)["region"]), (&json!(["web"]), &json!("ap-guangzhou")));
+    assert_eq!(item(1)["command"]["source"], command["source"]);
+    assert_eq!(item(2)["action"]["depth"], json!("recent"));
+    assert_eq!(item(3)["field"], json!("Records[3].body"));
+    for (at, words) in [
+        (0, "rule web: the backup is read in ap-guangzhou"),
+        (1, "to ap-singapore: rule web"),
+        (2, "a look at what is new"),
+        (3, "nothing would follow from it"),
+    ] {
+        let says = item(at)["says"].as_array().unwrap();
+        assert!(says.iter().any(|line| line.as_str().unwrap().contains(words)), "{words}: {says:?}");
+    }
+
+    let door = json!({ "via": "door", "sender": "cbr", "proof": "smn", "id": "m", "received_at": "2026-11-28T02:13:20Z",
+        "raw": hint.to_string() });
+    let told = explained(&door, 0).await;
+    assert_eq!((&told["verified"], &told["proof"], &told["readable"]), (&json!(true), &json!("smn"), &json!(true)));
+    assert_eq!(told["records"][0]["items"][0]["kind"], json!("hint"), "{told}");
+    let wrong = explained(&json!({ "hello": 1 }), 1).await;
+    assert!(wrong["error"]["reason"].as_str().unwrap().contains("neither a command"), "{wrong}");
 }

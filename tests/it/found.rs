@@ -170,6 +170,23 @@ async fn what_goes_before_the_copy_of_another_hand_has_failed_is_missed() {
 }
 
 #[tokio::test]
+async fn a_copy_of_another_hand_may_be_hidden_for_the_visibility_wait_when_its_source_goes() {
+    for fails in [false, true] {
+        let scene = Scene::hidden(600).await;
+        scene.sweep().await;
+        let copies = if fails { scene.copies() } else { Vec::new() };
+        let gone = [copies, vec![json!("snap-life000001")]].concat();
+        scene.seed(json!({ "remove": gone })).await;
+        let swept = scene.sweep().await;
+        assert_eq!((&swept["counts"]["in_progress"], &swept["counts"]["missed"]), (&json!(1), &json!(0)), "{swept}");
+        // Once the destination would show it, it counts by that alone.
+        scene.pass(1).await;
+        let swept = scene.sweep().await;
+        assert_eq!(swept["counts"]["missed"], json!(u8::from(fails)), "{swept}");
+    }
+}
+
+#[tokio::test]
 async fn a_copy_that_another_hand_makes_is_told_although_its_source_has_left_the_rule() {
     let scene = Scene::hidden(600).await;
     scene.sweep().await;
@@ -209,6 +226,41 @@ async fn a_job_that_goes_before_its_pair_has_carried_it_is_missed_until_a_person
     ledger.put(&next, &expect).await.unwrap();
     scene.sweep().await;
     assert_eq!(scene.report().await.conclusion, Conclusion::Holds);
+}
+
+#[tokio::test]
+async fn a_pair_that_a_refused_attempt_had_not_seen_is_adopted_once_it_is_seen() {
+    let mut scene = Scene::of_alibaba().await;
+    scene.seed(json!({ "switches": { "visibility_delay_s": 30 } })).await;
+    scene.sweep().await;
+    // The ledger is lost, and before the pair can be seen another call is refused.
+    let memory = Arc::new(MemoryLedger::default());
+    (scene.context.ports.ledger, scene.context.ports.notes) = (memory.clone(), memory.clone());
+    let refused = json!([{ "action": "CreateVaultReplication", "kind": "code", "code": "ServiceNotActivated" }]);
+    scene.estate.post(scene.cloud, "faults", &json!({ "clear": true, "faults": refused })).await;
+    let states = async || {
+        let all = memory.list(&RecordFilter::default(), None, 10).await.unwrap().records.into_iter();
+        let whole = all.filter(|record| record.replication().unwrap().source.id.starts_with("v-"));
+        whole.map(|record| record.state).collect::<Vec<_>>()
+    };
+    assert_eq!((scene.sweep().await["refused"].clone(), states().await), (json!(1), vec![State::Refused]));
+    scene.estate.clock.sleep(Duration::from_secs(16 * 60)).await;
+    // The call would be refused still: the pair is found, not made.
+    scene.sweep().await;
+    assert_eq!((scene.copies().len(), states().await), (1, vec![State::Accepted]));
+}
+
+#[tokio::test]
+async fn a_job_that_went_is_missed_although_a_clock_that_was_ahead_wrote_of_it() {
+    for ahead in [0, 5] {
+        let scene = Scene::of_alibaba().await;
+        scene.estate.clock.set(ahead);
+        scene.sweep().await;
+        scene.estate.clock.set(-ahead);
+        scene.seed(json!({ "remove": ["job-life000001"] })).await;
+        let swept = scene.sweep().await;
+        assert_eq!(swept["counts"]["missed"], json!(1), "{ahead} minutes ahead: {swept}");
+    }
 }
 
 #[tokio::test]

@@ -167,7 +167,7 @@ impl Life {
         handle(&self.context, &json!({ "action": "sweep" }), &invocation).await.unwrap()["outbox"].clone()
     }
 
-    fn copies(&self) -> Vec<String> {
+    pub fn copies(&self) -> Vec<String> {
         let state = self.estate.simulators.state();
         let rows = state["replications"].as_array().unwrap().iter();
         rows.map(|row| row["id"].as_str().unwrap().to_owned()).collect()

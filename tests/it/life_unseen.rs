@@ -1,7 +1,12 @@
 //! Histories of which no sweep has seen all: only a command was about the backup, a destination was dark, or clocks differ.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use jiff::SignedDuration;
+use offsite_shared::context::Context;
 use offsite_shared::handler::handle;
+use offsite_shared::io::memory::MemoryLedger;
 use offsite_shared::ledger::State;
 use offsite_shared::ledger::store::RecordFilter;
 use offsite_shared::ports::{Clock, Ledger};
@@ -19,6 +24,14 @@ async fn two() -> Life {
 async fn name(life: &Life, id: &str) {
     let command = life.policy.rule("web").unwrap().command_of(id).to_json();
     handle(&life.context, &command, &life.estate.invocation(600)).await.unwrap();
+}
+
+/// The same program with another, empty ledger: somebody else's, or ours after it was lost.
+fn without_memory(life: &Life) -> Context {
+    let mut other = life.estate.context(&life.policy);
+    let memory = Arc::new(MemoryLedger::default());
+    (other.ports.ledger, other.ports.notes) = (memory.clone(), memory);
+    other
 }
 
 async fn darken(life: &Life, region: &str) {
@@ -99,4 +112,72 @@ async fn a_clock_may_be_five_minutes_behind_and_no_more() {
         let report = life.estate.report_at(&life.policy, now - SignedDuration::from_mins(minutes)).await;
         assert_eq!(report.conclusion, wanted, "{minutes} minutes behind");
     }
+}
+
+#[tokio::test]
+async fn what_a_clock_that_was_ahead_has_seen_does_not_hide_a_loss() {
+    for ahead in [0, 5] {
+        let life = Life::begin(|_| {}).await;
+        life.make("a", &["1"]).await;
+        life.sweep().await;
+        // Only this program's clock is ahead, and set right again.
+        life.estate.clock.set(ahead);
+        life.arrive().await;
+        life.estate.clock.set(-ahead);
+        life.seed(json!({ "remove": life.copies() })).await;
+        let counts = life.sweep().await["counts"].clone();
+        assert_eq!((&counts["replicated"], &counts["lost"]), (&json!(0), &json!(1)), "{ahead} minutes ahead: {counts}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_of_another_hand_is_under_way_while_its_destination_is_dark() {
+    let life = two().await;
+    life.seed(json!({ "switches": { "visibility_delay_s": 600 } })).await;
+    let ids = life.make("a", &["1"]).await;
+    handle(&without_memory(&life), &json!({ "action": "sweep" }), &life.estate.invocation(3_600)).await.unwrap();
+    life.sweep().await;
+    life.seed(json!({ "remove": ids })).await;
+    darken(&life, NEAR).await;
+    let counts = life.sweep().await["counts"].clone();
+    assert_eq!((&counts["missing"], &counts["missed"]), (&json!(0), &json!(0)), "{counts}");
+    let lines = life.report().await.exceptions;
+    let near: Vec<_> = lines.iter().filter(|line| line.destination == NEAR).map(|line| line.verdict.name()).collect();
+    assert_eq!(near, ["in_progress"], "{lines:?}");
+}
+
+#[tokio::test]
+async fn what_comes_under_its_rule_while_a_destination_is_dark_is_remembered_there() {
+    let life = two().await;
+    let ids = life.make("a", &["1"]).await;
+    life.seed(json!({ "rename": { &ids[0]: "other" } })).await;
+    life.pass(3).await;
+    life.sweep().await;
+    darken(&life, NEAR).await;
+    life.seed(json!({ "rename": { &ids[0]: "life-again" } })).await;
+    life.sweep().await;
+    let records = life.estate.ledger().list(&RecordFilter::default(), None, 10).await.unwrap().records;
+    let mut regions: Vec<_> = records.iter().map(|record| record.replication().unwrap().destination.region).collect();
+    regions.sort();
+    assert_eq!(regions, [NEAR, FAR], "{records:?}");
+}
+
+#[tokio::test]
+async fn a_second_attempt_is_under_way_although_the_ledger_was_lost_and_its_source_goes() {
+    let life = Life::begin(|rule| rule["limits"]["restart_lost"] = json!(true)).await;
+    let ids = life.make("a", &["1"]).await;
+    life.sweep().await;
+    life.arrive().await;
+    life.seed(json!({ "remove": life.copies() })).await;
+    assert_eq!(life.sweep().await["started"], json!(1), "the lost copy is made again");
+    let after = without_memory(&life);
+    let sweep = async || {
+        let answer = handle(&after, &json!({ "action": "sweep" }), &life.estate.invocation(3_600)).await.unwrap();
+        answer["swept"][0]["counts"].clone()
+    };
+    sweep().await;
+    life.seed(json!({ "remove": ids })).await;
+    life.estate.clock.sleep(Duration::from_secs(20 * 60)).await;
+    let counts = sweep().await;
+    assert_eq!((&counts["in_progress"], &counts["missed"]), (&json!(1), &json!(0)), "{counts}");
 }

@@ -108,6 +108,17 @@ fn inert(of: &str, text: &str) {
     assert_eq!(raw, None, "{of}: {}", text.escape_debug());
 }
 
+/// Takes the protection away: printed as it came, each of them is noticed, but for what is a line end or steers nothing.
+#[test]
+fn what_a_cloud_says_is_noticed_where_it_is_printed_as_it_came() {
+    for part in HOSTILE {
+        let harmless = matches!(part, "\n" | "\r\n" | " " | "\\u0000");
+        let noticed = std::panic::catch_unwind(|| inert("raw", &id(part))).is_err();
+        assert_eq!(noticed, !harmless, "{part:?}");
+        assert_ne!(exact(&id(part)), id(part), "{part:?}");
+    }
+}
+
 fn id(hostile: &str) -> String {
     format!("snap-x{hostile}y")
 }

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use offsite_shared::ledger::Record;
@@ -20,7 +19,7 @@ use offsite_shared::ports::{Boxed, Ledger};
 use offsite_shared::providers::asked::Asked;
 use offsite_shared::providers::call::{Call, Service};
 use offsite_shared::providers::inventory::Inventory;
-use offsite_shared::providers::provider::{Acceptance, AttemptContext, Defaults, Provider, ReadBack};
+use offsite_shared::providers::provider::{Acceptance, AttemptContext, Defaults, Provider, ReadBack, Unseen};
 use offsite_shared::providers::sts::Sts;
 use offsite_shared::sign::{Nonce, RequestDraft, SignError, Signed};
 
@@ -101,8 +100,8 @@ impl Provider for Blind {
         self.0.endpoint(service, region)
     }
 
-    fn visibility_wait(&self) -> Duration {
-        self.0.visibility_wait()
+    fn unseen(&self) -> Unseen {
+        self.0.unseen()
     }
 
     fn requests_per_second(&self) -> u32 {

@@ -319,12 +319,10 @@ async fn a_store_that_cannot_answer_now_is_asked_again_and_is_then_unavailable()
 #[tokio::test]
 async fn what_a_store_refuses_is_a_matter_of_configuration_and_not_asked_again() {
     let (s3, ssm) = ("s3://policies/policy.json", "ssm:/offsite/policy");
-    let moved = "x-amz-bucket-region: eu-west-1";
-    let malformed = "<Error><Code>AuthorizationHeaderMalformed</Code><Message>the region is wrong</Message><Region>eu-west-1</Region></Error>";
+    let elsewhere = "x-amz-bucket-region: cn-north-1";
     for (uri, status, header, body, expected) in [
-        (s3, 301, moved, xml("PermanentRedirect", "x"), &["PermanentRedirect", "eu-west-1"][..]),
-        (s3, 301, moved, String::new(), &["http_301", "eu-west-1"]),
-        (s3, 400, "", malformed.to_owned(), &["AuthorizationHeaderMalformed", "eu-west-1"]),
+        (s3, 301, elsewhere, xml("PermanentRedirect", "x"), &["PermanentRedirect", "cn-north-1"][..]),
+        (s3, 301, "", String::new(), &["http_301", "this part of AWS"]),
         (s3, 403, "", xml("AccessDenied", "Access Denied"), &["AccessDenied", "s3:GetObject"]),
         (s3, 400, "", xml("KMS.DisabledException", "arn is disabled."), &["KMS.DisabledException"]),
         (ssm, 400, "", coral("AccessDeniedException", "no"), &["AccessDeniedException", "ssm:GetParameter"]),
@@ -335,6 +333,31 @@ async fn what_a_store_refuses_is_a_matter_of_configuration_and_not_asked_again()
             assert!(error.message.contains(part), "{part}: {error}");
         }
         assert_eq!(asked, 1, "{error}");
+    }
+}
+
+/// A bucket in another region is asked there, once, with a signature for that region.
+#[tokio::test]
+async fn a_policy_in_another_region_is_read_there() {
+    let malformed = "<Error><Code>AuthorizationHeaderMalformed</Code><Message>the region is wrong</Message><Region>eu-west-1</Region></Error>";
+    for (status, header, body) in
+        [(301, "x-amz-bucket-region: eu-west-1", xml("PermanentRedirect", "x")), (400, "", malformed.to_owned())]
+    {
+        let moved = (status, header, body);
+        let store = Scripted::start(vec![moved.clone(), (200, "", policy())]).await;
+        let site = keyed().await.with("OFFSITE_POLICY", "s3://policies/policy.json");
+        let site = site.with("AWS_ENDPOINT_URL_S3", store.url.clone());
+        let seed = json!({"snapshots": [{"snapshot_id": "snap-acct0001", "region": "ap-guangzhou", "name": "x"}]});
+        admin(&site.http, &site.simulators.tencent(), "seed", &seed).await;
+        let context = site.function(Cloud::Tencent).unwrap();
+        accepted(site.invoke(&context, &command(1)).await);
+        let heads = store.heads();
+        let signed_for = |at: usize, region: &str| heads[at].contains(&format!("/{region}/s3/aws4_request"));
+        assert!(heads.len() == 2 && !signed_for(0, "eu-west-1") && signed_for(1, "eu-west-1"), "{heads:?}");
+
+        // Nothing is followed twice.
+        let (error, asked) = unread("s3://policies/policy.json", vec![moved]).await;
+        assert_eq!((error.name, asked), (ErrorName::Configuration, 2), "{error}");
     }
 }
 

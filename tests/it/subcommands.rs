@@ -5,15 +5,16 @@ use std::path::Path;
 
 use crate::command_line::{run, subcommands};
 
-/// What moves on standard error while it takes its time, on a terminal alone. `tests/it/terminal.rs` looks at it.
-const MOVES: [&str; 8] = ["demo", "handle", "observe", "policy check", "report", "risk accept", "sweep", "witness"];
+/// What moves on standard error while it takes its time, on a terminal alone: `tests/it/moving.rs`.
+pub const MOVES: [&str; 10] =
+    ["demo", "doctor", "handle", "observe", "policy check", "report", "risk accept", "status", "sweep", "witness"];
 
-/// What finishes what it has begun when it is told to stop, and gives back what it holds: `tests/it/stopping.rs`. Whatever else there is
+/// What finishes what it has begun when it is told to stop, and gives back what it holds: `tests/it/moving.rs`. Whatever else there is
 /// changes nothing, or writes once.
-const FINISHES: [&str; 4] = ["handle", "observe", "sweep", "watch"];
+pub const FINISHES: [&str; 4] = ["handle", "observe", "sweep", "watch"];
 
 /// What waits for one: it ends at once.
-const SERVES: [&str; 2] = ["simulate", "chaos"];
+pub const SERVES: [&str; 2] = ["simulate", "chaos"];
 
 /// What writes for programs alone, or for people alone, and how.
 const ONE_FORM: [(&str, &str); 18] = [

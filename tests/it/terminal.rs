@@ -12,14 +12,14 @@ use crate::functions::binaries;
 use crate::sweeping::Estate;
 
 /// A command in a terminal.
-struct Terminal {
+pub struct Terminal {
     pty: pty_process::Pty,
     child: tokio::process::Child,
     seen: Vec<u8>,
 }
 
 impl Terminal {
-    fn open(arguments: &[&str], environment: &[(String, String)], columns: u16) -> Terminal {
+    pub fn open(arguments: &[&str], environment: &[(String, String)], columns: u16) -> Terminal {
         let (pty, pts) = pty_process::open().unwrap();
         pty.resize(Size::new(40, columns)).unwrap();
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -50,7 +50,7 @@ impl Terminal {
         String::from_utf8_lossy(&self.seen).into_owned()
     }
 
-    async fn ended(mut self) -> (i32, String) {
+    pub async fn ended(mut self) -> (i32, String) {
         let seen = self.until(None).await;
         (self.child.wait().await.unwrap().code().unwrap_or(-1), seen)
     }

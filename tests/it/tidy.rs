@@ -400,7 +400,7 @@ const HOUSES: [House; 6] = [
             &["past", "status"],
             &["table", "csv", "rule"],
             &["page_resources", "table_resources"],
-            &["rows", "chart", "calendar", "text"],
+            &["rows", "chart", "calendar", "text", "volume"],
             &["filter", "summary"],
             &["resources", "terms"],
             &["reader"],

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use offsite_local::cmd::reader::ReaderArgs;
 use offsite_local::cmd::report::{self, ReportArgs};
 use offsite_local::cmd::witness::{self, Format, WitnessArgs};
 use offsite_local::home;
@@ -114,6 +115,7 @@ fn args() -> WitnessArgs {
         min_age: None,
         format: Some(Format::Table),
         output: None,
+        reader: ReaderArgs::default(),
     }
 }
 
@@ -172,8 +174,7 @@ async fn on_read_only_clouds_a_witness_sees_what_a_live_report_sees() {
             live: true,
             policy: file,
             output: None,
-            lang: None,
-            utc: true,
+            reader: ReaderArgs { lang: None, utc: true },
         };
         let mut out = Vec::new();
         report::run(&live, &scene.environment, &mut out).await.unwrap();

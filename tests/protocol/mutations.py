@@ -20,14 +20,16 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "shared/src"
-TEST = ["cargo", "test", "--offline", "-p", "offsite-protocol", "--test", "protocol", "--", "--nocapture"]
+# Built for the build's sake: each row compiles the core and the exploration anew, and most are found in a second or two.
+FAST = ["--config", "profile.dev.debug=false", "--config", "profile.dev.package.offsite-protocol.opt-level=1"]
+TEST = ["cargo", "test", "--offline", *FAST, "-p", "offsite-protocol", "--test", "protocol", "--", "--nocapture"]
 
 ROWS = [
     # F1 to F3, as the code was before they were repaired.
     ("replicate/update.rs", "Put::Conflict(Some(found)) if *found == next =>", "Put::Conflict(Some(found)) if found.version == next.version && found.owner == next.owner =>",
-     "F1: equal version and owner count as my own write", "P1 P3"),
+     "F1: equal version and owner count as my own write", "P1 P3 P15 P20"),
     ("replicate/update.rs", "Put::Conflict(Some(found)) if *found == next =>", "Put::Conflict(Some(found)) if found.version > 0 =>",
-     "F1: any conflict counts as my own write", "P1 P3"),
+     "F1: any conflict counts as my own write", "P1 P3 P15 P20"),
     ("ledger/transitions.rs", "if record.owner == by.owner && record.lease_until.is_some()", "if record.owner == by.owner",
      "F2: an owner's record is mine without a lease", "P10"),
     ("observe/mod.rs", "if (found.receipts.last(), found.attempt) != (asked.0.as_ref(), asked.1)", "if asked.1 == 0",
@@ -37,16 +39,16 @@ ROWS = [
      "a doubt is worked on as if there were none", "P12 P10"),
     ("replicate/attempt.rs", "if intent.doubt || (reads && provider.reads_first(replication))", "if !intent.doubt && provider.reads_first(replication)",
      "no read-back in doubt", "P12 P10"),
-    ("replicate/attempt.rs", "visibility_wait(provider.cloud())) <= ctx.now()", "visibility_wait(provider.cloud())) > ctx.now()",
+    ("replicate/attempt.rs", "replication.operation, &access)) <= ctx.now()", "replication.operation, &access)) > ctx.now()",
      "the wait is compared the wrong way round", "P12 P17"),
-    ("replicate/attempt.rs", "let conclusive = !intent.doubt || waited;", "let conclusive = !intent.doubt || waited || intent.doubt;",
+    ("replicate/attempt.rs", "let conclusive = !intent.doubt || has_waited(ctx, target, replication, record).await;", "let conclusive = true;",
      "nothing visible is conclusive at once", "P12 P10"),
     ("replicate/attempt.rs", "if conclusive || provider.settles_at_once(replication) =>", "if conclusive || replication.rule.is_none() =>",
      "a partly visible vault-wide copy settles it", "P18"),
     ("replicate/attempt.rs", "if record.doubtful_calls >= ctx.settings.attempts.limit", "if record.doubtful_calls > 99",
      "the limit of doubts is not looked at", "P11"),
     ("replicate/attempt.rs", "Disposition::Ambiguous | Disposition::Conflict | Disposition::NoWork =>",
-     "Disposition::Ambiguous => released(ErrorName::Unavailable, &code, told(&failure), request_id),\n            Disposition::Conflict | Disposition::NoWork =>",
+     "Disposition::Ambiguous => released(ErrorName::Unavailable, &code, describe_failure(&failure), request_id),\n        Disposition::Conflict | Disposition::NoWork =>",
      "silence after a call is certainly not applied", "P12"),
     ("replicate/attempt.rs", "        called: true,\n", "        called: false,\n", "a doubtful call is not told as called", "P11"),
     ("replicate/attempt.rs", "Err(failure) => return failed_read(ctx, target, replication, failure, conclusive).await,", "Err(_) => {}",
@@ -169,7 +171,59 @@ ROWS = [
      "person: the retry of a failed copy keeps its number", "P3 P6 P8 P13"),
     ("ledger/resolution.rs", "next.state = if in_doubt { State::InDoubt } else { State::Seen };", "next.state = State::Claimed;",
      "person: a retry claims", "P4"),
+    ("ledger/resolution.rs", "current.lease_until.filter(|until| *until > now && !breaks)", "current.lease_until.filter(|_| false)",
+     "person: a decision over a running lease", "P10 P12 P4 P3"),
+    ("ledger/resolution.rs", "            next.outbox = true;\n", "", "person: an adopted copy is not in the outbox", "P7"),
+    ("ledger/resolution.rs", "adopted: true,\n                time: now,\n            });\n            next.state = State::Accepted;",
+     "adopted: true,\n                time: now,\n            });\n            next.receipts.drain(..next.receipts.len() - 1);\n            next.state = State::Accepted;",
+     "person: an adopted copy takes the place of the receipts", "P1"),
+    ("replicate/attempt.rs", "if intent.doubt && on_doubt == OnDoubt::Hold && record.doubtful_calls > 0 =>", "if intent.doubt && record.doubtful_calls > 99 =>",
+     "person: a doubt is not held", "P21 P12"),
+    # The brake.
+    ("exchange/brake.rs", "Ok(Some(why)) => why,", "Ok(Some(_)) => return Ok(()),", "brake: stopped, and called all the same", "P22"),
+    ("exchange/brake.rs", "Err(error) => format!(\"whether a person has paused it cannot be read: {error}\"),", "Err(_) => return Ok(()),",
+     "brake: what cannot be read stops nothing", "P22"),
+    ("replicate/attempt.rs", "        brake::pass(ctx, replication).await?;\n", "", "brake: it is not read again before the call", "P22"),
+    # A source that is gone, another payload, a copy that is lost.
+    ("ledger/swept.rs", "State::Seen | State::Refused | State::Ineligible | State::Failed => how != Parting::Ended,",
+     "State::Seen | State::Claimed | State::InDoubt | State::Refused | State::Ineligible | State::Failed => how != Parting::Ended,",
+     "missed is said of what is in doubt", "P24"),
+    ("ledger/transitions.rs", "if record.payload_hash != replication.payload_hash() && !nothing_applied {", "if record.payload_hash.is_empty() && !nothing_applied {",
+     "another payload takes a record over", "P25"),
+    ("ledger/transitions.rs", "State::Lost if !attempts.restart_lost || record.attempt >= attempts.limit =>", "State::Lost if record.attempt >= attempts.limit =>",
+     "a lost copy is made again by itself", "P9"),
+    # Looks and messages.
+    ("ledger/observed.rs", "let overdue = later(accepted, times.give_up) <= by.now;", "let overdue = later(accepted, times.give_up) >= by.now;",
+     "a copy is overdue at once", "P6"),
+    ("replicate/outbox.rs", "messages.extend(record.news.iter().map(", "messages.extend(record.news.iter().take(1).map(",
+     "of several news the first is sent", "P8"),
+    ("replicate/outbox.rs", "if record.outbox || record.news.is_empty() {", "if record.outbox && record.news.is_empty() {",
+     "a receipt is not sent beside news", "P7 P15"),
+    # Tencent's own reading.
+    ("providers/tencent/readback.rs", "snapshot.snapshot_name.as_ref().is_some_and(|name| names.contains(name))", "snapshot.snapshot_name.as_ref().is_some_and(|name| name.is_empty() && !names.is_empty())",
+     "Tencent: a copy is not known by its name", "P23 P12 P17"),
+    ("providers/tencent/observe.rs", "Some(state @ \"NORMAL\") =>", "Some(state @ (\"NORMAL\" | \"COPYING_FROM_REMOTE\")) =>",
+     "Tencent: a copy that runs is usable", "P6"),
+    ("providers/tencent/mod.rs", "(Some(\"Success\") | None, Some(id)) => Ok(Acceptance::one(Some(id), answer.request_id)),",
+     "(Some(\"Success\") | None, Some(_)) => Ok(Acceptance::one(None, answer.request_id)),",
+     "Tencent: the copy's ID is not taken", "P18 P15 P17"),
     ("replicate/replay.rs", "!record.in_outbox() || deliver", "record.version > 0 || deliver", "a replay says queued without sending", "P15"),
+]
+
+# Changes that the exploration does not notice, and why that is no gap. They must still apply, so that nobody has to hunt them again.
+EQUIVALENT = [
+    ("ledger/transitions.rs", "            next.outbox = !next.receipts.is_empty();\n            next.doubt_since = None;",
+     "acceptance does not clear the time of doubt", "each way out of `accepted` sets or clears it"),
+    ("replicate/mod.rs", "if ctx.is_over(invocation) {",
+     "no look at the deadline before the claim", "exchange/wire.rs looks again before it sends; a claim in vain is released or read back"),
+    ("ledger/swept.rs", "|| current.lease_until.is_some_and(|until| until > by.now) {\n        return None;\n    }\n    let was = Expect::Was { version: current.version, owner: current.owner.clone() };\n    let mut next = current.clone();\n    next.state = state;",
+     "missed over a running lease", "only `claimed` and `in_doubt` have a lease, and `missed` follows on neither: P4 and P24 hold both"),
+    ("ledger/observed.rs", "if !matches!(current.state, State::Accepted | State::Replicated) {",
+     "an observation counts in any state", "needs three looks and a clock that reaches the audit after a week; a unit test of the transition has it"),
+    ("ledger/observed.rs", "Observation::Gone(_) if current.state == State::Replicated && expired() => {",
+     "a planned expiry is told as lost", "the model's copies have no planned end; a unit test of the transition has it"),
+    ("sweep/gone.rs", "let part = |found: Option<&Record>| found.and_then(|found| ledger::part(found, how, &me, reason)).ok_or(());",
+     "missed is written over a conflict", "a policy's sweep is not explored; its part is, with a loop of the worker's own; tests/it/life.rs has the sweep"),
 ]
 
 held = {}
@@ -238,6 +292,12 @@ def main():
     words = sys.argv[1:]
     rows = [row for row in ROWS if not words or any(word in row[0] or word in row[3] for word in words)]
     failures = 0
+    for file, text, what, why in EQUIVALENT if not words else []:
+        if (SOURCE / file).read_text().count(text) != 1:
+            failures += 1
+            print(f"FAIL {file}: {what}: no longer applies", flush=True)
+        else:
+            print(f"not explored  {file}: {what}: {why}", flush=True)
     for row in rows:
         begun = time.monotonic()
         trouble = run(row)
@@ -245,7 +305,7 @@ def main():
         print(f"{'ok  ' if trouble is None else 'FAIL'} {time.monotonic() - begun:5.0f} s  {row[0]}: {row[3]} [{row[4]}]", flush=True)
         if trouble:
             print(f"     {trouble}", flush=True)
-    print(f"{len(rows) - failures} of {len(rows)} noticed")
+    print(f"{len(rows)} changes, {failures} failures")
     sys.exit(1 if failures or not rows else 0)
 
 

@@ -5,7 +5,7 @@
 use crate::product::{Record, State};
 use crate::provider::{Fate, copy_name};
 use crate::tables::Tables;
-use crate::tree::{Ask, Node};
+use crate::tree::Node;
 use crate::world::{State as Here, VAULT, World};
 
 /// The properties by their numbers.
@@ -51,6 +51,16 @@ pub enum Property {
     P18,
     /// At rest there is one living copy of each backup.
     P19,
+    /// Where doubts are held for a person, nobody calls again in one.
+    P21,
+    /// Nobody decides to call who was told that everything is stopped, could not read that, or last read it in an earlier minute.
+    P22,
+    /// Nobody decides to call who was shown a living copy of the backup.
+    P23,
+    /// `missed` follows only on what nobody works on and of which nothing was accepted or is in doubt.
+    P24,
+    /// What was or may have been applied under one payload is never done under another one.
+    P25,
 }
 
 /// What is known not to hold, until it is mended: nothing now. A world that shows one says so, and fails once it does not show it any more.
@@ -90,6 +100,24 @@ pub enum Mark {
     Retried,
     /// A person broke a lease.
     LeaseBroken,
+    /// A person said which copy it is.
+    AdoptedByHand,
+    /// A person gave it up.
+    Abandoned,
+    /// A doubt is held for a person.
+    Held,
+    /// The source is gone, and nothing was ever copied.
+    Missed,
+    /// A list showed records as they were before.
+    OlderList,
+    /// Another hand made a copy.
+    OtherHand,
+    /// A delivery for one backup sent the receipt of a copy that the vault-wide call had made.
+    ToldForVault,
+    /// What a person had stopped was not started.
+    Stopped,
+    /// A record went on under another payload, since nothing had been applied under the first.
+    OtherPayload,
 }
 
 /// Something that does not hold.
@@ -113,7 +141,12 @@ pub struct Pair {
     pub marks: Vec<Mark>,
 }
 
-/// P1 to P5 and P9: judged by the record before and after.
+/// Whether a claim of this owner is one of the process of this name: each claim of a process has a name of its own.
+pub fn is_of(owner: &str, name: &str) -> bool {
+    owner.strip_prefix(name).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// P1 to P5, P9 and P24: judged by the record before and after.
 pub fn pair(before: Option<&Record>, after: &Record, limit: u32) -> Pair {
     let mut found = Vec::new();
     let mut wrong = |property, what: &str| found.push(violation(property, what));
@@ -178,13 +211,26 @@ pub fn pair(before: Option<&Record>, after: &Record, limit: u32) -> Pair {
         if by_person {
             marks.push(Mark::Retried);
         }
+        if before.payload_hash != after.payload_hash {
+            marks.push(Mark::OtherPayload);
+        }
+        let nothing_applied = [State::Seen, State::Found, State::Refused, State::Ineligible, State::NoWork];
+        if before.payload_hash != after.payload_hash && !nothing_applied.contains(&before.state) {
+            wrong(Property::P25, "it goes on under another payload");
+        }
         let verdict = matches!(before.state, State::Replicated | State::Lost | State::Failed);
         let news = after.receipts.iter().any(|new| !receipts.iter().any(|old| key(old) == key(new)));
         if verdict && after.state == State::Accepted && !news {
             wrong(Property::P6, "a verdict is taken back without a new receipt");
         }
+        if after.state == State::Claimed && before.not_before.is_some_and(|at| after.since < at) {
+            wrong(Property::P9, "claimed before the time that a refusal set");
+        }
         if after.attempt > before.attempt {
             marks.push(Mark::SecondAttempt);
+            if !is_retry && before.state == State::Lost {
+                wrong(Property::P9, "a lost copy is made again by itself");
+            }
             if !is_retry && before.not_before.is_none_or(|at| after.since < at) {
                 wrong(Property::P9, "a further attempt before its time");
             }
@@ -216,8 +262,22 @@ pub fn pair(before: Option<&Record>, after: &Record, limit: u32) -> Pair {
         State::NoWork => Some(Mark::NoWork),
         _ => None,
     });
-    if code == Some("partly_recorded") {
-        marks.push(Mark::PartlyRecorded);
+    marks.extend(match (code, after.state) {
+        (Some("partly_recorded"), _) => Some(Mark::PartlyRecorded),
+        (Some("resolved"), State::Accepted) => Some(Mark::AdoptedByHand),
+        (_, State::Abandoned) => Some(Mark::Abandoned),
+        (Some("held"), State::InDoubt) => Some(Mark::Held),
+        (_, State::Missed) => Some(Mark::Missed),
+        (Some("paused"), State::Seen | State::InDoubt) => Some(Mark::Stopped),
+        _ => None,
+    });
+    if after.state == State::Missed && before.is_none_or(|before| before.state != State::Missed) {
+        let fits = |before: &Record| {
+            matches!(before.state, State::Seen | State::Refused | State::Failed) && before.lease_until.is_none()
+        };
+        if !before.is_some_and(fits) {
+            found.push(violation(Property::P24, "missed does not follow on what nothing was started of"));
+        }
     }
     if after.receipts.iter().any(|one| one.adopted) {
         marks.push(Mark::Adopted);
@@ -307,7 +367,8 @@ pub fn sent(tables: &Tables, state: &Here, number: u16, found: &mut Vec<Violatio
             let what = format!("the ID of a message about {} is now that of {}", named(old.copy), named(new.copy));
             found.push(violation(Property::P13, what));
         }
-        let alike = old.state == new.state && old.attempt == new.attempt && old.copy == new.copy;
+        // What is told without a copy has a cause, and each cause is told.
+        let alike = new.copy.is_some() && (&old.state, old.attempt, old.copy) == (&new.state, new.attempt, new.copy);
         if alike && old.id != new.id {
             let what = format!("{} is told of as {} under two IDs", named(new.copy), new.state);
             found.push(violation(Property::P14, what));
@@ -326,9 +387,9 @@ pub fn calls(
 ) -> Vec<Violation> {
     let mut found = Vec::new();
     let record = tables.record(state.records[usize::from(key)]);
-    let name = node.origin.name;
+    let (name, knows) = (node.origin.name, &node.knows[usize::from(key)]);
     let lives = record.is_some_and(|record| {
-        record.owner == name
+        is_of(&record.owner, name)
             && record.lease_until.is_some_and(|until| until > now)
             && matches!(record.state, State::Claimed | State::InDoubt)
     });
@@ -337,7 +398,7 @@ pub fn calls(
     let has_copies = |record: &Record| !record.receipts.is_empty() || record.copies.is_some();
     let settled_meanwhile = record.is_some_and(|record| record.lease_until.is_none() && has_copies(record));
     let ahead = world.ahead.iter().any(|ahead| *ahead > 0);
-    if !node.holds || !(lives || settled_meanwhile || ahead) {
+    if !knows.holds || !(lives || settled_meanwhile || ahead) {
         found.push(violation(Property::P10, format!("{name} decides to call without a live claim")));
     }
     let doubts = state.doubts[usize::from(key)];
@@ -350,18 +411,37 @@ pub fn calls(
         let what = format!("{name} calls after {} calls without an answer ({counted} of them settled)", doubts.sent);
         found.push(violation(Property::P11, what));
     }
+    let in_doubt = record.filter(|record| record.state == State::InDoubt && lives);
+    if world.hold && in_doubt.is_some_and(|record| record.doubtful_calls > 0) {
+        found.push(violation(Property::P21, format!("{name} calls again in a doubt that is held for a person")));
+    }
+    let long_stopped = state.stopped.is_some_and(|since| since < state.clock);
+    if node.stopped || long_stopped {
+        found.push(violation(Property::P22, format!("{name} calls although a person has stopped it")));
+    }
+    if knows.shown {
+        found.push(violation(Property::P23, format!("{name} calls although it was shown a copy")));
+    }
     found
 }
 
-/// P15 and P16: judged when a worker is over.
-pub fn over(tables: &Tables, state: &Here, key: Option<u8>, node: &Node) -> Vec<Violation> {
-    let mut found = Vec::new();
-    let Ask::Over { done, panic } = &node.ask else { return found };
+/// P15 and P16: judged when a worker is over, for the commands that it had.
+pub fn over(tables: &Tables, state: &Here, keys: &[u8], node: &Node) -> Vec<Violation> {
+    let Some((done, panic)) = node.over() else { return Vec::new() };
     let name = node.origin.name;
+    let mut found = Vec::new();
     if let Some(panic) = panic {
         found.push(violation(Property::P16, format!("{name} panicked: {panic}")));
     }
-    let Some(key) = key.filter(|_| *done) else { return found };
+    for (_, key) in keys.iter().enumerate().filter(|(place, _)| done >> place & 1 == 1) {
+        found.extend(says_done(tables, state, *key, name));
+    }
+    found
+}
+
+/// P15.
+fn says_done(tables: &Tables, state: &Here, key: u8, name: &str) -> Vec<Violation> {
+    let mut found = Vec::new();
     let number = state.records[usize::from(key)];
     let (record, facts) = (tables.record(number), tables.facts(number));
     if record.is_some_and(|record| {

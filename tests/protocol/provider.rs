@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::product::{
     self, Acceptance, Access, AttemptContext, Command, Disposition, Evidence, Failure, FieldError, FoundCopy, How,
     Huawei, Inventory, Need, Nonce, Observation, Operation, Provider, ReadBack, Receipt, Replication, Reply,
-    RequestDraft, Service, SignError, Signed, SigningTrace, Sts,
+    RequestDraft, Service, SignError, Signed, SigningTrace, Sts, Unseen,
 };
 
 /// The most copies that one world may make; one more is an error of the world.
@@ -57,6 +57,8 @@ pub struct Copy {
     /// Whether reads show it yet.
     pub listed: bool,
     pub fate: Fate,
+    /// Whether a call of ours made it, and not another hand.
+    pub ours: bool,
 }
 
 impl Copy {
@@ -79,6 +81,8 @@ pub enum Target {
 pub enum Read {
     /// The living copies of a backup.
     Backup(u8),
+    /// The backup itself, where that is another question.
+    Source(u8),
     /// The living copies of the vault's backups that were made since this minute.
     Vault(u16),
     /// How far a copy is.
@@ -105,6 +109,10 @@ pub enum Said {
     Visible([Named; COPIES]),
     /// So far is the copy; `None` if it cannot be seen.
     Copy(Option<Fate>),
+    /// The backup is there, and a copy of it may be running.
+    Source { copying: bool },
+    /// There is no such backup.
+    NoSource,
 }
 
 /// What goes on at the provider.
@@ -114,12 +122,16 @@ pub struct Cloud {
     pub copies: Vec<Copy>,
     /// Calls that may still be applied, with the minute in which each was sent.
     pub under_way: Vec<(Target, u16)>,
+    /// Whether the first backup is gone.
+    pub gone: bool,
 }
 
 impl Cloud {
-    /// Applies a call. Also tells whether it made a second living copy of a backup.
+    /// Applies a call. Also tells whether it made a second living copy of a backup: one that another hand made does not count, since
+    /// whoever shares no ledger with us may always begin one after we looked.
     pub fn apply(&mut self, target: Target, guard: Guard, backups: u8, now: u16) -> (Said, bool) {
-        let living = |cloud: &Cloud, backup| cloud.copies.iter().any(|copy| copy.backup == backup && copy.lives());
+        let living =
+            |cloud: &Cloud, backup| cloud.copies.iter().any(|copy| copy.backup == backup && copy.ours && copy.lives());
         let refuses = |cloud: &Cloud, backup: u8| {
             let mut same = cloud.copies.iter().filter(|copy| copy.backup == backup);
             match guard {
@@ -129,6 +141,7 @@ impl Cloud {
             }
         };
         let wanted = match target {
+            Target::Backup(0) if self.gone => return (Said::NoSource, false),
             Target::Backup(backup) if refuses(self, backup) => return (Said::Exists, false),
             Target::Backup(backup) => backup..backup + 1,
             Target::Vault => 0..backups,
@@ -142,7 +155,7 @@ impl Cloud {
             assert!(self.copies.len() < COPIES, "this world makes more than {COPIES} copies");
             made[count] = Some((self.copies.len() as u8, backup));
             count += 1;
-            self.copies.push(Copy { backup, made: now, listed: false, fate: Fate::Running });
+            self.copies.push(Copy { backup, made: now, listed: false, fate: Fate::Running, ours: true });
         }
         (if count == 0 { Said::Nothing } else { Said::Made(made) }, second)
     }
@@ -153,7 +166,7 @@ impl Cloud {
         let shown = |copy: &Copy| match read {
             Read::Backup(backup) => copy.backup == backup,
             Read::Vault(since) => copy.made >= since,
-            Read::Copy(_) => false,
+            Read::Copy(_) | Read::Source(_) => false,
         };
         if let Read::Copy(number) = read {
             let copy = self.copies.get(usize::from(number));
@@ -163,7 +176,14 @@ impl Cloud {
         for (slot, (number, copy)) in seen.iter_mut().zip(visible) {
             *slot = Some((number as u8, copy.backup));
         }
-        Said::Visible(seen)
+        match read {
+            Read::Source(0) if self.gone => Said::NoSource,
+            Read::Source(backup) => Said::Source {
+                copying: self.copies.iter().any(|copy| copy.backup == backup && copy.fate == Fate::Running),
+            },
+            Read::Backup(0) if self.gone && seen[0].is_none() => Said::NoSource,
+            _ => Said::Visible(seen),
+        }
     }
 }
 
@@ -172,9 +192,9 @@ pub fn copy_name(number: u8) -> String {
     format!("r{}", number + 1)
 }
 
-/// The number of a copy of this name.
+/// The number of a copy of this name, at whichever cloud.
 pub fn copy_number(name: &str) -> u8 {
-    name[1..].parse::<u8>().unwrap() - 1
+    number(name)
 }
 
 /// The name of a backup in texts.
@@ -182,8 +202,13 @@ pub fn backup_name(number: u8) -> String {
     format!("b{}", number + 1)
 }
 
-fn backup_number(name: &str) -> u8 {
-    name[1..].parse::<u8>().unwrap() - 1
+pub fn backup_number(name: &str) -> u8 {
+    number(name)
+}
+
+/// The number at the end of a name, such as `b1` or `snap-r2`.
+fn number(name: &str) -> u8 {
+    name.trim_start_matches(|c: char| !c.is_ascii_digit()).parse::<u8>().unwrap() - 1
 }
 
 impl Said {
@@ -202,6 +227,8 @@ impl Said {
             Said::Exists => (409, String::new()),
             Said::Throttled => (429, String::new()),
             Said::Refused => (400, String::new()),
+            Said::NoSource => (404, String::new()),
+            Said::Source { .. } => unreachable!("the model has no such question"),
             Said::Copy(fate) => (200, fate.map_or(String::new(), |fate| format!("{fate:?}"))),
         };
         Reply { status, headers: Vec::new(), body: body.into_bytes() }
@@ -247,7 +274,7 @@ fn call(action: &'static str, method: &str, path: String) -> product::Call {
 
 fn failure(reply: &Reply) -> Option<Failure> {
     let (disposition, code) = match reply.status {
-        200 => return None,
+        200 | 404 => return None,
         409 => (Disposition::Conflict, "exists"),
         429 => (Disposition::Throttled, "throttled"),
         _ => (Disposition::Permanent, "refused"),
@@ -303,6 +330,9 @@ impl Provider for Model {
             return Err(failure);
         }
         let pairs = named(reply);
+        if reply.status == 404 {
+            return Err(Failure::local(Disposition::Permanent, "no_source", "there is no such backup", ""));
+        }
         if pairs.is_empty() {
             return Err(Failure::local(Disposition::NoWork, "no_backups", "there is nothing to copy", ""));
         }
@@ -325,6 +355,9 @@ impl Provider for Model {
             })));
         };
         let mut pairs = named(reply);
+        if reply.status == 404 {
+            return Ok(ReadBack::NoSource("there is no such backup".to_owned()));
+        }
         if !of_vault {
             pairs = pairs.pop().into_iter().collect();
         }
@@ -384,8 +417,9 @@ impl Provider for Model {
         BASE.to_owned()
     }
 
-    fn visibility_wait(&self) -> Duration {
-        Duration::from_secs(120)
+    /// Worlds say it: also too little.
+    fn unseen(&self) -> Unseen {
+        Unseen { applied: Duration::ZERO, hidden: Duration::ZERO }
     }
 
     fn requests_per_second(&self) -> u32 {

@@ -9,8 +9,7 @@ use crate::provider::{Fate, copy_name};
 use crate::steps::{Explorer, How, Label, Next};
 use crate::tables::Tables;
 use crate::trace;
-use crate::tree::Ask;
-use crate::world::{BACKUPS, Kind, State, VAULT, Worker};
+use crate::world::{BACKUPS, Kind, State, VAULT, Worker, World};
 
 /// Minutes of a week.
 const WEEK: u16 = 7 * 24 * 60;
@@ -51,10 +50,11 @@ impl Rests {
 pub fn rounds(explorer: &mut Explorer, start: &State, tell: &mut dyn FnMut(&str, String)) -> Vec<Violation> {
     let mut next = Next { label: Label::Clock, state: start.clone(), violations: Vec::new() };
     next.state.faults_left = 0;
+    // Whoever stopped it lets it go on, and by then lists show what is there.
+    next.state.stopped = None;
     let mut kinds = vec![Kind::Sweep];
-    for kind in [Kind::Delivery(0), Kind::Delivery(1), Kind::VaultWide] {
-        kinds.extend(explorer.world.workers.contains(&kind).then_some(kind));
-    }
+    kinds.extend((0..BACKUPS).filter(|backup| explorer.world.delivers(*backup)).map(Kind::Delivery));
+    kinds.extend(explorer.world.has(Kind::VaultWide).then_some(Kind::VaultWide));
     kinds.push(Kind::Observe);
     for (round, names) in NAMES.iter().enumerate() {
         next.state.clock = (round as u16 + 1) * WEEK;
@@ -65,14 +65,14 @@ pub fn rounds(explorer: &mut Explorer, start: &State, tell: &mut dyn FnMut(&str,
                 Kind::Delivery(backup) => names[1 + usize::from(*backup)],
                 Kind::VaultWide => names[3],
                 Kind::Observe => names[4],
-                Kind::Retry | Kind::BreakLease => unreachable!("at rest no person decides anything"),
+                _ => unreachable!("at rest no person decides anything"),
             };
             let origin = explorer.world.at_rest(*kind, name, next.state.clock);
             let mut node = explorer.tree.root(&origin);
             next.state.workers[0] = Worker::At(node);
-            while !matches!(explorer.tree.node(node).ask, Ask::Over { .. }) {
-                let ask = explorer.tree.node(node).ask.clone();
-                explorer.answer(&mut next, 0, node, &ask, How::Told);
+            while explorer.tree.node(node).over().is_none() {
+                let ask = explorer.tree.node(node).open[0].ask.clone();
+                explorer.answer(&mut next, 0, (node, 0), &ask, How::Told);
                 match next.state.workers[0] {
                     Worker::At(there) => node = there,
                     _ => break,
@@ -90,7 +90,7 @@ pub fn rounds(explorer: &mut Explorer, start: &State, tell: &mut dyn FnMut(&str,
             }
         }
         settle(&mut next.state);
-        let unfinished = finals(&explorer.tree.tables, &next.state, explorer.world.attempts);
+        let unfinished = finals(&explorer.world, &explorer.tree.tables, &next.state);
         if unfinished.is_empty() {
             break;
         }
@@ -112,8 +112,8 @@ fn settle(state: &mut State) {
 }
 
 /// P17 to P19.
-fn finals(tables: &Tables, state: &State, limit: u32) -> Vec<Violation> {
-    let mut found = Vec::new();
+fn finals(world: &World, tables: &Tables, state: &State) -> Vec<Violation> {
+    let (mut found, limit) = (Vec::new(), world.attempts);
     let living = |backup: u8| {
         let copies = state.cloud.copies.iter().enumerate();
         copies.filter(move |(_, copy)| copy.backup == backup && copy.lives()).map(|(number, _)| number as u8)
@@ -128,14 +128,18 @@ fn finals(tables: &Tables, state: &State, limit: u32) -> Vec<Violation> {
             // One that a copy has left is to become `lost`.
             Stands::Replicated => last_lives(key),
             Stands::NoWork => true,
+            // What a person has said.
+            Stands::Abandoned => world.has(Kind::Abandon),
+            Stands::Missed => state.cloud.gone && living(key).next().is_none(),
             // Its backups have records of their own.
             Stands::Accepted => key == VAULT,
             Stands::Lost => living(key).next().is_none(),
             Stands::Refused | Stands::Failed => {
-                record.attempt >= limit && (key == VAULT || living(key).next().is_none())
+                let is_last = record.attempt >= limit || (key == 0 && state.cloud.gone);
+                is_last && (key == VAULT || living(key).next().is_none())
             }
             // A person's, by rule.
-            Stands::InDoubt => record.doubtful_calls >= limit,
+            Stands::InDoubt => record.doubtful_calls >= limit || (world.hold && record.doubtful_calls > 0),
             _ => false,
         };
         if !is_final {
@@ -147,10 +151,17 @@ fn finals(tables: &Tables, state: &State, limit: u32) -> Vec<Violation> {
         }
     }
     for backup in 0..BACKUPS {
-        for copy in living(backup) {
-            let own = tables.facts(state.records[usize::from(backup)]);
-            let named = own.is_some_and(|own| own.copies.contains(&copy));
-            let told = state.queue.meets(&tables.acceptances(copy));
+        let stands = tables.record(state.records[usize::from(backup)]).map(|record| record.state);
+        let ours = |copy: &u8| state.cloud.copies[usize::from(*copy)].ours;
+        let own = tables.facts(state.records[usize::from(backup)]);
+        let is_named = |copy: u8| own.is_some_and(|own| own.copies.contains(&copy));
+        let is_told = |copy: u8| state.queue.meets(&tables.acceptances(copy));
+        // Who said that there is none and that none shall be has looked, and answers for what came after. And where another hand has
+        // copied as well, reading back may take its copy for the one that is looked for.
+        let excused = stands == Some(Stands::Abandoned)
+            || living(backup).any(|copy| !ours(&copy) && is_named(copy) && is_told(copy));
+        for copy in living(backup).filter(ours).filter(|_| !excused) {
+            let (named, told) = (is_named(copy), is_told(copy));
             if !named || !told {
                 let what = format!(
                     "nobody knows of {} (in its backup's record: {named}, on the queue: {told})",
@@ -159,7 +170,7 @@ fn finals(tables: &Tables, state: &State, limit: u32) -> Vec<Violation> {
                 found.push(violation(Property::P18, what));
             }
         }
-        if living(backup).count() > 1 {
+        if living(backup).filter(ours).count() > 1 {
             found.push(violation(Property::P19, format!("{} has several living copies", trace::key_name(backup))));
         }
     }

@@ -7,7 +7,7 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use crate::properties::Violation;
+use crate::properties::{Finding, Mark, Violation};
 use crate::rest::Rests;
 use crate::steps::{Explorer, Label, Next};
 use crate::trace;
@@ -55,6 +55,38 @@ impl Explored {
             tree.len(),
             self.rests,
         )
+    }
+
+    /// The same as a line of a table.
+    pub fn row(&self, name: &str) -> String {
+        let Explored { states, steps, rests, .. } = self;
+        format!("| {name} | {states} | {steps} | {:.0} | {rests} |", self.took.as_secs_f64())
+    }
+
+    /// Whether the world held what it says of itself.
+    ///
+    /// # Errors
+    /// Says what it did not, with the way to it.
+    pub fn judged(&self, name: &str) -> Result<(), String> {
+        let (told, world) = (self.told(name), self.explorer.world);
+        if let Some((violation, table)) = &self.violation {
+            return Err(format!("{told}\n{:?}: {}\n{table}", violation.property, violation.what));
+        }
+        if self.too_many {
+            return Err(format!("{told}\nmore states than {}: raise the ceiling if that is meant", world.ceiling));
+        }
+        let missed: Vec<&Mark> = world.reaches.iter().filter(|mark| !self.explorer.marks.contains(mark)).collect();
+        if !missed.is_empty() {
+            return Err(format!("{told}\nnever reached: {missed:?}"));
+        }
+        let missed: Vec<&Finding> =
+            world.shows.iter().filter(|finding| !self.explorer.known.contains_key(finding)).collect();
+        if !missed.is_empty() {
+            return Err(format!(
+                "{told}\nno longer shows {missed:?}: take it off this world, and in the end out of `Finding`"
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::product::{Expect, RecordFilter};
 use crate::properties::{self, Finding, Mark, Pair, Property, Violation, violation};
-use crate::provider::{Fate, Said, Target};
-use crate::tree::{Answer, Ask, Tree};
-use crate::world::{State, VAULT, Worker, World};
+use crate::provider::{Copy, Fate, Read, Said, Target};
+use crate::tree::{Answer, Ask, Node, Tree};
+use crate::world::{Kind, State, VAULT, Worker, World, commanded, drains};
 
 /// How a question is answered.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -36,6 +36,8 @@ pub enum How {
     TakenSilent,
     /// The queue takes the first only.
     FirstOnly,
+    /// A list shows each record as it was before its last write.
+    Older,
     /// The process ends here.
     Ends,
     /// The process ends here, and its call is applied later or never.
@@ -47,7 +49,8 @@ pub enum How {
 pub enum Label {
     Clock,
     Starts(u8),
-    Answer(u8, How),
+    /// The worker at this place gets an answer to the question at the second place among its own.
+    Answer(u8, u8, How),
     /// The call at this place in the network is applied.
     Lands(u8),
     Listed(u8),
@@ -93,14 +96,17 @@ impl Explorer {
                     let first = place == 0
                         || self.world.workers[place - 1] != self.world.workers[place]
                         || state.workers[place - 1] != Worker::Waits;
-                    if first {
+                    if first && self.may_start(state, place) {
                         let mut next = Next::of(Label::Starts(place as u8), state);
-                        let node = self.tree.root(&self.world.origin(place, state.clock));
-                        self.arrive(&mut next, place, node);
+                        self.begin(&mut next, place);
                         steps.push(next);
                     }
                 }
-                Worker::At(node) => self.answers(state, place, node, &mut steps),
+                Worker::At(node) => {
+                    for which in 0..self.tree.node(node).open.len() {
+                        self.answers(state, place, node, which, &mut steps);
+                    }
+                }
                 Worker::Over => {}
             }
         }
@@ -134,6 +140,30 @@ impl Explorer {
             self.count(&next.violations);
         }
         steps
+    }
+
+    /// A person adopts only what can be seen.
+    fn may_start(&self, state: &State, place: usize) -> bool {
+        let seen = || state.cloud.copies.first().is_some_and(|copy| copy.listed && copy.lives());
+        self.world.workers[place] != Kind::Adopt || seen()
+    }
+
+    fn begin(&mut self, next: &mut Next, place: usize) {
+        match self.world.workers[place] {
+            Kind::Pause => next.state.stopped = Some(next.state.clock),
+            Kind::Hand => {
+                let made = next.state.clock;
+                let copy = Copy { backup: 0, made, listed: false, fate: Fate::Running, ours: false };
+                next.state.cloud.copies.push(copy);
+                self.marks.insert(Mark::OtherHand);
+            }
+            kind => {
+                next.state.cloud.gone |= kind == Kind::Gone;
+                let node = self.tree.root(&self.world.origin(place, next.state.clock));
+                return self.arrive(next, place, node);
+            }
+        }
+        next.state.workers[place] = Worker::Over;
     }
 
     /// Counts what shows of known findings.
@@ -172,10 +202,11 @@ impl Explorer {
         }
     }
 
-    /// The ways in which the question of a worker can be answered.
-    fn answers(&mut self, state: &State, place: usize, node: u32, steps: &mut Vec<Next>) {
+    /// The ways in which a question of a worker can be answered.
+    fn answers(&mut self, state: &State, place: usize, node: u32, which: usize, steps: &mut Vec<Next>) {
         let faults = state.faults_left > 0;
-        let (ask, asked_at) = (self.tree.node(node).ask.clone(), self.tree.node(node).at);
+        let open = self.tree.node(node).open[which].clone();
+        let (ask, asked_at) = (open.ask, open.at);
         let mut hows = vec![How::Told];
         match &ask {
             Ask::Put { key, expect, .. } => {
@@ -187,7 +218,12 @@ impl Explorer {
                 let vault = self.world.workers.contains(&crate::world::Kind::VaultWide);
                 hows.extend((faults && vault).then_some(How::Refused));
             }
-            Ask::Get(_) | Ask::List(_) => hows.extend(faults.then_some(How::Error)),
+            Ask::Get(_) | Ask::Brake => hows.extend(faults.then_some(How::Error)),
+            Ask::List(filter) if faults => {
+                hows.push(How::Error);
+                let older = self.world.lags && self.older_list(state, filter) != self.list_of(&state.records, filter);
+                hows.extend(older.then_some(How::Older));
+            }
             Ask::Call(_) if state.clock > asked_at + self.world.delay => hows = vec![How::TooLate],
             Ask::Call(_) if faults => {
                 hows.extend([How::AppliedSilent, How::LostSilent, How::LaterSilent, How::Throttled, How::EndsSending]);
@@ -195,34 +231,35 @@ impl Explorer {
             }
             Ask::Read(_) if faults => {
                 hows.push(How::Error);
-                let look = matches!(ask, Ask::Read(crate::provider::Read::Copy(_)));
+                let look = matches!(ask, Ask::Read(Read::Copy(_)));
                 hows.extend((look || self.world.refusals).then_some(How::Refused));
             }
             Ask::Emit(messages) if faults => {
                 hows.extend([How::TakenSilent, How::Error]);
                 hows.extend((messages.len() > 1).then_some(How::FirstOnly));
             }
-            Ask::Call(_) | Ask::Read(_) | Ask::Emit(_) | Ask::Over { .. } => {}
+            Ask::Call(_) | Ask::Read(_) | Ask::Emit(_) | Ask::List(_) | Ask::Sleep | Ask::Over { .. } => {}
         }
-        hows.extend(faults.then_some(How::Ends));
+        // A process ends at once, wherever its pieces of work are.
+        hows.extend((faults && which == 0).then_some(How::Ends));
         for how in hows {
-            let mut next = Next::of(Label::Answer(place as u8, how), state);
+            let mut next = Next::of(Label::Answer(place as u8, which as u8, how), state);
             next.state.faults_left -= u8::from(!matches!(how, How::Told | How::TooLate));
-            if self.answer(&mut next, place, node, &ask, how) {
+            if self.answer(&mut next, place, (node, which), &ask, how) {
                 steps.push(next);
             }
         }
     }
 
     /// Answers a question. False: that makes no difference to another way of answering it.
-    pub fn answer(&mut self, next: &mut Next, place: usize, node: u32, ask: &Ask, how: How) -> bool {
+    pub fn answer(&mut self, next: &mut Next, place: usize, (node, which): (u32, usize), ask: &Ask, how: How) -> bool {
         let said = |said| Some(Answer::Said(said));
+        let asked_at = self.tree.node(node).open[which].at;
         let answer = match (ask, how) {
-            (Ask::Call(target), How::Ends) => {
-                self.count_doubt(&mut next.state, *target, node);
+            (_, How::Ends) => {
+                self.count_sent(&mut next.state, node);
                 None
             }
-            (_, How::Ends) => None,
             (Ask::Put { key, record, expect }, How::Told | How::StoredUnheard | How::StoredError) => {
                 let fits = self.fits(&next.state, *key, expect);
                 if fits {
@@ -238,7 +275,11 @@ impl Explorer {
                 }
             }
             (Ask::Get(key), How::Told) => Some(Answer::Found(next.state.records[usize::from(*key)])),
-            (Ask::List(filter), How::Told) => Some(Answer::Listed(self.list_of(&next.state, filter))),
+            (Ask::List(filter), How::Told) => Some(Answer::Listed(self.list_of(&next.state.records, filter))),
+            (Ask::List(filter), How::Older) => {
+                self.marks.insert(Mark::OlderList);
+                Some(Answer::Listed(self.older_list(&next.state, filter)))
+            }
             (Ask::Put { .. }, How::Refused) => Some(Answer::LedgerRefuses),
             (Ask::Put { .. } | Ask::Get(_) | Ask::List(_), _) => Some(Answer::LedgerDown),
             (Ask::Call(target), how) => match how {
@@ -246,8 +287,8 @@ impl Explorer {
                 How::Throttled => said(Said::Throttled),
                 How::Refused => said(Said::Refused),
                 How::EndsSending => {
-                    self.count_doubt(&mut next.state, *target, node);
-                    next.state.cloud.under_way.push((*target, self.tree.node(node).at));
+                    self.count_sent(&mut next.state, node);
+                    next.state.cloud.under_way.push((*target, asked_at));
                     None
                 }
                 _ => {
@@ -256,7 +297,7 @@ impl Explorer {
                         return false;
                     }
                     if how == How::LaterSilent {
-                        next.state.cloud.under_way.push((*target, self.tree.node(node).at));
+                        next.state.cloud.under_way.push((*target, asked_at));
                     }
                     Some(Answer::Silence)
                 }
@@ -274,12 +315,15 @@ impl Explorer {
                 self.send(next, node, &messages[..taken]);
                 Some(Answer::Taken(told as u16))
             }
+            (Ask::Brake, How::Told) => Some(Answer::Stopped(next.state.stopped.is_some())),
+            (Ask::Brake, _) => Some(Answer::LedgerDown),
+            (Ask::Sleep, _) => Some(Answer::Slept),
             (Ask::Over { .. }, _) => return false,
         };
         match answer {
             Some(answer) => {
                 let clock = next.state.clock;
-                let child = self.tree.child(node, answer, clock);
+                let child = self.tree.child(node, which, answer, clock);
                 self.arrive(next, place, child);
             }
             None => next.state.workers[place] = Worker::Over,
@@ -296,8 +340,13 @@ impl Explorer {
         }
     }
 
-    fn list_of(&mut self, state: &State, filter: &RecordFilter) -> u32 {
-        let numbers = self.listed.iter().map(|key| state.records[usize::from(*key)]);
+    /// What a list shows that lags behind.
+    fn older_list(&mut self, state: &State, filter: &RecordFilter) -> u32 {
+        self.list_of(&state.older, filter)
+    }
+
+    fn list_of(&mut self, records: &[u32], filter: &RecordFilter) -> u32 {
+        let numbers = self.listed.iter().map(|key| records[usize::from(*key)]);
         let takes = |number: &u32| self.tree.tables.record(*number).is_some_and(|record| filter.takes(record));
         let list: Vec<u32> = numbers.filter(takes).collect();
         self.tree.tables.list_number(list)
@@ -309,6 +358,9 @@ impl Explorer {
         let before = next.state.clone();
         let old = before.records[slot];
         next.state.records[slot] = record;
+        if self.world.lags {
+            next.state.older[slot] = old;
+        }
         let (tables, attempts) = (&self.tree.tables, self.world.attempts);
         let pair = self
             .pairs
@@ -325,8 +377,13 @@ impl Explorer {
                 *doubts = Default::default();
             }
             let node = self.tree.node(node);
-            let own = was.is_some_and(|was| was.owner == node.origin.name && was.lease_until.is_some());
-            if own && node.doubtful && is.state == crate::product::State::InDoubt && is.lease_until.is_none() {
+            let own =
+                was.is_some_and(|was| properties::is_of(&was.owner, node.origin.name) && was.lease_until.is_some());
+            if own
+                && node.knows[slot].doubtful
+                && is.state == crate::product::State::InDoubt
+                && is.lease_until.is_none()
+            {
                 doubts.settled += 1;
             }
         }
@@ -345,9 +402,19 @@ impl Explorer {
     /// Counts a call without an answer in the attempt that it was sent for. A late one of an earlier attempt is not one of the record's.
     fn count_doubt(&self, state: &mut State, target: Target, node: u32) {
         let record = self.tree.tables.record(state.records[key_of(target)]);
-        let is_current = record.is_none_or(|record| record.attempt == self.tree.node(node).attempt);
+        let attempt = self.tree.node(node).knows[key_of(target)].attempt;
+        let is_current = record.is_none_or(|record| record.attempt == attempt);
         if self.world.counts_doubts() && is_current {
             state.doubts[key_of(target)].sent += 1;
+        }
+    }
+
+    /// The same of every call that a process waits for when it ends.
+    fn count_sent(&self, state: &mut State, node: u32) {
+        for open in &self.tree.node(node).open {
+            if let Ask::Call(target) = open.ask {
+                self.count_doubt(state, target, node);
+            }
         }
     }
 
@@ -357,34 +424,50 @@ impl Explorer {
         for number in messages.iter().copied().filter(|number| !next.state.queue.has(*number)).collect::<Vec<_>>() {
             properties::sent(&self.tree.tables, &next.state, number, &mut next.violations);
             next.state.queue.insert(number);
-            if payload > VAULT + 1 {
+            if drains(payload) {
                 self.marks.insert(Mark::Drained);
             }
+            let told = self.tree.tables.message(number);
+            if payload < VAULT && told.state == "accepted" && self.is_of_vault(&next.state, payload, told.copy) {
+                self.marks.insert(Mark::ToldForVault);
+            }
         }
+    }
+
+    /// Whether the vault-wide call made this copy of a backup.
+    fn is_of_vault(&self, state: &State, key: u8, copy: Option<u8>) -> bool {
+        let record = self.tree.tables.record(state.records[usize::from(key)]);
+        let facts = self.tree.tables.facts(state.records[usize::from(key)]);
+        record.is_some_and(|record| record.started_by.is_some())
+            && facts.zip(copy).is_some_and(|(facts, copy)| facts.copies.contains(&copy))
     }
 
     /// A worker comes to a place: what it decides to do there is judged.
     fn arrive(&mut self, next: &mut Next, place: usize, number: u32) {
         next.state.workers[place] = Worker::At(number);
         let node = self.tree.node(number);
-        match &node.ask {
-            Ask::Call(target) => {
-                let now = self.tree.time(&node.origin, next.state.clock);
-                let key = key_of(*target) as u8;
-                let tables = &self.tree.tables;
-                next.violations.extend(properties::calls(&self.world, tables, &next.state, key, node, now));
-                let state = next.state.records[usize::from(key)];
-                if tables.record(state).is_some_and(|record| record.state == crate::product::State::InDoubt) {
-                    self.marks.insert(Mark::CalledAgain);
-                }
-            }
-            Ask::Over { .. } => {
-                let key = Some(node.origin.payload).filter(|key| *key <= VAULT);
-                next.violations.extend(properties::over(&self.tree.tables, &next.state, key, node));
-                next.state.workers[place] = Worker::Over;
-            }
-            _ => {}
+        if node.over().is_some() {
+            let keys = commanded(node.origin.payload);
+            next.violations.extend(properties::over(&self.tree.tables, &next.state, keys, node));
+            next.state.workers[place] = Worker::Over;
+            return;
         }
+        for open in &node.open[node.open.len() - node.fresh..] {
+            if let Ask::Call(target) = open.ask {
+                self.marks.extend(self.calls(next, node, target));
+            }
+        }
+    }
+
+    /// Judges that a worker decides to call, and tells whether it calls again.
+    fn calls(&self, next: &mut Next, node: &Node, target: Target) -> Option<Mark> {
+        let now = self.tree.time(&node.origin, next.state.clock);
+        let key = key_of(target) as u8;
+        let tables = &self.tree.tables;
+        let found = properties::calls(&self.world, tables, &next.state, key, node, now);
+        next.violations.extend(found);
+        let record = tables.record(next.state.records[usize::from(key)]);
+        record.is_some_and(|record| record.state == crate::product::State::InDoubt).then_some(Mark::CalledAgain)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::rest;
 use crate::steps::{Explorer, How, Label};
 use crate::tables::Tables;
 use crate::tree::Ask;
-use crate::world::{Kind, State, VAULT, Worker};
+use crate::world::{Kind, NAMES, State, VAULT, Worker};
 
 /// The table of these steps from the beginning; `rest`: with the rounds at rest that follow.
 pub fn table(explorer: &mut Explorer, labels: &[Label], rest: bool) -> String {
@@ -51,17 +51,25 @@ pub fn key_name(key: u8) -> String {
 }
 
 fn told(explorer: &Explorer, state: &State, label: Label) -> String {
-    let name = |place: u8| explorer.world.origin(usize::from(place), 0).name;
+    let name = |place: u8| NAMES[usize::from(place)];
     match label {
         Label::Clock => "a minute passes".to_owned(),
         Label::Starts(place) => {
             let does = match explorer.world.workers[usize::from(place)] {
                 Kind::Delivery(backup) => format!("copy-backup {}", backup_name(backup)),
                 Kind::VaultWide => "copy-checkpoint".to_owned(),
+                Kind::Otherwise => "copy-backup b1 into another vault".to_owned(),
                 Kind::Observe => "observe".to_owned(),
                 Kind::Sweep => "sweep".to_owned(),
                 Kind::Retry => "a person retries".to_owned(),
                 Kind::BreakLease => "a person breaks the lease".to_owned(),
+                Kind::Both => "one delivery of both commands".to_owned(),
+                Kind::Twice => "one delivery of a command twice".to_owned(),
+                Kind::Adopt => "a person adopts the first copy".to_owned(),
+                Kind::Abandon => "a person gives it up".to_owned(),
+                Kind::Gone => "the backup goes, and a sweep says so".to_owned(),
+                Kind::Pause => "a person stops everything".to_owned(),
+                Kind::Hand => "another hand copies".to_owned(),
             };
             format!("{} starts: {does}", name(place))
         }
@@ -70,9 +78,9 @@ fn told(explorer: &Explorer, state: &State, label: Label) -> String {
         }
         Label::Listed(copy) => format!("{} becomes listed", copy_name(copy)),
         Label::Becomes(copy, fate) => format!("{} is {}", copy_name(copy), fate.word()),
-        Label::Answer(place, how) => {
+        Label::Answer(place, which, how) => {
             let asks = match state.workers[usize::from(place)] {
-                Worker::At(node) => asks(&explorer.tree.tables, &explorer.tree.node(node).ask),
+                Worker::At(node) => asks(&explorer.tree.tables, &explorer.tree.node(node).open[usize::from(which)].ask),
                 _ => String::new(),
             };
             let how = match how {
@@ -88,6 +96,7 @@ fn told(explorer: &Explorer, state: &State, label: Label) -> String {
                 How::Refused => "REFUSED",
                 How::TakenSilent => "TAKEN, NO ANSWER",
                 How::FirstOnly => "FIRST ONLY",
+                How::Older => "AS IT WAS BEFORE",
                 How::Ends => "THE PROCESS ENDS",
                 How::EndsSending => "THE PROCESS ENDS, its call may be applied later",
             };
@@ -119,6 +128,9 @@ fn asks(tables: &Tables, ask: &Ask) -> String {
         Ask::Read(Read::Backup(backup)) => format!("reads copies of {}", backup_name(*backup)),
         Ask::Read(Read::Vault(since)) => format!("reads copies of the vault since {since}:00"),
         Ask::Read(Read::Copy(copy)) => format!("looks at {}", copy_name(*copy)),
+        Ask::Read(Read::Source(backup)) => format!("looks at {}", backup_name(*backup)),
+        Ask::Brake => "reads whether it is stopped".to_owned(),
+        Ask::Sleep => "sleeps".to_owned(),
         Ask::Emit(messages) => {
             let messages: Vec<String> = messages.iter().map(|number| message(tables, *number)).collect();
             format!("sends {}", messages.join(", "))
@@ -176,8 +188,9 @@ fn row(explorer: &Explorer, step: String, state: &State) -> [String; 5] {
     let queue: Vec<String> = state.queue.iter().map(|number| message(tables, number)).collect();
     let waits = state.workers.iter().enumerate().filter_map(|(place, worker)| match worker {
         Worker::At(node) => {
-            let node = explorer.tree.node(*node);
-            Some(format!("{} {}", explorer.world.origin(place, 0).name, asks(tables, &node.ask)))
+            let open = &explorer.tree.node(*node).open;
+            let asked: Vec<String> = open.iter().map(|open| asks(tables, &open.ask)).collect();
+            Some(format!("{} {}", NAMES[place], asked.join(" and ")))
         }
         _ => None,
     });

@@ -2,13 +2,13 @@
 //!
 //! [`Run`] drives the real future by hand. Each port hands its question to the [`Seat`] and waits there until somebody answers, so a
 //! run is a sequence of questions and answers and nothing else. What nobody else can influence is answered at once: the credential,
-//! its pause, notes, random numbers, and sleeping, which takes no time.
+//! its pause, notes and random numbers; and where a world does not ask for more, the brake and sleeping, which then takes no time.
 //!
-//! **House rule that this holds:** every await on the outside goes through a port, and one question is asked at a time. A run that
-//! waits for anything else, or that asks two things at once, ends the exploration with an error.
+//! **House rule that this holds:** every await on the outside goes through a port, and each piece of work asks one question at a time.
+//! A run that waits for anything else, or that asks more at once than it works on, ends the exploration with an error.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -20,12 +20,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::product::{
-    Access, Boxed, Clock, Cloud, Context, Credential, CredentialName, EmitError, Emitter, Error, Expect, HttpRequest,
-    Invocation, Key, Ledger, LedgerError, Message, Metrics, Nonce, Note, Notes, Pause, Policies, Policy, Ports, Put,
-    Realm, Record, RecordFilter, RecordPage, Reply, Resolution, Secrets, Settings, Transport, TransportError, handle,
-    resolve,
+    Access, BRAKE, Boxed, Claimant, Clock, Cloud, Context, Credential, CredentialName, EmitError, Emitter, Error,
+    Expect, HttpRequest, Invocation, Key, Ledger, LedgerError, Message, Metrics, Nonce, Note, Notes, Parting, Pause,
+    Policies, Policy, Ports, Provider, Put, Realm, Record, RecordFilter, RecordPage, Reply, Resolution, Secrets,
+    Settings, Transport, TransportError, handle, part, resolve,
 };
-use crate::provider::Model;
 
 /// A question to the outside, as the ports ask it.
 pub enum Question {
@@ -34,6 +33,8 @@ pub enum Question {
     List(RecordFilter),
     Send(Box<HttpRequest>),
     Emit(Vec<Message>),
+    Brake,
+    Sleep,
 }
 
 /// An answer from the outside.
@@ -44,14 +45,17 @@ pub enum Reaction {
     Listed(Result<RecordPage, LedgerError>),
     Replied(Result<Reply, TransportError>),
     Emitted(Vec<Result<(), EmitError>>),
+    Braked(Result<Option<Note>, LedgerError>),
+    Slept,
 }
 
 /// Where a run is.
 pub enum Place {
-    /// It waits for the answer to this.
-    Asks(Question),
-    /// It is over. `done`: it said that its delivery need not be repeated. `panic`: something in it panicked.
-    Over { done: bool, panic: Option<String> },
+    /// It has asked these as well, and waits for an answer to any of its questions.
+    Asks(Vec<Question>),
+    /// It is over. `done`: a bit for each record of the delivery of which it said that it need not be repeated. `panic`: something in it
+    /// panicked.
+    Over { done: u8, panic: Option<String> },
 }
 
 /// What a process is started with.
@@ -59,6 +63,12 @@ pub struct Start<'s> {
     pub name: &'s str,
     pub payload: Arc<Value>,
     pub settings: &'s Settings,
+    pub provider: &'static dyn Provider,
+    /// How many questions it may ask at once.
+    pub at_once: usize,
+    /// Whether the brake is read, and whether sleeping takes time.
+    pub brakes: bool,
+    pub sleeps: bool,
     pub now: Timestamp,
     pub deadline: Timestamp,
 }
@@ -76,16 +86,14 @@ impl Run {
     pub fn start(start: &Start<'_>) -> (Run, Place) {
         let seat = Arc::new(Seat(Mutex::new(Desk {
             now: start.now,
-            readings: 0,
             name: start.name.to_owned(),
-            nonces: 0,
-            asked: None,
-            reaction: None,
-            waker: None,
-            trouble: None,
+            at_once: start.at_once,
+            brakes: start.brakes,
+            sleeps: start.sleeps,
+            ..Desk::default()
         })));
         let ports = Ports {
-            providers: vec![&Model],
+            providers: vec![start.provider],
             transport: seat.clone(),
             ledger: seat.clone(),
             notes: seat.clone(),
@@ -102,9 +110,10 @@ impl Run {
             readings: 0,
             seat,
             future: Box::pin(async move {
-                match payload.get("person") {
-                    Some(_) => Ok(decide(&context, &payload).await),
-                    None => handle(&context, &payload, &invocation).await,
+                match (payload.get("person"), payload.get("gone")) {
+                    (Some(_), _) => Ok(decide(&context, &payload).await),
+                    (_, Some(_)) => Ok(takes_leave(&context, &payload).await),
+                    _ => handle(&context, &payload, &invocation).await,
                 }
             }),
         };
@@ -112,15 +121,15 @@ impl Run {
         (run, place)
     }
 
-    /// Answers the question that the process stands at, at this time of its clock.
-    pub fn answer(&mut self, reaction: Reaction, now: Timestamp) -> Place {
+    /// Answers one of the questions that the process stands at, by its place among them, at this time of its clock.
+    pub fn answer(&mut self, which: usize, reaction: Reaction, now: Timestamp) -> Place {
         let mut desk = self.seat.0.lock().unwrap();
         desk.now = now;
-        desk.reaction = Some(reaction);
-        // Streams poll again only what was woken.
-        let waker = desk.waker.take();
+        let open = desk.open.remove(which).expect("a question that is open");
+        desk.reaction = Some((open.number, reaction));
         drop(desk);
-        waker.into_iter().for_each(Waker::wake);
+        // Streams poll again only what was woken.
+        open.waker.into_iter().for_each(Waker::wake);
         self.go_on()
     }
 
@@ -132,25 +141,34 @@ impl Run {
             panic!("{}: {trouble}", desk.name);
         }
         match polled {
-            (Ok(Poll::Pending), None) => match desk.asked.take() {
-                Some(question) => Place::Asks(question),
-                None => panic!("{}: it waits for something that is no port, so it cannot be explored", desk.name),
-            },
-            (Ok(Poll::Ready(answer)), panic) => {
-                let done = answer.is_ok_and(|answer| answer["batchItemFailures"] == json!([]));
-                Place::Over { done, panic }
+            (Ok(Poll::Pending), None) if desk.open.is_empty() => {
+                panic!("{}: it waits for something that is no port, so it cannot be explored", desk.name)
             }
-            (_, panic) => Place::Over { done: false, panic: Some(panic.unwrap_or_default()) },
+            (Ok(Poll::Pending), None) => {
+                assert!(desk.reaction.is_none(), "{}: it does not take the answer to its question", desk.name);
+                Place::Asks(std::mem::take(&mut desk.asked))
+            }
+            (Ok(Poll::Ready(answer)), panic) => Place::Over { done: answer.map_or(0, |answer| done(&answer)), panic },
+            (_, panic) => Place::Over { done: 0, panic: Some(panic.unwrap_or_default()) },
         }
     }
+}
+
+/// A bit for each record of a delivery that need not be repeated; none where the answer is of another kind.
+fn done(answer: &Value) -> u8 {
+    let Some(failures) = answer["batchItemFailures"].as_array() else { return 0 };
+    let is_done = |bit: &u8| !failures.iter().any(|one| one["itemIdentifier"] == format!("m{bit}"));
+    (0..8).filter(is_done).map(|bit| 1 << bit).sum()
 }
 
 /// What `offsite ledger resolve` does: it reads, decides by the product's own function, and writes.
 async fn decide(context: &Context, payload: &Value) -> Value {
     let key = Key(payload["key"].as_str().unwrap().to_owned());
-    let how = match payload["older_than_s"].as_u64() {
-        Some(seconds) => Resolution::BreakLease(Duration::from_secs(seconds)),
-        None => Resolution::Retry,
+    let how = match payload["person"].as_str().unwrap() {
+        "break_lease" => Resolution::BreakLease(Duration::from_secs(payload["older_than_s"].as_u64().unwrap())),
+        "adopt" => Resolution::Adopt(payload["id"].as_str().unwrap().to_owned()),
+        "abandon" => Resolution::Abandon,
+        _ => Resolution::Retry,
     };
     if let Ok(Some(record)) = context.ports.ledger.get(&key).await
         && let Ok((next, expect)) = resolve(&record, &how, "person:ann", "it is mended", context.now())
@@ -159,6 +177,23 @@ async fn decide(context: &Context, payload: &Value) -> Value {
         let _ = context.ports.ledger.put(&next, &expect).await;
     }
     // The handler's last act is to read the clock, and so is this one's.
+    context.now();
+    json!({})
+}
+
+/// What a sweep does with the record of a backup whose source is gone: it says so, over whatever others write meanwhile.
+async fn takes_leave(context: &Context, payload: &Value) -> Value {
+    let key = Key(payload["gone"].as_str().unwrap().to_owned());
+    let mut found = context.ports.ledger.get(&key).await.ok().flatten();
+    while let Some(record) = found {
+        let now = context.now();
+        let me = Claimant { owner: record.owner.clone(), lease_until: now, now };
+        let Some((next, expect)) = part(&record, Parting::Missed, &me, "the source is gone") else { break };
+        found = match context.ports.ledger.put(&next, &expect).await {
+            Ok(Put::Conflict(Some(other))) if *other != next => Some(*other),
+            _ => None,
+        };
+    }
     context.now();
     json!({})
 }
@@ -184,15 +219,28 @@ fn quietly<T>(piece: impl FnOnce() -> T) -> (Result<T, ()>, Option<String>) {
     (result, PANIC.take())
 }
 
+#[derive(Default)]
 struct Desk {
     now: Timestamp,
     readings: u32,
     name: String,
     nonces: u32,
-    asked: Option<Question>,
-    reaction: Option<Reaction>,
-    waker: Option<Waker>,
+    at_once: usize,
+    brakes: bool,
+    sleeps: bool,
+    questions: u64,
+    /// What was asked since the last answer.
+    asked: Vec<Question>,
+    /// What waits for an answer, in the order in which it was asked.
+    open: VecDeque<Open>,
+    reaction: Option<(u64, Reaction)>,
     trouble: Option<&'static str>,
+}
+
+/// A question without an answer yet.
+struct Open {
+    number: u64,
+    waker: Option<Waker>,
 }
 
 /// All ports of one process.
@@ -201,17 +249,27 @@ struct Seat(Mutex<Desk>);
 impl Seat {
     /// Asks, and waits until it is answered.
     async fn ask(&self, question: Question) -> Reaction {
-        {
+        let number = {
             let mut desk = self.0.lock().unwrap();
-            if desk.asked.replace(question).is_some() {
+            desk.questions += 1;
+            let number = desk.questions;
+            desk.asked.push(question);
+            desk.open.push_back(Open { number, waker: None });
+            if desk.open.len() > desk.at_once {
                 desk.trouble =
-                    Some("it asks two things at once: the order of their answers would have to be explored too");
+                    Some("it asks more at once than it works on: the order of the answers would not be explored");
             }
-        }
+            number
+        };
         poll_fn(|context| {
             let mut desk = self.0.lock().unwrap();
-            desk.waker = Some(context.waker().clone());
-            desk.reaction.take().map_or(Poll::Pending, Poll::Ready)
+            if let Some((_, reaction)) = desk.reaction.take_if(|(answered, _)| *answered == number) {
+                return Poll::Ready(reaction);
+            }
+            if let Some(open) = desk.open.iter_mut().find(|open| open.number == number) {
+                open.waker = Some(context.waker().clone());
+            }
+            Poll::Pending
         })
         .await
     }
@@ -261,7 +319,10 @@ impl Ledger for Seat {
 }
 
 impl Notes for Seat {
-    fn note<'a>(&'a self, _name: &'a str) -> Boxed<'a, Result<Option<Note>, LedgerError>> {
+    fn note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Option<Note>, LedgerError>> {
+        if name == BRAKE && self.0.lock().unwrap().brakes {
+            return expect!(self, Question::Brake, Reaction::Braked);
+        }
         Box::pin(async { Ok(None) })
     }
 
@@ -323,7 +384,12 @@ impl Clock for Seat {
     }
 
     fn sleep(&self, _duration: Duration) -> Boxed<'_, ()> {
-        Box::pin(async {})
+        let sleeps = self.0.lock().unwrap().sleeps;
+        Box::pin(async move {
+            if sleeps {
+                self.ask(Question::Sleep).await;
+            }
+        })
     }
 
     /// The first one is the owner of the process's claim, so it is the process's name.
@@ -343,16 +409,7 @@ mod tests {
 
     /// A process that does what this says, with a seat of its own.
     fn run<F: Future<Output = ()> + 'static>(does: impl FnOnce(Arc<Seat>) -> F) -> Place {
-        let seat = Arc::new(Seat(Mutex::new(Desk {
-            now: Timestamp::UNIX_EPOCH,
-            readings: 0,
-            name: "A".to_owned(),
-            nonces: 0,
-            asked: None,
-            reaction: None,
-            waker: None,
-            trouble: None,
-        })));
+        let seat = Arc::new(Seat(Mutex::new(Desk { at_once: 1, ..Desk::default() })));
         let does = does(seat.clone());
         let future = Box::pin(async move {
             does.await;
@@ -368,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "it asks two things at once")]
+    #[should_panic(expected = "it asks more at once than it works on")]
     fn two_questions_at_once_are_an_error() {
         run(|seat| async move {
             let filter = RecordFilter::default();

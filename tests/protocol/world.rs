@@ -3,21 +3,29 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::product::{Command, Environment, Key, Settings};
+use crate::product::{
+    About, Absent, Claimant, Command, Environment, Key, Provider, Record, Settings, Tencent, put_off,
+};
 use crate::properties::{Finding, Mark, Violation};
 use crate::provider::{Cloud, Guard, Model, backup_name};
-use crate::swept;
 use crate::tables::{Bits, Tables};
-use crate::tree::{Origin, Tree};
+use crate::tencent;
+use crate::tree::{Origin, Processes, Tree};
 
 /// The most workers of one world.
 pub const WORKERS: usize = 4;
+
+/// The names of the workers by their places.
+pub const NAMES: [&str; WORKERS] = ["A", "B", "C", "D"];
 
 /// The most backups of one world; the vault's own record comes after theirs.
 pub const BACKUPS: u8 = 2;
 
 /// The place of the vault's record among the keys.
 pub const VAULT: u8 = BACKUPS;
+
+/// How many keys there are.
+pub const KEYS: usize = BACKUPS as usize + 1;
 
 /// How long a lease goes beyond the end of its process.
 const LEASE_MARGIN_S: i64 = 5;
@@ -27,6 +35,12 @@ const LEASE_MARGIN_S: i64 = 5;
 pub enum Kind {
     /// A delivery of the command to copy this backup, by a queue.
     Delivery(u8),
+    /// One delivery of both commands to copy a backup, on which one process works at once.
+    Both,
+    /// One delivery that holds the command for the first backup twice.
+    Twice,
+    /// A delivery of the command to copy the first backup into another vault: the same key with another payload.
+    Otherwise,
     /// A delivery of the command to copy the whole vault, by a queue.
     VaultWide,
     /// A look at all copies that are due.
@@ -37,6 +51,16 @@ pub enum Kind {
     Retry,
     /// A person breaks the lease of the first backup's record, if it is older than this world's processes can be.
     BreakLease,
+    /// A person who sees the first copy in the cloud says that it is the one.
+    Adopt,
+    /// A person says that there is no copy of the first backup, and that none shall be made.
+    Abandon,
+    /// The first backup goes, and a sweep says so of its record.
+    Gone,
+    /// A person stops everything. No process: it is done at once.
+    Pause,
+    /// Another hand makes a copy of the first backup. No process either.
+    Hand,
 }
 
 impl Kind {
@@ -48,8 +72,46 @@ impl Kind {
             Kind::Sweep => VAULT + 2,
             Kind::Retry => VAULT + 3,
             Kind::BreakLease => VAULT + 4,
+            Kind::Adopt => VAULT + 5,
+            Kind::Abandon => VAULT + 6,
+            Kind::Gone => VAULT + 7,
+            Kind::Both => BOTH,
+            Kind::Twice => TWICE,
+            Kind::Otherwise => OTHERWISE,
+            Kind::Pause | Kind::Hand => unreachable!("it is no process"),
         }
     }
+}
+
+const BOTH: u8 = VAULT + 8;
+const TWICE: u8 = VAULT + 9;
+const OTHERWISE: u8 = VAULT + 10;
+
+/// Whether a payload is one of those that empty the outbox of what others left there.
+pub fn drains(payload: u8) -> bool {
+    payload == VAULT + 1 || payload == VAULT + 2
+}
+
+/// The places of the records that the commands of a payload are about, in their order.
+pub fn commanded(payload: u8) -> &'static [u8] {
+    match payload {
+        0 => &[0],
+        1 => &[1],
+        VAULT => &[VAULT],
+        BOTH => &[0, 1],
+        TWICE => &[0, 0],
+        OTHERWISE => &[0],
+        _ => &[],
+    }
+}
+
+/// Whose planning and reading stands before the cloud.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Front {
+    /// The model's own.
+    Model,
+    /// That of the product for Tencent.
+    Tencent,
 }
 
 /// A world and its bounds.
@@ -82,6 +144,13 @@ pub struct World {
     pub delete: bool,
     /// Whether the provider may refuse for good.
     pub refusals: bool,
+    pub front: Front,
+    /// Whether what is in doubt is held for a person.
+    pub hold: bool,
+    /// Whether the store may list what it held before its last write of a record.
+    pub lags: bool,
+    /// Whether sleeping is a step, so that time may pass in it.
+    pub sleeps: bool,
     /// Whether a sweep has just listed that the first backup has no copy, and recorded that.
     pub swept: bool,
     /// By how many minutes the clock of the worker at this place is ahead.
@@ -117,11 +186,15 @@ pub struct State {
     pub clock: u16,
     pub faults_left: u8,
     /// The stored records by key; 0 is none.
-    pub records: [u32; BACKUPS as usize + 1],
+    pub records: [u32; KEYS],
+    /// What each record was before its last write, where lists may show that.
+    pub older: [u32; KEYS],
     pub workers: [Worker; WORKERS],
     pub cloud: Cloud,
     pub queue: Bits,
-    pub doubts: [Doubts; BACKUPS as usize + 1],
+    pub doubts: [Doubts; KEYS],
+    /// Since which minute a person has stopped everything.
+    pub stopped: Option<u16>,
 }
 
 impl World {
@@ -134,7 +207,9 @@ impl World {
             workers: [Worker::Waits; WORKERS],
             cloud: Cloud::default(),
             queue: Bits::default(),
-            doubts: [Doubts::default(); BACKUPS as usize + 1],
+            doubts: [Doubts::default(); KEYS],
+            older: [0; KEYS],
+            stopped: None,
         }
     }
 
@@ -149,12 +224,33 @@ impl World {
     }
 
     pub fn is_at_rest(&self, state: &State) -> bool {
-        state.workers[..self.workers.len()].iter().all(|worker| *worker == Worker::Over)
+        let is_over = |(worker, kind): (&Worker, &Kind)| {
+            // Who waits for a copy to show may wait for ever.
+            *worker == Worker::Over || (*worker == Worker::Waits && *kind == Kind::Adopt)
+        };
+        state.workers.iter().zip(self.workers).all(is_over)
+    }
+
+    /// Whether this kind of worker is among those of this world.
+    pub fn has(&self, kind: Kind) -> bool {
+        self.workers.contains(&kind)
+    }
+
+    /// Whether a command for this backup alone is delivered.
+    pub fn delivers(&self, backup: u8) -> bool {
+        let is = |kind: &Kind| !matches!(kind, Kind::Pause | Kind::Hand) && commanded(kind.payload()).contains(&backup);
+        self.workers.iter().any(is)
+    }
+
+    fn provider(&self) -> &'static dyn Provider {
+        match self.front {
+            Front::Model => &Model,
+            Front::Tencent => &Tencent,
+        }
     }
 
     /// The worker at this place, started in this minute.
     pub fn origin(&self, place: usize, at: u16) -> Origin {
-        const NAMES: [&str; WORKERS] = ["A", "B", "C", "D"];
         let name = NAMES[place];
         Origin { name, payload: self.workers[place].payload(), at, ahead: self.ahead[place] }
     }
@@ -167,29 +263,79 @@ impl World {
     /// The places of this world's workers, of which nothing is computed yet.
     pub fn tree(&self) -> Tree {
         let base: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let mut commands: Vec<Value> = (0..BACKUPS).map(|backup| of_backup(&backup_name(backup))).collect();
+        let mut commands: Vec<Value> = (0..BACKUPS).map(|backup| self.of_backup(&backup_name(backup))).collect();
         commands.push(of_vault());
-        let mut payloads: Vec<Value> = commands.iter().map(delivered).collect();
+        let mut payloads: Vec<Value> = commands.iter().map(|command| delivered(&[command])).collect();
         payloads.extend([json!({ "action": "observe" }), json!({ "action": "sweep" })]);
         // Not for the handler, but for a person at the command line.
         let first = key(&commands[0]).0;
         let longest = self.deadline_s + LEASE_MARGIN_S;
         payloads.push(json!({ "person": "retry", "key": first }));
         payloads.push(json!({ "person": "break_lease", "key": first, "older_than_s": longest }));
+        payloads.push(json!({ "person": "adopt", "key": first, "id": self.first_copy() }));
+        payloads.push(json!({ "person": "abandon", "key": first }));
+        payloads.push(json!({ "gone": first }));
+        payloads.push(delivered(&[&commands[0], &commands[1]]));
+        payloads.push(delivered(&[&commands[0], &commands[0]]));
+        let mut otherwise = commands[0].clone();
+        otherwise["destinations"][0]["vault_id"] = json!("elsewhere");
+        payloads.push(delivered(&[&otherwise]));
+        let cloud = if self.front == Front::Tencent { "TENCENT" } else { "HUAWEI" };
+        let at_once = if self.has(Kind::Both) || self.has(Kind::Twice) { 2 } else { 1 };
         let environment = Environment::default()
-            .with("OFFSITE_HUAWEI_VISIBILITY_WAIT_S", (u32::from(self.wait) * 60).to_string())
-            .with("OFFSITE_HUAWEI_RPS", "0")
+            .with("OFFSITE_TENCENT_ENDPOINT", tencent::BASE)
+            .with(&format!("OFFSITE_{cloud}_VISIBILITY_WAIT_S"), (u32::from(self.wait) * 60).to_string())
+            .with(&format!("OFFSITE_{cloud}_ON_DOUBT"), if self.hold { "hold" } else { "recopy" })
+            .with(&format!("OFFSITE_{cloud}_RPS"), "0")
             .with("OFFSITE_MAX_ATTEMPTS", self.attempts.to_string())
             .with("OFFSITE_ATTEMPT_BACKOFF_S", "60")
             .with("OFFSITE_LEASE_MARGIN_MS", (LEASE_MARGIN_S * 1_000).to_string())
-            .with("OFFSITE_CONCURRENCY", "1");
-        let settings = Settings::from_environment(&environment, &[&Model]).unwrap();
+            .with("OFFSITE_CONCURRENCY", at_once.to_string());
+        let settings = Settings::from_environment(&environment, &[self.provider()]).unwrap();
         let mut tables = Tables::new(commands.iter().map(key).collect());
         if self.swept {
-            tables.record_number(&swept::record(&commands[0], base));
+            tables.record_number(&swept(&commands[0], base));
         }
-        Tree::new(tables, payloads, settings, SignedDuration::from_secs(self.deadline_s), base)
+        let processes = Processes {
+            settings,
+            provider: self.provider(),
+            front: self.front,
+            at_once,
+            brakes: self.has(Kind::Pause),
+            sleeps: self.sleeps,
+            deadline: SignedDuration::from_secs(self.deadline_s),
+            base,
+        };
+        Tree::new(tables, payloads, processes)
     }
+
+    fn first_copy(&self) -> &'static str {
+        match self.front {
+            Front::Model => "r1",
+            Front::Tencent => "snap-r1",
+        }
+    }
+
+    fn of_backup(&self, backup: &str) -> Value {
+        match self.front {
+            Front::Model => of_backup(backup),
+            Front::Tencent => json!({
+                "action": "replicate", "provider": "tencent", "operation": "copy-snapshot",
+                "source": { "region": tencent::SOURCE, "snapshot_id": format!("snap-{backup}") },
+                "destinations": [{ "region": tencent::DESTINATION }],
+            }),
+        }
+    }
+}
+
+/// What a sweep writes of a backup that it saw in the first minute, with what it had read.
+fn swept(command: &Value, at: Timestamp) -> Record {
+    let replication = Command::from_json(command).unwrap().replications().remove(0);
+    let me = Claimant { owner: "sweep".to_owned(), lease_until: at, now: at };
+    let mut record = put_off(&replication, About::default(), &me, None);
+    let absent = Absent { listing_begun: at, source_read: at, run: "sweep".to_owned(), version: 0 };
+    record.absent = Some(absent.with(&record));
+    record
 }
 
 fn command(operation: &str, source: Value, occurrence: Option<&str>) -> Value {
@@ -218,9 +364,11 @@ fn key(command: &Value) -> Key {
     Command::from_json(command).unwrap().replications()[0].key()
 }
 
-/// As a queue delivers it: one record, of which the answer says whether it is to be delivered again.
-fn delivered(command: &Value) -> Value {
-    json!({ "Records": [
-        { "messageId": "m1", "body": command.to_string(), "eventSource": "aws:sqs", "awsRegion": "us-east-1" },
-    ] })
+/// As a queue delivers them: records, of which the answer says whether they are to be delivered again.
+fn delivered(commands: &[&Value]) -> Value {
+    let record = |(number, command): (usize, &&Value)| {
+        let body = command.to_string();
+        json!({ "messageId": format!("m{number}"), "body": body, "eventSource": "aws:sqs", "awsRegion": "us-east-1" })
+    };
+    json!({ "Records": commands.iter().enumerate().map(record).collect::<Vec<_>>() })
 }

@@ -30,6 +30,7 @@ mod table;
 mod table_resources;
 mod terms;
 mod text;
+mod volume;
 pub mod witness;
 mod words;
 

@@ -6,6 +6,7 @@ use offsite_shared::report::{Report, ResourceState};
 use super::reader::{Reader, said};
 use super::resources::{next, why};
 use super::summary::summary;
+use super::volume::waiting;
 use super::words::{self, age, number};
 
 /// Resources that are named; a chat is no place for more.
@@ -58,6 +59,9 @@ pub fn markdown(report: &Report, reader: &Reader) -> String {
             number(rule.counts.covered),
             lag,
         );
+        if let Some(waiting) = waiting(r, rule) {
+            out += &said!(r, ", {}", waiting);
+        }
         out.push('\n');
     }
     out

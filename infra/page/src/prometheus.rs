@@ -21,7 +21,7 @@ pub fn prometheus(report: &Report) -> String {
     let at = u64::try_from(report.at.as_second()).unwrap_or_default();
     metric(&mut out, "offsite_report_timestamp_seconds", "When the report was made.", [(String::new(), at)]);
     let each = |value: fn(&RuleReport) -> Option<u64>| {
-        report.rules.iter().filter_map(move |rule| Some((labels(rule, None), value(rule)?))).collect::<Vec<_>>()
+        report.rules.iter().filter_map(move |rule| Some((labels(rule, []), value(rule)?))).collect::<Vec<_>>()
     };
     metric(
         &mut out,
@@ -42,13 +42,22 @@ pub fn prometheus(report: &Report) -> String {
         each(|rule| u64::try_from(rule.complete_as_of?.as_second()).ok()),
     );
     let states = report.rules.iter().flat_map(|rule| {
-        STATES.iter().map(move |one| (labels(rule, Some(("state", state(*one).0))), count(&rule.resources, *one)))
+        STATES.iter().map(move |one| (labels(rule, [("state", state(*one).0)]), count(&rule.resources, *one)))
     });
     metric(&mut out, "offsite_resources", "Resources and destinations in each state.", states);
     let backups = report.rules.iter().flat_map(|rule| {
-        words::ORDER.iter().map(move |verdict| (labels(rule, Some(("verdict", verdict.name()))), rule.counts[*verdict]))
+        words::ORDER.iter().map(move |verdict| (labels(rule, [("verdict", verdict.name())]), rule.counts[*verdict]))
     });
     metric(&mut out, "offsite_backups", "Covered backups and destinations with each verdict.", backups);
+    let sizes = report.rules.iter().flat_map(|rule| {
+        rule.volumes.iter().flat_map(move |one| {
+            let states = [("covered", one.covered_gib), ("copied", one.copied_gib), ("waiting", one.waiting_gib)];
+            let place = ("destination", one.destination.as_str());
+            states.map(|(state, gib)| (labels(rule, [place, ("state", state)]), gib.saturating_mul(1 << 30)))
+        })
+    });
+    let help = "Sizes of covered backups. Those of Tencent and Huawei are the sizes of their disks.";
+    metric(&mut out, "offsite_backup_bytes", help, sizes);
     out
 }
 
@@ -59,7 +68,7 @@ fn metric(out: &mut String, name: &str, help: &str, values: impl IntoIterator<It
     }
 }
 
-fn labels(rule: &RuleReport, more: Option<(&str, &str)>) -> String {
+fn labels<'a>(rule: &'a RuleReport, more: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let known =
         [("rule", rule.rule.as_str()), ("provider", rule.provider.as_str()), ("account", rule.account.as_str())];
     let parts: Vec<String> =

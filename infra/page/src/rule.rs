@@ -10,6 +10,7 @@ use super::calendar::calendar;
 use super::filter::Filter;
 use super::reader::{Reader, said};
 use super::rows::time;
+use super::volume::volumes;
 use super::words::{self, COVERED, ORDER, age, number, share};
 use super::{chart, page_resources, resources};
 
@@ -170,6 +171,10 @@ fn figures(r: &Reader, rule: &RuleReport) -> Markup {
                 summary { (said!(r, "{} verdicts that no backup has", zeros.len())) }
                 ul.legend { @for verdict in zeros { (legend(r, rule, verdict)) } }
             }
+        }
+        @let sizes = volumes(r, rule);
+        @if !sizes.is_empty() {
+            ul.sizes { @for size in sizes { li { a href="#def-size" { (said!(r, "Size")) } " " bdi { (size) } } } }
         }
         @if let Some(owed) = resources::owed(r, rule) {
             p.of { a href="#def-gap" { (said!(r, "Owed")) } (r.colon()) (owed) (said!(r, ".")) }

@@ -1,6 +1,5 @@
 //! What is known of one ID, for a terminal and for programs: which rule and destination, what, since when, why, what next, what to do.
 
-use jiff::Timestamp;
 use offsite_shared::model::text::exact;
 use offsite_shared::report::status::{BackupStatus, RuleStatus};
 use offsite_shared::report::{ResourceLine, ResourceState};
@@ -8,11 +7,11 @@ use offsite_shared::sweep::verdict::Verdict;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::reader::Reader;
+use super::reader::{Reader, said};
 use super::resources;
 use super::table::{BOLD, GREEN, RED, YELLOW};
 use super::text::Text;
-use super::words::{self, minute, number};
+use super::words::{self, number};
 
 /// Backups of one resource that are told for a terminal.
 const SHOWN: usize = 20;
@@ -59,41 +58,44 @@ pub struct CloudTold {
     pub told: Value,
 }
 
-/// The status for a terminal of `width` columns, with ANSI colours.
-pub fn status_text(status: &IdStatus, width: usize) -> String {
-    let reader = Reader::default();
-    let mut out = Text::of(width, &reader);
+/// The status for a reader at a terminal of `width` columns, with ANSI colours.
+pub fn status_text(status: &IdStatus, width: usize, reader: &Reader) -> String {
+    let r = reader;
+    let mut out = Text::of(width, reader);
     let (style, word) = match status.health {
-        Health::Well => (GREEN, "well"),
-        Health::Unknown => (YELLOW, "cannot be known"),
-        Health::NotWell => (RED, "not well"),
+        Health::Well => (GREEN, said!(r, "well")),
+        Health::Unknown => (YELLOW, said!(r, "cannot be known")),
+        Health::NotWell => (RED, said!(r, "not well")),
     };
-    out.line(&format!("{BOLD}{}{BOLD:#}: {style}{word}{style:#}", exact(&status.id)));
+    out.line(&format!("{BOLD}{}{BOLD:#}{}{style}{word}{style:#}", exact(&status.id), r.colon()));
     for known in &status.rules {
         for why in &known.rule.why {
-            out.say(2, &format!("rule {}: {why}", known.rule.rule));
+            out.say(2, &said!(r, "rule {}: {}", known.rule.rule, r.told(why)));
         }
         for line in &known.rule.unprotected {
             resource(&mut out, known, line);
         }
         for one in known.backups.iter().take(SHOWN) {
-            backup(&mut out, &format!("rule {}", known.rule.rule), one);
+            backup(&mut out, &said!(r, "rule {}", known.rule.rule), one);
         }
         if known.backups.len() > SHOWN {
-            out.say(2, &format!("and {} more backups: --json", number((known.backups.len() - SHOWN) as u64)));
+            out.say(2, &said!(r, "and {} more backups: --format json", number((known.backups.len() - SHOWN) as u64)));
         }
     }
     for (rule, one) in &status.outside {
-        let of = rule.as_ref().map_or("no rule".to_owned(), |rule| format!("rule {rule}, which is not in the policy"));
+        let of = match rule {
+            Some(rule) => said!(r, "rule {}, which is not in the policy", rule),
+            None => said!(r, "no rule").to_owned(),
+        };
         backup(&mut out, &of, one);
     }
     for told in &status.cloud {
         for line in &told.lines {
-            out.say(2, &format!("cloud now, rule {}: {line}", told.rule));
+            out.say(2, &said!(r, "cloud now, rule {}: {}", told.rule, r.told(line)));
         }
     }
     for remark in &status.remarks {
-        out.say(2, &format!("note: {remark}"));
+        out.say(2, &said!(r, "note: {}", r.told(remark)));
     }
     out.out
 }
@@ -103,7 +105,7 @@ pub fn status_json(status: &IdStatus) -> Value {
     let rules = status.rules.iter().map(|known| {
         let resources = known.rule.unprotected.iter().map(|line| {
             let mut told = json!(line);
-            told["why"] = json!(reason(line));
+            told["why"] = json!(reason(&Reader::default(), line));
             told["next"] = json!(resources::next(&Reader::default(), &known.rule, line));
             told["command"] = json!(resources::command(&known.rule, line).map(|parts| parts.join(" ")));
             let copy = copy_of(known, line);
@@ -141,41 +143,51 @@ fn backup_json(one: &BackupStatus) -> Value {
     let mut told = json!(one);
     told["is_well"] = json!(one.is_well());
     told["why"] = json!(resources::cause_of(&Reader::default(), &one.line));
-    told["next"] = json!(next(one));
+    told["next"] = json!(next(&Reader::default(), one));
     told["command"] = json!(command(one));
     told
 }
 
 fn resource(out: &mut Text<'_>, known: &RuleStatus, line: &ResourceLine) {
     let since = line.since.filter(|_| line.state != ResourceState::Protected);
-    let since = since.map(|since| format!(", since {} UTC", minute(since))).unwrap_or_default();
-    let name = line.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
-    let state = resources::state(line.state).0;
+    let r = out.reader;
+    let since = since.map(|since| said!(r, ", since {}", r.moment(since))).unwrap_or_default();
+    let name = line.name.as_ref().map(|name| said!(r, " ({})", name)).unwrap_or_default();
+    let state = r.word(resources::state(line.state).0);
     out.say(
         2,
-        &format!("rule {}: {}{name} in {}: {state}{since}", known.rule.rule, exact(&line.resource), line.destination),
+        &said!(
+            r,
+            "rule {}: {}{} in {}: {}{}",
+            known.rule.rule,
+            exact(&line.resource),
+            name,
+            line.destination,
+            state,
+            since
+        ),
     );
     if let Some(copy) = copy_of(known, line) {
-        let id = copy.copy.as_ref().map(|id| format!(" is {}", exact(id))).unwrap_or_default();
-        out.say(6, &format!("newest copy{id}, of {} made {} UTC", exact(&copy.backup), minute(copy.made)));
+        let id = copy.copy.as_ref().map(|id| said!(r, " is {}", exact(id))).unwrap_or_default();
+        out.say(6, &said!(r, "newest copy{}, of {} made {}", id, exact(&copy.backup), r.moment(copy.made)));
     }
     if !matches!(line.state, ResourceState::Protected | ResourceState::Pending) {
-        out.say(6, &format!("why: {}", reason(line)));
+        out.say(6, &said!(r, "why: {}", reason(r, line)));
     }
-    let next = resources::next(out.reader, &known.rule, line);
+    let next = resources::next(r, &known.rule, line);
     if !next.is_empty() {
-        out.say(6, &format!("next: {next}"));
+        out.say(6, &said!(r, "next: {}", next));
     }
     if let Some(parts) = resources::command(&known.rule, line) {
-        out.say(6, "if that is all right:");
+        out.say(6, said!(r, "if that is all right:"));
         out.command(8, &parts);
     }
 }
 
-fn reason(line: &ResourceLine) -> String {
+fn reason(r: &Reader, line: &ResourceLine) -> String {
     match line.state {
         ResourceState::Protected | ResourceState::Pending => String::new(),
-        _ => resources::why(&Reader::default(), line),
+        _ => resources::why(r, line),
     }
 }
 
@@ -187,56 +199,58 @@ fn copy_of<'k>(known: &'k RuleStatus, line: &ResourceLine) -> Option<&'k offsite
 }
 
 fn backup(out: &mut Text<'_>, of: &str, one: &BackupStatus) {
-    let line = &one.line;
-    let since = one.since.map(|since| format!(", since {} UTC", minute(since))).unwrap_or_default();
-    let label = words::figure(line.verdict).label;
-    out.say(2, &format!("{of}: {} in {}: {label}{since}", exact(&line.backup_id), line.destination));
-    let made = line.created_at.map(|made| format!("made {} UTC", minute(made)));
-    let parts: Vec<String> =
-        [line.resource.as_ref().map(|id| format!("of {}", exact(id))), made].into_iter().flatten().collect();
+    let (r, line) = (out.reader, &one.line);
+    let since = one.since.map(|since| said!(r, ", since {}", r.moment(since))).unwrap_or_default();
+    let label = r.word(words::figure(line.verdict).label);
+    out.say(2, &said!(r, "{}: {} in {}: {}{}", of, exact(&line.backup_id), line.destination, label, since));
+    let made = line.created_at.map(|made| said!(r, "made {}", r.moment(made)));
+    let of = line.resource.as_ref().map(|id| said!(r, "of {}", exact(id)));
+    let parts: Vec<String> = [of, made].into_iter().flatten().collect();
     if !parts.is_empty() {
-        out.say(6, &parts.join(", "));
+        out.say(6, &r.joined(&parts));
     }
     if let Some(copy) = &one.copy_id {
-        out.say(6, &format!("copy: {}", exact(copy)));
+        out.say(6, &said!(r, "copy: {}", exact(copy)));
     }
-    let why = resources::cause_of(out.reader, line);
+    let why = resources::cause_of(r, line);
     if !why.is_empty() {
-        out.say(6, &format!("why: {why}"));
+        out.say(6, &said!(r, "why: {}", why));
     }
-    let next = next(one);
+    let next = next(r, one);
     if !next.is_empty() {
-        out.say(6, &format!("next: {next}"));
+        out.say(6, &said!(r, "next: {}", next));
     }
     if let Some(command) = command(one) {
-        out.say(6, "a person can:");
+        out.say(6, said!(r, "a person can:"));
         out.command(8, &[command]);
     }
 }
 
 /// What happens next to a backup, as far as nobody does anything.
-fn next(one: &BackupStatus) -> String {
-    let at = |at: Option<Timestamp>, word: &str| at.map(|at| format!(" {word} {} UTC", minute(at))).unwrap_or_default();
-    match one.line.verdict {
+fn next(r: &Reader, one: &BackupStatus) -> String {
+    let at = || one.next_at.map(|at| said!(r, " at {}", r.moment(at))).unwrap_or_default();
+    let after = || one.next_at.map(|at| said!(r, " after {}", r.moment(at))).unwrap_or_default();
+    let told = match one.line.verdict {
         Verdict::Missing if one.is_backlog => {
-            "sweeps copy it after what is newer; its resource has a newer copy".to_owned()
+            said!(r, "sweeps copy it after what is newer; its resource has a newer copy")
         }
-        Verdict::Missing => "the next sweep starts it, within its limits".to_owned(),
+        Verdict::Missing => said!(r, "the next sweep starts it, within its limits"),
         Verdict::InProgress => {
-            format!("the copy is on its way; the destination is looked at next{}", at(one.next_at, "at"))
+            return said!(r, "the copy is on its way; the destination is looked at next{}", at());
         }
-        Verdict::NotReady => "sweeps start it once it is ready".to_owned(),
-        Verdict::Ineligible => "no retry changes that: protect it in another way, or accept the risk".to_owned(),
-        Verdict::Failed => format!("it is tried again{}", at(one.next_at, "after")),
-        Verdict::InDoubt => "the next sweep asks the provider whether there is a copy".to_owned(),
-        Verdict::Lost => "it is made again where the rule says restart_lost, else by a person".to_owned(),
-        Verdict::Missed | Verdict::Left => "nothing: it stays so until a person acknowledges it".to_owned(),
+        Verdict::NotReady => said!(r, "sweeps start it once it is ready"),
+        Verdict::Ineligible => said!(r, "no retry changes that: protect it in another way, or accept the risk"),
+        Verdict::Failed => return said!(r, "it is tried again{}", after()),
+        Verdict::InDoubt => said!(r, "the next sweep asks the provider whether there is a copy"),
+        Verdict::Lost => said!(r, "it is made again where the rule says restart_lost, else by a person"),
+        Verdict::Missed | Verdict::Left => said!(r, "nothing: it stays so until a person acknowledges it"),
         Verdict::Refused => {
-            format!("mend the cause (offsite explain CODE); sweeps ask again{}", at(one.next_at, "after"))
+            return said!(r, "mend the cause (offsite explain CODE); sweeps ask again{}", after());
         }
-        Verdict::Unknown => "the next complete sweep tells".to_owned(),
-        Verdict::GivenUp | Verdict::Overtaken | Verdict::Ended | Verdict::Replicated => String::new(),
-    }
+        Verdict::Unknown => said!(r, "the next complete sweep tells"),
+        Verdict::GivenUp | Verdict::Overtaken | Verdict::Ended | Verdict::Replicated => "",
+    };
+    told.to_owned()
 }
 
 /// The command by which a person settles a backup, where there is one for its case.

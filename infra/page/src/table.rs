@@ -13,6 +13,7 @@ use super::resources::{self, groups, owed, promise};
 use super::summary::summary;
 use super::table_resources::{accepted, counts, unprotected};
 use super::text::{Text, WIDTH, column, more, row};
+use super::volume::volumes;
 use super::words::{self, Weight, age, number};
 
 /// Lines of a list; all of them are in the CSV.
@@ -127,6 +128,9 @@ fn of_rule(out: &mut Text<'_>, now: Timestamp, rule: &RuleReport) {
     }
     out.say(2, &counts(r, rule));
     out.say(2, &figures(r, rule));
+    for volume in volumes(r, rule) {
+        out.say(4, &volume);
+    }
     for group in groups(r, rule) {
         let causes = r.joined(&group.causes);
         let colon = if causes.is_empty() { "" } else { r.colon() };

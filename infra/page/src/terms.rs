@@ -1,7 +1,7 @@
 //! The definitions of a report's words, beside those of verdicts (`words`) and of resources' states (`resources`).
 
 /// An anchor, the word, its definition.
-pub(super) const TERMS: [(&str, &str, &str); 31] = [
+pub(super) const TERMS: [(&str, &str, &str); 32] = [
     (
         "calendar",
         "calendar",
@@ -80,6 +80,12 @@ pub(super) const TERMS: [(&str, &str, &str); 31] = [
         "A copy that the destination itself showed as usable, or that follows from what the provider says elsewhere (inferred).",
     ),
     ("age", "age of a copy", "The age of the backup that it is a copy of, not the time since it was copied."),
+    (
+        "size",
+        "size",
+        "GiB of what is covered, of what has a usable copy, and of what should have one and has none (waiting). Tencent and Huawei list \
+         the size of the disk, not of the backup: then it is at most so much.",
+    ),
     (
         "gap",
         "gap",

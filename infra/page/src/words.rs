@@ -184,11 +184,6 @@ pub(super) fn listed(parts: &[String]) -> String {
     }
 }
 
-/// The word for one, or the word for any other number.
-pub(super) fn plural<'a>(number: usize, one: &'a str, many: &'a str) -> &'a str {
-    if number == 1 { one } else { many }
-}
-
 /// A duration in at most two units, rounded up, so that it never looks better than it is: `26h 5m`, `4d 3h`.
 pub(super) fn duration(seconds: u64) -> String {
     let two = |large: u64, unit: &str, small: u64, sub: &str| match small {
@@ -232,11 +227,6 @@ pub(super) fn share(part: u64, whole: u64) -> String {
     }
     let percent = part as f64 * 100.0 / whole as f64;
     if percent < 0.1 { "< 0.1 %".to_owned() } else { format!("{:.1} %", percent.min(99.9)) }
-}
-
-/// A time to the minute, in UTC: `2026-08-18 05:40`.
-pub(super) fn minute(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// Seconds from `then` to `now`; none before it.

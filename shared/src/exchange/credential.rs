@@ -67,7 +67,9 @@ async fn pause_of(ctx: &Context, credential: &CredentialName) -> Result<Option<P
             pauses.recent(credential, now).unwrap_or(pause)
         }
     };
-    Ok(pause.filter(|pause| pause.until > now))
+    // One that ends later than any that begins now was written by a clock that was ahead: it would hold as long as that clock was.
+    let longest = later(now, ctx.settings.pause);
+    Ok(pause.filter(|pause| pause.until > now && pause.until <= longest))
 }
 
 /// Waits for a turn with a credential that has not worked in this process yet; the turn ends when the guard is dropped. A proven credential

@@ -116,7 +116,7 @@ impl Aws {
             Some((_, url)) => {
                 AwsEndpoint { region: region_of(&url).unwrap_or_else(|| self.region.clone()), url: url.origin }
             }
-            None => AwsEndpoint { url: self.default_endpoint(service), region: self.region.clone() },
+            None => AwsEndpoint { url: default_endpoint(service, &self.region), region: self.region.clone() },
         })
     }
 
@@ -139,12 +139,6 @@ impl Aws {
             (Some(called), None) => Ok(AwsEndpoint { url: set.origin, region: called }),
             _ => Ok(AwsEndpoint { url: set.origin, region: own }),
         }
-    }
-
-    /// The regional host of a service. Source: AWS General Reference, service endpoints, 2026.
-    fn default_endpoint(&self, service: &str) -> String {
-        let suffix = if self.region.starts_with("cn-") { ".cn" } else { "" };
-        format!("https://{service}.{}.amazonaws.com{suffix}", self.region)
     }
 
     /// Checks that the resource of this ARN, from the variable `name`, lies in the region where its service is called.
@@ -363,6 +357,12 @@ impl Aws {
 pub(super) fn element<'t>(xml: &'t str, name: &str) -> Option<&'t str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     rest.split_once(&format!("</{name}>")).map(|(text, _)| text.trim()).filter(|text| !text.is_empty())
+}
+
+/// The regional host of a service. Source: AWS General Reference, service endpoints, 2026.
+pub(super) fn default_endpoint(service: &str, region: &str) -> String {
+    let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
+    format!("https://{service}.{region}.amazonaws.com{suffix}")
 }
 
 /// The endpoint that is set for a service, and the variable that names it.

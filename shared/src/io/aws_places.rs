@@ -29,7 +29,7 @@ fn region_of_host(host: &str) -> Option<String> {
 }
 
 /// Whether a text has the form of AWS's region codes, such as `eu-central-1`, `us-gov-west-1` or `eusc-de-east-1`.
-fn is_region(text: &str) -> bool {
+pub(super) fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let letters = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
     match parts.split_last() {

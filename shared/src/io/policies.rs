@@ -123,7 +123,7 @@ impl StoredPolicy {
                 "; give the function's role s3:GetObject on it, and kms:Decrypt on its key. S3 says so as well of an object that is not there"
             }
             (Place::Object { .. }, "PermanentRedirect" | "AuthorizationHeaderMalformed" | "http_301") => {
-                "; put the policy into a bucket of the function's region, or name that region's S3 in AWS_ENDPOINT_URL_S3"
+                "; put the policy into a bucket of this part of AWS, and check AWS_ENDPOINT_URL_S3 if it is set"
             }
             _ => "; check OFFSITE_POLICY, and that what it names is there and in the function's region",
         }

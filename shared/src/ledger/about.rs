@@ -20,9 +20,19 @@ pub struct About {
     /// Its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The provider's ID of a replication that another hand has begun, where the source tells of one. Its copy may not name its source.
+    /// What its source tells of a copy that another hand has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub copying: Option<String>,
+    pub copying: Option<Copying>,
+}
+
+/// A copy that another hand has begun, as the source tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Copying {
+    /// The provider's ID of the replication, where the source names it. Its copy may not name its source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// When the source was first seen to tell of it. The destination may not show it until the visibility wait after that.
+    pub since: Timestamp,
 }
 
 impl About {

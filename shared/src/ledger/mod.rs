@@ -31,7 +31,7 @@ use crate::model::text::one_line;
 use crate::model::{evidence::Evidence, failure::Whose, json};
 use error::LedgerError;
 
-pub use crate::ledger::about::About;
+pub use crate::ledger::about::{About, Copying};
 pub use crate::ledger::absent::Absent;
 pub use crate::ledger::copies::Copies;
 pub use crate::ledger::resolution::{BREAKABLE_AFTER, Resolution, ResolveError, resolve};

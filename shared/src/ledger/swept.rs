@@ -39,7 +39,8 @@ pub fn found(current: &Record, seen: Evidence, by: &Claimant) -> Option<(Record,
 /// The record with the replication that another hand had begun, now that the source is gone and cannot tell of it any more; `None` if
 /// something was begun here, or somebody acts on the record.
 pub fn taken_over(current: &Record, by: &Claimant) -> Option<(Record, Expect)> {
-    let id = current.about.copying.clone().filter(|_| current.state == State::Seen && current.receipts.is_empty())?;
+    let id = current.about.copying.as_ref().and_then(|copying| copying.id.clone());
+    let id = id.filter(|_| current.state == State::Seen && current.receipts.is_empty())?;
     if current.lease_until.is_some_and(|until| until > by.now) {
         return None;
     }

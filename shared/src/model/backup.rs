@@ -77,11 +77,6 @@ pub struct CopyRecord {
 }
 
 impl CopyRecord {
-    /// The ID of a replication that has not failed, as far as its record goes.
-    pub(crate) fn begun(&self) -> Option<String> {
-        self.id.clone().filter(|_| self.state != CopyState::Failed)
-    }
-
     /// Whether the copy goes to `destination`. The region decides; without one the project does, because a project has one region.
     pub(crate) fn is_to(&self, destination: &Destination) -> bool {
         match self.region.as_str() {

@@ -28,6 +28,25 @@ pub struct AttemptContext {
     pub doubt: bool,
 }
 
+/// How long what a call did may stay unseen, so that only after it "nothing is there" means that nothing was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unseen {
+    /// How long after it was signed a request may still be applied.
+    pub applied: Duration,
+    /// How long a copy may then stay hidden from a read.
+    pub hidden: Duration,
+}
+
+/// By how much the clock that judges a wait may be ahead of the cloud's.
+pub(crate) const CLOCKS_APART: Duration = Duration::from_secs(60);
+
+impl Unseen {
+    /// The least time that a doubt must wait.
+    pub fn wait(&self) -> Duration {
+        self.applied + self.hidden + CLOCKS_APART
+    }
+}
+
 /// What an accepted call returned, before it is stamped with a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acceptance {
@@ -230,8 +249,14 @@ pub trait Provider: Send + Sync {
     /// The default base URL of a service; `{region}` stands for the region.
     fn endpoint(&self, service: Service, region: &str) -> String;
 
-    /// How long an accepted copy may stay invisible to read-back.
-    fn visibility_wait(&self) -> Duration;
+    /// How long what a call did may stay unseen.
+    fn unseen(&self) -> Unseen;
+
+    /// How long a request that bears a token, and so no time of its own, may still be applied; `None` where a documented guard refuses
+    /// a second copy, so that it makes no difference.
+    fn token_lives(&self, _operation: Operation) -> Option<Duration> {
+        None
+    }
 
     /// How many requests per second one process may send, for each action.
     fn requests_per_second(&self) -> u32;

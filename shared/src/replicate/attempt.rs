@@ -34,10 +34,7 @@ pub(crate) async fn work(
     let intent = AttemptContext { attempt: record.attempt, since: record.since, doubt: record.state == State::InDoubt };
     let stop = invocation.stop();
     if intent.doubt || (reads.is_some() && provider.reads_first(replication)) {
-        let waited = record
-            .doubt_since
-            .is_none_or(|since| later(since, ctx.settings.visibility_wait(provider.cloud())) <= ctx.now());
-        let conclusive = !intent.doubt || waited;
+        let conclusive = !intent.doubt || has_waited(ctx, target, replication, record).await;
         match read(ctx, target, replication, &intent, reads.unwrap_or_default(), stop, about).await {
             Ok(ReadBack::Found(acceptance)) if conclusive || provider.settles_at_once(replication) => {
                 if !intent.doubt {
@@ -125,6 +122,15 @@ pub(crate) async fn work(
             second_look(ctx, target, replication, &intent, failure, stop, about).await
         }
     }
+}
+
+/// Whether a doubt is old enough, so that what its call did would be seen by now.
+async fn has_waited(ctx: &Context, target: Target<'_>, replication: &Replication, record: &Record) -> bool {
+    let (Target { provider, account, .. }, realm) = (target, replication.source.realm());
+    let Some(since) = record.doubt_since else { return true };
+    // Nobody can tell how long without knowing what authenticates the calls.
+    let Ok(access) = ctx.ports.secrets.access(provider.cloud(), account, realm, None).await else { return false };
+    later(since, ctx.settings.visibility_wait(provider, replication.operation, &access)) <= ctx.now()
 }
 
 /// Reads back after a call of unknown outcome: only the provider's records can tell what became of it.

@@ -1,6 +1,11 @@
 //! What a rule's figures come to.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
 use super::{Conclusion, Fault, ResourceLine, ResourceState, RuleReport};
+use crate::model::time::later;
 use crate::policy::Rule;
 use crate::sweep::findings::Counts;
 use crate::sweep::summary::Summary;
@@ -69,4 +74,13 @@ pub(super) fn conclude(report: &mut RuleReport, rule: &Rule, summary: &Summary) 
     for why in why {
         broken(report, why);
     }
+}
+
+/// When the backlog ends, if it shrinks as it did since `from`.
+pub(super) fn backlog_end(report: &RuleReport, from: Timestamp, at: Timestamp) -> Option<Timestamp> {
+    let first = report.points.iter().find(|point| point.at >= from)?;
+    let last = report.points.last()?;
+    let took = u64::try_from(last.at.duration_since(first.at).as_secs()).ok().filter(|took| *took > 0)?;
+    let done = first.uncopied.checked_sub(last.uncopied).filter(|done| *done > 0)?;
+    (report.backlog > 0).then(|| later(at, Duration::from_secs(report.backlog.saturating_mul(took) / done)))
 }

@@ -24,6 +24,7 @@ use crate::ledger::risks::Act;
 use crate::observe::arrivals::Arrival;
 use crate::sweep::findings::{Counts, Line, NotCovered, Orphan, Point};
 use crate::sweep::verdict::Verdict;
+use crate::sweep::volume::Volume;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -92,6 +93,9 @@ pub struct RuleReport {
     pub sweep_seconds: Option<u64>,
     /// How many backups × destinations have which verdict.
     pub counts: Counts,
+    /// The same in GiB, by destination; empty before the first complete sweep.
+    #[serde(default)]
+    pub volumes: Vec<Volume>,
     /// Of the replicated ones, how many are concluded and not seen.
     pub inferred: u64,
     /// Age of the oldest covered backup that should have a usable copy and has none, in seconds; 0 when all have one. A backlog does not count.

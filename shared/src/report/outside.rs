@@ -65,6 +65,7 @@ pub(super) async fn outside(
                         source_region: replication.source.region,
                         destination: replication.destination.region,
                         created_at: record.about.made,
+                        size_gib: None,
                         cause: record.last().and_then(|entry| entry.code.clone()),
                         reason: record.last().and_then(|entry| entry.note.clone()),
                         key: Some(record.key.clone()),

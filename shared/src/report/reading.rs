@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use super::brake;
-use super::conclusion::{conclude, unknown};
+use super::conclusion::{backlog_end, conclude, unknown};
 use super::memory;
 use super::month::day_of;
 use super::outside::outside;
@@ -167,6 +167,7 @@ async fn of_rule(
     report.complete_as_of = Some(summary.complete_as_of);
     report.sweep_seconds = seconds(summary.complete_as_of, summary.finished_at);
     report.counts = summary.counts;
+    report.volumes.clone_from(&summary.volumes);
     report.inferred = summary.inferred;
     report.orphans.clone_from(&summary.orphans);
     report.orphans_total = summary.orphans_total;
@@ -238,6 +239,7 @@ pub(super) fn begin(rule: &Rule) -> RuleReport {
         complete_as_of: None,
         sweep_seconds: None,
         counts: Counts::default(),
+        volumes: Vec::new(),
         inferred: 0,
         lag_seconds: None,
         rpo: None,
@@ -299,6 +301,9 @@ async fn now_of(
                 let verdict = Verdict::of_state(record.state).unwrap_or(line.verdict);
                 if verdict != line.verdict {
                     report.counts.change(line.verdict, verdict);
+                    if let Some(volume) = place(&line).and_then(|at| report.volumes.get_mut(at)) {
+                        volume.change(line.verdict, verdict, line.size_gib);
+                    }
                     let last = record.last();
                     line.reason = last.and_then(|entry| entry.note.clone());
                     line.cause = last.and_then(|entry| entry.code.clone());
@@ -364,22 +369,15 @@ async fn now_of(
     report.unprotected = lines;
     report.causes = resources.causes();
     report.lag_seconds = Some(oldest.and_then(|oldest| seconds(oldest, wish.at)).unwrap_or(0));
-    report.backlog_end = backlog_end(report, wish.at);
+    report.backlog_end = backlog_end(report, earlier(wish.at, LAST_DAYS), wish.at);
     if let Some(rpo) = objective.and_then(|objective| objective.rpo) {
         report.rpo = Some(resources.rpo(&terms, rpo));
     }
     Ok(Ok(()))
 }
 
-/// When the backlog ends, if it shrinks as it did in the last three days.
-fn backlog_end(report: &RuleReport, at: Timestamp) -> Option<Timestamp> {
-    let from = earlier(at, Duration::from_secs(3 * 86_400));
-    let first = report.points.iter().find(|point| point.at >= from)?;
-    let last = report.points.last()?;
-    let took = seconds(first.at, last.at).filter(|took| *took > 0)?;
-    let done = first.uncopied.checked_sub(last.uncopied).filter(|done| *done > 0)?;
-    (report.backlog > 0).then(|| later(at, Duration::from_secs(report.backlog.saturating_mul(took) / done)))
-}
+/// The days by which the end of a backlog is told.
+const LAST_DAYS: Duration = Duration::from_secs(3 * 86_400);
 
 fn earlier(at: Timestamp, by: Duration) -> Timestamp {
     jiff::SignedDuration::try_from(by).ok().and_then(|by| at.checked_sub(by).ok()).unwrap_or(at)
@@ -399,6 +397,7 @@ fn bare(line: &Line) -> Line {
         source_region: String::new(),
         destination: line.destination.clone(),
         created_at: line.created_at,
+        size_gib: None,
         cause: None,
         reason: None,
         key: None,

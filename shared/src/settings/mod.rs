@@ -8,11 +8,12 @@ pub mod url;
 use std::time::Duration;
 
 use crate::ledger::limits::{Attempts, ObservationTimes, OnDoubt};
-use crate::model::command::{Cloud, Command, Destination, reading};
+use crate::model::access::Access;
+use crate::model::command::{Cloud, Command, Destination, Operation, reading};
 use crate::model::error::Error;
 use crate::model::fields::FieldError;
 use crate::providers::call::Service;
-use crate::providers::provider::{Defaults, Provider};
+use crate::providers::provider::{CLOCKS_APART, Defaults, Provider, Unseen};
 use environment::Environment;
 use url::CheckedUrl;
 
@@ -78,6 +79,8 @@ struct PerCloud {
     requests_per_second: u32,
     account_requests_per_second: u32,
     visibility_wait: Duration,
+    /// Whether the cloud is a simulator on this machine, which applies nothing late.
+    simulated: bool,
     on_doubt: OnDoubt,
 }
 
@@ -105,11 +108,13 @@ impl Settings {
         let milliseconds = |name: &str, default: u64| -> Result<Duration, Error> {
             Ok(Duration::from_millis(environment.number(name, default, 1..=600_000)?))
         };
+        let endpoints = endpoints(environment)?;
         let mut per_cloud = Vec::new();
         for provider in providers {
             let cloud = provider.cloud();
             let prefix = format!("OFFSITE_{}", cloud.name().to_ascii_uppercase());
             let hold = format!("{prefix}_ON_DOUBT");
+            let simulated = is_simulated(&endpoints, cloud);
             per_cloud.push((
                 cloud,
                 PerCloud {
@@ -120,7 +125,8 @@ impl Settings {
                     )? as u32,
                     account_requests_per_second: environment.number(&format!("{prefix}_ACCOUNT_RPS"), 0, 0..=10_000)?
                         as u32,
-                    visibility_wait: seconds(&format!("{prefix}_VISIBILITY_WAIT_S"), provider.visibility_wait())?,
+                    visibility_wait: visibility_wait(environment, *provider, &prefix, simulated)?,
+                    simulated,
                     on_doubt: match environment.get(&hold) {
                         None | Some("recopy") => OnDoubt::Recopy,
                         Some("hold") => OnDoubt::Hold,
@@ -128,19 +134,6 @@ impl Settings {
                     },
                 },
             ));
-        }
-        let mut endpoints = Vec::new();
-        for (name, service) in ENDPOINT_VARIABLES {
-            if let Some(value) = environment.get(name) {
-                let url = match service {
-                    // The signature of Huawei covers the path, so a gateway may have one.
-                    Service::Cbr | Service::Csbs | Service::Iam | Service::HuaweiSts => {
-                        CheckedUrl::gateway(name, value)?
-                    }
-                    _ => CheckedUrl::endpoint(name, value, true)?,
-                };
-                endpoints.push((service, format!("{}{}", url.origin, url.path)));
-            }
         }
         let attempts = Attempts::default();
         let usual = ObservationTimes::default();
@@ -232,13 +225,18 @@ impl Settings {
     }
 
     /// The limit of requests per second of this process for each account, action and host of a cloud; 0 means no limit.
-    pub(crate) fn requests_per_second(&self, cloud: Cloud) -> u32 {
+    pub fn requests_per_second(&self, cloud: Cloud) -> u32 {
         self.of(cloud).map_or(20, |of| of.requests_per_second)
     }
 
-    /// How long an accepted copy may stay invisible to read-back.
-    pub(crate) fn visibility_wait(&self, cloud: Cloud) -> Duration {
-        self.of(cloud).map_or(Duration::from_secs(900), |of| of.visibility_wait)
+    /// How long a doubt of this operation must have lasted before "nothing is there" counts, where this authenticates the calls.
+    pub(crate) fn visibility_wait(&self, provider: &dyn Provider, operation: Operation, access: &Access) -> Duration {
+        let Some(of) = self.of(provider.cloud()) else { return provider.unseen().wait() };
+        let by_token = matches!(access, Access::Token(_)) && !of.simulated;
+        match provider.token_lives(operation).filter(|_| by_token) {
+            Some(applied) => of.visibility_wait.max(Unseen { applied, ..provider.unseen() }.wait()),
+            None => of.visibility_wait,
+        }
     }
 
     /// What to do with a doubt that read-back could not settle.
@@ -249,6 +247,58 @@ impl Settings {
     fn of(&self, cloud: Cloud) -> Option<&PerCloud> {
         self.per_cloud.iter().find(|(found, _)| *found == cloud).map(|(_, of)| of)
     }
+}
+
+/// How long a doubt waits at this cloud. A wait that is shorter than what a call does may stay unseen could start a second copy.
+fn visibility_wait(
+    environment: &Environment,
+    provider: &dyn Provider,
+    prefix: &str,
+    simulated: bool,
+) -> Result<Duration, Error> {
+    let (name, unseen) = (format!("{prefix}_VISIBILITY_WAIT_S"), provider.unseen());
+    let wait = Duration::from_secs(environment.number(&name, unseen.wait().as_secs(), 0..=604_800)?);
+    if simulated || wait >= unseen.wait() {
+        return Ok(wait);
+    }
+    Err(Error::configuration(format!(
+        "{name} is {} and must be at least {}: a signed request may be applied for {} s, its copy may stay hidden for {} s, and clocks may differ by {} s; after a shorter wait a call of unknown outcome would be repeated too early, which makes a second copy",
+        wait.as_secs(),
+        unseen.wait().as_secs(),
+        unseen.applied.as_secs(),
+        unseen.hidden.as_secs(),
+        CLOCKS_APART.as_secs(),
+    )))
+}
+
+/// The endpoints that are set.
+fn endpoints(environment: &Environment) -> Result<Vec<(Service, String)>, Error> {
+    let mut endpoints = Vec::new();
+    for (name, service) in ENDPOINT_VARIABLES {
+        if let Some(value) = environment.get(name) {
+            let url = match service {
+                // The signature of Huawei covers the path, so a gateway may have one.
+                Service::Cbr | Service::Csbs | Service::Iam | Service::HuaweiSts => CheckedUrl::gateway(name, value)?,
+                _ => CheckedUrl::endpoint(name, value, true)?,
+            };
+            endpoints.push((service, format!("{}{}", url.origin, url.path)));
+        }
+    }
+    Ok(endpoints)
+}
+
+/// Whether every service by which this cloud starts copies is on this machine.
+fn is_simulated(endpoints: &[(Service, String)], cloud: Cloud) -> bool {
+    let starts: &[Service] = match cloud {
+        Cloud::Alibaba => &[Service::Hbr],
+        Cloud::Huawei => &[Service::Cbr, Service::Csbs],
+        Cloud::Tencent => &[Service::Cbs],
+    };
+    let is_here = |(_, url): &(Service, String)| {
+        let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        url::is_loopback(rest.split('/').next().unwrap_or(rest))
+    };
+    starts.iter().all(|service| endpoints.iter().any(|set| set.0 == *service && is_here(set)))
 }
 
 /// The name of this installation; `None` if it has none.
@@ -316,5 +366,72 @@ fn matches(pattern: &str, text: &str) -> bool {
         Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {
             (0..=rest.len()).filter(|at| rest.is_char_boundary(*at)).any(|at| matches(tail, &rest[at..]))
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::providers::{alibaba::Alibaba, huawei::Huawei, tencent::Tencent};
+    use crate::sign::Credential;
+    use std::sync::Arc;
+
+    const OF_TEST: [(&dyn Provider, u64); 3] = [(&Alibaba, 1_260), (&Huawei, 1_260), (&Tencent, 1_260)];
+
+    #[test]
+    fn a_wait_covers_the_delay_of_a_request_the_hiding_of_a_copy_and_the_clocks() {
+        for (provider, least) in OF_TEST {
+            let name = format!("OFFSITE_{}_VISIBILITY_WAIT_S", provider.cloud().name().to_ascii_uppercase());
+            let of = |value: &str| {
+                Settings::from_environment(&Environment::default().with(&name, value), &[provider])
+                    .map(|settings| settings.of(provider.cloud()).unwrap().visibility_wait.as_secs())
+            };
+            assert_eq!(of("").unwrap(), least, "{name} by default");
+            assert_eq!(of(&least.to_string()).unwrap(), least, "{name}");
+            assert_eq!(of("604800").unwrap(), 604_800, "{name}");
+            for less in [0, 1, least - 1] {
+                let error = of(&less.to_string()).unwrap_err().to_string();
+                let says =
+                    format!("{name} is {less} and must be at least {least}: a signed request may be applied for");
+                assert!(error.contains(&says), "{error}");
+            }
+        }
+    }
+
+    /// A simulator applies nothing late, so that trials need not wait. Half of a cloud on this machine is no simulator.
+    #[test]
+    fn only_a_cloud_that_is_wholly_on_this_machine_may_have_a_shorter_wait() {
+        let short = Environment::default().with("OFFSITE_HUAWEI_VISIBILITY_WAIT_S", "2");
+        let of = |environment: &Environment| Settings::from_environment(environment, &[&Huawei]);
+        let cbr = short.with("OFFSITE_HUAWEI_CBR_ENDPOINT", "http://127.0.0.1:9/{region}");
+        let both = cbr.clone().with("OFFSITE_HUAWEI_CSBS_ENDPOINT", "http://localhost:9");
+        assert_eq!(of(&both).unwrap().of(Cloud::Huawei).unwrap().visibility_wait, Duration::from_secs(2));
+        for environment in [
+            cbr.clone(),
+            cbr.with("OFFSITE_HUAWEI_CSBS_ENDPOINT", "https://csbs.example.com"),
+            both.with("OFFSITE_HUAWEI_CBR_ENDPOINT", "https://127.0.0.1.example.com"),
+        ] {
+            assert!(of(&environment).unwrap_err().to_string().contains("must be at least 1260"));
+        }
+    }
+
+    /// A token has no time in it, and of CSBS no document says that it refuses a second replica.
+    #[test]
+    fn a_call_with_a_token_is_waited_for_as_long_as_the_token_lives_where_nothing_documented_guards() {
+        let settings = Settings::from_environment(&Environment::default(), &[&Huawei, &Tencent]).unwrap();
+        let token = Access::Token(Arc::new("token".to_owned().into()));
+        let key = Access::Key(Arc::new(Credential {
+            access_key_id: "key".to_owned(),
+            access_key_secret: "secret".to_owned().into(),
+            security_token: None,
+        }));
+        let wait = |provider: &dyn Provider, operation, access: &Access| {
+            settings.visibility_wait(provider, operation, access).as_secs()
+        };
+        assert_eq!(wait(&Huawei, Operation::CopyCheckpointItem, &token), 86_400 + 300 + 60);
+        assert_eq!(wait(&Huawei, Operation::CopyCheckpointItem, &key), 1_260);
+        assert_eq!(wait(&Huawei, Operation::CopyBackup, &token), 1_260);
+        assert_eq!(wait(&Huawei, Operation::CopyCheckpoint, &token), 1_260);
+        assert_eq!(wait(&Tencent, Operation::CopySnapshot, &key), 1_260);
     }
 }

@@ -9,6 +9,7 @@ use super::findings::Counts;
 use super::progress::SweepProgress;
 use super::stop::Stop;
 use super::summary::Summary;
+use super::volume::Volume;
 use crate::policy::Rule;
 use crate::replicate::outbox::Drained;
 
@@ -43,6 +44,9 @@ pub(super) struct Swept {
     complete_as_of: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     counts: Option<Counts>,
+    /// The same in GiB, by destination.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    volumes: Vec<Volume>,
     /// Whether it has to be repeated because something failed; told only where it has.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     failed: bool,
@@ -92,6 +96,7 @@ impl Swept {
             complete: not_seen.is_empty(),
             complete_as_of: Some(summary.complete_as_of),
             counts: Some(summary.counts),
+            volumes: summary.volumes.clone(),
             failed: false,
             reason: None,
             began: None,
@@ -107,6 +112,7 @@ impl Swept {
             complete: false,
             complete_as_of: None,
             counts: None,
+            volumes: Vec::new(),
             failed: matches!(stop, Stop::Failed(_)),
             reason: Some(stop.reason()),
             began: course.map(|course| course.begun),

@@ -7,12 +7,14 @@ use jiff::Timestamp;
 use super::state::Sweep;
 use super::stop::Stop;
 use crate::exchange::{self, credential};
+use crate::ledger::State;
 use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::model::time::later;
 use crate::providers::asked::Need;
 use crate::providers::call::Call;
 use crate::providers::inventory::Pairing;
+use crate::replicate;
 
 impl Sweep<'_> {
     /// Reads the state of the pair of vaults, where the rule is for one.
@@ -39,7 +41,13 @@ impl Sweep<'_> {
         if let Pairing::Missing(vault) = &pair.pairing {
             return Err(Stop::Failed(format!("the vault {vault}, which the rule names, is not there")));
         }
-        let record = self.ctx.ports.ledger.get(&whole.key()).await?;
+        let mut record = self.ctx.ports.ledger.get(&whole.key()).await?;
+        // An attempt that was refused had not seen the pair that is there: the path of every command adopts it.
+        let refused = record.as_ref().is_some_and(|record| record.state == State::Refused);
+        if refused && pair.pairing == Pairing::Paired && !self.paused && !self.ctx.settings.read_only {
+            replicate::run(self.ctx, self.provider, &whole, &self.soon()).await;
+            record = self.ctx.ports.ledger.get(&whole.key()).await?;
+        }
         self.pair = Some((pair, record));
         Ok(())
     }

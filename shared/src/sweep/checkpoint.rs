@@ -14,6 +14,7 @@ use super::progress::{FORMAT, Listing, Phase, SweepProgress, drop_chunks, name_o
 use super::register::Register;
 use super::state::Sweep;
 use super::stop::Stop;
+use super::volume::Volume;
 use crate::context::{Context, Invocation};
 use crate::model::json;
 use crate::model::text::hash_of;
@@ -60,7 +61,7 @@ impl<'c> Sweep<'c> {
         let (course, resumed) = match found {
             Some(found) if fresh(&found) => (found, true),
             old => {
-                let mut course = SweepProgress::new(ctx.ports.clock.nonce().0, rule_hash, rule.destinations.len(), now);
+                let mut course = SweepProgress::new(ctx.ports.clock.nonce().0, rule_hash, Volume::each(rule), now);
                 if let Some(old) = old {
                     drop_chunks(&*ctx.ports.notes, &rule.name, &old, true).await?;
                     course.tried_since = Some(old.tried_since());
@@ -74,7 +75,7 @@ impl<'c> Sweep<'c> {
             tracing::warn!(rule = rule.name, reason = stop.reason(), "the sweep begins anew");
             let since = sweep.course.tried_since();
             let mut course =
-                SweepProgress::new(ctx.ports.clock.nonce().0, sweep.course.rule_hash, rule.destinations.len(), now);
+                SweepProgress::new(ctx.ports.clock.nonce().0, sweep.course.rule_hash, Volume::each(rule), now);
             course.tried_since = Some(since);
             sweep = Sweep::of(ctx, provider, rule, invocation, course, version);
         }

@@ -1,5 +1,6 @@
 //! What a sweep finds: counts by verdict, exceptions, orphans, and a point for the history.
 
+use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
 
 use jiff::Timestamp;
@@ -147,6 +148,9 @@ pub struct Line {
     /// When it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
+    /// Its size in GiB, where that is told and not nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_gib: Option<NonZeroU32>,
     /// The cause as a fixed word or the provider's code, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,

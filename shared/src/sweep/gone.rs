@@ -1,5 +1,7 @@
 //! Asks after open business whose backup the listing did not show: is the backup gone or not covered any more, and was it ever copied?
 
+use jiff::Timestamp;
+
 use super::chunks::short;
 use super::findings::{Line, place};
 use super::register::Copied;
@@ -113,8 +115,8 @@ impl Sweep<'_> {
         if settled && self.rule.source.select.leaves_out(&replication.source.id, &record.about) {
             return self.part(&replication, record, Parting::Excluded, "the rule leaves it out").await;
         }
-        // What began after the listing, or by a clock that was ahead of this one, is counted, and the next sweep asks after it.
-        let young = record.since >= self.course.begun;
+        // What began after the listing is counted, and the next sweep asks after it. What a clock that was ahead wrote may be older.
+        let young = (self.course.begun..=self.ctx.now()).contains(&record.since);
         if young && record.state == State::Seen && self.is_dark(at) {
             // The listing has shown its source, and counted it as unknown.
             return Ok(());
@@ -169,8 +171,21 @@ impl Sweep<'_> {
         Ok(matches!(self.read_back(replication, record, true).await?, Some(ReadBack::Found(_))))
     }
 
+    /// Whether the destination may hide a copy that was first told of at `since`.
+    fn may_be_hidden(&self, since: Timestamp) -> bool {
+        self.ctx.now() < later(since, self.provider.unseen().hidden)
+    }
+
     /// A backup for which nothing was accepted, and which the listing did not show.
     async fn never_copied(&mut self, replication: &Replication, record: Record, at: usize) -> Result<(), Stop> {
+        // The listing shows that a copy is being made, by whatever attempt.
+        let keys = self.provider.inventory().source_keys(&replication.source.id, &replication.source.region);
+        if self.indexes.get(at).is_some_and(|index| index.makes(&keys)) {
+            self.found(Line { verdict: Verdict::InProgress, ..self.line(replication, &record, None) });
+            return Ok(());
+        }
+        // What the source has told of a copy of another hand, while it was there.
+        let begun = record.about.copying.clone().filter(|_| record.state == State::Seen);
         let gone = match self.read_back(replication, &record, false).await? {
             // There is a copy that the ledger does not know: the path of every command adopts it.
             Some(ReadBack::Found(_)) => {
@@ -186,12 +201,17 @@ impl Sweep<'_> {
                 return Ok(());
             }
             // Another hand had begun a copy, which is asked for from here on.
-            Some(ReadBack::NoSource(_)) if record.state == State::Seen && record.about.copying.is_some() => {
+            Some(ReadBack::NoSource(_)) if begun.as_ref().is_some_and(|begun| begun.id.is_some()) => {
                 return self.take_over(replication, record, at).await;
             }
             // Another hand's copy is being made, whether the rule still takes its source or not.
             Some(ReadBack::Running) => {
                 self.found(Line { verdict: Verdict::InProgress, ..self.line(replication, &record, None) });
+                return Ok(());
+            }
+            // It was being made when its source was last listed, and the destination may not show it yet.
+            Some(ReadBack::NoSource(_)) if begun.is_some_and(|begun| self.may_be_hidden(begun.since)) => {
+                self.list(replication, &record, None);
                 return Ok(());
             }
             Some(ReadBack::NoSource(why)) => Some(Source::Gone(why)),
@@ -315,6 +335,8 @@ impl Sweep<'_> {
         let verdict = match record.state {
             State::Claimed if record.lease_until.is_some_and(|until| until > self.ctx.now()) => Verdict::InProgress,
             State::Claimed => Verdict::InDoubt,
+            // The source's last word, as long as nobody has found out more.
+            State::Seen if record.about.copying.is_some() => Verdict::InProgress,
             State::Seen | State::Missed | State::Left if self.being_made.contains(&short(&record.key)) => {
                 Verdict::InProgress
             }
@@ -329,6 +351,7 @@ impl Sweep<'_> {
             source_region: replication.source.region.clone(),
             destination: place(&replication.destination),
             created_at: record.about.made,
+            size_gib: None,
             cause: last.and_then(|line| line.code.clone()),
             reason: reason.map(str::to_owned).or_else(|| last.and_then(|line| line.note.clone())),
             key: Some(record.key.clone()),

@@ -108,10 +108,19 @@ impl CopyIndex {
 
     /// Whether a usable copy of one of these sources is there, or one that has this ID. It does not count as found by that.
     pub(crate) fn shows(&self, sources: &[String], id: Option<&str>) -> bool {
+        self.has(sources, id, CopyState::Done)
+    }
+
+    /// Whether a copy of one of these sources is being made. It does not count as found by that.
+    pub(crate) fn makes(&self, sources: &[String]) -> bool {
+        self.has(sources, None, CopyState::Running)
+    }
+
+    fn has(&self, sources: &[String], id: Option<&str>, wanted: CopyState) -> bool {
         let sources = sources.iter().map(|source| ("source", source.as_str()));
         sources.chain(id.map(|id| ("copy", id))).any(|(kind, text)| {
             let hash = self.hash(kind, text);
-            self.of_hash(hash).any(|(_, entry)| state(entry.key) == CopyState::Done)
+            self.of_hash(hash).any(|(_, entry)| state(entry.key) == wanted)
         })
     }
 

@@ -34,6 +34,7 @@ mod stop;
 pub mod summary;
 mod vaults;
 pub mod verdict;
+pub mod volume;
 mod word;
 
 use std::time::Duration;

@@ -14,6 +14,7 @@ use super::state::Sweep;
 use super::stop::Stop;
 use super::summary;
 use super::verdict::{DestinationView, Judgement, Proof, Verdict, is_due, judge};
+use super::volume;
 use crate::ledger::limits::OnDoubt;
 use crate::ledger::store::LedgerError;
 use crate::ledger::{Absent, Record, State};
@@ -57,8 +58,8 @@ struct Judgements {
     not_covered: Vec<(String, String)>,
     /// Backups whose usable copy was seen and that have an open record: destination, backup and the copy's ID.
     found: Vec<(usize, String, String)>,
-    /// Backups whose destination could not be looked at.
-    unknown: u64,
+    /// Backups whose destination could not be looked at: the destination and the size.
+    unknown: Vec<(usize, Option<u64>)>,
     /// Those of them that no listing of their destination has judged: the destination and the backup.
     unjudged: Vec<(usize, Backup)>,
 }
@@ -127,7 +128,7 @@ impl Sweep<'_> {
 
     async fn judge_page(&mut self, backups: Vec<Backup>) -> Result<Judgements, Stop> {
         let (mut ids, mut replicated, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut not_covered, mut unknown, mut unjudged) = (Vec::new(), 0, Vec::new());
+        let (mut not_covered, mut unknown, mut unjudged) = (Vec::new(), Vec::new(), Vec::new());
         let mut with_record = Vec::new();
         for backup in backups {
             let id = hash_of_id(&backup.id);
@@ -163,7 +164,7 @@ impl Sweep<'_> {
                     }
                     // What is open is told as it was, or as its source tells it now.
                     if !self.open.contains(&id) || self.pair.is_some() {
-                        unknown += 1;
+                        unknown.push((at, backup.size_gib));
                         continue;
                     }
                 }
@@ -220,7 +221,7 @@ impl Sweep<'_> {
                     let view = match found {
                         Some((state, id)) => DestinationView::Copy { id: Some(id), state, proof: Proof::Observed },
                         // The listing may be hours old. A copy that was seen since then counts more.
-                        None if self.is_dark(at) || seen_since(record.as_ref(), self.course.begun) => {
+                        None if self.is_dark(at) || seen_since(record.as_ref(), self.course.begun, now) => {
                             DestinationView::Untried
                         }
                         None => DestinationView::Nothing,
@@ -233,7 +234,7 @@ impl Sweep<'_> {
                 // What was begun, or refused, is told as that; and what is perhaps copied with the open business.
                 let open = record.as_ref().is_some_and(Record::is_open) && judgement != Judgement::Missing;
                 if !open {
-                    unknown += 1;
+                    unknown.push((at, backup.size_gib));
                     self.exceptions.extend(record.as_ref().map(|record| short(&record.key)));
                 }
                 if !open || judgement.is_copied() {
@@ -244,6 +245,14 @@ impl Sweep<'_> {
                 judgement = Judgement::Ended("the copy went after the time for which the rule keeps copies".to_owned());
             }
             judged.push(Judged { at, backup, replication, record, judgement });
+        }
+        // What a destination meets for the first time, those that cannot be listed have not judged either, however old it is.
+        for at in (0..self.rule.destinations.len()).filter(|at| self.is_dark(*at)) {
+            let known: Vec<u64> =
+                unjudged.iter().filter(|(dark, _)| *dark == at).map(|(_, backup)| hash_of_id(&backup.id)).collect();
+            let first = judged.iter().filter(|one| one.record.is_none() && one.judgement.is_wanting());
+            let first = first.filter(|one| !known.contains(&hash_of_id(&one.backup.id)));
+            unjudged.extend(first.map(|one| (at, one.backup.clone())));
         }
         Ok(Judgements { ids, replicated, judged, not_covered, found: with_record, unknown, unjudged })
     }
@@ -268,11 +277,12 @@ impl Sweep<'_> {
         for (reason, id) in page.not_covered {
             self.course.not_covered.entry(reason).or_default().add(&id);
         }
-        self.course.counts.covered += page.unknown;
-        self.course.counts.unknown += page.unknown;
+        for (at, gib) in page.unknown {
+            self.tally(at, Verdict::Unknown, gib);
+        }
         for (backup, copies) in page.replicated {
             for (at, copy) in copies {
-                self.course.counts.add(Verdict::Replicated);
+                self.tally(at, Verdict::Replicated, backup.size_gib);
                 if let Some(shown) = self.course.shown_copies.get_mut(at) {
                     *shown += 1;
                 }
@@ -340,7 +350,7 @@ impl Sweep<'_> {
         }
         if copied.is_some() {
             self.course.own += u64::from(one.backup.resource.is_none());
-            self.course.counts.add(verdict);
+            self.tally(one.at, verdict, one.backup.size_gib);
             if let Some(shown) = self.course.shown_copies.get_mut(one.at) {
                 *shown += 1;
             }
@@ -368,6 +378,7 @@ impl Sweep<'_> {
             source_region: one.replication.source.region.clone(),
             destination: place(&one.replication.destination),
             created_at: one.backup.created_at,
+            size_gib: volume::kept(one.backup.size_gib),
             cause: one.judgement.cause().map(one_line),
             reason: one.judgement.reason().map(one_line).or(one.backup.hint),
             key: Some(one.replication.key().0),
@@ -387,7 +398,9 @@ impl Sweep<'_> {
 
     /// Counts a verdict and lists it as an exception.
     pub(super) fn found(&mut self, line: Line) {
-        self.course.counts.add(line.verdict);
+        let at = self.rule.destinations.iter().position(|one| place(one) == line.destination);
+        let gib = line.size_gib.map(|gib| u64::from(gib.get()));
+        self.tally(at.unwrap_or_default(), line.verdict, gib);
         if line.verdict == Verdict::Replicated {
             return;
         }
@@ -396,9 +409,9 @@ impl Sweep<'_> {
     }
 }
 
-/// Whether a copy was seen after that moment.
-fn seen_since(record: Option<&Record>, moment: Timestamp) -> bool {
-    record.and_then(|record| record.evidence.as_ref()).is_some_and(|seen| seen.time >= moment)
+/// Whether a copy was seen after that moment. What was seen by a clock that was ahead of this one says nothing.
+fn seen_since(record: Option<&Record>, moment: Timestamp, now: Timestamp) -> bool {
+    record.and_then(|record| record.evidence.as_ref()).is_some_and(|seen| seen.time >= moment && seen.time <= now)
 }
 
 /// The first 64 bits of SHA-256. It is kept with the course, so it must be the same in every version of this program; another one

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chunks::chunk_name;
 use super::findings::{Counts, MassLoss, NotCovered};
+use super::volume::Volume;
 use crate::ledger::store::LedgerError;
 use crate::model::json;
 use crate::ports::Notes;
@@ -112,6 +113,9 @@ pub(crate) struct SweepProgress {
     pub lost_chunks: u32,
     /// Counts by verdict so far.
     pub counts: Counts,
+    /// The same in GiB, by destination.
+    #[serde(default)]
+    pub volumes: Vec<Volume>,
     /// How many of the replicated ones are concluded and not seen.
     pub inferred: u64,
     /// The oldest backup without a usable copy.
@@ -157,7 +161,9 @@ pub(crate) struct SweepProgress {
 }
 
 impl SweepProgress {
-    pub(super) fn new(run: String, rule_hash: String, destinations: usize, now: Timestamp) -> SweepProgress {
+    /// A new course, for the destinations that `volumes` has.
+    pub(super) fn new(run: String, rule_hash: String, volumes: Vec<Volume>, now: Timestamp) -> SweepProgress {
+        let destinations = volumes.len();
         SweepProgress {
             format: FORMAT,
             run,
@@ -176,6 +182,7 @@ impl SweepProgress {
             due_chunks: 0,
             lost_chunks: 0,
             counts: Counts::default(),
+            volumes,
             inferred: 0,
             oldest: None,
             due: 0,
@@ -206,7 +213,7 @@ impl SweepProgress {
 
     /// A course that stands for the chunks of a summary, so that they can be dropped.
     pub(super) fn of_summary(run: &str, findings: u32, register: u32, at: Timestamp) -> SweepProgress {
-        SweepProgress { findings, register, ..SweepProgress::new(run.to_owned(), String::new(), 0, at) }
+        SweepProgress { findings, register, ..SweepProgress::new(run.to_owned(), String::new(), Vec::new(), at) }
     }
 }
 

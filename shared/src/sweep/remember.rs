@@ -3,6 +3,7 @@
 //! A copy that nothing here started ends that record without a word: another hand made it, or a pair of vaults carried the backup.
 
 use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
 
 use super::chunks::short;
 use super::gone::Source;
@@ -11,8 +12,8 @@ use super::state::Sweep;
 use super::stop::Stop;
 use super::verdict::Judgement;
 use crate::ledger::store::{Expect, LedgerError, RecordFilter};
-use crate::ledger::{self, About, Claimant, Record, State};
-use crate::model::backup::{Backup, CopyRecord};
+use crate::ledger::{self, About, Claimant, Copying, Record, State};
+use crate::model::backup::{Backup, CopyState};
 use crate::model::command::{Key, Replication};
 use crate::model::evidence::{Evidence, How};
 use crate::observe;
@@ -43,7 +44,7 @@ impl Sweep<'_> {
             let about = About {
                 copying: match known {
                     Some(ours) => ours.about.copying.clone(),
-                    None => one.backup.copy_to(&one.replication.destination).and_then(CopyRecord::begun),
+                    None => begun(one, me.now),
                 },
                 ..About::of(&one.backup)
             };
@@ -235,4 +236,12 @@ impl Sweep<'_> {
             gone => self.departed(replication, record, at, gone).await,
         }
     }
+}
+
+/// What the source tells of a copy that another hand has begun, and since when it does.
+fn begun(one: &Judged, now: Timestamp) -> Option<Copying> {
+    let copy = one.backup.copy_to(&one.replication.destination).filter(|copy| copy.state != CopyState::Failed)?;
+    let before = one.record.as_ref().and_then(|record| record.about.copying.as_ref());
+    let since = before.filter(|before| before.id == copy.id).map_or(now, |before| before.since);
+    Some(Copying { id: copy.id.clone(), since })
 }

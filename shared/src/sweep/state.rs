@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use super::due::{Due, Gate, Lanes};
 use super::register::Register;
+use super::verdict::Verdict;
 
 use jiff::Timestamp;
 
@@ -76,5 +77,13 @@ impl<'c> Sweep<'c> {
     /// The rule's cloud and account.
     pub(super) fn target(&self) -> Target<'c> {
         Target { provider: self.provider, account: &self.rule.account, rule: Some(&self.rule.name) }
+    }
+
+    /// Counts a verdict, and its GiB.
+    pub(super) fn tally(&mut self, at: usize, verdict: Verdict, gib: Option<u64>) {
+        self.course.counts.add(verdict);
+        if let Some(volume) = self.course.volumes.get_mut(at) {
+            volume.add(verdict, gib);
+        }
     }
 }

@@ -11,6 +11,7 @@ use super::progress::{SweepProgress, drop_chunks, name_of};
 use super::register::Resource;
 use super::state::Sweep;
 use super::stop::Stop;
+use super::volume::Volume;
 use crate::ledger::store::LedgerError;
 use crate::model::command::Destination;
 use crate::model::json;
@@ -33,6 +34,9 @@ pub struct Summary {
     pub finished_at: Timestamp,
     /// Counts by verdict.
     pub counts: Counts,
+    /// The same in GiB, by destination.
+    #[serde(default)]
+    pub volumes: Vec<Volume>,
     /// How many of the replicated ones are concluded and not seen.
     pub inferred: u64,
     /// The first orphans.
@@ -206,6 +210,7 @@ impl Sweep<'_> {
             complete_as_of: course.begun,
             finished_at: now,
             counts: course.counts,
+            volumes: course.volumes.clone(),
             inferred: course.inferred,
             orphans,
             orphans_total,

@@ -162,8 +162,11 @@ async fn nothing_is_called_again_before_the_wait_for_visibility() {
             assert_eq!(error.name.name(), "Offsite.InDoubt", "{error:?}");
             clouds.clock.sleep(Duration::from_secs(60)).await;
         }
+        clouds.clock.sleep(Duration::from_secs(1_000)).await;
+        let error = clouds.ask(&store, &command).await.unwrap_err();
+        assert_eq!(error.name.name(), "Offsite.InDoubt", "{error:?}");
         assert_eq!(clouds.count(), 0, "{operation:?}: nobody called again");
-        clouds.clock.sleep(Duration::from_secs(900)).await;
+        clouds.clock.sleep(Duration::from_secs(60)).await;
         let process = super::ports::Process::new(None, &clouds.clock);
         let context = clouds.context(&store.ledger, &store.emitter, &process);
         let answer = handle(&context, &batch(&[command]), &clouds.invocation()).await.unwrap();

@@ -185,7 +185,7 @@ async fn run(cell: Cell, store: &Arc<Store>, http: &HttpTransport, weakness: Wea
         problems.push("the fault never struck: this cell shows nothing".to_owned());
     }
     // Past every lease and every wait for visibility.
-    clouds.clock.sleep(Duration::from_secs(1_200)).await;
+    clouds.clock.sleep(Duration::from_secs(1_500)).await;
     let answer = deliver(None).await.unwrap();
     if answer != Some(json!({ "batchItemFailures": [] })) {
         problems.push(format!("the fault-free redelivery ended as {answer:?}"));

@@ -6,6 +6,7 @@ mod adoption;
 pub mod cells;
 mod conduct;
 mod cost;
+mod lasting;
 pub mod ports;
 pub mod world;
 

@@ -138,16 +138,17 @@ impl Life<'_> {
     }
 
     /// What is held after each sweep that was complete.
-    pub(crate) fn swept(&mut self, swept: &Value, lit: bool) -> Taken {
+    pub(crate) fn swept(&mut self, swept: &Value, lit: &[String]) -> Taken {
         let report = self.report()?;
-        self.remembered()?;
+        self.remembered(lit)?;
         self.one_story(swept, &report)?;
-        self.each_once(&report, lit)?;
+        self.each_once(&report, lit.len() == self.stage.regions.len())?;
         self.accepted_is_not_forgotten(&report)
     }
 
-    /// Law 1: every covered backup without a copy is remembered before the sweep ends.
-    fn remembered(&mut self) -> Taken {
+    /// Law 1: every covered backup without a copy is remembered before the sweep ends. That a copy went which was seen before, nobody can
+    /// know as long as its destination cannot be listed.
+    fn remembered(&mut self, lit: &[String]) -> Taken {
         let records = self.staged(self.stage.records())?;
         let known: BTreeSet<(String, String)> = records
             .iter()
@@ -157,7 +158,9 @@ impl Life<'_> {
         for (backup, _) in self.made.iter().filter(|(_, made)| made.there && made.kind == Kind::Plain) {
             for region in &self.stage.regions {
                 let place = (self.stage.id(*backup), region.clone());
-                if known.contains(&place) || self.stage.book.has_arrived(&place.0, region) {
+                let hidden = !lit.contains(region) && self.stage.book.was_seen(&place.0, region);
+                let ended = self.stage.book.may_have_ended(&place.0, region, self.stage.now());
+                if known.contains(&place) || hidden || ended || self.stage.book.has_arrived(&place.0, region) {
                     continue;
                 }
                 return self.fail("1", format!("{place:?} is covered, has no copy, and nothing is remembered of it"));

@@ -137,7 +137,7 @@ impl Life<'_> {
             }
             Step::LoseLedger => {
                 self.stage.store = (self.fresh)();
-                self.stage.book.forget();
+                self.stage.book.forget(self.stage.provider == Provider::Huawei);
                 self.marks.clear();
                 let restarted = self.stage.restart();
                 self.staged(restarted)
@@ -450,7 +450,7 @@ impl Life<'_> {
         if whole {
             self.told_what_it_did(&swept, told, begun)?;
             self.protection_first(&wanted, &lit, took)?;
-            self.swept(&swept, not_seen.is_empty())?;
+            self.swept(&swept, &lit)?;
         }
         Ok(Some((swept, whole && not_seen.is_empty())))
     }

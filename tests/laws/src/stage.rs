@@ -73,6 +73,8 @@ pub(crate) struct Stage {
     pub(crate) paused: bool,
     /// The resources that the rule leaves out.
     excluded: Vec<String>,
+    /// The copies that were usable in sight of all.
+    shown: BTreeSet<String>,
 }
 
 impl Stage {
@@ -103,6 +105,7 @@ impl Stage {
             context,
             paused: false,
             excluded: Vec::new(),
+            shown: BTreeSet::new(),
         };
         stage.seed(json!({ "switches": {
             "copy_duration_s": terms.copy_min * 60, "visibility_delay_s": terms.hidden_s,
@@ -187,8 +190,13 @@ impl Stage {
         let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
         let place = |row: &Value| (text(row, "source"), text(row, "destination"));
         let started: BTreeSet<(String, String)> = rows.iter().map(place).collect();
-        let mut running: BTreeSet<(String, String)> =
-            rows.iter().filter(|row| row["state"] == json!("running")).map(place).collect();
+        // What is done and was never shown is hidden, and will be.
+        let hidden = |row: &&Value| row["state"] == json!("done") && !self.shown.contains(&text(row, "id"));
+        let in_sight = rows.iter().filter(hidden).filter(|row| arrived.contains(&place(row)));
+        let in_sight: Vec<String> = in_sight.map(|row| text(row, "id")).collect();
+        let made = |row: &&Value| row["state"] == json!("running") || hidden(row) && !arrived.contains(&place(row));
+        let mut running: BTreeSet<(String, String)> = rows.iter().filter(made).map(place).collect();
+        self.shown.extend(in_sight);
         if self.provider == Provider::Alibaba {
             // A pair carries every backup that is there and that it carries at all.
             running.clear();

@@ -212,6 +212,17 @@ impl Book {
         self.arrived.contains(&(id.to_owned(), region.to_owned()))
     }
 
+    /// Whether a copy of this backup was perhaps seen in this region.
+    pub fn was_seen(&self, id: &str, region: &str) -> bool {
+        self.entries.get(id).and_then(|entry| entry.sides.get(region)).is_some_and(|side| side.seen.possibly())
+    }
+
+    /// Whether that copy may have gone after the time for which copies are kept.
+    pub fn may_have_ended(&self, id: &str, region: &str, at: Timestamp) -> bool {
+        let made = self.entries.get(id).map(|entry| entry.label.made);
+        self.was_seen(id, region) && made.zip(self.terms.keep).is_some_and(|(made, keep)| made + keep < at)
+    }
+
     /// Backup and region of what is being made now and has no usable copy, of backups that the rule knows and takes.
     pub fn under_way(&self) -> Vec<(String, String)> {
         let known = |place: &&(String, String)| self.entries.get(&place.0).is_some_and(|entry| entry.known.surely());
@@ -235,13 +246,17 @@ impl Book {
         }
     }
 
-    /// Everything that was remembered is lost.
-    pub fn forget(&mut self) {
+    /// Everything that was remembered is lost. `kept`: the source itself keeps a record of each copy that was ever made of it.
+    pub fn forget(&mut self, kept: bool) {
+        self.looked();
         self.entries.retain(|_, entry| entry.there);
         for entry in self.entries.values_mut() {
             entry.known = Answer::No;
             entry.shown = false;
-            entry.sides.clear();
+            for side in entry.sides.values_mut() {
+                let told = kept && side.seen.possibly();
+                *side = Side { seen: if told { Answer::Either } else { Answer::No }, ..Side::default() };
+            }
         }
         self.since.clear();
         self.accepted.clear();
@@ -322,6 +337,13 @@ impl Book {
     /// Whether a backup was made before its region was first listed completely.
     pub(crate) fn is_historic(&self, entry: &Entry, region: &str) -> bool {
         self.since.get(region).is_none_or(|since| entry.label.made < *since)
+    }
+
+    /// Whether a newer backup of its resource had a copy there once.
+    pub(crate) fn is_passed(&self, entry: &Entry, region: &str) -> bool {
+        let newer = |one: &&Entry| one.label.resource == entry.label.resource && one.label.made > entry.label.made;
+        let copied = |one: &Entry| one.sides.get(region).is_some_and(|side| side.seen.possibly());
+        self.entries.values().filter(newer).any(copied)
     }
 
     /// Whether somebody can know of a copy that it has arrived.

@@ -97,8 +97,8 @@ impl Book {
             let parted = match side.parted {
                 // What was accepted stays open until the destination answers.
                 _ if runs => (due && !self.is_historic(entry, region)).into(),
-                // What is in doubt is judged by its age until that ends.
-                Some(Parted::Missed) if side.doubt && !due => Answer::Either,
+                // What is in doubt is judged by its age until that ends, and a newer copy may have come by then.
+                Some(Parted::Missed) if side.doubt && (!due || self.is_passed(entry, region)) => Answer::Either,
                 Some(Parted::Missed) => Answer::Yes,
                 Some(Parted::Either) => Answer::Either,
                 // A copy that was lost before its source went stays lost, whatever is newer.
@@ -140,7 +140,9 @@ impl Book {
                 if !has && newer && self.is_due(entry, at) {
                     // A backup that nobody has seen does not count yet, and one that a listing shows counts in any case.
                     let ended = entry.sides.get(region).is_some_and(|side| side.seen.possibly());
-                    let gone = if ended { entry.known.and(Answer::Either) } else { entry.known };
+                    // A newer copy made up for it, and if that goes, that is told as its own loss.
+                    let settled = ended || self.is_passed(entry, region);
+                    let gone = if settled { entry.known.and(Answer::Either) } else { entry.known };
                     unprotected = unprotected.or(if entry.is_listed() { Answer::Yes } else { gone });
                 }
             }

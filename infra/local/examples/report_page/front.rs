@@ -2,6 +2,7 @@
 
 use offsite_shared::report::{Conclusion, Fault, Report, ResourceCounts, ResourceLine, ResourceState};
 use offsite_shared::sweep::findings::Counts;
+use offsite_shared::sweep::volume::Volume;
 
 use super::{DAY, HOUR, ago, empty, rule};
 
@@ -11,6 +12,14 @@ pub fn front() -> Report {
     let mut disks = rule("web-disks", Conclusion::Broken);
     disks.why = vec!["1 resource is unprotected: a backup was made and not copied".to_owned()];
     disks.counts = Counts { covered: 148, replicated: 146, in_progress: 1, refused: 1, ..Counts::default() };
+    disks.volumes = vec![Volume {
+        destination: "ap-singapore".to_owned(),
+        covered_gib: 7_400,
+        copied_gib: 7_300,
+        waiting_gib: 100,
+        without_size: 0,
+        at_most: true,
+    }];
     disks.resources = ResourceCounts { unprotected: 1, pending: 1, protected: 22, ..ResourceCounts::default() };
     disks.lag_seconds = Some(31 * HOUR);
     disks.destinations = vec!["ap-singapore".to_owned()];

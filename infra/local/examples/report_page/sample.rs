@@ -10,12 +10,14 @@ mod front;
 pub use front::front;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use jiff::{SignedDuration, Timestamp};
 use offsite_shared::observe::arrivals::Arrival;
 use offsite_shared::report::{Conclusion, Day, Late, Promise, Report, ResourceCounts, Rpo, RuleReport};
 use offsite_shared::sweep::findings::{Counts, Line, Orphan, Point};
 use offsite_shared::sweep::verdict::Verdict;
+use offsite_shared::sweep::volume::Volume;
 
 const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
@@ -82,6 +84,7 @@ pub fn rich() -> Report {
     broken.causes = resources::causes();
     broken.not_covered = resources::not_covered();
     broken.accepted = resources::accepted();
+    broken.volumes = vec![volume("ap-beijing", 61_500, 58_900, 1_700), volume("ap-singapore", 61_500, 58_750, 1_650)];
     broken.inferred = 12;
     broken.lag_seconds = Some(26 * HOUR + 290);
     broken.rpo = Some(Rpo {
@@ -124,6 +127,7 @@ pub fn rich() -> Report {
     holds.source = "cn-north-4, vault 3f1c9f6e-5a0b-4a7e-9d36-0f2f5b8e7a11".to_owned();
     holds.destinations = vec!["cn-south-1".to_owned()];
     holds.counts = Counts { covered: 412, replicated: 410, in_progress: 2, ..Counts::default() };
+    holds.volumes = vec![volume("cn-south-1", 20_600, 20_500, 100)];
     holds.resources = ResourceCounts { protected: 31, ..ResourceCounts::default() };
     holds.objective.is_default = true;
     holds.lag_seconds = Some(3 * HOUR + 700);
@@ -266,6 +270,7 @@ fn rule(name: &str, conclusion: Conclusion) -> RuleReport {
         complete_as_of: Some(ago(25 * 60)),
         sweep_seconds: Some(187),
         counts: Counts::default(),
+        volumes: Vec::new(),
         inferred: 0,
         lag_seconds: Some(0),
         rpo: None,
@@ -299,6 +304,11 @@ fn rule(name: &str, conclusion: Conclusion) -> RuleReport {
         accepted: Vec::new(),
         days: days(),
     }
+}
+
+/// The sizes of one destination, with one backup whose size nobody tells.
+fn volume(destination: &str, covered_gib: u64, copied_gib: u64, waiting_gib: u64) -> Volume {
+    Volume { destination: destination.to_owned(), covered_gib, copied_gib, waiting_gib, without_size: 1, at_most: true }
 }
 
 fn exception(verdict: Verdict, index: u64, n: u64) -> Line {
@@ -337,6 +347,7 @@ fn exception(verdict: Verdict, index: u64, n: u64) -> Line {
         source_region: "ap-guangzhou".to_owned(),
         destination: if n.is_multiple_of(2) { "ap-singapore" } else { "ap-beijing" }.to_owned(),
         created_at: (verdict != Verdict::Missed).then(|| ago(600 + (index * 977) % (26 * HOUR))),
+        size_gib: NonZeroU32::new(50),
         cause: cause.map(str::to_owned),
         reason: reason.map(str::to_owned),
         key: (verdict != Verdict::Missing).then(|| format!("{:064x}", index * 0x9e37_79b9)),

@@ -58,6 +58,7 @@ pub async fn run(args: &ObserveArgs, environment: &Environment, out: &mut dyn Wr
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} copies settled  {elapsed} elapsed") {
         bar.set_style(style);
     }
+    bar.tick();
     let (mut replicated, mut failed, mut lost, mut looked) = (0, 0, 0, 0);
     let (mut unanswered, mut unreadable, mut not_looked);
     let left = loop {

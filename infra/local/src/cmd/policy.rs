@@ -3,24 +3,16 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use offsite_shared::context::Invocation;
-use offsite_shared::handler::handle;
-use offsite_shared::io::clock::SystemClock;
-use offsite_shared::model::text::{one_line, plain};
-use offsite_shared::model::time::later;
+use offsite_shared::model::text::one_line;
 use offsite_shared::policy::{EffectiveObjective, Policy, Rule, SCHEMA, duration_text};
-use offsite_shared::ports::Clock;
 use offsite_shared::settings::environment::Environment;
-use offsite_shared::sweep::summary;
 use serde_json::{Map, Value, json};
 
 use super::explain;
-use super::progress::Progress;
+use super::first_sweep;
 use super::show::Form;
-use crate::home;
 use crate::home::policy_file::{self, Problem, Problems};
 
 /// Options of `offsite policy`.
@@ -86,7 +78,9 @@ pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Wri
                 Ok(policy) if explain.is_some() => {
                     explain::write(&policy, explain.as_deref().unwrap_or_default(), environment, out).await
                 }
-                Ok(policy) if *live => first_sweep(Arc::new(policy), environment, json, out).await,
+                Ok(policy) if *live => {
+                    first_sweep::write(Arc::new(policy), environment, (json, covers_nothing), out).await
+                }
                 read => Ok(read.is_ok()),
             }
         }
@@ -100,65 +94,6 @@ pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Wri
             Ok(true)
         }
     }
-}
-
-/// Tells what each rule covers now, and what its first sweep would start. True when every rule could be read.
-async fn first_sweep(
-    policy: Arc<Policy>,
-    environment: &Environment,
-    json: bool,
-    out: &mut dyn Write,
-) -> anyhow::Result<bool> {
-    let mut context = home::read_only(environment, &home::Reading::of(Some(policy.clone())))?;
-    let deadline = later(SystemClock.now(), Duration::from_secs(86_400));
-    let invocation = Invocation { id: "policy".into(), deadline };
-    let progress = Progress::of(&mut context);
-    let payload = json!({ "action": "sweep" });
-    let answer = progress.during("reading the clouds", None, handle(&context, &payload, &invocation)).await?;
-    let mut well = true;
-    for rule in &policy.rules {
-        let swept = answer["swept"].as_array().into_iter().flatten().find(|one| one["rule"] == json!(rule.name));
-        let Some((found, _)) = summary::read(&*context.ports.notes, &rule.name).await? else {
-            well = false;
-            let reason = swept.and_then(|one| one["reason"].as_str()).unwrap_or("it was not read");
-            match json {
-                true => writeln!(out, "{}", json!({ "rule": rule.name, "error": reason }))?,
-                false => writeln!(out, "{}: cannot be told: {}", rule.name, plain(reason))?,
-            }
-            continue;
-        };
-        let limit = rule.limits.max_new_per_sweep.map_or(u64::MAX, u64::from);
-        // A vault-wide call is one, whatever it copies.
-        let due = if rule.operation.source_field() == "vault_id" { found.due.min(1) } else { found.due };
-        let (covered, would) = (found.counts.covered, due.min(limit));
-        let advice = covers_nothing(rule, covered);
-        match (json, advice) {
-            (true, advice) => {
-                let mut told =
-                    json!({ "rule": rule.name, "counts": found.counts, "due": found.due, "would_start": would });
-                if let Some(advice) = advice {
-                    told["advice"] = json!(advice);
-                }
-                writeln!(out, "{told}")?;
-            }
-            (false, Some(advice)) => writeln!(out, "{}: {advice}", rule.name)?,
-            (false, None) => {
-                let counts = found.counts;
-                writeln!(
-                    out,
-                    "{}: covers {covered} now: {} replicated, {} in progress, {} missing, {} not ready, {} ineligible, {} failed; its first sweep would make {would} calls, if the provider refuses none",
-                    rule.name,
-                    counts.replicated,
-                    counts.in_progress,
-                    counts.missing,
-                    counts.not_ready,
-                    counts.ineligible,
-                    counts.failed
-                )?;
-            }
-        }
-    }
-    Ok(well)
 }
 
 /// What to do about a rule that covers nothing and does not say that it may.

@@ -8,7 +8,6 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use offsite_shared::context::Invocation;
 use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
@@ -24,9 +23,10 @@ use serde_json::json;
 
 use super::past::{self, When};
 use super::progress::Progress;
+use super::reader::ReaderArgs;
 use super::{find, show};
 use crate::home;
-use crate::report::{self, Filter, Language, Reader};
+use crate::report::{self, Filter};
 use crate::terminal;
 
 /// How a report is written.
@@ -110,12 +110,9 @@ pub struct ReportArgs {
     /// Write it to this file
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// The language of table, page and Markdown; what programs read is English [default: OFFSITE_LANG, else en]
-    #[arg(long, value_name = "LANGUAGE", value_parser = Language::NAMES)]
-    pub lang: Option<String>,
-    /// Tell times in UTC, and not by this machine's time zone
-    #[arg(long)]
-    pub utc: bool,
+    /// Who reads it
+    #[command(flatten)]
+    pub reader: ReaderArgs,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -133,7 +130,7 @@ pub async fn run(args: &ReportArgs, environment: &Environment, out: &mut dyn Wri
         None => SystemClock.now(),
     };
     let format = format(args)?;
-    let reader = reader(args, environment)?;
+    let reader = args.reader.reader(environment)?;
     let filter = filter(args)?;
     let mut report = make(args, at, format, &filter, environment).await?;
     filter.apply(&mut report);
@@ -172,7 +169,7 @@ async fn write_past(
         args.backup.is_empty() && args.verdict.is_empty(),
         "of a day that has passed figures and unprotected resources are kept, and no backups: --backup and --verdict do not go with --at {day}"
     );
-    let reader = reader(args, environment)?;
+    let reader = args.reader.reader(environment)?;
     let home = home::reading(environment, args.policy.as_deref()).await?;
     let past = past::of(&args.rule, &args.resource, day, &home).await?;
     let text = match args.format {
@@ -181,17 +178,6 @@ async fn write_past(
     };
     write(args, &text, out)?;
     Ok(past.conclusion)
-}
-
-/// Who reads it: in the language that is asked for, and by the clock of this machine. Its distance to UTC is that of today in the whole
-/// report, since the head of a column names it once.
-fn reader(args: &ReportArgs, environment: &Environment) -> anyhow::Result<Reader> {
-    let language = match args.lang.as_deref().and_then(Language::named) {
-        Some(language) => language,
-        None => Language::from_environment(environment)?,
-    };
-    let here = || TimeZone::fixed(TimeZone::system().to_offset(SystemClock.now()));
-    Ok(Reader { language, zone: if args.utc { TimeZone::UTC } else { here() } })
 }
 
 fn columns(args: &ReportArgs) -> usize {

@@ -25,6 +25,7 @@ use serde_json::json;
 
 use super::explain::{self, Seen, Told};
 use super::find;
+use super::reader::ReaderArgs;
 use super::show::{self, Form};
 use crate::home::{self, Reading};
 use crate::report::{CloudTold, Health, IdStatus, status_json, status_text};
@@ -63,6 +64,9 @@ pub struct StatusArgs {
     /// The policy [default: OFFSITE_POLICY, else ./offsite.yaml]
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Who reads it
+    #[command(flatten)]
+    reader: ReaderArgs,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -74,11 +78,15 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// The ledger or the policy cannot be read.
 pub async fn run(args: &StatusArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<Health> {
+    let reader = args.reader.reader(environment)?;
     let home = home::reading(environment, args.policy.as_deref()).await?;
     let mut worst = Health::Well;
     for id in &args.ids {
         // One that cannot be told does not keep the others from being told.
-        let told = match of_id(args, id, &home, environment).await {
+        let bar = show::spinner("looking");
+        let told = of_id(args, id, &home, environment).await;
+        bar.finish_and_clear();
+        let told = match told {
             Ok(told) => told,
             Err(error) => {
                 writeln!(terminal::stderr(), "error: {error:#}")?;
@@ -89,7 +97,7 @@ pub async fn run(args: &StatusArgs, environment: &Environment, out: &mut dyn Wri
         worst = worst.max(told.health);
         match args.format {
             Form::Json => writeln!(out, "{}", status_json(&told))?,
-            Form::Table => out.write_all(status_text(&told, show::width()).as_bytes())?,
+            Form::Table => out.write_all(status_text(&told, show::width(), &reader).as_bytes())?,
         }
     }
     Ok(worst)

@@ -57,6 +57,7 @@ pub(super) fn of_sweep(answer: &Value, width: usize) -> String {
                 count(pointer).filter(|count| *count > 0).map(|count| format!("{count} {words}"))
             })
             .collect();
+        notes.extend(waiting(rule));
         notes.extend(rule["reason"].as_str().map(str::to_owned));
         let not_seen = rule["not_seen"].as_object().into_iter().flatten();
         notes.extend(not_seen.map(|(place, why)| format!("{place} not seen: {}", text(why))));
@@ -75,6 +76,14 @@ pub(super) fn of_sweep(answer: &Value, width: usize) -> String {
         out += &paragraph(&format!("{waiting} receipts still wait for the queue; the next sweep sends them"), 0, width);
     }
     out
+}
+
+/// How many GiB of a rule wait, all its destinations together, where there are any.
+fn waiting(rule: &Value) -> Option<String> {
+    let volumes = rule["volumes"].as_array()?;
+    let gib: u64 = volumes.iter().filter_map(|one| one["waiting_gib"].as_u64()).sum();
+    let at_most = if volumes.iter().any(|one| one["at_most"] == Value::Bool(true)) { "up to " } else { "" };
+    (gib > 0).then(|| format!("{at_most}{gib} GiB waiting"))
 }
 
 /// What a look at the destinations came to.

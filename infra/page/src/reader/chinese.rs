@@ -1,6 +1,6 @@
 //! What is said of a report, in Chinese. Words for things of the clouds are the vendors' own: 快照, 云硬盘, 备份, 副本, 地域.
 
-pub(super) const WORDS: [(&str, &str); 223] = [
+pub(super) const WORDS: [(&str, &str); 229] = [
     // How what is told is put together.
     (".", "。"),
     ("; ", "；"),
@@ -230,6 +230,12 @@ pub(super) const WORDS: [(&str, &str); 223] = [
     ("backups: {} covered", "备份：已覆盖 {}"),
     ("backups: {} covered: {}", "备份：已覆盖 {}：{}"),
     ("{} {} ({} inferred)", "{} {}（其中推断 {}）"),
+    ("up to {}", "最多 {}"),
+    ("{}: {} GiB covered, {} copied, {} waiting{}", "{}：已覆盖 {} GiB，已复制 {}，待复制 {}{}"),
+    ("; 1 backup of unknown size", "；1 份备份大小未知"),
+    ("; {} backups of unknown size", "；{} 份备份大小未知"),
+    ("up to {} of {} GiB waiting", "最多 {} / {} GiB 待复制"),
+    ("{} of {} GiB waiting", "{} / {} GiB 待复制"),
     ("Of {} covered: {}", "已覆盖 {}：{}"),
     ("{} verdicts that no backup has", "{} 种没有备份的判定"),
     ("Of the replicated ones", "已复制者中"),

@@ -1,6 +1,6 @@
 //! Verdicts, states and terms with their definitions, in Chinese.
 
-pub(super) const DEFINITIONS: [(&str, &str); 105] = [
+pub(super) const DEFINITIONS: [(&str, &str); 107] = [
     ("unprotected", "未受保护"),
     (
         "A due backup is newer than the newest usable copy, or something is due and there is no usable copy, for whatever \
@@ -193,6 +193,12 @@ pub(super) const DEFINITIONS: [(&str, &str); 105] = [
     (
         "The age of the backup that it is a copy of, not the time since it was copied.",
         "其源备份的存在时长，而非复制之后的时间。",
+    ),
+    ("size", "大小"),
+    (
+        "GiB of what is covered, of what has a usable copy, and of what should have one and has none (waiting). Tencent and Huawei \
+         list the size of the disk, not of the backup: then it is at most so much.",
+        "已覆盖、已有可用副本、应有而没有（待复制）的 GiB 数。腾讯云和华为云列出的是云硬盘的大小而非备份的大小：此时为上限。",
     ),
     ("gap", "缺口"),
     (

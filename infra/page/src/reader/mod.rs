@@ -5,6 +5,7 @@
 
 mod chinese;
 mod definitions;
+mod ids;
 mod lists;
 mod sentences;
 
@@ -68,7 +69,8 @@ impl Default for Reader {
 
 /// The one table of words: everything that is said of a report, each text with its translation. The holes `{}` are in the order of the
 /// English one; where the order differs, `{0}` and `{1}`.
-const TABLE: [&[(&str, &str)]; 4] = [&chinese::WORDS, &lists::WORDS, &definitions::DEFINITIONS, &sentences::SENTENCES];
+const TABLE: [&[(&str, &str)]; 5] =
+    [&chinese::WORDS, &lists::WORDS, &ids::WORDS, &definitions::DEFINITIONS, &sentences::SENTENCES];
 
 /// `said!(reader, "text")` is the text in the reader's language; `said!(reader, "{} of {}", a, b)` has its holes filled.
 macro_rules! said {
@@ -192,6 +194,14 @@ impl Reader {
     /// Clauses in a row: `a, b, c`.
     pub(super) fn joined(&self, parts: &[String]) -> String {
         parts.join(if self.language == Language::English { ", " } else { "，" })
+    }
+
+    /// So many backups of which that is said.
+    pub(super) fn backups(&self, count: &str, words: &'static str) -> String {
+        match self.language {
+            Language::English => format!("{count} {words}"),
+            Language::Chinese => format!("{count} 份{}", self.word(words)),
+        }
     }
 
     /// Between two sentences.

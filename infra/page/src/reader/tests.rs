@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::tz::Offset;
+use offsite_shared::model::command::Cloud;
 use offsite_shared::report::Report;
+use offsite_shared::report::status::{BackupStatus, RuleStatus};
+use offsite_shared::sweep::findings::Line;
+use offsite_shared::sweep::register::Copied;
 use offsite_shared::sweep::verdict::Verdict;
 use unicode_width::UnicodeWidthStr;
 
@@ -12,7 +16,8 @@ use super::*;
 use crate::filter::Filter;
 use crate::resources::{STATES, state};
 use crate::terms::TERMS;
-use crate::{markdown, narrowed_html, narrowed_table};
+use crate::witness::{self, Listed, Place, Standing, Testimony};
+use crate::{Health, IdStatus, markdown, narrowed_html, narrowed_table, status_text};
 
 fn chinese() -> Reader {
     Reader { language: Language::Chinese, zone: TimeZone::UTC }
@@ -62,7 +67,7 @@ fn every_line_of_the_table_is_said_somewhere() {
     // A text may be broken over lines in the source.
     let flat = |text: &str| text.replace('\\', "").split_whitespace().collect::<Vec<_>>().join(" ");
     let source = flat(&source);
-    for (english, _) in chinese::WORDS.iter().chain(&lists::WORDS).chain(&definitions::DEFINITIONS) {
+    for (english, _) in chinese::WORDS.iter().chain(&lists::WORDS).chain(&ids::WORDS).chain(&definitions::DEFINITIONS) {
         assert!(source.contains(&flat(english)), "nothing says: {english}");
     }
 }
@@ -261,6 +266,94 @@ fn a_table_in_chinese_is_no_wider_than_the_terminal_whatever_a_rule_is_called() 
                 assert!(plain.width() <= width, "{width}: {} columns: {plain}", plain.width());
             }
             assert!(report.rules.iter().all(|rule| text.contains(&rule.rule)), "{text}");
+        }
+    }
+}
+
+/// The text holds nothing of the table's own English.
+fn is_chinese(form: &str, text: &str) {
+    for (english, _) in ids::WORDS.iter().chain(&definitions::DEFINITIONS) {
+        for words in fragments(english) {
+            let line = text.lines().find(|line| has(line, words));
+            assert_eq!(line, None, "the {form} says \"{words}\" of \"{english}\"");
+        }
+    }
+    assert!(text.contains("UTC+8"), "{form}: {text}");
+}
+
+#[test]
+fn one_id_is_told_in_chinese_as_well() {
+    let report = sample::rich();
+    let mut rule = report.rules[0].clone();
+    let mut seen = BTreeSet::new();
+    rule.exceptions.retain(|line| seen.insert(line.verdict));
+    rule.exceptions.iter_mut().for_each(|line| (line.name, line.reason, line.cause) = (None, None, None));
+    let backup = |(at, line): (usize, &Line)| BackupStatus {
+        line: line.clone(),
+        since: line.created_at,
+        copy_id: Some("snap-copy0001".to_owned()),
+        next_at: line.created_at,
+        is_due: true,
+        is_backlog: at % 2 == 0,
+    };
+    let backups: Vec<BackupStatus> = rule.exceptions.iter().enumerate().map(backup).collect();
+    assert!(backups.len() > 10);
+    let outside: Vec<(Option<String>, BackupStatus)> =
+        [None, Some("old".to_owned())].into_iter().zip(backups.clone()).collect();
+    let copies = rule.unprotected.iter().map(|line| {
+        let copied = Copied { made: report.at, backup: "snap-1".into(), copy: Some("snap-2".into()) };
+        (line.resource.clone(), line.destination.clone(), copied)
+    });
+    let known = RuleStatus { copies: copies.collect(), backups, rule };
+    for health in [Health::Well, Health::Unknown, Health::NotWell] {
+        let status = IdStatus {
+            id: "disk-1".to_owned(),
+            health,
+            rules: vec![known.clone()],
+            outside: outside.clone(),
+            cloud: Vec::new(),
+            remarks: Vec::new(),
+        };
+        let text = status_text(&status, 100_000, &in_china());
+        is_chinese("status", &ours(&report, &text));
+        assert!(status_text(&status, 100, &Reader::default()).contains("newest copy is snap-2, of snap-1 made 20"));
+    }
+}
+
+#[test]
+fn a_witness_is_told_in_chinese_as_well() {
+    let report = sample::rich();
+    for cloud in [Cloud::Alibaba, Cloud::Huawei, Cloud::Tencent] {
+        let listed = |standing| Listed {
+            standing,
+            id: "snap-1".to_owned(),
+            name: Some("nightly".to_owned()),
+            resource: Some("disk-1".to_owned()),
+            created_at: Some(report.at),
+            copy_id: None,
+            why: None,
+        };
+        let place = |backups| Place {
+            rule: None,
+            cloud,
+            account: "prod".to_owned(),
+            account_number: Some("1".to_owned()),
+            source: "r1".to_owned(),
+            destination: "r2".to_owned(),
+            unseen: vec!["r3".to_owned()],
+            notes: vec!["r4".to_owned()],
+            not_covered: [("r5".to_owned(), 2)].into(),
+            hidden: vec![("r6", "r7")],
+            backups,
+        };
+        for standing in Standing::ALL {
+            let places = vec![place(vec![listed(standing)]), place(Standing::ALL.map(listed).into())];
+            let testimony = Testimony { at: report.at, places };
+            is_chinese("testimony", &witness::table(&testimony, 100_000, &in_china()));
+            // The same search finds what is said in English.
+            let english = witness::table(&testimony, 100_000, &Reader::default());
+            let found = ids::WORDS.iter().filter(|(text, _)| fragments(text).any(|words| has(&english, words)));
+            assert!(found.count() > 15, "{english}");
         }
     }
 }

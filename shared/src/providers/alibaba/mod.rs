@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use super::asked::Asked;
 use super::call::{Call, Effect, Service};
 use super::inventory::Inventory;
-use super::provider::{Acceptance, AttemptContext, Provider, ReadBack};
+use super::provider::{Acceptance, AttemptContext, Provider, ReadBack, Unseen};
 use super::refusal::unreadable;
 use super::sts::Sts;
 use crate::model::access::Access;
@@ -123,9 +123,10 @@ impl Provider for Alibaba {
         }
     }
 
-    /// The wait is not documented; five minutes are inferred.
-    fn visibility_wait(&self) -> Duration {
-        Duration::from_secs(300)
+    /// A signed request is accepted for 15 minutes. Source: help.aliyun.com 434846, V3 request and signature page. When a pair can be
+    /// seen is not documented; five minutes are inferred.
+    fn unseen(&self) -> Unseen {
+        Unseen { applied: Duration::from_secs(900), hidden: Duration::from_secs(300) }
     }
 
     /// HBR documents no limit. An old page gives the gateway 100 a second for each user (help.aliyun.com 48054), so this is cautious.

@@ -29,7 +29,7 @@ use serde::de::IgnoredAny;
 use super::asked::Asked;
 use super::call::{Call, Effect, Service};
 use super::inventory::Inventory;
-use super::provider::{Acceptance, AttemptContext, Defaults, FoundCopy, Provider, ReadBack};
+use super::provider::{Acceptance, AttemptContext, Defaults, FoundCopy, Provider, ReadBack, Unseen};
 use super::refusal::unreadable;
 use super::sts::Sts;
 use crate::model::access::Access;
@@ -195,9 +195,16 @@ impl Provider for Huawei {
         format!("https://{name}.{region}.{domain}")
     }
 
-    /// The wait is inferred: nothing is published, and no report says that a record took longer than moments to show.
-    fn visibility_wait(&self) -> Duration {
-        Duration::from_secs(300)
+    /// A signed request is accepted for 15 minutes. Source: Huawei API Request Signing Guide. When a record can be seen is inferred:
+    /// nothing is published, and no report says that one took longer than moments to show.
+    fn unseen(&self) -> Unseen {
+        Unseen { applied: Duration::from_secs(900), hidden: Duration::from_secs(300) }
+    }
+
+    /// A token lives for 24 hours. Source: IAM API reference, "Obtaining a User Token". CBR documents that it makes one replica for each
+    /// backup and region; of CSBS that is inferred only.
+    fn token_lives(&self, operation: Operation) -> Option<Duration> {
+        (operation == Operation::CopyCheckpointItem).then_some(Duration::from_secs(86_400))
     }
 
     /// No figure is published for CBR or CSBS. The gateway's own limit is 200 a second for each API, but other services of this

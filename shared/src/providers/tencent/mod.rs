@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use super::asked::Asked;
 use super::call::{Call, Effect, Service};
 use super::inventory::Inventory;
-use super::provider::{Acceptance, Accepted, AttemptContext, Provider, ReadBack};
+use super::provider::{Acceptance, Accepted, AttemptContext, Provider, ReadBack, Unseen};
 use super::refusal::{refusal, same, unreadable};
 use super::sts::Sts;
 use crate::model::access::Access;
@@ -180,9 +180,10 @@ impl Provider for Tencent {
         }
     }
 
-    /// The wait is not documented; a quarter of an hour is far above what anybody reports.
-    fn visibility_wait(&self) -> Duration {
-        Duration::from_secs(900)
+    /// A signed request is accepted for 5 minutes. Source: API 3.0 signature page, intlcloud-documents of 2023-07-10. When a copy can be
+    /// seen is not documented; a quarter of an hour is far above what anybody reports.
+    fn unseen(&self) -> Unseen {
+        Unseen { applied: Duration::from_secs(300), hidden: Duration::from_secs(900) }
     }
 
     /// 20 a second for each action. Source: API page 362/45941; cloud.tencent.com 1278/109059, 2025-04-15.

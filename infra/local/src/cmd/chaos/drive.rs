@@ -28,8 +28,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(4);
 const BATCH: usize = 10;
 /// Function processes for each cloud.
 const PROCESSES: usize = 2;
-/// Give up on what is still not done.
+/// Give up on what is still not done after this, and after so much more for each operation: a busy machine finishes a few a second.
 const TIMEOUT: Duration = Duration::from_secs(300);
+const FOR_EACH: Duration = Duration::from_millis(150);
 
 #[derive(Default)]
 pub(super) struct Kills {
@@ -49,8 +50,9 @@ pub(super) async fn drive(fleet: &Arc<Fleet>, work: Vec<Work>, seed: u64) -> any
     let kills = Arc::new(Kills::default());
     let stop = Arc::new(AtomicBool::new(false));
     let bar = bar(work.len() as u64);
-    let deadline = later(SystemClock.now(), TIMEOUT);
     let total = work.len();
+    let longest = TIMEOUT + FOR_EACH * u32::try_from(total).unwrap_or(u32::MAX);
+    let deadline = later(SystemClock.now(), longest);
     let queues: Arc<HashMap<Cloud, Mutex<Vec<Work>>>> =
         Arc::new(Cloud::ALL.into_iter().map(|cloud| (cloud, Mutex::default())).collect());
     let mut rng = Rng::with_seed(seed ^ 0xd0b1e);

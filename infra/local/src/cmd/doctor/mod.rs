@@ -81,7 +81,10 @@ pub async fn run(args: &DoctorArgs, environment: &Environment, out: &mut dyn Wri
         Some(simulators) => home::point_at(simulators, &options, environment.clone()),
         None => beside_simulators(environment.clone()),
     };
-    let report = examine(args, &environment).await?;
+    let bar = show::spinner("examining");
+    let report = examine(args, &environment).await;
+    bar.finish_and_clear();
+    let report = report?;
     match args.format {
         Form::Table if args.all => report.write(out)?,
         Form::Table => report.write_short(out, show::width())?,

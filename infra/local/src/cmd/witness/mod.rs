@@ -16,6 +16,7 @@ use offsite_shared::policy::{DURATION_WANTED, Policy, Rule, duration_text, read_
 use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 
+use super::reader::ReaderArgs;
 use super::{find, show};
 use crate::home;
 use crate::home::policy_file::{self, DEFAULT, VARIABLE};
@@ -87,6 +88,9 @@ pub struct WitnessArgs {
     /// Write it to this file
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Who reads it
+    #[command(flatten)]
+    pub reader: ReaderArgs,
 }
 
 fn cloud(name: &str) -> Result<Cloud, String> {
@@ -102,6 +106,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// Nothing says what to look at, or that is wrong; or the testimony cannot be written.
 pub async fn run(args: &WitnessArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<Says> {
+    let reader = args.reader.reader(environment)?;
     let context = home::only_reads(environment)?;
     let bar = show::spinner("looking");
     let testimony = bear(args, environment, &context).await;
@@ -114,7 +119,7 @@ pub async fn run(args: &WitnessArgs, environment: &Environment, out: &mut dyn Wr
         _ => Format::Table,
     });
     let text = match format {
-        Format::Table => witness::table(&testimony, width),
+        Format::Table => witness::table(&testimony, width, &reader),
         Format::Json => format!("{:#}\n", witness::json(&testimony)),
         Format::Csv => witness::csv(&testimony),
     };

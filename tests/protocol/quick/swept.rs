@@ -3,25 +3,10 @@
 //! **What they do not show:** another hand that copies at the same time. It shares no ledger, so a copy of its own may always come second; how
 //! long after the listing it may begin unseen is in docs/assumptions.md.
 
-use jiff::Timestamp;
-use serde_json::Value;
-
-use crate::product::{About, Absent, Claimant, Command, Record, put_off};
-use crate::provider::Guard;
-use crate::world::{Kind, World};
-use crate::{CORE, LOOP, RETRIED, SHORT, holds};
-
-use Kind::Delivery;
-
-/// What a sweep writes of a backup that it saw in the first minute, with what it had read.
-pub fn record(command: &Value, at: Timestamp) -> Record {
-    let replication = Command::from_json(command).unwrap().replications().remove(0);
-    let me = Claimant { owner: "sweep".to_owned(), lease_until: at, now: at };
-    let mut record = put_off(&replication, About::default(), &me, None);
-    let absent = Absent { listing_begun: at, source_read: at, run: "sweep".to_owned(), version: 0 };
-    record.absent = Some(absent.with(&record));
-    record
-}
+use offsite_protocol::provider::Guard;
+use offsite_protocol::world::Kind::Delivery;
+use offsite_protocol::world::World;
+use offsite_protocol::worlds::{CORE, LOOP, RETRIED, SHORT, holds};
 
 #[test]
 fn two_deliveries_after_a_sweep_make_one_copy_and_lose_nothing() {

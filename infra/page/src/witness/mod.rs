@@ -2,18 +2,19 @@
 //!
 //! A witness has looked at the clouds once and knows nothing else. So it never says `holds`, and each way of telling says what it cannot know.
 
+mod programs;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::model::text::exact;
-use serde_json::{Value, json};
 
-use super::csv::{IDS, quoted};
-use super::reader::Reader;
+use super::reader::{Reader, said};
 use super::table::{BOLD, DIM, GREEN, ID, RED, SHOWN, YELLOW};
 use super::text::{Text, column, more, row};
-use super::words::{age, duration, minute, number, plural};
+use super::words::{age, number};
+pub use programs::{csv, json};
 
 /// What a witness saw at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +133,14 @@ impl Standing {
         }
     }
 
+    /// The word for it in a line of its own.
+    fn short(self) -> &'static str {
+        match self {
+            Standing::OnItsWay => "on its way",
+            other => other.name(),
+        }
+    }
+
     fn has_copy(self) -> bool {
         matches!(self, Standing::Inferred | Standing::Copied)
     }
@@ -218,10 +227,10 @@ impl Testimony {
     }
 }
 
-/// The testimony as text of at most `width` columns with ANSI colours; print it through `anstream`, which drops them in a pipe.
-pub fn table(testimony: &Testimony, width: usize) -> String {
-    let reader = Reader::default();
-    let mut out = Text::of(width, &reader);
+/// The testimony for a reader as text of at most `width` columns with ANSI colours; print it through `anstream`, which drops them in a pipe.
+pub fn table(testimony: &Testimony, width: usize, reader: &Reader) -> String {
+    let r = reader;
+    let mut out = Text::of(width, reader);
     let says = testimony.says();
     let style = match says {
         Says::AllCopied => GREEN,
@@ -230,191 +239,88 @@ pub fn table(testimony: &Testimony, width: usize) -> String {
     };
     out.styled(
         BOLD,
-        &format!("Offsite witness of {} UTC: the clouds as they are, without a ledger", minute(testimony.at)),
+        &said!(r, "Offsite witness of {}: the clouds as they are, without a ledger", r.moment(testimony.at)),
     );
-    out.styled(style, says.sentence());
+    out.styled(style, r.word(says.sentence()));
     for place in &testimony.places {
         of_place(&mut out, testimony.at, place);
     }
     out.blank();
-    out.styled(BOLD, "What this cannot know");
+    out.styled(BOLD, said!(r, "What this cannot know"));
     for said in testimony.cannot_know() {
-        out.say(2, said);
+        out.say(2, r.word(said));
     }
     out.out
 }
 
 fn of_place(out: &mut Text<'_>, now: Timestamp, place: &Place) {
+    let r = out.reader;
     out.blank();
     let title = place.rule.as_deref().unwrap_or(place.cloud.name());
-    out.styled(BOLD, &format!("{title}: {} to {}", place.source, place.destination));
-    let owner = place.account_number.as_ref().map(|number| format!(" ({number})")).unwrap_or_default();
-    out.say(2, &format!("{}, account {}{owner}", place.cloud.name(), place.account));
+    out.styled(BOLD, &said!(r, "{}: {} to {}", title, place.source, place.destination));
+    let owner = place.account_number.as_ref().map(|number| said!(r, " ({})", number)).unwrap_or_default();
+    out.say(2, &said!(r, "{}, account {}{}", place.cloud.name(), place.account, owner));
     let figures: Vec<String> = Standing::ALL
         .into_iter()
         .rev()
         .map(|standing| (place.count(standing), standing))
         .filter(|(count, _)| *count > 0)
-        .map(|(count, standing)| format!("{} {}", number(count as u64), standing.words()))
+        .map(|(count, standing)| r.backups(&number(count as u64), standing.words()))
         .collect();
     let listed = place.backups.len();
-    let figures = if figures.is_empty() { String::new() } else { format!(": {}", figures.join(", ")) };
-    out.say(2, &format!("{} {} listed{figures}", number(listed as u64), plural(listed, "backup", "backups")));
+    let figures = if figures.is_empty() { String::new() } else { said!(r, ": {}", r.joined(&figures)) };
+    out.say(
+        2,
+        &match listed {
+            1 => said!(r, "1 backup listed{}", figures),
+            _ => said!(r, "{} backups listed{}", number(listed as u64), figures),
+        },
+    );
     for reason in &place.unseen {
-        out.say(2, &format!("not looked at: {reason}"));
+        out.say(2, &said!(r, "not looked at: {}", r.told(reason)));
     }
     for note in &place.notes {
-        out.say(2, &format!("note: {note}"));
+        out.say(2, &said!(r, "note: {}", r.told(note)));
     }
     if !place.not_covered.is_empty() {
-        let reasons: Vec<String> =
-            place.not_covered.iter().map(|(reason, count)| format!("{reason} ({})", number(*count))).collect();
-        out.say(2, &format!("not asked for: {}", reasons.join("; ")));
+        let reasons: Vec<String> = place
+            .not_covered
+            .iter()
+            .map(|(reason, count)| said!(r, "{} ({})", r.told(reason), number(*count)))
+            .collect();
+        out.say(2, &said!(r, "not asked for: {}", reasons.join(said!(r, "; "))));
     }
     for (kind, why) in &place.hidden {
-        out.say(2, &format!("never listed: {kind}, which {why}"));
+        out.say(2, &said!(r, "never listed: {}, which {}", kind, r.told(why)));
     }
     lines(out, now, place);
 }
 
 fn lines(out: &mut Text<'_>, now: Timestamp, place: &Place) {
+    let r = out.reader;
+    let made_in = said!(r, "made ({})", r.clock(now));
     let mut without: Vec<&Listed> = place.backups.iter().filter(|listed| !listed.standing.has_copy()).collect();
     without.sort_by_key(|listed| (listed.standing, listed.created_at));
     let shown = &without[..without.len().min(SHOWN)];
     if shown.is_empty() {
         return;
     }
-    let id = column(shown.iter().map(|listed| listed.id.as_str()), "backup", ID);
-    out.styled(DIM, &row(["", "backup", "", "made (UTC)", "age"], [id, 0]));
+    let id = column(shown.iter().map(|listed| listed.id.as_str()), said!(r, "backup"), ID);
+    out.styled(DIM, &row(["", said!(r, "backup"), "", &made_in, said!(r, "age")], [id, 0]));
     for listed in shown {
-        let made = listed.created_at.map(minute).unwrap_or_default();
-        let old = listed.created_at.map(|at| duration(age(now, at))).unwrap_or_default();
-        out.row([&listed.standing.name().replace('_', " "), &listed.id, "", &made, &old], [id, 0]);
-        let named =
-            [listed.name.clone(), listed.resource.as_deref().map(exact)].into_iter().flatten().collect::<Vec<_>>();
-        let detail = [named.join(" of "), listed.why.clone().unwrap_or_default()];
+        let made = listed.created_at.map(|at| r.minute(at)).unwrap_or_default();
+        let old = listed.created_at.map(|at| r.duration(age(now, at))).unwrap_or_default();
+        out.row([r.word(listed.standing.short()), &listed.id, "", &made, &old], [id, 0]);
+        let named = match (&listed.name, listed.resource.as_deref().map(exact)) {
+            (Some(name), Some(of)) => said!(r, "{} of {}", name, of),
+            (name, of) => name.clone().or(of).unwrap_or_default(),
+        };
+        let why = listed.why.as_ref().map(|why| r.told(why)).unwrap_or_default();
+        let detail = [named, why];
         let detail: Vec<&str> = detail.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         if !detail.is_empty() {
-            out.say(16, &detail.join(": "));
+            out.say(16, &detail.join(r.colon()));
         }
     }
     more(out, without.len() as u64, shown.len(), "--format csv");
-}
-
-/// The testimony as JSON: all backups, with and without a copy.
-pub fn json(testimony: &Testimony) -> Value {
-    json!({
-        "at": testimony.at,
-        "says": testimony.says().name(),
-        "meaning": testimony.says().sentence(),
-        "cannot_know": testimony.cannot_know(),
-        "places": testimony.places.iter().map(place_json).collect::<Vec<_>>(),
-    })
-}
-
-fn place_json(place: &Place) -> Value {
-    let counts: BTreeMap<&str, usize> =
-        Standing::ALL.into_iter().map(|standing| (standing.name(), place.count(standing))).collect();
-    let hidden = |(kind, why): &(&str, &str)| json!({ "kind": kind, "why": why });
-    let listed = |listed: &Listed| {
-        json!({
-            "verdict": listed.standing.name(),
-            "backup_id": listed.id,
-            "name": listed.name,
-            "resource": listed.resource,
-            "created_at": listed.created_at,
-            "copy_id": listed.copy_id,
-            "reason": listed.why,
-        })
-    };
-    json!({
-        "rule": place.rule,
-        "provider": place.cloud.name(),
-        "account": place.account,
-        "account_number": place.account_number,
-        "source": place.source,
-        "destination": place.destination,
-        "says": place.says().name(),
-        "counts": counts,
-        "unseen": place.unseen,
-        "notes": place.notes,
-        "not_covered": place.not_covered,
-        "hidden": place.hidden.iter().map(hidden).collect::<Vec<_>>(),
-        "backups": place.backups.iter().map(listed).collect::<Vec<_>>(),
-    })
-}
-
-const HEADER: [&str; 13] = [
-    "rule",
-    "provider",
-    "account",
-    "verdict",
-    "id",
-    "name",
-    "resource",
-    "source_region",
-    "destination",
-    "created_at",
-    "age_seconds",
-    "copy_id",
-    "reason",
-];
-
-/// The testimony as CSV with a header line: one line for each backup and destination. What could not be looked at has a line without an ID,
-/// so that the list is never short in silence.
-pub fn csv(testimony: &Testimony) -> String {
-    let mut out = String::new();
-    line(&mut out, HEADER.map(str::to_owned));
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    for place in &testimony.places {
-        let cells = |listed: &Listed| {
-            [
-                text(&place.rule),
-                place.cloud.name().to_owned(),
-                place.account.clone(),
-                listed.standing.name().to_owned(),
-                listed.id.clone(),
-                text(&listed.name),
-                text(&listed.resource),
-                place.source.clone(),
-                place.destination.clone(),
-                listed.created_at.map(|at| at.to_string()).unwrap_or_default(),
-                listed.created_at.map(|at| age(testimony.at, at).to_string()).unwrap_or_default(),
-                text(&listed.copy_id),
-                text(&listed.why),
-            ]
-        };
-        for reason in &place.unseen {
-            line(&mut out, cells(&Listed::unseen(reason)));
-        }
-        place.backups.iter().for_each(|listed| line(&mut out, cells(listed)));
-    }
-    out
-}
-
-impl Listed {
-    /// What stands for all that could not be looked at.
-    fn unseen(why: &str) -> Listed {
-        Listed {
-            standing: Standing::Unseen,
-            id: String::new(),
-            name: None,
-            resource: None,
-            created_at: None,
-            copy_id: None,
-            why: Some(why.to_owned()),
-        }
-    }
-}
-
-fn line(out: &mut String, cells: [String; HEADER.len()]) {
-    out.push_str(
-        &cells
-            .iter()
-            .zip(HEADER)
-            .map(|(cell, column)| quoted(cell, IDS.contains(&column)))
-            .collect::<Vec<_>>()
-            .join(","),
-    );
-    out.push_str("\r\n");
 }
