@@ -15,7 +15,7 @@ use offsite_shared::model::command::{Key, Operation};
 use offsite_shared::model::error::EmitError;
 use offsite_shared::model::receipt::Message;
 use offsite_shared::ports::{Boxed, Clock, Emitter, Ledger};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::ports::Process;
 use super::world::{Clouds, Home, Store, command, replication};
