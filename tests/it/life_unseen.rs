@@ -9,6 +9,7 @@ use offsite_shared::handler::handle;
 use offsite_shared::io::memory::MemoryLedger;
 use offsite_shared::ledger::State;
 use offsite_shared::ledger::store::RecordFilter;
+use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Clock, Ledger};
 use offsite_shared::report::{Conclusion, ResourceState};
 use serde_json::{Value, json};
@@ -180,4 +181,47 @@ async fn a_second_attempt_is_under_way_although_the_ledger_was_lost_and_its_sour
     life.estate.clock.sleep(Duration::from_secs(20 * 60)).await;
     let counts = sweep().await;
     assert_eq!((&counts["in_progress"], &counts["missed"]), (&json!(1), &json!(0)), "{counts}");
+}
+
+#[tokio::test]
+async fn a_copy_of_which_its_source_tells_is_remembered_for_a_destination_that_is_dark() {
+    let life = two().await;
+    let ids = life.make("a", &["1"]).await;
+    life.seed(json!({ "switches": { "visibility_delay_s": 600 } })).await;
+    life.sweep().await;
+    let after = without_memory(&life);
+    darken(&life, NEAR).await;
+    for gone in [false, true] {
+        if gone {
+            life.seed(json!({ "remove": ids })).await;
+        }
+        handle(&after, &json!({ "action": "sweep" }), &life.estate.invocation(3_600)).await.unwrap();
+    }
+    let records = after.ports.ledger.list(&RecordFilter::default(), None, 10).await.unwrap().records;
+    let near = records.iter().find(|record| record.replication().unwrap().destination.region == NEAR).unwrap();
+    assert!(near.about.copying.is_some(), "{near:?}");
+}
+
+#[tokio::test]
+async fn what_an_edit_leaves_out_is_no_breach_although_its_start_is_not_settled() {
+    let life = Life::begin(|_| {}).await;
+    let ids = life.make("a", &["1"]).await;
+    darken(&life, FAR).await;
+    // Nothing was started, and no sweep has ended yet.
+    let command = life.policy.rule("web").unwrap().command_of(&ids[0]).to_json();
+    handle(&life.context, &command, &life.estate.invocation(600)).await.unwrap_err();
+    life.fault(json!([])).await;
+    let rule = json!({
+        "name": "web", "provider": "tencent", "objective": { "max_lag": "24h" }, "limits": { "allow_empty": true },
+        "source": { "region": "ap-guangzhou", "select": { "name_prefix": "life", "exclude": { "resources": ["disk-00000001"] } } },
+        "destinations": [{ "region": FAR }],
+    });
+    let policy = Arc::new(Policy::from_json(&json!({ "version": 1, "rules": [rule] })).unwrap());
+    let edited = life.estate.context(&policy);
+    for _ in 0..2 {
+        life.pass(1).await;
+        handle(&edited, &json!({ "action": "sweep" }), &life.estate.invocation(3_600)).await.unwrap();
+    }
+    let report = life.estate.report(&policy).await.rules.remove(0);
+    assert_eq!((report.counts.left, report.conclusion), (0, Conclusion::Holds), "{:?}", report.exceptions);
 }

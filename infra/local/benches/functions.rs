@@ -1,33 +1,38 @@
-//! What one function costs: size, start, CPU for each event, memory. Compare figures of one run only.
+//! What one function costs beside an empty handler on the same runtime: size, processor time to the first answer and for each event, memory.
 //!
-//! `cargo bench -p offsite --bench functions` builds the release binaries and runs each against simulators without latency.
+//! `cargo bench -p offsite --bench functions [-- --json]` builds the release binaries and the empty handler, and runs them one after another in
+//! each repetition against simulators without latency. Processor time and memory are the operating system's. Ratios are taken repetition by
+//! repetition, and their median is told; figures of different runs are not compared.
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use anyhow::Context;
 use offsite_local::fleet::Fleet;
 use offsite_local::fleet::build::{Profile, build};
-use offsite_local::fleet::functions::FunctionProcess;
+use offsite_local::fleet::functions::{FunctionOptions, FunctionProcess};
 use offsite_shared::model::command::Cloud;
 use offsite_simulators::SimOptions;
 use serde_json::{Value, json};
 
-const STARTS: usize = 15;
+const REPETITIONS: u32 = 5;
+const WARM_UP: u32 = 20;
 const EVENTS: u32 = 300;
-/// Clock ticks of `/proc/<pid>/stat` in a second, on every Linux that Rust runs on.
-const TICKS_PER_SECOND: f64 = 100.0;
+const NAMES: [&str; 4] = ["empty", "alibaba", "huawei", "tencent"];
 
-#[allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
-fn now() -> Instant {
-    Instant::now()
-}
+/// What one process cost: CPU to the first answer and for each event in microseconds, peak memory in MiB.
+type Cost = [f64; 3];
 
 #[allow(clippy::print_stdout, reason = "what a benchmark is for")]
 fn main() -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let as_json = std::env::args().any(|argument| argument == "--json");
     let binaries = build(Profile::Release)?;
-    let sizes = [&binaries.alibaba, &binaries.huawei, &binaries.tencent].map(|path| size(path));
+    let empty = empty_handler()?;
+    let sizes = [&empty, &binaries.alibaba, &binaries.huawei, &binaries.tencent].map(|path| size(path));
     let folder = tempdir()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut costs: Vec<[Cost; 4]> = Vec::new();
     runtime.block_on(async {
         let options = SimOptions { any_source: true, ..SimOptions::default() };
         let extra = [
@@ -37,55 +42,101 @@ fn main() -> anyhow::Result<()> {
             ("OFFSITE_ALLOWED_DESTINATIONS", "*:*"),
         ];
         let fleet = Fleet::start(binaries, &folder.join("bench.db"), options, &extra).await?;
-        println!(
-            "{:<10} {:>9} {:>16} {:>14} {:>17} {:>17} {:>9}",
-            "function",
-            "size MB",
-            "start+answer ms",
-            "first event ms",
-            "warm wall ms/event",
-            "warm CPU ms/event",
-            "RSS MB"
-        );
-        for (cloud, size) in Cloud::ALL.into_iter().zip(sizes) {
-            let mut starts = Vec::new();
-            for _ in 0..STARTS {
-                let begun = now();
+        for repetition in 0..REPETITIONS {
+            let mut round = [[0.0; 3]; 4];
+            let function = FunctionProcess::spawn(&empty, Vec::new(), FunctionOptions::named_after(&empty)).await?;
+            round[0] = cost(function, |_| json!({})).await?;
+            for (place, cloud) in Cloud::ALL.into_iter().enumerate() {
                 let function = fleet.function(cloud).await?;
-                // Refused without a call: what is measured is the start.
-                let _ = function.invoke(json!({ "action": "none" }), Duration::from_secs(10)).await;
-                starts.push(begun.elapsed());
-                function.stop().await;
+                let event = |index| command(cloud, repetition * (EVENTS + WARM_UP) + index);
+                round[place + 1] = cost(function, event).await?;
             }
-            starts.sort();
-            let function = fleet.function(cloud).await?;
-            let _ = function.invoke(json!({ "action": "none" }), Duration::from_secs(10)).await;
-            let begun = now();
-            function.invoke(command(cloud, 0), Duration::from_secs(10)).await?;
-            let first = begun.elapsed();
-            let before = ticks(&function)?;
-            let begun = now();
-            for index in 1..=EVENTS {
-                function.invoke(command(cloud, index), Duration::from_secs(10)).await?;
-            }
-            let wall = begun.elapsed();
-            let cpu = (ticks(&function)? - before) / TICKS_PER_SECOND * 1_000.0 / f64::from(EVENTS);
-            println!(
-                "{:<10} {:>9.2} {:>16.1} {:>14.1} {:>17.2} {:>17.2} {:>9.1}",
-                cloud.name(),
-                size,
-                ms(starts[STARTS / 2]),
-                ms(first),
-                ms(wall) / f64::from(EVENTS),
-                cpu,
-                resident(&function)?
-            );
-            function.stop().await;
+            costs.push(round);
         }
         anyhow::Ok(())
     })?;
     std::fs::remove_dir_all(folder)?;
+    let rows: Vec<Value> = (0..NAMES.len()).map(|place| row(place, &costs, sizes)).collect();
+    if as_json {
+        println!("{}", json!({ "repetitions": REPETITIONS, "events": EVENTS, "functions": rows }));
+        return Ok(());
+    }
+    println!(
+        "{:<9} {:>8} {:>22} {:>22} {:>20}",
+        "", "size MB", "first CPU µs (ratio)", "event CPU µs (ratio)", "peak MiB (ratio)"
+    );
+    for row in rows {
+        let cell = |name: &str| format!("{:.1} ({:.2})", number(&row[name]), number(&row["ratio"][name]));
+        let name = row["function"].as_str().unwrap_or_default();
+        let [first, event, peak] = FIGURES.map(cell);
+        println!("{name:<9} {:>8.2} {first:>22} {event:>22} {peak:>20}", number(&row["size_mb"]));
+    }
     Ok(())
+}
+
+/// The names of the parts of a [`Cost`].
+const FIGURES: [&str; 3] = ["first_answer_cpu_us", "event_cpu_us", "peak_mib"];
+
+/// The medians of one function, and those of its ratios to the empty handler.
+fn row(place: usize, costs: &[[Cost; 4]], sizes: [f64; 4]) -> Value {
+    let mut row = json!({ "function": NAMES[place], "size_mb": sizes[place], "ratio": {} });
+    for (at, figure) in FIGURES.into_iter().enumerate() {
+        row[figure] = json!(median(costs.iter().map(|round| round[place][at])));
+        row["ratio"][figure] = json!(median(costs.iter().map(|round| round[place][at] / round[0][at])));
+    }
+    row
+}
+
+/// Starts with the first event, which wakes all that is made late, and goes on until it is warm.
+async fn cost(function: FunctionProcess, event: impl Fn(u32) -> Value) -> anyhow::Result<Cost> {
+    let limit = Duration::from_secs(10);
+    function.invoke(event(0), limit).await?;
+    let first = cpu(&function)?;
+    for index in 1..WARM_UP {
+        function.invoke(event(index), limit).await?;
+    }
+    let before = cpu(&function)?;
+    for index in WARM_UP..WARM_UP + EVENTS {
+        function.invoke(event(index), limit).await?;
+    }
+    let each = (cpu(&function)? - before) / f64::from(EVENTS);
+    let peak = peak(&function)?;
+    function.stop().await;
+    Ok([first, each, peak])
+}
+
+/// Builds the handler that does nothing, as the functions are built.
+fn empty_handler() -> anyhow::Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let line = [
+        "build",
+        "--release",
+        "-p",
+        "offsite-shared",
+        "--features",
+        "io",
+        "--example",
+        "empty",
+        "--message-format=json",
+    ];
+    let output = Command::new(cargo).args(line).stderr(Stdio::inherit()).output()?;
+    anyhow::ensure!(output.status.success(), "the empty handler did not compile");
+    let messages = String::from_utf8(output.stdout)?;
+    let path = messages.lines().rev().find_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        (message["target"]["name"] == "empty").then(|| message["executable"].as_str().map(PathBuf::from))?
+    });
+    path.context("cargo did not say where it put the empty handler")
+}
+
+fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_default()
 }
 
 /// A new replication each time: claim, read back, call, settle, emit, mark.
@@ -110,27 +161,23 @@ fn command(cloud: Cloud, index: u32) -> Value {
     }
 }
 
-fn ticks(function: &FunctionProcess) -> anyhow::Result<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", function.id().unwrap_or_default()))?;
-    // Fields 14 and 15, counted after the name in parentheses.
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-    let field = |index: usize| fields.get(index).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
-    Ok(field(11) + field(12))
+/// The processor time of a process so far in microseconds. Source: Linux, Documentation/scheduler/sched-stats.rst: the first number is in
+/// nanoseconds. A function has one thread.
+fn cpu(function: &FunctionProcess) -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/schedstat", function.id().unwrap_or_default()))?;
+    let nanoseconds: f64 = stat.split(' ').next().unwrap_or_default().parse()?;
+    Ok(nanoseconds / 1_000.0)
 }
 
-fn resident(function: &FunctionProcess) -> anyhow::Result<f64> {
+fn peak(function: &FunctionProcess) -> anyhow::Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", function.id().unwrap_or_default()))?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or_default();
     let kib: f64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or(0.0);
     Ok(kib / 1_024.0)
 }
 
 fn size(path: &Path) -> f64 {
     std::fs::metadata(path).map_or(0.0, |data| data.len() as f64 / 1e6)
-}
-
-fn ms(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1_000.0
 }
 
 fn tempdir() -> anyhow::Result<std::path::PathBuf> {

@@ -12,10 +12,11 @@ use crate::model::order;
 use crate::policy::{Coverage, Policy, Rule};
 use crate::providers::provider::Provider;
 use crate::replicate::outcome::Outcome;
+use crate::replicate::together::Seat;
 use crate::settings::Trust;
 use crate::triggers::hint::{Hint, HintTarget};
 
-/// Divides a command into one command for each rule that wants a part of it.
+/// Divides a command into one command for each rule that wants a part of it. Where the backup has to be read for that, the seat is given up.
 ///
 /// # Errors
 /// No rule wants one of the destinations, and then nothing of the command is started; or this could not be found out.
@@ -23,6 +24,7 @@ pub(crate) async fn divide(
     ctx: &Context,
     command: &Command,
     id: &str,
+    seat: &mut Option<Seat<'_>>,
     invocation: &Invocation,
 ) -> Result<Vec<Command>, Outcome> {
     if ctx.settings.trust == Trust::Anyone {
@@ -57,7 +59,7 @@ pub(crate) async fn divide(
     let mut parts: Vec<Command> = Vec::new();
     for (index, destination) in command.destinations.iter().enumerate() {
         let rules = rules_that_fit(ctx, &policy, &command, destination, provider);
-        let rule = match chosen(ctx, &rules, &command, provider, &mut backup, invocation).await? {
+        let rule = match chosen(ctx, &rules, &command, provider, (&mut backup, seat), invocation).await? {
             Ok(rule) => rule,
             Err(why) => return Err(invalid(refusal(index, &command, &why))),
         };
@@ -107,7 +109,7 @@ async fn chosen<'p>(
     rules: &[&'p Rule],
     command: &Command,
     provider: &'static dyn Provider,
-    backup: &mut Option<Backup>,
+    (backup, seat): (&mut Option<Backup>, &mut Option<Seat<'_>>),
     invocation: &Invocation,
 ) -> Result<Result<&'p Rule, String>, Outcome> {
     let mut why = "no rule of the policy asks for this copy".to_owned();
@@ -118,7 +120,10 @@ async fn chosen<'p>(
         }
         let backup = match backup {
             Some(backup) => backup,
-            None => backup.insert(read_source(ctx, command, rule, provider, invocation).await?),
+            None => {
+                *seat = None;
+                backup.insert(read_source(ctx, command, rule, provider, invocation).await?)
+            }
         };
         match rule.covers_since(backup, ctx.now()) {
             Coverage::Covered => return Ok(Ok(rule)),

@@ -4,6 +4,7 @@ pub(crate) mod brake;
 pub(crate) mod credentials;
 pub mod metrics;
 pub(crate) mod pacer;
+pub(crate) mod shares;
 pub(crate) mod silence;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +24,7 @@ use brake::BrakeMemory;
 use credentials::CredentialMemory;
 use metrics::Metrics;
 use pacer::Pacer;
+use shares::ShareMemory;
 use silence::Silence;
 
 /// The time that is kept free for recording and emitting after the last exchange.
@@ -56,8 +58,10 @@ pub struct Memory {
     pub(crate) credentials: CredentialMemory,
     /// What people have stopped.
     pub(crate) brake: BrakeMemory,
-    /// The rate limit of each action.
+    /// When calls may go out.
     pub(crate) pacer: Pacer,
+    /// What this process takes of each account's rate.
+    pub(crate) shares: ShareMemory,
     /// Which places have not answered lately.
     pub(crate) silence: Silence,
     /// What is measured, until it is sent.
@@ -83,6 +87,7 @@ impl Context {
             credentials: CredentialMemory::default(),
             brake: BrakeMemory::default(),
             pacer: Pacer::default(),
+            shares: ShareMemory::default(),
             silence: Silence::default(),
             metrics,
             told_to_stop: AtomicBool::new(false),

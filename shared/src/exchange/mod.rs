@@ -4,6 +4,7 @@ pub(crate) mod brake;
 pub(crate) mod credential;
 mod identity;
 pub mod only_reads;
+mod pace;
 mod retry;
 mod target;
 pub(crate) mod wire;
@@ -39,18 +40,7 @@ pub async fn send_once(
 ) -> Result<Reply, Failure> {
     let Target { provider, account, .. } = target;
     let cloud = provider.cloud();
-    let wait = ctx.memory.pacer.reserve(call.action, ctx.settings.requests_per_second(cloud), ctx.now());
-    if !wait.is_zero() {
-        if later(ctx.now(), wait) >= stop {
-            return Err(local(
-                Disposition::Throttled,
-                "rate_limit",
-                "our own rate limit leaves no time before this function's deadline",
-                "",
-            ));
-        }
-        ctx.ports.clock.sleep(wait).await;
-    }
+    pace::turn(ctx, target, call, stop).await?;
     let given = |refused| ctx.ports.secrets.access(cloud, account, call.realm(), refused);
     let unusable = |error: Error| {
         let failure =

@@ -5,7 +5,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 
-use super::Target;
+use super::{Target, pace};
 use crate::context::silence::May;
 use crate::context::{Context, RESERVE};
 use crate::model::failure::{Disposition, Failure, NO_CREDENTIAL};
@@ -55,6 +55,10 @@ where
         }
         if failure.disposition == Disposition::Throttled {
             ctx.memory.metrics.count_throttled(target.provider.cloud(), target.rule);
+            // Our own limit has no code of the provider, and nothing was sent.
+            if failure.code != pace::OWN_LIMIT {
+                pace::throttled(ctx, target, call);
+            }
         }
         // A credential is asked for again where it is got.
         let again = matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable);

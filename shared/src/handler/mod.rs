@@ -3,12 +3,15 @@
 pub(crate) mod answer;
 mod dead_letters;
 
+use std::sync::Mutex;
+
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 
 use crate::admit::tasks::{self, Admission, Task};
 use crate::admit::{commands, hints};
+use crate::context::credentials::held;
 use crate::context::{Context, Invocation};
 use crate::model::error::{Error, ErrorName};
 use crate::model::order;
@@ -16,6 +19,7 @@ use crate::model::text::one_line;
 use crate::policy::{Policy, Rule};
 use crate::ports::Boxed;
 use crate::replicate::outcome::{NoteState, Outcome, ReplicationResult, invalid, log_result, unless_panic};
+use crate::replicate::together::{Seat, Table};
 use crate::replicate::{self, dry_run, outbox};
 use crate::report::remember;
 use crate::triggers::hint::Hint;
@@ -42,10 +46,18 @@ async fn handle_event(ctx: &Context, payload: &Value, invocation: &Invocation) -
     let at_once = ctx.settings.concurrency;
     let within = (at_once / event.records.len().max(1)).max(1);
     let records: Vec<&EventRecord> = event.records.iter().collect();
+    let table = Table::new(ctx, invocation.stop());
     let run = |record| -> Boxed<'_, Vec<ReplicationResult>> {
+        let (table, mut seat) = (&table, Some(table.sit()));
         Box::pin(async move {
-            let tasks = tasks_of(ctx, record, &id_of(record), invocation).await;
-            in_order(tasks, within, |task| Box::pin(take(ctx, task, invocation))).await
+            let tasks = tasks_of(ctx, record, &id_of(record), &mut seat, invocation).await;
+            // Its first task takes its seat, so that none is free before all have theirs.
+            let seat = Mutex::new(seat);
+            let work = |task| -> Boxed<'_, ReplicationResult> {
+                let seat = held(&seat).take().unwrap_or_else(|| table.sit());
+                Box::pin(take(ctx, task, seat, invocation))
+            };
+            in_order(tasks, within, work).await
         })
     };
     let done: Vec<Vec<ReplicationResult>> = in_order(records, at_once, run).await;
@@ -190,16 +202,25 @@ async fn acted(ctx: &Context, action: &Value, invocation: &Invocation) -> Replic
     ReplicationResult { replication: None, outcome }
 }
 
-/// What a record asks for, as tasks to work on.
-async fn tasks_of(ctx: &Context, record: &EventRecord, id: &str, invocation: &Invocation) -> Vec<Admission> {
+/// What a record asks for, as tasks to work on. Where the provider is asked for that, the seat is given up: nobody else waits for it.
+async fn tasks_of(
+    ctx: &Context,
+    record: &EventRecord,
+    id: &str,
+    seat: &mut Option<Seat<'_>>,
+    invocation: &Invocation,
+) -> Vec<Admission> {
     let mut found = Vec::new();
     for item in &record.items {
         match item {
-            Ok(Item::Command(command)) => match commands::divide(ctx, command, id, invocation).await {
+            Ok(Item::Command(command)) => match commands::divide(ctx, command, id, seat, invocation).await {
                 Ok(commands) => found.extend(commands.iter().flat_map(|command| tasks::of(ctx, command, id))),
                 Err(outcome) => found.push(Err(outcome)),
             },
-            Ok(Item::Hint(hint)) => found.extend(hints::follow(ctx, hint, id, invocation).await),
+            Ok(Item::Hint(hint)) => {
+                *seat = None;
+                found.extend(hints::follow(ctx, hint, id, invocation).await);
+            }
             Ok(Item::Ignored(reason)) => {
                 found.push(Err(Outcome::Noted { state: NoteState::Ignored, reason: reason.clone() }));
             }
@@ -211,15 +232,16 @@ async fn tasks_of(ctx: &Context, record: &EventRecord, id: &str, invocation: &In
 }
 
 /// Works on one task. A panic fails this task only.
-async fn take(ctx: &Context, task: Admission, invocation: &Invocation) -> ReplicationResult {
+async fn take(ctx: &Context, task: Admission, seat: Seat<'_>, invocation: &Invocation) -> ReplicationResult {
     let Task { provider, replication, dry_run } = match task {
         Ok(task) => task,
         Err(outcome) => return ReplicationResult { replication: None, outcome },
     };
     let outcome = if dry_run || ctx.settings.read_only {
+        drop(seat);
         unless_panic(&replication, dry_run::preview(ctx, provider, &replication, invocation)).await
     } else {
-        replicate::run(ctx, provider, &replication, invocation).await
+        replicate::run_seated(ctx, provider, &replication, seat, invocation).await
     };
     ReplicationResult { replication: Some(replication), outcome }
 }

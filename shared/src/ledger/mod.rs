@@ -16,6 +16,7 @@ pub mod limits;
 pub mod observed;
 mod resolution;
 pub mod risks;
+pub(crate) mod shares;
 pub mod store;
 mod swept;
 mod transitions;

@@ -156,6 +156,27 @@ pub trait Provider: Send + Sync {
     /// The next call to send, a failed read, or a state at the provider that forbids this copy.
     fn read_back(&self, replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack>;
 
+    /// The reads that [`Provider::read_back`] asks for before a first attempt if there is no copy, in its order. They are sent at once.
+    fn reads_ahead(&self, _replication: &Replication) -> Vec<Call> {
+        Vec::new()
+    }
+
+    /// How many different reads, each the `nth` of those of its replication and in one region, one call can stand for.
+    fn reads_at_once(&self, _nth: usize) -> usize {
+        1
+    }
+
+    /// The call that stands for the `nth` read of each of these replications.
+    fn read_together(&self, _nth: usize, _alike: &[&Replication]) -> Option<Call> {
+        None
+    }
+
+    /// The reply that each of these replications would have got to its own read. A missing reply means that only its own read can tell;
+    /// `None` means that the call as a whole was refused.
+    fn read_apart(&self, _nth: usize, _alike: &[&Replication], _reply: &Reply) -> Option<Vec<Option<Reply>>> {
+        None
+    }
+
     /// What the destination says about an accepted copy. `known` is what was seen before.
     ///
     /// # Errors

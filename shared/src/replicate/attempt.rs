@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::adopted;
+use super::together::Reads;
 use crate::context::{Context, Invocation, RESERVE};
 use crate::exchange::{self, Target, brake, credential};
 use crate::ledger::limits::OnDoubt;
@@ -18,23 +19,23 @@ use crate::providers::inventory::InventoryQuery;
 use crate::providers::provider::{AttemptContext, ReadBack};
 
 /// Makes one attempt at a claimed replication, and returns how it ended. A doubt is always read back; else an attempt does not read where
-/// `reads` says that a sweep has just done so.
+/// there are no `reads`, since a sweep has just done so.
 /// What it sees of the source goes into `about`, if nothing is known yet.
 pub(crate) async fn work(
     ctx: &Context,
     target: Target<'_>,
     replication: &Replication,
     record: &Record,
-    (on_doubt, reads): (OnDoubt, bool),
+    (on_doubt, reads): (OnDoubt, Option<Reads<'_>>),
     invocation: &Invocation,
     about: &mut About,
 ) -> Ending {
     let provider = target.provider;
     let intent = AttemptContext { attempt: record.attempt, since: record.since, doubt: record.state == State::InDoubt };
     let stop = invocation.stop();
-    if intent.doubt || (reads && provider.reads_first(replication)) {
+    if intent.doubt || (reads.is_some() && provider.reads_first(replication)) {
         let conclusive = !intent.doubt || has_waited(ctx, target, replication, record).await;
-        match read_back(ctx, target, replication, &intent, stop, about).await {
+        match read(ctx, target, replication, &intent, reads.unwrap_or_default(), stop, about).await {
             Ok(ReadBack::Found(acceptance)) if conclusive || provider.settles_at_once(replication) => {
                 if !intent.doubt {
                     adopted::note(ctx, replication, record).await;
@@ -203,6 +204,19 @@ pub(crate) async fn read_back(
     stop: Timestamp,
     about: &mut About,
 ) -> Result<ReadBack, Failure> {
+    read(ctx, target, replication, intent, Reads::default(), stop, about).await
+}
+
+/// The same with reads that are under way.
+async fn read(
+    ctx: &Context,
+    target: Target<'_>,
+    replication: &Replication,
+    intent: &AttemptContext,
+    reads: Reads<'_>,
+    stop: Timestamp,
+    about: &mut About,
+) -> Result<ReadBack, Failure> {
     let says = |replies: &[Reply]| {
         let said = target.provider.read_back(replication, intent, replies);
         if said.is_ok() && about.made.is_none() {
@@ -210,7 +224,7 @@ pub(crate) async fn read_back(
         }
         said
     };
-    exchange::converse(ctx, target, stop, says).await
+    reads.converse(ctx, target, stop, says).await
 }
 
 /// What these replies say of the source, if one of them is about it.

@@ -9,6 +9,7 @@ pub(crate) mod outbox;
 pub(crate) mod outcome;
 mod paused;
 mod replay;
+pub(crate) mod together;
 mod update;
 mod vault;
 
@@ -26,6 +27,7 @@ use jiff::Timestamp;
 use outcome::{
     Outcome, Trouble, TroubleState, in_doubt, ineligible, ledger_trouble, not_ready, unavailable, unless_panic,
 };
+use together::{Reads, Seat, Table};
 use update::patiently;
 pub(crate) use update::{Written, update};
 
@@ -56,6 +58,17 @@ pub(crate) async fn run(
     run_knowing(ctx, provider, replication, Known::Recorded, invocation).await
 }
 
+/// The same for one of several replications, whose reads are made together.
+pub(crate) async fn run_seated(
+    ctx: &Context,
+    provider: &dyn Provider,
+    replication: &Replication,
+    seat: Seat<'_>,
+    invocation: &Invocation,
+) -> Outcome {
+    counted(ctx, replication, replicate(ctx, provider, replication, (Known::Recorded, seat), invocation)).await
+}
+
 /// The same, relying on what is known.
 pub(crate) async fn run_knowing(
     ctx: &Context,
@@ -64,7 +77,12 @@ pub(crate) async fn run_knowing(
     known: Known<'_>,
     invocation: &Invocation,
 ) -> Outcome {
-    let outcome = unless_panic(replication, replicate(ctx, provider, replication, known, invocation)).await;
+    let seat = Table::new(ctx, invocation.stop()).sit();
+    counted(ctx, replication, replicate(ctx, provider, replication, (known, seat), invocation)).await
+}
+
+async fn counted(ctx: &Context, replication: &Replication, work: impl Future<Output = Outcome>) -> Outcome {
+    let outcome = unless_panic(replication, work).await;
     ctx.memory.metrics.count(replication.operation.cloud(), replication.rule.as_deref(), outcome.tally());
     outcome
 }
@@ -74,7 +92,7 @@ async fn replicate(
     ctx: &Context,
     provider: &dyn Provider,
     replication: &Replication,
-    known: Known<'_>,
+    (known, seat): (Known<'_>, Seat<'_>),
     invocation: &Invocation,
 ) -> Outcome {
     let now = ctx.now();
@@ -86,7 +104,10 @@ async fn replicate(
     }
     match brake::on(ctx, replication.operation.cloud(), replication.rule.as_deref()).await {
         Ok(None) => {}
-        Ok(Some(why)) => return paused::put_by(ctx, replication, &why).await,
+        Ok(Some(why)) => {
+            drop(seat);
+            return paused::put_by(ctx, replication, &why).await;
+        }
         Err(error) => return Outcome::not_started(ledger_trouble(replication, &error)),
     }
     let (target, realm) = (Target::of(provider, replication), replication.source.realm());
@@ -95,10 +116,14 @@ async fn replicate(
         Ok(credential) => credential,
         Err(why) => return not_ready(replication, why),
     };
+    // A credential that has not worked yet is tried by one call at a time, and nobody waits for another's turn.
+    let table = seat.table();
+    let seat = Some(seat).filter(|_| ctx.memory.credentials.is_proven(&credential));
     let gate = match credential::gate(ctx, target, realm, &credential).await {
         Ok(gate) => gate,
         Err(why) => return not_ready(replication, why),
     };
+    let seat = gate.is_none().then(|| seat.unwrap_or_else(|| table.sit()));
     let me = Claimant {
         owner: ctx.ports.clock.nonce().0,
         lease_until: later(invocation.deadline, ctx.settings.lease_margin),
@@ -107,10 +132,18 @@ async fn replicate(
     let terms = terms(ctx, replication).await;
     let record = match claim(ctx, replication, &me, &terms.attempts).await {
         Ok(Written::Stored(record)) => record,
-        Ok(Written::Left(claim, _)) => return replay::without_claim(ctx, replication, claim, invocation).await,
+        Ok(Written::Left(claim, _)) => {
+            drop(seat);
+            return replay::without_claim(ctx, replication, claim, invocation).await;
+        }
         Err(error) => return Outcome::not_started(ledger_trouble(replication, &error)),
     };
     let reads = terms.on_doubt == OnDoubt::Hold || !is_absent(&record, known, now);
+    let is_first = record.state == State::Claimed && record.attempt == 1;
+    let reads = match seat.filter(|_| reads && is_first && provider.reads_first(replication)) {
+        Some(seat) => Some(seat.ask(provider, replication).await),
+        None => reads.then(Reads::default),
+    };
     let mut about = record.about.clone();
     let how = (terms.on_doubt, reads);
     let ending = attempt::work(ctx, target, replication, &record, how, invocation, &mut about).await;

@@ -47,7 +47,8 @@ const KNOWN: [&str; 38] = [
 ];
 
 /// What each cloud has, after `OFFSITE_` and its name.
-const OF_A_CLOUD: [&str; 6] = ["ACCOUNTS", "DOOR_QUEUE_URL", "ON_DOUBT", "RPS", "STS_ENDPOINT", "VISIBILITY_WAIT_S"];
+const OF_A_CLOUD: [&str; 7] =
+    ["ACCOUNTS", "ACCOUNT_RPS", "DOOR_QUEUE_URL", "ON_DOUBT", "RPS", "STS_ENDPOINT", "VISIBILITY_WAIT_S"];
 
 /// The clouds, as variables name them.
 const CLOUDS: [&str; 3] = ["ALIBABA", "HUAWEI", "TENCENT"];

@@ -77,6 +77,7 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug)]
 struct PerCloud {
     requests_per_second: u32,
+    account_requests_per_second: u32,
     visibility_wait: Duration,
     /// Whether the cloud is a simulator on this machine, which applies nothing late.
     simulated: bool,
@@ -122,6 +123,8 @@ impl Settings {
                         u64::from(provider.requests_per_second()),
                         0..=10_000,
                     )? as u32,
+                    account_requests_per_second: environment.number(&format!("{prefix}_ACCOUNT_RPS"), 0, 0..=10_000)?
+                        as u32,
                     visibility_wait: visibility_wait(environment, *provider, &prefix, simulated)?,
                     simulated,
                     on_doubt: match environment.get(&hold) {
@@ -216,7 +219,12 @@ impl Settings {
         }
     }
 
-    /// The limit of requests per second for each action of a cloud; 0 means no limit.
+    /// What all processes together may send per second for each account, action and host; 0 means that they share nothing.
+    pub(crate) fn account_requests_per_second(&self, cloud: Cloud) -> u32 {
+        self.of(cloud).map_or(0, |of| of.account_requests_per_second)
+    }
+
+    /// The limit of requests per second of this process for each account, action and host of a cloud; 0 means no limit.
     pub fn requests_per_second(&self, cloud: Cloud) -> u32 {
         self.of(cloud).map_or(20, |of| of.requests_per_second)
     }

@@ -49,7 +49,9 @@ impl Sweep<'_> {
         };
         let record = self.ctx.ports.ledger.get(&replication.key()).await?;
         let Some(record) = record.filter(|record| record.state == State::Replicated) else { return Ok(()) };
-        if let Some(Source::Gone(why) | Source::Left(why)) = self.source(&replication, &record.about).await? {
+        if let Some(Source::Gone(why) | Source::Left(why) | Source::Excluded(why)) =
+            self.source(&replication, &record.about).await?
+        {
             self.part(&replication, record, Parting::Ended, &why).await?;
         }
         Ok(())

@@ -232,6 +232,7 @@ impl Sweep<'_> {
         let (how, why) = match gone {
             Some(Source::Gone(why)) => (Parting::Missed, why),
             Some(Source::Left(why)) => (Parting::Left, why),
+            Some(Source::Excluded(why)) => (Parting::Excluded, why),
             Some(Source::Covered) | None => {
                 self.list(replication, &record, None);
                 return Ok(());
@@ -272,7 +273,12 @@ impl Sweep<'_> {
             Ok(None) => Ok(Some(Source::Gone("the provider says that there is no such backup".to_owned()))),
             Ok(Some(backup)) => Ok(Some(match (&backup.eligibility, self.rule.covers(&backup, self.ctx.now())) {
                 (Eligibility::NotCovered(why), _) => Source::Left((*why).to_owned()),
-                (_, Coverage::NotCovered(why)) => Source::Left(why),
+                (_, Coverage::NotCovered(why)) => {
+                    let of = noted.resource.clone().or_else(|| backup.resource.clone());
+                    let noted = About { resource: of, ..noted.clone() };
+                    let excluded = self.rule.source.select.leaves_out(&source.id, &noted);
+                    if excluded { Source::Excluded(why) } else { Source::Left(why) }
+                }
                 _ => Source::Covered,
             })),
             Err(failure) if failure.disposition == Disposition::Permanent => Ok(None),
@@ -362,6 +368,9 @@ impl Sweep<'_> {
 /// What became of a source that the listing did not show.
 pub(super) enum Source {
     Gone(String),
+    /// It is not what the rule takes any more.
     Left(String),
+    /// It is what it was, and the rule was edited.
+    Excluded(String),
     Covered,
 }

@@ -44,7 +44,7 @@ impl Sweep<'_> {
             let about = About {
                 copying: match known {
                     Some(ours) => ours.about.copying.clone(),
-                    None => begun(one, me.now),
+                    None => begun(&one.backup, &one.replication, one.record.as_ref(), me.now),
                 },
                 ..About::of(&one.backup)
             };
@@ -90,7 +90,8 @@ impl Sweep<'_> {
         let me = self.me();
         for (at, backup) in unjudged {
             let Some(replication) = self.replication(*at, &backup.id) else { continue };
-            let record = ledger::put_off(&replication, About::of(backup), &me, None);
+            let about = About { copying: begun(backup, &replication, None, me.now), ..About::of(backup) };
+            let record = ledger::put_off(&replication, about, &me, None);
             self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;
         }
         Ok(())
@@ -239,9 +240,9 @@ impl Sweep<'_> {
 }
 
 /// What the source tells of a copy that another hand has begun, and since when it does.
-fn begun(one: &Judged, now: Timestamp) -> Option<Copying> {
-    let copy = one.backup.copy_to(&one.replication.destination).filter(|copy| copy.state != CopyState::Failed)?;
-    let before = one.record.as_ref().and_then(|record| record.about.copying.as_ref());
+fn begun(backup: &Backup, replication: &Replication, known: Option<&Record>, now: Timestamp) -> Option<Copying> {
+    let copy = backup.copy_to(&replication.destination).filter(|copy| copy.state != CopyState::Failed)?;
+    let before = known.and_then(|record| record.about.copying.as_ref());
     let since = before.filter(|before| before.id == copy.id).map_or(now, |before| before.since);
     Some(Copying { id: copy.id.clone(), since })
 }

@@ -79,6 +79,10 @@ impl Provider for Alibaba {
         readback::read_back(replication, replies)
     }
 
+    fn reads_ahead(&self, replication: &Replication) -> Vec<Call> {
+        readback::reads_ahead(replication)
+    }
+
     fn observe(
         &self,
         replication: &Replication,

@@ -7,7 +7,7 @@ use crate::model::command::Replication;
 use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
-use crate::providers::call::Effect;
+use crate::providers::call::{Call, Effect};
 use crate::providers::inventory::{end_of, endless, repeated};
 use crate::providers::provider::{Acceptance, ReadBack};
 use crate::providers::refusal::same;
@@ -62,6 +62,22 @@ pub(super) fn read_back(replication: &Replication, replies: &[Reply]) -> Asked<R
     }
 }
 
+/// The first page of the question for the target vault, and of that for the source vault.
+pub(super) fn reads_ahead(replication: &Replication) -> Vec<Call> {
+    let (source, destination) = (&replication.source, &replication.destination.region);
+    vec![show(target(replication), destination, 1), show(&source.id, &source.region, 1)]
+}
+
+fn show(id: &str, region: &str, page: u32) -> Call {
+    let pairs = vec![
+        ("PageNumber", page.to_string()),
+        ("PageSize", PAGE.to_string()),
+        ("VaultId", id.to_owned()),
+        ("VaultRegionId", region.to_owned()),
+    ];
+    call(Effect::Read, "DescribeVaults", region, pairs)
+}
+
 /// Asks for exactly this vault, page by page. The first vault of an answer may be another one.
 pub(crate) fn find_vault<'r>(
     id: &str,
@@ -72,13 +88,7 @@ pub(crate) fn find_vault<'r>(
     let (mut end, mut before): (Option<u64>, Option<String>) = (None, None);
     for page in 1.. {
         let Some(reply) = replies.next() else {
-            let pairs = vec![
-                ("PageNumber", page.to_string()),
-                ("PageSize", PAGE.to_string()),
-                ("VaultId", id.to_owned()),
-                ("VaultRegionId", region.to_owned()),
-            ];
-            return ask(call(Effect::Read, "DescribeVaults", region, pairs));
+            return ask(show(id, region, page));
         };
         let answer = match read(reply) {
             Ok(answer) => answer,

@@ -14,6 +14,7 @@ pub(crate) mod probe;
 mod readback;
 mod sts;
 mod subject;
+mod together;
 
 use std::time::Duration;
 
@@ -109,6 +110,22 @@ impl Provider for Tencent {
 
     fn read_back(&self, replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack> {
         readback::read_back(replication, intent, replies)
+    }
+
+    fn reads_ahead(&self, replication: &Replication) -> Vec<Call> {
+        together::reads_ahead(replication)
+    }
+
+    fn reads_at_once(&self, nth: usize) -> usize {
+        together::at_once(nth)
+    }
+
+    fn read_together(&self, nth: usize, alike: &[&Replication]) -> Option<Call> {
+        together::call_for(nth, alike)
+    }
+
+    fn read_apart(&self, nth: usize, alike: &[&Replication], reply: &Reply) -> Option<Vec<Option<Reply>>> {
+        together::apart(nth, alike, reply)
     }
 
     fn observe(

@@ -12,7 +12,7 @@ use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::model::order;
 use crate::providers::asked::{Asked, ask};
-use crate::providers::call::Effect;
+use crate::providers::call::{Call, Effect};
 use crate::providers::inventory::{end_of, endless, repeated};
 use crate::providers::provider::{Acceptance, AttemptContext, ReadBack};
 
@@ -26,9 +26,7 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
     let mut replies = replies.iter();
     while seen < total {
         let Some(reply) = replies.next() else {
-            let filter = Filter { name: "snapshot-name", values: &names };
-            let body = DescribeSnapshots { filters: Some([filter]), limit: PAGE, offset: seen, ..Default::default() };
-            return ask(call(Effect::Read, "DescribeSnapshots", &replication.destination.region, &body));
+            return ask(by_names(&replication.destination.region, &names, seen));
         };
         let page = read::<Described>(reply)?.body;
         let snapshots = page.snapshots.unwrap_or_default();
@@ -57,8 +55,7 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
         return Ok(ReadBack::Found(Acceptance::one(Some(id), None)));
     }
     let Some(reply) = replies.next() else {
-        let body = DescribeSnapshots { snapshot_ids: Some(&[&replication.source.id]), limit: 1, ..Default::default() };
-        return ask(call(Effect::Read, "DescribeSnapshots", &replication.source.region, &body));
+        return ask(by_ids(&replication.source.region, &[&replication.source.id]));
     };
     let snapshots = match read::<Described>(reply) {
         Ok(answer) => answer.body.snapshots.unwrap_or_default(),
@@ -72,6 +69,19 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
         )));
     };
     Ok(judge_source(replication, &source))
+}
+
+/// The call that asks a region for snapshots of these names, from this place on.
+pub(super) fn by_names(region: &str, names: &[String], offset: u64) -> Call {
+    let filter = Filter { name: "snapshot-name", values: names };
+    let body = DescribeSnapshots { filters: Some([filter]), limit: PAGE, offset, ..Default::default() };
+    call(Effect::Read, "DescribeSnapshots", region, &body)
+}
+
+/// The call that asks a region for snapshots of these IDs.
+pub(super) fn by_ids(region: &str, ids: &[&str]) -> Call {
+    let body = DescribeSnapshots { snapshot_ids: Some(ids), limit: ids.len() as u64, ..Default::default() };
+    call(Effect::Read, "DescribeSnapshots", region, &body)
 }
 
 /// Whether a snapshot is a copy of one of these names. The name filter may match parts of names, so they are compared here, exactly.
