@@ -36,6 +36,7 @@ mod kept_formats;
 mod kept_report;
 mod ledger;
 mod life;
+mod life_ended;
 mod life_huawei;
 mod life_unseen;
 mod metrics;

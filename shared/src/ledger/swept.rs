@@ -63,21 +63,26 @@ pub fn taken_over(current: &Record, by: &Claimant) -> Option<(Record, Expect)> {
     Some((next, was))
 }
 
-/// The record of a backup that is listed and wanted again: the copy that another hand made is gone, or it came back after a newer one had
-/// made up for it. `None` if it is of any other kind.
+/// The record of a backup that is listed and wanted again: the copy that another hand made is gone, it came back after a newer one had made
+/// up for it, or it came back and its copy is gone. `None` if it is of any other kind.
 pub fn wanted(current: &Record, about: &About, by: &Claimant) -> Option<(Record, Expect)> {
-    let why = match current.state {
-        State::Found => "its copy is gone, which nothing here had started",
-        State::Overtaken => "it is covered again",
+    let (state, why) = match current.state {
+        State::Found => (State::Seen, "its copy is gone, which nothing here had started"),
+        State::Overtaken => (State::Seen, "it is covered again"),
+        State::Ended => (State::Lost, "it is covered again, and its copy is gone"),
         _ => return None,
     };
     let was = Expect::Was { version: current.version, owner: current.owner.clone() };
     let mut next = current.clone();
-    next.state = State::Seen;
+    next.state = state;
     next.evidence = None;
     next.about = about.clone();
     next.version += 1;
-    note(&mut next, by, State::Seen, None, None, Some(why.to_owned()));
+    if state == State::Lost {
+        let replication_id = next.receipts.last().and_then(|receipt| receipt.replication_id.clone());
+        next.news.push(News { state, attempt: next.attempt, replication_id, cause: None });
+    }
+    note(&mut next, by, state, None, None, Some(why.to_owned()));
     Some((next, was))
 }
 

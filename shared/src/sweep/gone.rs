@@ -130,7 +130,11 @@ impl Sweep<'_> {
             return self.never_carried(&replication, record, at).await;
         }
         match record.state {
-            State::Accepted => self.accepted(&replication, record, at).await,
+            State::Accepted => match self.accepted(&replication, record, at).await? {
+                // It came to nothing: what becomes of it is settled at once.
+                Some(failed) => self.never_copied(&replication, failed, at).await,
+                None => Ok(()),
+            },
             // The path of every command asks again whether there is a copy, adopts it, and settles the doubt.
             State::InDoubt | State::Claimed => {
                 if paused {
@@ -155,16 +159,21 @@ impl Sweep<'_> {
         }
     }
 
-    /// Asks the destination by the copy's own ID: a list does not always name the source.
-    pub(super) async fn accepted(&mut self, replication: &Replication, record: Record, at: usize) -> Result<(), Stop> {
+    /// Asks the destination by the copy's own ID: a list does not always name the source. Gives back what has come to nothing.
+    pub(super) async fn accepted(
+        &mut self,
+        replication: &Replication,
+        record: Record,
+        at: usize,
+    ) -> Result<Option<Record>, Stop> {
         self.course.requests += 1;
         let (record, _) = observe::confirm(self.ctx, replication, record, self.invocation).await?;
-        if record.state == State::Replicated {
-            self.note_copy(replication, &record, at);
-        } else {
-            self.list(replication, &record, None);
+        match record.state {
+            State::Replicated => self.note_copy(replication, &record, at),
+            State::Failed => return Ok(Some(record)),
+            _ => self.list(replication, &record, None),
         }
-        Ok(())
+        Ok(None)
     }
 
     async fn is_there(&mut self, replication: &Replication, record: &Record) -> Result<bool, Stop> {
@@ -315,23 +324,34 @@ impl Sweep<'_> {
         how: Parting,
         reason: &str,
     ) -> Result<(), Stop> {
-        if self.ctx.settings.read_only {
-            return Ok(());
-        }
-        let now = self.ctx.now();
-        let me = Claimant { owner: record.owner.clone(), lease_until: now, now };
-        let part = |found: Option<&Record>| found.and_then(|found| ledger::part(found, how, &me, reason)).ok_or(());
-        if let Written::Stored(next) = update(&*self.ctx.ports.ledger, Some(record), part).await? {
-            outbox::deliver(self.ctx, replication, &next, self.invocation).await;
-            // What went to a destination that the rule does not name any more is told once, by its message.
-            if self.rule.destinations.contains(&replication.destination) {
-                self.list(replication, &next, Some(reason));
-            }
+        let parted = self.note_parting(replication, record, how, reason).await?;
+        // What went to a destination that the rule does not name any more is told once, by its message.
+        if let Some(next) = parted.filter(|_| self.rule.destinations.contains(&replication.destination)) {
+            self.list(replication, &next, Some(reason));
         }
         Ok(())
     }
 
-    fn list(&mut self, replication: &Replication, record: &Record, reason: Option<&str>) {
+    /// Writes down how a backup or its copy parts from the rule, and tells of it. `None` if it is not written.
+    pub(super) async fn note_parting(
+        &self,
+        replication: &Replication,
+        record: Record,
+        how: Parting,
+        reason: &str,
+    ) -> Result<Option<Record>, Stop> {
+        if self.ctx.settings.read_only {
+            return Ok(None);
+        }
+        let now = self.ctx.now();
+        let me = Claimant { owner: record.owner.clone(), lease_until: now, now };
+        let part = |found: Option<&Record>| found.and_then(|found| ledger::part(found, how, &me, reason)).ok_or(());
+        let Written::Stored(next) = update(&*self.ctx.ports.ledger, Some(record), part).await? else { return Ok(None) };
+        outbox::deliver(self.ctx, replication, &next, self.invocation).await;
+        Ok(Some(*next))
+    }
+
+    pub(super) fn list(&mut self, replication: &Replication, record: &Record, reason: Option<&str>) {
         let line = self.line(replication, record, reason);
         self.found(line);
     }

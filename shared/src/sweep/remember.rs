@@ -12,7 +12,7 @@ use super::state::Sweep;
 use super::stop::Stop;
 use super::verdict::Judgement;
 use crate::ledger::store::{Expect, LedgerError, RecordFilter};
-use crate::ledger::{self, About, Claimant, Copying, Record, State};
+use crate::ledger::{self, About, Claimant, Copying, Parting, Record, State};
 use crate::model::backup::{Backup, CopyState};
 use crate::model::command::{Key, Replication};
 use crate::model::evidence::{Evidence, How};
@@ -62,14 +62,21 @@ impl Sweep<'_> {
                     self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;
                 }
                 Some(record)
-                    if matches!(record.state, State::Found | State::Overtaken) && one.judgement.is_wanting() =>
+                    if matches!(record.state, State::Found | State::Overtaken | State::Ended)
+                        && one.judgement.is_wanting() =>
                 {
                     let wanted =
                         |found: Option<&Record>| found.and_then(|found| ledger::wanted(found, &about, &me)).ok_or(());
                     if let Written::Stored(next) = update(&*self.ctx.ports.ledger, Some(record.clone()), wanted).await?
                     {
-                        one.record = Some(*next);
+                        outbox::deliver(self.ctx, &one.replication, &next, self.invocation).await;
+                        one.record = self.ctx.ports.ledger.get(&one.replication.key()).await?;
                     }
+                }
+                // Its time was over, and the ledger says so from here on.
+                Some(record) if record.state == State::Replicated && matches!(one.judgement, Judgement::Ended(_)) => {
+                    let why = one.judgement.reason().unwrap_or_default();
+                    self.note_parting(&one.replication, record.clone(), Parting::Ended, why).await?;
                 }
                 Some(record) if record.about != about && record.is_open() => {
                     let told =
@@ -220,7 +227,10 @@ impl Sweep<'_> {
         let Written::Stored(next) = update(&*self.ctx.ports.ledger, Some(record), taken).await? else { return Ok(()) };
         outbox::deliver(self.ctx, replication, &next, self.invocation).await;
         let current = self.ctx.ports.ledger.get(&replication.key()).await?.unwrap_or(*next);
-        self.accepted(replication, current, at).await
+        if let Some(failed) = self.accepted(replication, current, at).await? {
+            self.list(replication, &failed, None);
+        }
+        Ok(())
     }
 
     /// What became of a backup that its pair has not carried, as far as anybody saw, and that the listing does not show.

@@ -9,7 +9,7 @@
 //! | 2 | a copy was seen there that is not finished | `InProgress` |
 //! | 3 | the provider's record, kept with the source: running | `InProgress` |
 //! | 4 | ledger `Replicated`, and nobody looked | `Replicated` |
-//! | 4a | ledger `Replicated` and gone after its planned expiry, or `Ended` | `Ended` |
+//! | 4a | ledger `Replicated` or `Ended`, and gone after its planned expiry | `Ended` |
 //! | 5 | ledger `Replicated` and gone before its time, or `Lost` | `Lost` |
 //! | 5a | … done, and nobody has looked in the destination | `Replicated`, `inferred` |
 //! | 5b | … done, but the destination does not show it | `InProgress`: accepted is not copied; after [`ObservationTimes::give_up`] `Lost` |
@@ -212,10 +212,11 @@ pub fn judge(
     }
     let remade = told.is_some_and(|copy| copy.state == CopyState::Running);
     match record.map(|record| record.state).filter(|_| !remade) {
-        Some(State::Replicated) => return proven(record, view, now),
-        Some(State::Ended) => {
+        // Of what had gone with its copy, and is covered again, the copy is lost.
+        Some(State::Ended) if *view == DestinationView::Untried => {
             return Judgement::Ended(record.and_then(last_word).unwrap_or_else(|| "its time was over".to_owned()));
         }
+        Some(State::Replicated | State::Ended) => return proven(record, view, now),
         Some(State::Lost) => {
             return Judgement::Lost(record.and_then(last_word).unwrap_or_else(|| "the copy is gone".to_owned()));
         }

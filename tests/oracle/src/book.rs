@@ -317,8 +317,7 @@ impl Book {
                 }
                 let due = entry.label.made + self.terms.max_lag < now;
                 let historic = self.is_historic(entry, region);
-                let newer =
-                    self.newest_copy(&entry.label.resource, region, false).is_some_and(|made| made > entry.label.made);
+                let newer = self.newest_copy(&entry.label.resource, region).is_some_and(|made| made > entry.label.made);
                 let refused = side.is_some_and(|side| side.refused || side.doubt);
                 let late = due && !historic;
                 let found_now = match (entry.label.copyable, newer && !late) {
@@ -352,13 +351,11 @@ impl Book {
     }
 
     /// When the backup was made of which the newest usable copy of a resource is. A copy is as old as its backup.
-    /// `surely`: only of those of which somebody can know that they are there.
-    pub(crate) fn newest_copy(&self, resource: &str, region: &str, surely: bool) -> Option<Timestamp> {
+    pub(crate) fn newest_copy(&self, resource: &str, region: &str) -> Option<Timestamp> {
         let of = self.entries.values().filter(|entry| entry.label.resource == resource);
         let known = of.filter(|entry| entry.known.possibly() || entry.is_listed());
         known
             .filter(|entry| self.arrived.contains(&(entry.label.id.clone(), region.to_owned())))
-            .filter(|entry| !surely || self.is_sure(entry, region))
             .map(|entry| entry.label.made)
             .max()
     }

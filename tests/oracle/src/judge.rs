@@ -130,12 +130,25 @@ impl Book {
     fn resource(&self, resource: &str, region: &str, at: Timestamp, outlook: &mut Outlook) {
         let of = || self.entries.values().filter(|entry| entry.label.resource == resource);
         let mut may = BTreeSet::new();
-        // Of a copy of which perhaps nobody knows, both may be said.
-        for surely in [false, true] {
-            let copied = self.newest_copy(resource, region, surely);
+        // Of a copy of which perhaps nobody knows, both may be said. When the newest copy is lost, older ones are known by the listing of their
+        // sources alone.
+        let seen = |entry: &&Entry| entry.sides.get(region).is_some_and(|side| side.seen.possibly());
+        let newest = self.newest_copy(resource, region);
+        let lost = of().filter(seen).any(|entry| !self.has_copy(entry, region) && Some(entry.label.made) > newest);
+        for (surely, listed) in [(false, false), (true, false), (false, true)] {
+            if listed && !lost {
+                continue;
+            }
+            let counts = |entry: &&Entry| {
+                self.has_copy(entry, region)
+                    && (!surely || self.is_sure(entry, region))
+                    && (!listed || entry.is_listed())
+                    && (entry.known.possibly() || entry.is_listed())
+            };
+            let copied = of().filter(counts).map(|entry| entry.label.made).max();
             let mut unprotected = Answer::No;
             for entry in of() {
-                let has = self.has_copy(entry, region) && (!surely || self.is_sure(entry, region));
+                let has = counts(&entry);
                 let newer = copied.is_none_or(|made| entry.label.made > made);
                 if !has && newer && self.is_due(entry, at) {
                     // A backup that nobody has seen does not count yet, and one that a listing shows counts in any case.
