@@ -125,12 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn what_one_that_has_stopped_had_taken_is_half_free_after_a_renewal() {
+    fn what_one_that_has_stopped_had_taken_is_free_again_by_halves() {
         let mut world = World::default();
         world.pass(&["a"]);
         world.pass(&["b"]);
         assert_eq!(world.rates["b"].1, OWN);
-        for (seconds, wanted) in [(12, 10.0), (12, LIMIT)] {
+        // It renews after 10, 20 and 30 s; the other counts for 12 s as one that sends, and for 25 s as one that is busy.
+        for (seconds, wanted) in [(11, OWN), (10, 10.0), (10, LIMIT)] {
             (0..seconds).for_each(|_| world.pass(&["b"]));
             assert_eq!(world.rates["b"].1, wanted);
         }
