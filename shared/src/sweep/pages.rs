@@ -395,18 +395,6 @@ impl Sweep<'_> {
             self.found(line);
         }
     }
-
-    /// Counts a verdict and lists it as an exception.
-    pub(super) fn found(&mut self, line: Line) {
-        let at = self.rule.destinations.iter().position(|one| place(one) == line.destination);
-        let gib = line.size_gib.map(|gib| u64::from(gib.get()));
-        self.tally(at.unwrap_or_default(), line.verdict, gib);
-        if line.verdict == Verdict::Replicated {
-            return;
-        }
-        self.exceptions.extend(line.key.as_deref().map(short));
-        self.find(&line);
-    }
 }
 
 /// Whether a copy was seen after that moment. What was seen by a clock that was ahead of this one says nothing.

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
+use super::chunks::short;
 use super::due::{Due, Gate, Lanes};
+use super::findings::{Line, place};
 use super::register::Register;
 use super::verdict::Verdict;
 
@@ -85,5 +87,17 @@ impl<'c> Sweep<'c> {
         if let Some(volume) = self.course.volumes.get_mut(at) {
             volume.add(verdict, gib);
         }
+    }
+
+    /// Counts a verdict and lists it as an exception.
+    pub(super) fn found(&mut self, line: Line) {
+        let at = self.rule.destinations.iter().position(|one| place(one) == line.destination);
+        let gib = line.size_gib.map(|gib| u64::from(gib.get()));
+        self.tally(at.unwrap_or_default(), line.verdict, gib);
+        if line.verdict == Verdict::Replicated {
+            return;
+        }
+        self.exceptions.extend(line.key.as_deref().map(short));
+        self.find(&line);
     }
 }
