@@ -63,7 +63,6 @@ mod sizes;
 mod status;
 mod stopping;
 mod subcommands;
-mod sustained;
 mod sweep_command;
 mod sweep_faults;
 mod sweep_limits;

@@ -54,7 +54,7 @@ pub fn rounds(explorer: &mut Explorer, start: &State, tell: &mut dyn FnMut(&str,
     next.state.stopped = None;
     let mut kinds = vec![Kind::Sweep];
     kinds.extend((0..BACKUPS).filter(|backup| explorer.world.delivers(*backup)).map(Kind::Delivery));
-    kinds.extend(explorer.world.has(Kind::VaultWide).then_some(Kind::VaultWide));
+    kinds.extend([Kind::Otherwise, Kind::VaultWide].into_iter().filter(|kind| explorer.world.has(*kind)));
     kinds.push(Kind::Observe);
     for (round, names) in NAMES.iter().enumerate() {
         next.state.clock = (round as u16 + 1) * WEEK;
@@ -63,6 +63,7 @@ pub fn rounds(explorer: &mut Explorer, start: &State, tell: &mut dyn FnMut(&str,
             let name = match kind {
                 Kind::Sweep => names[0],
                 Kind::Delivery(backup) => names[1 + usize::from(*backup)],
+                Kind::Otherwise => names[2],
                 Kind::VaultWide => names[3],
                 Kind::Observe => names[4],
                 _ => unreachable!("at rest no person decides anything"),

@@ -1,4 +1,4 @@
-//! What lasts: a queue that is down for an hour, a table that throttles for ten minutes, a clock that is off by a day. Time is simulated.
+//! What lasts: a queue that is down for an hour, and a table that throttles for ten minutes. Time is simulated.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::Timestamp;
-use offsite_shared::handler::handle;
+use offsite_shared::ledger::Record;
 use offsite_shared::ledger::store::{Expect, LedgerError, Put, RecordFilter, RecordPage};
-use offsite_shared::ledger::{Record, State};
 use offsite_shared::model::access::{CredentialName, Pause};
 use offsite_shared::model::command::{Key, Operation};
 use offsite_shared::model::error::EmitError;
@@ -17,8 +16,7 @@ use offsite_shared::model::receipt::Message;
 use offsite_shared::ports::{Boxed, Clock, Emitter, Ledger};
 use serde_json::json;
 
-use super::ports::Process;
-use super::world::{Clouds, Home, Store, command, replication};
+use super::world::{Clouds, Home, Store, command};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -134,32 +132,6 @@ async fn a_table_that_throttles_for_ten_minutes_costs_no_second_copy() {
             let wanted = if operation == Operation::CopyCheckpoint { 3 } else { 1 };
             let sent = receipts(&store).await;
             assert_eq!((clouds.count(), sent.len()), (wanted, wanted as usize), "{operation:?} {takes}: {sent:?}");
-        }
-    }
-}
-
-/// Our clock is a day behind or ahead of the clouds', and then right again; in a process that lives on.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clock_that_is_off_by_a_day_starts_nothing_and_stops_nothing_for_good() {
-    let day = 24 * 60;
-    for operation in Operation::ALL {
-        for off in [day, -day] {
-            let (clouds, store) = (Clouds::plain().await, Store::open(Home::Sqlite).await);
-            let process = Process::new(None, &clouds.clock);
-            let context = clouds.context(&store.ledger, &store.emitter, &process);
-            let command = command(operation, &mut Rng::with_seed(62));
-            clouds.clock.set(off);
-            let error = handle(&context, &command, &clouds.invocation()).await.unwrap_err();
-            assert_eq!(clouds.count(), 0, "{operation:?} {off}: {error:?}");
-            clouds.clock.set(-off);
-            // The refused credential is left alone for five minutes, whatever day that was told on.
-            clouds.clock.sleep(MINUTE * 6).await;
-            let answer = handle(&context, &command, &clouds.invocation()).await.unwrap();
-            assert_eq!(answer["results"][0]["state"], "accepted", "{operation:?} {off}: {answer}");
-            let wanted = if operation == Operation::CopyCheckpoint { 3 } else { 1 };
-            assert_eq!(clouds.count(), wanted, "{operation:?} {off}");
-            let record = store.ledger.get(&replication(&command).key()).await.unwrap().unwrap();
-            assert_eq!(record.state, State::Accepted);
         }
     }
 }

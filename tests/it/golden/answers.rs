@@ -55,7 +55,7 @@ pub async fn commands() -> Lines {
         tell(&mut lines, name, &world, &command).await;
         tell(&mut lines, &format!("{name} again"), &world, &command).await;
     }
-    for (fate, minutes) in [("plain", 1), ("full", 1), ("full", 6), ("silent", 1), ("silent", 20), ("key", 1)] {
+    for (fate, minutes) in [("plain", 1), ("full", 1), ("full", 6), ("silent", 1), ("silent", 22), ("key", 1)] {
         let world = World::new();
         world.ask(&copy(&format!("snap-{fate}"), &[FAR])).await.ok();
         world.queue.drain();
