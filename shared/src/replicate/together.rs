@@ -7,6 +7,7 @@
 //! **Invariant:** what is read here counts for a first attempt without doubt, and was asked for after the claim.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
 use futures_channel::oneshot;
@@ -150,8 +151,13 @@ fn plan<'c>(ctx: &'c Context, stop: Timestamp, questions: Vec<Question<'c>>) {
         let mut group = group.into_iter().peekable();
         while group.peek().is_some() {
             let members: Vec<Planned> = group.by_ref().take(provider.reads_at_once(nth).max(1)).collect();
-            let asked = members.iter().map(|one| (one.call.clone(), one.replication.clone())).collect();
-            let told = async move { Arc::new(read(ctx, provider, nth, asked, stop).await) };
+            let asked: Vec<_> = members.iter().map(|one| (one.call.clone(), one.replication.clone())).collect();
+            let told = async move {
+                let size = asked.len();
+                let told = AssertUnwindSafe(read(ctx, provider, nth, asked, stop)).catch_unwind().await;
+                // A mistake on the way is that of one. Asked by itself, each meets its own.
+                Arc::new(told.unwrap_or_else(|_| vec![None; size]))
+            };
             let told = (Box::pin(told) as Boxed<'_, Arc<Vec<Given>>>).shared();
             for (place, member) in members.into_iter().enumerate() {
                 for number in member.of {
