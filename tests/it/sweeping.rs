@@ -492,7 +492,7 @@ async fn a_policy_is_explained_and_tried_without_starting_anything() {
 #[tokio::test]
 async fn a_course_that_is_taken_up_late_still_knows_the_pair_of_vaults() {
     let mut estate = Estate::start(5, 1_500).await;
-    estate.environment = estate.environment.with("OFFSITE_ALIBABA_RPS", "10");
+    estate.environment = estate.environment.with("OFFSITE_ALIBABA_RPS", "6");
     let policy = estate.policy(Cloud::Alibaba).await;
     let context = estate.paused(&policy);
     estate.sweep(&context).await;
