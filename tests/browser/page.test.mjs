@@ -304,7 +304,7 @@ test('without scripts everything is there', () => visit('rich', { javaScriptEnab
   assert.equal(await page.locator('#exceptions-filters').isVisible(), false);
   assert.equal(await page.locator('th button').count(), 0);
   assert.equal(await page.locator('figure.chart').count(), 6);
-  assert.equal(await page.locator('dl dt').count(), 53);
+  assert.equal(await page.locator('dl dt').count(), 54);
   assert.equal(await page.locator('figure.calendar rect[class] title').count() % 366, 0);
   assert.ok((await page.textContent('#exceptions')).includes('</script><img src=x onerror="window.pwned=1">'));
   await shot(page, 'no-script');
