@@ -15,7 +15,7 @@ fn refused(home: &Home, cloud: Cloud) -> u64 {
 }
 
 #[tokio::test]
-async fn a_rotated_secret_is_taken_up_after_one_refused_call() {
+async fn a_rotated_secret_is_taken_up_after_the_reads_of_one_start_were_refused() {
     let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
     let function = home.function(Cloud::Tencent);
     home.invoke(&function, &copy("snap-rotate01")).await.unwrap();
@@ -30,9 +30,11 @@ async fn a_rotated_secret_is_taken_up_after_one_refused_call() {
     post(&home.base(Cloud::Tencent), "/_sim/key", key(&new)).await.unwrap();
     let answer = home.invoke(&function, &copy("snap-rotate02")).await.unwrap();
     assert_eq!(answer["results"][0]["state"], "accepted", "{answer}");
-    assert_eq!(refused(&home, Cloud::Tencent), 1, "the old key was tried once");
+    // What is read before a start goes out at once: of the backup, and of its destination.
+    let tried = refused(&home, Cloud::Tencent);
+    assert!((1..=2).contains(&tried), "the old key was tried {tried} times");
     home.invoke(&function, &copy("snap-rotate03")).await.unwrap();
-    assert_eq!(refused(&home, Cloud::Tencent), 1, "and never again");
+    assert_eq!(refused(&home, Cloud::Tencent), tried, "and never again");
     home.expect_receipts(3).await;
     let log = home.log(Cloud::Tencent).await;
     assert!(!log.is_empty() && !log.contains("simulated-secret"), "nothing, or a secret, in the log:\n{log}");
