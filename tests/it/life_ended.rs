@@ -1,12 +1,16 @@
 //! Histories of what came to its end: a copy that failed or went, and a backup that came back under its rule.
 
+use std::sync::Arc;
+
+use offsite_shared::handler::handle;
 use offsite_shared::ledger::State;
 use offsite_shared::ledger::store::RecordFilter;
+use offsite_shared::policy::Policy;
 use offsite_shared::ports::Ledger;
 use offsite_shared::report::Conclusion;
 use serde_json::json;
 
-use crate::life::{COPY, Life};
+use crate::life::{COPY, FAR, Life};
 
 async fn states(life: &Life) -> Vec<State> {
     let all = life.estate.ledger().list(&RecordFilter::default(), None, 10).await.unwrap().records;
@@ -67,5 +71,26 @@ async fn a_copy_whose_time_was_over_has_ended_in_the_ledger_as_well() {
         assert_eq!((&counts["ended"], &counts["lost"]), (&json!(u8::from(over)), &json!(u8::from(!over))), "{counts}");
         assert_eq!(states(&life).await == [State::Ended], over);
         assert_eq!(life.told("ended").await, usize::from(over));
+    }
+}
+
+#[tokio::test]
+async fn what_was_renamed_out_of_its_rule_has_left_although_the_policy_was_edited_meanwhile() {
+    for renamed in [false, true] {
+        let life = Life::begin(|_| {}).await;
+        let ids = life.make("a", &["1"]).await;
+        life.fault(json!([{ "action": COPY, "kind": "code", "code": "InsufficientSnapshotQuota" }])).await;
+        life.sweep().await;
+        let name = if renamed { "other" } else { "life-again" };
+        life.seed(json!({ "rename": { &ids[0]: name } })).await;
+        let prefix = if renamed { "life" } else { "another" };
+        let rule = json!({
+            "name": "web", "provider": "tencent", "objective": { "max_lag": "12h" }, "limits": { "allow_empty": true },
+            "source": { "region": "ap-guangzhou", "select": { "name_prefix": prefix } }, "destinations": [{ "region": FAR }],
+        });
+        let policy = Arc::new(Policy::from_json(&json!({ "version": 1, "rules": [rule] })).unwrap());
+        let edited = life.estate.context(&policy);
+        let answer = handle(&edited, &json!({ "action": "sweep" }), &life.estate.invocation(3_600)).await.unwrap();
+        assert_eq!(answer["swept"][0]["counts"]["left"], json!(u8::from(renamed)), "{answer}");
     }
 }

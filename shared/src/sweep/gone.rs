@@ -12,7 +12,7 @@ use super::verdict::Verdict;
 use crate::exchange::{self, Target};
 use crate::ledger::store::RecordFilter;
 use crate::ledger::{self, About, Claimant, Parting, Record, State};
-use crate::model::backup::Eligibility;
+use crate::model::backup::{Backup, Eligibility};
 use crate::model::command::{Key, Operation, Replication};
 use crate::model::evidence::How;
 use crate::model::failure::Disposition;
@@ -255,9 +255,8 @@ impl Sweep<'_> {
         let historic = line.is_historic(self.since.get(at).copied());
         // What was a gap stays a breach, whatever became of the attempts to copy it.
         let overtaken = (historic || !due) && made.is_some() && self.register.has_copy(&line, at, made);
-        let edited = how == Parting::Left && self.edited;
         let how = match how {
-            _ if edited => Parting::Excluded,
+            Parting::Excluded => how,
             // What cannot be copied speaks through its resource.
             _ if overtaken || record.state == State::Ineligible => Parting::Overtaken,
             other => other,
@@ -285,7 +284,10 @@ impl Sweep<'_> {
                 (_, Coverage::NotCovered(why)) => {
                     let of = noted.resource.clone().or_else(|| backup.resource.clone());
                     let noted = About { resource: of, ..noted.clone() };
-                    let excluded = self.rule.source.select.leaves_out(&source.id, &noted);
+                    let named = noted.name.clone().or_else(|| backup.name.clone());
+                    let before = Backup { name: named, ..backup.clone() };
+                    let renamed = self.rule.covers(&before, self.ctx.now()) == Coverage::Covered;
+                    let excluded = self.rule.source.select.leaves_out(&source.id, &noted) || (self.edited && !renamed);
                     if excluded { Source::Excluded(why) } else { Source::Left(why) }
                 }
                 _ => Source::Covered,
