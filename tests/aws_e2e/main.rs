@@ -13,6 +13,8 @@ mod credentials;
 mod deploying;
 mod door;
 mod events;
+#[path = "../it/over.rs"]
+mod over;
 /// Of the other tests only what the suite of the stores stands on.
 #[path = "../it/faults"]
 #[allow(dead_code)]

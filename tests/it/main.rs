@@ -43,6 +43,7 @@ mod metrics;
 mod moving;
 mod observe;
 mod only_reads;
+mod over;
 mod pace;
 mod passwords;
 mod plain_output;

@@ -2,14 +2,13 @@
 //! the safeguards are taken away by wrappers around its ports.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // The lints' exceptions know test functions only, not their helpers.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use offsite_shared::ledger::Record;
-use offsite_shared::ledger::store::{Expect, LedgerError, Put, RecordFilter, RecordPage};
-use offsite_shared::model::access::{Access, CredentialName, Pause};
-use offsite_shared::model::command::{Cloud, Command, Key, Replication};
+use offsite_shared::ledger::store::{Expect, LedgerError, Put};
+use offsite_shared::model::access::Access;
+use offsite_shared::model::command::{Cloud, Command, Replication};
 use offsite_shared::model::evidence::{Evidence, Observation};
 use offsite_shared::model::failure::Failure;
 use offsite_shared::model::fields::FieldError;
@@ -26,6 +25,7 @@ use offsite_shared::sign::{Nonce, RequestDraft, SignError, Signed};
 use crate::faults::cells::{Cell, Deliveries, matrix, run_all};
 use crate::faults::ports::Step;
 use crate::faults::world::{Home, Store, Weakness, seed};
+use crate::over::goes_on;
 
 /// A provider that never finds a copy, and knows no question for many.
 pub struct Blind(pub &'static dyn Provider);
@@ -138,33 +138,10 @@ impl Weak {
 }
 
 impl Ledger for Weak {
+    goes_on!(get list count pauses);
+
     fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>> {
         Box::pin(self.write(record, expect))
-    }
-
-    fn get<'a>(&'a self, key: &'a Key) -> Boxed<'a, Result<Option<Record>, LedgerError>> {
-        self.inner.get(key)
-    }
-
-    fn list<'a>(
-        &'a self,
-        filter: &'a RecordFilter,
-        after: Option<&'a Key>,
-        limit: u32,
-    ) -> Boxed<'a, Result<RecordPage, LedgerError>> {
-        self.inner.list(filter, after, limit)
-    }
-
-    fn count(&self) -> Boxed<'_, Result<BTreeMap<String, u64>, LedgerError>> {
-        self.inner.count()
-    }
-
-    fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
-        self.inner.pause_of(credential)
-    }
-
-    fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
-        self.inner.pause(credential, pause)
     }
 }
 

@@ -8,16 +8,16 @@ use fastrand::Rng;
 use jiff::SignedDuration;
 use offsite_shared::handler::handle;
 use offsite_shared::ledger::limits::Attempts;
-use offsite_shared::ledger::store::{Expect, LedgerError, Put, RecordFilter, RecordPage};
+use offsite_shared::ledger::store::{Expect, LedgerError, Put};
 use offsite_shared::ledger::{self, Claim, Claimant, Ending, Record, State};
-use offsite_shared::model::access::{CredentialName, Pause};
-use offsite_shared::model::command::{Cloud, Key, Operation};
+use offsite_shared::model::command::{Cloud, Operation};
 use offsite_shared::model::receipt::Receipt;
 use offsite_shared::ports::{Boxed, Clock, Ledger};
 use serde_json::{Value, json};
 
 use crate::faults::ports::Process;
 use crate::faults::world::{Clouds, Home, Store, command, replication};
+use crate::over::goes_on;
 
 /// What the other writer makes of the record that it finds.
 type Other = Box<dyn Fn(&Record) -> (Record, Expect) + Send + Sync>;
@@ -50,9 +50,7 @@ impl Between {
 }
 
 impl Ledger for Between {
-    fn get<'a>(&'a self, key: &'a Key) -> Boxed<'a, Result<Option<Record>, LedgerError>> {
-        self.inner.get(key)
-    }
+    goes_on!(get list count pauses);
 
     fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>> {
         Box::pin(async move {
@@ -61,27 +59,6 @@ impl Ledger for Between {
             }
             self.inner.put(record, expect).await
         })
-    }
-
-    fn list<'a>(
-        &'a self,
-        filter: &'a RecordFilter,
-        after: Option<&'a Key>,
-        limit: u32,
-    ) -> Boxed<'a, Result<RecordPage, LedgerError>> {
-        self.inner.list(filter, after, limit)
-    }
-
-    fn count(&self) -> Boxed<'_, Result<std::collections::BTreeMap<String, u64>, LedgerError>> {
-        self.inner.count()
-    }
-
-    fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
-        self.inner.pause_of(credential)
-    }
-
-    fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
-        self.inner.pause(credential, pause)
     }
 }
 

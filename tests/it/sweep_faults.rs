@@ -1,6 +1,5 @@
 //! A sweep whose ledger and notes fail now and then: what is counted is listed, and nothing is counted twice or forgotten.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -9,14 +8,14 @@ use offsite_local::home::ledger::SqliteLedger;
 use offsite_shared::context::Invocation;
 use offsite_shared::handler::handle;
 use offsite_shared::ledger::Record;
-use offsite_shared::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
-use offsite_shared::model::access::{CredentialName, Pause};
+use offsite_shared::ledger::store::LedgerError;
 use offsite_shared::model::command::{Cloud, Key};
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Boxed, Clock, Ledger, Notes};
 use offsite_shared::report::Conclusion;
 use serde_json::{Value, json};
 
+use crate::over::goes_on;
 use crate::sweeping::{Estate, compare};
 
 /// Fails now and then when a record is read or a note is written.
@@ -39,43 +38,18 @@ impl Faltering {
 }
 
 impl Ledger for Faltering {
+    goes_on!(put list count pauses);
+
     fn get<'a>(&'a self, key: &'a Key) -> Boxed<'a, Result<Option<Record>, LedgerError>> {
         Box::pin(async move {
             self.trip(300)?;
             self.inner.get(key).await
         })
     }
-
-    fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>> {
-        self.inner.put(record, expect)
-    }
-
-    fn list<'a>(
-        &'a self,
-        filter: &'a RecordFilter,
-        after: Option<&'a Key>,
-        limit: u32,
-    ) -> Boxed<'a, Result<RecordPage, LedgerError>> {
-        self.inner.list(filter, after, limit)
-    }
-
-    fn count(&self) -> Boxed<'_, Result<BTreeMap<String, u64>, LedgerError>> {
-        self.inner.count()
-    }
-
-    fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
-        self.inner.pause_of(credential)
-    }
-
-    fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
-        self.inner.pause(credential, pause)
-    }
 }
 
 impl Notes for Faltering {
-    fn note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Option<Note>, LedgerError>> {
-        self.inner.note(name)
-    }
+    goes_on!(note drop_note);
 
     fn put_note<'a>(&'a self, name: &'a str, text: &'a str, was: u64) -> Boxed<'a, Result<bool, LedgerError>> {
         Box::pin(async move {
@@ -85,10 +59,6 @@ impl Notes for Faltering {
             }
             self.inner.put_note(name, text, was).await
         })
-    }
-
-    fn drop_note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<(), LedgerError>> {
-        self.inner.drop_note(name)
     }
 }
 

@@ -10,9 +10,8 @@ use offsite_shared::context::Context;
 use offsite_shared::handler::handle;
 use offsite_shared::io::memory::MemoryLedger;
 use offsite_shared::ledger::Record;
-use offsite_shared::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
-use offsite_shared::model::access::{CredentialName, Pause};
-use offsite_shared::model::command::{Cloud, Command, Key};
+use offsite_shared::ledger::store::{Expect, LedgerError, Put};
+use offsite_shared::model::command::{Cloud, Command};
 use offsite_shared::model::error::EmitError;
 use offsite_shared::model::http::{HttpRequest, Manner, Reply, TransportError};
 use offsite_shared::policy::Policy;
@@ -21,6 +20,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::faults::world::batch;
+use crate::over::goes_on;
 use crate::schemas::{assert_fits, validator};
 use crate::sweeping::Estate;
 
@@ -131,9 +131,8 @@ struct Stores {
 }
 
 impl Ledger for Stores {
-    fn get<'a>(&'a self, key: &'a Key) -> Boxed<'a, Result<Option<Record>, LedgerError>> {
-        self.inner.get(key)
-    }
+    goes_on!(get list count pauses);
+
     fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>> {
         Box::pin(async move {
             self.mortal.step().await;
@@ -142,29 +141,11 @@ impl Ledger for Stores {
             put
         })
     }
-    fn list<'a>(
-        &'a self,
-        filter: &'a RecordFilter,
-        after: Option<&'a Key>,
-        limit: u32,
-    ) -> Boxed<'a, Result<RecordPage, LedgerError>> {
-        self.inner.list(filter, after, limit)
-    }
-    fn count(&self) -> Boxed<'_, Result<BTreeMap<String, u64>, LedgerError>> {
-        self.inner.count()
-    }
-    fn pause_of<'a>(&'a self, name: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
-        self.inner.pause_of(name)
-    }
-    fn pause<'a>(&'a self, name: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
-        self.inner.pause(name, pause)
-    }
 }
 
 impl Notes for Stores {
-    fn note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Option<Note>, LedgerError>> {
-        self.inner.note(name)
-    }
+    goes_on!(note drop_note);
+
     fn put_note<'a>(&'a self, name: &'a str, text: &'a str, was: u64) -> Boxed<'a, Result<bool, LedgerError>> {
         Box::pin(async move {
             self.mortal.step().await;
@@ -172,9 +153,6 @@ impl Notes for Stores {
             self.mortal.step().await;
             put
         })
-    }
-    fn drop_note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<(), LedgerError>> {
-        self.inner.drop_note(name)
     }
 }
 

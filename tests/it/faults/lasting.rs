@@ -8,15 +8,15 @@ use std::time::Duration;
 use fastrand::Rng;
 use jiff::Timestamp;
 use offsite_shared::ledger::Record;
-use offsite_shared::ledger::store::{Expect, LedgerError, Put, RecordFilter, RecordPage};
-use offsite_shared::model::access::{CredentialName, Pause};
-use offsite_shared::model::command::{Key, Operation};
+use offsite_shared::ledger::store::{Expect, LedgerError, Put};
+use offsite_shared::model::command::Operation;
 use offsite_shared::model::error::EmitError;
 use offsite_shared::model::receipt::Message;
 use offsite_shared::ports::{Boxed, Clock, Emitter, Ledger};
 use serde_json::json;
 
 use super::world::{Clouds, Home, Store, command};
+use crate::over::goes_on;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -42,36 +42,13 @@ struct Table {
 }
 
 impl Ledger for Table {
-    fn get<'a>(&'a self, key: &'a Key) -> Boxed<'a, Result<Option<Record>, LedgerError>> {
-        self.inner.get(key)
-    }
+    goes_on!(get list count pauses);
 
     fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>> {
         if self.takes.fetch_sub(1, Ordering::SeqCst) > 0 {
             return self.inner.put(record, expect);
         }
         Box::pin(async { Err(LedgerError::Unavailable("ProvisionedThroughputExceededException".to_owned())) })
-    }
-
-    fn list<'a>(
-        &'a self,
-        filter: &'a RecordFilter,
-        after: Option<&'a Key>,
-        limit: u32,
-    ) -> Boxed<'a, Result<RecordPage, LedgerError>> {
-        self.inner.list(filter, after, limit)
-    }
-
-    fn count(&self) -> Boxed<'_, Result<BTreeMap<String, u64>, LedgerError>> {
-        self.inner.count()
-    }
-
-    fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
-        self.inner.pause_of(credential)
-    }
-
-    fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
-        self.inner.pause(credential, pause)
     }
 }
 

@@ -1,6 +1,5 @@
 //! Ports that break one step on purpose, and a clock that jumps instead of waiting.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,10 +7,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::http::HttpTransport;
-use offsite_shared::ledger::store::{Expect, LedgerError, Put, RecordFilter, RecordPage};
+use offsite_shared::ledger::store::{Expect, LedgerError, Put};
 use offsite_shared::ledger::{Record, State};
-use offsite_shared::model::access::{CredentialName, Pause};
-use offsite_shared::model::command::Key;
 use offsite_shared::model::error::EmitError;
 use offsite_shared::model::http::{HttpRequest, Reply, TransportError};
 use offsite_shared::model::receipt::Message;
@@ -19,6 +16,8 @@ use offsite_shared::ports::{Boxed, Clock, Emitter, Ledger, Transport};
 use offsite_shared::sign::Nonce;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+
+use crate::over::goes_on;
 
 /// A step of the handler's path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,9 +221,7 @@ fn silent(blow: Blow) -> LedgerError {
 }
 
 impl Ledger for BrokenLedger {
-    fn get<'a>(&'a self, key: &'a Key) -> Boxed<'a, Result<Option<Record>, LedgerError>> {
-        self.inner.get(key)
-    }
+    goes_on!(get list count pauses);
 
     fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>> {
         self.process.tally.writes.fetch_add(1, Ordering::SeqCst);
@@ -235,27 +232,6 @@ impl Ledger for BrokenLedger {
                 Err(blow) => Err(silent(blow)),
             }
         })
-    }
-
-    fn list<'a>(
-        &'a self,
-        filter: &'a RecordFilter,
-        after: Option<&'a Key>,
-        limit: u32,
-    ) -> Boxed<'a, Result<RecordPage, LedgerError>> {
-        self.inner.list(filter, after, limit)
-    }
-
-    fn count(&self) -> Boxed<'_, Result<BTreeMap<String, u64>, LedgerError>> {
-        self.inner.count()
-    }
-
-    fn pause_of<'a>(&'a self, credential: &'a CredentialName) -> Boxed<'a, Result<Option<Pause>, LedgerError>> {
-        self.inner.pause_of(credential)
-    }
-
-    fn pause<'a>(&'a self, credential: &'a CredentialName, pause: &'a Pause) -> Boxed<'a, Result<(), LedgerError>> {
-        self.inner.pause(credential, pause)
     }
 }
 
