@@ -8,7 +8,6 @@ use std::time::Duration;
 use offsite_shared::context::Context;
 use offsite_shared::handler::handle;
 use offsite_shared::io::http::HttpTransport;
-use offsite_shared::io::memory::MemoryLedger;
 use offsite_shared::ledger::Absent;
 use offsite_shared::ledger::store::Expect;
 use offsite_shared::model::command::{Cloud, Command};
@@ -228,10 +227,7 @@ async fn where_another_hand_copies_each_start_reads() {
     let scene = Scene::begin(json!({ "allow_empty": true }), None).await;
     scene.make("aaaa", 2).await;
     // A program of somebody else, with a memory of its own, has begun to copy.
-    let mut other = scene.estate.context(&scene.policy);
-    let memory = Arc::new(MemoryLedger::default());
-    other.ports.ledger = memory.clone();
-    other.ports.notes = memory;
+    let other = scene.estate.without_memory(&scene.policy);
     scene.estate.sweep(&other).await;
     scene.sweep().await;
     scene.pass(2 * 3_600).await;

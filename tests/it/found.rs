@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use offsite_shared::context::Context;
 use offsite_shared::handler::handle;
-use offsite_shared::io::memory::MemoryLedger;
 use offsite_shared::ledger::store::RecordFilter;
 use offsite_shared::ledger::{Resolution, State, resolve};
 use offsite_shared::model::command::Cloud;
@@ -56,10 +55,7 @@ impl Scene {
             .await;
         scene.seed(json!({ "switches": { "visibility_delay_s": seconds } })).await;
         // A program of somebody else, with a memory of its own.
-        let mut other = scene.estate.context(&scene.policy);
-        let memory = Arc::new(MemoryLedger::default());
-        other.ports.ledger = memory.clone();
-        other.ports.notes = memory;
+        let other = scene.estate.without_memory(&scene.policy);
         let swept = sweep(&scene.estate, &other).await;
         assert_eq!(swept["started"], json!(1), "{swept}");
         scene
@@ -234,8 +230,8 @@ async fn a_pair_that_a_refused_attempt_had_not_seen_is_adopted_once_it_is_seen()
     scene.seed(json!({ "switches": { "visibility_delay_s": 30 } })).await;
     scene.sweep().await;
     // The ledger is lost, and before the pair can be seen another call is refused.
-    let memory = Arc::new(MemoryLedger::default());
-    (scene.context.ports.ledger, scene.context.ports.notes) = (memory.clone(), memory.clone());
+    scene.context = scene.estate.without_memory(&scene.policy);
+    let memory = scene.context.ports.ledger.clone();
     let refused = json!([{ "action": "CreateVaultReplication", "kind": "code", "code": "ServiceNotActivated" }]);
     scene.estate.post(scene.cloud, "faults", &json!({ "clear": true, "faults": refused })).await;
     let states = async || {

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use offsite_shared::context::Context;
 use offsite_shared::handler::handle;
-use offsite_shared::io::memory::MemoryLedger;
 use offsite_shared::ledger::State;
 use offsite_shared::ledger::store::RecordFilter;
 use offsite_shared::policy::Policy;
@@ -25,14 +23,6 @@ async fn two() -> Life {
 async fn name(life: &Life, id: &str) {
     let command = life.policy.rule("web").unwrap().command_of(id).to_json();
     handle(&life.context, &command, &life.estate.invocation(600)).await.unwrap();
-}
-
-/// The same program with another, empty ledger: somebody else's, or ours after it was lost.
-fn without_memory(life: &Life) -> Context {
-    let mut other = life.estate.context(&life.policy);
-    let memory = Arc::new(MemoryLedger::default());
-    (other.ports.ledger, other.ports.notes) = (memory.clone(), memory);
-    other
 }
 
 async fn darken(life: &Life, region: &str) {
@@ -136,7 +126,9 @@ async fn a_copy_of_another_hand_is_under_way_while_its_destination_is_dark() {
     let life = two().await;
     life.seed(json!({ "switches": { "visibility_delay_s": 600 } })).await;
     let ids = life.make("a", &["1"]).await;
-    handle(&without_memory(&life), &json!({ "action": "sweep" }), &life.estate.invocation(3_600)).await.unwrap();
+    handle(&life.estate.without_memory(&life.policy), &json!({ "action": "sweep" }), &life.estate.invocation(3_600))
+        .await
+        .unwrap();
     life.sweep().await;
     life.seed(json!({ "remove": ids })).await;
     darken(&life, NEAR).await;
@@ -171,7 +163,7 @@ async fn a_second_attempt_is_under_way_although_the_ledger_was_lost_and_its_sour
     life.arrive().await;
     life.seed(json!({ "remove": life.copies() })).await;
     assert_eq!(life.sweep().await["started"], json!(1), "the lost copy is made again");
-    let after = without_memory(&life);
+    let after = life.estate.without_memory(&life.policy);
     let sweep = async || {
         let answer = handle(&after, &json!({ "action": "sweep" }), &life.estate.invocation(3_600)).await.unwrap();
         answer["swept"][0]["counts"].clone()
@@ -189,7 +181,7 @@ async fn a_copy_of_which_its_source_tells_is_remembered_for_a_destination_that_i
     let ids = life.make("a", &["1"]).await;
     life.seed(json!({ "switches": { "visibility_delay_s": 600 } })).await;
     life.sweep().await;
-    let after = without_memory(&life);
+    let after = life.estate.without_memory(&life.policy);
     darken(&life, NEAR).await;
     for gone in [false, true] {
         if gone {

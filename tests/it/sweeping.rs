@@ -16,7 +16,7 @@ use offsite_shared::context::metrics::Metrics;
 use offsite_shared::context::{Context, Invocation, Ports};
 use offsite_shared::handler::handle;
 use offsite_shared::io::http::HttpTransport;
-use offsite_shared::io::memory::FixedPolicy;
+use offsite_shared::io::memory::{FixedPolicy, MemoryLedger};
 use offsite_shared::ledger::store::{Expect, Put};
 use offsite_shared::ledger::{About, Claimant, Record, State, put_off};
 use offsite_shared::model::command::{Cloud, Command};
@@ -120,6 +120,14 @@ impl Estate {
             ..ports(&self.environment, &settings, &PROVIDERS, http, emitter, clock)
         };
         Context::new(ports, settings, Metrics::default())
+    }
+
+    /// One with another ledger that is empty: somebody else's, or ours after it was lost.
+    pub fn without_memory(&self, policy: &Arc<Policy>) -> Context {
+        let mut context = self.context(policy);
+        let memory = Arc::new(MemoryLedger::default());
+        (context.ports.ledger, context.ports.notes) = (memory.clone(), memory);
+        context
     }
 
     /// One that starts nothing.
