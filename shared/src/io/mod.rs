@@ -18,6 +18,7 @@ mod log;
 pub mod memory;
 pub mod meter;
 pub mod objects;
+pub mod overlay;
 pub mod patience;
 pub mod policies;
 pub mod roots;

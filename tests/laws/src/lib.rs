@@ -8,7 +8,6 @@
 mod block;
 mod draw;
 mod laws;
-mod looking;
 mod play;
 mod ports;
 mod rest;

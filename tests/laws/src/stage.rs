@@ -12,6 +12,7 @@ use offsite_shared::context::{Context, Invocation, Ports};
 use offsite_shared::handler::handle;
 use offsite_shared::io::credentials::{AccountSecrets, key_variables};
 use offsite_shared::io::memory::{FixedPolicy, MemoryLedger};
+use offsite_shared::io::overlay::Overlay;
 use offsite_shared::ledger::Record;
 use offsite_shared::ledger::store::RecordFilter;
 use offsite_shared::model::command::Cloud;
@@ -31,7 +32,6 @@ use offsite_simulators::{InProcess, Provider, SimOptions};
 use serde_json::{Value, json};
 
 use crate::block::block_on;
-use crate::looking::Looking;
 use crate::ports::{BASES, Kept, LIVES, Queue, TheirClock, ToSimulators, World};
 use crate::step::{Kind, Terms};
 
@@ -211,7 +211,7 @@ impl Stage {
 
     /// The rule's report of the clouds as they are now, without writing anything.
     pub(crate) fn live(&self) -> Result<RuleReport, String> {
-        let over = Arc::new(Looking::over(self.store.0.clone(), self.store.1.clone()));
+        let over = Arc::new(Overlay::over(self.store.0.clone(), self.store.1.clone()));
         let store: Store = (over.clone(), over);
         let mut context = context(&self.world, &self.policy, &store, false)?;
         context.settings.read_only = true;

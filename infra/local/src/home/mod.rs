@@ -3,7 +3,6 @@
 pub mod database;
 pub mod ledger;
 mod living;
-mod overlay;
 pub mod policy_file;
 pub mod profile;
 pub mod queue;
@@ -23,6 +22,7 @@ use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::memory::{FixedPolicy, MemoryLedger};
 use offsite_shared::io::meter::{self, LineMeter};
+use offsite_shared::io::overlay::Overlay;
 use offsite_shared::io::policies::StoredPolicy;
 use offsite_shared::io::roots::Roots;
 use offsite_shared::io::sqs::SqsEmitter;
@@ -44,7 +44,6 @@ use rusqlite::OptionalExtension;
 use database::{Database, DatabaseError};
 use ledger::SqliteLedger;
 use offsite_simulators::{SimOptions, Simulators};
-use overlay::Overlay;
 use queue::{Outgoing, Queue};
 
 /// The providers of all clouds: one machine serves them together.

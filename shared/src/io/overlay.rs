@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use offsite_shared::ledger::Record;
-use offsite_shared::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
-use offsite_shared::model::access::{CredentialName, Pause};
-use offsite_shared::model::command::Key;
-use offsite_shared::ports::{Boxed, Ledger, Notes};
+use crate::ledger::Record;
+use crate::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
+use crate::model::access::{CredentialName, Pause};
+use crate::model::command::Key;
+use crate::ports::{Boxed, Ledger, Notes};
 
 /// What is written stands above, everything else comes from below.
-pub(crate) struct Overlay {
+pub struct Overlay {
     ledger: Arc<dyn Ledger>,
     notes: Arc<dyn Notes>,
     written: Mutex<HashMap<String, Option<Note>>>,
@@ -18,7 +18,7 @@ pub(crate) struct Overlay {
 
 impl Overlay {
     /// Nothing is written yet.
-    pub(crate) fn over(ledger: Arc<dyn Ledger>, notes: Arc<dyn Notes>) -> Overlay {
+    pub fn over(ledger: Arc<dyn Ledger>, notes: Arc<dyn Notes>) -> Overlay {
         Overlay { ledger, notes, written: Mutex::default() }
     }
 
