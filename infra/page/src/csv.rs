@@ -162,12 +162,12 @@ fn of_resource(report: &Report, rule: &RuleReport, line: &ResourceLine) -> [Stri
     ]
 }
 
-fn header(out: &mut String, columns: &[&str]) {
+pub(super) fn header(out: &mut String, columns: &[&str]) {
     out.push_str(&columns.join(","));
     out.push_str("\r\n");
 }
 
-fn line<const N: usize>(out: &mut String, columns: &[&str; N], cells: [String; N]) {
+pub(super) fn line<const N: usize>(out: &mut String, columns: &[&str; N], cells: [String; N]) {
     for (index, (cell, column)) in cells.iter().zip(columns).enumerate() {
         if index > 0 {
             out.push(',');

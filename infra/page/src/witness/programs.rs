@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Listed, Place, Standing, Testimony};
-use crate::csv::{IDS, quoted};
+use crate::csv::{header, line};
 use crate::words::age;
 
 /// The testimony as JSON: all backups, with and without a copy.
@@ -71,7 +71,7 @@ const HEADER: [&str; 13] = [
 /// so that the list is never short in silence.
 pub fn csv(testimony: &Testimony) -> String {
     let mut out = String::new();
-    line(&mut out, HEADER.map(str::to_owned));
+    header(&mut out, &HEADER);
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     for place in &testimony.places {
         let cells = |listed: &Listed| {
@@ -92,9 +92,9 @@ pub fn csv(testimony: &Testimony) -> String {
             ]
         };
         for reason in &place.unseen {
-            line(&mut out, cells(&Listed::unseen(reason)));
+            line(&mut out, &HEADER, cells(&Listed::unseen(reason)));
         }
-        place.backups.iter().for_each(|listed| line(&mut out, cells(listed)));
+        place.backups.iter().for_each(|listed| line(&mut out, &HEADER, cells(listed)));
     }
     out
 }
@@ -112,16 +112,4 @@ impl Listed {
             why: Some(why.to_owned()),
         }
     }
-}
-
-fn line(out: &mut String, cells: [String; HEADER.len()]) {
-    out.push_str(
-        &cells
-            .iter()
-            .zip(HEADER)
-            .map(|(cell, column)| quoted(cell, IDS.contains(&column)))
-            .collect::<Vec<_>>()
-            .join(","),
-    );
-    out.push_str("\r\n");
 }
