@@ -9,6 +9,7 @@ use crate::model::command::{Cloud, Replication};
 use crate::model::evidence::How;
 use crate::model::json;
 use crate::model::order;
+use crate::model::time::seconds;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +30,7 @@ impl Arrived {
         let receipt = after.receipts.last().filter(|receipt| !receipt.adopted)?;
         let seen = after.evidence.as_ref().filter(|seen| seen.how == How::Observed)?;
         let is_new = before != State::Replicated && after.state == State::Replicated;
-        let seconds = u64::try_from(seen.time.duration_since(receipt.time).as_secs()).unwrap_or(0);
+        let seconds = seconds(receipt.time, seen.time).unwrap_or(0);
         is_new.then(|| Arrived {
             cloud: replication.operation.cloud(),
             rule: replication.rule.clone(),

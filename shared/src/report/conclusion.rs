@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Conclusion, Fault, ResourceLine, ResourceState, RuleReport};
-use crate::model::time::later;
+use crate::model::time::{later, seconds};
 use crate::policy::Rule;
 use crate::sweep::findings::Counts;
 use crate::sweep::summary::Summary;
@@ -80,7 +80,7 @@ pub(super) fn conclude(report: &mut RuleReport, rule: &Rule, summary: &Summary) 
 pub(super) fn backlog_end(report: &RuleReport, from: Timestamp, at: Timestamp) -> Option<Timestamp> {
     let first = report.points.iter().find(|point| point.at >= from)?;
     let last = report.points.last()?;
-    let took = u64::try_from(last.at.duration_since(first.at).as_secs()).ok().filter(|took| *took > 0)?;
+    let took = seconds(first.at, last.at).filter(|took| *took > 0)?;
     let done = first.uncopied.checked_sub(last.uncopied).filter(|done| *done > 0)?;
     (report.backlog > 0).then(|| later(at, Duration::from_secs(report.backlog.saturating_mul(took) / done)))
 }

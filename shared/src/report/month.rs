@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Conclusion, Day, ResourceCounts};
 use crate::model::json;
+use crate::model::time::seconds;
 use crate::sweep::findings::Counts;
 use crate::sweep::verdict::Verdict;
 
@@ -285,7 +286,7 @@ fn small(number: u64) -> u32 {
 }
 
 fn since(from: Timestamp, to: Timestamp) -> u64 {
-    u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0)
+    seconds(from, to).unwrap_or(0)
 }
 
 fn later_by(at: Timestamp, seconds: u32) -> Timestamp {

@@ -19,7 +19,7 @@ use crate::ledger::{Record, adopted};
 use crate::model::command::Key;
 use crate::model::duration::rough;
 use crate::model::text::hash_of;
-use crate::model::time::later;
+use crate::model::time::{later, seconds};
 use crate::model::{json, order};
 use crate::observe::arrivals::{Arrival, arrivals_name};
 use crate::policy::{Policy, Rule, duration_text};
@@ -412,8 +412,4 @@ fn order(line: &Line) -> (Verdict, Option<Timestamp>, &str, &str) {
 async fn arrivals(notes: &dyn Notes, rule: &str) -> Result<Vec<Arrival>, LedgerError> {
     let note = notes.note(&arrivals_name(rule)).await?;
     Ok(note.and_then(|note| json::typed(&note.text).ok()).unwrap_or_default())
-}
-
-fn seconds(from: Timestamp, to: Timestamp) -> Option<u64> {
-    u64::try_from(to.duration_since(from).as_secs()).ok()
 }

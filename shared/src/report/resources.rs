@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{Cause, Fault, LINES, Late, ResourceLine, ResourceState, Rpo};
 use crate::ledger::risks::Risks;
 use crate::model::order;
-use crate::model::time::later;
+use crate::model::time::{later, seconds};
 use crate::policy::EffectiveObjective;
 use crate::sweep::findings::Line;
 use crate::sweep::register::{Copied, Resource, Side, Uncopied};
@@ -146,7 +146,7 @@ impl Resources {
         let age = |resource: &Resource| -> Option<u64> {
             let times = resource.at.iter().map(|side| side.copied.as_ref().map(|copied| copied.made));
             let oldest = times.collect::<Option<Vec<Timestamp>>>()?.into_iter().min()?;
-            u64::try_from(terms.at.duration_since(oldest).as_secs()).ok()
+            seconds(oldest, terms.at)
         };
         let mut ages: Vec<Late> = self
             .known

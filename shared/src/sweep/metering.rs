@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::context::metrics::Metric;
 use crate::exchange;
 use crate::model::http::Reply;
-use crate::model::time::later;
+use crate::model::time::{later, seconds};
 use crate::policy::Rule;
 
 /// How long it may take to ask all destinations for the room that is left.
@@ -27,8 +27,11 @@ impl Sweep<'_> {
         let now = self.ctx.now();
         let mut measured = vec![
             (Metric::Unreplicated, vec![unreplicated(&summary.counts)]),
-            (Metric::OldestUnreplicatedSeconds, vec![self.course.oldest.map_or(0, |oldest| seconds(oldest, now))]),
-            (Metric::SweepAgeSeconds, vec![seconds(summary.complete_as_of, now)]),
+            (
+                Metric::OldestUnreplicatedSeconds,
+                vec![self.course.oldest.and_then(|oldest| seconds(oldest, now)).unwrap_or(0)],
+            ),
+            (Metric::SweepAgeSeconds, vec![seconds(summary.complete_as_of, now).unwrap_or(0)]),
             (Metric::InDoubt, vec![summary.counts.in_doubt]),
             (Metric::Missed, vec![summary.counts.missed]),
             (Metric::Lost, vec![summary.counts.lost]),
@@ -62,7 +65,7 @@ pub(super) fn measure_unfinished(ctx: &Context, rule: &Rule, since: Option<Times
         return;
     }
     let now = ctx.now();
-    let age = since.map(|since| (Metric::SweepAgeSeconds, vec![seconds(since, now)]));
+    let age = since.map(|since| (Metric::SweepAgeSeconds, vec![seconds(since, now).unwrap_or(0)]));
     put(ctx, rule, now, age.into_iter().collect(), true);
 }
 
@@ -76,8 +79,4 @@ fn put(ctx: &Context, rule: &Rule, now: Timestamp, mut measured: Vec<(Metric, Ve
         measured.push((Metric::InDoubt, vec![tally.in_doubt]));
     }
     ctx.memory.metrics.put(now, cloud, Some(&rule.name), &measured);
-}
-
-fn seconds(from: Timestamp, to: Timestamp) -> u64 {
-    u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0)
 }

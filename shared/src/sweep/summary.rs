@@ -15,6 +15,7 @@ use super::volume::Volume;
 use crate::ledger::store::LedgerError;
 use crate::model::command::Destination;
 use crate::model::json;
+use crate::model::time::seconds;
 use crate::ports::Notes;
 
 /// Orphans that are kept one by one.
@@ -194,8 +195,7 @@ impl Sweep<'_> {
         }
         let course = &self.course;
         let now = self.ctx.now();
-        let lag =
-            course.oldest.map_or(0, |oldest| u64::try_from(course.begun.duration_since(oldest).as_secs()).unwrap_or(0));
+        let lag = course.oldest.and_then(|oldest| seconds(oldest, course.begun)).unwrap_or(0);
         let mut points = before.as_ref().map(|before| before.points.clone()).unwrap_or_default();
         points.push(Point {
             at: course.begun,

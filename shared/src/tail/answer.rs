@@ -8,6 +8,7 @@ use super::reading::Read;
 use super::scope::{Scope, Word};
 use super::state::State;
 use crate::model::text::one_line;
+use crate::model::time::seconds;
 
 /// What a look came to, scope by scope.
 #[derive(Debug, Default, Serialize)]
@@ -133,7 +134,7 @@ impl Looked {
     pub(super) fn tell(&mut self, state: &State, now: Timestamp) {
         self.pending = state.pending.len() as u64;
         let since = state.looked_at.or(state.begun).unwrap_or(now);
-        self.age_s = u64::try_from(now.duration_since(since).as_secs()).unwrap_or_default();
+        self.age_s = seconds(since, now).unwrap_or(0);
     }
 
     /// Takes note that the next look repeats this one.
