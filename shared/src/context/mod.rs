@@ -30,6 +30,9 @@ use silence::Silence;
 /// The time that is kept free for recording and emitting after the last exchange.
 pub(crate) const RESERVE: Duration = Duration::from_millis(1_500);
 
+/// The longest time that the platform gives an invocation. Source: AWS Lambda developer guide, quotas: 900 seconds.
+pub(crate) const LONGEST_INVOCATION: Duration = Duration::from_secs(900);
+
 /// The ways out of a process, one for each seam, and the clouds that it serves.
 pub struct Ports {
     /// The clouds that this process serves.

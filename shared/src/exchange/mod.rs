@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::context::Context;
+use crate::context::{Context, LONGEST_INVOCATION};
 use crate::model::access::{Access, CredentialName};
 use crate::model::error::{Error, ErrorName};
 use crate::model::failure::{Disposition, Failure, NO_CREDENTIAL, Whose};
@@ -68,12 +68,10 @@ pub async fn send_once(
     in_turn(ctx, target, call, &renewed, mutating, stop).await
 }
 
-/// Nobody waits for a turn longer than this: a function's longest time.
-const LONGEST_WAIT: Duration = Duration::from_secs(900);
-
-/// Whether a refusal of that time is one for who has asked at this time. One from far ahead is from before the clock was set back.
+/// Whether a refusal of that time is one for who has asked at this time. Nobody waits for a turn longer than an invocation lasts: one from
+/// further ahead is from before the clock was set back.
 fn is_lately(refused: Timestamp, asked: Timestamp) -> bool {
-    asked < later(refused, REFUSED_FOR) && refused < later(asked, LONGEST_WAIT)
+    asked < later(refused, REFUSED_FOR) && refused < later(asked, LONGEST_INVOCATION)
 }
 
 /// For so long whoever asks gets the refusal that another caller got: until that one has paused the credential.

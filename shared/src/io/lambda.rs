@@ -20,7 +20,7 @@ use super::patience;
 use super::policies::StoredPolicy;
 use super::roots::Roots;
 use super::sqs::{SqsEmitter, SqsWorkQueue};
-use crate::context::{Context, Invocation, Ports};
+use crate::context::{Context, Invocation, LONGEST_INVOCATION, Ports};
 use crate::handler::handle;
 use crate::model::error::{Error, ErrorName};
 use crate::model::fields::FieldError;
@@ -75,15 +75,12 @@ pub async fn serve<C: Send + Sync>(
     .await
 }
 
-/// The longest time that the platform gives an invocation. Source: AWS Lambda developer guide, quotas: 900 seconds.
-const LONGEST: Duration = Duration::from_secs(900);
-
 /// Before this, in milliseconds since 1970, it was 2001: what is less is no moment.
 const NO_MOMENT: u64 = 1_000_000_000_000;
 
 /// When the platform ends an invocation that arrived now. Local runtimes give a number of milliseconds instead of a moment.
 fn deadline(told: u64, arrived: Timestamp) -> Timestamp {
-    let latest = later(arrived, LONGEST);
+    let latest = later(arrived, LONGEST_INVOCATION);
     if told < NO_MOMENT {
         static TOLD: Once = Once::new();
         TOLD.call_once(|| tracing::warn!(told, "the deadline is no moment; it is read as milliseconds from now"));
