@@ -37,7 +37,7 @@ ROWS = [
     # One attempt.
     ("replicate/attempt.rs", "doubt: record.state == State::InDoubt }", "doubt: false }",
      "a doubt is worked on as if there were none", "P12 P10"),
-    ("replicate/attempt.rs", "if intent.doubt || (reads && provider.reads_first(replication))", "if !intent.doubt && provider.reads_first(replication)",
+    ("replicate/attempt.rs", "if intent.doubt || (reads.is_some() && provider.reads_first(replication))", "if !intent.doubt && provider.reads_first(replication)",
      "no read-back in doubt", "P12 P10"),
     ("replicate/attempt.rs", "replication.operation, &access)) <= ctx.now()", "replication.operation, &access)) > ctx.now()",
      "the wait is compared the wrong way round", "P12 P17"),
