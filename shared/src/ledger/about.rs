@@ -31,7 +31,7 @@ pub struct Copying {
     /// The provider's ID of the replication, where the source names it. Its copy may not name its source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// When the source was first seen to tell of it. The destination may not show it until the visibility wait after that.
+    /// When the source was first seen to tell of it. The destination may hide it for some time after that.
     pub since: Timestamp,
 }
 

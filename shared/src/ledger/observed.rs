@@ -84,7 +84,7 @@ fn fail(next: &mut Record, by: &Claimant, reason: String, backoff: Duration) {
 }
 
 /// Enters a state, and adds the news of it for consumers of the queue.
-fn enter(next: &mut Record, state: State, by: &Claimant, reason: Option<String>) {
+pub(super) fn enter(next: &mut Record, state: State, by: &Claimant, reason: Option<String>) {
     next.state = state;
     let replication_id = next.receipts.last().and_then(|receipt| receipt.replication_id.clone());
     next.news.push(News { state, attempt: next.attempt, replication_id, cause: None });

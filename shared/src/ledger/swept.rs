@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::observed::enter;
 use super::store::Expect;
 use super::{About, Claimant, News, Record, State, first, note};
 use crate::model::command::Replication;
@@ -74,15 +75,15 @@ pub fn wanted(current: &Record, about: &About, by: &Claimant) -> Option<(Record,
     };
     let was = Expect::Was { version: current.version, owner: current.owner.clone() };
     let mut next = current.clone();
-    next.state = state;
     next.evidence = None;
     next.about = about.clone();
     next.version += 1;
     if state == State::Lost {
-        let replication_id = next.receipts.last().and_then(|receipt| receipt.replication_id.clone());
-        next.news.push(News { state, attempt: next.attempt, replication_id, cause: None });
+        enter(&mut next, state, by, Some(why.to_owned()));
+    } else {
+        next.state = state;
+        note(&mut next, by, state, None, None, Some(why.to_owned()));
     }
-    note(&mut next, by, state, None, None, Some(why.to_owned()));
     Some((next, was))
 }
 

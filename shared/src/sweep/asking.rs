@@ -44,7 +44,7 @@ impl Sweep<'_> {
         let mut record = self.ctx.ports.ledger.get(&whole.key()).await?;
         // An attempt that was refused had not seen the pair that is there: the path of every command adopts it.
         let refused = record.as_ref().is_some_and(|record| record.state == State::Refused);
-        if refused && pair.pairing == Pairing::Paired && !self.paused && !self.ctx.settings.read_only {
+        if refused && pair.pairing == Pairing::Paired && !self.is_dry_run() {
             replicate::run(self.ctx, self.provider, &whole, &self.soon()).await;
             record = self.ctx.ports.ledger.get(&whole.key()).await?;
         }

@@ -248,11 +248,11 @@ impl Sweep<'_> {
         }
         // What a destination meets for the first time, those that cannot be listed have not judged either, however old it is.
         for at in (0..self.rule.destinations.len()).filter(|at| self.is_dark(*at)) {
-            let known: Vec<u64> =
-                unjudged.iter().filter(|(dark, _)| *dark == at).map(|(_, backup)| hash_of_id(&backup.id)).collect();
-            let first = judged.iter().filter(|one| one.record.is_none() && one.judgement.is_wanting());
-            let first = first.filter(|one| !known.contains(&hash_of_id(&one.backup.id)));
-            unjudged.extend(first.map(|one| (at, one.backup.clone())));
+            for one in judged.iter().filter(|one| one.record.is_none() && one.judgement.is_wanting()) {
+                if !unjudged.iter().any(|(dark, known)| *dark == at && known.id == one.backup.id) {
+                    unjudged.push((at, one.backup.clone()));
+                }
+            }
         }
         Ok(Judgements { ids, replicated, judged, not_covered, found: with_record, unknown, unjudged })
     }

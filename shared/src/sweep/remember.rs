@@ -69,8 +69,13 @@ impl Sweep<'_> {
                         |found: Option<&Record>| found.and_then(|found| ledger::wanted(found, &about, &me)).ok_or(());
                     if let Written::Stored(next) = update(&*self.ctx.ports.ledger, Some(record.clone()), wanted).await?
                     {
-                        outbox::deliver(self.ctx, &one.replication, &next, self.invocation).await;
-                        one.record = self.ctx.ports.ledger.get(&one.replication.key()).await?;
+                        one.record = match next.news.is_empty() {
+                            true => Some(*next),
+                            false => {
+                                outbox::deliver(self.ctx, &one.replication, &next, self.invocation).await;
+                                self.ctx.ports.ledger.get(&one.replication.key()).await?
+                            }
+                        };
                     }
                 }
                 // Its time was over, and the ledger says so from here on.

@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use super::chunks::short;
-use super::due::{Due, Gate, Lanes};
-use super::findings::{Line, place};
-use super::register::Register;
-use super::verdict::Verdict;
-
 use jiff::Timestamp;
 
+use super::chunks::short;
+use super::due::{Due, Gate, Lanes};
+use super::findings::Line;
 use super::index::CopyIndex;
 use super::progress::SweepProgress;
+use super::register::Register;
+use super::verdict::Verdict;
 use crate::context::{Context, Invocation};
 use crate::exchange::Target;
 use crate::ledger::Record;
@@ -91,9 +90,12 @@ impl<'c> Sweep<'c> {
 
     /// Counts a verdict and lists it as an exception.
     pub(super) fn found(&mut self, line: Line) {
-        let at = self.rule.destinations.iter().position(|one| place(one) == line.destination);
+        let at = self.course.volumes.iter().position(|one| one.destination == line.destination);
         let gib = line.size_gib.map(|gib| u64::from(gib.get()));
-        self.tally(at.unwrap_or_default(), line.verdict, gib);
+        match at {
+            Some(at) => self.tally(at, line.verdict, gib),
+            None => self.course.counts.add(line.verdict),
+        }
         if line.verdict == Verdict::Replicated {
             return;
         }

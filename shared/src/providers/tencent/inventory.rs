@@ -7,6 +7,7 @@ use super::calls::{PAGE, call};
 use super::errors::{NOT_FOUND, read};
 use super::model::{DescribeSnapshots, Described, Filter, Snapshot, time};
 use super::names::{OURS, copy_names, name_of};
+use super::readback::by_ids;
 use super::{Tencent, subject};
 use crate::model::backup::{Backup, CopyRecord, CopyState, DestinationCopy, Eligibility};
 use crate::model::failure::Failure;
@@ -36,8 +37,7 @@ impl Inventory for Tencent {
     }
 
     fn show(&self, scope: &InventoryQuery, id: &str) -> Option<Call> {
-        let body = DescribeSnapshots { snapshot_ids: Some(&[id]), limit: 1, ..Default::default() };
-        Some(call(Effect::Read, "DescribeSnapshots", &scope.region, &body))
+        Some(by_ids(&scope.region, &[id]))
     }
 
     fn shown(&self, scope: &InventoryQuery, id: &str, reply: &Reply) -> Result<Option<Backup>, Failure> {
