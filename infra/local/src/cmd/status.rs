@@ -160,9 +160,9 @@ async fn of_id(args: &StatusArgs, given: &str, home: &Reading, environment: &Env
     let known = !(told.rules.is_empty() && told.outside.is_empty() && told.cloud.is_empty());
     if !known {
         told.remarks.extend(unread);
-        let looked = if told.remarks.is_empty() { "" } else { ": see the notes, and" };
+        let notes = if told.remarks.is_empty() { "" } else { "see the notes, and " };
         told.remarks.push(format!(
-            "nothing knows {}: neither a sweep nor the ledger{meant}{looked}; look for the exact ID in `offsite report` or in the cloud's console",
+            "nothing knows {}: neither a sweep nor the ledger{meant}; {notes}look for the exact ID in `offsite report` or in the cloud's console",
             one_line(given)
         ));
     }
