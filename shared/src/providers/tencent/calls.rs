@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::model::CopySnapshotCrossRegions;
+use super::model::{CopySnapshotCrossRegions, DescribeSnapshots, Filter};
 use super::names::snapshot_name;
 use crate::model::command::Replication;
 use crate::model::http::HttpRequest;
@@ -36,6 +36,19 @@ pub(super) fn start(replication: &Replication, intent: &AttemptContext) -> Call 
         snapshot_name: &name,
     };
     call(Effect::Start, "CopySnapshotCrossRegions", &replication.source.region, &body)
+}
+
+/// The call that asks a region for snapshots of these names, from this place on.
+pub(super) fn by_names(region: &str, names: &[String], offset: u64) -> Call {
+    let filter = Filter { name: "snapshot-name", values: names };
+    let body = DescribeSnapshots { filters: Some([filter]), limit: PAGE, offset, ..Default::default() };
+    call(Effect::Read, "DescribeSnapshots", region, &body)
+}
+
+/// The call that asks a region for snapshots of these IDs.
+pub(super) fn by_ids(region: &str, ids: &[&str]) -> Call {
+    let body = DescribeSnapshots { snapshot_ids: Some(ids), limit: ids.len() as u64, ..Default::default() };
+    call(Effect::Read, "DescribeSnapshots", region, &body)
 }
 
 pub(crate) fn name_of_service(service: Service) -> &'static str {

@@ -3,11 +3,10 @@
 //! Source: tencentcloud-sdk-python-cbs 3.1.175, DescribeSnapshots. It filters neither by time nor by tag, so pages come newest first and
 //! end where they get too old. A copy carries no ID of its source: its name is the only link.
 
-use super::calls::{PAGE, call};
+use super::calls::{PAGE, by_ids, call};
 use super::errors::{NOT_FOUND, read};
 use super::model::{DescribeSnapshots, Described, Filter, Snapshot, time};
 use super::names::{OURS, copy_names, name_of};
-use super::readback::by_ids;
 use super::{Tencent, subject};
 use crate::model::backup::{Backup, CopyRecord, CopyState, DestinationCopy, Eligibility};
 use crate::model::failure::Failure;

@@ -1,9 +1,9 @@
 //! Read-back: whether the copy exists, and whether its source can be copied.
 
-use super::calls::{PAGE, call};
+use super::calls::{by_ids, by_names};
 use super::errors::{NOT_FOUND, read};
 use super::inventory::copyable;
-use super::model::{DescribeSnapshots, Described, Filter, Snapshot};
+use super::model::{Described, Snapshot};
 use super::names::copy_names;
 use super::subject;
 use crate::model::backup::Eligibility;
@@ -12,7 +12,6 @@ use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::model::order;
 use crate::providers::asked::{Asked, ask};
-use crate::providers::call::{Call, Effect};
 use crate::providers::inventory::{end_of, endless, repeated};
 use crate::providers::provider::{Acceptance, AttemptContext, ReadBack};
 
@@ -69,19 +68,6 @@ pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, repl
         )));
     };
     Ok(judge_source(replication, &source))
-}
-
-/// The call that asks a region for snapshots of these names, from this place on.
-pub(super) fn by_names(region: &str, names: &[String], offset: u64) -> Call {
-    let filter = Filter { name: "snapshot-name", values: names };
-    let body = DescribeSnapshots { filters: Some([filter]), limit: PAGE, offset, ..Default::default() };
-    call(Effect::Read, "DescribeSnapshots", region, &body)
-}
-
-/// The call that asks a region for snapshots of these IDs.
-pub(super) fn by_ids(region: &str, ids: &[&str]) -> Call {
-    let body = DescribeSnapshots { snapshot_ids: Some(ids), limit: ids.len() as u64, ..Default::default() };
-    call(Effect::Read, "DescribeSnapshots", region, &body)
 }
 
 /// Whether a snapshot is a copy of one of these names. The name filter may match parts of names, so they are compared here, exactly.

@@ -2,11 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::calls::PAGE;
+use super::calls::{PAGE, by_ids, by_names};
 use super::errors::read;
 use super::model::{Described, Snapshot};
 use super::names::copy_names;
-use super::readback::{by_ids, by_names};
 use super::subject;
 use crate::model::command::Replication;
 use crate::model::http::Reply;
