@@ -15,13 +15,13 @@
 //! | 5b | … done, but the destination does not show it | `InProgress`: accepted is not copied; after [`ObservationTimes::give_up`] `Lost` |
 //! | 6 | ledger `Claimed`, lease running | `InProgress` |
 //! | 7 | ledger `Claimed`, lease over, or `InDoubt` | `InDoubt` |
-//! | 8 | ledger `Accepted`, unless the failed copy of row 11 or 12 is the accepted one | `InProgress` |
+//! | 8 | ledger `Accepted`, unless the failed copy of row 13 is the accepted one | `InProgress` |
 //! | 9 | ledger `Abandoned`: a person wants no copy | `GivenUp` |
 //! | 10 | the backup is not usable by its own state | `Ineligible` or `NotReady` with the reason |
-//! | 11 | a copy was seen in the destination that was given up or thrown away | `Failed` |
-//! | 12 | the provider's record: failed | `Failed` with its reason |
-//! | 13 | ledger `Refused` or `Failed` | `Refused` or `Failed` with code and note |
-//! | 14 | ledger `Ineligible` (the API's own refusal; it is asked again when that expires) | `Ineligible` |
+//! | 11 | ledger `Refused` | `Refused` with code and note |
+//! | 12 | ledger `Ineligible` (the API's own refusal; it is asked again when that expires) | `Ineligible` |
+//! | 13 | a copy was seen in the destination that was given up or thrown away, or the provider's record: failed | `Failed` with its reason |
+//! | 14 | ledger `Failed` | `Failed` with code and note |
 //! | 15 | ledger `Seen`, `Found`, `Missed`, `Left`, `Overtaken` or `NoWork`, or no record | `Missing` |
 
 use std::time::Duration;
@@ -260,15 +260,14 @@ pub fn judge(
         Eligibility::NotCovered(reason) => return Judgement::Ineligible(Why::of_state(reason)),
         Eligibility::Usable => {}
     }
-    if let Some((_, why)) = failed {
-        return Judgement::Failed(why);
-    }
-    match record.map(|record| (record.state, record)) {
-        Some((State::Refused, record)) => Judgement::Refused(Why::of_record(record, "was refused")),
-        Some((State::Failed, record)) => Judgement::Failed(Why::of_record(record, "failed")),
-        Some((State::Ineligible, record)) => {
+    match (record.map(|record| (record.state, record)), failed) {
+        // A copy that failed was made before, and the attempt that came after it was refused.
+        (Some((State::Refused, record)), _) => Judgement::Refused(Why::of_record(record, "was refused")),
+        (Some((State::Ineligible, record)), _) => {
             Judgement::Ineligible(Why::of_record(record, "cannot be copied, the provider says"))
         }
+        (_, Some((_, why))) => Judgement::Failed(why),
+        (Some((State::Failed, record)), None) => Judgement::Failed(Why::of_record(record, "failed")),
         _ => Judgement::Missing,
     }
 }
