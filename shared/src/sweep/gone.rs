@@ -144,9 +144,12 @@ impl Sweep<'_> {
                     return Ok(());
                 }
                 replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
-                let now = self.ctx.ports.ledger.get(&replication.key()).await?;
-                if let Some(record) = now.filter(|now| matches!(now.state, State::InDoubt | State::Claimed)) {
-                    self.list(&replication, &record, None);
+                let now = self.ctx.ports.ledger.get(&replication.key()).await?.unwrap_or(record);
+                match now.state {
+                    State::InDoubt | State::Claimed | State::Accepted => self.list(&replication, &now, None),
+                    // It came to nothing: what becomes of it is settled at once.
+                    State::Refused | State::Failed => return self.never_copied(&replication, now, at).await,
+                    _ => {}
                 }
                 Ok(())
             }
