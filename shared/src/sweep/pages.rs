@@ -60,8 +60,8 @@ struct Judgements {
     found: Vec<(usize, String, String)>,
     /// Backups whose destination could not be looked at: the destination and the size.
     unknown: Vec<(usize, Option<u64>)>,
-    /// Those of them that no listing of their destination has judged: the destination and the backup.
-    unjudged: Vec<(usize, Backup)>,
+    /// Those of them that no listing of their destination has judged: the destination, the backup and its record.
+    unjudged: Vec<(usize, Backup, Option<Record>)>,
 }
 
 impl Sweep<'_> {
@@ -160,7 +160,7 @@ impl Sweep<'_> {
                 }
                 if self.is_dark(at) {
                     if self.is_unjudged(at, &backup) {
-                        unjudged.push((at, backup.clone()));
+                        unjudged.push((at, backup.clone(), None));
                     }
                     // What is open is told as it was, or as its source tells it now.
                     if !self.open.contains(&id) || self.pair.is_some() {
@@ -236,6 +236,8 @@ impl Sweep<'_> {
                 if !open {
                     unknown.push((at, backup.size_gib));
                     self.exceptions.extend(record.as_ref().map(|record| short(&record.key)));
+                    // What only a command was about is told of its source.
+                    unjudged.extend(record.clone().map(|record| (at, backup.clone(), Some(record))));
                 }
                 if !open || judgement.is_copied() {
                     continue;
@@ -249,8 +251,8 @@ impl Sweep<'_> {
         // What a destination meets for the first time, those that cannot be listed have not judged either, however old it is.
         for at in (0..self.rule.destinations.len()).filter(|at| self.is_dark(*at)) {
             for one in judged.iter().filter(|one| one.record.is_none() && one.judgement.is_wanting()) {
-                if !unjudged.iter().any(|(dark, known)| *dark == at && known.id == one.backup.id) {
-                    unjudged.push((at, one.backup.clone()));
+                if !unjudged.iter().any(|(dark, known, _)| *dark == at && known.id == one.backup.id) {
+                    unjudged.push((at, one.backup.clone(), None));
                 }
             }
         }

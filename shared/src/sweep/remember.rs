@@ -40,14 +40,7 @@ impl Sweep<'_> {
         }
         let me = self.me();
         for one in judged {
-            let known = one.record.as_ref().filter(|record| record.state != State::Seen || !record.receipts.is_empty());
-            let about = About {
-                copying: match known {
-                    Some(ours) => ours.about.copying.clone(),
-                    None => begun(&one.backup, &one.replication, one.record.as_ref(), me.now),
-                },
-                ..About::of(&one.backup)
-            };
+            let about = about(&one.backup, &one.replication, one.record.as_ref(), me.now);
             match &one.record {
                 // Whoever makes the copy that is on its way: until it can be used there is none.
                 None if one.judgement.is_wanting() => {
@@ -83,28 +76,38 @@ impl Sweep<'_> {
                     let why = one.judgement.reason().unwrap_or_default();
                     self.note_parting(&one.replication, record.clone(), Parting::Ended, why).await?;
                 }
-                Some(record) if record.about != about && record.is_open() => {
-                    let told =
-                        |found: Option<&Record>| found.and_then(|found| ledger::told_of(found, &about, &me)).ok_or(());
-                    update(&*self.ctx.ports.ledger, Some(record.clone()), told).await?;
-                }
-                _ => {}
+                Some(record) => self.tell_of(record, &about, &me).await?,
+                None => {}
             }
         }
         Ok(())
     }
 
-    /// Records each backup whose destination cannot be looked at, unless there is a record: whether it has a copy is asked later.
-    pub(super) async fn remember_unjudged(&self, unjudged: &[(usize, Backup)]) -> Result<(), Stop> {
+    /// Records each backup whose destination cannot be looked at: whether it has a copy is asked later.
+    pub(super) async fn remember_unjudged(&self, unjudged: &[(usize, Backup, Option<Record>)]) -> Result<(), Stop> {
         if self.pair.is_some() || self.ctx.settings.read_only {
             return Ok(());
         }
         let me = self.me();
-        for (at, backup) in unjudged {
+        for (at, backup, record) in unjudged {
             let Some(replication) = self.replication(*at, &backup.id) else { continue };
-            let about = About { copying: begun(backup, &replication, None, me.now), ..About::of(backup) };
-            let record = ledger::put_off(&replication, about, &me, None);
-            self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;
+            let about = about(backup, &replication, record.as_ref(), me.now);
+            match record {
+                None => {
+                    let record = ledger::put_off(&replication, about, &me, None);
+                    self.ctx.ports.ledger.put(&record, &Expect::Absent).await?;
+                }
+                Some(record) => self.tell_of(record, &about, &me).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down what a listing says of the backup of an open record, where that is news.
+    async fn tell_of(&self, record: &Record, about: &About, me: &Claimant) -> Result<(), Stop> {
+        if record.about != *about && record.is_open() {
+            let told = |found: Option<&Record>| found.and_then(|found| ledger::told_of(found, about, me)).ok_or(());
+            update(&*self.ctx.ports.ledger, Some(record.clone()), told).await?;
         }
         Ok(())
     }
@@ -252,6 +255,16 @@ impl Sweep<'_> {
             gone => self.departed(replication, record, at, gone).await,
         }
     }
+}
+
+/// What a listing says of a backup, for its record.
+fn about(backup: &Backup, replication: &Replication, known: Option<&Record>, now: Timestamp) -> About {
+    let ours = known.filter(|record| record.state != State::Seen || !record.receipts.is_empty());
+    let copying = match ours {
+        Some(ours) => ours.about.copying.clone(),
+        None => begun(backup, replication, known, now),
+    };
+    About { copying, ..About::of(backup) }
 }
 
 /// What the source tells of a copy that another hand has begun, and since when it does.
