@@ -43,13 +43,16 @@ impl Life<'_> {
         self.troubles.is_empty()
     }
 
-    /// Sweeps, and tells what the report says then; nothing if the sweep was not complete.
+    /// Sweeps, and tells what the report says then; nothing if the sweep was not complete, or left lost copies for the next one to make again.
     pub(crate) fn settled_conclusion(&mut self) -> Taken<Option<Conclusion>> {
         let swept = self.sweep()?;
         if !swept.is_some_and(|(_, whole)| whole) {
             return Ok(None);
         }
         let report = self.report()?;
+        if self.stage.terms.restart_lost && self.stage.terms.most.is_some() && report.counts.lost > 0 {
+            return Ok(None);
+        }
         self.last = format!("{:?} {:?}", report.why, report.exceptions);
         Ok(Some(report.conclusion))
     }

@@ -317,11 +317,16 @@ impl Book {
                 }
                 let due = entry.label.made + self.terms.max_lag < now;
                 let historic = self.is_historic(entry, region);
-                let newer = self.newest_copy(&entry.label.resource, region).is_some_and(|made| made > entry.label.made);
+                let is_newer = |made: Option<Timestamp>| made.is_some_and(|made| made > entry.label.made);
+                let resource = &entry.label.resource;
+                let newer = is_newer(self.newest_copy(resource, region, Answer::possibly));
+                let surely = is_newer(self.newest_copy(resource, region, Answer::surely));
                 let refused = side.is_some_and(|side| side.refused || side.doubt);
                 let late = due && !historic;
                 let found_now = match (entry.label.copyable, newer && !late) {
                     (true, false) if newer && refused => Parted::Either,
+                    // Whether anybody knows of the newer copy cannot be told.
+                    (true, true) if !surely => Parted::Either,
                     // What cannot be copied speaks through its resource; if nobody has tried it, nobody knows that.
                     (false, false) => Parted::Either,
                     (_, true) => Parted::Overtaken,
@@ -350,10 +355,10 @@ impl Book {
         !self.terms.by_pair || entry.is_listed() || entry.sides.get(region).is_some_and(|side| side.confirmed)
     }
 
-    /// When the backup was made of which the newest usable copy of a resource is. A copy is as old as its backup.
-    pub(crate) fn newest_copy(&self, resource: &str, region: &str) -> Option<Timestamp> {
+    /// When the backup was made of which the newest usable copy of a resource is, among those that are `known`. A copy is as old as its backup.
+    pub(crate) fn newest_copy(&self, resource: &str, region: &str, known: fn(Answer) -> bool) -> Option<Timestamp> {
         let of = self.entries.values().filter(|entry| entry.label.resource == resource);
-        let known = of.filter(|entry| entry.known.possibly() || entry.is_listed());
+        let known = of.filter(|entry| known(entry.known) || entry.is_listed());
         known
             .filter(|entry| self.arrived.contains(&(entry.label.id.clone(), region.to_owned())))
             .map(|entry| entry.label.made)

@@ -133,17 +133,19 @@ impl Book {
         // Of a copy of which perhaps nobody knows, both may be said. When the newest copy is lost, older ones are known by the listing of their
         // sources alone.
         let seen = |entry: &&Entry| entry.sides.get(region).is_some_and(|side| side.seen.possibly());
-        let newest = self.newest_copy(resource, region);
+        let newest = self.newest_copy(resource, region, Answer::possibly);
         let lost = of().filter(seen).any(|entry| !self.has_copy(entry, region) && Some(entry.label.made) > newest);
-        for (surely, listed) in [(false, false), (true, false), (false, true)] {
+        for way in 0..8 {
+            let [surely, listed, certain] = [way & 1 > 0, way & 2 > 0, way & 4 > 0];
             if listed && !lost {
                 continue;
             }
+            let known = if certain { Answer::surely } else { Answer::possibly };
             let counts = |entry: &&Entry| {
                 self.has_copy(entry, region)
                     && (!surely || self.is_sure(entry, region))
                     && (!listed || entry.is_listed())
-                    && (entry.known.possibly() || entry.is_listed())
+                    && (known(entry.known) || entry.is_listed())
             };
             let copied = of().filter(counts).map(|entry| entry.label.made).max();
             let mut unprotected = Answer::No;
