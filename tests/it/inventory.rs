@@ -366,9 +366,9 @@ async fn tencent_s_verdicts_equal_what_was_done() {
     let mut decoys = Vec::new();
     for n in of(2) {
         let id = snapshot_id(n);
-        decoys.push(remote(format!("snap-dec{n:05}a"), format!("offsite-{id}-{NANJING}-1-kept")));
+        decoys.push(remote(format!("snap-dec{n:05}a"), format!("offsite-{id}-{NANJING}-kept")));
         decoys.push(remote(format!("snap-dec{n:05}b"), format!("Copied {id} from ap-tokyo")));
-        decoys.push(json!({"snapshot_id": format!("snap-dec{n:05}c"), "region": BEIJING, "name": format!("offsite-{id}-{NANJING}-1")}));
+        decoys.push(json!({"snapshot_id": format!("snap-dec{n:05}c"), "region": BEIJING, "name": format!("offsite-{id}-{NANJING}")}));
     }
     estate.seed(Service::Cbs, json!({"snapshots": decoys})).await;
     estate.advance(900).await;
@@ -392,7 +392,7 @@ async fn tencent_s_verdicts_equal_what_was_done() {
     let destination = snapshot_copy(0).destination;
     let mut found = BTreeMap::new();
     for (id, backup) in &listed.backups {
-        let names = Tencent.copy_names(id, NANJING, 5);
+        let names = [format!("offsite-{id}-{NANJING}"), format!("Copied {id} from {NANJING}")];
         let copy = best(names.iter().filter_map(|name| named.get(name.as_str())).flatten().copied());
         let verdict = judge(
             backup,

@@ -185,7 +185,7 @@ impl Estate {
                 let looks = match provider.list_copies(&destination_scope(&rule, destination), None) {
                     Some(_) => {
                         let copies = self.copies(provider, &destination_scope(&rule, destination)).await;
-                        let looks = looks(provider, &rule, destination, &backups, &copies);
+                        let looks = looks(&rule, destination, &backups, &copies);
                         orphans.extend(orphaned(&rule, &backups, &copies, &looks));
                         listed = copies;
                         looks
@@ -291,8 +291,7 @@ fn destination_scope(rule: &Rule, destination: &Destination) -> InventoryQuery {
 }
 
 /// Copies are found by the provider's record of them, or else by their names.
-fn looks<P: Provider + Inventory>(
-    provider: &P,
+fn looks(
     rule: &Rule,
     destination: &Destination,
     backups: &BTreeMap<String, Backup>,
@@ -304,7 +303,7 @@ fn looks<P: Provider + Inventory>(
     }
     let one = |(id, backup): (&String, &Backup)| {
         let told = backup.copy_to(destination).and_then(|copy| copies.get(copy.copy_id.as_ref()?));
-        let names = provider.copy_names(id, &rule.source.region, 5);
+        let names = copy_names(id, &rule.source.region);
         let by_name = names.iter().filter_map(|name| named.get(name.as_str())).flatten().copied();
         (id.clone(), DestinationView::of_listing(best(told.into_iter().chain(by_name))))
     };
@@ -376,9 +375,12 @@ fn source_in<'a>(name: &'a str, region: &str) -> Option<&'a str> {
     if let Some(rest) = name.strip_prefix("Copied ") {
         return rest.strip_suffix(&format!(" from {region}"));
     }
-    let (rest, attempt) = name.strip_prefix("offsite-")?.rsplit_once('-')?;
-    attempt.parse::<u32>().ok()?;
-    rest.strip_suffix(&format!("-{region}"))
+    name.strip_prefix("offsite-")?.strip_suffix(&format!("-{region}"))
+}
+
+/// The names of a copy, where it is known by its name.
+fn copy_names(source: &str, region: &str) -> [String; 2] {
+    [format!("offsite-{source}-{region}"), format!("Copied {source} from {region}")]
 }
 
 fn copy_id(look: &DestinationView) -> Option<&str> {

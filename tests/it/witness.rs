@@ -211,7 +211,7 @@ async fn a_copy_counts_whoever_made_it_and_one_under_a_strange_name_is_pointed_o
                 snapshot("snap-console1", "eu-frankfurt", "web-1"),
                 snapshot("snap-offsite1", "eu-frankfurt", "web-2"),
                 copy("snap-acopyof1", "Copied snap-console1 from eu-frankfurt"),
-                copy("snap-acopyof2", "offsite-snap-offsite1-eu-frankfurt-1"),
+                copy("snap-acopyof2", "offsite-snap-offsite1-eu-frankfurt"),
             ]}),
         )
         .await;

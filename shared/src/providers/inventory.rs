@@ -206,12 +206,6 @@ pub trait Inventory: Send + Sync {
     fn read_pair(&self, _replication: &Replication, _replies: &[Reply]) -> Asked<Option<VaultPair>> {
         Ok(None)
     }
-
-    /// Every name under which a copy of a source can be found in a destination, those of our attempts 1 to `attempts` first. Empty where
-    /// copies are found by ID.
-    fn copy_names(&self, _source_id: &str, _source_region: &str, _attempts: u32) -> Vec<String> {
-        Vec::new()
-    }
 }
 
 /// The failure of a page that leaves something out. Another read may help.

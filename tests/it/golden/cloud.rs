@@ -208,7 +208,7 @@ impl Clouds {
             }
             (Some("snapshot-type"), _) => {
                 let copied = |id: &str, of: &str, state: &str| {
-                    let name = format!("offsite-{of}-{HERE}-1");
+                    let name = format!("offsite-{of}-{HERE}");
                     snapshot(id, &name, json!({ "CopyFromRemote": true, "SnapshotState": state }))
                 };
                 vec![

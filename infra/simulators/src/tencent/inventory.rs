@@ -92,7 +92,7 @@ impl Maker<'_> {
                 }
                 Backing::Refused => self.record(&source, destination, Held::Ineligible),
                 Backing::GoneCopied { recorded } => {
-                    let made = self.copy(&copy(own_name(&source, 1)));
+                    let made = self.copy(&copy(own_name(&source)));
                     if recorded {
                         self.receipt(&source, destination, Held::Replicated, &made, started, None);
                     }
@@ -111,15 +111,14 @@ impl Maker<'_> {
 
     fn fate(&mut self, fate: Fate, plain: NewCopy<'_>) {
         let NewCopy { source, destination, started, ready, .. } = plain;
-        let own = NewCopy { name: own_name(source, 1), ..plain };
+        let own = NewCopy { name: own_name(source), ..plain };
         let others = NewCopy { name: default_name(source), ..plain };
         let begun = later(self.base, -(self.fates.below(1_200) as f64));
         let ending = later(self.base, 2.0 * HOUR + self.fates.below(14_400) as f64);
         match fate {
             Fate::Own => {
-                // Now and then it took several attempts, and some copies are not to stay for ever.
-                let attempt = if self.fates.below(20) == 0 { 2 + u32::from(self.fates.below(2) == 0) } else { 1 };
-                let made = self.copy(&NewCopy { name: own_name(source, attempt), ..own });
+                // Some copies are not to stay for ever.
+                let made = self.copy(&own);
                 let expires = (self.fates.below(10) == 0).then(|| later(self.base, 60.0 * DAY));
                 if let (Some(deadline), Some(slot)) = (expires, self.cloud.store.slot(&made)) {
                     self.cloud.store.edit(slot, None, Some(Some(deadline)));
@@ -159,7 +158,7 @@ impl Maker<'_> {
             }
             Fate::FailedThenMade => {
                 self.copy(&NewCopy { recycled: true, ..own });
-                let made = self.copy(&NewCopy { name: own_name(source, 2), ..others });
+                let made = self.copy(&NewCopy { name: own_name(source), ..others });
                 self.receipt(source, destination, Held::Replicated, &made, started, None);
             }
             Fate::Lost | Fate::LostKnown | Fate::LostThenMade => {
@@ -215,9 +214,9 @@ impl Maker<'_> {
     /// Now and then puts into the destination, where there is no copy, something that only looks like one.
     fn decoy(&mut self, source: &Origin, destination: &'static str, created: Timestamp) {
         let (name, from_remote) = match self.fates.below(6) {
-            0 => (format!("{}-kept", own_name(source, 1)), true),
+            0 => (format!("{}-kept", own_name(source)), true),
             1 => (format!("Copied {} from ap-mumbai", source.id), true),
-            2 => (own_name(source, 1), false),
+            2 => (own_name(source), false),
             _ => return,
         };
         let id = self.new_id();

@@ -104,9 +104,7 @@ impl Origin {
         let (id, region) = match name.strip_prefix("Copied ") {
             Some(rest) => rest.split_once(" from ")?,
             None => {
-                let (source, attempt) = name.strip_prefix("offsite-snap-")?.rsplit_once('-')?;
-                attempt.parse::<u32>().ok()?;
-                let (word, region) = source.split_once('-')?;
+                let (word, region) = name.strip_prefix("offsite-snap-")?.split_once('-')?;
                 return Some(Self { id: format!("snap-{word}"), region: region.to_owned() });
             }
         };

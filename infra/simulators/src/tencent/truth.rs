@@ -32,9 +32,6 @@ pub(super) const RULES: [Rule; 2] = [
     Rule { name: "database-disks", region: "ap-tokyo", prefix: None, destinations: &["ap-seoul"] },
 ];
 
-/// How many attempts a copy of Offsite's may have had, under whose names it is looked for.
-const ATTEMPTS: u32 = 5;
-
 /// The policy as JSON.
 pub(super) fn policy() -> Value {
     let rule = |rule: &Rule| {
@@ -51,9 +48,9 @@ pub(super) fn policy() -> Value {
     json!({"version": 1, "rules": RULES.iter().map(rule).collect::<Vec<_>>()})
 }
 
-/// The name that Offsite gives a copy: source, source region and attempt, or a hash of them where that is longer than 60.
-pub(super) fn own_name(source: &Origin, attempt: u32) -> String {
-    let name = format!("offsite-{}-{}-{attempt}", source.id, source.region);
+/// The name that Offsite gives a copy: source and source region, or a hash of them where that is longer than 60.
+pub(super) fn own_name(source: &Origin) -> String {
+    let name = format!("offsite-{}-{}", source.id, source.region);
     if name.len() <= 60 {
         return name;
     }
@@ -62,7 +59,7 @@ pub(super) fn own_name(source: &Origin, attempt: u32) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    format!("offsite-{}-{attempt}", &hex(&hash.finalize())[..40])
+    format!("offsite-{}", &hex(&hash.finalize())[..40])
 }
 
 /// The name that the provider gives a copy. Source: API page 362/45941; 2026-11-21.
@@ -141,8 +138,7 @@ impl Tencent {
                 continue;
             };
             let name = &snapshot.facts.name;
-            let named =
-                *name == default_name(origin) || (1..=ATTEMPTS).any(|attempt| *name == own_name(origin, attempt));
+            let named = *name == default_name(origin) || *name == own_name(origin);
             let life = match snapshot.state(now) {
                 "NORMAL" => Life::Done,
                 "TORECYCLE" => Life::Failed,
@@ -199,10 +195,10 @@ mod tests {
     #[test]
     fn names_follow_the_rule() {
         let short = Origin { id: "snap-ckgjwkqh".into(), region: "ap-guangzhou".into() };
-        assert_eq!(own_name(&short, 2), "offsite-snap-ckgjwkqh-ap-guangzhou-2");
+        assert_eq!(own_name(&short), "offsite-snap-ckgjwkqh-ap-guangzhou");
         assert_eq!(default_name(&short), "Copied snap-ckgjwkqh from ap-guangzhou");
         let long = Origin { id: format!("snap-{}", "a".repeat(32)), region: "na-siliconvalley".into() };
-        let name = own_name(&long, 1);
-        assert!(name.len() == 50 && name.starts_with("offsite-") && name.ends_with("-1"), "{name}");
+        let name = own_name(&long);
+        assert!(name.len() == 48 && name.starts_with("offsite-"), "{name}");
     }
 }

@@ -3,12 +3,11 @@
 use serde::Serialize;
 
 use super::model::{CopySnapshotCrossRegions, DescribeSnapshots, Filter};
-use super::names::snapshot_name;
+use super::names::name_of;
 use crate::model::command::Replication;
 use crate::model::http::HttpRequest;
 use crate::providers::call::{Call, Effect, Service};
 use crate::providers::on_wire::{self, Action};
-use crate::providers::provider::AttemptContext;
 use crate::sign::{Query, RequestDraft};
 
 /// Page size of DescribeSnapshots. Source: tencentcloud-sdk-python-cbs 3.1.175, at most 100.
@@ -28,8 +27,8 @@ pub(super) fn effect_of(request: &HttpRequest) -> Option<Effect> {
     on_wire::by_action(request, ("x-tc-action", "x-tc-version"), &ACTIONS)
 }
 
-pub(super) fn start(replication: &Replication, intent: &AttemptContext) -> Call {
-    let name = snapshot_name(replication, intent.attempt);
+pub(super) fn start(replication: &Replication) -> Call {
+    let name = name_of(&replication.source.id, &replication.source.region);
     let body = CopySnapshotCrossRegions {
         snapshot_id: &replication.source.id,
         destination_regions: [&replication.destination.region],

@@ -6,7 +6,7 @@
 use super::calls::{PAGE, by_ids, call};
 use super::errors::{NOT_FOUND, read};
 use super::model::{DescribeSnapshots, Described, Filter, Snapshot, time};
-use super::names::{OURS, copy_names, name_of};
+use super::names::{HASH, OURS, name_of};
 use super::{Tencent, subject};
 use crate::model::backup::{Backup, CopyRecord, CopyState, DestinationCopy, Eligibility};
 use crate::model::failure::Failure;
@@ -90,28 +90,22 @@ impl Inventory for Tencent {
         {
             return Some(SourceKey { text: source.to_owned(), certain: true });
         }
-        let (base, attempt) = name.strip_prefix(OURS)?.rsplit_once('-')?;
-        if attempt.parse::<u32>().is_err() {
-            return None;
-        }
+        let base = name.strip_prefix(OURS)?;
         match base.strip_suffix(source_region).and_then(|base| base.strip_suffix('-')) {
             Some(source) => Some(SourceKey { text: source.to_owned(), certain: true }),
             // A long name holds a hash, from which nothing can be read.
-            None => Some(SourceKey { text: name_stem(base), certain: false }),
+            None if base.len() == HASH => Some(SourceKey { text: name_stem(base), certain: false }),
+            None => None,
         }
     }
 
     fn source_keys(&self, source_id: &str, source_region: &str) -> Vec<String> {
-        let stem = name_of(source_id, source_region, 1);
-        let base = stem.strip_prefix(OURS).and_then(|rest| rest.strip_suffix("-1")).unwrap_or_default();
+        let name = name_of(source_id, source_region);
+        let base = name.strip_prefix(OURS).unwrap_or_default();
         match base.strip_suffix(source_region).and_then(|base| base.strip_suffix('-')) {
             Some(_) => vec![source_id.to_owned()],
             None => vec![source_id.to_owned(), name_stem(base)],
         }
-    }
-
-    fn copy_names(&self, source_id: &str, source_region: &str, attempts: u32) -> Vec<String> {
-        copy_names(source_id, source_region, attempts)
     }
 }
 
@@ -261,6 +255,7 @@ mod tests {
     use jiff::Timestamp;
     use serde_json::{Value, json};
 
+    use super::super::names::copy_names;
     use super::*;
     use crate::model::command::Operation;
     use crate::model::failure::Disposition;
@@ -470,8 +465,8 @@ mod tests {
         let page = Tencent.listed_copies(&scope(None), None, &reply(4, &snapshots)).unwrap();
         let found: Vec<_> = page.copies.iter().map(|copy| (copy.id.as_str(), copy.state)).collect();
         assert_eq!(found, [("snap-a", CopyState::Done), ("snap-b", CopyState::Running), ("snap-c", CopyState::Failed)]);
-        let names = Tencent.copy_names("snap-1", "ap-seoul", 2);
-        assert_eq!(names, ["offsite-snap-1-ap-seoul-1", "offsite-snap-1-ap-seoul-2", "Copied snap-1 from ap-seoul"]);
+        let names = copy_names("snap-1", "ap-seoul");
+        assert_eq!(names, ["offsite-snap-1-ap-seoul", "Copied snap-1 from ap-seoul"]);
         assert!(names.contains(page.copies[0].name.as_ref().unwrap()));
         assert_eq!((page.next, page.total), (None, Some(4)));
     }

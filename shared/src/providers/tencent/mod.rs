@@ -75,8 +75,8 @@ impl Provider for Tencent {
         Ok(())
     }
 
-    fn start(&self, replication: &Replication, intent: &AttemptContext) -> Call {
-        calls::start(replication, intent)
+    fn start(&self, replication: &Replication, _intent: &AttemptContext) -> Call {
+        calls::start(replication)
     }
 
     fn started(&self, replication: &Replication, reply: &Reply) -> Result<Acceptance, Failure> {
@@ -108,8 +108,8 @@ impl Provider for Tencent {
         read::<Head>(reply).err().filter(|failure| failure.code != NOT_FOUND)
     }
 
-    fn read_back(&self, replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack> {
-        readback::read_back(replication, intent, replies)
+    fn read_back(&self, replication: &Replication, _intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack> {
+        readback::read_back(replication, replies)
     }
 
     fn reads_ahead(&self, replication: &Replication) -> Vec<Call> {

@@ -13,11 +13,11 @@ use crate::model::http::Reply;
 use crate::model::order;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::inventory::{end_of, endless, repeated};
-use crate::providers::provider::{Acceptance, AttemptContext, ReadBack};
+use crate::providers::provider::{Acceptance, ReadBack};
 
 /// Asks the destination for copies by name, then the source for running copies and its own state.
-pub(super) fn read_back(replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack> {
-    let names = copy_names(&replication.source.id, &replication.source.region, intent.attempt);
+pub(super) fn read_back(replication: &Replication, replies: &[Reply]) -> Asked<ReadBack> {
+    let names = copy_names(&replication.source.id, &replication.source.region);
     let mut seen = 0;
     let mut found: Vec<Snapshot> = Vec::new();
     let mut total = u64::MAX;

@@ -26,7 +26,7 @@ pub(super) fn reads_ahead(replication: &Replication) -> Vec<Call> {
 
 /// How many replications one call asks for: as many as have their names in one filter, or their IDs on one page.
 pub(super) fn at_once(nth: usize) -> usize {
-    // A first attempt is found under two names.
+    // A copy is found under two names.
     if nth == DESTINATION { MOST_VALUES / 2 } else { PAGE as usize }
 }
 
@@ -77,5 +77,5 @@ pub(super) fn apart(nth: usize, alike: &[&Replication], reply: &Reply) -> Option
 }
 
 fn names_of(replication: &Replication) -> Vec<String> {
-    copy_names(&replication.source.id, &replication.source.region, 1)
+    copy_names(&replication.source.id, &replication.source.region)
 }
