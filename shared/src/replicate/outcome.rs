@@ -150,6 +150,15 @@ pub(crate) struct Trouble {
     pub request_id: Option<String>,
 }
 
+impl Trouble {
+    /// The message without what was asked for and the code, for where both stand beside it.
+    pub(crate) fn sentence(&self) -> &str {
+        let message = self.error.message.as_str();
+        let after = self.code.as_ref().and_then(|code| message.split_once(&format!("{code}: ")));
+        after.map_or(message, |(_, sentence)| sentence)
+    }
+}
+
 impl Outcome {
     /// Accepted, with these receipts.
     pub(crate) fn of_receipts(receipts: Vec<Receipt>, attempt: u32, queued: bool, replayed: bool) -> Outcome {
@@ -345,9 +354,11 @@ pub(crate) fn in_doubt(replication: &Replication, code: &str, note: &str, reques
     }
 }
 
-pub(crate) fn ineligible(replication: &Replication, reason: &str) -> Trouble {
-    let error = Error::new(ErrorName::Rejected, format!("{} cannot be done: {reason}", replication.describe()));
-    Trouble { state: TroubleState::Ineligible, error, code: None, request_id: None }
+pub(crate) fn ineligible(replication: &Replication, code: Option<&str>, reason: &str) -> Trouble {
+    let code = code.map(str::to_owned);
+    let prefix = code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default();
+    let message = format!("{} cannot be done: {prefix}{reason}", replication.describe());
+    Trouble { state: TroubleState::Ineligible, error: Error::new(ErrorName::Rejected, message), code, request_id: None }
 }
 
 pub(crate) fn unavailable(replication: &Replication, reason: &str) -> Error {

@@ -226,7 +226,7 @@ impl Sweep<'_> {
                     // A wrong setting stops all that goes there, and is recorded nowhere.
                     self.gates.insert((at, code.clone()), Gate::Closed(line.backup_id.clone()));
                 }
-                line.reason = Some(one_line(&format!("{code}: {}", trouble.error.message)));
+                line.reason = Some(one_line(trouble.sentence()));
                 line.verdict = verdict;
                 if matches!(verdict, Verdict::Refused | Verdict::Ineligible) {
                     let record = self.record(at, &line.backup_id).await?;
@@ -234,6 +234,7 @@ impl Sweep<'_> {
                         (record.as_ref().and_then(Record::last), record.as_ref().and_then(|one| one.whose));
                     line.cause =
                         last.and_then(|last| last.code.clone().or_else(|| last.note.clone())).or(Some(code.clone()));
+                    line.reason = last.and_then(|last| last.note.as_deref().map(one_line)).or(line.reason);
                     if verdict == Verdict::Refused {
                         self.course.refused += 1;
                         self.refused_by(at, &code, whose.unwrap_or(Whose::Backup), &line.backup_id).await?;
@@ -258,9 +259,8 @@ impl Sweep<'_> {
         self.course.refused += 1;
         line.verdict = Verdict::Refused;
         line.cause = Some(code.to_owned());
-        line.reason = Some(format!(
-            "{code}: it waits until this ends, which the next sweep tries with one copy (shown by {shown_by})"
-        ));
+        line.reason =
+            Some(format!("it waits until this ends, which the next sweep tries with one copy (shown by {shown_by})"));
         self.found(line);
     }
 
