@@ -91,8 +91,11 @@ impl Tables {
         self.of(cloud).ok_or_else(none)
     }
 
-    /// The cloud to which a note belongs; `None` if only the tables know, as with a rule that the policy does not have any more.
+    /// The cloud to which a note belongs; `None` where clouds share a table, or only the tables know: of a rule that has left the policy.
     async fn cloud_of(&self, note: &str) -> Option<Cloud> {
+        if self.parts.iter().any(|part| part.cloud.is_none()) {
+            return None;
+        }
         let mut parts = note.split('/');
         match (parts.next()?, parts.next()?) {
             ("rate" | "tail", cloud) => Cloud::from_name(cloud),
@@ -103,8 +106,8 @@ impl Tables {
     /// The tables in which a note can be.
     async fn places(&self, note: &str) -> Vec<&Part> {
         match self.cloud_of(note).await {
-            Some(cloud) if self.parts.len() > 1 => self.of(cloud).into_iter().collect(),
-            _ => self.parts.iter().collect(),
+            Some(cloud) => self.of(cloud).into_iter().collect(),
+            None => self.parts.iter().collect(),
         }
     }
 
@@ -117,13 +120,13 @@ impl Tables {
 
     /// The table to which a note is to be written: its cloud's, the one that has it, the one in which its rule was swept, or the first.
     async fn place(&self, note: &str) -> Result<&Part, LedgerError> {
-        if let [only] = self.parts.as_slice() {
-            return Ok(only);
-        }
         if let Some(cloud) = self.cloud_of(note).await {
             return self.needed(cloud);
         }
         let all: Vec<&Part> = self.parts.iter().collect();
+        if let [only] = all.as_slice() {
+            return Ok(only);
+        }
         let swept = note.split('/').nth(1).map(|rule| format!("summary/{rule}"));
         for name in [Some(note.to_owned()), swept].into_iter().flatten() {
             if let Some((part, _)) = self.held(&all, &name).await?.first() {

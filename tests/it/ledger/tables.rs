@@ -222,6 +222,10 @@ async fn a_note_belongs_to_the_cloud_of_its_rule_or_of_its_name() {
         tables.drop_note(name).await.unwrap();
         assert_eq!(here.note(name).await.unwrap(), None, "{name}");
     }
+    // What a person decides about a rule whose table is not named goes into no other one.
+    let one = site.tables("tencent=offsite-tencent").unwrap();
+    let refused = one.put_note("risk/vaults/0", "{}", 0).await.unwrap_err();
+    assert!(refused.to_string().contains("OFFSITE_TABLE names no table for huawei"), "{refused}");
     // A note of another cloud under the same name is not this rule's.
     site.huawei.put_note("summary/nightly", "strange", 0).await.unwrap();
     assert_eq!(tables.note("summary/nightly").await.unwrap(), None);
