@@ -26,6 +26,11 @@ struct Server {
 impl Server {
     /// One backup of one server, and a sweep that starts its copy.
     async fn begin() -> Server {
+        Server::under(json!([])).await
+    }
+
+    /// The same, under these faults.
+    async fn under(faults: Value) -> Server {
         let policy = json!({ "version": 1, "rules": [{
             "name": "servers", "provider": "huawei", "operation": "copy-backup", "objective": { "max_lag": "24h" },
             "limits": { "allow_empty": true, "restart_lost": true },
@@ -44,8 +49,13 @@ impl Server {
         estate.post(Cloud::Huawei, "seed", &seed).await;
         let context = estate.context(&policy);
         let server = Server { estate, policy, context };
+        server.fault(faults).await;
         server.sweep().await;
         server
+    }
+
+    async fn fault(&self, faults: Value) {
+        self.estate.post(Cloud::Huawei, "faults", &json!({ "clear": true, "faults": faults })).await;
     }
 
     async fn sweep(&self) -> Value {
@@ -100,4 +110,21 @@ async fn a_lost_copy_is_made_again_although_the_source_still_records_the_first_o
     server.arrive().await;
     server.sweep().await;
     assert_eq!(server.report().await.counts.replicated, 1);
+}
+
+#[tokio::test]
+async fn what_failed_and_was_refused_then_is_made_once_its_cause_has_ended() {
+    for ended in [false, true] {
+        let server = Server::under(json!([{ "action": "CopyBackup", "kind": "fail_later", "times": 1 }])).await;
+        server.arrive().await;
+        server.fault(json!([{ "action": "CopyBackup", "kind": "code", "code": "BackupService.6114" }])).await;
+        server.estate.clock.sleep(Duration::from_secs(3_600)).await;
+        let swept = server.sweep().await;
+        assert_eq!((&swept["refused"], &swept["counts"]["refused"]), (&json!(1), &json!(1)), "{swept}");
+        if ended {
+            server.fault(json!([])).await;
+        }
+        server.estate.clock.sleep(Duration::from_secs(16 * 60)).await;
+        assert_eq!(server.sweep().await["started"], json!(u8::from(ended)));
+    }
 }

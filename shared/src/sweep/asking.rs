@@ -85,7 +85,8 @@ impl Sweep<'_> {
         self.stopped_in(&self.rule.source.region, failure)
     }
 
-    fn stopped_in(&self, region: &str, failure: &Failure) -> Stop {
+    /// The same, where what was asked for is in this region.
+    pub(super) fn stopped_in(&self, region: &str, failure: &Failure) -> Stop {
         let late = later(self.ctx.now(), Duration::from_secs(1)) >= self.invocation.stop();
         if failure.code == "deadline" || late { Stop::Time } else { self.unread_in(region, failure) }
     }

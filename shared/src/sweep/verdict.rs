@@ -581,6 +581,9 @@ mod tests {
     fn the_rest_is_refused_or_missing() {
         let quota = Judgement::Refused(Why { cause: "Quota".into(), text: "Quota: full".into() });
         assert_eq!(of(&usable(), Some(&refused()), &DestinationView::Nothing), quota);
+        let told = with_record(CopyState::Failed);
+        assert_eq!(of(&told, Some(&refused()), &DestinationView::Nothing), quota, "the copy had failed before");
+        assert_ne!(of(&told, None, &DestinationView::Nothing), quota);
         assert_eq!(of(&usable(), Some(&released()), &DestinationView::Nothing), Judgement::Missing);
         let no_work = settled(Ending::NoWork { code: "6130".into(), request_id: None });
         assert_eq!(of(&usable(), Some(&no_work), &DestinationView::Nothing), Judgement::Missing);
