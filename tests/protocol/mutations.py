@@ -187,6 +187,8 @@ ROWS = [
      "brake: what cannot be read stops nothing", "P22"),
     ("replicate/attempt.rs", "        brake::pass(ctx, replication).await?;\n", "", "brake: it is not read again before the call", "P22"),
     # A source that is gone, another payload, a copy that is lost.
+    ("ledger/swept.rs", "State::Ended => (State::Lost, \"it is covered again, and its copy is gone\"),", "State::Ended => (State::Seen, \"it is covered again, and its copy is gone\"),",
+     "what comes back without its copy begins anew", "P6"),
     ("ledger/swept.rs", "State::Seen | State::Refused | State::Ineligible | State::Failed => how != Parting::Ended,",
      "State::Seen | State::Claimed | State::InDoubt | State::Refused | State::Ineligible | State::Failed => how != Parting::Ended,",
      "missed is said of what is in doubt", "P24"),

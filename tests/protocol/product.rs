@@ -5,7 +5,9 @@ pub use offsite_shared::context::{Context, Invocation, Ports};
 pub use offsite_shared::handler::handle;
 pub use offsite_shared::ledger::brake::{Brake, Held, NOTE as BRAKE, Scope};
 pub use offsite_shared::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
-pub use offsite_shared::ledger::{About, Absent, Claimant, Parting, Record, Resolution, State, part, put_off, resolve};
+pub use offsite_shared::ledger::{
+    About, Absent, Claimant, Parting, Record, Resolution, State, part, put_off, resolve, wanted,
+};
 pub use offsite_shared::model::access::{Access, CredentialName, Pause};
 pub use offsite_shared::model::command::{Cloud, Command, Key, Operation, Realm, Replication};
 pub use offsite_shared::model::error::{EmitError, Error};
