@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use offsite_shared::context::metrics::Metrics;
 use offsite_shared::context::{Context, Ports};
 use offsite_shared::exchange::only_reads::OnlyReads;
+use offsite_shared::io::aws::Aws;
 use offsite_shared::io::caller;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::credentials::{AccountSecrets, key_variables};
