@@ -138,7 +138,9 @@ pub(super) fn next(r: &Reader, rule: &RuleReport, line: &ResourceLine) -> String
             };
         }
         (ResourceState::Pending, Fault::NoNewBackup) => said!(r, "sweeps copy it once it is finished"),
-        (ResourceState::Pending, Fault::NotCopied) => said!(r, "sweeps copy it before it is due"),
+        (ResourceState::Pending, Fault::NotCopied) if line.cause != "in_progress" => {
+            said!(r, "sweeps copy it before it is due")
+        }
         (ResourceState::Protected, _) => "",
         (_, Fault::NotSeen) => said!(r, "the next complete sweep tells"),
         (_, Fault::NoNewBackup) => said!(r, "look at its backup plan; what it makes is copied"),
