@@ -97,7 +97,7 @@ fn cause(r: &Reader, cause: &str, reason: Option<&str>) -> String {
     let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.name() == cause);
     let label = verdict.map_or_else(|| r.told(cause), |verdict| r.word(words::figure(verdict).label).to_owned());
     match reason {
-        Some(reason) if reason.starts_with(cause) => r.told(reason),
+        Some(reason) if reason.starts_with(cause) || (verdict.is_none() && reason.contains(cause)) => r.told(reason),
         Some(reason) => format!("{label}{}{}", r.colon(), r.told(reason)),
         None => label,
     }
