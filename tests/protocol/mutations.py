@@ -47,6 +47,8 @@ ROWS = [
      "a partly visible vault-wide copy settles it", "P18"),
     ("replicate/attempt.rs", "if record.doubtful_calls >= ctx.settings.attempts.limit", "if record.doubtful_calls > 99",
      "the limit of doubts is not looked at", "P11"),
+    ("replicate/attempt.rs", "        still_claimed(ctx, record).await?;\n", "        let _ = still_claimed(ctx, record).await;\n",
+     "the call of a doubt does not read its record again", "P10 P18"),
     ("replicate/attempt.rs", "Disposition::Ambiguous | Disposition::Conflict | Disposition::NoWork =>",
      "Disposition::Ambiguous => released(ErrorName::Unavailable, &code, describe_failure(&failure), request_id),\n        Disposition::Conflict | Disposition::NoWork =>",
      "silence after a call is certainly not applied", "P12"),

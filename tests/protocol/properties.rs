@@ -402,10 +402,11 @@ pub fn calls(
             && record.lease_until.is_some_and(|until| until > now)
             && matches!(record.state, State::Claimed | State::InDoubt)
     });
-    // Somebody else's late acceptance ends a claim under its owner's hands. That its owner read back after the wait, with the claim
-    // still live, is what protects then: so it must have been told of a live claim.
+    // A vault-wide call that copied this backup as well ends a first claim under its owner's hands; the provider's guard is what protects
+    // then. In doubt the owner reads its record again right before it calls.
     let has_copies = |record: &Record| !record.receipts.is_empty() || record.copies.is_some();
-    let settled_meanwhile = record.is_some_and(|record| record.lease_until.is_none() && has_copies(record));
+    let settled_meanwhile =
+        !knows.in_doubt && record.is_some_and(|record| record.lease_until.is_none() && has_copies(record));
     let ahead = world.ahead.iter().any(|ahead| *ahead > 0);
     if !knows.holds || !(lives || settled_meanwhile || ahead) {
         found.push(violation(Property::P10, format!("{name} decides to call without a live claim")));

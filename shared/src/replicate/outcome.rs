@@ -175,16 +175,20 @@ impl Outcome {
         Outcome::Not(Trouble { state: TroubleState::Invalid, error: invalid(error, id), code: None, request_id: None })
     }
 
-    /// What this outcome adds to the metrics of its provider and rule.
-    pub(crate) fn tally(&self) -> Tally {
-        let started = match self {
-            Outcome::Accepted { receipts, replayed: false, .. } => {
-                receipts.iter().filter(|receipt| !receipt.adopted).count() as u64
+    /// How many copies were begun by this. What was found, or is of an earlier attempt, was begun before.
+    pub(crate) fn started(&self) -> u64 {
+        match self {
+            Outcome::Accepted { receipts, attempt, replayed: false, .. } => {
+                receipts.iter().filter(|receipt| !receipt.adopted && receipt.attempt == *attempt).count() as u64
             }
             _ => 0,
-        };
+        }
+    }
+
+    /// What this outcome adds to the metrics of its provider and rule.
+    pub(crate) fn tally(&self) -> Tally {
         let in_doubt = matches!(self, Outcome::Not(trouble) if trouble.state == TroubleState::InDoubt);
-        Tally { worked_on: 1, started, in_doubt: u64::from(in_doubt), throttled: 0 }
+        Tally { worked_on: 1, started: self.started(), in_doubt: u64::from(in_doubt), throttled: 0 }
     }
 
     /// Why it was not accepted, in words; empty when it was.

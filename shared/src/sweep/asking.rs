@@ -11,7 +11,7 @@ use crate::ledger::State;
 use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::model::time::later;
-use crate::providers::asked::Need;
+use crate::providers::asked::{Need, over};
 use crate::providers::call::Call;
 use crate::providers::inventory::Pairing;
 use crate::replicate;
@@ -30,7 +30,7 @@ impl Sweep<'_> {
             requests += u64::from(matches!(pair, Err(Need::Ask(_))));
             pair
         };
-        let read = exchange::converse(ctx, self.target(), self.invocation.stop(), says).await;
+        let read = exchange::converse(ctx, self.target(), self.invocation.stop(), over(says)).await;
         self.course.requests += requests;
         self.course.answered = answered.or(self.course.answered);
         let pair = match read {

@@ -192,10 +192,11 @@ impl Sweep<'_> {
     /// Counts one copy with what came of its start.
     async fn became(&mut self, due: Due, outcome: Outcome) -> Result<(), Stop> {
         let Due { at, mut line, doubt, gate, .. } = due;
+        // A doubt that ends with a new call counts for the queue only.
+        self.course.started += if doubt { 0 } else { outcome.started() };
         match outcome {
             Outcome::Accepted { replayed, receipts, .. } => {
                 self.hands |= !doubt && !replayed && receipts.iter().any(|receipt| receipt.adopted);
-                self.course.started += u64::from(!doubt && !replayed);
                 self.passed(at);
                 // Only what was answered from the record can be further than accepted.
                 let record = if replayed { self.record(at, &line.backup_id).await? } else { None };

@@ -15,10 +15,10 @@ use jiff::Timestamp;
 use offsite_shared::context::metrics::Metrics;
 use offsite_shared::context::{Context, Ports};
 use offsite_shared::exchange::only_reads::OnlyReads;
+use offsite_shared::io::aws::Aws;
 use offsite_shared::io::caller;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::credentials::{AccountSecrets, key_variables};
-use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::memory::{FixedPolicy, MemoryLedger};
 use offsite_shared::io::meter::{self, LineMeter};
@@ -26,6 +26,7 @@ use offsite_shared::io::overlay::Overlay;
 use offsite_shared::io::policies::StoredPolicy;
 use offsite_shared::io::roots::Roots;
 use offsite_shared::io::sqs::SqsEmitter;
+use offsite_shared::io::tables::{Part, Tables};
 use offsite_shared::ledger::store::{RecordFilter, RecordPage};
 use offsite_shared::model::command::{Cloud, Key};
 use offsite_shared::model::error::{EmitError, Error};
@@ -250,19 +251,19 @@ impl Reading {
 /// Names the variable that is missing or wrong, or what is the matter with the file or the policy.
 pub(crate) async fn reading(environment: &Environment, policy: Option<&Path>) -> anyhow::Result<Reading> {
     let given = policy.map(policy_file::read).transpose()?.map(Arc::new);
-    if let Some(table) = environment.get("OFFSITE_TABLE") {
+    if environment.get("OFFSITE_TABLE").is_some() {
         let aws = aws(environment)?;
-        let table = Arc::new(DynamoLedger::from_environment(environment, aws.clone(), table)?);
         let stored = match given.is_some() || !environment.get("OFFSITE_POLICY").is_some_and(is_stored) {
             true => None,
-            false => StoredPolicy::from_environment(environment, aws, Arc::new(SystemClock))?,
+            false => StoredPolicy::from_environment(environment, aws.clone(), Arc::new(SystemClock))?,
         };
         let policy = match (given, stored) {
             (Some(given), _) => Some(given),
             (None, Some(stored)) => stored.policy().await?,
             (None, None) => policy_file::in_force(environment)?.map(Arc::new),
         };
-        return Ok(Reading { ledger: table.clone(), notes: table, policy });
+        let tables = Arc::new(tables_with(environment, &aws, policy.clone())?);
+        return Ok(Reading { ledger: tables.clone(), notes: tables, policy });
     }
     let policy = match given {
         Some(given) => Some(given),
@@ -301,12 +302,12 @@ pub(crate) fn emitter(environment: &Environment) -> anyhow::Result<Arc<dyn Emitt
     Ok(Arc::new(LocalEmitter { queue: Queue::receipts(database), clock }))
 }
 
-/// The ledger of either home: DynamoDB when `OFFSITE_TABLE` is set, else the file.
+/// The ledger of either home: DynamoDB where `OFFSITE_TABLE` is set, else the file.
 ///
 /// # Errors
 /// Names the variable that is missing or wrong, or what is the matter with the file.
 pub(crate) fn ledger(environment: &Environment) -> anyhow::Result<Arc<dyn Ledger>> {
-    let Some(table) = environment.get("OFFSITE_TABLE") else {
+    if environment.get("OFFSITE_TABLE").is_none() {
         let path = database_path(environment);
         anyhow::ensure!(
             path.exists(),
@@ -314,17 +315,46 @@ pub(crate) fn ledger(environment: &Environment) -> anyhow::Result<Arc<dyn Ledger
             path.display()
         );
         return Ok(Arc::new(SqliteLedger::new(Database::open(&path)?)));
-    };
-    Ok(Arc::new(DynamoLedger::from_environment(environment, aws(environment)?, table)?))
+    }
+    Ok(tables(environment)?)
 }
 
-/// The table that `OFFSITE_TABLE` names, for what only a table is asked.
+/// The tables that `OFFSITE_TABLE` names, for their records and for what only a table is asked.
 ///
 /// # Errors
 /// Names the variable that is missing or wrong.
-pub(crate) fn table(environment: &Environment) -> anyhow::Result<Arc<DynamoLedger>> {
-    let name = environment.get("OFFSITE_TABLE").unwrap_or_default();
-    Ok(Arc::new(DynamoLedger::from_environment(environment, aws(environment)?, name)?))
+pub(crate) fn tables(environment: &Environment) -> anyhow::Result<Arc<Tables>> {
+    Ok(Arc::new(tables_with(environment, &aws(environment)?, None)?))
+}
+
+/// A store of notes, and the cloud that alone uses it.
+pub(crate) struct Store {
+    /// The cloud; `None` if all use it.
+    pub cloud: Option<Cloud>,
+    /// What people call it.
+    pub name: String,
+    /// The notes.
+    pub notes: Arc<dyn Notes>,
+}
+
+/// Each store of notes of either home: one for each table, or the file's.
+///
+/// # Errors
+/// Names the variable that is missing or wrong, or what is the matter with the file.
+pub(crate) fn stores(environment: &Environment) -> anyhow::Result<Vec<Store>> {
+    if environment.get("OFFSITE_TABLE").is_some() {
+        let store =
+            |part: &Part| Store { cloud: part.cloud, name: format!("table {}", part.name), notes: part.table.clone() };
+        return Ok(tables(environment)?.parts().iter().map(store).collect());
+    }
+    let path = database_path(environment);
+    let notes = Arc::new(SqliteLedger::new(Database::open(&path)?));
+    Ok(vec![Store { cloud: None, name: path.display().to_string(), notes }])
+}
+
+fn tables_with(environment: &Environment, aws: &Arc<Aws>, policy: Option<Arc<Policy>>) -> anyhow::Result<Tables> {
+    let names = environment.get("OFFSITE_TABLE").unwrap_or_default();
+    Ok(Tables::from_environment(environment, aws, names, Arc::new(FixedPolicy(policy)))?)
 }
 
 /// Reads the ledger page by page, so that a large one never lies in memory as a whole.
