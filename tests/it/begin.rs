@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::command_line::{command, run, terminate};
@@ -64,6 +65,28 @@ async fn a_first_sweep_on_simulated_clouds_needs_nothing_but_what_is_printed() {
     assert_eq!(checked.code, 0, "{}{}", checked.stdout, checked.stderr);
     let swept = run(&["sweep"], &environment, None).await;
     assert!(swept.stdout.contains("\"started\""), "{}{}", swept.stdout, swept.stderr);
+    // What cannot be copied is told with its code once and its sentence once, and what is not finished is said to be so.
+    const CODE: &str = "UnsupportedOperation.SnapshotNotSupportCopy";
+    let reported = run(&["report", "--format", "json"], &environment, None).await;
+    let report: Value = serde_json::from_str(&reported.stdout).unwrap();
+    let lines = report["rules"][0]["exceptions"].as_array().unwrap().iter();
+    let told: Vec<&Value> = lines.filter(|line| line["verdict"] == "ineligible").collect();
+    assert_eq!(told.len(), 2, "{}", reported.stdout);
+    for line in told {
+        let reason = line["reason"].as_str().unwrap();
+        assert_eq!(line["cause"], CODE);
+        assert!(
+            reason.contains("across regions; this snapshot cannot be copied") && !reason.contains(CODE),
+            "{reason}"
+        );
+    }
+    let table = run(&["report", "--format", "table"], &environment, None).await.stdout;
+    let words = table.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(!words.contains("cannot be done") && !words.contains("across regions.;"), "{table}");
+    assert!(!words.contains(&format!("{CODE}: {CODE}")) && words.contains(&format!("{CODE}: An encrypted")), "{table}");
+    assert!(words.contains("its backup is not finished yet"), "{table}");
+    let queued = run(&["queue", "list", "--format", "table"], &environment, None).await.stdout;
+    assert_eq!(queued.matches("UnsupportedOperation").count(), 2, "{queued}");
     terminate(&clouds);
     clouds.wait().await.unwrap();
 }

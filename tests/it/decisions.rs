@@ -288,7 +288,7 @@ async fn a_risk_that_is_not_clear_is_refused_in_one_line() {
             base("nightly", "disk-00000000", &["--cause", "encrypted", "--for", "90d", "--reason", " "]),
             "--reason must say why",
         ),
-        (base("weekly", "disk-00000000", &end), "\"weekly\" is no rule of the policy; there are nightly"),
+        (base("weekly", "disk-00000000", &end), "\"weekly\" is no rule of the policy; there is only nightly"),
         (base("nightly", "disk-00000007", &end), "nothing knows disk-00000007"),
         (
             [&base("nightly", "disk-00000000", &end)[..], &["--destination", "ap-tokyo"]].concat(),

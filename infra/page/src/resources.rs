@@ -97,7 +97,7 @@ fn cause(r: &Reader, cause: &str, reason: Option<&str>) -> String {
     let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.name() == cause);
     let label = verdict.map_or_else(|| r.told(cause), |verdict| r.word(words::figure(verdict).label).to_owned());
     match reason {
-        Some(reason) if reason.starts_with(cause) => r.told(reason),
+        Some(reason) if reason.starts_with(cause) || (verdict.is_none() && reason.contains(cause)) => r.told(reason),
         Some(reason) => format!("{label}{}{}", r.colon(), r.told(reason)),
         None => label,
     }
@@ -138,7 +138,9 @@ pub(super) fn next(r: &Reader, rule: &RuleReport, line: &ResourceLine) -> String
             };
         }
         (ResourceState::Pending, Fault::NoNewBackup) => said!(r, "sweeps copy it once it is finished"),
-        (ResourceState::Pending, Fault::NotCopied) => said!(r, "sweeps copy it before it is due"),
+        (ResourceState::Pending, Fault::NotCopied) if line.cause != "in_progress" => {
+            said!(r, "sweeps copy it before it is due")
+        }
         (ResourceState::Protected, _) => "",
         (_, Fault::NotSeen) => said!(r, "the next complete sweep tells"),
         (_, Fault::NoNewBackup) => said!(r, "look at its backup plan; what it makes is copied"),

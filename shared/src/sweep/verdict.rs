@@ -579,7 +579,7 @@ mod tests {
 
     #[test]
     fn the_rest_is_refused_or_missing() {
-        let quota = Judgement::Refused(Why { cause: "Quota".into(), text: "Quota: full".into() });
+        let quota = Judgement::Refused(Why { cause: "Quota".into(), text: "full".into() });
         assert_eq!(of(&usable(), Some(&refused()), &DestinationView::Nothing), quota);
         let told = with_record(CopyState::Failed);
         assert_eq!(of(&told, Some(&refused()), &DestinationView::Nothing), quota, "the copy had failed before");
@@ -596,7 +596,7 @@ mod tests {
         let attempts = Attempts::default();
         let due = |verdict: &Judgement, record: Option<&Record>, at| is_due(verdict, record, &attempts, at);
         let day = time::later(now(), Duration::from_secs(86_400));
-        let refusal = Judgement::Refused(Why { cause: "Quota".into(), text: "Quota: full".into() });
+        let refusal = Judgement::Refused(Why { cause: "Quota".into(), text: "full".into() });
         assert!(due(&Judgement::Missing, None, now()));
         assert!(due(&Judgement::Missing, Some(&released()), now()));
         assert!(!due(&Judgement::Missing, Some(&claimed()), now()), "somebody is at it");

@@ -320,7 +320,7 @@ fn exception(verdict: Verdict, index: u64, n: u64) -> Line {
         Verdict::InDoubt => Some("the call timed out after it was sent; read back 3 times, nothing seen yet"),
         Verdict::Lost => Some("seen NORMAL on 2026-08-12, not in the destination since 2026-08-17"),
         Verdict::Missed => Some("deleted at its source before a copy was started"),
-        Verdict::Refused => Some("LimitExceeded.Snapshot: the snapshot quota of ap-singapore is used up"),
+        Verdict::Refused => Some("the snapshot quota of ap-singapore is used up"),
         Verdict::Left => Some("its name does not begin with web- any more"),
         Verdict::Overtaken => Some("deleted at its source; its disk has a newer copy"),
         Verdict::Ended => Some("the copy expired as planned"),

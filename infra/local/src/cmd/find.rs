@@ -42,6 +42,8 @@ pub(super) fn meant(name: &str, known: &[&str]) -> String {
     let more = if known.len() > TOLD { format!(" and {} more", known.len() - TOLD) } else { String::new() };
     match known.get(..known.len().min(TOLD)) {
         None | Some([]) => format!("{near}; there is none"),
+        Some([only]) if near.is_empty() => format!("; there is only {only}"),
+        Some([_]) => near,
         Some(told) => format!("{near}; there are {}{more}", told.join(", ")),
     }
 }

@@ -162,7 +162,11 @@ fn state(result: &Value) -> String {
 
 fn note(result: &Value) -> String {
     let told = [&result["error"]["message"], &result["reason"], &result["replication_id"]];
-    told.iter().map(|value| text(value)).find(|text| !text.is_empty()).unwrap_or_default()
+    let told = told.iter().map(|value| text(value)).find(|text| !text.is_empty()).unwrap_or_default();
+    match text(&result["cause"]) {
+        cause if cause.is_empty() || told.starts_with(&cause) => told,
+        cause => format!("{cause}: {told}"),
+    }
 }
 
 fn text(value: &Value) -> String {
