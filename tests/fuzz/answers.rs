@@ -10,7 +10,7 @@ use offsite_shared::model::failure::Failure;
 use offsite_shared::model::http::Reply;
 use offsite_shared::model::receipt::Receipt;
 use offsite_shared::model::text::steers;
-use offsite_shared::providers::asked::{Asked, Need};
+use offsite_shared::providers::asked::{Asked, Need, after};
 use offsite_shared::providers::huawei;
 use offsite_shared::providers::inventory::InventoryQuery;
 use offsite_shared::providers::provider::{Accepted, AttemptContext};
@@ -144,8 +144,8 @@ proptest! {
                 how: How::Observed,
             };
             for replies in [&replies[..0], &replies[..1], &replies[..]] {
-                of_asked(provider.read_back(&one, &intent, replies))?;
-                of_asked(provider.observe(&one, &receipt, doubt.then_some(&seen), replies))?;
+                of_asked(after(provider.read_back(&one, &intent), &mut replies.iter()))?;
+                of_asked(after(provider.observe(&one, &receipt, doubt.then_some(&seen)), &mut replies.iter()))?;
                 of_asked(provider.headroom(operation, &one.destination, replies))?;
                 of_asked(provider.inventory().read_pair(&one, replies))?;
             }

@@ -11,7 +11,7 @@ use offsite_shared::model::access::Access;
 use offsite_shared::model::command::{Cloud, Command, Operation, Replication};
 use offsite_shared::model::failure::{Disposition, Failure, Row, Whose, find};
 use offsite_shared::model::http::Reply;
-use offsite_shared::providers::asked::Need;
+use offsite_shared::providers::asked::{Need, after};
 use offsite_shared::providers::call::Call;
 use offsite_shared::providers::provider::{Acceptance, AttemptContext, Defaults, Provider, ReadBack};
 use offsite_shared::providers::{alibaba, huawei, tencent};
@@ -525,7 +525,7 @@ fn converse(provider: &dyn Provider, replication: &Replication, read: &Value) ->
     let intent = intent(read);
     let mut replies = Vec::new();
     for (step, ask) in list(read, "asks").iter().enumerate() {
-        let call = match provider.read_back(replication, &intent, &replies) {
+        let call = match after(provider.read_back(replication, &intent), &mut replies.iter()) {
             Err(Need::Ask(call)) => call,
             other => {
                 return Some(format!("after {step} replies it asks nothing more but says {other:?}"));
@@ -541,7 +541,7 @@ fn converse(provider: &dyn Provider, replication: &Replication, read: &Value) ->
         }
         replies.push(reply);
     }
-    let said = match provider.read_back(replication, &intent, &replies) {
+    let said = match after(provider.read_back(replication, &intent), &mut replies.iter()) {
         Err(Need::Ask(call)) => json!({ "asks_further": wire(provider, &call) }),
         Ok(ReadBack::Found(acceptance)) => json!({ "found": acceptance_json(&acceptance) }),
         Ok(ReadBack::Running) => json!({ "running": true }),

@@ -127,7 +127,7 @@ async fn every_listing_of_a_read_back_ends() {
             // In doubt more is listed. What is told of a backup without records leads to the list of tasks.
             let intent = AttemptContext { attempt: 1, since: at(), doubt: true };
             let pages = Cell::new(0);
-            let says = |replies: &[Reply]| provider.read_back(&one, &intent, replies);
+            let says = provider.read_back(&one, &intent);
             let answer = |call: Call| {
                 let number = pages.replace(pages.get() + 1);
                 async move { Ok::<Reply, Failure>(page(&call, manner, number)) }

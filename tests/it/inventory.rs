@@ -18,6 +18,7 @@ use offsite_shared::model::http::{HttpRequest, Reply};
 use offsite_shared::ports::Transport;
 use offsite_shared::providers::alibaba::Alibaba;
 use offsite_shared::providers::alibaba::inventory::read_pair;
+use offsite_shared::providers::asked::over;
 use offsite_shared::providers::call::{Call, Service};
 use offsite_shared::providers::huawei::Huawei;
 use offsite_shared::providers::inventory::{Cursor, Inventory, InventoryQuery, Pairing, VaultPair};
@@ -687,7 +688,7 @@ impl Estate {
     async fn pair(&self) -> VaultPair {
         let says = |replies: &[Reply]| read_pair(&vault_pair(), replies);
         let answer = |call| async move { Ok::<_, Failure>(self.ask(&Alibaba, &call).await) };
-        exchange::ask_on(says, answer).await.unwrap()
+        exchange::ask_on(over(says), answer).await.unwrap()
     }
 }
 

@@ -26,6 +26,11 @@ struct Server {
 impl Server {
     /// One backup of one server, and a sweep that starts its copy.
     async fn begin() -> Server {
+        Server::under(json!([])).await
+    }
+
+    /// The same, under these faults.
+    async fn under(faults: Value) -> Server {
         let policy = json!({ "version": 1, "rules": [{
             "name": "servers", "provider": "huawei", "operation": "copy-backup", "objective": { "max_lag": "24h" },
             "limits": { "allow_empty": true, "restart_lost": true },
@@ -44,8 +49,13 @@ impl Server {
         estate.post(Cloud::Huawei, "seed", &seed).await;
         let context = estate.context(&policy);
         let server = Server { estate, policy, context };
+        server.fault(faults).await;
         server.sweep().await;
         server
+    }
+
+    async fn fault(&self, faults: Value) {
+        self.estate.post(Cloud::Huawei, "faults", &json!({ "clear": true, "faults": faults })).await;
     }
 
     async fn sweep(&self) -> Value {
@@ -61,6 +71,14 @@ impl Server {
 
     async fn report(&self) -> RuleReport {
         self.estate.report(&self.policy).await.rules.remove(0)
+    }
+
+    /// How many copies the queue was told that we began.
+    async fn started(&self) -> usize {
+        let ours = |event: &&Value| {
+            event["type"] == json!("offsite.replication.accepted") && event["data"]["adopted"] == json!(false)
+        };
+        self.estate.receipts().await.iter().filter(ours).count()
     }
 
     async fn remove(&self, id: &str) {
@@ -100,4 +118,42 @@ async fn a_lost_copy_is_made_again_although_the_source_still_records_the_first_o
     server.arrive().await;
     server.sweep().await;
     assert_eq!(server.report().await.counts.replicated, 1);
+}
+
+#[tokio::test]
+async fn what_failed_and_was_refused_then_is_made_once_its_cause_has_ended() {
+    for ended in [false, true] {
+        let server = Server::under(json!([{ "action": "CopyBackup", "kind": "fail_later", "times": 1 }])).await;
+        server.arrive().await;
+        server.fault(json!([{ "action": "CopyBackup", "kind": "code", "code": "BackupService.6114" }])).await;
+        server.estate.clock.sleep(Duration::from_secs(3_600)).await;
+        let swept = server.sweep().await;
+        assert_eq!((&swept["refused"], &swept["counts"]["refused"]), (&json!(1), &json!(1)), "{swept}");
+        if ended {
+            server.fault(json!([])).await;
+        }
+        server.estate.clock.sleep(Duration::from_secs(16 * 60)).await;
+        assert_eq!(server.sweep().await["started"], json!(u8::from(ended)));
+    }
+}
+
+#[tokio::test]
+async fn what_a_sweep_finds_it_has_not_started() {
+    for found in [false, true] {
+        let server = Server::begin().await;
+        server.arrive().await;
+        let receipts = server.estate.receipts().await;
+        let copy = receipts.iter().find_map(|event| event["data"]["evidence"]["destination_id"].as_str()).unwrap();
+        server.fault(json!([{ "action": "CopyBackup", "kind": "fail_later", "times": 1 }])).await;
+        server.remove(copy).await;
+        assert_eq!(server.sweep().await["started"], json!(1), "the lost copy is made again");
+        server.estate.clock.sleep(Duration::from_secs(3_660)).await;
+        // The new one has failed. Whoever has an empty ledger finds the source's record of the first one, and begins nothing.
+        let after =
+            if found { server.estate.without_memory(&server.policy) } else { server.estate.context(&server.policy) };
+        let before = server.started().await;
+        let answer = handle(&after, &json!({ "action": "sweep" }), &server.estate.invocation(3_600)).await.unwrap();
+        assert_eq!(answer["swept"][0]["started"], json!(server.started().await - before), "{answer}");
+        assert_eq!(answer["swept"][0]["counts"]["in_progress"], json!(u8::from(found)), "{answer}");
+    }
 }

@@ -38,6 +38,7 @@ mod ledger;
 mod life;
 mod life_ended;
 mod life_huawei;
+mod life_tried;
 mod life_unseen;
 mod metrics;
 mod moving;

@@ -22,7 +22,7 @@ use offsite_shared::model::receipt::Receipt;
 use offsite_shared::model::time::later;
 use offsite_shared::ports::{Boxed, Clock, Transport};
 use offsite_shared::providers::alibaba::Alibaba;
-use offsite_shared::providers::asked::Need;
+use offsite_shared::providers::asked::{Need, after};
 use offsite_shared::providers::call::{Call, Effect};
 use offsite_shared::providers::huawei::{self, Huawei};
 use offsite_shared::providers::inventory::{Cursor, InventoryQuery};
@@ -141,10 +141,11 @@ fn planned(provider: &'static dyn Provider, probe: &dyn Probe) -> Vec<Call> {
         for doubt in [false, true] {
             let intent = AttemptContext { attempt: 2, since: at(), doubt };
             calls.push(provider.start(&one, &intent));
-            calls.extend(asked(&palette, |replies| provider.read_back(&one, &intent, replies)));
+            calls.extend(asked(&palette, |replies| after(provider.read_back(&one, &intent), &mut replies.iter())));
         }
         for known in [None, Some(&seen)] {
-            calls.extend(asked(&palette, |replies| provider.observe(&one, &receipt, known, replies)));
+            calls
+                .extend(asked(&palette, |replies| after(provider.observe(&one, &receipt, known), &mut replies.iter())));
         }
         calls.extend(provider.observe_many(&[Accepted { replication: &one, receipt: &receipt }]));
         calls.extend(asked(&palette, |replies| provider.headroom(operation, &one.destination, replies)));

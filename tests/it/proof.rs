@@ -15,7 +15,7 @@ use offsite_shared::model::fields::FieldError;
 use offsite_shared::model::http::Reply;
 use offsite_shared::model::receipt::Receipt;
 use offsite_shared::ports::{Boxed, Ledger};
-use offsite_shared::providers::asked::Asked;
+use offsite_shared::providers::asked::Reading;
 use offsite_shared::providers::call::{Call, Service};
 use offsite_shared::providers::inventory::Inventory;
 use offsite_shared::providers::provider::{Acceptance, AttemptContext, Defaults, Provider, ReadBack, Unseen};
@@ -31,8 +31,8 @@ use crate::over::goes_on;
 pub struct Blind(pub &'static dyn Provider);
 
 impl Provider for Blind {
-    fn read_back(&self, _replication: &Replication, _intent: &AttemptContext, _replies: &[Reply]) -> Asked<ReadBack> {
-        Ok(ReadBack::Absent)
+    fn read_back<'a>(&'a self, _replication: &'a Replication, _intent: &'a AttemptContext) -> Reading<'a, ReadBack> {
+        Box::new(|_| Ok(ReadBack::Absent))
     }
 
     fn cloud(&self) -> Cloud {
@@ -67,14 +67,13 @@ impl Provider for Blind {
         self.0.refused(call, reply)
     }
 
-    fn observe(
-        &self,
-        replication: &Replication,
-        receipt: &Receipt,
-        known: Option<&Evidence>,
-        replies: &[Reply],
-    ) -> Asked<Observation> {
-        self.0.observe(replication, receipt, known, replies)
+    fn observe<'a>(
+        &'a self,
+        replication: &'a Replication,
+        receipt: &'a Receipt,
+        known: Option<&'a Evidence>,
+    ) -> Reading<'a, Observation> {
+        self.0.observe(replication, receipt, known)
     }
 
     fn settles_at_once(&self, replication: &Replication) -> bool {

@@ -23,6 +23,7 @@ use offsite_shared::policy::{Coverage, Policy, Rule};
 use offsite_shared::ports::Transport;
 use offsite_shared::providers::alibaba::Alibaba;
 use offsite_shared::providers::alibaba::inventory::read_pair;
+use offsite_shared::providers::asked::over;
 use offsite_shared::providers::call::Call;
 use offsite_shared::providers::huawei::Huawei;
 use offsite_shared::providers::inventory::{Cursor, Inventory, InventoryQuery};
@@ -225,7 +226,7 @@ impl Estate {
         let replication = rule.command(jobs.values().next().unwrap()).replications().remove(0);
         let says = |replies: &[Reply]| read_pair(&replication, replies);
         let answer = |call| async move { Ok::<_, Failure>(self.ask(&Alibaba, &call).await) };
-        let pair = exchange::ask_on(says, answer).await.unwrap();
+        let pair = exchange::ask_on(over(says), answer).await.unwrap();
         jobs.iter().map(|(id, job)| (id.clone(), view(job, &pair, None))).collect()
     }
 

@@ -5,7 +5,7 @@ use offsite_shared::model::failure::{Disposition, Failure};
 use offsite_shared::model::http::Reply;
 use offsite_shared::model::receipt::Receipt;
 use offsite_shared::providers::alibaba::Alibaba;
-use offsite_shared::providers::asked::{Asked, Need};
+use offsite_shared::providers::asked::{Asked, Need, after};
 use offsite_shared::providers::huawei::Huawei;
 use offsite_shared::providers::inventory::InventoryQuery;
 use offsite_shared::providers::provider::{AttemptContext, Provider};
@@ -71,7 +71,7 @@ fn started(asked: &Replication, replies: &[Reply]) -> Result<(), Failure> {
 
 fn read_back(one: &Replication, replies: &[Reply]) -> Result<(), Failure> {
     let intent = AttemptContext { attempt: 1, since: "2026-11-21T08:30:00Z".parse().unwrap(), doubt: true };
-    asked(provider(one.operation).read_back(one, &intent, replies))
+    asked(after(provider(one.operation).read_back(one, &intent), &mut replies.iter()))
 }
 
 fn observe(one: &Replication, replies: &[Reply]) -> Result<(), Failure> {
@@ -83,7 +83,7 @@ fn observe(one: &Replication, replies: &[Reply]) -> Result<(), Failure> {
         attempt: 1,
         time: "2026-11-21T08:30:00Z".parse().unwrap(),
     };
-    asked(provider(one.operation).observe(one, &receipt, None, replies))
+    asked(after(provider(one.operation).observe(one, &receipt, None), &mut replies.iter()))
 }
 
 fn scope(one: &Replication) -> InventoryQuery {

@@ -47,6 +47,8 @@ ROWS = [
      "a partly visible vault-wide copy settles it", "P18"),
     ("replicate/attempt.rs", "if record.doubtful_calls >= ctx.settings.attempts.limit", "if record.doubtful_calls > 99",
      "the limit of doubts is not looked at", "P11"),
+    ("replicate/attempt.rs", "        still_claimed(ctx, record).await?;\n", "        let _ = still_claimed(ctx, record).await;\n",
+     "the call of a doubt does not read its record again", "P10 P18"),
     ("replicate/attempt.rs", "Disposition::Ambiguous | Disposition::Conflict | Disposition::NoWork =>",
      "Disposition::Ambiguous => released(ErrorName::Unavailable, &code, describe_failure(&failure), request_id),\n        Disposition::Conflict | Disposition::NoWork =>",
      "silence after a call is certainly not applied", "P12"),
@@ -185,6 +187,8 @@ ROWS = [
      "brake: what cannot be read stops nothing", "P22"),
     ("replicate/attempt.rs", "        brake::pass(ctx, replication).await?;\n", "", "brake: it is not read again before the call", "P22"),
     # A source that is gone, another payload, a copy that is lost.
+    ("ledger/swept.rs", "State::Ended => (State::Lost, \"it is covered again, and its copy is gone\"),", "State::Ended => (State::Seen, \"it is covered again, and its copy is gone\"),",
+     "what comes back without its copy begins anew", "P6"),
     ("ledger/swept.rs", "State::Seen | State::Refused | State::Ineligible | State::Failed => how != Parting::Ended,",
      "State::Seen | State::Claimed | State::InDoubt | State::Refused | State::Ineligible | State::Failed => how != Parting::Ended,",
      "missed is said of what is in doubt", "P24"),

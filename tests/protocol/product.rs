@@ -5,7 +5,9 @@ pub use offsite_shared::context::{Context, Invocation, Ports};
 pub use offsite_shared::handler::handle;
 pub use offsite_shared::ledger::brake::{Brake, Held, NOTE as BRAKE, Scope};
 pub use offsite_shared::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
-pub use offsite_shared::ledger::{About, Absent, Claimant, Parting, Record, Resolution, State, part, put_off, resolve};
+pub use offsite_shared::ledger::{
+    About, Absent, Claimant, Parting, Record, Resolution, State, part, put_off, resolve, wanted,
+};
 pub use offsite_shared::model::access::{Access, CredentialName, Pause};
 pub use offsite_shared::model::command::{Cloud, Command, Key, Operation, Realm, Replication};
 pub use offsite_shared::model::error::{EmitError, Error};
@@ -16,7 +18,7 @@ pub use offsite_shared::model::http::{HttpRequest, Reply, TransportError};
 pub use offsite_shared::model::receipt::{Message, Receipt};
 pub use offsite_shared::policy::Policy;
 pub use offsite_shared::ports::{Boxed, Clock, Emitter, Ledger, Notes, Policies, Secrets, Transport};
-pub use offsite_shared::providers::asked::{Asked, Need};
+pub use offsite_shared::providers::asked::{Need, Reading};
 pub use offsite_shared::providers::call::{Call, Effect, Service};
 pub use offsite_shared::providers::huawei::Huawei;
 pub use offsite_shared::providers::inventory::Inventory;

@@ -108,6 +108,10 @@ pub enum Mark {
     Held,
     /// The source is gone, and nothing was ever copied.
     Missed,
+    /// The copy is gone, and its backup had left the rule.
+    Ended,
+    /// A backup came back without its copy.
+    CameBack,
     /// A list showed records as they were before.
     OlderList,
     /// Another hand made a copy.
@@ -223,6 +227,9 @@ pub fn pair(before: Option<&Record>, after: &Record, limit: u32) -> Pair {
         if verdict && after.state == State::Accepted && !news {
             wrong(Property::P6, "a verdict is taken back without a new receipt");
         }
+        if before.state == State::Ended && !matches!(after.state, State::Ended | State::Lost) && !news {
+            wrong(Property::P6, "what had a copy begins anew");
+        }
         if after.state == State::Claimed && before.not_before.is_some_and(|at| after.since < at) {
             wrong(Property::P9, "claimed before the time that a refusal set");
         }
@@ -268,6 +275,8 @@ pub fn pair(before: Option<&Record>, after: &Record, limit: u32) -> Pair {
         (_, State::Abandoned) => Some(Mark::Abandoned),
         (Some("held"), State::InDoubt) => Some(Mark::Held),
         (_, State::Missed) => Some(Mark::Missed),
+        (_, State::Ended) => Some(Mark::Ended),
+        (_, State::Lost) if before.is_some_and(|before| before.state == State::Ended) => Some(Mark::CameBack),
         (Some("paused"), State::Seen | State::InDoubt) => Some(Mark::Stopped),
         _ => None,
     });
@@ -299,7 +308,7 @@ pub fn written(tables: &Tables, before: &Here, after: &Here, key: u8, at_rest: b
     let old = tables.record(before.records[usize::from(key)]);
     if matches!(record.state, State::Replicated | State::Lost | State::Failed) {
         let entered = old.is_none_or(|old| old.state != record.state);
-        let from = old.is_some_and(|old| matches!(old.state, State::Accepted | State::Replicated));
+        let from = old.is_some_and(|old| matches!(old.state, State::Accepted | State::Replicated | State::Ended));
         if entered && !from {
             found.push(violation(Property::P6, format!("{} does not follow on accepted", record.state.name())));
         }
@@ -393,10 +402,11 @@ pub fn calls(
             && record.lease_until.is_some_and(|until| until > now)
             && matches!(record.state, State::Claimed | State::InDoubt)
     });
-    // Somebody else's late acceptance ends a claim under its owner's hands. That its owner read back after the wait, with the claim
-    // still live, is what protects then: so it must have been told of a live claim.
+    // A vault-wide call that copied this backup as well ends a first claim under its owner's hands; the provider's guard is what protects
+    // then. In doubt the owner reads its record again right before it calls.
     let has_copies = |record: &Record| !record.receipts.is_empty() || record.copies.is_some();
-    let settled_meanwhile = record.is_some_and(|record| record.lease_until.is_none() && has_copies(record));
+    let settled_meanwhile =
+        !knows.in_doubt && record.is_some_and(|record| record.lease_until.is_none() && has_copies(record));
     let ahead = world.ahead.iter().any(|ahead| *ahead > 0);
     if !knows.holds || !(lives || settled_meanwhile || ahead) {
         found.push(violation(Property::P10, format!("{name} decides to call without a live claim")));

@@ -340,53 +340,55 @@ impl Provider for Model {
     }
 
     /// Of several copies of one backup the newest counts; of a vault all that were made since this attempt began.
-    fn read_back(
-        &self,
-        replication: &Replication,
-        intent: &AttemptContext,
-        replies: &[Reply],
-    ) -> product::Asked<ReadBack> {
+    fn read_back<'a>(
+        &'a self,
+        replication: &'a Replication,
+        intent: &'a AttemptContext,
+    ) -> product::Reading<'a, ReadBack> {
         let of_vault = replication.operation == Operation::CopyCheckpoint;
-        let Some(reply) = replies.first() else {
-            return Err(Need::Ask(Box::new(if of_vault {
-                call("list", "GET", format!("/vault/{}", intent.since.as_second()))
-            } else {
-                call("show", "GET", format!("/backup/{}", replication.source.id))
-            })));
-        };
-        let mut pairs = named(reply);
-        if reply.status == 404 {
-            return Ok(ReadBack::NoSource("there is no such backup".to_owned()));
-        }
-        if !of_vault {
-            pairs = pairs.pop().into_iter().collect();
-        }
-        Ok(if pairs.is_empty() { ReadBack::Absent } else { ReadBack::Found(acceptance(replication, &pairs)) })
+        Box::new(move |reply| {
+            let Some(reply) = reply else {
+                return Err(Need::Ask(Box::new(if of_vault {
+                    call("list", "GET", format!("/vault/{}", intent.since.as_second()))
+                } else {
+                    call("show", "GET", format!("/backup/{}", replication.source.id))
+                })));
+            };
+            let mut pairs = named(reply);
+            if reply.status == 404 {
+                return Ok(ReadBack::NoSource("there is no such backup".to_owned()));
+            }
+            if !of_vault {
+                pairs = pairs.pop().into_iter().collect();
+            }
+            Ok(if pairs.is_empty() { ReadBack::Absent } else { ReadBack::Found(acceptance(replication, &pairs)) })
+        })
     }
 
-    fn observe(
-        &self,
-        _replication: &Replication,
-        receipt: &Receipt,
-        _known: Option<&Evidence>,
-        replies: &[Reply],
-    ) -> product::Asked<Observation> {
+    fn observe<'a>(
+        &'a self,
+        _replication: &'a Replication,
+        receipt: &'a Receipt,
+        _known: Option<&'a Evidence>,
+    ) -> product::Reading<'a, Observation> {
         let name = receipt.replication_id.clone().unwrap_or_default();
-        let Some(reply) = replies.first() else {
-            return Err(Need::Ask(Box::new(call("look", "GET", format!("/copy/{name}")))));
-        };
-        Ok(match String::from_utf8_lossy(&reply.body).as_ref() {
-            "Running" => Observation::Running("running".to_owned()),
-            "Done" => Observation::Seen(Evidence {
-                destination_id: Some(name),
-                state: "available".to_owned(),
-                time: receipt.time,
-                size_gib: None,
-                expires_at: None,
-                how: How::Observed,
-            }),
-            "Failed" => Observation::Failed("it failed".to_owned()),
-            _ => Observation::Gone("it is not there".to_owned()),
+        Box::new(move |reply| {
+            let Some(reply) = reply else {
+                return Err(Need::Ask(Box::new(call("look", "GET", format!("/copy/{name}")))));
+            };
+            Ok(match String::from_utf8_lossy(&reply.body).as_ref() {
+                "Running" => Observation::Running("running".to_owned()),
+                "Done" => Observation::Seen(Evidence {
+                    destination_id: Some(name.clone()),
+                    state: "available".to_owned(),
+                    time: receipt.time,
+                    size_gib: None,
+                    expires_at: None,
+                    how: How::Observed,
+                }),
+                "Failed" => Observation::Failed("it failed".to_owned()),
+                _ => Observation::Gone("it is not there".to_owned()),
+            })
         })
     }
 

@@ -135,6 +135,8 @@ fn finals(world: &World, tables: &Tables, state: &State) -> Vec<Violation> {
             // Its backups have records of their own.
             Stands::Accepted => key == VAULT,
             Stands::Lost => living(key).next().is_none(),
+            // The next sweep says the rest.
+            Stands::Ended => world.has(Kind::Back) && living(key).next().is_none(),
             Stands::Refused | Stands::Failed => {
                 let is_last = record.attempt >= limit || (key == 0 && state.cloud.gone);
                 is_last && (key == VAULT || living(key).next().is_none())

@@ -142,10 +142,14 @@ impl Explorer {
         steps
     }
 
-    /// A person adopts only what can be seen.
+    /// A person adopts only what can be seen, and only what was deleted ends without its copy.
     fn may_start(&self, state: &State, place: usize) -> bool {
-        let seen = || state.cloud.copies.first().is_some_and(|copy| copy.listed && copy.lives());
-        self.world.workers[place] != Kind::Adopt || seen()
+        let first = state.cloud.copies.first();
+        match self.world.workers[place] {
+            Kind::Adopt => first.is_some_and(|copy| copy.listed && copy.lives()),
+            Kind::Back => first.is_some_and(|copy| copy.fate == Fate::Deleted),
+            _ => true,
+        }
     }
 
     fn begin(&mut self, next: &mut Next, place: usize) {

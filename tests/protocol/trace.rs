@@ -68,6 +68,7 @@ fn told(explorer: &Explorer, state: &State, label: Label) -> String {
                 Kind::Adopt => "a person adopts the first copy".to_owned(),
                 Kind::Abandon => "a person gives it up".to_owned(),
                 Kind::Gone => "the backup goes, and a sweep says so".to_owned(),
+                Kind::Back => "the backup comes back without its copy, and sweeps say so".to_owned(),
                 Kind::Pause => "a person stops everything".to_owned(),
                 Kind::Hand => "another hand copies".to_owned(),
             };

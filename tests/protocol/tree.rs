@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::product::{
     Brake, EmitError, Expect, Held, HttpRequest, LedgerError, Note, Provider, Put, RecordFilter, RecordPage, Scope,
-    Settings, TransportError,
+    Settings, State, TransportError,
 };
 use crate::properties::is_of;
 use crate::provider::{self, Asked, Read, Said, Target};
@@ -90,6 +90,8 @@ pub enum Ask {
 pub struct Knows {
     /// The last write of the record that it was told of left it a live claim.
     pub holds: bool,
+    /// That claim is one in doubt.
+    pub in_doubt: bool,
     /// It has sent a call of which it does not know the outcome.
     pub doubtful: bool,
     /// The attempt that it claimed; 0 before that.
@@ -254,15 +256,16 @@ impl Tree {
         let mut knows = before.knows;
         let record = match (ask, answer) {
             (Ask::Put { record, .. }, Answer::Stored) => Some(*record),
-            (Ask::Put { .. }, Answer::Conflict(found)) => Some(found),
+            (Ask::Put { .. }, Answer::Conflict(found)) | (Ask::Get(_), Answer::Found(found)) => Some(found),
             _ => None,
         };
         match (ask, answer) {
-            (Ask::Put { key, .. }, _) => {
+            (Ask::Put { key, .. } | Ask::Get(key), _) => {
                 let own = &mut knows[usize::from(*key)];
                 let Some(record) = record else { return knows };
                 let mine = self.tables.record(record).filter(|record| is_of(&record.owner, name));
                 own.holds = mine.is_some_and(|record| record.lease_until.is_some_and(|until| until > now));
+                own.in_doubt = mine.is_some_and(|record| record.state == State::InDoubt);
                 own.attempt = mine.map_or(own.attempt, |record| record.attempt);
             }
             (Ask::Call(target), Answer::Silence) => knows[key_of(*target)].doubtful = true,

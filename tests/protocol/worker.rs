@@ -20,10 +20,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::product::{
-    Access, BRAKE, Boxed, Claimant, Clock, Cloud, Context, Credential, CredentialName, EmitError, Emitter, Error,
-    Expect, HttpRequest, Invocation, Key, Ledger, LedgerError, Message, Metrics, Nonce, Note, Notes, Parting, Pause,
-    Policies, Policy, Ports, Provider, Put, Realm, Record, RecordFilter, RecordPage, Reply, Resolution, Secrets,
-    Settings, Transport, TransportError, handle, part, resolve,
+    About, Access, BRAKE, Boxed, Claimant, Clock, Cloud, Context, Credential, CredentialName, EmitError, Emitter,
+    Error, Expect, HttpRequest, Invocation, Key, Ledger, LedgerError, Message, Metrics, Nonce, Note, Notes, Parting,
+    Pause, Policies, Policy, Ports, Provider, Put, Realm, Record, RecordFilter, RecordPage, Reply, Resolution, Secrets,
+    Settings, State, Transport, TransportError, handle, part, resolve, wanted,
 };
 
 /// A question to the outside, as the ports ask it.
@@ -57,6 +57,9 @@ pub enum Place {
     /// panicked.
     Over { done: u8, panic: Option<String> },
 }
+
+/// The keys of payloads that are not for the handler.
+const ACTORS: [&str; 3] = ["person", "gone", "back"];
 
 /// What a process is started with.
 pub struct Start<'s> {
@@ -110,10 +113,12 @@ impl Run {
             readings: 0,
             seat,
             future: Box::pin(async move {
-                match (payload.get("person"), payload.get("gone")) {
-                    (Some(_), _) => Ok(decide(&context, &payload).await),
-                    (_, Some(_)) => Ok(takes_leave(&context, &payload).await),
-                    _ => handle(&context, &payload, &invocation).await,
+                match payload.as_object().and_then(|payload| payload.keys().find(|key| ACTORS.contains(&key.as_str())))
+                {
+                    Some(actor) if actor == "person" => Ok(decide(&context, &payload).await),
+                    Some(actor) if actor == "gone" => Ok(takes_leave(&context, &payload).await),
+                    Some(_) => Ok(comes_back(&context, &payload).await),
+                    None => handle(&context, &payload, &invocation).await,
                 }
             }),
         };
@@ -190,6 +195,31 @@ async fn takes_leave(context: &Context, payload: &Value) -> Value {
         let me = Claimant { owner: record.owner.clone(), lease_until: now, now };
         let Some((next, expect)) = part(&record, Parting::Missed, &me, "the source is gone") else { break };
         found = match context.ports.ledger.put(&next, &expect).await {
+            Ok(Put::Conflict(Some(other))) if *other != next => Some(*other),
+            _ => None,
+        };
+    }
+    context.now();
+    json!({})
+}
+
+/// What sweeps do with the record of a backup that has left its rule, whose copy has gone, and that has come back: it ended, and then it is lost.
+async fn comes_back(context: &Context, payload: &Value) -> Value {
+    let key = Key(payload["back"].as_str().unwrap().to_owned());
+    let mut found = context.ports.ledger.get(&key).await.ok().flatten();
+    while let Some(record) = found {
+        let now = context.now();
+        let me = Claimant { owner: record.owner.clone(), lease_until: now, now };
+        let next = match record.state {
+            State::Replicated => {
+                part(&record, Parting::Ended, &me, "the backup has left the rule, and its copy is gone")
+            }
+            State::Ended => wanted(&record, &About::default(), &me),
+            _ => None,
+        };
+        let Some((next, expect)) = next else { break };
+        found = match context.ports.ledger.put(&next, &expect).await {
+            Ok(Put::Stored) => Some(next),
             Ok(Put::Conflict(Some(other))) if *other != next => Some(*other),
             _ => None,
         };

@@ -57,6 +57,8 @@ pub enum Kind {
     Abandon,
     /// The first backup goes, and a sweep says so of its record.
     Gone,
+    /// The first backup has left its rule, its first copy is deleted, and it comes back: sweeps say so of its record.
+    Back,
     /// A person stops everything. No process: it is done at once.
     Pause,
     /// Another hand makes a copy of the first backup. No process either.
@@ -75,6 +77,7 @@ impl Kind {
             Kind::Adopt => VAULT + 5,
             Kind::Abandon => VAULT + 6,
             Kind::Gone => VAULT + 7,
+            Kind::Back => BACK,
             Kind::Both => BOTH,
             Kind::Twice => TWICE,
             Kind::Otherwise => OTHERWISE,
@@ -86,6 +89,7 @@ impl Kind {
 const BOTH: u8 = VAULT + 8;
 const TWICE: u8 = VAULT + 9;
 const OTHERWISE: u8 = VAULT + 10;
+const BACK: u8 = VAULT + 11;
 
 /// Whether a payload is one of those that empty the outbox of what others left there.
 pub fn drains(payload: u8) -> bool {
@@ -280,6 +284,7 @@ impl World {
         let mut otherwise = commands[0].clone();
         otherwise["destinations"][0]["vault_id"] = json!("elsewhere");
         payloads.push(delivered(&[&otherwise]));
+        payloads.push(json!({ "back": first }));
         let cloud = if self.front == Front::Tencent { "TENCENT" } else { "HUAWEI" };
         let at_once = if self.has(Kind::Both) || self.has(Kind::Twice) { 2 } else { 1 };
         let environment = Environment::default()

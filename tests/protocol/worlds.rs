@@ -81,12 +81,7 @@ pub fn full() -> Vec<(&'static str, World)> {
     const LARGE: usize = 40_000_000;
     let of = |name, world: World| (name, World { ceiling: LARGE, ..world });
     vec![
-        // Nobody deletes here: a copy that another hand deletes in the minute in which a second delivery reads back is made anew, and if that
-        // process dies over it the record ends as `lost` without the new one (docs/reliability.md).
-        of(
-            "2 deliveries and a look, copies end",
-            World { workers: &[Delivery(0), Delivery(0), Observe], delete: false, ..ENDS },
-        ),
+        of("2 deliveries and a look, copies end", World { workers: &[Delivery(0), Delivery(0), Observe], ..ENDS }),
         of("a delivery and 2 looks, copies end", World { workers: &[Delivery(0), Observe, Observe], ..ENDS }),
         of("2 deliveries, 3 faults", World { faults: 3, minutes: 4, reaches: LOOP, ..CORE }),
         of("3 deliveries, 1 fault", World { workers: &[Delivery(0); 3], reaches: LOOP, ..CORE }),

@@ -19,7 +19,7 @@ use crate::model::error::{Error, ErrorName};
 use crate::model::failure::{Disposition, Failure, NO_CREDENTIAL, Whose};
 use crate::model::http::Reply;
 use crate::model::time::later;
-use crate::providers::asked::{Asked, Need};
+use crate::providers::asked::{Asked, Need, unanswered};
 use crate::providers::call::Call;
 use crate::providers::provider::Provider;
 use wire::{local, send};
@@ -181,47 +181,41 @@ pub(crate) async fn converse<T>(
     ctx: &Context,
     target: Target<'_>,
     stop: Timestamp,
-    says: impl FnMut(&[Reply]) -> Asked<T>,
+    says: impl FnMut(Option<&Reply>) -> Asked<T>,
 ) -> Result<T, Failure> {
     ask_on(says, |call| async move { read(ctx, target, &call, stop).await }).await
 }
 
-/// Has `answer` reply to the calls that `says` asks for until there is a result. No other loop does this.
+/// Has `answer` reply to the calls that `says` asks for until there is a result. No other loop does this. Each reply is gone before the next is
+/// asked for: `says` keeps what it read in it.
 ///
 /// # Errors
 /// A failure of `answer`, or one that the replies stand for; or there is no result after more replies than any listing has.
 pub async fn ask_on<T, E, F>(
-    mut says: impl FnMut(&[Reply]) -> Asked<T>,
+    mut says: impl FnMut(Option<&Reply>) -> Asked<T>,
     mut answer: impl FnMut(Call) -> F,
 ) -> Result<T, E>
 where
     E: From<Failure>,
     F: Future<Output = Result<Reply, E>>,
 {
-    let (mut replies, mut bytes): (Vec<Reply>, usize) = (Vec::new(), 0);
-    loop {
-        match says(&replies) {
+    let mut said = says(None);
+    for _ in 0..MOST_REPLIES {
+        match said {
             Ok(said) => return Ok(said),
             Err(Need::Failed(failure)) => return Err(failure.into()),
-            Err(Need::Ask(_)) if replies.len() >= MOST_REPLIES || bytes >= MOST_BYTES => {
-                return Err(endless_conversation(replies.len(), bytes).into());
-            }
             Err(Need::Ask(call)) => {
                 let reply = answer(*call).await?;
-                bytes = bytes.saturating_add(reply.body.len());
-                replies.push(reply);
+                said = says(Some(&reply));
             }
         }
+    }
+    match said {
+        Ok(said) => Ok(said),
+        Err(Need::Failed(failure)) => Err(failure.into()),
+        Err(Need::Ask(_)) => Err(unanswered(MOST_REPLIES).into()),
     }
 }
 
 /// So many replies one question may take: the 20,000 backups of a large vault come in 20 pages, or in 200 where the service caps them.
 const MOST_REPLIES: usize = 300;
-
-/// So many bytes of replies one question may take, since they are held until it is answered.
-const MOST_BYTES: usize = 48 << 20;
-
-fn endless_conversation(replies: usize, bytes: usize) -> Failure {
-    let why = format!("{replies} replies with {bytes} bytes have not answered one question");
-    Failure::local(Disposition::Retryable, "endless_listing", why, "check the endpoint setting and any proxy")
-}

@@ -19,7 +19,6 @@ use crate::model::command::{Cloud, Command, Key, Replication};
 use crate::model::error::{Error, ErrorName};
 use crate::model::evidence::Observation;
 use crate::model::failure::{Disposition, Failure};
-use crate::model::http::Reply;
 use crate::model::time::later;
 use crate::ports::Boxed;
 use crate::replicate::outcome::invalid;
@@ -295,7 +294,7 @@ async fn ask(
 ) -> Observation {
     let Some(receipt) = record.receipts.last() else { return Observation::Awaited("no receipt".into()) };
     let known = record.evidence.as_ref();
-    let says = |replies: &[Reply]| target.provider.observe(replication, receipt, known, replies);
+    let says = target.provider.observe(replication, receipt, known);
     match exchange::converse(ctx, target, patience(ctx, invocation), says).await {
         Ok(observation) => observation,
         Err(failure) => {

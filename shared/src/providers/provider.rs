@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::asked::Asked;
+use super::asked::{Asked, Reading};
 use super::call::{Call, Effect, Service};
 use super::inventory::Inventory;
 use super::sts::Sts;
@@ -150,11 +150,9 @@ pub trait Provider: Send + Sync {
     /// A failure with its disposition; an unreadable success is [`crate::model::failure::Disposition::Ambiguous`].
     fn started(&self, replication: &Replication, reply: &Reply) -> Result<Acceptance, Failure>;
 
-    /// Whether a copy exists already, or can be made.
-    ///
-    /// # Errors
-    /// The next call to send, a failed read, or a state at the provider that forbids this copy.
-    fn read_back(&self, replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack>;
+    /// Reads whether a copy exists already, or can be made: it ends with that, with a failed read, or with a state at the provider that forbids
+    /// this copy. A vault has many pages, so it keeps what it read in them.
+    fn read_back<'a>(&'a self, replication: &'a Replication, intent: &'a AttemptContext) -> Reading<'a, ReadBack>;
 
     /// The reads that [`Provider::read_back`] asks for before a first attempt if there is no copy, in its order. They are sent at once.
     fn reads_ahead(&self, _replication: &Replication) -> Vec<Call> {
@@ -177,17 +175,13 @@ pub trait Provider: Send + Sync {
         None
     }
 
-    /// What the destination says about an accepted copy. `known` is what was seen before.
-    ///
-    /// # Errors
-    /// The next call to send, or a failed read.
-    fn observe(
-        &self,
-        replication: &Replication,
-        receipt: &Receipt,
-        known: Option<&Evidence>,
-        replies: &[Reply],
-    ) -> Asked<Observation>;
+    /// Reads what the destination says about an accepted copy: it ends with that, or with a failed read. `known` is what was seen before.
+    fn observe<'a>(
+        &'a self,
+        replication: &'a Replication,
+        receipt: &'a Receipt,
+        known: Option<&'a Evidence>,
+    ) -> Reading<'a, Observation>;
 
     /// How many copies one call of [`Provider::observe_many`] can cover. With 1, each copy is asked about by itself.
     fn observes_at_once(&self, _operation: Operation) -> usize {

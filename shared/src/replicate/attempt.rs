@@ -10,7 +10,7 @@ use crate::context::{Context, Invocation, RESERVE};
 use crate::exchange::{self, Target, brake, credential};
 use crate::ledger::limits::OnDoubt;
 use crate::ledger::{About, Ending, Record, State};
-use crate::model::command::Replication;
+use crate::model::command::{Key, Replication};
 use crate::model::error::ErrorName;
 use crate::model::failure::{Disposition, Failure, Whose};
 use crate::model::http::Reply;
@@ -91,6 +91,7 @@ pub(crate) async fn work(
     let call = provider.start(replication, &intent);
     let start = exchange::with_retry(ctx, target, &call, stop, || async {
         brake::pass(ctx, replication).await?;
+        still_claimed(ctx, record).await?;
         let reply = exchange::send_once(ctx, target, &call, true, stop).await?;
         provider.started(replication, &reply)
     });
@@ -101,6 +102,7 @@ pub(crate) async fn work(
     let (code, request_id) = (failure.code.clone(), failure.request_id.clone());
     match failure.disposition {
         _ if code == brake::PAUSED => released(ErrorName::Paused, &code, failure.message, None),
+        _ if code == NOT_CLAIMED => released(ErrorName::Unavailable, &code, failure.message, None),
         // What a wrong setting causes is not charged to the backup.
         Disposition::Permanent if failure.is_of_settings() => {
             released(failure.error_name(), &code, describe_failure(&failure), request_id)
@@ -108,10 +110,7 @@ pub(crate) async fn work(
         Disposition::Permanent => {
             Ending::Refused { code, note: describe_failure(&failure), request_id, whose: failure.whose }
         }
-        Disposition::Unfit => {
-            let reason = format!("{code}: {}", describe_failure(&failure));
-            Ending::Ineligible { code: Some(code), reason }
-        }
+        Disposition::Unfit => Ending::Ineligible { code: Some(code), reason: describe_failure(&failure) },
         Disposition::Throttled => released(ErrorName::Throttled, &code, describe_failure(&failure), request_id),
         Disposition::Retryable => released(failure.error_name(), &code, describe_failure(&failure), request_id),
         Disposition::Authentication => {
@@ -123,6 +122,26 @@ pub(crate) async fn work(
         }
     }
 }
+
+/// Lets the call of a doubt pass while the record is as this claim left it. The call before may have been settled since the take-over, its copy
+/// seen, and that one deleted before it was looked for: a copy that is made after that would be named by no record.
+///
+/// # Errors
+/// Another has written the record, or it cannot be read: nothing was sent.
+async fn still_claimed(ctx: &Context, record: &Record) -> Result<(), Failure> {
+    if record.state != State::InDoubt {
+        return Ok(());
+    }
+    let why = match ctx.ports.ledger.get(&Key(record.key.clone())).await {
+        Ok(Some(found)) if found.version == record.version && found.owner == record.owner => return Ok(()),
+        Ok(_) => "another has written its record meanwhile".to_owned(),
+        Err(error) => format!("whether its record is still claimed cannot be read: {error}"),
+    };
+    Err(Failure::local(Disposition::Permanent, NOT_CLAIMED, why, ""))
+}
+
+/// The code of what was not started because its claim may be gone.
+const NOT_CLAIMED: &str = "not_claimed";
 
 /// Whether a doubt is old enough, so that what its call did would be seen by now.
 async fn has_waited(ctx: &Context, target: Target<'_>, replication: &Replication, record: &Record) -> bool {
@@ -217,28 +236,31 @@ async fn read(
     stop: Timestamp,
     about: &mut About,
 ) -> Result<ReadBack, Failure> {
-    let says = |replies: &[Reply]| {
-        let said = target.provider.read_back(replication, intent, replies);
-        if said.is_ok() && about.made.is_none() {
-            *about = sighted(target, replication, replies).unwrap_or_default();
-        }
-        said
+    let mut reading = target.provider.read_back(replication, intent);
+    let mut seen = None;
+    let says = |reply: Option<&Reply>| {
+        seen = reply.and_then(|reply| sighted(target, replication, reply)).or(seen.take());
+        reading(reply)
     };
-    reads.converse(ctx, target, stop, says).await
+    let read = reads.converse(ctx, target, stop, says).await;
+    if read.is_ok() && about.made.is_none() {
+        *about = seen.unwrap_or_default();
+    }
+    read
 }
 
-/// What these replies say of the source, if one of them is about it.
-fn sighted(target: Target<'_>, replication: &Replication, replies: &[Reply]) -> Option<About> {
+/// What this reply says of the source, if it is about it.
+fn sighted(target: Target<'_>, replication: &Replication, reply: &Reply) -> Option<About> {
     let source = &replication.source;
     let scope = InventoryQuery::of(replication.operation, &source.region, source.project_id.clone());
-    let shown = |reply: &Reply| target.provider.inventory().shown(&scope, &source.id, reply).ok().flatten();
-    replies.iter().rev().find_map(shown).map(|backup| About::of(&backup))
+    let shown = target.provider.inventory().shown(&scope, &source.id, reply).ok().flatten();
+    shown.map(|backup| About::of(&backup))
 }
 
 fn describe_failure(failure: &Failure) -> String {
     match failure.advice {
         "" => failure.message.clone(),
-        advice => format!("{}; {advice}", failure.message),
+        advice => format!("{}; {advice}", failure.message.trim_end_matches('.')),
     }
 }
 

@@ -228,7 +228,7 @@ impl Reads<'_> {
         ctx: &Context,
         target: Target<'_>,
         stop: Timestamp,
-        says: impl FnMut(&[Reply]) -> Asked<T>,
+        says: impl FnMut(Option<&Reply>) -> Asked<T>,
     ) -> Result<T, Failure> {
         let all = join_all(self.0.iter().map(|(_, told, _)| told.clone()));
         let mut foreseen = self.0;

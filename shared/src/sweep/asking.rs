@@ -11,7 +11,7 @@ use crate::ledger::State;
 use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::model::time::later;
-use crate::providers::asked::Need;
+use crate::providers::asked::{Need, over};
 use crate::providers::call::Call;
 use crate::providers::inventory::Pairing;
 use crate::replicate;
@@ -30,7 +30,7 @@ impl Sweep<'_> {
             requests += u64::from(matches!(pair, Err(Need::Ask(_))));
             pair
         };
-        let read = exchange::converse(ctx, self.target(), self.invocation.stop(), says).await;
+        let read = exchange::converse(ctx, self.target(), self.invocation.stop(), over(says)).await;
         self.course.requests += requests;
         self.course.answered = answered.or(self.course.answered);
         let pair = match read {
@@ -85,7 +85,8 @@ impl Sweep<'_> {
         self.stopped_in(&self.rule.source.region, failure)
     }
 
-    fn stopped_in(&self, region: &str, failure: &Failure) -> Stop {
+    /// The same, where what was asked for is in this region.
+    pub(super) fn stopped_in(&self, region: &str, failure: &Failure) -> Stop {
         let late = later(self.ctx.now(), Duration::from_secs(1)) >= self.invocation.stop();
         if failure.code == "deadline" || late { Stop::Time } else { self.unread_in(region, failure) }
     }

@@ -114,6 +114,14 @@ impl<'c> Sweep<'c> {
             false => self.failed_in(region, failure).await,
         };
         let Stop::Failed(reason) = stop else { return Err(stop) };
+        self.darken(at, reason);
+        self.listed(at);
+        Ok(())
+    }
+
+    /// Takes note that nothing is known of a destination.
+    fn darken(&mut self, at: usize, reason: String) {
+        let region = self.rule.destinations.get(at).map_or("", |destination| destination.region.as_str());
         tracing::warn!(rule = self.rule.name, region, %reason, "a destination cannot be listed");
         if let Some(dark) = self.course.dark.get_mut(at) {
             *dark = Some(reason);
@@ -121,7 +129,19 @@ impl<'c> Sweep<'c> {
         if let Some(proof) = self.course.proofs.get_mut(at) {
             *proof = None;
         }
-        self.listed(at);
+    }
+
+    /// Goes on without a destination that was listed and does not answer any more.
+    ///
+    /// # Errors
+    /// The credential is refused, or it is this invocation that has no time left.
+    pub(super) fn fell_silent(&mut self, at: usize, failure: &Failure) -> Result<(), Stop> {
+        let region = self.rule.destinations.get(at).map_or("", |destination| destination.region.as_str());
+        let stop = self.stopped_in(region, failure);
+        match stop {
+            Stop::Failed(reason) if failure.disposition != Disposition::Authentication => self.darken(at, reason),
+            stop => return Err(stop),
+        }
         Ok(())
     }
 

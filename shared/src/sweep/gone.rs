@@ -130,15 +130,11 @@ impl Sweep<'_> {
             return self.never_carried(&replication, record, at).await;
         }
         match record.state {
-            State::Accepted => match self.accepted(&replication, record, at).await? {
-                // It came to nothing: what becomes of it is settled at once.
-                Some(failed) => self.never_copied(&replication, failed, at).await,
-                None => Ok(()),
-            },
+            State::Accepted => self.settle_accepted(&replication, record, at).await,
             // The path of every command asks again whether there is a copy, adopts it, and settles the doubt.
             State::InDoubt | State::Claimed => {
                 if paused {
-                    if !self.is_there(&replication, &record).await? {
+                    if !self.is_there(&replication, &record, at).await? {
                         self.list(&replication, &record, None);
                     }
                     return Ok(());
@@ -146,7 +142,8 @@ impl Sweep<'_> {
                 replicate::run(self.ctx, self.provider, &replication, &self.soon()).await;
                 let now = self.ctx.ports.ledger.get(&replication.key()).await?.unwrap_or(record);
                 match now.state {
-                    State::InDoubt | State::Claimed | State::Accepted => self.list(&replication, &now, None),
+                    State::InDoubt | State::Claimed => self.list(&replication, &now, None),
+                    State::Accepted => return self.settle_accepted(&replication, now, at).await,
                     // It came to nothing: what becomes of it is settled at once.
                     State::Refused | State::Failed => return self.never_copied(&replication, now, at).await,
                     _ => {}
@@ -159,6 +156,14 @@ impl Sweep<'_> {
                 Ok(())
             }
             _ => self.never_copied(&replication, record, at).await,
+        }
+    }
+
+    /// Asks after an accepted copy, and settles at once what becomes of one that came to nothing.
+    async fn settle_accepted(&mut self, replication: &Replication, record: Record, at: usize) -> Result<(), Stop> {
+        match self.accepted(replication, record, at).await? {
+            Some(failed) => self.never_copied(replication, failed, at).await,
+            None => Ok(()),
         }
     }
 
@@ -179,8 +184,8 @@ impl Sweep<'_> {
         Ok(None)
     }
 
-    async fn is_there(&mut self, replication: &Replication, record: &Record) -> Result<bool, Stop> {
-        Ok(matches!(self.read_back(replication, record, true).await?, Some(ReadBack::Found(_))))
+    async fn is_there(&mut self, replication: &Replication, record: &Record, at: usize) -> Result<bool, Stop> {
+        Ok(matches!(self.read_back(replication, record, at, true).await?, Some(ReadBack::Found(_))))
     }
 
     /// Whether the destination may hide a copy that was first told of at `since`.
@@ -198,7 +203,7 @@ impl Sweep<'_> {
         }
         // What the source has told of a copy of another hand, while it was there.
         let begun = record.about.copying.clone().filter(|_| record.state == State::Seen);
-        let gone = match self.read_back(replication, &record, false).await? {
+        let gone = match self.read_back(replication, &record, at, false).await? {
             // There is a copy that the ledger does not know: the path of every command adopts it.
             Some(ReadBack::Found(_)) => {
                 if !self.paused {
@@ -300,11 +305,12 @@ impl Sweep<'_> {
         }
     }
 
-    /// Reads back. `None` if the provider's state forbids the copy; a question without an answer stops the sweep.
+    /// Reads back. `None` if the provider's state forbids the copy, or the destination does not answer any more.
     async fn read_back(
         &mut self,
         replication: &Replication,
         record: &Record,
+        at: usize,
         doubt: bool,
     ) -> Result<Option<ReadBack>, Stop> {
         // What a failed attempt has left at the source is no copy.
@@ -318,7 +324,7 @@ impl Sweep<'_> {
         {
             Ok(answer) => Ok(Some(answer)),
             Err(failure) if failure.disposition == Disposition::Permanent => Ok(None),
-            Err(failure) => Err(self.stopped_by(&failure)),
+            Err(failure) => self.fell_silent(at, &failure).map(|()| None),
         }
     }
 

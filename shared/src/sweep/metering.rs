@@ -13,6 +13,7 @@ use crate::exchange;
 use crate::model::http::Reply;
 use crate::model::time::{later, seconds};
 use crate::policy::Rule;
+use crate::providers::asked::over;
 
 /// How long it may take to ask all destinations for the room that is left.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,7 +49,7 @@ impl Sweep<'_> {
         let mut rooms = Vec::new();
         for destination in &self.rule.destinations {
             let says = |replies: &[Reply]| self.provider.headroom(self.rule.operation, destination, replies);
-            match exchange::converse(self.ctx, self.target(), stop, says).await {
+            match exchange::converse(self.ctx, self.target(), stop, over(says)).await {
                 Ok(room) => rooms.extend(room),
                 Err(failure) => {
                     tracing::info!(rule = self.rule.name, %failure, "the room in the destination is not told");

@@ -1,4 +1,4 @@
-//! What lasts: a queue that is down for an hour, and a table that throttles for ten minutes. Time is simulated.
+//! What lasts: a queue that is down for an hour, a table that throttles for ten minutes, a clock that is a day off. Time is simulated.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::Timestamp;
+use offsite_shared::handler::handle;
 use offsite_shared::ledger::Record;
 use offsite_shared::ledger::store::{Expect, LedgerError, Put};
-use offsite_shared::model::command::Operation;
+use offsite_shared::model::command::{Cloud, Operation};
 use offsite_shared::model::error::EmitError;
 use offsite_shared::model::receipt::Message;
 use offsite_shared::ports::{Boxed, Clock, Emitter, Ledger};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::ports::Process;
 use super::world::{Clouds, Home, Store, command};
 use crate::over::goes_on;
 
@@ -109,6 +111,39 @@ async fn a_table_that_throttles_for_ten_minutes_costs_no_second_copy() {
             let wanted = if operation == Operation::CopyCheckpoint { 3 } else { 1 };
             let sent = receipts(&store).await;
             assert_eq!((clouds.count(), sent.len()), (wanted, wanted as usize), "{operation:?} {takes}: {sent:?}");
+        }
+    }
+}
+
+/// One warm function: its clock is a day ahead or behind and then right again. Meanwhile the clouds refuse what it signs, and it rests its key
+/// where they do so by name. That rest holds by the clock that wrote it, and by the right one nothing rests until tomorrow.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_a_day_off_stops_nothing_for_a_day() {
+    const DAY: i64 = 24 * 60;
+    for operation in Operation::ALL {
+        for off in [DAY, -DAY] {
+            let (clouds, store) = (Clouds::plain().await, Store::open(Home::Sqlite).await);
+            let context = clouds.context(&store.ledger, &store.emitter, &Process::new(None, &clouds.clock));
+            let ask = async |command: &Value| handle(&context, command, &clouds.invocation()).await;
+            let mut rng = Rng::with_seed(62);
+            let commands: Vec<Value> = (0..4).map(|_| command(operation, &mut rng)).collect();
+            let each = if operation == Operation::CopyCheckpoint { 3 } else { 1 };
+            ask(&commands[0]).await.unwrap();
+            assert_eq!(clouds.count(), each, "{operation:?}");
+            clouds.clock.set(off);
+            let mut told = String::new();
+            for command in &commands[1..3] {
+                told = format!("{:?}", ask(command).await);
+            }
+            assert_eq!(clouds.count(), each, "{operation:?}, {off} minutes off: {told}");
+            let rests = operation.cloud() == Cloud::Huawei;
+            assert_eq!(told.contains("paused"), rests, "{operation:?}, {off} minutes off: {told}");
+            clouds.clock.set(-off);
+            for (nth, command) in commands.iter().enumerate().skip(1) {
+                let answer = ask(command).await.unwrap();
+                assert_eq!(answer["results"][0]["queued"], true, "{operation:?}, {off} minutes off, {nth}: {answer}");
+            }
+            assert_eq!(clouds.count(), each * 4, "{operation:?}, {off} minutes off");
         }
     }
 }

@@ -95,6 +95,8 @@ pub struct Book {
     pub(crate) started: BTreeSet<(String, String)>,
     /// When each region was first listed completely.
     pub(crate) since: BTreeMap<String, Timestamp>,
+    /// When a listing of any region first began, though it may have been broken off and taken up later.
+    pub(crate) tried: Option<Timestamp>,
     /// Resource, region and end of the risks that a person accepts.
     pub(crate) accepted: Vec<(String, String, Timestamp)>,
 }
@@ -109,6 +111,7 @@ impl Book {
             running: BTreeSet::new(),
             started: BTreeSet::new(),
             since: BTreeMap::new(),
+            tried: None,
             accepted: Vec::new(),
         }
     }
@@ -259,12 +262,14 @@ impl Book {
             }
         }
         self.since.clear();
+        self.tried = None;
         self.accepted.clear();
     }
 
     /// A sweep of this rule ended. `begun` is when its listing began, `lit` the regions that it could list, and `whole` whether all of it
     /// happened now: not begun by an earlier invocation, and not broken off.
     pub fn swept(&mut self, begun: Timestamp, now: Timestamp, lit: &[String], whole: bool) {
+        self.tried.get_or_insert(begun);
         if whole {
             for region in lit {
                 self.since.entry(region.clone()).or_insert(begun);
@@ -319,18 +324,19 @@ impl Book {
                 let historic = self.is_historic(entry, region);
                 let is_newer = |made: Option<Timestamp>| made.is_some_and(|made| made > entry.label.made);
                 let resource = &entry.label.resource;
-                let newer = is_newer(self.newest_copy(resource, region, Answer::possibly));
-                let surely = is_newer(self.newest_copy(resource, region, Answer::surely));
+                // Whether anybody knows of the newer copy cannot always be told.
+                let newer = match self.newest_copy(resource, region, Answer::surely) {
+                    made if is_newer(made) => Answer::Yes,
+                    _ if is_newer(self.newest_copy(resource, region, Answer::possibly)) => Answer::Either,
+                    _ => Answer::No,
+                };
                 let refused = side.is_some_and(|side| side.refused || side.doubt);
-                let late = due && !historic;
-                let found_now = match (entry.label.copyable, newer && !late) {
-                    (true, false) if newer && refused => Parted::Either,
-                    // Whether anybody knows of the newer copy cannot be told.
-                    (true, true) if !surely => Parted::Either,
+                let late = Answer::from(due).and(historic.opposite());
+                let found_now = match newer.and(late.opposite()) {
+                    Answer::Yes => Parted::Overtaken,
                     // What cannot be copied speaks through its resource; if nobody has tried it, nobody knows that.
-                    (false, false) => Parted::Either,
-                    (_, true) => Parted::Overtaken,
-                    (true, false) => Parted::Missed,
+                    Answer::No if entry.label.copyable && !(newer.possibly() && refused) => Parted::Missed,
+                    _ => Parted::Either,
                 };
                 found.push((place.0, place.1, found_now));
             }
@@ -339,8 +345,13 @@ impl Book {
     }
 
     /// Whether a backup was made before its region was first listed completely.
-    pub(crate) fn is_historic(&self, entry: &Entry, region: &str) -> bool {
-        self.since.get(region).is_none_or(|since| entry.label.made < *since)
+    pub(crate) fn is_historic(&self, entry: &Entry, region: &str) -> Answer {
+        let made = entry.label.made;
+        match (self.tried, self.since.get(region)) {
+            (_, Some(since)) if made >= *since => Answer::No,
+            (Some(tried), _) if made >= tried => Answer::Either,
+            _ => Answer::Yes,
+        }
     }
 
     /// Whether a newer backup of its resource had a copy there once.

@@ -78,16 +78,18 @@ impl Book {
         let side = entry.sides.get(region).cloned().unwrap_or_default();
         let due = self.is_due(entry, at);
         let runs = self.running.contains(&place);
-        let mut red = Answer::No;
+        let mut red;
         if entry.is_listed() {
-            let historic = self.is_historic(entry, region);
+            let gap = Answer::from(due && entry.label.copyable).and(self.is_historic(entry, region).opposite());
             let kept = self.terms.keep.is_none_or(|keep| entry.label.made + keep >= at);
             if !kept && side.seen.possibly() {
                 // Whether it went before its time, nobody here knows.
-                red = if due && entry.label.copyable && !historic { Answer::Either } else { Answer::No };
-            } else if due && entry.label.copyable && !historic {
-                outlook.gaps.insert(place.clone());
-                red = Answer::Yes;
+                red = gap.and(Answer::Either);
+            } else {
+                if gap.surely() {
+                    outlook.gaps.insert(place.clone());
+                }
+                red = gap;
             }
             // A lost copy breaks the promise until it is settled, if its loss was recorded.
             if side.seen.possibly() && !runs {
@@ -96,7 +98,7 @@ impl Book {
         } else {
             let parted = match side.parted {
                 // What was accepted stays open until the destination answers.
-                _ if runs => (due && !self.is_historic(entry, region)).into(),
+                _ if runs => Answer::from(due).and(self.is_historic(entry, region).opposite()),
                 // What is in doubt is judged by its age until that ends, and a newer copy may have come by then.
                 Some(Parted::Missed) if side.doubt && (!due || self.is_passed(entry, region)) => Answer::Either,
                 Some(Parted::Missed) => Answer::Yes,
@@ -106,7 +108,7 @@ impl Book {
                 Some(Parted::Overtaken) => Answer::No,
                 // Nobody has found out yet, and what is due is a gap as long as nobody has.
                 None => {
-                    if due && entry.label.copyable && !self.is_historic(entry, region) {
+                    if due && entry.label.copyable && self.is_historic(entry, region) == Answer::No {
                         Answer::Yes
                     } else {
                         Answer::Either

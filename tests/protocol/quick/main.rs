@@ -78,6 +78,23 @@ fn a_look_tells_the_truth_of_a_copy_that_ends_or_is_deleted() {
     holds("delivery and look", world);
 }
 
+/// The first process outlives its lease and settles late, and its copy goes before the second one looks for it. That one reads its record again
+/// before it calls: a copy that it made then would be named by nobody if it died over it.
+#[test]
+fn a_copy_that_is_settled_late_and_deleted_is_not_made_again_by_a_doubt() {
+    let world = World {
+        workers: &[Delivery(0), Delivery(0), Observe],
+        faults: 0,
+        minutes: 2,
+        finish: true,
+        delete: true,
+        ceiling: 120_000,
+        reaches: &[Mark::LateSettle, Mark::TakeOver, Mark::Replicated, Mark::Lost, Mark::CalledAgain],
+        ..SHORT
+    };
+    holds("two deliveries and a look", world);
+}
+
 #[test]
 fn two_looks_at_once_tell_the_truth_and_tell_it_once() {
     let world = World {

@@ -1,10 +1,12 @@
-//! Worlds in which a sweep has just recorded that there is no copy, so that the first attempt calls without a look.
+//! Worlds in which a sweep has just recorded that there is no copy, so that the first attempt calls without a look; and what sweeps say of a
+//! backup that comes back without its copy.
 //!
 //! **What they do not show:** another hand that copies at the same time. It shares no ledger, so a copy of its own may always come second; how
 //! long after the listing it may begin unseen is in docs/assumptions.md.
 
+use offsite_protocol::properties::Mark;
 use offsite_protocol::provider::Guard;
-use offsite_protocol::world::Kind::Delivery;
+use offsite_protocol::world::Kind::{Back, Delivery, Observe};
 use offsite_protocol::world::World;
 use offsite_protocol::worlds::{CORE, LOOP, RETRIED, SHORT, holds};
 
@@ -26,4 +28,20 @@ fn three_deliveries_after_a_sweep_make_one_copy_and_lose_nothing() {
 fn a_retry_after_a_sweep_reads_again() {
     let world = World { swept: true, guard: Guard::None, ..RETRIED };
     holds("swept, two deliveries, a look and a retry", world);
+}
+
+/// It is lost like any other: told once, and made again by nobody but a person.
+#[test]
+fn what_comes_back_without_its_copy_is_lost_and_not_made_again() {
+    let world = World {
+        workers: &[Delivery(0), Observe, Back],
+        minutes: 1,
+        finish: true,
+        delete: true,
+        guard: Guard::WhileThere,
+        ceiling: 12_000,
+        reaches: &[Mark::Ended, Mark::CameBack, Mark::Lost, Mark::Conflict, Mark::InDoubt],
+        ..SHORT
+    };
+    holds("a delivery and a look, and it comes back", world);
 }

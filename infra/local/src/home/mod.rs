@@ -6,6 +6,7 @@ mod living;
 pub mod policy_file;
 pub mod profile;
 pub mod queue;
+pub(crate) mod reach;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,6 +46,7 @@ use database::{Database, DatabaseError};
 use ledger::SqliteLedger;
 use offsite_simulators::{SimOptions, Simulators};
 use queue::{Outgoing, Queue};
+use reach::{aws, is_stored};
 
 /// The providers of all clouds: one machine serves them together.
 pub const PROVIDERS: [&dyn Provider; 3] = [&Alibaba, &Huawei, &Tencent];
@@ -154,8 +156,7 @@ pub fn ports(
 ) -> Result<(Ports, Arc<AccountSecrets>), Error> {
     let transport: Arc<dyn Transport> =
         Arc::new(HttpTransport::trusting(settings.connect_timeout, &Roots::of(environment)?)?);
-    let secrets = AccountSecrets::new(environment, settings.clone(), &PROVIDERS, transport.clone(), clock.clone());
-    let secrets = Arc::new(secrets);
+    let secrets = Arc::new(reach::secrets(environment, settings, transport.clone(), clock.clone(), |to_aws| to_aws)?);
     let memory = Arc::new(MemoryLedger::default());
     let ports = Ports {
         providers: PROVIDERS.to_vec(),
@@ -194,8 +195,9 @@ pub(crate) fn only_reads(environment: &Environment) -> Result<Context, Error> {
     settings.read_only = true;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let outside = Arc::new(HttpTransport::trusting(settings.connect_timeout, &Roots::of(environment)?)?);
-    let transport: Arc<dyn Transport> = Arc::new(OnlyReads::new(outside, &PROVIDERS));
-    let secrets = AccountSecrets::new(environment, settings.clone(), &PROVIDERS, transport.clone(), clock.clone());
+    let only_reads = |outside| -> Arc<dyn Transport> { Arc::new(OnlyReads::new(outside, &PROVIDERS)) };
+    let transport = only_reads(outside);
+    let secrets = reach::secrets(environment, &settings, transport.clone(), clock.clone(), only_reads)?;
     let (ports, _) = ports(environment, &settings, clock, None)?;
     let ports = Ports { transport, secrets: Arc::new(secrets), ..ports };
     Ok(Context::new(ports, settings, Metrics::default()))
@@ -274,17 +276,6 @@ pub(crate) async fn reading(environment: &Environment, policy: Option<&Path>) ->
     }
     let file = Arc::new(SqliteLedger::new(Database::open(&path)?));
     Ok(Reading { ledger: file.clone(), notes: file, policy })
-}
-
-fn is_stored(uri: &str) -> bool {
-    uri.starts_with("ssm:") || uri.starts_with("s3://")
-}
-
-fn aws(environment: &Environment) -> anyhow::Result<Arc<Aws>> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let transport: Arc<dyn Transport> =
-        Arc::new(HttpTransport::trusting(std::time::Duration::from_secs(3), &Roots::of_aws(environment)?)?);
-    Ok(Arc::new(Aws::from_environment(environment, transport, clock)?))
 }
 
 /// Whose the AWS credential is, where the ledger is on AWS; `None` where it is the file.

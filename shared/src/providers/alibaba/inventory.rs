@@ -7,12 +7,12 @@ use super::Alibaba;
 use super::calls::{PAGE, call, target};
 use super::errors::read;
 use super::model::{Job, Vault, seconds};
-use super::readback::find_vault;
+use super::readback::FindVault;
 use crate::model::backup::{Backup, Eligibility};
 use crate::model::command::Replication;
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
-use crate::providers::asked::Asked;
+use crate::providers::asked::{Asked, after};
 use crate::providers::call::{Call, Effect};
 use crate::providers::inventory::{
     Cursor, HiddenKind, Inventory, InventoryPage, InventoryQuery, Pairing, VaultPair, end_of, endless, incomplete,
@@ -162,16 +162,18 @@ pub fn read_pair(replication: &Replication, replies: &[Reply]) -> Asked<VaultPai
     let mut replies = replies.iter();
     let wanted = target(replication);
     let source = &replication.source;
-    let Some(found) = find_vault(wanted, &replication.destination.region, &mut replies)? else {
+    let mut there = FindVault::new(wanted, &replication.destination.region);
+    let Some(found) = after(|reply| there.next(reply), &mut replies)? else {
         return Ok(known(Pairing::Missing(wanted.to_owned()), None));
     };
     let named = |id: &Option<String>| id.clone().filter(|id| !id.is_empty());
+    let mut here = FindVault::new(&source.id, &source.region);
     let pairing = match named(&found.source_vault_id) {
         Some(id) if id == source.id && named(&found.source_region_id).is_none_or(|region| region == source.region) => {
             Pairing::Paired
         }
         Some(id) => Pairing::Elsewhere(id),
-        None => match find_vault(&source.id, &source.region, &mut replies)? {
+        None => match after(|reply| here.next(reply), &mut replies)? {
             Some(vault) => match named(&vault.target_vault_id).filter(|id| id != wanted) {
                 Some(other) => Pairing::Elsewhere(other),
                 None => Pairing::Unpaired,

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::asked::Asked;
+use super::asked::Reading;
 use super::call::{Call, Effect, Service};
 use super::inventory::Inventory;
 use super::provider::{Acceptance, AttemptContext, Provider, ReadBack, Unseen};
@@ -75,22 +75,21 @@ impl Provider for Alibaba {
         read(reply).err().filter(|failure| failure.code != "VaultNotExist")
     }
 
-    fn read_back(&self, replication: &Replication, _intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack> {
-        readback::read_back(replication, replies)
+    fn read_back<'a>(&'a self, replication: &'a Replication, _intent: &'a AttemptContext) -> Reading<'a, ReadBack> {
+        Box::new(readback::read_back(replication))
     }
 
     fn reads_ahead(&self, replication: &Replication) -> Vec<Call> {
         readback::reads_ahead(replication)
     }
 
-    fn observe(
-        &self,
-        replication: &Replication,
-        _receipt: &Receipt,
-        _known: Option<&Evidence>,
-        replies: &[Reply],
-    ) -> Asked<Observation> {
-        observe::observe(replication, replies)
+    fn observe<'a>(
+        &'a self,
+        replication: &'a Replication,
+        _receipt: &'a Receipt,
+        _known: Option<&'a Evidence>,
+    ) -> Reading<'a, Observation> {
+        Box::new(observe::observe(replication))
     }
 
     fn sign(

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::de::IgnoredAny;
 
-use super::asked::Asked;
+use super::asked::{Asked, Reading};
 use super::call::{Call, Effect, Service};
 use super::inventory::Inventory;
 use super::provider::{Acceptance, AttemptContext, Defaults, FoundCopy, Provider, ReadBack, Unseen};
@@ -111,8 +111,8 @@ impl Provider for Huawei {
         Ok(Acceptance { receipts, request_id })
     }
 
-    fn read_back(&self, replication: &Replication, intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack> {
-        readback::read_back(replication, intent, replies)
+    fn read_back<'a>(&'a self, replication: &'a Replication, intent: &'a AttemptContext) -> Reading<'a, ReadBack> {
+        readback::read_back(replication, intent)
     }
 
     /// A missing source, or a missing list of CSBS records, is an answer, which read-back interprets.
@@ -140,14 +140,13 @@ impl Provider for Huawei {
         replication.operation != Operation::CopyCheckpoint
     }
 
-    fn observe(
-        &self,
-        replication: &Replication,
-        receipt: &Receipt,
-        known: Option<&Evidence>,
-        replies: &[Reply],
-    ) -> Asked<Observation> {
-        observe::observe(replication, receipt, known, replies)
+    fn observe<'a>(
+        &'a self,
+        replication: &'a Replication,
+        receipt: &'a Receipt,
+        known: Option<&'a Evidence>,
+    ) -> Reading<'a, Observation> {
+        Box::new(observe::observe(replication, receipt, known))
     }
 
     fn headroom(&self, operation: Operation, destination: &Destination, replies: &[Reply]) -> Asked<Option<u64>> {

@@ -13,30 +13,63 @@ use crate::model::receipt::Receipt;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::call::{Call, Service};
 
-/// What the replies so far say: the source's record gives the copy's ID, and the destination gives the evidence.
-pub(super) fn observe(
-    replication: &Replication,
-    receipt: &Receipt,
-    known: Option<&Evidence>,
-    replies: &[Reply],
-) -> Asked<Observation> {
+/// Reads what the provider says: the source's record gives the copy's ID, and the destination gives the evidence.
+pub(super) fn observe<'a>(
+    replication: &'a Replication,
+    receipt: &'a Receipt,
+    known: Option<&'a Evidence>,
+) -> impl FnMut(Option<&Reply>) -> Asked<Observation> + Send + 'a {
     // The copy was seen before: its ID is known, and the source may be gone by now.
-    if let Some(id) = known.and_then(|seen| seen.destination_id.as_deref()) {
-        return in_destination(replication, id, replies.first());
+    let mut copy = known.and_then(|seen| seen.destination_id.clone());
+    let mut tasks: Option<Listing<OperationLog>> = None;
+    move |reply| {
+        if let Some(id) = &copy {
+            return in_destination(replication, id, reply);
+        }
+        let Some(reply) = reply else {
+            return ask(show(replication));
+        };
+        let named = match &mut tasks {
+            Some(tasks) => of_tasks(replication, tasks, reply)?,
+            None => of_source(replication, receipt, reply)?,
+        };
+        match named {
+            Named::Copy(id) => in_destination(replication, copy.insert(id), None),
+            Named::By(offset) => {
+                tasks.get_or_insert_with(|| Listing::new(Service::Cbr));
+                ask(calls::list_operation_logs(replication, offset))
+            }
+            Named::Not(observation) => Ok(observation),
+        }
     }
-    let Some((first, rest)) = replies.split_first() else {
-        return ask(show(replication));
-    };
+}
+
+/// Where the ID of the copy is.
+enum Named {
+    /// Here.
+    Copy(String),
+    /// Perhaps in the page of tasks that begins here.
+    By(u64),
+    /// Nowhere, and what that means.
+    Not(Observation),
+}
+
+/// What the source's record tells.
+fn of_source(replication: &Replication, receipt: &Receipt, reply: &Reply) -> Result<Named, Failure> {
     let asked = &replication.source;
-    let Some(source) = shown(replication, (&asked.id, asked.project_id.as_deref()), first)? else {
-        return without_source(replication, rest);
+    let Some(source) = shown(replication, (&asked.id, asked.project_id.as_deref()), reply)? else {
+        // CBR's list of tasks names the copy as well.
+        return Ok(match replication.operation {
+            Operation::CopyCheckpointItem => Named::Not(gone()),
+            _ => Named::By(0),
+        });
     };
     let records = source.replication_records.unwrap_or_default();
     let Some(record) = ours(replication, receipt, &records) else {
-        return Ok(Observation::Awaited("the provider shows no record of it yet".into()));
+        return Ok(Named::Not(Observation::Awaited("the provider shows no record of it yet".into())));
     };
     if receipt.replication_id.is_some() {
-        subject::of_record(replication, record, first)?;
+        subject::of_record(replication, record, reply)?;
     }
     let reason = || {
         let info = record.extra_info.as_ref();
@@ -48,50 +81,45 @@ pub(super) fn observe(
         Operation::CopyCheckpointItem => given(&record.destination_checkpoint_item_id),
         _ => given(&record.destination_backup_id),
     };
-    match (record.status.as_deref(), copy) {
-        (Some("fail" | "failed"), _) => Ok(Observation::Failed(format!("the provider gave up: {}", reason()))),
-        (Some("skip" | "skipped"), _) => Ok(Observation::Failed(format!("the provider skipped it: {}", reason()))),
-        (Some("success"), Some(id)) => in_destination(replication, id, rest.first()),
+    Ok(match (record.status.as_deref(), copy) {
+        (Some("fail" | "failed"), _) => Named::Not(Observation::Failed(format!("the provider gave up: {}", reason()))),
+        (Some("skip" | "skipped"), _) => {
+            Named::Not(Observation::Failed(format!("the provider skipped it: {}", reason())))
+        }
+        (Some("success"), Some(id)) => Named::Copy(id.to_owned()),
         (Some("success"), None) => {
-            Ok(Observation::Awaited("recorded as done, but the copy's ID is not told yet".into()))
+            Named::Not(Observation::Awaited("recorded as done, but the copy's ID is not told yet".into()))
         }
         (status, _) => {
             let progress = record.extra_info.as_ref().and_then(|info| info.progress).unwrap_or(0);
-            Ok(Observation::Running(format!("{} ({progress} %)", status.unwrap_or("unknown"))))
+            Named::Not(Observation::Running(format!("{} ({progress} %)", status.unwrap_or("unknown"))))
         }
-    }
+    })
 }
 
-/// The source is gone, and with it the record that names the copy. CBR's list of tasks names it as well.
-fn without_source(replication: &Replication, replies: &[Reply]) -> Asked<Observation> {
-    let gone = || Ok(Observation::Gone("the source is gone, and with it the record that names the copy".into()));
-    if replication.operation == Operation::CopyCheckpointItem {
-        return gone();
-    }
-    // What follows the page that names the task is the answer of the destination.
-    let mut logs: Listing<OperationLog> = Listing::new();
-    loop {
-        let named = logs.items.iter().any(|log| is_task(replication, log, Some(&replication.source.id)));
-        if named {
-            break;
+/// What a page of tasks tells. The source is gone, and with it the record that names the copy.
+fn of_tasks(replication: &Replication, tasks: &mut Listing<OperationLog>, reply: &Reply) -> Result<Named, Failure> {
+    tasks.take(reply)?;
+    tasks.items.retain(|task| is_task(replication, task, Some(&replication.source.id)));
+    let newest = tasks.items.iter().max_by_key(|task| task.created_at.as_deref().and_then(time));
+    let Some(task) = newest else {
+        return Ok(tasks.next.map_or(Named::Not(gone()), Named::By));
+    };
+    let copy = task.extra_info.as_ref().and_then(|info| given(&info.replication.as_ref()?.destination_backup_id));
+    Ok(match (task.status.as_deref(), copy) {
+        (Some("success"), Some(id)) => Named::Copy(id.to_owned()),
+        (Some("success"), None) => {
+            Named::Not(Observation::Awaited("its task is done, but the copy's ID is not told".into()))
         }
-        let Some(offset) = logs.next else { return gone() };
-        if !logs.take(Service::Cbr, replies)? {
-            return ask(calls::list_operation_logs(replication, offset));
-        }
-    }
-    let task = |log: &&OperationLog| is_task(replication, log, Some(&replication.source.id));
-    let newest = logs.items.iter().filter(task).max_by_key(|log| log.created_at.as_deref().and_then(time));
-    let Some(log) = newest else { return gone() };
-    let copy = log.extra_info.as_ref().and_then(|info| given(&info.replication.as_ref()?.destination_backup_id));
-    match (log.status.as_deref(), copy) {
-        (Some("success"), Some(id)) => in_destination(replication, id, replies.get(logs.used)),
-        (Some("success"), None) => Ok(Observation::Awaited("its task is done, but the copy's ID is not told".into())),
         (Some("failed" | "timeout" | "skipped"), _) => {
-            Ok(Observation::Failed("the provider's task of the copy failed, and the source is gone".into()))
+            Named::Not(Observation::Failed("the provider's task of the copy failed, and the source is gone".into()))
         }
-        (status, _) => Ok(Observation::Running(format!("its task is {}", status.unwrap_or("unknown")))),
-    }
+        (status, _) => Named::Not(Observation::Running(format!("its task is {}", status.unwrap_or("unknown")))),
+    })
+}
+
+fn gone() -> Observation {
+    Observation::Gone("the source is gone, and with it the record that names the copy".into())
 }
 
 fn in_destination(replication: &Replication, id: &str, reply: Option<&Reply>) -> Asked<Observation> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::model::command::{Destination, Options, Source};
 use crate::model::failure::{Disposition, Row};
-use crate::providers::asked::Need;
+use crate::providers::asked::{Need, after};
 use crate::sign::{Credential, Query};
 
 const PROJECT: &str = "4229d7a45436489f8c3dc2b1d35d4987";
@@ -59,7 +59,8 @@ fn body(call: &Call) -> Value {
 }
 
 fn read_back(operation: Operation, doubt: bool, replies: &[Reply]) -> Asked<ReadBack> {
-    Huawei.read_back(&replication(operation), &intent(doubt), replies)
+    let (replication, intent) = (replication(operation), intent(doubt));
+    after(Huawei.read_back(&replication, &intent), &mut replies.iter())
 }
 
 fn asked(read: Asked<ReadBack>) -> Call {

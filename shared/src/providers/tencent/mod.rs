@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::asked::Asked;
+use super::asked::Reading;
 use super::call::{Call, Effect, Service};
 use super::inventory::Inventory;
 use super::provider::{Acceptance, Accepted, AttemptContext, Provider, ReadBack, Unseen};
@@ -108,8 +108,8 @@ impl Provider for Tencent {
         read::<Head>(reply).err().filter(|failure| failure.code != NOT_FOUND)
     }
 
-    fn read_back(&self, replication: &Replication, _intent: &AttemptContext, replies: &[Reply]) -> Asked<ReadBack> {
-        readback::read_back(replication, replies)
+    fn read_back<'a>(&'a self, replication: &'a Replication, _intent: &'a AttemptContext) -> Reading<'a, ReadBack> {
+        Box::new(readback::read_back(replication))
     }
 
     fn reads_ahead(&self, replication: &Replication) -> Vec<Call> {
@@ -128,14 +128,13 @@ impl Provider for Tencent {
         together::apart(nth, alike, reply)
     }
 
-    fn observe(
-        &self,
-        replication: &Replication,
-        receipt: &Receipt,
-        _known: Option<&Evidence>,
-        replies: &[Reply],
-    ) -> Asked<Observation> {
-        observe::observe(replication, receipt, replies)
+    fn observe<'a>(
+        &'a self,
+        replication: &'a Replication,
+        receipt: &'a Receipt,
+        _known: Option<&'a Evidence>,
+    ) -> Reading<'a, Observation> {
+        Box::new(observe::observe(replication, receipt))
     }
 
     /// How many IDs one call may hold is not documented; a page holds 100.

@@ -17,24 +17,29 @@ use crate::providers::call::{Call, Effect};
 use crate::providers::provider::Accepted;
 
 /// Asks the destination for the copy by its ID.
-pub(super) fn observe(replication: &Replication, receipt: &Receipt, replies: &[Reply]) -> Asked<Observation> {
-    let Some(id) = receipt.replication_id.as_deref() else {
-        return Ok(Observation::Awaited("the copy's ID is not known".into()));
-    };
-    let region = &replication.destination.region;
-    let Some(reply) = replies.first() else {
-        let body = DescribeSnapshots { snapshot_ids: Some(&[id]), limit: 1, ..Default::default() };
-        return ask(call(Effect::Read, "DescribeSnapshots", region, &body));
-    };
-    let snapshots = match read::<Described>(reply) {
-        Ok(answer) => answer.body.snapshots.unwrap_or_default(),
-        Err(failure) if failure.code == NOT_FOUND => Vec::new(),
-        Err(failure) => return Err(failure.into()),
-    };
-    Ok(match subject::only(id, region, snapshots, reply)? {
-        Some(copy) => judge_copy(id, region, &copy),
-        None => Observation::Gone(format!("the snapshot {id} is not in {region}")),
-    })
+pub(super) fn observe<'a>(
+    replication: &'a Replication,
+    receipt: &'a Receipt,
+) -> impl FnMut(Option<&Reply>) -> Asked<Observation> + Send + 'a {
+    move |reply| {
+        let Some(id) = receipt.replication_id.as_deref() else {
+            return Ok(Observation::Awaited("the copy's ID is not known".into()));
+        };
+        let region = &replication.destination.region;
+        let Some(reply) = reply else {
+            let body = DescribeSnapshots { snapshot_ids: Some(&[id]), limit: 1, ..Default::default() };
+            return ask(call(Effect::Read, "DescribeSnapshots", region, &body));
+        };
+        let snapshots = match read::<Described>(reply) {
+            Ok(answer) => answer.body.snapshots.unwrap_or_default(),
+            Err(failure) if failure.code == NOT_FOUND => Vec::new(),
+            Err(failure) => return Err(failure.into()),
+        };
+        Ok(match subject::only(id, region, snapshots, reply)? {
+            Some(copy) => judge_copy(id, region, &copy),
+            None => Observation::Gone(format!("the snapshot {id} is not in {region}")),
+        })
+    }
 }
 
 pub(super) fn observe_many(copies: &[Accepted<'_>]) -> Option<Call> {

@@ -15,9 +15,10 @@ use offsite_shared::model::access::CredentialName;
 use offsite_shared::model::command::{Cloud, Realm};
 use offsite_shared::model::error::ErrorName;
 use offsite_shared::model::failure::{Disposition, Failure, NO_CREDENTIAL};
+use offsite_shared::model::http::Reply;
 use offsite_shared::model::time::later;
 use offsite_shared::ports::Secrets;
-use offsite_shared::providers::asked::Need;
+use offsite_shared::providers::asked::{Need, over};
 use offsite_shared::providers::call::Call;
 use offsite_shared::providers::probe::{Finding, Health, Probe, Route, Topic};
 use offsite_shared::providers::provider::Provider;
@@ -294,7 +295,8 @@ impl Account {
                 asked.map_err(|failure| Unasked::Failed(failure, Some(base)))
             }
         };
-        let finding = match exchange::ask_on(|replies| self.probe.diagnose(topic, route, replies), answer).await {
+        let says = |replies: &[Reply]| self.probe.diagnose(topic, route, replies);
+        let finding = match exchange::ask_on(over(says), answer).await {
             Ok(finding) => finding?,
             Err(Unasked::Skipped(why)) => {
                 let finding = Finding::new(Health::Unknown, format!("not asked: {why}"), "");

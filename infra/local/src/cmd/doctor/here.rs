@@ -13,7 +13,7 @@ use offsite_shared::ledger::adopted;
 use offsite_shared::ledger::brake::NOTE;
 use offsite_shared::model::access::{CredentialName, Pause};
 use offsite_shared::model::error::Error;
-use offsite_shared::ports::{Ledger, Notes, Transport};
+use offsite_shared::ports::{Ledger, Notes};
 use offsite_shared::providers::probe::{Finding, Health};
 use offsite_shared::report::brake::{of_text as remarks_of, remarks};
 use offsite_shared::settings::environment::Environment;
@@ -22,8 +22,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde_json::json;
 
 use super::check::Check;
-use crate::home;
 use crate::home::database::{APPLICATION_ID, SCHEMA_VERSION};
+use crate::home::{self, reach};
 
 /// How long AWS is asked.
 const TIMEOUT: Duration = Duration::from_secs(6);
@@ -62,11 +62,14 @@ pub(crate) fn paused(environment: &Environment) -> Check {
 
 /// The check which certificate authorities are trusted.
 pub(crate) fn roots(environment: &Environment) -> Check {
-    let finding = match (Roots::of(environment), Roots::of_aws(environment)) {
+    let aws = if reach::uses_aws(environment) { Roots::of_aws(environment) } else { Roots::of(environment) };
+    let finding = match (Roots::of(environment), aws) {
         (Ok(all), Ok(aws)) if all.files == aws.files => Finding::ok(all.describe()),
         (Ok(all), Ok(aws)) => Finding::ok(format!("{}; for AWS {}", all.describe(), aws.describe())),
-        (Err(error), _) | (_, Err(error)) => {
-            Finding::new(Health::Fail, error.to_string(), "correct the file; nothing starts until then")
+        (Err(error), _) => Finding::new(Health::Fail, error.to_string(), "correct the file; nothing starts until then"),
+        (Ok(_), Err(error)) => {
+            let advice = "correct the file; what lies on AWS is not reached until then";
+            Finding::new(Health::Fail, error.to_string(), advice)
         }
     };
     Check::here("roots", "", finding, "the file as the functions on AWS have it")
@@ -262,17 +265,13 @@ fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// The queues that are configured; without one the receipts are in the file.
-pub(crate) async fn queues(
-    environment: &Environment,
-    transport: &Arc<dyn Transport>,
-    clock: &Arc<dyn offsite_shared::ports::Clock>,
-) -> Vec<Check> {
+pub(crate) async fn queues(environment: &Environment) -> Vec<Check> {
     const BLIND: &str = "whether messages may be sent: that cannot be tried without sending one";
     let mut checks = Vec::new();
     for variable in ["QUEUE_URL", "OFFSITE_WORK_QUEUE_URL"] {
         let Some(url) = environment.get(variable) else { continue };
-        let called = || -> Result<(Aws, AwsEndpoint), Error> {
-            let aws = Aws::from_environment(environment, transport.clone(), clock.clone())?;
+        let called = || -> Result<(Arc<Aws>, AwsEndpoint), Error> {
+            let aws = reach::aws(environment)?;
             let endpoint = aws.queue_endpoint(environment, variable, url)?;
             Ok((aws, endpoint))
         };

@@ -16,6 +16,7 @@ use offsite_shared::model::failure::{Disposition, Failure};
 use offsite_shared::model::http::Reply;
 use offsite_shared::model::time::later;
 use offsite_shared::policy::Rule;
+use offsite_shared::providers::asked::over;
 use offsite_shared::providers::huawei::project_of;
 use offsite_shared::providers::inventory::{Cursor, InventoryQuery, Pairing, VaultPair};
 use offsite_shared::providers::provider::Provider;
@@ -265,7 +266,7 @@ impl Account<'_> {
         let command = self.provider.complete(&rule.command_of("*"), &self.context.settings.defaults);
         let Some(whole): Option<Replication> = command.replications().into_iter().next() else { return Ok(None) };
         let says = |replies: &[Reply]| self.provider.inventory().read_pair(&whole, replies);
-        let read = exchange::ask_on(says, |call| async move {
+        let read = exchange::ask_on(over(says), |call| async move {
             exchange::read(self.context, self.target(Some(rule)), &call, soon(self.context, PATIENCE)).await
         });
         match read.await {
