@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a release consists of, in dist/: a zip for each function, the command with its manual pages, a bill of material for each, and
-# SHA256SUMS over all. Needs Rust, a C compiler, Python 3.11 and the crate registry. The same compiler makes the same files.
+# What a release consists of, in dist/: a zip for each function, the command with its manual pages and documents, a bill of material for
+# each, and SHA256SUMS over all. Needs Rust, a C compiler, Python 3.11 and the crate registry. The same compiler makes the same files.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -22,8 +22,11 @@ python3 infra/aws/sbom.py alibaba huawei tencent report door command --out "$out
 
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
-mkdir -p "$stage/offsite/man"
-cp target/release/offsite LICENSE README.md CHANGELOG.md "$stage/offsite"
+# With the documents that its messages name, and what they have people install.
+mkdir -p "$stage/offsite/man" "$stage/offsite/infra"
+cp target/release/offsite LICENSE README.md README.zh-CN.md CHANGELOG.md SECURITY.md "$stage/offsite"
+cp -r docs events schemas "$stage/offsite"
+cp -r infra/systemd "$stage/offsite/infra"
 target/release/offsite man --to "$stage/offsite/man" >/dev/null
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -C "$stage" -cf - offsite | gzip -n >"$out/offsite-linux-$machine.tar.gz"
 

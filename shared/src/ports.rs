@@ -53,6 +53,10 @@ pub trait Ledger: Send + Sync {
 pub trait Notes: Send + Sync {
     /// The note of this name, read consistently; `None` if there is none.
     fn note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Option<Note>, LedgerError>>;
+    /// The notes of this name: one at most, but where each cloud has a store of its own and the name belongs to none of them.
+    fn everywhere<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Vec<Note>, LedgerError>> {
+        Box::pin(async move { Ok(self.note(name).await?.into_iter().collect()) })
+    }
     /// Writes the note if its stored version is `was`, where 0 means that there is no note yet. Returns whether it was written.
     fn put_note<'a>(&'a self, name: &'a str, text: &'a str, was: u64) -> Boxed<'a, Result<bool, LedgerError>>;
     /// Deletes the note of this name, whatever its version.

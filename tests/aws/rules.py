@@ -443,7 +443,7 @@ def roles_of_services(context):
 
 
 PEOPLE = {"ReadOnlyRole": "ReadOnlyPrincipals", "OperatorRole": "OperatorPrincipals"}
-READS = ("Get", "Query", "Scan", "Describe", "Decrypt", "GenerateDataKey")
+READS = ("Get", "Query", "Scan", "Describe", "Decrypt", "GenerateDataKey", "BatchGet")
 
 
 @rule
@@ -542,16 +542,13 @@ def table_as_documented(context):
     def keys(text):
         return re.findall(r"AttributeName=(\w+),KeyType=(\w+)", text)
 
+    indexed = re.findall(r"IndexName=(\w+),KeySchema=\[(.*?)\]", indexes)
+
     documented = {
         "attributes": set(re.findall(r"AttributeName=(\w+),AttributeType=(\w)", head)),
         "key": keys(head.split("--key-schema")[1]),
         "billing": re.search(r"--billing-mode (\w+)", head)[1],
-        "indexes": {
-            name: (keys(schema), projection)
-            for name, schema, projection in re.findall(
-                r"IndexName=(\w+),KeySchema=\[(.*?)\],Projection=\{ProjectionType=(\w+)\}", indexes
-            )
-        },
+        "indexes": {name: keys(schema) for name, schema in indexed},
     }
     for _, name, table in context.made("AWS::DynamoDB::Table", ALL_ON):
 
@@ -562,10 +559,7 @@ def table_as_documented(context):
             "attributes": {(one["AttributeName"], one["AttributeType"]) for one in table["AttributeDefinitions"]},
             "key": schema(table),
             "billing": table.get("BillingMode"),
-            "indexes": {
-                one["IndexName"]: (schema(one), one["Projection"]["ProjectionType"])
-                for one in table.get("GlobalSecondaryIndexes", [])
-            },
+            "indexes": {one["IndexName"]: schema(one) for one in table.get("GlobalSecondaryIndexes", [])},
         }
         for part, value in documented.items():
             if found[part] != value:
@@ -573,10 +567,59 @@ def table_as_documented(context):
 
 
 @rule
+def keys_only(context):
+    """An index holds keys alone, as the documents make it, and whoever may query one may read the items that it names."""
+    documented = context.docs["configuration.md"].split("aws dynamodb create-table", 1)[1].split("```", 1)[0]
+    if set(re.findall(r"ProjectionType=(\w+)", documented)) != {"KEYS_ONLY"}:
+        yield "docs/configuration.md makes an index of more than keys"
+    for variant, name, table in context.made("AWS::DynamoDB::Table"):
+        for index in table["GlobalSecondaryIndexes"]:
+            if index["Projection"] != {"ProjectionType": "KEYS_ONLY"}:
+                yield f"{name} ({variant}): {index['IndexName']}: {index['Projection']}"
+    for variant, name, role in context.made("AWS::IAM::Role"):
+        statements = [one for policy in role.get("Policies", []) for one in policy["PolicyDocument"]["Statement"]]
+        allowed = {action for one in statements if one["Effect"] == "Allow" for action in items(one["Action"])}
+        if "dynamodb:Query" in allowed and "dynamodb:BatchGetItem" not in allowed:
+            yield f"{name} ({variant}): may query an index and not read what it names"
+
+
+def _ledgers(node):
+    """The clouds whose ledgers a node names."""
+    return set(re.findall(r"'(\w+?)Ledger'", str(node)))
+
+
+@rule
+def ledger_of_its_own(context):
+    """A cloud has a table of its own, and nobody but people and the report reaches another's."""
+    for name in PROVIDERS:
+        alone = {**EVERYTHING, **{f"{other}Enabled": str(other == name).lower() for other in PROVIDERS}}
+        listed = context.resolved(alone)["Resources"]["ReportFunction"]["Properties"]["Environment"]["Variables"].get("OFFSITE_TABLE")
+        if _ledgers(listed) != {name}:
+            yield f"with {name} alone the report reads {listed}"
+    for variant, values in VARIANTS.items():
+        made = context.resolved(values)
+        for name, resource in made["Resources"].items():
+            cloud = next((one for one in PROVIDERS if name.startswith(one)), None)
+            properties = resource.get("Properties", {})
+            if resource["Type"] == "AWS::Lambda::Function":
+                given = properties["Environment"]["Variables"].get("OFFSITE_TABLE")
+                wanted = {cloud} if cloud else set(PROVIDERS) if name == "ReportFunction" else set()
+                if _ledgers(given) != wanted:
+                    yield f"{name} ({variant}): {given}"
+            if resource["Type"] == "AWS::IAM::Role":
+                reached = _ledgers(properties.get("Policies", []))
+                if cloud and reached - {cloud}:
+                    yield f"{name} ({variant}): reaches the ledger of {sorted(reached - {cloud})}"
+        if _ledgers(made["Outputs"]["LedgerTables"]) != set(PROVIDERS):
+            yield f"{variant}: people are told of {made['Outputs']['LedgerTables']['Value']}"
+
+
+@rule
 def state_retained(context):
     """What holds state outlives the stack and not a failed first deployment: table, receipts and their dead letters, reports."""
     wanted = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
-    for name in ("Ledger", "Receipts", "ReceiptsDeadLetters", "Reports"):
+    ledgers = tuple(f"{name}Ledger" for name in PROVIDERS)
+    for name in (*ledgers, "Receipts", "ReceiptsDeadLetters", "Reports"):
         resource = context.template["Resources"][name]
         for policy, value in wanted.items():
             if resource.get(policy) != value:
@@ -780,12 +823,13 @@ def workflows_watched(context):
 @rule
 def one_ledger(context):
     """A ledger that exists is named by two parameters, so that one of them emptied by mistake begins no new one."""
-    asserted = str(context.sam["Rules"].get("OneLedger", {}))
-    if "NewLedger" not in asserted or "ExistingLedger" not in asserted:
-        yield "no rule OneLedger"
-    both = {**ALL_ON, "NewLedger": "false", "ExistingLedger": ""}
-    if "Ledger" in context.resolved(both)["Resources"]:
-        yield "a table is made with NewLedger=false"
+    for name in PROVIDERS:
+        asserted = str(context.sam["Rules"].get(f"{name}OneLedger", {}))
+        if f"{name}NewLedger" not in asserted or f"{name}ExistingLedger" not in asserted:
+            yield f"no rule {name}OneLedger"
+        both = {**ALL_ON, f"{name}NewLedger": "false", f"{name}ExistingLedger": ""}
+        if f"{name}Ledger" in context.resolved(both)["Resources"]:
+            yield f"a table is made with {name}NewLedger=false"
 
 
 @rule

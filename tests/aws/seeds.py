@@ -158,7 +158,7 @@ def a_queue_that_forgets_the_key(context):
 
 @seed("encryption")
 def a_table_that_forgets_the_key(context):
-    del _resource(context, "Ledger")["SSESpecification"]
+    del _resource(context, "HuaweiLedger")["SSESpecification"]
 
 
 @seed("encryption")
@@ -381,6 +381,7 @@ def a_reader_that_writes(context):
     _statement(context, "ReadOnlyRole", "Look")["Action"].append("dynamodb:PutItem")
     statements = _resource(context, "ReadOnlyRole")["Policies"][0]["PolicyDocument"]["Statement"]
     denial = json.loads(json.dumps(_statement(context, "TencentRole", "DecisionsArePeoples")))
+    denial["Resource"] = _statement(context, "ReadOnlyRole", "Look")["Resource"]
     statements.append(denial)
 
 
@@ -427,37 +428,75 @@ def an_untraced_function(context):
 
 @seed("table_protected")
 def a_table_without_a_past(context):
-    _resource(context, "Ledger")["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] = False
+    _resource(context, "AlibabaLedger")["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] = False
 
 
 @seed("table_protected")
 def a_table_that_forgets(context):
-    _resource(context, "Ledger")["TimeToLiveSpecification"] = {"AttributeName": "ttl", "Enabled": True}
+    _resource(context, "TencentLedger")["TimeToLiveSpecification"] = {"AttributeName": "ttl", "Enabled": True}
 
 
 @seed("table_protected")
 def a_table_that_no_rollback_can_delete(context):
-    _resource(context, "Ledger")["DeletionProtectionEnabled"] = True
+    _resource(context, "HuaweiLedger")["DeletionProtectionEnabled"] = True
 
 
 @seed("table_as_documented")
 def an_index_that_is_missing(context):
-    _resource(context, "Ledger")["GlobalSecondaryIndexes"].pop()
+    _resource(context, "TencentLedger")["GlobalSecondaryIndexes"].pop()
 
 
 @seed("table_as_documented")
 def an_index_by_another_attribute(context):
-    _resource(context, "Ledger")["GlobalSecondaryIndexes"][2]["KeySchema"][1]["AttributeName"] = "pk"
+    _resource(context, "AlibabaLedger")["GlobalSecondaryIndexes"][2]["KeySchema"][1]["AttributeName"] = "pk"
+
+
+@seed("keys_only")
+def an_index_that_holds_whole_items(context):
+    _resource(context, "HuaweiLedger")["GlobalSecondaryIndexes"][1]["Projection"]["ProjectionType"] = "ALL"
+
+
+@seed("keys_only")
+def a_report_that_cannot_read_what_an_index_names(context):
+    _statement(context, "ReportRole", "Ledger")["Action"] = "dynamodb:GetItem"
+
+
+@seed("keys_only")
+def a_document_that_makes_a_fatter_index(context):
+    text = context.docs["configuration.md"]
+    context.docs["configuration.md"] = text.replace("ProjectionType=KEYS_ONLY", "ProjectionType=ALL", 1)
+
+
+@seed("ledger_of_its_own")
+def a_function_over_the_ledger_of_another_cloud(context):
+    other = {"Fn::If": ["TencentMakesLedger", {"Ref": "TencentLedger"}, {"Ref": "HuaweiLedger"}]}
+    _resource(context, "HuaweiFunction")["Environment"]["Variables"]["OFFSITE_TABLE"] = other
+
+
+@seed("ledger_of_its_own")
+def a_role_that_reaches_the_ledger_of_another_cloud(context):
+    other = {"Fn::If": ["TencentMakesLedger", {"Ref": "TencentLedger"}, {"Ref": "AlibabaLedger"}]}
+    _statement(context, "AlibabaRole", "Indexes")["Resource"][0]["Fn::Sub"][1]["Table"] = other
+
+
+@seed("ledger_of_its_own")
+def a_report_that_forgets_a_cloud(context):
+    _resource(context, "ReportFunction")["Environment"]["Variables"]["OFFSITE_TABLE"]["Fn::Join"][1].pop()
+
+
+@seed("ledger_of_its_own")
+def a_command_that_is_told_of_one_cloud_alone(context):
+    context.template["Outputs"]["LedgerTables"]["Value"]["Fn::Join"][1].pop()
 
 
 @seed("state_retained")
 def a_ledger_that_goes_with_the_stack(context):
-    context.template["Resources"]["Ledger"]["DeletionPolicy"] = "Delete"
+    context.template["Resources"]["AlibabaLedger"]["DeletionPolicy"] = "Delete"
 
 
 @seed("state_retained")
 def a_failed_deployment_that_leaves_a_table_behind(context):
-    context.template["Resources"]["Ledger"]["DeletionPolicy"] = "Retain"
+    context.template["Resources"]["HuaweiLedger"]["DeletionPolicy"] = "Retain"
 
 
 @seed("state_retained")
@@ -539,7 +578,8 @@ def a_fleet_whose_failure_nobody_hears_of(context):
 
 @seed("one_ledger")
 def an_emptied_ledger_that_is_a_new_one(context):
-    context.template["Conditions"]["MakeLedger"] = {"Fn::Equals": [{"Ref": "ExistingLedger"}, ""]}
+    emptied = {"Fn::Equals": [{"Ref": "HuaweiExistingLedger"}, ""]}
+    context.template["Conditions"]["HuaweiMakesLedger"] = {"Fn::And": [{"Condition": "HuaweiWanted"}, emptied]}
 
 
 @seed("schedules")

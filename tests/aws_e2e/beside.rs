@@ -20,7 +20,7 @@ async fn two_stacks_of_one_account_share_nothing_and_the_later_one_names_the_oth
     let wish = Wish::of(&[Cloud::Tencent]).with("TencentEndpoint", &clouds).with("TencentStsEndpoint", &clouds);
     let second = Home::deploy_in(account, Wish { stack: name, ..wish }).await;
     for output in
-        ["LedgerTable", "ReceiptsQueueUrl", "TencentWorkQueueUrl", "TencentWorkDeadLettersUrl", "PolicyLocation"]
+        ["TencentLedgerTable", "ReceiptsQueueUrl", "TencentWorkQueueUrl", "TencentWorkDeadLettersUrl", "PolicyLocation"]
     {
         assert_ne!(first.output(output), second.output(output), "{output}");
     }

@@ -93,7 +93,7 @@ async fn until_the_policy_is_written_nothing_starts_nothing_is_known_and_the_com
 #[tokio::test]
 async fn a_deployment_does_not_release_the_brake() {
     let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
-    let environment = home.account.environment().with("OFFSITE_TABLE", home.output("LedgerTable"));
+    let environment = home.account.environment().with("OFFSITE_TABLE", home.output("LedgerTables"));
     let everything = || ScopeArgs { provider: None, rule: None };
     let pause = PauseArgs { scope: everything(), reason: "the bill".to_owned(), policy: None };
     let mut out = Vec::new();
@@ -120,7 +120,7 @@ async fn a_deployment_does_not_release_the_brake() {
 #[tokio::test]
 async fn the_doctor_warns_until_the_ledger_is_protected_from_deletion() {
     let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
-    let environment = home.account.environment().with("OFFSITE_TABLE", home.output("LedgerTable"));
+    let environment = home.account.environment().with("OFFSITE_TABLE", home.output("LedgerTables"));
     let environment = environment.with("OFFSITE_TENCENT_ENDPOINT", home.base(Cloud::Tencent));
     let args = || DoctorArgs {
         file: None,
@@ -143,7 +143,7 @@ async fn the_doctor_warns_until_the_ledger_is_protected_from_deletion() {
     let found = protection().await;
     assert_eq!(found["status"], "warn", "{found}");
     assert!(found["advice"].as_str().unwrap().contains("--deletion-protection-enabled"), "{found}");
-    let protect = json!({ "TableName": home.output("LedgerTable"), "DeletionProtectionEnabled": true });
+    let protect = json!({ "TableName": home.output("TencentLedgerTable"), "DeletionProtectionEnabled": true });
     home.account.json("DynamoDB_20120810.UpdateTable", protect).await;
     let found = protection().await;
     assert_eq!(found["status"], "ok", "{found}");

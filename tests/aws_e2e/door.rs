@@ -1,12 +1,17 @@
 //! The door, from a notification that somebody outside AWS posts to the receipt.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::ports::Clock;
+use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
 
 use crate::account::until;
@@ -94,4 +99,114 @@ async fn a_verified_notification_becomes_a_receipt_and_a_stranger_s_nothing() {
     let log = home.log_of(&home.door()).await;
     assert!(log.contains("refused at the door: 1 wrong path"), "{log}");
     assert!(!log.contains(PATH) && !log.contains("whsec_") && !log.contains("not authorized"), "{log}");
+}
+
+const TOPIC: &str = "urn:smn:cn-north-4:4229d7a45436489f8c3dc2b1d35d4987:backups";
+const CERTIFICATE: &str =
+    "https://smn.cn-north-4.myhuaweicloud.com/smn/SMN_cn-north-4_3190c26a56fb435f9882e3435b6c1d2e.pem";
+
+/// A proxy that looks into TLS: it shows a certificate for the host that is asked for, by an authority of its own.
+struct Proxy {
+    url: String,
+    /// What it was asked to connect to, and what came through its TLS.
+    seen: Arc<Mutex<(Vec<String>, Vec<String>)>>,
+}
+
+impl Proxy {
+    fn start(host: &str) -> Proxy {
+        let rcgen::CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
+        let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
+        let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .unwrap();
+        let (config, seen) = (Arc::new(config), Arc::new(Mutex::new((Vec::new(), Vec::new()))));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let kept = seen.clone();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let asked = head(&mut stream);
+                kept.lock().unwrap().0.push(asked.lines().next().unwrap_or_default().to_owned());
+                let _ = stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
+                let mut connection = rustls::ServerConnection::new(config.clone()).unwrap();
+                let mut tls = rustls::Stream::new(&mut connection, &mut stream);
+                let mut request = [0; 4_096];
+                if let Ok(read) = tls.read(&mut request)
+                    && read > 0
+                {
+                    kept.lock().unwrap().1.push(String::from_utf8_lossy(&request[..read]).into_owned());
+                }
+            }
+        });
+        Proxy { url, seen }
+    }
+}
+
+fn head(stream: &mut TcpStream) -> String {
+    let (mut text, mut byte) = (String::new(), [0]);
+    while !text.ends_with("\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
+        text.push(char::from(byte[0]));
+    }
+    text
+}
+
+/// A notification of SMN, signed with the key in this folder as the manual says.
+fn smn(folder: &Path, topic: &str, certificate: &str, message: &str) -> String {
+    let at = SystemClock.now().to_string();
+    let fields = [
+        ("message", message),
+        ("message_id", "d84b"),
+        ("timestamp", &at),
+        ("topic_urn", topic),
+        ("type", "Notification"),
+    ];
+    let text: String = fields.iter().map(|(name, value)| format!("{name}\n{value}\n")).collect();
+    let file = folder.join("text");
+    std::fs::write(&file, text).unwrap();
+    let mut openssl = Command::new("openssl");
+    let signed = openssl.args(["dgst", "-sha256", "-sign"]).arg(folder.join("key.pem")).arg(file).output().unwrap();
+    assert!(signed.status.success(), "{}", String::from_utf8_lossy(&signed.stderr));
+    let mut body = json!({
+        "signature_version": "v1", "signing_cert_url": certificate, "signature": STANDARD.encode(signed.stdout),
+    });
+    for (name, value) in fields {
+        body[name] = json!(value);
+    }
+    body.to_string()
+}
+
+/// SMN's certificate is believed because the cloud's own host shows it, by the roots that are built into the binary: the one that is
+/// deployed asks exactly that host, and takes nothing from whoever stands in between.
+#[tokio::test]
+async fn the_built_door_asks_the_cloud_s_own_host_for_smn_s_certificate_and_believes_nobody_in_between() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = Command::new("openssl")
+        .args(["genrsa", "-out"])
+        .arg(folder.path().join("key.pem"))
+        .arg("2048")
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let proxy = Proxy::start("smn.cn-north-4.myhuaweicloud.com");
+    let door = json!({ "path": PATH, "senders": { "cbr": { "smn": { "topics": [TOPIC] } } } });
+    let wish = Wish { door: Some(door), ..Wish::of(&[Cloud::Huawei]) }.with("HttpsProxy", &proxy.url);
+    let home = Home::deploy(wish).await;
+    let hint = json!({ "backup_id": "0b6c9d5e-6a3a-4a5e-9c1f-0e6d8f7a1b2c" }).to_string();
+    let knock = async |topic: &str, certificate: &str| {
+        let body = smn(folder.path(), topic, certificate, &hint);
+        let headers = vec![("x-smn-message-type".to_owned(), "Notification".to_owned())];
+        post(&home, &format!("/{PATH}/cbr"), headers, &body).await
+    };
+    let elsewhere = CERTIFICATE.replace("myhuaweicloud.com", "myhuaweicloud.com.evil.example");
+    assert_eq!(knock(&TOPIC.replace("backups", "others"), CERTIFICATE).await, (403, String::new()));
+    assert_eq!(knock(TOPIC, &elsewhere).await, (401, String::new()));
+    assert_eq!(*proxy.seen.lock().unwrap(), (vec![], vec![]), "no certificate was asked for");
+    assert_eq!(knock(TOPIC, CERTIFICATE).await, (503, String::new()));
+    let seen = proxy.seen.lock().unwrap().clone();
+    assert_eq!(seen.0, ["CONNECT smn.cn-north-4.myhuaweicloud.com:443 HTTP/1.1"]);
+    assert_eq!(seen.1, [""; 0], "it ends with the certificate that nobody vouches for");
+    assert_eq!(home.account.depth(home.work(Cloud::Huawei)).await, 0);
 }

@@ -327,10 +327,18 @@ impl Home {
         self.simulators.state()["calls"][cloud.name()][action].as_u64().unwrap_or(0)
     }
 
-    /// The records of the ledger's table, as they lie there.
+    /// The records of all ledger tables, as they lie there.
     pub async fn records(&self) -> Vec<Value> {
-        let ask = json!({ "TableName": self.output("LedgerTable") });
-        let answer = self.account.json("DynamoDB_20120810.Scan", ask).await;
+        let mut records = Vec::new();
+        for pair in self.output("LedgerTables").split(',') {
+            records.extend(self.records_in(pair.split_once('=').unwrap().1).await);
+        }
+        records
+    }
+
+    /// The records of one table.
+    pub async fn records_in(&self, table: &str) -> Vec<Value> {
+        let answer = self.account.json("DynamoDB_20120810.Scan", json!({ "TableName": table })).await;
         let items = answer["Items"].as_array().cloned().unwrap_or_default();
         let records = items.iter().filter_map(|item| item["record"]["S"].as_str());
         records.map(|text| serde_json::from_str(text).unwrap()).collect()

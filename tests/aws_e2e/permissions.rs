@@ -1,6 +1,15 @@
 //! A role that lacks what it needs: the function says so, and nothing is lost.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use offsite_shared::io::aws::Aws;
+use offsite_shared::io::clock::SystemClock;
+use offsite_shared::io::dynamodb::DynamoLedger;
+use offsite_shared::io::http::HttpTransport;
+use offsite_shared::ledger::store::RecordFilter;
 use offsite_shared::model::command::Cloud;
+use offsite_shared::ports::{Ledger, Notes};
 use serde_json::{Value, json};
 
 use crate::account::{Account, elements};
@@ -84,6 +93,41 @@ async fn without_leave_to_send_the_receipt_waits_in_the_outbox_and_comes_once() 
     let swept = home.invoke(&function, &json!({ "action": "sweep" })).await.unwrap();
     assert_eq!(swept["outbox"], json!({ "drained": 1, "left": 0 }), "{swept}");
     home.expect_receipts(1).await;
+}
+
+/// Each cloud has a table of its own: what is copied is recorded there, no role reaches another cloud's, and the report reads them all.
+#[tokio::test]
+async fn a_function_reaches_its_own_cloud_s_table_alone() {
+    let home = Home::deploy(Wish::of(&[Cloud::Tencent, Cloud::Huawei])).await;
+    let (own, other) = (home.output("TencentLedgerTable").to_owned(), home.output("HuaweiLedgerTable").to_owned());
+    assert_eq!(home.output("LedgerTables"), format!("tencent={own},huawei={other}"));
+    home.invoke(&home.function(Cloud::Tencent), &copy("snap-own00001")).await.unwrap();
+    assert_eq!((home.records_in(&own).await.len(), home.records_in(&other).await.len()), (1, 0));
+    let role = home.output("TencentRoleArn").to_owned();
+    let session =
+        home.account.query("sts", "AssumeRole", &[("RoleArn", &role), ("RoleSessionName", "own")]).await.unwrap();
+    let of = |name: &str| elements(&session, name).remove(0);
+    let environment = home
+        .account
+        .environment()
+        .with("AWS_ACCESS_KEY_ID", of("AccessKeyId"))
+        .with("AWS_SECRET_ACCESS_KEY", of("SecretAccessKey"))
+        .with("AWS_SESSION_TOKEN", of("SessionToken"));
+    let transport = Arc::new(HttpTransport::new(Duration::from_secs(5)).unwrap());
+    let aws = Arc::new(Aws::from_environment(&environment, transport, Arc::new(SystemClock)).unwrap());
+    let ledger = |table: &str| DynamoLedger::from_environment(&environment, aws.clone(), table).unwrap();
+    let waiting = RecordFilter { outbox: true, ..RecordFilter::default() };
+    ledger(&own).note("summary/snapshots").await.unwrap();
+    assert_eq!(ledger(&own).list(&waiting, None, 10).await.unwrap().unreadable, []);
+    for refused in [
+        ledger(&other).note("summary/snapshots").await.unwrap_err(),
+        ledger(&other).put_note("summary/snapshots", "{}", 0).await.unwrap_err(),
+        ledger(&other).list(&waiting, None, 10).await.unwrap_err(),
+    ] {
+        assert!(refused.to_string().contains("AccessDenied"), "{refused}");
+    }
+    let report = home.invoke(&home.reporter(), &json!({ "action": "report" })).await.unwrap();
+    assert!(report["report"].is_string(), "{report}");
 }
 
 #[tokio::test]

@@ -173,7 +173,7 @@ async fn the_role_of_the_report_has_no_cloud_s_key_and_writes_neither_record_nor
         .with("AWS_SESSION_TOKEN", of("SessionToken"));
     let transport = Arc::new(HttpTransport::new(Duration::from_secs(5)).unwrap());
     let aws = Arc::new(Aws::from_environment(&environment, transport, Arc::new(SystemClock)).unwrap());
-    let ledger = DynamoLedger::from_environment(&environment, aws, home.output("LedgerTable")).unwrap();
+    let ledger = DynamoLedger::from_environment(&environment, aws, home.output("TencentLedgerTable")).unwrap();
     assert!(ledger.note("risk/snapshots/0").await.unwrap().is_none(), "it may read");
     for name in ["risk/snapshots/0", "summary/snapshots"] {
         let refused = ledger.put_note(name, "{}", 0).await.unwrap_err().to_string();
@@ -196,7 +196,7 @@ async fn the_role_of_the_report_has_no_cloud_s_key_and_writes_neither_record_nor
         .with("AWS_SHARED_CREDENTIALS_FILE", path("none"))
         .with("AWS_PROFILE", "audit")
         .with("AWS_ENDPOINT_URL", key("AWS_ENDPOINT_URL"))
-        .with("OFFSITE_TABLE", home.output("LedgerTable"))
+        .with("OFFSITE_TABLE", home.output("LedgerTables"))
         .with("OFFSITE_POLICY", home.output("PolicyLocation"));
     let mut out = Vec::new();
     let arguments = ReportArgs {

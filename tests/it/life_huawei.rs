@@ -73,6 +73,14 @@ impl Server {
         self.estate.report(&self.policy).await.rules.remove(0)
     }
 
+    /// How many copies the queue was told that we began.
+    async fn started(&self) -> usize {
+        let ours = |event: &&Value| {
+            event["type"] == json!("offsite.replication.accepted") && event["data"]["adopted"] == json!(false)
+        };
+        self.estate.receipts().await.iter().filter(ours).count()
+    }
+
     async fn remove(&self, id: &str) {
         self.estate.post(Cloud::Huawei, "seed", &json!({ "remove": [id] })).await;
     }
@@ -126,5 +134,26 @@ async fn what_failed_and_was_refused_then_is_made_once_its_cause_has_ended() {
         }
         server.estate.clock.sleep(Duration::from_secs(16 * 60)).await;
         assert_eq!(server.sweep().await["started"], json!(u8::from(ended)));
+    }
+}
+
+#[tokio::test]
+async fn what_a_sweep_finds_it_has_not_started() {
+    for found in [false, true] {
+        let server = Server::begin().await;
+        server.arrive().await;
+        let receipts = server.estate.receipts().await;
+        let copy = receipts.iter().find_map(|event| event["data"]["evidence"]["destination_id"].as_str()).unwrap();
+        server.fault(json!([{ "action": "CopyBackup", "kind": "fail_later", "times": 1 }])).await;
+        server.remove(copy).await;
+        assert_eq!(server.sweep().await["started"], json!(1), "the lost copy is made again");
+        server.estate.clock.sleep(Duration::from_secs(3_660)).await;
+        // The new one has failed. Whoever has an empty ledger finds the source's record of the first one, and begins nothing.
+        let after =
+            if found { server.estate.without_memory(&server.policy) } else { server.estate.context(&server.policy) };
+        let before = server.started().await;
+        let answer = handle(&after, &json!({ "action": "sweep" }), &server.estate.invocation(3_600)).await.unwrap();
+        assert_eq!(answer["swept"][0]["started"], json!(server.started().await - before), "{answer}");
+        assert_eq!(answer["swept"][0]["counts"]["in_progress"], json!(u8::from(found)), "{answer}");
     }
 }

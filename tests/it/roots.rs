@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::http::HttpTransport;
-use offsite_shared::io::lambda;
 use offsite_shared::io::roots::Roots;
+use offsite_shared::io::{lambda, patience};
+use offsite_shared::model::command::{Cloud, Realm};
 use offsite_shared::model::http::{HttpRequest, TransportError};
-use offsite_shared::ports::Transport;
+use offsite_shared::ports::{Clock, Transport};
 use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::settings::environment::Environment;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -129,6 +130,64 @@ async fn a_bad_file_fails_the_start_with_its_line() {
     let gone = Environment::default().with("AWS_CA_BUNDLE", "/no/such/file.pem");
     let error = Roots::of_aws(&gone).unwrap_err();
     assert!(error.message.starts_with("AWS_CA_BUNDLE: /no/such/file.pem: No such file"), "{error}");
+}
+
+/// The variable of AWS's tools may name what a whole system trusts. For every host that would be refused, and for AWS there is a bound too.
+#[test]
+fn the_whole_list_of_a_system_is_trusted_for_aws_and_for_nothing_else() {
+    let (private, folder) = (private(), tempfile::tempdir().unwrap());
+    let file = kept(folder.path(), &private.pem.repeat(400));
+    let named = |variable: &str| Environment::default().with(variable, file.clone());
+    let aws = Roots::of_aws(&named("AWS_CA_BUNDLE")).unwrap();
+    assert_eq!(aws.files, [(file.clone(), 400)]);
+    let error = Roots::of_aws(&named("OFFSITE_CA_BUNDLE")).unwrap_err();
+    assert!(error.message.contains("more than 20 certificates"), "{error}");
+    std::fs::write(&file, "x".repeat(4_194_305)).unwrap();
+    let error = Roots::of_aws(&named("AWS_CA_BUNDLE")).unwrap_err();
+    assert!(error.message.ends_with("has 4194305 bytes, and 4194304 are the most"), "{error}");
+}
+
+/// Secrets Manager is of AWS too. Without the variable it is not reached.
+#[tokio::test]
+async fn a_key_is_read_from_secrets_manager_over_the_roots_of_aws() {
+    let (private, folder) = (private(), tempfile::tempdir().unwrap());
+    let file = kept(folder.path(), &private.pem);
+    let secret = r#"{"default":{"secret":"arn:aws:secretsmanager:eu-central-1:123456789012:secret:offsite-AbCdEf"}}"#;
+    let without = Environment::default()
+        .with("OFFSITE_TENCENT_ACCOUNTS", secret)
+        .with("AWS_ENDPOINT_URL_SECRETS_MANAGER", private.url.trim_end_matches('/'))
+        .with("AWS_REGION", "eu-central-1")
+        .with("AWS_ACCESS_KEY_ID", "AKIALOCALLOCALLOCAL0")
+        .with("AWS_SECRET_ACCESS_KEY", "local-secret")
+        .with("QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/123456789012/receipts");
+    for (environment, reached) in [(without.clone().with("AWS_CA_BUNDLE", file), true), (without, false)] {
+        let context = lambda::context(&Tencent, &environment, Arc::new(SystemClock)).unwrap();
+        let realm = Realm { region: "ap-guangzhou", project: None };
+        let asked = context.ports.secrets.access(Cloud::Tencent, "default", realm, None);
+        let error = patience::until(SystemClock.now() + Duration::from_secs(1), asked).await.err().unwrap();
+        assert_eq!(!error.message.contains("UnknownIssuer"), reached, "{error}");
+    }
+}
+
+/// Where nothing is on AWS its variable is not read, whatever it names; where something is, a bad file is told.
+#[tokio::test]
+async fn the_roots_of_aws_are_read_only_where_something_is_on_aws() {
+    let doctor = async |more: &[(&str, &str)]| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut environment = vec![("AWS_CA_BUNDLE".to_owned(), kept(folder.path(), "no certificate"))];
+        environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let arguments = ["doctor", "--simulate", "--provider", "tencent", "--format", "json"];
+        command_line::run(&arguments, &environment, None).await
+    };
+    let none = doctor(&[]).await;
+    assert!(none.stdout.contains("the built-in roots") && !none.stdout.contains("AWS_CA_BUNDLE"), "{}", none.stdout);
+    let secret = r#"{"default":{"secret":"arn:aws:secretsmanager:eu-central-1:123456789012:secret:offsite-AbCdEf"}}"#;
+    for used in [("OFFSITE_TABLE", "offsite"), ("OFFSITE_TENCENT_ACCOUNTS", secret)] {
+        let told = doctor(&[used]).await;
+        assert_eq!(told.code, 3, "{used:?}: {}{}", told.stdout, told.stderr);
+        let said = told.stdout.contains("AWS_CA_BUNDLE: ") && told.stdout.contains("what lies on AWS is not reached");
+        assert!(said, "{used:?}: {}", told.stdout);
+    }
 }
 
 #[tokio::test]

@@ -216,6 +216,8 @@ async fn what_lies_in_another_region_of_aws_is_found_at_the_start() {
         ("OFFSITE_POLICY", "s3://bucket/key ".to_owned(), "s3://BUCKET/KEY"),
         ("OFFSITE_TABLE", "arn:aws:dynamodb:eu-west-1:123456789012:table/ledger".to_owned(), "AWS_REGION is us-east-1"),
         ("OFFSITE_TABLE", "offsite ledger".to_owned(), "must be the name or the ARN of a table"),
+        // A function has one table.
+        ("OFFSITE_TABLE", "tencent=ledger,huawei=other".to_owned(), "must be the name or the ARN of a table"),
     ] {
         assert_refused_at_start(Cloud::Tencent, variable, &value, expected).await;
     }

@@ -247,7 +247,7 @@ async fn bad_ids_get_one_line_and_an_id_that_nobody_knows_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn a_record_is_shown_by_the_clouds_id_without_reading_the_whole_ledger() {
+async fn a_record_is_found_by_the_clouds_id_without_reading_the_whole_ledger() {
     let estate = Estate::plain().await;
     make(&estate, &[("snap-aaaaaaaa", "disk-aaaaaaaa", "nightly", 1)]).await;
     let policy = nightly();
@@ -261,6 +261,12 @@ async fn a_record_is_shown_by_the_clouds_id_without_reading_the_whole_ledger() {
     let shown = run(&["ledger", "show", copy], &environment).await;
     assert_eq!(serde_json::from_str::<Value>(&shown.stdout).unwrap()["key"], record["key"]);
     assert!(shown.stderr.contains("the whole ledger is read"), "{}", shown.stderr);
+    // So is one that a person would settle, here one that nothing is to be settled of.
+    for (id, whole) in [("snap-aaaaaaaa", false), (copy, true)] {
+        let ended = run(&["ledger", "resolve", id, "--acknowledge", "--reason", "as it is"], &environment).await;
+        assert!(ended.code == 1 && ended.stderr.contains("was not changed"), "{}", ended.stderr);
+        assert_eq!(ended.stderr.contains("the whole ledger is read"), whole, "{id}: {}", ended.stderr);
+    }
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ ROWS = [
      "law 8: what was refused is never tried again", "8 equality"),
     ("sweep/copies.rs", "*dark = Some(reason);", "let _ = dark;\n                    return Err(Stop::Failed(reason));",
      "law 9: a dark destination ends the sweep", "9 equality"),
-    ("sweep/starts.rs", "self.course.started += u64::from(!doubt && !replayed);", "self.course.started += 2 * u64::from(!doubt && !replayed);",
+    ("sweep/starts.rs", "self.course.started += if doubt { 0 } else { outcome.started() };", "self.course.started += if doubt { 0 } else { 2 * outcome.started() };",
      "law 10: a start counts twice", "10"),
     ("sweep/mod.rs", "const OUTBOX_KEEPS: f64 = 1.0 / 6.0;", "const OUTBOX_KEEPS: f64 = 1.0;",
      "law 12: the outbox keeps all the time for itself", "12 equality"),

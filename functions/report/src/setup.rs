@@ -6,12 +6,12 @@ use std::time::Duration;
 use offsite_page::Language;
 use offsite_shared::context::metrics::Metrics;
 use offsite_shared::io::aws::Aws;
-use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::meter;
 use offsite_shared::io::objects::S3Objects;
 use offsite_shared::io::policies::StoredPolicy;
 use offsite_shared::io::roots::Roots;
+use offsite_shared::io::tables::Tables;
 use offsite_shared::model::error::Error;
 use offsite_shared::ports::{Clock, Ledger, Notes, Objects, Policies, Transport};
 use offsite_shared::providers::provider::Defaults;
@@ -56,15 +56,16 @@ impl Setup {
         };
         let transport: Arc<dyn Transport> = Arc::new(HttpTransport::trusting(CONNECT, &Roots::of_aws(environment)?)?);
         let aws = Arc::new(Aws::from_environment(environment, transport, clock.clone())?);
-        let table = needed("OFFSITE_TABLE", "the table that the functions of the clouds write")?;
-        let table = Arc::new(DynamoLedger::from_environment(environment, aws.clone(), table)?);
+        let tables = needed("OFFSITE_TABLE", "the tables that the functions of the clouds write")?;
         needed("OFFSITE_POLICY", "the policy of the functions of the clouds")?;
         let policy = StoredPolicy::from_environment(environment, aws.clone(), clock.clone())?;
         let policy = policy.ok_or_else(|| Error::configuration("OFFSITE_POLICY is missing"))?;
+        let policies: Arc<dyn Policies> = Arc::new(policy);
+        let tables = Arc::new(Tables::from_environment(environment, &aws, tables, policies.clone())?);
         Ok(Setup {
-            ledger: table.clone(),
-            notes: table,
-            policies: Arc::new(policy),
+            ledger: tables.clone(),
+            notes: tables,
+            policies,
             objects: Arc::new(S3Objects::from_environment(environment, aws, clock.clone())?),
             clock,
             metrics: meter::of_function(environment)?,

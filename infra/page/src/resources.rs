@@ -84,6 +84,9 @@ pub(super) fn why(r: &Reader, line: &ResourceLine) -> String {
     match line.fault {
         Fault::NotSeen => said!(r, "the listing of {} is incomplete or too old", line.destination),
         Fault::NoNewBackup if line.copied.is_some() => said!(r, "no newer backup was made").to_owned(),
+        Fault::NoNewBackup if line.state == ResourceState::Pending => {
+            said!(r, "its backup is not finished yet").to_owned()
+        }
         Fault::NoNewBackup => said!(r, "there is no backup left that could be copied").to_owned(),
         Fault::NotCopied | Fault::CannotBeCopied => cause(r, &line.cause, line.reason.as_deref()),
     }
@@ -94,30 +97,15 @@ fn cause(r: &Reader, cause: &str, reason: Option<&str>) -> String {
     let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.name() == cause);
     let label = verdict.map_or_else(|| r.told(cause), |verdict| r.word(words::figure(verdict).label).to_owned());
     match reason {
-        Some(reason) if reason.starts_with(cause) => r.told(once(cause, reason)),
-        Some(reason) if verdict.is_none() && reason.contains(cause) => r.told(reason),
+        Some(reason) if reason.starts_with(cause) => r.told(reason),
         Some(reason) => format!("{label}{}{}", r.colon(), r.told(reason)),
         None => label,
     }
 }
 
-/// A reason that begins with its code, however often it does, with the code before it once.
-fn once<'r>(cause: &str, reason: &'r str) -> &'r str {
-    let mut told = reason;
-    while let Some(rest) = told.strip_prefix(cause).and_then(|rest| rest.strip_prefix(": "))
-        && rest.starts_with(cause)
-    {
-        told = rest;
-    }
-    told
-}
-
 /// A cause as one of several: `encrypted (encrypted snapshots are not copied)`.
 fn in_short(r: &Reader, cause: &str, reason: Option<&str>) -> String {
-    match reason
-        .map(|reason| once(cause, reason))
-        .map(|reason| reason.strip_prefix(cause).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(reason))
-    {
+    match reason {
         Some(reason) if reason != cause => said!(r, "{} ({})", r.told(cause), r.told(reason)),
         _ => r.told(cause),
     }
@@ -126,7 +114,6 @@ fn in_short(r: &Reader, cause: &str, reason: Option<&str>) -> String {
 /// Why a backup has its verdict, where there is something to say.
 pub(super) fn cause_of(r: &Reader, line: &Line) -> String {
     match (&line.cause, &line.reason) {
-        (Some(cause), Some(reason)) if reason.contains(cause.as_str()) => r.told(once(cause, reason)),
         (Some(word), _) if word == line.verdict.name() => r.told(line.reason.as_deref().unwrap_or_default()),
         (Some(word), reason) => cause(r, word, reason.as_deref()),
         (None, reason) => r.told(reason.as_deref().unwrap_or_default()),
@@ -150,7 +137,8 @@ pub(super) fn next(r: &Reader, rule: &RuleReport, line: &ResourceLine) -> String
                 None => said!(r, "a person has accepted that").to_owned(),
             };
         }
-        (ResourceState::Pending, _) => said!(r, "sweeps copy it before it is due"),
+        (ResourceState::Pending, Fault::NoNewBackup) => said!(r, "sweeps copy it once it is finished"),
+        (ResourceState::Pending, Fault::NotCopied) => said!(r, "sweeps copy it before it is due"),
         (ResourceState::Protected, _) => "",
         (_, Fault::NotSeen) => said!(r, "the next complete sweep tells"),
         (_, Fault::NoNewBackup) => said!(r, "look at its backup plan; what it makes is copied"),

@@ -271,6 +271,11 @@ impl Aws {
         }
     }
 
+    /// Waits by the clock of the calls.
+    pub(super) async fn wait(&self, time: Duration) {
+        self.clock.sleep(time).await;
+    }
+
     #[allow(clippy::too_many_arguments)] // The parts of one request.
     pub(super) async fn send(
         &self,

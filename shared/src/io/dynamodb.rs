@@ -1,9 +1,9 @@
 //! The ledger on DynamoDB: one item per replication, written conditionally on version and owner.
 //!
 //! Table: hash key `pk`. Indexes, with the hash key of their own name: `state`, `outbox` and `rule` (range `pk`) and `due` (range
-//! `look_at`). All but `state` are sparse.
+//! `look_at`). All but `state` are sparse. They hold keys alone, and what they name is read from the table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,13 @@ use crate::settings::environment::Environment;
 /// How long a call is repeated before the ledger counts as unreachable.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// So many items one call can read. Source: Amazon DynamoDB API Reference, BatchGetItem, 2026.
+const BATCH: usize = 100;
+
+/// So often DynamoDB is asked for what it has left of a batch, the first time after this long and then twice as long each time.
+const TRIES: u32 = 6;
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+
 /// A ledger in one DynamoDB table, which also holds the pauses and notes.
 pub struct DynamoLedger {
     aws: Arc<Aws>,
@@ -37,7 +44,7 @@ pub(crate) fn table_definition(name: &str) -> Value {
     let key = |name: &str, kind: &str| json!({ "AttributeName": name, "KeyType": kind });
     let index = |name: &str, range: &str| {
         let schema = [key(name, "HASH"), key(range, "RANGE")];
-        json!({ "IndexName": name, "KeySchema": schema, "Projection": { "ProjectionType": "ALL" } })
+        json!({ "IndexName": name, "KeySchema": schema, "Projection": { "ProjectionType": "KEYS_ONLY" } })
     };
     json!({
         "TableName": name,
@@ -61,7 +68,7 @@ impl DynamoLedger {
             Some(rest) if rest.contains(":table/") && !table.contains(char::is_whitespace) => {
                 aws.check_region(variable, table, &endpoint, "name a table of this region")?;
             }
-            None if table.chars().all(known) => {}
+            None if !table.is_empty() && table.chars().all(known) => {}
             _ => {
                 return Err(Error::configuration(format!(
                     "{variable} must be the name or the ARN of a table of DynamoDB, such as offsite-ledger"
@@ -90,9 +97,12 @@ impl DynamoLedger {
 
     async fn call(&self, operation: &str, mut body: Value) -> Result<Value, AwsError> {
         body["TableName"] = json!(self.table);
-        self.aws
-            .call(&self.endpoint, "dynamodb", "1.0", &format!("DynamoDB_20120810.{operation}"), &body, TIMEOUT)
-            .await
+        self.send(operation, &body).await
+    }
+
+    async fn send(&self, operation: &str, body: &Value) -> Result<Value, AwsError> {
+        let target = format!("DynamoDB_20120810.{operation}");
+        self.aws.call(&self.endpoint, "dynamodb", "1.0", &target, body, TIMEOUT).await
     }
 
     async fn put_item(&self, record: &Record, expect: &Expect) -> Result<Put, LedgerError> {
@@ -159,13 +169,16 @@ impl DynamoLedger {
         };
         let answer = self.call(operation, body).await.map_err(|error| failed(&error))?;
         let next = answer.get("LastEvaluatedKey").and_then(cursor_of);
+        let listed = answer.get("Items").and_then(Value::as_array).cloned().unwrap_or_default();
+        // An index is behind its table, and it names keys alone: what is true of them is in the table.
+        let items = if index.is_some() { self.items_of(&listed).await? } else { listed };
         let mut page = RecordPage { next, ..RecordPage::default() };
-        for item in answer.get("Items").and_then(Value::as_array).into_iter().flatten() {
+        for item in items {
             // Pauses and notes share the table.
             if item.get("format").is_none() {
                 continue;
             }
-            let record = record_of(item);
+            let record = record_of(&item);
             if record.as_ref().map_or(true, |record| filter.takes(record)) {
                 page.add(record);
             }
@@ -173,7 +186,40 @@ impl DynamoLedger {
         Ok(page)
     }
 
-    /// Counts the records in a state through the index `state`. DynamoDB reads the items, up to 1 MiB a page, and sends none of them.
+    /// The items that an index lists, read consistently and in its order. One that is not there any more is left out.
+    async fn items_of(&self, listed: &[Value]) -> Result<Vec<Value>, LedgerError> {
+        let keys: Vec<&str> = listed.iter().filter_map(key_of).collect();
+        let batches = future::try_join_all(keys.chunks(BATCH).map(|keys| self.batch(keys))).await?;
+        let read = batches.into_iter().flatten().filter_map(|item| Some((key_of(&item)?.to_owned(), item)));
+        let mut items: HashMap<String, Value> = read.collect();
+        Ok(keys.into_iter().filter_map(|key| items.remove(key)).collect())
+    }
+
+    /// The items of at most [`BATCH`] keys. What DynamoDB leaves undone, since it is throttled or too large, is asked for again.
+    async fn batch(&self, keys: &[&str]) -> Result<Vec<Value>, LedgerError> {
+        let keys: Vec<Value> = keys.iter().map(|key| json!({ "pk": { "S": key } })).collect();
+        let (mut wanted, mut items, mut wait) = (json!(keys), Vec::new(), FIRST_WAIT);
+        for _ in 0..TRIES {
+            let asked = json!({ self.table.as_str(): { "Keys": wanted, "ConsistentRead": true } });
+            let answer = self.send("BatchGetItem", &json!({ "RequestItems": asked })).await;
+            let answer = answer.map_err(|error| failed(&error))?;
+            // There is one table. Whether it is named as it was asked for matters to nobody.
+            let of_table = |member: &str| answer.get(member)?.as_object()?.values().next().cloned();
+            items.extend(of_table("Responses").as_ref().and_then(Value::as_array).cloned().unwrap_or_default());
+            let left = of_table("UnprocessedKeys").and_then(|left| left.get("Keys").cloned());
+            match left.filter(|keys| keys.as_array().is_none_or(|keys| !keys.is_empty())) {
+                Some(left) => wanted = left,
+                None => return Ok(items),
+            }
+            self.aws.wait(wait).await;
+            wait *= 2;
+        }
+        Err(LedgerError::Unavailable(format!(
+            "DynamoDB: BatchGetItem left items of a page unread {TRIES} times; it can be repeated"
+        )))
+    }
+
+    /// Counts the records in a state through the index `state`. DynamoDB reads the keys, up to 1 MiB a page, and sends none of them.
     async fn count_of(&self, state: State) -> Result<u64, LedgerError> {
         let mut body = json!({
             "IndexName": "state",
@@ -306,6 +352,10 @@ fn cursor_of(last: &Value) -> Option<Key> {
     Some(Key(text("look_at").map_or(key.to_owned(), |at| format!("{at} {key}"))))
 }
 
+fn key_of(item: &Value) -> Option<&str> {
+    item.pointer("/pk/S").and_then(Value::as_str)
+}
+
 fn start_key(cursor: &Key, index: Option<(&str, &str)>) -> Value {
     let (at, key) = cursor.0.split_once(' ').map_or((None, cursor.0.as_str()), |(at, key)| (Some(at), key));
     let mut start = json!({ "pk": { "S": key } });
@@ -341,8 +391,7 @@ fn item(record: &Record) -> Result<Value, LedgerError> {
 
 fn record_of(item: &Value) -> Result<Record, LedgerError> {
     let text = item.pointer("/record/S").and_then(Value::as_str).unwrap_or_default();
-    let key = item.pointer("/pk/S").and_then(Value::as_str).unwrap_or_default();
-    Record::from_text(key, text)
+    Record::from_text(key_of(item).unwrap_or_default(), text)
 }
 
 fn failed(error: &AwsError) -> LedgerError {

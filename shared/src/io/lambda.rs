@@ -121,7 +121,8 @@ pub fn context(
         Arc::new(HttpTransport::trusting(settings.connect_timeout, &Roots::of(environment)?)?);
     let to_aws: Arc<dyn Transport> =
         Arc::new(HttpTransport::trusting(settings.connect_timeout, &Roots::of_aws(environment)?)?);
-    let secrets = AccountSecrets::new(environment, settings.clone(), &[provider], transport.clone(), clock.clone());
+    let secrets = AccountSecrets::new(environment, settings.clone(), &[provider], transport.clone(), clock.clone())
+        .reaching_aws_by(to_aws.clone());
     secrets.check(provider.cloud())?;
     let aws = Arc::new(Aws::from_environment(environment, to_aws, clock.clone())?);
     let emitter = SqsEmitter::from_environment(environment, aws.clone(), clock.clone())?;

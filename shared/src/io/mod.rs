@@ -23,4 +23,5 @@ pub mod patience;
 pub mod policies;
 pub mod roots;
 pub mod sqs;
+pub mod tables;
 pub(crate) mod web_identity;

@@ -69,6 +69,16 @@ impl Notes for Overlay {
         })
     }
 
+    fn everywhere<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Vec<Note>, LedgerError>> {
+        let written = self.written().get(name).cloned();
+        Box::pin(async move {
+            match written {
+                Some(note) => Ok(note.into_iter().collect()),
+                None => self.notes.everywhere(name).await,
+            }
+        })
+    }
+
     fn put_note<'a>(&'a self, name: &'a str, text: &'a str, was: u64) -> Boxed<'a, Result<bool, LedgerError>> {
         Box::pin(async move {
             let found = self.note(name).await?.map_or(0, |note| note.version);

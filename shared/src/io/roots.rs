@@ -15,11 +15,17 @@ pub const BUNDLE: &str = "OFFSITE_CA_BUNDLE";
 /// The variable that names a file of further roots for AWS alone, as the AWS tools read it.
 pub const AWS_BUNDLE: &str = "AWS_CA_BUNDLE";
 
-/// As many certificates a file may hold. Who trusts more than this trusts a whole list, and that is what is built in.
-const MOST: usize = 20;
+/// As much a file may hold.
+struct Bounds {
+    bytes: u64,
+    certificates: Option<usize>,
+}
 
-/// As many bytes a file may have.
-const LARGEST: u64 = 262_144;
+/// Who trusts more certificates than this for every host trusts a whole list, and that is what is built in.
+const OF_OURS: Bounds = Bounds { bytes: 262_144, certificates: Some(20) };
+
+/// The variable of AWS's tools may name the whole list of a system, which has several hundred.
+const OF_AWS: Bounds = Bounds { bytes: 4_194_304, certificates: None };
 
 const BEGIN: &str = "-----BEGIN ";
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
@@ -44,23 +50,23 @@ impl Roots {
     /// # Errors
     /// The file cannot be read, or holds something else: names the variable, the file and the line.
     pub fn of(environment: &Environment) -> Result<Roots, Error> {
-        Roots::built_in().with(environment, BUNDLE)
+        Roots::built_in().with(environment, BUNDLE, &OF_OURS)
     }
 
-    /// The same, and for AWS also those of the file that `AWS_CA_BUNDLE` names.
+    /// The same, and for AWS also those of the file that `AWS_CA_BUNDLE` names. Asked only where something of AWS is to be reached.
     ///
     /// # Errors
     /// As [`Roots::of`].
     pub fn of_aws(environment: &Environment) -> Result<Roots, Error> {
-        Roots::of(environment)?.with(environment, AWS_BUNDLE)
+        Roots::of(environment)?.with(environment, AWS_BUNDLE, &OF_AWS)
     }
 
-    fn with(mut self, environment: &Environment, variable: &str) -> Result<Roots, Error> {
+    fn with(mut self, environment: &Environment, variable: &str, most: &Bounds) -> Result<Roots, Error> {
         let Some(path) = environment.get(variable) else { return Ok(self) };
         let wrong = |why: String| Error::configuration(format!("{variable}: {path}: {why}"));
         let size = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
-        if size > LARGEST {
-            return Err(wrong(format!("has {size} bytes, and {LARGEST} are the most")));
+        if size > most.bytes {
+            return Err(wrong(format!("has {size} bytes, and {} are the most", most.bytes)));
         }
         let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
         let mut count = 0;
@@ -70,9 +76,9 @@ impl Roots {
                 CertificateDer::from_pem_slice(block.as_bytes()).map_err(|error| unusable(error.to_string()))?;
             self.store.add(certificate).map_err(|error| unusable(error.to_string()))?;
             count += 1;
-            if count > MOST {
+            if let Some(most) = most.certificates.filter(|most| count > *most) {
                 return Err(wrong(format!(
-                    "line {line}: more than {MOST} certificates; keep those of your own authorities"
+                    "line {line}: more than {most} certificates; keep those of your own authorities"
                 )));
             }
         }

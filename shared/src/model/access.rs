@@ -32,6 +32,11 @@ pub enum Access {
 pub struct CredentialName(pub String);
 
 impl CredentialName {
+    /// The cloud of the credential; `None` for a name that was not made by [`CredentialName::of`].
+    pub fn cloud(&self) -> Option<Cloud> {
+        Cloud::from_name(self.0.split('#').next()?)
+    }
+
     /// Cloud and account; for a key also its ID and 32 bits of a hash of the secret: enough to notice a new one, too few to test guesses.
     pub fn of(cloud: Cloud, account: &str, access: &Access) -> CredentialName {
         let name = format!("{}#{account}", cloud.name());

@@ -110,10 +110,7 @@ pub(crate) async fn work(
         Disposition::Permanent => {
             Ending::Refused { code, note: describe_failure(&failure), request_id, whose: failure.whose }
         }
-        Disposition::Unfit => {
-            let reason = format!("{code}: {}", describe_failure(&failure));
-            Ending::Ineligible { code: Some(code), reason }
-        }
+        Disposition::Unfit => Ending::Ineligible { code: Some(code), reason: describe_failure(&failure) },
         Disposition::Throttled => released(ErrorName::Throttled, &code, describe_failure(&failure), request_id),
         Disposition::Retryable => released(failure.error_name(), &code, describe_failure(&failure), request_id),
         Disposition::Authentication => {
@@ -263,7 +260,7 @@ fn sighted(target: Target<'_>, replication: &Replication, reply: &Reply) -> Opti
 fn describe_failure(failure: &Failure) -> String {
     match failure.advice {
         "" => failure.message.clone(),
-        advice => format!("{}; {advice}", failure.message),
+        advice => format!("{}; {advice}", failure.message.trim_end_matches('.')),
     }
 }
 

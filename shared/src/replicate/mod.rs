@@ -314,7 +314,7 @@ async fn finish(
                 request_id,
             })
         }
-        Ending::Ineligible { reason, .. } => Outcome::Not(ineligible(replication, &reason)),
+        Ending::Ineligible { code, reason } => Outcome::Not(ineligible(replication, code.as_deref(), &reason)),
         Ending::NoWork { code, .. } => Outcome::NoWork { code },
     }
 }

@@ -150,6 +150,15 @@ pub(crate) struct Trouble {
     pub request_id: Option<String>,
 }
 
+impl Trouble {
+    /// The message without what was asked for and the code, for where both stand beside it.
+    pub(crate) fn sentence(&self) -> &str {
+        let message = self.error.message.as_str();
+        let after = self.code.as_ref().and_then(|code| message.split_once(&format!("{code}: ")));
+        after.map_or(message, |(_, sentence)| sentence)
+    }
+}
+
 impl Outcome {
     /// Accepted, with these receipts.
     pub(crate) fn of_receipts(receipts: Vec<Receipt>, attempt: u32, queued: bool, replayed: bool) -> Outcome {
@@ -166,16 +175,20 @@ impl Outcome {
         Outcome::Not(Trouble { state: TroubleState::Invalid, error: invalid(error, id), code: None, request_id: None })
     }
 
-    /// What this outcome adds to the metrics of its provider and rule.
-    pub(crate) fn tally(&self) -> Tally {
-        let started = match self {
-            Outcome::Accepted { receipts, replayed: false, .. } => {
-                receipts.iter().filter(|receipt| !receipt.adopted).count() as u64
+    /// How many copies were begun by this. What was found, or is of an earlier attempt, was begun before.
+    pub(crate) fn started(&self) -> u64 {
+        match self {
+            Outcome::Accepted { receipts, attempt, replayed: false, .. } => {
+                receipts.iter().filter(|receipt| !receipt.adopted && receipt.attempt == *attempt).count() as u64
             }
             _ => 0,
-        };
+        }
+    }
+
+    /// What this outcome adds to the metrics of its provider and rule.
+    pub(crate) fn tally(&self) -> Tally {
         let in_doubt = matches!(self, Outcome::Not(trouble) if trouble.state == TroubleState::InDoubt);
-        Tally { worked_on: 1, started, in_doubt: u64::from(in_doubt), throttled: 0 }
+        Tally { worked_on: 1, started: self.started(), in_doubt: u64::from(in_doubt), throttled: 0 }
     }
 
     /// Why it was not accepted, in words; empty when it was.
@@ -341,9 +354,11 @@ pub(crate) fn in_doubt(replication: &Replication, code: &str, note: &str, reques
     }
 }
 
-pub(crate) fn ineligible(replication: &Replication, reason: &str) -> Trouble {
-    let error = Error::new(ErrorName::Rejected, format!("{} cannot be done: {reason}", replication.describe()));
-    Trouble { state: TroubleState::Ineligible, error, code: None, request_id: None }
+pub(crate) fn ineligible(replication: &Replication, code: Option<&str>, reason: &str) -> Trouble {
+    let code = code.map(str::to_owned);
+    let prefix = code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default();
+    let message = format!("{} cannot be done: {prefix}{reason}", replication.describe());
+    Trouble { state: TroubleState::Ineligible, error: Error::new(ErrorName::Rejected, message), code, request_id: None }
 }
 
 pub(crate) fn unavailable(replication: &Replication, reason: &str) -> Error {

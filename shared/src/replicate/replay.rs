@@ -62,7 +62,7 @@ async fn replay(ctx: &Context, replication: &Replication, record: Record, invoca
             }
         }
         State::NoWork => Outcome::NoWork { code: code.unwrap_or_default() },
-        State::Ineligible => Outcome::Not(ineligible(replication, &text)),
+        State::Ineligible => Outcome::Not(ineligible(replication, code.as_deref(), &text)),
         State::Lost => {
             let message = format!(
                 "{} had its copy, and it is gone: {text}; it is not made again by itself: see `offsite ledger show {}`",

@@ -9,8 +9,14 @@ use crate::ports::Notes;
 /// # Errors
 /// The notes cannot be read.
 pub async fn remarks(notes: &dyn Notes) -> Result<Vec<String>, LedgerError> {
-    let note = notes.note(NOTE).await?;
-    Ok(of_text(note.as_ref().map(|note| note.text.as_str())))
+    let mut remarks: Vec<String> = Vec::new();
+    for remark in notes.everywhere(NOTE).await?.iter().flat_map(|note| of_text(Some(&note.text))) {
+        // What is paused for all clouds is said in each one's table.
+        if !remarks.contains(&remark) {
+            remarks.push(remark);
+        }
+    }
+    Ok(remarks)
 }
 
 /// The same of a brake as it is stored. One that cannot be read stops everything, and that is said.

@@ -133,8 +133,8 @@ pub(super) async fn judge(
         report.remarks.push(format!("{why}, {rest}"));
     }
     report.remarks.extend(brake::remarks(notes).await?);
-    let adopted = notes.note(adopted::NOTE).await?;
-    report.remarks.extend(adopted::remark(adopted.as_ref().map(|note| note.text.as_str()), wish.at));
+    let adopted = notes.everywhere(adopted::NOTE).await?;
+    report.remarks.extend(adopted.iter().filter_map(|note| adopted::remark(Some(&note.text), wish.at)));
     let judged = report.rules.iter().map(|rule| rule.conclusion).filter(|one| *one != Conclusion::NotJudged);
     let outside = Some(report.conclusion).filter(|one| *one != Conclusion::NotJudged);
     report.conclusion = judged.chain(outside).max().unwrap_or(Conclusion::NotJudged);

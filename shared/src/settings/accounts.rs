@@ -46,6 +46,11 @@ impl CredentialSource {
             CredentialSource::Federation(federation) => &federation.role,
         }
     }
+
+    /// Whether AWS is asked on the way to it.
+    pub fn is_by_aws(&self) -> bool {
+        matches!(self, CredentialSource::Secret(_) | CredentialSource::Federation(_))
+    }
 }
 
 impl AccountSettings {

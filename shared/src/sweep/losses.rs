@@ -76,11 +76,11 @@ impl Sweep<'_> {
         }
         let Some(replication) = self.replication(at, &line.backup_id) else { return Ok(()) };
         let key = replication.key();
-        start(self.ctx, self.provider, replication, Known::Nothing, &self.soon()).await;
+        let outcome = start(self.ctx, self.provider, replication, Known::Nothing, &self.soon()).await;
+        self.course.started += outcome.started();
         if let Some(now) = self.ctx.ports.ledger.get(&key).await? {
             line.verdict = Verdict::of_state(now.state).unwrap_or(line.verdict);
             if now.state == State::Accepted {
-                self.course.started += 1;
                 let region = self.rule.destinations.get(at).map(place).unwrap_or_default();
                 line.reason = Some(format!("the copy in {region} was lost and is being made again"));
             }

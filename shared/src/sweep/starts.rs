@@ -192,10 +192,11 @@ impl Sweep<'_> {
     /// Counts one copy with what came of its start.
     async fn became(&mut self, due: Due, outcome: Outcome) -> Result<(), Stop> {
         let Due { at, mut line, doubt, gate, .. } = due;
+        // A doubt that ends with a new call counts for the queue only.
+        self.course.started += if doubt { 0 } else { outcome.started() };
         match outcome {
             Outcome::Accepted { replayed, receipts, .. } => {
                 self.hands |= !doubt && !replayed && receipts.iter().any(|receipt| receipt.adopted);
-                self.course.started += u64::from(!doubt && !replayed);
                 self.passed(at);
                 // Only what was answered from the record can be further than accepted.
                 let record = if replayed { self.record(at, &line.backup_id).await? } else { None };
@@ -225,7 +226,7 @@ impl Sweep<'_> {
                     // A wrong setting stops all that goes there, and is recorded nowhere.
                     self.gates.insert((at, code.clone()), Gate::Closed(line.backup_id.clone()));
                 }
-                line.reason = Some(one_line(&format!("{code}: {}", trouble.error.message)));
+                line.reason = Some(one_line(trouble.sentence()));
                 line.verdict = verdict;
                 if matches!(verdict, Verdict::Refused | Verdict::Ineligible) {
                     let record = self.record(at, &line.backup_id).await?;
@@ -233,6 +234,7 @@ impl Sweep<'_> {
                         (record.as_ref().and_then(Record::last), record.as_ref().and_then(|one| one.whose));
                     line.cause =
                         last.and_then(|last| last.code.clone().or_else(|| last.note.clone())).or(Some(code.clone()));
+                    line.reason = last.and_then(|last| last.note.as_deref().map(one_line)).or(line.reason);
                     if verdict == Verdict::Refused {
                         self.course.refused += 1;
                         self.refused_by(at, &code, whose.unwrap_or(Whose::Backup), &line.backup_id).await?;
@@ -257,9 +259,8 @@ impl Sweep<'_> {
         self.course.refused += 1;
         line.verdict = Verdict::Refused;
         line.cause = Some(code.to_owned());
-        line.reason = Some(format!(
-            "{code}: it waits until this ends, which the next sweep tries with one copy (shown by {shown_by})"
-        ));
+        line.reason =
+            Some(format!("it waits until this ends, which the next sweep tries with one copy (shown by {shown_by})"));
         self.found(line);
     }
 

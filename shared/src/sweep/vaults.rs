@@ -49,10 +49,10 @@ impl Sweep<'_> {
             return Ok(());
         }
         for replication in command.replications() {
-            match start(self.ctx, self.provider, replication, Known::Nothing, &self.soon()).await {
-                Outcome::Accepted { receipts, replayed: false, .. } => self.course.started += receipts.len() as u64,
-                Outcome::Not(trouble) if trouble.state == TroubleState::Refused => self.course.refused += 1,
-                _ => {}
+            let outcome = start(self.ctx, self.provider, replication, Known::Nothing, &self.soon()).await;
+            self.course.started += outcome.started();
+            if matches!(&outcome, Outcome::Not(trouble) if trouble.state == TroubleState::Refused) {
+                self.course.refused += 1;
             }
         }
         self.course.vault_due.fill(false);

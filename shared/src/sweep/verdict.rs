@@ -136,7 +136,7 @@ impl Judgement {
 pub struct Why {
     /// The provider's code, or the provider's state of the backup in words that never change.
     pub cause: String,
-    /// In words for a person.
+    /// In words for a person, without the code: who shows both puts it before them.
     pub text: String,
 }
 
@@ -148,9 +148,9 @@ impl Why {
     /// What the newest line of a record's history says; `otherwise` if it says nothing.
     fn of_record(record: &Record, otherwise: &str) -> Why {
         let last = record.last();
-        let code = last.and_then(|line| line.code.clone());
-        let text = last_word(record).unwrap_or_else(|| otherwise.to_owned());
-        Why { cause: code.or_else(|| last?.note.clone()).unwrap_or_else(|| otherwise.to_owned()), text }
+        let (code, note) = (last.and_then(|line| line.code.as_deref()), last.and_then(|line| line.note.as_deref()));
+        let told = |one: Option<&str>, other: Option<&str>| one.or(other).unwrap_or(otherwise).to_owned();
+        Why { cause: told(code, note), text: told(note, code) }
     }
 }
 

@@ -5,4 +5,5 @@ pub mod contract;
 mod file;
 mod notes;
 pub mod stores;
+mod tables;
 mod walk;

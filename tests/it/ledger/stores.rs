@@ -45,7 +45,7 @@ suite!(dynamodb, super::open(crate::faults::world::Home::Dynamo);
 
 /// Time that passes only where somebody waits.
 #[derive(Default)]
-struct Waiting(AtomicI64);
+pub struct Waiting(AtomicI64);
 
 impl Clock for Waiting {
     fn now(&self) -> Timestamp {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::brake::{Brake, Held, NOTE, Scope};
@@ -12,7 +12,7 @@ use offsite_shared::ports::{Clock, Notes};
 use offsite_shared::settings::environment::Environment;
 
 use super::{find, person};
-use crate::home::Reading;
+use crate::home::{self, Reading, Store};
 
 /// How often a brake that somebody else writes meanwhile is read again.
 const TRIES: u32 = 10;
@@ -64,14 +64,19 @@ pub async fn pause(args: &PauseArgs, environment: &Environment, out: &mut dyn Wr
         known(&home, name)?;
     }
     let held = Held { scope, by: person::who(environment).await?, reason, at: SystemClock.now() };
-    change(&*home.notes, |brake| match brake.with(held.clone()) {
-        Some(brake) => Ok(brake),
-        None => {
-            let stands = brake.entries.iter().find(|stands| stands.scope == held.scope).map(Held::describe);
-            bail!("it is paused already, nothing was changed: {}", stands.unwrap_or_default())
-        }
-    })
-    .await?;
+    let (mut paused, mut stands) = (Vec::new(), None);
+    for store in concerned(environment, &held.scope)? {
+        let made = change(&*store.notes, |brake| {
+            stands =
+                brake.entries.iter().find(|stands| stands.scope == held.scope).map(Held::describe).or(stands.take());
+            brake.with(held.clone())
+        });
+        let made = made.await.with_context(|| unfinished("paused", &paused, &store.name))?;
+        paused.extend(made.map(|_| store.name));
+    }
+    if paused.is_empty() {
+        bail!("it is paused already, nothing was changed: {}", stands.unwrap_or_default())
+    }
     writeln!(out, "{}", held.describe())?;
     writeln!(out, "Calls that are sent already, or within five seconds, go out. Sweeps, looks and reports go on.")?;
     Ok(())
@@ -82,16 +87,29 @@ pub async fn pause(args: &PauseArgs, environment: &Environment, out: &mut dyn Wr
 /// # Errors
 /// Nothing is paused so, or the ledger cannot be written: nothing was changed then.
 pub async fn resume(args: &ResumeArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<()> {
-    let home = person::writing(environment, None).await?;
+    person::writing(environment, None).await?;
     let scope = args.scope.scope();
     let who = person::who(environment).await?;
-    let left = change(&*home.notes, |brake| match brake.without(&scope, &who, SystemClock.now()) {
-        Some(brake) => Ok(brake),
-        None => bail!("{} is not paused, nothing was changed; {}", scope.name(), told(brake)),
-    })
-    .await?;
+    let (mut freed, mut left) = (Vec::new(), Vec::new());
+    for store in concerned(environment, &scope)? {
+        let free = change(&*store.notes, |brake| {
+            let next = brake.without(&scope, &who, SystemClock.now());
+            for held in &next.as_ref().unwrap_or(brake).entries {
+                // What is paused for all clouds stands in each one's table.
+                if !left.contains(held) {
+                    left.push(held.clone());
+                }
+            }
+            next
+        });
+        let free = free.await.with_context(|| unfinished("resumed", &freed, &store.name))?;
+        freed.extend(free.map(|_| store.name));
+    }
+    if freed.is_empty() {
+        bail!("{} is not paused, nothing was changed; {}", scope.name(), told(&left))
+    }
     writeln!(out, "{} goes on: the next sweep starts what is due", scope.name())?;
-    for held in &left.entries {
+    for held in &left {
         writeln!(out, "still: {}", held.describe())?;
     }
     Ok(())
@@ -119,20 +137,43 @@ fn known(home: &Reading, name: &str) -> anyhow::Result<()> {
     find::rule(policy, name).map(|_| ())
 }
 
-fn told(brake: &Brake) -> String {
-    match brake.entries.as_slice() {
+fn told(entries: &[Held]) -> String {
+    match entries {
         [] => "nothing is".to_owned(),
         entries => entries.iter().map(Held::describe).collect::<Vec<_>>().join("; "),
     }
 }
 
-async fn change(notes: &dyn Notes, make: impl Fn(&Brake) -> anyhow::Result<Brake>) -> anyhow::Result<Brake> {
+/// The stores in which a scope is paused: its cloud's own, and for everything and for a rule each of them.
+fn concerned(environment: &Environment, scope: &Scope) -> anyhow::Result<Vec<Store>> {
+    let of = match scope {
+        Scope::Provider(name) => Cloud::from_name(name),
+        Scope::All | Scope::Rule(_) => None,
+    };
+    let mut stores = home::stores(environment)?;
+    stores.retain(|store| of.is_none() || store.cloud.is_none() || store.cloud == of);
+    ensure!(!stores.is_empty(), "OFFSITE_TABLE names no table for {}", of.map(Cloud::name).unwrap_or_default());
+    Ok(stores)
+}
+
+/// What is to be said where one of several stores cannot be written.
+fn unfinished(done: &str, stores: &[String], failed: &str) -> String {
+    match stores {
+        [] => format!("{failed} was not written, nothing was changed"),
+        stores => format!("{done} in {}, and not in {failed}: give the command again", stores.join(", ")),
+    }
+}
+
+/// Writes what is made of the brake; `None` if nothing is.
+async fn change(notes: &dyn Notes, mut make: impl FnMut(&Brake) -> Option<Brake>) -> anyhow::Result<Option<Brake>> {
     for _ in 0..TRIES {
         let note = notes.note(NOTE).await?;
-        let made = make(&Brake::from_text(note.as_ref().map(|note| note.text.as_str()))?)?;
+        let Some(made) = make(&Brake::from_text(note.as_ref().map(|note| note.text.as_str()))?) else {
+            return Ok(None);
+        };
         if notes.put_note(NOTE, &made.to_text()?, note.map_or(0, |note| note.version)).await? {
-            return Ok(made);
+            return Ok(Some(made));
         }
     }
-    bail!("others write it at the same time, nothing was changed: try again")
+    bail!("others write it at the same time: try again")
 }

@@ -12,7 +12,6 @@ use offsite_shared::ledger::store::{Expect, LedgerError, Put, RecordFilter, Reco
 use offsite_shared::ledger::{BREAKABLE_AFTER, Record, Resolution, ResolveError, State, resolve};
 use offsite_shared::model::command::Key;
 use offsite_shared::model::text::plain;
-use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Clock, Ledger};
 use offsite_shared::settings::environment::Environment;
 use serde_json::json;
@@ -127,9 +126,7 @@ pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Wri
     let ledger = home::ledger(environment)?;
     match &args.action {
         LedgerAction::Show { key: Some(key), format, .. } => {
-            // Without a policy that can be read there is only the long way.
-            let policy = home::reading(environment, None).await.ok().and_then(|home| home.policy);
-            let found = find_by_rules(&*ledger, policy.as_deref(), key).await?;
+            let found = find(&*ledger, environment, key).await?;
             if found.len() > 1 && Form::or_by_reader(*format) == Form::Table {
                 out.write_all(told::of_records(&found, show::width()).as_bytes())?;
                 return Ok(true);
@@ -186,7 +183,7 @@ async fn settle(
     let decide = |record: &Record| resolve(record, &how, &who, &args.reason, SystemClock.now());
     let keys = match &args.key {
         Some(wanted) => {
-            let found = find(ledger, wanted).await?;
+            let found = find(ledger, environment, wanted).await?;
             if let [record] = &found[..] {
                 ensure!(
                     args.yes.is_none_or(|yes| yes == 1),
@@ -296,29 +293,23 @@ fn is_chosen(args: &ResolveArgs, record: &Record) -> bool {
         && args.code.as_deref().is_none_or(|code| last.and_then(|line| line.code.as_deref()) == Some(code))
 }
 
-/// The record of a key or of the beginning of a key, or else the records of a cloud's ID, all of them: the whole ledger is read for that.
-async fn find(ledger: &dyn Ledger, wanted: &str) -> anyhow::Result<Vec<Record>> {
+/// The record of a key or of the beginning of a key, or else the records of a cloud's ID: those of the policy's rules, whose keys are
+/// computed from it, and only where there is none all that reading the whole ledger finds.
+async fn find(ledger: &dyn Ledger, environment: &Environment, wanted: &str) -> anyhow::Result<Vec<Record>> {
     find::check(wanted)?;
-    let mut found: Vec<Record> = find::by_key(ledger, wanted).await?.into_iter().collect();
+    if let Some(record) = find::by_key(ledger, wanted).await? {
+        return Ok(vec![record]);
+    }
+    // Without a policy that can be read there is only the long way.
+    let policy = home::reading(environment, None).await.ok().and_then(|home| home.policy);
+    let mut found = find::by_rules(ledger, policy.as_deref(), wanted).await?;
     let mut meant = String::new();
     if found.is_empty() && !find::is_of_key(wanted) {
+        find::say_scan(wanted)?;
         let scanned = find::by_scan(ledger, wanted).await?;
         meant = scanned.meant();
         found = scanned.records;
     }
     ensure!(!found.is_empty(), "there is no record {wanted}{meant}");
     Ok(found)
-}
-
-/// The same for a look: the records of the policy's rules are enough, if there are any.
-async fn find_by_rules(ledger: &dyn Ledger, policy: Option<&Policy>, wanted: &str) -> anyhow::Result<Vec<Record>> {
-    find::check(wanted)?;
-    let found = find::by_rules(ledger, policy, wanted).await?;
-    if !found.is_empty() {
-        return Ok(found);
-    }
-    if !find::is_of_key(wanted) {
-        find::say_scan(wanted)?;
-    }
-    find(ledger, wanted).await
 }

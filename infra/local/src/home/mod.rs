@@ -6,6 +6,7 @@ mod living;
 pub mod policy_file;
 pub mod profile;
 pub mod queue;
+pub(crate) mod reach;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +19,6 @@ use offsite_shared::io::aws::Aws;
 use offsite_shared::io::caller;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::io::credentials::{AccountSecrets, key_variables};
-use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::memory::{FixedPolicy, MemoryLedger};
 use offsite_shared::io::meter::{self, LineMeter};
@@ -26,6 +26,7 @@ use offsite_shared::io::overlay::Overlay;
 use offsite_shared::io::policies::StoredPolicy;
 use offsite_shared::io::roots::Roots;
 use offsite_shared::io::sqs::SqsEmitter;
+use offsite_shared::io::tables::{Part, Tables};
 use offsite_shared::ledger::store::{RecordFilter, RecordPage};
 use offsite_shared::model::command::{Cloud, Key};
 use offsite_shared::model::error::{EmitError, Error};
@@ -45,6 +46,7 @@ use database::{Database, DatabaseError};
 use ledger::SqliteLedger;
 use offsite_simulators::{SimOptions, Simulators};
 use queue::{Outgoing, Queue};
+use reach::{aws, is_stored};
 
 /// The providers of all clouds: one machine serves them together.
 pub const PROVIDERS: [&dyn Provider; 3] = [&Alibaba, &Huawei, &Tencent];
@@ -154,8 +156,7 @@ pub fn ports(
 ) -> Result<(Ports, Arc<AccountSecrets>), Error> {
     let transport: Arc<dyn Transport> =
         Arc::new(HttpTransport::trusting(settings.connect_timeout, &Roots::of(environment)?)?);
-    let secrets = AccountSecrets::new(environment, settings.clone(), &PROVIDERS, transport.clone(), clock.clone());
-    let secrets = Arc::new(secrets);
+    let secrets = Arc::new(reach::secrets(environment, settings, transport.clone(), clock.clone(), |to_aws| to_aws)?);
     let memory = Arc::new(MemoryLedger::default());
     let ports = Ports {
         providers: PROVIDERS.to_vec(),
@@ -194,8 +195,9 @@ pub(crate) fn only_reads(environment: &Environment) -> Result<Context, Error> {
     settings.read_only = true;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let outside = Arc::new(HttpTransport::trusting(settings.connect_timeout, &Roots::of(environment)?)?);
-    let transport: Arc<dyn Transport> = Arc::new(OnlyReads::new(outside, &PROVIDERS));
-    let secrets = AccountSecrets::new(environment, settings.clone(), &PROVIDERS, transport.clone(), clock.clone());
+    let only_reads = |outside| -> Arc<dyn Transport> { Arc::new(OnlyReads::new(outside, &PROVIDERS)) };
+    let transport = only_reads(outside);
+    let secrets = reach::secrets(environment, &settings, transport.clone(), clock.clone(), only_reads)?;
     let (ports, _) = ports(environment, &settings, clock, None)?;
     let ports = Ports { transport, secrets: Arc::new(secrets), ..ports };
     Ok(Context::new(ports, settings, Metrics::default()))
@@ -249,19 +251,19 @@ impl Reading {
 /// Names the variable that is missing or wrong, or what is the matter with the file or the policy.
 pub(crate) async fn reading(environment: &Environment, policy: Option<&Path>) -> anyhow::Result<Reading> {
     let given = policy.map(policy_file::read).transpose()?.map(Arc::new);
-    if let Some(table) = environment.get("OFFSITE_TABLE") {
+    if environment.get("OFFSITE_TABLE").is_some() {
         let aws = aws(environment)?;
-        let table = Arc::new(DynamoLedger::from_environment(environment, aws.clone(), table)?);
         let stored = match given.is_some() || !environment.get("OFFSITE_POLICY").is_some_and(is_stored) {
             true => None,
-            false => StoredPolicy::from_environment(environment, aws, Arc::new(SystemClock))?,
+            false => StoredPolicy::from_environment(environment, aws.clone(), Arc::new(SystemClock))?,
         };
         let policy = match (given, stored) {
             (Some(given), _) => Some(given),
             (None, Some(stored)) => stored.policy().await?,
             (None, None) => policy_file::in_force(environment)?.map(Arc::new),
         };
-        return Ok(Reading { ledger: table.clone(), notes: table, policy });
+        let tables = Arc::new(tables_with(environment, &aws, policy.clone())?);
+        return Ok(Reading { ledger: tables.clone(), notes: tables, policy });
     }
     let policy = match given {
         Some(given) => Some(given),
@@ -274,17 +276,6 @@ pub(crate) async fn reading(environment: &Environment, policy: Option<&Path>) ->
     }
     let file = Arc::new(SqliteLedger::new(Database::open(&path)?));
     Ok(Reading { ledger: file.clone(), notes: file, policy })
-}
-
-fn is_stored(uri: &str) -> bool {
-    uri.starts_with("ssm:") || uri.starts_with("s3://")
-}
-
-fn aws(environment: &Environment) -> anyhow::Result<Arc<Aws>> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let transport: Arc<dyn Transport> =
-        Arc::new(HttpTransport::trusting(std::time::Duration::from_secs(3), &Roots::of_aws(environment)?)?);
-    Ok(Arc::new(Aws::from_environment(environment, transport, clock)?))
 }
 
 /// Whose the AWS credential is, where the ledger is on AWS; `None` where it is the file.
@@ -311,12 +302,12 @@ pub(crate) fn emitter(environment: &Environment) -> anyhow::Result<Arc<dyn Emitt
     Ok(Arc::new(LocalEmitter { queue: Queue::receipts(database), clock }))
 }
 
-/// The ledger of either home: DynamoDB when `OFFSITE_TABLE` is set, else the file.
+/// The ledger of either home: DynamoDB where `OFFSITE_TABLE` is set, else the file.
 ///
 /// # Errors
 /// Names the variable that is missing or wrong, or what is the matter with the file.
 pub(crate) fn ledger(environment: &Environment) -> anyhow::Result<Arc<dyn Ledger>> {
-    let Some(table) = environment.get("OFFSITE_TABLE") else {
+    if environment.get("OFFSITE_TABLE").is_none() {
         let path = database_path(environment);
         anyhow::ensure!(
             path.exists(),
@@ -324,17 +315,46 @@ pub(crate) fn ledger(environment: &Environment) -> anyhow::Result<Arc<dyn Ledger
             path.display()
         );
         return Ok(Arc::new(SqliteLedger::new(Database::open(&path)?)));
-    };
-    Ok(Arc::new(DynamoLedger::from_environment(environment, aws(environment)?, table)?))
+    }
+    Ok(tables(environment)?)
 }
 
-/// The table that `OFFSITE_TABLE` names, for what only a table is asked.
+/// The tables that `OFFSITE_TABLE` names, for their records and for what only a table is asked.
 ///
 /// # Errors
 /// Names the variable that is missing or wrong.
-pub(crate) fn table(environment: &Environment) -> anyhow::Result<Arc<DynamoLedger>> {
-    let name = environment.get("OFFSITE_TABLE").unwrap_or_default();
-    Ok(Arc::new(DynamoLedger::from_environment(environment, aws(environment)?, name)?))
+pub(crate) fn tables(environment: &Environment) -> anyhow::Result<Arc<Tables>> {
+    Ok(Arc::new(tables_with(environment, &aws(environment)?, None)?))
+}
+
+/// A store of notes, and the cloud that alone uses it.
+pub(crate) struct Store {
+    /// The cloud; `None` if all use it.
+    pub cloud: Option<Cloud>,
+    /// What people call it.
+    pub name: String,
+    /// The notes.
+    pub notes: Arc<dyn Notes>,
+}
+
+/// Each store of notes of either home: one for each table, or the file's.
+///
+/// # Errors
+/// Names the variable that is missing or wrong, or what is the matter with the file.
+pub(crate) fn stores(environment: &Environment) -> anyhow::Result<Vec<Store>> {
+    if environment.get("OFFSITE_TABLE").is_some() {
+        let store =
+            |part: &Part| Store { cloud: part.cloud, name: format!("table {}", part.name), notes: part.table.clone() };
+        return Ok(tables(environment)?.parts().iter().map(store).collect());
+    }
+    let path = database_path(environment);
+    let notes = Arc::new(SqliteLedger::new(Database::open(&path)?));
+    Ok(vec![Store { cloud: None, name: path.display().to_string(), notes }])
+}
+
+fn tables_with(environment: &Environment, aws: &Arc<Aws>, policy: Option<Arc<Policy>>) -> anyhow::Result<Tables> {
+    let names = environment.get("OFFSITE_TABLE").unwrap_or_default();
+    Ok(Tables::from_environment(environment, aws, names, Arc::new(FixedPolicy(policy)))?)
 }
 
 /// Reads the ledger page by page, so that a large one never lies in memory as a whole.

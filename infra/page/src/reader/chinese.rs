@@ -1,6 +1,6 @@
 //! What is said of a report, in Chinese. Words for things of the clouds are the vendors' own: 快照, 云硬盘, 备份, 副本, 地域.
 
-pub(super) const WORDS: [(&str, &str); 229] = [
+pub(super) const WORDS: [(&str, &str); 231] = [
     // How what is told is put together.
     (".", "。"),
     ("; ", "；"),
@@ -158,6 +158,8 @@ pub(super) const WORDS: [(&str, &str); 229] = [
     ("not seen", "未见到"),
     ("nobody's fault yet", "尚不归咎于任何一方"),
     ("a person has accepted that", "有人已接受此风险"),
+    ("its backup is not finished yet", "其备份尚未完成"),
+    ("sweeps copy it once it is finished", "备份完成后由巡检复制"),
     ("sweeps copy it before it is due", "巡检会在到期前复制"),
     ("the next complete sweep tells", "下一次完整巡检会给出结果"),
     ("look at its backup plan; what it makes is copied", "请检查它的备份计划；生成的备份会被复制"),

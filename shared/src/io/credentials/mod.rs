@@ -113,6 +113,12 @@ impl AccountSecrets {
         }
     }
 
+    /// The same, with AWS's Secrets Manager and token service asked over this transport, which may trust other roots.
+    pub fn reaching_aws_by(mut self, transport: Arc<dyn Transport>) -> AccountSecrets {
+        self.aws = Aws::from_environment(&self.environment, transport, self.client.clock.clone());
+        self
+    }
+
     /// Checks the setup of this cloud's accounts, as far as that is possible without a call.
     ///
     /// # Errors

@@ -38,6 +38,7 @@ impl DynamoDb {
             "DeleteItem" => (write::delete_item, true),
             "CreateTable" => (create_table, true),
             "GetItem" => (read::get_item, false),
+            "BatchGetItem" => (read::batch_get_item, false),
             "Query" => (read::query, false),
             "Scan" => (read::scan, false),
             _ => return Err(unknown_operation()),

@@ -22,11 +22,13 @@ pub(super) struct Table {
     definition: Map<String, Value>,
 }
 
-/// A global secondary index; it shows whole items.
+/// A global secondary index.
 pub(super) struct Index {
     pub(super) name: String,
     pub(super) hash: String,
     pub(super) sort: String,
+    /// Whether it shows keys alone, its own and the table's.
+    pub(super) keys_only: bool,
 }
 
 impl Table {
@@ -55,12 +57,14 @@ impl Table {
             let (name, kind) = (index["IndexName"].as_str(), index.pointer("/Projection/ProjectionType"));
             let name = name.filter(|name| name.len() >= 3 && indexes.iter().all(|other| other.name != *name));
             let name = name.ok_or_else(|| validation("IndexName must be at least 3 characters long, and its own"))?;
-            if kind.and_then(Value::as_str) != Some("ALL") {
-                return Err(not_emulated("an index that does not show whole items"));
-            }
+            let keys_only = match kind.and_then(Value::as_str) {
+                Some("ALL") => false,
+                Some("KEYS_ONLY") => true,
+                _ => return Err(not_emulated("an index that shows a part of the items")),
+            };
             let (hash, sort) = keys(index.get("KeySchema"))?;
             let sort = sort.ok_or_else(|| not_emulated("an index without a sort key"))?;
-            indexes.push(Index { name: name.to_owned(), hash, sort });
+            indexes.push(Index { name: name.to_owned(), hash, sort, keys_only });
         }
         let of_indexes = indexes.iter().flat_map(|index| [index.hash.as_str(), index.sort.as_str()]);
         let used: BTreeSet<&str> = of_indexes.chain([key.as_str()]).collect();

@@ -4,15 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use offsite_shared::io::aws::{Aws, AwsEndpoint};
-use offsite_shared::io::dynamodb::DynamoLedger;
 use offsite_shared::io::roots::Roots;
+use offsite_shared::io::tables::Part;
 use offsite_shared::ledger::adopted;
 use offsite_shared::ledger::brake::NOTE;
 use offsite_shared::model::access::{CredentialName, Pause};
 use offsite_shared::model::error::Error;
-use offsite_shared::ports::{Ledger, Notes, Transport};
+use offsite_shared::ports::{Ledger, Notes};
 use offsite_shared::providers::probe::{Finding, Health};
 use offsite_shared::report::brake::{of_text as remarks_of, remarks};
 use offsite_shared::settings::environment::Environment;
@@ -21,8 +22,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde_json::json;
 
 use super::check::Check;
-use crate::home;
 use crate::home::database::{APPLICATION_ID, SCHEMA_VERSION};
+use crate::home::{self, reach};
 
 /// How long AWS is asked.
 const TIMEOUT: Duration = Duration::from_secs(6);
@@ -61,11 +62,14 @@ pub(crate) fn paused(environment: &Environment) -> Check {
 
 /// The check which certificate authorities are trusted.
 pub(crate) fn roots(environment: &Environment) -> Check {
-    let finding = match (Roots::of(environment), Roots::of_aws(environment)) {
+    let aws = if reach::uses_aws(environment) { Roots::of_aws(environment) } else { Roots::of(environment) };
+    let finding = match (Roots::of(environment), aws) {
         (Ok(all), Ok(aws)) if all.files == aws.files => Finding::ok(all.describe()),
         (Ok(all), Ok(aws)) => Finding::ok(format!("{}; for AWS {}", all.describe(), aws.describe())),
-        (Err(error), _) | (_, Err(error)) => {
-            Finding::new(Health::Fail, error.to_string(), "correct the file; nothing starts until then")
+        (Err(error), _) => Finding::new(Health::Fail, error.to_string(), "correct the file; nothing starts until then"),
+        (Ok(_), Err(error)) => {
+            let advice = "correct the file; what lies on AWS is not reached until then";
+            Finding::new(Health::Fail, error.to_string(), advice)
         }
     };
     Check::here("roots", "", finding, "the file as the functions on AWS have it")
@@ -85,11 +89,8 @@ pub(crate) fn names(environment: &Environment) -> Check {
 
 /// The ledger that `offsite ledger` reads, what people have stopped in it, and the pauses of credentials.
 pub(crate) async fn ledger(environment: &Environment, simulated: bool) -> (Vec<Check>, Pauses) {
-    if let Some(table) = environment.get("OFFSITE_TABLE") {
-        let (finding, pauses, others) = in_table(environment).await;
-        let blind = "whether the table may be written, and whether its indexes are there";
-        let first = Check::here("ledger", format!("table {table}"), finding, blind);
-        return ([first].into_iter().chain(others).collect(), pauses);
+    if environment.get("OFFSITE_TABLE").is_some() {
+        return in_tables(environment).await;
     }
     let path = home::database_path(environment);
     let (finding, held, brake) = in_file(&path, simulated);
@@ -109,12 +110,13 @@ fn braked(remarks: &[String]) -> Check {
 
 /// The check whether another hand makes the same copies at the same time.
 pub(super) async fn others(notes: &dyn Notes, now: Timestamp) -> Option<Check> {
-    let note = notes.note(adopted::NOTE).await.ok()?;
-    let finding = match adopted::remark(note.as_ref().map(|note| note.text.as_str()), now) {
-        None => Finding::ok("no copy was begun by another hand while we were at its backup"),
-        Some(remark) => Finding::new(
+    let found = notes.everywhere(adopted::NOTE).await.ok()?;
+    let remarks: Vec<String> = found.iter().filter_map(|note| adopted::remark(Some(&note.text), now)).collect();
+    let finding = match remarks.is_empty() {
+        true => Finding::ok("no copy was begun by another hand while we were at its backup"),
+        false => Finding::new(
             Health::Warn,
-            remark,
+            remarks.join(". "),
             "docs/aws.md, \"One installation for each source\": divide rules, regions or accounts",
         ),
     };
@@ -122,43 +124,65 @@ pub(super) async fn others(notes: &dyn Notes, now: Timestamp) -> Option<Check> {
 }
 
 /// The check whether the table can be deleted by mistake.
-async fn protected(table: &DynamoLedger) -> Check {
-    let finding = match tokio::time::timeout(TIMEOUT, table.is_protected()).await {
+async fn protected(part: &Part) -> Check {
+    let finding = match tokio::time::timeout(TIMEOUT, part.table.is_protected()).await {
         Ok(Ok(true)) => Finding::ok("the table cannot be deleted by mistake"),
         Ok(Ok(false)) => Finding::new(
             Health::Warn,
             "the table can be deleted, and with it the proof of every copy",
-            "aws dynamodb update-table --deletion-protection-enabled --table-name TABLE",
+            format!("aws dynamodb update-table --deletion-protection-enabled --table-name {}", part.name),
         ),
         Ok(Err(error)) => Finding::new(Health::Unknown, error.to_string(), "allow dynamodb:DescribeTable on the table"),
         Err(_) => Finding::new(Health::Unknown, "no answer in time", "check the network to DynamoDB"),
     };
-    Check::here("protection", "", finding, "whether point-in-time recovery is on")
+    Check::here("protection", subject(part), finding, "whether point-in-time recovery is on")
 }
 
-async fn in_table(environment: &Environment) -> (Finding, Pauses, Vec<Check>) {
-    let none = || Pauses::Held(Vec::new());
-    let fail = |why: String, advice: &str| Finding::new(Health::Fail, why, advice);
-    let ledger = match home::table(environment) {
-        Ok(ledger) => ledger,
-        Err(error) => return (fail(format!("{error:#}"), "set the AWS variables that it names"), none(), Vec::new()),
-    };
-    // A name that no credential has: the answer is that there is none.
-    let asked = tokio::time::timeout(TIMEOUT, ledger.pause_of(&CredentialName("doctor".to_owned()))).await;
-    match asked {
-        Ok(Ok(_)) => {
-            let mut others = vec![protected(&ledger).await];
-            if let Ok(remarks) = remarks(&*ledger).await {
-                others.push(braked(&remarks));
-            }
-            (Finding::ok("the table answers, and its items can be read"), Pauses::Table(ledger), others)
+/// What a table's checks are about.
+fn subject(part: &Part) -> String {
+    let of = part.cloud.map(|cloud| format!(" of {}", cloud.name())).unwrap_or_default();
+    format!("table {}{of}", part.name)
+}
+
+async fn in_tables(environment: &Environment) -> (Vec<Check>, Pauses) {
+    const BLIND: &str = "whether the table may be written, and whether its indexes are there";
+    let tables = match home::tables(environment) {
+        Ok(tables) => tables,
+        Err(error) => {
+            let finding = Finding::new(Health::Fail, format!("{error:#}"), "set the AWS variables that it names");
+            return (vec![Check::here("ledger", "", finding, BLIND)], Pauses::Held(Vec::new()));
         }
-        Ok(Err(error)) => (
-            fail(error.to_string(), "check OFFSITE_TABLE, AWS_REGION and the right dynamodb:GetItem on the table"),
-            none(),
-            Vec::new(),
-        ),
-        Err(_) => (fail("no answer in time".to_owned(), "check the network to DynamoDB"), none(), Vec::new()),
+    };
+    let mut checks = Vec::new();
+    let mut all = true;
+    for (part, finding) in join_all(tables.parts().iter().map(|part| async move { (part, answers(part).await) })).await
+    {
+        let answered = finding.health == Health::Ok;
+        all &= answered;
+        checks.push(Check::here("ledger", subject(part), finding, BLIND));
+        if answered {
+            checks.push(protected(part).await);
+        }
+    }
+    if !all {
+        return (checks, Pauses::Held(Vec::new()));
+    }
+    if let Ok(remarks) = remarks(&*tables).await {
+        checks.push(braked(&remarks));
+    }
+    (checks, Pauses::Table(tables))
+}
+
+/// Whether a table can be read.
+async fn answers(part: &Part) -> Finding {
+    let fail = |why: String, advice: &str| Finding::new(Health::Fail, why, advice);
+    // A name that no credential has: the answer is that there is none.
+    match tokio::time::timeout(TIMEOUT, part.table.pause_of(&CredentialName("doctor".to_owned()))).await {
+        Ok(Ok(_)) => Finding::ok("the table answers, and its items can be read"),
+        Ok(Err(error)) => {
+            fail(error.to_string(), "check OFFSITE_TABLE, AWS_REGION and the right dynamodb:GetItem on the table")
+        }
+        Err(_) => fail("no answer in time".to_owned(), "check the network to DynamoDB"),
     }
 }
 
@@ -241,17 +265,13 @@ fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// The queues that are configured; without one the receipts are in the file.
-pub(crate) async fn queues(
-    environment: &Environment,
-    transport: &Arc<dyn Transport>,
-    clock: &Arc<dyn offsite_shared::ports::Clock>,
-) -> Vec<Check> {
+pub(crate) async fn queues(environment: &Environment) -> Vec<Check> {
     const BLIND: &str = "whether messages may be sent: that cannot be tried without sending one";
     let mut checks = Vec::new();
     for variable in ["QUEUE_URL", "OFFSITE_WORK_QUEUE_URL"] {
         let Some(url) = environment.get(variable) else { continue };
-        let called = || -> Result<(Aws, AwsEndpoint), Error> {
-            let aws = Aws::from_environment(environment, transport.clone(), clock.clone())?;
+        let called = || -> Result<(Arc<Aws>, AwsEndpoint), Error> {
+            let aws = reach::aws(environment)?;
             let endpoint = aws.queue_endpoint(environment, variable, url)?;
             Ok((aws, endpoint))
         };

@@ -118,7 +118,7 @@ async fn examine(args: &DoctorArgs, environment: &Environment) -> anyhow::Result
     report.checks.extend(ledger);
     let in_force = policy.as_ref().map(|(_, policy)| Arc::new(policy.clone()));
     let (context, secrets) = home::read_only_with(environment, settings, clock, in_force)?;
-    report.checks.extend(here::queues(environment, &context.ports.transport, &context.ports.clock).await);
+    report.checks.extend(here::queues(environment).await);
     let accounts = checked(args, environment, &context.settings, policy.as_ref().map(|(_, policy)| policy));
     if accounts.is_empty() {
         let (found, advice) = match &policy {
