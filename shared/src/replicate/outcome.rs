@@ -408,22 +408,3 @@ pub(crate) async fn unless_panic(replication: &Replication, run: impl Future<Out
 pub(crate) fn invalid(error: &FieldError, id: &str) -> Error {
     Error::new(ErrorName::InvalidCommand, format!("event {id}: {error}"))
 }
-
-pub(crate) fn log_result(event_id: &str, result: &ReplicationResult) {
-    if let Outcome::Noted { state, reason } = &result.outcome {
-        let state: &str = (*state).into();
-        tracing::info!(event_id, state, "{reason}");
-    }
-    if let Outcome::Not(trouble) = &result.outcome {
-        let state: &str = trouble.state.into();
-        tracing::warn!(
-            event_id,
-            state,
-            name = trouble.error.name.name(),
-            code = trouble.code,
-            request_id = trouble.request_id,
-            "{}",
-            trouble.error.message
-        );
-    }
-}

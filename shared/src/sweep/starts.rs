@@ -23,8 +23,8 @@ use crate::model::text::one_line;
 use crate::model::time::later;
 use crate::ports::Boxed;
 use crate::providers::provider::Provider;
-use crate::replicate::outcome::{Outcome, ReplicationResult, TroubleState, log_result};
-use crate::replicate::{self, Known, update};
+use crate::replicate::outcome::{Outcome, ReplicationResult, TroubleState};
+use crate::replicate::{self, Known, log_result, update};
 
 /// How long a command that was handed over is not sent again, so that a work queue that is behind does not fill with repetitions.
 const HANDED_OVER_FOR: Duration = Duration::from_secs(900);

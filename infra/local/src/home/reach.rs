@@ -13,7 +13,7 @@ use offsite_shared::ports::{Clock, Transport};
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::settings::{Settings, accounts};
 
-use super::PROVIDERS;
+use super::clouds::PROVIDERS;
 
 /// The variables that name something on AWS.
 const ON_AWS: [&str; 3] = ["OFFSITE_TABLE", "QUEUE_URL", "OFFSITE_WORK_QUEUE_URL"];
