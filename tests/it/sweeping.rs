@@ -447,7 +447,8 @@ async fn a_source_that_the_api_refuses_for_good_is_ineligible() {
     for line in of_it {
         let reason = line.reason.as_deref().unwrap_or_default();
         assert_eq!(line.verdict, Verdict::Ineligible, "{line:?}");
-        assert!(reason.contains("UnsupportedOperation.SnapshotNotSupportCopy"), "{reason}");
+        assert_eq!(line.cause.as_deref(), Some("UnsupportedOperation.SnapshotNotSupportCopy"));
+        assert!(reason.contains("A snapshot of a system disk cannot be copied"), "{reason}");
     }
     let calls = estate.simulators.state()["calls"].to_string();
     let copies = estate.receipts().await.len();
