@@ -150,15 +150,6 @@ pub(crate) struct Trouble {
     pub request_id: Option<String>,
 }
 
-impl Trouble {
-    /// The message without what was asked for and the code, for where both stand beside it.
-    pub(crate) fn sentence(&self) -> &str {
-        let message = self.error.message.as_str();
-        let after = self.code.as_ref().and_then(|code| message.split_once(&format!("{code}: ")));
-        after.map_or(message, |(_, sentence)| sentence)
-    }
-}
-
 impl Outcome {
     /// Accepted, with these receipts.
     pub(crate) fn of_receipts(receipts: Vec<Receipt>, attempt: u32, queued: bool, replayed: bool) -> Outcome {

@@ -23,7 +23,7 @@ use crate::model::text::one_line;
 use crate::model::time::later;
 use crate::ports::Boxed;
 use crate::providers::provider::Provider;
-use crate::replicate::outcome::{Outcome, ReplicationResult, TroubleState, log_result};
+use crate::replicate::outcome::{Outcome, ReplicationResult, Trouble, TroubleState, log_result};
 use crate::replicate::{self, Known, update};
 
 /// How long a command that was handed over is not sent again, so that a work queue that is behind does not fill with repetitions.
@@ -53,6 +53,13 @@ pub(super) async fn start(
     let result = ReplicationResult { replication: Some(replication), outcome };
     log_result(&invocation.id, &result);
     result.outcome
+}
+
+/// The message without what was asked for and the code, since both stand beside it.
+fn sentence(trouble: &Trouble) -> &str {
+    let message = trouble.error.message.as_str();
+    let after = trouble.code.as_ref().and_then(|code| message.split_once(&format!("{code}: ")));
+    after.map_or(message, |(_, sentence)| sentence)
 }
 
 impl Sweep<'_> {
@@ -226,7 +233,7 @@ impl Sweep<'_> {
                     // A wrong setting stops all that goes there, and is recorded nowhere.
                     self.gates.insert((at, code.clone()), Gate::Closed(line.backup_id.clone()));
                 }
-                line.reason = Some(one_line(trouble.sentence()));
+                line.reason = Some(one_line(sentence(&trouble)));
                 line.verdict = verdict;
                 if matches!(verdict, Verdict::Refused | Verdict::Ineligible) {
                     let record = self.record(at, &line.backup_id).await?;

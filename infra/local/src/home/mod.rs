@@ -33,10 +33,6 @@ use offsite_shared::model::error::{EmitError, Error};
 use offsite_shared::model::receipt::Message;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Boxed, Clock, Emitter, Ledger, Notes, Policies, Transport};
-use offsite_shared::providers::alibaba::Alibaba;
-use offsite_shared::providers::huawei::Huawei;
-use offsite_shared::providers::provider::Provider;
-use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::settings::url::is_loopback;
 use offsite_shared::settings::{ENDPOINT_VARIABLES, Settings, known};
@@ -46,10 +42,8 @@ use database::{Database, DatabaseError};
 use ledger::SqliteLedger;
 use offsite_simulators::{SimOptions, Simulators};
 use queue::{Outgoing, Queue};
+pub use reach::PROVIDERS;
 use reach::{aws, is_stored};
-
-/// The providers of all clouds: one machine serves them together.
-pub const PROVIDERS: [&dyn Provider; 3] = [&Alibaba, &Huawei, &Tencent];
 
 /// The file of the one-machine home: `OFFSITE_DB`, or `./offsite.db`.
 pub(crate) fn database_path(environment: &Environment) -> PathBuf {
