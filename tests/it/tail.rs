@@ -321,32 +321,6 @@ async fn on_aws_a_copy_is_asked_for_within_130_seconds_though_the_timer_wavers()
     assert!(home.copies().values().all(|made| *made == 1));
 }
 
-/// A verified sender tells of each backup when it is finished, a hundred in a minute, and the door's message is delivered at once.
-#[tokio::test]
-async fn with_a_verified_event_a_copy_is_asked_for_within_5_seconds() {
-    let home = Home::of(&[rule("web", "tail-")], A_REQUEST).await;
-    let mut draw = Draw(5);
-    let snapshots: Vec<(String, String, u64)> =
-        (0..100).map(|at| (format!("snap-event{at:04}"), format!("tail-{at}"), 90 + draw.below(60))).collect();
-    let ends = home.begin(&snapshots).await;
-    let mut order: Vec<(&String, &Timestamp)> = ends.iter().collect();
-    order.sort_by_key(|(_, end)| **end);
-    for some in order.chunk_by(|(_, one), (_, other)| one == other) {
-        home.until(*some[0].1).await;
-        let told = |(id, end): &(&String, &Timestamp)| {
-            let raw = json!({ "provider": "tencent", "region": SOURCE, "snapshot_id": id }).to_string();
-            json!({ "via": "door", "sender": "forwarder", "proof": "webhook", "id": format!("msg_{id}"), "received_at": end.to_string(), "raw": raw })
-        };
-        let bodies: Vec<Value> = some.iter().map(told).collect();
-        let answer = handle(&home.context, &batch(&bodies), &home.estate.invocation(60)).await.unwrap();
-        assert_eq!(answer["batchItemFailures"], json!([]), "{answer}");
-    }
-    let took = reach(&ends, &home.watched.asked.lock().unwrap());
-    println!("a verified event: p50 {} s, worst {} s", took[took.len() / 2], took[took.len() - 1]);
-    assert!(took[0] >= 0 && took[took.len() - 1] <= 5, "{took:?}");
-    assert!(home.copies().values().all(|made| *made == 1));
-}
-
 /// 300 snapshots begun in one second that finish over two to 180 minutes, 50 rules, 500 incoming copies.
 async fn the_night(rules: usize) -> (Home, BTreeMap<String, Timestamp>) {
     let rules: Vec<Value> = (0..rules).map(|at| rule(&format!("r{at:02}"), &format!("r{at:02}-"))).collect();

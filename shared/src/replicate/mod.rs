@@ -4,6 +4,7 @@ mod adopted;
 mod attempt;
 pub(crate) mod dry_run;
 pub(crate) mod hands;
+mod logged;
 pub mod messages;
 pub(crate) mod outbox;
 pub(crate) mod outcome;
@@ -24,6 +25,7 @@ use crate::model::time::later;
 use crate::providers::provider::Provider;
 pub(crate) use attempt::read_back;
 use jiff::Timestamp;
+pub(crate) use logged::log_result;
 use outcome::{
     Outcome, Trouble, TroubleState, in_doubt, ineligible, ledger_trouble, not_ready, unavailable, unless_panic,
 };

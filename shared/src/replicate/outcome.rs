@@ -150,6 +150,15 @@ pub(crate) struct Trouble {
     pub request_id: Option<String>,
 }
 
+impl Trouble {
+    /// The message without what was asked for and the code, for where both stand beside it.
+    pub(crate) fn sentence(&self) -> &str {
+        let message = self.error.message.as_str();
+        let after = self.code.as_ref().and_then(|code| message.split_once(&format!("{code}: ")));
+        after.map_or(message, |(_, sentence)| sentence)
+    }
+}
+
 impl Outcome {
     /// Accepted, with these receipts.
     pub(crate) fn of_receipts(receipts: Vec<Receipt>, attempt: u32, queued: bool, replayed: bool) -> Outcome {
@@ -398,23 +407,4 @@ pub(crate) async fn unless_panic(replication: &Replication, run: impl Future<Out
 
 pub(crate) fn invalid(error: &FieldError, id: &str) -> Error {
     Error::new(ErrorName::InvalidCommand, format!("event {id}: {error}"))
-}
-
-pub(crate) fn log_result(event_id: &str, result: &ReplicationResult) {
-    if let Outcome::Noted { state, reason } = &result.outcome {
-        let state: &str = (*state).into();
-        tracing::info!(event_id, state, "{reason}");
-    }
-    if let Outcome::Not(trouble) = &result.outcome {
-        let state: &str = trouble.state.into();
-        tracing::warn!(
-            event_id,
-            state,
-            name = trouble.error.name.name(),
-            code = trouble.code,
-            request_id = trouble.request_id,
-            "{}",
-            trouble.error.message
-        );
-    }
 }

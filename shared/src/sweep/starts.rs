@@ -23,8 +23,8 @@ use crate::model::text::one_line;
 use crate::model::time::later;
 use crate::ports::Boxed;
 use crate::providers::provider::Provider;
-use crate::replicate::outcome::{Outcome, ReplicationResult, Trouble, TroubleState, log_result};
-use crate::replicate::{self, Known, update};
+use crate::replicate::outcome::{Outcome, ReplicationResult, TroubleState};
+use crate::replicate::{self, Known, log_result, update};
 
 /// How long a command that was handed over is not sent again, so that a work queue that is behind does not fill with repetitions.
 const HANDED_OVER_FOR: Duration = Duration::from_secs(900);
@@ -53,13 +53,6 @@ pub(super) async fn start(
     let result = ReplicationResult { replication: Some(replication), outcome };
     log_result(&invocation.id, &result);
     result.outcome
-}
-
-/// The message without what was asked for and the code, since both stand beside it.
-fn sentence(trouble: &Trouble) -> &str {
-    let message = trouble.error.message.as_str();
-    let after = trouble.code.as_ref().and_then(|code| message.split_once(&format!("{code}: ")));
-    after.map_or(message, |(_, sentence)| sentence)
 }
 
 impl Sweep<'_> {
@@ -233,7 +226,7 @@ impl Sweep<'_> {
                     // A wrong setting stops all that goes there, and is recorded nowhere.
                     self.gates.insert((at, code.clone()), Gate::Closed(line.backup_id.clone()));
                 }
-                line.reason = Some(one_line(sentence(&trouble)));
+                line.reason = Some(one_line(trouble.sentence()));
                 line.verdict = verdict;
                 if matches!(verdict, Verdict::Refused | Verdict::Ineligible) {
                     let record = self.record(at, &line.backup_id).await?;

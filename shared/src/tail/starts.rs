@@ -21,8 +21,8 @@ use crate::model::order;
 use crate::model::time::later;
 use crate::policy::Rule;
 use crate::ports::{Boxed, WorkQueue};
-use crate::replicate::outcome::{Outcome, ReplicationResult, Trouble, TroubleState, log_result};
-use crate::replicate::{self, Known, update};
+use crate::replicate::outcome::{Outcome, ReplicationResult, Trouble, TroubleState};
+use crate::replicate::{self, Known, log_result, update};
 use crate::sweep::{budget, progress};
 
 /// How long a command that was handed over is not sent again.

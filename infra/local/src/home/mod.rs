@@ -1,5 +1,6 @@
 //! The one-machine home: the same handler as on AWS, over the SQLite file.
 
+mod clouds;
 pub mod database;
 pub mod ledger;
 mod living;
@@ -38,11 +39,11 @@ use offsite_shared::settings::url::is_loopback;
 use offsite_shared::settings::{ENDPOINT_VARIABLES, Settings, known};
 use rusqlite::OptionalExtension;
 
+pub use clouds::PROVIDERS;
 use database::{Database, DatabaseError};
 use ledger::SqliteLedger;
 use offsite_simulators::{SimOptions, Simulators};
 use queue::{Outgoing, Queue};
-pub use reach::PROVIDERS;
 use reach::{aws, is_stored};
 
 /// The file of the one-machine home: `OFFSITE_DB`, or `./offsite.db`.

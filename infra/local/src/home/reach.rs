@@ -10,15 +10,10 @@ use offsite_shared::io::http::HttpTransport;
 use offsite_shared::io::roots::Roots;
 use offsite_shared::model::error::Error;
 use offsite_shared::ports::{Clock, Transport};
-use offsite_shared::providers::alibaba::Alibaba;
-use offsite_shared::providers::huawei::Huawei;
-use offsite_shared::providers::provider::Provider;
-use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::settings::{Settings, accounts};
 
-/// The providers of all clouds: one machine serves them together.
-pub const PROVIDERS: [&dyn Provider; 3] = [&Alibaba, &Huawei, &Tencent];
+use super::clouds::PROVIDERS;
 
 /// The variables that name something on AWS.
 const ON_AWS: [&str; 3] = ["OFFSITE_TABLE", "QUEUE_URL", "OFFSITE_WORK_QUEUE_URL"];
