@@ -20,7 +20,7 @@ pub type Asked<T> = Result<T, Need>;
 pub type Reading<'a, T> = Box<dyn FnMut(Option<&Reply>) -> Asked<T> + Send + 'a>;
 
 /// What `says` makes of all replies so far. They are kept, so it is for questions that few replies answer: once they hold more than
-/// [`MOST_BYTES`], it is given up.
+/// 8 MiB, it is given up.
 pub fn over<T>(mut says: impl FnMut(&[Reply]) -> Asked<T>) -> impl FnMut(Option<&Reply>) -> Asked<T> {
     let (mut replies, mut bytes): (Vec<Reply>, usize) = (Vec::new(), 0);
     move |reply| {
