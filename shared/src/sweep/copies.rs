@@ -108,7 +108,7 @@ impl<'c> Sweep<'c> {
     /// # Errors
     /// It is this invocation that has no time left.
     async fn no_copies(&mut self, at: usize, patient: bool, failure: &Failure) -> Result<(), Stop> {
-        let region = self.rule.destinations.get(at).map_or("", |destination| destination.region.as_str());
+        let region = self.region(at);
         let stop = match patient && failure.disposition != Disposition::Authentication {
             true => self.unread_in(region, failure),
             false => self.failed_in(region, failure).await,
@@ -121,7 +121,7 @@ impl<'c> Sweep<'c> {
 
     /// Takes note that nothing is known of a destination.
     fn darken(&mut self, at: usize, reason: String) {
-        let region = self.rule.destinations.get(at).map_or("", |destination| destination.region.as_str());
+        let region = self.region(at);
         tracing::warn!(rule = self.rule.name, region, %reason, "a destination cannot be listed");
         if let Some(dark) = self.course.dark.get_mut(at) {
             *dark = Some(reason);
@@ -136,7 +136,7 @@ impl<'c> Sweep<'c> {
     /// # Errors
     /// The credential is refused, or it is this invocation that has no time left.
     pub(super) fn fell_silent(&mut self, at: usize, failure: &Failure) -> Result<(), Stop> {
-        let region = self.rule.destinations.get(at).map_or("", |destination| destination.region.as_str());
+        let region = self.region(at);
         let stop = self.stopped_in(region, failure);
         match stop {
             Stop::Failed(reason) if failure.disposition != Disposition::Authentication => self.darken(at, reason),
@@ -153,6 +153,11 @@ impl<'c> Sweep<'c> {
         if let Some(listing) = self.course.listings.get_mut(at) {
             *listing = Listing::Done;
         }
+    }
+
+    /// The region of a destination.
+    fn region(&self, at: usize) -> &'c str {
+        self.rule.destinations.get(at).map_or("", |destination| destination.region.as_str())
     }
 
     /// Whether a destination could not be listed.
