@@ -82,6 +82,11 @@ impl Life {
         Life { estate, policy, context }
     }
 
+    /// The same, with two destinations.
+    pub async fn two() -> Life {
+        Life::begin(|rule| rule["destinations"] = json!([{ "region": NEAR }, { "region": FAR }])).await
+    }
+
     /// Makes a snapshot of each of these disks now.
     pub async fn make(&self, name: &str, disks: &[&str]) -> Vec<String> {
         let ids: Vec<String> = disks.iter().map(|disk| format!("snap-{name}{disk:0>7}")).collect();

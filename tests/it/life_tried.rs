@@ -5,12 +5,7 @@ use offsite_shared::handler::handle;
 use offsite_shared::ledger::store::RecordFilter;
 use serde_json::{Value, json};
 
-use crate::life::{COPY, FAR, Life, NEAR};
-
-/// A rule with two destinations.
-async fn two() -> Life {
-    Life::begin(|rule| rule["destinations"] = json!([{ "region": NEAR }, { "region": FAR }])).await
-}
+use crate::life::{COPY, Life, NEAR};
 
 /// Names a backup by a command, as an event does.
 async fn name(life: &Life, context: &Context, id: &str) {
@@ -60,7 +55,7 @@ async fn a_copy_of_a_second_attempt_is_found_by_whoever_knows_of_none() {
 #[tokio::test]
 async fn a_command_s_record_learns_what_its_backup_is_of_while_its_destination_is_dark() {
     for listed in [false, true] {
-        let life = two().await;
+        let life = Life::two().await;
         let ids = life.make("a", &["1"]).await;
         life.sweep().await;
         life.arrive().await;
@@ -102,7 +97,7 @@ async fn what_a_doubt_without_its_source_has_come_to_is_settled_in_one_sweep() {
 #[tokio::test]
 async fn a_destination_that_falls_silent_after_it_was_listed_keeps_nothing_from_the_other() {
     for silent in [false, true] {
-        let life = two().await;
+        let life = Life::two().await;
         life.sweep().await;
         life.pass(1).await;
         let ids = life.make("a", &["1"]).await;

@@ -14,11 +14,6 @@ use serde_json::{Value, json};
 
 use crate::life::{COPY, FAR, Life, NEAR};
 
-/// A rule with two destinations.
-async fn two() -> Life {
-    Life::begin(|rule| rule["destinations"] = json!([{ "region": NEAR }, { "region": FAR }])).await
-}
-
 /// Names a backup by a command, as an event does.
 async fn name(life: &Life, id: &str) {
     let command = life.policy.rule("web").unwrap().command_of(id).to_json();
@@ -52,7 +47,7 @@ async fn a_command_takes_down_what_its_backup_is_of() {
 
 #[tokio::test]
 async fn a_copy_that_no_sweep_has_heard_of_protects_its_resource() {
-    let life = two().await;
+    let life = Life::two().await;
     let ids = life.make("a", &["1"]).await;
     life.fault(json!([{ "action": COPY, "kind": "fail_later", "times": 1 }])).await;
     name(&life, &ids[0]).await;
@@ -75,7 +70,7 @@ async fn a_copy_that_no_sweep_has_heard_of_protects_its_resource() {
 
 #[tokio::test]
 async fn a_dark_destination_counts_each_backup_once() {
-    let life = two().await;
+    let life = Life::two().await;
     life.make("a", &["1", "2"]).await;
     counted_once(&life.sweep().await, 4);
     darken(&life, NEAR).await;
@@ -123,7 +118,7 @@ async fn what_a_clock_that_was_ahead_has_seen_does_not_hide_a_loss() {
 
 #[tokio::test]
 async fn a_copy_of_another_hand_is_under_way_while_its_destination_is_dark() {
-    let life = two().await;
+    let life = Life::two().await;
     life.seed(json!({ "switches": { "visibility_delay_s": 600 } })).await;
     let ids = life.make("a", &["1"]).await;
     handle(&life.estate.without_memory(&life.policy), &json!({ "action": "sweep" }), &life.estate.invocation(3_600))
@@ -141,7 +136,7 @@ async fn a_copy_of_another_hand_is_under_way_while_its_destination_is_dark() {
 
 #[tokio::test]
 async fn what_comes_under_its_rule_while_a_destination_is_dark_is_remembered_there() {
-    let life = two().await;
+    let life = Life::two().await;
     let ids = life.make("a", &["1"]).await;
     life.seed(json!({ "rename": { &ids[0]: "other" } })).await;
     life.pass(3).await;
@@ -177,7 +172,7 @@ async fn a_second_attempt_is_under_way_although_the_ledger_was_lost_and_its_sour
 
 #[tokio::test]
 async fn a_copy_of_which_its_source_tells_is_remembered_for_a_destination_that_is_dark() {
-    let life = two().await;
+    let life = Life::two().await;
     let ids = life.make("a", &["1"]).await;
     life.seed(json!({ "switches": { "visibility_delay_s": 600 } })).await;
     life.sweep().await;

@@ -4,10 +4,9 @@
     tests/laws/mutations.py                 all of them
     tests/laws/mutations.py gone "law 4"    those whose file or words hold one of these
 
-A row is (file below shared/src, old text, new text, what it does, the laws of which one must be named, and where 300 histories are too few how
-many are played). The old text must occur exactly
-once: a row that no longer applies is a failure, and is to be written anew for the code as it is. The file is put back after each row, and
-also when this is interrupted. Standard library only.
+A row is (file below shared/src, old text, new text, what it does, the laws of which one must be named, and where 300 histories are too few
+how many are played). The old text must occur exactly once: a row that no longer applies is a failure, and is to be written anew for the
+code as it is. The file is put back after each row, and also when this is interrupted. Standard library only.
 """
 
 import atexit
