@@ -24,6 +24,22 @@ async fn policy_of(home: &Home) -> (String, Value) {
     (role, serde_json::from_str(&unescaped(&text)).unwrap())
 }
 
+/// The ledger in each table, as this role reaches it.
+pub async fn ledgers_as(home: &Home, role: &str) -> impl Fn(&str) -> DynamoLedger {
+    let parameters = [("RoleArn", role), ("RoleSessionName", "ledger")];
+    let session = home.account.query("sts", "AssumeRole", &parameters).await.unwrap();
+    let of = |name: &str| elements(&session, name).remove(0);
+    let environment = home
+        .account
+        .environment()
+        .with("AWS_ACCESS_KEY_ID", of("AccessKeyId"))
+        .with("AWS_SECRET_ACCESS_KEY", of("SecretAccessKey"))
+        .with("AWS_SESSION_TOKEN", of("SessionToken"));
+    let transport = Arc::new(HttpTransport::new(Duration::from_secs(5)).unwrap());
+    let aws = Arc::new(Aws::from_environment(&environment, transport, Arc::new(SystemClock)).unwrap());
+    move |table| DynamoLedger::from_environment(&environment, aws.clone(), table).unwrap()
+}
+
 async fn set_policy(home: &Home, role: &str, policy: &Value) {
     let text = policy.to_string();
     let parameters = [("RoleName", role), ("PolicyName", "offsite"), ("PolicyDocument", text.as_str())];
@@ -104,18 +120,7 @@ async fn a_function_reaches_its_own_cloud_s_table_alone() {
     home.invoke(&home.function(Cloud::Tencent), &copy("snap-own00001")).await.unwrap();
     assert_eq!((home.records_in(&own).await.len(), home.records_in(&other).await.len()), (1, 0));
     let role = home.output("TencentRoleArn").to_owned();
-    let session =
-        home.account.query("sts", "AssumeRole", &[("RoleArn", &role), ("RoleSessionName", "own")]).await.unwrap();
-    let of = |name: &str| elements(&session, name).remove(0);
-    let environment = home
-        .account
-        .environment()
-        .with("AWS_ACCESS_KEY_ID", of("AccessKeyId"))
-        .with("AWS_SECRET_ACCESS_KEY", of("SecretAccessKey"))
-        .with("AWS_SESSION_TOKEN", of("SessionToken"));
-    let transport = Arc::new(HttpTransport::new(Duration::from_secs(5)).unwrap());
-    let aws = Arc::new(Aws::from_environment(&environment, transport, Arc::new(SystemClock)).unwrap());
-    let ledger = |table: &str| DynamoLedger::from_environment(&environment, aws.clone(), table).unwrap();
+    let ledger = ledgers_as(&home, &role).await;
     let waiting = RecordFilter { outbox: true, ..RecordFilter::default() };
     ledger(&own).note("summary/snapshots").await.unwrap();
     assert_eq!(ledger(&own).list(&waiting, None, 10).await.unwrap().unreadable, []);

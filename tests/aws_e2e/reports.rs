@@ -1,14 +1,9 @@
 //! The function of the report: what it writes and measures, and what its role keeps it from.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use offsite_local::cmd::{self, reader::ReaderArgs, report::Format, report::ReportArgs};
 use offsite_local::home::profile;
-use offsite_shared::io::aws::Aws;
-use offsite_shared::io::clock::SystemClock;
-use offsite_shared::io::dynamodb::DynamoLedger;
-use offsite_shared::io::http::HttpTransport;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::ports::Notes;
 use offsite_shared::report::Conclusion;
@@ -17,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::account::{elements, until};
 use crate::home::{Home, Wish, stack, template};
-use crate::permissions::unescaped;
+use crate::permissions::{ledgers_as, unescaped};
 use crate::schedules::fire;
 
 /// A text that a provider says, and that nothing kept for years may hold.
@@ -162,18 +157,7 @@ async fn the_role_of_the_report_has_no_cloud_s_key_and_writes_neither_record_nor
         "{policy}"
     );
 
-    let parameters = [("RoleArn", role.as_str()), ("RoleSessionName", "report")];
-    let session = home.account.query("sts", "AssumeRole", &parameters).await.unwrap();
-    let of = |name: &str| elements(&session, name).remove(0);
-    let environment = home
-        .account
-        .environment()
-        .with("AWS_ACCESS_KEY_ID", of("AccessKeyId"))
-        .with("AWS_SECRET_ACCESS_KEY", of("SecretAccessKey"))
-        .with("AWS_SESSION_TOKEN", of("SessionToken"));
-    let transport = Arc::new(HttpTransport::new(Duration::from_secs(5)).unwrap());
-    let aws = Arc::new(Aws::from_environment(&environment, transport, Arc::new(SystemClock)).unwrap());
-    let ledger = DynamoLedger::from_environment(&environment, aws, home.output("TencentLedgerTable")).unwrap();
+    let ledger = ledgers_as(&home, &role).await(home.output("TencentLedgerTable"));
     assert!(ledger.note("risk/snapshots/0").await.unwrap().is_none(), "it may read");
     for name in ["risk/snapshots/0", "summary/snapshots"] {
         let refused = ledger.put_note(name, "{}", 0).await.unwrap_err().to_string();
