@@ -3,6 +3,10 @@
 //! `cargo bench -p offsite --bench functions [-- --json]` builds the release binaries and the empty handler, and runs them one after another in
 //! each repetition against simulators without latency. Processor time and memory are the operating system's. Ratios are taken repetition by
 //! repetition, and their median is told; figures of different runs are not compared.
+//!
+//! `-- --load 3600` keeps the functions busy for so many seconds instead, and tells how much memory they hold meanwhile.
+
+mod load;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use offsite_local::fleet::Fleet;
-use offsite_local::fleet::build::{Profile, build};
+use offsite_local::fleet::build::{Binaries, Profile, build};
 use offsite_local::fleet::functions::{FunctionOptions, FunctionProcess};
 use offsite_shared::model::command::Cloud;
 use offsite_simulators::SimOptions;
@@ -26,22 +30,23 @@ type Cost = [f64; 3];
 
 #[allow(clippy::print_stdout, reason = "what a benchmark is for")]
 fn main() -> anyhow::Result<()> {
-    let as_json = std::env::args().any(|argument| argument == "--json");
+    let arguments: Vec<String> = std::env::args().collect();
+    let as_json = arguments.iter().any(|argument| argument == "--json");
+    let seconds = arguments.iter().skip_while(|argument| *argument != "--load").nth(1);
     let binaries = build(Profile::Release)?;
-    let empty = empty_handler()?;
-    let sizes = [&empty, &binaries.alibaba, &binaries.huawei, &binaries.tencent].map(|path| size(path));
     let folder = tempdir()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if let Some(seconds) = seconds {
+        let time = Duration::from_secs(seconds.parse().context("--load takes a number of seconds")?);
+        let held = runtime.block_on(async { load::load(&fleet(binaries, &folder).await?, time).await });
+        std::fs::remove_dir_all(folder)?;
+        return held;
+    }
+    let empty = empty_handler()?;
+    let sizes = [&empty, &binaries.alibaba, &binaries.huawei, &binaries.tencent].map(|path| size(path));
     let mut costs: Vec<[Cost; 4]> = Vec::new();
     runtime.block_on(async {
-        let options = SimOptions { any_source: true, ..SimOptions::default() };
-        let extra = [
-            ("OFFSITE_ALIBABA_RPS", "0"),
-            ("OFFSITE_HUAWEI_RPS", "0"),
-            ("OFFSITE_TENCENT_RPS", "0"),
-            ("OFFSITE_ALLOWED_DESTINATIONS", "*:*"),
-        ];
-        let fleet = Fleet::start(binaries, &folder.join("bench.db"), options, &extra).await?;
+        let fleet = fleet(binaries, &folder).await?;
         for repetition in 0..REPETITIONS {
             let mut round = [[0.0; 3]; 4];
             let function = FunctionProcess::spawn(&empty, Vec::new(), FunctionOptions::named_after(&empty)).await?;
@@ -103,6 +108,18 @@ async fn cost(function: FunctionProcess, event: impl Fn(u32) -> Value) -> anyhow
     let peak = peak(&function)?;
     function.stop().await;
     Ok([first, each, peak])
+}
+
+/// The functions over simulators that know every source and answer as fast as they are asked.
+async fn fleet(binaries: Binaries, folder: &Path) -> anyhow::Result<Fleet> {
+    let options = SimOptions { any_source: true, ..SimOptions::default() };
+    let extra = [
+        ("OFFSITE_ALIBABA_RPS", "0"),
+        ("OFFSITE_HUAWEI_RPS", "0"),
+        ("OFFSITE_TENCENT_RPS", "0"),
+        ("OFFSITE_ALLOWED_DESTINATIONS", "*:*"),
+    ];
+    Fleet::start(binaries, &folder.join("bench.db"), options, &extra).await
 }
 
 /// Builds the handler that does nothing, as the functions are built.
@@ -170,10 +187,19 @@ fn cpu(function: &FunctionProcess) -> anyhow::Result<f64> {
 }
 
 fn peak(function: &FunctionProcess) -> anyhow::Result<f64> {
+    Ok(status(function, "VmHWM:")? / 1_024.0)
+}
+
+/// The resident memory of a process now, in KiB.
+fn resident(function: &FunctionProcess) -> anyhow::Result<f64> {
+    status(function, "VmRSS:")
+}
+
+/// A line of `/proc/<pid>/status`, in KiB.
+fn status(function: &FunctionProcess, name: &str) -> anyhow::Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", function.id().unwrap_or_default()))?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or_default();
-    let kib: f64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or(0.0);
-    Ok(kib / 1_024.0)
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).context("the process has ended")?;
+    Ok(line.split_whitespace().next().context("no number")?.parse()?)
 }
 
 fn size(path: &Path) -> f64 {
