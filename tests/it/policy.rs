@@ -493,7 +493,7 @@ async fn a_rule_that_covers_nothing_gets_a_line_that_says_what_to_do() {
     let lines: Vec<&str> = text.lines().filter(|line| line.contains("covers")).collect();
     assert_eq!(lines.len(), 2, "{text}");
     assert_eq!(lines[0], format!("typo: {advice}"));
-    assert!(lines[1].starts_with("empty: covers 0 now: "), "{text}");
+    assert!(lines[1].starts_with("empty: covers 0 now"), "{text}");
     let (_, text) = command(check(true), &estate.environment).await;
     let told: Vec<Value> = text.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((&told[0]["rule"], &told[0]["advice"]), (&json!("typo"), &json!(advice)));

@@ -41,10 +41,12 @@ async fn gib_are_told_from_before_the_first_sweep_until_they_are_copied() {
     for wanted in [
         "its first sweep would make 2 calls",
         "  to ap-singapore: 3 copies, up to 150 GiB; the oldest backup was made 20",
-        "  at 20 calls a second (OFFSITE_TENCENT_RPS) its calls take 1s at least; at 2 a sweep (limits.max_new_per_sweep) all of it takes 2 sweeps",
+        "  at 20 calls a second (OFFSITE_TENCENT_RPS) its calls take 1s at least",
+        "  at 2 a sweep (limits.max_new_per_sweep) all of it takes 2 sweeps",
     ] {
         assert!(live.contains(wanted), "{wanted}: {live}");
     }
+    assert!(live.lines().all(|line| line.chars().count() <= 100), "nothing is wider than a terminal: {live}");
     let live = said(&["policy", "check", "--live", "--format", "json"]).await;
     let live: Value = serde_json::from_str(live.lines().last().unwrap()).unwrap();
     let wanted = &live["would_copy"][0];

@@ -115,7 +115,8 @@ impl Pace {
         (self.calls_per_second > 0).then(|| self.first().div_ceil(u64::from(self.calls_per_second)))
     }
 
-    fn text(&self, rule: &Rule) -> String {
+    /// A line on the time that its calls take, and one on the sweeps.
+    fn lines(&self, rule: &Rule) -> Vec<String> {
         let cloud = rule.operation.cloud().name().to_ascii_uppercase();
         let mut parts = Vec::new();
         if let Some(seconds) = self.seconds() {
@@ -132,7 +133,7 @@ impl Pace {
             }
             _ => {}
         }
-        parts.join("; ")
+        parts
     }
 }
 
@@ -180,19 +181,20 @@ fn write_text(
     out: &mut dyn Write,
 ) -> std::io::Result<()> {
     let counts = told.counts;
-    writeln!(
-        out,
-        "{}: covers {} now: {} replicated, {} in progress, {} missing, {} not ready, {} ineligible, {} failed; its first sweep would make {} calls, if the provider refuses none",
-        rule.name,
-        counts.covered,
-        counts.replicated,
-        counts.in_progress,
-        counts.missing,
-        counts.not_ready,
-        counts.ineligible,
-        counts.failed,
-        pace.first()
-    )?;
+    let parts = [
+        (counts.replicated, "replicated"),
+        (counts.in_progress, "in progress"),
+        (counts.missing, "missing"),
+        (counts.not_ready, "not ready"),
+        (counts.ineligible, "ineligible"),
+        (counts.failed, "failed"),
+    ];
+    let parts: Vec<String> =
+        parts.into_iter().filter(|(many, _)| *many > 0).map(|(many, what)| format!("{many} {what}")).collect();
+    let colon = if parts.is_empty() { "" } else { ": " };
+    writeln!(out, "{}: covers {} now{colon}{}", rule.name, counts.covered, parts.join(", "))?;
+    let calls = if pace.first() == 1 { "1 call".to_owned() } else { format!("{} calls", pace.first()) };
+    writeln!(out, "  its first sweep would make {calls}, if the provider refuses none")?;
     for one in wanted.iter().filter(|one| one.copies > 0) {
         let copies = if one.copies == 1 { "1 copy".to_owned() } else { format!("{} copies", one.copies) };
         let at_most = if one.at_most { "up to " } else { "" };
@@ -205,8 +207,6 @@ fn write_text(
             .map_or(String::new(), |at| format!("; the oldest backup was made {}", at.strftime("%Y-%m-%d %H:%M UTC")));
         writeln!(out, "  to {}: {copies}, {at_most}{} GiB{unknown}{oldest}", one.destination, one.gib)?;
     }
-    match pace.text(rule) {
-        text if pace.calls == 0 || text.is_empty() => Ok(()),
-        text => writeln!(out, "  {text}"),
-    }
+    let lines = if pace.calls == 0 { Vec::new() } else { pace.lines(rule) };
+    lines.iter().try_for_each(|line| writeln!(out, "  {line}"))
 }
