@@ -111,6 +111,8 @@ mod tests {
         let Ok(StoredCredential::Key(key)) = means(text, Cloud::Tencent, "here") else { panic!() };
         assert_eq!((key.access_key_id.as_str(), key.access_key_secret.expose_secret()), ("AKIDone", "s3cret"));
         assert_eq!(key.security_token.unwrap().expose_secret(), "t");
+        // As an editor on Windows saves it.
+        assert!(matches!(means(&format!("\u{feff}{text}"), Cloud::Tencent, "here"), Ok(StoredCredential::Key(_))));
         let text = r#"{"domain":"d","user":"u","password":"pa ss"}"#;
         assert!(matches!(means(text, Cloud::Huawei, "here"), Ok(StoredCredential::Password { .. })));
         assert!(means(text, Cloud::Tencent, "here").is_err());
