@@ -3,6 +3,7 @@
 
     tests/protocol/mutations.py                 all of them
     tests/protocol/mutations.py handler F1      those whose file or words hold one of these
+    tests/protocol/mutations.py 51-70           those of these numbers, to go on where a run was stopped
 
 A row is (file below shared/src, old text, new text, what it does, the properties of which one must be named). The old text must occur
 exactly once: a row that no longer applies is a failure, and is to be written anew for the code as it is. The file is put back after
@@ -170,7 +171,7 @@ ROWS = [
     ("ledger/resolution.rs", "Resolution::Retry => &[InDoubt,", "Resolution::Retry => &[State::Accepted, InDoubt,",
      "person: an accepted copy is retried", "P12 P19"),
     ("ledger/resolution.rs", "next.attempt += u32::from(is_used && !in_doubt);", "let _ = is_used;",
-     "person: the retry of a failed copy keeps its number", "P3 P6 P8 P13"),
+     "person: the retry of a failed copy keeps its number", "P26"),
     ("ledger/resolution.rs", "next.state = if in_doubt { State::InDoubt } else { State::Seen };", "next.state = State::Claimed;",
      "person: a retry claims", "P4"),
     ("ledger/resolution.rs", "current.lease_until.filter(|until| *until > now && !breaks)", "current.lease_until.filter(|_| false)",
@@ -289,12 +290,22 @@ def run(row):
     return "NOT FOUND"
 
 
+def chosen(words):
+    """The rows that a word of the command line names, by a range of numbers from 1 or by a part of file or words; all without one."""
+    ranges = [range(int(word[1]), int(word[2]) + 1) for word in map(re.compile(r"(\d+)-(\d+)$").match, words) if word]
+    parts = [word for word in words if not re.fullmatch(r"\d+-\d+", word)]
+    return [
+        row for number, row in enumerate(ROWS, 1)
+        if not words or any(number in numbers for numbers in ranges) or any(part in row[0] or part in row[3] for part in parts)
+    ]
+
+
 def main():
     atexit.register(restore)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stopped)
     words = sys.argv[1:]
-    rows = [row for row in ROWS if not words or any(word in row[0] or word in row[3] for word in words)]
+    rows = chosen(words)
     failures = 0
     for file, text, what, why in EQUIVALENT if not words else []:
         if (SOURCE / file).read_text().count(text) != 1:

@@ -4,9 +4,11 @@ pub use offsite_shared::context::metrics::Metrics;
 pub use offsite_shared::context::{Context, Invocation, Ports};
 pub use offsite_shared::handler::handle;
 pub use offsite_shared::ledger::brake::{Brake, Held, NOTE as BRAKE, Scope};
+pub use offsite_shared::ledger::limits::Attempts;
 pub use offsite_shared::ledger::store::{Expect, LedgerError, Note, Put, RecordFilter, RecordPage};
 pub use offsite_shared::ledger::{
-    About, Absent, Claimant, Parting, Record, Resolution, State, part, put_off, resolve, wanted,
+    About, Absent, Claim, Claimant, Ending, Parting, Record, Resolution, State, claim, part, put_off, resolve, settle,
+    wanted,
 };
 pub use offsite_shared::model::access::{Access, CredentialName, Pause};
 pub use offsite_shared::model::command::{Cloud, Command, Key, Operation, Realm, Replication};

@@ -61,6 +61,8 @@ pub enum Property {
     P24,
     /// What was or may have been applied under one payload is never done under another one.
     P25,
+    /// What had a copy that failed or is lost, and a person has tried once more, is a further attempt.
+    P26,
 }
 
 /// What is known not to hold, until it is mended: nothing now. A world that shows one says so, and fails once it does not show it any more.
@@ -150,7 +152,7 @@ pub fn is_of(owner: &str, name: &str) -> bool {
     owner.strip_prefix(name).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// P1 to P5, P9 and P24: judged by the record before and after.
+/// P1 to P5, P9, P24 and P26: judged by the record before and after.
 pub fn pair(before: Option<&Record>, after: &Record, limit: u32) -> Pair {
     let mut found = Vec::new();
     let mut wrong = |property, what: &str| found.push(violation(property, what));
@@ -214,6 +216,9 @@ pub fn pair(before: Option<&Record>, after: &Record, limit: u32) -> Pair {
         }
         if by_person {
             marks.push(Mark::Retried);
+            if matches!(before.state, State::Failed | State::Lost) && after.attempt != before.attempt + 1 {
+                wrong(Property::P26, "a further attempt bears the number of the one before");
+            }
         }
         if before.payload_hash != after.payload_hash {
             marks.push(Mark::OtherPayload);

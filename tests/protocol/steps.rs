@@ -144,10 +144,12 @@ impl Explorer {
 
     /// A person adopts only what can be seen, and only what was deleted ends without its copy.
     fn may_start(&self, state: &State, place: usize) -> bool {
-        let first = state.cloud.copies.first();
         match self.world.workers[place] {
-            Kind::Adopt => first.is_some_and(|copy| copy.listed && copy.lives()),
-            Kind::Back => first.is_some_and(|copy| copy.fate == Fate::Deleted),
+            Kind::Adopt => {
+                let copy = state.cloud.copies.get(self.world.adoptable());
+                copy.is_some_and(|copy| copy.listed && copy.lives() && copy.ours != self.world.has(Kind::Hand))
+            }
+            Kind::Back => state.cloud.copies.first().is_some_and(|copy| copy.fate == Fate::Deleted),
             _ => true,
         }
     }

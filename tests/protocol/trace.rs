@@ -65,7 +65,7 @@ fn told(explorer: &Explorer, state: &State, label: Label) -> String {
                 Kind::BreakLease => "a person breaks the lease".to_owned(),
                 Kind::Both => "one delivery of both commands".to_owned(),
                 Kind::Twice => "one delivery of a command twice".to_owned(),
-                Kind::Adopt => "a person adopts the first copy".to_owned(),
+                Kind::Adopt => "a person adopts a copy".to_owned(),
                 Kind::Abandon => "a person gives it up".to_owned(),
                 Kind::Gone => "the backup goes, and a sweep says so".to_owned(),
                 Kind::Back => "the backup comes back without its copy, and sweeps say so".to_owned(),

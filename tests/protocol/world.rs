@@ -4,10 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::product::{
-    About, Absent, Claimant, Command, Environment, Key, Provider, Record, Settings, Tencent, put_off,
+    About, Absent, Attempts, Claim, Claimant, Command, Ending, Environment, Key, Provider, Record, Settings, Tencent,
+    claim, put_off, settle,
 };
 use crate::properties::{Finding, Mark, Violation};
-use crate::provider::{Cloud, Guard, Model, backup_name};
+use crate::provider::{Cloud, Guard, Model, backup_name, copy_name};
 use crate::tables::{Bits, Tables};
 use crate::tencent;
 use crate::tree::{Origin, Processes, Tree};
@@ -51,7 +52,7 @@ pub enum Kind {
     Retry,
     /// A person breaks the lease of the first backup's record, if it is older than this world's processes can be.
     BreakLease,
-    /// A person who sees the first copy in the cloud says that it is the one.
+    /// A person who sees a copy in the cloud says that it is the one.
     Adopt,
     /// A person says that there is no copy of the first backup, and that none shall be made.
     Abandon,
@@ -118,6 +119,27 @@ pub enum Front {
     Tencent,
 }
 
+/// What the ledger holds before the first minute.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Begins {
+    Empty,
+    /// A sweep has just listed that the first backup has no copy, and recorded that.
+    Swept,
+    /// The vault-wide call has been sent, and was lost; nobody knows that.
+    VaultDoubted,
+}
+
+impl Begins {
+    /// The place of the record that is there already.
+    fn place(self) -> Option<usize> {
+        match self {
+            Begins::Empty => None,
+            Begins::Swept => Some(0),
+            Begins::VaultDoubted => Some(usize::from(VAULT)),
+        }
+    }
+}
+
 /// A world and its bounds.
 #[derive(Clone, Copy)]
 pub struct World {
@@ -155,8 +177,8 @@ pub struct World {
     pub lags: bool,
     /// Whether sleeping is a step, so that time may pass in it.
     pub sleeps: bool,
-    /// Whether a sweep has just listed that the first backup has no copy, and recorded that.
-    pub swept: bool,
+    /// What the ledger holds at the beginning.
+    pub begins: Begins,
     /// By how many minutes the clock of the worker at this place is ahead.
     pub ahead: [u16; WORKERS],
     /// More states than this are a failure.
@@ -206,8 +228,8 @@ impl World {
         State {
             clock: 0,
             faults_left: self.faults,
-            // The record of a sweep is the first one of the tables.
-            records: std::array::from_fn(|place| u32::from(self.swept && place == 0)),
+            // What there is at the beginning is the first record of the tables.
+            records: std::array::from_fn(|place| u32::from(self.begins.place() == Some(place))),
             workers: [Worker::Waits; WORKERS],
             cloud: Cloud::default(),
             queue: Bits::default(),
@@ -276,7 +298,9 @@ impl World {
         let longest = self.deadline_s + LEASE_MARGIN_S;
         payloads.push(json!({ "person": "retry", "key": first }));
         payloads.push(json!({ "person": "break_lease", "key": first, "older_than_s": longest }));
-        payloads.push(json!({ "person": "adopt", "key": first, "id": self.first_copy() }));
+        let prefix = if self.front == Front::Tencent { "snap-" } else { "" };
+        let adopted = format!("{prefix}{}", copy_name(self.adoptable() as u8));
+        payloads.push(json!({ "person": "adopt", "key": first, "id": adopted }));
         payloads.push(json!({ "person": "abandon", "key": first }));
         payloads.push(json!({ "gone": first }));
         payloads.push(delivered(&[&commands[0], &commands[1]]));
@@ -298,9 +322,13 @@ impl World {
             .with("OFFSITE_CONCURRENCY", at_once.to_string());
         let settings = Settings::from_environment(&environment, &[self.provider()]).unwrap();
         let mut tables = Tables::new(commands.iter().map(key).collect());
-        if self.swept {
-            tables.record_number(&swept(&commands[0], base));
-        }
+        match self.begins {
+            Begins::Empty => 0,
+            Begins::Swept => tables.record_number(&swept(&commands[0], base)),
+            Begins::VaultDoubted => {
+                tables.record_number(&doubted(&commands[usize::from(VAULT)], base, &settings.attempts))
+            }
+        };
         let processes = Processes {
             settings,
             provider: self.provider(),
@@ -314,11 +342,9 @@ impl World {
         Tree::new(tables, payloads, processes)
     }
 
-    fn first_copy(&self) -> &'static str {
-        match self.front {
-            Front::Model => "r1",
-            Front::Tencent => "snap-r1",
-        }
+    /// The copy that a person adopts: the first one, or where another hand copies too the second.
+    pub fn adoptable(&self) -> usize {
+        usize::from(self.has(Kind::Hand))
     }
 
     fn of_backup(&self, backup: &str) -> Value {
@@ -341,6 +367,15 @@ fn swept(command: &Value, at: Timestamp) -> Record {
     let absent = Absent { listing_begun: at, source_read: at, run: "sweep".to_owned(), version: 0 };
     record.absent = Some(absent.with(&record));
     record
+}
+
+/// What is left of a call without an answer.
+fn doubted(command: &Value, at: Timestamp, attempts: &Attempts) -> Record {
+    let replication = Command::from_json(command).unwrap().replications().remove(0);
+    let me = Claimant { owner: "before".to_owned(), lease_until: at, now: at };
+    let Claim::Write(claimed, _) = claim(None, &replication, &me, attempts) else { unreachable!("nothing is there") };
+    let ending = Ending::InDoubt { code: "timeout".to_owned(), note: String::new(), request_id: None, called: true };
+    settle(&claimed, &ending, &me, attempts).unwrap().0
 }
 
 fn command(operation: &str, source: Value, occurrence: Option<&str>) -> Value {

@@ -4,7 +4,7 @@ use crate::properties::Mark;
 use crate::provider::Guard;
 use crate::search;
 use crate::world::Kind::{Abandon, Adopt, Both, Delivery, Gone, Hand, Observe, Pause, Retry, Sweep, Twice, VaultWide};
-use crate::world::{Front, WORKERS, World};
+use crate::world::{Begins, Front, WORKERS, World};
 
 /// The core loop: two deliveries of one command, one fault, honest clocks, and a provider that guards nothing. A call may be applied
 /// up to a minute after it was sent, a copy may be hidden for another one, and the wait is the two minutes that cover both.
@@ -28,7 +28,7 @@ pub const CORE: World = World {
     hold: false,
     lags: false,
     sleeps: false,
-    swept: false,
+    begins: Begins::Empty,
     ahead: [0; WORKERS],
     ceiling: 0,
     reaches: &[],

@@ -90,8 +90,9 @@ pub(crate) async fn work(
     }
     let call = provider.start(replication, &intent);
     let start = exchange::with_retry(ctx, target, &call, stop, || async {
-        brake::pass(ctx, replication).await?;
         still_claimed(ctx, record).await?;
+        // Last, since a person who stops something means now. Mostly it was read a moment ago, and this waits for nothing.
+        brake::pass(ctx, replication).await?;
         let reply = exchange::send_once(ctx, target, &call, true, stop).await?;
         provider.started(replication, &reply)
     });

@@ -11,7 +11,7 @@ use offsite_protocol::properties::{Mark, Property};
 use offsite_protocol::provider::Guard;
 use offsite_protocol::search;
 use offsite_protocol::world::Kind::{BreakLease, Delivery, Observe, Retry, Sweep, VaultWide};
-use offsite_protocol::world::World;
+use offsite_protocol::world::{Begins, World};
 use offsite_protocol::worlds::{CORE, LOOP, RETRIED, SHORT, holds};
 
 #[test]
@@ -122,6 +122,22 @@ fn a_sweep_beside_a_delivery_empties_the_outbox() {
     holds("delivery and sweep", world);
 }
 
+/// A look finds the copy ended before its acceptance was told, so that a record holds two messages; the queue takes the first of them only, and
+/// the look dies before it tells the other one itself.
+#[test]
+fn a_record_of_which_the_queue_has_a_part_stays_in_the_outbox() {
+    let world = World {
+        workers: &[Delivery(0), Observe, Sweep],
+        faults: 2,
+        minutes: 1,
+        finish: true,
+        ceiling: 90_000,
+        reaches: &[Mark::Drained, Mark::Accepted, Mark::Replicated, Mark::Conflict],
+        ..SHORT
+    };
+    holds("delivery, look and sweep", world);
+}
+
 #[test]
 fn a_vault_wide_call_and_a_delivery_share_one_copy() {
     let world = World {
@@ -154,6 +170,21 @@ fn two_deliveries_of_a_vault_wide_call_copy_each_backup_once() {
         ..SHORT
     };
     holds("two vault-wide calls", world);
+}
+
+/// The first call was lost. The next one is applied, and its copies get no records: whoever comes then waits from this call on, since what it
+/// made may not show yet.
+#[test]
+fn a_vault_wide_doubt_is_as_old_as_its_last_call() {
+    let world = World {
+        workers: &[VaultWide, VaultWide],
+        begins: Begins::VaultDoubted,
+        guard: Guard::WhileThere,
+        ceiling: 40_000,
+        reaches: &[Mark::BackupOpened, Mark::PartlyRecorded, Mark::CalledAgain],
+        ..CORE
+    };
+    holds("doubted, two vault-wide calls", world);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use offsite_protocol::properties::{Mark, Property};
 use offsite_protocol::provider::Guard;
 use offsite_protocol::search;
-use offsite_protocol::world::Kind::{Abandon, Adopt, Delivery, Gone, Pause};
+use offsite_protocol::world::Kind::{Abandon, Adopt, Delivery, Gone, Hand, Observe, Pause};
 use offsite_protocol::world::World;
 use offsite_protocol::worlds::{CORE, SHORT, holds};
 
@@ -18,6 +18,22 @@ fn a_person_who_adopts_a_copy_beside_a_late_settle_loses_no_receipt() {
         ..SHORT
     };
     holds("two deliveries and an adoption", world);
+}
+
+/// The first copy failed, another hand made one, and a person takes that for ours: what was accepted before stays in the record.
+#[test]
+fn a_person_who_adopts_another_copy_takes_no_receipt_away() {
+    let world = World {
+        workers: &[Delivery(0), Observe, Adopt, Hand],
+        faults: 0,
+        minutes: 1,
+        fail: true,
+        guard: Guard::WhileThere,
+        ceiling: 5_000,
+        reaches: &[Mark::AdoptedByHand, Mark::OtherHand, Mark::Failed],
+        ..SHORT
+    };
+    holds("a delivery, a look, another hand and an adoption", world);
 }
 
 /// What is accepted after all is told all the same: a receipt is never dropped because somebody gave up waiting for it.
@@ -66,8 +82,10 @@ fn missed_is_said_of_nothing_that_was_started() {
 fn what_a_person_has_stopped_is_not_started() {
     let world = World {
         workers: &[Delivery(0), Delivery(0), Pause],
-        minutes: 1,
-        ceiling: 60_000,
+        // A process goes on in the next minute, in which it asks again whether it may.
+        deadline_s: 110,
+        minutes: 2,
+        ceiling: 95_000,
         reaches: &[Mark::Stopped, Mark::Accepted, Mark::InDoubt, Mark::LateSettle],
         ..SHORT
     };
