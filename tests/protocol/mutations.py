@@ -192,7 +192,7 @@ ROWS = [
      "what comes back without its copy begins anew", "P6"),
     ("ledger/swept.rs", "State::Seen | State::Refused | State::Ineligible | State::Failed => how != Parting::Ended,",
      "State::Seen | State::Claimed | State::InDoubt | State::Refused | State::Ineligible | State::Failed => how != Parting::Ended,",
-     "missed is said of what is in doubt", "P24"),
+     "missed is said of what is in doubt", "P24 P4"),
     ("ledger/transitions.rs", "if record.payload_hash != replication.payload_hash() && !nothing_applied {", "if record.payload_hash.is_empty() && !nothing_applied {",
      "another payload takes a record over", "P25"),
     ("ledger/transitions.rs", "State::Lost if !attempts.restart_lost || record.attempt >= attempts.limit =>", "State::Lost if record.attempt >= attempts.limit =>",

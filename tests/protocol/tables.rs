@@ -132,8 +132,8 @@ impl Tables {
             return *number;
         }
         let number = self.messages.len() as u16;
-        if told.state == "accepted" {
-            self.accepted.entry(told.copy.unwrap()).or_default().insert(number);
+        if let Some(copy) = told.copy.filter(|_| told.state == "accepted") {
+            self.accepted.entry(copy).or_default().insert(number);
         }
         for state in VERDICTS {
             if told.state == state.name() {

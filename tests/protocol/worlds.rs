@@ -148,7 +148,7 @@ pub fn full() -> Vec<(&'static str, World)> {
         ),
         of(
             "2 deliveries, stopped, 2 faults",
-            World { workers: &[Delivery(0), Delivery(0), Pause], faults: 2, minutes: 2, ..SHORT },
+            World { workers: &[Delivery(0), Delivery(0), Pause], faults: 2, minutes: 2, deadline_s: 110, ..SHORT },
         ),
         of(
             "2 deliveries and another hand, 2 faults",
