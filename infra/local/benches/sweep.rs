@@ -112,7 +112,7 @@ async fn seed(tencent: &str, backups: usize) -> usize {
             if at % 1_000 == 0 {
                 missing += 1;
             } else {
-                snapshots.push(json!({ "snapshot_id": format!("snap-c{at:08x}"), "region": "ap-nanjing", "name": format!("offsite-{id}-ap-chongqing-1"), "created": created, "copy_from_remote": true }));
+                snapshots.push(json!({ "snapshot_id": format!("snap-c{at:08x}"), "region": "ap-nanjing", "name": format!("offsite-{id}-ap-chongqing"), "created": created, "copy_from_remote": true }));
             }
         }
         let request = HttpRequest {

@@ -98,19 +98,35 @@ impl Fleet {
         self.function_told(cloud, None).await
     }
 
+    /// The same with more variables, or other values of its own.
+    ///
+    /// # Errors
+    /// The binary cannot be started.
+    pub async fn function_beside(&self, cloud: Cloud, more: &[(&str, &str)]) -> anyhow::Result<FunctionProcess> {
+        let mut environment = self.environment.clone();
+        environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let binary = self.binary(cloud);
+        Ok(FunctionProcess::spawn(binary, environment.into_iter().collect(), FunctionOptions::named_after(binary))
+            .await?)
+    }
+
     /// The same, told always this number as its deadline, as local runtimes do.
     ///
     /// # Errors
     /// The binary cannot be started.
     pub async fn function_told(&self, cloud: Cloud, deadline: Option<u64>) -> anyhow::Result<FunctionProcess> {
-        let binary = match cloud {
-            Cloud::Alibaba => &self.binaries.alibaba,
-            Cloud::Huawei => &self.binaries.huawei,
-            Cloud::Tencent => &self.binaries.tencent,
-        };
+        let binary = self.binary(cloud);
         let environment = self.environment.clone().into_iter().collect();
         let options = FunctionOptions { deadline, ..FunctionOptions::named_after(binary) };
         Ok(FunctionProcess::spawn(binary, environment, options).await?)
+    }
+
+    fn binary(&self, cloud: Cloud) -> &Path {
+        match cloud {
+            Cloud::Alibaba => &self.binaries.alibaba,
+            Cloud::Huawei => &self.binaries.huawei,
+            Cloud::Tencent => &self.binaries.tencent,
+        }
     }
 
     /// The ledger, as the functions see it.
