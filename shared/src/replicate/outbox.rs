@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use futures_util::StreamExt;
+use futures_util::stream;
 use serde::Serialize;
 
 use super::messages;
@@ -12,6 +14,7 @@ use crate::ledger::{self, Record};
 use crate::model::command::{Key, Replication};
 use crate::model::error::{Error, ErrorName};
 use crate::model::receipt::Message;
+use crate::ports::Boxed;
 
 /// Records of the outbox that are read and sent together.
 const PAGE: u32 = 100;
@@ -185,19 +188,21 @@ pub(crate) async fn deliver_vault(
     emit(ctx, replication, record, invocation).await && mark(ctx, record).await
 }
 
-/// Emits what these records hold for the queue, all in one, and marks those of which it has everything. Says of each whether it has.
+/// Emits what these records hold for the queue, all in one, and marks those of which it has everything, several at a time. Says of each
+/// whether it is marked.
 pub(crate) async fn deliver_all(ctx: &Context, parcels: &[Parcel], invocation: &Invocation) -> Vec<bool> {
     let of = |parcel: &Parcel| messages_of(ctx, &parcel.replication, &parcel.record);
     let messages: Vec<Vec<Message>> = parcels.iter().map(of).collect();
     let counts: Vec<usize> = messages.iter().map(Vec::len).collect();
     let outcomes = send(ctx, &messages.into_iter().flatten().collect::<Vec<_>>(), invocation).await;
-    let (mut at, mut taken) = (0, Vec::with_capacity(parcels.len()));
-    for (parcel, count) in parcels.iter().zip(counts) {
+    let mut at = 0;
+    let marks = parcels.iter().zip(counts).map(|(parcel, count)| -> Boxed<'_, bool> {
         let all = outcomes.get(at..at + count).is_some_and(|outcomes| outcomes.iter().all(|taken| *taken));
         at += count;
-        taken.push(all && mark(ctx, &parcel.record).await);
-    }
-    taken
+        // What is not marked in time is sent again, under the same ID.
+        Box::pin(async move { all && ctx.now() < invocation.last_moment() && mark(ctx, &parcel.record).await })
+    });
+    stream::iter(marks.collect::<Vec<_>>()).buffered(ctx.settings.concurrency.max(1)).collect().await
 }
 
 /// Marks a record of which the queue has everything. If that cannot be written the messages are sent again later, under the same IDs.
