@@ -105,6 +105,7 @@ pub(crate) fn signed(
         manner: Manner {
             longest_answer: if call.lists { Manner::LISTING } else { Manner::ANSWER },
             fresh_connection: call.goes_first,
+            gives_credential: call.effect == Effect::SignIn,
         },
     };
     Ok((host.to_owned(), request))

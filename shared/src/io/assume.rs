@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::aws::{Aws, element};
 use super::aws_error::AwsError;
 use crate::model::error::{Error, ErrorName};
-use crate::model::http::HttpRequest;
+use crate::model::http::{HttpRequest, Manner};
 use crate::ports::Transport;
 use crate::settings::environment::Environment;
 use crate::sign::canonical::encode_into;
@@ -150,7 +150,7 @@ pub async fn with_sign_on(
     url.push_str("&account_id=");
     encode_into(&mut url, account.as_bytes());
     let request = HttpRequest {
-        manner: Default::default(),
+        manner: Manner { gives_credential: true, ..Manner::default() },
         method: "GET".into(),
         url,
         headers: vec![("x-amz-sso_bearer_token".into(), token.expose_secret().to_owned())],

@@ -291,7 +291,11 @@ impl Aws {
             .map_err(|reason| failed("signing", reason, false))?;
         let request = HttpRequest {
             // A page of the table holds up to 1 MB, and more as JSON.
-            manner: Manner { longest_answer: Manner::LISTING, ..Manner::default() },
+            manner: Manner {
+                longest_answer: Manner::LISTING,
+                gives_credential: matches!(service, "secretsmanager" | "sts"),
+                ..Manner::default()
+            },
             method: method.to_owned(),
             url,
             headers,

@@ -28,6 +28,8 @@ pub struct Manner {
     pub longest_answer: usize,
     /// Whether it goes out on a connection of its own: one that idled may be dead, and then nobody knows what became of the request.
     pub fresh_connection: bool,
+    /// Whether its answer is to be a credential, which is read and shown to nobody.
+    pub gives_credential: bool,
 }
 
 impl Manner {
@@ -39,7 +41,7 @@ impl Manner {
 
 impl Default for Manner {
     fn default() -> Manner {
-        Manner { longest_answer: Manner::ANSWER, fresh_connection: false }
+        Manner { longest_answer: Manner::ANSWER, fresh_connection: false, gives_credential: false }
     }
 }
 

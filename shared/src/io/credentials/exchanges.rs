@@ -13,7 +13,7 @@ use crate::model::access::Access;
 use crate::model::command::Realm;
 use crate::model::error::{Error, ErrorName};
 use crate::model::failure::{Disposition, Failure};
-use crate::model::http::{HttpRequest, Reply, TransportError};
+use crate::model::http::{HttpRequest, Manner, Reply, TransportError};
 use crate::model::time::later;
 use crate::ports::{Clock, Transport};
 use crate::providers::call::Call;
@@ -138,7 +138,8 @@ impl TokenClient {
         let url = format!("{base}{}{query}", call.draft.path);
         let headers = call.draft.headers.clone();
         let (method, body) = (call.draft.method.clone(), call.draft.body.clone());
-        self.send(HttpRequest { method, url, headers, body, timeout, manner: Default::default() }).await
+        let manner = Manner { gives_credential: true, ..Manner::default() };
+        self.send(HttpRequest { method, url, headers, body, timeout, manner }).await
     }
 
     async fn send(&self, request: HttpRequest) -> Result<Reply, Failure> {
