@@ -252,6 +252,10 @@ fn integer(version: u64) -> i64 {
     i64::try_from(version).unwrap_or(i64::MAX)
 }
 
+/// A damaged file is not mended by asking again.
 fn unavailable(error: DatabaseError) -> LedgerError {
-    LedgerError::Unavailable(error.to_string())
+    match error {
+        DatabaseError::Corrupt { .. } => LedgerError::Refused(error.to_string()),
+        error => LedgerError::Unavailable(error.to_string()),
+    }
 }
