@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::asked::{Asked, Reading};
 use super::call::{Call, Effect, Service};
 use super::inventory::Inventory;
+use super::refusal::unreadable;
 use super::sts::Sts;
 use crate::model::access::Access;
 use crate::model::command::{Cloud, Command, Destination, Operation, Replication};
@@ -65,10 +66,26 @@ pub struct FoundCopy {
     pub replication_id: Option<String>,
 }
 
+/// The IDs of the three clouds have 36 signs at most.
+const LONGEST_ID: usize = 255;
+
 impl Acceptance {
     /// An acceptance of a single copy.
     pub(crate) fn one(replication_id: Option<String>, request_id: Option<String>) -> Acceptance {
         Acceptance { receipts: vec![FoundCopy { backup_id: None, replication_id }], request_id }
+    }
+
+    /// The same, if each of its IDs can be one. What a record cannot hold would leave it claimed.
+    ///
+    /// # Errors
+    /// One is longer than any cloud's: the answer cannot be read.
+    pub(crate) fn bounded(self, reply: &Reply) -> Result<Acceptance, Failure> {
+        let ids = self.receipts.iter().flat_map(|found| [&found.backup_id, &found.replication_id]);
+        let too_long = ids.flatten().any(|id| id.len() > LONGEST_ID);
+        match too_long {
+            true => Err(unreadable(reply, self.request_id, "the answer names an ID that is longer than any")),
+            false => Ok(self),
+        }
     }
 
     /// The receipts for this acceptance, stamped with `time`.

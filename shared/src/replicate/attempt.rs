@@ -94,7 +94,7 @@ pub(crate) async fn work(
         // Last, since a person who stops something means now. Mostly it was read a moment ago, and this waits for nothing.
         brake::pass(ctx, replication).await?;
         let reply = exchange::send_once(ctx, target, &call, true, stop).await?;
-        provider.started(replication, &reply)
+        provider.started(replication, &reply)?.bounded(&reply)
     });
     let failure = match start.await {
         Ok(acceptance) => return Ending::Accepted(acceptance.receipts(intent.attempt, false, ctx.now())),

@@ -8,7 +8,7 @@ use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::call::{Call, Effect};
-use crate::providers::inventory::{end_of, endless, repeated};
+use crate::providers::inventory::{end_of, endless, incomplete, repeated};
 use crate::providers::provider::{Acceptance, ReadBack};
 use crate::providers::refusal::same;
 
@@ -132,8 +132,11 @@ impl<'a> FindVault<'a> {
         if let (1, Some(other)) = (answer.total_count.unwrap_or(1), other) {
             same(reply, "VaultId", Some(self.id), Some(&other))?;
         }
-        if empty || self.seen >= answer.total_count.unwrap_or(0) {
+        if self.seen >= answer.total_count.unwrap_or(0) {
             return Ok(None);
+        }
+        if empty {
+            return Err(incomplete("the page is empty, but the count says that there is more").into());
         }
         let end = *self.end.get_or_insert_with(|| end_of(answer.total_count));
         if again || self.seen > end {

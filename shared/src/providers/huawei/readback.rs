@@ -15,7 +15,7 @@ use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, Reading, ask};
 use crate::providers::call::Service;
-use crate::providers::inventory::{end_of, endless, repeated};
+use crate::providers::inventory::{end_of, endless, incomplete, repeated};
 use crate::providers::provider::{Acceptance, AttemptContext, FoundCopy, ReadBack};
 
 /// How far the provider's clock may be behind ours.
@@ -326,10 +326,13 @@ impl<T: DeserializeOwned> Listing<T> {
             return Err(Failure { disposition: Disposition::Retryable, ..repeated() });
         }
         let come = items.len() as u64;
+        if come == 0 && count.is_some_and(|count| count > self.come) {
+            return Err(incomplete("the page is empty, but the count says that there is more"));
+        }
         self.come += come;
         self.items.extend(items);
         // The service may cap a page below what was asked for, so its own count decides too.
-        let counted = come > 0 && count.is_some_and(|count| count > self.come);
+        let counted = count.is_some_and(|count| count > self.come);
         let more = come >= calls::PAGE || counted;
         let end = *self.end.get_or_insert_with(|| end_of(count));
         if more && self.come > end {

@@ -41,7 +41,7 @@ impl Inventory for Tencent {
 
     fn shown(&self, scope: &InventoryQuery, id: &str, reply: &Reply) -> Result<Option<Backup>, Failure> {
         let snapshots = match read::<Described>(reply) {
-            Ok(answer) => answer.body.snapshots.unwrap_or_default(),
+            Ok(answer) => answer.body.shown().map_err(Failure::of_read)?,
             Err(failure) if failure.code == NOT_FOUND => Vec::new(),
             Err(failure) => return Err(failure.of_read()),
         };
@@ -115,7 +115,7 @@ pub(crate) fn eligibility(snapshot: &Snapshot) -> Eligibility {
     if snapshot.copy_from_remote == Some(true) || is_being_copied(snapshot) {
         return Eligibility::NotCovered("is itself a copy from another region, and copies are never copied on");
     }
-    if snapshot.snapshot_type.as_deref() == Some("SHARED_SNAPSHOT") {
+    if snapshot.is_shared() {
         return Eligibility::NotCovered("belongs to another account, which shares it");
     }
     copyable(snapshot)

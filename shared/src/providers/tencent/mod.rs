@@ -16,6 +16,7 @@ mod sts;
 mod subject;
 mod together;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -88,6 +89,11 @@ impl Provider for Tencent {
             result.destination_region.as_deref().is_none_or(|region| region.is_empty() || region == wanted)
         };
         let (ours, others): (Vec<CopyResult>, Vec<CopyResult>) = results.into_iter().partition(is_wanted);
+        let ids: HashSet<&str> = ours.iter().filter_map(|result| result.snapshot_id.as_deref()).collect();
+        if ids.len() > 1 || ids.contains(replication.source.id.as_str()) {
+            let why = "the answer names several copies for this destination, or the source as its own copy";
+            return Err(unreadable(reply, answer.request_id, why));
+        }
         let Some(result) = ours.into_iter().next() else {
             let found = others.into_iter().find_map(|other| other.destination_region);
             let named = |failure| Failure { request_id: answer.request_id.clone(), ..failure };

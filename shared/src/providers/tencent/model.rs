@@ -8,6 +8,8 @@ use jiff::tz::Offset;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::model::failure::Failure;
+use crate::providers::inventory::incomplete;
 use crate::providers::reading::{lenient, request_id, scalar, time_in};
 
 /// The body of CopySnapshotCrossRegions.
@@ -166,6 +168,27 @@ pub(crate) struct Described {
 impl Answer for Described {
     fn head(&mut self) -> Head {
         Head { error: self.error.take(), request_id: self.request_id.take() }
+    }
+}
+
+impl Snapshot {
+    /// Whether it belongs to another account, which shares it.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.snapshot_type.as_deref() == Some("SHARED_SNAPSHOT")
+    }
+}
+
+impl Described {
+    /// The snapshots of an answer that says how many there are: where none is shown, the count has to say so too.
+    ///
+    /// # Errors
+    /// The answer shows none and does not say that there is none: it proves nothing.
+    pub(crate) fn shown(self) -> Result<Vec<Snapshot>, Failure> {
+        let snapshots = self.snapshots.unwrap_or_default();
+        match snapshots.is_empty() && self.total_count != Some(0) {
+            true => Err(incomplete("the answer shows no snapshot, and its count does not say that there is none")),
+            false => Ok(snapshots),
+        }
     }
 }
 

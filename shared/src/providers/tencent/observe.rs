@@ -31,7 +31,7 @@ pub(super) fn observe<'a>(
             return ask(call(Effect::Read, "DescribeSnapshots", region, &body));
         };
         let snapshots = match read::<Described>(reply) {
-            Ok(answer) => answer.body.snapshots.unwrap_or_default(),
+            Ok(answer) => answer.body.shown()?,
             Err(failure) if failure.code == NOT_FOUND => Vec::new(),
             Err(failure) => return Err(failure.into()),
         };

@@ -12,7 +12,7 @@ use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::model::order;
 use crate::providers::asked::{Asked, ask};
-use crate::providers::inventory::{end_of, endless, repeated};
+use crate::providers::inventory::{end_of, endless, incomplete, repeated};
 use crate::providers::provider::{Acceptance, ReadBack};
 
 /// Asks the destination for copies by name, then the source for running copies and its own state.
@@ -36,7 +36,7 @@ pub(super) fn read_back(replication: &Replication) -> impl FnMut(Option<&Reply>)
             return ask(by_ids(&replication.source.region, &[&replication.source.id]));
         };
         let snapshots = match read::<Described>(reply) {
-            Ok(answer) => answer.body.snapshots.unwrap_or_default(),
+            Ok(answer) => answer.body.shown()?,
             Err(failure) if failure.code == NOT_FOUND => Vec::new(),
             Err(failure) => return Err(failure.into()),
         };
@@ -78,16 +78,24 @@ impl Named<'_> {
 
     fn take(&mut self, reply: &Reply) -> Result<(), Failure> {
         let page = read::<Described>(reply)?.body;
-        let snapshots = page.snapshots.unwrap_or_default();
-        self.total = page.total_count.unwrap_or(0);
+        let counted = page.total_count;
+        let snapshots = page.shown()?;
+        let total = counted.unwrap_or(self.seen + snapshots.len() as u64);
+        // Copies that are hidden behind a count that falls, or that says more than is shown, would be made again.
+        if self.end.is_some() && total < self.total {
+            return Err(incomplete("the count has fallen while it was read"));
+        }
+        self.total = total;
         let first = snapshots.first().and_then(|snapshot| snapshot.snapshot_id.clone());
         if first.is_some() && first == self.before {
             return Err(Failure { disposition: Disposition::Retryable, ..repeated() });
         }
         self.before = first;
         if snapshots.is_empty() {
-            self.total = self.seen;
-            return Ok(());
+            return match self.seen < self.total {
+                true => Err(incomplete("the page is empty, but the count says that there is more")),
+                false => Ok(()),
+            };
         }
         for snapshot in &snapshots {
             subject::in_region(self.region, snapshot, reply)?;
@@ -98,7 +106,10 @@ impl Named<'_> {
             return Err(Failure { disposition: Disposition::Retryable, ..endless(end) });
         }
         self.found.extend(snapshots.into_iter().filter(|snapshot| is_copy(snapshot, &self.names)));
-        Ok(())
+        match self.found.iter().any(|copy| copy.snapshot_id.is_none()) {
+            true => Err(incomplete("a copy of this name has no ID")),
+            false => Ok(()),
+        }
     }
 
     /// Two copies of one name are duplicates, of which the older one is kept.
@@ -111,9 +122,9 @@ impl Named<'_> {
 /// Whether a snapshot is a copy of one of these names. The name filter may match parts of names, so they are compared here, exactly.
 pub(crate) fn is_copy(snapshot: &Snapshot, names: &[String]) -> bool {
     let named = snapshot.snapshot_name.as_ref().is_some_and(|name| names.contains(name));
-    let usable = matches!(snapshot.state.as_deref(), Some("COPYING_FROM_REMOTE" | "CHECKING_COPIED" | "NORMAL"));
-    // Recorded answers leave keys out, and a copy that is overlooked is paid for twice.
-    named && usable && snapshot.copy_from_remote != Some(false)
+    // Recorded answers leave keys out, and states may be added: a copy that is overlooked is paid for twice.
+    let is_there = snapshot.state.as_deref() != Some("TORECYCLE");
+    named && is_there && snapshot.copy_from_remote != Some(false) && !snapshot.is_shared()
 }
 
 pub(crate) fn judge_source(replication: &Replication, source: &Snapshot) -> ReadBack {
@@ -126,5 +137,78 @@ pub(crate) fn judge_source(replication: &Replication, source: &Snapshot) -> Read
         Eligibility::NotReady(reason) => ReadBack::NotReady(format!("the snapshot {id} {reason}")),
         Eligibility::Ineligible(reason) => ReadBack::Ineligible(format!("the snapshot {id} {reason}")),
         Eligibility::NotCovered(reason) => ReadBack::Ineligible(format!("the snapshot {id} {reason}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::model::command::Command;
+    use crate::providers::asked::Need;
+
+    fn replication() -> Replication {
+        let command = json!({ "action": "replicate", "provider": "tencent", "operation": "copy-snapshot",
+            "source": { "region": "ap-guangzhou", "snapshot_id": "snap-source01" }, "destinations": [{ "region": "ap-beijing" }] });
+        Command::from_json(&command).unwrap().replications().remove(0)
+    }
+
+    fn copy(change: Value) -> Value {
+        let name = copy_names("snap-source01", "ap-guangzhou").remove(0);
+        let mut copy = json!({ "SnapshotId": "snap-copy0001", "SnapshotName": name, "SnapshotState": "NORMAL", "CopyFromRemote": true });
+        copy.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        copy
+    }
+
+    /// What the first answers of the destination come to: the copy's ID, `asked on` where they say that there is none, or the failure's code.
+    fn read(answers: &[Value]) -> String {
+        let replication = replication();
+        let mut reading = read_back(&replication);
+        let mut asked = reading(None);
+        for answer in answers {
+            let body = json!({ "Response": answer }).to_string().into_bytes();
+            asked = reading(Some(&Reply { status: 200, headers: Vec::new(), body }));
+        }
+        match asked {
+            Ok(ReadBack::Found(acceptance)) => acceptance.receipts[0].replication_id.clone().unwrap(),
+            Ok(other) => format!("{other:?}"),
+            Err(Need::Ask(_)) => "asked on".to_owned(),
+            Err(Need::Failed(failure)) => failure.code,
+        }
+    }
+
+    /// A copy that is overlooked is made and paid for again.
+    #[test]
+    fn an_answer_that_does_not_say_that_there_is_none_is_no_proof_of_it() {
+        let of = |count: u64, copies: Value| json!({ "TotalCount": count, "SnapshotSet": copies });
+        let other = json!({ "SnapshotId": "snap-other001", "SnapshotName": "other", "SnapshotState": "NORMAL" });
+        for (answers, outcome) in [
+            (vec![of(0, json!([]))], "asked on"),
+            (vec![json!({ "TotalCount": 0 })], "asked on"),
+            (vec![json!({ "TotalCount": 0, "SnapshotSet": null })], "asked on"),
+            (vec![of(1, json!([copy(json!({}))]))], "snap-copy0001"),
+            (vec![json!({})], "incomplete_page"),
+            (vec![json!({ "SnapshotSet": [] })], "incomplete_page"),
+            (vec![of(1, json!([]))], "incomplete_page"),
+            (vec![of(1, json!(null))], "incomplete_page"),
+            (vec![of(2, json!([other])), of(2, json!([]))], "incomplete_page"),
+            (vec![of(3, json!([other])), of(2, json!([copy(json!({}))]))], "incomplete_page"),
+            (vec![of(1, json!([copy(json!({ "SnapshotId": null }))]))], "incomplete_page"),
+        ] {
+            assert_eq!(read(&answers), outcome, "{answers:?}");
+        }
+    }
+
+    #[test]
+    fn a_copy_in_any_state_but_the_bin_is_there_and_one_of_another_account_is_not_ours() {
+        let one = |change: Value| read(&[json!({ "TotalCount": 1, "SnapshotSet": [copy(change)] })]);
+        for state in ["NORMAL", "COPYING_FROM_REMOTE", "CHECKING_COPIED", "CREATING", "ROLLBACKING", "SOMETHING_NEW"] {
+            assert_eq!(one(json!({ "SnapshotState": state })), "snap-copy0001", "{state}");
+        }
+        assert_eq!(one(json!({ "SnapshotState": null })), "snap-copy0001");
+        assert_eq!(one(json!({ "SnapshotState": "TORECYCLE" })), "asked on");
+        assert_eq!(one(json!({ "SnapshotType": "SHARED_SNAPSHOT" })), "asked on");
+        assert_eq!(one(json!({ "CopyFromRemote": false })), "asked on");
     }
 }
