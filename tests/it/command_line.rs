@@ -71,9 +71,19 @@ pub async fn run(arguments: &[&str], environment: &[(String, String)], input: Op
     }
     let output =
         tokio::time::timeout(Duration::from_secs(600), child.wait_with_output()).await.expect("it ends").unwrap();
-    let stdout = String::from_utf8(output.stdout).unwrap();
+    let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
     assert_printed_fits(arguments, &stdout);
-    Ended { code: output.status.code().unwrap_or(-1), stdout, stderr: String::from_utf8(output.stderr).unwrap() }
+    assert_tells_no_secret(environment, &[&stdout, &stderr]);
+    Ended { code: output.status.code().unwrap_or(-1), stdout, stderr }
+}
+
+/// Nothing that any run prints holds a secret that its environment holds.
+pub fn assert_tells_no_secret(environment: &[(String, String)], printed: &[&str]) {
+    const SECRET: [&str; 6] = ["_SECRET", "_SECRET_KEY", "_SECRET_ACCESS_KEY", "_SK", "_TOKEN", "_PASSWORD"];
+    let is_secret = |name: &str| SECRET.iter().any(|end| name.ends_with(end));
+    for (name, value) in environment.iter().filter(|(name, value)| is_secret(name) && value.len() >= 8) {
+        assert!(printed.iter().all(|text| !text.contains(value)), "what {name} holds is printed");
+    }
 }
 
 /// The first line that a running command prints.

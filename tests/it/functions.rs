@@ -509,6 +509,11 @@ async fn a_missing_or_wrong_setting_fails_at_the_start_and_is_named() {
         (Tencent, "TENCENTCLOUD_SECRET_KEY", "", "is missing"),
         (Tencent, "TENCENTCLOUD_SECRET_KEY", "secret with a blank", "holds a blank"),
         (Tencent, "TENCENTCLOUD_TOKEN", "line\nbreak", "holds a blank"),
+        (Tencent, "TENCENTCLOUD_SECRET_KEY", "\"secret\"", "holds a quote"),
+        (Tencent, "TENCENTCLOUD_SECRET_ID", "'AKIDEXAMPLE'", "holds a quote"),
+        // Nothing reads these, and what they were meant for keeps copies from being made.
+        (Tencent, "OFFSITE_PAUSE", "1", "OFFSITE_PAUSED is spelt most like it"),
+        (Huawei, "OFFSITE_ALLOWED_DESTINATION", "huawei:*", "OFFSITE_ALLOWED_DESTINATIONS is spelt most like it"),
         (Tencent, "OFFSITE_TENCENT_RPS", "abc", "must be a whole number from 0 to 10000"),
         (Tencent, "OFFSITE_TENCENT_RPS", "-1", "must be a whole number"),
         (Tencent, "OFFSITE_TENCENT_ON_DOUBT", "perhaps", "must be recopy or hold"),

@@ -58,17 +58,52 @@ async fn a_poisoned_record_fails_alone_says_so_once_and_costs_little_memory() {
         let told = function.output().iter().filter(|line| line.contains("m-4")).count();
         assert!((1..=12).contains(&told), "{name}: {told} lines");
         assert!(function.output().iter().all(|line| line.len() < 4_000), "{name}: a line without end");
-        let peak = peak(&function);
-        assert!(peak <= 64 * 1024, "{name}: {peak} KiB");
         bodies.remove(4);
         // The same as an event of its own, without a queue.
         let alone: Result<Value, _> = serde_json::from_str(&poison);
         if let Ok(alone) = alone {
             assert!(function.invoke(alone, Duration::from_secs(60)).await.is_err(), "{name}");
         }
+        let peak = peak(&function);
+        assert!(peak <= 64 * 1024, "{name}: {peak} KiB");
         function.stop().await;
     }
     assert_eq!(bench.copies().len(), 9, "the good ones were made once");
+}
+
+/// The other functions read the same events; of the shapes those are sent that have the most parts.
+#[tokio::test]
+async fn what_poisons_no_function_poisons_none_of_the_other_clouds() {
+    let bench = Bench::start(&[]).await;
+    for cloud in [Cloud::Alibaba, Cloud::Huawei] {
+        let function = bench.function(cloud).await;
+        for (name, poison) in poisons(LARGEST - 16 * 1024) {
+            if !["numbers", "wrong commands", "arrays of a thousand", "a list of events"].contains(&name) {
+                continue;
+            }
+            let answer = function.invoke(batch(&[json!(poison)]), Duration::from_secs(60)).await;
+            let answer = answer.unwrap_or_else(|error| panic!("{} {name}: {error:?}", cloud.name()));
+            assert_eq!(answer["batchItemFailures"], json!([{ "itemIdentifier": "m-0" }]), "{} {name}", cloud.name());
+        }
+        let peak = peak(&function);
+        assert!(peak <= 64 * 1024, "{}: {peak} KiB", cloud.name());
+        function.stop().await;
+    }
+}
+
+/// One event, as a program of its own may send it: a queue gives ten.
+#[tokio::test]
+async fn ten_thousand_records_of_one_event_are_taken_and_one_more_is_not() {
+    let estate = Estate::plain().await;
+    let mut context =
+        estate.context(&std::sync::Arc::new(Policy::from_json(&json!({ "version": 1, "rules": [] })).unwrap()));
+    context.settings.trust = Trust::Anyone;
+    context.settings.read_only = true;
+    let records = |count: usize| batch(&vec![json!("no command"); count]);
+    let answer = handle(&context, &records(10_000), &estate.invocation(900)).await.unwrap();
+    assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 10_000);
+    let refused = handle(&context, &records(10_001), &estate.invocation(900)).await.unwrap_err();
+    assert!(refused.message.contains("10000"), "{}", refused.message);
 }
 
 #[tokio::test]

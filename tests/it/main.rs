@@ -40,6 +40,7 @@ mod life_ended;
 mod life_huawei;
 mod life_tried;
 mod life_unseen;
+mod limits;
 mod metrics;
 mod moving;
 mod observe;

@@ -180,6 +180,25 @@ async fn a_function_that_could_take_no_command_does_not_start() {
     assert!(error.message.contains("must be refuse or allow"), "{error}");
 }
 
+/// A sender could use up tomorrow's copy today.
+#[tokio::test]
+async fn an_occurrence_that_is_yet_to_come_cannot_be_used_up() {
+    let guarded = Guarded::tencent(json!({}), &[]).await;
+    let tomorrow = (guarded.site.clock.now() + jiff::SignedDuration::from_hours(24)).to_string();
+    let mut command = copy("snap-web00001", &["ap-beijing"]);
+    command["occurrence"] = json!(tomorrow);
+    guarded.refused(&command, "is yet to come").await;
+    let answer = guarded.invoke(&batch(std::slice::from_ref(&command))).await.unwrap();
+    assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 1, "{answer}");
+    assert_eq!(guarded.site.copies(), 0);
+    let page = guarded.context.ports.ledger.list(&Default::default(), None, 10).await.unwrap();
+    assert!(page.records.is_empty(), "no record bears tomorrow's key");
+    // Of the same command with an occurrence of now a copy is made.
+    command["occurrence"] = json!(guarded.site.clock.now().to_string());
+    guarded.invoke(&command).await.map(drop).unwrap();
+    assert_eq!(guarded.site.copies(), 1);
+}
+
 /// On AWS: the sweep sends commands to the work queue, and the function that takes them from there takes these.
 #[tokio::test]
 async fn what_a_sweep_hands_to_the_work_queue_is_wanted() {
