@@ -21,6 +21,7 @@ EVERYTHING = {
     "SubnetIds": "subnet-1,subnet-2",
     "SecurityGroupIds": "sg-1",
     "HttpsProxy": "http://proxy.example.com:3128",
+    "NoProxy": ".amazonaws.com",
     "LayerArns": "arn:aws:lambda:us-east-1:123456789012:layer:roots:1",
     "CaBundle": "/opt/roots.pem",
     "ReadOnlyPrincipals": "arn:aws:iam::123456789012:role/auditors",

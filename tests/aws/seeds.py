@@ -1,15 +1,15 @@
-"""A defect for each rule: what it does to the template, and which rule alone must report it."""
+"""A defect for each rule: what it does to the template, and which rule alone must report it, or which beside it."""
 
 import json
 
 SEEDS = []
 
 
-def seed(name):
-    """Enters a defect that the rule of this name must report."""
+def seed(*names):
+    """Enters a defect that the rule of the first name must report, and those of the others, which it breaks as well."""
 
     def enter(function):
-        SEEDS.append((name, function.__doc__ or function.__name__.replace("_", " "), function))
+        SEEDS.append((names, function.__doc__ or function.__name__.replace("_", " "), function))
         return function
 
     return enter
@@ -406,6 +406,11 @@ def a_function_that_trusts_less_than_its_proxy_needs(context):
     del _resource(context, "AlibabaFunction")["Environment"]["Variables"]["OFFSITE_CA_BUNDLE"]
 
 
+@seed("landing_zone")
+def a_proxy_without_exceptions(context):
+    del _resource(context, "HuaweiFunction")["Environment"]["Variables"]["NO_PROXY"]
+
+
 @seed("logs")
 def logs_for_ever(context):
     del _resource(context, "TencentLog")["RetentionInDays"]
@@ -693,6 +698,16 @@ def a_report_whose_silence_counts_as_good(context):
     _resource(context, "HoldsAlarm")["TreatMissingData"] = "notBreaching"
 
 
+@seed("statistic_of_the_page")
+def a_page_that_names_another_statistic(context):
+    context.docs["metrics.md"] = context.docs["metrics.md"].replace("`InDoubt`, Maximum over", "`InDoubt`, Minimum over")
+
+
+@seed("statistic_of_the_page")
+def an_alarm_that_the_page_does_not_know(context):
+    context.docs["metrics.md"] = context.docs["metrics.md"].replace("`Throttled`, Sum over", "`Throttled`, over")
+
+
 @seed("alarms")
 def an_alarm_that_one_good_report_ends(context):
     _resource(context, "HoldsAlarm")["Statistic"] = "Maximum"
@@ -730,6 +745,17 @@ def an_output_without_a_condition(context):
 def an_arn_of_one_partition(context):
     statement = _statement(context, "FleetRole", "Await")
     statement["Resource"] = {"Fn::Sub": "arn:aws:states:${AWS::Region}:${AWS::AccountId}:execution:${AWS::StackName}-replicate:x"}
+
+
+@seed("constraints_told")
+def a_pattern_without_a_word(context):
+    del context.sam["Parameters"]["EventBusName"]["ConstraintDescription"]
+
+
+@seed("brake_lies_in_the_ledger")
+def a_brake_that_a_deployment_releases(context):
+    context.docs["configuration.md"] += "`OFFSITE_PAUSED`"
+    _resource(context, "AlibabaFunction")["Environment"]["Variables"]["OFFSITE_PAUSED"] = "false"
 
 
 @seed("parameters")
