@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 
+import access_rules  # noqa: F401  enters its rules
 import permissions
 import rules
 import seeds

@@ -27,6 +27,12 @@ def _statement(context, role, sid):
     raise KeyError(sid)
 
 
+def _optional(context, role, condition):
+    """The statement of a role that is there under a condition."""
+    statements = _resource(context, role)["Policies"][0]["PolicyDocument"]["Statement"]
+    return next(one["Fn::If"][1] for one in statements if one.get("Fn::If", [""])[0] == condition)
+
+
 def _state(context, name, machine="workflow"):
     return context.workflows[machine]["States"][name]
 
@@ -166,7 +172,7 @@ def a_log_that_forgets_the_key(context):
     del _resource(context, "HuaweiLog")["KmsKeyId"]
 
 
-@seed("no_wildcard_action")
+@seed("no_wildcard_action", "only_these_actions")
 def any_message_action(context):
     _statement(context, "TencentRole", "Send")["Action"] = "sqs:SendMessage*"
 
@@ -183,16 +189,12 @@ def every_queue(context):
 
 @seed("resources_named")
 def every_secret(context):
-    statements = _resource(context, "TencentRole")["Policies"][0]["PolicyDocument"]["Statement"]
-    statement = next(one["Fn::If"][1] for one in statements if one.get("Fn::If", [""])[0] == "TencentHasSecrets")
-    statement["Resource"] = "*"
+    _optional(context, "TencentRole", "TencentHasSecrets")["Resource"] = "*"
 
 
 @seed("resources_named")
 def a_token_for_any_audience(context):
-    statements = _resource(context, "HuaweiRole")["Policies"][0]["PolicyDocument"]["Statement"]
-    statement = next(one["Fn::If"][1] for one in statements if one.get("Fn::If", [""])[0] == "HuaweiFederated")
-    del statement["Condition"]
+    del _optional(context, "HuaweiRole", "HuaweiFederated")["Condition"]
 
 
 @seed("deletes_notes_only")
@@ -228,7 +230,7 @@ def a_report_that_writes_anywhere(context):
     _statement(context, "ReportRole", "Reports")["Resource"] = {"Fn::Sub": "arn:${AWS::Partition}:s3:::${Reports}/*"}
 
 
-@seed("the_report_only_reads")
+@seed("the_report_only_reads", "only_these_actions", "keys_reach")
 def a_report_with_a_clouds_key(context):
     statement = {
         "Sid": "Key",
@@ -239,7 +241,7 @@ def a_report_with_a_clouds_key(context):
     _resource(context, "ReportRole")["Policies"][0]["PolicyDocument"]["Statement"].append(statement)
 
 
-@seed("the_report_only_reads")
+@seed("the_report_only_reads", "only_these_actions")
 def a_report_that_unlocks(context):
     _statement(context, "ReportRole", "Reports")["Action"] = ["s3:PutObject", "s3:BypassGovernanceRetention"]
 
@@ -271,7 +273,7 @@ def a_door_to_a_cloud_that_is_not_there(context):
     variables["OFFSITE_ALIBABA_DOOR_QUEUE_URL"] = {"Fn::Sub": "https://sqs.example/AlibabaWork"}
 
 
-@seed("the_door_may_little")
+@seed("only_these_actions")
 def a_door_that_reads_the_ledger(context):
     statement = json.loads(json.dumps(_statement(context, "ReportRole", "Ledger")))
     _resource(context, "DoorRole")["Policies"][0]["PolicyDocument"]["Statement"].append(statement)
@@ -376,6 +378,42 @@ def a_role_for_any_schedule(context):
     del _resource(context, "TencentScheduleRole")["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]
 
 
+@seed("only_these_actions")
+def a_function_that_may_hide_messages(context):
+    _statement(context, "TencentRole", "Work")["Action"].append("sqs:ChangeMessageVisibility")
+
+
+@seed("only_these_actions")
+def a_function_that_may_not_read_its_queue(context):
+    _statement(context, "HuaweiRole", "Work")["Action"].remove("sqs:ReceiveMessage")
+
+
+@seed("keys_reach")
+def an_operator_who_cannot_redrive(context):
+    _optional(context, "OperatorRole", "AnyKey")["Resource"].pop()
+
+
+@seed("keys_reach")
+def an_operator_who_cannot_write_the_policy(context):
+    _optional(context, "OperatorRole", "PolicyHasKey")["Action"] = "kms:Decrypt"
+
+
+@seed("keys_reach")
+def a_reader_who_cannot_read_the_policy(context):
+    _optional(context, "ReadOnlyRole", "PolicyHasKey")["Resource"] = {"Ref": "KmsKeyArn"}
+
+
+@seed("keys_reach")
+def a_key_that_is_forgotten_where_it_is_the_only_one(context):
+    context.template["Conditions"]["AnyKey"] = {"Condition": "OwnKey"}
+
+
+@seed("keys_go_no_further")
+def a_reader_with_a_clouds_key(context):
+    statement = _optional(context, "ReadOnlyRole", "OwnKey")
+    statement["Resource"] = [statement["Resource"], {"Fn::If": ["TencentOwnKey", {"Ref": "TencentKmsKeyArn"}, {"Ref": "AWS::NoValue"}]}]
+
+
 @seed("roles_of_people")
 def a_reader_that_writes(context):
     _statement(context, "ReadOnlyRole", "Look")["Action"].append("dynamodb:PutItem")
@@ -461,7 +499,7 @@ def an_index_that_holds_whole_items(context):
     _resource(context, "HuaweiLedger")["GlobalSecondaryIndexes"][1]["Projection"]["ProjectionType"] = "ALL"
 
 
-@seed("keys_only")
+@seed("keys_only", "only_these_actions")
 def a_report_that_cannot_read_what_an_index_names(context):
     _statement(context, "ReportRole", "Ledger")["Action"] = "dynamodb:GetItem"
 
@@ -527,7 +565,7 @@ def a_policy_that_the_stack_makes(context):
     context.template["Resources"]["Ready"]["DependsOn"].append("Policy")
 
 
-@seed("policy_is_the_operators")
+@seed("policy_is_the_operators", "only_these_actions", "keys_reach")
 def a_function_that_may_write_the_policy(context):
     _statement(context, "TencentRole", "Policy")["Action"]["Fn::If"][2] = ["ssm:GetParameter", "ssm:PutParameter"]
 
@@ -884,9 +922,9 @@ def an_integration_of_one_partition(context):
             state["Resource"] = state["Resource"].replace("${Partition}", "aws")
 
 
-@seed("asl_role")
+@seed("asl_role", "keys_reach")
 def a_workflow_that_may_read_secrets(context):
-    statement = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "Receipts"}}
+    statement = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "TencentSecretArns"}}
     _resource(context, "WorkflowRole")["Policies"][0]["PolicyDocument"]["Statement"].append(statement)
 
 
