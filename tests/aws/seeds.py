@@ -928,6 +928,55 @@ def a_workflow_that_may_read_secrets(context):
     _resource(context, "WorkflowRole")["Policies"][0]["PolicyDocument"]["Statement"].append(statement)
 
 
+@seed("asl_undefined")
+def a_look_that_takes_what_is_left_out_for_ended(context):
+    assign = _state(context, "Observe")["Assign"]
+    assign["watch"] = assign["watch"].replace("$not(answer.done = true)", "answer.done = false")
+
+
+@seed("asl_undefined")
+def a_copy_of_unknown_state_that_counts_as_there(context):
+    choice = _state(context, "Verdict")["Choices"][2]
+    choice["Condition"] = choice["Condition"].replace("$not(state = 'replicated')", "state != 'replicated'")
+
+
+def _name(context, state, found, put):
+    arguments = _state(context, state, "workflow-fleet")["ItemProcessor"]["States"][{"Each": "Replicate", "Fleets": "Fleet"}[state]]["Arguments"]
+    arguments["Name"] = arguments["Name"].replace(found, put)
+
+
+@seed("asl_names")
+def a_child_with_a_name_of_82_signs(context):
+    _name(context, "Fleets", "<= 70", "<= 78")
+
+
+@seed("asl_names")
+def children_of_two_long_names_that_are_one(context):
+    _name(context, "Each", "$hash($name, 'SHA-256')", "$name")
+
+
+@seed("asl_names")
+def a_child_without_a_number(context):
+    _name(context, "Each", "$string($states.context.Map.Item.Index)", "'item'")
+
+
+@seed("asl_fleet_input")
+def a_fleet_of_a_word(context):
+    choice = _state(context, "Input", "workflow-fleet")["Choices"][0]
+    choice["Condition"] = choice["Condition"].replace(" and $type($in.ids) = 'array'", "")
+
+
+@seed("asl_fleet_input")
+def a_fleet_that_begins_without_a_look_at_its_input(context):
+    context.workflows["workflow-fleet"]["StartAt"] = "Plan"
+    del context.workflows["workflow-fleet"]["States"]["Input"]
+
+
+@seed("asl_fleet_input")
+def a_wrong_input_that_counts_as_a_doubt(context):
+    context.workflows["workflow-fleet"]["States"]["NotAFleet"]["Error"] = "Offsite.InDoubt"
+
+
 @seed("asl_expressions")
 def an_expression_that_does_not_parse(context):
     _state(context, "Looked")["Choices"][0]["Condition"] = "{% $count($watch = 0 %}"
