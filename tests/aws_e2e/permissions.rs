@@ -105,6 +105,8 @@ async fn without_leave_to_write_the_ledger_nothing_is_started_and_afterwards_it_
 #[tokio::test]
 async fn without_leave_to_send_the_receipt_waits_in_the_outbox_and_comes_once() {
     let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
+    // A copy that arrives meanwhile would be told of by a second receipt.
+    home.seed(Cloud::Tencent, json!({ "switches": { "copy_duration_s": 3_600 } })).await;
     let (role, whole) = policy_of(&home).await;
     let function = home.function(Cloud::Tencent);
     // MiniStack has a name of its own for batches: see tests/aws/translate.py.
