@@ -4,6 +4,8 @@ r"""One deployable zip for each function, the same bit by bit wherever it is pac
     python3 infra/aws/package.py                        all five, from what was built last
     python3 infra/aws/package.py tencent --out /tmp     one of them, to another folder
     python3 infra/aws/package.py --from target/release  what plain cargo built
+    python3 infra/aws/package.py --check infra/aws/.aws-sam/build --architecture arm64
+                                                        packs nothing: refuses what `sam build` built for another processor
 
 Build first, without the paths of your machine in the binaries, so that another checkout makes the same ones:
 
@@ -71,6 +73,14 @@ def check(binary, path, architecture):
                       "older system (Debian 12), or leave out --compiler cargo: then cargo lambda links through zig")
 
 
+def built_by_sam(folder):
+    """Each function's binary, as `sam build` leaves it below its folder."""
+    found = sorted(folder.glob("*/bootstrap"))
+    if not found:
+        raise Refused(f"there is no */bootstrap in {folder}. Give the folder that `sam build --beta-features` wrote: infra/aws/.aws-sam/build")
+    return found
+
+
 def pack(binary, target):
     """Writes the zip: one entry, executable, nothing in it that depends on time, place or person."""
     entry = zipfile.ZipInfo("bootstrap", date_time=(1980, 1, 1, 0, 0, 0))
@@ -92,12 +102,21 @@ def main(arguments=None):
                         help="where the binaries are, as offsite-NAME/bootstrap or offsite-NAME")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("dist"), metavar="DIR", help="where the zips go (dist)")
     parser.add_argument("--architecture", choices=MACHINES, default="x86_64", help="what the binaries must be built for (x86_64)")
+    parser.add_argument("--check", type=pathlib.Path, metavar="DIR",
+                        help="packs nothing, and checks each function below DIR, as `sam build` leaves them")
     given = parser.parse_args(arguments)
+    if given.check and (given.function or given.source):
+        parser.error("--check looks at every function of its folder: leave out names and --from")
     for function in given.function:
         if function not in FUNCTIONS:
             parser.error(f"there is no function for {function!r}: {', '.join(FUNCTIONS)}")
     folders = [given.source] if given.source else [ROOT / "target/lambda", ROOT / "target/release"]
     try:
+        if given.check:
+            for path in built_by_sam(given.check):
+                check(path.read_bytes(), path, given.architecture)
+                print(f"{path}  for {given.architecture}")
+            return 0
         # All are read and checked before the first is written.
         found = [(function, find(function, folders)) for function in given.function or FUNCTIONS]
         binaries = [(function, path, path.read_bytes()) for function, path in found]

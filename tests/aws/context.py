@@ -9,27 +9,36 @@ from translate import ROOT, TEMPLATE, load, translate, with_code
 PROVIDERS = ("Alibaba", "Huawei", "Tencent")
 DOOR = {"DoorSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:door-AbCdEf"}
 ALL_ON = {**{f"{name}Enabled": "true" for name in PROVIDERS}, **DOOR}
-KEY = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+
+
+def key(number):
+    """ARN of a key; each has its own, so that a rule sees which one somebody may use."""
+    return f"arn:aws:kms:us-east-1:123456789012:key/{number}{number}111111-2222-3333-4444-555555555555"
+
+
+# Everything that can be encrypted with a key of its own.
+KEYS = {
+    "KmsKeyArn": key(0), "PolicyKmsKeyArn": key(1), "DoorKmsKeyArn": key(2),
+    **{f"{name}KmsKeyArn": key(number) for number, name in enumerate(PROVIDERS, 3)},
+}  # fmt: skip
 EVERYTHING = {
     **ALL_ON,
-    "KmsKeyArn": KEY,
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:on-call",
     "PolicyS3Uri": "s3://policies-of-offsite/offsite.json",
-    "PolicyKmsKeyArn": KEY,
+    **KEYS,
     "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
     "RolePath": "/teams/backup/",
     "SubnetIds": "subnet-1,subnet-2",
     "SecurityGroupIds": "sg-1",
     "HttpsProxy": "http://proxy.example.com:3128",
+    "NoProxy": ".amazonaws.com",
     "LayerArns": "arn:aws:lambda:us-east-1:123456789012:layer:roots:1",
     "CaBundle": "/opt/roots.pem",
     "ReadOnlyPrincipals": "arn:aws:iam::123456789012:role/auditors",
     "OperatorPrincipals": "arn:aws:iam::123456789012:role/on-call",
     "ReceiptsAreRead": "true",
-    "DoorKmsKeyArn": KEY,
     "WorkSenders": "arn:aws:iam::210987654321:role/backups",
-    **{f"{name}KmsKeyArn": KEY for name in PROVIDERS},
-    **{f"{name}SecretArns": "arn:aws:secretsmanager:us-east-1:123456789012:secret:cloud-AbCdEf" for name in PROVIDERS},
+    **{f"{name}SecretArns": f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{name.lower()}-AbCdEf" for name in PROVIDERS},
     **{f"{name}FederationAudiences": "offsite" for name in PROVIDERS},
 }
 VARIANTS = {"plain": ALL_ON, "everything": EVERYTHING}

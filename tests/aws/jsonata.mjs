@@ -1,5 +1,7 @@
-// Parses JSONata expressions as Step Functions writes them: a JSON array of "{% ... %}" on standard input, an array of
-// {error} or {reads: [variables]} on standard output.
+// Parses or evaluates JSONata as Step Functions writes it: a JSON array on standard input, an array of answers on standard output.
+// "{% ... %}" is parsed: {reads: [variables]}. {expression: "{% ... %}", states} is evaluated, where $states is that: {value}. Either may
+// be {error}.
+import { createHash } from "node:crypto";
 import jsonata from "jsonata";
 
 // What Step Functions adds to JSONata. Source: AWS Step Functions Developer Guide, "JSONata functions provided by Step Functions", 2026.
@@ -28,10 +30,21 @@ function reads(node, bound, found) {
   }
 }
 
+async function evaluated({ expression, states }) {
+  try {
+    const parsed = jsonata(expression.slice(2, -2));
+    parsed.registerFunction("hash", (value, algorithm) => createHash(algorithm.replace("-", "")).update(value).digest("hex"));
+    return { value: (await parsed.evaluate({}, { states })) ?? null };
+  } catch (error) {
+    return { error: `${error.code ?? ""} ${error.message}`.trim() };
+  }
+}
+
 let text = "";
 for await (const part of process.stdin) text += part;
 const pending = [];
 const answers = JSON.parse(text).map((expression) => {
+  if (typeof expression === "object") return { evaluated: evaluated(expression) };
   try {
     const found = new Set();
     reads(jsonata(expression.slice(2, -2)).ast(), new Set(), found);
@@ -41,4 +54,5 @@ const answers = JSON.parse(text).map((expression) => {
   }
 });
 await Promise.all(pending);
-process.stdout.write(JSON.stringify(answers.map(({ error, found }) => (error ? { error } : { reads: [...found] }))));
+const told = ({ error, found, evaluated }) => evaluated ?? (error ? { error } : { reads: [...found] });
+process.stdout.write(JSON.stringify(await Promise.all(answers.map(told))));

@@ -316,16 +316,12 @@ def the_door_is_off(context):
 
 @rule
 def the_door_may_little(context):
-    """The door reads its one secret and sends to the work queues: no ledger, no policy, no cloud's key, no function."""
-    allowed = {"secretsmanager:GetSecretValue", "sqs:SendMessage", "kms:Decrypt", "kms:GenerateDataKey", "logs:CreateLogStream",
-               "logs:PutLogEvents"} | NO_RESOURCE - {"sts:GetWebIdentityToken"}  # fmt: skip
+    """Of what the door may do (only_these_actions), it reads its one secret and sends to the work queues alone."""
     queues = {f"{provider}Work" for provider in PROVIDERS}
     for parameters in VARIANTS.values():
         for policy in _of_the_door(context, parameters)["DoorRole"]["Policies"]:
             for one in policy["PolicyDocument"]["Statement"]:
                 actions = set(items(one["Action"]))
-                if actions - allowed:
-                    yield f"{sorted(actions - allowed)}"
                 if "sqs:SendMessage" in actions and {target(queue) for queue in items(one["Resource"])} != queues:
                     yield f"sends to {one['Resource']}"
                 if "secretsmanager:GetSecretValue" in actions and items(one["Resource"]) != list(DOOR.values()):
@@ -466,7 +462,7 @@ def roles_of_people(context):
 
 @rule
 def landing_zone(context):
-    """Each role has the boundary and the path, each function the VPC, proxy, layers and roots that are asked for, and by default none."""
+    """Each role has the boundary and the path, each function the VPC, proxy and its exceptions, layers and roots that are asked for, and by default none."""
     for variant, name, role in context.made("AWS::IAM::Role"):
         asked = variant == "everything"
         boundary = EVERYTHING["PermissionsBoundaryArn"] if asked else None
@@ -475,15 +471,17 @@ def landing_zone(context):
     for variant, name, function in context.made("AWS::Lambda::Function"):
         variables = function["Environment"]["Variables"]
         found = (
-            function.get("VpcConfig"), function.get("Layers"), variables.get("HTTPS_PROXY"), variables.get("OFFSITE_CA_BUNDLE"),
+            function.get("VpcConfig"), function.get("Layers"), variables.get("HTTPS_PROXY"), variables.get("NO_PROXY"),
+            variables.get("OFFSITE_CA_BUNDLE"),
         )  # fmt: skip
         vpc = {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
-        given = (vpc, [EVERYTHING["LayerArns"]], EVERYTHING["HttpsProxy"], EVERYTHING["CaBundle"])
-        if found != (given if variant == "everything" else (None, None, None, "")):
+        given = (vpc, [EVERYTHING["LayerArns"]], EVERYTHING["HttpsProxy"], EVERYTHING["NoProxy"], EVERYTHING["CaBundle"])
+        if found != (given if variant == "everything" else (None, None, None, None, "")):
             yield f"{name} ({variant}): {found}"
         role = context.resolved(VARIANTS[variant])["Resources"][target(function["Role"])]["Properties"]
         if "lambda.amazonaws.com" in str(role) and ("ec2:CreateNetworkInterface" in str(role)) != (variant == "everything"):
             yield f"{name} ({variant}): rights to a network interface"
+
 
 @rule
 def logs(context):
@@ -873,6 +871,21 @@ def alarms(context):
             yield f"{name}: tells nobody"
 
 
+# The page is about the alarms of a rule, and these metrics are of no rule.
+OF_NO_RULE = {"Holds", "TailAgeSeconds"}
+
+
+@rule
+def statistic_of_the_page(context):
+    """An alarm on a metric of Offsite has the statistic that docs/metrics.md names for it."""
+    told = dict(re.findall(r"`(\w+)`, (Minimum|Maximum|Sum|Average|p\d+) over", context.docs["metrics.md"].split("## Alarms", 1)[1]))
+    for _, name, alarm in context.made("AWS::CloudWatch::Alarm", ALL_ON):
+        metric, statistic = alarm["MetricName"], alarm.get("Statistic", alarm.get("ExtendedStatistic"))
+        known = metric in told or metric in context.metrics() - OF_NO_RULE
+        if alarm["Namespace"] == "Offsite" and known and told.get(metric) != statistic:
+            yield f"{name}: {statistic} of {metric}, and the page says {told.get(metric)}"
+
+
 @rule
 def same_blocks(context):
     """The three providers' blocks are the same text up to the name."""
@@ -906,6 +919,23 @@ def any_partition(context):
     partitions = set(context.template["Mappings"]["Console"])
     if partitions != {"aws", "aws-cn", "aws-us-gov"}:
         yield f"console of {sorted(partitions)}"
+
+
+@rule
+def constraints_told(context):
+    """A parameter that takes a pattern says in words what it takes: CloudFormation shows the bare pattern otherwise."""
+    for name, parameter in context.sam["Parameters"].items():
+        if "AllowedPattern" in parameter and not parameter.get("ConstraintDescription"):
+            yield name
+
+
+@rule
+def brake_lies_in_the_ledger(context):
+    """Neither a parameter nor a variable of a function is a brake: a deployment would set or release it."""
+    yield from (name for name in context.sam["Parameters"] if "Pause" in name)
+    for variant, name, function in context.made("AWS::Lambda::Function"):
+        if "OFFSITE_PAUSED" in function["Environment"]["Variables"]:
+            yield f"{name} ({variant})"
 
 
 @rule

@@ -1,15 +1,15 @@
-"""A defect for each rule: what it does to the template, and which rule alone must report it."""
+"""A defect for each rule: what it does to the template, and which rule alone must report it, or which beside it."""
 
 import json
 
 SEEDS = []
 
 
-def seed(name):
-    """Enters a defect that the rule of this name must report."""
+def seed(*names):
+    """Enters a defect that the rule of the first name must report, and those of the others, which it breaks as well."""
 
     def enter(function):
-        SEEDS.append((name, function.__doc__ or function.__name__.replace("_", " "), function))
+        SEEDS.append((names, function.__doc__ or function.__name__.replace("_", " "), function))
         return function
 
     return enter
@@ -25,6 +25,12 @@ def _statement(context, role, sid):
             if statement.get("Sid") == sid:
                 return statement
     raise KeyError(sid)
+
+
+def _optional(context, role, condition):
+    """The statement of a role that is there under a condition."""
+    statements = _resource(context, role)["Policies"][0]["PolicyDocument"]["Statement"]
+    return next(one["Fn::If"][1] for one in statements if one.get("Fn::If", [""])[0] == condition)
 
 
 def _state(context, name, machine="workflow"):
@@ -166,7 +172,7 @@ def a_log_that_forgets_the_key(context):
     del _resource(context, "HuaweiLog")["KmsKeyId"]
 
 
-@seed("no_wildcard_action")
+@seed("no_wildcard_action", "only_these_actions")
 def any_message_action(context):
     _statement(context, "TencentRole", "Send")["Action"] = "sqs:SendMessage*"
 
@@ -183,16 +189,12 @@ def every_queue(context):
 
 @seed("resources_named")
 def every_secret(context):
-    statements = _resource(context, "TencentRole")["Policies"][0]["PolicyDocument"]["Statement"]
-    statement = next(one["Fn::If"][1] for one in statements if one.get("Fn::If", [""])[0] == "TencentHasSecrets")
-    statement["Resource"] = "*"
+    _optional(context, "TencentRole", "TencentHasSecrets")["Resource"] = "*"
 
 
 @seed("resources_named")
 def a_token_for_any_audience(context):
-    statements = _resource(context, "HuaweiRole")["Policies"][0]["PolicyDocument"]["Statement"]
-    statement = next(one["Fn::If"][1] for one in statements if one.get("Fn::If", [""])[0] == "HuaweiFederated")
-    del statement["Condition"]
+    del _optional(context, "HuaweiRole", "HuaweiFederated")["Condition"]
 
 
 @seed("deletes_notes_only")
@@ -228,7 +230,7 @@ def a_report_that_writes_anywhere(context):
     _statement(context, "ReportRole", "Reports")["Resource"] = {"Fn::Sub": "arn:${AWS::Partition}:s3:::${Reports}/*"}
 
 
-@seed("the_report_only_reads")
+@seed("the_report_only_reads", "only_these_actions", "keys_reach")
 def a_report_with_a_clouds_key(context):
     statement = {
         "Sid": "Key",
@@ -239,7 +241,7 @@ def a_report_with_a_clouds_key(context):
     _resource(context, "ReportRole")["Policies"][0]["PolicyDocument"]["Statement"].append(statement)
 
 
-@seed("the_report_only_reads")
+@seed("the_report_only_reads", "only_these_actions")
 def a_report_that_unlocks(context):
     _statement(context, "ReportRole", "Reports")["Action"] = ["s3:PutObject", "s3:BypassGovernanceRetention"]
 
@@ -271,7 +273,7 @@ def a_door_to_a_cloud_that_is_not_there(context):
     variables["OFFSITE_ALIBABA_DOOR_QUEUE_URL"] = {"Fn::Sub": "https://sqs.example/AlibabaWork"}
 
 
-@seed("the_door_may_little")
+@seed("only_these_actions")
 def a_door_that_reads_the_ledger(context):
     statement = json.loads(json.dumps(_statement(context, "ReportRole", "Ledger")))
     _resource(context, "DoorRole")["Policies"][0]["PolicyDocument"]["Statement"].append(statement)
@@ -376,6 +378,42 @@ def a_role_for_any_schedule(context):
     del _resource(context, "TencentScheduleRole")["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]
 
 
+@seed("only_these_actions")
+def a_function_that_may_hide_messages(context):
+    _statement(context, "TencentRole", "Work")["Action"].append("sqs:ChangeMessageVisibility")
+
+
+@seed("only_these_actions")
+def a_function_that_may_not_read_its_queue(context):
+    _statement(context, "HuaweiRole", "Work")["Action"].remove("sqs:ReceiveMessage")
+
+
+@seed("keys_reach")
+def an_operator_who_cannot_redrive(context):
+    _optional(context, "OperatorRole", "AnyKey")["Resource"].pop()
+
+
+@seed("keys_reach")
+def an_operator_who_cannot_write_the_policy(context):
+    _optional(context, "OperatorRole", "PolicyHasKey")["Action"] = "kms:Decrypt"
+
+
+@seed("keys_reach")
+def a_reader_who_cannot_read_the_policy(context):
+    _optional(context, "ReadOnlyRole", "PolicyHasKey")["Resource"] = {"Ref": "KmsKeyArn"}
+
+
+@seed("keys_reach")
+def a_key_that_is_forgotten_where_it_is_the_only_one(context):
+    context.template["Conditions"]["AnyKey"] = {"Condition": "OwnKey"}
+
+
+@seed("keys_go_no_further")
+def a_reader_with_a_clouds_key(context):
+    statement = _optional(context, "ReadOnlyRole", "OwnKey")
+    statement["Resource"] = [statement["Resource"], {"Fn::If": ["TencentOwnKey", {"Ref": "TencentKmsKeyArn"}, {"Ref": "AWS::NoValue"}]}]
+
+
 @seed("roles_of_people")
 def a_reader_that_writes(context):
     _statement(context, "ReadOnlyRole", "Look")["Action"].append("dynamodb:PutItem")
@@ -404,6 +442,11 @@ def a_function_beside_its_vpc(context):
 @seed("landing_zone")
 def a_function_that_trusts_less_than_its_proxy_needs(context):
     del _resource(context, "AlibabaFunction")["Environment"]["Variables"]["OFFSITE_CA_BUNDLE"]
+
+
+@seed("landing_zone")
+def a_proxy_without_exceptions(context):
+    del _resource(context, "HuaweiFunction")["Environment"]["Variables"]["NO_PROXY"]
 
 
 @seed("logs")
@@ -456,7 +499,7 @@ def an_index_that_holds_whole_items(context):
     _resource(context, "HuaweiLedger")["GlobalSecondaryIndexes"][1]["Projection"]["ProjectionType"] = "ALL"
 
 
-@seed("keys_only")
+@seed("keys_only", "only_these_actions")
 def a_report_that_cannot_read_what_an_index_names(context):
     _statement(context, "ReportRole", "Ledger")["Action"] = "dynamodb:GetItem"
 
@@ -522,7 +565,7 @@ def a_policy_that_the_stack_makes(context):
     context.template["Resources"]["Ready"]["DependsOn"].append("Policy")
 
 
-@seed("policy_is_the_operators")
+@seed("policy_is_the_operators", "only_these_actions", "keys_reach")
 def a_function_that_may_write_the_policy(context):
     _statement(context, "TencentRole", "Policy")["Action"]["Fn::If"][2] = ["ssm:GetParameter", "ssm:PutParameter"]
 
@@ -693,6 +736,16 @@ def a_report_whose_silence_counts_as_good(context):
     _resource(context, "HoldsAlarm")["TreatMissingData"] = "notBreaching"
 
 
+@seed("statistic_of_the_page")
+def a_page_that_names_another_statistic(context):
+    context.docs["metrics.md"] = context.docs["metrics.md"].replace("`InDoubt`, Maximum over", "`InDoubt`, Minimum over")
+
+
+@seed("statistic_of_the_page")
+def an_alarm_that_the_page_does_not_know(context):
+    context.docs["metrics.md"] = context.docs["metrics.md"].replace("`Throttled`, Sum over", "`Throttled`, over")
+
+
 @seed("alarms")
 def an_alarm_that_one_good_report_ends(context):
     _resource(context, "HoldsAlarm")["Statistic"] = "Maximum"
@@ -730,6 +783,17 @@ def an_output_without_a_condition(context):
 def an_arn_of_one_partition(context):
     statement = _statement(context, "FleetRole", "Await")
     statement["Resource"] = {"Fn::Sub": "arn:aws:states:${AWS::Region}:${AWS::AccountId}:execution:${AWS::StackName}-replicate:x"}
+
+
+@seed("constraints_told")
+def a_pattern_without_a_word(context):
+    del context.sam["Parameters"]["EventBusName"]["ConstraintDescription"]
+
+
+@seed("brake_lies_in_the_ledger")
+def a_brake_that_a_deployment_releases(context):
+    context.docs["configuration.md"] += "`OFFSITE_PAUSED`"
+    _resource(context, "AlibabaFunction")["Environment"]["Variables"]["OFFSITE_PAUSED"] = "false"
 
 
 @seed("parameters")
@@ -858,10 +922,59 @@ def an_integration_of_one_partition(context):
             state["Resource"] = state["Resource"].replace("${Partition}", "aws")
 
 
-@seed("asl_role")
+@seed("asl_role", "keys_reach")
 def a_workflow_that_may_read_secrets(context):
-    statement = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "Receipts"}}
+    statement = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "TencentSecretArns"}}
     _resource(context, "WorkflowRole")["Policies"][0]["PolicyDocument"]["Statement"].append(statement)
+
+
+@seed("asl_undefined")
+def a_look_that_takes_what_is_left_out_for_ended(context):
+    assign = _state(context, "Observe")["Assign"]
+    assign["watch"] = assign["watch"].replace("$not(answer.done = true)", "answer.done = false")
+
+
+@seed("asl_undefined")
+def a_copy_of_unknown_state_that_counts_as_there(context):
+    choice = _state(context, "Verdict")["Choices"][2]
+    choice["Condition"] = choice["Condition"].replace("$not(state = 'replicated')", "state != 'replicated'")
+
+
+def _name(context, state, found, put):
+    arguments = _state(context, state, "workflow-fleet")["ItemProcessor"]["States"][{"Each": "Replicate", "Fleets": "Fleet"}[state]]["Arguments"]
+    arguments["Name"] = arguments["Name"].replace(found, put)
+
+
+@seed("asl_names")
+def a_child_with_a_name_of_82_signs(context):
+    _name(context, "Fleets", "<= 70", "<= 78")
+
+
+@seed("asl_names")
+def children_of_two_long_names_that_are_one(context):
+    _name(context, "Each", "$hash($name, 'SHA-256')", "$name")
+
+
+@seed("asl_names")
+def a_child_without_a_number(context):
+    _name(context, "Each", "$string($states.context.Map.Item.Index)", "'item'")
+
+
+@seed("asl_fleet_input")
+def a_fleet_of_a_word(context):
+    choice = _state(context, "Input", "workflow-fleet")["Choices"][0]
+    choice["Condition"] = choice["Condition"].replace(" and $type($in.ids) = 'array'", "")
+
+
+@seed("asl_fleet_input")
+def a_fleet_that_begins_without_a_look_at_its_input(context):
+    context.workflows["workflow-fleet"]["StartAt"] = "Plan"
+    del context.workflows["workflow-fleet"]["States"]["Input"]
+
+
+@seed("asl_fleet_input")
+def a_wrong_input_that_counts_as_a_doubt(context):
+    context.workflows["workflow-fleet"]["States"]["NotAFleet"]["Error"] = "Offsite.InDoubt"
 
 
 @seed("asl_expressions")

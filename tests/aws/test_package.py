@@ -124,6 +124,23 @@ class Package(unittest.TestCase):
         run = self.run_it("tencent", "--from", "from", "--architecture", "arm64")
         self.assertEqual(run.returncode, 0, run.stderr)
 
+    def test_what_sam_built_for_another_processor_is_refused_before_it_is_deployed(self):
+        self.built("build/ReportFunction/bootstrap", program(machine=183))
+        self.built("build/template.yaml", b"Resources: {}")
+        asked = ("--check", "build", "--architecture", "arm64")
+        self.assertEqual(self.run_it(*asked).stdout, "build/ReportFunction/bootstrap  for arm64\n")
+        self.built("build/TencentFunction/bootstrap", program())
+        run = self.run_it(*asked)
+        self.assertEqual((run.returncode, run.stderr.count("\n")), (1, 1))
+        self.assertIn("build/TencentFunction/bootstrap is for x86_64, not arm64", run.stderr)
+        self.assertFalse((self.folder / "dist").exists())
+
+    def test_a_folder_without_what_sam_built_is_refused(self):
+        run = self.run_it("--check", "nothing")
+        self.assertEqual((run.returncode, run.stdout), (1, ""))
+        self.assertIn("there is no */bootstrap in nothing. Give the folder that `sam build --beta-features` wrote", run.stderr)
+        self.assertEqual(self.run_it("tencent", "--check", "nothing").returncode, 2)
+
     def test_32_bits_and_object_files_are_refused(self):
         self.assertIn("64-bit little-endian", self.refused(program(width=1)))
         self.assertIn("64-bit little-endian", self.refused(program(order=2)))

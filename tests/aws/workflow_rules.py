@@ -198,6 +198,93 @@ def asl_role(context):
                 yield f"invokes {statement['Resource']}"
 
 
+@rule
+def asl_undefined(context):
+    """What an answer leaves out counts as not so: both = false and != are false of it, so a copy of unknown state would count as there."""
+    for where, machine in context.workflows.items():
+        for path, value in walk(machine):
+            for found in re.findall(r"!=|= *false", str(value) if str(value).startswith("{%") else ""):
+                yield f"{where} {'.'.join(map(str, path))}: {found}; write $not(... = ...)"
+
+
+# Source: AWS Step Functions API Reference, StartExecution, name, 2026.
+LONGEST_NAME = 80
+
+
+@rule
+def asl_names(context):
+    """A child's name fits and is its own, of whatever length its parent's is; one of up to 70 signs stays readable in it."""
+    short, long = "s" * 70, "l" * LONGEST_NAME
+    expressions = {
+        where: state["Arguments"].get("Name", "")
+        for where, state in _states(context)
+        if "startExecution" in state.get("Resource", "")
+    }
+    asked = [
+        (expression, {"context": {"Execution": {"Name": name}, "Map": {"Item": {"Index": index}}}})
+        for expression in expressions.values()
+        for name in (short, long[:-1] + "a", long[:-1] + "b", *("t" * length for length in range(71, LONGEST_NAME)))
+        for index in (0, 199)
+    ]
+    answers = _evaluated(asked)
+    each = len(asked) // max(1, len(expressions))
+    for number, where in enumerate(expressions):
+        names = [str(answer.get("value", answer)) for answer in answers[number * each : (number + 1) * each]]
+        if len(set(names)) < each:
+            yield f"{where}: two children have the same name"
+        if names[:2] != [f"{short}-0", f"{short}-199"]:
+            yield f"{where}: {names[0]}"
+        yield from (f"{where}: {name}" for name in names if not re.fullmatch(rf"[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}", name))
+
+
+ONE = {"command": {"action": "replicate"}, "ids": ["snap-1"]}
+FLEETS = (ONE, {"commands": [{}]}, {"commands": []}, {**ONE, "max_concurrency": 400, "tolerated_failures": 0, "brief": True})
+NO_FLEETS = {
+    "give commands, or command and ids": (
+        {}, [], "all", {"ids": ["snap-1"]}, {"command": {}}, {"command": {}, "ids": "all"}, {"command": "all", "ids": []}, {"commands": 7},
+        {"commands": {}}, {"commands": None}, {"commands": [], **ONE}, {"commands": [], "ids": []},
+    ),
+    "give max_concurrency and tolerated_failures": (
+        {**ONE, "max_concurrency": "10"}, {**ONE, "max_concurrency": 2.5}, {**ONE, "tolerated_failures": None}, {**ONE, "tolerated_failures": []},
+    ),
+}  # fmt: skip
+
+
+@rule
+def asl_fleet_input(context):
+    """What is no fleet fails by the name of a wrong command and in words that say what to give, before anything else is done."""
+    machine = context.workflows["workflow-fleet"]
+    first = machine["States"][machine["StartAt"]]
+    wanted = [(given, None) for given in FLEETS] + [(given, cause) for cause, inputs in NO_FLEETS.items() for given in inputs]
+    choices = first.get("Choices", [])
+    answers = iter(_evaluated([(one["Condition"], {"input": given}) for given, _ in wanted for one in choices]))
+    for given, cause in wanted:
+        taken = [one for one, answer in [(one, next(answers)) for one in choices] if answer.get("value") is not False]
+        told = taken[0].get("Assign", {}).get("cause", "") if taken else None
+        if (told is None) != (cause is None) or not (told or "").startswith(cause or ""):
+            yield f"{given}: {told}"
+        if taken and machine["States"].get(taken[0]["Next"], {}).get("Error") != "Offsite.InvalidCommand":
+            yield f"{given} leads to {taken[0]['Next']}"
+
+
+_EVALUATED = {}
+
+
+def _evaluated(asked):
+    """The answer to each (expression, what $states is)."""
+    keys = [json.dumps(one) for one in asked]
+    unknown = {key: {"expression": expression, "states": states} for key, (expression, states) in zip(keys, asked) if key not in _EVALUATED}
+    if unknown:
+        _EVALUATED.update(zip(unknown, _node(list(unknown.values()))))
+    return [_EVALUATED[key] for key in keys]
+
+
+def _node(asked):
+    """What jsonata.mjs says of each."""
+    answer = subprocess.run(["node", str(HERE / "jsonata.mjs")], input=json.dumps(asked), capture_output=True, text=True, check=True)
+    return json.loads(answer.stdout)
+
+
 _PARSED = {}
 
 
@@ -217,10 +304,7 @@ def asl_expressions(context):
             yield f"{where}: an expression must be the whole string"
     unknown = [text for text in expressions if text not in _PARSED]
     if unknown:
-        answer = subprocess.run(
-            ["node", str(HERE / "jsonata.mjs")], input=json.dumps(unknown), capture_output=True, text=True, check=True
-        )
-        _PARSED.update(zip(unknown, json.loads(answer.stdout)))
+        _PARSED.update(zip(unknown, _node(unknown)))
     for text in expressions:
         where, assigned = texts[text]
         parsed = _PARSED[text]

@@ -1,5 +1,7 @@
 //! The state machines: a command to its evidence, each way to fail, and many commands at once.
 
+use std::collections::BTreeSet;
+
 use offsite_shared::model::command::Cloud;
 use serde_json::{Value, json};
 
@@ -98,6 +100,9 @@ async fn a_fleet_of_commands_ends_with_a_count_and_the_failed_one_does_not_stop_
 /// nobody to it.
 const LARGEST: usize = 262_144;
 
+/// Source: AWS Step Functions API Reference, StartExecution, name, 2026. MiniStack takes longer ones.
+const LONGEST_NAME: usize = 80;
+
 /// Every command is refused before any function is asked, so that this is about the machine alone.
 #[tokio::test]
 async fn a_fleet_of_2000_commands_of_which_each_fails_ends_by_name_within_what_an_execution_may_hold() {
@@ -149,11 +154,60 @@ async fn a_fleet_of_one_command_and_ids_copies_each() {
         .collect();
     told.sort();
     assert_eq!(told, home.made());
-    for wrong in
-        [json!({}), json!({ "ids": ids }), json!({ "command": command, "ids": "all" }), json!({ "commands": 7 })]
-    {
-        let ended = home.run_workflow("FleetArn", &format!("wrong-{}", wrong.to_string().len()), &wrong).await;
-        assert_eq!(ended["status"], "FAILED", "{wrong}: {ended:#}");
-    }
     assert_eq!(home.made().len(), 3);
+}
+
+/// Whoever gives something else is told what to give, and not in the words of an expression.
+#[tokio::test]
+async fn a_fleet_of_something_else_is_refused_in_words_that_say_what_to_give() {
+    let home = start().await;
+    let (command, ids) = (copy("snap-wrong0001"), ["snap-wrong0001"]);
+    let lists = "give commands, or command and ids (docs/workflows.md)";
+    let numbers = "give max_concurrency and tolerated_failures as whole numbers";
+    let wrong = [
+        (json!({}), lists),
+        (json!([]), lists),
+        (json!({ "ids": ids }), lists),
+        (json!({ "command": command }), lists),
+        (json!({ "command": command, "ids": "all" }), lists),
+        (json!({ "commands": 7 }), lists),
+        (json!({ "commands": command }), lists),
+        (json!({ "commands": [command], "ids": ids }), lists),
+        (json!({ "commands": [command], "max_concurrency": "10" }), numbers),
+        (json!({ "commands": [command], "tolerated_failures": 0.5 }), numbers),
+    ];
+    for (number, (input, cause)) in wrong.iter().enumerate() {
+        let ended = home.run_workflow("FleetArn", &format!("wrong-{number}"), input).await;
+        failed_with(&ended, "Offsite.InvalidCommand", cause);
+    }
+    // What only an expression finds out is put into a sentence.
+    let odd = json!({ "command": { "operation": "copy-snapshot", "source": 7 }, "ids": ids });
+    let ended = home.run_workflow("FleetArn", "odd", &odd).await;
+    failed_with(&ended, "Offsite.InvalidCommand", "no commands can be made of this input (docs/workflows.md): ");
+    assert_eq!(home.made(), [""; 0]);
+}
+
+/// The longest name of an execution, given twice but for its last sign: what it starts has names that fit, and its own ones.
+#[tokio::test]
+async fn fleets_with_the_longest_names_start_children_of_their_own_once() {
+    let home = start().await;
+    let command = json!({ "action": "replicate", "provider": "nobody", "operation": "copy-snapshot" });
+    let commands: Vec<Value> = (0..201).map(|_| command.clone()).collect();
+    let fleet = json!({ "commands": commands, "max_concurrency": 400, "tolerated_failures": 201 });
+    let names = ["a", "b"].map(|end| format!("{}{end}", "order-4711-".repeat(8).split_at(LONGEST_NAME - 1).0));
+    for name in &names {
+        assert_eq!(name.len(), LONGEST_NAME);
+        let done = output(&home.run_workflow("FleetArn", name, &fleet).await);
+        let errors: Vec<&Value> = done["fleets"].as_array().unwrap().iter().map(|fleet| &fleet["errors"]).collect();
+        assert_eq!(errors, [&json!(["Offsite.InvalidCommand"]); 2], "each was begun and refused: {done:#}");
+    }
+    for (machine, wanted) in [("FleetArn", 2 + 2 * 2), ("WorkflowArn", 2 * 201)] {
+        let begun = json!({ "stateMachineArn": home.output(machine), "maxResults": 1_000 });
+        let begun = home.account.json("AWSStepFunctions.ListExecutions", begun).await;
+        let begun: Vec<&str> =
+            begun["executions"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+        let distinct: BTreeSet<&str> = begun.iter().copied().collect();
+        assert_eq!((begun.len(), distinct.len()), (wanted, wanted), "{machine}");
+        assert!(begun.iter().all(|name| name.len() <= LONGEST_NAME && name.starts_with("order-4711-")), "{begun:?}");
+    }
 }
