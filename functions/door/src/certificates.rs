@@ -101,6 +101,6 @@ fn get(url: &str) -> HttpRequest {
         headers: Vec::new(),
         body: Vec::new(),
         timeout: TIMEOUT,
-        manner: Manner { longest_answer: LONGEST, fresh_connection: true },
+        manner: Manner { longest_answer: LONGEST, fresh_connection: true, ..Manner::default() },
     }
 }
