@@ -51,6 +51,7 @@ mod plain_output;
 mod policy;
 mod proof;
 mod races;
+mod reach;
 mod reads;
 mod remembered;
 mod report_page;
