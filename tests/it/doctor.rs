@@ -11,9 +11,11 @@ use offsite_local::cmd::show::Form;
 use offsite_local::home;
 use offsite_local::home::database::Database;
 use offsite_local::home::ledger::SqliteLedger;
+use offsite_shared::io::clock::SystemClock;
+use offsite_shared::ledger::adopted::{self, Adopted, NOTE};
 use offsite_shared::model::access::{Access, CredentialName, Pause};
 use offsite_shared::model::command::Cloud;
-use offsite_shared::ports::Ledger;
+use offsite_shared::ports::{Clock, Ledger, Notes};
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::sign::Credential;
 use offsite_simulators::{SimOptions, Simulators};
@@ -515,6 +517,21 @@ async fn this_installation_is_looked_at_too() {
     assert!(!seen.well);
     assert_eq!(seen.checks().len(), 1);
     assert!(seen.found("", "settings").contains("OFFSITE_TENCENT_RPS"));
+}
+
+#[tokio::test]
+async fn another_installation_that_was_met_is_a_warning() {
+    let practice = Practice::open().await;
+    let file = practice.folder.path().join("offsite.db");
+    let database = home::open(&file, true).await.unwrap();
+    let rules = practice.policy(&json!([tencent()]));
+    let seen = practice.run(args(rules.clone())).await;
+    assert_eq!(seen.statuses("", "installations"), ["ok"], "{}", seen.text);
+    let one = Adopted { at: SystemClock.now(), source: "snap-met00001".into(), destination: "ap-beijing".into() };
+    assert!(SqliteLedger::new(database).put_note(NOTE, &adopted::with(None, one), 0).await.unwrap());
+    let seen = practice.run(args(rules)).await;
+    assert_eq!(seen.statuses("", "installations"), ["warn"], "{}", seen.text);
+    assert!(seen.found("", "installations").contains("snap-met00001 to ap-beijing"), "{}", seen.text);
 }
 
 #[tokio::test]

@@ -52,6 +52,7 @@ mod plain_output;
 mod policy;
 mod proof;
 mod races;
+mod reach;
 mod reads;
 mod remembered;
 mod report_page;

@@ -7,9 +7,11 @@ use jiff::Timestamp;
 use offsite_shared::context::Context;
 use offsite_shared::handler::handle;
 use offsite_shared::model::command::Cloud;
+use offsite_shared::model::http::{HttpRequest, Reply, TransportError};
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::Clock;
+use offsite_shared::ports::{Boxed, Clock, Transport};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::schemas::{assert_fits, validator};
 use crate::sweeping::Estate;
@@ -31,15 +33,16 @@ fn huawei(operation: &str) -> Value {
 struct Home {
     estate: Estate,
     context: Context,
+    policy: Arc<Policy>,
 }
 
 impl Home {
     async fn of(rules: &[Value]) -> Home {
         let estate = Estate::plain().await;
         estate.post(Cloud::Huawei, "seed", &json!({ "switches": { "copy_duration_s": 3_600 } })).await;
-        let policy = Policy::from_json(&json!({ "version": 1, "rules": rules })).unwrap();
-        let context = estate.context(&Arc::new(policy));
-        Home { estate, context }
+        let policy = Arc::new(Policy::from_json(&json!({ "version": 1, "rules": rules })).unwrap());
+        let context = estate.context(&policy);
+        Home { estate, context, policy }
     }
 
     async fn looks(&self) -> Vec<Value> {
@@ -111,17 +114,23 @@ async fn on_huawei_one_list_shows_what_is_new_and_what_is_pending() {
 }
 
 #[tokio::test]
-async fn what_lies_beyond_two_pages_is_asked_for_one_by_one() {
+async fn what_lies_beyond_ten_pages_is_asked_for_one_by_one() {
     let home = Home::of(&[huawei("copy-backup")]).await;
     home.look().await;
     home.pass(3_600).await;
     let now = home.estate.clock.now();
-    let backups: Vec<Value> = (10..260)
-        .map(|at| json!({ "id": id(at), "project_id": PROJECT, "vault_id": "5b5816b5-f29c-4172-9d9a-76c719a659ce", "created": now.to_string() }))
-        .collect();
-    home.estate.post(Cloud::Huawei, "seed", &json!({ "backups": backups })).await;
-    home.pass(60).await;
-    home.look().await;
+    for from in [10, 560] {
+        let begun = home.estate.clock.now().to_string();
+        let row = |at: usize| json!({ "id": id(at), "project_id": PROJECT, "vault_id": "5b5816b5-f29c-4172-9d9a-76c719a659ce", "created": begun });
+        let backups: Vec<Value> = (from..from + 550).map(row).collect();
+        home.estate.post(Cloud::Huawei, "seed", &json!({ "backups": backups })).await;
+        home.pass(60).await;
+        home.look().await;
+        // One that is newer moves the mark on, so that these are not listed any more.
+        home.pass(1_800).await;
+        home.backup(&id(5_000 + from), "available", home.estate.clock.now()).await;
+        home.look().await;
+    }
     home.pass(3_600).await;
     home.backup(&id(1), "available", home.estate.clock.now()).await;
     home.pass(60).await;
@@ -156,6 +165,41 @@ async fn a_whole_vault_is_called_for_once_between_two_full_sweeps() {
     home.pass(60).await;
     home.look().await;
     assert_eq!(home.asked("CopyCheckpoint"), again);
+}
+
+/// A cloud that says nothing, and tells that it was asked.
+#[derive(Default)]
+struct Mute(Notify);
+
+impl Transport for Mute {
+    fn send(&self, _request: HttpRequest) -> Boxed<'_, Result<Reply, TransportError>> {
+        self.0.notify_one();
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_whole_vault_is_not_called_for_beside_a_running_sweep() {
+    let home = Home::of(&[huawei("copy-checkpoint")]).await;
+    home.look().await;
+    home.backup(&id(1), "available", home.estate.clock.now()).await;
+    let mute = Arc::new(Mute::default());
+    let mut sweeping = home.estate.context(&home.policy);
+    sweeping.ports.transport = mute.clone();
+    let (sweep, invocation) = (json!({ "action": "sweep" }), home.estate.invocation(900));
+    tokio::select! {
+        _ = handle(&sweeping, &sweep, &invocation) => panic!("it came to an end"),
+        () = mute.0.notified() => {}
+    }
+    home.pass(60).await;
+    let looked = home.look().await;
+    assert_eq!((&looked["started"], &looked["left"]), (&json!(0), &json!(1)), "{looked}");
+    assert_eq!(home.asked("CopyCheckpoint"), 0);
+    // The twin: the sweep's time is over.
+    home.pass(900).await;
+    home.backup(&id(2), "available", home.estate.clock.now()).await;
+    home.look().await;
+    assert_eq!(home.asked("CopyCheckpoint"), 1);
 }
 
 #[tokio::test]

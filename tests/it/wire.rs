@@ -19,6 +19,8 @@ use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use crate::emulators::http_client;
+
 /// The head of a request as it arrived: the lines before the empty one.
 async fn head_of(request: impl FnOnce(&str) -> HttpRequest) -> Vec<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -201,4 +203,43 @@ fn the_time_to_connect_lies_within_that_of_the_exchange_whatever_is_set() {
         let settings = Settings::from_environment(&environment, &[&Alibaba]).unwrap();
         assert!(settings.connect_timeout <= settings.timeout / 2, "{connect} of {timeout}");
     }
+}
+
+/// Answers one request with 302 to `elsewhere`, and counts those who come.
+async fn sends_on(elsewhere: &str, came: Arc<AtomicUsize>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let answer = match elsewhere {
+        "" => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned(),
+        elsewhere => {
+            format!("HTTP/1.1 302 Found\r\nlocation: {elsewhere}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        }
+    };
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            came.fetch_add(1, Ordering::SeqCst);
+            let mut chunk = [0; 4096];
+            let _ = stream.read(&mut chunk).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    host
+}
+
+/// What is signed for one host is sent to no other: who answers for the first one would choose who gets it.
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_is_not_followed() {
+    let (first, second) = (Arc::new(AtomicUsize::default()), Arc::new(AtomicUsize::default()));
+    let elsewhere = format!("http://{}/", sends_on("", second.clone()).await);
+    let host = sends_on(&elsewhere, first.clone()).await;
+    let transport = HttpTransport::new(Duration::from_secs(5)).unwrap();
+    for method in ["GET", "POST"] {
+        let reply = transport.send(plain(method, &host, b"")).await.unwrap();
+        assert_eq!(reply.status, 302, "{method}");
+        assert!(reply.headers.iter().any(|(name, value)| name == "location" && *value == elsewhere));
+    }
+    assert_eq!((first.load(Ordering::SeqCst), second.load(Ordering::SeqCst)), (2, 0));
+    // The twin: a client as it comes goes there.
+    assert_eq!(http_client().get(format!("http://{host}/")).send().await.unwrap().status().as_u16(), 200);
+    assert_eq!(second.load(Ordering::SeqCst), 1);
 }

@@ -46,4 +46,10 @@ impl ShareMemory {
     pub(crate) fn remember(&self, cloud: Cloud, account: &str, rate: f64, now: Timestamp) {
         held(&self.taken).insert((cloud, account.to_owned()), Taken { renewed: now, rate });
     }
+
+    /// Forgets the share. The name by which it was taken, if there was one.
+    pub(crate) fn forget(&self, cloud: Cloud, account: &str) -> Option<&str> {
+        held(&self.taken).remove(&(cloud, account.to_owned()))?;
+        self.name.get().map(String::as_str)
+    }
 }

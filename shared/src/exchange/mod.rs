@@ -4,7 +4,7 @@ pub(crate) mod brake;
 pub(crate) mod credential;
 mod identity;
 pub mod only_reads;
-mod pace;
+pub(crate) mod pace;
 mod retry;
 mod target;
 pub(crate) mod wire;

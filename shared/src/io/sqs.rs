@@ -271,6 +271,8 @@ mod tests {
     use super::*;
     use crate::io::clock::SystemClock;
     use crate::io::http::HttpTransport;
+    use crate::model::http::{HttpRequest, Reply, TransportError};
+    use crate::ports::Transport;
 
     fn queue(url: &str) -> SqsEmitter {
         let environment =
@@ -299,5 +301,48 @@ mod tests {
             assert_eq!((&one["MessageGroupId"], &other["MessageGroupId"]), (&on_standard, &on_ordered));
             assert_eq!((&one["MessageDeduplicationId"], &other["MessageDeduplicationId"]), (&Value::Null, &json!("1")));
         }
+    }
+
+    /// Takes every message, and keeps what was sent.
+    #[derive(Default)]
+    struct Taken(std::sync::Mutex<Vec<Value>>);
+
+    impl Transport for Taken {
+        fn send(&self, request: HttpRequest) -> Boxed<'_, Result<Reply, TransportError>> {
+            let body: Value = serde_json::from_slice(&request.body).unwrap();
+            let entries = body["Entries"].as_array().unwrap().clone();
+            let ids: Vec<Value> = entries.iter().map(|entry| json!({ "Id": entry["Id"] })).collect();
+            self.0.lock().unwrap().extend(entries);
+            let body = json!({ "Successful": ids }).to_string().into_bytes();
+            Box::pin(async move { Ok(Reply { status: 200, headers: Vec::new(), body }) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_command_that_is_handed_over_goes_into_the_group_of_its_rule() {
+        let environment = [
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "x"),
+            ("OFFSITE_WORK_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/123456789012/work"),
+        ]
+        .into_iter()
+        .fold(Environment::default(), |environment, (name, value)| environment.with(name, value));
+        let (clock, taken): (Arc<dyn Clock>, Arc<Taken>) = (Arc::new(SystemClock), Arc::default());
+        let aws = Arc::new(Aws::from_environment(&environment, taken.clone(), clock.clone()).unwrap());
+        let queue = SqsWorkQueue::from_environment(&environment, aws, clock).unwrap().unwrap();
+        let rule = |name: &str| {
+            json!({
+                "name": name, "provider": "tencent", "source": { "region": "ap-guangzhou", "select": { "name_prefix": name } },
+                "destinations": [{ "region": "ap-singapore" }],
+            })
+        };
+        let policy = json!({ "version": 1, "rules": [rule("nightly"), rule("hourly")] });
+        let policy = crate::policy::Policy::from_json(&policy).unwrap();
+        let mut commands: Vec<Command> = policy.rules.iter().map(|rule| rule.command_of("snap-group0001")).collect();
+        commands.push(Command { rule: None, ..commands[0].clone() });
+        assert!(queue.hand_over(&commands).await.iter().all(Result::is_ok));
+        let groups: Vec<Value> = taken.0.lock().unwrap().iter().map(|entry| entry["MessageGroupId"].clone()).collect();
+        assert_eq!(groups, [json!("nightly"), json!("hourly"), Value::Null]);
     }
 }

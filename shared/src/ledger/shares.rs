@@ -49,6 +49,13 @@ pub(crate) fn renewed(note: Option<&str>, me: &str, (limit, own): (f64, f64), no
     (serde_json::to_string(&shares).unwrap_or_default(), rate)
 }
 
+/// The note without the share of process `me`; `None` if it has none there.
+pub(crate) fn given_back(note: &str, me: &str) -> Option<String> {
+    let mut shares: Shares = serde_json::from_str(note).ok()?;
+    shares.busy.remove(me)?;
+    serde_json::to_string(&shares).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

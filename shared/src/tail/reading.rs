@@ -12,11 +12,8 @@ use crate::model::backup::Backup;
 use crate::model::failure::{Disposition, Failure};
 use crate::providers::inventory::{Cursor, InventoryQuery, MANY};
 
-/// So many pages a look lists at most.
+/// So many pages a look lists at most, also where it goes on to find what is pending: a page shows a hundred, a request by ID only one.
 const PAGES: usize = 10;
-
-/// So many pages the search for what is pending may take, where the listing can begin with it.
-const PAGES_FOR_PENDING: usize = 2;
 
 /// So many requests for many IDs a look sends.
 const MANY_A_LOOK: usize = 10;
@@ -96,7 +93,7 @@ async fn list(
     let since = state.from().map(|from| oldest.map_or(from, |oldest| from.min(oldest)));
     let query = InventoryQuery { since, ..scope.query.clone() };
     let mut cursor: Option<Cursor> = None;
-    for page_number in 1..=PAGES {
+    for _ in 0..PAGES {
         let call = inventory.list(&query, cursor.as_ref());
         read.requests += 1;
         let interpret = |reply| inventory.listed(&query, cursor.as_ref(), &reply);
@@ -112,7 +109,7 @@ async fn list(
         let first = state.mark.is_none();
         let next = page.next;
         read.take(page.backups);
-        let more = !by_id && !first && page_number < PAGES_FOR_PENDING && !read.unseen(state, ctx.now()).is_empty();
+        let more = !by_id && !first && !read.unseen(state, ctx.now()).is_empty();
         cursor = match next {
             Some(next) if !read.to_the_mark || more => Some(next),
             _ => return Ok(()),

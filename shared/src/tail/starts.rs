@@ -11,7 +11,7 @@ use super::judging::{Found, Want, leave, pending};
 use super::scope::Scope;
 use super::state::State;
 use crate::context::{Context, Invocation};
-use crate::exchange::brake;
+use crate::exchange::{brake, pace};
 use crate::ledger::State as Stands;
 use crate::ledger::store::{Expect, LedgerError};
 use crate::model::command::{Command, Operation, Replication};
@@ -261,6 +261,10 @@ impl<'c> Starts<'_, 'c> {
             }
         }
         let only: Vec<Command> = commands.iter().map(|(command, _)| command.clone()).collect();
+        if !only.is_empty() {
+            // This process asks the cloud for nothing more until its next look, and those who work on the commands begin now.
+            pace::give_back(self.ctx, self.scope.cloud(), self.scope.account).await;
+        }
         let sent = if only.is_empty() { Vec::new() } else { queue.hand_over(&only).await };
         for ((command, all), outcome) in commands.into_iter().zip(sent) {
             match outcome {

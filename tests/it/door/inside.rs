@@ -18,6 +18,12 @@ use crate::faults::ports::Process;
 use crate::faults::world::{Clouds, Home, Store, Weakness, batch, http};
 use crate::schemas::{assert_fits, validator};
 
+const PROJECT: &str = "4229d7a45436489f8c3dc2b1d35d4987";
+const VAULT: &str = "3b5816b5-f29c-4172-9d9a-76c719a659ce";
+const THERE: &str = "68589cac08274b82b4e254268a3862d8";
+const TARGET: &str = "0ca3b1d2-0000-4000-8000-000000000001";
+const BACKUP: &str = "00000000-0000-4000-8000-0000000000d5";
+
 /// Clouds with snapshots, and a policy that wants those whose name begins with `web-`.
 struct House {
     clouds: Clouds,
@@ -33,6 +39,10 @@ impl House {
         let rules = json!([{
             "name": "web", "provider": "tencent", "source": { "region": "ap-guangzhou", "select": { "name_prefix": "web-" } },
             "destinations": [{ "region": "ap-beijing" }],
+        }, {
+            "name": "servers", "provider": "huawei", "operation": "copy-backup",
+            "source": { "region": "cn-north-4", "project_id": PROJECT, "vault_id": VAULT },
+            "destinations": [{ "region": "cn-east-3", "project_id": THERE, "vault_id": TARGET }],
         }]);
         let policy = Policy::from_json(&json!({ "version": 1, "rules": rules })).unwrap();
         House { clouds, store: Store::open(Home::Sqlite).await, notes: Arc::default(), policy: Arc::new(policy) }
@@ -181,4 +191,25 @@ async fn of_smn_the_message_alone_is_handed_on_and_read_as_a_hint() {
     assert!(alarm.contains("Resource(\"b1c2d3e4") && alarm.contains("\"nudged\": Bool(true)"), "{alarm}");
     let text = read(&queued[1]);
     assert!(!text.contains("Hint") && text.contains("\"nudged\": Bool(true)"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notification_that_names_a_backup_has_it_copied_at_once() {
+    let (house, world) = (House::new().await, World::new());
+    let inventory = json!({
+        "projects": [{ "id": PROJECT, "region": "cn-north-4" }, { "id": THERE, "region": "cn-east-3" }],
+        "vaults": [{ "id": VAULT, "project_id": PROJECT, "protect_type": "backup" },
+            { "id": TARGET, "project_id": THERE, "protect_type": "replication" }],
+        "backups": [{ "id": BACKUP, "project_id": PROJECT, "vault_id": VAULT }],
+    });
+    house.clouds.admin(Cloud::Huawei, "seed", &inventory).await;
+    let hint = json!({ "provider": "huawei", "region": "cn-north-4", "project_id": PROJECT, "backup_id": BACKUP });
+    assert_eq!(world.knock(&smn::signed(world.now(), "a1", &hint.to_string())).await, 202);
+    let waited = || house.clouds.clock.now().duration_since(SystemClock.now());
+    let before = waited();
+    assert_eq!(house.deliver(&queued(&world)).await, Vec::<String>::new());
+    assert!(waited() - before < SignedDuration::from_secs(5), "from the notification to the call");
+    assert_eq!(house.clouds.count(), 1);
+    let copies = house.clouds.copies().iter().map(|row| row["source"].clone()).collect::<Vec<_>>();
+    assert_eq!(copies, [json!(BACKUP)]);
 }

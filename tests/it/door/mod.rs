@@ -100,7 +100,14 @@ impl Transport for Around {
             None => {
                 self.opened.lock().unwrap().push(request.url.clone());
                 let page = self.pages.lock().unwrap().get(&request.url).cloned();
-                page.ok_or_else(|| TransportError::NotSent("no such host".into()))
+                // As the transport does it.
+                let longest = request.manner.longest_answer;
+                match page.ok_or_else(|| TransportError::NotSent("no such host".into())) {
+                    Ok(page) if page.body.len() > longest => {
+                        Err(TransportError::NoAnswer(format!("the answer is larger than {longest} bytes")))
+                    }
+                    page => page,
+                }
             }
         };
         Box::pin(async move { reply })

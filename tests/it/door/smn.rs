@@ -1,6 +1,7 @@
 //! Notifications of Huawei SMN.
 
 use jiff::{SignedDuration, Timestamp};
+use offsite_door::refused::Refused;
 use serde_json::{Value, json};
 
 use super::{CERTIFICATE, Signer, TOPIC, World, answer, request, signer};
@@ -198,6 +199,33 @@ async fn nothing_is_started_by_a_certificate_that_is_short_of_another_kind_over_
     let world = World::new();
     world.clock.pass(8 * 86_400);
     assert_eq!(world.knock(&signed(world.now(), "a1", "x")).await, 202);
+}
+
+/// Whoever shows what is no certificate learns nothing from it; the operator reads in the log what it was.
+#[tokio::test]
+async fn the_log_says_once_a_minute_why_and_names_a_key_that_is_too_short() {
+    let world = World::new();
+    let told = |refused, seconds| world.door.tally.add(refused, world.now() + SignedDuration::from_secs(seconds));
+    assert_eq!(told(Refused::Path, 0).as_deref(), Some("1 wrong path"), "the first one at once");
+    world.around.pages.lock().unwrap().insert(CERTIFICATE.to_owned(), answer(200, signer("short").pem()));
+    for _ in 0..3 {
+        let message = by(signer("short"), notification(world.now(), json!({})));
+        assert_eq!(world.knock(&post(&message)).await, 401);
+    }
+    assert_eq!(told(Refused::Path, 59), None);
+    assert_eq!(told(Refused::Path, 61).as_deref(), Some("2 wrong path, 3 key too short"));
+}
+
+#[tokio::test]
+async fn a_certificate_page_of_more_than_64_kib_is_not_read() {
+    for (bytes, is_taken) in [(64 * 1024, true), (64 * 1024 + 1, false)] {
+        let world = World::new();
+        let mut page = signer("own").pem();
+        page.resize(bytes, b'\n');
+        world.around.pages.lock().unwrap().insert(CERTIFICATE.to_owned(), answer(200, page));
+        let status = world.knock(&signed(world.now(), "a1", "x")).await;
+        assert_eq!((status == 202, world.queued().len()), (is_taken, usize::from(is_taken)), "{bytes}: {status}");
+    }
 }
 
 #[tokio::test]

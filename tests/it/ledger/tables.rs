@@ -44,6 +44,15 @@ impl Transport for Throttled {
     fn send(&self, request: HttpRequest) -> Boxed<'_, Result<Reply, TransportError>> {
         Box::pin(async move {
             let is_batch = request.headers.iter().any(|(_, value)| value.ends_with(".BatchGetItem"));
+            if is_batch {
+                let asked: Value = serde_json::from_slice(&request.body).unwrap();
+                let consistent = &asked["RequestItems"][TABLE]["ConsistentRead"];
+                assert_eq!(
+                    consistent,
+                    &json!(true),
+                    "an index may lag behind, so its records are read as they are now"
+                );
+            }
             let mut reply = self.inner.send(request).await?;
             if is_batch {
                 self.calls.fetch_add(1, Ordering::SeqCst);
