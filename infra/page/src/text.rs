@@ -72,8 +72,16 @@ impl<'r> Text<'r> {
         self.out.push('\n');
     }
 
+    /// A line in this style, or several where it is too wide.
     pub(super) fn styled(&mut self, style: Style, line: &str) {
-        self.line(&format!("{style}{}{style:#}", plain(line)));
+        let line = plain(line);
+        if line.width() <= self.width {
+            return self.line(&format!("{style}{line}{style:#}"));
+        }
+        let indent = line.len() - line.trim_start().len();
+        for part in paragraph(&line, indent, self.width).lines() {
+            self.line(&format!("{style}{part}{style:#}"));
+        }
     }
 
     pub(super) fn row(&mut self, cells: [&str; 5], widths: [usize; 2]) {
@@ -102,12 +110,9 @@ impl<'r> Text<'r> {
         }
     }
 
-    /// A command that can be copied: broken only where a shell goes on.
+    /// A command that can be copied: broken only where a shell goes on. A word that has no room in a line of its own is not broken either: it
+    /// goes over the edge, where the terminal breaks it without a line end.
     pub(super) fn command(&mut self, indent: usize, parts: &[String]) {
-        let whole = parts.join(" ");
-        if parts.iter().any(|part| indent + part.width() + 4 > self.width) {
-            return self.say(indent, &whole);
-        }
         let mut line = String::new();
         for part in parts {
             // Room for what goes on: a space and a backslash.
@@ -151,5 +156,55 @@ impl<'r> Text<'r> {
         if !line.is_empty() {
             self.line(&format!("{}{line}", " ".repeat(margin(first))));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// What a shell makes of the words of a command that is pasted into it; `None` where it is more than one command.
+    fn pasted(shown: &str) -> Option<Vec<String>> {
+        let script = format!("offsite() {{ printf '<%s>\n' \"$@\"; }}\nset -e\n{shown}");
+        let output = Command::new("sh").args(["-c", &script]).env_clear().output().unwrap();
+        let words = String::from_utf8(output.stdout).unwrap();
+        output.status.success().then(|| words.lines().map(|word| word[1..word.len() - 1].to_owned()).collect())
+    }
+
+    fn parts(cause: &str) -> Vec<String> {
+        let parts = ["offsite risk accept", "--rule servers", "--resource fb1f9b5e-52a9-4d0e-9a3f-7a4f6d1e9b01"];
+        let parts = parts.into_iter().map(str::to_owned);
+        parts.chain([format!("--cause '{cause}'"), "--until DATE".into(), "--reason WHY".into()]).collect()
+    }
+
+    #[test]
+    fn a_command_can_be_pasted_at_every_width() {
+        let long = "is a backup of a server whose disks are of a kind that no copy is made of, as the provider says";
+        for cause in ["encrypted", long] {
+            for width in [40, 60, 80, 120] {
+                let reader = Reader::default();
+                let mut out = Text::of(width, &reader);
+                out.command(6, &parts(cause));
+                let words = pasted(&out.out).unwrap_or_else(|| panic!("{width}: {}", out.out));
+                let wanted = ["risk", "accept", "--rule", "servers", "--resource"];
+                assert_eq!(words[..5], wanted, "{width}: {}", out.out);
+                assert_eq!(
+                    words[6..],
+                    ["--cause", cause, "--until", "DATE", "--reason", "WHY"],
+                    "{width}: {}",
+                    out.out
+                );
+                let is_alone = |line: &str| line.trim_end_matches(" \\").trim_start().matches(" --").count() == 0;
+                assert!(out.out.lines().all(|line| line.width() <= width || is_alone(line)), "{width}: {}", out.out);
+            }
+        }
+    }
+
+    /// Takes the protection away: broken as a sentence is, it is several commands.
+    #[test]
+    fn a_command_that_is_told_as_a_sentence_cannot_be_pasted() {
+        assert_eq!(pasted(&paragraph(&parts("encrypted").join(" "), 6, 60)), None);
     }
 }
