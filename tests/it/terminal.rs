@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use offsite_local::cmd::show::Form;
+use offsite_shared::model::command::Cloud;
 use pty_process::Size;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use unicode_width::UnicodeWidthStr;
 
 use crate::command_line::{offsite, run};
 use crate::functions::binaries;
@@ -71,10 +73,24 @@ fn plain(text: &str) -> String {
 }
 
 fn hold_width(text: &str, columns: usize) {
-    // The log is for whoever looks for a cause, and its lines are as long as they are.
-    for line in plain(text).lines().filter(|line| !line.trim_start().starts_with("WARN ")) {
-        assert!(line.chars().count() <= columns, "{} of {columns} columns: {line}", line.chars().count());
-    }
+    let wider = wider(text, columns);
+    assert!(wider.is_empty(), "{} lines are wider than {columns} columns:\n{}", wider.len(), wider.join("\n"));
+}
+
+/// The lines that are wider than the terminal, but for a word of a command that would not be one word any more if it were broken.
+fn wider(text: &str, columns: usize) -> Vec<String> {
+    let is_one_word = |line: &str| line.trim_start().starts_with("--cause '");
+    let text = plain(text);
+    text.lines().filter(|line| line.width() > columns && !is_one_word(line)).map(str::to_owned).collect()
+}
+
+/// Takes the protection away: what is too wide is seen, and what is written without spaces counts twice.
+#[test]
+fn a_line_that_is_too_wide_is_noticed() {
+    assert_eq!(wider("four\r\nof five\r\n", 4), ["of five"]);
+    assert_eq!(wider("每晚磁盘", 7).len(), 1);
+    assert!(wider("每晚磁盘", 8).is_empty() && wider("\u{1b}[1mfour\u{1b}[0m", 4).is_empty());
+    assert_eq!(wider(&format!("WARN {}", "x".repeat(90)), 80).len(), 1);
 }
 
 /// Whether the parts come in this order, wherever lines are broken.
@@ -186,4 +202,42 @@ async fn the_first_steps_are_readable_in_a_terminal() {
     }
     // The same words decide everywhere.
     assert_eq!([Form::Table, Form::Json].map(|form| format!("{form:?}").to_lowercase()), ["table", "json"]);
+}
+
+/// What is wrong with a key is said once, and by the table alone, however many rules it stops.
+#[tokio::test]
+async fn a_wrong_key_is_told_once() {
+    let estate = Estate::start(7, 20).await;
+    let policy = estate.policy(Cloud::Tencent).await;
+    assert!(policy.rules.len() > 1);
+    let mut environment = estate.of_command(&policy);
+    environment.push(("TENCENTCLOUD_SECRET_KEY".to_owned(), "wrong".to_owned()));
+    for columns in [80, 120] {
+        let (code, seen) = Terminal::open(&["sweep"], &environment, columns).ended().await;
+        assert_eq!(code, 1, "{seen}");
+        hold_width(&seen, columns.into());
+        let seen = plain(&seen);
+        assert_eq!(seen.matches("AuthFailure").count(), 1, "{seen}");
+        assert!(!seen.contains("WARN") && !seen.contains("ERROR"), "{seen}");
+        hold_order(&seen, &["rule", "started", "AuthFailure", "next: mend what stopped it"]);
+    }
+    // Without any key no copy is named that nobody asked for.
+    let without = |(name, _): &(String, String)| !name.starts_with("TENCENTCLOUD_SECRET");
+    let environment: Vec<(String, String)> = environment.into_iter().filter(without).collect();
+    let (_, seen) = Terminal::open(&["sweep"], &environment, 80).ended().await;
+    let seen = plain(&seen);
+    assert_eq!(seen.matches("TENCENTCLOUD_SECRET_ID").count(), 1, "{seen}");
+    assert!(!seen.contains('*') && seen.contains("not swept"), "{seen}");
+}
+
+/// In a pipe and with -v the log is as it was.
+#[tokio::test]
+async fn a_wrong_key_is_logged_where_a_program_reads() {
+    let estate = Estate::start(7, 20).await;
+    let mut environment = estate.of_command(&*estate.policy(Cloud::Tencent).await);
+    environment.push(("TENCENTCLOUD_SECRET_KEY".to_owned(), "wrong".to_owned()));
+    let ended = run(&["sweep"], &environment, None).await;
+    assert!(ended.stderr.contains("ERROR the credential was refused"), "{}", ended.stderr);
+    let (_, seen) = Terminal::open(&["-v", "sweep"], &environment, 80).ended().await;
+    assert!(seen.contains("the sweep did not come to its end"), "{seen}");
 }

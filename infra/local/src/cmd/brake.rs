@@ -11,8 +11,9 @@ use offsite_shared::model::command::Cloud;
 use offsite_shared::ports::{Clock, Notes};
 use offsite_shared::settings::environment::Environment;
 
-use super::{find, person};
+use super::{find, person, show};
 use crate::home::{self, Reading, Store};
+use crate::report::paragraph;
 
 /// How often a brake that somebody else writes meanwhile is read again.
 const TRIES: u32 = 10;
@@ -77,9 +78,8 @@ pub async fn pause(args: &PauseArgs, environment: &Environment, out: &mut dyn Wr
     if paused.is_empty() {
         bail!("it is paused already, nothing was changed: {}", stands.unwrap_or_default())
     }
-    writeln!(out, "{}", held.describe())?;
-    writeln!(out, "Calls that are sent already, or within five seconds, go out. Sweeps, looks and reports go on.")?;
-    Ok(())
+    write_lines(out, &held.describe())?;
+    write_lines(out, "Calls that are sent already, or within five seconds, go out. Sweeps, looks and reports go on.")
 }
 
 /// Lets go on what was paused with the same options.
@@ -108,11 +108,16 @@ pub async fn resume(args: &ResumeArgs, environment: &Environment, out: &mut dyn 
     if freed.is_empty() {
         bail!("{} is not paused, nothing was changed; {}", scope.name(), told(&left))
     }
-    writeln!(out, "{} goes on: the next sweep starts what is due", scope.name())?;
+    write_lines(out, &format!("{} goes on: the next sweep starts what is due", scope.name()))?;
     for held in &left {
-        writeln!(out, "still: {}", held.describe())?;
+        write_lines(out, &format!("still: {}", held.describe()))?;
     }
     Ok(())
+}
+
+/// Writes a sentence in lines that fit.
+fn write_lines(out: &mut dyn Write, text: &str) -> anyhow::Result<()> {
+    Ok(out.write_all(paragraph(text, 0, show::width()).as_bytes())?)
 }
 
 impl ScopeArgs {

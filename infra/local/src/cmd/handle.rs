@@ -1,5 +1,6 @@
 //! `offsite handle`: one event on this machine.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use serde_json::{Value, json};
 use super::progress::Progress;
 use super::show::{self, Form};
 use super::stopping::{finishing, told_to_stop};
-use super::told;
+use super::{sweep, told};
 use crate::home;
 
 /// Options of `offsite handle`.
@@ -76,6 +77,7 @@ pub async fn run(args: &HandleArgs, environment: &Environment, out: &mut dyn Wri
     };
     let simulated = simulators.is_some() || home::is_simulated(&environment);
     let database = home::open(&home::database_path(&environment), simulated).await?;
+    let mut stopped = BTreeMap::new();
     let answer = match home::context(&environment, &database) {
         Ok(mut context) => {
             // In the handler and not in the event: nothing that stands in an event can take it off.
@@ -87,14 +89,18 @@ pub async fn run(args: &HandleArgs, environment: &Environment, out: &mut dyn Wri
             let invocation = Invocation { id, deadline };
             let mut told = told_to_stop()?;
             let work = finishing(&context, &mut told, handle(&context, &event, &invocation));
-            progress.during("working", Some(deadline), work).await?
+            let answer = progress.during("working", Some(deadline), work).await?;
+            if let Some(answer) = answer.as_ref().ok().filter(|answer| answer.get("swept").is_some()) {
+                stopped = sweep::stopped(&context, answer).await?;
+            }
+            answer
         }
         Err(error) => Err(error),
     };
     drop(simulators);
     let (answer, ended) = printed(answer);
     match Form::or_by_reader(args.format) {
-        Form::Table => out.write_all(told::of_event(&answer, show::width()).as_bytes())?,
+        Form::Table => out.write_all(told::of_event(&answer, &stopped, show::width()).as_bytes())?,
         Form::Json => writeln!(out, "{answer}")?,
     }
     Ok(ended)

@@ -293,7 +293,10 @@ async fn list(home: &Reading, rule: Option<&str>, all: bool, format: Form, out: 
                 "nothing is accepted{}",
                 rule.map(|rule| format!(" for rule {rule}")).unwrap_or_default()
             )?,
-            _ => write_rows(&lines, out)?,
+            _ => {
+                let head = ["decision", "state", "what", "noted", "by", "why"];
+                out.write_all(show::table(&head, &lines, show::width()).as_bytes())?;
+            }
         }
     }
     Ok(())
@@ -326,17 +329,4 @@ fn row(act: &Act, state: &str) -> Vec<String> {
         }
     };
     vec![act.name(), state.to_owned(), plain(&what), day(act.at), plain(&act.who), plain(&act.reason)]
-}
-
-fn write_rows(rows: &[Vec<String>], out: &mut dyn Write) -> std::io::Result<()> {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..5).map(width).collect();
-    for row in rows {
-        let cells = row.iter().enumerate().map(|(at, cell)| {
-            let width = widths.get(at).copied().unwrap_or(0);
-            format!("{cell:width$}")
-        });
-        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
-    }
-    Ok(())
 }

@@ -102,10 +102,9 @@ pub async fn run(args: &RuleArgs, environment: &Environment, out: &mut dyn Write
             let until = later(SystemClock.now(), CONFIRMED_FOR);
             let decision = Decision::ConfirmLoss { destination: destination.clone(), copies: loss.gone, until };
             let told = person::decide(&home, name, decision, reason, environment, out).await?;
-            writeln!(
-                terminal::stderr(),
+            terminal::say(&format!(
                 "the next sweeps until {until} ask for each copy by its ID; `offsite sweep --rule {name}` does it now"
-            )?;
+            ))?;
             Ok(told)
         }
     }
@@ -153,6 +152,6 @@ async fn retire(
         bail!("rule {name} was retired already by {}, on {}", act.name(), act.at.strftime("%Y-%m-%d"))
     }
     let told = person::decide(&home, name, Decision::Retire, reason, environment, out).await?;
-    writeln!(terminal::stderr(), "this settles {} of rule {name} that are not finished", person::records(open))?;
+    terminal::say(&format!("this settles {} of rule {name} that are not finished", person::records(open)))?;
     Ok(told)
 }

@@ -1,12 +1,14 @@
 //! `offsite sweep`: find what has no copy, and have it copied.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
-use offsite_shared::context::Invocation;
+use offsite_shared::context::{Context, Invocation};
 use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
+use offsite_shared::ledger::brake::{Brake, Held, NOTE};
 use offsite_shared::model::time::later;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::Clock;
@@ -73,10 +75,34 @@ pub async fn run(args: &SweepArgs, environment: &Environment, out: &mut dyn Writ
         writeln!(anstream::stderr(), "stopped, with nothing locked; the next sweep goes on from here")?;
     }
     match Form::or_by_reader(args.format) {
-        Form::Table => out.write_all(told::of_sweep(&answer, show::width()).as_bytes())?,
+        Form::Table => {
+            let stopped = stopped(&context, &answer).await?;
+            out.write_all(told::of_sweep(&answer, &stopped, show::width()).as_bytes())?;
+        }
         Form::Json => writeln!(out, "{answer}")?,
     }
     Ok(code(&answer))
+}
+
+/// The rules of a sweep's answer that a person has stopped, each with what stops it.
+///
+/// # Errors
+/// The policy cannot be read.
+pub(super) async fn stopped(context: &Context, answer: &Value) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut stopped = BTreeMap::new();
+    let Some(policy) = context.ports.policies.policy().await? else { return Ok(stopped) };
+    let note = context.ports.notes.note(NOTE).await;
+    let brake = note.and_then(|note| Brake::from_text(note.as_ref().map(|note| note.text.as_str())));
+    let names = answer["swept"].as_array().into_iter().flatten().filter_map(|one| one["rule"].as_str());
+    for rule in names.filter_map(|name| policy.rule(name)) {
+        let why = match &brake {
+            _ if context.settings.paused => Some("OFFSITE_PAUSED is set".to_owned()),
+            Ok(brake) => brake.on(rule.operation.cloud(), Some(&rule.name)).map(Held::describe),
+            Err(error) => Some(format!("what people have paused cannot be read: {error}")),
+        };
+        stopped.extend(why.map(|why| (rule.name.clone(), why)));
+    }
+    Ok(stopped)
 }
 
 fn checked<'p>(args: &SweepArgs, policy: Option<&'p Policy>) -> anyhow::Result<&'p Policy> {
