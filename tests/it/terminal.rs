@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use offsite_local::cmd::show::Form;
 use offsite_shared::model::command::Cloud;
+use offsite_shared::policy::Policy;
 use pty_process::Size;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use unicode_width::UnicodeWidthStr;
 
@@ -202,6 +204,86 @@ async fn the_first_steps_are_readable_in_a_terminal() {
     }
     // The same words decide everywhere.
     assert_eq!([Form::Table, Form::Json].map(|form| format!("{form:?}").to_lowercase()), ["table", "json"]);
+}
+
+/// A policy of all clouds, whose IDs are as long as clouds make them.
+async fn everything(estate: &Estate) -> Policy {
+    let mut rules = Vec::new();
+    for cloud in Cloud::ALL {
+        let policy = estate.policy(cloud).await.to_json();
+        rules.extend(policy["rules"].as_array().unwrap().iter().cloned());
+    }
+    Policy::from_json(&json!({ "version": 1, "rules": rules })).unwrap()
+}
+
+/// Every table of every day, in both widths and both languages, over three clouds.
+#[tokio::test]
+async fn what_is_told_of_three_clouds_fits_a_terminal() {
+    let estate = Estate::start(7, 60).await;
+    let policy = everything(&estate).await;
+    let rule = policy.rules.iter().find(|rule| rule.operation.cloud() == Cloud::Tencent).unwrap().name.clone();
+    let mut environment = estate.of_command(&policy);
+    environment.push(("TZ".to_owned(), "Asia/Shanghai".to_owned()));
+    let event = estate.directory.path().join("event.json");
+    let hint = json!({ "provider": "tencent", "region": "ap-guangzhou", "snapshot_id": "snap-jgsu1fdt" });
+    std::fs::write(&event, hint.to_string()).unwrap();
+    let event = event.to_string_lossy().into_owned();
+    let mut resource = None;
+    for columns in [80, 120] {
+        let mut told = Vec::new();
+        let commands: [(&[&str], &str); 19] = [
+            (&["policy", "check"], "promise"),
+            (&["sweep", "--dry-run"], "made (UTC+8)"),
+            (&["sweep"], "next: `offsite"),
+            (&["observe"], "looked at"),
+            (&["report"], "UTC+8"),
+            (&["report", "--lang", "zh"], "UTC+8"),
+            (&["witness"], "UTC+8"),
+            (&["witness", "--lang", "zh"], "UTC+8"),
+            (&["ledger", "show", "--all"], "since (UTC+8)"),
+            (&["ledger", "show", "--all", "--utc"], "since (UTC)"),
+            (&["queue", "list"], "time (UTC+8)"),
+            (&["doctor"], "nothing was changed"),
+            (&["doctor", "--all"], "not known:"),
+            (&["events", "explain", &event], "verified: not at all"),
+            (&["policy", "check", "--live"], "covers"),
+            (&["policy", "check", "--explain", "snap-jgsu1fdt"], "not covered"),
+            (&["pause", "--rule", &rule, "--reason", "the bill is looked at by the people who pay it"], "UTC+8 by"),
+            (&["report", "--rule", &rule], "is paused since"),
+            (&["resume", "--rule", &rule], "goes on"),
+        ];
+        for (arguments, part) in commands {
+            let (code, seen) = Terminal::open(arguments, &environment, columns).ended().await;
+            assert!([0, 1, 3].contains(&code), "{arguments:?} ended with {code}: {seen}");
+            let wider = wider(&seen, columns.into());
+            told.extend(wider.iter().map(|line| format!("{arguments:?} at {columns}: {line}")));
+            hold_order(&plain(&seen), &[part]);
+            assert!(!seen.contains('…'), "{arguments:?}: what is cut cannot be copied: {seen}");
+        }
+        assert!(told.is_empty(), "{}", told.join("\n"));
+        // What is accepted is told as well.
+        let report = run(&["report", "--format", "json"], &environment, None).await.stdout;
+        let report: Value = serde_json::from_str(&report).unwrap();
+        let of_rules = report["rules"].as_array().unwrap().iter();
+        let resource = resource.get_or_insert_with(|| {
+            let found = of_rules.clone().find_map(|rule| {
+                let line = rule["unprotected"].as_array()?.iter().find(|line| line["fault"] == "cannot_be_copied")?;
+                Some([&rule["rule"], &line["resource"], &line["cause"]].map(|text| text.as_str().unwrap().to_owned()))
+            });
+            found.expect("the estate has something that cannot be copied")
+        });
+        let [rule, id, cause] = &*resource;
+        let accept = ["risk", "accept", "--rule", rule, "--resource", id, "--cause", cause, "--for", "90d", "--reason"];
+        for arguments in [
+            [&accept[..], &["it is rebuilt from code by those who run it, see OPS-12"]].concat(),
+            vec!["risk", "list"],
+            vec!["status", id],
+        ] {
+            let (code, seen) = Terminal::open(&arguments, &environment, columns).ended().await;
+            assert!([0, 1, 3].contains(&code), "{arguments:?} ended with {code}: {seen}");
+            hold_width(&seen, columns.into());
+        }
+    }
 }
 
 /// What is wrong with a key is said once, and by the table alone, however many rules it stops.

@@ -180,6 +180,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         | Commands::Sweep(_)
         | Commands::Queue(_)
         | Commands::Ledger(_)
+        | Commands::Policy(_)
+        | Commands::Risk(_)
         | Commands::Explain(_) => Colours::Ours,
         _ => Colours::None,
     };

@@ -1,6 +1,7 @@
 //! Lines of a terminal, of so many columns, broken at spaces, with nothing in them that could steer it.
 
 use anstyle::Style;
+use jiff::Timestamp;
 use offsite_shared::model::text::{exact, plain};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -49,6 +50,16 @@ pub fn paragraph(text: &str, indent: usize, width: usize) -> String {
     let mut out = Text::of(width, &reader);
     out.say(indent, text);
     out.out
+}
+
+/// A sentence in which every time is told by the reader's clock, as all others are.
+pub fn by_clock(text: &str, reader: &Reader) -> String {
+    let word = |word: &str| {
+        let bare = word.trim_end_matches([',', ';', ':', '.', ')']);
+        let at: Option<Timestamp> = bare.parse().ok();
+        at.map_or_else(|| word.to_owned(), |at| format!("{}{}", reader.moment(at), &word[bare.len()..]))
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// What is printed, line by line.
@@ -200,6 +211,19 @@ mod tests {
                 assert!(out.out.lines().all(|line| line.width() <= width || is_alone(line)), "{width}: {}", out.out);
             }
         }
+    }
+
+    #[test]
+    fn a_time_in_a_sentence_is_told_by_the_reader_s_clock() {
+        let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
+        let there = Reader { zone, ..Reader::default() };
+        let said = "rule web is paused since 2026-11-28T11:40:34.438Z by ann; 2026-11-28 and 11:40 stay, snap-1:2 too";
+        assert_eq!(
+            by_clock(said, &there),
+            "rule web is paused since 2026-11-28 19:40 UTC+8 by ann; 2026-11-28 and 11:40 stay, snap-1:2 too"
+        );
+        let end = by_clock("until 2026-11-28T11:40:34Z: no", &Reader::default());
+        assert_eq!(end, "until 2026-11-28 11:40 UTC: no");
     }
 
     /// Takes the protection away: broken as a sentence is, it is several commands.

@@ -11,9 +11,10 @@ use offsite_shared::model::command::Cloud;
 use offsite_shared::ports::{Clock, Notes};
 use offsite_shared::settings::environment::Environment;
 
+use super::reader::ClockArgs;
 use super::{find, person, show};
 use crate::home::{self, Reading, Store};
-use crate::report::paragraph;
+use crate::report::{by_clock, paragraph};
 
 /// How often a brake that somebody else writes meanwhile is read again.
 const TRIES: u32 = 10;
@@ -42,6 +43,9 @@ pub struct PauseArgs {
     /// The policy whose rules a name is looked for in [default: OFFSITE_POLICY, else ./offsite.yaml]
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// By which clock
+    #[command(flatten)]
+    pub clock: ClockArgs,
 }
 
 /// Options of `offsite resume`.
@@ -51,6 +55,9 @@ pub struct ResumeArgs {
     /// What it is about
     #[command(flatten)]
     pub scope: ScopeArgs,
+    /// By which clock
+    #[command(flatten)]
+    pub clock: ClockArgs,
 }
 
 /// Stops every call that starts a copy, until somebody resumes it.
@@ -58,7 +65,7 @@ pub struct ResumeArgs {
 /// # Errors
 /// It is stopped already, there is no such rule, or the ledger cannot be written: nothing was changed then.
 pub async fn pause(args: &PauseArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<()> {
-    let reason = person::reason(&args.reason)?;
+    let (reason, reader) = (person::reason(&args.reason)?, args.clock.reader());
     let home = person::writing(environment, args.policy.as_deref()).await?;
     let scope = args.scope.scope();
     if let Scope::Rule(name) = &scope {
@@ -76,9 +83,9 @@ pub async fn pause(args: &PauseArgs, environment: &Environment, out: &mut dyn Wr
         paused.extend(made.map(|_| store.name));
     }
     if paused.is_empty() {
-        bail!("it is paused already, nothing was changed: {}", stands.unwrap_or_default())
+        bail!("it is paused already, nothing was changed: {}", by_clock(&stands.unwrap_or_default(), &reader))
     }
-    write_lines(out, &held.describe())?;
+    write_lines(out, &by_clock(&held.describe(), &reader))?;
     write_lines(out, "Calls that are sent already, or within five seconds, go out. Sweeps, looks and reports go on.")
 }
 
@@ -88,7 +95,7 @@ pub async fn pause(args: &PauseArgs, environment: &Environment, out: &mut dyn Wr
 /// Nothing is paused so, or the ledger cannot be written: nothing was changed then.
 pub async fn resume(args: &ResumeArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<()> {
     person::writing(environment, None).await?;
-    let scope = args.scope.scope();
+    let (scope, reader) = (args.scope.scope(), args.clock.reader());
     let who = person::who(environment).await?;
     let (mut freed, mut left) = (Vec::new(), Vec::new());
     for store in concerned(environment, &scope)? {
@@ -106,11 +113,11 @@ pub async fn resume(args: &ResumeArgs, environment: &Environment, out: &mut dyn 
         freed.extend(free.map(|_| store.name));
     }
     if freed.is_empty() {
-        bail!("{} is not paused, nothing was changed; {}", scope.name(), told(&left))
+        bail!("{} is not paused, nothing was changed; {}", scope.name(), by_clock(&told(&left), &reader))
     }
     write_lines(out, &format!("{} goes on: the next sweep starts what is due", scope.name()))?;
     for held in &left {
-        write_lines(out, &format!("still: {}", held.describe()))?;
+        write_lines(out, &by_clock(&format!("still: {}", held.describe()), &reader))?;
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 
 use super::progress::Progress;
+use super::reader::ClockArgs;
 use super::show::{self, Form};
 use super::stopping::{finishing, told_to_stop};
 use super::{sweep, told};
@@ -100,7 +101,9 @@ pub async fn run(args: &HandleArgs, environment: &Environment, out: &mut dyn Wri
     drop(simulators);
     let (answer, ended) = printed(answer);
     match Form::or_by_reader(args.format) {
-        Form::Table => out.write_all(told::of_event(&answer, &stopped, show::width()).as_bytes())?,
+        Form::Table => {
+            out.write_all(told::of_event(&answer, &stopped, &ClockArgs::default().reader(), show::width()).as_bytes())?
+        }
         Form::Json => writeln!(out, "{answer}")?,
     }
     Ok(ended)

@@ -16,6 +16,7 @@ use offsite_shared::ports::{Clock, Ledger};
 use offsite_shared::settings::environment::Environment;
 use serde_json::json;
 
+use super::reader::ClockArgs;
 use super::show::{self, Form};
 use super::{find, person, told};
 use crate::home;
@@ -53,6 +54,9 @@ pub(crate) enum LedgerAction {
         /// How several are written; json is one record a line [default: table on a terminal, else json]
         #[arg(long, value_enum)]
         format: Option<Form>,
+        /// By which clock
+        #[command(flatten)]
+        clock: ClockArgs,
     },
     /// Settle records by hand; who, when and why go into their histories
     #[command(
@@ -125,10 +129,10 @@ pub(crate) struct ResolveArgs {
 pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<bool> {
     let ledger = home::ledger(environment)?;
     match &args.action {
-        LedgerAction::Show { key: Some(key), format, .. } => {
+        LedgerAction::Show { key: Some(key), format, clock, .. } => {
             let found = find(&*ledger, environment, key).await?;
             if found.len() > 1 && Form::or_by_reader(*format) == Form::Table {
-                out.write_all(told::of_records(&found, show::width()).as_bytes())?;
+                out.write_all(told::of_records(&found, &clock.reader(), show::width()).as_bytes())?;
                 return Ok(true);
             }
             for record in &found {
@@ -136,13 +140,13 @@ pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Wri
                 writeln!(out, "{text}")?;
             }
         }
-        LedgerAction::Show { state, format, .. } => {
+        LedgerAction::Show { state, format, clock, .. } => {
             let filter = RecordFilter { state: state.clone(), ..RecordFilter::default() };
             let mut unreadable = 0;
             let form = Form::or_by_reader(*format);
             let print = |page: RecordPage| {
                 if form == Form::Table && !page.records.is_empty() {
-                    out.write_all(told::of_records(&page.records, show::width()).as_bytes())?;
+                    out.write_all(told::of_records(&page.records, &clock.reader(), show::width()).as_bytes())?;
                 }
                 for record in page.records.iter().filter(|_| form == Form::Json) {
                     writeln!(out, "{}", record.to_text()?)?;
@@ -256,7 +260,7 @@ async fn settle_all(
             Ok(()) => settled += 1,
             Err(why) => {
                 left += 1;
-                bar.suspend(|| writeln!(terminal::stderr(), "the record {key} was not changed: {}", plain(&why)))?;
+                bar.suspend(|| terminal::say(&format!("the record {key} was not changed: {why}")))?;
             }
         }
         bar.inc(1);

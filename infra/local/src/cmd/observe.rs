@@ -16,6 +16,7 @@ use offsite_shared::ports::Clock;
 use offsite_shared::settings::environment::Environment;
 use serde_json::{Value, json};
 
+use super::reader::ClockArgs;
 use super::show::{self, Form};
 use super::stopping::{finishing, told_to_stop};
 use super::told;
@@ -36,6 +37,9 @@ pub struct ObserveArgs {
     /// How it is written [default: table on a terminal, else json]
     #[arg(long, value_enum)]
     pub format: Option<Form>,
+    /// By which clock
+    #[command(flatten)]
+    pub clock: ClockArgs,
 }
 
 /// Writes what was seen, and tells whether every copy that was under way is now usable.
@@ -96,7 +100,9 @@ pub async fn run(args: &ObserveArgs, environment: &Environment, out: &mut dyn Wr
     let well = failed == 0 && lost == 0 && unanswered == 0 && unreadable == 0 && (left == 0 || !args.until_done);
     let answer = json!({ "observed": observed });
     match Form::or_by_reader(args.format) {
-        Form::Table => out.write_all(told::of_observation(&answer, next, show::width()).as_bytes())?,
+        Form::Table => {
+            out.write_all(told::of_observation(&answer, next, &args.clock.reader(), show::width()).as_bytes())?
+        }
         Form::Json => writeln!(out, "{answer}")?,
     }
     Ok(well)

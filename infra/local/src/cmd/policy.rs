@@ -144,7 +144,7 @@ fn write_text(file: &str, read: &Result<Policy, Problems>, out: &mut dyn Write) 
     };
     if !policy.rules.is_empty() {
         let rows: Vec<Vec<String>> = policy.rules.iter().map(|rule| summary(rule).to_vec()).collect();
-        let table = show::table(&["rule", "call", "from", "to", "promise"], &rows, show::width());
+        let table = show::table(&["rule", "call", "from", "to", "promise"], &rows, show::room());
         out.write_all(table.as_bytes())?;
     }
     match policy.rules.len() {

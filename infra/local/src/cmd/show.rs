@@ -53,6 +53,11 @@ pub(super) fn width() -> usize {
     }
 }
 
+/// How many columns a line may take that is broken for a terminal alone, and left whole where a program looks for words in it.
+pub(super) fn room() -> usize {
+    if std::io::stdout().is_terminal() { width() } else { usize::MAX }
+}
+
 /// A line on standard error that moves while something takes its time: on a terminal, and not with `--quiet`.
 pub(super) fn spinner(message: &str) -> ProgressBar {
     let bar = quiet(ProgressBar::new_spinner()).with_message(message.to_owned());

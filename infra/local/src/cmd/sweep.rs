@@ -18,10 +18,12 @@ use offsite_shared::sweep::verdict::Verdict;
 use serde_json::{Value, json};
 
 use super::progress::Progress;
+use super::reader::ClockArgs;
 use super::show::{self, Form};
 use super::stopping::{finishing, told_to_stop};
 use super::{find, told};
 use crate::home;
+use crate::report::Reader;
 
 const AFTER: &str = "\
 Examples:
@@ -49,6 +51,9 @@ pub struct SweepArgs {
     /// How it is written [default: table on a terminal, else json]
     #[arg(long, value_enum)]
     pub format: Option<Form>,
+    /// By which clock
+    #[command(flatten)]
+    pub clock: ClockArgs,
 }
 
 /// Writes the answer, and gives the exit code: 3 if a copy was refused or is in doubt, 1 if something could not be looked at and nothing
@@ -77,7 +82,7 @@ pub async fn run(args: &SweepArgs, environment: &Environment, out: &mut dyn Writ
     match Form::or_by_reader(args.format) {
         Form::Table => {
             let stopped = stopped(&context, &answer).await?;
-            out.write_all(told::of_sweep(&answer, &stopped, show::width()).as_bytes())?;
+            out.write_all(told::of_sweep(&answer, &stopped, &args.clock.reader(), show::width()).as_bytes())?;
         }
         Form::Json => writeln!(out, "{answer}")?,
     }
@@ -160,13 +165,19 @@ async fn dry_run(args: &SweepArgs, environment: &Environment, out: &mut dyn Writ
     }
     match Form::or_by_reader(args.format) {
         Form::Json => writeln!(out, "{}", json!({ "would_start": rows, "swept": answer["swept"] }))?,
-        Form::Table => write_rows(&rows, policy, &answer, out)?,
+        Form::Table => write_rows(&rows, policy, &answer, &args.clock.reader(), out)?,
     }
     let all = answer["swept"].as_array().is_some_and(|all| all.iter().all(|one| one["complete"] == json!(true)));
     Ok(u8::from(!all))
 }
 
-fn write_rows(rows: &[Value], policy: &Policy, answer: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
+fn write_rows(
+    rows: &[Value],
+    policy: &Policy,
+    answer: &Value,
+    reader: &Reader,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let width = show::width();
     for one in answer["swept"].as_array().into_iter().flatten() {
         let name = one["rule"].as_str().unwrap_or_default();
@@ -186,10 +197,11 @@ fn write_rows(rows: &[Value], policy: &Policy, answer: &Value, out: &mut dyn Wri
     if !rows.is_empty() {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let row = |row: &Value| {
-            let made = text(&row["made"]).get(..16).unwrap_or_default().replace('T', " ");
+            let made = text(&row["made"]).parse().map(|at| reader.minute(at)).unwrap_or_default();
             vec![text(&row["rule"]), text(&row["backup"]), text(&row["resource"]), text(&row["destination"]), made]
         };
-        let head = ["rule", "backup", "of", "to", "made (UTC)"];
+        let made = format!("made ({})", told::clock(reader));
+        let head = ["rule", "backup", "of", "to", &made];
         writeln!(out)?;
         out.write_all(show::table(&head, &rows.iter().map(row).collect::<Vec<_>>(), width).as_bytes())?;
     }

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::Record;
 use offsite_shared::model::text::plain;
+use offsite_shared::ports::Clock;
 use serde_json::Value;
 
 use super::show::table;
-use crate::report::paragraph;
+use crate::report::{Reader, by_clock, paragraph};
 
 /// The fields by which a source is named, most exact first.
 const SOURCES: [&str; 4] = ["snapshot_id", "backup_id", "checkpoint_item_id", "vault_id"];
 
 /// The answer to an event, whatever it was.
-pub(super) fn of_event(answer: &Value, stopped: &BTreeMap<String, String>, width: usize) -> String {
+pub(super) fn of_event(answer: &Value, stopped: &BTreeMap<String, String>, reader: &Reader, width: usize) -> String {
     let mut out = String::new();
     if let Some(results) = answer["results"].as_array() {
         let row = |result: &Value| {
@@ -32,10 +34,10 @@ pub(super) fn of_event(answer: &Value, stopped: &BTreeMap<String, String>, width
         out += &paragraph(&told, 0, width);
     }
     if answer.get("swept").is_some() {
-        out += &of_sweep(answer, stopped, width);
+        out += &of_sweep(answer, stopped, reader, width);
     }
     if answer.get("observed").is_some() {
-        out += &of_observation(answer, None, width);
+        out += &of_observation(answer, None, reader, width);
     }
     if let Some(name) = answer["errorType"].as_str() {
         out += &paragraph(&format!("{name}: {}", text(&answer["errorMessage"])), 0, width);
@@ -44,7 +46,7 @@ pub(super) fn of_event(answer: &Value, stopped: &BTreeMap<String, String>, width
 }
 
 /// What a sweep came to, a rule a line, and what to do next. Of the rules that are stopped, what stops them.
-pub(super) fn of_sweep(answer: &Value, stopped: &BTreeMap<String, String>, width: usize) -> String {
+pub(super) fn of_sweep(answer: &Value, stopped: &BTreeMap<String, String>, reader: &Reader, width: usize) -> String {
     let swept: Vec<&Value> = answer["swept"].as_array().into_iter().flatten().collect();
     let reasons: Vec<String> = swept.iter().map(|rule| reason(rule)).collect();
     let alike = |one: &str| reasons.iter().filter(|other| cause(other) == cause(one)).count();
@@ -64,7 +66,7 @@ pub(super) fn of_sweep(answer: &Value, stopped: &BTreeMap<String, String>, width
             figure("/counts/covered"),
             figure("/counts/replicated"),
             figure("/started"),
-            notes.join("; "),
+            by_clock(&notes.join("; "), reader),
         ]
     };
     let rows: Vec<Vec<String>> = swept.iter().zip(&reasons).map(row).collect();
@@ -90,7 +92,7 @@ pub(super) fn of_sweep(answer: &Value, stopped: &BTreeMap<String, String>, width
     let mut written: Vec<&String> = Vec::new();
     for line in &below {
         if !written.contains(&line) {
-            out += &paragraph(line, 0, width);
+            out += &paragraph(&by_clock(line, reader), 0, width);
             written.push(line);
         }
     }
@@ -174,7 +176,7 @@ fn waiting(rule: &Value) -> Option<String> {
 }
 
 /// What a look at the destinations came to, and when the next one is due, where copies are still under way.
-pub(super) fn of_observation(answer: &Value, next: Option<Timestamp>, width: usize) -> String {
+pub(super) fn of_observation(answer: &Value, next: Option<Timestamp>, reader: &Reader, width: usize) -> String {
     let told = [
         ("looked", "looked at"),
         ("replicated", "arrived"),
@@ -193,7 +195,7 @@ pub(super) fn of_observation(answer: &Value, next: Option<Timestamp>, width: usi
     let line = match next {
         Some(at) => format!(
             "the next look at them is due at {}; `offsite observe --until-done` waits for it",
-            at.strftime("%Y-%m-%d %H:%M:%S UTC")
+            reader.moment(at)
         ),
         None => "next: `offsite report` tells what is protected, what is not, and why".to_owned(),
     };
@@ -202,7 +204,7 @@ pub(super) fn of_observation(answer: &Value, next: Option<Timestamp>, width: usi
 }
 
 /// Records, a line each.
-pub(super) fn of_records(records: &[Record], width: usize) -> String {
+pub(super) fn of_records(records: &[Record], reader: &Reader, width: usize) -> String {
     let row = |record: &Record| {
         let region = record.command["destinations"][0]["region"].clone();
         let last = record.history.last();
@@ -211,26 +213,26 @@ pub(super) fn of_records(records: &[Record], width: usize) -> String {
         vec![
             record.key.chars().take(12).collect(),
             record.state.name().to_owned(),
-            record.since.strftime("%m-%d %H:%M").to_string(),
+            short(reader, record.since),
             source(&record.command["source"]),
             text(&region),
             note.unwrap_or_default(),
         ]
     };
     table(
-        &["key", "state", "since (UTC)", "backup", "to", "copy or why"],
+        &["key", "state", &format!("since ({})", clock(reader)), "backup", "to", "copy or why"],
         &records.iter().map(row).collect::<Vec<_>>(),
         width,
     )
 }
 
 /// Messages of the queue, a line each.
-pub(super) fn of_messages(messages: &[Value], width: usize) -> String {
+pub(super) fn of_messages(messages: &[Value], reader: &Reader, width: usize) -> String {
     let row = |message: &Value| {
         let data = &message["data"];
         let kind = text(&message["type"]);
         vec![
-            text(&message["time"]).get(5..16).unwrap_or_default().replace('T', " "),
+            text(&message["time"]).parse().map(|at| short(reader, at)).unwrap_or_default(),
             kind.strip_prefix("offsite.")
                 .map(|kind| kind.trim_start_matches("replication."))
                 .unwrap_or(&kind)
@@ -240,7 +242,20 @@ pub(super) fn of_messages(messages: &[Value], width: usize) -> String {
             note(data),
         ]
     };
-    table(&["time (UTC)", "what", "backup", "to", "copy"], &messages.iter().map(row).collect::<Vec<_>>(), width)
+    let head = ["what", "backup", "to", "copy"];
+    let time = format!("time ({})", clock(reader));
+    let head: Vec<&str> = std::iter::once(time.as_str()).chain(head).collect();
+    table(&head, &messages.iter().map(row).collect::<Vec<_>>(), width)
+}
+
+/// A time without its year, by the reader's clock.
+fn short(reader: &Reader, at: Timestamp) -> String {
+    reader.minute(at).get(5..).unwrap_or_default().to_owned()
+}
+
+/// What the reader's clock is called in the head of a column.
+pub(super) fn clock(reader: &Reader) -> String {
+    reader.clock(SystemClock.now())
 }
 
 fn source(source: &Value) -> String {

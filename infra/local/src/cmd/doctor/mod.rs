@@ -86,7 +86,7 @@ pub async fn run(args: &DoctorArgs, environment: &Environment, out: &mut dyn Wri
     bar.finish_and_clear();
     let report = report?;
     match args.format {
-        Form::Table if args.all => report.write(out)?,
+        Form::Table if args.all => report.write(out, show::room())?,
         Form::Table => report.write_short(out, show::width())?,
         Form::Json => writeln!(out, "{}", report.to_json())?,
     }
