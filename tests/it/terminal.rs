@@ -228,16 +228,18 @@ async fn what_is_told_of_three_clouds_fits_a_terminal() {
     let hint = json!({ "provider": "tencent", "region": "ap-guangzhou", "snapshot_id": "snap-jgsu1fdt" });
     std::fs::write(&event, hint.to_string()).unwrap();
     let event = event.to_string_lossy().into_owned();
+    let page = estate.directory.path().join("report.html").to_string_lossy().into_owned();
     let mut resource = None;
     for columns in [80, 120] {
         let mut told = Vec::new();
-        let commands: [(&[&str], &str); 19] = [
+        let commands: [(&[&str], &str); 20] = [
             (&["policy", "check"], "promise"),
             (&["sweep", "--dry-run"], "made (UTC+8)"),
             (&["sweep"], "next: `offsite"),
             (&["observe"], "looked at"),
             (&["report"], "UTC+8"),
             (&["report", "--lang", "zh"], "UTC+8"),
+            (&["report", "-o", &page], "written to"),
             (&["witness"], "UTC+8"),
             (&["witness", "--lang", "zh"], "UTC+8"),
             (&["ledger", "show", "--all"], "since (UTC+8)"),
@@ -322,4 +324,45 @@ async fn a_wrong_key_is_logged_where_a_program_reads() {
     assert!(ended.stderr.contains("ERROR the credential was refused"), "{}", ended.stderr);
     let (_, seen) = Terminal::open(&["-v", "sweep"], &environment, 80).ended().await;
     assert!(seen.contains("the sweep did not come to its end"), "{seen}");
+}
+
+/// Who pauses before the first sweep, misspells a number or a file's ending, or gives nothing at all, is told what to give.
+#[tokio::test]
+async fn a_newcomer_is_told_what_to_give_instead() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let environment = [("OFFSITE_DB", path("offsite.db")), ("OFFSITE_POLICY", path("offsite.yaml"))];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    assert_eq!(run(&["init", "tencent", "--policy", &path("offsite.yaml")], &environment, None).await.code, 0);
+    let pdf = path("report.pdf");
+    for (arguments, input, code, parts) in [
+        (
+            &["pause", "--reason", "we look first"][..],
+            None,
+            0,
+            &["a ledger is begun", "everything is paused since"][..],
+        ),
+        (&["resume"], None, 0, &["everything goes on"]),
+        (&["resume"], None, 1, &["nothing is paused, so nothing was changed"]),
+        (&["report", "-o", &pdf], None, 1, &["nothing is written as .pdf", ".html", "--format"]),
+        (&["witness", "-o", &pdf], None, 1, &["nothing is written as .pdf", ".json"]),
+        (&["sweep", "--timeout", "abc"], None, 2, &["a whole number of seconds"]),
+        (&["handle", "--event", "-", "--timeout", "abc"], None, 2, &["from 3 to 900"]),
+        (&["handle", "--event", "-"], Some(""), 1, &["standard input is empty", "as JSON"]),
+        (&["handle", "--event", "-"], Some("{"), 1, &["standard input is not JSON (line 1", "look there"]),
+        (&["explain", "configuration"], None, 0, &["OFFSITE_DB"]),
+    ] {
+        let ended = run(arguments, &environment, input).await;
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.code, code, "{arguments:?}: {said}");
+        for part in parts {
+            assert!(said.contains(part), "{arguments:?}: {part}: {said}");
+        }
+    }
+    assert!(!std::path::Path::new(&pdf).exists());
+    let mut terminal = Terminal::open(&["simulate"], &environment, 80);
+    let seen = terminal.until(Some("ends the clouds")).await;
+    assert!(seen.contains("offsite simulate --env"), "{seen}");
+    terminal.pty.write_all(b"\x03").await.unwrap();
+    assert_eq!(terminal.ended().await.0, 0);
 }

@@ -36,7 +36,7 @@ Ledger and queue are in OFFSITE_DB (./offsite.db). Keys come from the vendors' o
   ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET
   HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK
   TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY
-docs/configuration.md has every variable.";
+`offsite explain configuration` has every variable.";
 
 /// The subcommands, as the help groups them.
 const GROUPS: [(&str, &[&str]); 5] = [

@@ -15,6 +15,7 @@ use super::reader::ClockArgs;
 use super::{find, person, show};
 use crate::home::{self, Reading, Store};
 use crate::report::{by_clock, paragraph};
+use crate::terminal;
 
 /// How often a brake that somebody else writes meanwhile is read again.
 const TRIES: u32 = 10;
@@ -66,6 +67,7 @@ pub struct ResumeArgs {
 /// It is stopped already, there is no such rule, or the ledger cannot be written: nothing was changed then.
 pub async fn pause(args: &PauseArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<()> {
     let (reason, reader) = (person::reason(&args.reason)?, args.clock.reader());
+    begin(environment).await?;
     let home = person::writing(environment, args.policy.as_deref()).await?;
     let scope = args.scope.scope();
     if let Scope::Rule(name) = &scope {
@@ -87,6 +89,16 @@ pub async fn pause(args: &PauseArgs, environment: &Environment, out: &mut dyn Wr
     }
     write_lines(out, &by_clock(&held.describe(), &reader))?;
     write_lines(out, "Calls that are sent already, or within five seconds, go out. Sweeps, looks and reports go on.")
+}
+
+/// Begins a ledger where there is none yet: whoever wants to look first may stop everything before the first sweep.
+async fn begin(environment: &Environment) -> anyhow::Result<()> {
+    let path = home::database_path(environment);
+    if environment.get("OFFSITE_TABLE").is_none() && !path.exists() {
+        home::open(&path, home::is_simulated(environment)).await?;
+        terminal::say(&format!("a ledger is begun at {}; OFFSITE_DB names another one", path.display()))?;
+    }
+    Ok(())
 }
 
 /// Lets go on what was paused with the same options.
@@ -113,7 +125,14 @@ pub async fn resume(args: &ResumeArgs, environment: &Environment, out: &mut dyn 
         freed.extend(free.map(|_| store.name));
     }
     if freed.is_empty() {
-        bail!("{} is not paused, nothing was changed; {}", scope.name(), by_clock(&told(&left), &reader))
+        match left.is_empty() {
+            true => bail!("nothing is paused, so nothing was changed"),
+            false => bail!(
+                "{} is not paused as a whole, nothing was changed; what is: {}",
+                scope.name(),
+                by_clock(&left.iter().map(Held::describe).collect::<Vec<_>>().join("; "), &reader)
+            ),
+        }
     }
     write_lines(out, &format!("{} goes on: the next sweep starts what is due", scope.name()))?;
     for held in &left {
@@ -147,13 +166,6 @@ fn known(home: &Reading, name: &str) -> anyhow::Result<()> {
         bail!("there is no policy to look for rule {name} in: set OFFSITE_POLICY, or use --policy")
     };
     find::rule(policy, name).map(|_| ())
-}
-
-fn told(entries: &[Held]) -> String {
-    match entries {
-        [] => "nothing is".to_owned(),
-        entries => entries.iter().map(Held::describe).collect::<Vec<_>>().join("; "),
-    }
 }
 
 /// The stores in which a scope is paused: its cloud's own, and for everything and for a rule each of them.

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::progress::Progress;
 use super::reader::ClockArgs;
-use super::show::{self, Form};
+use super::show::{self, Form, seconds};
 use super::stopping::{finishing, told_to_stop};
 use super::{sweep, told};
 use crate::home;
@@ -41,7 +41,7 @@ pub struct HandleArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Give up after this many seconds; what was not started is handed back
-    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(3..=900))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = seconds::<3, 900>)]
     pub timeout: u64,
     /// How the answer is written [default: table on a terminal, else json]
     #[arg(long, value_enum)]
@@ -139,5 +139,11 @@ pub(super) fn read(path: &PathBuf) -> anyhow::Result<Value> {
     } else {
         bytes = std::fs::read(path).with_context(|| format!("the event {} could not be read", path.display()))?;
     }
-    json::read_bytes(&bytes).map_err(|reason| anyhow!("the event {} {reason}", path.display()))
+    let what =
+        if path.as_os_str() == "-" { "standard input".to_owned() } else { format!("the event {}", path.display()) };
+    anyhow::ensure!(
+        !bytes.trim_ascii().is_empty(),
+        "{what} is empty: give the event as JSON, such as {{\"action\":\"sweep\"}}"
+    );
+    json::read_bytes(&bytes).map_err(|reason| anyhow!("{what} {reason}: look there for what is missing or too much"))
 }

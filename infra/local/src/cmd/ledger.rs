@@ -195,11 +195,18 @@ async fn settle(
                     args.yes.unwrap_or_default()
                 );
                 let (next, expect) =
-                    decide(record).with_context(|| format!("the record {} was not changed", record.key))?;
+                    decide(record).with_context(|| format!("the record {} was not changed", short(&record.key)))?;
                 match ledger.put(&next, &expect).await? {
+                    Put::Stored if Form::or_by_reader(None) == Form::Table => {
+                        let reader = ClockArgs::default().reader();
+                        out.write_all(told::of_records(&[next], &reader, show::width()).as_bytes())?;
+                    }
                     Put::Stored => writeln!(out, "{}", serde_json::to_string_pretty(&next)?)?,
                     Put::Conflict(_) => {
-                        bail!("the record {} was changed by somebody else meanwhile; look at it again", record.key)
+                        bail!(
+                            "the record {} was changed by somebody else meanwhile; look at it again",
+                            short(&record.key)
+                        )
                     }
                 }
                 return Ok(true);
@@ -224,8 +231,16 @@ async fn settle(
     let verb = if how == Resolution::Retry { "makes due again" } else { "settles" };
     person::confirm(&format!("This {verb} {}{of_rule}", person::records(keys.len())), keys.len(), args.yes)?;
     let (settled, left) = settle_all(&keys, ledger, &decide).await?;
-    writeln!(out, "{}", json!({ "settled": settled, "left": left }))?;
+    match Form::or_by_reader(None) {
+        Form::Table => writeln!(out, "settled: {settled}, left as they were: {left}")?,
+        Form::Json => writeln!(out, "{}", json!({ "settled": settled, "left": left }))?,
+    }
     Ok(left == 0)
+}
+
+/// A key as commands take it.
+fn short(key: &str) -> &str {
+    key.get(..12).unwrap_or(key)
 }
 
 /// Settles records one by one, and tells how many were and how many were not.

@@ -32,7 +32,7 @@ pub struct ObserveArgs {
     #[arg(long)]
     pub until_done: bool,
     /// Stop waiting after this many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, requires = "until_done")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, requires = "until_done", value_parser = show::seconds::<0, 31_622_400>)]
     pub timeout: u64,
     /// How it is written [default: table on a terminal, else json]
     #[arg(long, value_enum)]

@@ -35,6 +35,13 @@ impl Form {
     }
 }
 
+/// A number of seconds, from least to most.
+pub(super) fn seconds<const LEAST: u64, const MOST: u64>(text: &str) -> Result<u64, String> {
+    let seconds =
+        text.strip_suffix('s').unwrap_or(text).parse().ok().filter(|seconds| (LEAST..=MOST).contains(seconds));
+    seconds.ok_or_else(|| format!("must be a whole number of seconds, from {LEAST} to {MOST}"))
+}
+
 /// Says nothing while it takes its time, as `--quiet` asks.
 pub fn be_quiet() {
     QUIET.store(true, Ordering::Relaxed);
@@ -77,9 +84,37 @@ pub(super) fn quiet(bar: ProgressBar) -> ProgressBar {
     bar
 }
 
-/// What the ending of a file's name says of its form.
-pub(super) fn ending(path: Option<&Path>) -> Option<&str> {
-    path?.extension()?.to_str()
+/// The form that the ending of a file's name asks for, of those that each ending stands for. Without a file, and where its name has no ending
+/// or one of text, it is `None`: a table.
+///
+/// # Errors
+/// Nothing is written with such an ending.
+pub(super) fn of_ending<F: Copy>(path: Option<&Path>, forms: &[(&str, F)]) -> anyhow::Result<Option<F>> {
+    let Some(path) = path else { return Ok(None) };
+    let Some(ending) = path.extension() else { return Ok(None) };
+    let ending = ending.to_string_lossy().to_ascii_lowercase();
+    let found = forms.iter().find(|(known, _)| *known == ending).map(|(_, form)| *form);
+    if found.is_none() && ending != "txt" {
+        let known: Vec<String> = forms.iter().map(|(known, _)| format!(".{known}")).collect();
+        anyhow::bail!(
+            "{}: nothing is written as .{ending}: let the name end in {} or .txt, or say --format",
+            path.display(),
+            known.join(", ")
+        )
+    }
+    Ok(found)
+}
+
+/// Writes a file, and says so to whoever waits for it.
+///
+/// # Errors
+/// The file cannot be written.
+pub(super) fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
+    terminal::write_file(path, text)?;
+    if std::io::stderr().is_terminal() && !is_quiet() {
+        terminal::say(&format!("written to {}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// The command with its subcommands in groups, each group below its title. One that no group names comes last.

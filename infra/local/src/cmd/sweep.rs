@@ -46,7 +46,7 @@ pub struct SweepArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Stop after this many seconds; the next sweep goes on from there
-    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = show::seconds::<0, 31_622_400>)]
     pub timeout: u64,
     /// How it is written [default: table on a terminal, else json]
     #[arg(long, value_enum)]
@@ -113,7 +113,7 @@ pub(super) async fn stopped(context: &Context, answer: &Value) -> anyhow::Result
 fn checked<'p>(args: &SweepArgs, policy: Option<&'p Policy>) -> anyhow::Result<&'p Policy> {
     let Some(policy) = policy else {
         anyhow::bail!(
-            "there is no policy to sweep by: write ./offsite.yaml (`offsite init` does) or set OFFSITE_POLICY; docs/policies has samples"
+            "there is no policy to sweep by: `offsite init` writes ./offsite.yaml to begin with; or set OFFSITE_POLICY"
         )
     };
     if let Some(rule) = &args.rule {

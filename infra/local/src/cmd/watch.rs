@@ -134,7 +134,7 @@ pub async fn run(
     let context = home::context(environment, &database)?;
     anyhow::ensure!(
         context.ports.policies.policy().await?.is_some(),
-        "there is no policy to watch by: write ./offsite.yaml or set OFFSITE_POLICY; docs/policies has samples, `offsite policy schema` the schema"
+        "there is no policy to watch by: `offsite init` writes ./offsite.yaml to begin with; or set OFFSITE_POLICY"
     );
     match args.once {
         true => finishing(&context, &mut told, once(args, &context, out)).await?,

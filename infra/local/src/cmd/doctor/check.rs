@@ -185,6 +185,7 @@ impl Report {
                 wheres.push(&check.of);
             }
         }
+        let are_several = wheres.iter().filter(|of| of.is_some()).count() > 1;
         for of in wheres {
             let here =
                 |status: Status| self.checks.iter().filter(move |check| check.of == *of && check.status == status);
@@ -197,10 +198,20 @@ impl Report {
                 names.dedup();
                 names.join(", ")
             };
+            let told = [(Status::Ok, "well"), (Status::Unknown, "not known"), (Status::Skipped, "not looked at")];
+            if are_several && of.is_some() {
+                // One line for each account: by their names is told what is not well.
+                let counted = told.iter().filter(|(status, _)| here(*status).count() > 0).map(|(status, words)| {
+                    let names = if *status == Status::Ok { String::new() } else { format!(" ({})", named(*status)) };
+                    format!("{} {words}{names}", here(*status).count())
+                });
+                let text = format!("{name}: {}", counted.collect::<Vec<_>>().join(", "));
+                let line = paragraph(&text, 0, width).replacen(&name, &format!("{bold}{name}{bold:#}"), 1);
+                out.write_all(line.as_bytes())?;
+                continue;
+            }
             writeln!(out, "{bold}{name}{bold:#}")?;
-            for (status, words) in
-                [(Status::Ok, "well"), (Status::Unknown, "not known"), (Status::Skipped, "not looked at")]
-            {
+            for (status, words) in told {
                 let names = named(status);
                 if !names.is_empty() {
                     out.write_all(paragraph(&format!("{words}: {names}"), 2, width).as_bytes())?;
