@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use unicode_width::UnicodeWidthStr;
 
 use crate::command_line::{offsite, run};
+use crate::faults::world::batch;
 use crate::functions::binaries;
 use crate::sweeping::Estate;
 
@@ -234,7 +235,7 @@ async fn what_is_told_of_three_clouds_fits_a_terminal() {
         let mut told = Vec::new();
         let commands: [(&[&str], &str); 20] = [
             (&["policy", "check"], "promise"),
-            (&["sweep", "--dry-run"], "made (UTC+8)"),
+            (&["sweep", "--dry-run"], "would be started"),
             (&["sweep"], "next: `offsite"),
             (&["observe"], "looked at"),
             (&["report"], "UTC+8"),
@@ -305,6 +306,16 @@ async fn a_wrong_key_is_told_once() {
         assert!(!seen.contains("WARN") && !seen.contains("ERROR"), "{seen}");
         hold_order(&seen, &["rule", "started", "AuthFailure", "next: mend what stopped it"]);
     }
+    // A command says it in its table and nowhere else; of a batch only the log knows.
+    let command = policy.rules[0].command_of("snap-jgsu1fdt").to_json();
+    let event = estate.directory.path().join("event.json");
+    for (event_text, wanted) in [(command.clone(), 1), (batch(std::slice::from_ref(&command)), 1)] {
+        std::fs::write(&event, event_text.to_string()).unwrap();
+        let arguments = ["handle", "--event", &event.to_string_lossy()];
+        let (_, seen) = Terminal::open(&arguments, &environment, 80).ended().await;
+        hold_width(&seen, 80);
+        assert_eq!(plain(&seen).matches("AuthFailure").count(), wanted, "{seen}");
+    }
     // Without any key no copy is named that nobody asked for.
     let without = |(name, _): &(String, String)| !name.starts_with("TENCENTCLOUD_SECRET");
     let environment: Vec<(String, String)> = environment.into_iter().filter(without).collect();
@@ -361,7 +372,7 @@ async fn a_newcomer_is_told_what_to_give_instead() {
     }
     assert!(!std::path::Path::new(&pdf).exists());
     let mut terminal = Terminal::open(&["simulate"], &environment, 80);
-    let seen = terminal.until(Some("ends the clouds")).await;
+    let seen = terminal.until(Some("Ctrl-C ends")).await;
     assert!(seen.contains("offsite simulate --env"), "{seen}");
     terminal.pty.write_all(b"\x03").await.unwrap();
     assert_eq!(terminal.ended().await.0, 0);

@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
@@ -100,6 +101,17 @@ const IN_TABLES: [&str; 4] = [
     "offsite_shared::exchange::credential",
 ];
 
+/// Where each result of an event is logged. An answer to a batch has none of them, and all others have a line for each in their table.
+const RESULTS: &str = "offsite_shared::replicate::logged";
+
+/// Set once, by [`results_are_in_the_table`].
+static RESULTS_IN_TABLE: AtomicBool = AtomicBool::new(false);
+
+/// Says that the table will have each result, with why.
+pub fn results_are_in_the_table() {
+    RESULTS_IN_TABLE.store(true, Ordering::Relaxed);
+}
+
 /// Has this process log to standard error.
 pub fn log(what: Log) {
     let at_terminal = io::stderr().is_terminal();
@@ -160,6 +172,9 @@ impl Visit for Said {
 impl Sentences {
     /// The sentence, unless its cause was told before: that of a code, or the whole of it.
     fn of(&self, event: &tracing::Event<'_>) -> Option<String> {
+        if event.metadata().target() == RESULTS && RESULTS_IN_TABLE.load(Ordering::Relaxed) {
+            return None;
+        }
         let mut said = Said::default();
         event.record(&mut said);
         let why = said.why.map(|why| format!(": {why}")).unwrap_or_default();

@@ -163,7 +163,7 @@ pub(super) async fn by_scan(ledger: &dyn Ledger, id: &str) -> anyhow::Result<Sca
 /// Standard error is gone.
 pub(super) fn say_scan(id: &str) -> anyhow::Result<()> {
     let id = one_line(id);
-    Ok(terminal::say(&format!("no rule of the policy would copy {id}, so all records of the ledger are read"))?)
+    Ok(terminal::say(&format!("no rule of the policy would copy {id}, so the whole ledger is read"))?)
 }
 
 /// Whether a text is worth looking for at all.

@@ -15,6 +15,7 @@ use offsite_shared::model::json;
 use offsite_shared::model::time::later;
 use offsite_shared::ports::Clock;
 use offsite_shared::settings::environment::Environment;
+use offsite_shared::triggers::{self, Answer};
 use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 
@@ -24,6 +25,7 @@ use super::show::{self, Form, seconds};
 use super::stopping::{finishing, told_to_stop};
 use super::{sweep, told};
 use crate::home;
+use crate::terminal;
 
 /// Options of `offsite handle`.
 #[derive(Args, Debug)]
@@ -65,6 +67,9 @@ pub enum Ended {
 /// The event file or the ledger cannot be opened, or standard output is gone.
 pub async fn run(args: &HandleArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<Ended> {
     let event = read(&args.event)?;
+    if triggers::read(&event).is_ok_and(|event| matches!(event.answer, Answer::Results)) {
+        terminal::results_are_in_the_table();
+    }
     // Each run's simulators give IDs of their own: one ledger may see many runs.
     let seed = u64::from_str_radix(SystemClock.nonce().0.get(..16).unwrap_or_default(), 16).unwrap_or_default();
     let options = SimOptions { any_source: true, seed, ..SimOptions::default() };

@@ -113,7 +113,10 @@ impl Explained {
     }
 
     fn write(&self, context: &Context, policy: Option<&Policy>, out: &mut impl Write) -> anyhow::Result<()> {
-        let mut say = |indent: usize, text: &str| out.write_all(paragraph(text, indent, show::room()).as_bytes());
+        let mut say = |indent: usize, text: &str| match text {
+            "" => writeln!(out),
+            text => out.write_all(paragraph(text, indent, show::room()).as_bytes()),
+        };
         let names = self.envelopes.join(", in it ");
         let names = if names.is_empty() { "none: it stands alone" } else { &names };
         say(0, &format!("envelope: {names}"))?;
@@ -123,6 +126,7 @@ impl Explained {
             Ok(event) => event,
             Err(error) => {
                 let why = format!("it cannot be read: {}: {}; nothing would follow", error.field, error.reason);
+                say(0, "")?;
                 return Ok(say(0, &why)?);
             }
         };
@@ -130,11 +134,13 @@ impl Explained {
         for (at, record) in event.records.iter().enumerate() {
             let id = record.id.as_deref().map(|id| format!(" ({})", exact(id))).unwrap_or_default();
             for item in &record.items {
+                say(0, "")?;
                 say(0, &format!("record {}{id}", at + 1))?;
                 says(context, policy, item).iter().try_for_each(|line| say(2, line))?;
             }
         }
         if let Some(lines) = &self.looked {
+            say(0, "")?;
             say(0, "looked at now, with an empty ledger, so that only the clouds speak")?;
             lines.iter().try_for_each(|line| say(2, line))?;
         }
