@@ -4,14 +4,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use offsite_local::cmd::show::Form;
+use offsite_shared::ledger::State;
+use offsite_shared::ledger::store::{Expect, Put};
 use offsite_shared::model::command::Cloud;
 use offsite_shared::policy::Policy;
+use offsite_shared::ports::Ledger;
 use pty_process::Size;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use unicode_width::UnicodeWidthStr;
 
 use crate::command_line::{offsite, run};
+use crate::decisions::stopped;
 use crate::faults::world::batch;
 use crate::functions::binaries;
 use crate::sweeping::Estate;
@@ -285,6 +289,7 @@ async fn what_is_told_of_three_clouds_fits_a_terminal() {
             let (code, seen) = Terminal::open(&arguments, &environment, columns).ended().await;
             assert!([0, 1, 3].contains(&code), "{arguments:?} ended with {code}: {seen}");
             hold_width(&seen, columns.into());
+            assert_eq!(seen.contains("noted (UTC+8)"), arguments[1] == "list", "{seen}");
         }
     }
 }
@@ -376,4 +381,34 @@ async fn a_newcomer_is_told_what_to_give_instead() {
     assert!(seen.contains("offsite simulate --env"), "{seen}");
     terminal.pty.write_all(b"\x03").await.unwrap();
     assert_eq!(terminal.ended().await.0, 0);
+}
+
+/// A person who settles records reads what became of them, and a program the same as JSON.
+#[tokio::test]
+async fn what_is_settled_is_told_as_a_table() {
+    let estate = Estate::plain().await;
+    let policy = Policy::from_json(&json!({ "version": 1, "rules": [{
+        "name": "nightly", "provider": "tencent", "source": { "region": "ap-guangzhou" },
+        "destinations": [{ "region": "ap-beijing" }],
+    }]}))
+    .unwrap();
+    let records: Vec<_> = (1..=4).map(|seed| stopped(seed, "nightly", State::Refused, 4)).collect();
+    for record in &records {
+        assert_eq!(estate.ledger().put(record, &Expect::Absent).await.unwrap(), Put::Stored);
+    }
+    let environment = estate.of_command(&policy);
+    let [one, other] = [&records[0].key, &records[1].key];
+    let settle = ["ledger", "resolve", "--acknowledge", "--reason", "as it is"];
+    let (code, seen) = Terminal::open(&[&settle[..], &[one]].concat(), &environment, 80).ended().await;
+    hold_order(&plain(&seen), &["key", "state", &one[..12]]);
+    assert!(code == 0 && !seen.contains('{'), "{seen}");
+    let told = run(&[&settle[..], &[other]].concat(), &environment, None).await;
+    assert_eq!(serde_json::from_str::<Value>(&told.stdout).unwrap()["key"], json!(other));
+    // Again it is refused, in lines that fit.
+    let (code, seen) = Terminal::open(&[&settle[..], &[one]].concat(), &environment, 80).ended().await;
+    assert_eq!(code, 1, "{seen}");
+    hold_width(&seen, 80);
+    let rest = ["--rule", "nightly", "--yes", "2"];
+    let (code, seen) = Terminal::open(&[&settle[..], &rest].concat(), &environment, 80).ended().await;
+    assert!(code == 0 && seen.contains("settled: 2, left as they were: 0"), "{seen}");
 }
