@@ -95,7 +95,8 @@ async fn a_deployment_does_not_release_the_brake() {
     let home = Home::deploy(Wish::of(&[Cloud::Tencent])).await;
     let environment = home.account.environment().with("OFFSITE_TABLE", home.output("LedgerTables"));
     let everything = || ScopeArgs { provider: None, rule: None };
-    let pause = PauseArgs { scope: everything(), reason: "the bill".to_owned(), policy: None };
+    let pause =
+        PauseArgs { scope: everything(), reason: "the bill".to_owned(), policy: None, clock: Default::default() };
     let mut out = Vec::new();
     brake::pause(&pause, &environment, &mut out).await.unwrap();
     home.update(&[("LogRetentionDays", "30")]).await;
@@ -108,7 +109,9 @@ async fn a_deployment_does_not_release_the_brake() {
     })
     .await;
     assert_eq!((home.made(), home.account.depth(home.dead_letters(Cloud::Tencent)).await), (vec![], 0));
-    brake::resume(&ResumeArgs { scope: everything() }, &environment, &mut out).await.unwrap();
+    brake::resume(&ResumeArgs { scope: everything(), clock: Default::default() }, &environment, &mut out)
+        .await
+        .unwrap();
     until("the pause to be forgotten", 20, async || {
         home.invoke(&function, &copy("snap-brake001")).await.is_ok().then_some(())
     })

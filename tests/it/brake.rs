@@ -283,7 +283,7 @@ async fn a_person_pauses_everybody_sees_it_and_a_person_resumes() {
     for (arguments, why) in [
         (&["pause", "--rule", "nightley", "--reason", "x"][..], "did you mean nightly?; there are nightly, weekly"),
         (&["pause", "--reason", " "], "--reason must say why"),
-        (&["resume"], "everything is not paused, nothing was changed; rule nightly is paused"),
+        (&["resume"], "everything is not paused as a whole, nothing was changed; what is: rule nightly is paused"),
     ] {
         let refused = run(arguments).await;
         assert!(refused.code == 1 && refused.stderr.contains(why), "{arguments:?}: {}", refused.stderr);

@@ -338,7 +338,7 @@ async fn a_rule_that_is_gone_is_retired_once_until_it_leaves_something_new() {
     let environment = person(&estate, &policy(&json!({})));
     let retire = ["rule", "retire", "old-disks", "--reason", "moved to nightly"];
     let ended = run(&retire, &environment).await;
-    assert!(ended.stderr.contains("this settles 3 records of rule old-disks"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("this settles 3 unfinished replications of rule old-disks"), "{}", ended.stderr);
     assert_eq!(well(&ended)["kind"], json!("retire"));
     assert_eq!(estate.receipts().await[0]["type"], json!("offsite.rule.retired"));
     refused(&run(&retire, &environment).await, "was retired already by old-disks/0");

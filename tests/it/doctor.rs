@@ -396,7 +396,7 @@ async fn no_credential_at_all_fails_and_tells_what_to_do() {
     let report: Value = serde_json::from_slice(&out).unwrap();
     let last = report["checks"].as_array().unwrap().last().unwrap();
     assert_eq!((&last["check"], &last["status"]), (&json!("accounts"), &json!("fail")));
-    assert!(last["advice"].as_str().unwrap().contains("docs/configuration.md"));
+    assert!(last["advice"].as_str().unwrap().contains("offsite explain configuration"));
 }
 
 #[tokio::test]
@@ -438,7 +438,7 @@ async fn a_credential_that_cannot_be_got_is_told_by_the_name_of_the_error() {
         (
             Fault::Refuse { status: 400, kind: "com.amazonaws#AccessDeniedException" },
             "Offsite.Configuration: ",
-            "docs/configuration.md",
+            "offsite explain configuration",
         ),
     ] {
         aws.faults().next("GetSecretValue", 100, fault);

@@ -39,7 +39,7 @@ async fn every_sample_event_is_explained_without_a_key_and_without_a_ledger() {
             assert_eq!(ended.code, i32::from(bad), "{}: {}{}", path.display(), ended.stdout, ended.stderr);
             let door = path.to_string_lossy().contains("door-");
             let verified = if door { "verified: by the door, at 2026-" } else { "verified: not at all" };
-            for part in ["envelope: ", "sender:   ", verified, "\nrecord 1"] {
+            for part in ["envelope: ", "sender: ", verified, "\nrecord 1"] {
                 assert!(ended.stdout.contains(part), "{}: {part}: {}", path.display(), ended.stdout);
             }
             explained += 1;

@@ -344,15 +344,20 @@ async fn check_says_each_rule_on_a_line() {
         PolicyAction::Check { file: Some(file.path().to_owned()), format: Form::Table, live: false, explain: None };
     let (result, text) = command(check, &Environment::default()).await;
     assert!(result.unwrap());
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(
-        lines,
-        [
-            "web    tencent copy-snapshot as prod     ap-guangzhou, name web-*, up to 7d old  -> ap-beijing, ap-singapore  lag up to 1d",
-            "files  alibaba create-vault-replication  cn-hangzhou, vault v-1                  -> cn-shanghai vault v-2     lag up to 1d (default)",
-            &format!("{}: good, 2 rules", file.path().display()),
-        ]
-    );
+    let text = words(&text);
+    for part in [
+        "rule call from to promise",
+        "web tencent copy-snapshot as prod ap-guangzhou, name web-*, up to 7d old ap-beijing, ap-singapore lag up to 1d",
+        "files alibaba create-vault-replication cn-hangzhou, vault v-1 cn-shanghai vault v-2 lag up to 1d (default)",
+        &format!("{}: good, 2 rules", file.path().display()),
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+/// The words of a table, wherever its lines are broken.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[tokio::test]
@@ -375,14 +380,13 @@ rules:
     };
     let (result, text) = command(check(false), &Environment::default()).await;
     assert!(result.unwrap(), "{text}");
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(
-        lines[..2],
-        [
-            "a  tencent copy-snapshot  ap-seoul, d-1, without tag env=dev, without name tmp-*  -> ap-beijing  not judged",
-            "b  tencent copy-snapshot  ap-seoul, up to 12h old, without 2 resources            -> ap-beijing  lag up to 6h (default), rpo 2d, with history, copies kept 30d",
-        ]
-    );
+    let text = words(&text);
+    for part in [
+        "a tencent copy-snapshot ap-seoul, d-1, without tag env=dev, without name tmp-* ap-beijing not judged",
+        "b tencent copy-snapshot ap-seoul, up to 12h old, without 2 resources ap-beijing lag up to 6h (default), rpo 2d, with history, copies kept 30d",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
     let (_, text) = command(check(true), &Environment::default()).await;
     let answer: Value = serde_json::from_str(&text).unwrap();
     let told = json!({"max_lag": "6h", "max_lag_is_default": true, "rpo": "2d", "history": true});

@@ -256,7 +256,7 @@ async fn a_record_is_found_by_the_clouds_id_without_reading_the_whole_ledger() {
     let shown = run(&["ledger", "show", "snap-aaaaaaaa"], &environment).await;
     let record: Value = serde_json::from_str(&shown.stdout).unwrap();
     assert_eq!((shown.code, shown.stderr.as_str()), (0, ""), "the key was computed");
-    // The twin: no key can be computed from a copy's ID, and that is said.
+    // The twin: no rule gives the key of a copy's ID, and that is said.
     let copy = record["receipts"][0]["replication_id"].as_str().unwrap();
     let shown = run(&["ledger", "show", copy], &environment).await;
     assert_eq!(serde_json::from_str::<Value>(&shown.stdout).unwrap()["key"], record["key"]);

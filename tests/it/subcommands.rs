@@ -23,7 +23,7 @@ const ONE_FORM: [(&str, &str); 18] = [
     ("demo", "`--json`: the receipts"),
     ("explain", "no: for people"),
     ("init", "no: for people"),
-    ("ledger resolve", "always"),
+    ("ledger resolve", "in a pipe"),
     ("man", "no: for people"),
     ("pause", "no: for people"),
     ("policy render", "always"),

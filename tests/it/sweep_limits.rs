@@ -195,11 +195,26 @@ async fn nothing_is_started_while_it_is_paused() {
     let handled = command_line::run(&["handle", "--event", "-"], &environment, Some(&command.to_string())).await;
     assert_ne!(handled.code, 0, "{}", handled.stdout);
     assert!(handled.stderr.contains("OFFSITE_PAUSED"), "{}", handled.stderr);
-    let swept = command_line::run(&["sweep"], &environment, None).await;
+    let swept = command_line::run(&["sweep", "--format", "table"], &environment, None).await;
     assert_eq!(swept.code, 0, "{}", swept.stderr);
+    for part in
+        ["3 not started while it is paused", "nothing is started: OFFSITE_PAUSED is set", "next: `offsite report`"]
+    {
+        assert!(swept.stdout.contains(part), "{part}: {}", swept.stdout);
+    }
     assert_eq!(copies(&estate), []);
-    // The same command without the pause: what was put off is started.
     environment.pop();
+    // A person's pause is told in the same way, and how it ends.
+    let scope = ["--rule", "held"];
+    let paused =
+        command_line::run(&[&["pause", "--reason", "the bill"][..], &scope].concat(), &environment, None).await;
+    assert_eq!(paused.code, 0, "{}", paused.stderr);
+    let swept = command_line::run(&["sweep", "--format", "table"], &environment, None).await;
+    let told = swept.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("3 not started while it is paused") && told.contains("the bill"), "{told}");
+    assert!(told.contains("`offsite resume --rule held` ends it") && copies(&estate).is_empty(), "{told}");
+    assert_eq!(command_line::run(&[&["resume"][..], &scope].concat(), &environment, None).await.code, 0);
+    // The same command without the pause: what was put off is started.
     let swept = command_line::run(&["sweep"], &environment, None).await;
     assert_eq!(swept.code, 0, "{}", swept.stderr);
     assert_eq!(copies(&estate).len(), 3, "{}", swept.stdout);

@@ -12,7 +12,7 @@ use offsite_local::cmd::{
 use offsite_local::home::profile;
 use offsite_local::report::Health;
 use offsite_local::report::witness::Says;
-use offsite_local::terminal::{self, Colours};
+use offsite_local::terminal::{self, Colours, Log};
 use offsite_shared::io::environment;
 use offsite_shared::report::Conclusion;
 
@@ -36,7 +36,7 @@ Ledger and queue are in OFFSITE_DB (./offsite.db). Keys come from the vendors' o
   ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET
   HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK
   TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY
-docs/configuration.md has every variable.";
+`offsite explain configuration` has every variable.";
 
 /// The subcommands, as the help groups them.
 const GROUPS: [(&str, &[&str]); 5] = [
@@ -131,8 +131,14 @@ fn main() -> ExitCode {
     if cli.quiet {
         show::be_quiet();
     }
-    // What the demo breaks on purpose is told by the demo itself.
-    log_to_stderr(cli.verbose, matches!(cli.command, Commands::Demo(_)));
+    terminal::log(match (cli.verbose, &cli.command) {
+        (0, Commands::Demo(_)) => Log::Errors,
+        // They have no table, and serve for long.
+        (0, Commands::Watch(_) | Commands::Simulate(_) | Commands::Chaos(_)) => Log::Warnings,
+        (0, _) => Log::BesideTables,
+        (1, _) => Log::Steps,
+        _ => Log::Exchanges,
+    });
     let mut runtime = match cli.command {
         // As in a function: it reads one page after the other, and a second thread would only be woken for each of them.
         Commands::Sweep(_) => tokio::runtime::Builder::new_current_thread(),
@@ -174,6 +180,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         | Commands::Sweep(_)
         | Commands::Queue(_)
         | Commands::Ledger(_)
+        | Commands::Policy(_)
+        | Commands::Risk(_)
         | Commands::Explain(_) => Colours::Ours,
         _ => Colours::None,
     };
@@ -289,14 +297,4 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     }
     terminal::say_failed(error);
     ExitCode::FAILURE
-}
-
-fn log_to_stderr(verbose: u8, only_errors: bool) {
-    use tracing_subscriber::filter::LevelFilter;
-    terminal::log(match verbose {
-        0 if only_errors => LevelFilter::ERROR,
-        0 => LevelFilter::WARN,
-        1 => LevelFilter::INFO,
-        _ => LevelFilter::DEBUG,
-    });
 }

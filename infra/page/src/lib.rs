@@ -44,4 +44,4 @@ pub use prometheus::prometheus;
 pub use reader::{Language, Reader};
 pub use status::{CloudTold, Health, IdStatus, status_json, status_text};
 pub use table::{brief, narrowed_table, table};
-pub use text::{WIDTH, paragraph};
+pub use text::{WIDTH, by_clock, paragraph};

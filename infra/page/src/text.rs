@@ -1,6 +1,7 @@
 //! Lines of a terminal, of so many columns, broken at spaces, with nothing in them that could steer it.
 
 use anstyle::Style;
+use jiff::Timestamp;
 use offsite_shared::model::text::{exact, plain};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -51,6 +52,16 @@ pub fn paragraph(text: &str, indent: usize, width: usize) -> String {
     out.out
 }
 
+/// A sentence in which every time is told by the reader's clock, as all others are.
+pub fn by_clock(text: &str, reader: &Reader) -> String {
+    let word = |word: &str| {
+        let bare = word.trim_end_matches([',', ';', ':', '.', ')']);
+        let at: Option<Timestamp> = bare.parse().ok();
+        at.map_or_else(|| word.to_owned(), |at| format!("{}{}", reader.moment(at), &word[bare.len()..]))
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
 /// What is printed, line by line.
 pub(super) struct Text<'r> {
     pub(super) out: String,
@@ -72,8 +83,16 @@ impl<'r> Text<'r> {
         self.out.push('\n');
     }
 
+    /// A line in this style, or several where it is too wide.
     pub(super) fn styled(&mut self, style: Style, line: &str) {
-        self.line(&format!("{style}{}{style:#}", plain(line)));
+        let line = plain(line);
+        if line.width() <= self.width {
+            return self.line(&format!("{style}{line}{style:#}"));
+        }
+        let indent = line.len() - line.trim_start().len();
+        for part in paragraph(&line, indent, self.width).lines() {
+            self.line(&format!("{style}{part}{style:#}"));
+        }
     }
 
     pub(super) fn row(&mut self, cells: [&str; 5], widths: [usize; 2]) {
@@ -102,12 +121,9 @@ impl<'r> Text<'r> {
         }
     }
 
-    /// A command that can be copied: broken only where a shell goes on.
+    /// A command that can be copied: broken only where a shell goes on. A word that has no room in a line of its own is not broken either: it
+    /// goes over the edge, where the terminal breaks it without a line end.
     pub(super) fn command(&mut self, indent: usize, parts: &[String]) {
-        let whole = parts.join(" ");
-        if parts.iter().any(|part| indent + part.width() + 4 > self.width) {
-            return self.say(indent, &whole);
-        }
         let mut line = String::new();
         for part in parts {
             // Room for what goes on: a space and a backslash.
@@ -151,5 +167,68 @@ impl<'r> Text<'r> {
         if !line.is_empty() {
             self.line(&format!("{}{line}", " ".repeat(margin(first))));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// What a shell makes of the words of a command that is pasted into it; `None` where it is more than one command.
+    fn pasted(shown: &str) -> Option<Vec<String>> {
+        let script = format!("offsite() {{ printf '<%s>\n' \"$@\"; }}\nset -e\n{shown}");
+        let output = Command::new("sh").args(["-c", &script]).env_clear().output().unwrap();
+        let words = String::from_utf8(output.stdout).unwrap();
+        output.status.success().then(|| words.lines().map(|word| word[1..word.len() - 1].to_owned()).collect())
+    }
+
+    fn parts(cause: &str) -> Vec<String> {
+        let parts = ["offsite risk accept", "--rule servers", "--resource fb1f9b5e-52a9-4d0e-9a3f-7a4f6d1e9b01"];
+        let parts = parts.into_iter().map(str::to_owned);
+        parts.chain([format!("--cause '{cause}'"), "--until DATE".into(), "--reason WHY".into()]).collect()
+    }
+
+    #[test]
+    fn a_command_can_be_pasted_at_every_width() {
+        let long = "is a backup of a server whose disks are of a kind that no copy is made of, as the provider says";
+        for cause in ["encrypted", long] {
+            for width in [40, 60, 80, 120] {
+                let reader = Reader::default();
+                let mut out = Text::of(width, &reader);
+                out.command(6, &parts(cause));
+                let words = pasted(&out.out).unwrap_or_else(|| panic!("{width}: {}", out.out));
+                let wanted = ["risk", "accept", "--rule", "servers", "--resource"];
+                assert_eq!(words[..5], wanted, "{width}: {}", out.out);
+                assert_eq!(
+                    words[6..],
+                    ["--cause", cause, "--until", "DATE", "--reason", "WHY"],
+                    "{width}: {}",
+                    out.out
+                );
+                let is_alone = |line: &str| line.trim_end_matches(" \\").trim_start().matches(" --").count() == 0;
+                assert!(out.out.lines().all(|line| line.width() <= width || is_alone(line)), "{width}: {}", out.out);
+            }
+        }
+    }
+
+    #[test]
+    fn a_time_in_a_sentence_is_told_by_the_reader_s_clock() {
+        let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
+        let there = Reader { zone, ..Reader::default() };
+        let said = "rule web is paused since 2026-11-28T11:40:34.438Z by ann; 2026-11-28 and 11:40 stay, snap-1:2 too";
+        assert_eq!(
+            by_clock(said, &there),
+            "rule web is paused since 2026-11-28 19:40 UTC+8 by ann; 2026-11-28 and 11:40 stay, snap-1:2 too"
+        );
+        let end = by_clock("until 2026-11-28T11:40:34Z: no", &Reader::default());
+        assert_eq!(end, "until 2026-11-28 11:40 UTC: no");
+    }
+
+    /// Takes the protection away: broken as a sentence is, it is several commands.
+    #[test]
+    fn a_command_that_is_told_as_a_sentence_cannot_be_pasted() {
+        assert_eq!(pasted(&paragraph(&parts("encrypted").join(" "), 6, 60)), None);
     }
 }

@@ -11,8 +11,11 @@ use offsite_shared::model::command::Cloud;
 use offsite_shared::ports::{Clock, Notes};
 use offsite_shared::settings::environment::Environment;
 
-use super::{find, person};
+use super::reader::ClockArgs;
+use super::{find, person, show};
 use crate::home::{self, Reading, Store};
+use crate::report::{by_clock, paragraph};
+use crate::terminal;
 
 /// How often a brake that somebody else writes meanwhile is read again.
 const TRIES: u32 = 10;
@@ -41,6 +44,9 @@ pub struct PauseArgs {
     /// The policy whose rules a name is looked for in [default: OFFSITE_POLICY, else ./offsite.yaml]
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// By which clock
+    #[command(flatten)]
+    pub clock: ClockArgs,
 }
 
 /// Options of `offsite resume`.
@@ -50,6 +56,9 @@ pub struct ResumeArgs {
     /// What it is about
     #[command(flatten)]
     pub scope: ScopeArgs,
+    /// By which clock
+    #[command(flatten)]
+    pub clock: ClockArgs,
 }
 
 /// Stops every call that starts a copy, until somebody resumes it.
@@ -57,7 +66,8 @@ pub struct ResumeArgs {
 /// # Errors
 /// It is stopped already, there is no such rule, or the ledger cannot be written: nothing was changed then.
 pub async fn pause(args: &PauseArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<()> {
-    let reason = person::reason(&args.reason)?;
+    let (reason, reader) = (person::reason(&args.reason)?, args.clock.reader());
+    begin(environment).await?;
     let home = person::writing(environment, args.policy.as_deref()).await?;
     let scope = args.scope.scope();
     if let Scope::Rule(name) = &scope {
@@ -75,10 +85,19 @@ pub async fn pause(args: &PauseArgs, environment: &Environment, out: &mut dyn Wr
         paused.extend(made.map(|_| store.name));
     }
     if paused.is_empty() {
-        bail!("it is paused already, nothing was changed: {}", stands.unwrap_or_default())
+        bail!("it is paused already, nothing was changed: {}", by_clock(&stands.unwrap_or_default(), &reader))
     }
-    writeln!(out, "{}", held.describe())?;
-    writeln!(out, "Calls that are sent already, or within five seconds, go out. Sweeps, looks and reports go on.")?;
+    write_lines(out, &by_clock(&held.describe(), &reader))?;
+    write_lines(out, "Calls that are sent already, or within five seconds, go out. Sweeps, looks and reports go on.")
+}
+
+/// Begins a ledger where there is none yet: whoever wants to look first may stop everything before the first sweep.
+async fn begin(environment: &Environment) -> anyhow::Result<()> {
+    let path = home::database_path(environment);
+    if environment.get("OFFSITE_TABLE").is_none() && !path.exists() {
+        home::open(&path, home::is_simulated(environment)).await?;
+        terminal::say(&format!("a ledger is begun at {}; OFFSITE_DB names another one", path.display()))?;
+    }
     Ok(())
 }
 
@@ -88,7 +107,7 @@ pub async fn pause(args: &PauseArgs, environment: &Environment, out: &mut dyn Wr
 /// Nothing is paused so, or the ledger cannot be written: nothing was changed then.
 pub async fn resume(args: &ResumeArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<()> {
     person::writing(environment, None).await?;
-    let scope = args.scope.scope();
+    let (scope, reader) = (args.scope.scope(), args.clock.reader());
     let who = person::who(environment).await?;
     let (mut freed, mut left) = (Vec::new(), Vec::new());
     for store in concerned(environment, &scope)? {
@@ -106,13 +125,25 @@ pub async fn resume(args: &ResumeArgs, environment: &Environment, out: &mut dyn 
         freed.extend(free.map(|_| store.name));
     }
     if freed.is_empty() {
-        bail!("{} is not paused, nothing was changed; {}", scope.name(), told(&left))
+        match left.is_empty() {
+            true => bail!("nothing is paused, so nothing was changed"),
+            false => bail!(
+                "{} is not paused as a whole, nothing was changed; what is: {}",
+                scope.name(),
+                by_clock(&left.iter().map(Held::describe).collect::<Vec<_>>().join("; "), &reader)
+            ),
+        }
     }
-    writeln!(out, "{} goes on: the next sweep starts what is due", scope.name())?;
+    write_lines(out, &format!("{} goes on: the next sweep starts what is due", scope.name()))?;
     for held in &left {
-        writeln!(out, "still: {}", held.describe())?;
+        write_lines(out, &by_clock(&format!("still: {}", held.describe()), &reader))?;
     }
     Ok(())
+}
+
+/// Writes a sentence in lines that fit.
+fn write_lines(out: &mut dyn Write, text: &str) -> anyhow::Result<()> {
+    Ok(out.write_all(paragraph(text, 0, show::width()).as_bytes())?)
 }
 
 impl ScopeArgs {
@@ -135,13 +166,6 @@ fn known(home: &Reading, name: &str) -> anyhow::Result<()> {
         bail!("there is no policy to look for rule {name} in: set OFFSITE_POLICY, or use --policy")
     };
     find::rule(policy, name).map(|_| ())
-}
-
-fn told(entries: &[Held]) -> String {
-    match entries {
-        [] => "nothing is".to_owned(),
-        entries => entries.iter().map(Held::describe).collect::<Vec<_>>().join("; "),
-    }
 }
 
 /// The stores in which a scope is paused: its cloud's own, and for everything and for a rule each of them.

@@ -13,13 +13,22 @@ use crate::report::paragraph;
 /// What the document says, as it is in the checkout from which this was built.
 const DOCUMENT: &str = include_str!("../../../../docs/errors.md");
 
+/// The documents that commands name, so that whoever has the command has them too.
+const PAGES: [(&str, &str); 5] = [
+    ("aws", include_str!("../../../../docs/aws.md")),
+    ("configuration", include_str!("../../../../docs/configuration.md")),
+    ("notify", include_str!("../../../../docs/notify.md")),
+    ("start", include_str!("../../../../docs/start.md")),
+    ("witness", include_str!("../../../../docs/witness.md")),
+];
+
 /// Options of `offsite explain`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  offsite explain InsufficientSnapshotQuota\n  offsite explain in_doubt\n  offsite explain Offsite.Throttled\n\nExit codes:\n  0  it is explained   1  nothing knows it; the nearest known one is named"
+    after_help = "Examples:\n  offsite explain InsufficientSnapshotQuota\n  offsite explain in_doubt\n  offsite explain Offsite.Throttled\n  offsite explain configuration          every variable, and how an account gets its credential\n\nExit codes:\n  0  it is explained   1  nothing knows it; the nearest known one is named"
 )]
 pub struct CodeArgs {
-    /// A code of a cloud, an error name, or a state of a result or record
+    /// A code of a cloud, an error name, or a state of a result or record; or a document: aws, configuration, notify, start, witness
     #[arg(value_name = "CODE")]
     pub code: String,
 }
@@ -30,6 +39,9 @@ pub struct CodeArgs {
 /// Nothing knows it.
 pub fn run(args: &CodeArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let code = args.code.trim().trim_matches('`');
+    if let Some((_, page)) = PAGES.iter().find(|(name, _)| *name == code) {
+        return Ok(out.write_all(page.as_bytes())?);
+    }
     let width = show::width();
     let mut told = from_tables(code, width) + &from_document(code, width);
     if told.is_empty() {

@@ -12,7 +12,7 @@ use offsite_shared::model::backup::{Backup, Eligibility};
 use offsite_shared::model::command::{Cloud, Command, Operation};
 use offsite_shared::model::failure::Failure;
 use offsite_shared::model::http::Reply;
-use offsite_shared::model::text::{exact, one_line, plain};
+use offsite_shared::model::text::{exact, one_line};
 use offsite_shared::model::time::later;
 use offsite_shared::policy::{Coverage, Policy, Rule};
 use offsite_shared::ports::Clock;
@@ -22,7 +22,9 @@ use offsite_shared::settings::environment::Environment;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::show;
 use crate::home;
+use crate::report::paragraph;
 
 /// What a cloud says of a backup and a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -81,31 +83,45 @@ pub(super) async fn write(
     };
     let context = home::read_only(environment, &home::Reading::of(None))?;
     let mut well = true;
+    // What several rules say alike is told once.
+    let mut told: Vec<(Vec<&str>, Vec<String>)> = Vec::new();
     for rule in &policy.rules {
-        // The other clouds' keys may not even be here.
-        if rule.operation.cloud() != cloud {
-            let name = rule.operation.cloud().name();
-            writeln!(out, "{}: not covered: {} has not the form of a backup's ID of {name}", rule.name, one_line(id))?;
-            continue;
+        let lines = match rule.operation.cloud() == cloud {
+            true => of_one(&context, rule, id, &mut well).await,
+            // The other clouds' keys may not even be here.
+            false => {
+                let name = rule.operation.cloud().name();
+                vec![format!("not covered: {} has not the form of a backup's ID of {name}", one_line(id))]
+            }
+        };
+        match told.iter_mut().find(|(_, other)| *other == lines) {
+            Some((rules, _)) => rules.push(&rule.name),
+            None => told.push((vec![&rule.name], lines)),
         }
-        match of_rule(&context, rule, id).await {
-            Err(failure) => {
-                well = false;
-                writeln!(out, "{}: cannot be told: {failure}", rule.name)?;
-            }
-            Ok(None) => {
-                writeln!(out, "{}: not covered: {id} is not among the backups of {}", rule.name, rule.source.region)?;
-            }
-            Ok(Some(told)) => {
-                writeln!(out, "{}: {}", rule.name, plain(&told.text))?;
-                for copy in &told.copies {
-                    well &= copy.seen != Seen::Unknown;
-                    writeln!(out, "  {}: {}", copy.destination, plain(&copy.text))?;
-                }
-            }
+    }
+    for (rules, lines) in &told {
+        for (at, line) in lines.iter().enumerate() {
+            let (indent, whose) = if at == 0 { (0, format!("{}: ", rules.join(", "))) } else { (2, String::new()) };
+            out.write_all(paragraph(&format!("{whose}{line}"), indent, show::room()).as_bytes())?;
         }
     }
     Ok(well)
+}
+
+/// What is said of a backup and one rule: whether it covers it, and of each destination whether there is a copy.
+async fn of_one(context: &Context, rule: &Rule, id: &str, well: &mut bool) -> Vec<String> {
+    match of_rule(context, rule, id).await {
+        Err(failure) => {
+            *well = false;
+            vec![format!("cannot be told: {failure}")]
+        }
+        Ok(None) => vec![format!("not covered: {id} is not among the backups of {}", rule.source.region)],
+        Ok(Some(told)) => {
+            *well &= told.copies.iter().all(|copy| copy.seen != Seen::Unknown);
+            let copies = told.copies.iter().map(|copy| format!("{}: {}", copy.destination, copy.text));
+            std::iter::once(told.text.clone()).chain(copies).collect()
+        }
+    }
 }
 
 /// What the cloud says of a backup and a rule; `None` if the backup is not in the rule's source. `context` only reads, and its ledger is

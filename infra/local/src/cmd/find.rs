@@ -1,12 +1,10 @@
 //! Finds what a person has in hand: records by a key, the beginning of one, or a cloud's ID; and rules by their names.
 
-use std::io::Write;
-
 use anyhow::{Context as _, bail, ensure};
 use offsite_shared::ledger::store::{RecordFilter, RecordPage};
 use offsite_shared::ledger::{Record, State};
 use offsite_shared::model::command::{Cloud, Key};
-use offsite_shared::model::text::plain;
+use offsite_shared::model::text::{one_line, plain};
 use offsite_shared::policy::{Policy, Rule};
 use offsite_shared::ports::Ledger;
 
@@ -164,8 +162,8 @@ pub(super) async fn by_scan(ledger: &dyn Ledger, id: &str) -> anyhow::Result<Sca
 /// # Errors
 /// Standard error is gone.
 pub(super) fn say_scan(id: &str) -> anyhow::Result<()> {
-    writeln!(terminal::stderr(), "no key can be computed for {id}: the whole ledger is read")?;
-    Ok(())
+    let id = one_line(id);
+    Ok(terminal::say(&format!("no rule of the policy would copy {id}, so the whole ledger is read"))?)
 }
 
 /// Whether a text is worth looking for at all.
@@ -180,7 +178,7 @@ pub(super) fn check(wanted: &str) -> anyhow::Result<()> {
     ensure!(
         wanted.len() >= 3 && Cloud::of_backup_id(wanted).is_some(),
         "{} is neither a key nor an ID that a cloud could have: give it as `offsite report` or the cloud's console shows it",
-        offsite_shared::model::text::one_line(wanted)
+        one_line(wanted)
     );
     Ok(())
 }

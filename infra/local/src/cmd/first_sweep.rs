@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use offsite_shared::context::{Context, Invocation};
 use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
-use offsite_shared::model::text::plain;
 use offsite_shared::model::time::later;
 use offsite_shared::policy::{Policy, Rule, duration_text};
 use offsite_shared::ports::Clock;
@@ -20,7 +19,9 @@ use offsite_shared::sweep::verdict::Verdict;
 use serde_json::{Value, json};
 
 use super::progress::Progress;
+use super::show;
 use crate::home;
+use crate::report::paragraph;
 
 /// What to do about a rule that covers so many, where it says so.
 type Advice = fn(&Rule, u64) -> Option<String>;
@@ -73,7 +74,10 @@ pub(super) async fn write(
             let reason = swept.and_then(|one| one["reason"].as_str()).unwrap_or("it was not read");
             match json {
                 true => writeln!(out, "{}", json!({ "rule": rule.name, "error": reason }))?,
-                false => writeln!(out, "{}: cannot be told: {}", rule.name, plain(reason))?,
+                false => {
+                    let told = format!("{}: cannot be told: {reason}", rule.name);
+                    out.write_all(paragraph(&told, 0, show::room()).as_bytes())?;
+                }
             }
             continue;
         };
@@ -81,7 +85,10 @@ pub(super) async fn write(
         let pace = Pace::of(&context, rule, found.due);
         match (json, advice(rule, told.counts.covered)) {
             (true, advice) => writeln!(out, "{}", as_json(told, found.due, &wanted, &pace, advice))?,
-            (false, Some(advice)) => writeln!(out, "{}: {advice}", rule.name)?,
+            (false, Some(advice)) => {
+                let told = format!("{}: {advice}", rule.name);
+                out.write_all(paragraph(&told, 0, show::room()).as_bytes())?;
+            }
             (false, None) => write_text(rule, told, &wanted, &pace, out)?,
         }
     }
@@ -192,9 +199,10 @@ fn write_text(
     let parts: Vec<String> =
         parts.into_iter().filter(|(many, _)| *many > 0).map(|(many, what)| format!("{many} {what}")).collect();
     let colon = if parts.is_empty() { "" } else { ": " };
-    writeln!(out, "{}: covers {} now{colon}{}", rule.name, counts.covered, parts.join(", "))?;
+    let mut say = |indent, text: &str| out.write_all(paragraph(text, indent, show::room()).as_bytes());
+    say(0, &format!("{}: covers {} now{colon}{}", rule.name, counts.covered, parts.join(", ")))?;
     let calls = if pace.first() == 1 { "1 call".to_owned() } else { format!("{} calls", pace.first()) };
-    writeln!(out, "  its first sweep would make {calls}, if the provider refuses none")?;
+    say(2, &format!("its first sweep would make {calls}, if the provider refuses none"))?;
     for one in wanted.iter().filter(|one| one.copies > 0) {
         let copies = if one.copies == 1 { "1 copy".to_owned() } else { format!("{} copies", one.copies) };
         let at_most = if one.at_most { "up to " } else { "" };
@@ -205,8 +213,8 @@ fn write_text(
         let oldest = one
             .oldest
             .map_or(String::new(), |at| format!("; the oldest backup was made {}", at.strftime("%Y-%m-%d %H:%M UTC")));
-        writeln!(out, "  to {}: {copies}, {at_most}{} GiB{unknown}{oldest}", one.destination, one.gib)?;
+        say(2, &format!("to {}: {copies}, {at_most}{} GiB{unknown}{oldest}", one.destination, one.gib))?;
     }
     let lines = if pace.calls == 0 { Vec::new() } else { pace.lines(rule) };
-    lines.iter().try_for_each(|line| writeln!(out, "  {line}"))
+    lines.iter().try_for_each(|line| say(2, line))
 }

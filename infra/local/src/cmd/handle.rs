@@ -1,5 +1,6 @@
 //! `offsite handle`: one event on this machine.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,14 +15,17 @@ use offsite_shared::model::json;
 use offsite_shared::model::time::later;
 use offsite_shared::ports::Clock;
 use offsite_shared::settings::environment::Environment;
+use offsite_shared::triggers::{self, Answer};
 use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
 
 use super::progress::Progress;
-use super::show::{self, Form};
+use super::reader::ClockArgs;
+use super::show::{self, Form, seconds};
 use super::stopping::{finishing, told_to_stop};
-use super::told;
+use super::{sweep, told};
 use crate::home;
+use crate::terminal;
 
 /// Options of `offsite handle`.
 #[derive(Args, Debug)]
@@ -39,7 +43,7 @@ pub struct HandleArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Give up after this many seconds; what was not started is handed back
-    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(3..=900))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = seconds::<3, 900>)]
     pub timeout: u64,
     /// How the answer is written [default: table on a terminal, else json]
     #[arg(long, value_enum)]
@@ -63,6 +67,9 @@ pub enum Ended {
 /// The event file or the ledger cannot be opened, or standard output is gone.
 pub async fn run(args: &HandleArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<Ended> {
     let event = read(&args.event)?;
+    if triggers::read(&event).is_ok_and(|event| matches!(event.answer, Answer::Results)) {
+        terminal::results_are_in_the_table();
+    }
     // Each run's simulators give IDs of their own: one ledger may see many runs.
     let seed = u64::from_str_radix(SystemClock.nonce().0.get(..16).unwrap_or_default(), 16).unwrap_or_default();
     let options = SimOptions { any_source: true, seed, ..SimOptions::default() };
@@ -76,6 +83,7 @@ pub async fn run(args: &HandleArgs, environment: &Environment, out: &mut dyn Wri
     };
     let simulated = simulators.is_some() || home::is_simulated(&environment);
     let database = home::open(&home::database_path(&environment), simulated).await?;
+    let mut stopped = BTreeMap::new();
     let answer = match home::context(&environment, &database) {
         Ok(mut context) => {
             // In the handler and not in the event: nothing that stands in an event can take it off.
@@ -87,14 +95,20 @@ pub async fn run(args: &HandleArgs, environment: &Environment, out: &mut dyn Wri
             let invocation = Invocation { id, deadline };
             let mut told = told_to_stop()?;
             let work = finishing(&context, &mut told, handle(&context, &event, &invocation));
-            progress.during("working", Some(deadline), work).await?
+            let answer = progress.during("working", Some(deadline), work).await?;
+            if let Some(answer) = answer.as_ref().ok().filter(|answer| answer.get("swept").is_some()) {
+                stopped = sweep::stopped(&context, answer).await?;
+            }
+            answer
         }
         Err(error) => Err(error),
     };
     drop(simulators);
     let (answer, ended) = printed(answer);
     match Form::or_by_reader(args.format) {
-        Form::Table => out.write_all(told::of_event(&answer, show::width()).as_bytes())?,
+        Form::Table => {
+            out.write_all(told::of_event(&answer, &stopped, &ClockArgs::default().reader(), show::width()).as_bytes())?
+        }
         Form::Json => writeln!(out, "{answer}")?,
     }
     Ok(ended)
@@ -130,5 +144,11 @@ pub(super) fn read(path: &PathBuf) -> anyhow::Result<Value> {
     } else {
         bytes = std::fs::read(path).with_context(|| format!("the event {} could not be read", path.display()))?;
     }
-    json::read_bytes(&bytes).map_err(|reason| anyhow!("the event {} {reason}", path.display()))
+    let what =
+        if path.as_os_str() == "-" { "standard input".to_owned() } else { format!("the event {}", path.display()) };
+    anyhow::ensure!(
+        !bytes.trim_ascii().is_empty(),
+        "{what} is empty: give the event as JSON, such as {{\"action\":\"sweep\"}}"
+    );
+    json::read_bytes(&bytes).map_err(|reason| anyhow!("{what} {reason}: look there for what is missing or too much"))
 }

@@ -16,6 +16,7 @@ use offsite_shared::ports::{Clock, Ledger};
 use offsite_shared::settings::environment::Environment;
 use serde_json::json;
 
+use super::reader::ClockArgs;
 use super::show::{self, Form};
 use super::{find, person, told};
 use crate::home;
@@ -53,6 +54,9 @@ pub(crate) enum LedgerAction {
         /// How several are written; json is one record a line [default: table on a terminal, else json]
         #[arg(long, value_enum)]
         format: Option<Form>,
+        /// By which clock
+        #[command(flatten)]
+        clock: ClockArgs,
     },
     /// Settle records by hand; who, when and why go into their histories
     #[command(
@@ -125,10 +129,10 @@ pub(crate) struct ResolveArgs {
 pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<bool> {
     let ledger = home::ledger(environment)?;
     match &args.action {
-        LedgerAction::Show { key: Some(key), format, .. } => {
+        LedgerAction::Show { key: Some(key), format, clock, .. } => {
             let found = find(&*ledger, environment, key).await?;
             if found.len() > 1 && Form::or_by_reader(*format) == Form::Table {
-                out.write_all(told::of_records(&found, show::width()).as_bytes())?;
+                out.write_all(told::of_records(&found, &clock.reader(), show::width()).as_bytes())?;
                 return Ok(true);
             }
             for record in &found {
@@ -136,13 +140,13 @@ pub async fn run(args: &LedgerArgs, environment: &Environment, out: &mut dyn Wri
                 writeln!(out, "{text}")?;
             }
         }
-        LedgerAction::Show { state, format, .. } => {
+        LedgerAction::Show { state, format, clock, .. } => {
             let filter = RecordFilter { state: state.clone(), ..RecordFilter::default() };
             let mut unreadable = 0;
             let form = Form::or_by_reader(*format);
             let print = |page: RecordPage| {
                 if form == Form::Table && !page.records.is_empty() {
-                    out.write_all(told::of_records(&page.records, show::width()).as_bytes())?;
+                    out.write_all(told::of_records(&page.records, &clock.reader(), show::width()).as_bytes())?;
                 }
                 for record in page.records.iter().filter(|_| form == Form::Json) {
                     writeln!(out, "{}", record.to_text()?)?;
@@ -191,11 +195,18 @@ async fn settle(
                     args.yes.unwrap_or_default()
                 );
                 let (next, expect) =
-                    decide(record).with_context(|| format!("the record {} was not changed", record.key))?;
+                    decide(record).with_context(|| format!("the record {} was not changed", short(&record.key)))?;
                 match ledger.put(&next, &expect).await? {
+                    Put::Stored if Form::or_by_reader(None) == Form::Table => {
+                        let reader = ClockArgs::default().reader();
+                        out.write_all(told::of_records(&[next], &reader, show::width()).as_bytes())?;
+                    }
                     Put::Stored => writeln!(out, "{}", serde_json::to_string_pretty(&next)?)?,
                     Put::Conflict(_) => {
-                        bail!("the record {} was changed by somebody else meanwhile; look at it again", record.key)
+                        bail!(
+                            "the record {} was changed by somebody else meanwhile; look at it again",
+                            short(&record.key)
+                        )
                     }
                 }
                 return Ok(true);
@@ -220,8 +231,16 @@ async fn settle(
     let verb = if how == Resolution::Retry { "makes due again" } else { "settles" };
     person::confirm(&format!("This {verb} {}{of_rule}", person::records(keys.len())), keys.len(), args.yes)?;
     let (settled, left) = settle_all(&keys, ledger, &decide).await?;
-    writeln!(out, "{}", json!({ "settled": settled, "left": left }))?;
+    match Form::or_by_reader(None) {
+        Form::Table => writeln!(out, "settled: {settled}, left as they were: {left}")?,
+        Form::Json => writeln!(out, "{}", json!({ "settled": settled, "left": left }))?,
+    }
     Ok(left == 0)
+}
+
+/// A key as commands take it.
+fn short(key: &str) -> &str {
+    key.get(..12).unwrap_or(key)
 }
 
 /// Settles records one by one, and tells how many were and how many were not.
@@ -256,7 +275,7 @@ async fn settle_all(
             Ok(()) => settled += 1,
             Err(why) => {
                 left += 1;
-                bar.suspend(|| writeln!(terminal::stderr(), "the record {key} was not changed: {}", plain(&why)))?;
+                bar.suspend(|| terminal::say(&format!("the record {key} was not changed: {why}")))?;
             }
         }
         bar.inc(1);

@@ -15,7 +15,9 @@ use offsite_shared::ports::Clock;
 use offsite_shared::report::risks;
 use offsite_shared::settings::environment::Environment;
 
+use super::show;
 use crate::home::{self, Reading};
+use crate::report::paragraph;
 use crate::terminal;
 
 /// The user of this machine, as histories name them.
@@ -111,7 +113,7 @@ pub(super) async fn who(environment: &Environment) -> anyhow::Result<String> {
         Ok(Some(arn)) => arn,
         Ok(None) => here(environment),
         Err(error) => {
-            writeln!(terminal::stderr(), "{error}; the decision is noted as that of {}", here(environment))?;
+            terminal::say(&format!("{error}; the decision is noted as that of {}", here(environment)))?;
             here(environment)
         }
     })
@@ -135,13 +137,11 @@ pub(super) async fn decide(
     let act = Act { format: FORMAT, rule: rule.to_owned(), number, decision, reason, who, at };
     let act = risks::add(&*home.notes, act).await?;
     match std::io::stdout().is_terminal() {
-        true => writeln!(
-            out,
-            "noted as {}, by {}; `offsite risk revoke {}` takes it back",
-            act.name(),
-            act.who,
-            act.name()
-        )?,
+        true => {
+            let name = act.name();
+            let told = format!("noted as {name}, by {}; `offsite risk revoke {name}` takes it back", act.who);
+            out.write_all(paragraph(&told, 0, show::width()).as_bytes())?;
+        }
         false => writeln!(out, "{}", serde_json::to_value(&act)?)?,
     }
     let message = risks::message(&act, environment.get("OFFSITE_STACK"));
@@ -154,7 +154,7 @@ pub(super) async fn decide(
         Err(error) => Err(error.to_string()),
     };
     if let Err(why) = &told {
-        writeln!(terminal::stderr(), "{} stands, and the queue was not told of it: {why}", act.name())?;
+        terminal::say(&format!("{} stands, and the queue was not told of it: {why}", act.name()))?;
     }
     Ok(told.is_ok())
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::explain;
 use super::first_sweep;
-use super::show::Form;
+use super::show::{self, Form};
 use crate::home::policy_file::{self, Problem, Problems};
 
 /// Options of `offsite policy`.
@@ -142,12 +142,10 @@ fn write_text(file: &str, read: &Result<Policy, Problems>, out: &mut dyn Write) 
         Ok(policy) => policy,
         Err(problems) => return writeln!(out, "{problems}"),
     };
-    let lines: Vec<[String; 5]> = policy.rules.iter().map(summary).collect();
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths = [width(0), width(1), width(2), width(3)];
-    for [name, call, source, destinations, objective] in &lines {
-        let [w0, w1, w2, w3] = widths;
-        writeln!(out, "{name:w0$}  {call:w1$}  {source:w2$}  -> {destinations:w3$}  {objective}")?;
+    if !policy.rules.is_empty() {
+        let rows: Vec<Vec<String>> = policy.rules.iter().map(|rule| summary(rule).to_vec()).collect();
+        let table = show::table(&["rule", "call", "from", "to", "promise"], &rows, show::room());
+        out.write_all(table.as_bytes())?;
     }
     match policy.rules.len() {
         0 => writeln!(out, "{file}: good; without rules it covers nothing"),

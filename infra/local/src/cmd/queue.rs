@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use offsite_shared::settings::environment::Environment;
 use serde_json::Value;
 
+use super::reader::ClockArgs;
 use super::show::{self, Form};
 use super::told;
 use crate::home;
@@ -36,6 +37,9 @@ pub(crate) enum QueueAction {
         /// How it is written; json is one message a line [default: table on a terminal, else json]
         #[arg(long, value_enum)]
         format: Option<Form>,
+        /// By which clock
+        #[command(flatten)]
+        clock: ClockArgs,
     },
     /// Remove messages, oldest first, and print them
     #[command(after_help = "Example:\n  offsite queue take --max 100 >> receipts.jsonl")]
@@ -46,6 +50,9 @@ pub(crate) enum QueueAction {
         /// How it is written; json is one message a line [default: table on a terminal, else json]
         #[arg(long, value_enum)]
         format: Option<Form>,
+        /// By which clock
+        #[command(flatten)]
+        clock: ClockArgs,
     },
 }
 
@@ -61,13 +68,13 @@ pub async fn run(args: &QueueArgs, environment: &Environment, out: &mut dyn Writ
         path.display()
     );
     let queue = Queue::receipts(Database::open(&path)?);
-    let (messages, format) = match args.action {
-        QueueAction::List { limit, format } => (queue.list(limit).await?, format),
-        QueueAction::Take { max, format } => (queue.take(max).await?, format),
+    let (messages, format, clock) = match args.action {
+        QueueAction::List { limit, format, clock } => (queue.list(limit).await?, format, clock),
+        QueueAction::Take { max, format, clock } => (queue.take(max).await?, format, clock),
     };
     if Form::or_by_reader(format) == Form::Table {
         let read: Vec<Value> = messages.iter().filter_map(|one| serde_json::from_str(&one.body).ok()).collect();
-        out.write_all(told::of_messages(&read, show::width()).as_bytes())?;
+        out.write_all(told::of_messages(&read, &clock.reader(), show::width()).as_bytes())?;
         return Ok(());
     }
     for message in messages {

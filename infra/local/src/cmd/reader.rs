@@ -27,7 +27,24 @@ impl ReaderArgs {
             Some(language) => language,
             None => Language::from_environment(environment)?,
         };
-        let here = || TimeZone::fixed(TimeZone::system().to_offset(SystemClock.now()));
-        Ok(Reader { language, zone: if self.utc { TimeZone::UTC } else { here() } })
+        Ok(Reader { language, zone: zone(self.utc) })
     }
+}
+
+/// By which clock times are told that have no other language.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct ClockArgs {
+    /// Tell times in UTC, and not by this machine's time zone
+    #[arg(long)]
+    pub utc: bool,
+}
+
+impl ClockArgs {
+    pub(super) fn reader(self) -> Reader {
+        Reader { zone: zone(self.utc), ..Reader::default() }
+    }
+}
+
+fn zone(utc: bool) -> TimeZone {
+    if utc { TimeZone::UTC } else { TimeZone::fixed(TimeZone::system().to_offset(SystemClock.now())) }
 }

@@ -46,6 +46,16 @@ pub enum Format {
     Prometheus,
 }
 
+/// What the ending of a file's name stands for.
+const ENDINGS: [(&str, Format); 6] = [
+    ("html", Format::Html),
+    ("htm", Format::Html),
+    ("md", Format::Markdown),
+    ("json", Format::Json),
+    ("csv", Format::Csv),
+    ("prom", Format::Prometheus),
+];
+
 /// Which table is written as CSV.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Rows {
@@ -70,7 +80,7 @@ Examples:
   offsite report --at 2026-11-22                   # what was known on that day?
   offsite report --csv resources -o unprotected.csv
   offsite report -o report.html                    # .html, .md, .json, .csv, .prom: the name says the form
-  offsite report --format markdown                 # for a chat or a mail, see docs/notify.md
+  offsite report --format markdown                 # for a chat or a mail: offsite explain notify
   offsite report --lang zh -o report.html          # 中文：表格、网页和 Markdown";
 
 /// Options of `offsite report`.
@@ -146,7 +156,7 @@ pub async fn run(args: &ReportArgs, environment: &Environment, out: &mut dyn Wri
     if format == Format::Csv {
         // A table has no room for it.
         for remark in &report.remarks {
-            let _ = writeln!(terminal::stderr(), "note: {remark}");
+            let _ = terminal::say(&format!("note: {remark}"));
         }
     }
     write(args, &text, out)?;
@@ -161,8 +171,9 @@ async fn write_past(
     out: &mut dyn Write,
 ) -> anyhow::Result<Conclusion> {
     anyhow::ensure!(!args.live, "--live reads what is there now, and --at {day} asks for what was: give one of them");
+    let format = format(args)?;
     anyhow::ensure!(
-        matches!(args.format, None | Some(Format::Table | Format::Json)) && args.csv.is_none(),
+        matches!(format, Format::Table | Format::Json) && args.csv.is_none(),
         "what is remembered of a day is written as table or json: give --format table or json with --at {day}"
     );
     anyhow::ensure!(
@@ -172,8 +183,8 @@ async fn write_past(
     let reader = args.reader.reader(environment)?;
     let home = home::reading(environment, args.policy.as_deref()).await?;
     let past = past::of(&args.rule, &args.resource, day, &home).await?;
-    let text = match args.format {
-        Some(Format::Json) => format!("{:#}\n", serde_json::to_value(&past)?),
+    let text = match format {
+        Format::Json => format!("{:#}\n", serde_json::to_value(&past)?),
         _ => report::past_table(&past, columns(args), &reader),
     };
     write(args, &text, out)?;
@@ -186,21 +197,14 @@ fn columns(args: &ReportArgs) -> usize {
 
 fn write(args: &ReportArgs, text: &str, out: &mut dyn Write) -> anyhow::Result<()> {
     match &args.output {
-        Some(path) => terminal::write_file(path, text),
+        Some(path) => show::write_file(path, text),
         None => Ok(out.write_all(text.as_bytes())?),
     }
 }
 
 fn format(args: &ReportArgs) -> anyhow::Result<Format> {
     match (args.format, args.csv) {
-        (None, None) => match show::ending(args.output.as_deref()) {
-            Some("json") => Ok(Format::Json),
-            Some("csv") => Ok(Format::Csv),
-            Some("html" | "htm") => Ok(Format::Html),
-            Some("md") => Ok(Format::Markdown),
-            Some("prom") => Ok(Format::Prometheus),
-            _ => Ok(Format::Table),
-        },
+        (None, None) => Ok(show::of_ending(args.output.as_deref(), &ENDINGS)?.unwrap_or(Format::Table)),
         (None | Some(Format::Csv), Some(_)) => Ok(Format::Csv),
         (Some(_), Some(_)) => anyhow::bail!("--csv goes with --format csv alone"),
         (Some(format), None) => Ok(format),

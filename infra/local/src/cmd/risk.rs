@@ -19,9 +19,11 @@ use offsite_shared::settings::Settings;
 use offsite_shared::settings::environment::Environment;
 use serde_json::json;
 
+use super::reader::ClockArgs;
 use super::show::{self, Form};
-use super::{explain, find, person};
+use super::{explain, find, person, told};
 use crate::home::{self, PROVIDERS, Reading};
+use crate::report::Reader;
 
 /// Options of `offsite risk`.
 #[derive(Args, Debug)]
@@ -65,6 +67,9 @@ pub(crate) enum RiskAction {
         /// How it is written
         #[arg(long, value_enum, default_value_t = Form::Table)]
         format: Form,
+        /// By which clock
+        #[command(flatten)]
+        clock: ClockArgs,
         /// The policy [default: OFFSITE_POLICY, else ./offsite.yaml]
         #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
@@ -126,9 +131,9 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub async fn run(args: &RiskArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<bool> {
     match &args.action {
         RiskAction::Accept(args) => accept(args, environment, out).await,
-        RiskAction::List { rule, all, format, policy } => {
+        RiskAction::List { rule, all, format, clock, policy } => {
             let home = home::reading(environment, policy.as_deref()).await?;
-            list(&home, rule.as_deref(), *all, *format, out).await?;
+            list(&home, rule.as_deref(), *all, (*format, &clock.reader()), out).await?;
             Ok(true)
         }
         RiskAction::Revoke { act, reason } => revoke(act, reason, environment, out).await,
@@ -258,7 +263,13 @@ async fn revoke(name: &str, why: &str, environment: &Environment, out: &mut dyn 
     person::decide(&home, rule, Decision::Revoke { act: number }, why, environment, out).await
 }
 
-async fn list(home: &Reading, rule: Option<&str>, all: bool, format: Form, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn list(
+    home: &Reading,
+    rule: Option<&str>,
+    all: bool,
+    (format, reader): (Form, &Reader),
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let now = SystemClock.now();
     let rules: Vec<&str> = match (rule, &home.policy) {
         (Some(rule), _) => vec![rule],
@@ -281,7 +292,7 @@ async fn list(home: &Reading, rule: Option<&str>, all: bool, format: Form, out: 
                         line["in_force"] = json!(state == "in force");
                         writeln!(out, "{line}")?;
                     }
-                    Form::Table => lines.push(row(act, state)),
+                    Form::Table => lines.push(row(act, state, reader)),
                 }
             }
         }
@@ -293,7 +304,11 @@ async fn list(home: &Reading, rule: Option<&str>, all: bool, format: Form, out: 
                 "nothing is accepted{}",
                 rule.map(|rule| format!(" for rule {rule}")).unwrap_or_default()
             )?,
-            _ => write_rows(&lines, out)?,
+            _ => {
+                let noted = format!("noted ({})", told::clock(reader));
+                let head = ["decision", "state", "what", &noted, "by", "why"];
+                out.write_all(show::table(&head, &lines, show::room()).as_bytes())?;
+            }
         }
     }
     Ok(())
@@ -310,33 +325,19 @@ fn state_of(act: &Act, stands: bool, is_there: bool, now: Timestamp) -> &'static
     }
 }
 
-fn row(act: &Act, state: &str) -> Vec<String> {
-    let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
+fn row(act: &Act, state: &str, reader: &Reader) -> Vec<String> {
     let what = match &act.decision {
         Decision::Accept { resource, destination, cause, until } => {
             let there = destination.as_deref().unwrap_or("anywhere");
             let resource = exact(resource);
-            format!("{resource} to {there}: {cause} accepted until {}", day(*until))
+            format!("{resource} to {there}: {cause} accepted until {}", reader.moment(*until))
         }
         Decision::Gone { resource } => format!("{} is gone", exact(resource)),
         Decision::Revoke { act: number } => format!("{}/{number} revoked", act.rule),
         Decision::Retire => "the rule is retired".to_owned(),
         Decision::ConfirmLoss { destination, copies, until } => {
-            format!("{copies} copies in {destination} are lost, confirmed until {}", day(*until))
+            format!("{copies} copies in {destination} are lost, confirmed until {}", reader.moment(*until))
         }
     };
-    vec![act.name(), state.to_owned(), plain(&what), day(act.at), plain(&act.who), plain(&act.reason)]
-}
-
-fn write_rows(rows: &[Vec<String>], out: &mut dyn Write) -> std::io::Result<()> {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..5).map(width).collect();
-    for row in rows {
-        let cells = row.iter().enumerate().map(|(at, cell)| {
-            let width = widths.get(at).copied().unwrap_or(0);
-            format!("{cell:width$}")
-        });
-        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
-    }
-    Ok(())
+    vec![act.name(), state.to_owned(), plain(&what), reader.minute(act.at), plain(&act.who), plain(&act.reason)]
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{bail, ensure};
 use clap::{Args, Subcommand};
 use offsite_shared::io::clock::SystemClock;
+use offsite_shared::ledger::State;
 use offsite_shared::ledger::risks::{CONFIRMED_FOR, Decision, in_force};
 use offsite_shared::ledger::store::{RecordFilter, RecordPage};
 use offsite_shared::model::time::later;
@@ -102,10 +103,9 @@ pub async fn run(args: &RuleArgs, environment: &Environment, out: &mut dyn Write
             let until = later(SystemClock.now(), CONFIRMED_FOR);
             let decision = Decision::ConfirmLoss { destination: destination.clone(), copies: loss.gone, until };
             let told = person::decide(&home, name, decision, reason, environment, out).await?;
-            writeln!(
-                terminal::stderr(),
+            terminal::say(&format!(
                 "the next sweeps until {until} ask for each copy by its ID; `offsite sweep --rule {name}` does it now"
-            )?;
+            ))?;
             Ok(told)
         }
     }
@@ -131,10 +131,13 @@ async fn retire(
     );
     let acts = risks::read(&*home.notes, name).await?;
     let risks = in_force(&acts, SystemClock.now());
-    let (mut open, mut unsettled, mut unreadable) = (0, 0, 0);
+    let (mut open, mut unfinished, mut unsettled, mut unreadable) = (0, 0, 0, 0);
     let filter = RecordFilter { rule: Some(name.to_owned()), ..RecordFilter::default() };
     let see = |page: RecordPage| {
         open += page.records.len();
+        // As the report counts them: what is on its way or can never be copied needs nobody.
+        let needs_nobody = |state: State| matches!(state, State::Accepted | State::Ineligible);
+        unfinished += page.records.iter().filter(|record| !needs_nobody(record.state)).count();
         unsettled += page.records.iter().filter(|record| !risks.settles(record.since)).count();
         unreadable += page.unreadable.len();
         Ok(())
@@ -153,6 +156,11 @@ async fn retire(
         bail!("rule {name} was retired already by {}, on {}", act.name(), act.at.strftime("%Y-%m-%d"))
     }
     let told = person::decide(&home, name, Decision::Retire, reason, environment, out).await?;
-    writeln!(terminal::stderr(), "this settles {} of rule {name} that are not finished", person::records(open))?;
+    let others = match open - unfinished {
+        0 => String::new(),
+        others => format!("; {others} more are on their way or can never be copied"),
+    };
+    let replications = if unfinished == 1 { "replication" } else { "replications" };
+    terminal::say(&format!("this settles {unfinished} unfinished {replications} of rule {name}{others}"))?;
     Ok(told)
 }

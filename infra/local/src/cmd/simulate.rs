@@ -1,6 +1,6 @@
 //! `offsite simulate`: the simulators as a long-running server.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use clap::Args;
 use offsite_shared::settings::environment::Environment;
@@ -8,6 +8,7 @@ use offsite_simulators::{BACKUPS, MOST_BACKUPS, SimOptions, Simulators};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::home;
+use crate::terminal;
 
 /// Options of `offsite simulate`.
 #[derive(Args, Debug)]
@@ -72,6 +73,9 @@ pub async fn run(args: SimulateArgs, out: &mut dyn Write) -> anyhow::Result<()> 
         }
     } else {
         writeln!(out, "{}", simulators.endpoints_json())?;
+        if std::io::stderr().is_terminal() {
+            terminal::say("`offsite simulate --env` prints them as variables for a shell; Ctrl-C ends the clouds")?;
+        }
     }
     out.flush()?;
     wait_for_end().await;

@@ -1,12 +1,14 @@
 //! `offsite sweep`: find what has no copy, and have it copied.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
-use offsite_shared::context::Invocation;
+use offsite_shared::context::{Context, Invocation};
 use offsite_shared::handler::handle;
 use offsite_shared::io::clock::SystemClock;
+use offsite_shared::ledger::brake::{Brake, Held, NOTE};
 use offsite_shared::model::time::later;
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::Clock;
@@ -16,10 +18,12 @@ use offsite_shared::sweep::verdict::Verdict;
 use serde_json::{Value, json};
 
 use super::progress::Progress;
+use super::reader::ClockArgs;
 use super::show::{self, Form};
 use super::stopping::{finishing, told_to_stop};
 use super::{find, told};
 use crate::home;
+use crate::report::Reader;
 
 const AFTER: &str = "\
 Examples:
@@ -42,11 +46,14 @@ pub struct SweepArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Stop after this many seconds; the next sweep goes on from there
-    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = show::seconds::<0, 31_622_400>)]
     pub timeout: u64,
     /// How it is written [default: table on a terminal, else json]
     #[arg(long, value_enum)]
     pub format: Option<Form>,
+    /// By which clock
+    #[command(flatten)]
+    pub clock: ClockArgs,
 }
 
 /// Writes the answer, and gives the exit code: 3 if a copy was refused or is in doubt, 1 if something could not be looked at and nothing
@@ -73,16 +80,40 @@ pub async fn run(args: &SweepArgs, environment: &Environment, out: &mut dyn Writ
         writeln!(anstream::stderr(), "stopped, with nothing locked; the next sweep goes on from here")?;
     }
     match Form::or_by_reader(args.format) {
-        Form::Table => out.write_all(told::of_sweep(&answer, show::width()).as_bytes())?,
+        Form::Table => {
+            let stopped = stopped(&context, &answer).await?;
+            out.write_all(told::of_sweep(&answer, &stopped, &args.clock.reader(), show::width()).as_bytes())?;
+        }
         Form::Json => writeln!(out, "{answer}")?,
     }
     Ok(code(&answer))
 }
 
+/// The rules of a sweep's answer that a person has stopped, each with what stops it.
+///
+/// # Errors
+/// The policy cannot be read.
+pub(super) async fn stopped(context: &Context, answer: &Value) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut stopped = BTreeMap::new();
+    let Some(policy) = context.ports.policies.policy().await? else { return Ok(stopped) };
+    let note = context.ports.notes.note(NOTE).await;
+    let brake = note.and_then(|note| Brake::from_text(note.as_ref().map(|note| note.text.as_str())));
+    let names = answer["swept"].as_array().into_iter().flatten().filter_map(|one| one["rule"].as_str());
+    for rule in names.filter_map(|name| policy.rule(name)) {
+        let why = match &brake {
+            _ if context.settings.paused => Some("OFFSITE_PAUSED is set".to_owned()),
+            Ok(brake) => brake.on(rule.operation.cloud(), Some(&rule.name)).map(Held::describe),
+            Err(error) => Some(format!("what people have paused cannot be read: {error}")),
+        };
+        stopped.extend(why.map(|why| (rule.name.clone(), why)));
+    }
+    Ok(stopped)
+}
+
 fn checked<'p>(args: &SweepArgs, policy: Option<&'p Policy>) -> anyhow::Result<&'p Policy> {
     let Some(policy) = policy else {
         anyhow::bail!(
-            "there is no policy to sweep by: write ./offsite.yaml (`offsite init` does) or set OFFSITE_POLICY; docs/policies has samples"
+            "there is no policy to sweep by: `offsite init` writes ./offsite.yaml to begin with; or set OFFSITE_POLICY"
         )
     };
     if let Some(rule) = &args.rule {
@@ -134,13 +165,19 @@ async fn dry_run(args: &SweepArgs, environment: &Environment, out: &mut dyn Writ
     }
     match Form::or_by_reader(args.format) {
         Form::Json => writeln!(out, "{}", json!({ "would_start": rows, "swept": answer["swept"] }))?,
-        Form::Table => write_rows(&rows, policy, &answer, out)?,
+        Form::Table => write_rows(&rows, policy, &answer, &args.clock.reader(), out)?,
     }
     let all = answer["swept"].as_array().is_some_and(|all| all.iter().all(|one| one["complete"] == json!(true)));
     Ok(u8::from(!all))
 }
 
-fn write_rows(rows: &[Value], policy: &Policy, answer: &Value, out: &mut dyn Write) -> anyhow::Result<()> {
+fn write_rows(
+    rows: &[Value],
+    policy: &Policy,
+    answer: &Value,
+    reader: &Reader,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let width = show::width();
     for one in answer["swept"].as_array().into_iter().flatten() {
         let name = one["rule"].as_str().unwrap_or_default();
@@ -160,10 +197,11 @@ fn write_rows(rows: &[Value], policy: &Policy, answer: &Value, out: &mut dyn Wri
     if !rows.is_empty() {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let row = |row: &Value| {
-            let made = text(&row["made"]).get(..16).unwrap_or_default().replace('T', " ");
+            let made = text(&row["made"]).parse().map(|at| reader.minute(at)).unwrap_or_default();
             vec![text(&row["rule"]), text(&row["backup"]), text(&row["resource"]), text(&row["destination"]), made]
         };
-        let head = ["rule", "backup", "of", "to", "made (UTC)"];
+        let made = format!("made ({})", told::clock(reader));
+        let head = ["rule", "backup", "of", "to", &made];
         writeln!(out)?;
         out.write_all(show::table(&head, &rows.iter().map(row).collect::<Vec<_>>(), width).as_bytes())?;
     }

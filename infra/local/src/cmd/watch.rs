@@ -134,7 +134,7 @@ pub async fn run(
     let context = home::context(environment, &database)?;
     anyhow::ensure!(
         context.ports.policies.policy().await?.is_some(),
-        "there is no policy to watch by: write ./offsite.yaml or set OFFSITE_POLICY; docs/policies has samples, `offsite policy schema` the schema"
+        "there is no policy to watch by: `offsite init` writes ./offsite.yaml to begin with; or set OFFSITE_POLICY"
     );
     match args.once {
         true => finishing(&context, &mut told, once(args, &context, out)).await?,
@@ -193,7 +193,7 @@ pub async fn watch(args: &WatchArgs, context: &Context, mut told: Told, out: &mu
             ),
         }
     }
-    left(context, out).await?;
+    left(context, out, "stopped").await?;
     Ok(Ended::Well)
 }
 
@@ -248,6 +248,7 @@ async fn once(args: &WatchArgs, context: &Context, out: &mut impl Write) -> anyh
             }
         }
     }
+    left(context, out, "done").await?;
     Ok(ended)
 }
 
@@ -382,7 +383,7 @@ fn not_complete(part: &Value) -> String {
 }
 
 /// Says what is left, from the ledger.
-async fn left(context: &Context, out: &mut impl Write) -> anyhow::Result<()> {
+async fn left(context: &Context, out: &mut impl Write, ended: &str) -> anyhow::Result<()> {
     let of = |filter: RecordFilter| async move {
         let mut count = 0_usize;
         home::each_page(&*context.ports.ledger, &filter, |page| {
@@ -396,12 +397,12 @@ async fn left(context: &Context, out: &mut impl Write) -> anyhow::Result<()> {
     let claimed = of(in_state(State::Claimed)).await?;
     let doubts = of(in_state(State::InDoubt)).await?;
     let waiting = of(RecordFilter { outbox: true, ..RecordFilter::default() }).await?;
-    let copies = under_way(context).await?;
+    let (copies, _) = under_way(context).await?;
     say(
         context,
         out,
         &format!(
-            "stopped: {claimed} claimed, {doubts} in doubt, {copies} copies under way in the clouds, {waiting} receipts not sent; the next start goes on from here"
+            "{ended}: {claimed} claimed, {doubts} in doubt, {copies} copies under way in the clouds, {waiting} receipts not sent; the next start goes on from here"
         ),
     )
 }

@@ -116,12 +116,12 @@ impl Reader {
     }
 
     /// A time to the minute, by the reader's clock: `2026-08-18 05:40`.
-    pub(super) fn minute(&self, at: Timestamp) -> String {
+    pub fn minute(&self, at: Timestamp) -> String {
         at.to_zoned_datetime(self.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
     }
 
     /// The same with what clock that is: `2026-08-18 05:40 UTC`.
-    pub(super) fn moment(&self, at: Timestamp) -> String {
+    pub fn moment(&self, at: Timestamp) -> String {
         format!("{} {}", self.minute(at), self.clock(at))
     }
 
@@ -142,7 +142,7 @@ impl Reader {
     }
 
     /// How the reader's clock stands to UTC at that time: `UTC`, `UTC+8`, `UTC-03:30`.
-    pub(super) fn clock(&self, at: Timestamp) -> String {
+    pub fn clock(&self, at: Timestamp) -> String {
         let seconds = self.zone.to_offset(at).seconds();
         match (seconds / 3600, seconds % 3600 / 60) {
             (0, 0) => "UTC".to_owned(),

@@ -101,7 +101,7 @@ fn caller(reply: &Reply) -> Result<Finding, Failure> {
             "Account" => Finding::new(
                 Health::Warn,
                 format!("{found}; this is the root of the account and may do everything"),
-                "use the key of a RAM user with the few rights that docs/configuration.md lists",
+                "use the key of a RAM user with the few rights that `offsite explain configuration` lists",
             ),
             _ => Finding::ok(found),
         });

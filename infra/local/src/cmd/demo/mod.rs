@@ -270,10 +270,10 @@ fn farewell(last: &Report, story: &mut Story<'_>) -> anyhow::Result<()> {
     let mut file = std::fs::File::create_new(&path).with_context(place)?;
     file.write_all(report::html(last).as_bytes()).with_context(place)?;
     story.raw(
-        "\nWhat next:\n  offsite demo --keep       the same, and a playground stays for your own commands\n  \
-         offsite init tencent      a policy for your own cloud (or huawei, alibaba)\n  \
-         offsite witness           which backups have a copy now; a key that may only read is enough\n  \
-         docs/start.md             the way from there to the first report\n",
+        "\nWhat next:\n  offsite demo --keep       the same, with a playground for your own commands\n  \
+         offsite init tencent      a policy for your own cloud (or huawei, alibaba), and\n                            \
+         the way from there to the first report\n  \
+         offsite witness           which backups have a copy now; its key need only read\n",
     )?;
     story.raw(&format!("\nThe last report as a page for a browser:\n{}\n", path.display()))
 }

@@ -121,7 +121,7 @@ pub(super) async fn observe(context: &Context) -> anyhow::Result<u64> {
     loop {
         let answer = handle(context, &json!({ "action": "observe" }), &invocation).await?;
         seen += answer.pointer("/observed/replicated").and_then(Value::as_u64).unwrap_or_default();
-        if under_way(context).await? == 0 || SystemClock.now() >= invocation.deadline {
+        if under_way(context).await?.0 == 0 || SystemClock.now() >= invocation.deadline {
             break;
         }
         SystemClock.sleep(Duration::from_millis(300)).await;

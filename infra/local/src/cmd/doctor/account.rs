@@ -132,7 +132,7 @@ impl Account {
                     ErrorName::Unavailable => {
                         (error.to_string(), "run doctor again; if it stays, check the network to it")
                     }
-                    _ => (error.to_string(), "docs/configuration.md says how an account gets its credential"),
+                    _ => (error.to_string(), "`offsite explain configuration` says how an account gets its credential"),
                 };
                 let check = self.check("credential", "", Finding::new(Health::Fail, why, advice), BLIND);
                 return (check, Some("there is no credential".to_owned()));

@@ -8,6 +8,7 @@ use offsite_shared::model::command::Cloud;
 use offsite_shared::model::text::one_line;
 use offsite_shared::providers::probe::{Finding, Health};
 use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr;
 
 use crate::report::paragraph;
 
@@ -133,6 +134,9 @@ impl Check {
     }
 }
 
+/// Columns before what is said of a check: its status, and what goes before and behind it.
+const BELOW: usize = 11;
+
 /// All that was found.
 pub(crate) struct Report {
     /// When the run began.
@@ -181,6 +185,7 @@ impl Report {
                 wheres.push(&check.of);
             }
         }
+        let are_several = wheres.iter().filter(|of| of.is_some()).count() > 1;
         for of in wheres {
             let here =
                 |status: Status| self.checks.iter().filter(move |check| check.of == *of && check.status == status);
@@ -193,10 +198,20 @@ impl Report {
                 names.dedup();
                 names.join(", ")
             };
+            let told = [(Status::Ok, "well"), (Status::Unknown, "not known"), (Status::Skipped, "not looked at")];
+            if are_several && of.is_some() {
+                // One line for each account: by their names is told what is not well.
+                let counted = told.iter().filter(|(status, _)| here(*status).count() > 0).map(|(status, words)| {
+                    let names = if *status == Status::Ok { String::new() } else { format!(" ({})", named(*status)) };
+                    format!("{} {words}{names}", here(*status).count())
+                });
+                let text = format!("{name}: {}", counted.collect::<Vec<_>>().join(", "));
+                let line = paragraph(&text, 0, width).replacen(&name, &format!("{bold}{name}{bold:#}"), 1);
+                out.write_all(line.as_bytes())?;
+                continue;
+            }
             writeln!(out, "{bold}{name}{bold:#}")?;
-            for (status, words) in
-                [(Status::Ok, "well"), (Status::Unknown, "not known"), (Status::Skipped, "not looked at")]
-            {
+            for (status, words) in told {
                 let names = named(status);
                 if !names.is_empty() {
                     out.write_all(paragraph(&format!("{words}: {names}"), 2, width).as_bytes())?;
@@ -248,7 +263,7 @@ impl Report {
     ///
     /// # Errors
     /// `out` is gone.
-    pub(crate) fn write(&self, out: &mut dyn Write) -> std::io::Result<()> {
+    pub(crate) fn write(&self, out: &mut dyn Write, width: usize) -> std::io::Result<()> {
         let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
         let wide = |text: fn(&Check) -> &str| self.checks.iter().map(|check| text(check).chars().count()).max();
         let (names, subjects) = (wide(|check| check.name).unwrap_or(0), wide(|check| &check.subject).unwrap_or(0));
@@ -267,14 +282,23 @@ impl Report {
             }
             let (word, style) = (check.status.name(), check.status.style());
             let (name, subject, found) = (check.name, &check.subject, &check.found);
-            writeln!(out, "  {style}{word:7}{style:#}  {name:names$}  {subject:subjects$}  {found}")?;
+            let line = format!("{name:names$}  {subject:subjects$}  {found}");
+            if BELOW + line.width() <= width {
+                writeln!(out, "  {style}{word:7}{style:#}  {}", line.trim_end())?;
+            } else {
+                let head = paragraph(&format!("{name} {subject}"), BELOW, width);
+                writeln!(out, "  {style}{word:7}{style:#}  {}", head.trim())?;
+                out.write_all(paragraph(found, BELOW, width).as_bytes())?;
+            }
             if !check.advice.is_empty() {
-                writeln!(out, "           to do: {}", check.advice)?;
+                out.write_all(paragraph(&format!("to do: {}", check.advice), BELOW, width).as_bytes())?;
             }
             if !check.cannot_know.is_empty() && check.status != Status::Skipped {
-                writeln!(out, "           {dim}not known: {}{dim:#}", check.cannot_know)?;
+                for part in paragraph(&format!("not known: {}", check.cannot_know), BELOW, width).lines() {
+                    writeln!(out, "{dim}{part}{dim:#}")?;
+                }
             }
         }
-        self.write_sum(out, "", usize::MAX)
+        self.write_sum(out, "", width)
     }
 }

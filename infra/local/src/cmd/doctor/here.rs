@@ -117,7 +117,7 @@ pub(super) async fn others(notes: &dyn Notes, now: Timestamp) -> Option<Check> {
         false => Finding::new(
             Health::Warn,
             remarks.join(". "),
-            "docs/aws.md, \"One installation for each source\": divide rules, regions or accounts",
+            "divide rules, regions or accounts: `offsite explain aws`, \"One installation for each source\"",
         ),
     };
     Some(Check::here("installations", "", finding, "another installation that this one has not met"))

@@ -63,7 +63,7 @@ pub struct DoctorArgs {
     #[arg(long)]
     pub simulate: bool,
     /// Give up on an answer after this many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=120))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = show::seconds::<1, 120>)]
     pub timeout: u64,
 }
 
@@ -86,7 +86,7 @@ pub async fn run(args: &DoctorArgs, environment: &Environment, out: &mut dyn Wri
     bar.finish_and_clear();
     let report = report?;
     match args.format {
-        Form::Table if args.all => report.write(out)?,
+        Form::Table if args.all => report.write(out, show::room())?,
         Form::Table => report.write_short(out, show::width())?,
         Form::Json => writeln!(out, "{}", report.to_json())?,
     }
@@ -125,7 +125,7 @@ async fn examine(args: &DoctorArgs, environment: &Environment) -> anyhow::Result
             Some(_) => ("the policy has no rule of this provider and account", "check --provider and --account"),
             None => (
                 "there is neither a policy nor a credential of any provider",
-                "set the variables of one account; docs/configuration.md lists them",
+                "set the variables of one account; `offsite explain configuration` lists them",
             ),
         };
         report.checks.push(Check::here("accounts", "", Finding::new(Health::Fail, found, advice), ""));
@@ -179,7 +179,7 @@ fn policy(file: Option<&Path>, environment: &Environment) -> (Check, Option<(Str
     let named = file.is_some() || environment.get(VARIABLE).is_some();
     if !named && !Path::new(DEFAULT).exists() {
         let found = "there is none; accounts with a credential are looked at, between usual regions";
-        let finding = Finding::new(Health::Unknown, found, "write one, and give it here: docs/policies has samples");
+        let finding = Finding::new(Health::Unknown, found, "let `offsite init` write one, and give it here");
         return (Check::here("policy", "", finding, BLIND), None);
     }
     let path = match policy_file::location(file, environment) {

@@ -22,9 +22,10 @@ use serde_json::{Value, json};
 
 use self::envelope::{delivered, envelopes, sender};
 use super::handle::read;
-use super::show::Form;
+use super::show::{self, Form};
 use crate::home;
 use crate::home::policy_file;
+use crate::report::paragraph;
 
 /// What the help says below the options.
 const EXAMPLES: &str = "\
@@ -112,33 +113,36 @@ impl Explained {
     }
 
     fn write(&self, context: &Context, policy: Option<&Policy>, out: &mut impl Write) -> anyhow::Result<()> {
+        let mut say = |indent: usize, text: &str| match text {
+            "" => writeln!(out),
+            text => out.write_all(paragraph(text, indent, show::room()).as_bytes()),
+        };
         let names = self.envelopes.join(", in it ");
         let names = if names.is_empty() { "none: it stands alone" } else { &names };
-        writeln!(out, "envelope: {names}")?;
-        writeln!(out, "sender:   {}", self.sender.as_deref().unwrap_or("it names none"))?;
-        writeln!(out, "verified: {}", verified(self.delivered.as_ref()))?;
+        say(0, &format!("envelope: {names}"))?;
+        say(0, &format!("sender: {}", self.sender.as_deref().unwrap_or("it names none")))?;
+        say(0, &format!("verified: {}", verified(self.delivered.as_ref())))?;
         let event = match &self.read {
             Ok(event) => event,
             Err(error) => {
-                writeln!(out, "\nit cannot be read: {}: {}; nothing would follow", error.field, error.reason)?;
-                return Ok(());
+                let why = format!("it cannot be read: {}: {}; nothing would follow", error.field, error.reason);
+                say(0, "")?;
+                return Ok(say(0, &why)?);
             }
         };
-        writeln!(out, "answer:   {}", answer(&event.answer))?;
+        say(0, &format!("answer: {}", answer(&event.answer)))?;
         for (at, record) in event.records.iter().enumerate() {
             let id = record.id.as_deref().map(|id| format!(" ({})", exact(id))).unwrap_or_default();
             for item in &record.items {
-                writeln!(out, "\nrecord {}{id}", at + 1)?;
-                for line in says(context, policy, item) {
-                    writeln!(out, "  {line}")?;
-                }
+                say(0, "")?;
+                say(0, &format!("record {}{id}", at + 1))?;
+                says(context, policy, item).iter().try_for_each(|line| say(2, line))?;
             }
         }
         if let Some(lines) = &self.looked {
-            writeln!(out, "\nlooked at now, with an empty ledger, so that only the clouds speak")?;
-            for line in lines {
-                writeln!(out, "  {line}")?;
-            }
+            say(0, "")?;
+            say(0, "looked at now, with an empty ledger, so that only the clouds speak")?;
+            lines.iter().try_for_each(|line| say(2, line))?;
         }
         Ok(())
     }
@@ -188,7 +192,7 @@ impl Explained {
 /// How it is known who sent an event.
 fn verified(delivered: Option<&Delivered>) -> String {
     let Some(delivered) = delivered else {
-        return "not at all. Whoever may send to the queue or call the function could have written it; so a named backup is read from the\n          cloud before anything follows, and a command starts only what the policy wants".to_owned();
+        return "not at all. Whoever may send to the queue or call the function could have written it; so a named backup is read from the cloud before anything follows, and a command starts only what the policy wants".to_owned();
     };
     let proof = match delivered.proof.as_str() {
         "smn" => "the signature of Huawei's SMN",
@@ -197,7 +201,7 @@ fn verified(delivered: Option<&Delivered>) -> String {
     };
     let (sender, at) = (one_line(&delivered.sender), delivered.received_at);
     format!(
-        "by the door, at {at}: {proof}, {sender}. That holds as long as nobody but the door sends such envelopes to the queue;\n          what is in it is a hint all the same: a command in it starts nothing"
+        "by the door, at {at}: {proof}, {sender}. That holds as long as nobody but the door sends such envelopes to the queue; what is in it is a hint all the same: a command in it starts nothing"
     )
 }
 

@@ -22,7 +22,6 @@ use crate::home;
 use crate::home::policy_file::{self, DEFAULT, VARIABLE};
 use crate::report::WIDTH;
 use crate::report::witness::{self, Says, Testimony};
-use crate::terminal;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -32,7 +31,7 @@ Examples:
 Exit codes:
   0  all that is listed now has a copy   1  something could not be looked at   3  something has no copy
 
-docs/witness.md has the permissions that the key needs, and what a witness cannot know.";
+`offsite explain witness` has the permissions that the key needs, and what a witness cannot know.";
 
 /// How a testimony is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -113,18 +112,18 @@ pub async fn run(args: &WitnessArgs, environment: &Environment, out: &mut dyn Wr
     bar.finish_and_clear();
     let testimony = testimony?;
     let width = if args.output.is_some() { WIDTH } else { show::width() };
-    let format = args.format.unwrap_or(match show::ending(args.output.as_deref()) {
-        Some("json") => Format::Json,
-        Some("csv") => Format::Csv,
-        _ => Format::Table,
-    });
+    let endings = [("json", Format::Json), ("csv", Format::Csv)];
+    let format = match args.format {
+        Some(format) => format,
+        None => show::of_ending(args.output.as_deref(), &endings)?.unwrap_or(Format::Table),
+    };
     let text = match format {
         Format::Table => witness::table(&testimony, width, &reader),
         Format::Json => format!("{:#}\n", witness::json(&testimony)),
         Format::Csv => witness::csv(&testimony),
     };
     match &args.output {
-        Some(path) => terminal::write_file(path, &text)?,
+        Some(path) => show::write_file(path, &text)?,
         None => out.write_all(text.as_bytes())?,
     }
     Ok(testimony.says())
