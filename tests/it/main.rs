@@ -42,6 +42,7 @@ mod life_tried;
 mod life_unseen;
 mod metrics;
 mod moving;
+mod names;
 mod observe;
 mod only_reads;
 mod over;
