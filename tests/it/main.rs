@@ -7,6 +7,7 @@ mod aws_profiles;
 mod begin;
 mod big_vault;
 mod brake;
+mod chinese;
 mod codes;
 mod command_line;
 mod context;
