@@ -266,6 +266,9 @@ fn translation(english: &str) -> Option<&'static str> {
     TABLE.iter().copied().flatten().find(|(key, _)| *key == english).map(|(_, chinese)| *chinese)
 }
 
+/// What a sentence may be about, with an ID after it.
+const ABOUT: [(&str, &str); 3] = [("the snapshot ", "快照"), ("the backup ", "备份"), ("the checkpoint item ", "备份")];
+
 /// A sentence in Chinese, with what is in it; `None` if it is none of ours.
 fn sentence(text: &str) -> Option<String> {
     for (english, chinese) in reasons::REASONS.iter().chain(&sentences::SENTENCES) {
@@ -278,7 +281,12 @@ fn sentence(text: &str) -> Option<String> {
             return Some(fill(chinese, &values));
         }
     }
-    // A place or code stands before a sentence.
+    // What a sentence is about stands before it, or a place or code does.
+    for (english, chinese) in ABOUT {
+        if let Some((id, rest)) = text.strip_prefix(english).and_then(|rest| rest.split_once(' ')) {
+            return Some(format!("{chinese} {id} {}", sentence(rest)?));
+        }
+    }
     let (head, rest) = text.split_once(": ").filter(|(head, _)| !head.contains(' '))?;
     Some(format!("{head}：{}", sentence(rest)?))
 }

@@ -2,7 +2,7 @@
 //! English, and in Chinese.
 
 /// A sentence with more of its own comes before one that would take it in.
-pub(super) const REASONS: [(&str, &str); 132] = [
+pub(super) const REASONS: [(&str, &str); 161] = [
     // What a sweep says of a copy.
     ("its time was over", "已过期限"),
     ("the copy is gone", "副本已不在"),
@@ -114,6 +114,48 @@ pub(super) const REASONS: [(&str, &str); 132] = [
     ("the page holds a job without its ID", "返回的页中有任务没有 ID"),
     ("the page holds an item without its ID", "返回的页中有条目没有 ID"),
     ("the page holds a snapshot without its ID", "返回的页中有快照没有 ID"),
+    // What a cloud says of a copy or a place when it is asked for one.
+    ("the snapshot {} is not in {}: it was deleted, or the region is wrong", "快照 {} 不在 {}：已被删除，或地域有误"),
+    ("the snapshot {} is not in {}", "快照 {} 不在 {}"),
+    ("the snapshot {} is in the recycle bin of {}", "快照 {} 在 {} 的回收站中"),
+    (
+        "the backup {} is not in {}: it was deleted, or the region or project is wrong",
+        "备份 {} 不在 {}：已被删除，或地域或项目有误",
+    ),
+    (
+        "the checkpoint item {} is not in {}: it was deleted, or the region or project is wrong",
+        "备份 {} 不在 {}：已被删除，或地域或项目有误",
+    ),
+    (
+        "the vault {} is not in {}: it was deleted, or the region or project is wrong",
+        "备份库 {} 不在 {}：已被删除，或地域或项目有误",
+    ),
+    (
+        "the source vault {} already replicates to {}, and a vault has one target only",
+        "源备份库 {} 已在向 {} 复制，而一个备份库只有一个目标",
+    ),
+    ("the source vault {} is not in {}", "源备份库 {} 不在 {}"),
+    ("the target vault {} already replicates from {} in {}", "目标备份库 {} 已从 {}（{}）复制"),
+    ("the target vault {} does not replicate from {}", "目标备份库 {} 不从 {} 复制"),
+    ("the target vault {} is in the state ERROR: {}", "目标备份库 {} 处于状态 ERROR：{}"),
+    ("the target vault is in the state ERROR", "目标备份库处于状态 ERROR"),
+    ("the target vault {} is still being made", "目标备份库 {} 仍在创建"),
+    ("the target vault {} is not in {}", "目标备份库 {} 不在 {}"),
+    ("the target vault tells no progress yet", "目标备份库还没有给出进度"),
+    ("{} % of what was there before", "已完成先前内容的 {} %"),
+    ("another region", "另一个地域"),
+    ("the provider shows no record of it yet", "云厂商还没有显示它的记录"),
+    ("no reason given", "没有给出原因"),
+    ("the provider gave up: {}", "云厂商已放弃：{}"),
+    ("the provider skipped it: {}", "云厂商跳过了它：{}"),
+    ("recorded as done, but the copy's ID is not told yet", "记录为完成，但尚未给出副本的 ID"),
+    ("its task is done, but the copy's ID is not told", "其任务已完成，但没有给出副本的 ID"),
+    ("the provider's task of the copy failed, and the source is gone", "云厂商的复制任务失败，而源已不在"),
+    ("its task is {}", "其任务状态为 {}"),
+    ("the source is gone, and with it the record that names the copy", "源已不在，注明副本的记录也随之消失"),
+    ("the copy {} is not in {}", "副本 {} 不在 {}"),
+    ("the copy {} is in the state {} in {}", "副本 {0} 在 {2} 处于状态 {1}"),
+    ("the copy's ID is not known", "副本的 ID 未知"),
     // Kinds of resources.
     ("disk", "云硬盘"),
     ("system disk", "系统盘"),

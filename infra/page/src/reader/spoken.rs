@@ -6,7 +6,7 @@ use std::path::Path;
 use super::*;
 
 /// What speaks to the reader of a report, a status or a testimony.
-const SPEAKERS: [&str; 24] = [
+const SPEAKERS: [&str; 30] = [
     "shared/src/sweep/verdict.rs",
     "shared/src/sweep/gone.rs",
     "shared/src/sweep/losses.rs",
@@ -28,13 +28,21 @@ const SPEAKERS: [&str; 24] = [
     "shared/src/providers/alibaba/inventory.rs",
     "shared/src/providers/huawei/inventory.rs",
     "shared/src/providers/tencent/inventory.rs",
+    "shared/src/providers/alibaba/observe.rs",
+    "shared/src/providers/alibaba/readback.rs",
+    "shared/src/providers/huawei/observe.rs",
+    "shared/src/providers/huawei/readback.rs",
+    "shared/src/providers/tencent/observe.rs",
+    "shared/src/providers/tencent/readback.rs",
     "infra/local/src/cmd/witness/judging.rs",
     "infra/local/src/cmd/witness/look.rs",
     "infra/local/src/cmd/status.rs",
 ];
 
 /// Texts of these sources that are only parts of what a reader is told: [`WHOLE`] has them put together.
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 14] = [
+    "{} is not in {}: it was deleted, or the region or project is wrong",
+    "the snapshot {} {}",
     "was given up by a person{}",
     "that was seen",
     "in the destination",
@@ -50,7 +58,11 @@ const PARTS: [&str; 12] = [
 ];
 
 /// The same put together, as a reader is told it.
-const WHOLE: [&str; 16] = [
+const WHOLE: [&str; 20] = [
+    "the backup {} is not in {}: it was deleted, or the region or project is wrong",
+    "ap-beijing: the backup {} is in the state {}; it can be copied once it is available",
+    "the snapshot {} is in the recycle bin",
+    "the checkpoint item {} is itself a replica, and replicas are never copied on",
     "was given up by a person",
     "was given up by a person: OPS-21",
     "the copy that was seen is no longer usable in the destination",
