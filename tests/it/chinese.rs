@@ -31,10 +31,10 @@ fn foreign(told: &Value, found: &mut BTreeSet<String>) {
             let text = |name: &str| object.get(name).and_then(Value::as_str);
             found.extend(text("name").map(str::to_owned));
             let is_code = |cause: &str| !cause.contains(' ') && cause.chars().any(|sign| sign.is_ascii_uppercase());
-            if let (Some(cause), Some(reason)) = (text("cause"), text("reason")) {
-                if is_code(cause) {
-                    found.insert(reason.to_owned());
-                }
+            if let (Some(cause), Some(reason)) = (text("cause"), text("reason"))
+                && is_code(cause)
+            {
+                found.insert(reason.to_owned());
             }
             // Where a copy failed, the cloud's own words stand after ours.
             for reason in [text("reason"), text("text")].into_iter().flatten() {
