@@ -294,7 +294,8 @@ fn of_line(r: &Reader, now: Timestamp, rule: Option<&str>, line: &Line) -> Row {
 }
 
 fn of_resource(r: &Reader, now: Timestamp, rule: &RuleReport, line: &ResourceLine) -> Row {
-    let mut about: Vec<&str> = [line.kind.as_deref(), line.name.as_deref()].into_iter().flatten().collect();
+    let kind = line.kind.as_deref().map(|kind| r.told(kind));
+    let mut about: Vec<&str> = [kind.as_deref(), line.name.as_deref()].into_iter().flatten().collect();
     if line.own {
         about.push(said!(r, "a backup of which nobody names the resource"));
     }

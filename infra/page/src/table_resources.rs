@@ -119,7 +119,11 @@ fn of_rule(out: &mut Text<'_>, now: Timestamp, rule: &RuleReport) {
 /// Its kind and its name, and what it is if it is no resource.
 fn about(r: &Reader, line: &ResourceLine) -> String {
     let own = line.own.then(|| said!(r, "(a backup: nobody names its resource)").to_owned());
-    [line.kind.clone(), line.name.clone(), own].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    [line.kind.as_deref().map(|kind| r.told(kind)), line.name.clone(), own]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// What people have accepted or called gone.

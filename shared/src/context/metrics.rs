@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::model::command::Cloud;
+use crate::model::name::ascii;
 use crate::ports::Meter;
 
 /// The CloudWatch namespace of all metrics.
@@ -116,10 +117,11 @@ pub(crate) struct Subject<'a> {
     pub rule: Option<&'a str>,
 }
 
-impl<'a> Subject<'a> {
-    /// The dimensions, each with its value.
-    fn dimensions(self) -> Vec<(&'static str, &'a str)> {
-        let known = [("stack", self.stack), ("provider", self.cloud.map(Cloud::name)), ("rule", self.rule)];
+impl Subject<'_> {
+    /// The dimensions, each with its value, which CloudWatch takes in ASCII only.
+    fn dimensions(self) -> Vec<(&'static str, String)> {
+        let (stack, cloud) = (self.stack.map(str::to_owned), self.cloud.map(|cloud| cloud.name().to_owned()));
+        let known = [("stack", stack), ("provider", cloud), ("rule", self.rule.map(ascii))];
         known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 }
@@ -290,6 +292,16 @@ mod tests {
                 "provider": "tencent", "rule": "web-disks", "Unreplicated": 3, "OldestUnreplicatedSeconds": 0,
             })]
         );
+    }
+
+    /// Source: Amazon CloudWatch API reference, Dimension, 2026: a value has ASCII characters only.
+    #[test]
+    fn a_rule_in_another_script_is_a_dimension_in_ascii() {
+        let of_rule =
+            |rule| documents(AT, Subject { rule: Some(rule), ..of(Cloud::Tencent) }, &[(Metric::Started, vec![1])]);
+        let document = &of_rule("每晚磁盘")[0];
+        assert_eq!(document["rule"], "%E6%AF%8F%E6%99%9A%E7%A3%81%E7%9B%98");
+        assert_eq!(of_rule("nightly")[0]["rule"], "nightly");
     }
 
     #[test]

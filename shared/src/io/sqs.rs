@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::aws::{Aws, AwsEndpoint};
 use crate::model::command::Command;
 use crate::model::error::{EmitError, Error};
+use crate::model::name::ascii;
 use crate::model::receipt::Message;
 use crate::model::text::hash_of;
 use crate::model::time::later;
@@ -134,23 +135,28 @@ impl SqsEmitter {
 
     fn entry(&self, index: usize, message: &Message) -> Value {
         let mut entry = json!({ "Id": index.to_string(), "MessageBody": message.event.to_string() });
-        let told = |name: &str| message.event.get(name).and_then(Value::as_str).filter(|group| is_group(group));
+        let told = |name: &str| message.event.get(name).and_then(Value::as_str).map(group);
         // On a standard queue a group only keeps a rule with much to do from delaying the others.
         // Source: Amazon SQS Developer Guide, fair queues, 2026.
         if let Some(rule) = told("rule") {
             entry["MessageGroupId"] = json!(rule);
         }
         if self.queue_url.ends_with(".fifo") {
-            entry["MessageGroupId"] = json!(told("subject").or(told("rule")).unwrap_or("offsite"));
+            entry["MessageGroupId"] = json!(told("subject").or(told("rule")).unwrap_or_else(|| "offsite".to_owned()));
             entry["MessageDeduplicationId"] = json!(message.id);
         }
         entry
     }
 }
 
-/// Whether SQS takes this as a group. Source: SQS API reference, SendMessageBatch, MessageGroupId, 2026.
-fn is_group(text: &str) -> bool {
-    (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+/// The group that a name or subject stands for: itself, in ASCII where it is not, and as a hash where that is too long. So each name is a
+/// group of its own.
+///
+/// Source: SQS API reference, SendMessageBatch, MessageGroupId, 2026: 1 to 128 letters, digits and signs of ASCII.
+fn group(text: &str) -> String {
+    let is_taken = |text: &str| (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let written = if is_taken(text) && !text.contains('%') { text.to_owned() } else { ascii(text) };
+    if is_taken(&written) { written } else { hash_of(&["group", text]) }
 }
 
 fn ids(answer: &Value, list: &str) -> Vec<usize> {
@@ -291,11 +297,17 @@ mod tests {
         let message = |event: Value| Message { id: "1".into(), event };
         let standard = queue("https://sqs.us-east-1.amazonaws.com/123456789012/work");
         let ordered = queue("https://sqs.us-east-1.amazonaws.com/123456789012/work.fifo");
+        let of_nightly = "%E6%AF%8F%E6%99%9A%E7%A3%81%E7%9B%98";
+        let again = of_nightly.replace('%', "%25");
+        let long = "磁".repeat(64);
+        let hashed = hash_of(&["group", &long]);
         for (event, on_standard, on_ordered) in [
             (json!({ "rule": "nightly" }), json!("nightly"), json!("nightly")),
             (json!({ "subject": "10ce" }), Value::Null, json!("10ce")),
             (json!({}), Value::Null, json!("offsite")),
-            (json!({ "rule": "two words" }), Value::Null, json!("offsite")),
+            (json!({ "rule": "每晚磁盘" }), json!(of_nightly), json!(of_nightly)),
+            (json!({ "rule": of_nightly }), json!(again), json!(again)),
+            (json!({ "rule": long }), json!(hashed), json!(hashed)),
         ] {
             let (one, other) = (standard.entry(0, &message(event.clone())), ordered.entry(0, &message(event)));
             assert_eq!((&one["MessageGroupId"], &other["MessageGroupId"]), (&on_standard, &on_ordered));

@@ -44,7 +44,7 @@ pub struct Policy {
 /// One source with its destinations, and what is promised for them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
-    /// The name, unique in the policy: 1 to 64 letters, digits, `-` or `_`.
+    /// The name, unique in the policy: 1 to 64 letters and digits of any script, `-` or `_`.
     pub name: String,
     /// The operation that starts its copies. It follows from the provider unless the rule names it.
     pub operation: Operation,

@@ -14,6 +14,7 @@ use crate::ledger::limits::OnDoubt;
 use crate::model::command::{Cloud, Operation, Options, reading};
 use crate::model::duration;
 use crate::model::fields::{Complaints, FieldError, Fields, kind};
+use crate::model::name::Names;
 use crate::model::text::one_line;
 
 impl Policy {
@@ -68,7 +69,7 @@ fn rule(value: &Value, path: &str) -> Result<Rule, Complaints> {
     let mut complaints = Complaints::default();
     let name = complaints.keep(name(&mut fields));
     let operation = complaints.keep_all(operation(&mut fields));
-    let account = complaints.keep(fields.text("account")).flatten().unwrap_or_else(|| "default".to_owned());
+    let account = complaints.keep(account(&mut fields)).unwrap_or_default();
     let (from, to, with) = (fields.value("source"), fields.value("destinations"), fields.value("options"));
     let objective = complaints.keep_all(objective(&mut fields)).unwrap_or_default();
     let copies = section(&mut fields, "copies", &mut complaints, copies).unwrap_or_default();
@@ -103,12 +104,14 @@ fn rule(value: &Value, path: &str) -> Result<Rule, Complaints> {
 }
 
 fn name(fields: &mut Fields<'_>) -> Result<String, FieldError> {
-    let name = fields.required("name")?;
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if name.len() <= 64 && name.chars().all(fits) {
-        return Ok(name);
+    Names::Rule.checked(fields.required("name")?, &fields.path("name"))
+}
+
+fn account(fields: &mut Fields<'_>) -> Result<String, FieldError> {
+    match fields.text("account")? {
+        None => Ok("default".to_owned()),
+        Some(name) => Names::Account.checked(name, &fields.path("account")),
     }
-    Err(FieldError::new(fields.path("name"), "must be 1 to 64 letters, digits, '-' or '_'"))
 }
 
 /// Reads the operation. It follows from the provider; only Huawei has several.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::ledger::{About, News, Record, State};
 use crate::model::command::{Key, Replication};
+use crate::model::name::ascii;
 use crate::model::receipt::{Envelope, Message, Origin, Receipt};
 use crate::model::text::hash_of;
 
@@ -105,7 +106,7 @@ fn message(
     data["account"] = json!(replication.account);
     data["destination"] = replication.destination.to_json();
     data["time"] = json!(time);
-    let source = format!("/offsite/{cloud}/{}", replication.account);
+    let source = format!("/offsite/{cloud}/{}", ascii(&replication.account));
     Envelope { id, event_type, source, subject: &key.0, time, schema: "message" }.around(data, origin)
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::ledger::risks::{Act, Decision, note_name};
 use crate::ledger::store::LedgerError;
+use crate::model::name::ascii;
 use crate::model::receipt::{Envelope, Message, Origin};
 use crate::model::text::hash_of;
 use crate::ports::Notes;
@@ -80,7 +81,7 @@ pub fn message(act: &Act, stack: Option<&str>) -> Message {
     }
     // An act is told of once, so its name and time are all that tell it apart, also after the ledger was lost and made anew.
     let id = hash_of(&[&name, event_type, &time]);
-    let source = format!("/offsite/rules/{}", act.rule);
+    let source = format!("/offsite/rules/{}", ascii(&act.rule));
     let origin = Origin { stack: stack.map(str::to_owned), account_number: None };
     Envelope { id, event_type, source, subject: &name, time, schema: "decision" }.around(data, &origin)
 }

@@ -9,6 +9,7 @@ use crate::model::command::{Cloud, reading};
 use crate::model::error::Error;
 use crate::model::fields::{FieldError, Fields};
 use crate::model::json;
+use crate::model::name::Names;
 use crate::providers::sts::{Federation, LIFE_S, Role};
 
 /// How the credential of one account is got and checked.
@@ -85,7 +86,7 @@ pub fn read(environment: &Environment, cloud: Cloud) -> Result<BTreeMap<String, 
         return Err(wrong("names no account".into()));
     }
     let one = |(name, value): (&String, &Value)| -> Result<(String, AccountSettings), FieldError> {
-        Ok((name.clone(), account(value, name)?))
+        Ok((Names::Account.checked(name.clone(), "an account's name")?, account(value, name)?))
     };
     accounts.iter().map(one).collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))
 }

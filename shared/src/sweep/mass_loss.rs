@@ -8,6 +8,7 @@ use super::state::Sweep;
 use super::stop::Stop;
 use super::summary::{self, Summary, summary_name};
 use crate::ledger::risks::in_force;
+use crate::model::name::ascii;
 use crate::model::receipt::{Envelope, Message};
 use crate::model::text::hash_of;
 
@@ -94,7 +95,7 @@ impl Sweep<'_> {
             "known": loss.known,
             "since": since,
         });
-        let source = format!("/offsite/rules/{rule}");
+        let source = format!("/offsite/rules/{}", ascii(rule));
         let time = summary.finished_at.to_string();
         let envelope = Envelope { id, event_type: MASS_LOSS, source, subject: rule, time, schema: "alert" };
         Some(envelope.around(data, &self.ctx.origin(cloud, &self.rule.account)))

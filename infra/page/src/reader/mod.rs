@@ -7,6 +7,7 @@ mod chinese;
 mod definitions;
 mod ids;
 mod lists;
+mod reasons;
 mod sentences;
 
 use std::fmt::Display;
@@ -105,14 +106,7 @@ impl Reader {
         if self.language == Language::English {
             return text.to_owned();
         }
-        for (english, chinese) in sentences::SENTENCES {
-            if let Some(values) = holes(english, text) {
-                let values: Vec<String> = values.into_iter().map(|value| self.told(value)).collect();
-                let values: Vec<&dyn Display> = values.iter().map(|value| value as &dyn Display).collect();
-                return fill(chinese, &values);
-            }
-        }
-        text.to_owned()
+        sentence(text).or_else(|| translation(text).map(str::to_owned)).unwrap_or_else(|| text.to_owned())
     }
 
     /// A time to the minute, by the reader's clock: `2026-08-18 05:40`.
@@ -272,6 +266,31 @@ fn translation(english: &str) -> Option<&'static str> {
     TABLE.iter().copied().flatten().find(|(key, _)| *key == english).map(|(_, chinese)| *chinese)
 }
 
+/// What a sentence may be about, with an ID after it.
+const ABOUT: [(&str, &str); 3] = [("the snapshot ", "快照"), ("the backup ", "备份"), ("the checkpoint item ", "备份")];
+
+/// A sentence in Chinese, with what is in it; `None` if it is none of ours.
+fn sentence(text: &str) -> Option<String> {
+    for (english, chinese) in reasons::REASONS.iter().chain(&sentences::SENTENCES) {
+        if let Some(values) = holes(english, text) {
+            // A word by itself is a name or an ID.
+            let told =
+                |value: &str| sentence(value).filter(|_| value.contains(' ')).unwrap_or_else(|| value.to_owned());
+            let values: Vec<String> = values.into_iter().map(told).collect();
+            let values: Vec<&dyn Display> = values.iter().map(|value| value as &dyn Display).collect();
+            return Some(fill(chinese, &values));
+        }
+    }
+    // What a sentence is about stands before it, or a place or code does.
+    for (english, chinese) in ABOUT {
+        if let Some((id, rest)) = text.strip_prefix(english).and_then(|rest| rest.split_once(' ')) {
+            return Some(format!("{chinese} {id} {}", sentence(rest)?));
+        }
+    }
+    let (head, rest) = text.split_once(": ").filter(|(head, _)| !head.contains(' '))?;
+    Some(format!("{head}：{}", sentence(rest)?))
+}
+
 /// A text with its holes filled, each value once, in their order or where a number names them.
 fn fill(text: &str, values: &[&dyn Display]) -> String {
     let (mut out, mut rest, mut next) = (String::new(), text, 0);
@@ -312,5 +331,7 @@ fn holes<'t>(sentence: &str, text: &'t str) -> Option<Vec<&'t str>> {
     rest.is_empty().then_some(values)
 }
 
+#[cfg(test)]
+mod spoken;
 #[cfg(test)]
 mod tests;

@@ -26,8 +26,9 @@ fn chinese() -> Reader {
 #[test]
 fn both_languages_say_everything_and_with_the_same_values() {
     let mut seen = BTreeSet::new();
-    for (english, chinese) in TABLE.iter().copied().flatten() {
-        assert!(seen.insert(*english), "twice: {english}");
+    let reasons = reasons::REASONS.iter().map(|line| (true, line));
+    for (is_reason, (english, chinese)) in TABLE.iter().copied().flatten().map(|line| (false, line)).chain(reasons) {
+        assert!(seen.insert((is_reason, *english)), "twice: {english}");
         let speaks = english.chars().filter(|sign| sign.is_alphabetic()).count() > 2;
         assert!(!speaks || chinese.chars().any(|sign| sign > '\u{2e80}'), "not Chinese: {english}: {chinese}");
         let wanted = english.matches("{}").count();
@@ -125,7 +126,7 @@ fn in_china() -> Reader {
     Reader { language: Language::Chinese, zone: TimeZone::fixed(Offset::constant(8)) }
 }
 
-fn samples() -> [Report; 6] {
+pub(super) fn samples() -> [Report; 6] {
     [sample::rich(), sample::holds(), sample::unknown(), sample::grey(), sample::empty(), sample::front()]
 }
 
@@ -176,16 +177,30 @@ fn rows(json: &str, out: &mut String) {
     }
 }
 
+/// All that a person reads of a report, in Chinese.
+pub(super) fn forms(report: &Report) -> [(&'static str, String); 3] {
+    let reader = in_china();
+    [
+        ("table", narrowed_table(report, &Filter::default(), 100_000, &reader)),
+        ("markdown", markdown(report, &reader)),
+        ("page", read(&narrowed_html(report, &Filter::default(), &reader))),
+    ]
+}
+
 /// The text without what people, providers and commands have said in it.
-fn ours(report: &Report, text: &str) -> String {
+pub(super) fn ours(report: &Report, text: &str) -> String {
     let mut foreign: Vec<String> = Vec::new();
+    let theirs = |reason: &String| sentence(reason).is_none();
     for rule in &report.rules {
-        let about = |line: &offsite_shared::sweep::findings::Line| [line.name.clone(), line.reason.clone()];
+        let about =
+            |line: &offsite_shared::sweep::findings::Line| [line.name.clone(), line.reason.clone().filter(theirs)];
         foreign.extend(rule.exceptions.iter().chain(&report.outside).flat_map(about).flatten());
-        foreign.extend(rule.unprotected.iter().flat_map(|line| [line.name.clone(), line.reason.clone()]).flatten());
+        foreign.extend(
+            rule.unprotected.iter().flat_map(|line| [line.name.clone(), line.reason.clone().filter(theirs)]).flatten(),
+        );
         foreign.extend(rule.accepted.iter().flat_map(|act| [act.reason.clone(), act.who.clone()]));
-        foreign.extend(rule.causes.iter().filter_map(|cause| cause.reason.clone()));
-        foreign.extend(rule.not_covered.keys().cloned());
+        foreign.extend(rule.causes.iter().filter_map(|cause| cause.reason.clone().filter(theirs)));
+        foreign.extend(rule.not_covered.keys().filter(|reason| theirs(reason)).cloned());
         foreign.extend(rule.orphans.iter().filter_map(|orphan| orphan.name.clone()));
         foreign.push(rule.rule.clone());
     }
@@ -222,13 +237,7 @@ fn has(text: &str, words: &str) -> bool {
 #[test]
 fn no_english_of_the_table_stays() {
     for report in samples() {
-        let reader = in_china();
-        let forms = [
-            ("table", narrowed_table(&report, &Filter::default(), 100_000, &reader)),
-            ("markdown", markdown(&report, &reader)),
-            ("page", read(&narrowed_html(&report, &Filter::default(), &reader))),
-        ];
-        for (form, text) in forms {
+        for (form, text) in forms(&report) {
             let text = ours(&report, &text);
             for (english, _) in TABLE.iter().copied().flatten() {
                 for words in fragments(english) {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Cloud, Command, Destination, Operation, Options, Source};
 use crate::model::fields::{Complaints, FieldError, Fields, kind};
+use crate::model::name::Names;
 use crate::model::text::one_line;
 
 /// As many destinations may a command or a rule name: as many copies may a record ask for.
@@ -18,10 +19,16 @@ impl Command {
     /// # Errors
     /// The first complaint, which names the field and the reason.
     pub fn from_json(value: &Value) -> Result<Command, FieldError> {
-        Command::read(value, Operation::from_name)
+        let command = Command::read(value, Operation::from_name)?;
+        Names::Account.checked(command.account.clone(), "account")?;
+        if let Some(rule) = &command.rule {
+            Names::Rule.checked(rule.clone(), "rule")?;
+        }
+        Ok(command)
     }
 
-    /// Reads the command of a record, which may be about a backup that a pair of vaults carries.
+    /// Reads the command of a record, which may be about a backup that a pair of vaults carries. What is stored is not measured by what names
+    /// are today.
     ///
     /// # Errors
     /// As for a command.

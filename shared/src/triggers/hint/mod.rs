@@ -15,6 +15,7 @@ use crate::model::command::reading::{identifier_text, optional_identifier, proje
 use crate::model::command::{Cloud, Operation};
 use crate::model::fields::{FieldError, Fields};
 use crate::model::json;
+use crate::model::name::Names;
 use crate::model::text::one_line;
 
 /// An event that names something to be copied.
@@ -137,7 +138,7 @@ fn own(body: &Value, object: &Map<String, Value>) -> Result<Hint, FieldError> {
     let cloud = Cloud::from_name(&provider)
         .ok_or_else(|| FieldError::new("provider", format!("\"{provider}\" is not one of alibaba, huawei, tencent")))?;
     let region = region(&mut fields)?;
-    let account = fields.text("account")?;
+    let account = fields.text("account")?.map(|name| Names::Account.checked(name, "account")).transpose()?;
     let project_id = match cloud {
         Cloud::Huawei => project(&mut fields, Operation::CopyBackup)?,
         _ => None,
