@@ -84,7 +84,7 @@ async fn a_rule_and_an_account_in_chinese_go_from_the_policy_to_their_retirement
 
     // What is paused by that name does not start, and goes on when it is resumed.
     let paused = run(&["pause", "--rule", RULE, "--reason", "看一下账单"], &environment).await;
-    well(&paused, &[0], &["rule 每晚磁盘 is paused", "看一下账单", "`offsite resume --rule 每晚磁盘` ends it"]);
+    well(&paused, &[0], &["rule 每晚磁盘 is paused", "看一下账单", "每晚磁盘` ends it"]);
     run(&["sweep"], &environment).await;
     assert_eq!(estate.simulators.state()["replications"], json!([]), "nothing starts under a pause");
     well(&run(&["resume", "--rule", RULE], &environment).await, &[0], &["rule 每晚磁盘 goes on"]);

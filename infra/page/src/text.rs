@@ -143,10 +143,13 @@ impl<'r> Text<'r> {
         let text = plain(text);
         let (mut line, mut first) = (String::new(), true);
         let margin = |first: bool| indent + if first { 0 } else { 2 };
+        let mut quoted = false;
         for word in text.split_whitespace() {
             let room = self.width - margin(first);
-            // What is written without spaces is broken between its signs.
-            let flows = word.chars().any(|sign| sign.width() == Some(2));
+            let ticks = word.matches('`').count();
+            // What is written without spaces is broken between its signs, but for what somebody is to type.
+            let flows = !quoted && ticks == 0 && word.chars().any(|sign| sign.width() == Some(2));
+            quoted ^= ticks % 2 == 1;
             if !line.is_empty() && !flows && line.width() + 1 + word.width() > room {
                 self.line(&format!("{}{line}", " ".repeat(margin(first))));
                 line.clear();
@@ -188,6 +191,16 @@ mod tests {
         let parts = ["offsite risk accept", "--rule servers", "--resource fb1f9b5e-52a9-4d0e-9a3f-7a4f6d1e9b01"];
         let parts = parts.into_iter().map(str::to_owned);
         parts.chain([format!("--cause '{cause}'"), "--until DATE".into(), "--reason WHY".into()]).collect()
+    }
+
+    #[test]
+    fn a_name_that_is_to_be_typed_is_not_broken() {
+        let text = "rule 每晚磁盘 is paused: 看一下账单; `offsite resume --rule 每晚磁盘` ends it";
+        for width in 24..100 {
+            let lines = paragraph(text, 0, width);
+            assert!(lines.contains("每晚磁盘`"), "{width}: {lines}");
+        }
+        assert!(paragraph(&"每".repeat(50), 0, 40).lines().count() > 1, "a sentence without spaces is broken");
     }
 
     #[test]

@@ -304,7 +304,7 @@ async fn a_person_brakes_and_looks_over_all_tables() {
     assert!(resumed.code == 0 && resumed.stdout.contains("still: rule nightly is paused"), "{}", resumed.stdout);
     assert_eq!(run(&["resume", "--rule", "nightly"], &environment).await.code, 0);
     assert_eq!(held().await, (0, 0));
-    refused(&run(&["resume"], &environment).await, "everything is not paused, nothing was changed; nothing is");
+    refused(&run(&["resume"], &environment).await, "nothing is paused, so nothing was changed");
 
     site.tencent.put(&record(Operation::CopySnapshot, 1), &Expect::Absent).await.unwrap();
     site.huawei.put(&record(Operation::CopyBackup, 1), &Expect::Absent).await.unwrap();

@@ -2,7 +2,7 @@
 //! English, and in Chinese.
 
 /// A sentence with more of its own comes before one that would take it in.
-pub(super) const REASONS: [(&str, &str); 161] = [
+pub(super) const REASONS: [(&str, &str); 164] = [
     // What a sweep says of a copy.
     ("its time was over", "已过期限"),
     ("the copy is gone", "副本已不在"),
@@ -102,6 +102,12 @@ pub(super) const REASONS: [(&str, &str); 161] = [
         "属于另一个账号，由其共享；应由该账号自己的规则处理",
     ),
     ("the page is empty, but the count says that there is more", "返回的页为空，而计数说明还有更多"),
+    ("the count has fallen while it was read", "读取期间计数变小了"),
+    ("a copy of this name has no ID", "有一份同名副本没有 ID"),
+    (
+        "the answer shows no snapshot, and its count does not say that there is none",
+        "返回中没有快照，而计数并未说明一份也没有",
+    ),
     ("a further page is the same as the one before it", "后一页与前一页相同"),
     (
         "the listing goes on after {} items, which is more than its first page counted",
