@@ -7,6 +7,7 @@ use offsite_shared::settings::environment::Environment;
 use offsite_simulators::{BACKUPS, MOST_BACKUPS, SimOptions, Simulators};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::stopping::told_to_stop;
 use crate::home;
 use crate::terminal;
 
@@ -63,6 +64,8 @@ pub async fn run(args: SimulateArgs, out: &mut dyn Write) -> anyhow::Result<()> 
         seed: args.seed.unwrap_or(0),
         start: None,
     };
+    // From now on: whoever reads that Ctrl-C ends them may press it at once.
+    let mut told = told_to_stop()?;
     let simulators = Simulators::start(options.clone()).await?;
     if let Some(seed) = args.seed {
         simulators.make_inventories(seed, args.backups)?;
@@ -78,7 +81,7 @@ pub async fn run(args: SimulateArgs, out: &mut dyn Write) -> anyhow::Result<()> 
         }
     }
     out.flush()?;
-    wait_for_end().await;
+    let _ = told.wait_for(|times| *times > 0).await;
     simulators.shutdown();
     Ok(())
 }
