@@ -257,7 +257,8 @@ impl<'c> Place<'c> {
     /// Where the next page begins, after one of `come` items that begins with the item of the ID `first`.
     ///
     /// # Errors
-    /// The page is the one before again, or leaves something out, or goes on beyond what the first page counted.
+    /// The page is the one before again, or leaves something out, or goes on beyond what the first page counted, or counts so many fewer
+    /// that some may have moved to a page that was read before.
     pub(crate) fn after(
         &self,
         first: &str,
@@ -267,6 +268,13 @@ impl<'c> Place<'c> {
     ) -> Result<Option<Cursor>, Failure> {
         if !first.is_empty() && self.before == Some(first) {
             return Err(repeated());
+        }
+        if let (Some(first), Some(now)) = (self.end.and_then(counted), total) {
+            // So many items were shown twice, and so many may have gone without hiding another one.
+            let overlap = self.offset / 9 + limit / 10;
+            if now.saturating_add(overlap) < first {
+                return Err(incomplete("the count has fallen while it was read"));
+            }
         }
         let end = self.end.unwrap_or_else(|| end_of(total));
         match next_offset(self.offset, come, limit, total)? {
@@ -279,6 +287,11 @@ impl<'c> Place<'c> {
 /// How many items a listing may have of which the first page counts so many: some are made while it is read.
 pub(crate) fn end_of(total: Option<u64>) -> u64 {
     total.map_or(MOST, |total| total.saturating_add(total / 10).saturating_add(1_000).min(MOST))
+}
+
+/// How many items the first page counted, from the end that was made of it; `None` where the end is the largest there is.
+fn counted(end: u64) -> Option<u64> {
+    (end < MOST).then(|| end.saturating_sub(1_000).saturating_mul(10) / 11)
 }
 
 /// The failure of a page that is the same as the one before it.
@@ -328,6 +341,20 @@ pub enum Pairing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of 150 items 60 go between two pages: what moves to the first page is on no page that is read after it.
+    #[test]
+    fn a_count_that_falls_by_more_than_the_pages_overlap_is_no_proof() {
+        let after = |offset: u64, come: u64, total: u64| {
+            let cursor = Cursor(format!("{offset} {} b-0", end_of(Some(150))));
+            Place::of(Some(&cursor)).after("b-90", come, 100, Some(total)).map_err(|failure| failure.code)
+        };
+        assert_eq!(after(90, 0, 90), Err("incomplete_page".to_owned()));
+        assert_eq!(after(90, 20, 110), Err("incomplete_page".to_owned()));
+        assert_eq!(after(90, 42, 132), Ok(None));
+        assert_eq!(after(90, 60, 150), Ok(None));
+        assert!((0..2_000).all(|total| counted(end_of(Some(total))).unwrap().abs_diff(total) <= 1));
+    }
 
     #[test]
     fn pages_overlap_and_end() {

@@ -56,6 +56,9 @@ const CLOUDS: [&str; 3] = ["ALIBABA", "HUAWEI", "TENCENT"];
 /// What keeps copies from being made. Misspelt, it would keep nothing.
 const SWITCHES: [&str; 3] = ["OFFSITE_ALLOWED_DESTINATIONS", "OFFSITE_DIRECT_COMMANDS", "OFFSITE_PAUSED"];
 
+/// What somebody writes who wants nothing to be started.
+const STOPS: [&str; 7] = ["PAUS", "DRY_RUN", "DRYRUN", "READ_ONLY", "READONLY", "STOP", "DISABLE"];
+
 /// A variable that nothing reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
@@ -68,7 +71,9 @@ pub struct Unknown {
 impl Unknown {
     /// Whether it is probably a switch that keeps copies from being made.
     pub fn is_switch(&self) -> bool {
+        let stops = |name: &str| STOPS.iter().any(|stop| name.to_ascii_uppercase().contains(stop));
         self.nearest.as_deref().is_some_and(|nearest| SWITCHES.contains(&nearest) || nearest.ends_with("_ON_DOUBT"))
+            || stops(&self.name)
     }
 }
 
@@ -88,13 +93,15 @@ pub fn all() -> Vec<String> {
     KNOWN.iter().map(|name| (*name).to_owned()).chain(CLOUDS.iter().flat_map(of)).collect()
 }
 
-/// The variables of the environment that begin with `OFFSITE_` and that nothing reads.
+/// The variables of the environment that begin with `OFFSITE`, in capitals or not, and that nothing reads.
 pub fn unknown(environment: &Environment) -> Vec<Unknown> {
     let known = all();
-    let strange = environment.variables().keys().filter(|name| name.starts_with("OFFSITE_") && !known.contains(name));
+    let is_ours = |name: &str| name.len() > 7 && name.to_ascii_uppercase().starts_with("OFFSITE");
+    let strange = environment.variables().keys().filter(|name| is_ours(name) && !known.contains(name));
     strange
         .map(|name| {
-            let like = |known: &&String| strsim::normalized_damerau_levenshtein(name, known);
+            let capitals = name.to_ascii_uppercase();
+            let like = |known: &&String| strsim::normalized_damerau_levenshtein(&capitals, known);
             let nearest = known.iter().max_by(|one, other| like(one).total_cmp(&like(other)));
             Unknown { name: name.clone(), nearest: nearest.filter(|nearest| like(nearest) > 0.7).cloned() }
         })
@@ -132,11 +139,18 @@ mod tests {
             ("OFFSITE_PAUSD", "OFFSITE_PAUSED"),
             ("OFFSITE_ALLOWED_DESTINATION", "OFFSITE_ALLOWED_DESTINATIONS"),
             ("OFFSITE_TENCENT_ON_DOUBTS", "OFFSITE_TENCENT_ON_DOUBT"),
+            ("offsite_paused", "OFFSITE_PAUSED"),
+            ("Offsite_Paused", "OFFSITE_PAUSED"),
+            ("OFFSITEPAUSED", "OFFSITE_PAUSED"),
         ] {
             let unknown = found(misspelt);
             assert_eq!(unknown[0].nearest.as_deref(), Some(meant), "{misspelt}");
             assert!(unknown[0].is_switch());
             assert!(check(&Environment::default().with(misspelt, "1")).unwrap_err().message.contains(meant));
+        }
+        for wish in ["OFFSITE_DRY_RUN", "OFFSITE_READ_ONLY", "OFFSITE_STOP", "offsite_dry_run"] {
+            let refused = check(&Environment::default().with(wish, "1")).unwrap_err().message;
+            assert!(refused.contains(wish) && refused.contains("against your will"), "{refused}");
         }
         let unknown = found("OFFSITE_TABEL");
         assert_eq!(

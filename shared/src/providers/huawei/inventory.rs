@@ -79,7 +79,7 @@ impl Inventory for Huawei {
     ) -> Result<CopiesPage, Failure> {
         let (items, next, total) = page(destination, cursor, reply)?;
         let replicas = items.iter().filter(|item| item.image_type().is_none_or(|kind| kind == "replication"));
-        let copies = replicas.map(copy).collect::<Result<Vec<_>, _>>()?;
+        let copies = replicas.map(|item| copy(destination, item)).collect::<Result<Vec<_>, _>>()?;
         // An attempt looks for records of the source, which the listing of a destination does not show.
         Ok(CopiesPage { copies, next, total, proves: false })
     }
@@ -165,15 +165,22 @@ fn resource_kind(resource_type: &str) -> String {
     }
 }
 
-fn copy(item: &Backup) -> Result<DestinationCopy, Failure> {
+/// A replica, with what the record that made it says of its source. A record of another place or another replica says nothing of this one.
+fn copy(destination: &InventoryQuery, item: &Backup) -> Result<DestinationCopy, Failure> {
     let source = |record: &Record| given(source_of(record)).map(str::to_owned);
     let region = |record: &Record| given(&record.source_region).map(str::to_owned);
+    let is_here = |record: &&Record| {
+        let [made, item] = [given(&record.destination_backup_id), given(&item.id)];
+        given(&record.destination_region).is_none_or(|region| region == destination.region)
+            && (made.is_none() || made == item)
+    };
+    let records = || item.replication_records.iter().flatten().filter(is_here);
     Ok(DestinationCopy {
         id: id(item)?,
         name: item.name.clone(),
-        source_id: item.replication_records.iter().flatten().find_map(source),
+        source_id: records().find_map(source),
         vault_id: given(&item.vault_id).map(str::to_owned),
-        source_region: item.replication_records.iter().flatten().find_map(region),
+        source_region: records().find_map(region),
         state: match item.status.as_deref() {
             Some("available" | "restoring" | "waiting_restore") => CopyState::Done,
             Some("error" | "deleting" | "waiting_delete" | "deleted") => CopyState::Failed,
@@ -516,5 +523,27 @@ mod tests {
             ("used", CopyState::Done, None),
         ];
         assert_eq!(found, wanted);
+    }
+
+    /// Such a replica is shown, and counts for no backup.
+    #[test]
+    fn a_record_of_another_place_does_not_say_whose_copy_a_replica_is() {
+        let mut query = scope(Operation::CopyBackup);
+        query.region = "cn-east-3".to_owned();
+        for (change, source) in [
+            (json!({}), Some("b-1")),
+            (json!({"destination_region": "cn-east-3", "destination_backup_id": "told"}), Some("b-1")),
+            (json!({"destination_region": "cn-south-1"}), None),
+            (json!({"destination_backup_id": "another"}), None),
+        ] {
+            let mut record = json!({"id": "r", "status": "success", "source_backup_id": "b-1"});
+            record.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            let replica = item(
+                json!({"id": "told", "status": "available", "image_type": "replication", "replication_records": [record]}),
+            );
+            let page = json!({"count": 1, "backups": [replica]});
+            let page = Huawei.listed_copies(&query, None, &reply(&page)).unwrap();
+            assert_eq!(page.copies[0].source_id.as_deref(), source, "{change}");
+        }
     }
 }
