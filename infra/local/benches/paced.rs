@@ -162,7 +162,7 @@ async fn fleet(backups: usize, file: PathBuf, binaries: Binaries) -> Fleet {
 
 fn policy() -> Value {
     json!({ "version": 1, "rules": [{
-        "name": "all", "provider": "tencent", "source": { "region": "ap-guangzhou", "select": { "name": "paced-*" } },
+        "name": "all", "provider": "tencent", "source": { "region": "ap-guangzhou", "select": { "name_prefix": "paced-" } },
         "destinations": [{ "region": "ap-singapore" }], "objective": { "max_lag": "24h" },
     }] })
 }
