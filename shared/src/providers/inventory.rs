@@ -213,6 +213,11 @@ pub(crate) fn incomplete(why: &str) -> Failure {
     Failure::local(Disposition::Retryable, "incomplete_page", why, "")
 }
 
+/// The failure of a page that shows nothing although more is counted.
+pub(crate) fn emptied() -> Failure {
+    incomplete("the page is empty, but the count says that there is more")
+}
+
 /// Where the next page of an offset listing begins; `None` after the last page. The step is a tenth of this page shorter, so that as many
 /// deletions in between hide nothing. A full page is followed even if the count calls it the last, because counts are loosely documented.
 ///
@@ -221,7 +226,7 @@ pub(crate) fn incomplete(why: &str) -> Failure {
 pub(crate) fn next_offset(offset: u64, come: u64, limit: u64, total: Option<u64>) -> Result<Option<u64>, Failure> {
     let counted = total.is_some_and(|total| total > offset.saturating_add(come));
     match come {
-        0 if counted => Err(incomplete("the page is empty, but the count says that there is more")),
+        0 if counted => Err(emptied()),
         0 => Ok(None),
         _ if come >= limit || counted => {
             let step = come.saturating_sub((come / 10).max(1)).max(1);

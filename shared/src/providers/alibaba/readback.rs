@@ -8,7 +8,7 @@ use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::call::{Call, Effect};
-use crate::providers::inventory::{end_of, endless, incomplete, repeated};
+use crate::providers::inventory::{emptied, end_of, endless, repeated};
 use crate::providers::provider::{Acceptance, ReadBack};
 use crate::providers::refusal::same;
 
@@ -136,7 +136,7 @@ impl<'a> FindVault<'a> {
             return Ok(None);
         }
         if empty {
-            return Err(incomplete("the page is empty, but the count says that there is more").into());
+            return Err(emptied().into());
         }
         let end = *self.end.get_or_insert_with(|| end_of(answer.total_count));
         if again || self.seen > end {

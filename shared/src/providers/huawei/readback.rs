@@ -15,7 +15,7 @@ use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, Reading, ask};
 use crate::providers::call::Service;
-use crate::providers::inventory::{end_of, endless, incomplete, repeated};
+use crate::providers::inventory::{emptied, end_of, endless, repeated};
 use crate::providers::provider::{Acceptance, AttemptContext, FoundCopy, ReadBack};
 
 /// How far the provider's clock may be behind ours.
@@ -327,7 +327,7 @@ impl<T: DeserializeOwned> Listing<T> {
         }
         let come = items.len() as u64;
         if come == 0 && count.is_some_and(|count| count > self.come) {
-            return Err(incomplete("the page is empty, but the count says that there is more"));
+            return Err(emptied());
         }
         self.come += come;
         self.items.extend(items);

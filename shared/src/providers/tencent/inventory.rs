@@ -4,7 +4,7 @@
 //! end where they get too old. A copy carries no ID of its source: its name is the only link.
 
 use super::calls::{PAGE, by_ids, call};
-use super::errors::{NOT_FOUND, read};
+use super::errors::read;
 use super::model::{DescribeSnapshots, Described, Filter, Snapshot, time};
 use super::names::{HASH, OURS, name_of};
 use super::{Tencent, subject};
@@ -40,12 +40,7 @@ impl Inventory for Tencent {
     }
 
     fn shown(&self, scope: &InventoryQuery, id: &str, reply: &Reply) -> Result<Option<Backup>, Failure> {
-        let snapshots = match read::<Described>(reply) {
-            Ok(answer) => answer.body.shown().map_err(Failure::of_read)?,
-            Err(failure) if failure.code == NOT_FOUND => Vec::new(),
-            Err(failure) => return Err(failure.of_read()),
-        };
-        let found = subject::only(id, &scope.region, snapshots, reply).map_err(Failure::of_read)?;
+        let found = subject::only(id, &scope.region, reply).map_err(Failure::of_read)?;
         found.map(backup).transpose()
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::calls::{PAGE, call};
-use super::errors::{NOT_FOUND, read};
+use super::errors::read;
 use super::model::{DescribeSnapshots, Described, Snapshot, time};
 use super::subject;
 use crate::model::command::Replication;
@@ -30,12 +30,7 @@ pub(super) fn observe<'a>(
             let body = DescribeSnapshots { snapshot_ids: Some(&[id]), limit: 1, ..Default::default() };
             return ask(call(Effect::Read, "DescribeSnapshots", region, &body));
         };
-        let snapshots = match read::<Described>(reply) {
-            Ok(answer) => answer.body.shown()?,
-            Err(failure) if failure.code == NOT_FOUND => Vec::new(),
-            Err(failure) => return Err(failure.into()),
-        };
-        Ok(match subject::only(id, region, snapshots, reply)? {
+        Ok(match subject::only(id, region, reply)? {
             Some(copy) => judge_copy(id, region, &copy),
             None => Observation::Gone(format!("the snapshot {id} is not in {region}")),
         })

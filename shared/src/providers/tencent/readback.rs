@@ -1,7 +1,7 @@
 //! Read-back: whether the copy exists, and whether its source can be copied.
 
 use super::calls::{by_ids, by_names};
-use super::errors::{NOT_FOUND, read};
+use super::errors::read;
 use super::inventory::copyable;
 use super::model::{Described, Snapshot};
 use super::names::copy_names;
@@ -35,12 +35,7 @@ pub(super) fn read_back(replication: &Replication) -> impl FnMut(Option<&Reply>)
         let Some(reply) = reply else {
             return ask(by_ids(&replication.source.region, &[&replication.source.id]));
         };
-        let snapshots = match read::<Described>(reply) {
-            Ok(answer) => answer.body.shown()?,
-            Err(failure) if failure.code == NOT_FOUND => Vec::new(),
-            Err(failure) => return Err(failure.into()),
-        };
-        let Some(source) = subject::only(&replication.source.id, &replication.source.region, snapshots, reply)? else {
+        let Some(source) = subject::only(&replication.source.id, &replication.source.region, reply)? else {
             return Ok(ReadBack::NoSource(format!(
                 "the snapshot {} is not in {}: it was deleted, or the region is wrong",
                 replication.source.id, replication.source.region
@@ -91,12 +86,6 @@ impl Named<'_> {
             return Err(Failure { disposition: Disposition::Retryable, ..repeated() });
         }
         self.before = first;
-        if snapshots.is_empty() {
-            return match self.seen < self.total {
-                true => Err(incomplete("the page is empty, but the count says that there is more")),
-                false => Ok(()),
-            };
-        }
         for snapshot in &snapshots {
             subject::in_region(self.region, snapshot, reply)?;
         }

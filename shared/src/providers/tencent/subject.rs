@@ -1,6 +1,7 @@
 //! Whether an answer is about what was asked for: the IDs of snapshots, and the zones that they lie in.
 
-use super::model::Snapshot;
+use super::errors::{NOT_FOUND, read};
+use super::model::{Described, Snapshot};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
 use crate::providers::refusal::same;
@@ -8,13 +9,13 @@ use crate::providers::refusal::same;
 /// The snapshot of this ID in the answer to a question for it alone; `None` if there is none.
 ///
 /// # Errors
-/// The answer shows another snapshot, or one of another region.
-pub(super) fn only(
-    id: &str,
-    region: &str,
-    snapshots: Vec<Snapshot>,
-    reply: &Reply,
-) -> Result<Option<Snapshot>, Failure> {
+/// The answer is none, or proves nothing, or shows another snapshot or one of another region.
+pub(super) fn only(id: &str, region: &str, reply: &Reply) -> Result<Option<Snapshot>, Failure> {
+    let snapshots = match read::<Described>(reply) {
+        Ok(answer) => answer.body.shown()?,
+        Err(failure) if failure.code == NOT_FOUND => Vec::new(),
+        Err(failure) => return Err(failure),
+    };
     let mut wanted = None;
     for snapshot in snapshots {
         same(reply, "SnapshotId", Some(id), snapshot.snapshot_id.as_deref())?;
