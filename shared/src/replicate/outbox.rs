@@ -92,10 +92,7 @@ pub(crate) async fn drain(ctx: &Context, invocation: &Invocation) -> Result<Drai
                 }
             }
         }
-        let taken = match ctx.now() < invocation.stop() {
-            true => deliver_all(ctx, &parcels, invocation).await,
-            false => vec![false; parcels.len()],
-        };
+        let taken = deliver_all(ctx, &parcels, invocation).await;
         for (parcel, taken) in parcels.into_iter().zip(taken) {
             outbox.count(taken);
             if !taken {
@@ -189,8 +186,11 @@ pub(crate) async fn deliver_vault(
 }
 
 /// Emits what these records hold for the queue, all in one, and marks those of which it has everything, several at a time. Says of each
-/// whether it is marked.
+/// whether it is marked. Once time is over nothing is begun.
 pub(crate) async fn deliver_all(ctx: &Context, parcels: &[Parcel], invocation: &Invocation) -> Vec<bool> {
+    if ctx.now() >= invocation.stop() {
+        return vec![false; parcels.len()];
+    }
     let of = |parcel: &Parcel| messages_of(ctx, &parcel.replication, &parcel.record);
     let messages: Vec<Vec<Message>> = parcels.iter().map(of).collect();
     let counts: Vec<usize> = messages.iter().map(Vec::len).collect();

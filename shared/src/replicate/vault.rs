@@ -198,9 +198,6 @@ async fn send(
             }
         }
         let is_full = parcels.len() >= TOGETHER || written.peek().is_none();
-        if is_full && ctx.now() >= invocation.stop() {
-            return parcels.is_empty();
-        }
         // What the queue does not take now stays in the outbox, and so does the rest.
         if is_full
             && !outbox::deliver_all(ctx, &std::mem::take(&mut parcels), invocation).await.into_iter().all(|taken| taken)
