@@ -86,6 +86,11 @@ async fn rate(ctx: &Context, cloud: Cloud, account: &str) -> f64 {
 /// So often a note that others write at the same time is tried to be written.
 const TRIES: usize = 4;
 
+/// The note in which the processes share an account's rate.
+fn note_name(cloud: Cloud, account: &str) -> String {
+    format!("rate/{}/{account}", cloud.name())
+}
+
 async fn renew(
     ctx: &Context,
     cloud: Cloud,
@@ -93,7 +98,7 @@ async fn renew(
     rates: (f64, f64),
     now: Timestamp,
 ) -> Result<f64, LedgerError> {
-    let name = format!("rate/{}/{account}", cloud.name());
+    let name = note_name(cloud, account);
     let me = ctx.memory.shares.name(|| ctx.ports.clock.nonce().0);
     for _ in 0..TRIES {
         let note = ctx.ports.notes.note(&name).await?;
@@ -109,7 +114,7 @@ async fn renew(
 /// of half a minute later. If that fails, it is as if nothing was given back.
 pub(crate) async fn give_back(ctx: &Context, cloud: Cloud, account: &str) {
     let Some(me) = ctx.memory.shares.forget(cloud, account) else { return };
-    let name = format!("rate/{}/{account}", cloud.name());
+    let name = note_name(cloud, account);
     for _ in 0..TRIES {
         let Ok(Some(note)) = ctx.ports.notes.note(&name).await else { return };
         let Some(text) = shares::given_back(&note.text, me) else { return };

@@ -71,9 +71,9 @@ pub struct Unknown {
 impl Unknown {
     /// Whether it is probably a switch that keeps copies from being made.
     pub fn is_switch(&self) -> bool {
-        let stops = |name: &str| STOPS.iter().any(|stop| name.to_ascii_uppercase().contains(stop));
+        let name = self.name.to_ascii_uppercase();
         self.nearest.as_deref().is_some_and(|nearest| SWITCHES.contains(&nearest) || nearest.ends_with("_ON_DOUBT"))
-            || stops(&self.name)
+            || STOPS.iter().any(|stop| name.contains(stop))
     }
 }
 
