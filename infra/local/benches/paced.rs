@@ -14,15 +14,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use offsite_local::cmd::stage::post;
 use offsite_local::fleet::Fleet;
 use offsite_local::fleet::build::{Binaries, Profile, build};
-use offsite_local::fleet::functions::FunctionProcess;
+use offsite_local::fleet::functions::{FunctionProcess, batch, handed_back};
 use offsite_local::home;
 use offsite_local::home::queue::{Outgoing, Queue};
-use offsite_shared::io::http::HttpTransport;
 use offsite_shared::model::command::Cloud;
-use offsite_shared::model::http::HttpRequest;
-use offsite_shared::ports::Transport;
 use offsite_shared::settings::environment::Environment;
 use offsite_simulators::{SimOptions, Simulators};
 use serde_json::{Value, json};
@@ -133,13 +131,11 @@ async fn work(function: FunctionProcess, queue: Queue, stop: Arc<AtomicBool>) {
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         }
-        let record = |message: &home::queue::Message| json!({ "messageId": message.seq.to_string(), "body": message.body, "eventSource": "aws:sqs", "awsRegion": "us-east-1" });
-        let records: Vec<Value> = taken.iter().map(record).collect();
-        let answer = function.invoke(json!({ "Records": records }), LIMIT).await.expect("an answer");
-        let failed = answer["batchItemFailures"].as_array().cloned().unwrap_or_default();
+        let messages = taken.iter().map(|message| (message.seq.to_string(), message.body.clone()));
+        let answer = function.invoke(batch(messages), LIMIT).await.expect("an answer");
+        let failed = handed_back(&answer);
         for message in taken {
-            let is_it = |one: &Value| one["itemIdentifier"].as_str() == Some(&message.seq.to_string());
-            if failed.iter().any(is_it) {
+            if failed.contains(&message.seq.to_string()) {
                 let again = Outgoing { id: message.id, body: message.body };
                 queue.send(again, jiff::Timestamp::now()).await.expect("the queue takes it");
             }
@@ -174,22 +170,10 @@ async fn prepare(simulators: &Simulators, backups: usize) {
                 "disk_id": format!("disk-{at:08}") })
     };
     let snapshots: Vec<Value> = (0..backups).map(snapshot).collect();
-    post(simulators, "seed", json!({ "snapshots": snapshots })).await;
-    post(simulators, "faults", json!({ "faults": [{ "kind": "slow", "delay_ms": 50 }] })).await;
-}
-
-async fn post(simulators: &Simulators, path: &str, body: Value) {
-    let http = HttpTransport::new(Duration::from_secs(3)).expect("a client");
-    let request = HttpRequest {
-        manner: Default::default(),
-        method: "POST".into(),
-        url: format!("{}/_sim/{path}", simulators.tencent()),
-        headers: Vec::new(),
-        body: body.to_string().into_bytes(),
-        timeout: Duration::from_secs(120),
-    };
-    let reply = http.send(request).await.expect("an answer");
-    assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+    let late = json!({ "faults": [{ "kind": "slow", "delay_ms": 50 }] });
+    for (path, body) in [("/_sim/seed", json!({ "snapshots": snapshots })), ("/_sim/faults", late)] {
+        post(&simulators.tencent(), path, body).await.expect("the simulator takes it");
+    }
 }
 
 fn tell(name: &str, copies: usize, took: Duration, state: &Value) {

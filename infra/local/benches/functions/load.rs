@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use offsite_local::fleet::Fleet;
-use offsite_local::fleet::functions::FunctionProcess;
+use offsite_local::fleet::functions::{FunctionProcess, batch, handed_back};
 use offsite_shared::model::command::Cloud;
-use serde_json::json;
 
 use super::{command, resident};
 
@@ -58,14 +57,15 @@ pub async fn load(fleet: &Fleet, time: Duration) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn deliver(cloud: Cloud, function: &FunctionProcess, batch: u32) -> anyhow::Result<()> {
-    let record = |index: u32| {
-        json!({ "messageId": index.to_string(), "eventSource": "aws:sqs", "awsRegion": "us-east-1",
-                "body": command(cloud, index).to_string() })
-    };
-    let records: Vec<_> = (batch * BATCH..(batch + 1) * BATCH).map(record).collect();
-    let answer = function.invoke(json!({ "Records": records }), Duration::from_secs(60)).await?;
-    let failed = answer["batchItemFailures"].as_array().context("the answer names no failures")?;
-    ensure!(failed.is_empty(), "{} failed: {answer}\n{}", cloud.name(), function.output().join("\n"));
+async fn deliver(cloud: Cloud, function: &FunctionProcess, nth: u32) -> anyhow::Result<()> {
+    let message = |index: u32| (index.to_string(), command(cloud, index).to_string());
+    let messages = (nth * BATCH..(nth + 1) * BATCH).map(message);
+    let answer = function.invoke(batch(messages), Duration::from_secs(60)).await?;
+    ensure!(
+        answer.get("batchItemFailures").is_some() && handed_back(&answer).is_empty(),
+        "{} failed: {answer}\n{}",
+        cloud.name(),
+        function.output().join("\n")
+    );
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! The real Lambda binaries as processes of this machine: built, started, invoked, killed.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
@@ -40,6 +40,19 @@ impl FunctionOptions {
         let name = binary.file_stem().map_or_else(|| "function".into(), |name| name.to_string_lossy());
         FunctionOptions { name: name.into_owned(), memory_mb: 128, region: "us-east-1".to_owned(), deadline: None }
     }
+}
+
+/// What SQS gives a function: a record for each message, of which this has the ID and the body.
+pub fn batch(messages: impl IntoIterator<Item = (String, String)>) -> Value {
+    let record =
+        |(id, body)| json!({ "messageId": id, "body": body, "eventSource": "aws:sqs", "awsRegion": "us-east-1" });
+    json!({ "Records": messages.into_iter().map(record).collect::<Vec<_>>() })
+}
+
+/// The IDs of the messages that an answer to a batch hands back.
+pub fn handed_back(answer: &Value) -> HashSet<String> {
+    let failures = answer.get("batchItemFailures").and_then(Value::as_array).into_iter().flatten();
+    failures.filter_map(|failure| failure.get("itemIdentifier")?.as_str().map(str::to_owned)).collect()
 }
 
 /// Why a function could not be started.

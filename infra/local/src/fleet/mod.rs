@@ -95,7 +95,7 @@ impl Fleet {
     /// # Errors
     /// The binary cannot be started.
     pub async fn function(&self, cloud: Cloud) -> anyhow::Result<FunctionProcess> {
-        self.function_told(cloud, None).await
+        self.spawn(cloud, &[], None).await
     }
 
     /// The same with more variables, or other values of its own.
@@ -103,11 +103,7 @@ impl Fleet {
     /// # Errors
     /// The binary cannot be started.
     pub async fn function_beside(&self, cloud: Cloud, more: &[(&str, &str)]) -> anyhow::Result<FunctionProcess> {
-        let mut environment = self.environment.clone();
-        environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let binary = self.binary(cloud);
-        Ok(FunctionProcess::spawn(binary, environment.into_iter().collect(), FunctionOptions::named_after(binary))
-            .await?)
+        self.spawn(cloud, more, None).await
     }
 
     /// The same, told always this number as its deadline, as local runtimes do.
@@ -115,18 +111,24 @@ impl Fleet {
     /// # Errors
     /// The binary cannot be started.
     pub async fn function_told(&self, cloud: Cloud, deadline: Option<u64>) -> anyhow::Result<FunctionProcess> {
-        let binary = self.binary(cloud);
-        let environment = self.environment.clone().into_iter().collect();
-        let options = FunctionOptions { deadline, ..FunctionOptions::named_after(binary) };
-        Ok(FunctionProcess::spawn(binary, environment, options).await?)
+        self.spawn(cloud, &[], deadline).await
     }
 
-    fn binary(&self, cloud: Cloud) -> &Path {
-        match cloud {
+    async fn spawn(
+        &self,
+        cloud: Cloud,
+        more: &[(&str, &str)],
+        deadline: Option<u64>,
+    ) -> anyhow::Result<FunctionProcess> {
+        let binary = match cloud {
             Cloud::Alibaba => &self.binaries.alibaba,
             Cloud::Huawei => &self.binaries.huawei,
             Cloud::Tencent => &self.binaries.tencent,
-        }
+        };
+        let mut environment = self.environment.clone();
+        environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let options = FunctionOptions { deadline, ..FunctionOptions::named_after(binary) };
+        Ok(FunctionProcess::spawn(binary, environment.into_iter().collect(), options).await?)
     }
 
     /// The ledger, as the functions see it.

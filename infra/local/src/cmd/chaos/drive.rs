@@ -14,12 +14,12 @@ use offsite_shared::ledger::{Record, Resolution, State, resolve};
 use offsite_shared::model::command::Cloud;
 use offsite_shared::model::time::later;
 use offsite_shared::ports::{Clock, Ledger};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
 
 use super::plan::Work;
 use crate::fleet::Fleet;
-use crate::fleet::functions::FunctionProcess;
+use crate::fleet::functions::{FunctionProcess, batch, handed_back};
 use crate::home;
 
 /// The functions' time limit: short, so that the lease of a killed one ends soon.
@@ -154,10 +154,7 @@ impl Worker {
             // One delivery in five meets its end somewhere within.
             let kill_after = (self.rng.u8(0..5) == 0).then(|| Duration::from_micros(self.rng.u64(0..60_000)));
             let answer = self.deliver(&function, &batch, kill_after).await;
-            let failed: Option<HashSet<String>> = answer.as_ref().map(|answer| {
-                let failures = answer.get("batchItemFailures").and_then(Value::as_array).into_iter().flatten();
-                failures.filter_map(|failure| failure.get("itemIdentifier")?.as_str().map(str::to_owned)).collect()
-            });
+            let failed = answer.as_ref().map(handed_back);
             if !function.is_running() {
                 if kill_after.is_some() {
                     self.note_kill(&*ledger, &batch).await?;
@@ -178,12 +175,9 @@ impl Worker {
         Ok(())
     }
 
-    async fn deliver(&self, function: &FunctionProcess, batch: &[Work], kill_after: Option<Duration>) -> Option<Value> {
-        let records: Vec<Value> = batch
-            .iter()
-            .map(|one| json!({ "messageId": one.id.to_string(), "body": one.body, "eventSource": "aws:sqs", "awsRegion": "us-east-1" }))
-            .collect();
-        let invoked = function.invoke(json!({ "Records": records }), TIME_LIMIT);
+    async fn deliver(&self, function: &FunctionProcess, work: &[Work], kill_after: Option<Duration>) -> Option<Value> {
+        let messages = work.iter().map(|one| (one.id.to_string(), one.body.clone()));
+        let invoked = function.invoke(batch(messages), TIME_LIMIT);
         tokio::pin!(invoked);
         if let Some(after) = kill_after {
             tokio::select! {
