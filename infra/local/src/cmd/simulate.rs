@@ -81,7 +81,7 @@ pub async fn run(args: SimulateArgs, out: &mut dyn Write) -> anyhow::Result<()> 
         }
     }
     out.flush()?;
-    let _ = told.wait_for(|times| *times > 0).await;
+    told.wait_for(|times| *times > 0).await?;
     simulators.shutdown();
     Ok(())
 }
@@ -92,21 +92,4 @@ fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
 
 fn shown(secret: Option<SecretString>) -> Option<String> {
     secret.map(|secret| secret.expose_secret().to_owned())
-}
-
-/// Returns when the process is asked to end.
-pub(crate) async fn wait_for_end() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = interrupt.await;
 }

@@ -31,6 +31,15 @@ pub fn told_to_stop() -> anyhow::Result<Told> {
     Ok(told)
 }
 
+/// Returns when this process is told to stop.
+///
+/// # Errors
+/// This process cannot hear signals.
+pub(super) async fn until_told() -> anyhow::Result<()> {
+    told_to_stop()?.wait_for(|times| *times > 0).await?;
+    Ok(())
+}
+
 /// Does the work to its end. When told to stop, it finishes what is begun, begins nothing new, and gives back what it holds.
 ///
 /// # Errors

@@ -114,7 +114,7 @@ pub async fn run(args: &ChaosArgs, out: &mut dyn Write) -> anyhow::Result<bool> 
     writeln!(out, "{line}")?;
     out.flush()?;
     if args.keep {
-        super::simulate::wait_for_end().await;
+        super::stopping::until_told().await?;
     }
     Ok(well)
 }

@@ -20,8 +20,8 @@ use offsite_simulators::SimOptions;
 use serde_json::{Value, json};
 
 use super::show;
-use super::simulate::wait_for_end;
 use super::stage::{Folder, functions, post};
+use super::stopping::until_told;
 use crate::fleet::Fleet;
 use crate::fleet::build::Profile;
 use crate::report;
@@ -105,7 +105,10 @@ pub async fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<bool> {
     let folder = Folder::new()?;
     tokio::select! {
         well = play(args, &folder, out) => well,
-        () = wait_for_end(), if !args.keep => anyhow::bail!("the demo was interrupted; nothing is left of it"),
+        told = until_told(), if !args.keep => {
+            told?;
+            anyhow::bail!("the demo was interrupted; nothing is left of it")
+        }
     }
 }
 
@@ -150,7 +153,7 @@ async fn play(args: &DemoArgs, folder: &Folder, out: &mut dyn Write) -> anyhow::
     }
     if args.keep {
         keep(&playground, &last, &mut story)?;
-        wait_for_end().await;
+        until_told().await?;
     } else if !args.json {
         farewell(&last, &mut story)?;
     }
