@@ -18,7 +18,7 @@ use super::rows::{List, by_rule_and_text, none, time};
 use super::rule;
 use super::summary::summary;
 use super::terms::TERMS;
-use super::text::by_clock;
+use super::text::told_remark;
 use super::words::{self, COVERED, ORDER, number};
 use super::{chart, page_resources};
 
@@ -132,7 +132,7 @@ fn verdict(r: &Reader, report: &Report, filter: &Filter) -> Markup {
             p { (summary(r, report)) }
             @let speaking = report.rules.iter().enumerate().filter(|(_, rule)| !rule.why.is_empty());
             ul {
-                @for remark in &report.remarks { li { bdi { (r.told(&by_clock(remark, r))) } } }
+                @for remark in &report.remarks { li { bdi { (told_remark(remark, r)) } } }
                 @for (index, rule) in speaking {
                     li {
                         (rule::link(index, rule, filter)) " " (r.word(words::conclusion(rule.conclusion))) (r.colon())

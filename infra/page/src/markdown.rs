@@ -6,7 +6,7 @@ use offsite_shared::report::{Report, ResourceState};
 use super::reader::{Reader, said};
 use super::resources::{next, why};
 use super::summary::summary;
-use super::text::by_clock;
+use super::text::told_remark;
 use super::volume::waiting;
 use super::words::{self, age, number};
 
@@ -19,7 +19,7 @@ pub fn markdown(report: &Report, reader: &Reader) -> String {
     let mut out = format!("**Offsite: {}** ({})\n\n", r.word(words::headline(report)), r.moment(report.at));
     out += &format!("{}\n", inert(&summary(r, report)));
     for remark in &report.remarks {
-        out += &format!("\n*{}*\n", inert(&r.told(&by_clock(remark, r))));
+        out += &format!("\n*{}*\n", inert(&told_remark(remark, r)));
     }
     let red = |state: ResourceState| {
         matches!(state, ResourceState::Unprotected | ResourceState::Stale | ResourceState::Unknown)

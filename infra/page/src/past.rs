@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::reader::{Reader, said};
 use super::resources::{self, STATES};
 use super::table::{BOLD, colour};
-use super::text::{Text, by_clock};
+use super::text::{Text, told_remark};
 use super::words::{self, number};
 
 /// What is remembered of a day.
@@ -46,7 +46,7 @@ pub fn past_table(past: &Past, width: usize, reader: &Reader) -> String {
     }
     out.styled(colour(past.conclusion), &head);
     for remark in &past.remarks {
-        out.say(0, &said!(r, "Note: {}", r.told(&by_clock(remark, r))));
+        out.say(0, &said!(r, "Note: {}", told_remark(remark, r)));
     }
     for rule in &past.rules {
         out.blank();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::reader::{Reader, said};
 use super::resources;
 use super::table::{BOLD, GREEN, RED, YELLOW};
-use super::text::{Text, by_clock};
+use super::text::{Text, told_remark};
 use super::words::{self, number};
 
 /// Backups of one resource that are told for a terminal.
@@ -95,7 +95,7 @@ pub fn status_text(status: &IdStatus, width: usize, reader: &Reader) -> String {
         }
     }
     for remark in &status.remarks {
-        out.say(2, &said!(r, "note: {}", r.told(&by_clock(remark, r))));
+        out.say(2, &said!(r, "note: {}", told_remark(remark, r)));
     }
     out.out
 }

@@ -12,7 +12,7 @@ use super::reader::{Reader, said};
 use super::resources::{self, groups, owed, promise};
 use super::summary::summary;
 use super::table_resources::{accepted, counts, unprotected};
-use super::text::{Text, WIDTH, by_clock, column, more, row};
+use super::text::{Text, WIDTH, column, more, row, told_remark};
 use super::volume::volumes;
 use super::words::{self, Weight, age, number};
 
@@ -83,7 +83,7 @@ fn head(out: &mut Text<'_>, report: &Report, filter: &Filter) {
     out.styled(colour(report.conclusion), r.word(words::headline(report)));
     out.say(0, &summary(r, report));
     for remark in &report.remarks {
-        out.say(0, &said!(r, "Note: {}", r.told(&by_clock(remark, r))));
+        out.say(0, &said!(r, "Note: {}", told_remark(remark, r)));
     }
     unprotected(out, report, filter);
     accepted(out, report, filter);

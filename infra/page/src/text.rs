@@ -62,6 +62,11 @@ pub fn by_clock(text: &str, reader: &Reader) -> String {
     text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
+/// A remark of a report in the reader's language and by the reader's clock.
+pub(super) fn told_remark(remark: &str, reader: &Reader) -> String {
+    reader.told(&by_clock(remark, reader))
+}
+
 /// What is printed, line by line.
 pub(super) struct Text<'r> {
     pub(super) out: String,

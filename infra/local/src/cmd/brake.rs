@@ -14,7 +14,7 @@ use offsite_shared::settings::environment::Environment;
 use super::reader::ClockArgs;
 use super::{find, person, show};
 use crate::home::{self, Reading, Store};
-use crate::report::{by_clock, paragraph};
+use crate::report::by_clock;
 use crate::terminal;
 
 /// How often a brake that somebody else writes meanwhile is read again.
@@ -143,7 +143,7 @@ pub async fn resume(args: &ResumeArgs, environment: &Environment, out: &mut dyn 
 
 /// Writes a sentence in lines that fit.
 fn write_lines(out: &mut dyn Write, text: &str) -> anyhow::Result<()> {
-    Ok(out.write_all(paragraph(text, 0, show::width()).as_bytes())?)
+    Ok(show::say(out, text, 0, show::width())?)
 }
 
 impl ScopeArgs {

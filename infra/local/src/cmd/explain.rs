@@ -24,7 +24,6 @@ use serde_json::Value;
 
 use super::show;
 use crate::home;
-use crate::report::paragraph;
 
 /// What a cloud says of a backup and a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -102,7 +101,7 @@ pub(super) async fn write(
     for (rules, lines) in &told {
         for (at, line) in lines.iter().enumerate() {
             let (indent, whose) = if at == 0 { (0, format!("{}: ", rules.join(", "))) } else { (2, String::new()) };
-            out.write_all(paragraph(&format!("{whose}{line}"), indent, show::room()).as_bytes())?;
+            show::say(out, &format!("{whose}{line}"), indent, show::room())?;
         }
     }
     Ok(well)

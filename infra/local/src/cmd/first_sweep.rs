@@ -21,7 +21,6 @@ use serde_json::{Value, json};
 use super::progress::Progress;
 use super::show;
 use crate::home;
-use crate::report::paragraph;
 
 /// What to do about a rule that covers so many, where it says so.
 type Advice = fn(&Rule, u64) -> Option<String>;
@@ -76,7 +75,7 @@ pub(super) async fn write(
                 true => writeln!(out, "{}", json!({ "rule": rule.name, "error": reason }))?,
                 false => {
                     let told = format!("{}: cannot be told: {reason}", rule.name);
-                    out.write_all(paragraph(&told, 0, show::room()).as_bytes())?;
+                    show::say(out, &told, 0, show::room())?;
                 }
             }
             continue;
@@ -87,7 +86,7 @@ pub(super) async fn write(
             (true, advice) => writeln!(out, "{}", as_json(told, found.due, &wanted, &pace, advice))?,
             (false, Some(advice)) => {
                 let told = format!("{}: {advice}", rule.name);
-                out.write_all(paragraph(&told, 0, show::room()).as_bytes())?;
+                show::say(out, &told, 0, show::room())?;
             }
             (false, None) => write_text(rule, told, &wanted, &pace, out)?,
         }
@@ -199,7 +198,7 @@ fn write_text(
     let parts: Vec<String> =
         parts.into_iter().filter(|(many, _)| *many > 0).map(|(many, what)| format!("{many} {what}")).collect();
     let colon = if parts.is_empty() { "" } else { ": " };
-    let mut say = |indent, text: &str| out.write_all(paragraph(text, indent, show::room()).as_bytes());
+    let mut say = |indent, text: &str| show::say(out, text, indent, show::room());
     say(0, &format!("{}: covers {} now{colon}{}", rule.name, counts.covered, parts.join(", ")))?;
     let calls = if pace.first() == 1 { "1 call".to_owned() } else { format!("{} calls", pace.first()) };
     say(2, &format!("its first sweep would make {calls}, if the provider refuses none"))?;

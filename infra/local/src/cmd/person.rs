@@ -17,7 +17,6 @@ use offsite_shared::settings::environment::Environment;
 
 use super::show;
 use crate::home::{self, Reading};
-use crate::report::paragraph;
 use crate::terminal;
 
 /// The user of this machine, as histories name them.
@@ -140,7 +139,7 @@ pub(super) async fn decide(
         true => {
             let name = act.name();
             let told = format!("noted as {name}, by {}; `offsite risk revoke {name}` takes it back", act.who);
-            out.write_all(paragraph(&told, 0, show::width()).as_bytes())?;
+            show::say(out, &told, 0, show::width())?;
         }
         false => writeln!(out, "{}", serde_json::to_value(&act)?)?,
     }

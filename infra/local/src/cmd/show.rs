@@ -1,6 +1,6 @@
 //! How output is shown: in which form, how wide, and what is said while it takes its time.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -63,6 +63,14 @@ pub(super) fn width() -> usize {
 /// How many columns a line may take that is broken for a terminal alone, and left whole where a program looks for words in it.
 pub(super) fn room() -> usize {
     if std::io::stdout().is_terminal() { width() } else { usize::MAX }
+}
+
+/// Writes a sentence in lines of at most so many columns.
+///
+/// # Errors
+/// `out` is gone.
+pub(super) fn say(out: &mut (impl Write + ?Sized), text: &str, indent: usize, width: usize) -> std::io::Result<()> {
+    out.write_all(report::paragraph(text, indent, width).as_bytes())
 }
 
 /// A line on standard error that moves while something takes its time: on a terminal, and not with `--quiet`.

@@ -192,7 +192,7 @@ fn write_rows(
             }
             (None, _) => format!("{name}: {count} would be started"),
         };
-        out.write_all(crate::report::paragraph(&what, 0, width).as_bytes())?;
+        show::say(out, &what, 0, width)?;
     }
     if !rows.is_empty() {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

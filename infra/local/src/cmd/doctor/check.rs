@@ -10,6 +10,7 @@ use offsite_shared::providers::probe::{Finding, Health};
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
+use crate::cmd::show;
 use crate::report::paragraph;
 
 /// How a check ended.
@@ -214,7 +215,7 @@ impl Report {
             for (status, words) in told {
                 let names = named(status);
                 if !names.is_empty() {
-                    out.write_all(paragraph(&format!("{words}: {names}"), 2, width).as_bytes())?;
+                    show::say(out, &format!("{words}: {names}"), 2, width)?;
                 }
             }
         }
@@ -242,7 +243,7 @@ impl Report {
             let lines = paragraph(&text, 6, width);
             writeln!(out, "{style}{word:5}{style:#} {}", lines.trim_start().trim_end())?;
             if !check.advice.is_empty() {
-                out.write_all(paragraph(&format!("to do: {}", check.advice), 6, width).as_bytes())?;
+                show::say(out, &format!("to do: {}", check.advice), 6, width)?;
             }
         }
         self.write_sum(out, "; --all has every check, and what it does not tell", width)
@@ -288,10 +289,10 @@ impl Report {
             } else {
                 let head = paragraph(&format!("{name} {subject}"), BELOW, width);
                 writeln!(out, "  {style}{word:7}{style:#}  {}", head.trim())?;
-                out.write_all(paragraph(found, BELOW, width).as_bytes())?;
+                show::say(out, found, BELOW, width)?;
             }
             if !check.advice.is_empty() {
-                out.write_all(paragraph(&format!("to do: {}", check.advice), BELOW, width).as_bytes())?;
+                show::say(out, &format!("to do: {}", check.advice), BELOW, width)?;
             }
             if !check.cannot_know.is_empty() && check.status != Status::Skipped {
                 for part in paragraph(&format!("not known: {}", check.cannot_know), BELOW, width).lines() {

@@ -25,7 +25,6 @@ use super::handle::read;
 use super::show::{self, Form};
 use crate::home;
 use crate::home::policy_file;
-use crate::report::paragraph;
 
 /// What the help says below the options.
 const EXAMPLES: &str = "\
@@ -115,7 +114,7 @@ impl Explained {
     fn write(&self, context: &Context, policy: Option<&Policy>, out: &mut impl Write) -> anyhow::Result<()> {
         let mut say = |indent: usize, text: &str| match text {
             "" => writeln!(out),
-            text => out.write_all(paragraph(text, indent, show::room()).as_bytes()),
+            text => show::say(out, text, indent, show::room()),
         };
         let names = self.envelopes.join(", in it ");
         let names = if names.is_empty() { "none: it stands alone" } else { &names };

@@ -10,7 +10,6 @@ use offsite_shared::settings::environment::Environment;
 
 use crate::cmd::show;
 use crate::home::policy_file;
-use crate::report::paragraph;
 
 /// Options of `offsite init`.
 #[derive(Args, Debug)]
@@ -105,5 +104,5 @@ pub fn run(args: &InitArgs, environment: &Environment, out: &mut dyn Write) -> a
     )?;
     let said = "The first says whether key, rights and places are right, the second what would be copied, the third which \
         backups have a copy already, whoever made it. And `offsite sweep` starts what is missing.";
-    Ok(out.write_all(paragraph(said, 0, show::width()).as_bytes())?)
+    Ok(show::say(out, said, 0, show::width())?)
 }
