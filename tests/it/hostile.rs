@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use offsite_local::fleet::functions::FunctionProcess;
+use offsite_shared::context::Context;
 use offsite_shared::handler::handle;
 use offsite_shared::model::command::Cloud;
 use offsite_shared::policy::Policy;
@@ -54,7 +55,8 @@ async fn a_poisoned_record_fails_alone_says_so_once_and_costs_little_memory() {
         bodies.insert(4, json!(poison));
         let answer = function.invoke(batch(&bodies), Duration::from_secs(60)).await;
         let answer = answer.unwrap_or_else(|error| panic!("{name}: {error:?}"));
-        assert_eq!(answer["batchItemFailures"], json!([{ "itemIdentifier": "m-4" }]), "{name}");
+        let log = function.output().join("\n");
+        assert_eq!(answer["batchItemFailures"], json!([{ "itemIdentifier": "m-4" }]), "{name}: {log}");
         let told = function.output().iter().filter(|line| line.contains("m-4")).count();
         assert!((1..=12).contains(&told), "{name}: {told} lines");
         assert!(function.output().iter().all(|line| line.len() < 4_000), "{name}: a line without end");
@@ -91,14 +93,20 @@ async fn what_poisons_no_function_poisons_none_of_the_other_clouds() {
     }
 }
 
-/// One event, as a program of its own may send it: a queue gives ten.
-#[tokio::test]
-async fn ten_thousand_records_of_one_event_are_taken_and_one_more_is_not() {
+/// A process that takes the commands of anyone, and starts nothing.
+async fn looking() -> (Estate, Context) {
     let estate = Estate::plain().await;
     let mut context =
         estate.context(&std::sync::Arc::new(Policy::from_json(&json!({ "version": 1, "rules": [] })).unwrap()));
     context.settings.trust = Trust::Anyone;
     context.settings.read_only = true;
+    (estate, context)
+}
+
+/// One event, as a program of its own may send it: a queue gives ten.
+#[tokio::test]
+async fn ten_thousand_records_of_one_event_are_taken_and_one_more_is_not() {
+    let (estate, context) = looking().await;
     let records = |count: usize| batch(&vec![json!("no command"); count]);
     let answer = handle(&context, &records(10_000), &estate.invocation(900)).await.unwrap();
     assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 10_000);
@@ -108,11 +116,7 @@ async fn ten_thousand_records_of_one_event_are_taken_and_one_more_is_not() {
 
 #[tokio::test]
 async fn a_thousand_commands_of_one_record_are_taken_and_one_more_is_not() {
-    let estate = Estate::plain().await;
-    let mut context =
-        estate.context(&std::sync::Arc::new(Policy::from_json(&json!({ "version": 1, "rules": [] })).unwrap()));
-    context.settings.trust = Trust::Anyone;
-    context.settings.read_only = true;
+    let (estate, context) = looking().await;
     let commands = |count: usize| -> Value { vec![copy("snap-00000001", &["ap-beijing"]); count].into() };
     let invocation = estate.invocation(900);
     let answer = handle(&context, &commands(1_000), &invocation).await.unwrap();
