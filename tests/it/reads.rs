@@ -13,6 +13,7 @@ use offsite_shared::model::command::Cloud;
 use offsite_shared::model::http::{HttpRequest, Reply, TransportError};
 use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Boxed, Transport};
+use offsite_shared::settings::Trust;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -95,6 +96,22 @@ struct Scene {
 impl Scene {
     /// A process that has worked before, so that its credential is proven.
     async fn begin(whim: Whim, concurrency: usize) -> Scene {
+        Scene::under(json!([]), whim, concurrency).await
+    }
+
+    /// One that starts what a rule wants which chooses by name, so that each source is read before it is decided.
+    async fn choosy(whim: Whim, concurrency: usize) -> Scene {
+        let rule = |name: &str, region: &str| json!({
+            "name": name, "provider": "tencent", "source": { "region": region, "select": { "name_prefix": "n-" } },
+            "destinations": [{ "region": FAR }, { "region": "ap-beijing" }],
+        });
+        let rules = json!([rule("near", "ap-guangzhou"), rule("north", "ap-shanghai")]);
+        let mut scene = Scene::under(rules, whim, concurrency).await;
+        scene.context.settings.trust = Trust::PolicyRules;
+        scene
+    }
+
+    async fn under(rules: Value, whim: Whim, concurrency: usize) -> Scene {
         let estate = Estate::plain().await;
         estate.post(Cloud::Tencent, "seed", &json!({ "switches": { "copy_duration_s": 3_600 } })).await;
         let rounds = Arc::new(Rounds {
@@ -104,7 +121,8 @@ impl Scene {
             copied: watch::Sender::default(),
             sent: Mutex::default(),
         });
-        let mut context = estate.context(&Arc::new(Policy::from_json(&json!({ "version": 1, "rules": [] })).unwrap()));
+        let policy = Policy::from_json(&json!({ "version": 1, "rules": rules })).unwrap();
+        let mut context = estate.context(&Arc::new(policy));
         context.ports.transport = rounds.clone();
         context.settings.concurrency = concurrency;
         let scene = Scene { estate, rounds, context };
@@ -197,6 +215,61 @@ async fn a_command_in_a_batch_of_ten_costs_at_most_one_and_seven_tenths_of_a_cal
         let names = sent.iter().filter(|sent| sent.action == "DescribeSnapshots" && sent.region == FAR);
         assert!(names.map(|sent| sent.values).max() <= Some(5), "values of a filter");
     }
+}
+
+/// Whether a rule wants them is read for all ten at once, and each is read about again after its claim.
+#[tokio::test]
+async fn so_does_one_that_is_held_against_a_rule_which_chooses() {
+    for (concurrency, wanted) in [(10, 17), (1, 40)] {
+        let scene = Scene::choosy(Whim::None, concurrency).await;
+        scene.make("aaaa", 10).await;
+        let (calls, _) = scene.asked(async { assert!(scene.work(&wishes("aaaa", 10)).await.is_empty()) }).await;
+        // Twin: one at a time each asks alone, and a command costs four.
+        assert_eq!(calls.values().sum::<usize>(), wanted, "{calls:?}");
+        assert_eq!(scene.copied().len(), 11);
+    }
+}
+
+/// One has a name that no rule wants, one is not there, and the source of two cannot be read: the others are no worse off.
+#[tokio::test]
+async fn what_no_rule_wants_or_nobody_can_read_is_no_matter_of_those_read_together_with_it() {
+    let mut ends = Vec::new();
+    for concurrency in [10, 1] {
+        let scene = Scene::choosy(Whim::Silent("ap-shanghai", 0), concurrency).await;
+        scene.make("aaaa", 7).await;
+        let other = json!({ "snapshot_id": "snap-aaaa0007", "region": "ap-guangzhou", "name": "other" });
+        scene.estate.post(Cloud::Tencent, "seed", &json!({ "snapshots": [other] })).await;
+        let mut commands = wishes("aaaa", 9);
+        for at in [20, 21] {
+            let mut silent = wish("aaaa", at, &[FAR]);
+            silent["source"]["region"] = json!("ap-shanghai");
+            commands.insert(0, silent);
+        }
+        let failed = scene.work(&commands).await;
+        let mut copied = scene.copied();
+        copied.sort();
+        ends.push((failed, copied));
+    }
+    assert_eq!(ends[0], ends[1]);
+    let handed_back = ["0", "1", "9", "10"].map(str::to_owned).to_vec();
+    assert_eq!((ends[0].1.len(), ends[0].0.clone()), (1 + 7, handed_back));
+}
+
+/// While the region of some sources gives no answer, those of another one are read, claimed, read about and copied.
+#[tokio::test]
+async fn a_source_region_that_is_silent_delays_only_its_own() {
+    let scene = Scene::choosy(Whim::Silent("ap-shanghai", 1 + 8), 10).await;
+    scene.make("aaaa", 8).await;
+    let mut commands = wishes("aaaa", 8);
+    for at in [20, 21] {
+        let mut silent = wish("aaaa", at, &[FAR]);
+        silent["source"]["region"] = json!("ap-shanghai");
+        commands.push(silent);
+    }
+    let work = async { assert_eq!(scene.work(&commands).await, ["8", "9"]) };
+    let asked = tokio::time::timeout(SOON, scene.asked(work)).await;
+    let (calls, _) = asked.expect("the others wait for the region that is silent");
+    assert_eq!(calls["CopySnapshotCrossRegions"], 8);
 }
 
 /// A second delivery asks the provider nothing.

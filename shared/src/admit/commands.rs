@@ -16,7 +16,8 @@ use crate::replicate::together::Seat;
 use crate::settings::Trust;
 use crate::triggers::hint::{Hint, HintTarget};
 
-/// Divides a command into one command for each rule that wants a part of it. Where the backup has to be read for that, the seat is given up.
+/// Divides a command into one command for each rule that wants a part of it. Where the backup has to be read for that, it is read together with
+/// those of other commands, and what is left in `seat` is the seat of what follows.
 ///
 /// # Errors
 /// No rule wants one of the destinations, and then nothing of the command is started; or this could not be found out.
@@ -120,10 +121,7 @@ async fn chosen<'p>(
         }
         let backup = match backup {
             Some(backup) => backup,
-            None => {
-                *seat = None;
-                backup.insert(read_source(ctx, command, rule, provider, invocation).await?)
-            }
+            None => backup.insert(read_source(ctx, command, rule, provider, seat, invocation).await?),
         };
         match rule.covers_since(backup, ctx.now()) {
             Coverage::Covered => return Ok(Ok(rule)),
@@ -138,6 +136,7 @@ async fn read_source(
     command: &Command,
     rule: &Rule,
     provider: &'static dyn Provider,
+    seat: &mut Option<Seat<'_>>,
     invocation: &Invocation,
 ) -> Result<Backup, Outcome> {
     let id = command.source.id.clone();
@@ -152,7 +151,7 @@ async fn read_source(
         },
         occurrence: None,
     };
-    match read_named(ctx, &hint, rule, provider, invocation).await {
+    match read_named(ctx, &hint, rule, provider, seat, invocation).await {
         Read::Shown(backup) => Ok(*backup),
         Read::Failed(outcome) => Err(outcome),
         Read::Absent => Err(not_listed(&hint)),

@@ -22,6 +22,7 @@ use crate::policy::{Coverage, Policy, Rule};
 use crate::providers::inventory::InventoryQuery;
 use crate::providers::provider::Provider;
 use crate::replicate::outcome::{NoteState, Outcome, Trouble, TroubleState, not_ready};
+use crate::replicate::together::Seat;
 use crate::triggers::hint::{Hint, HintTarget};
 
 /// The outcome of looking for a backup in one place.
@@ -132,7 +133,7 @@ async fn backup_named(
     while let Some(first) = left.first().copied() {
         let (here, others): (Vec<&Rule>, Vec<&Rule>) = left.into_iter().partition(|rule| is_same_place(rule, first));
         left = others;
-        match read_named(ctx, hint, first, provider, invocation).await {
+        match read_named(ctx, hint, first, provider, &mut None, invocation).await {
             Read::Shown(backup) => {
                 tasks.extend(judged(ctx, hint, &backup, &here, id));
                 if !matches!(backup.eligibility, Eligibility::Ineligible(_) | Eligibility::NotCovered(_)) {
@@ -203,14 +204,17 @@ fn judged(ctx: &Context, hint: &Hint, backup: &Backup, rules: &[&Rule], id: &str
     }
 }
 
-/// Reads the backup that a hint names, in the place of a rule's source.
+/// Reads the backup that a hint names, in the place of a rule's source: together with others, where there is a seat. What is left in it
+/// then is the seat of what follows.
 pub(crate) async fn read_named(
     ctx: &Context,
     hint: &Hint,
     rule: &Rule,
     provider: &dyn Provider,
+    seat: &mut Option<Seat<'_>>,
     invocation: &Invocation,
 ) -> Read {
+    let own = seat.take();
     let command = provider.complete(&rule.command_of(hint.what.id()), &ctx.settings.defaults);
     let scope = InventoryQuery::of(rule.operation, &command.source.region, command.source.project_id.clone());
     let replication = command.replications().into_iter().next();
@@ -229,11 +233,20 @@ pub(crate) async fn read_named(
         Ok(credential) => credential,
         Err(why) => return Read::Failed(not_ready(&replication, why)),
     };
-    let _gate = match credential::gate(ctx, target, realm, &credential).await {
+    // A credential that has not worked yet is tried by one call at a time, and nobody waits for another's turn.
+    let own = own.filter(|_| ctx.memory.credentials.is_proven(&credential));
+    let gate = match credential::gate(ctx, target, realm, &credential).await {
         Ok(gate) => gate,
         Err(why) => return Read::Failed(not_ready(&replication, why)),
     };
-    let reply = exchange::read(ctx, target, &call, invocation.stop()).await;
+    let reply = match own.filter(|_| gate.is_none()) {
+        Some(own) => {
+            let (reply, next) = own.read_before(target, &replication, &call).await;
+            *seat = next;
+            reply
+        }
+        None => exchange::read(ctx, target, &call, invocation.stop()).await,
+    };
     let shown = reply.and_then(|reply| provider.inventory().shown(&scope, hint.what.id(), &reply));
     match shown {
         Ok(found) => {

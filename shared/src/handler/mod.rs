@@ -202,7 +202,7 @@ async fn acted(ctx: &Context, action: &Value, invocation: &Invocation) -> Replic
     ReplicationResult { replication: None, outcome }
 }
 
-/// What a record asks for, as tasks to work on. Where the provider is asked for that, the seat is given up: nobody else waits for it.
+/// What a record asks for, as tasks to work on. Where a hint is followed, the seat is given up: nobody else waits for it.
 async fn tasks_of(
     ctx: &Context,
     record: &EventRecord,

@@ -1,10 +1,11 @@
 //! Reads before first attempts: those of one replication go out at once, and those of an event's replications are put together where one
-//! call can stand for several.
+//! call can stand for several. So are the reads of sources that commands are held against the policy by.
 //!
 //! Whoever may come to such a read has a seat. The reads of a round are planned when each of its seats has asked or was given up, and each
-//! gets the replies that it would have got by itself. A replication that waits for anything but the ledger gives up its seat before.
+//! gets the replies that it would have got by itself. A replication that waits for anything but the ledger gives up its seat before; who
+//! waits for one call with others has its next seat among those alone.
 //!
-//! **Invariant:** what is read here counts for a first attempt without doubt, and was asked for after the claim.
+//! **Invariant:** what an attempt reads here counts for a first one without doubt, and was asked for after the claim.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -49,12 +50,15 @@ struct Seats<'c> {
     asked: Vec<Question<'c>>,
 }
 
-/// The reads of one replication, and whom to tell how they are made.
+/// Reads of one replication, each by its number among those before a first attempt, and whom to tell how they are made.
 struct Question<'c> {
     replication: Replication,
-    calls: Vec<Call>,
-    planned: oneshot::Sender<Reads<'c>>,
+    calls: Vec<(usize, Call)>,
+    planned: oneshot::Sender<Plan<'c>>,
 }
+
+/// How the reads of a question are made, and a seat among those who wait for the last of them too.
+type Plan<'c> = (Reads<'c>, Option<Seat<'c>>);
 
 /// The right of one replication to ask in a round.
 pub(crate) struct Seat<'c> {
@@ -80,8 +84,12 @@ impl<'c> Table<'c> {
     /// Takes a seat in the round that is open.
     pub(crate) fn sit(&self) -> Seat<'c> {
         let round = held(&self.0.round).clone();
+        self.sit_in(&round)
+    }
+
+    fn sit_in(&self, round: &Arc<Round<'c>>) -> Seat<'c> {
         held(&round.0).coming += 1;
-        Seat { table: self.clone(), round }
+        Seat { table: self.clone(), round: round.clone() }
     }
 }
 
@@ -93,10 +101,43 @@ impl<'c> Seat<'c> {
 
     /// The reads of a replication, once all of the round have asked. None are begun before somebody waits for them.
     pub(crate) async fn ask(self, provider: &dyn Provider, replication: &Replication) -> Reads<'c> {
-        let calls = provider.reads_ahead(replication);
+        let calls: Vec<_> = provider.reads_ahead(replication).into_iter().enumerate().collect();
         if calls.is_empty() {
             return Reads::default();
         }
+        let (reads, next) = self.planned(replication, calls).await;
+        drop(next);
+        reads
+    }
+
+    /// Makes a read by which it is decided whether there will be an attempt. With the reply comes a seat for what follows, among those that
+    /// this was read together with.
+    ///
+    /// # Errors
+    /// A read that failed for good.
+    pub(crate) async fn read_before(
+        self,
+        target: Target<'_>,
+        replication: &Replication,
+        call: &Call,
+    ) -> (Result<Reply, Failure>, Option<Seat<'c>>) {
+        let (ctx, stop) = (self.table.0.ctx, self.table.0.stop);
+        let nth = target.provider.reads_ahead(replication).iter().position(|own| own == call);
+        if let Some(nth) = nth {
+            let (Reads(reads), next) = self.planned(replication, vec![(nth, call.clone())]).await;
+            if let Some((_, told, place)) = reads.into_iter().next()
+                && let Some(Some(given)) = told.await.get(place)
+            {
+                return (given.clone(), next);
+            }
+        } else {
+            drop(self);
+        }
+        // Nobody waits for what only its own read can tell.
+        (exchange::read(ctx, target, call, stop).await, None)
+    }
+
+    async fn planned(self, replication: &Replication, calls: Vec<(usize, Call)>) -> Plan<'c> {
         let (planned, plan) = oneshot::channel();
         {
             let mut open = held(&self.table.0.round);
@@ -119,7 +160,7 @@ impl Drop for Seat<'_> {
         }
         let asked = std::mem::take(&mut seats.asked);
         drop(seats);
-        plan(self.table.0.ctx, self.table.0.stop, asked);
+        plan(&self.table, asked);
     }
 }
 
@@ -131,11 +172,12 @@ struct Planned {
 }
 
 /// Puts the reads of a round together and tells each question of its own.
-fn plan<'c>(ctx: &'c Context, stop: Timestamp, questions: Vec<Question<'c>>) {
+fn plan<'c>(table: &Table<'c>, questions: Vec<Question<'c>>) {
+    let (ctx, stop) = (table.0.ctx, table.0.stop);
     let mut alike: BTreeMap<(&str, String, usize, String), Vec<Planned>> = BTreeMap::new();
     for (number, Question { replication, calls, .. }) in questions.iter().enumerate() {
-        for (nth, call) in calls.iter().enumerate() {
-            let key = (replication.operation.name(), replication.account.clone(), nth, call.region.clone());
+        for (nth, call) in calls {
+            let key = (replication.operation.name(), replication.account.clone(), *nth, call.region.clone());
             let group = alike.entry(key).or_default();
             match group.iter_mut().find(|planned| planned.call == *call) {
                 Some(planned) => planned.of.push(number),
@@ -143,7 +185,7 @@ fn plan<'c>(ctx: &'c Context, stop: Timestamp, questions: Vec<Question<'c>>) {
             }
         }
     }
-    let mut reads: Vec<Reads<'_>> = questions.iter().map(|_| Reads::default()).collect();
+    let mut plans: Vec<Plan<'_>> = questions.iter().map(|_| Plan::default()).collect();
     for ((_, _, nth, _), group) in alike {
         let Some(provider) = group.first().and_then(|one| ctx.provider(one.replication.operation.cloud())) else {
             continue;
@@ -159,18 +201,20 @@ fn plan<'c>(ctx: &'c Context, stop: Timestamp, questions: Vec<Question<'c>>) {
                 Arc::new(told.unwrap_or_else(|_| vec![None; size]))
             };
             let told = (Box::pin(told) as Boxed<'_, Arc<Vec<Given>>>).shared();
+            let after = Arc::default();
             for (place, member) in members.into_iter().enumerate() {
                 for number in member.of {
-                    if let Some(reads) = reads.get_mut(number) {
+                    if let Some((reads, next)) = plans.get_mut(number) {
                         reads.0.push((member.call.clone(), told.clone(), place));
+                        *next = Some(table.sit_in(&after));
                     }
                 }
             }
         }
     }
-    for (question, reads) in questions.into_iter().zip(reads) {
+    for (question, plan) in questions.into_iter().zip(plans) {
         // Whoever does not wait any more needs none.
-        let _ = question.planned.send(reads);
+        let _ = question.planned.send(plan);
     }
 }
 
