@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use offsite_shared::context::Context;
 use offsite_shared::handler::handle;
 use offsite_shared::ledger::store::{LedgerError, Note};
-use offsite_shared::model::command::Cloud;
+use offsite_shared::model::command::{Cloud, Command};
+use offsite_shared::model::error::EmitError;
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::{Boxed, Clock, Notes};
+use offsite_shared::ports::{Boxed, Clock, Notes, WorkQueue};
 use serde_json::{Value, json};
 
 use crate::faults::world::batch;
@@ -28,6 +29,15 @@ impl Notes for Silent {
 
     fn drop_note<'a>(&'a self, _name: &'a str) -> Boxed<'a, Result<(), LedgerError>> {
         Box::pin(async { Ok(()) })
+    }
+}
+
+/// A work queue that takes what it is given.
+struct Taking;
+
+impl WorkQueue for Taking {
+    fn hand_over<'a>(&'a self, commands: &'a [Command]) -> Boxed<'a, Vec<Result<(), EmitError>>> {
+        Box::pin(async move { commands.iter().map(|_| Ok(())).collect() })
     }
 }
 
@@ -97,4 +107,21 @@ async fn a_process_that_comes_new_begins_with_its_own_rate_and_then_shares() {
     let scene = Scene::begin(&[("OFFSITE_TENCENT_RPS", "1")]).await;
     let took = scene.thirty(&scene.process(), 0).await;
     assert!(took >= 59.0, "sixty at one a second: {took} s");
+}
+
+/// What a sweep hands over is worked on at the account's rate from the beginning: what the sweep took for its listings it gives back before.
+#[tokio::test]
+async fn a_sweep_gives_its_share_to_those_who_work_on_what_it_hands_over() {
+    let scene = Scene::begin(SHARED).await;
+    let rule = json!({
+        "name": "all", "provider": "tencent", "source": { "region": "ap-guangzhou", "select": { "name_prefix": "n" } },
+        "destinations": [{ "region": "ap-singapore" }],
+    });
+    let policy = Arc::new(Policy::from_json(&json!({ "version": 1, "rules": [rule] })).unwrap());
+    let mut sweeping = scene.0.context(&policy);
+    sweeping.ports.work_queue = Some(Arc::new(Taking));
+    let swept = scene.0.sweep(&sweeping).await;
+    assert_eq!(swept["swept"][0]["handed_over"], json!(90), "{swept}");
+    let took = scene.thirty(&scene.process(), 0).await;
+    assert!(took < 9.0, "sixty at ten a second: {took} s");
 }

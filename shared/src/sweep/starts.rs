@@ -12,7 +12,7 @@ use super::state::Sweep;
 use super::stop::Stop;
 use super::verdict::Verdict;
 use crate::context::{Context, Invocation};
-use crate::exchange::brake;
+use crate::exchange::{brake, pace};
 use crate::ledger::store::Expect;
 use crate::ledger::{Record, State};
 use crate::model::command::{Command, Operation, Replication};
@@ -312,7 +312,13 @@ impl Sweep<'_> {
             }
         }
         let only: Vec<Command> = commands.iter().map(|(command, _)| command.clone()).collect();
-        let sent = if only.is_empty() { Vec::new() } else { queue.hand_over(&only).await };
+        if only.is_empty() {
+            self.due = rest.into_iter().collect();
+            return Ok(());
+        }
+        // Those who work on the commands begin now, and what this process still asks for is little.
+        pace::give_back(self.ctx, self.rule.operation.cloud(), &self.rule.account).await;
+        let sent = queue.hand_over(&only).await;
         for ((command, all), outcome) in commands.into_iter().zip(sent) {
             match outcome {
                 Ok(()) => {
