@@ -101,10 +101,12 @@ impl Scene {
 
     /// One that starts what a rule wants which chooses by name, so that each source is read before it is decided.
     async fn choosy(whim: Whim, concurrency: usize) -> Scene {
-        let rule = |name: &str, region: &str| json!({
-            "name": name, "provider": "tencent", "source": { "region": region, "select": { "name_prefix": "n-" } },
-            "destinations": [{ "region": FAR }, { "region": "ap-beijing" }],
-        });
+        let rule = |name: &str, region: &str| {
+            json!({
+                "name": name, "provider": "tencent", "source": { "region": region, "select": { "name_prefix": "n-" } },
+                "destinations": [{ "region": FAR }, { "region": "ap-beijing" }],
+            })
+        };
         let rules = json!([rule("near", "ap-guangzhou"), rule("north", "ap-shanghai")]);
         let mut scene = Scene::under(rules, whim, concurrency).await;
         scene.context.settings.trust = Trust::PolicyRules;

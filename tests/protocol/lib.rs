@@ -20,6 +20,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // Helpers of tests may, as tests do.
 #![allow(missing_docs)] // It is for tests; what a name does not say is said where it is needed.
 
+mod alibaba;
+mod huawei;
 mod product;
 pub mod properties;
 pub mod provider;

@@ -20,6 +20,7 @@ pub use offsite_shared::model::http::{HttpRequest, Reply, TransportError};
 pub use offsite_shared::model::receipt::{Message, Receipt};
 pub use offsite_shared::policy::Policy;
 pub use offsite_shared::ports::{Boxed, Clock, Emitter, Ledger, Notes, Policies, Secrets, Transport};
+pub use offsite_shared::providers::alibaba::Alibaba;
 pub use offsite_shared::providers::asked::{Need, Reading};
 pub use offsite_shared::providers::call::{Call, Effect, Service};
 pub use offsite_shared::providers::huawei::Huawei;

@@ -87,6 +87,8 @@ pub enum Read {
     Vault(u16),
     /// How far a copy is.
     Copy(u8),
+    /// Every copy of a backup and how far each is, where the backup keeps a record of them.
+    Records(u8),
 }
 
 /// A copy as an answer names it: its number and its backup.
@@ -109,6 +111,8 @@ pub enum Said {
     Visible([Named; COPIES]),
     /// So far is the copy; `None` if it cannot be seen.
     Copy(Option<Fate>),
+    /// So far are these copies, of which each is known by its number.
+    Records([Option<(u8, Fate)>; COPIES]),
     /// The backup is there, and a copy of it may be running.
     Source { copying: bool },
     /// There is no such backup.
@@ -166,8 +170,16 @@ impl Cloud {
         let shown = |copy: &Copy| match read {
             Read::Backup(backup) => copy.backup == backup,
             Read::Vault(since) => copy.made >= since,
-            Read::Copy(_) | Read::Source(_) => false,
+            Read::Copy(_) | Read::Source(_) | Read::Records(_) => false,
         };
+        if let Read::Records(backup) = read {
+            let mut known = [None; COPIES];
+            let listed = self.copies.iter().enumerate().filter(|(_, copy)| copy.backup == backup && copy.listed);
+            for (slot, (number, copy)) in known.iter_mut().zip(listed) {
+                *slot = Some((number as u8, copy.fate));
+            }
+            return Said::Records(known);
+        }
         if let Read::Copy(number) = read {
             let copy = self.copies.get(usize::from(number));
             return Said::Copy(copy.filter(|copy| copy.listed).map(|copy| copy.fate));
@@ -228,7 +240,7 @@ impl Said {
             Said::Throttled => (429, String::new()),
             Said::Refused => (400, String::new()),
             Said::NoSource => (404, String::new()),
-            Said::Source { .. } => unreachable!("the model has no such question"),
+            Said::Source { .. } | Said::Records(_) => unreachable!("the model has no such question"),
             Said::Copy(fate) => (200, fate.map_or(String::new(), |fate| format!("{fate:?}"))),
         };
         Reply { status, headers: Vec::new(), body: body.into_bytes() }

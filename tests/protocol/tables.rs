@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use serde_json::Value;
+
 use crate::product::{Key, Message, Record, State};
 use crate::provider::copy_number;
 
@@ -99,7 +101,11 @@ impl Tables {
             return *number;
         }
         let facts = Facts {
-            copies: record.receipts.iter().filter_map(|one| one.replication_id.as_deref().map(copy_number)).collect(),
+            copies: record
+                .receipts
+                .iter()
+                .filter_map(|one| copy_named(one.replication_id.as_deref(), &record.command["operation"]))
+                .collect(),
             verdicts: record
                 .history
                 .iter()
@@ -152,7 +158,7 @@ impl Tables {
             state: data["state"].as_str().unwrap().to_owned(),
             subject: self.key(message.event["subject"].as_str().unwrap()),
             attempt: data["attempt"].as_u64().unwrap() as u32,
-            copy: data["replication_id"].as_str().map(copy_number),
+            copy: copy_named(data["replication_id"].as_str(), &data["operation"]),
             of_vault: data["operation"] == "copy-checkpoint",
         }
     }
@@ -183,6 +189,11 @@ impl Tables {
     pub fn news(&self, key: u8, state: State, attempt: u32) -> Bits {
         self.verdicts.get(&(key, state.name(), attempt)).copied().unwrap_or_default()
     }
+}
+
+/// The copy that a receipt names. Of a pair of vaults nothing can be read later but that it is there, and a world makes one of it.
+fn copy_named(id: Option<&str>, operation: &Value) -> Option<u8> {
+    id.map(copy_number).or((operation == "create-vault-replication").then_some(0))
 }
 
 /// A hash of what tells most records apart.

@@ -11,9 +11,6 @@ use crate::provider::{Asked, Fate, Read, Said, Target, backup_name, backup_numbe
 pub const SOURCE: &str = "ap-guangzhou";
 pub const DESTINATION: &str = "ap-singapore";
 
-/// Where it is; nothing is ever sent there. An endpoint on this machine may have a wait that is too short.
-pub const BASE: &str = "http://127.0.0.1:9";
-
 /// Reads a request.
 pub fn asked(request: &HttpRequest) -> Asked {
     let header = |name: &str| {

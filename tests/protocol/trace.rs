@@ -130,6 +130,7 @@ fn asks(tables: &Tables, ask: &Ask) -> String {
         Ask::Read(Read::Vault(since)) => format!("reads copies of the vault since {since}:00"),
         Ask::Read(Read::Copy(copy)) => format!("looks at {}", copy_name(*copy)),
         Ask::Read(Read::Source(backup)) => format!("looks at {}", backup_name(*backup)),
+        Ask::Read(Read::Records(backup)) => format!("reads the records of {}", backup_name(*backup)),
         Ask::Brake => "reads whether it is stopped".to_owned(),
         Ask::Sleep => "sleeps".to_owned(),
         Ask::Emit(messages) => {

@@ -21,9 +21,9 @@ use crate::properties::is_of;
 use crate::provider::{self, Asked, Read, Said, Target};
 use crate::steps::key_of;
 use crate::tables::Tables;
-use crate::tencent;
 use crate::worker::{Place, Question, Reaction, Run, Start};
 use crate::world::{Front, KEYS};
+use crate::{alibaba, huawei, tencent};
 
 /// How many processes are kept standing at their questions, to go on from there without a replay.
 const KEPT: usize = 2_000;
@@ -362,6 +362,8 @@ impl Tree {
         match self.processes.front {
             Front::Model => provider::asked(&request.method, &request.url, self.processes.base),
             Front::Tencent => tencent::asked(request),
+            Front::Huawei => huawei::asked(request),
+            Front::Alibaba => alibaba::asked(request),
         }
     }
 
@@ -416,6 +418,8 @@ impl Tree {
                 Reaction::Replied(Ok(match self.processes.front {
                     Front::Model => said.reply(),
                     Front::Tencent => tencent::reply(read, said),
+                    Front::Huawei => huawei::reply(read, said),
+                    Front::Alibaba => alibaba::reply(read, said),
                 }))
             }
             (Ask::Call(_) | Ask::Read(_), _) => {

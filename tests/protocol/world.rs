@@ -4,14 +4,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::product::{
-    About, Absent, Attempts, Claim, Claimant, Command, Ending, Environment, Key, Provider, Record, Settings, Tencent,
-    claim, put_off, settle,
+    About, Absent, Alibaba, Attempts, Claim, Claimant, Command, Ending, Environment, Huawei, Key, Provider, Record,
+    Settings, Tencent, claim, put_off, settle,
 };
 use crate::properties::{Finding, Mark, Violation};
 use crate::provider::{Cloud, Guard, Model, backup_name, copy_name};
 use crate::tables::{Bits, Tables};
-use crate::tencent;
 use crate::tree::{Origin, Processes, Tree};
+use crate::{alibaba, huawei, tencent};
 
 /// The most workers of one world.
 pub const WORKERS: usize = 4;
@@ -110,13 +110,18 @@ pub fn commanded(payload: u8) -> &'static [u8] {
     }
 }
 
+/// Where the clouds are; nothing is ever sent there. An endpoint on this machine may have a wait that is too short.
+const BASE: &str = "http://127.0.0.1:9";
+
 /// Whose planning and reading stands before the cloud.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Front {
     /// The model's own.
     Model,
-    /// That of the product for Tencent.
+    /// That of the product for each cloud.
     Tencent,
+    Huawei,
+    Alibaba,
 }
 
 /// What the ledger holds before the first minute.
@@ -272,6 +277,8 @@ impl World {
         match self.front {
             Front::Model => &Model,
             Front::Tencent => &Tencent,
+            Front::Huawei => &Huawei,
+            Front::Alibaba => &Alibaba,
         }
     }
 
@@ -309,10 +316,22 @@ impl World {
         otherwise["destinations"][0]["vault_id"] = json!("elsewhere");
         payloads.push(delivered(&[&otherwise]));
         payloads.push(json!({ "back": first }));
-        let cloud = if self.front == Front::Tencent { "TENCENT" } else { "HUAWEI" };
+        let cloud = match self.front {
+            Front::Tencent => "TENCENT",
+            Front::Model | Front::Huawei => "HUAWEI",
+            Front::Alibaba => "ALIBABA",
+        };
         let at_once = if self.has(Kind::Both) || self.has(Kind::Twice) { 2 } else { 1 };
-        let environment = Environment::default()
-            .with("OFFSITE_TENCENT_ENDPOINT", tencent::BASE)
+        let services: &[&str] = match self.front {
+            Front::Model => &[],
+            Front::Tencent => &["TENCENT"],
+            Front::Huawei => &["HUAWEI_CBR", "HUAWEI_CSBS"],
+            Front::Alibaba => &["ALIBABA"],
+        };
+        let here = |set: Environment, service: &&str| set.with(&format!("OFFSITE_{service}_ENDPOINT"), BASE);
+        let environment = services
+            .iter()
+            .fold(Environment::default(), here)
             .with(&format!("OFFSITE_{cloud}_VISIBILITY_WAIT_S"), (u32::from(self.wait) * 60).to_string())
             .with(&format!("OFFSITE_{cloud}_ON_DOUBT"), if self.hold { "hold" } else { "recopy" })
             .with(&format!("OFFSITE_{cloud}_RPS"), "0")
@@ -349,11 +368,16 @@ impl World {
 
     fn of_backup(&self, backup: &str) -> Value {
         match self.front {
-            Front::Model => of_backup(backup),
+            Front::Model | Front::Huawei => of_backup(backup),
             Front::Tencent => json!({
                 "action": "replicate", "provider": "tencent", "operation": "copy-snapshot",
                 "source": { "region": tencent::SOURCE, "snapshot_id": format!("snap-{backup}") },
                 "destinations": [{ "region": tencent::DESTINATION }],
+            }),
+            Front::Alibaba => json!({
+                "action": "replicate", "provider": "alibaba", "operation": "create-vault-replication",
+                "source": { "region": alibaba::SOURCE, "vault_id": alibaba::vault(backup) },
+                "destinations": [{ "region": alibaba::DESTINATION, "vault_id": alibaba::target(backup) }],
             }),
         }
     }
@@ -381,7 +405,7 @@ fn doubted(command: &Value, at: Timestamp, attempts: &Attempts) -> Record {
 fn command(operation: &str, source: Value, occurrence: Option<&str>) -> Value {
     let mut command = json!({
         "action": "replicate", "provider": "huawei", "operation": operation, "source": source,
-        "destinations": [{ "region": "cn-east-3", "project_id": "68589cac08274b82b4e254268a3862d8", "vault_id": "there" }],
+        "destinations": [{ "region": huawei::DESTINATION.0, "project_id": huawei::DESTINATION.1, "vault_id": "there" }],
     });
     if let Some(occurrence) = occurrence {
         command["occurrence"] = json!(occurrence);
@@ -390,13 +414,12 @@ fn command(operation: &str, source: Value, occurrence: Option<&str>) -> Value {
 }
 
 fn of_backup(backup: &str) -> Value {
-    let source =
-        json!({ "region": "cn-north-4", "project_id": "4229d7a45436489f8c3dc2b1d35d4987", "backup_id": backup });
+    let source = json!({ "region": huawei::SOURCE.0, "project_id": huawei::SOURCE.1, "backup_id": backup });
     command("copy-backup", source, None)
 }
 
 fn of_vault() -> Value {
-    let source = json!({ "region": "cn-north-4", "project_id": "4229d7a45436489f8c3dc2b1d35d4987", "vault_id": "v1" });
+    let source = json!({ "region": huawei::SOURCE.0, "project_id": huawei::SOURCE.1, "vault_id": "v1" });
     command("copy-checkpoint", source, Some("once"))
 }
 

@@ -177,6 +177,14 @@ pub fn full() -> Vec<(&'static str, World)> {
             },
         ),
         of(
+            "Huawei, 2 deliveries, 2 faults",
+            World { front: Front::Huawei, faults: 2, finish: true, guard: Guard::WhileThere, reaches: LOOP, ..CORE },
+        ),
+        of(
+            "Alibaba, 2 deliveries, 2 faults",
+            World { front: Front::Alibaba, faults: 2, finish: true, guard: Guard::WhileThere, reaches: LOOP, ..CORE },
+        ),
+        of(
             "2 deliveries, clocks apart, 2 faults",
             World { faults: 2, ahead: [0, 1, 0, 0], ends_processes: true, wait: 3, minutes: 4, reaches: LOOP, ..CORE },
         ),

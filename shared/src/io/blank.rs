@@ -204,8 +204,13 @@ fn contains(text: &[u8], wanted: &[u8]) -> bool {
 /// Whether the name of a field that holds a secret stands in a body. Every request is asked, so one look goes to every fourth byte: each
 /// name is long enough to hold one of them with the three after it.
 fn names_a_secret(body: &[u8]) -> bool {
+    // Most places differ in the first byte.
+    let begins = |from: usize, field: &str| {
+        body.get(from).map(u8::to_ascii_lowercase) == field.bytes().next().map(|first| first.to_ascii_lowercase())
+    };
     let is_name = |from: usize, field: &str| {
-        body.get(from..from + field.len()).is_some_and(|part| part.eq_ignore_ascii_case(field.as_bytes()))
+        begins(from, field)
+            && body.get(from..from + field.len()).is_some_and(|part| part.eq_ignore_ascii_case(field.as_bytes()))
     };
     let is_near =
         |at: usize| FIELDS.iter().any(|field| (at.saturating_sub(field.len())..=at).any(|from| is_name(from, field)));
@@ -219,8 +224,8 @@ fn names_a_secret(body: &[u8]) -> bool {
 }
 
 /// Which places the parts of four bytes of the names have, a bit for each.
-const OF_NAMES: [u64; 16] = {
-    let (mut places, mut field) = ([0; 16], 0);
+const OF_NAMES: [u64; 128] = {
+    let (mut places, mut field) = ([0; 128], 0);
     while field < FIELDS.len() {
         let (name, mut at) = (FIELDS[field].as_bytes(), 0);
         assert!(name.len() >= 7);
@@ -236,7 +241,7 @@ const OF_NAMES: [u64; 16] = {
 
 /// The same for upper and lower case.
 const fn place_of(four: [u8; 4]) -> usize {
-    ((u32::from_le_bytes(four) | 0x2020_2020).wrapping_mul(0x9e37_79b1) >> 22) as usize
+    ((u32::from_le_bytes(four) | 0x2020_2020).wrapping_mul(0x9e37_79b1) >> 19) as usize
 }
 
 fn is_field(name: &str) -> bool {

@@ -121,6 +121,71 @@ fn with_the_planning_and_reading_of_tencent_two_deliveries_make_one_copy() {
     holds("Tencent, two deliveries", world);
 }
 
+/// CBR: the backup's records tell of its copies, and a copy that is there already is refused.
+#[test]
+fn with_the_planning_and_reading_of_huawei_two_deliveries_make_one_copy() {
+    let world = World {
+        front: Front::Huawei,
+        guard: Guard::WhileThere,
+        finish: true,
+        minutes: 2,
+        ceiling: 200_000,
+        reaches: LOOP,
+        ..CORE
+    };
+    holds("Huawei, two deliveries", world);
+}
+
+#[test]
+fn with_the_planning_and_reading_of_huawei_a_look_tells_the_truth() {
+    let world = World {
+        workers: &[Delivery(0), Observe],
+        front: Front::Huawei,
+        guard: Guard::WhileThere,
+        finish: true,
+        fail: true,
+        delete: true,
+        minutes: 1,
+        ceiling: 60_000,
+        reaches: &[Mark::Accepted, Mark::Replicated, Mark::Lost, Mark::InDoubt],
+        ..SHORT
+    };
+    holds("Huawei, delivery and look", world);
+}
+
+/// HBR: the two vaults are a pair or not, and what a second call is told is not known.
+#[test]
+fn with_the_planning_and_reading_of_alibaba_two_deliveries_make_one_pair() {
+    let world = World {
+        front: Front::Alibaba,
+        guard: Guard::WhileThere,
+        finish: true,
+        minutes: 2,
+        ceiling: 200_000,
+        reaches: LOOP,
+        ..CORE
+    };
+    holds("Alibaba, two deliveries", world);
+}
+
+#[test]
+fn with_the_planning_and_reading_of_alibaba_a_look_tells_the_truth() {
+    let world = World {
+        workers: &[Delivery(0), Observe],
+        front: Front::Alibaba,
+        guard: Guard::WhileThere,
+        finish: true,
+        // A pair that failed stays until a person deletes it, and nothing that can be read tells a second pair from the first.
+        fail: false,
+        delete: false,
+        minutes: 1,
+        ceiling: 60_000,
+        reaches: &[Mark::Accepted, Mark::Replicated, Mark::InDoubt, Mark::Adopted],
+        ..SHORT
+    };
+    holds("Alibaba, delivery and look", world);
+}
+
 #[test]
 fn with_the_planning_and_reading_of_tencent_a_look_tells_the_truth() {
     let world = World {
