@@ -52,7 +52,8 @@ pub fn rounds(explorer: &mut Explorer, start: &State, tell: &mut dyn FnMut(&str,
     next.state.faults_left = 0;
     // Whoever stopped it lets it go on, and by then lists show what is there.
     next.state.stopped = None;
-    let mut kinds = vec![Kind::Sweep];
+    let sweep = if explorer.world.has(Kind::SweepOfRule) { Kind::SweepOfRule } else { Kind::Sweep };
+    let mut kinds = vec![sweep];
     kinds.extend((0..BACKUPS).filter(|backup| explorer.world.delivers(*backup)).map(Kind::Delivery));
     kinds.extend([Kind::Otherwise, Kind::VaultWide].into_iter().filter(|kind| explorer.world.has(*kind)));
     kinds.push(Kind::Observe);
@@ -61,7 +62,7 @@ pub fn rounds(explorer: &mut Explorer, start: &State, tell: &mut dyn FnMut(&str,
         for kind in &kinds {
             settle(&mut next.state);
             let name = match kind {
-                Kind::Sweep => names[0],
+                Kind::Sweep | Kind::SweepOfRule => names[0],
                 Kind::Delivery(backup) => names[1 + usize::from(*backup)],
                 Kind::Otherwise => names[2],
                 Kind::VaultWide => names[3],
@@ -81,7 +82,7 @@ pub fn rounds(explorer: &mut Explorer, start: &State, tell: &mut dyn FnMut(&str,
             }
             next.state.workers[0] = Worker::Over;
             tell(name, trace::records(&explorer.tree.tables, &next.state));
-            if *kind == Kind::Sweep {
+            if *kind == sweep {
                 let tables = &explorer.tree.tables;
                 let waits = |number: &u32| tables.record(*number).is_some_and(|record| record.in_outbox());
                 if next.state.records.iter().any(waits) {

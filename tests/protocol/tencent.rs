@@ -25,6 +25,11 @@ pub fn asked(request: &HttpRequest) -> Asked {
             assert_eq!(body["DestinationRegions"], json!([DESTINATION]));
             Asked::Call(Target::Backup(backup_number(body["SnapshotId"].as_str().unwrap())))
         }
+        // A sweep lists whole regions, and its world has one backup.
+        ("DescribeSnapshots", SOURCE) if ids.is_null() => Asked::Read(Read::Source(0)),
+        ("DescribeSnapshots", DESTINATION) if body["Filters"][0]["Name"] == "snapshot-type" => {
+            Asked::Read(Read::Records(0))
+        }
         ("DescribeSnapshots", SOURCE) => Asked::Read(Read::Source(backup_number(ids[0].as_str().unwrap()))),
         ("DescribeSnapshots", DESTINATION) if ids.is_array() => {
             assert_eq!(ids.as_array().unwrap().len(), 1, "a world of this cloud has one copy to look at");
@@ -53,6 +58,12 @@ pub fn reply(read: Option<Read>, said: Said) -> Reply {
             "Placement": { "Zone": format!("{DESTINATION}-1") },
         })
     };
+    // A copy that failed is not there any more: there is no state for it.
+    let so_far = |number: u8, fate: Fate| match fate {
+        Fate::Running => Some(copy((number, 0), "COPYING_FROM_REMOTE")),
+        Fate::Done => Some(copy((number, 0), "NORMAL")),
+        Fate::Failed | Fate::Deleted => None,
+    };
     let list = |shown: Vec<Value>| json!({ "TotalCount": shown.len(), "SnapshotSet": shown });
     let error = |code: &str| json!({ "Error": { "Code": code, "Message": "as the model has it" } });
     let mut response = match (said, read) {
@@ -68,12 +79,12 @@ pub fn reply(read: Option<Read>, said: Said) -> Reply {
         (Said::Visible(names), _) => {
             list(names.iter().copied().flatten().map(|found: (u8, u8)| copy(found, "NORMAL")).collect())
         }
-        (Said::Copy(fate), Some(Read::Copy(number))) => list(match fate {
-            Some(Fate::Running) => vec![copy((number, 0), "COPYING_FROM_REMOTE")],
-            Some(Fate::Done) => vec![copy((number, 0), "NORMAL")],
-            // A copy that failed is not there any more: there is no state for it.
-            Some(Fate::Failed | Fate::Deleted) | None => Vec::new(),
-        }),
+        (Said::Copy(fate), Some(Read::Copy(number))) => {
+            list(fate.and_then(|fate| so_far(number, fate)).into_iter().collect())
+        }
+        (Said::Records(copies), _) => {
+            list(copies.iter().flatten().filter_map(|(number, fate)| so_far(*number, *fate)).collect())
+        }
         (Said::Source { copying }, Some(Read::Source(backup))) => list(vec![json!({
             "SnapshotId": format!("snap-{}", backup_name(backup)), "SnapshotName": "nightly", "SnapshotState": "NORMAL",
             "CopyFromRemote": false, "CopyingToRegions": if copying { vec![DESTINATION] } else { Vec::new() },

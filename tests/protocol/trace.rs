@@ -61,6 +61,7 @@ fn told(explorer: &Explorer, state: &State, label: Label) -> String {
                 Kind::Otherwise => "copy-backup b1 into another vault".to_owned(),
                 Kind::Observe => "observe".to_owned(),
                 Kind::Sweep => "sweep".to_owned(),
+                Kind::SweepOfRule => "sweep of the rule".to_owned(),
                 Kind::Retry => "a person retries".to_owned(),
                 Kind::BreakLease => "a person breaks the lease".to_owned(),
                 Kind::Both => "one delivery of both commands".to_owned(),

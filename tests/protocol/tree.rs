@@ -14,8 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::product::{
-    Brake, EmitError, Expect, Held, HttpRequest, LedgerError, Note, Provider, Put, RecordFilter, RecordPage, Scope,
-    Settings, State, TransportError,
+    Brake, EmitError, Expect, Held, HttpRequest, LedgerError, Note, Policy, Provider, Put, RecordFilter, RecordPage,
+    Scope, Settings, State, TransportError,
 };
 use crate::properties::is_of;
 use crate::provider::{self, Asked, Read, Said, Target};
@@ -140,6 +140,7 @@ pub struct Processes {
     pub at_once: usize,
     pub brakes: bool,
     pub sleeps: bool,
+    pub policy: Option<Arc<Policy>>,
     pub deadline: SignedDuration,
     /// Minute 0.
     pub base: Timestamp,
@@ -287,6 +288,7 @@ impl Tree {
             at_once: of.at_once,
             brakes: of.brakes,
             sleeps: of.sleeps,
+            policy: of.policy.clone(),
             now,
             deadline: now + of.deadline,
         })

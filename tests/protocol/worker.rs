@@ -72,6 +72,8 @@ pub struct Start<'s> {
     /// Whether the brake is read, and whether sleeping takes time.
     pub brakes: bool,
     pub sleeps: bool,
+    /// What a sweep of a rule follows; nobody else reads it.
+    pub policy: Option<Arc<Policy>>,
     pub now: Timestamp,
     pub deadline: Timestamp,
 }
@@ -93,6 +95,7 @@ impl Run {
             at_once: start.at_once,
             brakes: start.brakes,
             sleeps: start.sleeps,
+            policy: start.policy.clone().filter(|_| start.payload.get("rule").is_some()),
             ..Desk::default()
         })));
         let ports = Ports {
@@ -258,6 +261,9 @@ struct Desk {
     at_once: usize,
     brakes: bool,
     sleeps: bool,
+    policy: Option<Arc<Policy>>,
+    /// The notes that this process has written. No two of a world share one, but for the brake.
+    notes: BTreeMap<String, Note>,
     questions: u64,
     /// What was asked since the last answer.
     asked: Vec<Question>,
@@ -353,14 +359,21 @@ impl Notes for Seat {
         if name == BRAKE && self.0.lock().unwrap().brakes {
             return expect!(self, Question::Brake, Reaction::Braked);
         }
-        Box::pin(async { Ok(None) })
+        let note = self.0.lock().unwrap().notes.get(name).cloned();
+        Box::pin(async { Ok(note) })
     }
 
-    fn put_note<'a>(&'a self, _name: &'a str, _text: &'a str, _was: u64) -> Boxed<'a, Result<bool, LedgerError>> {
-        Box::pin(async { Ok(true) })
+    fn put_note<'a>(&'a self, name: &'a str, text: &'a str, was: u64) -> Boxed<'a, Result<bool, LedgerError>> {
+        let mut desk = self.0.lock().unwrap();
+        let fits = desk.notes.get(name).map_or(0, |note| note.version) == was;
+        if fits {
+            desk.notes.insert(name.to_owned(), Note { text: text.to_owned(), version: was + 1 });
+        }
+        Box::pin(async move { Ok(fits) })
     }
 
-    fn drop_note<'a>(&'a self, _name: &'a str) -> Boxed<'a, Result<(), LedgerError>> {
+    fn drop_note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<(), LedgerError>> {
+        self.0.lock().unwrap().notes.remove(name);
         Box::pin(async { Ok(()) })
     }
 }
@@ -402,7 +415,8 @@ impl Secrets for Seat {
 
 impl Policies for Seat {
     fn policy(&self) -> Boxed<'_, Result<Option<Arc<Policy>>, Error>> {
-        Box::pin(async { Ok(None) })
+        let policy = self.0.lock().unwrap().policy.clone();
+        Box::pin(async { Ok(policy) })
     }
 }
 

@@ -1,11 +1,13 @@
 //! A world: who acts in it, what may go wrong, how far its clock goes; and one state of it.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::product::{
-    About, Absent, Alibaba, Attempts, Claim, Claimant, Command, Ending, Environment, Huawei, Key, Provider, Record,
-    Settings, Tencent, claim, put_off, settle,
+    About, Absent, Alibaba, Attempts, Claim, Claimant, Command, Ending, Environment, Huawei, Key, Policy, Provider,
+    Record, Settings, Tencent, claim, put_off, settle,
 };
 use crate::properties::{Finding, Mark, Violation};
 use crate::provider::{Cloud, Guard, Model, backup_name, copy_name};
@@ -48,6 +50,8 @@ pub enum Kind {
     Observe,
     /// A sweep without a policy: it empties the outbox.
     Sweep,
+    /// A sweep of a rule that wants a copy of each backup (Tencent): it lists both regions, starts what is missing, and records the rest.
+    SweepOfRule,
     /// A person has the first backup tried once more.
     Retry,
     /// A person breaks the lease of the first backup's record, if it is older than this world's processes can be.
@@ -79,6 +83,7 @@ impl Kind {
             Kind::Abandon => VAULT + 6,
             Kind::Gone => VAULT + 7,
             Kind::Back => BACK,
+            Kind::SweepOfRule => OF_RULE,
             Kind::Both => BOTH,
             Kind::Twice => TWICE,
             Kind::Otherwise => OTHERWISE,
@@ -91,10 +96,11 @@ const BOTH: u8 = VAULT + 8;
 const TWICE: u8 = VAULT + 9;
 const OTHERWISE: u8 = VAULT + 10;
 const BACK: u8 = VAULT + 11;
+const OF_RULE: u8 = VAULT + 12;
 
 /// Whether a payload is one of those that empty the outbox of what others left there.
 pub fn drains(payload: u8) -> bool {
-    payload == VAULT + 1 || payload == VAULT + 2
+    payload == VAULT + 1 || payload == VAULT + 2 || payload == OF_RULE
 }
 
 /// The places of the records that the commands of a payload are about, in their order.
@@ -316,12 +322,15 @@ impl World {
         otherwise["destinations"][0]["vault_id"] = json!("elsewhere");
         payloads.push(delivered(&[&otherwise]));
         payloads.push(json!({ "back": first }));
+        payloads.push(json!({ "action": "sweep", "rule": RULE }));
         let cloud = match self.front {
             Front::Tencent => "TENCENT",
             Front::Model | Front::Huawei => "HUAWEI",
             Front::Alibaba => "ALIBABA",
         };
-        let at_once = if self.has(Kind::Both) || self.has(Kind::Twice) { 2 } else { 1 };
+        // A sweep has used its credential before it starts anything, so the two reads of a start go out at once.
+        let at_once =
+            if [Kind::Both, Kind::Twice, Kind::SweepOfRule].iter().any(|kind| self.has(*kind)) { 2 } else { 1 };
         let services: &[&str] = match self.front {
             Front::Model => &[],
             Front::Tencent => &["TENCENT"],
@@ -355,6 +364,7 @@ impl World {
             at_once,
             brakes: self.has(Kind::Pause),
             sleeps: self.sleeps,
+            policy: self.has(Kind::SweepOfRule).then(|| Arc::new(policy())),
             deadline: SignedDuration::from_secs(self.deadline_s),
             base,
         };
@@ -421,6 +431,18 @@ fn of_backup(backup: &str) -> Value {
 fn of_vault() -> Value {
     let source = json!({ "region": huawei::SOURCE.0, "project_id": huawei::SOURCE.1, "vault_id": "v1" });
     command("copy-checkpoint", source, Some("once"))
+}
+
+/// The name of the rule that is swept.
+const RULE: &str = "all";
+
+/// A rule that wants what the deliveries of Tencent's worlds ask for.
+fn policy() -> Policy {
+    let rule = json!({
+        "name": RULE, "provider": "tencent", "source": { "region": tencent::SOURCE },
+        "destinations": [{ "region": tencent::DESTINATION }],
+    });
+    Policy::from_json(&json!({ "version": 1, "rules": [rule] })).unwrap()
 }
 
 fn key(command: &Value) -> Key {

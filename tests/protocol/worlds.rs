@@ -3,7 +3,9 @@
 use crate::properties::Mark;
 use crate::provider::Guard;
 use crate::search;
-use crate::world::Kind::{Abandon, Adopt, Both, Delivery, Gone, Hand, Observe, Pause, Retry, Sweep, Twice, VaultWide};
+use crate::world::Kind::{
+    Abandon, Adopt, Both, Delivery, Gone, Hand, Observe, Pause, Retry, Sweep, SweepOfRule, Twice, VaultWide,
+};
 use crate::world::{Begins, Front, WORKERS, World};
 
 /// The core loop: two deliveries of one command, one fault, honest clocks, and a provider that guards nothing. A call may be applied
@@ -174,6 +176,28 @@ pub fn full() -> Vec<(&'static str, World)> {
                 minutes: 2,
                 guard: Guard::WhileRunning,
                 ..CORE
+            },
+        ),
+        of(
+            "Tencent, 2 sweeps of the rule",
+            World {
+                workers: &[SweepOfRule, SweepOfRule],
+                front: Front::Tencent,
+                guard: Guard::None,
+                minutes: 1,
+                ..SHORT
+            },
+        ),
+        of(
+            "Tencent, a delivery and a sweep of the rule, 2 faults",
+            World {
+                workers: &[Delivery(0), SweepOfRule],
+                front: Front::Tencent,
+                faults: 2,
+                finish: true,
+                minutes: 1,
+                guard: Guard::WhileRunning,
+                ..SHORT
             },
         ),
         of(

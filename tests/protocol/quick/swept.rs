@@ -6,8 +6,8 @@
 
 use offsite_protocol::properties::Mark;
 use offsite_protocol::provider::Guard;
-use offsite_protocol::world::Kind::{Back, Delivery, Observe};
-use offsite_protocol::world::{Begins, World};
+use offsite_protocol::world::Kind::{Back, Delivery, Observe, SweepOfRule};
+use offsite_protocol::world::{Begins, Front, World};
 use offsite_protocol::worlds::{CORE, LOOP, RETRIED, SHORT, holds};
 
 #[test]
@@ -44,4 +44,35 @@ fn what_comes_back_without_its_copy_is_lost_and_not_made_again() {
         ..SHORT
     };
     holds("a delivery and a look, and it comes back", world);
+}
+
+/// A whole sweep of a rule, as the product does it: listings of both regions, the start of what is missing, and what it records.
+#[test]
+fn a_delivery_beside_a_sweep_of_the_rule_makes_one_copy() {
+    let world = World {
+        workers: &[Delivery(0), SweepOfRule],
+        front: Front::Tencent,
+        guard: Guard::WhileRunning,
+        finish: true,
+        minutes: 1,
+        ceiling: 400_000,
+        reaches: &[Mark::Accepted, Mark::Replicated, Mark::InDoubt, Mark::TakeOver, Mark::Conflict],
+        ..SHORT
+    };
+    holds("Tencent, a delivery and a sweep of the rule", world);
+}
+
+#[test]
+fn two_sweeps_of_a_rule_make_one_copy() {
+    let world = World {
+        workers: &[SweepOfRule, SweepOfRule],
+        front: Front::Tencent,
+        guard: Guard::None,
+        faults: 0,
+        minutes: 1,
+        ceiling: 100_000,
+        reaches: &[Mark::Accepted, Mark::Conflict],
+        ..SHORT
+    };
+    holds("Tencent, two sweeps of the rule", world);
 }
