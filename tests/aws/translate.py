@@ -8,9 +8,8 @@ inline.
 The result is larger than the 51,200 bytes that CreateStack takes in its body: put it into S3 and give TemplateURL.
 
 --for-emulator makes of it what MiniStack 1.5.33 judges as AWS would, with AUTH=true. It takes out the "is there at all" half of
-two conditions on keys that MiniStack never fills in (dynamodb:LeadingKeys, sts:IdentityTokenAudience), and the Fn::Join of a list
-parameter in a condition, which it does not join (a list is one text there already). It puts in sqs:SendMessageBatch, which on AWS is
-part of sqs:SendMessage. Not for deployments.
+two conditions on keys that MiniStack never fills in (dynamodb:LeadingKeys, sts:IdentityTokenAudience), and puts in
+sqs:SendMessageBatch, which on AWS is part of sqs:SendMessage. Not for deployments.
 """
 
 import argparse
@@ -64,9 +63,6 @@ def for_emulator(node):
         unknown = {"dynamodb:LeadingKeys", "sts:IdentityTokenAudience"}
         if node.get("Action") == "sqs:SendMessage":
             node = {**node, "Action": ["sqs:SendMessage", "sqs:SendMessageBatch"]}
-        joined = node.get("Fn::Join")
-        if joined and joined[0] == "" and isinstance(joined[1], dict) and set(joined[1]) == {"Ref"}:
-            return joined[1]
         return {key: for_emulator(value) for key, value in node.items() if not (key == "Null" and set(value) <= unknown)}
     return node
 

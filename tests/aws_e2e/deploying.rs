@@ -6,9 +6,9 @@ use offsite_local::cmd::show::Form;
 use offsite_shared::model::command::Cloud;
 use serde_json::{Value, json};
 
-use crate::account::{Account, until};
+use crate::account::{Account, elements, until};
 use crate::door::senders;
-use crate::home::{Home, Wish, bucket, copy, policy, put_parameter, stack, template, title};
+use crate::home::{Home, Wish, begin, bucket, copy, places_and_keys, policy, put_parameter, stack, template, title};
 
 /// The functions of the account.
 async fn functions(home: &Home) -> Vec<String> {
@@ -53,6 +53,62 @@ async fn with_one_provider_only_the_others_create_nothing() {
         let told = home.outputs.keys().any(|name| name.contains(title(cloud)));
         assert_eq!(told, cloud == wanted, "{cloud:?}: {:?}", home.outputs);
     }
+}
+
+/// The first environment of samconfig.toml gives one parameter, and Enter takes the default of every other. That deploys, starts nothing,
+/// and says what is missing until it is there: the key, then the policy.
+#[tokio::test]
+async fn enter_on_every_prompt_deploys_and_is_told_what_is_missing() {
+    let wish = || Wish { bare: true, policy: None, ..Wish::of(&[Cloud::Tencent]) };
+    let home = Home::deploy(wish()).await;
+    let function = home.function(Cloud::Tencent);
+    let (_, message) = home.invoke(&function, &copy("snap-enter0001")).await.unwrap_err();
+    assert!(message.contains("the account \"default\" of tencent has no credential"), "{message}");
+    let given = places_and_keys(&home.account, &wish(), &home.simulators).await;
+    let known = |(name, _): &(&str, &str)| name.starts_with("Tencent");
+    let given: Vec<(&str, &str)> = given.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    home.update(&given.into_iter().filter(known).collect::<Vec<_>>()).await;
+    let (error, message) = home.invoke(&function, &copy("snap-enter0001")).await.unwrap_err();
+    assert_eq!(error, "Offsite.NoPolicy", "{message}");
+    assert_eq!(home.made(), [""; 0]);
+    home.put_policy(&policy(json!({}))).await;
+    home.invoke(&function, &copy("snap-enter0001")).await.unwrap();
+    home.expect_receipts(1).await;
+}
+
+/// Whoever named a layer that is not there mends the name and deploys again: nothing bars the names, nothing is paid for.
+#[tokio::test]
+async fn a_failed_first_deployment_leaves_nothing_behind_and_the_next_one_succeeds() {
+    let account = Account::new();
+    let name = stack(&account);
+    let missing = format!("arn:aws:lambda:us-east-1:{}:layer:missing:1", account.id);
+    let of_stack = [("StackName", name.as_str())];
+    let _simulators = begin(&account, &Wish::of(&[Cloud::Tencent]).with("LayerArns", &missing)).await;
+    until("the deployment to be rolled back", 60, async || {
+        let found = account.query("cloudformation", "DescribeStacks", &of_stack).await.unwrap();
+        (elements(&found, "StackStatus") == ["ROLLBACK_COMPLETE"]).then_some(())
+    })
+    .await;
+    let events = account.query("cloudformation", "DescribeStackEvents", &of_stack).await.unwrap();
+    for held in ["AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::S3::Bucket"] {
+        assert!(elements(&events, "ResourceType").iter().any(|kind| kind == held), "none was made: {held}");
+    }
+    let tables = account.json("DynamoDB_20120810.ListTables", json!({})).await;
+    let queues = account.json("AmazonSQS.ListQueues", json!({})).await;
+    let logs = account.json("Logs_20140328.DescribeLogGroups", json!({})).await;
+    let machines = account.json("AWSStepFunctions.ListStateMachines", json!({})).await;
+    let left = [&tables["TableNames"], &queues["QueueUrls"], &logs["logGroups"], &machines["stateMachines"]];
+    assert!(left.iter().all(|left| left.as_array().is_none_or(Vec::is_empty)), "{left:#?}");
+    let roles = account.query("iam", "ListRoles", &[]).await.unwrap();
+    let buckets = account.rest("GET", "s3", "/", Vec::new()).await;
+    let buckets = elements(&String::from_utf8(buckets.body).unwrap(), "Name");
+    assert_eq!((elements(&roles, "RoleName"), buckets), (vec![], vec![bucket(&account)]));
+
+    account.query("cloudformation", "DeleteStack", &of_stack).await.unwrap();
+    let again = Wish { stack: Some(name.clone()), ..Wish::of(&[Cloud::Tencent]) };
+    let home = Home::deploy_in(account, again).await;
+    home.invoke(&home.function(Cloud::Tencent), &copy("snap-again001")).await.unwrap();
+    home.expect_receipts(1).await;
 }
 
 #[tokio::test]

@@ -52,6 +52,8 @@ pub struct Wish {
     pub door: Option<Value>,
     /// The stack's name, where an account has more than one.
     pub stack: Option<String>,
+    /// Whether nothing is given but the clouds, as Enter on every prompt of `sam deploy --guided` does: no key, the clouds' own hosts.
+    pub bare: bool,
 }
 
 impl Wish {
@@ -65,6 +67,7 @@ impl Wish {
             taken_away: Vec::new(),
             door: None,
             stack: None,
+            bare: false,
         }
     }
 
@@ -92,56 +95,8 @@ impl Home {
 
     /// Deploys as `sam deploy` would: code and template into a bucket, then a stack of them.
     pub async fn deploy_in(account: Account, wish: Wish) -> Home {
+        let simulators = begin(&account, &wish).await;
         let name = wish.stack.clone().unwrap_or_else(|| stack(&account));
-        let simulators = Simulators::start(wish.simulated.clone()).await.unwrap();
-        let mut parameters: BTreeMap<String, String> =
-            wish.clouds.iter().map(|cloud| (format!("{}Enabled", title(*cloud)), "true".to_owned())).collect();
-        for (name, url) in [
-            ("AlibabaEndpoint", simulators.alibaba()),
-            ("AlibabaStsEndpoint", simulators.alibaba()),
-            ("HuaweiCbrEndpoint", simulators.huawei()),
-            ("HuaweiCsbsEndpoint", simulators.huawei()),
-            ("HuaweiIamEndpoint", simulators.huawei()),
-            ("HuaweiStsEndpoint", simulators.huawei()),
-            ("TencentEndpoint", simulators.tencent()),
-            ("TencentStsEndpoint", simulators.tencent()),
-        ] {
-            parameters.insert(name.to_owned(), url);
-        }
-        for cloud in &wish.clouds {
-            let secret =
-                wish.stack.as_ref().map_or_else(|| cloud.name().to_owned(), |own| format!("{own}-{}", cloud.name()));
-            let arn = keep_key(&account, &secret, &key(&wish.simulated)).await;
-            let accounts = json!({ "default": { "secret": arn, "identity": identity(*cloud) } }).to_string();
-            parameters.insert(format!("{}Accounts", title(*cloud)), accounts);
-            parameters.insert(format!("{}SecretArns", title(*cloud)), arn);
-        }
-        if let Some(senders) = &wish.door {
-            parameters.insert("DoorSecretArn".to_owned(), keep_key(&account, "door", senders).await);
-        }
-        parameters.extend(wish.parameters.iter().cloned());
-        let made = account.rest("PUT", "s3", &format!("/{}", bucket(&account)), Vec::new()).await;
-        assert_eq!(made.status, 200, "{}", String::from_utf8_lossy(&made.body));
-        for cloud in &wish.clouds {
-            upload(&account, &format!("offsite-{}.zip", cloud.name()), package(Some(*cloud))).await;
-        }
-        upload(&account, "offsite-report.zip", package(None)).await;
-        if wish.door.is_some() {
-            upload(&account, "offsite-door.zip", door()).await;
-        }
-        upload(&account, "template.json", adapted(&wish, &account).to_string().into_bytes()).await;
-        let url = format!("{}/{}/template.json", ministack().endpoint, bucket(&account));
-        let mut form = vec![
-            ("StackName".to_owned(), name.clone()),
-            ("TemplateURL".to_owned(), url),
-            ("Capabilities.member.1".to_owned(), "CAPABILITY_IAM".to_owned()),
-        ];
-        for (number, (name, value)) in parameters.into_iter().enumerate() {
-            form.push((format!("Parameters.member.{}.ParameterKey", number + 1), name));
-            form.push((format!("Parameters.member.{}.ParameterValue", number + 1), value));
-        }
-        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        account.query("cloudformation", "CreateStack", &form).await.unwrap();
         let described = until("the stack to be made", 60, async || stack_if_settled(&account, &name).await).await;
         let keys = elements(&described, "OutputKey").into_iter();
         let outputs = keys.zip(elements(&described, "OutputValue")).collect();
@@ -352,6 +307,70 @@ impl Home {
         assert_eq!(told, self.made(), "what the receipts tell and what the clouds made");
         messages
     }
+}
+
+/// Where the simulated clouds are, and a key of each in Secrets Manager.
+pub async fn places_and_keys(account: &Account, wish: &Wish, simulators: &Simulators) -> BTreeMap<String, String> {
+    let mut parameters = BTreeMap::new();
+    for (name, url) in [
+        ("AlibabaEndpoint", simulators.alibaba()),
+        ("AlibabaStsEndpoint", simulators.alibaba()),
+        ("HuaweiCbrEndpoint", simulators.huawei()),
+        ("HuaweiCsbsEndpoint", simulators.huawei()),
+        ("HuaweiIamEndpoint", simulators.huawei()),
+        ("HuaweiStsEndpoint", simulators.huawei()),
+        ("TencentEndpoint", simulators.tencent()),
+        ("TencentStsEndpoint", simulators.tencent()),
+    ] {
+        parameters.insert(name.to_owned(), url);
+    }
+    for cloud in &wish.clouds {
+        let secret =
+            wish.stack.as_ref().map_or_else(|| cloud.name().to_owned(), |own| format!("{own}-{}", cloud.name()));
+        let arn = keep_key(account, &secret, &key(&wish.simulated)).await;
+        let accounts = json!({ "default": { "secret": arn, "identity": identity(*cloud) } }).to_string();
+        parameters.insert(format!("{}Accounts", title(*cloud)), accounts);
+        parameters.insert(format!("{}SecretArns", title(*cloud)), arn);
+    }
+    parameters
+}
+
+/// Begins to deploy; whether it comes to an end is another matter.
+pub async fn begin(account: &Account, wish: &Wish) -> Simulators {
+    let name = wish.stack.clone().unwrap_or_else(|| stack(account));
+    let simulators = Simulators::start(wish.simulated.clone()).await.unwrap();
+    let mut parameters: BTreeMap<String, String> =
+        wish.clouds.iter().map(|cloud| (format!("{}Enabled", title(*cloud)), "true".to_owned())).collect();
+    if !wish.bare {
+        parameters.extend(places_and_keys(account, wish, &simulators).await);
+    }
+    if let Some(senders) = &wish.door {
+        parameters.insert("DoorSecretArn".to_owned(), keep_key(account, "door", senders).await);
+    }
+    parameters.extend(wish.parameters.iter().cloned());
+    let made = account.rest("PUT", "s3", &format!("/{}", bucket(account)), Vec::new()).await;
+    assert_eq!(made.status, 200, "{}", String::from_utf8_lossy(&made.body));
+    for cloud in &wish.clouds {
+        upload(account, &format!("offsite-{}.zip", cloud.name()), package(Some(*cloud))).await;
+    }
+    upload(account, "offsite-report.zip", package(None)).await;
+    if wish.door.is_some() {
+        upload(account, "offsite-door.zip", door()).await;
+    }
+    upload(account, "template.json", adapted(wish, account).to_string().into_bytes()).await;
+    let url = format!("{}/{}/template.json", ministack().endpoint, bucket(account));
+    let mut form = vec![
+        ("StackName".to_owned(), name.clone()),
+        ("TemplateURL".to_owned(), url),
+        ("Capabilities.member.1".to_owned(), "CAPABILITY_IAM".to_owned()),
+    ];
+    for (number, (name, value)) in parameters.into_iter().enumerate() {
+        form.push((format!("Parameters.member.{}.ParameterKey", number + 1), name));
+        form.push((format!("Parameters.member.{}.ParameterValue", number + 1), value));
+    }
+    let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    account.query("cloudformation", "CreateStack", &form).await.unwrap();
+    simulators
 }
 
 /// Writes a policy as the documented command does.

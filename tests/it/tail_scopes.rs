@@ -113,6 +113,28 @@ async fn on_huawei_one_list_shows_what_is_new_and_what_is_pending() {
     assert_eq!((&looked["pending"], &looked["requests"]), (&json!(0), &json!(2)), "{looked}");
 }
 
+/// Of what the limit allows. The listing shows it newest first.
+#[tokio::test]
+async fn what_was_finished_first_is_started_first_but_no_server_twice_before_another_once() {
+    let mut rule = huawei("copy-backup");
+    rule["limits"] = json!({ "max_new_per_sweep": 2 });
+    let home = Home::of(&[rule]).await;
+    home.look().await;
+    let begun = home.estate.clock.now();
+    let after = |seconds| (begun + jiff::SignedDuration::from_secs(seconds)).to_string();
+    let row = |(at, server, created, finished): (usize, &str, i64, i64)| {
+        json!({ "id": id(at), "project_id": PROJECT, "vault_id": VAULT, "resource_id": server,
+            "created": after(created), "updated": after(finished) })
+    };
+    let rows = [(1, "server-a", 1, 10), (2, "server-a", 4, 40), (3, "server-b", 3, 30), (4, "server-c", 2, 20)];
+    home.pass(60).await;
+    home.estate.post(Cloud::Huawei, "seed", &json!({ "backups": rows.map(row) })).await;
+    assert_eq!(home.look().await["started"], json!(2));
+    let copied = home.estate.simulators.state()["replications"].to_string();
+    let started: Vec<usize> = (1..=4).filter(|at| copied.contains(&id(*at))).collect();
+    assert_eq!(started, [3, 4], "{copied}");
+}
+
 #[tokio::test]
 async fn what_lies_beyond_ten_pages_is_asked_for_one_by_one() {
     let home = Home::of(&[huawei("copy-backup")]).await;

@@ -27,7 +27,7 @@ fn files() -> Vec<String> {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
-                if !["target", ".git", ".venv", ".tools", "node_modules"].contains(&name.as_str()) {
+                if !["target", ".git", ".venv", ".tools", ".aws-sam", "node_modules"].contains(&name.as_str()) {
                     folders.push(path);
                 }
             } else if name != ".git" && !name.contains(".db") {

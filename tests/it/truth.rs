@@ -738,6 +738,7 @@ fn any_backup(id: &str) -> Backup {
         vault_id: None,
         created_at: None,
         completed_at: None,
+        changed_at: None,
         size_gib: None,
         eligibility: Eligibility::Usable,
         hint: None,

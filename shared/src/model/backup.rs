@@ -24,6 +24,8 @@ pub struct Backup {
     pub created_at: Option<Timestamp>,
     /// When the making of the backup ended, where the list says so.
     pub completed_at: Option<Timestamp>,
+    /// When the provider last changed its record of the backup, where the list says so. It puts in order, and decides nothing.
+    pub changed_at: Option<Timestamp>,
     /// Its size in GiB, where the list says so.
     pub size_gib: Option<u64>,
     /// Whether it can be copied.

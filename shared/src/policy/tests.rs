@@ -66,6 +66,7 @@ fn backup() -> Backup {
         vault_id: Some("v-1".into()),
         created_at: Some("2026-11-01T00:00:00Z".parse().unwrap()),
         completed_at: None,
+        changed_at: None,
         size_gib: Some(50),
         eligibility: Eligibility::Usable,
         hint: None,

@@ -72,6 +72,7 @@ mod tests {
             vault_id: Some("v-1".into()),
             created_at: Some(at(1_554_347_313)),
             completed_at: Some(at(1_554_347_999)),
+            changed_at: None,
             size_gib: Some(1),
             eligibility: Eligibility::Usable,
             hint: None,
@@ -85,6 +86,7 @@ mod tests {
         let job = |created: i64, completed: Option<i64>| Backup {
             created_at: Some(at(created)),
             completed_at: completed.map(at),
+            changed_at: None,
             ..finished()
         };
         let pair = |historical: Option<u64>, new: Option<i64>| VaultPair {

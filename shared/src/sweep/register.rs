@@ -292,6 +292,7 @@ fn is_selected(rule: &Rule, known: &Resource) -> bool {
         vault_id: known.vault.clone(),
         created_at: None,
         completed_at: None,
+        changed_at: None,
         size_gib: None,
         eligibility: Eligibility::Usable,
         hint: None,

@@ -398,6 +398,7 @@ mod tests {
             vault_id: None,
             created_at: None,
             completed_at: None,
+            changed_at: None,
             size_gib: None,
             eligibility,
             hint: None,

@@ -1,4 +1,4 @@
-//! Starting what a look has found: newest first, round the resources, here or through the work queue.
+//! Starting what a look has found, round the resources, here or through the work queue.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -88,7 +88,8 @@ pub(super) async fn start<'c>(
     Ok(())
 }
 
-/// For each resource its newest backup first, then the second newest of each, and so on.
+/// For each resource its newest backup first, then the second newest of each, and so on. In each of these rounds what was changed first goes
+/// first, where the listing tells: it has been finished for longest. Else the newest does.
 fn in_order(mut wants: Vec<Want<'_>>) -> Vec<Want<'_>> {
     order::by_key(&mut wants, |want| std::cmp::Reverse(want.backup.created_at));
     let mut rounds: HashMap<(String, String), usize> = HashMap::new();
@@ -99,8 +100,8 @@ fn in_order(mut wants: Vec<Want<'_>>) -> Vec<Want<'_>> {
         ordered.push((*round, want));
         *round += 1;
     }
-    // The sort is stable: within a round the newest stay first.
-    order::by_key(&mut ordered, |(round, _)| *round);
+    // The sort is stable: what is equal in this stays in the order of before.
+    order::by_key(&mut ordered, |(round, want)| (*round, want.backup.changed_at));
     ordered.into_iter().map(|(_, want)| want).collect()
 }
 

@@ -29,7 +29,11 @@ pub trait Place {
 }
 
 pub struct Tencent;
-pub struct Huawei;
+
+pub struct Huawei {
+    /// Whether the listing shows that a backup was changed when it was finished.
+    pub tells_changes: bool,
+}
 
 fn policy(rule: &Value) -> Arc<Policy> {
     Arc::new(Policy::from_json(&json!({ "version": 1, "rules": [rule] })).unwrap())
@@ -68,8 +72,11 @@ impl Place for Tencent {
 }
 
 impl Huawei {
-    fn row(id: &str, status: &str, created: Timestamp) -> Value {
-        json!({ "id": id, "project_id": PROJECT, "vault_id": VAULT, "status": status, "created": created.to_string() })
+    fn row(id: &str, status: &str, created: Timestamp, updated: Timestamp) -> Value {
+        json!({
+            "id": id, "project_id": PROJECT, "vault_id": VAULT, "status": status,
+            "created": created.to_string(), "updated": updated.to_string(),
+        })
     }
 }
 
@@ -90,7 +97,7 @@ impl Place for Huawei {
     fn begin(&self, world: &World, draw: &mut Draw) -> BTreeMap<String, Timestamp> {
         let now = world.now();
         let ends = ends(now, draw, |at| format!("00000000-0000-4000-8000-{at:012}"));
-        let rows: Vec<Value> = ends.keys().map(|id| Huawei::row(id, "protecting", now)).collect();
+        let rows: Vec<Value> = ends.keys().map(|id| Huawei::row(id, "protecting", now, now)).collect();
         world.seed(Provider::Huawei, &json!({ "backups": rows }));
         ends
     }
@@ -100,7 +107,8 @@ impl Place for Huawei {
         let each = ends.iter().map(move |(id, end)| async move {
             world.until(*end).await;
             world.seed(Provider::Huawei, &json!({ "remove": [id] }));
-            world.seed(Provider::Huawei, &json!({ "backups": [Huawei::row(id, "available", begun)] }));
+            let updated = if self.tells_changes { *end } else { begun };
+            world.seed(Provider::Huawei, &json!({ "backups": [Huawei::row(id, "available", begun, updated)] }));
         });
         let each: Vec<_> = each.collect();
         Box::pin(async move {

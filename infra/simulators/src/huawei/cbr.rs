@@ -183,6 +183,7 @@ impl Huawei {
                 name: name.unwrap_or_else(|| backup.name.clone()),
                 image_type: "replication".to_owned(),
                 created: now,
+                updated: now,
                 appears: Some(later(record.ready, self.switches.visibility_delay_s)),
                 ..backup.clone()
             });

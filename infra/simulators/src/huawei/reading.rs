@@ -152,13 +152,13 @@ impl Huawei {
     }
 
     fn show(&self, backup: &Backup, with_records: bool, now: Timestamp) -> Value {
-        let created = naive_time(backup.created);
+        let (created, updated) = (naive_time(backup.created), naive_time(backup.updated));
         let mut shown = json!({
             "id": backup.id, "name": backup.name, "description": backup.description, "status": backup.status,
             "image_type": backup.image_type, "checkpoint_id": backup.checkpoint(), "vault_id": backup.vault, "parent_id": null,
             "provider_id": provider_of(&backup.resource_type), "project_id": backup.project, "enterprise_project_id": "0",
             "resource_id": backup.resource_id, "resource_name": "ecs-simulated", "resource_type": backup.resource_type,
-            "resource_size": 40, "resource_az": "az1.dc1", "created_at": created, "updated_at": created, "protected_at": created,
+            "resource_size": 40, "resource_az": "az1.dc1", "created_at": created, "updated_at": updated, "protected_at": created,
             "expired_at": null, "incremental": true, "children": [], "version": 3,
             "extend_info": {
                 "auto_trigger": true, "bootable": null, "contain_system_disk": backup.contain_system_disk, "encrypted": false,
@@ -254,10 +254,11 @@ fn sort(backups: &mut [&Backup], order: Option<&str>) -> Result<(), Refusal> {
     let (key, direction) =
         order.map_or(("created_at", "desc"), |order| order.split_once(':').unwrap_or((order, "desc")));
     match key {
-        // The simulated times of update and protection equal the creation.
-        "created_at" | "updated_at" | "protected_at" => {
+        // The simulated time of protection equals the creation.
+        "created_at" | "protected_at" => {
             backups.sort_by(|one, two| (one.created, &one.id).cmp(&(two.created, &two.id)))
         }
+        "updated_at" => backups.sort_by(|one, two| (one.updated, &one.id).cmp(&(two.updated, &two.id))),
         "name" => backups.sort_by(|one, two| one.name.cmp(&two.name)),
         "status" => backups.sort_by(|one, two| one.status.cmp(&two.status)),
         "id" => backups.sort_by(|one, two| one.id.cmp(&two.id)),

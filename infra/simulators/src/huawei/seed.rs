@@ -64,6 +64,7 @@ pub(super) struct SeedBackup {
     resource_id: Option<String>,
     contain_system_disk: Option<bool>,
     created: Option<Value>,
+    updated: Option<Value>,
 }
 
 impl SeedBackup {
@@ -72,6 +73,7 @@ impl SeedBackup {
             return Err(BadAdmin::new(format!("backup id `{}` must be a UUID", self.id)));
         }
         let created = self.created.map_or(Ok(now), |value| clock::time("created", &value))?;
+        let updated = self.updated.map_or(Ok(created), |value| clock::time("updated", &value))?;
         let plain = Backup::plain(&self.id, &self.project_id, &self.vault_id, created);
         Ok(Backup {
             name: self.name.unwrap_or(plain.name),
@@ -80,6 +82,7 @@ impl SeedBackup {
             resource_type: self.resource_type.unwrap_or(plain.resource_type),
             resource_id: self.resource_id.unwrap_or(plain.resource_id),
             contain_system_disk: self.contain_system_disk.unwrap_or(true),
+            updated,
             ..Backup::plain(&self.id, &self.project_id, &self.vault_id, created)
         })
     }

@@ -53,6 +53,7 @@ pub(super) struct Backup {
     pub(super) resource_type: String,
     pub(super) resource_id: String,
     pub(super) created: Timestamp,
+    pub(super) updated: Timestamp,
     pub(super) contain_system_disk: bool,
     /// The moment at which a replica appears in its destination; before that nobody sees it.
     pub(super) appears: Option<Timestamp>,
@@ -153,6 +154,7 @@ impl Backup {
             resource_type: "OS::Nova::Server".to_owned(),
             resource_id: server,
             created,
+            updated: created,
             contain_system_disk: true,
             appears: None,
         }

@@ -146,6 +146,7 @@ fn backup(item: &Backup) -> Result<backup::Backup, Failure> {
         vault_id: given(&item.vault_id).map(str::to_owned),
         created_at: item.created_at.as_deref().and_then(time),
         completed_at: None,
+        changed_at: item.updated_at.as_deref().and_then(time),
         size_gib: item.resource_size,
         eligibility: eligibility(item),
         hint: None,
@@ -298,6 +299,7 @@ mod tests {
         let mut item = json!({
             "id": "b-1", "name": "server-backup", "status": "available", "image_type": "backup", "resource_type": "OS::Nova::Server",
             "resource_id": "s-1", "resource_size": 50, "vault_id": "v-1", "created_at": "2025-03-25T06:32:07.951164",
+            "updated_at": "2025-03-25T06:34:03.482887",
             "extend_info": {"contain_system_disk": true}, "replication_records": [],
         });
         for (name, value) in fields.as_object().unwrap() {
@@ -477,6 +479,8 @@ mod tests {
         }
         assert_eq!(kind(Value::Null), None);
         assert_eq!((found.size_gib, found.created_at), (Some(50), Some(at("2025-03-25T06:32:07.951164Z"))));
+        assert_eq!(found.changed_at, Some(at("2025-03-25T06:34:03.482887Z")));
+        assert_eq!(listed(json!({"updated_at": null})).changed_at, None);
     }
 
     #[test]

@@ -138,6 +138,9 @@ pub struct Backup {
     /// When it was made. [`time`] reads it.
     #[serde(default, deserialize_with = "scalar")]
     pub created_at: Option<String>,
+    /// When the record of it was last changed, which is after it was made when it was finished. [`time`] reads it.
+    #[serde(default, deserialize_with = "scalar")]
+    pub updated_at: Option<String>,
     /// One of available, protecting, deleting, restoring, error, waiting_protect, waiting_delete, waiting_restore.
     pub status: Option<String>,
     /// When it is deleted by itself. [`time`] reads it.

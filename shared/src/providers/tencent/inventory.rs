@@ -206,6 +206,7 @@ fn backup(snapshot: Snapshot) -> Result<Backup, Failure> {
         vault_id: None,
         created_at: snapshot.create_time.as_deref().and_then(time),
         completed_at: None,
+        changed_at: None,
         size_gib: snapshot.disk_size,
         copies: snapshot.copying_to_regions.into_iter().flatten().map(running).collect(),
         // Only the destination tells about a finished copy.
@@ -352,6 +353,7 @@ mod tests {
             vault_id: None,
             created_at: Some(at("2026-11-21T08:30:00Z")),
             completed_at: None,
+            changed_at: None,
             size_gib: Some(50),
             eligibility: Eligibility::Usable,
             hint: Some("system disk, encrypted, instant snapshot".into()),
