@@ -2,7 +2,7 @@
 //! English, and in Chinese.
 
 /// A sentence with more of its own comes before one that would take it in.
-pub(super) const REASONS: [(&str, &str); 164] = [
+pub(super) const REASONS: [(&str, &str); 169] = [
     // What a sweep says of a copy.
     ("its time was over", "已过期限"),
     ("the copy is gone", "副本已不在"),
@@ -144,6 +144,23 @@ pub(super) const REASONS: [(&str, &str); 164] = [
     ("the target vault {} already replicates from {} in {}", "目标备份库 {} 已从 {}（{}）复制"),
     ("the target vault {} does not replicate from {}", "目标备份库 {} 不从 {} 复制"),
     ("the target vault {} is in the state ERROR: {}", "目标备份库 {} 处于状态 ERROR：{}"),
+    (
+        "the target vault {} is in the state {}, which does not say whether its copies can be used",
+        "目标备份库 {} 处于状态 {}，由此无法得知其副本是否可用",
+    ),
+    (
+        "the target vault {} says that it has carried all until {}, which is still to come",
+        "目标备份库 {} 称已复制到 {} 为止，而这一时刻尚未到来",
+    ),
+    (
+        "look at both vaults in the console; until they agree nothing is concluded from them",
+        "请在控制台查看两个备份库；在两者一致之前不据此下结论",
+    ),
+    ("the target vault {} tells a progress of {} %", "目标备份库 {} 给出的进度为 {} %"),
+    (
+        "the target vault {} names {} as its source, which replicates to {}",
+        "目标备份库 {} 写明其源为 {}，而后者在向 {} 复制",
+    ),
     ("the target vault is in the state ERROR", "目标备份库处于状态 ERROR"),
     ("the target vault {} is still being made", "目标备份库 {} 仍在创建"),
     ("the target vault {} is not in {}", "目标备份库 {} 不在 {}"),

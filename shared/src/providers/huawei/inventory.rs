@@ -171,10 +171,13 @@ fn copy(destination: &InventoryQuery, item: &Backup) -> Result<DestinationCopy, 
     let region = |record: &Record| given(&record.source_region).map(str::to_owned);
     let is_here = |record: &&Record| {
         let [made, item] = [given(&record.destination_backup_id), given(&item.id)];
-        given(&record.destination_region).is_none_or(|region| region == destination.region)
+        given(&record.destination_region).is_none_or(|region| region.eq_ignore_ascii_case(&destination.region))
             && (made.is_none() || made == item)
     };
     let records = || item.replication_records.iter().flatten().filter(is_here);
+    let is_none = |record: &Record| record.status.as_deref() != Some("success") && !is_live(&record.status);
+    // What its own records call a failure, or what holds nothing, is no copy, whatever its state.
+    let is_failed = records().next().is_some() && records().all(is_none);
     Ok(DestinationCopy {
         id: id(item)?,
         name: item.name.clone(),
@@ -182,6 +185,7 @@ fn copy(destination: &InventoryQuery, item: &Backup) -> Result<DestinationCopy, 
         vault_id: given(&item.vault_id).map(str::to_owned),
         source_region: records().find_map(region),
         state: match item.status.as_deref() {
+            _ if is_failed || item.resource_size == Some(0) => CopyState::Failed,
             Some("available" | "restoring" | "waiting_restore") => CopyState::Done,
             Some("error" | "deleting" | "waiting_delete" | "deleted") => CopyState::Failed,
             _ => CopyState::Running,
@@ -235,7 +239,7 @@ fn copy_record(record: &Record) -> CopyRecord {
     };
     let copy_id = given(&record.destination_backup_id).or(given(&record.destination_checkpoint_item_id));
     CopyRecord {
-        region: given(&record.destination_region).unwrap_or_default().to_owned(),
+        region: given(&record.destination_region).unwrap_or_default().to_ascii_lowercase(),
         project_id: given(&record.destination_project_id).map(str::to_owned),
         id: given(&record.id).map(str::to_owned),
         copy_id: copy_id.map(str::to_owned),

@@ -16,6 +16,7 @@ use crate::model::http::Reply;
 use crate::providers::asked::{Asked, Reading, ask};
 use crate::providers::call::Service;
 use crate::providers::inventory::{emptied, end_of, endless, repeated};
+use crate::providers::refusal::unreadable;
 use crate::providers::provider::{Acceptance, AttemptContext, FoundCopy, ReadBack};
 
 /// How far the provider's clock may be behind ours.
@@ -120,6 +121,15 @@ fn of_source(
 ) -> Result<Option<ReadBack>, Failure> {
     let Some(shown) = shown else { return Ok(None) };
     subject::of_backup(&replication.source.id, replication.source.project_id.as_deref(), shown, reply)?;
+    if given(&shown.id).is_none() {
+        return Err(unreadable(reply, errors::request_id(reply), "the answer holds no backup"));
+    }
+    // In doubt, a copy that is being made somewhere may be the one that is looked for.
+    let untold = |record: &Record| is_ours(replication, record) && is_live(&record.status) && is_placeless(record);
+    if intent.doubt && shown.replication_records.iter().flatten().any(untold) {
+        let why = "a replication record does not say to which region it is";
+        return Err(unreadable(reply, errors::request_id(reply), why));
+    }
     let records = shown.replication_records.iter().flatten();
     Ok(newest(replication, records.filter(|record| !is_spent(record, intent))).map(one))
 }
@@ -235,11 +245,16 @@ fn newest<'r>(replication: &Replication, records: impl Iterator<Item = &'r Recor
 fn is_there(replication: &Replication, record: &Record) -> bool {
     let destination = &replication.destination;
     match given(&record.destination_region) {
-        Some(region) => region == destination.region,
+        Some(region) => region.eq_ignore_ascii_case(&destination.region),
         // A project belongs to one region.
         None => given(&record.destination_project_id)
             .is_some_and(|project| Some(project) == destination.project_id.as_deref()),
     }
+}
+
+/// Whether a record says nothing of its destination.
+fn is_placeless(record: &Record) -> bool {
+    given(&record.destination_region).is_none() && given(&record.destination_project_id).is_none()
 }
 
 /// Whether a record is of this source. A replica may carry the record that made it, which has another source.
