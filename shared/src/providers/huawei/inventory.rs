@@ -509,6 +509,38 @@ mod tests {
         assert_eq!(next(None, &reply(&json!({"count": 0}))).unwrap_err().disposition, Disposition::Retryable);
     }
 
+    /// A replica that its own record calls a failure, or that holds nothing, is no copy, however available it says it is.
+    #[test]
+    fn a_replica_that_failed_or_is_empty_is_no_copy() {
+        let state = |fields: Value| {
+            let mut replica = item(json!({"id": "c-1", "image_type": "replication", "status": "available"}));
+            replica.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            let page = reply(&json!({"backups": [replica], "count": 1}));
+            let page = Huawei.listed_copies(&scope(Operation::CopyBackup), None, &page).unwrap();
+            page.copies[0].state
+        };
+        let records = |statuses: &[&str]| {
+            let records: Vec<Value> = statuses
+                .iter()
+                .map(|status| json!({"id": "r", "status": status, "source_backup_id": "b-1", "destination_backup_id": "c-1"}))
+                .collect();
+            json!({"replication_records": records})
+        };
+        for (fields, wanted) in [
+            (json!({}), CopyState::Done),
+            (json!({"replication_records": []}), CopyState::Done),
+            (records(&["success"]), CopyState::Done),
+            (records(&["fail", "success"]), CopyState::Done),
+            (records(&["replicating"]), CopyState::Done),
+            (records(&["fail"]), CopyState::Failed),
+            (records(&["error"]), CopyState::Failed),
+            (records(&["skip"]), CopyState::Failed),
+            (json!({"resource_size": 0}), CopyState::Failed),
+        ] {
+            assert_eq!(state(fields.clone()), wanted, "{fields}");
+        }
+    }
+
     #[test]
     fn a_destination_lists_replicas() {
         let replica = |id: &str, status: &str| item(json!({"id": id, "status": status, "image_type": "replication"}));
