@@ -296,7 +296,11 @@ async fn a_pair_whose_vaults_are_not_as_they_should_be_holds_nothing() {
         (state("UNKNOWN"), unknown, "is in the state UNKNOWN, which does not say"),
         (other, unknown, "as its source, which replicates to v-000life0other000001t"),
         (target(json!({ "source_region": "cn-beijing" })), red, ""),
-        (json!({ "remove": ["v-000life0source00001s"] }), unknown, "the vault v-000life0source00001s, which the rule names"),
+        (
+            json!({ "remove": ["v-000life0source00001s"] }),
+            unknown,
+            "the vault v-000life0source00001s, which the rule names",
+        ),
     ] {
         let scene = Scene::of_alibaba().await;
         scene.sweep().await;

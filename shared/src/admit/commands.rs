@@ -84,7 +84,10 @@ fn unknown_rule(policy: &Policy, name: &str) -> FieldError {
     let like = |rule: &&Rule| strsim::normalized_damerau_levenshtein(name, &rule.name);
     let nearest = policy.rules.iter().max_by(|one, other| like(one).total_cmp(&like(other)));
     let nearest = nearest.map_or(String::new(), |rule| format!("; {} is spelt most like it", rule.name));
-    FieldError::new("rule", format!("the policy has no rule {}{nearest}; nothing of this command was started", one_line(name)))
+    FieldError::new(
+        "rule",
+        format!("the policy has no rule {}{nearest}; nothing of this command was started", one_line(name)),
+    )
 }
 
 /// The rules that copy from the place of the command's source to this destination with the command's options. The rule that the

@@ -367,9 +367,9 @@ impl VaultPair {
         }
         match (self.status.as_deref(), self.new_progress_until) {
             (Some(state), _) if state != "CREATED" => Err(unclear(target, state)),
-            (_, Some(until)) if until > later(now, AHEAD) => {
-                Err(format!("the target vault {target} says that it has carried all until {until}, which is still to come"))
-            }
+            (_, Some(until)) if until > later(now, AHEAD) => Err(format!(
+                "the target vault {target} says that it has carried all until {until}, which is still to come"
+            )),
             _ => Ok(self),
         }
     }

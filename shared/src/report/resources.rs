@@ -193,9 +193,8 @@ impl Resources {
     ) -> (ResourceState, Option<&'r Copied>, Option<&'r Uncopied>) {
         let copied = resource.at.get(at).and_then(|side| side.copied.as_ref());
         let due = |made| terms.objective.is_some_and(|objective| later(made, objective.max_lag) < terms.at);
-        let after = |uncopied: &&Uncopied| {
-            copied.is_none_or(|copied| uncopied.made > copied.made) && uncopied.counts(due)
-        };
+        let after =
+            |uncopied: &&Uncopied| copied.is_none_or(|copied| uncopied.made > copied.made) && uncopied.counts(due);
         let uncopied = self.uncopied.get(&(id.clone(), at)).and_then(|kept| kept.values().find(after));
         let Some(objective) = terms.objective else {
             let state = if copied.is_some() { ResourceState::Protected } else { ResourceState::Pending };

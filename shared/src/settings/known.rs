@@ -175,7 +175,9 @@ mod tests {
 
     #[test]
     fn a_switch_for_safety_that_is_empty_is_refused_by_name() {
-        for name in ["OFFSITE_PAUSED", "OFFSITE_ALLOWED_DESTINATIONS", "OFFSITE_DIRECT_COMMANDS", "OFFSITE_HUAWEI_ON_DOUBT"] {
+        for name in
+            ["OFFSITE_PAUSED", "OFFSITE_ALLOWED_DESTINATIONS", "OFFSITE_DIRECT_COMMANDS", "OFFSITE_HUAWEI_ON_DOUBT"]
+        {
             let set = |value: &str| Environment::new([(name.to_owned(), value.to_owned())]);
             let refused = check(&set("")).unwrap_err().message;
             assert_eq!(refused, format!("{name} is set and empty: give it its value, or unset it"));

@@ -159,7 +159,8 @@ impl Settings {
             give_up: copy_deadline(environment, usual.give_up)?.max(longest_wait),
             audit: seconds("OFFSITE_AUDIT_S", usual.audit)?,
         };
-        let timeout = Duration::from_millis(environment.number("OFFSITE_TIMEOUT_MS", 15_000, LEAST_EXCHANGE_MS..=600_000)?);
+        let timeout =
+            Duration::from_millis(environment.number("OFFSITE_TIMEOUT_MS", 15_000, LEAST_EXCHANGE_MS..=600_000)?);
         let connect_timeout = milliseconds("OFFSITE_CONNECT_TIMEOUT_MS", 3_000)?;
         Ok(Settings {
             allowed: environment.get("OFFSITE_ALLOWED_DESTINATIONS").map(allow_list).transpose()?,

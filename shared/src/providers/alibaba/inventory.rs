@@ -188,7 +188,8 @@ pub fn read_pair(replication: &Replication, replies: &[Reply]) -> Asked<VaultPai
     };
     let pairing = match elsewhere {
         Some(other) if is_ours => {
-            let why = format!("the target vault {wanted} names {} as its source, which replicates to {other}", source.id);
+            let why =
+                format!("the target vault {wanted} names {} as its source, which replicates to {other}", source.id);
             return Err(contradiction(why).into());
         }
         Some(other) => Pairing::Elsewhere(other),
@@ -212,10 +213,13 @@ pub(super) fn too_much(target: &str, percent: u64) -> Failure {
     contradiction(format!("the target vault {target} tells a progress of {percent} %"))
 }
 
+/// The code of answers that cannot be true together.
+pub(super) const CONTRADICTION: &str = "contradicting_answers";
+
 /// The failure of answers that cannot be true together. They are no proof of anything, and asking again at once does not help.
 fn contradiction(why: String) -> Failure {
     let advice = "look at both vaults in the console; until they agree nothing is concluded from them";
-    Failure::local(Disposition::Permanent, "contradicting_answers", why, advice)
+    Failure::local(Disposition::Permanent, CONTRADICTION, why, advice)
 }
 
 fn known(pairing: Pairing, target: Option<&Vault>) -> VaultPair {
@@ -598,7 +602,7 @@ mod tests {
             ),
         ] {
             let Err(Need::Failed(failure)) = read_pair(&replication(), &replies) else { panic!("{why}") };
-            assert_eq!((failure.code.as_str(), failure.disposition), ("contradicting_answers", Disposition::Permanent));
+            assert_eq!((failure.code.as_str(), failure.disposition), (CONTRADICTION, Disposition::Permanent));
             assert!(failure.message.contains(why), "{failure}");
         }
         let broken = target(json!({"Status": "ERROR", "VaultStatusMessage": ""}));
@@ -653,9 +657,8 @@ mod tests {
         let abroad = target(json!({"ReplicationSourceVaultId": "v-1", "ReplicationSourceRegionId": "cn-beijing"}));
         assert_eq!(read_known(&[abroad]).pairing, Pairing::Elsewhere("v-1".into()));
         assert!(matches!(read_pair(&replication(), &[refused("Throttling")]), Err(Need::Failed(_))));
-        let untold = target(
-            json!({"ReplicationSourceVaultId": "v-1", "ReplicationProgress": {"NewReplicationProgress": 0}}),
-        );
+        let untold =
+            target(json!({"ReplicationSourceVaultId": "v-1", "ReplicationProgress": {"NewReplicationProgress": 0}}));
         let untold = read_known(&[untold, source("v-2")]);
         assert_eq!((untold.historical_progress, untold.new_progress_until), (None, None));
     }

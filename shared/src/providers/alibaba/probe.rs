@@ -8,13 +8,13 @@ use serde::Deserialize;
 
 use super::calls::call;
 use super::errors::read;
-use super::inventory::read_pair;
+use super::inventory::{CONTRADICTION, read_pair};
 use super::model::Envelope;
 use super::{Alibaba, codes};
 use crate::model::command::{Operation, Options, Replication, Source};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
-use crate::providers::asked::{Asked, ask};
+use crate::providers::asked::{Asked, Need, ask};
 use crate::providers::call::Effect;
 use crate::providers::inventory::{Pairing, VaultPair};
 use crate::providers::probe::{Finding, Health, Probe, Route, Topic};
@@ -165,7 +165,12 @@ fn vault(route: &Route, replies: &[Reply]) -> Asked<Finding> {
         occurrence: None,
         rule: None,
     };
-    Ok(judge(&read_pair(&replication, replies)?, source, target))
+    match read_pair(&replication, replies) {
+        Err(Need::Failed(failure)) if failure.code == CONTRADICTION => {
+            Ok(Finding::new(Health::Fail, failure.message, failure.advice))
+        }
+        pair => Ok(judge(&pair?, source, target)),
+    }
 }
 
 fn unnamed() -> Finding {
@@ -260,7 +265,6 @@ mod tests {
     use super::*;
     use crate::model::command::Destination;
     use crate::model::failure::Disposition;
-    use crate::providers::asked::Need;
     use crate::providers::call::Service;
     use crate::providers::provider::Provider;
 
@@ -336,6 +340,13 @@ mod tests {
             (vec![target(json!({"ReplicationSourceVaultId": "v-1"})), source()], Health::Ok),
             (vec![target(json!({"ReplicationSourceVaultId": "v-9"}))], Health::Fail),
             (vec![target(json!({"Status": "ERROR"})), source()], Health::Fail),
+            (
+                vec![
+                    target(json!({"ReplicationSourceVaultId": "v-1"})),
+                    vault(json!({"VaultId": "v-1", "ReplicationTargetVaultId": "v-9"})),
+                ],
+                Health::Fail,
+            ),
             (vec![target(json!({"Status": "INITIALIZING"})), source()], Health::Warn),
         ] {
             let finding = found(Alibaba.diagnose(Topic::Vault, &route(), &replies));

@@ -137,10 +137,9 @@ fn in_destination(replication: &Replication, id: &str, reply: Option<&Reply>) ->
         return Ok(Observation::Gone(format!("the copy {id} is not in {}", destination.region)));
     };
     match copy.status.as_deref() {
-        Some("available") if copy.resource_size == Some(0) => Ok(Observation::Running(format!(
-            "the copy {id} is available in {}, and of 0 GB",
-            destination.region
-        ))),
+        Some("available") if copy.resource_size == Some(0) => {
+            Ok(Observation::Running(format!("the copy {id} is available in {}, and of 0 GB", destination.region)))
+        }
         Some(state @ "available") => Ok(Observation::Seen(Evidence {
             destination_id: Some(id.to_owned()),
             state: state.to_owned(),
@@ -188,7 +187,8 @@ fn shown(
 fn ours<'r>(replication: &Replication, receipt: &Receipt, records: &'r [Record]) -> Option<&'r Record> {
     let by_id = records.iter().find(|record| record.id.is_some() && record.id == receipt.replication_id);
     let region = &replication.destination.region;
-    let there = |record: &&Record| given(&record.destination_region).is_some_and(|told| told.eq_ignore_ascii_case(region));
+    let there =
+        |record: &&Record| given(&record.destination_region).is_some_and(|told| told.eq_ignore_ascii_case(region));
     if by_id.is_some() || receipt.replication_id.is_some() {
         return by_id;
     }

@@ -16,8 +16,8 @@ use crate::model::http::Reply;
 use crate::providers::asked::{Asked, Reading, ask};
 use crate::providers::call::Service;
 use crate::providers::inventory::{emptied, end_of, endless, repeated};
-use crate::providers::refusal::unreadable;
 use crate::providers::provider::{Acceptance, AttemptContext, FoundCopy, ReadBack};
+use crate::providers::refusal::unreadable;
 
 /// How far the provider's clock may be behind ours.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -103,6 +103,7 @@ fn item<'a>(
             goes_on &= intent.doubt;
             let of_item = |record: &Record| given(&record.source_checkpoint_item_id) == Some(&replication.source.id);
             listed.items.retain(|record| of_item(record) && !is_spent(record, intent));
+            all_placed(replication, intent, listed.items.iter(), reply)?;
         }
         let found = newest(replication, listed.items.iter()).map(one);
         if let (None, true, Some(offset)) = (&found, goes_on, listed.next) {
@@ -124,13 +125,9 @@ fn of_source(
     if given(&shown.id).is_none() {
         return Err(unreadable(reply, errors::request_id(reply), "the answer holds no backup"));
     }
-    // In doubt, a copy that is being made somewhere may be the one that is looked for.
-    let untold = |record: &Record| is_ours(replication, record) && is_live(&record.status) && is_placeless(record);
-    if intent.doubt && shown.replication_records.iter().flatten().any(untold) {
-        let why = "a replication record does not say to which region it is";
-        return Err(unreadable(reply, errors::request_id(reply), why));
-    }
-    let records = shown.replication_records.iter().flatten();
+    let records = || shown.replication_records.iter().flatten();
+    all_placed(replication, intent, records(), reply)?;
+    let records = records();
     Ok(newest(replication, records.filter(|record| !is_spent(record, intent))).map(one))
 }
 
@@ -252,9 +249,24 @@ fn is_there(replication: &Replication, record: &Record) -> bool {
     }
 }
 
-/// Whether a record says nothing of its destination.
-fn is_placeless(record: &Record) -> bool {
-    given(&record.destination_region).is_none() && given(&record.destination_project_id).is_none()
+/// Checks that each record of a copy that may be there says where to. In doubt, one that does not may be the one that is looked for.
+fn all_placed<'r>(
+    replication: &Replication,
+    intent: &AttemptContext,
+    mut records: impl Iterator<Item = &'r Record>,
+    reply: &Reply,
+) -> Result<(), Failure> {
+    let untold = |record: &Record| {
+        let place = given(&record.destination_region).or(given(&record.destination_project_id));
+        place.is_none() && is_ours(replication, record) && is_live(&record.status)
+    };
+    match intent.doubt && records.any(untold) {
+        true => {
+            let why = "a replication record does not say to which region it is";
+            Err(unreadable(reply, errors::request_id(reply), why))
+        }
+        false => Ok(()),
+    }
 }
 
 /// Whether a record is of this source. A replica may carry the record that made it, which has another source.

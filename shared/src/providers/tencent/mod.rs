@@ -213,7 +213,8 @@ mod tests {
         let command = json!({ "action": "replicate", "provider": "tencent", "operation": "copy-snapshot",
             "source": { "region": "ap-guangzhou", "snapshot_id": "snap-source01" }, "destinations": [{ "region": "ap-beijing" }] });
         let replication = Command::from_json(&command).unwrap().replications().remove(0);
-        let body = json!({ "Response": { "RequestId": "r", "SnapshotCopyResultSet": results } }).to_string().into_bytes();
+        let body =
+            json!({ "Response": { "RequestId": "r", "SnapshotCopyResultSet": results } }).to_string().into_bytes();
         let reply = Reply { status: 200, headers: Vec::new(), body };
         let accepted = Tencent.started(&replication, &reply);
         accepted.map(|accepted| accepted.receipts[0].replication_id.clone()).map_err(|failure| failure.disposition)

@@ -131,7 +131,9 @@ impl Named<'_> {
 
 /// The failure where all that bears the copy's name is of another disk size. It is not ours, and beside it ours could not be told.
 fn another_size(id: &str, size: u64) -> Failure {
-    let why = format!("the snapshot {id} bears the name of the copy and has another disk size than its source, which has {size} GiB");
+    let why = format!(
+        "the snapshot {id} bears the name of the copy and has another disk size than its source, which has {size} GiB"
+    );
     let advice = "it is not ours: look at both in the console, and rename or delete the one that bears this name";
     let failure = Failure::local(Disposition::Permanent, "another_disk_size", why, advice);
     Failure { whose: Whose::Backup, ..failure }

@@ -14,7 +14,9 @@ pub enum DatabaseError {
         path: PathBuf,
     },
     /// The path is one that SQLite itself does not take for a file.
-    #[error("{path}: OFFSITE_DB must be the path of a file: a ledger in memory forgets each copy, which is then paid again; write ./{path} if a file is called so")]
+    #[error(
+        "{path}: OFFSITE_DB must be the path of a file: a ledger in memory forgets each copy, which is then paid again; write ./{path} if a file is called so"
+    )]
     NoFile {
         /// What was given as the path.
         path: PathBuf,
