@@ -22,7 +22,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde_json::json;
 
 use super::check::Check;
-use crate::home::database::{APPLICATION_ID, Database, DatabaseError, SCHEMA_VERSION};
+use crate::home::database::{APPLICATION_ID, SCHEMA_VERSION, no_file};
 use crate::home::{self, reach};
 
 /// How long AWS is asked.
@@ -190,10 +190,10 @@ async fn answers(part: &Part) -> Finding {
 
 fn in_file(path: &Path, simulated: bool) -> (Finding, Vec<(String, Pause)>, Option<String>) {
     let fail = |why: String, advice: &str| (Finding::new(Health::Fail, why, advice), Vec::new(), None);
+    if let Some(error) = no_file(path) {
+        return fail(error.to_string(), "set OFFSITE_DB to the path of a file");
+    }
     if !path.exists() {
-        if let Err(error @ DatabaseError::NoFile { .. }) = Database::open(path) {
-            return fail(error.to_string(), "set OFFSITE_DB to the path of a file");
-        }
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         return match parent.is_none_or(Path::is_dir) {
             true => (Finding::ok("is not there yet: the first event makes it"), Vec::new(), None),

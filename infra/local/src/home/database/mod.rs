@@ -44,8 +44,8 @@ impl Database {
     /// [`DatabaseError`] with the path and what to do. A file of a newer version is not touched.
     pub fn open(path: &Path) -> Result<Database, DatabaseError> {
         let shared: Arc<Path> = Arc::from(path);
-        if is_no_file(path) {
-            return Err(DatabaseError::NoFile { path: path.to_owned() });
+        if let Some(error) = no_file(path) {
+            return Err(error);
         }
         if let Some(parent) = path.parent()
             && !parent.as_os_str().is_empty()
@@ -269,9 +269,10 @@ fn commit_together(connection: &Connection, batch: impl Iterator<Item = Box<dyn 
     waiting.into_iter().for_each(|write| write.finish(failure.as_ref()));
 }
 
-/// Whether SQLite takes a path for a database in memory, or for a URI whose options may say so.
-fn is_no_file(path: &Path) -> bool {
-    path.to_str().is_some_and(|path| path.is_empty() || path.starts_with(':') || path.starts_with("file:"))
+/// The refusal of a path that SQLite takes for a database in memory, or for a URI whose options may say so.
+pub(crate) fn no_file(path: &Path) -> Option<DatabaseError> {
+    let is_none = |path: &str| path.is_empty() || path.starts_with(':') || path.starts_with("file:");
+    path.to_str().is_some_and(is_none).then(|| DatabaseError::NoFile { path: path.to_owned() })
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
