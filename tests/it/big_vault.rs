@@ -1,7 +1,7 @@
 //! A vault-wide answer with 20,000 backups: none of its copies is lost, whatever the deadline, and nothing is too large.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -46,6 +46,13 @@ struct World {
     queue: Mutex<BTreeSet<String>>,
     /// This many writes are taken, and then none that is new.
     full_after: Option<usize>,
+    /// What a write takes.
+    put_us: AtomicI64,
+    /// The writes that are under way, and the most there were at once.
+    under_way: AtomicUsize,
+    most_at_once: AtomicUsize,
+    /// Whether the queue takes nothing.
+    queue_is_down: AtomicBool,
 }
 
 impl World {
@@ -58,6 +65,11 @@ impl World {
             records: Mutex::default(),
             queue: Mutex::default(),
             full_after,
+            // Ten writes at a time, of 6 ms each.
+            put_us: AtomicI64::new(600),
+            under_way: AtomicUsize::new(0),
+            most_at_once: AtomicUsize::new(0),
+            queue_is_down: AtomicBool::new(false),
         })
     }
 
@@ -129,8 +141,7 @@ impl Ledger for World {
     }
 
     fn put<'a>(&'a self, record: &'a Record, expect: &'a Expect) -> Boxed<'a, Result<Put, LedgerError>> {
-        // Ten writes at a time, of 6 ms each.
-        self.pass(Duration::from_micros(600));
+        self.pass(Duration::from_micros(self.put_us.load(Ordering::SeqCst) as u64));
         let puts = self.puts.fetch_add(1, Ordering::SeqCst);
         let is_full = self.full_after.is_some_and(|after| puts >= after) && *expect == Expect::Absent;
         if is_full || record.to_text().unwrap().len() > ITEM {
@@ -148,7 +159,13 @@ impl Ledger for World {
         if outcome == Put::Stored {
             records.insert(record.key.clone(), record.clone());
         }
-        Box::pin(async move { Ok(outcome) })
+        Box::pin(async move {
+            let now = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most_at_once.fetch_max(now, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            self.under_way.fetch_sub(1, Ordering::SeqCst);
+            Ok(outcome)
+        })
     }
 
     fn list<'a>(
@@ -184,7 +201,7 @@ impl Emitter for World {
         let mut outcomes = Vec::new();
         for ten in messages.chunks(10) {
             self.pass(Duration::from_millis(if self.now() < until { 12 } else { 0 }));
-            let in_time = self.now() < until;
+            let in_time = self.now() < until && !self.queue_is_down.load(Ordering::SeqCst);
             for message in ten {
                 if in_time {
                     let id = message.event["data"]["replication_id"].as_str().unwrap().to_owned();
@@ -267,4 +284,25 @@ async fn a_write_that_no_repeat_can_save_ends_the_delivery_at_once() {
     // What was written is told of all the same.
     assert_eq!(world.queue.lock().unwrap().len(), world.backups());
     assert_eq!(world.vault().state, State::InDoubt);
+}
+
+/// Marking what the queue has taken is work for the time that is left, and no more: what is not marked is sent again, under the same ID.
+#[tokio::test]
+async fn receipts_are_marked_several_at_a_time_and_never_past_the_deadline() {
+    let world = World::new(None);
+    let command = sample("huawei/copy-checkpoint-scheduler-input.json");
+    world.queue_is_down.store(true, Ordering::SeqCst);
+    let _ = world.event(&command, 900).await;
+    let waiting = |world: &World| world.records.lock().unwrap().values().filter(|record| record.outbox).count();
+    let before = waiting(&world);
+    assert!(before >= BACKUPS && world.queue.lock().unwrap().is_empty(), "{before}");
+    world.queue_is_down.store(false, Ordering::SeqCst);
+    world.pass(Duration::from_secs(1_300));
+    // A page of a hundred would take five seconds. That this ends in time, the world itself holds.
+    world.put_us.store(50_000, Ordering::SeqCst);
+    world.most_at_once.store(0, Ordering::SeqCst);
+    let _ = world.event(&json!({ "action": "sweep" }), 4).await;
+    let (marked, sent) = (before - waiting(&world), world.queue.lock().unwrap().len());
+    assert!(marked > 0 && marked < sent, "{marked} marked of {sent} that the queue has");
+    assert!(world.most_at_once.load(Ordering::SeqCst) > 1, "one after the other");
 }

@@ -333,6 +333,23 @@ async fn an_endpoint_that_is_closed_or_silent_stops_its_own_cloud_only() {
     assert_eq!(seen.statuses("alibaba", "read-source"), ["ok"]);
 }
 
+/// Where copies need an answer, one that is out of order or empty is a failed check: the exit code says so.
+#[tokio::test]
+async fn a_cloud_that_answers_nothing_that_can_be_read_fails() {
+    for kind in ["http_500_before", "html_503", "empty_200"] {
+        let practice = Practice::open().await;
+        for base in practice.bases() {
+            practice.admin(&base, "faults", &json!({"faults": [{"action": "*", "kind": kind}]})).await;
+        }
+        let seen = practice.run(args(practice.policy(&all()))).await;
+        assert!(!seen.well, "{kind}: {}", seen.text);
+        for provider in ["alibaba", "huawei", "tencent"] {
+            assert_eq!(seen.statuses(provider, "read-source"), ["fail"], "{kind} {provider}: {}", seen.text);
+            assert_eq!(seen.statuses(provider, "read-destination"), ["fail"], "{kind} {provider}: {}", seen.text);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_vault_that_cannot_take_copies_is_told() {
     let practice = Practice::open().await;

@@ -273,3 +273,51 @@ async fn a_job_that_its_pair_has_carried_may_go() {
     assert_eq!((report.counts.missed, report.conclusion), (0, Conclusion::Holds), "{:?}", report.why);
     assert_eq!((scene.told("missed").await, scene.told("overtaken").await), (0, 0));
 }
+
+#[tokio::test]
+async fn a_pair_whose_vaults_are_not_as_they_should_be_holds_nothing() {
+    let target = |fields: Value| {
+        let mut vault = json!({
+            "vault_id": "v-000life0target00001t", "region": "cn-chengdu", "source_vault_id": "v-000life0source00001s", "source_region": "cn-shenzhen",
+        });
+        vault.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        json!({ "vaults": [vault] })
+    };
+    let state = |state: &str| target(json!({ "status": state }));
+    let other = json!({ "vaults": [{
+        "vault_id": "v-000life0other000001t", "region": "cn-chengdu", "source_vault_id": "v-000life0source00001s", "source_region": "cn-shenzhen",
+    }] });
+    let (red, unknown) = (Conclusion::Broken, Conclusion::Unknown);
+    for (spoilt, wanted, why) in [
+        (state("CREATED"), Conclusion::Holds, ""),
+        (state("ERROR"), red, "the target vault v-000life0target00001t is in the state ERROR: UNKNOWN_ERROR"),
+        (state("DELETING"), unknown, "is in the state DELETING, which does not say whether its copies can be used"),
+        (state("INITIALIZING"), unknown, "is in the state INITIALIZING, which does not say"),
+        (state("UNKNOWN"), unknown, "is in the state UNKNOWN, which does not say"),
+        (other, unknown, "as its source, which replicates to v-000life0other000001t"),
+        (target(json!({ "source_region": "cn-beijing" })), red, ""),
+        (
+            json!({ "remove": ["v-000life0source00001s"] }),
+            unknown,
+            "the vault v-000life0source00001s, which the rule names",
+        ),
+    ] {
+        let scene = Scene::of_alibaba().await;
+        scene.sweep().await;
+        scene.pass(25).await;
+        scene.sweep().await;
+        assert_eq!(scene.report().await.conclusion, Conclusion::Holds);
+        let mut seed = spoilt.clone();
+        if let Some(vault) = seed.pointer_mut("/vaults/0") {
+            let hours_ago = scene.estate.clock.now() - jiff::SignedDuration::from_hours(24);
+            vault["created"] = json!(hours_ago.to_string());
+        }
+        scene.seed(seed).await;
+        let swept = scene.sweep().await;
+        let report = scene.report().await;
+        let told = format!("{swept} {:?} {:?}", report.why, report.exceptions);
+        assert_eq!(report.conclusion, wanted, "{spoilt}: {told}");
+        assert!(told.contains(why), "{spoilt}: {told}");
+        assert_eq!(scene.copies().len(), 1, "{spoilt}: nothing is begun twice");
+    }
+}

@@ -3,6 +3,7 @@
 use offsite_shared::context::Context;
 use offsite_shared::handler::handle;
 use offsite_shared::ledger::store::RecordFilter;
+use offsite_shared::report::{Conclusion, Fault};
 use serde_json::{Value, json};
 
 use crate::life::{COPY, Life, NEAR};
@@ -116,4 +117,55 @@ async fn a_destination_that_falls_silent_after_it_was_listed_keeps_nothing_from_
             "{swept}"
         );
     }
+}
+
+/// A snapshot that stays unfinished protects nobody, and promises nothing as long as its copy is not due.
+#[tokio::test]
+async fn a_disk_whose_only_backup_is_never_finished_is_unprotected_once_that_is_due() {
+    let life = Life::begin(|rule| rule["objective"] = json!({ "max_lag": "24h", "rpo": "3d" })).await;
+    life.sweep().await;
+    let unfinished = |id: &str, disk: &str, days: u64| {
+        json!({ "snapshots": [{
+            "snapshot_id": id, "region": "ap-guangzhou", "name": format!("life-{id}"), "disk_id": disk, "creating_s": days * 86_400,
+        }] })
+    };
+    life.seed(unfinished("snap-life000001", "disk-life0001", 10)).await;
+    life.sweep().await;
+    let report = life.report().await;
+    let rpo = report.rpo.as_ref().unwrap();
+    assert_eq!((report.conclusion, report.resources.unprotected), (Conclusion::Holds, 0), "{:?}", report.why);
+    assert_eq!((rpo.late, rpo.worst_resource.as_deref()), (0, None), "nothing is due, so nothing is late");
+
+    life.pass(30).await;
+    life.sweep().await;
+    let report = life.report().await;
+    let line = &report.unprotected[0];
+    let rpo = report.rpo.as_ref().unwrap();
+    assert_eq!((report.conclusion, report.resources.unprotected), (Conclusion::Broken, 1), "{:?}", report.why);
+    assert_eq!((line.cause.as_str(), line.fault, report.gaps), ("not_ready", Fault::CannotBeCopied, 0), "{line:?}");
+    assert!(line.reason.as_deref().is_some_and(|reason| reason.contains("is still being created")), "{line:?}");
+    assert_eq!((rpo.late, rpo.worst_resource.as_deref()), (1, Some("disk-life0001")));
+
+    // That it goes makes nothing better; a newer copy does.
+    life.seed(json!({ "remove": ["snap-life000001"] })).await;
+    life.sweep().await;
+    assert_eq!(life.report().await.conclusion, Conclusion::Broken);
+    life.seed(json!({ "snapshots": [{
+        "snapshot_id": "snap-life000002", "region": "ap-guangzhou", "name": "life-2", "disk_id": "disk-life0001",
+    }] }))
+    .await;
+    life.sweep().await;
+    life.arrive().await;
+    life.sweep().await;
+    let report = life.report().await;
+    assert_eq!((report.conclusion, report.rpo.unwrap().late), (Conclusion::Holds, 0), "{:?}", report.why);
+
+    // One that goes before its copy is due was never promised.
+    life.seed(unfinished("snap-life000003", "disk-life0002", 10)).await;
+    life.sweep().await;
+    life.seed(json!({ "remove": ["snap-life000003"] })).await;
+    life.pass(30).await;
+    life.sweep().await;
+    let report = life.report().await;
+    assert!(report.unprotected.iter().all(|line| line.resource != "disk-life0002"), "{:?}", report.unprotected);
 }

@@ -86,6 +86,8 @@ fn refusal(event: &Value) -> Option<String> {
 fn what_an_event_may_hold_is_bounded() {
     let text = |bytes: usize| json!("a".repeat(bytes));
     let regions = |count: usize| (0..count).map(|at| json!({ "region": format!("ap-r{at}") })).collect::<Value>();
+    let source = |bytes: usize| json!({ "region": "ap-guangzhou", "snapshot_id": "a".repeat(bytes) });
+    let region = |bytes: usize| json!([{ "region": "a".repeat(bytes) }]);
     let rows = [
         (
             "records",
@@ -113,6 +115,8 @@ fn what_an_event_may_hold_is_bounded() {
             with("occurrence", text(256)),
             "occurrence: has 256 bytes, and 255 are the most",
         ),
+        ("snapshot_id", with("source", source(255)), with("source", source(256)), "source.snapshot_id: must be an ID"),
+        ("region", with("destinations", region(255)), with("destinations", region(256)), "must be a region code"),
         ("destinations", with("destinations", regions(10)), with("destinations", regions(1_001)), "are the most"),
     ];
     for (name, well, beyond, words) in rows {

@@ -89,6 +89,10 @@ async fn what_no_rule_wants_is_refused_whatever_it_claims() {
     let mut claimed = copy(web, &["eu-frankfurt"]);
     claimed["rule"] = json!("web");
     guarded.refused(&claimed, "no rule of the policy asks for this copy").await;
+    // A rule that is not there: another one would cover it, and is not what the sender meant.
+    let mut misspelt = copy(web, &["ap-beijing"]);
+    misspelt["rule"] = json!("wbe");
+    guarded.refused(&misspelt, "rule: the policy has no rule wbe; web is spelt most like it").await;
     let mut elsewhere = copy(web, &["ap-beijing"]);
     elsewhere["source"]["region"] = json!("ap-shanghai");
     guarded.refused(&elsewhere, "no rule of the policy asks for this copy").await;

@@ -424,3 +424,35 @@ async fn as_a_process_it_tells_by_its_exit_code_and_never_says_holds() {
     let ended = command_line::run(&["simulate", "--help"], &[], None).await;
     assert!(ended.stdout.contains("--read-only"), "{}", ended.stdout);
 }
+
+/// Where nothing listens, a person is told soon, and not after each question was tried for a minute.
+#[tokio::test]
+async fn a_cloud_that_cannot_be_connected_to_is_told_soon() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nowhere = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let rule = json!({ "name": "web", "provider": "tencent", "source": { "region": "ap-guangzhou" }, "destinations": [{ "region": "ap-beijing" }] });
+    std::fs::write(at("policy.json"), json!({ "version": 1, "rules": [rule] }).to_string()).unwrap();
+    let environment = [
+        ("OFFSITE_TENCENT_ENDPOINT", nowhere.clone()),
+        ("OFFSITE_TENCENT_STS_ENDPOINT", nowhere),
+        ("OFFSITE_POLICY", at("policy.json")),
+        ("OFFSITE_DB", at("offsite.db")),
+        ("TENCENTCLOUD_SECRET_ID", "AKIDEXAMPLE".to_owned()),
+        ("TENCENTCLOUD_SECRET_KEY", "secret".to_owned()),
+    ];
+    let environment: Vec<(String, String)> =
+        environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let (witness, status) = (["witness"], ["status", "snap-aaaaaaa1"]);
+    let asked = futures_util::future::join(
+        command_line::run(&witness, &environment, None),
+        command_line::run(&status, &environment, None),
+    );
+    let (witness, status) = tokio::time::timeout(Duration::from_secs(45), asked).await.expect("it is told soon");
+    assert_eq!((witness.code, status.code), (1, 1), "{} {}", witness.stdout, status.stdout);
+    for told in [&witness.stdout, &status.stdout] {
+        assert!(told.contains("connect"), "{told}");
+    }
+}

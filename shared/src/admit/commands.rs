@@ -9,6 +9,7 @@ use crate::model::backup::Backup;
 use crate::model::command::{Command, Destination, Operation, Options};
 use crate::model::fields::FieldError;
 use crate::model::order;
+use crate::model::text::one_line;
 use crate::policy::{Coverage, Policy, Rule};
 use crate::providers::provider::Provider;
 use crate::replicate::outcome::Outcome;
@@ -56,6 +57,9 @@ pub(crate) async fn divide(
             Some(index) => Err(invalid(refusal(index, &command, "no rule of the policy copies there"))),
         };
     }
+    if let Some(name) = command.rule.as_deref().filter(|name| policy.rule(name).is_none()) {
+        return Err(invalid(unknown_rule(&policy, name)));
+    }
     let mut backup = None;
     let mut parts: Vec<Command> = Vec::new();
     for (index, destination) in command.destinations.iter().enumerate() {
@@ -74,6 +78,17 @@ pub(crate) async fn divide(
         }
     }
     Ok(parts)
+}
+
+/// The refusal of a command for a rule that is not there: whoever wrote it meant that rule's limits, not another one's.
+fn unknown_rule(policy: &Policy, name: &str) -> FieldError {
+    let like = |rule: &&Rule| strsim::normalized_damerau_levenshtein(name, &rule.name);
+    let nearest = policy.rules.iter().max_by(|one, other| like(one).total_cmp(&like(other)));
+    let nearest = nearest.map_or(String::new(), |rule| format!("; {} is spelt most like it", rule.name));
+    FieldError::new(
+        "rule",
+        format!("the policy has no rule {}{nearest}; nothing of this command was started", one_line(name)),
+    )
 }
 
 /// The rules that copy from the place of the command's source to this destination with the command's options. The rule that the

@@ -11,6 +11,7 @@ use crate::context::{Context, RESERVE};
 use crate::model::failure::{Disposition, Failure, NO_CREDENTIAL};
 use crate::model::time::later;
 use crate::providers::call::Call;
+use crate::settings::MOST_TRIES;
 
 /// Repeats `attempt` to send `call` while time is left and its failure means that the call certainly was not applied. While the place is
 /// silent only one caller at a time does, and the others fail at once.
@@ -27,12 +28,13 @@ where
     let mut delays = ExponentialBuilder::default()
         .with_min_delay(ctx.settings.backoff)
         .with_max_delay(Duration::from_secs(20))
-        .with_max_times(6)
+        .with_max_times(MOST_TRIES - 1)
         .with_jitter()
         .with_jitter_seed(ctx.ports.clock.nonce().seed())
         .build();
     let place = Some((call.service, call.region.as_str()));
     let mut turn = None;
+    let mut unconnected = 0;
     loop {
         if turn.is_none() {
             match ctx.memory.silence.may_ask(place, || ctx.now()) {
@@ -63,6 +65,10 @@ where
         // A credential is asked for again where it is got.
         let again = matches!(failure.disposition, Disposition::Throttled | Disposition::Retryable);
         if !again || matches!(failure.code.as_str(), "deadline" | NO_CREDENTIAL) {
+            return Err(failure);
+        }
+        unconnected += usize::from(failure.code == "connect");
+        if unconnected >= ctx.settings.connect_tries {
             return Err(failure);
         }
         let Some(delay) = delays.next() else { return Err(failure) };

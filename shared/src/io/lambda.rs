@@ -95,13 +95,21 @@ struct Payload(Result<Value, FieldError>);
 
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Payload, D::Error> {
-        // Lambda has checked that it is JSON. The parser can still refuse how deeply it is nested.
-        Ok(Payload(Strict::deserialize(from).map(|Strict(value)| value).map_err(|error| {
-            let text = error.to_string();
-            let ours = ["gives", "holds"].iter().any(|word| text.starts_with(word));
-            let reason = if ours { text.as_str() } else { "is nested too deeply" };
-            FieldError::new("event", reason)
-        })))
+        // Lambda has checked that it is JSON, other runtimes may not have.
+        let read = Strict::deserialize(from).map(|Strict(value)| value);
+        Ok(Payload(read.map_err(|error| FieldError::new("event", unread(&error.to_string())))))
+    }
+}
+
+/// Why a payload cannot be read, by what the parser says of it.
+fn unread(text: &str) -> &str {
+    match text {
+        ours if ["gives", "holds"].iter().any(|word| ours.starts_with(word)) => ours,
+        _ if text.starts_with("recursion") => "is nested too deeply",
+        _ if text.starts_with("EOF while parsing a value at line 1 column 0") => "is empty",
+        _ if text.starts_with("EOF") => "is cut short",
+        _ if text.contains("unicode") => "is not UTF-8 text",
+        _ => "is not JSON",
     }
 }
 
@@ -204,5 +212,28 @@ async fn report(environment: &Environment, error: &Error) {
 impl From<Error> for Diagnostic {
     fn from(error: Error) -> Diagnostic {
         Diagnostic { error_type: error.name.name().to_owned(), error_message: error.message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_that_cannot_be_read_says_why() {
+        let deep = "[".repeat(200);
+        for (bytes, why) in [
+            (&b""[..], "is empty"),
+            (b"{\"a\":", "is cut short"),
+            (b"\"\xff\xfe\"", "is not UTF-8 text"),
+            (b"what", "is not JSON"),
+            (deep.as_bytes(), "is nested too deeply"),
+            (b"{\"a\":1,\"a\":2}", "gives the key \"a\" twice"),
+        ] {
+            let mut parser = serde_json::Deserializer::from_slice(bytes);
+            let Payload(read) = Payload::deserialize(&mut parser).unwrap();
+            let told = read.unwrap_err().to_string();
+            assert!(told.contains(why), "{why}: {told}");
+        }
     }
 }

@@ -21,6 +21,9 @@ const ROOM_OF_EVENT: usize = 600_000;
 /// What is wrong, and where.
 pub fn read(text: &str) -> Result<Value, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.trim().is_empty() {
+        return Err("is empty".to_owned());
+    }
     let mut parser = serde_json::Deserializer::from_slice(text.as_bytes());
     let room = Cell::new(ROOM);
     let value = Reader { room: &room }.deserialize(&mut parser).map_err(|error| wrong(&error))?;
@@ -192,6 +195,9 @@ mod tests {
     #[test]
     fn what_is_no_json_is_told_with_its_place() {
         assert_eq!(read("{").unwrap_err(), "is not JSON (line 1, column 1)");
+        for nothing in ["", " \n", "\u{feff}"] {
+            assert_eq!(read(nothing).unwrap_err(), "is empty");
+        }
         assert_eq!(read(&"[".repeat(200)).unwrap_err(), "is nested too deeply (line 1, column 128)");
         assert_eq!(read_bytes(&[0xff, 0xfe, b'{', 0]).unwrap_err(), "is UTF-16; save it as UTF-8");
         assert_eq!(read_bytes(&[b'{', 0xff]).unwrap_err(), "is not UTF-8 text (byte 2)");

@@ -4,6 +4,8 @@
 //! in between hides nothing. The caller drops repeats. **Invariant:** an answer that may leave something out without saying so is a
 //! failure, never a shorter inventory.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::asked::Asked;
@@ -12,6 +14,7 @@ use crate::model::backup::{Backup, DestinationCopy};
 use crate::model::command::{Operation, Realm, Replication};
 use crate::model::failure::{Disposition, Failure, Whose};
 use crate::model::http::Reply;
+use crate::model::time::later;
 
 /// The place where an inventory is read, and what to list there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,6 +202,11 @@ pub trait Inventory: Send + Sync {
         vec![source_id.to_owned()]
     }
 
+    /// Whether a copy has exactly the size of its source, so that one of another size is not its copy, whatever its name.
+    fn copies_keep_size(&self) -> bool {
+        false
+    }
+
     /// For a cloud whose lists show no copies: the state of the vault pair that a replication sets up. `None` where lists show copies.
     ///
     /// # Errors
@@ -341,6 +349,35 @@ pub enum Pairing {
     Elsewhere(String),
     /// This one of the two vaults does not exist.
     Missing(String),
+    /// The two vaults are a pair whose target is broken, and why. What it holds cannot be used.
+    Broken(String),
+}
+
+/// So far a cloud's clock may be before ours.
+const AHEAD: Duration = Duration::from_secs(300);
+
+impl VaultPair {
+    /// This pair of the vault `target`, if what it tells can be concluded from.
+    ///
+    /// # Errors
+    /// Why nothing can: its state is neither fine nor broken, or it has carried what is still to come.
+    pub fn conclusive(self, target: &str, now: Timestamp) -> Result<VaultPair, String> {
+        if self.pairing != Pairing::Paired {
+            return Ok(self);
+        }
+        match (self.status.as_deref(), self.new_progress_until) {
+            (Some(state), _) if state != "CREATED" => Err(unclear(target, state)),
+            (_, Some(until)) if until > later(now, AHEAD) => Err(format!(
+                "the target vault {target} says that it has carried all until {until}, which is still to come"
+            )),
+            _ => Ok(self),
+        }
+    }
+}
+
+/// What there is to say of a target vault in a state from which nothing follows.
+pub(crate) fn unclear(target: &str, state: &str) -> String {
+    format!("the target vault {target} is in the state {state}, which does not say whether its copies can be used")
 }
 
 #[cfg(test)]

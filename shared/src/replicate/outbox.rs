@@ -24,7 +24,7 @@ const PAGE: u32 = 100;
 pub(crate) struct Drained {
     /// Records whose receipts are on the queue now.
     drained: u64,
-    /// Records whose receipts still wait.
+    /// Records whose receipts still wait, as far as there was time to count them.
     left: u64,
     /// Those of them that the queue has refused so often that they wait for hours: up to 20 keys.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -100,13 +100,17 @@ pub(crate) async fn drain(ctx: &Context, invocation: &Invocation) -> Result<Drai
                 refused.push(parcel.record);
             }
         }
-        if after.is_none() {
+        // What is not even counted in time is left for the next one, like what is.
+        if after.is_none() || ctx.now() >= invocation.stop() {
             break;
         }
     }
     // A queue that took nothing is out of order, and says nothing of any one receipt.
-    if outbox.drained > 0 && ctx.now() < invocation.stop() {
+    if outbox.drained > 0 {
         for record in refused.iter().take(PARKED_AT_ONCE) {
+            if ctx.now() >= invocation.stop() {
+                break;
+            }
             set_aside(ctx, record).await;
         }
     }

@@ -90,9 +90,9 @@ impl Resources {
                     grouped.reason.clone_from(&line.reason);
                 }
             }
-            if let Some(uncopied) = Uncopied::of(line) {
-                self.keep(id, at, uncopied);
-            }
+        }
+        if let Some(uncopied) = Uncopied::of(line) {
+            self.keep(id, at, uncopied);
         }
     }
 
@@ -141,25 +141,36 @@ impl Resources {
             .into_iter()
     }
 
-    /// The age of the newest usable copy of each resource, in the worst of its destinations.
+    /// The age of the newest usable copy of each resource, in the worst of its destinations. One of which nothing is due yet is counted, and
+    /// not late.
     pub(super) fn rpo(&self, terms: &Terms<'_>, promised: Duration) -> Rpo {
         let age = |resource: &Resource| -> Option<u64> {
             let times = resource.at.iter().map(|side| side.copied.as_ref().map(|copied| copied.made));
             let oldest = times.collect::<Option<Vec<Timestamp>>>()?.into_iter().min()?;
             seconds(oldest, terms.at)
         };
-        let mut ages: Vec<Late> = self
+        let pending = |id: &Id, resource: &Resource| {
+            let without = |at: &usize| resource.at.get(*at).is_none_or(|side| side.copied.is_none());
+            let mut without = (0..terms.destinations.len()).filter(without);
+            without.all(|at| self.judge(resource, id, at, terms).0 == ResourceState::Pending)
+        };
+        let counted: Vec<(&Id, &Resource)> = self
             .known
-            .values()
-            .filter(|resource| !resource.own && !terms.risks.is_gone(&resource.id, resource.newest))
-            .map(|resource| Late { resource: resource.id.clone(), seconds: age(resource) })
+            .iter()
+            .filter(|(_, resource)| !resource.own && !terms.risks.is_gone(&resource.id, resource.newest))
+            .collect();
+        let resources = counted.len() as u64;
+        let mut ages: Vec<Late> = counted
+            .into_iter()
+            .map(|(id, resource)| (age(resource), id, resource))
+            .filter(|(age, id, resource)| age.is_some() || !pending(id, resource))
+            .map(|(seconds, _, resource)| Late { resource: resource.id.clone(), seconds })
             .collect();
         // A resource without any copy is worse than one with a copy of any age.
         order::by(&mut ages, |a, b| {
             (b.seconds.is_none(), b.seconds, &a.resource).cmp(&(a.seconds.is_none(), a.seconds, &b.resource))
         });
         let worst = ages.first().cloned();
-        let resources = ages.len() as u64;
         ages.retain(|one| one.seconds.is_none_or(|age| age > promised.as_secs()));
         let late = ages.len() as u64;
         ages.truncate(LINES);
@@ -181,13 +192,14 @@ impl Resources {
         terms: &Terms<'_>,
     ) -> (ResourceState, Option<&'r Copied>, Option<&'r Uncopied>) {
         let copied = resource.at.get(at).and_then(|side| side.copied.as_ref());
-        let after = |uncopied: &&Uncopied| copied.is_none_or(|copied| uncopied.made > copied.made);
+        let due = |made| terms.objective.is_some_and(|objective| later(made, objective.max_lag) < terms.at);
+        let after =
+            |uncopied: &&Uncopied| copied.is_none_or(|copied| uncopied.made > copied.made) && uncopied.counts(due);
         let uncopied = self.uncopied.get(&(id.clone(), at)).and_then(|kept| kept.values().find(after));
         let Some(objective) = terms.objective else {
             let state = if copied.is_some() { ResourceState::Protected } else { ResourceState::Pending };
             return (state, copied, uncopied);
         };
-        let due = |made: Timestamp| later(made, objective.max_lag) < terms.at;
         let stale = |limit: Duration| copied.is_some_and(|copied| later(copied.made, limit) < terms.at);
         // Without a copy of its newest backup it counts when that was made, listed or not: what went away makes nothing better.
         let newer = resource.newest.filter(|newest| copied.is_none_or(|copied| copied.made < *newest));
@@ -217,7 +229,9 @@ impl Resources {
         }
         let fault = match (state, uncopied) {
             (ResourceState::Unknown, _) => Fault::NotSeen,
-            (_, Some(uncopied)) if uncopied.verdict == Verdict::Ineligible => Fault::CannotBeCopied,
+            (_, Some(uncopied)) if matches!(uncopied.verdict, Verdict::Ineligible | Verdict::NotReady) => {
+                Fault::CannotBeCopied
+            }
             (_, Some(_)) => Fault::NotCopied,
             (_, None) => Fault::NoNewBackup,
         };

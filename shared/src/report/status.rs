@@ -69,7 +69,8 @@ impl BackupStatus {
     /// Whether nobody has to do anything about it.
     pub fn is_well(&self) -> bool {
         match self.line.verdict {
-            Verdict::Replicated | Verdict::GivenUp | Verdict::Overtaken | Verdict::Ended | Verdict::NotReady => true,
+            Verdict::Replicated | Verdict::GivenUp | Verdict::Overtaken | Verdict::Ended => true,
+            Verdict::NotReady => !self.is_due,
             Verdict::Missing | Verdict::InProgress => !self.is_due || self.is_backlog,
             Verdict::Missed
             | Verdict::Lost
@@ -353,6 +354,8 @@ fn judge_backups(status: &mut RuleStatus, rule: &Rule, summary: Option<&Summary>
         let newer = status.copies.iter().any(|(resource, destination, copied)| {
             *resource == one.line.resource_id() && *destination == one.line.destination && Some(copied.made) > made
         });
+        // What is not finished yet is not owed any more once its resource has a newer copy.
+        one.is_due &= one.line.verdict != Verdict::NotReady || !newer;
         let history = objective.is_some_and(|objective| objective.history);
         one.is_backlog = one.line.is_historic(since) && newer && !history && one.line.verdict.is_late();
     }

@@ -108,11 +108,23 @@ pub fn unknown(environment: &Environment) -> Vec<Unknown> {
         .collect()
 }
 
+/// The switches for safety that are set and empty, each with what is to be done. What was meant nobody can tell, and an empty list of
+/// destinations must not stand for all of them.
+pub fn emptied(environment: &Environment) -> Vec<String> {
+    let of_clouds = CLOUDS.iter().map(|cloud| format!("OFFSITE_{cloud}_ON_DOUBT"));
+    let switches = SWITCHES.iter().map(|name| (*name).to_owned()).chain(of_clouds);
+    let empty = switches.filter(|name| environment.is_empty(name));
+    empty.map(|name| format!("{name} is set and empty: give it its value, or unset it")).collect()
+}
+
 /// Warns of variables that nothing reads.
 ///
 /// # Errors
-/// One of them is probably a switch that keeps copies from being made, so nothing may start without it.
+/// One of them is probably a switch that keeps copies from being made, so nothing may start without it; or such a switch is empty.
 pub fn check(environment: &Environment) -> Result<(), Error> {
+    if let Some(empty) = emptied(environment).into_iter().next() {
+        return Err(Error::configuration(empty));
+    }
     for one in unknown(environment) {
         if one.is_switch() {
             return Err(Error::configuration(format!(
@@ -159,6 +171,20 @@ mod tests {
         );
         assert_eq!(found("OFFSITE_SOMETHING_ELSE")[0].nearest, None);
         assert_eq!(check(&Environment::default().with("OFFSITE_SOMETHING_ELSE", "1")), Ok(()));
+    }
+
+    #[test]
+    fn a_switch_for_safety_that_is_empty_is_refused_by_name() {
+        for name in
+            ["OFFSITE_PAUSED", "OFFSITE_ALLOWED_DESTINATIONS", "OFFSITE_DIRECT_COMMANDS", "OFFSITE_HUAWEI_ON_DOUBT"]
+        {
+            let set = |value: &str| Environment::new([(name.to_owned(), value.to_owned())]);
+            let refused = check(&set("")).unwrap_err().message;
+            assert_eq!(refused, format!("{name} is set and empty: give it its value, or unset it"));
+            assert_eq!((check(&set("x")), check(&set("").with(name, ""))), (Ok(()), Ok(())), "{name}");
+        }
+        // Of all others an empty one counts as absent.
+        assert_eq!(check(&Environment::new([("OFFSITE_TABLE".to_owned(), String::new())])), Ok(()));
     }
 
     #[test]

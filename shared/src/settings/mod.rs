@@ -38,6 +38,18 @@ struct Allowed {
 /// The shortest time that is given to connect.
 pub(crate) const LEAST_TO_CONNECT: Duration = Duration::from_millis(250);
 
+/// How often one request is sent at the most.
+pub(crate) const MOST_TRIES: usize = 7;
+
+/// The same where a person waits for the answer and no connection comes about.
+pub const TRIES_FOR_A_PERSON: usize = 3;
+
+/// A shorter exchange ends before any cloud can answer, and each of its calls would be in doubt.
+const LEAST_EXCHANGE_MS: u64 = 250;
+
+/// So long a copy may stay hidden, and a call be applied late, at the worst of the clouds, with room to spare.
+const LEAST_COPY_DEADLINE_S: u64 = 3_600;
+
 /// The settings of one handler.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -54,6 +66,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// The delay before the first retry. It doubles with each retry, with jitter.
     pub backoff: Duration,
+    /// How often one request is sent to a place that cannot be connected to. Whoever sits before a terminal is told soon.
+    pub connect_tries: usize,
     /// The waits before the further observation after a call of unknown outcome. The first look comes at once.
     pub second_looks: Vec<Duration>,
     /// How long a lease outlives the invocation's deadline.
@@ -135,15 +149,18 @@ impl Settings {
                 },
             ));
         }
+        let longest_wait = per_cloud.iter().map(|(_, of)| of.visibility_wait).max().unwrap_or_default();
+        language(environment)?;
         let attempts = Attempts::default();
         let usual = ObservationTimes::default();
         let observation = ObservationTimes {
             first: seconds("OFFSITE_FIRST_LOOK_S", usual.first)?,
             longest: seconds("OFFSITE_LONGEST_LOOK_S", usual.longest)?,
-            give_up: seconds("OFFSITE_COPY_DEADLINE_S", usual.give_up)?,
+            give_up: copy_deadline(environment, usual.give_up)?.max(longest_wait),
             audit: seconds("OFFSITE_AUDIT_S", usual.audit)?,
         };
-        let timeout = milliseconds("OFFSITE_TIMEOUT_MS", 15_000)?;
+        let timeout =
+            Duration::from_millis(environment.number("OFFSITE_TIMEOUT_MS", 15_000, LEAST_EXCHANGE_MS..=600_000)?);
         let connect_timeout = milliseconds("OFFSITE_CONNECT_TIMEOUT_MS", 3_000)?;
         Ok(Settings {
             allowed: environment.get("OFFSITE_ALLOWED_DESTINATIONS").map(allow_list).transpose()?,
@@ -155,6 +172,7 @@ impl Settings {
             timeout,
             concurrency: environment.number("OFFSITE_CONCURRENCY", 10, 1..=1_000)? as usize,
             backoff: milliseconds("OFFSITE_BACKOFF_MS", 1_000)?,
+            connect_tries: MOST_TRIES,
             second_looks: vec![milliseconds("OFFSITE_SECOND_LOOK_MS", 500)?],
             lease_margin: milliseconds("OFFSITE_LEASE_MARGIN_MS", 10_000)?,
             attempts: Attempts {
@@ -269,6 +287,25 @@ fn visibility_wait(
         unseen.hidden.as_secs(),
         CLOCKS_APART.as_secs(),
     )))
+}
+
+/// How long a copy that was accepted is waited for.
+fn copy_deadline(environment: &Environment, usual: Duration) -> Result<Duration, Error> {
+    let name = "OFFSITE_COPY_DEADLINE_S";
+    match environment.number(name, usual.as_secs(), 0..=604_800)? {
+        seconds if seconds < LEAST_COPY_DEADLINE_S => Err(Error::configuration(format!(
+            "{name} is {seconds} and must be at least {LEAST_COPY_DEADLINE_S}: a copy that is given up before its destination can show it is made, and paid, again"
+        ))),
+        seconds => Ok(Duration::from_secs(seconds)),
+    }
+}
+
+/// What people read has two languages, and a third one would silently be English.
+fn language(environment: &Environment) -> Result<(), Error> {
+    match environment.get("OFFSITE_LANG") {
+        None | Some("en" | "zh") => Ok(()),
+        Some(other) => Err(Error::configuration(format!("OFFSITE_LANG must be en or zh, not \"{other}\""))),
+    }
 }
 
 /// The endpoints that are set.

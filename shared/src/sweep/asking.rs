@@ -41,6 +41,8 @@ impl Sweep<'_> {
         if let Pairing::Missing(vault) = &pair.pairing {
             return Err(Stop::Failed(format!("the vault {vault}, which the rule names, is not there")));
         }
+        let target = whole.destination.vault_id.as_deref().unwrap_or_default();
+        let pair = pair.conclusive(target, self.ctx.now()).map_err(Stop::Failed)?;
         let mut record = self.ctx.ports.ledger.get(&whole.key()).await?;
         // An attempt that was refused had not seen the pair that is there: the path of every command adopts it.
         let refused = record.as_ref().is_some_and(|record| record.state == State::Refused);

@@ -20,6 +20,8 @@ struct Entry {
 /// The bit of a copy that is an orphan unless a backup of the rule's source leads to it.
 const SOURCE_KNOWN: u64 = 0b100;
 const DETAILS: u64 = 0b111;
+/// The state of a copy that failed. With the bit of a running one it means the same.
+const FAILED: u64 = 0b10;
 
 /// The copies that one destination listed.
 #[derive(Default)]
@@ -50,14 +52,17 @@ impl CopyIndex {
         let state = match copy.state {
             CopyState::Done => 0,
             CopyState::Running => 1,
-            CopyState::Failed => 2,
+            CopyState::Failed => FAILED,
         };
         let (hash, known) = match source {
             Some(source) => (self.hash("source", &source.text), u64::from(source.certain) * SOURCE_KNOWN),
             None => (self.hash("copy", &copy.id), u64::from(ours) * SOURCE_KNOWN),
         };
         let made = copy.created_at.and_then(|at| u32::try_from(at.as_second()).ok()).unwrap_or(0);
-        self.put(hash | known | state, made, &copy.id);
+        match copy.size_gib {
+            Some(size) => self.put(hash | known | state, made, &format!("{} {size}", copy.id)),
+            None => self.put(hash | known | state, made, &copy.id),
+        }
     }
 
     /// Sorts the copies. To be called once, after the last copy was added and before the first search.
@@ -86,17 +91,19 @@ impl CopyIndex {
         hash.checked_shr(u64::BITS - self.bits()).unwrap_or(0)
     }
 
-    /// The best copy that has one of these source keys, or one of these IDs as its own. Copies that match are no orphans.
+    /// The best copy that has one of these source keys, or one of these IDs as its own. Copies that match are no orphans. One that tells
+    /// another size than `size_gib` is not usable as this copy.
     pub(crate) fn find<'a>(
         &mut self,
         sources: &[String],
         ids: impl IntoIterator<Item = &'a str>,
+        size_gib: Option<u64>,
     ) -> Option<(CopyState, String)> {
         let sources = sources.iter().map(|source| ("source", source.as_str()));
         let mut best: Option<Entry> = None;
         for (kind, text) in sources.chain(ids.into_iter().map(|id| ("copy", id))) {
             let hash = self.hash(kind, text);
-            let found = self.best(hash);
+            let found = self.best(hash, size_gib);
             best = match (best, found) {
                 (Some(one), Some(other)) if rank(one.key) <= rank(other.key) => Some(one),
                 (one, None) => one,
@@ -141,7 +148,7 @@ impl CopyIndex {
     /// The copies that were added since [`CopyIndex::kept_all`], as one line each for [`CopyIndex::restore`].
     pub(crate) fn fresh_lines(&self) -> impl Iterator<Item = String> + '_ {
         let fresh = self.entries.iter().filter(|entry| entry.at as usize >= self.kept);
-        fresh.map(|entry| format!("{:x} {} {}", entry.key, entry.made, id(&self.ids, entry)))
+        fresh.map(|entry| format!("{:x} {} {}", entry.key, entry.made, line(&self.ids, entry)))
     }
 
     /// Notes that all copies so far are written down.
@@ -196,10 +203,15 @@ impl CopyIndex {
         self.entries.iter().enumerate().skip(from).take_while(of_hash).map(|(at, entry)| (at, *entry))
     }
 
-    fn best(&mut self, hash: u64) -> Option<Entry> {
+    fn best(&mut self, hash: u64, size_gib: Option<u64>) -> Option<Entry> {
         let mut best: Option<Entry> = None;
         let found: Vec<(usize, Entry)> = self.of_hash(hash).collect();
-        for (at, entry) in found {
+        for (at, mut entry) in found {
+            if let (Some(wanted), Some(told)) = (size_gib, size(&self.ids, &entry))
+                && wanted != told
+            {
+                entry.key |= FAILED;
+            }
             if let Some(word) = self.matched.get_mut(at / 64) {
                 *word |= 1 << (at % 64);
             }
@@ -223,8 +235,17 @@ impl CopyIndex {
     }
 }
 
-fn id<'t>(ids: &'t str, entry: &Entry) -> &'t str {
+fn line<'t>(ids: &'t str, entry: &Entry) -> &'t str {
     ids.get(entry.at as usize..).and_then(|rest| rest.split('\n').next()).unwrap_or_default()
+}
+
+fn id<'t>(ids: &'t str, entry: &Entry) -> &'t str {
+    line(ids, entry).split(' ').next().unwrap_or_default()
+}
+
+/// The size in GiB, which follows the ID where it is told.
+fn size(ids: &str, entry: &Entry) -> Option<u64> {
+    line(ids, entry).split(' ').nth(1)?.parse().ok()
 }
 
 /// A usable copy goes before a running one, and that before one that failed.
@@ -257,6 +278,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_copy_of_another_size_is_none_and_its_size_is_kept() {
+        let sized = |id: &str, size: u64| DestinationCopy { size_gib: Some(size), ..copy(id, CopyState::Done) };
+        let mut index = CopyIndex::new("x");
+        index.add(&sized("c-1", 1), Some(&key("s-1")), false);
+        index.add(&sized("c-2", 100), Some(&key("s-2")), false);
+        index.add(&sized("c-3", 1), Some(&key("s-2")), false);
+        let mut again = CopyIndex::new("x");
+        index.fresh_lines().for_each(|line| again.restore(&line).unwrap());
+        for mut index in [index, again] {
+            index.seal();
+            let mut of = |source: &str, size| index.find(&[source.to_owned()], [], size);
+            assert_eq!(of("s-1", Some(100)), Some((CopyState::Failed, "c-1".into())));
+            assert_eq!(of("s-1", Some(1)), Some((CopyState::Done, "c-1".into())));
+            assert_eq!(of("s-1", None), Some((CopyState::Done, "c-1".into())));
+            assert_eq!(of("s-2", Some(100)), Some((CopyState::Done, "c-2".into())), "the one of the right size counts");
+        }
+    }
+
     fn key(text: &str) -> SourceKey {
         SourceKey { text: text.into(), certain: true }
     }
@@ -278,10 +318,10 @@ mod tests {
     fn the_best_copy_is_found_by_its_source_or_its_id() {
         let mut index = filled();
         index.seal();
-        assert_eq!(index.find(&["s-1".to_owned()], []), Some((CopyState::Done, "c-2".into())));
-        assert_eq!(index.find(&["s-3".to_owned()], ["c-4"]), Some((CopyState::Done, "c-4".into())));
-        assert_eq!(index.find(&["s-4".to_owned()], []), None);
-        assert_eq!(index.find(&["s-4".to_owned()], ["c-9"]), None);
+        assert_eq!(index.find(&["s-1".to_owned()], [], None), Some((CopyState::Done, "c-2".into())));
+        assert_eq!(index.find(&["s-3".to_owned()], ["c-4"], None), Some((CopyState::Done, "c-4".into())));
+        assert_eq!(index.find(&["s-4".to_owned()], [], None), None);
+        assert_eq!(index.find(&["s-4".to_owned()], ["c-9"], None), None);
         let orphans: Vec<&str> = index.orphans().map(|(id, _)| id).collect();
         assert_eq!(orphans, ["c-5"], "what was matched, or has no known source, is no orphan");
     }
@@ -295,10 +335,10 @@ mod tests {
             }
             index.seal();
             for at in 0..many {
-                let found = index.find(&[format!("s-{at}")], []);
+                let found = index.find(&[format!("s-{at}")], [], None);
                 assert_eq!(found, Some((CopyState::Done, format!("c-{at}"))), "of {many}");
             }
-            assert_eq!((index.find(&["s-none".to_owned()], []), index.orphans().count()), (None, 0), "of {many}");
+            assert_eq!((index.find(&["s-none".to_owned()], [], None), index.orphans().count()), (None, 0), "of {many}");
         }
     }
 
@@ -313,14 +353,14 @@ mod tests {
         index.kept_all();
         assert_eq!((first.len(), second.len(), index.fresh_lines().count()), (6, 1, 0));
         index.seal();
-        index.find(&["s-gone".to_owned()], []);
+        index.find(&["s-gone".to_owned()], [], None);
         let mut again = CopyIndex::new("salt");
         for line in first.iter().chain(&second) {
             again.restore(line).unwrap();
         }
         again.seal();
         again.restore_matched(&index.matched());
-        assert_eq!(again.find(&["s-6".to_owned()], []), Some((CopyState::Done, "c-6".into())));
+        assert_eq!(again.find(&["s-6".to_owned()], [], None), Some((CopyState::Done, "c-6".into())));
         let orphans: Vec<&str> = again.orphans().map(|(id, _)| id).collect();
         assert_eq!(
             orphans,

@@ -146,11 +146,12 @@ impl Sweep<'_> {
             if let Some(reason) = outside {
                 not_covered.push((reason, backup.id.clone()));
             }
+            let size = backup.size_gib.filter(|_| self.provider.inventory().copies_keep_size());
             let (mut replications, mut copied) = (Vec::new(), Vec::new());
             for (at, destination) in self.rule.destinations.iter().enumerate() {
                 // This is done for a backup that is not covered too, because its copy is no orphan.
                 let told = backup.copy_to(destination).and_then(|copy| copy.copy_id.as_deref());
-                let found = self.indexes.get_mut(at).and_then(|index| index.find(&keys, told));
+                let found = self.indexes.get_mut(at).and_then(|index| index.find(&keys, told, size));
                 if !covered {
                     let runs = backup.copy_to(destination).is_some_and(|copy| copy.state == CopyState::Running);
                     if runs && self.open.contains(&id) {
@@ -207,7 +208,8 @@ impl Sweep<'_> {
                 let record = record.as_ref().filter(|_| !self.is_dark(at))?;
                 let seen = record.evidence.as_ref().and_then(|seen| seen.destination_id.as_deref());
                 let given = record.receipts.iter().filter_map(|receipt| receipt.replication_id.as_deref());
-                self.indexes.get_mut(at)?.find(&[], seen.into_iter().chain(given))
+                let size = backup.size_gib.filter(|_| self.provider.inventory().copies_keep_size());
+                self.indexes.get_mut(at)?.find(&[], seen.into_iter().chain(given), size)
             });
             let (view, record) = match &self.pair {
                 Some((pair, record)) => {
@@ -230,6 +232,9 @@ impl Sweep<'_> {
                 }
             };
             let mut judgement = judge(&backup, &replication.destination, record.as_ref(), &view, times, now);
+            if let Some((pair, _)) = &self.pair {
+                judgement = pair::with_pair(judgement, pair);
+            }
             if self.is_dark(at) {
                 // What was begun, or refused, is told as that; and what is perhaps copied with the open business.
                 let open = record.as_ref().is_some_and(Record::is_open) && judgement != Judgement::Missing;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::verdict::{DestinationView, Proof};
+use super::verdict::{DestinationView, Judgement, Proof, Why};
 use crate::model::backup::{Backup, CopyState, Eligibility};
 use crate::providers::inventory::{Pairing, VaultPair};
 
@@ -51,6 +51,16 @@ pub fn view(job: &Backup, pair: &VaultPair, pair_since: Option<Timestamp>) -> De
         Carried::Yes => copy(CopyState::Done),
         _ if pair.pairing == Pairing::Paired && job.eligibility == Eligibility::Usable => copy(CopyState::Running),
         _ => DestinationView::Nothing,
+    }
+}
+
+/// The judgement of a backup whose vault is one of this pair: where the pair is broken, that is why there is no usable copy.
+pub fn with_pair(judgement: Judgement, pair: &VaultPair) -> Judgement {
+    match &pair.pairing {
+        Pairing::Broken(why) if judgement.is_wanting() => {
+            Judgement::Failed(Why { cause: "broken_pair".to_owned(), text: why.clone() })
+        }
+        _ => judgement,
     }
 }
 

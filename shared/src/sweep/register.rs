@@ -141,9 +141,11 @@ impl Side {
 }
 
 impl Uncopied {
-    /// What an exception says of its backup; `None` if that has a copy, is not finished, or was made nobody knows when.
+    /// What an exception says of its backup; `None` if that has a copy, or was made nobody knows when. One that is not finished counts once
+    /// it is due ([`Uncopied::counts`]).
     pub(crate) fn of(line: &Line) -> Option<Uncopied> {
-        let made = line.created_at.filter(|_| line.verdict.is_uncopied())?;
+        let counts = line.verdict.is_uncopied() || line.verdict == Verdict::NotReady;
+        let made = line.created_at.filter(|_| counts)?;
         Some(Uncopied {
             made,
             backup: line.backup_id.clone(),
@@ -151,6 +153,12 @@ impl Uncopied {
             cause: line.cause.clone(),
             reason: line.reason.clone(),
         })
+    }
+
+    /// Whether its resource lacks this copy: a backup that is not finished when its copy is due will be no better than one that cannot be
+    /// copied, and until then it is nothing that anybody promised.
+    pub(crate) fn counts(&self, due: impl Fn(Timestamp) -> bool) -> bool {
+        self.verdict != Verdict::NotReady || due(self.made)
     }
 }
 
@@ -199,9 +207,9 @@ impl Register {
         }
     }
 
-    /// Takes note of an exception.
-    pub(crate) fn except(&mut self, line: &Line, at: usize) {
-        let Some(uncopied) = Uncopied::of(line) else { return };
+    /// Takes note of an exception. `due` says whether a backup made then should have its copy.
+    pub(crate) fn except(&mut self, line: &Line, at: usize, due: impl Fn(Timestamp) -> bool) {
+        let Some(uncopied) = Uncopied::of(line).filter(|uncopied| uncopied.counts(due)) else { return };
         let resource = self.resource(line.resource_id(), line.resource_kind.as_deref());
         resource.own |= line.resource.is_none();
         resource.newest = resource.newest.max(line.created_at);

@@ -15,7 +15,7 @@ use super::volume::Volume;
 use crate::ledger::store::LedgerError;
 use crate::model::command::Destination;
 use crate::model::json;
-use crate::model::time::seconds;
+use crate::model::time::{later, seconds};
 use crate::ports::Notes;
 
 /// Orphans that are kept one by one.
@@ -138,7 +138,9 @@ impl Sweep<'_> {
         let (notes, register) = (&*self.ctx.ports.notes, &mut self.register);
         let destinations = &self.rule.destinations;
         let (since, begun, mut oldest) = (&self.since, self.course.begun, None::<Timestamp>);
-        let history = self.rule.effective().is_some_and(|objective| objective.history);
+        let (objective, now) = (self.rule.effective(), self.ctx.now());
+        let history = objective.is_some_and(|objective| objective.history);
+        let due = |made| objective.is_some_and(|objective| later(made, objective.max_lag) < now);
         let except = |line: &str| {
             let line: Line = json::typed(line).ok()?;
             let at = destinations.iter().position(|destination| place(destination) == line.destination)?;
@@ -148,7 +150,7 @@ impl Sweep<'_> {
                 let made = line.created_at.unwrap_or(begun);
                 oldest = Some(oldest.map_or(made, |oldest| oldest.min(made)));
             }
-            register.except(&line, at);
+            register.except(&line, at, due);
             Some(())
         };
         each_line(notes, (&self.rule.name, &self.course.run), "findings", self.course.findings, except).await?;

@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use offsite_local::home::database::{Database, DatabaseError};
+use offsite_local::home::ledger::SqliteLedger;
 use offsite_shared::ledger::State;
-use offsite_shared::model::command::{Cloud, Operation};
-use offsite_shared::ports::Clock;
+use offsite_shared::ledger::store::LedgerError;
+use offsite_shared::model::command::{Cloud, Key, Operation};
+use offsite_shared::ports::{Clock, Ledger};
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -25,6 +27,32 @@ const NOBODY: u32 = 65_534;
 #[track_caller]
 fn refusal(path: &Path) -> DatabaseError {
     Database::open(path).expect_err("the file must be refused")
+}
+
+/// SQLite itself takes these for a database in memory, which forgets each copy with the process.
+#[test]
+fn what_is_no_path_of_a_file_is_refused_by_name() {
+    for path in [":memory:", "file:ledger?mode=memory", "file::memory:", ""] {
+        let error = refusal(Path::new(path));
+        assert!(matches!(error, DatabaseError::NoFile { .. }), "{path}: {error:?}");
+        assert!(error.to_string().contains("OFFSITE_DB must be the path of a file"), "{error}");
+        assert!(!Path::new(path).exists(), "{path}");
+    }
+}
+
+/// A file that is damaged while it is open is not mended by asking again, so nobody may be told to.
+#[tokio::test]
+async fn a_ledger_whose_pages_are_damaged_is_no_passing_trouble() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("offsite.db");
+    let ledger = SqliteLedger::new(Database::open(&path).unwrap());
+    Connection::open(&path).unwrap().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[100..].fill(0x5a);
+    fs::write(&path, bytes).unwrap();
+    let error = ledger.get(&Key("some".to_owned())).await.unwrap_err();
+    assert!(matches!(error, LedgerError::Refused(_)), "{error:?}");
+    assert!(!error.is_transient(), "{error}");
 }
 
 #[test]

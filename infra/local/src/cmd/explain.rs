@@ -25,6 +25,9 @@ use serde_json::Value;
 use super::show;
 use crate::home;
 
+/// How long one question may be tried for: a person waits.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What a cloud says of a backup and a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Told {
@@ -146,7 +149,7 @@ async fn copies(context: &Context, rule: &Rule, id: &str) -> Vec<Copy> {
         command.source.id = id.to_owned();
         command.options = Default::default();
     }
-    let deadline = later(SystemClock.now(), Duration::from_secs(120));
+    let deadline = later(SystemClock.now(), 2 * PATIENCE);
     let mut copies = Vec::new();
     // One after the other, since what is refused for one destination would end the others with it.
     for destination in command.destinations.clone() {
@@ -196,7 +199,7 @@ async fn find(context: &Context, rule: &Rule, id: &str) -> Result<Option<Backup>
     let scope = scope_of(context, provider, rule, id);
     if let Some(call) = inventory.show(&scope, id) {
         let target = Target { provider, account: &rule.account, rule: Some(&rule.name) };
-        let stop = later(SystemClock.now(), Duration::from_secs(600));
+        let stop = later(SystemClock.now(), PATIENCE);
         let shown = |reply: Reply| inventory.shown(&scope, id, &reply);
         return exchange::read_as(context, target, &call, stop, shown).await;
     }
@@ -213,12 +216,12 @@ pub(super) async fn search(
     let inventory = provider.inventory();
     let scope = scope_of(context, provider, rule, "*");
     let target = Target { provider, account: &rule.account, rule: Some(&rule.name) };
-    let stop = later(SystemClock.now(), Duration::from_secs(600));
     let mut cursor: Option<Cursor> = None;
     let mut refused = None;
     loop {
         let call = inventory.list(&scope, cursor.as_ref());
         let listed = |reply: Reply| inventory.listed(&scope, cursor.as_ref(), &reply);
+        let stop = later(SystemClock.now(), PATIENCE);
         let page = exchange::read_as(context, target, &call, stop, listed).await?;
         refused = page.refusal().or(refused);
         if let Some(found) = page.backups.into_iter().find(|backup| wanted(backup)) {

@@ -10,6 +10,7 @@ use offsite_shared::context::Context;
 use offsite_shared::io::clock::SystemClock;
 use offsite_shared::ledger::Record;
 use offsite_shared::model::command::Cloud;
+use offsite_shared::model::failure::Failure;
 use offsite_shared::model::text::one_line;
 use offsite_shared::model::time::later;
 use offsite_shared::policy::{DURATION_WANTED, Rule, read_duration};
@@ -197,12 +198,21 @@ async fn look(args: &StatusArgs, id: &str, rules: &[Rule], environment: &Environ
         Ok(context) => context,
         Err(error) => return told.remarks.push(format!("the cloud was not asked: {error}")),
     };
+    // What gives no answer once is not waited for again.
+    let mut silent: Vec<((&str, &str), Failure)> = Vec::new();
     for rule in asked {
-        match explain::of_rule(&context, rule, id).await {
+        let place = (rule.account.as_str(), rule.source.region.as_str());
+        let known = silent.iter().find(|(other, _)| *other == place).map(|(_, failure)| failure.clone());
+        let found = match known {
+            Some(failure) => Err(failure),
+            None => explain::of_rule(&context, rule, id).await,
+        };
+        match found {
             Ok(Some(found)) => told.cloud.push(cloud_told(rule, &found)),
             Ok(None) => {}
             Err(failure) => {
                 told.remarks.push(format!("the cloud was not asked for rule {}: {failure}", rule.name));
+                silent.push((place, failure));
             }
         }
     }

@@ -36,7 +36,7 @@ use offsite_shared::policy::Policy;
 use offsite_shared::ports::{Boxed, Clock, Emitter, Ledger, Notes, Policies, Transport};
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::settings::url::is_loopback;
-use offsite_shared::settings::{ENDPOINT_VARIABLES, Settings, known};
+use offsite_shared::settings::{ENDPOINT_VARIABLES, Settings, TRIES_FOR_A_PERSON, known};
 use rusqlite::OptionalExtension;
 
 pub use clouds::PROVIDERS;
@@ -174,6 +174,7 @@ pub fn ports(
 pub(crate) fn read_only(environment: &Environment, home: &Reading) -> Result<Context, Error> {
     let mut settings = Settings::from_environment(environment, &PROVIDERS)?;
     settings.read_only = true;
+    settings.connect_tries = TRIES_FOR_A_PERSON;
     let (ports, _) = ports(environment, &settings, Arc::new(SystemClock), home.policy.clone())?;
     let overlay = Arc::new(Overlay::over(home.ledger.clone(), home.notes.clone()));
     let ports = Ports { ledger: overlay.clone(), notes: overlay, ..ports };
@@ -188,6 +189,7 @@ pub(crate) fn read_only(environment: &Environment, home: &Reading) -> Result<Con
 pub(crate) fn only_reads(environment: &Environment) -> Result<Context, Error> {
     let mut settings = Settings::from_environment(environment, &PROVIDERS)?;
     settings.read_only = true;
+    settings.connect_tries = TRIES_FOR_A_PERSON;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let outside = Arc::new(HttpTransport::trusting(settings.connect_timeout, &Roots::of(environment)?)?);
     let only_reads = |outside| -> Arc<dyn Transport> { Arc::new(OnlyReads::new(outside, &PROVIDERS)) };
@@ -209,6 +211,7 @@ pub(crate) fn read_only_with(
     policy: Option<Arc<Policy>>,
 ) -> Result<(Context, Arc<AccountSecrets>), Error> {
     settings.read_only = true;
+    settings.connect_tries = TRIES_FOR_A_PERSON;
     let (ports, secrets) = ports(environment, &settings, clock, policy)?;
     Ok((Context::new(ports, settings, Metrics::default()), secrets))
 }

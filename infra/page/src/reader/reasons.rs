@@ -2,7 +2,7 @@
 //! English, and in Chinese.
 
 /// A sentence with more of its own comes before one that would take it in.
-pub(super) const REASONS: [(&str, &str); 164] = [
+pub(super) const REASONS: [(&str, &str); 180] = [
     // What a sweep says of a copy.
     ("its time was over", "已过期限"),
     ("the copy is gone", "副本已不在"),
@@ -115,6 +115,26 @@ pub(super) const REASONS: [(&str, &str); 164] = [
     ),
     ("{} replies have not answered one question", "{} 次答复仍未回答一个问题"),
     ("the answer is about {} {}, and {} was asked for", "答复是关于 {} {} 的，而所问的是 {}"),
+    ("the answer does not count its snapshots", "返回没有给出快照的总数"),
+    ("the answer holds no backup", "返回中没有备份"),
+    ("a replication record does not say to which region it is", "有一条复制记录没有写明目标地域"),
+    (
+        "the snapshot {} bears the name of the copy and has another disk size than its source, which has {} GiB",
+        "快照 {} 与副本同名，而云盘大小与其源（{} GiB）不同",
+    ),
+    (
+        "it is not ours: look at both in the console, and rename or delete the one that bears this name",
+        "它不是本产品的副本：请在控制台查看两者，并将同名的那一份改名或删除",
+    ),
+    ("the copy {} is available in {}, and of 0 GB", "副本 {} 在 {} 可用，而大小为 0 GB"),
+    ("the snapshot {} is in {}, and of 0 GiB", "快照 {} 在 {}，而大小为 0 GiB"),
+    ("{} cannot be listed ({})", "{} 无法列出（{}）"),
+    (
+        "name the source types that this region has in the rule's select",
+        "请在规则的 select 中写明此地域所有的数据源类型",
+    ),
+    ("this service cannot page by offset: narrow the rule", "此服务不能按偏移量分页：请缩小规则的范围"),
+    ("check the endpoint setting and any proxy", "请检查终端节点的设置和代理"),
     ("the answer holds no jobs", "答复中没有任务"),
     ("the answer holds no snapshots", "答复中没有快照"),
     ("the page holds a job without its ID", "返回的页中有任务没有 ID"),
@@ -144,6 +164,23 @@ pub(super) const REASONS: [(&str, &str); 164] = [
     ("the target vault {} already replicates from {} in {}", "目标备份库 {} 已从 {}（{}）复制"),
     ("the target vault {} does not replicate from {}", "目标备份库 {} 不从 {} 复制"),
     ("the target vault {} is in the state ERROR: {}", "目标备份库 {} 处于状态 ERROR：{}"),
+    (
+        "the target vault {} is in the state {}, which does not say whether its copies can be used",
+        "目标备份库 {} 处于状态 {}，由此无法得知其副本是否可用",
+    ),
+    (
+        "the target vault {} says that it has carried all until {}, which is still to come",
+        "目标备份库 {} 称已复制到 {} 为止，而这一时刻尚未到来",
+    ),
+    (
+        "look at both vaults in the console; until they agree nothing is concluded from them",
+        "请在控制台查看两个备份库；在两者一致之前不据此下结论",
+    ),
+    ("the target vault {} tells a progress of {} %", "目标备份库 {} 给出的进度为 {} %"),
+    (
+        "the target vault {} names {} as its source, which replicates to {}",
+        "目标备份库 {} 写明其源为 {}，而后者在向 {} 复制",
+    ),
     ("the target vault is in the state ERROR", "目标备份库处于状态 ERROR"),
     ("the target vault {} is still being made", "目标备份库 {} 仍在创建"),
     ("the target vault {} is not in {}", "目标备份库 {} 不在 {}"),

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::*;
 
 /// What speaks to the reader of a report, a status or a testimony.
-const SPEAKERS: [&str; 30] = [
+const SPEAKERS: [&str; 31] = [
     "shared/src/sweep/verdict.rs",
     "shared/src/sweep/gone.rs",
     "shared/src/sweep/losses.rs",
@@ -25,6 +25,7 @@ const SPEAKERS: [&str; 30] = [
     "shared/src/ledger/observed.rs",
     "shared/src/ledger/swept.rs",
     "shared/src/policy/select.rs",
+    "shared/src/providers/inventory.rs",
     "shared/src/providers/alibaba/inventory.rs",
     "shared/src/providers/huawei/inventory.rs",
     "shared/src/providers/tencent/inventory.rs",

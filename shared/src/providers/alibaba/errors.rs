@@ -12,20 +12,27 @@ pub(crate) fn missing(code: &str, message: String) -> Failure {
     Failure { whose: Whose::Backup, ..failure }
 }
 
-/// Reads an answer. A success is a 2xx with `Success` true or, if that is absent, with Code "200".
+/// Reads an answer. A success is a 2xx with `Success` true or, if that is absent, with Code "200". With `Success` true and the code of an
+/// error it says both, and is no answer.
 pub fn read(reply: &Reply) -> Result<Envelope, Failure> {
     let header = reply.header("x-acs-request-id").map(str::to_owned);
     let Ok(mut answer) = serde_json::from_slice::<Envelope>(&reply.body) else {
         return Err(unreadable(reply, header, "the answer is not what this API documents"));
     };
     answer.request_id = answer.request_id.or(header);
-    let fine = (200..300).contains(&reply.status)
-        && match answer.success {
-            Some(success) => success,
-            None => answer.code.as_deref() == Some("200"),
-        };
-    if fine {
-        return Ok(answer);
+    let said = answer.code.as_deref().filter(|code| !code.is_empty());
+    // Source: terraform-provider-alicloud 81c43b672, connectivity/client.go: these stand for a success.
+    let is_of_success = said.is_some_and(|code| ["200", "0", "ok", "success"].contains(&&*code.to_ascii_lowercase()));
+    if (200..300).contains(&reply.status) {
+        match answer.success {
+            Some(true) if said.is_some() && !is_of_success => {
+                let why = "the answer says that it succeeded, and has the code of an error";
+                return Err(unreadable(reply, answer.request_id, why));
+            }
+            Some(true) => return Ok(answer),
+            None if said == Some("200") => return Ok(answer),
+            _ => {}
+        }
     }
     let Some(code) = answer.code.as_deref().filter(|code| !code.is_empty() && *code != "200") else {
         return Err(unreadable(reply, answer.request_id, "the answer says neither success nor a code"));

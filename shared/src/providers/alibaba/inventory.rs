@@ -7,10 +7,10 @@ use super::Alibaba;
 use super::calls::{PAGE, call, target};
 use super::errors::read;
 use super::model::{Job, Vault, seconds};
-use super::readback::FindVault;
+use super::readback::{FindVault, in_error};
 use crate::model::backup::{Backup, Eligibility};
 use crate::model::command::Replication;
-use crate::model::failure::Failure;
+use crate::model::failure::{Disposition, Failure};
 use crate::model::http::Reply;
 use crate::providers::asked::{Asked, after};
 use crate::providers::call::{Call, Effect};
@@ -154,10 +154,11 @@ fn is_about_type(failure: &Failure, reply: &Reply) -> bool {
     (400..500).contains(&reply.status) && is_request && !is_other
 }
 
-/// Reads the pair of a `create-vault-replication`: the target first, and the source only if the target names no partner.
+/// Reads the pair of a `create-vault-replication`: the target first, then the source. Each names the other one, and what only one of
+/// them says is no proof: the source may be late, but it names no third vault.
 ///
 /// # Errors
-/// The next call to send, or a failed read.
+/// The next call to send, a failed read, or two vaults that contradict each other or themselves.
 pub fn read_pair(replication: &Replication, replies: &[Reply]) -> Asked<VaultPair> {
     let mut replies = replies.iter();
     let wanted = target(replication);
@@ -166,33 +167,70 @@ pub fn read_pair(replication: &Replication, replies: &[Reply]) -> Asked<VaultPai
     let Some(found) = after(|reply| there.next(reply), &mut replies)? else {
         return Ok(known(Pairing::Missing(wanted.to_owned()), None));
     };
-    let named = |id: &Option<String>| id.clone().filter(|id| !id.is_empty());
+    if let Some(percent) = progress(&found).filter(|percent| *percent > 100) {
+        return Err(too_much(wanted, percent).into());
+    }
+    let from = named(&found.source_vault_id);
+    let is_ours = from.as_deref() == Some(&*source.id)
+        && named(&found.source_region_id).is_none_or(|region| region == source.region);
+    if let Some(other) = from.clone().filter(|_| !is_ours) {
+        return Ok(known(Pairing::Elsewhere(other), Some(&found)));
+    }
     let mut here = FindVault::new(&source.id, &source.region);
-    let pairing = match named(&found.source_vault_id) {
-        Some(id) if id == source.id && named(&found.source_region_id).is_none_or(|region| region == source.region) => {
-            Pairing::Paired
+    let Some(vault) = after(|reply| here.next(reply), &mut replies)? else {
+        return Ok(known(Pairing::Missing(source.id.clone()), Some(&found)));
+    };
+    let region = named(&vault.target_region_id).filter(|region| *region != replication.destination.region);
+    let elsewhere = match named(&vault.target_vault_id) {
+        Some(id) if id != wanted => Some(id),
+        Some(id) => region.map(|region| format!("{id} in {region}")),
+        None => None,
+    };
+    let pairing = match elsewhere {
+        Some(other) if is_ours => {
+            let why =
+                format!("the target vault {wanted} names {} as its source, which replicates to {other}", source.id);
+            return Err(contradiction(why).into());
         }
-        Some(id) => Pairing::Elsewhere(id),
-        None => match after(|reply| here.next(reply), &mut replies)? {
-            Some(vault) => match named(&vault.target_vault_id).filter(|id| id != wanted) {
-                Some(other) => Pairing::Elsewhere(other),
-                None => Pairing::Unpaired,
-            },
-            None => Pairing::Missing(source.id.clone()),
-        },
+        Some(other) => Pairing::Elsewhere(other),
+        None if !is_ours => Pairing::Unpaired,
+        None if found.status.as_deref() == Some("ERROR") => Pairing::Broken(in_error(wanted, &found)),
+        None => Pairing::Paired,
     };
     Ok(known(pairing, Some(&found)))
 }
 
+fn named(id: &Option<String>) -> Option<String> {
+    id.clone().filter(|id| !id.is_empty())
+}
+
+fn progress(target: &Vault) -> Option<u64> {
+    target.progress.as_ref().and_then(|progress| progress.historical)
+}
+
+/// The failure of a target vault that tells more than all.
+pub(super) fn too_much(target: &str, percent: u64) -> Failure {
+    contradiction(format!("the target vault {target} tells a progress of {percent} %"))
+}
+
+/// The code of answers that cannot be true together.
+pub(super) const CONTRADICTION: &str = "contradicting_answers";
+
+/// The failure of answers that cannot be true together. They are no proof of anything, and asking again at once does not help.
+fn contradiction(why: String) -> Failure {
+    let advice = "look at both vaults in the console; until they agree nothing is concluded from them";
+    Failure::local(Disposition::Permanent, CONTRADICTION, why, advice)
+}
+
 fn known(pairing: Pairing, target: Option<&Vault>) -> VaultPair {
-    let progress = target.and_then(|vault| vault.progress.as_ref());
+    let new_progress = target.and_then(|vault| vault.progress.as_ref()).and_then(|progress| seconds(&progress.new));
     VaultPair {
         pairing,
         status: target.and_then(|vault| vault.status.clone()),
         status_message: target.and_then(|vault| vault.status_message.clone()).filter(|message| !message.is_empty()),
         replication_status: target.and_then(|vault| vault.replication_status.clone()),
-        historical_progress: progress.and_then(|progress| progress.historical),
-        new_progress_until: progress.and_then(|progress| seconds(&progress.new)),
+        historical_progress: target.and_then(progress),
+        new_progress_until: new_progress,
         latest_replication_at: target.and_then(|vault| seconds(&vault.latest_replication_time)),
     }
 }
@@ -257,7 +295,6 @@ impl<'s> Place<'s> {
 }
 
 fn backup(job: &Job, asked: &str) -> Result<Backup, Failure> {
-    let named = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     let source_type = job.source_type.as_deref().unwrap_or(asked);
     let copies_itself = job.detail.as_ref().and_then(|detail| detail.do_copy) == Some(true);
     Ok(Backup {
@@ -301,7 +338,7 @@ mod tests {
 
     use super::*;
     use crate::model::command::{Destination, Operation, Options, Source};
-    use crate::model::failure::{Disposition, Whose};
+    use crate::model::failure::Whose;
     use crate::providers::asked::Need;
     use crate::sign::Query;
 
@@ -536,7 +573,67 @@ mod tests {
             new_progress_until: Some(at(1_795_249_000)),
             latest_replication_at: Some(at(1_795_249_001)),
         };
-        assert_eq!(read_known(&[vaults(&[target])]), wanted);
+        assert_eq!(read_known(&[vaults(&[target]), source(json!({}))]), wanted);
+    }
+
+    fn source(fields: Value) -> Reply {
+        let mut vault = json!({"VaultId": "v-1", "VaultRegionId": "cn-hangzhou"});
+        vault.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        vaults(&[vault])
+    }
+
+    #[test]
+    fn two_vaults_that_contradict_each_other_are_no_pair_and_no_news() {
+        let target = |fields: Value| {
+            let mut vault = json!({"VaultId": "v-2", "Status": "CREATED", "ReplicationSourceVaultId": "v-1",
+                "ReplicationProgress": {"HistoricalReplicationProgress": 100, "NewReplicationProgress": 1_795_249_000}});
+            vault.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            vaults(&[vault])
+        };
+        let fine = || target(json!({}));
+        assert_eq!(read_known(&[fine(), source(json!({}))]).pairing, Pairing::Paired, "the source may be late");
+        for (replies, why) in [
+            ([fine(), source(json!({"ReplicationTargetVaultId": "v-9"}))], "which replicates to v-9"),
+            (
+                [fine(), source(json!({"ReplicationTargetVaultId": "v-2", "ReplicationTargetRegionId": "cn-beijing"}))],
+                "which replicates to v-2 in cn-beijing",
+            ),
+            (
+                [target(json!({"ReplicationProgress": {"HistoricalReplicationProgress": 250}})), source(json!({}))],
+                "tells a progress of 250 %",
+            ),
+        ] {
+            let Err(Need::Failed(failure)) = read_pair(&replication(), &replies) else { panic!("{why}") };
+            assert_eq!((failure.code.as_str(), failure.disposition), (CONTRADICTION, Disposition::Permanent));
+            assert!(failure.message.contains(why), "{failure}");
+        }
+        let broken = target(json!({"Status": "ERROR", "VaultStatusMessage": ""}));
+        let why = "the target vault v-2 is in the state ERROR: UNKNOWN_ERROR";
+        assert_eq!(read_known(&[broken, source(json!({}))]).pairing, Pairing::Broken(why.into()));
+        assert_eq!(read_known(&[fine(), vaults(&[])]).pairing, Pairing::Missing("v-1".into()));
+        let both = json!({"RequestId": "r", "Success": true, "Code": "InternalError", "Vaults": {}, "TotalCount": 0});
+        let both = Reply { status: 200, headers: Vec::new(), body: both.to_string().into_bytes() };
+        let Err(Need::Failed(failure)) = read_pair(&replication(), &[both]) else { panic!("it says both") };
+        assert_eq!(failure.message, "the answer says that it succeeded, and has the code of an error");
+    }
+
+    #[test]
+    fn a_pair_tells_nothing_in_a_state_that_is_not_fine_nor_before_its_time() {
+        let now = at(1_795_249_000);
+        let said = |state: Option<&str>, until: i64| {
+            let pair = VaultPair {
+                status: state.map(str::to_owned),
+                new_progress_until: Some(at(until)),
+                ..known(Pairing::Paired, None)
+            };
+            pair.conclusive("v-2", now).map(drop)
+        };
+        assert_eq!(said(Some("CREATED"), 1_795_249_300), Ok(()));
+        assert_eq!(said(None, 1_795_249_000), Ok(()));
+        assert!(said(Some("CREATED"), 4_102_444_800).unwrap_err().contains("until 2100-01-01T00:00:00Z"));
+        for state in ["DELETING", "INITIALIZING", "UNKNOWN", "SOMETHING", "created", ""] {
+            assert!(said(Some(state), 1_795_249_000).unwrap_err().contains(state), "{state}");
+        }
     }
 
     #[test]
@@ -562,9 +659,9 @@ mod tests {
         let abroad = target(json!({"ReplicationSourceVaultId": "v-1", "ReplicationSourceRegionId": "cn-beijing"}));
         assert_eq!(read_known(&[abroad]).pairing, Pairing::Elsewhere("v-1".into()));
         assert!(matches!(read_pair(&replication(), &[refused("Throttling")]), Err(Need::Failed(_))));
-        let untold = read_known(&[target(
-            json!({"ReplicationSourceVaultId": "v-1", "ReplicationProgress": {"NewReplicationProgress": 0}}),
-        )]);
+        let untold =
+            target(json!({"ReplicationSourceVaultId": "v-1", "ReplicationProgress": {"NewReplicationProgress": 0}}));
+        let untold = read_known(&[untold, source("v-2")]);
         assert_eq!((untold.historical_progress, untold.new_progress_until), (None, None));
     }
 }

@@ -69,6 +69,9 @@ pub(crate) struct Vault {
     /// On a source: the one vault that it replicates to.
     #[serde(rename = "ReplicationTargetVaultId")]
     pub target_vault_id: Option<String>,
+    /// On a source: the region of that vault.
+    #[serde(rename = "ReplicationTargetRegionId", default, deserialize_with = "scalar")]
+    pub target_region_id: Option<String>,
     /// Exists since 2025-12-16. No published page or SDK documents its values.
     #[serde(rename = "ReplicationStatus", default, deserialize_with = "scalar")]
     pub replication_status: Option<String>,

@@ -8,13 +8,13 @@ use serde::Deserialize;
 
 use super::calls::call;
 use super::errors::read;
-use super::inventory::read_pair;
+use super::inventory::{CONTRADICTION, read_pair};
 use super::model::Envelope;
 use super::{Alibaba, codes};
 use crate::model::command::{Operation, Options, Replication, Source};
 use crate::model::failure::Failure;
 use crate::model::http::Reply;
-use crate::providers::asked::{Asked, ask};
+use crate::providers::asked::{Asked, Need, ask};
 use crate::providers::call::Effect;
 use crate::providers::inventory::{Pairing, VaultPair};
 use crate::providers::probe::{Finding, Health, Probe, Route, Topic};
@@ -131,8 +131,8 @@ fn sources(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
         return ask(call(Effect::Read, "DescribeBackupJobs2", &route.region, pairs));
     };
     read_answer(reply, |answer| {
-        let total = answer.total_count.unwrap_or(0);
-        Finding::ok(format!("backup jobs can be listed; {total} of the type ECS_FILE"))
+        let total = answer.total_count.filter(|_| answer.backup_jobs.is_some() || answer.total_count == Some(0))?;
+        Some(Finding::ok(format!("backup jobs can be listed; {total} of the type ECS_FILE")))
     })
 }
 
@@ -146,7 +146,8 @@ fn copies(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
         return ask(call(Effect::Read, "DescribeVaults", &route.destination.region, pairs));
     };
     read_answer(reply, |answer| {
-        Finding::ok(format!("vaults can be listed; {} in this region", answer.total_count.unwrap_or(0)))
+        let total = answer.total_count.filter(|_| answer.vaults.is_some() || answer.total_count == Some(0))?;
+        Some(Finding::ok(format!("vaults can be listed; {total} in this region")))
     })
 }
 
@@ -164,7 +165,12 @@ fn vault(route: &Route, replies: &[Reply]) -> Asked<Finding> {
         occurrence: None,
         rule: None,
     };
-    Ok(judge(&read_pair(&replication, replies)?, source, target))
+    match read_pair(&replication, replies) {
+        Err(Need::Failed(failure)) if failure.code == CONTRADICTION => {
+            Ok(Finding::new(Health::Fail, failure.message, failure.advice))
+        }
+        pair => Ok(judge(&pair?, source, target)),
+    }
 }
 
 fn unnamed() -> Finding {
@@ -183,7 +189,7 @@ fn judge(pair: &VaultPair, source: &str, target: &str) -> Finding {
         ),
         pairing => {
             let state = match pairing {
-                Pairing::Paired => format!("{target} already replicates from {source}"),
+                Pairing::Paired | Pairing::Broken(_) => format!("{target} already replicates from {source}"),
                 _ => format!("{target} is there and has no partner yet"),
             };
             match pair.status.as_deref() {
@@ -237,9 +243,13 @@ fn capability(route: &Route, reply: Option<&Reply>) -> Asked<Finding> {
 }
 
 /// Reads an answer. A code that the table does not have is a refusal here, because there is nothing to read back.
-fn read_answer(reply: &Reply, found: impl FnOnce(&Envelope) -> Finding) -> Asked<Finding> {
+/// One in which nothing is `found` holds nothing of what was asked for.
+fn read_answer(reply: &Reply, found: impl FnOnce(&Envelope) -> Option<Finding>) -> Asked<Finding> {
     match read(reply) {
-        Ok(answer) => Ok(found(&answer)),
+        Ok(answer) => match found(&answer) {
+            Some(finding) => Ok(finding),
+            None => Err(unreadable(reply, answer.request_id, "the answer holds nothing of what was asked for").into()),
+        },
         Err(failure) if failure.advice.is_empty() => Err(failure.into()),
         Err(failure) => {
             let known = refusal(codes::TABLE, &failure.code, &failure.message, failure.request_id.clone(), reply);
@@ -255,7 +265,6 @@ mod tests {
     use super::*;
     use crate::model::command::Destination;
     use crate::model::failure::Disposition;
-    use crate::providers::asked::Need;
     use crate::providers::call::Service;
     use crate::providers::provider::Provider;
 
@@ -328,9 +337,16 @@ mod tests {
             (vec![none()], Health::Fail),
             (vec![target(json!({})), none()], Health::Fail),
             (vec![target(json!({})), source()], Health::Ok),
-            (vec![target(json!({"ReplicationSourceVaultId": "v-1"}))], Health::Ok),
+            (vec![target(json!({"ReplicationSourceVaultId": "v-1"})), source()], Health::Ok),
             (vec![target(json!({"ReplicationSourceVaultId": "v-9"}))], Health::Fail),
             (vec![target(json!({"Status": "ERROR"})), source()], Health::Fail),
+            (
+                vec![
+                    target(json!({"ReplicationSourceVaultId": "v-1"})),
+                    vault(json!({"VaultId": "v-1", "ReplicationTargetVaultId": "v-9"})),
+                ],
+                Health::Fail,
+            ),
             (vec![target(json!({"Status": "INITIALIZING"})), source()], Health::Warn),
         ] {
             let finding = found(Alibaba.diagnose(Topic::Vault, &route(), &replies));
@@ -346,6 +362,10 @@ mod tests {
         assert_eq!(of(json!(["cn-hangzhou", "cn-shanghai"])), Health::Ok);
         assert_eq!(of(json!(["cn-hangzhou"])), Health::Fail);
         let silent = reply(200, &json!({"Success": true}));
+        for topic in [Topic::Sources, Topic::Copies] {
+            let asked = Alibaba.diagnose(topic, &route(), std::slice::from_ref(&silent));
+            assert!(matches!(asked, Err(Need::Failed(_))), "{topic:?}: a success that shows nothing proves nothing");
+        }
         assert!(matches!(Alibaba.diagnose(Topic::Capability, &route(), &[silent]), Err(Need::Failed(_))));
     }
 }

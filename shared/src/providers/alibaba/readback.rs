@@ -52,6 +52,9 @@ fn judge_target(replication: &Replication, found: Option<Vault>) -> Result<Optio
             if id == source.id
                 && found.source_region_id.as_deref().is_none_or(|found| found.is_empty() || found == source.region) =>
         {
+            if found.status.as_deref() == Some("ERROR") {
+                return Err(missing(reason(&found), in_error(wanted, &found)));
+            }
             // No API returns the TaskId later.
             return Ok(Some(ReadBack::Found(Acceptance::one(None, None))));
         }
@@ -63,16 +66,22 @@ fn judge_target(replication: &Replication, found: Option<Vault>) -> Result<Optio
         None => {}
     }
     match found.status.as_deref() {
-        Some("ERROR") => {
-            let reason = found.status_message.clone().unwrap_or_else(|| "UNKNOWN_ERROR".into());
-            let why = format!("the target vault {wanted} is in the state ERROR: {reason}");
-            Err(missing(&reason, why))
-        }
+        Some("ERROR") => Err(missing(reason(&found), in_error(wanted, &found))),
         Some("INITIALIZING" | "UNKNOWN") => {
             Ok(Some(ReadBack::NotReady(format!("the target vault {wanted} is still being made"))))
         }
         _ => Ok(None),
     }
+}
+
+/// Why a target vault is in the state ERROR, as a code.
+fn reason(target: &Vault) -> &str {
+    target.status_message.as_deref().filter(|message| !message.is_empty()).unwrap_or("UNKNOWN_ERROR")
+}
+
+/// What there is to say of a target vault in the state ERROR.
+pub(super) fn in_error(id: &str, target: &Vault) -> String {
+    format!("the target vault {id} is in the state ERROR: {}", reason(target))
 }
 
 /// The first page of the question for the target vault, and of that for the source vault.

@@ -172,10 +172,13 @@ fn copy(destination: &InventoryQuery, item: &Backup) -> Result<DestinationCopy, 
     let region = |record: &Record| given(&record.source_region).map(str::to_owned);
     let is_here = |record: &&Record| {
         let [made, item] = [given(&record.destination_backup_id), given(&item.id)];
-        given(&record.destination_region).is_none_or(|region| region == destination.region)
+        given(&record.destination_region).is_none_or(|region| region.eq_ignore_ascii_case(&destination.region))
             && (made.is_none() || made == item)
     };
     let records = || item.replication_records.iter().flatten().filter(is_here);
+    let is_none = |record: &Record| record.status.as_deref() != Some("success") && !is_live(&record.status);
+    // What its own records call a failure, or what holds nothing, is no copy, whatever its state.
+    let is_failed = records().next().is_some() && records().all(is_none);
     Ok(DestinationCopy {
         id: id(item)?,
         name: item.name.clone(),
@@ -183,6 +186,7 @@ fn copy(destination: &InventoryQuery, item: &Backup) -> Result<DestinationCopy, 
         vault_id: given(&item.vault_id).map(str::to_owned),
         source_region: records().find_map(region),
         state: match item.status.as_deref() {
+            _ if is_failed || item.resource_size == Some(0) => CopyState::Failed,
             Some("available" | "restoring" | "waiting_restore") => CopyState::Done,
             Some("error" | "deleting" | "waiting_delete" | "deleted") => CopyState::Failed,
             _ => CopyState::Running,
@@ -236,7 +240,7 @@ fn copy_record(record: &Record) -> CopyRecord {
     };
     let copy_id = given(&record.destination_backup_id).or(given(&record.destination_checkpoint_item_id));
     CopyRecord {
-        region: given(&record.destination_region).unwrap_or_default().to_owned(),
+        region: given(&record.destination_region).unwrap_or_default().to_ascii_lowercase(),
         project_id: given(&record.destination_project_id).map(str::to_owned),
         id: given(&record.id).map(str::to_owned),
         copy_id: copy_id.map(str::to_owned),
@@ -507,6 +511,38 @@ mod tests {
             "incomplete_page"
         );
         assert_eq!(next(None, &reply(&json!({"count": 0}))).unwrap_err().disposition, Disposition::Retryable);
+    }
+
+    /// A replica that its own record calls a failure, or that holds nothing, is no copy, however available it says it is.
+    #[test]
+    fn a_replica_that_failed_or_is_empty_is_no_copy() {
+        let state = |fields: Value| {
+            let mut replica = item(json!({"id": "c-1", "image_type": "replication", "status": "available"}));
+            replica.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            let page = reply(&json!({"backups": [replica], "count": 1}));
+            let page = Huawei.listed_copies(&scope(Operation::CopyBackup), None, &page).unwrap();
+            page.copies[0].state
+        };
+        let records = |statuses: &[&str]| {
+            let records: Vec<Value> = statuses
+                .iter()
+                .map(|status| json!({"id": "r", "status": status, "source_backup_id": "b-1", "destination_backup_id": "c-1"}))
+                .collect();
+            json!({"replication_records": records})
+        };
+        for (fields, wanted) in [
+            (json!({}), CopyState::Done),
+            (json!({"replication_records": []}), CopyState::Done),
+            (records(&["success"]), CopyState::Done),
+            (records(&["fail", "success"]), CopyState::Done),
+            (records(&["replicating"]), CopyState::Done),
+            (records(&["fail"]), CopyState::Failed),
+            (records(&["error"]), CopyState::Failed),
+            (records(&["skip"]), CopyState::Failed),
+            (json!({"resource_size": 0}), CopyState::Failed),
+        ] {
+            assert_eq!(state(fields.clone()), wanted, "{fields}");
+        }
     }
 
     #[test]

@@ -302,7 +302,7 @@ fn records<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Record>>, D:
 
 /// Whether a status means that a copy exists or is running. An unknown one does: the costlier mistake is a second copy.
 pub(crate) fn is_live(status: &Option<String>) -> bool {
-    !matches!(status.as_deref(), Some("fail" | "failed" | "skip" | "skipped" | "timeout"))
+    !matches!(status.as_deref(), Some("fail" | "failed" | "error" | "skip" | "skipped" | "timeout"))
 }
 
 #[cfg(test)]

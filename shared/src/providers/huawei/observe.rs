@@ -12,6 +12,7 @@ use crate::model::http::Reply;
 use crate::model::receipt::Receipt;
 use crate::providers::asked::{Asked, ask};
 use crate::providers::call::{Call, Service};
+use crate::providers::refusal::unreadable;
 
 /// Reads what the provider says: the source's record gives the copy's ID, and the destination gives the evidence.
 pub(super) fn observe<'a>(
@@ -136,6 +137,9 @@ fn in_destination(replication: &Replication, id: &str, reply: Option<&Reply>) ->
         return Ok(Observation::Gone(format!("the copy {id} is not in {}", destination.region)));
     };
     match copy.status.as_deref() {
+        Some("available") if copy.resource_size == Some(0) => {
+            Ok(Observation::Running(format!("the copy {id} is available in {}, and of 0 GB", destination.region)))
+        }
         Some(state @ "available") => Ok(Observation::Seen(Evidence {
             destination_id: Some(id.to_owned()),
             state: state.to_owned(),
@@ -173,13 +177,18 @@ fn shown(
         _ => errors::read::<ShownBackup>(service, reply)?.backup,
     };
     subject::of_backup(id, project, &backup, reply)?;
+    if given(&backup.id).is_none() {
+        return Err(unreadable(reply, errors::request_id(reply), "the answer holds no backup"));
+    }
     Ok(Some(backup))
 }
 
 /// The record that the receipt names or, if it names none, the newest one for the region.
 fn ours<'r>(replication: &Replication, receipt: &Receipt, records: &'r [Record]) -> Option<&'r Record> {
     let by_id = records.iter().find(|record| record.id.is_some() && record.id == receipt.replication_id);
-    let there = |record: &&Record| given(&record.destination_region) == Some(&replication.destination.region);
+    let region = &replication.destination.region;
+    let there =
+        |record: &&Record| given(&record.destination_region).is_some_and(|told| told.eq_ignore_ascii_case(region));
     if by_id.is_some() || receipt.replication_id.is_some() {
         return by_id;
     }

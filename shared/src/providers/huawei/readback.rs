@@ -17,6 +17,7 @@ use crate::providers::asked::{Asked, Reading, ask};
 use crate::providers::call::Service;
 use crate::providers::inventory::{emptied, end_of, endless, repeated};
 use crate::providers::provider::{Acceptance, AttemptContext, FoundCopy, ReadBack};
+use crate::providers::refusal::unreadable;
 
 /// How far the provider's clock may be behind ours.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -102,6 +103,7 @@ fn item<'a>(
             goes_on &= intent.doubt;
             let of_item = |record: &Record| given(&record.source_checkpoint_item_id) == Some(&replication.source.id);
             listed.items.retain(|record| of_item(record) && !is_spent(record, intent));
+            all_placed(replication, intent, listed.items.iter(), reply)?;
         }
         let found = newest(replication, listed.items.iter()).map(one);
         if let (None, true, Some(offset)) = (&found, goes_on, listed.next) {
@@ -120,7 +122,12 @@ fn of_source(
 ) -> Result<Option<ReadBack>, Failure> {
     let Some(shown) = shown else { return Ok(None) };
     subject::of_backup(&replication.source.id, replication.source.project_id.as_deref(), shown, reply)?;
-    let records = shown.replication_records.iter().flatten();
+    if given(&shown.id).is_none() {
+        return Err(unreadable(reply, errors::request_id(reply), "the answer holds no backup"));
+    }
+    let records = || shown.replication_records.iter().flatten();
+    all_placed(replication, intent, records(), reply)?;
+    let records = records();
     Ok(newest(replication, records.filter(|record| !is_spent(record, intent))).map(one))
 }
 
@@ -235,10 +242,30 @@ fn newest<'r>(replication: &Replication, records: impl Iterator<Item = &'r Recor
 fn is_there(replication: &Replication, record: &Record) -> bool {
     let destination = &replication.destination;
     match given(&record.destination_region) {
-        Some(region) => region == destination.region,
+        Some(region) => region.eq_ignore_ascii_case(&destination.region),
         // A project belongs to one region.
         None => given(&record.destination_project_id)
             .is_some_and(|project| Some(project) == destination.project_id.as_deref()),
+    }
+}
+
+/// Checks that each record of a copy that may be there says where to. In doubt, one that does not may be the one that is looked for.
+fn all_placed<'r>(
+    replication: &Replication,
+    intent: &AttemptContext,
+    mut records: impl Iterator<Item = &'r Record>,
+    reply: &Reply,
+) -> Result<(), Failure> {
+    let untold = |record: &Record| {
+        let place = given(&record.destination_region).or(given(&record.destination_project_id));
+        place.is_none() && is_ours(replication, record) && is_live(&record.status)
+    };
+    match intent.doubt && records.any(untold) {
+        true => {
+            let why = "a replication record does not say to which region it is";
+            Err(unreadable(reply, errors::request_id(reply), why))
+        }
+        false => Ok(()),
     }
 }
 

@@ -357,6 +357,31 @@ fn a_live_record_for_the_region_is_the_copy() {
     }
 }
 
+/// In doubt an answer that does not say where a copy goes, or of which backup it is, must not pass for "there is none".
+#[test]
+fn what_says_neither_which_backup_nor_where_to_is_no_proof_in_doubt() {
+    let read = |doubt, fields: Value| match read_back(Operation::CopyBackup, doubt, &[shown(fields)]) {
+        Err(Need::Failed(failure)) => failure.message,
+        other => format!("{other:?}"),
+    };
+    let untold = json!({"id": "r-1", "status": "replicating", "created_at": "2026-11-21T12:00:01.000000"});
+    let failed = json!({"id": "r-1", "status": "fail"});
+    let of = |record: &Value| json!({"replication_records": [record]});
+    assert_eq!(read(true, of(&untold)), "a replication record does not say to which region it is");
+    for (doubt, record) in [(false, &untold), (true, &failed)] {
+        assert_eq!(read(doubt, of(record)), format!("{:?}", Ok::<_, Need>(ReadBack::Absent)), "{doubt} {record}");
+    }
+    for doubt in [false, true] {
+        let nothing = reply(200, json!({"backup": {}}));
+        let Err(Need::Failed(failure)) = read_back(Operation::CopyBackup, doubt, &[nothing]) else { panic!("{doubt}") };
+        assert_eq!(failure.message, "the answer holds no backup");
+        let mut capitals = record("r-1", "success");
+        capitals["destination_region"] = json!("CN-SOUTH-1");
+        let capitals = shown(json!({"replication_records": [capitals]}));
+        assert_eq!(read_back(Operation::CopyBackup, doubt, &[capitals]), found(Some("r-1")));
+    }
+}
+
 #[test]
 fn a_copy_counts_even_when_the_source_could_not_be_copied_now() {
     let going = json!({"status": "deleting", "replication_records": [record("r", "success")]});

@@ -28,6 +28,11 @@ impl Inventory for Tencent {
         Ok(InventoryPage { backups, next, total, ..Default::default() })
     }
 
+    /// `DiskSize` is the size of the disk that was backed up. Source: tencentcloud-sdk-python-cbs 3.1.175, Snapshot.
+    fn copies_keep_size(&self) -> bool {
+        true
+    }
+
     fn hidden_kinds(&self, _scope: &InventoryQuery) -> &'static [HiddenKind] {
         &[HiddenKind {
             name: "SHARED_SNAPSHOT",
@@ -172,6 +177,10 @@ fn page(scope: &InventoryQuery, cursor: Option<&Cursor>, reply: &Reply) -> Resul
     for snapshot in &snapshots {
         subject::in_region(&scope.region, snapshot, reply).map_err(Failure::of_read)?;
     }
+    // Without a count nothing says that a page is the last one: the service may have cut it short.
+    if total.is_none() {
+        return Err(incomplete("the answer does not count its snapshots"));
+    }
     let first = snapshots.first().and_then(|snapshot| snapshot.snapshot_id.as_deref()).unwrap_or_default();
     let mut next = Place::of(cursor).after(first, snapshots.len() as u64, PAGE, total)?;
     // A snapshot whose time cannot be read counts as young.
@@ -233,6 +242,8 @@ fn copy(snapshot: Snapshot) -> Result<DestinationCopy, Failure> {
         source_region: None,
         vault_id: None,
         state: match snapshot.state.as_deref() {
+            // What holds nothing is no copy of anything.
+            _ if snapshot.disk_size == Some(0) => CopyState::Failed,
             Some("NORMAL" | "ROLLBACKING") => CopyState::Done,
             Some("TORECYCLE") => CopyState::Failed,
             _ => CopyState::Running,

@@ -89,6 +89,10 @@ impl Provider for Tencent {
             result.destination_region.as_deref().is_none_or(|region| region.is_empty() || region == wanted)
         };
         let (ours, others): (Vec<CopyResult>, Vec<CopyResult>) = results.into_iter().partition(is_wanted);
+        if ours.iter().any(|one| ours.first().is_some_and(|first| one.code != first.code)) {
+            let why = "the answer holds two results for this destination that say different things";
+            return Err(unreadable(reply, answer.request_id, why));
+        }
         let ids: HashSet<&str> = ours.iter().filter_map(|result| result.snapshot_id.as_deref()).collect();
         if ids.len() > 1 || ids.contains(replication.source.id.as_str()) {
             let why = "the answer names several copies for this destination, or the source as its own copy";
@@ -194,5 +198,37 @@ impl Provider for Tencent {
     /// 20 a second for each action. Source: API page 362/45941; cloud.tencent.com 1278/109059, 2025-04-15.
     fn requests_per_second(&self) -> u32 {
         20
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::model::failure::Disposition;
+
+    /// What the answer to a start comes to: the copy's ID, or how its failure is taken.
+    fn started(results: Value) -> Result<Option<String>, Disposition> {
+        let command = json!({ "action": "replicate", "provider": "tencent", "operation": "copy-snapshot",
+            "source": { "region": "ap-guangzhou", "snapshot_id": "snap-source01" }, "destinations": [{ "region": "ap-beijing" }] });
+        let replication = Command::from_json(&command).unwrap().replications().remove(0);
+        let body =
+            json!({ "Response": { "RequestId": "r", "SnapshotCopyResultSet": results } }).to_string().into_bytes();
+        let reply = Reply { status: 200, headers: Vec::new(), body };
+        let accepted = Tencent.started(&replication, &reply);
+        accepted.map(|accepted| accepted.receipts[0].replication_id.clone()).map_err(|failure| failure.disposition)
+    }
+
+    /// What contradicts itself may have been applied: it is looked at again, and neither refused nor accepted.
+    #[test]
+    fn two_results_for_one_destination_count_only_where_they_say_the_same() {
+        let result = |id: &str, code: &str| json!({ "SnapshotId": id, "DestinationRegion": "ap-beijing", "Code": code, "Message": "m" });
+        let (made, other) = (result("snap-copy0001", "Success"), result("snap-copy0002", "Success"));
+        let refused = result("", "InsufficientSnapshotQuota");
+        assert_eq!(started(json!([made, made])), Ok(Some("snap-copy0001".to_owned())));
+        for results in [json!([made, other]), json!([made, refused]), json!([refused, made])] {
+            assert_eq!(started(results.clone()), Err(Disposition::Ambiguous), "{results}");
+        }
     }
 }

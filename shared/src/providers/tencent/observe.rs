@@ -63,6 +63,9 @@ pub(super) fn observed_many(copies: &[Accepted<'_>], reply: &Reply) -> Vec<Optio
 /// What the copy's state says. CBS has no failed state.
 pub(crate) fn judge_copy(id: &str, region: &str, copy: &Snapshot) -> Observation {
     match copy.state.as_deref() {
+        Some("NORMAL") if copy.disk_size == Some(0) => {
+            Observation::Running(format!("the snapshot {id} is in {region}, and of 0 GiB"))
+        }
         Some(state @ "NORMAL") => Observation::Seen(Evidence {
             destination_id: Some(id.to_owned()),
             state: state.to_owned(),

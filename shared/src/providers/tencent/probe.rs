@@ -18,6 +18,7 @@ use crate::providers::asked::{Asked, ask};
 use crate::providers::call::Effect;
 use crate::providers::probe::{Finding, Health, Probe, Route, Topic};
 use crate::providers::reading::request_id;
+use crate::providers::refusal::unreadable;
 use crate::providers::sts::Sts;
 
 /// How many snapshots a region without disks holds, and how many each disk adds.
@@ -118,8 +119,12 @@ fn count(region: &str, reply: Option<&Reply>, found: impl FnOnce(u64) -> Finding
         let body = DescribeSnapshots { limit: 1, ..Default::default() };
         return ask(call(Effect::Read, "DescribeSnapshots", region, &body));
     };
-    Ok(match read::<Described>(reply)?.body.total_count {
+    let answer = read::<Described>(reply)?;
+    Ok(match answer.body.total_count {
         Some(total) => found(total),
+        None if answer.body.snapshots.is_none() => {
+            return Err(unreadable(reply, answer.request_id, "the answer holds no snapshots").into());
+        }
         None => Finding::new(Health::Unknown, "snapshots can be listed, but the answer gives no count", ""),
     })
 }
@@ -211,5 +216,6 @@ mod tests {
         let of = |total: u64| found(diagnose(Topic::Quota, json!({"TotalCount": total, "SnapshotSet": []}))).health;
         assert_eq!((of(0), of(63), of(64), of(500)), (Health::Ok, Health::Ok, Health::Unknown, Health::Unknown));
         assert_eq!(found(diagnose(Topic::Quota, json!({"SnapshotSet": []}))).health, Health::Unknown);
+        assert!(matches!(diagnose(Topic::Sources, json!({})), Err(Need::Failed(_))), "it shows nothing");
     }
 }

@@ -1,6 +1,6 @@
 //! Read-back: whether the copy exists, and whether its source can be copied.
 
-use super::calls::{by_ids, by_names};
+use super::calls::{PAGE, by_ids, by_names};
 use super::errors::read;
 use super::inventory::copyable;
 use super::model::{Described, Snapshot};
@@ -8,7 +8,7 @@ use super::names::copy_names;
 use super::subject;
 use crate::model::backup::Eligibility;
 use crate::model::command::Replication;
-use crate::model::failure::{Disposition, Failure};
+use crate::model::failure::{Disposition, Failure, Whose};
 use crate::model::http::Reply;
 use crate::model::order;
 use crate::providers::asked::{Asked, ask};
@@ -28,14 +28,24 @@ pub(super) fn read_back(replication: &Replication) -> impl FnMut(Option<&Reply>)
                 return ask(by_names(&replication.destination.region, &named.names, named.seen));
             }
             listed = true;
-            if let Some(id) = named.oldest() {
+            if let Some(id) = named.oldest(None)
+                && !named.tells_sizes()
+            {
                 return Ok(ReadBack::Found(Acceptance::one(Some(id), None)));
             }
         }
         let Some(reply) = reply else {
             return ask(by_ids(&replication.source.region, &[&replication.source.id]));
         };
-        let Some(source) = subject::only(&replication.source.id, &replication.source.region, reply)? else {
+        let source = subject::only(&replication.source.id, &replication.source.region, reply)?;
+        let size = source.as_ref().and_then(|source| source.disk_size);
+        if let Some(id) = named.oldest(size) {
+            return Ok(ReadBack::Found(Acceptance::one(Some(id), None)));
+        }
+        if let (Some(other), Some(size)) = (named.oldest(None), size) {
+            return Err(another_size(&other, size).into());
+        }
+        let Some(source) = source else {
             return Ok(ReadBack::NoSource(format!(
                 "the snapshot {} is not in {}: it was deleted, or the region is wrong",
                 replication.source.id, replication.source.region
@@ -75,6 +85,10 @@ impl Named<'_> {
         let page = read::<Described>(reply)?.body;
         let counted = page.total_count;
         let snapshots = page.shown()?;
+        // A full page may have another one after it.
+        if counted.is_none() && snapshots.len() as u64 >= PAGE {
+            return Err(incomplete("the answer does not count its snapshots"));
+        }
         let total = counted.unwrap_or(self.seen + snapshots.len() as u64);
         // Copies that are hidden behind a count that falls, or that says more than is shown, would be made again.
         if self.end.is_some() && total < self.total {
@@ -101,11 +115,28 @@ impl Named<'_> {
         }
     }
 
-    /// Two copies of one name are duplicates, of which the older one is kept.
-    fn oldest(&mut self) -> Option<String> {
+    /// Two copies of one name are duplicates, of which the older one is kept. With `size`, the disk's size of the source, those that tell
+    /// another one are none.
+    fn oldest(&mut self, size: Option<u64>) -> Option<String> {
         order::by(&mut self.found, |a, b| a.create_time.cmp(&b.create_time));
-        self.found.iter().find_map(|snapshot| snapshot.snapshot_id.clone())
+        let fits = |snapshot: &&Snapshot| snapshot.disk_size.zip(size).is_none_or(|(found, size)| found == size);
+        self.found.iter().find(fits).and_then(|snapshot| snapshot.snapshot_id.clone())
     }
+
+    /// Whether the source must be asked before one of them counts as its copy.
+    fn tells_sizes(&self) -> bool {
+        self.found.iter().any(|snapshot| snapshot.disk_size.is_some())
+    }
+}
+
+/// The failure where all that bears the copy's name is of another disk size. It is not ours, and beside it ours could not be told.
+fn another_size(id: &str, size: u64) -> Failure {
+    let why = format!(
+        "the snapshot {id} bears the name of the copy and has another disk size than its source, which has {size} GiB"
+    );
+    let advice = "it is not ours: look at both in the console, and rename or delete the one that bears this name";
+    let failure = Failure::local(Disposition::Permanent, "another_disk_size", why, advice);
+    Failure { whose: Whose::Backup, ..failure }
 }
 
 /// Whether a snapshot is a copy of one of these names. The name filter may match parts of names, so they are compared here, exactly.
@@ -187,6 +218,33 @@ mod tests {
         ] {
             assert_eq!(read(&answers), outcome, "{answers:?}");
         }
+    }
+
+    /// A full page without a count may hide the copy on the next one.
+    #[test]
+    fn a_full_page_that_counts_nothing_is_not_the_last_one() {
+        let other = |at: u64| json!({ "SnapshotId": format!("snap-other{at:03}"), "SnapshotName": "other", "SnapshotState": "NORMAL" });
+        let page = |many: u64| json!({ "SnapshotSet": (0..many).map(other).collect::<Vec<_>>() });
+        assert_eq!(read(&[page(PAGE)]), "incomplete_page");
+        assert_eq!(read(&[page(PAGE - 1)]), "asked on");
+    }
+
+    #[test]
+    fn a_snapshot_of_our_name_and_another_disk_size_is_no_copy_and_none_is_made_beside_it() {
+        let named = |change: Value| json!({ "TotalCount": 1, "SnapshotSet": [copy(change)] });
+        let source = |size: Value| {
+            let source = json!({ "SnapshotId": "snap-source01", "SnapshotState": "NORMAL", "DiskSize": size });
+            json!({ "TotalCount": 1, "SnapshotSet": [source] })
+        };
+        let gone = json!({ "TotalCount": 0, "SnapshotSet": [] });
+        assert_eq!(read(&[named(json!({ "DiskSize": 1 }))]), "asked on", "the source tells the size");
+        assert_eq!(read(&[named(json!({ "DiskSize": 1 })), source(json!(100))]), "another_disk_size");
+        assert_eq!(read(&[named(json!({ "DiskSize": 0 })), source(json!(100))]), "another_disk_size");
+        for (size, shown) in [(json!(100), source(json!(100))), (json!(100), source(json!(null))), (json!(100), gone)] {
+            assert_eq!(read(&[named(json!({ "DiskSize": size })), shown]), "snap-copy0001");
+        }
+        let both = json!({ "TotalCount": 2, "SnapshotSet": [copy(json!({ "DiskSize": 1 })), copy(json!({ "SnapshotId": "snap-copy0002", "DiskSize": 100 }))] });
+        assert_eq!(read(&[both, source(json!(100))]), "snap-copy0002");
     }
 
     #[test]

@@ -346,7 +346,8 @@ impl Account {
             _ if matches!(failure.code.as_str(), "connect" | "no_answer") => {
                 Finding::new(weight, said, "check the network, and give more with --timeout")
             }
-            _ => Finding::new(Health::Unknown, said, "run doctor again; if it stays, ask the provider"),
+            // An answer that is out of order, or none: where copies need it, nothing shows that they can be made.
+            _ => Finding::new(weight, said, "run doctor again; if it stays, ask the provider"),
         }
     }
 

@@ -22,7 +22,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde_json::json;
 
 use super::check::Check;
-use crate::home::database::{APPLICATION_ID, SCHEMA_VERSION};
+use crate::home::database::{APPLICATION_ID, SCHEMA_VERSION, no_file};
 use crate::home::{self, reach};
 
 /// How long AWS is asked.
@@ -78,11 +78,13 @@ pub(crate) fn roots(environment: &Environment) -> Check {
 /// The check whether every variable that begins with `OFFSITE_` is read by something.
 pub(crate) fn names(environment: &Environment) -> Check {
     let unknown = known::unknown(environment);
-    let told: Vec<String> = unknown.iter().map(ToString::to_string).collect();
-    let finding = match (told.is_empty(), unknown.iter().any(Unknown::is_switch)) {
+    let emptied = known::emptied(environment);
+    let fails = !emptied.is_empty() || unknown.iter().any(Unknown::is_switch);
+    let told: Vec<String> = unknown.iter().map(ToString::to_string).chain(emptied).collect();
+    let finding = match (told.is_empty(), fails) {
         (true, _) => Finding::ok("every OFFSITE_ variable is one that is read"),
         (false, false) => Finding::new(Health::Warn, told.join(". "), "correct the name, or unset it"),
-        (false, true) => Finding::new(Health::Fail, told.join(". "), "correct the name: nothing is started with it"),
+        (false, true) => Finding::new(Health::Fail, told.join(". "), "correct it: nothing is started with it"),
     };
     Check::here("variables", "", finding, "what is set for functions elsewhere: this is this process's environment")
 }
@@ -188,6 +190,9 @@ async fn answers(part: &Part) -> Finding {
 
 fn in_file(path: &Path, simulated: bool) -> (Finding, Vec<(String, Pause)>, Option<String>) {
     let fail = |why: String, advice: &str| (Finding::new(Health::Fail, why, advice), Vec::new(), None);
+    if let Some(error) = no_file(path) {
+        return fail(error.to_string(), "set OFFSITE_DB to the path of a file");
+    }
     if !path.exists() {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         return match parent.is_none_or(Path::is_dir) {

@@ -57,7 +57,10 @@ impl Account<'_> {
             }
             let keys = inventory.source_keys(&backup.id, region);
             let named = keys.iter().filter_map(|key| by_key.get(key)).flatten().copied();
-            let found = best(named.chain(told(backup).and_then(|id| by_id.get(id.as_str()).copied())));
+            let told = told(backup).and_then(|id| by_id.get(id.as_str()).copied());
+            let other =
+                |copy: &&DestinationCopy| copy.size_gib.zip(backup.size_gib).is_some_and(|(one, other)| one != other);
+            let found = best(named.chain(told).filter(|copy| !inventory.copies_keep_size() || !other(copy)));
             let view = match pair {
                 Ok(Some(pair)) => pair::view(backup, pair, None),
                 _ => DestinationView::of_listing(found),
@@ -66,7 +69,10 @@ impl Account<'_> {
             // Only Huawei keeps records, and where it does not tell them any replica without a source may be the copy.
             let may_be_nameless = self.provider.cloud() == Cloud::Huawei && !backup.copies_told && !nameless.is_empty();
             let times = &self.context.settings.observation;
-            let judgement = judge(backup, destination, None, &view, times, now);
+            let mut judgement = judge(backup, destination, None, &view, times, now);
+            if let Ok(Some(pair)) = pair {
+                judgement = pair::with_pair(judgement, pair);
+            }
             let (standing, copy_id, why) = match judgement {
                 Judgement::Replicated { proof: Proof::Observed, id } => (Standing::Copied, id, None),
                 _ if !is_whole => (Standing::Unseen, None, None),
@@ -148,6 +154,7 @@ fn of_pair(pair: &VaultPair) -> Option<String> {
     match &pair.pairing {
         Pairing::Elsewhere(vault) => Some(format!("one of the two vaults is paired with {vault}, not with the other")),
         Pairing::Unpaired => Some("the two vaults are no pair".to_owned()),
+        Pairing::Broken(why) => Some(why.clone()),
         Pairing::Paired | Pairing::Missing(_) => None,
     }
 }

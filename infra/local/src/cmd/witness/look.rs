@@ -25,10 +25,10 @@ use crate::home;
 use crate::report::witness::Place;
 
 /// How long one page may be tried for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long the question whose a key is may be tried for: without its answer everything else goes on.
-const PATIENCE_FOR_OWNER: Duration = Duration::from_secs(15);
+const PATIENCE_FOR_OWNER: Duration = Duration::from_secs(10);
 
 /// Added to the age at which a listing may stop, because clocks disagree.
 const SLACK: Duration = Duration::from_secs(3_600);
@@ -273,7 +273,11 @@ impl Account<'_> {
             Ok(Some(VaultPair { pairing: Pairing::Missing(vault), .. })) => {
                 Err(format!("the vault {vault} is not there"))
             }
-            Ok(pair) => Ok(pair),
+            Ok(Some(pair)) => {
+                let target = whole.destination.vault_id.as_deref().unwrap_or_default();
+                pair.conclusive(target, self.context.now()).map(Some)
+            }
+            Ok(None) => Ok(None),
             Err(failure) => Err(unread("vaults", &whole.destination.region, &failure)),
         }
     }

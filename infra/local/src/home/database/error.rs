@@ -13,6 +13,14 @@ pub enum DatabaseError {
         /// The database file.
         path: PathBuf,
     },
+    /// The path is one that SQLite itself does not take for a file.
+    #[error(
+        "{path}: OFFSITE_DB must be the path of a file: a ledger in memory forgets each copy, which is then paid again; write ./{path} if a file is called so"
+    )]
+    NoFile {
+        /// What was given as the path.
+        path: PathBuf,
+    },
     /// The file is not a readable SQLite database.
     #[error("{path}: the file is damaged or is not an SQLite database ({detail}); restore it from a copy")]
     Corrupt {

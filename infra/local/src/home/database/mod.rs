@@ -44,6 +44,9 @@ impl Database {
     /// [`DatabaseError`] with the path and what to do. A file of a newer version is not touched.
     pub fn open(path: &Path) -> Result<Database, DatabaseError> {
         let shared: Arc<Path> = Arc::from(path);
+        if let Some(error) = no_file(path) {
+            return Err(error);
+        }
         if let Some(parent) = path.parent()
             && !parent.as_os_str().is_empty()
             && !parent.is_dir()
@@ -264,6 +267,12 @@ fn commit_together(connection: &Connection, batch: impl Iterator<Item = Box<dyn 
         let _ = statement("ROLLBACK");
     }
     waiting.into_iter().for_each(|write| write.finish(failure.as_ref()));
+}
+
+/// The refusal of a path that SQLite takes for a database in memory, or for a URI whose options may say so.
+pub(crate) fn no_file(path: &Path) -> Option<DatabaseError> {
+    let is_none = |path: &str| path.is_empty() || path.starts_with(':') || path.starts_with("file:");
+    path.to_str().is_some_and(is_none).then(|| DatabaseError::NoFile { path: path.to_owned() })
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
