@@ -59,7 +59,7 @@ pub(crate) enum RiskAction {
     #[command(after_help = "Example:\n  offsite risk list --all --format json")]
     List {
         /// Only this rule, which need not be in the policy any more
-        #[arg(long)]
+        #[arg(long, value_parser = find::name)]
         rule: Option<String>,
         /// Also what has ended or was revoked, and the revocations
         #[arg(long)]
@@ -80,7 +80,7 @@ pub(crate) enum RiskAction {
     )]
     Revoke {
         /// The decision, as `offsite risk list` names it
-        #[arg(value_name = "RULE/N")]
+        #[arg(value_name = "RULE/N", value_parser = find::name)]
         act: String,
         /// Why, for whoever reads it later
         #[arg(long)]
@@ -92,7 +92,7 @@ pub(crate) enum RiskAction {
 #[derive(Args, Debug)]
 pub(crate) struct AcceptArgs {
     /// The rule that would protect it
-    #[arg(long)]
+    #[arg(long, value_parser = find::name)]
     rule: String,
     /// The exact ID of the disk, server or other resource, or of a backup whose resource nobody names
     #[arg(long, value_name = "ID")]

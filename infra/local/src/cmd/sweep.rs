@@ -40,7 +40,7 @@ Exit codes:
 #[command(after_help = AFTER)]
 pub struct SweepArgs {
     /// Only this rule of the policy
-    #[arg(long, value_name = "RULE")]
+    #[arg(long, value_name = "RULE", value_parser = find::name)]
     pub rule: Option<String>,
     /// Say what would be started, and start nothing
     #[arg(long)]
