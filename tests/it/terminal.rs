@@ -237,8 +237,9 @@ async fn what_is_told_of_three_clouds_fits_a_terminal() {
     let mut resource = None;
     for columns in [80, 120] {
         let mut told = Vec::new();
-        let commands: [(&[&str], &str); 20] = [
+        let commands: [(&[&str], &str); 21] = [
             (&["policy", "check"], "promise"),
+            (&["policy", "check", "--live"], "UTC+8"),
             (&["sweep", "--dry-run"], "would be started"),
             (&["sweep"], "next: `offsite"),
             (&["observe"], "looked at"),
@@ -253,7 +254,7 @@ async fn what_is_told_of_three_clouds_fits_a_terminal() {
             (&["doctor"], "nothing was changed"),
             (&["doctor", "--all"], "not known:"),
             (&["events", "explain", &event], "verified: not at all"),
-            (&["policy", "check", "--live"], "covers"),
+            (&["watch", "--once"], "done: "),
             (&["policy", "check", "--explain", "snap-jgsu1fdt"], "not covered"),
             (&["pause", "--rule", &rule, "--reason", "the bill is looked at by the people who pay it"], "UTC+8 by"),
             (&["report", "--rule", &rule], "is paused since"),
