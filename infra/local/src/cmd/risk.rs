@@ -227,7 +227,7 @@ async fn known(home: &Reading, rule: &Rule, id: &str, environment: &Environment)
     }
     let context = home::read_only(environment, home)?;
     let is_it = |backup: &Backup| backup.id == id || backup.resource.as_deref() == Some(id);
-    let bar = show::spinner("looking for it in the cloud");
+    let bar = show::spinner("asking the cloud for the resource");
     let found = explain::search(&context, rule, is_it).await;
     bar.finish_and_clear();
     match found {

@@ -82,7 +82,7 @@ pub async fn run(args: &DoctorArgs, environment: &Environment, out: &mut dyn Wri
         Some(simulators) => home::point_at(simulators, &options, environment.clone()),
         None => beside_simulators(environment.clone()),
     };
-    let bar = show::spinner("examining");
+    let bar = show::spinner("examining accounts and regions");
     let report = examine(args, &environment).await;
     bar.finish_and_clear();
     let report = report?;

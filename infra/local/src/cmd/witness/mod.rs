@@ -107,7 +107,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub async fn run(args: &WitnessArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<Says> {
     let reader = args.reader.reader(environment)?;
     let context = home::only_reads(environment)?;
-    let bar = show::spinner("looking");
+    let bar = show::spinner("listing backups and copies");
     let testimony = bear(args, environment, &context).await;
     bar.finish_and_clear();
     let testimony = testimony?;
