@@ -9,7 +9,7 @@ fn root() -> PathBuf {
 }
 
 /// The words of a line, as a shell has them: quotes keep together, and nothing after a pipe, a redirection or a remark counts.
-fn words(line: &str) -> Vec<String> {
+pub fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
     let mut begun = false;
     for sign in line.chars() {

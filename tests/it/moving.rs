@@ -11,7 +11,7 @@ use offsite_shared::ports::Clock;
 use serde_json::{Value, json};
 
 use crate::command_line::{command, first_line, run, terminate};
-use crate::subcommands::{FINISHES, MOVES, SERVES};
+use crate::subcommands::{FINISHES, MOVES, READS, SERVES};
 use crate::sweeping::Estate;
 use crate::terminal::Terminal;
 
@@ -145,13 +145,15 @@ async fn what_is_said_to_finish_finishes_and_whatever_only_reads_ends_at_once() 
     let state = estate.get(Cloud::Tencent, "state").await;
     assert_eq!(state["replications"].as_array().unwrap().len(), 1, "{state}");
 
-    for arguments in [
-        vec!["report", "--live"],
-        vec!["witness"],
-        vec!["policy", "check", "--live"],
-        vec!["doctor"],
-        vec!["status", "snap-00000001"],
-    ] {
+    let reading = [
+        ("doctor", vec!["doctor"]),
+        ("policy check", vec!["policy", "check", "--live"]),
+        ("report", vec!["report", "--live"]),
+        ("status", vec!["status", "snap-00000001"]),
+        ("witness", vec!["witness"]),
+    ];
+    assert_eq!(reading.each_ref().map(|(name, _)| *name), READS);
+    for (_, arguments) in reading {
         slow_down(&estate, "*", 50_000).await;
         let (status, stdout, stderr) = told_to_end(&estate, &environment, &arguments).await;
         assert_eq!(status.signal(), Some(15), "{arguments:?}: {stdout}{stderr}");

@@ -28,7 +28,7 @@ use crate::report::Reader;
 /// Options of `offsite risk`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  offsite risk list\n  offsite risk accept --rule nightly --resource disk-4j5k6l7m --cause encrypted --for 90d --reason \"see OPS-12\"\n  offsite risk revoke nightly/3 --reason \"the disk is needed after all\""
+    after_help = "Examples:\n  offsite risk list\n  offsite risk accept --rule nightly --resource disk-4j5k6l7m --cause encrypted --for 90d \\\n      --reason \"see OPS-12\"\n  offsite risk revoke nightly/3 --reason \"the disk is needed after all\""
 )]
 pub struct RiskArgs {
     /// What to do
@@ -38,9 +38,10 @@ pub struct RiskArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  offsite risk accept --rule nightly --resource disk-4j5k6l7m --cause encrypted --for 90d --reason \"replaced in March, see OPS-12\"
-  offsite risk accept --rule nightly --resource disk-4j5k6l7m --destination ap-singapore --cause InsufficientSnapshotQuota \\
-      --until 2026-12-24 --reason \"more quota is asked for\"
+  offsite risk accept --rule nightly --resource disk-4j5k6l7m --cause encrypted --for 90d \\
+      --reason \"replaced in March, see OPS-12\"
+  offsite risk accept --rule nightly --resource disk-4j5k6l7m --destination ap-singapore \\
+      --cause InsufficientSnapshotQuota --until 2026-12-24 --reason \"more quota is asked for\"
   offsite risk accept --rule nightly --resource disk-4j5k6l7m --gone --reason \"the server was scrapped\"
 
 The ID is exact, and the cause is the report's word for it: another cause of the same disk is not accepted by this. An end is always
