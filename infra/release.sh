@@ -5,30 +5,33 @@ set -euo pipefail
 
 cd "$(dirname "$0")/.."
 out=$PWD/dist
+# Wherever this machine has cargo put what it builds.
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
+built=$CARGO_TARGET_DIR/release
 machine=$(uname -m)
+case $machine in
+    x86_64) architecture=x86_64 ;;
+    aarch64) architecture=arm64 ;;
+    *) echo "Lambda has no $machine: build on x86_64 or aarch64" >&2 && exit 1 ;;
+esac
 # Without the paths of this machine, so that another checkout makes the same binaries.
 export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
 
 rm -rf "$out"
 mkdir -p "$out"
 cargo build --release --locked -p offsite-alibaba -p offsite-huawei -p offsite-tencent -p offsite-report -p offsite-door -p offsite
-case $machine in
-    x86_64) architecture=x86_64 ;;
-    aarch64) architecture=arm64 ;;
-    *) echo "Lambda has no $machine: build on x86_64 or aarch64" >&2 && exit 1 ;;
-esac
-python3 infra/aws/package.py --from target/release --architecture "$architecture" --out "$out"
+python3 infra/aws/package.py --from "$built" --architecture "$architecture" --out "$out"
 python3 infra/aws/sbom.py alibaba huawei tencent report door command --out "$out"
 
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 # With the documents that its messages name, and what they have people install.
 mkdir -p "$stage/offsite/man" "$stage/offsite/infra"
-cp target/release/offsite LICENSE README.md README.zh-CN.md CHANGELOG.md SECURITY.md "$stage/offsite"
+cp "$built/offsite" LICENSE README.md README.zh-CN.md CHANGELOG.md SECURITY.md "$stage/offsite"
 cp -r docs events schemas "$stage/offsite"
 cp -r infra/systemd "$stage/offsite/infra"
-target/release/offsite man --to "$stage/offsite/man" >/dev/null
-tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -C "$stage" -cf - offsite | gzip -n >"$out/offsite-linux-$machine.tar.gz"
+"$built/offsite" man --to "$stage/offsite/man" >/dev/null
+tar --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@0 -C "$stage" -cf - offsite | gzip -n >"$out/offsite-linux-$machine.tar.gz"
 
 (cd "$out" && sha256sum -- * >SHA256SUMS)
 cat "$out/SHA256SUMS"

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use offsite_shared::handler::handle;
 use offsite_shared::model::command::Cloud;
+use offsite_shared::providers::{alibaba, huawei, tencent};
 use serde_json::{Value, json};
 
 use crate::decisions::{person, run};
@@ -34,17 +35,25 @@ fn foreign(told: &Value, found: &mut BTreeSet<String>) {
             if let (Some(cause), Some(reason)) = (text("cause"), text("reason"))
                 && is_code(cause)
             {
-                found.insert(reason.to_owned());
+                found.insert(said_by_the_cloud(reason).to_owned());
             }
             // Where a copy failed, the cloud's own words stand after ours.
             for reason in [text("reason"), text("text")].into_iter().flatten() {
-                found.extend(reason.split_once("the copy failed: ").map(|(_, said)| said.to_owned()));
+                found
+                    .extend(reason.split_once("the copy failed: ").map(|(_, said)| said_by_the_cloud(said).to_owned()));
             }
             object.values().for_each(|inner| foreign(inner, found));
         }
         Value::Array(items) => items.iter().for_each(|inner| foreign(inner, found)),
         _ => {}
     }
+}
+
+/// What the cloud has said of a reason, without the advice of our tables behind it.
+fn said_by_the_cloud(reason: &str) -> &str {
+    let tables = [alibaba::codes::TABLE, huawei::codes::TABLE, tencent::codes::TABLE];
+    let mut advice = tables.into_iter().flatten().map(|row| row.advice).filter(|advice| !advice.is_empty());
+    advice.find_map(|advice| reason.strip_suffix(advice)?.strip_suffix("; ")).unwrap_or(reason)
 }
 
 /// The text on one line, without what others have said and without colours.

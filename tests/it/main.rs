@@ -16,6 +16,7 @@ mod day;
 mod dead_letters;
 mod decisions;
 mod doctor;
+mod documented;
 mod documents;
 mod door;
 mod emulators;

@@ -11,7 +11,7 @@ use offsite_shared::ports::Clock;
 use serde_json::{Value, json};
 
 use crate::command_line::{command, first_line, run, terminate};
-use crate::subcommands::{FINISHES, MOVES, SERVES};
+use crate::subcommands::{FINISHES, MOVES, READS, SERVES};
 use crate::sweeping::Estate;
 use crate::terminal::Terminal;
 
@@ -57,12 +57,12 @@ async fn what_is_said_to_move_moves_and_nothing_else_does() {
     let moving: Vec<(&str, Vec<&str>, &str)> = vec![
         ("policy check", vec!["policy", "check", "--live"], "reading the clouds"),
         ("doctor", vec!["doctor"], "examining"),
-        ("status", vec!["status", "snap-00000001"], "looking"),
-        ("witness", vec!["witness"], "looking"),
+        ("status", vec!["status", "snap-00000001"], "asking ledger and cloud"),
+        ("witness", vec!["witness"], "listing backups"),
         ("report", vec!["report", "--live"], "reading"),
-        ("risk accept", [&["risk", "accept"], &risk[..]].concat(), "looking for it in the cloud"),
-        ("handle", vec!["handle", "--event", &event], "working"),
-        ("observe", vec!["observe"], "0/1 copies settled"),
+        ("risk accept", [&["risk", "accept"], &risk[..]].concat(), "asking the cloud for the resource"),
+        ("handle", vec!["handle", "--event", &event], "handling the event"),
+        ("observe", vec!["observe"], "0 of 1 copies arrived or given up"),
         ("sweep", vec!["sweep"], "sweeping"),
     ];
     for (name, arguments, words) in &moving {
@@ -70,7 +70,7 @@ async fn what_is_said_to_move_moves_and_nothing_else_does() {
         assert!(seen.contains(words) && (spins(&seen) || *name == "observe"), "{name}: {seen:?}");
         let quiet: Vec<&str> = [&["--quiet"], arguments.as_slice()].concat();
         let (_, seen) = Terminal::open(&quiet, &environment, 100).ended().await;
-        assert!(!spins(&seen) && !seen.contains("copies settled"), "{name} --quiet: {seen:?}");
+        assert!(!spins(&seen) && !seen.contains("arrived or given up"), "{name} --quiet: {seen:?}");
     }
     // The demo is looked at in `terminal`.
     let mut named: Vec<&str> = moving.iter().map(|(name, _, _)| *name).chain(["demo"]).collect();
@@ -145,13 +145,15 @@ async fn what_is_said_to_finish_finishes_and_whatever_only_reads_ends_at_once() 
     let state = estate.get(Cloud::Tencent, "state").await;
     assert_eq!(state["replications"].as_array().unwrap().len(), 1, "{state}");
 
-    for arguments in [
-        vec!["report", "--live"],
-        vec!["witness"],
-        vec!["policy", "check", "--live"],
-        vec!["doctor"],
-        vec!["status", "snap-00000001"],
-    ] {
+    let reading = [
+        ("doctor", vec!["doctor"]),
+        ("policy check", vec!["policy", "check", "--live"]),
+        ("report", vec!["report", "--live"]),
+        ("status", vec!["status", "snap-00000001"]),
+        ("witness", vec!["witness"]),
+    ];
+    assert_eq!(reading.each_ref().map(|(name, _)| *name), READS);
+    for (_, arguments) in reading {
         slow_down(&estate, "*", 50_000).await;
         let (status, stdout, stderr) = told_to_end(&estate, &environment, &arguments).await;
         assert_eq!(status.signal(), Some(15), "{arguments:?}: {stdout}{stderr}");

@@ -238,6 +238,34 @@ async fn what_is_no_name_is_refused_with_what_to_type_instead() {
     assert!(ended.stderr.contains("has U+200B, which nobody sees: type \"生产\""), "{}", ended.stderr);
 }
 
+/// A keyboard or a paste may spell a name in another way that looks the same: it is the policy's rule, and what is written bears its name.
+#[tokio::test]
+async fn a_rule_is_found_however_its_letters_are_composed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.yaml");
+    std::fs::write(&file, POLICY.replace(RULE, "café")).unwrap();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let environment = [("OFFSITE_DB", path("offsite.db")), ("OFFSITE_POLICY", path("policy.yaml"))];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value));
+    let typed = "cafe\u{301}";
+    for arguments in [
+        &["pause", "--rule", typed, "--reason", "r"][..],
+        &["report", "--rule", typed],
+        &["resume", "--rule", typed],
+        &["risk", "list", "--rule", typed],
+    ] {
+        let ended = run(arguments, &environment).await;
+        assert!(!ended.stderr.contains("is no rule"), "{arguments:?}: {}", ended.stderr);
+        assert!(!ended.stdout.contains(typed), "{arguments:?}: {}", ended.stdout);
+        if !arguments.contains(&"list") {
+            assert!(ended.stdout.contains("café"), "{arguments:?}: {}{}", ended.stdout, ended.stderr);
+        }
+    }
+    // The twin: another name is none, however it is spelt.
+    let ended = run(&["report", "--rule", "cafe"], &environment).await;
+    assert!(ended.code == 1 && ended.stderr.contains("did you mean café?"), "{}", ended.stderr);
+}
+
 /// There is one spelling of a name, so two rules that differ by the spelling alone cannot be in one policy.
 #[test]
 fn two_names_that_differ_by_spelling_alone_are_not_both_names() {

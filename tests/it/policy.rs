@@ -377,8 +377,13 @@ rules:
 #[tokio::test]
 async fn check_says_each_rule_on_a_line() {
     let file = file(GOOD);
-    let check =
-        PolicyAction::Check { file: Some(file.path().to_owned()), format: Form::Table, live: false, explain: None };
+    let check = PolicyAction::Check {
+        file: Some(file.path().to_owned()),
+        format: Form::Table,
+        live: false,
+        explain: None,
+        clock: Default::default(),
+    };
     let (result, text) = command(check, &Environment::default()).await;
     assert!(result.unwrap());
     let text = words(&text);
@@ -414,6 +419,7 @@ rules:
         format: if json { Form::Json } else { Form::Table },
         live: false,
         explain: None,
+        clock: Default::default(),
     };
     let (result, text) = command(check(false), &Environment::default()).await;
     assert!(result.unwrap(), "{text}");
@@ -459,8 +465,13 @@ rules:
 ",
     );
     let name = file.path().display().to_string();
-    let check =
-        PolicyAction::Check { file: Some(file.path().to_owned()), format: Form::Table, live: false, explain: None };
+    let check = PolicyAction::Check {
+        file: Some(file.path().to_owned()),
+        format: Form::Table,
+        live: false,
+        explain: None,
+        clock: Default::default(),
+    };
     let (result, text) = command(check, &Environment::default()).await;
     assert!(!result.unwrap());
     let lines: Vec<String> = text.lines().map(|line| line.replace(&name, "F")).collect();
@@ -494,6 +505,7 @@ async fn an_explanation_asks_the_one_cloud_that_the_id_can_be_of() {
             format: Form::Table,
             live: false,
             explain: Some(id.into()),
+            clock: Default::default(),
         };
         let (result, text) = command(check, &environment).await;
         assert!(result.unwrap(), "{text}");
@@ -527,6 +539,7 @@ async fn a_rule_that_covers_nothing_gets_a_line_that_says_what_to_do() {
         format: if json { Form::Json } else { Form::Table },
         live: true,
         explain: None,
+        clock: Default::default(),
     };
     let advice = "covers nothing now: no backup is in ap-seoul, name wbe-*; widen source.select, or say limits.allow_empty: true";
     let (result, text) = command(check(false), &estate.environment).await;
@@ -566,6 +579,7 @@ rules:
         format: if json { Form::Json } else { Form::Table },
         live: false,
         explain: None,
+        clock: Default::default(),
     };
     let (result, text) = command(check(false), &Environment::default()).await;
     assert!(!result.unwrap());
@@ -600,8 +614,11 @@ async fn render_gives_what_check_reads_and_fails_on_a_bad_policy() {
     let (result, text) = command(PolicyAction::Render { file: None }, &environment).await;
     assert!(result.unwrap());
     assert_eq!(policy_file::parse("x", text.as_bytes()), policy_file::parse("x", GOOD.as_bytes()));
-    let (_, checked) =
-        command(PolicyAction::Check { file: None, format: Form::Json, live: false, explain: None }, &environment).await;
+    let (_, checked) = command(
+        PolicyAction::Check { file: None, format: Form::Json, live: false, explain: None, clock: Default::default() },
+        &environment,
+    )
+    .await;
     let checked: Value = serde_json::from_str(&checked).unwrap();
     assert_eq!(checked["policy"], serde_json::from_str::<Value>(&text).unwrap());
 
@@ -619,15 +636,24 @@ async fn a_policy_that_cannot_be_read_says_so() {
         format: Form::Table,
         live: false,
         explain: None,
+        clock: Default::default(),
     };
     let (result, text) = command(missing, &Environment::default()).await;
     assert!(!result.unwrap());
     assert_eq!(text, "/nowhere/offsite.yaml: cannot be read: No such file or directory (os error 2)\n");
     for uri in ["s3://bucket/policy.json", "ssm:///offsite/policy", "arn:aws:s3:::bucket/policy.json"] {
         let environment = Environment::default().with("OFFSITE_POLICY", uri);
-        let (result, _) =
-            command(PolicyAction::Check { file: None, format: Form::Table, live: false, explain: None }, &environment)
-                .await;
+        let (result, _) = command(
+            PolicyAction::Check {
+                file: None,
+                format: Form::Table,
+                live: false,
+                explain: None,
+                clock: Default::default(),
+            },
+            &environment,
+        )
+        .await;
         let wanted = format!("OFFSITE_POLICY is {uri}, which the functions on AWS read: name a file on this machine");
         assert_eq!(result.unwrap_err().to_string(), wanted);
     }

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::command_line::{run, subcommands};
+use crate::documents::words;
 
 /// What moves on standard error while it takes its time, on a terminal alone: `tests/it/moving.rs`.
 pub const MOVES: [&str; 10] =
@@ -12,6 +13,9 @@ pub const MOVES: [&str; 10] =
 /// What finishes what it has begun when it is told to stop, and gives back what it holds: `tests/it/moving.rs`. Whatever else there is
 /// changes nothing, or writes once.
 pub const FINISHES: [&str; 4] = ["handle", "observe", "sweep", "watch"];
+
+/// What asks clouds, takes its time and changes nothing: it ends at once.
+pub const READS: [&str; 5] = ["doctor", "policy check", "report", "status", "witness"];
 
 /// What waits for one: it ends at once.
 pub const SERVES: [&str; 2] = ["simulate", "chaos"];
@@ -84,7 +88,7 @@ fn row(name: &str, help: &str) -> String {
     let moves = if MOVES.contains(&name) { "yes" } else { "" };
     let stops = match name {
         name if FINISHES.contains(&name) => "finishes what is begun",
-        name if SERVES.contains(&name) => "ends at once",
+        name if SERVES.contains(&name) || READS.contains(&name) => "ends at once",
         _ => "",
     };
     format!("| `offsite {name}` | {json} | {} | {moves} | {stops} |", codes(help))
@@ -111,11 +115,35 @@ async fn every_subcommand_stands_in_the_table_with_what_it_can() {
         assert!(codes(help).starts_with('0'), "{name}: {}", codes(help));
         rows.push(row(name, help));
     }
-    for name in MOVES.iter().chain(&FINISHES).chain(&SERVES) {
+    let of_form = ONE_FORM.iter().map(|(name, _)| name);
+    for name in MOVES.iter().chain(&FINISHES).chain(&SERVES).chain(&READS).chain(of_form) {
         assert!(leaves.iter().any(|(leaf, _)| leaf == name), "{name} is no subcommand any more");
     }
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/commands.md")).unwrap();
     let told: Vec<&str> = page.lines().filter(|line| line.starts_with("| `offsite ")).collect();
     let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
     assert_eq!(told, rows, "docs/commands.md should have\n{}", rows.join("\n"));
+}
+
+/// What a help shows is taken by the command's own parser, so that a renamed option is renamed there as well.
+#[tokio::test]
+async fn every_example_of_a_help_is_a_command() {
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for (name, help) in leaves().await {
+        let help = help.replace(&format!("\\\n{}", " ".repeat(6)), "");
+        let examples = help.lines().filter_map(|line| line.strip_prefix("  offsite "));
+        for example in examples {
+            // What it is good for stands some columns further on.
+            let typed = words(&format!("offsite {example}").replace("   ", " # "));
+            let mut arguments: Vec<&str> = typed.iter().skip(1).map(String::as_str).collect();
+            arguments.push("--help");
+            let ended = run(&arguments, &[], None).await;
+            seen += 1;
+            if ended.code != 0 {
+                wrong.push(format!("{name}: {example}: {}", ended.stderr));
+            }
+        }
+    }
+    assert!(seen > 50, "{seen}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -471,6 +471,7 @@ async fn a_policy_is_explained_and_tried_without_starting_anything() {
         format: if live { Form::Json } else { Form::Table },
         live,
         explain: explain.map(str::to_owned),
+        clock: Default::default(),
     };
     let mut out = Vec::new();
     let explain = PolicyArgs { action: check(Some(id), false) };

@@ -193,7 +193,7 @@ async fn the_first_steps_are_readable_in_a_terminal() {
         }
         for (arguments, codes, part) in [
             (vec!["init", "tencent", "--policy", &path("offsite.yaml")], vec![0], "is written"),
-            (vec!["doctor"], vec![0], "nothing was changed; --all has every check"),
+            (vec!["doctor"], vec![0], "nothing was changed; --all: every check"),
             (vec!["sweep", "--dry-run"], vec![0, 1], "would be started"),
             (vec!["sweep"], vec![0, 1, 3], "with copy"),
             (vec!["report"], vec![0, 1, 3], "Offsite report of"),
@@ -237,8 +237,9 @@ async fn what_is_told_of_three_clouds_fits_a_terminal() {
     let mut resource = None;
     for columns in [80, 120] {
         let mut told = Vec::new();
-        let commands: [(&[&str], &str); 20] = [
+        let commands: [(&[&str], &str); 21] = [
             (&["policy", "check"], "promise"),
+            (&["policy", "check", "--live"], "UTC+8"),
             (&["sweep", "--dry-run"], "would be started"),
             (&["sweep"], "next: `offsite"),
             (&["observe"], "looked at"),
@@ -253,7 +254,7 @@ async fn what_is_told_of_three_clouds_fits_a_terminal() {
             (&["doctor"], "nothing was changed"),
             (&["doctor", "--all"], "not known:"),
             (&["events", "explain", &event], "verified: not at all"),
-            (&["policy", "check", "--live"], "covers"),
+            (&["watch", "--once"], "done: "),
             (&["policy", "check", "--explain", "snap-jgsu1fdt"], "not covered"),
             (&["pause", "--rule", &rule, "--reason", "the bill is looked at by the people who pay it"], "UTC+8 by"),
             (&["report", "--rule", &rule], "is paused since"),
@@ -328,6 +329,29 @@ async fn a_wrong_key_is_told_once() {
     let seen = plain(&seen);
     assert_eq!(seen.matches("TENCENTCLOUD_SECRET_ID").count(), 1, "{seen}");
     assert!(!seen.contains('*') && seen.contains("not swept"), "{seen}");
+}
+
+/// However much is wrong, the doctor tells it in ten lines: the first of it with what to do, and the names of all else.
+#[tokio::test]
+async fn the_doctor_tells_many_failures_in_ten_lines() {
+    let estate = Estate::start(7, 20).await;
+    let policy = everything(&estate).await;
+    let mut environment = estate.of_command(&policy);
+    for name in ["TENCENTCLOUD_SECRET_KEY", "HUAWEICLOUD_SDK_SK", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"] {
+        environment.push((name.to_owned(), "wrong".to_owned()));
+    }
+    for columns in [80, 120] {
+        let (code, seen) = Terminal::open(&["doctor"], &environment, columns).ended().await;
+        assert_eq!(code, 3, "{seen}");
+        hold_width(&seen, columns.into());
+        let seen = plain(&seen);
+        assert!(seen.trim_end().lines().count() <= 10, "{seen}");
+        hold_order(&seen, &["fail", "to do: ", "also not well: ", "3 fail"]);
+        let failing = ["alibaba", "huawei", "tencent"];
+        assert!(failing.iter().all(|cloud| seen.matches(cloud).count() >= 2), "each is named: {seen}");
+        let (_, all) = Terminal::open(&["doctor", "--all"], &environment, columns).ended().await;
+        assert!(plain(&all).matches("  fail ").count() >= 3, "{all}");
+    }
 }
 
 /// In a pipe and with -v the log is as it was.

@@ -64,6 +64,11 @@ fn columns() -> Option<usize> {
     terminal_size::terminal_size_of(io::stderr()).map(|(columns, _)| columns.0.into())
 }
 
+/// A line of a log on standard error: where it does not fit, what follows stands further in.
+pub fn logged(text: &str) -> String {
+    columns().map_or_else(|| fitted(text, None), |columns| paragraph(text, 2, columns).trim_start().to_owned())
+}
+
 fn fitted(text: &str, columns: Option<usize>) -> String {
     columns.map_or_else(|| format!("{}\n", plain(text)), |columns| paragraph(text, 0, columns))
 }

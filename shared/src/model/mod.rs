@@ -10,7 +10,7 @@ pub mod failure;
 pub mod fields;
 pub mod http;
 pub mod json;
-pub(crate) mod name;
+pub mod name;
 pub mod order;
 pub mod receipt;
 pub mod text;

@@ -132,6 +132,11 @@ fn described(c: char) -> String {
     }
 }
 
+/// A name in the one spelling that names have (Unicode NFC): a keyboard or a paste may give another one that looks the same.
+pub fn in_usual_spelling(name: &str) -> String {
+    name.nfc().collect()
+}
+
 /// A name where a service takes ASCII only: percent-encoded as in a URL, so that no two names become one, and ASCII names stay as they are.
 pub(crate) fn ascii(name: &str) -> String {
     let mut out = String::with_capacity(name.len());

@@ -44,6 +44,65 @@ async fn what_is_well_signed_lies_on_the_queue_of_its_cloud_as_it_came() {
     assert_eq!(world.queued().len(), 2);
 }
 
+/// The block of code of docs/aws.md that has these words in it.
+fn shown(words: &str) -> String {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/aws.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let block = page.split("```").skip(1).step_by(2).find(|block| block.contains(words)).expect("the sample is there");
+    block.split_once('\n').unwrap().1.to_owned()
+}
+
+/// What a sample of the page would send: `program` runs it in a folder of its own, where `curl` notes its arguments, one a line.
+fn sent(program: &str, sample: &str) -> Option<Vec<String>> {
+    let folder = tempfile::tempdir().unwrap();
+    let curl = folder.path().join("curl");
+    std::fs::write(&curl, "#!/bin/sh\nprintf '%s\\n' \"$@\" >sent\n").unwrap();
+    std::fs::set_permissions(&curl, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut path = vec![folder.path().to_owned()];
+    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    let ended = std::process::Command::new(program)
+        .args(["-c", sample])
+        .current_dir(folder.path())
+        .env("PATH", std::env::join_paths(path).unwrap())
+        .env("KEY", written(&KEY))
+        .env("URL", "https://door.invalid/path/forwarder")
+        .output()
+        .ok()?;
+    assert!(ended.status.success(), "{program}: {}", String::from_utf8_lossy(&ended.stderr));
+    let sent = std::fs::read_to_string(folder.path().join("sent")).unwrap();
+    Some(sent.lines().map(str::to_owned).collect())
+}
+
+/// Both samples of the page, as they stand there. Only that nothing is sent differs; without Python its sample is not run.
+#[tokio::test]
+async fn what_the_page_shows_how_to_send_is_let_in() {
+    let shell = sent("bash", &shown("curl -sS")).expect("bash is there");
+    let after = |flag: &str| -> Vec<&str> {
+        shell.windows(2).filter(|two| two[0] == flag).map(|two| two[1].as_str()).collect()
+    };
+    let headers: Vec<(&str, &str)> = after("-H").iter().filter_map(|header| header.split_once(": ")).collect();
+    let world = World::new();
+    assert_eq!(world.knock(&request("forwarder", &headers, after("-d")[0])).await, 202, "{shell:?}");
+    let (last, rest) = headers.split_last().unwrap();
+    let forged = [rest, &[(last.0, "v1,AAAA")]].concat();
+    assert_eq!(world.knock(&request("forwarder", &forged, after("-d")[0])).await, 401, "the twin: {shell:?}");
+
+    // `urlopen` notes what it is given, the body last.
+    let noted = "import urllib.request\nclass Answer: status = 202\ndef note(request):\n  \
+                 lines = [name + ': ' + value for name, value in request.header_items()] + [request.data.decode()]\n  \
+                 open('sent', 'w').write('\\n'.join(lines))\n  return Answer\nurllib.request.urlopen = note\n";
+    if let Some(lines) = sent("python3", &format!("{noted}{}", shown("hmac.new"))) {
+        let (body, headers) = lines.split_last().unwrap();
+        let headers: Vec<(String, &str)> = headers
+            .iter()
+            .filter_map(|header| header.split_once(": "))
+            .map(|(name, value)| (name.to_lowercase(), value))
+            .collect();
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        assert_eq!(world.knock(&request("forwarder", &headers, body)).await, 202, "{lines:?}");
+    }
+}
+
 /// Each of these has its twin: the same request well made is let in.
 #[tokio::test]
 async fn nothing_is_started_by_what_is_forged_stale_cut_or_signed_for_another() {

@@ -27,7 +27,7 @@ pub struct ScopeArgs {
     #[arg(long, value_name = "PROVIDER", value_parser = provider)]
     pub provider: Option<Cloud>,
     /// Only this rule
-    #[arg(long, value_name = "RULE", conflicts_with = "provider")]
+    #[arg(long, value_name = "RULE", value_parser = find::name, conflicts_with = "provider")]
     pub rule: Option<String>,
 }
 

@@ -1,9 +1,12 @@
 //! Finds what a person has in hand: records by a key, the beginning of one, or a cloud's ID; and rules by their names.
 
+use std::convert::Infallible;
+
 use anyhow::{Context as _, bail, ensure};
 use offsite_shared::ledger::store::{RecordFilter, RecordPage};
 use offsite_shared::ledger::{Record, State};
 use offsite_shared::model::command::{Cloud, Key};
+use offsite_shared::model::name::in_usual_spelling;
 use offsite_shared::model::text::{one_line, plain};
 use offsite_shared::policy::{Policy, Rule};
 use offsite_shared::ports::Ledger;
@@ -21,6 +24,14 @@ const ALMOST: f64 = 0.8;
 
 /// How many names are told of those there are.
 const TOLD: usize = 10;
+
+/// A rule's or an account's name from the command line, spelt as policies have it.
+///
+/// # Errors
+/// None: whether there is such a name is asked where it is used.
+pub(super) fn name(text: &str) -> Result<String, Infallible> {
+    Ok(in_usual_spelling(text))
+}
 
 /// The rule of this name.
 ///

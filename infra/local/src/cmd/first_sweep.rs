@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use super::progress::Progress;
 use super::show;
 use crate::home;
+use crate::report::Reader;
 
 /// What to do about a rule that covers so many, where it says so.
 type Advice = fn(&Rule, u64) -> Option<String>;
@@ -48,6 +49,7 @@ pub(super) async fn write(
     policy: Arc<Policy>,
     environment: &Environment,
     (json, advice): (bool, Advice),
+    reader: &Reader,
     out: &mut dyn Write,
 ) -> anyhow::Result<bool> {
     let mut context = home::read_only(environment, &home::Reading::of(Some(policy.clone())))?;
@@ -88,7 +90,7 @@ pub(super) async fn write(
                 let told = format!("{}: {advice}", rule.name);
                 show::say(out, &told, 0, show::room())?;
             }
-            (false, None) => write_text(rule, told, &wanted, &pace, out)?,
+            (false, None) => write_text(rule, told, &wanted, &pace, reader, out)?,
         }
     }
     Ok(well)
@@ -184,6 +186,7 @@ fn write_text(
     told: &RuleReport,
     wanted: &[Wanted],
     pace: &Pace,
+    reader: &Reader,
     out: &mut dyn Write,
 ) -> std::io::Result<()> {
     let counts = told.counts;
@@ -209,9 +212,8 @@ fn write_text(
             0 => String::new(),
             many => format!(" and {many} of unknown size"),
         };
-        let oldest = one
-            .oldest
-            .map_or(String::new(), |at| format!("; the oldest backup was made {}", at.strftime("%Y-%m-%d %H:%M UTC")));
+        let oldest =
+            one.oldest.map_or(String::new(), |at| format!("; the oldest backup was made {}", reader.moment(at)));
         say(2, &format!("to {}: {copies}, {at_most}{} GiB{unknown}{oldest}", one.destination, one.gib))?;
     }
     let lines = if pace.calls == 0 { Vec::new() } else { pace.lines(rule) };

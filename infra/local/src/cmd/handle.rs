@@ -95,7 +95,7 @@ pub async fn run(args: &HandleArgs, environment: &Environment, out: &mut dyn Wri
             let invocation = Invocation { id, deadline };
             let mut told = told_to_stop()?;
             let work = finishing(&context, &mut told, handle(&context, &event, &invocation));
-            let answer = progress.during("working", Some(deadline), work).await?;
+            let answer = progress.during("handling the event", Some(deadline), work).await?;
             if let Some(answer) = answer.as_ref().ok().filter(|answer| answer.get("swept").is_some()) {
                 stopped = sweep::stopped(&context, answer).await?;
             }

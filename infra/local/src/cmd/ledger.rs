@@ -103,7 +103,7 @@ pub(crate) struct ResolveArgs {
     #[arg(long)]
     break_lease: bool,
     /// All records of this rule
-    #[arg(long, value_name = "RULE")]
+    #[arg(long, value_name = "RULE", value_parser = find::name)]
     rule: Option<String>,
     /// All records in this state: in_doubt (for --retry), refused, ineligible, failed, lost, missed, left
     #[arg(long, value_parser = Resolution::Retry.states().iter().map(|state| state.name()).collect::<Vec<_>>())]

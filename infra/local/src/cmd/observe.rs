@@ -60,7 +60,9 @@ pub async fn run(args: &ObserveArgs, environment: &Environment, out: &mut dyn Wr
     let mut told_to = told_to_stop()?;
     let (before, _) = under_way(&context).await?;
     let bar = show::quiet(ProgressBar::new(before));
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} copies settled  {elapsed} elapsed") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:40} {pos} of {len} copies arrived or given up, {elapsed} so far")
+    {
         bar.set_style(style);
     }
     bar.tick();

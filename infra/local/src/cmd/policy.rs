@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::explain;
 use super::first_sweep;
+use super::reader::ClockArgs;
 use super::show::{self, Form};
 use crate::home::policy_file::{self, Problem, Problems};
 
@@ -47,6 +48,9 @@ pub enum PolicyAction {
         /// whether there is a copy. No sweep is needed
         #[arg(long, value_name = "ID", conflicts_with = "live")]
         explain: Option<String>,
+        /// By which clock
+        #[command(flatten)]
+        clock: ClockArgs,
     },
     /// Print the JSON Schema of policies
     #[command(after_help = "Example:\n  offsite policy schema > policy.schema.json")]
@@ -66,7 +70,7 @@ pub enum PolicyAction {
 /// Standard output is gone; for `render`, all that is wrong with the policy.
 pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<bool> {
     match &args.action {
-        PolicyAction::Check { file, format, live, explain } => {
+        PolicyAction::Check { file, format, live, explain, clock } => {
             let json = *format == Form::Json;
             let path = policy_file::location(file.as_deref(), environment)?;
             let read = policy_file::read(&path);
@@ -79,7 +83,8 @@ pub async fn run(args: &PolicyArgs, environment: &Environment, out: &mut dyn Wri
                     explain::write(&policy, explain.as_deref().unwrap_or_default(), environment, out).await
                 }
                 Ok(policy) if *live => {
-                    first_sweep::write(Arc::new(policy), environment, (json, covers_nothing), out).await
+                    first_sweep::write(Arc::new(policy), environment, (json, covers_nothing), &clock.reader(), out)
+                        .await
                 }
                 read => Ok(read.is_ok()),
             }

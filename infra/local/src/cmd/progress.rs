@@ -60,8 +60,8 @@ impl Progress {
         // A day is no limit that somebody has set.
         let left = until.map(|until| until.duration_since(self.clock.now()).as_secs()).filter(|left| *left < 7_200);
         let parts = [
-            count(&self.asked, "answer of a cloud", "answers of clouds"),
-            count(&self.told, "message on the queue", "messages on the queue"),
+            count(&self.asked, "answer from the clouds", "answers from the clouds"),
+            count(&self.told, "message put on the queue", "messages put on the queue"),
             left.map(|left| format!("{} s left", left.max(0))),
         ];
         let told: Vec<String> = std::iter::once(what.to_owned()).chain(parts.into_iter().flatten()).collect();

@@ -94,7 +94,7 @@ pub struct ReportArgs {
     #[arg(long, value_enum, value_name = "ROWS")]
     pub csv: Option<Rows>,
     /// List only what is of this rule
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = find::name)]
     pub rule: Vec<String>,
     /// List only this disk, server or other resource
     #[arg(long, value_name = "ID")]

@@ -28,7 +28,7 @@ use crate::report::Reader;
 /// Options of `offsite risk`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  offsite risk list\n  offsite risk accept --rule nightly --resource disk-4j5k6l7m --cause encrypted --for 90d --reason \"see OPS-12\"\n  offsite risk revoke nightly/3 --reason \"the disk is needed after all\""
+    after_help = "Examples:\n  offsite risk list\n  offsite risk accept --rule nightly --resource disk-4j5k6l7m --cause encrypted --for 90d \\\n      --reason \"see OPS-12\"\n  offsite risk revoke nightly/3 --reason \"the disk is needed after all\""
 )]
 pub struct RiskArgs {
     /// What to do
@@ -38,9 +38,10 @@ pub struct RiskArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  offsite risk accept --rule nightly --resource disk-4j5k6l7m --cause encrypted --for 90d --reason \"replaced in March, see OPS-12\"
-  offsite risk accept --rule nightly --resource disk-4j5k6l7m --destination ap-singapore --cause InsufficientSnapshotQuota \\
-      --until 2026-12-24 --reason \"more quota is asked for\"
+  offsite risk accept --rule nightly --resource disk-4j5k6l7m --cause encrypted --for 90d \\
+      --reason \"replaced in March, see OPS-12\"
+  offsite risk accept --rule nightly --resource disk-4j5k6l7m --destination ap-singapore \\
+      --cause InsufficientSnapshotQuota --until 2026-12-24 --reason \"more quota is asked for\"
   offsite risk accept --rule nightly --resource disk-4j5k6l7m --gone --reason \"the server was scrapped\"
 
 The ID is exact, and the cause is the report's word for it: another cause of the same disk is not accepted by this. An end is always
@@ -59,7 +60,7 @@ pub(crate) enum RiskAction {
     #[command(after_help = "Example:\n  offsite risk list --all --format json")]
     List {
         /// Only this rule, which need not be in the policy any more
-        #[arg(long)]
+        #[arg(long, value_parser = find::name)]
         rule: Option<String>,
         /// Also what has ended or was revoked, and the revocations
         #[arg(long)]
@@ -80,7 +81,7 @@ pub(crate) enum RiskAction {
     )]
     Revoke {
         /// The decision, as `offsite risk list` names it
-        #[arg(value_name = "RULE/N")]
+        #[arg(value_name = "RULE/N", value_parser = find::name)]
         act: String,
         /// Why, for whoever reads it later
         #[arg(long)]
@@ -92,7 +93,7 @@ pub(crate) enum RiskAction {
 #[derive(Args, Debug)]
 pub(crate) struct AcceptArgs {
     /// The rule that would protect it
-    #[arg(long)]
+    #[arg(long, value_parser = find::name)]
     rule: String,
     /// The exact ID of the disk, server or other resource, or of a backup whose resource nobody names
     #[arg(long, value_name = "ID")]
@@ -227,7 +228,7 @@ async fn known(home: &Reading, rule: &Rule, id: &str, environment: &Environment)
     }
     let context = home::read_only(environment, home)?;
     let is_it = |backup: &Backup| backup.id == id || backup.resource.as_deref() == Some(id);
-    let bar = show::spinner("looking for it in the cloud");
+    let bar = show::spinner("asking the cloud for the resource");
     let found = explain::search(&context, rule, is_it).await;
     bar.finish_and_clear();
     match found {

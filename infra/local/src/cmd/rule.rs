@@ -39,6 +39,7 @@ pub(crate) enum RuleAction {
     )]
     Retire {
         /// The rule's name
+        #[arg(value_parser = find::name)]
         name: String,
         /// Why, for whoever reads it later
         #[arg(long)]
@@ -53,6 +54,7 @@ pub(crate) enum RuleAction {
     )]
     ConfirmLoss {
         /// The rule's name
+        #[arg(value_parser = find::name)]
         name: String,
         /// The region that the copies are gone from
         #[arg(long, value_name = "REGION")]

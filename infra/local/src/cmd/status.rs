@@ -84,7 +84,7 @@ pub async fn run(args: &StatusArgs, environment: &Environment, out: &mut dyn Wri
     let mut worst = Health::Well;
     for id in &args.ids {
         // One that cannot be told does not keep the others from being told.
-        let bar = show::spinner("looking");
+        let bar = show::spinner("asking ledger and cloud");
         let told = of_id(args, id, &home, environment).await;
         bar.finish_and_clear();
         let told = match told {

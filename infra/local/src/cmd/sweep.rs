@@ -40,7 +40,7 @@ Exit codes:
 #[command(after_help = AFTER)]
 pub struct SweepArgs {
     /// Only this rule of the policy
-    #[arg(long, value_name = "RULE")]
+    #[arg(long, value_name = "RULE", value_parser = find::name)]
     pub rule: Option<String>,
     /// Say what would be started, and start nothing
     #[arg(long)]
@@ -142,7 +142,8 @@ async fn dry_run(args: &SweepArgs, environment: &Environment, out: &mut dyn Writ
     let payload = json!({ "action": "sweep", "rule": args.rule });
     let progress = Progress::of(&mut context);
     let invocation = Invocation { id: "local".into(), deadline };
-    let answer = progress.during("looking", Some(deadline), handle(&context, &payload, &invocation)).await?;
+    let answer =
+        progress.during("listing, starting nothing", Some(deadline), handle(&context, &payload, &invocation)).await?;
     let wish = ReportRequest {
         at: SystemClock.now(),
         max_age: Duration::from_secs(args.timeout),

@@ -13,7 +13,6 @@ use offsite_shared::handler::{drain, handle};
 use offsite_shared::ledger::State;
 use offsite_shared::ledger::store::RecordFilter;
 use offsite_shared::model::error::Error;
-use offsite_shared::model::text::plain;
 use offsite_shared::model::time::later;
 use offsite_shared::policy::{DURATION_WANTED, read_duration};
 use offsite_shared::ports::Boxed;
@@ -24,6 +23,7 @@ use serde_json::{Value, json};
 use super::observe::under_way;
 use super::stopping::{Told, finishing};
 use crate::home;
+use crate::terminal;
 
 /// What the help says below the options.
 pub const EXAMPLES: &str = "\
@@ -410,7 +410,7 @@ async fn left(context: &Context, out: &mut impl Write, ended: &str) -> anyhow::R
 /// A line with the time.
 fn say(context: &Context, out: &mut impl Write, line: &str) -> anyhow::Result<()> {
     let now = context.now().strftime("%Y-%m-%dT%H:%M:%SZ");
-    writeln!(out, "{now} {}", plain(line)).context("standard error cannot be written")?;
+    write!(out, "{}", terminal::logged(&format!("{now} {line}"))).context("standard error cannot be written")?;
     out.flush().context("standard error cannot be written")
 }
 

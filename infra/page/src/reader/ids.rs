@@ -56,7 +56,7 @@ pub(super) const WORDS: [(&str, &str); 61] = [
     (": {}", "：{}"),
     ("not looked at: {}", "未查看：{}"),
     ("not asked for: {}", "不在所问之列：{}"),
-    ("never listed: {}, which {}", "从不列出：{}，{}"),
+    ("never listed: {}: {}", "从不列出：{}：{}"),
     ("uncopyable", "无法复制"),
     ("on its way", "生成中"),
     ("unfinished", "未完成"),

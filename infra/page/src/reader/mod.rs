@@ -3,6 +3,7 @@
 //! The English text stands in the code, where it is said; [`chinese`] has the other side of each. `said!` looks a text up when it is
 //! compiled, so that none without a translation can be built.
 
+mod advice;
 mod chinese;
 mod definitions;
 mod ids;
@@ -271,6 +272,10 @@ const ABOUT: [(&str, &str); 3] = [("the snapshot ", "快照"), ("the backup ", "
 
 /// A sentence in Chinese, with what is in it; `None` if it is none of ours.
 fn sentence(text: &str) -> Option<String> {
+    // What to do stands behind what a cloud has said.
+    if let Some((said, advice)) = advice::split(text) {
+        return Some(format!("{}；{advice}", sentence(said).unwrap_or_else(|| said.to_owned())));
+    }
     for (english, chinese) in reasons::REASONS.iter().chain(&sentences::SENTENCES) {
         if let Some(values) = holes(english, text) {
             // A word by itself is a name or an ID.

@@ -82,8 +82,10 @@ const WHOLE: [&str; 20] = [
     "nothing knows {}: neither a sweep nor the ledger; did you mean {}?; see the notes, and look for the exact ID in `offsite report` or in the cloud's console",
 ];
 
-/// Texts of these sources that no reader of a report is told: the help and errors of a command, a line of the log, the name of a copy.
-const ELSEWHERE: [&str; 4] = [
+/// Texts of these sources that no reader of a report is told: the help and errors of a command, what moves while it works, a line of the
+/// log, the name of a copy.
+const ELSEWHERE: [&str; 5] = [
+    "asking ledger and cloud",
     "An ID is that of a snapshot, ",
     "error: {}",
     "the work queue has not taken this command; the next sweep sends it again",

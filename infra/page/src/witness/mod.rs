@@ -291,7 +291,7 @@ fn of_place(out: &mut Text<'_>, now: Timestamp, place: &Place) {
         out.say(2, &said!(r, "not asked for: {}", reasons.join(said!(r, "; "))));
     }
     for (kind, why) in &place.hidden {
-        out.say(2, &said!(r, "never listed: {}, which {}", kind, r.told(why)));
+        out.say(2, &said!(r, "never listed: {}: {}", kind, r.told(why)));
     }
     lines(out, now, place);
 }

@@ -138,6 +138,59 @@ impl Check {
 /// Columns before what is said of a check: its status, and what goes before and behind it.
 const BELOW: usize = 11;
 
+/// So many lines the short form has, unless what is well or the first trouble takes more.
+const SHORT: usize = 10;
+
+/// A writer that knows how many lines it has written.
+struct Counted<'w> {
+    out: &'w mut dyn Write,
+    written: usize,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let count = self.out.write(bytes)?;
+        self.written += lines(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn lines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// What was found without what stands in parentheses at its end, such as the ID of a request.
+fn without_asides(found: &str) -> &str {
+    let mut bare = found;
+    while let Some((before, _)) = bare.strip_suffix(')').and_then(|open| open.rsplit_once(" (")) {
+        bare = before;
+    }
+    bare
+}
+
+/// What is not well, how often it was found, and what to do.
+fn in_trouble(check: &Check, times: usize, width: usize) -> String {
+    let (word, style) = (check.status.name(), check.status.style());
+    let whose = match (&check.of, times) {
+        (Some((cloud, account)), 1) => format!("{} {account}: ", cloud.name()),
+        (_, 1) => String::new(),
+        (_, times) => format!("{times} times: "),
+    };
+    let subject = if times == 1 && !check.subject.is_empty() { format!(" {}", check.subject) } else { String::new() };
+    let text = format!("{}{subject}: {whose}{}", check.name, without_asides(&check.found));
+    let found = paragraph(&text, 6, width);
+    // The first thing to do is enough to begin with.
+    let advice = match check.advice.split("; ").next().unwrap_or_default() {
+        "" => String::new(),
+        first => paragraph(&format!("to do: {first}"), 6, width),
+    };
+    format!("{style}{word:5}{style:#} {}\n{advice}", found.trim())
+}
+
 /// All that was found.
 pub(crate) struct Report {
     /// When the run began.
@@ -179,6 +232,7 @@ impl Report {
     /// # Errors
     /// `out` is gone.
     pub(crate) fn write_short(&self, out: &mut dyn Write, width: usize) -> std::io::Result<()> {
+        let out = &mut Counted { out, written: 0 };
         let bold = Style::new().bold();
         let mut wheres: Vec<&Option<(Cloud, String)>> = Vec::new();
         for check in &self.checks {
@@ -200,12 +254,10 @@ impl Report {
                 names.join(", ")
             };
             let told = [(Status::Ok, "well"), (Status::Unknown, "not known"), (Status::Skipped, "not looked at")];
-            if are_several && of.is_some() {
-                // One line for each account: by their names is told what is not well.
-                let counted = told.iter().filter(|(status, _)| here(*status).count() > 0).map(|(status, words)| {
-                    let names = if *status == Status::Ok { String::new() } else { format!(" ({})", named(*status)) };
-                    format!("{} {words}{names}", here(*status).count())
-                });
+            if are_several {
+                // One line for each account; which checks these are, --all tells.
+                let counted = told.iter().filter(|(status, _)| here(*status).count() > 0);
+                let counted = counted.map(|(status, words)| format!("{} {words}", here(*status).count()));
                 let text = format!("{name}: {}", counted.collect::<Vec<_>>().join(", "));
                 let line = paragraph(&text, 0, width).replacen(&name, &format!("{bold}{name}{bold:#}"), 1);
                 out.write_all(line.as_bytes())?;
@@ -230,23 +282,32 @@ impl Report {
         }
         // What stands in the way comes first.
         told.sort_by_key(|(check, _)| check.status != Status::Fail);
-        for (check, times) in &told {
-            let (word, style) = (check.status.name(), check.status.style());
-            let whose = match (&check.of, times) {
-                (Some((cloud, account)), 1) => format!("{} {account}: ", cloud.name()),
-                (_, 1) => String::new(),
-                (_, times) => format!("{times} times: "),
-            };
-            let subject =
-                if *times == 1 && !check.subject.is_empty() { format!(" {}", check.subject) } else { String::new() };
-            let text = format!("{}{subject}: {whose}{}", check.name, check.found);
-            let lines = paragraph(&text, 6, width);
-            writeln!(out, "{style}{word:5}{style:#} {}", lines.trim_start().trim_end())?;
-            if !check.advice.is_empty() {
-                show::say(out, &format!("to do: {}", check.advice), 6, width)?;
+        let mut sum = Vec::new();
+        self.write_sum(&mut sum, "; --all: every check", width)?;
+        let mut taken = out.written + lines(&sum);
+        let mut left: Vec<&(&Check, usize)> = Vec::new();
+        for (at, one) in told.iter().enumerate() {
+            let text = in_trouble(one.0, one.1, width);
+            // The last line is for what has none of its own.
+            let room = if at + 1 == told.len() { SHORT } else { SHORT - 1 };
+            if at > 0 && (!left.is_empty() || taken + text.lines().count() > room) {
+                left.push(one);
+                continue;
             }
+            taken += text.lines().count();
+            out.write_all(text.as_bytes())?;
         }
-        self.write_sum(out, "; --all has every check, and what it does not tell", width)
+        if !left.is_empty() {
+            let named = |(check, times): &&(&Check, usize)| match (&check.of, times) {
+                (Some((cloud, account)), 1) => format!("{} ({} {account})", check.name, cloud.name()),
+                (_, 1) => check.name.to_owned(),
+                (_, times) => format!("{} ({times} times)", check.name),
+            };
+            let mut named: Vec<String> = left.iter().map(named).collect();
+            named.dedup();
+            show::say(out, &format!("also not well: {}", named.join(", ")), 0, width)?;
+        }
+        out.write_all(&sum)
     }
 
     fn write_sum(&self, out: &mut dyn Write, more: &str, width: usize) -> std::io::Result<()> {
@@ -257,7 +318,7 @@ impl Report {
             .map(|(status, count)| format!("{count} {}", status.name()))
             .collect();
         let text = format!("{}; nothing was changed{more}", words.join(", "));
-        write!(out, "\n{}", paragraph(&text, 0, width))
+        out.write_all(paragraph(&text, 0, width).as_bytes())
     }
 
     /// For people: a line for each check, with what to do and what stays unseen below it.
@@ -300,6 +361,7 @@ impl Report {
                 }
             }
         }
+        writeln!(out)?;
         self.write_sum(out, "", width)
     }
 }

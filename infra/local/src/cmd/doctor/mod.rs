@@ -25,6 +25,7 @@ use offsite_shared::providers::tencent::Tencent;
 use offsite_shared::settings::environment::Environment;
 use offsite_shared::settings::{Settings, accounts};
 
+use super::find;
 use super::show::{self, Form};
 use crate::home;
 use crate::home::policy_file::{self, DEFAULT, VARIABLE};
@@ -45,7 +46,7 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "PROVIDER", value_parser = cloud)]
     pub provider: Option<Cloud>,
     /// Only this account
-    #[arg(long, value_name = "ACCOUNT")]
+    #[arg(long, value_name = "ACCOUNT", value_parser = find::name)]
     pub account: Option<String>,
     /// Without a policy: the region that backups are in
     #[arg(long, value_name = "REGION")]
@@ -81,7 +82,7 @@ pub async fn run(args: &DoctorArgs, environment: &Environment, out: &mut dyn Wri
         Some(simulators) => home::point_at(simulators, &options, environment.clone()),
         None => beside_simulators(environment.clone()),
     };
-    let bar = show::spinner("examining");
+    let bar = show::spinner("examining accounts and regions");
     let report = examine(args, &environment).await;
     bar.finish_and_clear();
     let report = report?;

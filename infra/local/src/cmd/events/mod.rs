@@ -29,9 +29,9 @@ use crate::home::policy_file;
 /// What the help says below the options.
 const EXAMPLES: &str = "\
 Examples:
-  offsite events explain event.json               what it is, which rules it is about, what would follow
-  offsite events explain event.json --look        the same, and what the cloud shows now; reads only
-  offsite events explain event.json --format json for programs
+  offsite events explain event.json                 what it is, which rules it is about, what would follow
+  offsite events explain event.json --look          the same, and what the cloud shows now; reads only
+  offsite events explain event.json --format json   for programs
   aws sqs receive-message ... | jq -r .Messages[0].Body | offsite events explain -
 
 Exit codes:

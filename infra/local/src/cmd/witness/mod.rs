@@ -52,7 +52,7 @@ pub struct WitnessArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "from")]
     pub policy: Option<PathBuf>,
     /// Only this rule of the policy
-    #[arg(long, value_name = "RULE", conflicts_with = "from")]
+    #[arg(long, value_name = "RULE", value_parser = find::name, conflicts_with = "from")]
     pub rule: Option<String>,
     /// Without a policy: alibaba, huawei or tencent
     #[arg(long, value_name = "PROVIDER", value_parser = cloud, requires = "from")]
@@ -64,7 +64,7 @@ pub struct WitnessArgs {
     #[arg(long, value_name = "REGION", requires = "from")]
     pub to: Option<String>,
     /// Without a policy: the account whose key is used [default: default]
-    #[arg(long, value_name = "ACCOUNT", requires = "from")]
+    #[arg(long, value_name = "ACCOUNT", value_parser = find::name, requires = "from")]
     pub account: Option<String>,
     /// Without a policy, Huawei: the project of the backups [default: the one that bears the region's name]
     #[arg(long, value_name = "ID", requires = "from")]
@@ -107,7 +107,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub async fn run(args: &WitnessArgs, environment: &Environment, out: &mut dyn Write) -> anyhow::Result<Says> {
     let reader = args.reader.reader(environment)?;
     let context = home::only_reads(environment)?;
-    let bar = show::spinner("looking");
+    let bar = show::spinner("listing backups and copies");
     let testimony = bear(args, environment, &context).await;
     bar.finish_and_clear();
     let testimony = testimony?;
