@@ -80,15 +80,14 @@ impl Resources {
             // A copy that came after the sweep.
             side.copy(Copied { made, backup: line.backup_id.clone(), copy: None });
         }
-        if line.verdict.is_uncopied() {
-            if !matches!(line.verdict, Verdict::InProgress | Verdict::Ended | Verdict::Overtaken) {
-                let cause = line.cause.clone().unwrap_or_else(|| line.verdict.name().to_owned());
-                let grouped = self.causes.entry((line.verdict, cause)).or_default();
-                grouped.backups += 1;
-                grouped.resources.insert(id.0.clone());
-                if grouped.reason.is_none() {
-                    grouped.reason.clone_from(&line.reason);
-                }
+        let is_told = !matches!(line.verdict, Verdict::InProgress | Verdict::Ended | Verdict::Overtaken);
+        if line.verdict.is_uncopied() && is_told {
+            let cause = line.cause.clone().unwrap_or_else(|| line.verdict.name().to_owned());
+            let grouped = self.causes.entry((line.verdict, cause)).or_default();
+            grouped.backups += 1;
+            grouped.resources.insert(id.0.clone());
+            if grouped.reason.is_none() {
+                grouped.reason.clone_from(&line.reason);
             }
         }
         if let Some(uncopied) = Uncopied::of(line) {
