@@ -80,9 +80,8 @@ impl Resources {
             // A copy that came after the sweep.
             side.copy(Copied { made, backup: line.backup_id.clone(), copy: None });
         }
-        if line.verdict.is_uncopied()
-            && !matches!(line.verdict, Verdict::InProgress | Verdict::Ended | Verdict::Overtaken)
-        {
+        let is_told = !matches!(line.verdict, Verdict::InProgress | Verdict::Ended | Verdict::Overtaken);
+        if line.verdict.is_uncopied() && is_told {
             let cause = line.cause.clone().unwrap_or_else(|| line.verdict.name().to_owned());
             let grouped = self.causes.entry((line.verdict, cause)).or_default();
             grouped.backups += 1;

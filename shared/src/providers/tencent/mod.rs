@@ -225,7 +225,8 @@ mod tests {
     fn two_results_for_one_destination_count_only_where_they_say_the_same() {
         let result = |id: &str, code: &str| json!({ "SnapshotId": id, "DestinationRegion": "ap-beijing", "Code": code, "Message": "m" });
         let (made, other) = (result("snap-copy0001", "Success"), result("snap-copy0002", "Success"));
-        let refused = result("", "InsufficientSnapshotQuota");
+        let mut refused = result("", "InsufficientSnapshotQuota");
+        refused["SnapshotId"] = Value::Null;
         assert_eq!(started(json!([made, made])), Ok(Some("snap-copy0001".to_owned())));
         for results in [json!([made, other]), json!([made, refused]), json!([refused, made])] {
             assert_eq!(started(results.clone()), Err(Disposition::Ambiguous), "{results}");
