@@ -8,7 +8,7 @@ use offsite_shared::ledger::State;
 use offsite_shared::ledger::store::{Expect, Put};
 use offsite_shared::model::command::Cloud;
 use offsite_shared::policy::Policy;
-use offsite_shared::ports::Ledger;
+use offsite_shared::ports::{Clock, Ledger};
 use pty_process::Size;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -351,6 +351,27 @@ async fn the_doctor_tells_many_failures_in_ten_lines() {
         assert!(failing.iter().all(|cloud| seen.matches(cloud).count() >= 2), "each is named: {seen}");
         let (_, all) = Terminal::open(&["doctor", "--all"], &environment, columns).ended().await;
         assert!(plain(&all).matches("  fail ").count() >= 3, "{all}");
+    }
+}
+
+/// What goes on for days tells each thing with its time, in lines that fit, and each refusal of its own.
+#[tokio::test]
+async fn what_watch_says_fits_a_terminal() {
+    let estate = Estate::plain().await;
+    let rule = json!({
+        "name": "nightly", "provider": "tencent", "source": { "region": "ap-guangzhou" },
+        "destinations": [{ "region": "ap-singapore" }],
+    });
+    let environment = estate.of_command(&Policy::from_json(&json!({ "version": 1, "rules": [rule] })).unwrap());
+    let (code, seen) = Terminal::open(&["watch", "--once"], &environment, 80).ended().await;
+    hold_width(&seen, 80);
+    let seen = plain(&seen);
+    let year = estate.clock.now().strftime("%Y-").to_string();
+    let refused = seen.matches("An encrypted").count() + seen.matches("A snapshot of a system").count();
+    assert_eq!(refused, 2, "{code}: {seen}");
+    assert!(!seen.contains("event_id") && seen.contains("done: "), "{seen}");
+    for line in seen.lines().filter(|line| !line.is_empty()) {
+        assert!(line.starts_with(&year) || line.starts_with("  "), "{line}: {seen}");
     }
 }
 

@@ -134,7 +134,8 @@ fn main() -> ExitCode {
     terminal::log(match (cli.verbose, &cli.command) {
         (0, Commands::Demo(_)) => Log::Errors,
         // They have no table, and serve for long.
-        (0, Commands::Watch(_) | Commands::Simulate(_) | Commands::Chaos(_)) => Log::Warnings,
+        (0, Commands::Watch(_)) => Log::Watch,
+        (0, Commands::Simulate(_) | Commands::Chaos(_)) => Log::Warnings,
         (0, _) => Log::BesideTables,
         (1, _) => Log::Steps,
         _ => Log::Exchanges,

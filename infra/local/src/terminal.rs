@@ -10,9 +10,12 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use indicatif::ProgressBar;
+use jiff::Timestamp;
+use offsite_shared::io::clock::SystemClock;
 pub use offsite_shared::io::guard::Colours;
 use offsite_shared::io::guard::Guard;
 use offsite_shared::model::text::plain;
+use offsite_shared::ports::Clock;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -64,8 +67,9 @@ fn columns() -> Option<usize> {
     terminal_size::terminal_size_of(io::stderr()).map(|(columns, _)| columns.0.into())
 }
 
-/// A line of a log on standard error: where it does not fit, what follows stands further in.
-pub fn logged(text: &str) -> String {
+/// A line of a process that goes on, for standard error: where it does not fit, what follows stands further in.
+pub fn timed(now: Timestamp, text: &str) -> String {
+    let text = &format!("{} {text}", now.strftime("%Y-%m-%dT%H:%M:%SZ"));
     columns().map_or_else(|| fitted(text, None), |columns| paragraph(text, 2, columns).trim_start().to_owned())
 }
 
@@ -92,6 +96,8 @@ pub enum Log {
     Warnings,
     /// The same; but where a person reads a table beside it, not what the table tells, and in sentences.
     BesideTables,
+    /// What somebody should know, of a process that goes on: on a terminal in sentences with the time, each time anew.
+    Watch,
     /// Each thing that is done.
     Steps,
     /// Each exchange with a provider.
@@ -122,7 +128,7 @@ pub fn log(what: Log) {
     let at_terminal = io::stderr().is_terminal();
     let level = match what {
         Log::Errors => LevelFilter::ERROR,
-        Log::Warnings | Log::BesideTables => LevelFilter::WARN,
+        Log::Warnings | Log::BesideTables | Log::Watch => LevelFilter::WARN,
         Log::Steps => LevelFilter::INFO,
         Log::Exchanges => LevelFilter::DEBUG,
     };
@@ -132,19 +138,24 @@ pub fn log(what: Log) {
         .with_target(false)
         .without_time()
         .with_ansi(at_terminal);
-    if what == Log::BesideTables && at_terminal && io::stdout().is_terminal() {
-        let others = all.with_targets(IN_TABLES.map(|module| (module, LevelFilter::OFF)));
-        let sentences = lines.event_format(Sentences::default());
-        tracing_subscriber::registry().with(sentences.with_filter(others)).init();
-    } else {
-        tracing_subscriber::registry().with(lines.with_filter(all)).init();
+    match what {
+        Log::BesideTables if at_terminal && io::stdout().is_terminal() => {
+            let others = all.with_targets(IN_TABLES.map(|module| (module, LevelFilter::OFF)));
+            let sentences = lines.event_format(Sentences { told: Some(Mutex::default()) });
+            tracing_subscriber::registry().with(sentences.with_filter(others)).init();
+        }
+        Log::Watch if at_terminal => {
+            let sentences = lines.event_format(Sentences { told: None });
+            tracing_subscriber::registry().with(sentences.with_filter(all)).init();
+        }
+        _ => tracing_subscriber::registry().with(lines.with_filter(all)).init(),
     }
 }
 
-/// What is logged, as sentences that are broken where the terminal ends, and each cause once.
-#[derive(Default)]
+/// What is logged, as sentences that are broken where the terminal ends.
 struct Sentences {
-    told: Mutex<HashSet<String>>,
+    /// The causes so far, each of which is told once; `None` if each time is told, and when that was.
+    told: Option<Mutex<HashSet<String>>>,
 }
 
 /// What an event of the log says to a person.
@@ -185,7 +196,8 @@ impl Sentences {
         let why = said.why.map(|why| format!(": {why}")).unwrap_or_default();
         let sentence = format!("{}{why}", said.message);
         let cause = said.code.unwrap_or_else(|| sentence.clone());
-        let is_new = self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(cause);
+        let is_new =
+            self.told.as_ref().is_none_or(|told| told.lock().unwrap_or_else(PoisonError::into_inner).insert(cause));
         let word = if *event.metadata().level() == tracing::Level::ERROR { "error" } else { "note" };
         is_new.then(|| format!("{word}: {sentence}"))
     }
@@ -202,7 +214,11 @@ where
         mut writer: Writer<'_>,
         event: &tracing::Event<'_>,
     ) -> std::fmt::Result {
-        self.of(event).map_or(Ok(()), |sentence| writer.write_str(&fitted(&sentence, columns())))
+        let Some(sentence) = self.of(event) else { return Ok(()) };
+        match self.told {
+            Some(_) => writer.write_str(&fitted(&sentence, columns())),
+            None => writer.write_str(&timed(SystemClock.now(), &sentence)),
+        }
     }
 }
 

@@ -409,8 +409,7 @@ async fn left(context: &Context, out: &mut impl Write, ended: &str) -> anyhow::R
 
 /// A line with the time.
 fn say(context: &Context, out: &mut impl Write, line: &str) -> anyhow::Result<()> {
-    let now = context.now().strftime("%Y-%m-%dT%H:%M:%SZ");
-    write!(out, "{}", terminal::logged(&format!("{now} {line}"))).context("standard error cannot be written")?;
+    write!(out, "{}", terminal::timed(context.now(), line)).context("standard error cannot be written")?;
     out.flush().context("standard error cannot be written")
 }
 
