@@ -7,9 +7,10 @@ use offsite_shared::policy::Policy;
 use serde_json::{Value, json};
 
 use crate::command_line::run;
+use crate::schemas::validator;
 use crate::sweeping::Estate;
 
-async fn swept(estate: &Estate, regions: &[&str]) -> (i32, Value, String) {
+fn environment(estate: &Estate, regions: &[&str]) -> Vec<(String, String)> {
     let destinations: Vec<Value> = regions.iter().map(|region| json!({ "region": region })).collect();
     let rule = json!({
         "name": "nightly", "provider": "tencent", "source": { "region": "ap-guangzhou", "select": { "name_prefix": "nightly" } },
@@ -18,7 +19,11 @@ async fn swept(estate: &Estate, regions: &[&str]) -> (i32, Value, String) {
     let policy = Arc::new(Policy::from_json(&json!({ "version": 1, "rules": [rule] })).unwrap());
     let mut environment = estate.of_command(&policy);
     environment.push(("OFFSITE_TIMEOUT_MS".to_owned(), "1500".to_owned()));
-    let ended = run(&["sweep"], &environment, None).await;
+    environment
+}
+
+async fn swept(estate: &Estate, regions: &[&str]) -> (i32, Value, String) {
+    let ended = run(&["sweep"], &environment(estate, regions), None).await;
     let last = ended.stdout.trim_end().to_owned();
     (ended.code, serde_json::from_str(&last).unwrap_or_default(), ended.stderr)
 }
@@ -61,4 +66,31 @@ async fn a_destination_that_does_not_answer_ends_with_1_and_the_other_gets_its_c
     estate.post(Cloud::Tencent, "faults", &json!({ "faults": [dark] })).await;
     let (code, answer, errors) = swept(&estate, &["ap-beijing", "ap-singapore"]).await;
     assert_eq!((code, &answer["swept"][0]["started"]), (1, &json!(2)), "{errors}");
+}
+
+/// Programs read it: each copy with its fields, as the schema of answers has them, and nothing is started.
+#[tokio::test]
+async fn a_dry_run_names_each_copy_and_starts_none() {
+    let estate = Estate::plain().await;
+    make(&estate, &["00000001", "00000002"]).await;
+    // That it fits is held wherever a test runs it.
+    let ended = run(&["sweep", "--dry-run"], &environment(&estate, &["ap-singapore"]), None).await;
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let rows = told["would_start"].as_array().unwrap();
+    assert_eq!((ended.code, rows.len(), &told["swept"][0]["complete"]), (0, 2, &json!(true)), "{told}");
+    for row in rows {
+        let told = [&row["rule"], &row["name"], &row["destination"], &row["limit"]];
+        assert_eq!(told, [&json!("nightly"), &json!("nightly"), &json!("ap-singapore"), &Value::Null], "{row}");
+    }
+    assert_eq!(estate.get(Cloud::Tencent, "state").await["replications"], json!([]));
+    // The twin: a field too many or too few is no answer.
+    let validator = validator("answer");
+    assert!(validator.is_valid(&told));
+    let spoils: [fn(&mut Value); 2] =
+        [|row| row["more"] = json!(1), |row| _ = row.as_object_mut().unwrap().remove("limit")];
+    for spoil in spoils {
+        let mut other = told.clone();
+        spoil(&mut other["would_start"][0]);
+        assert!(!validator.is_valid(&other), "{other}");
+    }
 }
