@@ -144,7 +144,6 @@ pub const PAGES: &[Page] = &[
         ],
         types: &[("umask 077; cat", "{}")],
         told: &[("offsite rule confirm-loss", &[1], "nothing is known to be lost")],
-        ..PLAIN
     },
     Page { path: "docs/reliability.md", fills: &[("--operations 20000", "--operations 20")], ..PLAIN },
     Page { path: "docs/start.md", told: &[("offsite witness", &[3], "4 without a copy")], ..PLAIN },
