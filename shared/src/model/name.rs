@@ -2,7 +2,7 @@
 //!
 //! A name goes into reports, log lines, keys of notes, commands that a person copies into a shell, and to AWS. So it has letters, digits and
 //! the marks on them, a few signs that mean nothing to a shell, and one spelling: Unicode's composed form (NFC). Where a service takes ASCII
-//! only, [`ascii`] writes it. Letters of two scripts that look alike are not told apart: a policy is written by people who mean well.
+//! only, `ascii` writes it. Letters of two scripts that look alike are not told apart: a policy is written by people who mean well.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
