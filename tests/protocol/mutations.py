@@ -216,8 +216,6 @@ ROWS = [
     ("providers/huawei/readback.rs", "is_there(replication, record) && is_ours(replication, record) && is_live(&record.status)",
      "is_there(replication, record) && is_ours(replication, record) && !is_live(&record.status)",
      "Huawei: a living record is not known", "P18 P12 P15 P17"),
-    ("providers/huawei/observe.rs", "Some(state @ \"available\") =>", "Some(state @ (\"available\" | \"replicating\")) =>",
-     "Huawei: a copy that runs is usable", "P6"),
     ("providers/alibaba/readback.rs", "return Ok(Some(ReadBack::Found(Acceptance::one(None, None))));", "return Ok(None);",
      "Alibaba: a pair is not known", "P18 P12 P15 P17"),
     ("providers/alibaba/observe.rs", "(_, Some(100)) =>", "(_, Some(50 | 100)) =>", "Alibaba: a pair that is half carried holds", "P6"),

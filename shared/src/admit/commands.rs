@@ -9,7 +9,6 @@ use crate::model::backup::Backup;
 use crate::model::command::{Command, Destination, Operation, Options};
 use crate::model::fields::FieldError;
 use crate::model::order;
-use crate::model::text::one_line;
 use crate::policy::{Coverage, Policy, Rule};
 use crate::providers::provider::Provider;
 use crate::replicate::outcome::Outcome;
@@ -58,7 +57,15 @@ pub(crate) async fn divide(
         };
     }
     if let Some(name) = command.rule.as_deref().filter(|name| policy.rule(name).is_none()) {
-        return Err(invalid(unknown_rule(&policy, name)));
+        // What waits in a queue may name a rule as it was called before. Whatever wants the copy now decides.
+        let like = |rule: &&Rule| strsim::normalized_damerau_levenshtein(name, &rule.name);
+        let nearest = policy.rules.iter().max_by(|one, other| like(one).total_cmp(&like(other)));
+        tracing::warn!(
+            rule = name,
+            nearest = nearest.map(|rule| rule.name.as_str()),
+            id,
+            "the policy has no rule of this name; the command is held against all others"
+        );
     }
     let mut backup = None;
     let mut parts: Vec<Command> = Vec::new();
@@ -78,17 +85,6 @@ pub(crate) async fn divide(
         }
     }
     Ok(parts)
-}
-
-/// The refusal of a command for a rule that is not there: whoever wrote it meant that rule's limits, not another one's.
-fn unknown_rule(policy: &Policy, name: &str) -> FieldError {
-    let like = |rule: &&Rule| strsim::normalized_damerau_levenshtein(name, &rule.name);
-    let nearest = policy.rules.iter().max_by(|one, other| like(one).total_cmp(&like(other)));
-    let nearest = nearest.map_or(String::new(), |rule| format!("; {} is spelt most like it", rule.name));
-    FieldError::new(
-        "rule",
-        format!("the policy has no rule {}{nearest}; nothing of this command was started", one_line(name)),
-    )
 }
 
 /// The rules that copy from the place of the command's source to this destination with the command's options. The rule that the
