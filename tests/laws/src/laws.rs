@@ -43,7 +43,8 @@ impl Life<'_> {
         self.troubles.is_empty()
     }
 
-    /// Sweeps, and tells what the report says then; nothing if the sweep was not complete, or left lost copies for the next one to make again.
+    /// Sweeps, and tells what the report says then; nothing if the sweep was not complete, left lost copies for the next one to make again, or
+    /// settled what an edit leaves out.
     pub(crate) fn settled_conclusion(&mut self) -> Taken<Option<Conclusion>> {
         let swept = self.sweep()?;
         if !swept.is_some_and(|(_, whole)| whole) {
@@ -51,6 +52,10 @@ impl Life<'_> {
         }
         let report = self.report()?;
         if self.stage.terms.restart_lost && self.stage.terms.most.is_some() && report.counts.lost > 0 {
+            return Ok(None);
+        }
+        // What an edit leaves out is named once, by the sweep that settles it.
+        if report.exceptions.iter().any(|line| line.cause.as_deref() == Some("excluded")) {
             return Ok(None);
         }
         self.last = format!("{:?} {:?}", report.why, report.exceptions);
