@@ -64,7 +64,7 @@ async fn two_invocations_of_one_command_at_once_make_one_copy() {
     let command = copy("snap-race0001");
     let (one, two) = tokio::join!(home.invoke(&function, &command), home.invoke(&function, &command));
     let id = accepted_once(&[one, two]);
-    assert_eq!(home.made(), [id.clone()]);
+    assert_eq!(home.made(), [id.as_str()]);
     assert_eq!(home.calls(Cloud::Tencent, "CopySnapshotCrossRegions"), 1);
     told_once(&home, &id).await;
 }
@@ -77,7 +77,7 @@ async fn two_functions_on_one_table_make_one_copy() {
     let command = copy("snap-race0002");
     let (one, two) = tokio::join!(home.invoke(&first, &command), home.invoke(&second, &command));
     let id = accepted_once(&[one, two]);
-    assert_eq!(home.made(), [id.clone()]);
+    assert_eq!(home.made(), [id.as_str()]);
     assert_eq!(home.calls(Cloud::Tencent, "CopySnapshotCrossRegions"), 1);
     told_once(&home, &id).await;
 }
