@@ -24,7 +24,7 @@ async fn one_poisoned_record_of_a_batch_ends_in_the_dead_letter_queue_and_the_ot
     let why = &dead["MessageAttributes"];
     assert_eq!(why["error"]["StringValue"], json!("Offsite.InvalidCommand"), "{dead}");
     assert!(why["message_id"]["StringValue"].as_str().is_some_and(|id| !id.is_empty()), "{dead}");
-    assert_eq!(home.account.depth(home.work(Cloud::Tencent)).await, 0);
+    home.worked_off(Cloud::Tencent).await;
     assert_eq!(home.made().len(), 3);
 }
 

@@ -89,10 +89,7 @@ async fn a_verified_notification_becomes_a_receipt_and_a_stranger_s_nothing() {
     let inside = json!({ "via": "door", "sender": "forwarder", "proof": "webhook", "id": "msg_3",
         "received_at": SystemClock.now().to_string(), "raw": hint });
     home.send_work(Cloud::Tencent, &[inside]).await;
-    until("the queue to be empty", 30, async || {
-        (home.account.depth(home.work(Cloud::Tencent)).await == 0).then_some(())
-    })
-    .await;
+    home.worked_off(Cloud::Tencent).await;
     assert_eq!(home.made().len(), 1);
     assert_eq!(home.account.depth(home.dead_letters(Cloud::Tencent)).await, 0);
     // The log counts who was refused, and holds neither the path nor a key.

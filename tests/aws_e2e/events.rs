@@ -37,7 +37,7 @@ async fn an_event_goes_through_rule_queue_and_function_to_a_copy_its_record_and_
     .await;
     assert_eq!(records.len(), 3, "{records:#?}");
     for cloud in Cloud::ALL {
-        assert_eq!(home.account.depth(home.work(cloud)).await, 0, "{cloud:?}");
+        home.worked_off(cloud).await;
         assert_eq!(home.account.depth(home.dead_letters(cloud)).await, 0, "{cloud:?}");
     }
 }

@@ -299,6 +299,14 @@ impl Home {
         records.map(|text| serde_json::from_str(text).unwrap()).collect()
     }
 
+    /// Waits until nothing lies on a cloud's work queue: it hears that a batch is done only after the function has answered.
+    pub async fn worked_off(&self, cloud: Cloud) {
+        until("the work queue to be empty", 30, async || {
+            (self.account.depth(self.work(cloud)).await == 0).then_some(())
+        })
+        .await;
+    }
+
     /// Waits for receipts of so many copies and sees that they tell what the clouds made, each once.
     pub async fn expect_receipts(&self, count: usize) -> Vec<Value> {
         let messages = self.account.wait_for_messages(self.receipts(), count).await;
