@@ -14,7 +14,6 @@ use offsite_shared::ports::Clock;
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
 
-use crate::account::until;
 use crate::home::{Home, Wish, copy, policy};
 
 const PATH: &str = "q8Zr2Lw6Yt1Xm5Kc9Vb3Nd7Hf4Gs0JpA";
