@@ -106,98 +106,62 @@ fn time_that_passes_in_a_sleep_is_noticed_before_the_next_call() {
     holds("two deliveries, sleep is a step", world);
 }
 
+/// Two deliveries, in front of whose cloud a provider of the product plans and reads.
+const DELIVERED: World = World { finish: true, minutes: 2, ceiling: 200_000, reaches: LOOP, ..CORE };
+
+/// A delivery and a look, the same.
+const LOOKED: World = World {
+    workers: &[Delivery(0), Observe],
+    finish: true,
+    delete: true,
+    minutes: 1,
+    ceiling: 60_000,
+    reaches: &[Mark::Accepted, Mark::Replicated, Mark::Lost, Mark::InDoubt],
+    ..SHORT
+};
+
 /// CBS as the product plans and reads it: by name in the destination, then the source, which tells of a running copy.
 #[test]
 fn with_the_planning_and_reading_of_tencent_two_deliveries_make_one_copy() {
-    let world = World {
-        front: Front::Tencent,
-        guard: Guard::WhileRunning,
-        finish: true,
-        minutes: 2,
-        ceiling: 200_000,
-        reaches: LOOP,
-        ..CORE
-    };
+    let world = World { front: Front::Tencent, guard: Guard::WhileRunning, ..DELIVERED };
     holds("Tencent, two deliveries", world);
 }
 
 /// CBR: the backup's records tell of its copies, and a copy that is there already is refused.
 #[test]
 fn with_the_planning_and_reading_of_huawei_two_deliveries_make_one_copy() {
-    let world = World {
-        front: Front::Huawei,
-        guard: Guard::WhileThere,
-        finish: true,
-        minutes: 2,
-        ceiling: 200_000,
-        reaches: LOOP,
-        ..CORE
-    };
+    let world = World { front: Front::Huawei, guard: Guard::WhileThere, ..DELIVERED };
     holds("Huawei, two deliveries", world);
 }
 
 #[test]
 fn with_the_planning_and_reading_of_huawei_a_look_tells_the_truth() {
-    let world = World {
-        workers: &[Delivery(0), Observe],
-        front: Front::Huawei,
-        guard: Guard::WhileThere,
-        finish: true,
-        fail: true,
-        delete: true,
-        minutes: 1,
-        ceiling: 60_000,
-        reaches: &[Mark::Accepted, Mark::Replicated, Mark::Lost, Mark::InDoubt],
-        ..SHORT
-    };
+    let world = World { front: Front::Huawei, guard: Guard::WhileThere, fail: true, ..LOOKED };
     holds("Huawei, delivery and look", world);
 }
 
 /// HBR: the two vaults are a pair or not, and what a second call is told is not known.
 #[test]
 fn with_the_planning_and_reading_of_alibaba_two_deliveries_make_one_pair() {
-    let world = World {
-        front: Front::Alibaba,
-        guard: Guard::WhileThere,
-        finish: true,
-        minutes: 2,
-        ceiling: 200_000,
-        reaches: LOOP,
-        ..CORE
-    };
+    let world = World { front: Front::Alibaba, guard: Guard::WhileThere, ..DELIVERED };
     holds("Alibaba, two deliveries", world);
 }
 
 #[test]
 fn with_the_planning_and_reading_of_alibaba_a_look_tells_the_truth() {
     let world = World {
-        workers: &[Delivery(0), Observe],
         front: Front::Alibaba,
         guard: Guard::WhileThere,
-        finish: true,
         // A pair that failed stays until a person deletes it, and nothing that can be read tells a second pair from the first.
-        fail: false,
         delete: false,
-        minutes: 1,
-        ceiling: 60_000,
         reaches: &[Mark::Accepted, Mark::Replicated, Mark::InDoubt, Mark::Adopted],
-        ..SHORT
+        ..LOOKED
     };
     holds("Alibaba, delivery and look", world);
 }
 
 #[test]
 fn with_the_planning_and_reading_of_tencent_a_look_tells_the_truth() {
-    let world = World {
-        workers: &[Delivery(0), Observe],
-        front: Front::Tencent,
-        guard: Guard::WhileRunning,
-        finish: true,
-        delete: true,
-        minutes: 1,
-        ceiling: 60_000,
-        reaches: &[Mark::Accepted, Mark::Replicated, Mark::Lost, Mark::InDoubt],
-        ..SHORT
-    };
+    let world = World { front: Front::Tencent, guard: Guard::WhileRunning, ..LOOKED };
     holds("Tencent, delivery and look", world);
 }

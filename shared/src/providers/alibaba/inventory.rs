@@ -170,10 +170,8 @@ pub fn read_pair(replication: &Replication, replies: &[Reply]) -> Asked<VaultPai
     if let Some(percent) = progress(&found).filter(|percent| *percent > 100) {
         return Err(too_much(wanted, percent).into());
     }
-    let from = named(&found.source_vault_id);
-    let is_ours = from.as_deref() == Some(&*source.id)
-        && named(&found.source_region_id).is_none_or(|region| region == source.region);
-    if let Some(other) = from.clone().filter(|_| !is_ours) {
+    let is_ours = found.replicates_from(source);
+    if let Some(other) = named(&found.source_vault_id).filter(|_| !is_ours) {
         return Ok(known(Pairing::Elsewhere(other), Some(&found)));
     }
     let mut here = FindVault::new(&source.id, &source.region);

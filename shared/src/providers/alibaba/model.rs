@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
+use crate::model::command::Source;
 use crate::providers::reading::{lenient, request_id, scalar};
 
 /// The fields that every answer may have. `Success` and `Code` decide, not the HTTP status.
@@ -81,6 +82,14 @@ pub(crate) struct Vault {
     /// On a target: when it was last synchronized. [`seconds`] reads it.
     #[serde(rename = "LatestReplicationTime", default, deserialize_with = "lenient_text")]
     pub latest_replication_time: Option<String>,
+}
+
+impl Vault {
+    /// Whether this target names that source as its own. Its region may be untold.
+    pub(crate) fn replicates_from(&self, source: &Source) -> bool {
+        let region = self.source_region_id.as_deref().filter(|region| !region.is_empty());
+        self.source_vault_id.as_deref() == Some(&source.id) && region.is_none_or(|region| region == source.region)
+    }
 }
 
 /// How far the replication of a vault pair is.

@@ -24,8 +24,7 @@ fn judge(replication: &Replication, vault: Option<Vault>) -> Result<Observation,
     let Some(vault) = vault else {
         return Ok(Observation::Gone(format!("the target vault {wanted} is not in {region}")));
     };
-    let elsewhere = vault.source_region_id.as_deref().is_some_and(|found| !found.is_empty() && found != source.region);
-    if vault.source_vault_id.as_deref() != Some(&source.id) || elsewhere {
+    if !vault.replicates_from(source) {
         let why = format!("the target vault {wanted} does not replicate from {}", source.id);
         return Ok(Observation::Gone(why));
     }

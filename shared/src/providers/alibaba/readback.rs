@@ -48,10 +48,7 @@ fn judge_target(replication: &Replication, found: Option<Vault>) -> Result<Optio
         return Err(missing("VaultNotExist", format!("the target vault {wanted} is not in {region}")));
     };
     match found.source_vault_id.as_deref().filter(|id| !id.is_empty()) {
-        Some(id)
-            if id == source.id
-                && found.source_region_id.as_deref().is_none_or(|found| found.is_empty() || found == source.region) =>
-        {
+        Some(_) if found.replicates_from(source) => {
             if found.status.as_deref() == Some("ERROR") {
                 return Err(missing(reason(&found), in_error(wanted, &found)));
             }
