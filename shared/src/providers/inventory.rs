@@ -202,9 +202,9 @@ pub trait Inventory: Send + Sync {
         vec![source_id.to_owned()]
     }
 
-    /// Whether a copy has exactly the size of its source, so that one of another size is not its copy, whatever its name.
-    fn copies_keep_size(&self) -> bool {
-        false
+    /// The size in GiB that each copy of a backup has, where it is that of its source: one of another size is not its copy, whatever its name.
+    fn size_of_copies(&self, _backup: &Backup) -> Option<u64> {
+        None
     }
 
     /// For a cloud whose lists show no copies: the state of the vault pair that a replication sets up. `None` where lists show copies.

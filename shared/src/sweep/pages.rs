@@ -146,7 +146,7 @@ impl Sweep<'_> {
             if let Some(reason) = outside {
                 not_covered.push((reason, backup.id.clone()));
             }
-            let size = backup.size_gib.filter(|_| self.provider.inventory().copies_keep_size());
+            let size = self.provider.inventory().size_of_copies(&backup);
             let (mut replications, mut copied) = (Vec::new(), Vec::new());
             for (at, destination) in self.rule.destinations.iter().enumerate() {
                 // This is done for a backup that is not covered too, because its copy is no orphan.
@@ -208,7 +208,7 @@ impl Sweep<'_> {
                 let record = record.as_ref().filter(|_| !self.is_dark(at))?;
                 let seen = record.evidence.as_ref().and_then(|seen| seen.destination_id.as_deref());
                 let given = record.receipts.iter().filter_map(|receipt| receipt.replication_id.as_deref());
-                let size = backup.size_gib.filter(|_| self.provider.inventory().copies_keep_size());
+                let size = self.provider.inventory().size_of_copies(&backup);
                 self.indexes.get_mut(at)?.find(&[], seen.into_iter().chain(given), size)
             });
             let (view, record) = match &self.pair {

@@ -29,8 +29,8 @@ impl Inventory for Tencent {
     }
 
     /// `DiskSize` is the size of the disk that was backed up. Source: tencentcloud-sdk-python-cbs 3.1.175, Snapshot.
-    fn copies_keep_size(&self) -> bool {
-        true
+    fn size_of_copies(&self, backup: &Backup) -> Option<u64> {
+        backup.size_gib
     }
 
     fn hidden_kinds(&self, _scope: &InventoryQuery) -> &'static [HiddenKind] {

@@ -58,9 +58,9 @@ impl Account<'_> {
             let keys = inventory.source_keys(&backup.id, region);
             let named = keys.iter().filter_map(|key| by_key.get(key)).flatten().copied();
             let told = told(backup).and_then(|id| by_id.get(id.as_str()).copied());
-            let other =
-                |copy: &&DestinationCopy| copy.size_gib.zip(backup.size_gib).is_some_and(|(one, other)| one != other);
-            let found = best(named.chain(told).filter(|copy| !inventory.copies_keep_size() || !other(copy)));
+            let size = inventory.size_of_copies(backup);
+            let fits = |copy: &&DestinationCopy| copy.size_gib.zip(size).is_none_or(|(one, other)| one == other);
+            let found = best(named.chain(told).filter(fits));
             let view = match pair {
                 Ok(Some(pair)) => pair::view(backup, pair, None),
                 _ => DestinationView::of_listing(found),
